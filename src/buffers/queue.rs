@@ -1,0 +1,179 @@
+//! The send queue of one connection.
+//!
+//! It owns what was accepted for sending and has not been written yet. A broadcast queues one
+//! shared [`Bytes`] in many queues; small private sends are gathered into one growing piece, so
+//! that a burst of them costs one write. An empty queue owns no buffer.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Private sends are gathered into pieces of about this many bytes.
+const GATHER: usize = 64 * 1024;
+
+/// Bytes that wait to be written, in order.
+#[derive(Debug, Default)]
+pub struct SendQueue {
+    pieces: VecDeque<Bytes>,
+    /// How much of the first piece has been written. The piece itself is kept whole, because a
+    /// message that was cut by a lost connection has to be sent again from its first byte.
+    written: usize,
+    /// The piece that small sends are appended to; it comes after all of `pieces`.
+    tail: BytesMut,
+    len: usize,
+}
+
+impl SendQueue {
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends a copy of `bytes`.
+    pub fn append(&mut self, bytes: &[u8]) {
+        if self.tail.len() + bytes.len() > GATHER {
+            self.seal();
+        }
+        self.tail.extend_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    /// Appends a piece without copying it; it stays one piece of its own.
+    pub fn push(&mut self, piece: Bytes) {
+        if piece.is_empty() {
+            return;
+        }
+        self.seal();
+        self.len += piece.len();
+        self.pieces.push_back(piece);
+    }
+
+    /// Makes the gathered bytes an ordinary piece.
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            self.pieces.push_back(self.tail.split().freeze());
+        }
+    }
+
+    /// Fills `slices` with the next pieces, in order; returns how many it filled.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
+        let mut skip = self.written;
+        let waiting = self.pieces.iter().map(|piece| &piece[..]).chain(tail);
+        let mut filled = 0;
+        for (slot, piece) in slices.iter_mut().zip(waiting) {
+            *slot = IoSlice::new(piece.get(skip..).unwrap_or_default());
+            skip = 0;
+            filled += 1;
+        }
+        filled
+    }
+
+    /// Forgets the first `count` bytes: they have been written.
+    pub fn advance(&mut self, count: usize) {
+        let count = count.min(self.len);
+        self.len -= count;
+        self.written += count;
+        while let Some(first) = self.pieces.front() {
+            if self.written < first.len() {
+                return;
+            }
+            self.written -= first.len();
+            self.pieces.pop_front();
+        }
+        self.tail.advance(self.written);
+        self.written = 0;
+        if self.tail.is_empty() {
+            self.tail = BytesMut::new();
+            self.pieces.shrink_to(64);
+        }
+    }
+
+    /// Empties the queue and hands over what was never written.
+    pub fn take(&mut self) -> Unsent {
+        self.seal();
+        let queue = std::mem::take(self);
+        Unsent { written: queue.written, len: queue.len, pieces: queue.pieces.into() }
+    }
+}
+
+/// What a connection was given to send and did not write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unsent {
+    pieces: Vec<Bytes>,
+    written: usize,
+    len: usize,
+}
+
+impl Unsent {
+    /// Bytes that were not written.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether everything was written.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The pieces for another attempt. With `whole`, a piece that was cut is given from its
+    /// first byte (a message that nobody received whole); else only its unwritten rest.
+    pub fn into_pieces(mut self, whole: bool) -> Vec<Bytes> {
+        if let (false, Some(first)) = (whole, self.pieces.first_mut()) {
+            first.advance(self.written.min(first.len()));
+        }
+        self.pieces
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn contents(queue: &SendQueue) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 64];
+        let filled = queue.slices(&mut slices);
+        slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn a_cut_piece_can_be_had_whole_or_as_its_rest() {
+        let mut queue = SendQueue::default();
+        queue.push(Bytes::from_static(b"first"));
+        queue.push(Bytes::from_static(b"second"));
+        queue.advance(2);
+        let unsent = queue.take();
+        assert_eq!(unsent.len(), 9);
+        assert_eq!(unsent.clone().into_pieces(true)[0], "first");
+        assert_eq!(unsent.into_pieces(false)[0], "rst");
+        assert!(queue.is_empty());
+    }
+
+    proptest! {
+        /// Whatever is pushed, appended and written in whatever steps comes out in order.
+        #[test]
+        fn it_is_a_queue_of_bytes(steps in proptest::collection::vec((0u8..3, 0usize..90), 0..60)) {
+            let (mut queue, mut model) = (SendQueue::default(), Vec::new());
+            let mut next = 0u8;
+            for (kind, size) in steps {
+                let bytes: Vec<u8> = (0..size).map(|_| { next = next.wrapping_add(1); next }).collect();
+                match kind {
+                    0 => { queue.append(&bytes); model.extend(&bytes); }
+                    1 => { model.extend(&bytes); queue.push(bytes.into()); }
+                    _ => { let n = size.min(model.len()); model.drain(..n); queue.advance(n); }
+                }
+                prop_assert_eq!(queue.len(), model.len());
+                prop_assert_eq!(contents(&queue), model.clone());
+            }
+            let rest: Vec<u8> = queue.take().into_pieces(false).concat();
+            prop_assert_eq!(rest, model);
+        }
+    }
+}

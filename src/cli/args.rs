@@ -1,0 +1,311 @@
+//! Every command and option, with the words of `--help`, the man pages and the completions.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::framing::{Framing, Input};
+use crate::protocol::output::Output;
+use crate::protocol::slow::Policy;
+use crate::protocol::values::{parse_duration, parse_nonzero_size};
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0    done, and nothing was lost
+  1    an expectation failed (--count)
+  2    usage, a bad address, an option that cannot apply
+  3    name resolution
+  4    cannot connect
+  5    cannot listen
+  6    connection lost, input left unsent, bad frame
+  7    local I/O: stdin, stdout, a file, a descriptor
+  124  a timeout
+  130, 143, 129  ended by SIGINT, SIGTERM, SIGHUP (SIGTERM of a server: 0)";
+
+const ADDRESSES: &str = "\
+Addresses:
+  HOST:PORT  [::1]:80   a name or address and a port or service name
+  :8080                 all interfaces, or localhost to connect
+  8080                  loopback only
+  :0                    a free port, which is printed (servers)
+  unix:/path  unix:@x   a unix socket, in the file system or abstract
+  fd:3                  a socket that the parent process opened";
+
+const VALUES: &str = "\
+Values:
+  D     500ms, 2s, 1m30s; a bare number is seconds
+  SIZE  64k = 64KiB, 1M = 1MiB, 10MB = 10000000
+  TEXT  with \\n \\r \\t \\0 \\xNN \\\\; @FILE reads a file as it is, @- reads stdin";
+
+/// A netcat for people who script
+///
+/// stdin goes to the wire and the wire goes to stdout, unchanged; events go to stderr. The exit
+/// status tells whether anything was lost.
+#[derive(Debug, Parser)]
+#[command(name = "wirecat", version, after_help = EXIT_STATUS, disable_help_subcommand = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Options that may stand before the command as well.
+    #[command(flatten)]
+    pub report: ReportArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Connect to a stream server: stdin to it, its answer to stdout
+    #[command(name = "tcp-connect", after_help = format!("{CONNECT_EXAMPLES}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    TcpConnect(Box<ConnectArgs>),
+    /// Serve stream clients: stdin to all of them, all of them to stdout
+    #[command(name = "tcp-serve", after_help = format!("{SERVE_EXAMPLES}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    TcpServe(Box<ServeArgs>),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print a man page (try `wirecat man tcp-serve | man -l -`)
+    Man {
+        /// The command that the page is about; without one, the page of wirecat itself.
+        command: Option<Page>,
+    },
+}
+
+const CONNECT_EXAMPLES: &str = "\
+Examples:
+  echo ruok | wirecat tcp-connect localhost:2181          ask, and wait for the whole answer
+  wirecat tcp-connect --wait 30s db:5432 < dump.sql       wait for the server to come up
+  printf 'ping\\n' | wirecat tcp-connect --frame line -c 1 :7000    one line, one answer
+  wirecat tcp-connect unix:/run/app.sock                  a unix socket";
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  wirecat tcp-serve 9000                        talk to whoever connects, on loopback
+  wirecat tcp-serve -1 :9000 > file             receive one file from anywhere
+  wirecat tcp-serve --hub --frame line :9000    a chat room for nc and telnet
+  wirecat tcp-serve --reply @page.http 8080     a fixed answer to every client
+  tail -f log | wirecat tcp-serve :9000         one log, many viewers";
+/// How events are told
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Events")]
+pub struct ReportArgs {
+    /// Show more events: connections and the summary, -vv every message
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Show errors only
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// The form of the events on stderr
+    #[arg(long, value_name = "FORM")]
+    pub log: Option<LogForm>,
+    /// When to colour the events
+    #[arg(long, value_name = "WHEN")]
+    pub color: Option<When>,
+    /// A text that every event carries
+    #[arg(long, value_name = "TEXT")]
+    pub tag: Option<String>,
+}
+
+/// What both stream commands take
+#[derive(Args, Clone, Debug)]
+pub struct StreamArgs {
+    /// End the whole run after D, with exit status 124
+    #[arg(short = 'w', long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub timeout: Option<Duration>,
+    /// End a connection that has no traffic for D
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub idle_timeout: Option<Duration>,
+    /// End a connection unless a whole message arrives within D of the last one
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub read_timeout: Option<Duration>,
+    /// Patience for the other side: keep trying to connect, or wait for the first client
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub wait: Option<Duration>,
+    /// Stop after N messages received; fewer is exit status 1
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
+    pub count: Option<u64>,
+
+    /// Do as if there were no stdin: nothing is sent, and nothing half-closed
+    #[arg(short, long, help_heading = "Input and output")]
+    pub no_stdin: bool,
+    /// How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]
+    #[arg(long, value_name = "FORM", help_heading = "Input and output")]
+    pub input: Option<Input>,
+    /// Send lines without their LF (with --input line)
+    #[arg(long, help_heading = "Input and output")]
+    pub chomp: bool,
+    /// How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
+    #[arg(long, value_name = "FORM", help_heading = "Input and output")]
+    pub output: Option<Output>,
+    /// Send CR LF for each LF
+    #[arg(short = 'C', long, help_heading = "Input and output")]
+    pub crlf: bool,
+
+    /// How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le,
+    /// u32le, varint or fixed:N
+    #[arg(long, value_name = "FRAMING", default_value_t = Framing::None, help_heading = "Messages")]
+    pub frame: Framing,
+    /// The largest message to send or take [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Messages")]
+    pub max_frame: Option<u64>,
+    /// Keep the CR before the LF of a line (with --frame line)
+    #[arg(long, help_heading = "Messages")]
+    pub keep_cr: bool,
+
+    /// After the end of stdin, give up after D; 0: as soon as all is sent
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Ends")]
+    pub quit_after: Option<Duration>,
+    /// Do not tell the peer that stdin has ended
+    #[arg(long, help_heading = "Ends")]
+    pub keep_open: bool,
+    /// What to do when the peer has closed and stdin has not ended
+    #[arg(long, value_name = "WHAT", default_value = "continue", help_heading = "Ends")]
+    pub on_peer_close: OnPeerClose,
+
+    /// Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl
+    /// user-timeout, and backlog for servers
+    #[arg(short = 'O', value_name = "KEY=VALUE", help_heading = "Sockets")]
+    pub socket_option: Vec<String>,
+    /// Use IPv4 only
+    #[arg(short = '4', conflicts_with = "v6", help_heading = "Sockets")]
+    pub v4: bool,
+    /// Use IPv6 only
+    #[arg(short = '6', help_heading = "Sockets")]
+    pub v6: bool,
+}
+
+/// `tcp-connect`
+#[derive(Args, Clone, Debug)]
+pub struct ConnectArgs {
+    /// Where to connect to
+    #[arg(value_name = "ADDR")]
+    pub address: String,
+    /// What both stream commands take.
+    #[command(flatten)]
+    pub stream: StreamArgs,
+    /// Give up an attempt to connect, over all addresses, after D [default: 10s]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub connect_timeout: Option<Duration>,
+    /// Connect again when the connection is lost, and say what may be lost with it
+    #[arg(long, help_heading = "Ends")]
+    pub reconnect: bool,
+    /// Connect from this local address and port
+    #[arg(long, value_name = "ADDR", help_heading = "Sockets")]
+    pub bind: Option<String>,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// `tcp-serve`
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// Where to listen
+    #[arg(value_name = "ADDR", required = true)]
+    pub addresses: Vec<String>,
+    /// What both stream commands take.
+    #[command(flatten)]
+    pub stream: StreamArgs,
+
+    /// Serve one connection, then end
+    #[arg(short = '1', long, conflicts_with = "conns", help_heading = "Clients")]
+    pub once: bool,
+    /// Serve N connections in all, then end
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Clients")]
+    pub conns: Option<u64>,
+    /// Serve at most N clients at once; the rest wait
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Clients")]
+    pub max_clients: Option<u64>,
+    /// Send each client TEXT first
+    #[arg(long, value_name = "TEXT", help_heading = "Clients")]
+    pub greet: Option<String>,
+
+    /// Answer TEXT: on accept, or to each message with --frame
+    #[arg(long, value_name = "TEXT", group = "handler", help_heading = "Handlers (at most one)")]
+    pub reply: Option<String>,
+    /// Pass each client's messages to all others and to stdout
+    #[arg(long, group = "handler", help_heading = "Handlers (at most one)")]
+    pub hub: bool,
+    /// Throw away what clients send
+    #[arg(long, group = "handler", help_heading = "Handlers (at most one)")]
+    pub discard: bool,
+    /// Save what clients send, one file a connection
+    #[arg(long, value_name = "DIR", group = "handler", help_heading = "Handlers (at most one)")]
+    pub save: Option<PathBuf>,
+
+    /// How much may wait for one client [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Slow clients")]
+    pub queue: Option<u64>,
+    /// What to do with a client that drains nothing: kick, drop (messages) or block
+    /// [default: block for one client, else kick]
+    #[arg(long, value_name = "POLICY", help_heading = "Slow clients")]
+    pub slow: Option<Policy>,
+    /// How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Slow clients")]
+    pub slow_after: Option<Duration>,
+
+    /// When ready, write the ports to FILE, one a line
+    #[arg(long, value_name = "FILE", help_heading = "Scripting")]
+    pub port_file: Option<PathBuf>,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// The shells with completions
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+    /// PowerShell
+    Powershell,
+    /// Elvish
+    Elvish,
+    /// Nushell
+    Nushell,
+}
+
+/// The commands with a man page of their own
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Page {
+    /// `wirecat-tcp-connect(1)`
+    TcpConnect,
+    /// `wirecat-tcp-serve(1)`
+    TcpServe,
+}
+
+/// The form of the events
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// Lines of words
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// When something is done
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do when the peer has closed first
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnPeerClose {
+    /// Go on sending to the end of stdin
+    Continue,
+    /// End at once
+    Exit,
+}

@@ -1,0 +1,35 @@
+//! The completions and man pages, made from the definitions of the command line and embedded.
+
+use std::io::Write;
+
+use crate::cli::args::{Page, Shell};
+use crate::error::Status;
+
+/// The completions for a shell.
+pub(super) fn completions(shell: Shell) -> &'static str {
+    match shell {
+        Shell::Bash => include_str!("../../completions/wirecat.bash"),
+        Shell::Zsh => include_str!("../../completions/_wirecat"),
+        Shell::Fish => include_str!("../../completions/wirecat.fish"),
+        Shell::Powershell => include_str!("../../completions/_wirecat.ps1"),
+        Shell::Elvish => include_str!("../../completions/wirecat.elv"),
+        Shell::Nushell => include_str!("../../completions/wirecat.nu"),
+    }
+}
+
+/// A man page, in roff.
+pub(super) fn man(page: Option<Page>) -> &'static str {
+    match page {
+        None => include_str!("../../man/wirecat.1"),
+        Some(Page::TcpConnect) => include_str!("../../man/wirecat-tcp-connect.1"),
+        Some(Page::TcpServe) => include_str!("../../man/wirecat-tcp-serve.1"),
+    }
+}
+
+/// Prints a text; a reader that leaves early has seen enough.
+pub(super) fn print(text: &str) -> Status {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Status::Local,
+        _ => Status::Done,
+    }
+}

@@ -1,0 +1,65 @@
+//! `tcp-serve`: listeners, a console and stdin on a loop.
+
+use super::{broken_loop, event_loop, ready};
+use crate::error::{Failure, Status};
+use crate::event_loop::Pool;
+use crate::report::Reporter;
+use crate::sessions::config::{Handling, Serve};
+use crate::sessions::{Console, Feed, ServeSession};
+use crate::sockets::{self, Listening};
+use crate::sys;
+
+pub(super) fn run(config: Serve) -> Result<Status, Failure> {
+    sys::process::raise_descriptor_limit();
+    if let Handling::Save(directory) = &config.handling {
+        std::fs::create_dir_all(directory).map_err(|error| {
+            Failure::io(Status::Local, "create", directory.display().to_string(), &error)
+        })?;
+    }
+    let mut event_loop = event_loop()?;
+    let pool = event_loop.pool();
+    let (listening, warnings) = listen(&config)?;
+    let addresses: Vec<(&str, String)> =
+        listening.iter().map(|one| (one.proto, one.local.clone())).collect();
+    let ports: Vec<u16> = listening.iter().filter_map(|one| one.port).collect();
+    let port_file = config.port_file.clone();
+    let mut session = open(pool, config, listening)?;
+    for (proto, local) in &addresses {
+        session.tell_listening(pool, proto, local);
+    }
+    for warning in &warnings {
+        session.warn(pool, warning);
+    }
+    if let Some(path) = port_file {
+        ready::write_ports(&path, &ports)?;
+    }
+    session.start(pool);
+    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
+    Ok(session.status())
+}
+
+fn listen(config: &Serve) -> Result<(Vec<Listening>, Vec<String>), Failure> {
+    let (mut all, mut warnings) = (Vec::new(), Vec::new());
+    for address in &config.addresses {
+        let common = &config.common;
+        let (listening, said) = sockets::listen::listen(address, common.family, &common.options)?;
+        all.extend(listening);
+        warnings.extend(said);
+    }
+    warnings.dedup();
+    Ok((all, warnings))
+}
+
+fn open(
+    pool: &mut Pool,
+    config: Serve,
+    listening: Vec<Listening>,
+) -> Result<ServeSession, Failure> {
+    let listeners =
+        listening.into_iter().map(|one| pool.add_listener(one)).collect::<Result<_, _>>()?;
+    let common = &config.common;
+    let reporter = Reporter::new(common.report.clone());
+    let console = Console::open(pool, reporter, common.output, config.handling.writes_stdout())?;
+    let feed = Feed::open(pool, common, config.handling.reads_stdin())?;
+    ServeSession::new(config, console, feed, listeners)
+}

@@ -1,0 +1,152 @@
+//! Failures as the user meets them: an operation, what it was done to, the cause, the fix, and
+//! the exit status that follows.
+//!
+//! Pure. Every floor reports through [`Failure`], so a message is put together in one place and
+//! reads the same everywhere: `cannot listen on 127.0.0.1:80: permission denied (ports below …)`.
+
+use std::fmt;
+use std::io;
+
+/// The exit statuses of the command line; the numbers are a contract with scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Status {
+    /// Done, and nothing was lost.
+    Done = 0,
+    /// An expectation failed (`--count`).
+    Unmet = 1,
+    /// Usage, a bad address, an option that cannot apply.
+    Usage = 2,
+    /// Name resolution.
+    Resolve = 3,
+    /// Cannot connect.
+    Connect = 4,
+    /// Cannot bind, listen or join.
+    Listen = 5,
+    /// Connection lost, input left unsent, bad frame.
+    Lost = 6,
+    /// Local I/O: stdin, stdout, a file, a descriptor.
+    Local = 7,
+    /// A time limit ran out.
+    Timeout = 124,
+    /// SIGHUP.
+    Hangup = 129,
+    /// SIGINT.
+    Interrupt = 130,
+    /// SIGTERM.
+    Terminate = 143,
+}
+
+impl Status {
+    /// The number that the parent process sees.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// A failure with everything that its message needs.
+///
+/// Displays as `cannot OPERATION TARGET: CAUSE (FIX)`; the fix is left out where there is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Failure {
+    /// The exit status that this failure leads to when it ends the run.
+    pub status: Status,
+    /// A stable word for programs, such as `refused` or `address-in-use`.
+    pub kind: &'static str,
+    /// What was tried, as it follows "cannot": `connect to`, `listen on`, `write to`.
+    pub operation: &'static str,
+    /// What it was tried on: an address, a file, `stdout`.
+    pub target: String,
+    /// Why it failed, in lower case, without a full stop.
+    pub cause: String,
+    /// What the user can do about it.
+    pub fix: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a fix.
+    pub fn new(
+        status: Status,
+        kind: &'static str,
+        operation: &'static str,
+        target: impl Into<String>,
+        cause: impl Into<String>,
+    ) -> Self {
+        Self { status, kind, operation, target: target.into(), cause: cause.into(), fix: None }
+    }
+
+    /// The same failure with a word on what to do about it.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// A failure of the operating system; the kind follows from the error.
+    pub fn io(
+        status: Status,
+        operation: &'static str,
+        target: impl Into<String>,
+        error: &io::Error,
+    ) -> Self {
+        Self::new(status, io_kind(error), operation, target, plain(error))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "cannot {} {}: {}", self.operation, self.target, self.cause)?;
+        match &self.fix {
+            Some(fix) => write!(out, " ({fix})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An operating system's error as a cause: `connection refused`, not
+/// `Connection refused (os error 111)`.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error ").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => "unknown error".to_owned(),
+    }
+}
+
+/// The stable word for an operating system's error.
+pub fn io_kind(error: &io::Error) -> &'static str {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionRefused => "refused",
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "reset",
+        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => "unreachable",
+        Kind::TimedOut => "timeout",
+        Kind::AddrInUse => "address-in-use",
+        Kind::AddrNotAvailable => "address-not-available",
+        Kind::PermissionDenied => "permission-denied",
+        Kind::NotFound => "not-found",
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "storage-full",
+        Kind::NotConnected => "not-connected",
+        _ => "io",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_reads_as_operation_target_cause_fix() {
+        let error = io::Error::from_raw_os_error(libc::EACCES);
+        let failure = Failure::io(Status::Listen, "listen on", "127.0.0.1:80", &error)
+            .fix("ports below 1024 need CAP_NET_BIND_SERVICE");
+        assert_eq!(
+            failure.to_string(),
+            "cannot listen on 127.0.0.1:80: permission denied \
+             (ports below 1024 need CAP_NET_BIND_SERVICE)"
+        );
+        assert_eq!((failure.kind, failure.status.code()), ("permission-denied", 5));
+    }
+}

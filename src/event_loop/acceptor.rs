@@ -1,0 +1,107 @@
+//! A listening socket in the pool.
+
+use std::io;
+use std::time::Instant;
+
+use mio::{Interest, Registry, Token};
+
+use super::event::{End, Traffic};
+use crate::buffers::Unsent;
+use crate::close::CloseReason;
+use crate::sockets::{Listener, Listening, Stream};
+
+pub(super) struct Acceptor {
+    listening: Listening,
+    /// A connection may be waiting.
+    pub(super) ready: bool,
+    /// The handler wants no more for now.
+    pub(super) paused: bool,
+    /// The process is out of descriptors; a timer, or a place that comes free, ends this.
+    pub(super) starved: bool,
+    pub(super) listed: bool,
+    pub(super) doomed: Option<CloseReason>,
+}
+
+/// What an attempt to accept gave.
+pub(super) enum Accepted {
+    Connection {
+        stream: Stream,
+        peer: String,
+        local: String,
+    },
+    /// No more for now.
+    Nothing,
+    /// No descriptor, or no memory, is left for one more.
+    Starved(io::Error),
+}
+
+impl Acceptor {
+    pub(super) fn new(listening: Listening) -> Self {
+        Self { listening, ready: false, paused: false, starved: false, listed: false, doomed: None }
+    }
+
+    pub(super) fn local(&self) -> &str {
+        &self.listening.local
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match &mut self.listening.listener {
+            Listener::Tcp(listener) => registry.register(listener, token, Interest::READABLE),
+            Listener::Unix(listener) => registry.register(listener, token, Interest::READABLE),
+        }
+    }
+
+    pub(super) fn wants_accepting(&self) -> bool {
+        self.ready && !self.paused && !self.starved
+    }
+
+    /// Takes the next connection. One that died in the backlog is passed over (accept(2):
+    /// network errors of the new socket come out of accept, and are no fault of the listener).
+    pub(super) fn accept(&mut self) -> Accepted {
+        loop {
+            let outcome = match &self.listening.listener {
+                Listener::Tcp(listener) => {
+                    listener.accept().map(|(stream, peer)| (Stream::Tcp(stream), Some(peer)))
+                }
+                Listener::Unix(listener) => {
+                    listener.accept().map(|(stream, _)| (Stream::Unix(stream), None))
+                }
+            };
+            match outcome {
+                Ok((stream, peer)) => {
+                    let peer = peer.map_or_else(|| stream.peer(), |peer| peer.to_string());
+                    return Accepted::Connection { peer, local: stream.local(), stream };
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.ready = false;
+                    return Accepted::Nothing;
+                }
+                Err(error) if out_of_resources(&error) => {
+                    self.starved = true;
+                    return Accepted::Starved(error);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn end(mut self, registry: &Registry, now: Instant) -> End {
+        let _ = match &mut self.listening.listener {
+            Listener::Tcp(listener) => registry.deregister(listener),
+            Listener::Unix(listener) => registry.deregister(listener),
+        };
+        End {
+            reason: self.doomed.unwrap_or(CloseReason::HOST),
+            error: None,
+            traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
+            unsent: Unsent::default(),
+            unacknowledged: 0,
+        }
+    }
+}
+
+/// Whether a failed accept says that this machine has no room for one more connection.
+fn out_of_resources(error: &io::Error) -> bool {
+    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}

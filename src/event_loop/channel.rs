@@ -1,0 +1,311 @@
+//! One channel of bytes in the pool: a transport, what is known of its readiness, its send
+//! queue, and how far its two directions have come.
+//!
+//! It moves bytes and keeps state; whom to tell, and when to remove it, the pool decides.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::event::{SendOutcome, Traffic};
+use super::transport::Transport;
+use crate::buffers::SendQueue;
+use crate::close::CloseReason;
+
+/// Pieces in one writev.
+const PIECES: usize = 64;
+/// When a queue is full, unless the handler says otherwise.
+const HIGH_MARK: usize = 256 * 1024;
+
+/// How far a channel has come as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The connection is being made; what is sent waits.
+    Connecting,
+    Open,
+    /// Closed by the handler: flushes, says FIN, and reads what comes only to throw it away.
+    Closing(CloseReason),
+    /// Closed and flushed; waits for the peer's FIN, not for long.
+    Lingering(CloseReason),
+}
+
+impl Phase {
+    /// Why the handler closed this channel, if it did.
+    pub(super) fn closing(self) -> Option<CloseReason> {
+        match self {
+            Self::Closing(reason) | Self::Lingering(reason) => Some(reason),
+            Self::Connecting | Self::Open => None,
+        }
+    }
+}
+
+/// One direction of a channel.
+#[derive(Debug)]
+pub(super) enum Way {
+    Open,
+    /// Only when writing: says FIN once the queue is empty.
+    Finishing,
+    /// Ended in order, or never was.
+    Ended,
+    Failed(io::Error),
+}
+
+impl Way {
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Self::Ended | Self::Failed(_))
+    }
+}
+
+/// Which directions a channel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// A connection.
+    Both,
+    /// Like stdin.
+    Read,
+    /// Like stdout.
+    Write,
+}
+
+pub(super) struct Channel {
+    pub(super) transport: Box<dyn Transport>,
+    pub(super) phase: Phase,
+    pub(super) reading: Way,
+    pub(super) writing: Way,
+    /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+    pub(super) paused: bool,
+    /// Whether it is in the pool's list of what to read.
+    pub(super) listed: bool,
+    /// Whether it is in the pool's list of what to flush.
+    pub(super) dirty: bool,
+    /// Whether it is in the pool's list of what to remove.
+    pub(super) doomed: Option<CloseReason>,
+    pub(super) queue: SendQueue,
+    high_mark: usize,
+    /// Somebody waits for the queue to fall to this.
+    awaited: Option<usize>,
+    /// When the queue last got shorter, or began.
+    pub(super) progress: Instant,
+    pub(super) traffic: Traffic,
+}
+
+/// What a read gave.
+pub(super) enum Got {
+    Bytes(usize),
+    Eof,
+    /// Nothing now: paused, not ready, or over.
+    Nothing,
+    Failed,
+}
+
+impl Channel {
+    pub(super) fn new(
+        transport: Box<dyn Transport>,
+        sides: Sides,
+        phase: Phase,
+        now: Instant,
+    ) -> Self {
+        let way = |missing| if sides == missing { Way::Ended } else { Way::Open };
+        Self {
+            transport,
+            phase,
+            reading: way(Sides::Write),
+            writing: way(Sides::Read),
+            readable: false,
+            writable: false,
+            paused: false,
+            listed: false,
+            dirty: false,
+            doomed: None,
+            queue: SendQueue::default(),
+            high_mark: HIGH_MARK,
+            awaited: None,
+            progress: now,
+            traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
+        }
+    }
+
+    /// Whether a read may give something.
+    pub(super) fn wants_reading(&self) -> bool {
+        self.readable && !self.paused && self.reading.is_open() && self.phase != Phase::Connecting
+    }
+
+    /// Whether a flush may get somewhere.
+    pub(super) fn wants_flushing(&self) -> bool {
+        let work = !self.queue.is_empty() || matches!(self.writing, Way::Finishing);
+        self.writable && work && !self.writing.is_over() && self.phase != Phase::Connecting
+    }
+
+    pub(super) fn read(&mut self, into: &mut [u8], now: Instant) -> Got {
+        while self.wants_reading() {
+            match self.transport.read(into) {
+                Ok(0) => {
+                    self.reading = Way::Ended;
+                    return Got::Eof;
+                }
+                Ok(count) => {
+                    if self.phase == Phase::Open {
+                        self.traffic.received += count as u64;
+                        self.traffic.last_active = now;
+                    }
+                    return Got::Bytes(count);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.reading = Way::Failed(error);
+                    return Got::Failed;
+                }
+            }
+        }
+        Got::Nothing
+    }
+
+    /// Takes bytes for sending: writes at once what fits, and queues a copy of the rest.
+    pub(super) fn send(&mut self, bytes: &[u8], now: Instant) -> SendOutcome {
+        if !self.takes() {
+            return SendOutcome::Gone;
+        }
+        let mut rest = bytes;
+        while self.queue.is_empty() && !rest.is_empty() && self.can_write() {
+            let count = self.write(&[IoSlice::new(rest)], now);
+            rest = rest.get(count..).unwrap_or_default();
+        }
+        self.enqueue(rest.len(), now, |queue| queue.append(rest))
+    }
+
+    /// Takes a piece for sending without copying it; it is written with the next flush.
+    pub(super) fn send_shared(&mut self, piece: Bytes, now: Instant) -> SendOutcome {
+        if !self.takes() {
+            return SendOutcome::Gone;
+        }
+        self.enqueue(piece.len(), now, |queue| queue.push(piece))
+    }
+
+    fn takes(&self) -> bool {
+        self.writing.is_open() && self.phase.closing().is_none()
+    }
+
+    fn can_write(&self) -> bool {
+        self.writable && !self.writing.is_over() && self.phase != Phase::Connecting
+    }
+
+    fn enqueue(
+        &mut self,
+        len: usize,
+        now: Instant,
+        add: impl FnOnce(&mut SendQueue),
+    ) -> SendOutcome {
+        if len > 0 {
+            if self.queue.is_empty() {
+                self.progress = now;
+            }
+            add(&mut self.queue);
+        }
+        if self.queue.len() < self.high_mark {
+            return SendOutcome::Queued;
+        }
+        self.awaited = self.awaited.or(Some(self.high_mark / 4));
+        SendOutcome::Full
+    }
+
+    /// Bytes that may be queued before the queue is full.
+    pub(super) fn room(&self) -> usize {
+        self.high_mark.saturating_sub(self.queue.len())
+    }
+
+    pub(super) fn set_high_mark(&mut self, bytes: usize) {
+        self.high_mark = bytes.max(1);
+    }
+
+    /// Asks for `Drained` at an empty queue.
+    pub(super) fn await_flush(&mut self) {
+        self.awaited = Some(0);
+    }
+
+    /// Whether the mark that somebody waits for has been reached; says so once.
+    pub(super) fn take_drained(&mut self) -> bool {
+        let reached = self.awaited.is_some_and(|mark| self.queue.len() <= mark);
+        if reached {
+            self.awaited = None;
+        }
+        reached
+    }
+
+    /// Writes as much of the queue as fits, and says FIN behind it where that was asked for.
+    pub(super) fn flush(&mut self, now: Instant) {
+        while !self.queue.is_empty() && self.can_write() {
+            let queue = std::mem::take(&mut self.queue);
+            let mut slices = [IoSlice::new(&[]); PIECES];
+            let filled = queue.slices(&mut slices);
+            let count = self.write(slices.get(..filled).unwrap_or_default(), now);
+            self.queue = queue;
+            self.queue.advance(count);
+        }
+        if self.queue.is_empty() && matches!(self.writing, Way::Finishing) && self.can_write() {
+            self.say_fin();
+        }
+    }
+
+    fn say_fin(&mut self) {
+        match self.transport.finish() {
+            Ok(()) => self.writing = Way::Ended,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+            // The peer is gone already, which reading will tell.
+            Err(error) if error.kind() == ErrorKind::NotConnected => self.writing = Way::Ended,
+            Err(error) => self.writing = Way::Failed(error),
+        }
+    }
+
+    /// One write; returns how much went out, after noting what else happened.
+    fn write(&mut self, pieces: &[IoSlice<'_>], now: Instant) -> usize {
+        match self.transport.write(pieces) {
+            Ok(count) => {
+                self.traffic.sent += count as u64;
+                self.traffic.last_active = now;
+                self.progress = now;
+                return count;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.writing = Way::Failed(error);
+                // What the peer sent before it went may still be there to read.
+                self.readable = true;
+            }
+        }
+        0
+    }
+
+    /// The reason to remove this channel, once there is one: both ways are over, or reading has
+    /// failed, which leaves nobody to write to.
+    pub(super) fn verdict(&self) -> Option<CloseReason> {
+        let failed =
+            matches!(self.reading, Way::Failed(_)) || matches!(self.writing, Way::Failed(_));
+        let over = self.reading.is_over() && self.writing.is_over();
+        if !over && !matches!(self.reading, Way::Failed(_)) {
+            return None;
+        }
+        match self.phase.closing() {
+            Some(reason) if self.queue.is_empty() => Some(reason),
+            None if !failed => Some(CloseReason::PEER),
+            _ => Some(CloseReason::RESET),
+        }
+    }
+
+    /// What the operating system said, if this channel failed.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        let take = |way: &mut Way| match std::mem::replace(way, Way::Ended) {
+            Way::Failed(error) => Some(error),
+            _ => None,
+        };
+        take(&mut self.writing).or(take(&mut self.reading))
+    }
+}

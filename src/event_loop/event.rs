@@ -1,0 +1,134 @@
+//! What the loop tells its handler.
+
+use std::io;
+use std::time::Instant;
+
+use super::id::Id;
+use super::mailbox::Mail;
+use super::pool::Pool;
+use super::signals::Signal;
+use super::timers::TimerKey;
+use crate::buffers::Unsent;
+use crate::close::CloseReason;
+
+/// The one thing that a program on the loop implements.
+///
+/// The handler lives outside the pool, so it may do anything to the pool from within `on`; what
+/// it does takes effect at once, except closing, which waits for the end of the turn.
+pub trait Handler {
+    /// Called for each event, one at a time.
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>);
+}
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A listener took a connection, which may be used from now on.
+    Accepted {
+        /// The new connection.
+        id: Id,
+        /// The listener it came in by.
+        listener: Id,
+        /// The address of the other side.
+        peer: String,
+        /// The address of this side.
+        local: String,
+    },
+    /// A listener could not take a connection, and tries again by itself.
+    AcceptFailed {
+        /// The listener.
+        listener: Id,
+        /// Why: out of descriptors, most often.
+        error: io::Error,
+    },
+    /// A connection that was begun has come to be.
+    Connected {
+        /// The connection.
+        id: Id,
+        /// The address of the other side.
+        peer: String,
+        /// The address of this side.
+        local: String,
+    },
+    /// A connection that was begun failed; its id is gone.
+    ConnectFailed {
+        /// The connection that never was.
+        id: Id,
+        /// Why.
+        error: io::Error,
+    },
+    /// Bytes came in.
+    Data {
+        /// Where from.
+        id: Id,
+        /// The bytes, lent until the handler returns.
+        bytes: &'a [u8],
+    },
+    /// The queue is below its low mark again after a send said `Full`, or it has become empty
+    /// after [`Pool::await_flush`].
+    Drained {
+        /// The connection whose queue it is.
+        id: Id,
+    },
+    /// The other side will send no more.
+    Eof {
+        /// The connection.
+        id: Id,
+    },
+    /// A timer fired.
+    Timer {
+        /// The timer.
+        key: TimerKey,
+    },
+    /// A letter from another thread.
+    Mail(Mail),
+    /// A signal reached the process.
+    Signal(Signal),
+    /// A source is gone; its id means nothing any more.
+    Closed {
+        /// The source.
+        id: Id,
+        /// How it ended.
+        end: End,
+    },
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub struct End {
+    /// Why.
+    pub reason: CloseReason,
+    /// What the operating system said, where it said something.
+    pub error: Option<io::Error>,
+    /// What went through.
+    pub traffic: Traffic,
+    /// What was accepted for sending and never written.
+    pub unsent: Unsent,
+    /// Bytes that were written and that the peer had not acknowledged, as far as is known.
+    pub unacknowledged: u64,
+}
+
+/// What went through a connection so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Traffic {
+    /// Bytes read and delivered.
+    pub received: u64,
+    /// Bytes written.
+    pub sent: u64,
+    /// When it came to be.
+    pub opened: Instant,
+    /// When a byte last went through, either way.
+    pub last_active: Instant,
+}
+
+/// What became of a send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum SendOutcome {
+    /// Written or queued.
+    Queued,
+    /// Queued, but the queue has reached its high mark: stop feeding it until `Drained`.
+    Full,
+    /// Not taken: the connection is gone, or will send no more.
+    Gone,
+}

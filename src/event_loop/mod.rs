@@ -1,0 +1,129 @@
+//! The event loop: one thread, one poll, one handler.
+//!
+//! Every turn does the same things in the same order: wait, set the time, note what is ready,
+//! read what is ready under a budget, fire timers, deliver mail and signals, flush what was
+//! queued, and remove what has ended. A handler sees them as [`Event`]s and answers through the
+//! [`Pool`].
+//!
+//! mio is edge-triggered: each source is registered once, for reading and writing, and is used
+//! until it says `WouldBlock`. Only readable and writable are facts; error and hang-up are taken
+//! as hints to read and write, which tell the truth.
+
+mod acceptor;
+mod channel;
+mod event;
+mod id;
+mod mailbox;
+mod pool;
+mod signals;
+pub mod stdio;
+mod timers;
+mod transport;
+mod turn;
+
+use std::io;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use mio::{Events, Poll, Token};
+
+pub use channel::Sides;
+pub use event::{End, Event, Handler, SendOutcome, Traffic};
+pub use id::Id;
+pub use mailbox::{Mail, Mailbox};
+pub use pool::Pool;
+pub use signals::Signal;
+pub use timers::TimerKey;
+pub use transport::{Place, Readiness, Transport};
+
+/// Tokens that no source can have: the upper half of a source's token is a generation, which
+/// never has its top bit set.
+const WAKE: Token = Token(usize::MAX);
+const SIGNALS: Token = Token(usize::MAX - 1);
+
+/// Events taken from the poll at a time.
+const EVENTS: usize = 1024;
+/// The one read buffer of the loop; an idle connection owns none.
+const SCRATCH: usize = 64 * 1024;
+
+/// A pool of sources and the poll that watches them.
+pub struct EventLoop {
+    poll: Poll,
+    events: Events,
+    pool: Pool,
+    scratch: Box<[u8]>,
+    letters: Receiver<mailbox::Letter>,
+    signals: Option<signals::Signals>,
+    arrived: Vec<Signal>,
+}
+
+impl EventLoop {
+    /// An empty loop.
+    ///
+    /// # Errors
+    /// The kernel gives no poll, most often because the process is out of descriptors.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let (mailbox, letters) = Mailbox::open(poll.registry())?;
+        let pool = Pool::new(poll.registry().try_clone()?, mailbox, Instant::now());
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            pool,
+            scratch: vec![0; SCRATCH].into_boxed_slice(),
+            letters,
+            signals: None,
+            arrived: Vec::new(),
+        })
+    }
+
+    /// The sources of this loop.
+    pub fn pool(&mut self) -> &mut Pool {
+        &mut self.pool
+    }
+
+    /// Turns SIGINT, SIGTERM, SIGHUP and SIGUSR1 into events, and survives SIGPIPE, SIGTTIN and
+    /// SIGTTOU. A second terminating signal of a kind ends the process at once.
+    ///
+    /// # Errors
+    /// Those of `sigaction(2)` and of the poll.
+    pub fn watch_signals(&mut self) -> io::Result<()> {
+        self.signals = Some(signals::Signals::watch(self.poll.registry())?);
+        Ok(())
+    }
+
+    /// Turns until the handler stops the pool.
+    ///
+    /// # Errors
+    /// The poll itself failed, which no handler can mend.
+    pub fn run(&mut self, handler: &mut dyn Handler) -> io::Result<()> {
+        self.pool.now = Instant::now();
+        while !self.pool.stopped {
+            self.wait()?;
+            self.turn(Instant::now(), handler);
+        }
+        Ok(())
+    }
+
+    /// Sleeps until there is something to do, and notes what is ready.
+    fn wait(&mut self) -> io::Result<()> {
+        let timeout = self.pool.patience(Instant::now());
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            outcome => outcome?,
+        }
+        for event in &self.events {
+            match event.token() {
+                WAKE => {}
+                SIGNALS => self.arrived.extend(self.signals.iter_mut().flat_map(|s| s.pending())),
+                token => {
+                    let hint =
+                        event.is_error() || event.is_read_closed() || event.is_write_closed();
+                    let id = Id::of(token);
+                    self.pool.latch(id, event.is_readable() || hint, event.is_writable() || hint);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,391 @@
+//! The pool: every source of one loop, and what a handler may do to them.
+//!
+//! It does not wait and does not call the handler; the turn does both.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use mio::Registry;
+
+use super::acceptor::Acceptor;
+use super::channel::{Channel, Phase, Sides, Way};
+use super::event::{End, SendOutcome, Traffic};
+use super::id::{Id, Slots};
+use super::mailbox::Mailbox;
+use super::timers::{TimerKey, Timers};
+use super::transport::{Place, Readiness, Transport};
+use crate::close::CloseReason;
+use crate::error::Failure;
+use crate::sockets::{self, Listening, SocketOptions, Stream, Target};
+
+/// How long a closed connection may go on sending before it is cut. Closing a socket with unread
+/// input makes the kernel answer with RST (RFC 2525, 2.17), which may destroy our own tail.
+pub(super) const LINGER: Duration = Duration::from_millis(500);
+/// How long a listener rests after the process ran out of descriptors.
+pub(super) const STARVED: Duration = Duration::from_millis(100);
+/// The pool's own timers.
+pub(super) const LINGER_TIMER: u8 = 240;
+pub(super) const STARVED_TIMER: u8 = 241;
+
+/// Everything that a loop can wait for.
+pub(super) enum Source {
+    Channel(Channel),
+    Acceptor(Acceptor),
+}
+
+/// The sources of one event loop.
+pub struct Pool {
+    pub(super) registry: Registry,
+    mailbox: Mailbox,
+    pub(super) sources: Slots<Source>,
+    /// What can be read, oldest first.
+    pub(super) ready: VecDeque<Id>,
+    /// What has something to flush.
+    pub(super) dirty: Vec<Id>,
+    /// What is removed at the end of the turn.
+    pub(super) doomed: Vec<Id>,
+    /// Listeners that ran out of descriptors.
+    pub(super) starved: Vec<Id>,
+    pub(super) timers: Timers,
+    pub(super) now: Instant,
+    pub(super) stopped: bool,
+}
+
+impl Pool {
+    pub(super) fn new(registry: Registry, mailbox: Mailbox, now: Instant) -> Self {
+        Self {
+            registry,
+            mailbox,
+            sources: Slots::default(),
+            ready: VecDeque::new(),
+            dirty: Vec::new(),
+            doomed: Vec::new(),
+            starved: Vec::new(),
+            timers: Timers::default(),
+            now,
+            stopped: false,
+        }
+    }
+
+    /// The time of this turn; it does not move while a handler runs.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// A way for other threads to reach the handler.
+    pub fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
+    }
+
+    /// Listens on everything that an address such as `:8080` or `unix:/run/app` means.
+    ///
+    /// # Errors
+    /// A bad address, or why it cannot be listened on.
+    pub fn listen(&mut self, address: &str) -> Result<Vec<Id>, Failure> {
+        let address = address.parse::<sockets::Address>()?;
+        let options = SocketOptions::default();
+        let (listening, _) = sockets::listen::listen(&address, sockets::Family::Any, &options)?;
+        listening.into_iter().map(|one| self.add_listener(one)).collect()
+    }
+
+    /// Adds an open listener.
+    ///
+    /// # Errors
+    /// It cannot be registered with the poll.
+    pub fn add_listener(&mut self, listening: Listening) -> Result<Id, Failure> {
+        let local = listening.local.clone();
+        let id = self.sources.insert(Source::Acceptor(Acceptor::new(listening)));
+        let registered = match self.sources.get_mut(id) {
+            Some(Source::Acceptor(acceptor)) => acceptor.register(&self.registry, id.token()),
+            _ => Ok(()),
+        };
+        registered.map_err(|error| {
+            self.sources.remove(id);
+            Failure::io(crate::error::Status::Listen, "listen on", local, &error)
+        })?;
+        Ok(id)
+    }
+
+    /// The address that a listener is bound to, as `127.0.0.1:43211` or `unix:/path`.
+    pub fn local_address(&self, id: Id) -> Option<&str> {
+        match self.sources.get(id)? {
+            Source::Acceptor(acceptor) => Some(acceptor.local()),
+            Source::Channel(_) => None,
+        }
+    }
+
+    /// Begins a connection; `Connected` or `ConnectFailed` follows. What is sent meanwhile waits.
+    ///
+    /// # Errors
+    /// The connection cannot even be begun.
+    pub fn connect(&mut self, target: &Target) -> Result<Id, Failure> {
+        let (stream, _) = sockets::connect::start(target, None, &SocketOptions::default())?;
+        self.add_connecting(stream)
+    }
+
+    /// Adds a connection that was begun.
+    ///
+    /// # Errors
+    /// It cannot be registered with the poll.
+    pub fn add_connecting(&mut self, stream: Stream) -> Result<Id, Failure> {
+        let peer = stream.peer();
+        self.add(Box::new(stream), Sides::Both, Phase::Connecting)
+            .map_err(|error| Failure::io(crate::error::Status::Connect, "connect to", peer, &error))
+    }
+
+    /// Adds an open channel of bytes.
+    ///
+    /// # Errors
+    /// It cannot be registered with the poll.
+    pub fn add_channel(&mut self, transport: Box<dyn Transport>, sides: Sides) -> io::Result<Id> {
+        self.add(transport, sides, Phase::Open)
+    }
+
+    fn add(&mut self, transport: Box<dyn Transport>, sides: Sides, phase: Phase) -> io::Result<Id> {
+        let channel = Channel::new(transport, sides, phase, self.now);
+        let id = self.sources.insert(Source::Channel(channel));
+        let Some(Source::Channel(channel)) = self.sources.get_mut(id) else { return Ok(id) };
+        let place = Place { registry: &self.registry, mailbox: &self.mailbox, id };
+        match channel.transport.register(&place) {
+            Ok(Readiness::Evented) => Ok(id),
+            Ok(Readiness::Always) => {
+                self.latch(id, true, true);
+                Ok(id)
+            }
+            Err(error) => {
+                self.sources.remove(id);
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn channel(&self, id: Id) -> Option<&Channel> {
+        match self.sources.get(id)? {
+            Source::Channel(channel) => Some(channel),
+            Source::Acceptor(_) => None,
+        }
+    }
+
+    pub(super) fn channel_mut(&mut self, id: Id) -> Option<&mut Channel> {
+        match self.sources.get_mut(id)? {
+            Source::Channel(channel) => Some(channel),
+            Source::Acceptor(_) => None,
+        }
+    }
+
+    /// Sends a copy of `bytes`; whatever the outcome is but `Gone`, they are taken.
+    pub fn send(&mut self, id: Id, bytes: &[u8]) -> SendOutcome {
+        let now = self.now;
+        let Some(channel) = self.channel_mut(id) else { return SendOutcome::Gone };
+        let outcome = channel.send(bytes, now);
+        self.settle(id);
+        outcome
+    }
+
+    /// Sends a piece that is shared with other queues; it is written at the end of the turn.
+    pub fn send_shared(&mut self, id: Id, piece: Bytes) -> SendOutcome {
+        let now = self.now;
+        let Some(channel) = self.channel_mut(id) else { return SendOutcome::Gone };
+        let outcome = channel.send_shared(piece, now);
+        self.mark_dirty(id);
+        outcome
+    }
+
+    /// Writes now what a queue holds and the kernel takes, rather than at the end of the turn.
+    pub fn flush(&mut self, id: Id) {
+        let now = self.now;
+        if let Some(channel) = self.channel_mut(id) {
+            channel.flush(now);
+            self.mark_dirty(id);
+        }
+    }
+
+    /// Bytes that wait to be written.
+    pub fn queued(&self, id: Id) -> usize {
+        self.channel(id).map_or(0, |channel| channel.queue.len())
+    }
+
+    /// Bytes that a queue takes before it is full.
+    pub fn room(&self, id: Id) -> usize {
+        self.channel(id).map_or(0, Channel::room)
+    }
+
+    /// When a queue last got shorter, or began.
+    pub fn last_progress(&self, id: Id) -> Option<Instant> {
+        self.channel(id).map(|channel| channel.progress)
+    }
+
+    /// What went through a connection so far.
+    pub fn traffic(&self, id: Id) -> Option<Traffic> {
+        self.channel(id).map(|channel| channel.traffic)
+    }
+
+    /// Sets how many bytes make a queue full (256 KiB at first). It drains at a quarter of that.
+    pub fn set_high_mark(&mut self, id: Id, bytes: usize) {
+        if let Some(channel) = self.channel_mut(id) {
+            channel.set_high_mark(bytes);
+        }
+    }
+
+    /// Asks for one `Drained` when everything queued is written; at once if it is already.
+    pub fn await_flush(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            channel.await_flush();
+            self.mark_dirty(id);
+        }
+    }
+
+    /// Stops reading a connection, or accepting from a listener, until `resume`.
+    pub fn pause(&mut self, id: Id) {
+        match self.sources.get_mut(id) {
+            Some(Source::Channel(channel)) => channel.paused = true,
+            Some(Source::Acceptor(acceptor)) => acceptor.paused = true,
+            None => {}
+        }
+    }
+
+    /// Undoes `pause`. What became readable meanwhile has not been forgotten.
+    pub fn resume(&mut self, id: Id) {
+        match self.sources.get_mut(id) {
+            Some(Source::Channel(channel)) => channel.paused = false,
+            Some(Source::Acceptor(acceptor)) => acceptor.paused = false,
+            None => return,
+        }
+        self.list(id);
+    }
+
+    /// Half-closes: FIN once everything queued is written. Reading goes on.
+    pub fn finish(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            if channel.writing.is_open() {
+                channel.writing = Way::Finishing;
+                self.mark_dirty(id);
+            }
+        }
+    }
+
+    /// Closes in order: writes what is queued, says FIN, waits a little for the peer's, and ends
+    /// with `Closed`. No data is delivered any more.
+    pub fn close(&mut self, id: Id, reason: CloseReason) {
+        match self.sources.get_mut(id) {
+            Some(Source::Channel(channel)) if channel.doomed.is_some() => {}
+            Some(Source::Channel(channel)) if channel.phase == Phase::Open => {
+                channel.phase = Phase::Closing(reason);
+                channel.paused = false;
+                if channel.writing.is_open() {
+                    channel.writing = Way::Finishing;
+                }
+                self.mark_dirty(id);
+                self.list(id);
+            }
+            Some(Source::Channel(channel)) if channel.phase != Phase::Connecting => {}
+            Some(_) => self.abort(id, reason),
+            None => {}
+        }
+    }
+
+    /// Closes at the end of this turn, whatever is queued or unread.
+    pub fn abort(&mut self, id: Id, reason: CloseReason) {
+        match self.sources.get_mut(id) {
+            Some(Source::Channel(channel)) if channel.doomed.is_none() => {
+                channel.doomed = Some(reason);
+                channel.paused = true;
+            }
+            Some(Source::Acceptor(acceptor)) if acceptor.doomed.is_none() => {
+                acceptor.doomed = Some(reason);
+                acceptor.paused = true;
+            }
+            _ => return,
+        }
+        self.doomed.push(id);
+    }
+
+    /// Sets a timer, or moves it; its `Timer` event comes `after` from now.
+    pub fn arm(&mut self, key: TimerKey, after: Duration) {
+        self.timers.arm(key, self.now + after);
+    }
+
+    /// Drops a timer.
+    pub fn disarm(&mut self, key: TimerKey) {
+        self.timers.disarm(key);
+    }
+
+    /// Ends the loop after this turn.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Notes that a source may be ready, as the poll or a thread says.
+    pub(super) fn latch(&mut self, id: Id, readable: bool, writable: bool) {
+        match self.sources.get_mut(id) {
+            Some(Source::Channel(channel)) => {
+                channel.readable |= readable;
+                channel.writable |= writable;
+                if channel.wants_flushing() || channel.phase == Phase::Connecting {
+                    self.mark_dirty(id);
+                }
+            }
+            Some(Source::Acceptor(acceptor)) => acceptor.ready |= readable,
+            None => return,
+        }
+        self.list(id);
+    }
+
+    /// Puts a source on the list of what to read, if a read may give something.
+    pub(super) fn list(&mut self, id: Id) {
+        let listed = match self.sources.get_mut(id) {
+            Some(Source::Channel(channel)) if channel.wants_reading() => &mut channel.listed,
+            Some(Source::Acceptor(acceptor)) if acceptor.wants_accepting() => &mut acceptor.listed,
+            _ => return,
+        };
+        if !std::mem::replace(listed, true) {
+            self.ready.push_back(id);
+        }
+    }
+
+    pub(super) fn mark_dirty(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            if !std::mem::replace(&mut channel.dirty, true) {
+                self.dirty.push(id);
+            }
+        }
+    }
+
+    /// Draws the conclusions from what a channel has become.
+    pub(super) fn settle(&mut self, id: Id) {
+        let Some(channel) = self.channel_mut(id) else { return };
+        if channel.doomed.is_some() {
+            return;
+        }
+        if let Some(reason) = channel.verdict() {
+            self.abort(id, reason);
+            return;
+        }
+        if let (Phase::Closing(reason), true) = (channel.phase, channel.writing.is_over()) {
+            channel.phase = Phase::Lingering(reason);
+            self.arm(TimerKey::of(id, LINGER_TIMER), LINGER);
+        }
+        self.list(id);
+    }
+
+    /// Takes a doomed source out; `None` where it was no channel or is gone already.
+    pub(super) fn remove(&mut self, id: Id) -> Option<End> {
+        let source = self.sources.remove(id)?;
+        self.timers.disarm(TimerKey::of(id, LINGER_TIMER));
+        match source {
+            Source::Acceptor(acceptor) => Some(acceptor.end(&self.registry, self.now)),
+            Source::Channel(mut channel) => {
+                channel.transport.deregister(&self.registry);
+                Some(End {
+                    reason: channel.doomed.unwrap_or(CloseReason::HOST),
+                    unacknowledged: channel.transport.unacknowledged(),
+                    error: channel.take_error(),
+                    traffic: channel.traffic,
+                    unsent: channel.queue.take(),
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Signals as events of the loop.
+//!
+//! What the parent chose to ignore (`nohup`, a background job of a script) stays ignored. The
+//! first terminating signal becomes an event; a second one ends the process at once, even where
+//! the loop is stuck in a blocking write.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use mio::Registry;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook_mio::v1_0::Signals as Source;
+
+use super::SIGNALS;
+use crate::sys;
+
+/// A signal that the loop hands to its handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// `SIGINT`: ^C.
+    Interrupt,
+    /// `SIGTERM`.
+    Terminate,
+    /// `SIGHUP`: the terminal is gone.
+    Hangup,
+    /// `SIGUSR1`: tell the state of things.
+    Report,
+}
+
+impl Signal {
+    fn of(number: i32) -> Option<Self> {
+        match number {
+            SIGINT => Some(Self::Interrupt),
+            SIGTERM => Some(Self::Terminate),
+            SIGHUP => Some(Self::Hangup),
+            SIGUSR1 => Some(Self::Report),
+            _ => None,
+        }
+    }
+}
+
+/// The signals that a loop listens to.
+pub(super) struct Signals {
+    source: Source,
+}
+
+impl Signals {
+    /// Takes over the terminating signals and `SIGUSR1`, and survives those of job control.
+    pub(super) fn watch(registry: &Registry) -> io::Result<Self> {
+        for signal in [libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE] {
+            sys::signals::ignore(signal)?;
+        }
+        let wanted: Vec<i32> = [SIGINT, SIGTERM, SIGHUP]
+            .into_iter()
+            .filter(|s| !sys::signals::is_ignored(*s))
+            .collect();
+        for signal in &wanted {
+            let seen = Arc::new(AtomicBool::new(false));
+            // In this order the first signal finds the flag unset, and sets it for the second.
+            signal_hook::flag::register_conditional_default(*signal, Arc::clone(&seen))?;
+            signal_hook::flag::register(*signal, seen)?;
+        }
+        let mut source = Source::new(wanted.into_iter().chain([SIGUSR1]))?;
+        registry.register(&mut source, SIGNALS, mio::Interest::READABLE)?;
+        Ok(Self { source })
+    }
+
+    /// The signals that came since the last call.
+    pub(super) fn pending(&mut self) -> Vec<Signal> {
+        self.source.pending().filter_map(Signal::of).collect()
+    }
+}

@@ -1,0 +1,87 @@
+//! stdin and stdout as channels, each served by what its descriptor allows.
+//!
+//! | what it is | how it is served |
+//! |---|---|
+//! | regular file, null device | always ready (epoll refuses them: `EPERM`) |
+//! | pipe, terminal | opened once more with `O_NONBLOCK`, and polled |
+//! | socket | polled as it is, with `MSG_DONTWAIT` |
+//! | anything that cannot be reopened | a thread and a bounded buffer |
+//!
+//! `O_NONBLOCK` is never set on an inherited descriptor, because the flag is shared with every
+//! process on that pipe or terminal.
+
+mod polled;
+mod threaded;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use rustix::fs::FileType;
+
+use super::transport::Transport;
+use crate::sys::fd::{Access, reopen_nonblocking, widen_pipe};
+
+use polled::{Plain, Reopened, Socket};
+
+/// The pipe buffer to ask for: the most that an unprivileged process gets (pipe(7)).
+const PIPE_SIZE: usize = 1024 * 1024;
+
+/// What a standard stream is, as far as the rules for its end go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A person sits there.
+    Terminal,
+    /// A program is on the other side.
+    Pipe,
+    /// A regular file or block device.
+    File,
+    /// A socket, as under inetd.
+    Socket,
+    /// The null device and its like.
+    Device,
+}
+
+/// Opens stdin as a channel.
+///
+/// # Errors
+/// The descriptor is not usable at all.
+pub fn input() -> io::Result<(Box<dyn Transport>, Kind)> {
+    open(rustix::stdio::stdin(), Access::Read)
+}
+
+/// Opens stdout as a channel.
+///
+/// # Errors
+/// The descriptor is not usable at all.
+pub fn output() -> io::Result<(Box<dyn Transport>, Kind)> {
+    open(rustix::stdio::stdout(), Access::Write)
+}
+
+fn open(fd: BorrowedFd<'static>, access: Access) -> io::Result<(Box<dyn Transport>, Kind)> {
+    let kind = kind(fd)?;
+    let transport: Box<dyn Transport> = match kind {
+        Kind::File => Box::new(Plain::new(fd)),
+        Kind::Socket => Box::new(Socket::new(fd)),
+        Kind::Terminal | Kind::Pipe | Kind::Device => {
+            if kind == Kind::Pipe {
+                widen_pipe(fd, PIPE_SIZE);
+            }
+            match (reopen_nonblocking(fd, access), access) {
+                (Ok(own), _) => Box::new(Reopened::new(own)),
+                (Err(_), Access::Read) => Box::new(threaded::Reader::new(fd)),
+                (Err(_), Access::Write) => Box::new(threaded::Writer::new(fd)),
+            }
+        }
+    };
+    Ok((transport, kind))
+}
+
+fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
+    Ok(match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
+        FileType::Fifo => Kind::Pipe,
+        FileType::Socket => Kind::Socket,
+        FileType::CharacterDevice if rustix::termios::isatty(fd) => Kind::Terminal,
+        FileType::CharacterDevice => Kind::Device,
+        _ => Kind::File,
+    })
+}

@@ -1,0 +1,129 @@
+//! Standard streams that need no thread: reopened ones, sockets, and files.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+use rustix::net::{RecvFlags, SendFlags};
+
+use crate::event_loop::transport::{Place, Readiness, Transport};
+use crate::sys::process::in_background;
+
+/// A file or device that never blocks for long.
+pub(super) struct Plain {
+    fd: BorrowedFd<'static>,
+}
+
+impl Plain {
+    pub(super) fn new(fd: BorrowedFd<'static>) -> Self {
+        Self { fd }
+    }
+}
+
+impl Transport for Plain {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(self.fd, into)?)
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(rustix::io::writev(self.fd, pieces)?)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn register(&mut self, _: &Place<'_>) -> io::Result<Readiness> {
+        Ok(Readiness::Always)
+    }
+
+    fn deregister(&mut self, _: &Registry) {}
+}
+
+/// A pipe, terminal or device behind a non-blocking description of our own.
+pub(super) struct Reopened {
+    fd: OwnedFd,
+}
+
+impl Reopened {
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+}
+
+impl Transport for Reopened {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match rustix::io::read(&self.fd, into) {
+            // A background job may not read its terminal, and SIGTTIN is ignored: the kernel
+            // says EIO until the shell brings the job to the front.
+            Err(rustix::io::Errno::IO) if in_background(&self.fd) => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(rustix::io::writev(&self.fd, pieces)?)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
+        register(place, self.fd.as_fd())
+    }
+
+    fn deregister(&mut self, registry: &Registry) {
+        let _ = registry.deregister(&mut SourceFd(&self.fd.as_raw_fd()));
+    }
+}
+
+/// A socket, which cannot be reopened but can be told for each call not to wait.
+pub(super) struct Socket {
+    fd: BorrowedFd<'static>,
+}
+
+impl Socket {
+    pub(super) fn new(fd: BorrowedFd<'static>) -> Self {
+        Self { fd }
+    }
+}
+
+impl Transport for Socket {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let (count, _) = rustix::net::recv(self.fd, into, RecvFlags::DONTWAIT)?;
+        Ok(count)
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let Some(first) = pieces.iter().find(|piece| !piece.is_empty()) else { return Ok(0) };
+        Ok(rustix::net::send(self.fd, first, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        // stdin may be the same socket, so its end is the end of the process.
+        Ok(())
+    }
+
+    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
+        register(place, self.fd)
+    }
+
+    fn deregister(&mut self, registry: &Registry) {
+        let _ = registry.deregister(&mut SourceFd(&self.fd.as_raw_fd()));
+    }
+}
+
+/// Polls a descriptor, or takes it as always ready where the kernel says that it is (`EPERM`,
+/// epoll_ctl(2): the target file does not support epoll).
+fn register(place: &Place<'_>, fd: BorrowedFd<'_>) -> io::Result<Readiness> {
+    let both = Interest::READABLE | Interest::WRITABLE;
+    match place.registry.register(&mut SourceFd(&fd.as_raw_fd()), place.token(), both) {
+        Ok(()) => Ok(Readiness::Evented),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Readiness::Always),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,188 @@
+//! Standard streams that can only be used blocking: one thread each, and a bounded buffer
+//! between it and the loop.
+//!
+//! This is the way for a pipe or terminal that belongs to another user (`sudo -u`), and for
+//! systems without `/proc`.
+
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use mio::Registry;
+
+use crate::event_loop::transport::{Place, Readiness, Transport};
+
+/// Bytes that may wait between the thread and the loop.
+const LIMIT: usize = 256 * 1024;
+/// Bytes that a thread moves at once.
+const CHUNK: usize = 64 * 1024;
+
+/// What the thread and the loop share.
+#[derive(Default)]
+struct Buffer {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: Vec<u8>,
+    /// The thread holds bytes that it has taken and not written yet.
+    writing: bool,
+    ended: bool,
+    error: Option<io::Error>,
+}
+
+impl Buffer {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while(&self, condition: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let waiting = self.changed.wait_while(self.lock(), |state| condition(state));
+        waiting.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// stdin behind a thread.
+pub(super) struct Reader {
+    fd: BorrowedFd<'static>,
+    buffer: Arc<Buffer>,
+}
+
+impl Reader {
+    pub(super) fn new(fd: BorrowedFd<'static>) -> Self {
+        Self { fd, buffer: Arc::default() }
+    }
+}
+
+impl Transport for Reader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.buffer.lock();
+        if state.bytes.is_empty() {
+            return match state.error.take() {
+                Some(error) => Err(error),
+                None if state.ended => Ok(0),
+                None => Err(io::ErrorKind::WouldBlock.into()),
+            };
+        }
+        let count = into.len().min(state.bytes.len());
+        for (to, from) in into.iter_mut().zip(state.bytes.drain(..count)) {
+            *to = from;
+        }
+        self.buffer.changed.notify_one();
+        Ok(count)
+    }
+
+    fn write(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
+        let (fd, buffer) = (self.fd, Arc::clone(&self.buffer));
+        let (mailbox, id) = (place.mailbox.clone(), place.id);
+        thread::Builder::new().name("stdin".into()).spawn(move || {
+            let mut chunk = vec![0; CHUNK];
+            let mut ended = false;
+            while !ended {
+                let outcome = rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut chunk[..]));
+                let mut state = buffer.wait_while(|state| state.bytes.len() >= LIMIT);
+                match outcome {
+                    Ok(0) => state.ended = true,
+                    Ok(count) => state.bytes.extend(chunk.iter().take(count)),
+                    Err(error) => (state.ended, state.error) = (true, Some(error.into())),
+                }
+                ended = state.ended;
+                drop(state);
+                mailbox.ready(id);
+            }
+        })?;
+        Ok(Readiness::Evented)
+    }
+
+    fn deregister(&mut self, _: &Registry) {}
+}
+
+/// stdout behind a thread.
+pub(super) struct Writer {
+    fd: BorrowedFd<'static>,
+    buffer: Arc<Buffer>,
+}
+
+impl Writer {
+    pub(super) fn new(fd: BorrowedFd<'static>) -> Self {
+        Self { fd, buffer: Arc::default() }
+    }
+}
+
+impl Transport for Writer {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut state = self.buffer.lock();
+        if let Some(error) = state.error.take() {
+            return Err(error);
+        }
+        let room = LIMIT.saturating_sub(state.bytes.len());
+        if room == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let before = state.bytes.len();
+        state.bytes.extend(pieces.iter().flat_map(|piece| piece.iter()).take(room));
+        self.buffer.changed.notify_one();
+        Ok(state.bytes.len() - before)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let mut state = self.buffer.lock();
+        match state.error.take() {
+            Some(error) => Err(error),
+            None if state.writing || !state.bytes.is_empty() => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
+        let (fd, buffer) = (self.fd, Arc::clone(&self.buffer));
+        let (mailbox, id) = (place.mailbox.clone(), place.id);
+        thread::Builder::new().name("stdout".into()).spawn(move || {
+            mailbox.ready(id);
+            loop {
+                let mut state = buffer.wait_while(|state| state.bytes.is_empty());
+                let bytes = std::mem::take(&mut state.bytes);
+                state.writing = true;
+                drop(state);
+                let outcome = write_all(fd, &bytes);
+                let mut state = buffer.lock();
+                state.writing = false;
+                state.error = outcome.err();
+                let failed = state.error.is_some();
+                drop(state);
+                mailbox.ready(id);
+                if failed {
+                    return;
+                }
+            }
+        })?;
+        Ok(Readiness::Evented)
+    }
+
+    fn deregister(&mut self, _: &Registry) {}
+}
+
+fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let count = rustix::io::retry_on_intr(|| rustix::io::write(fd, bytes))?;
+        bytes = bytes.get(count..).unwrap_or_default();
+    }
+    Ok(())
+}

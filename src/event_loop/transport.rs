@@ -1,0 +1,136 @@
+//! What a channel of bytes stands on: a socket, a pipe, a file, a thread.
+//!
+//! A transport reads and writes without blocking and knows nothing of queues, marks or closing.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
+
+use mio::{Interest, Registry, Token, event::Source};
+
+use super::id::Id;
+use super::mailbox::Mailbox;
+use crate::sockets::Stream;
+
+/// A channel of bytes. `WouldBlock` means: try again after the next sign of readiness.
+pub trait Transport: Send {
+    /// Reads what is there; 0 is the end.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or the failure that ended the channel.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes as much of the pieces as fits.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or the failure that ended the channel.
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Says that nothing more will be written (FIN), once everything written is on its way.
+    ///
+    /// # Errors
+    /// `WouldBlock` while it is not, or what went wrong.
+    fn finish(&mut self) -> io::Result<()>;
+
+    /// Whether a connection that was begun has come to be.
+    ///
+    /// # Errors
+    /// Why it never will.
+    fn connected(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    /// The addresses of the other side and of this one, where it has addresses.
+    fn addresses(&self) -> (String, String) {
+        (String::new(), String::new())
+    }
+
+    /// Asks to be told of readiness from now on.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness>;
+
+    /// Undoes `register`.
+    fn deregister(&mut self, registry: &Registry);
+
+    /// Bytes written that the other side has not acknowledged, as far as is known.
+    fn unacknowledged(&self) -> u64 {
+        0
+    }
+}
+
+/// Where a transport is registered.
+pub struct Place<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) mailbox: &'a Mailbox,
+    pub(super) id: Id,
+}
+
+impl Place<'_> {
+    /// The token under which the poll reports this transport.
+    pub(super) fn token(&self) -> Token {
+        self.id.token()
+    }
+}
+
+/// How a transport tells of its readiness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// By events: it is ready after each, until it says `WouldBlock`.
+    Evented,
+    /// It never says `WouldBlock`: regular files, the null device.
+    Always,
+}
+
+impl Transport for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(into),
+            Self::Unix(stream) => stream.read(into),
+        }
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write_vectored(pieces),
+            Self::Unix(stream) => stream.write_vectored(pieces),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn connected(&mut self) -> io::Result<bool> {
+        crate::sockets::connect::finished(self)
+    }
+
+    fn addresses(&self) -> (String, String) {
+        (self.peer(), self.local())
+    }
+
+    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        source(self).register(place.registry, place.token(), both)?;
+        Ok(Readiness::Evented)
+    }
+
+    fn deregister(&mut self, registry: &Registry) {
+        // Closing the descriptor deregisters it as well.
+        let _ = source(self).deregister(registry);
+    }
+
+    fn unacknowledged(&self) -> u64 {
+        match self {
+            Self::Tcp(stream) => crate::sys::socket::unacknowledged(stream),
+            Self::Unix(_) => 0,
+        }
+    }
+}
+
+fn source(stream: &mut Stream) -> &mut dyn Source {
+    match stream {
+        Stream::Tcp(stream) => stream,
+        Stream::Unix(stream) => stream,
+    }
+}

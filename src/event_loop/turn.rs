@@ -1,0 +1,235 @@
+//! One turn of the loop, in its fixed order.
+
+use std::time::{Duration, Instant};
+
+use super::acceptor::Accepted;
+use super::channel::{Got, Phase, Sides, Way};
+use super::event::{Event, Handler};
+use super::id::Id;
+use super::mailbox::Letter;
+use super::pool::{LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
+use super::timers::TimerKey;
+use super::{EventLoop, Signal};
+use crate::close::CloseReason;
+
+/// Bytes that one source may deliver before the others have their turn.
+const READ_BUDGET: usize = 256 * 1024;
+/// Connections that one listener may deliver before the others have their turn.
+const ACCEPT_BUDGET: usize = 64;
+
+impl EventLoop {
+    /// Does everything that is to be done at `now`. [`EventLoop::run`] calls it after each wait;
+    /// a simulation calls it with a time of its own.
+    pub fn turn(&mut self, now: Instant, handler: &mut dyn Handler) {
+        self.pool.now = now;
+        // Threads may have made sources ready before anything is read.
+        let mail = self.sort_letters();
+        self.advance_ready(handler);
+        self.pool.fire_timers(handler);
+        for letter in mail {
+            handler.on(&mut self.pool, letter);
+        }
+        for signal in std::mem::take(&mut self.arrived) {
+            handler.on(&mut self.pool, Event::Signal(signal));
+        }
+        // Flushing may make a handler send, and a removed source may make it close another.
+        while !(self.pool.dirty.is_empty() && self.pool.doomed.is_empty()) {
+            self.pool.flush_dirty(handler);
+            self.pool.reap(handler);
+        }
+    }
+
+    /// Hands the turn a signal that did not come from the kernel.
+    pub fn simulate_signal(&mut self, signal: Signal) {
+        self.arrived.push(signal);
+    }
+
+    fn sort_letters(&mut self) -> Vec<Event<'static>> {
+        let mut mail = Vec::new();
+        while let Ok(letter) = self.letters.try_recv() {
+            match letter {
+                Letter::Ready(id) => self.pool.latch(id, true, true),
+                Letter::ForHandler(letter) => mail.push(Event::Mail(letter)),
+            }
+        }
+        mail
+    }
+
+    /// Reads what was ready when the turn began; what becomes ready meanwhile waits its turn.
+    fn advance_ready(&mut self, handler: &mut dyn Handler) {
+        for _ in 0..self.pool.ready.len() {
+            let Some(id) = self.pool.ready.pop_front() else { return };
+            match self.pool.sources.get_mut(id) {
+                Some(Source::Acceptor(acceptor)) => {
+                    acceptor.listed = false;
+                    self.pool.accept_ready(id, handler);
+                }
+                Some(Source::Channel(channel)) => {
+                    channel.listed = false;
+                    self.read_ready(id, handler);
+                }
+                None => {}
+            }
+            self.pool.list(id);
+        }
+    }
+
+    fn read_ready(&mut self, id: Id, handler: &mut dyn Handler) {
+        let mut budget = READ_BUDGET;
+        while budget > 0 {
+            let now = self.pool.now;
+            let Some(channel) = self.pool.channel_mut(id) else { return };
+            let discard = channel.phase != Phase::Open;
+            match channel.read(&mut self.scratch, now) {
+                Got::Bytes(count) => {
+                    budget = budget.saturating_sub(count);
+                    let bytes = self.scratch.get(..count).unwrap_or_default();
+                    if !discard {
+                        handler.on(&mut self.pool, Event::Data { id, bytes });
+                    }
+                }
+                Got::Eof => {
+                    if !discard {
+                        handler.on(&mut self.pool, Event::Eof { id });
+                    }
+                    break;
+                }
+                Got::Failed | Got::Nothing => break,
+            }
+        }
+        self.pool.settle(id);
+    }
+}
+
+impl Pool {
+    /// How long the loop may sleep: not at all while there is work, else to the next timer.
+    pub(super) fn patience(&mut self, now: Instant) -> Option<Duration> {
+        if !(self.ready.is_empty() && self.dirty.is_empty() && self.doomed.is_empty()) {
+            return Some(Duration::ZERO);
+        }
+        self.timers.next().map(|at| at.saturating_duration_since(now))
+    }
+
+    /// When the next timer is due; a simulation moves its clock there.
+    pub fn next_timer(&mut self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn accept_ready(&mut self, listener: Id, handler: &mut dyn Handler) {
+        for _ in 0..ACCEPT_BUDGET {
+            let Some(Source::Acceptor(acceptor)) = self.sources.get_mut(listener) else { return };
+            if !acceptor.wants_accepting() {
+                return;
+            }
+            match acceptor.accept() {
+                Accepted::Connection { stream, peer, local } => {
+                    match self.add_channel(Box::new(stream), Sides::Both) {
+                        Ok(id) => {
+                            handler.on(self, Event::Accepted { id, listener, peer, local });
+                        }
+                        Err(error) => handler.on(self, Event::AcceptFailed { listener, error }),
+                    }
+                }
+                Accepted::Nothing => return,
+                Accepted::Starved(error) => {
+                    self.starved.push(listener);
+                    self.arm(TimerKey::of(listener, STARVED_TIMER), STARVED);
+                    handler.on(self, Event::AcceptFailed { listener, error });
+                }
+            }
+        }
+    }
+
+    /// A descriptor came free, or time passed: a listener that ran out may try again.
+    fn feed_starved(&mut self) {
+        for id in std::mem::take(&mut self.starved) {
+            if let Some(Source::Acceptor(acceptor)) = self.sources.get_mut(id) {
+                acceptor.starved = false;
+                self.list(id);
+            }
+        }
+    }
+
+    fn fire_timers(&mut self, handler: &mut dyn Handler) {
+        let now = self.now;
+        while let Some(key) = self.timers.pop(now) {
+            if key.id.is_some_and(|id| self.sources.get(id).is_none()) {
+                continue;
+            }
+            match (key.purpose, key.id) {
+                (LINGER_TIMER, Some(id)) => self.linger_no_longer(id),
+                (STARVED_TIMER, _) => self.feed_starved(),
+                _ => handler.on(self, Event::Timer { key }),
+            }
+        }
+    }
+
+    fn linger_no_longer(&mut self, id: Id) {
+        if let Some(reason) = self.channel(id).and_then(|channel| channel.phase.closing()) {
+            self.abort(id, reason);
+        }
+    }
+
+    pub(super) fn flush_dirty(&mut self, handler: &mut dyn Handler) {
+        for id in std::mem::take(&mut self.dirty) {
+            let now = self.now;
+            let Some(channel) = self.channel_mut(id) else { continue };
+            channel.dirty = false;
+            if channel.phase == Phase::Connecting {
+                self.conclude_connect(id, handler);
+                continue;
+            }
+            channel.flush(now);
+            let drained = channel.take_drained() && channel.doomed.is_none();
+            if drained && !matches!(channel.writing, Way::Failed(_)) {
+                handler.on(self, Event::Drained { id });
+            }
+            self.settle(id);
+        }
+    }
+
+    /// The kernel said something of a connection being made.
+    fn conclude_connect(&mut self, id: Id, handler: &mut dyn Handler) {
+        let Some(channel) = self.channel_mut(id) else { return };
+        if !channel.writable || channel.doomed.is_some() {
+            return;
+        }
+        match channel.transport.connected() {
+            Ok(false) => channel.writable = false,
+            Ok(true) => {
+                channel.phase = Phase::Open;
+                let (peer, local) = channel.transport.addresses();
+                handler.on(self, Event::Connected { id, peer, local });
+                self.mark_dirty(id);
+                self.list(id);
+            }
+            Err(error) => {
+                self.remove(id);
+                handler.on(self, Event::ConnectFailed { id, error });
+            }
+        }
+    }
+
+    fn reap(&mut self, handler: &mut dyn Handler) {
+        let mut freed = false;
+        for id in std::mem::take(&mut self.doomed) {
+            if let Some(end) = self.remove(id) {
+                freed = true;
+                handler.on(self, Event::Closed { id, end });
+            }
+        }
+        if freed && !self.starved.is_empty() {
+            self.feed_starved();
+        }
+    }
+}
+
+impl Pool {
+    /// Cuts off everything that is left, without waiting; each source ends with `Closed`.
+    pub fn abort_all(&mut self, reason: CloseReason) {
+        let ids: Vec<Id> = self.sources.ids().collect();
+        for id in ids {
+            self.abort(id, reason);
+        }
+    }
+}

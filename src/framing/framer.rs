@@ -1,0 +1,81 @@
+//! The contract between a message format and whoever runs it over a stream.
+//!
+//! Owns the [`Framer`] trait and its errors. A framer knows one format; it keeps no bytes, and
+//! what it finds may not depend on how the stream happened to be cut into reads.
+
+use std::ops::Range;
+
+/// One message format, in the state of one stream.
+pub trait Framer: Send {
+    /// Looks at `input`, all bytes not yet consumed, and finds the next frame.
+    ///
+    /// After [`Step::More`] the next `input` must begin with the same bytes: a framer may remember
+    /// how far it has looked. `eof` says that nothing will follow `input`.
+    ///
+    /// # Errors
+    /// As soon as the bytes seen so far cannot become a frame, or not one within the limit.
+    fn step(&mut self, input: &[u8], eof: bool) -> Result<Step, FrameError>;
+
+    /// Appends `payload` to `out` as one frame.
+    ///
+    /// # Errors
+    /// Where the format cannot carry `payload` unharmed, or it is over the limit that [`step`]
+    /// keeps; `out` is then untouched.
+    ///
+    /// [`step`]: Self::step
+    fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError>;
+}
+
+/// What [`Framer::step`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The first frame of the input.
+    Frame {
+        /// Where in the input the message lies.
+        payload: Range<usize>,
+        /// How many bytes of the input the frame takes, its marks included; never 0.
+        consumed: usize,
+        /// The stream ended before the frame did, and the format delivers it all the same.
+        partial: bool,
+    },
+    /// No whole frame yet; at the end of the stream: the input belongs to none.
+    More,
+}
+
+/// Why bytes are no frame, or a payload cannot become one; reads well behind `bad frame: `.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The length of a message is known, and over the limit.
+    #[error("{len} bytes long, the limit is {max}")]
+    TooLarge {
+        /// Length of the message in bytes.
+        len: u64,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// A message has passed the limit, and its end is not known.
+    #[error("longer than the limit of {max} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// The bytes break the rules of the format.
+    #[error("{0}")]
+    Malformed(String),
+    /// The format cannot carry this payload.
+    #[error("{0}")]
+    Unrepresentable(String),
+}
+
+/// Refuses a known length above `max`.
+pub(super) fn within(len: u64, max: usize) -> Result<usize, FrameError> {
+    match usize::try_from(len) {
+        Ok(len) if len <= max => Ok(len),
+        _ => Err(FrameError::TooLarge { len, max }),
+    }
+}
+
+/// Refuses to send a payload that the same settings would refuse to receive.
+pub(super) fn sendable(payload: &[u8], max: usize) -> Result<(), FrameError> {
+    within(payload.len() as u64, max).map(drop)
+}

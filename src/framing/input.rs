@@ -1,0 +1,241 @@
+//! How stdin is cut into messages (`--input`).
+//!
+//! Owns the names of the forms and what each makes of its bytes; the cutting itself is that of
+//! [`Deframer`], as on the wire. Pure: who reads stdin feeds it in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+
+use super::deframer::Deframer;
+use super::delimited::{Delimited, Ending};
+use super::fixed_size;
+use super::framer::{FrameError, Framer, within};
+use super::sized::{Fixed, Whole};
+
+/// How stdin is cut into messages (`--input`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// All of it is one message; none where it is empty.
+    Raw,
+    /// One message a line, its LF included.
+    Line,
+    /// One message a record; the zero byte that ends it is not part of it.
+    Nul,
+    /// One message a line of hex digits in either case, blanks and tabs allowed; blank lines
+    /// count for nothing.
+    Hex,
+    /// Messages of this many bytes, at least one; the last may be shorter.
+    Fixed(usize),
+}
+
+/// The forms that are a bare word on the command line.
+const NAMES: [(&str, Input); 4] =
+    [("raw", Input::Raw), ("line", Input::Line), ("nul", Input::Nul), ("hex", Input::Hex)];
+
+impl FromStr for Input {
+    type Err = String;
+
+    /// Reads the value of `--input`; an error lists what is right.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((_, input)) = NAMES.iter().find(|(name, _)| *name == text) {
+            return Ok(*input);
+        }
+        match text.strip_prefix("fixed:") {
+            Some(size) => fixed_size(size).map(Self::Fixed),
+            None => Err(format!("unknown input `{text}`: use raw, line, nul, hex or fixed:N")),
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    /// The value of `--input`, as [`Input::from_str`] reads it.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Fixed(size) = self {
+            return write!(out, "fixed:{size}");
+        }
+        let name = NAMES.iter().find(|(_, input)| input == self).map(|(name, _)| *name);
+        out.write_str(name.unwrap_or_default())
+    }
+}
+
+/// Cuts stdin, which comes in arbitrary pieces, into messages.
+pub struct Cutter {
+    deframer: Deframer,
+    /// Set where the lines are hex digits.
+    hex: Option<HexLines>,
+}
+
+impl Cutter {
+    /// A cutter at the start of stdin. `chomp` (`--chomp`) drops the LF from the messages of
+    /// [`Input::Line`]; `max` is the most bytes that a message may have.
+    pub fn new(input: Input, chomp: bool, max: usize) -> Self {
+        let framer: Box<dyn Framer> = match input {
+            Input::Raw => Box::new(Whole::new(max)),
+            Input::Line if chomp => Box::new(Delimited::line(Ending::Drop, max)),
+            Input::Line => Box::new(Delimited::line(Ending::Keep, max)),
+            Input::Nul => Box::new(Delimited::nul(max)),
+            Input::Hex => Box::new(Delimited::line(Ending::Drop, HexLines::longest(max))),
+            Input::Fixed(size) => Box::new(Fixed::with_rest(size, max)),
+        };
+        let hex = (input == Input::Hex).then(|| HexLines::new(max));
+        Self { deframer: Deframer::new(framer), hex }
+    }
+
+    /// Takes the next `piece` of stdin and delivers every message that it completes, in order.
+    /// `eof` says that it is the last piece; it may be empty.
+    ///
+    /// # Errors
+    /// The first message that is too large or no hex ends the input: what comes before it has been
+    /// delivered, and stdin cannot be read on with this cutter.
+    pub fn feed(
+        &mut self,
+        piece: &[u8],
+        eof: bool,
+        deliver: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), FrameError> {
+        let Some(hex) = &mut self.hex else {
+            return self.deframer.feed(piece, eof, &mut |frame| deliver(frame.payload));
+        };
+        let fed = self.deframer.feed(piece, eof, &mut |line| hex.take(line.payload, deliver));
+        // Lines come before what may be wrong with the cutting behind them.
+        hex.failed.clone().map_or(fed, Err)
+    }
+}
+
+/// Reads messages from lines of hex digits.
+struct HexLines {
+    /// Number of the line read last; the first is 1.
+    line: u64,
+    /// The most bytes that a message may have.
+    max: usize,
+    /// What was wrong with a line; those behind it are not delivered.
+    failed: Option<FrameError>,
+}
+
+impl HexLines {
+    fn new(max: usize) -> Self {
+        Self { line: 0, max, failed: None }
+    }
+
+    /// The longest line worth holding for a message of `max` bytes: two digits a byte, and as
+    /// much again for blanks.
+    fn longest(max: usize) -> usize {
+        max.saturating_mul(4).saturating_add(1024)
+    }
+
+    /// Delivers the message of the next line, which has no LF.
+    fn take(&mut self, line: &[u8], deliver: &mut dyn FnMut(&[u8])) {
+        if self.failed.is_some() {
+            return;
+        }
+        self.line += 1;
+        match self.decode(line) {
+            Ok(message) if message.is_empty() => {}
+            Ok(message) => deliver(&message),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    fn decode(&self, line: &[u8]) -> Result<Vec<u8>, FrameError> {
+        let malformed = |what: String| FrameError::Malformed(format!("line {}: {what}", self.line));
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let digits: Vec<u8> = line.iter().copied().filter(|byte| !b" \t".contains(byte)).collect();
+        if let Some(other) = digits.iter().find(|byte| !byte.is_ascii_hexdigit()) {
+            return Err(malformed(format!("`{}` is no hex digit", other.escape_ascii())));
+        }
+        let message = HEXLOWER_PERMISSIVE
+            .decode(&digits)
+            .map_err(|_| malformed("an odd number of hex digits".to_owned()))?;
+        within(message.len() as u64, self.max)?;
+        Ok(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A form, whether to chomp, the input, and the messages in it.
+    type Case<'a> = (Input, bool, &'a [u8], &'a [&'a [u8]]);
+
+    /// The messages of `text`, and the error that ended it.
+    fn cut(input: Input, chomp: bool, text: &[u8]) -> (Vec<Vec<u8>>, Result<(), FrameError>) {
+        let mut messages = Vec::new();
+        let mut cutter = Cutter::new(input, chomp, 8);
+        let fed = cutter.feed(text, true, &mut |message| messages.push(message.to_vec()));
+        (messages, fed)
+    }
+
+    #[test]
+    fn every_form_cuts_its_messages() {
+        let cases: [Case<'_>; 12] = [
+            (Input::Raw, false, b"a\nb\n", &[b"a\nb\n"]),
+            (Input::Raw, false, b"", &[]),
+            (Input::Line, false, b"a\r\n\nb", &[b"a\r\n", b"\n", b"b"]),
+            (Input::Line, true, b"a\r\n\nb", &[b"a\r", b"", b"b"]),
+            (Input::Line, false, b"", &[]),
+            (Input::Nul, false, b"a\n\0\0b", &[b"a\n", b"", b"b"]),
+            (Input::Fixed(2), false, b"abcd", &[b"ab", b"cd"]),
+            (Input::Fixed(2), false, b"abc", &[b"ab", b"c"]),
+            (Input::Hex, false, b"00fF\n", &[b"\x00\xff"]),
+            (Input::Hex, false, b" 0 0\tff \r\n01\r", &[b"\x00\xff", b"\x01"]),
+            (Input::Hex, false, b"01\n\n \t\r\n02", &[b"\x01", b"\x02"]),
+            (Input::Hex, false, b"", &[]),
+        ];
+        for (input, chomp, text, expected) in cases {
+            let (messages, fed) = cut(input, chomp, text);
+            assert_eq!(messages, expected, "{input} of {}", text.escape_ascii());
+            assert_eq!(fed, Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_hex_names_its_line() {
+        let cases: [(&[u8], &str); 4] = [
+            (b"01\n\n012\n", "line 3: an odd number of hex digits"),
+            (b"01\n0x2\n", "line 2: `x` is no hex digit"),
+            (b"01\n0\r1\n", "line 2: `\\r` is no hex digit"),
+            (b"01\n112233445566778899\n", "9 bytes long, the limit is 8"),
+        ];
+        for (text, expected) in cases {
+            let (messages, fed) = cut(Input::Hex, false, text);
+            assert_eq!(messages, [[1]], "{}", text.escape_ascii());
+            assert_eq!(fed.unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn nothing_is_delivered_behind_an_error() {
+        let mut messages = 0;
+        let mut cutter = Cutter::new(Input::Hex, false, 8);
+        let first = cutter.feed(b"01\nx\n02\n", false, &mut |_| messages += 1);
+        assert_eq!(cutter.feed(b"03\n", true, &mut |_| messages += 1), first);
+        assert_eq!((first.is_err(), messages), (true, 1));
+    }
+
+    #[test]
+    fn a_message_over_the_limit_is_refused() {
+        for (input, text) in [
+            (Input::Raw, &b"123456789"[..]),
+            (Input::Line, b"12345678\n"),
+            (Input::Nul, b"123456789"),
+            (Input::Fixed(9), b"1"),
+        ] {
+            let (messages, fed) = cut(input, false, text);
+            assert!(messages.is_empty() && fed.is_err(), "{input}");
+        }
+    }
+
+    #[test]
+    fn names_parse_and_display_as_themselves() {
+        for (name, input) in NAMES {
+            assert_eq!((name.parse(), input.to_string().as_str()), (Ok(input), name));
+        }
+        assert_eq!("fixed:1k".parse(), Ok(Input::Fixed(1024)));
+        let error = "lines".parse::<Input>().unwrap_err();
+        assert_eq!(error, "unknown input `lines`: use raw, line, nul, hex or fixed:N");
+        assert!("json".parse::<Input>().is_err() && "fixed:0".parse::<Input>().is_err());
+    }
+}

@@ -1,0 +1,180 @@
+//! Messages on a byte stream: where each one ends, and how it is marked for the other side.
+//!
+//! Owns `--frame` ([`Framing`]) and `--input` ([`Input`]): their names, the [`Framer`] behind each
+//! and the [`Deframer`] that runs a framer over a stream. Pure: bytes in, messages out; no file
+//! descriptor, no clock, and no memory held beyond the one message that has no end yet.
+
+mod deframer;
+mod delimited;
+mod framer;
+mod input;
+mod netstring;
+mod prefixed;
+#[cfg(test)]
+mod properties;
+mod sized;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use deframer::{Deframer, Frame};
+pub use framer::{FrameError, Framer, Step};
+pub use input::{Cutter, Input};
+
+use delimited::{Delimited, Ending};
+use netstring::Netstring;
+use prefixed::{Prefix, Prefixed};
+use sized::Fixed;
+
+/// How messages are marked on a stream (`--frame`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Not at all: the stream is bytes.
+    None,
+    /// A line feed ends a message.
+    Line,
+    /// A zero byte ends a message.
+    Nul,
+    /// `5:hello,` (<https://cr.yp.to/proto/netstrings.txt>).
+    Netstring,
+    /// A length of one byte precedes a message.
+    U8,
+    /// A length of two bytes, big-endian, precedes a message.
+    U16,
+    /// A length of four bytes, big-endian, precedes a message.
+    U32,
+    /// A length of two bytes, little-endian, precedes a message.
+    U16Le,
+    /// A length of four bytes, little-endian, precedes a message.
+    U32Le,
+    /// An unsigned LEB128 length precedes a message, as in a stream of protobuf messages.
+    Varint,
+    /// Every message has this many bytes, at least one.
+    Fixed(usize),
+}
+
+/// The framings that are a bare word on the command line.
+const NAMES: [(&str, Framing); 10] = [
+    ("none", Framing::None),
+    ("line", Framing::Line),
+    ("nul", Framing::Nul),
+    ("netstring", Framing::Netstring),
+    ("u8", Framing::U8),
+    ("u16", Framing::U16),
+    ("u32", Framing::U32),
+    ("u16le", Framing::U16Le),
+    ("u32le", Framing::U32Le),
+    ("varint", Framing::Varint),
+];
+
+impl Framing {
+    /// The framer for one direction of one stream; `None` where the stream is bytes.
+    ///
+    /// `max_frame` (`--max-frame`) limits the payload in bytes, both ways. `keep_cr`
+    /// (`--keep-cr`) matters to [`Framing::Line`] alone.
+    pub fn framer(self, max_frame: usize, keep_cr: bool) -> Option<Box<dyn Framer>> {
+        let prefixed = |prefix| -> Option<Box<dyn Framer>> {
+            Some(Box::new(Prefixed::new(prefix, max_frame)))
+        };
+        match self {
+            Self::None => None,
+            Self::Line => {
+                let ending = if keep_cr { Ending::Drop } else { Ending::DropWithCr };
+                Some(Box::new(Delimited::line(ending, max_frame)))
+            }
+            Self::Nul => Some(Box::new(Delimited::nul(max_frame))),
+            Self::Netstring => Some(Box::new(Netstring::new(max_frame))),
+            Self::U8 => prefixed(Prefix::BigEndian { width: 1 }),
+            Self::U16 => prefixed(Prefix::BigEndian { width: 2 }),
+            Self::U32 => prefixed(Prefix::BigEndian { width: 4 }),
+            Self::U16Le => prefixed(Prefix::LittleEndian { width: 2 }),
+            Self::U32Le => prefixed(Prefix::LittleEndian { width: 4 }),
+            Self::Varint => prefixed(Prefix::Varint),
+            Self::Fixed(size) => Some(Box::new(Fixed::new(size, max_frame))),
+        }
+    }
+}
+
+impl FromStr for Framing {
+    type Err = String;
+
+    /// Reads the value of `--frame`; an error lists what is right.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((_, framing)) = NAMES.iter().find(|(name, _)| *name == text) {
+            return Ok(*framing);
+        }
+        match text.strip_prefix("fixed:") {
+            Some(size) => fixed_size(size).map(Self::Fixed),
+            None => {
+                let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+                Err(format!("unknown framing `{text}`: use {} or fixed:N", names.join(", ")))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Framing {
+    /// The value of `--frame`, as [`Framing::from_str`] reads it.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Fixed(size) = self {
+            return write!(out, "fixed:{size}");
+        }
+        let name = NAMES.iter().find(|(_, framing)| framing == self).map(|(name, _)| *name);
+        out.write_str(name.unwrap_or_default())
+    }
+}
+
+/// The `N` of `fixed:N`: a size such as `512`, `64k` = `64KiB` or `10kB` = 10,000.
+fn fixed_size(text: &str) -> Result<usize, String> {
+    let decimal = text.ends_with(['b', 'B']);
+    let config = parse_size::Config::new();
+    let config = if decimal { config } else { config.with_binary() };
+    match config.parse_size(text).map(usize::try_from) {
+        Ok(Ok(0)) => Err("a message of `fixed:0` would never end: N is at least 1".to_owned()),
+        Ok(Ok(size)) => Ok(size),
+        _ => Err(format!("bad size `{text}` in `fixed:{text}`: use fixed:N, as in fixed:512")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_parses_and_displays_as_itself() {
+        for (name, framing) in NAMES {
+            assert_eq!(name.parse(), Ok(framing));
+            assert_eq!(framing.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn fixed_takes_sizes() {
+        let cases = [("1", 1), ("512", 512), ("64k", 65536), ("64KiB", 65536), ("10kB", 10_000)];
+        for (text, size) in cases {
+            assert_eq!(format!("fixed:{text}").parse(), Ok(Framing::Fixed(size)), "{text}");
+        }
+        assert_eq!(Framing::Fixed(65536).to_string(), "fixed:65536");
+    }
+
+    #[test]
+    fn a_wrong_name_lists_the_right_ones() {
+        assert_eq!(
+            "lines".parse::<Framing>().unwrap_err(),
+            "unknown framing `lines`: use none, line, nul, netstring, u8, u16, u32, u16le, \
+             u32le, varint or fixed:N"
+        );
+        for text in ["", "fixed", "Line", "tinyproto", "obj", "fixed:", "fixed:-1", "fixed:x"] {
+            assert!(text.parse::<Framing>().is_err(), "{text}");
+        }
+        let error = "fixed:0".parse::<Framing>().unwrap_err();
+        assert!(error.contains("at least 1"), "{error}");
+    }
+
+    #[test]
+    fn only_none_has_no_framer() {
+        for (_, framing) in NAMES {
+            assert_eq!(framing.framer(16, false).is_none(), framing == Framing::None);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What holds for every framing and every form of input, wherever the stream is cut into reads.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::{Cutter, Deframer, Frame, FrameError, Framing, Input};
+
+/// Everything that a stream came to: its messages (with whether they were partial), how it ended,
+/// and the bytes left over.
+type Outcome = (Vec<(Vec<u8>, bool)>, Result<(), FrameError>, usize);
+
+fn framings() -> impl Strategy<Value = Framing> {
+    prop_oneof![
+        Just(Framing::Line),
+        Just(Framing::Nul),
+        Just(Framing::Netstring),
+        Just(Framing::U8),
+        Just(Framing::U16),
+        Just(Framing::U32),
+        Just(Framing::U16Le),
+        Just(Framing::U32Le),
+        Just(Framing::Varint),
+        (1..300_usize).prop_map(Framing::Fixed),
+    ]
+}
+
+fn inputs() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        Just(Input::Raw),
+        Just(Input::Line),
+        Just(Input::Nul),
+        Just(Input::Hex),
+        (1..20_usize).prop_map(Input::Fixed),
+    ]
+}
+
+/// Bytes that are often marks, digits or small lengths, so that garbage gets past a first header.
+fn garbage() -> impl Strategy<Value = Vec<u8>> {
+    let telling = prop::sample::select(&b"\n\n\r\0\0\x01\x02\x800123:,afAF \t"[..]);
+    vec(prop_oneof![8 => telling, 1 => any::<u8>()], 0..200)
+}
+
+/// The sizes of the pieces that a stream comes in, used in turn; often single bytes.
+fn cuts() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![Just(vec![1]), vec(1..8_usize, 1..20), vec(1..2000_usize, 1..20)]
+}
+
+/// Cuts `stream` into pieces of these sizes, and whether each is the last; `late_end` puts the
+/// end of the stream behind the last byte in an empty piece of its own.
+fn pieces<'a>(mut stream: &'a [u8], sizes: &[usize], late_end: bool) -> Vec<(&'a [u8], bool)> {
+    let mut pieces = Vec::new();
+    for size in sizes.iter().cycle() {
+        if stream.is_empty() {
+            break;
+        }
+        let (piece, rest) = stream.split_at(stream.len().min(*size));
+        stream = rest;
+        pieces.push((piece, stream.is_empty() && !late_end));
+    }
+    if late_end || pieces.is_empty() {
+        pieces.push((stream, true));
+    }
+    pieces
+}
+
+fn deframe(deframer: &mut Deframer, pieces: &[(&[u8], bool)]) -> Outcome {
+    let mut frames = Vec::new();
+    let mut fed = Ok(());
+    for (piece, eof) in pieces {
+        let deliver = &mut |frame: Frame<'_>| frames.push((frame.payload.to_vec(), frame.partial));
+        fed = deframer.feed(piece, *eof, deliver);
+    }
+    (frames, fed, deframer.pending())
+}
+
+fn cut_input(cutter: &mut Cutter, pieces: &[(&[u8], bool)]) -> Outcome {
+    let mut messages = Vec::new();
+    let mut fed = Ok(());
+    for (piece, eof) in pieces {
+        fed = cutter.feed(piece, *eof, &mut |message| messages.push((message.to_vec(), false)));
+    }
+    (messages, fed, 0)
+}
+
+/// Changes `payload` into one that the framing carries unharmed.
+fn make_representable(framing: Framing, keep_cr: bool, payload: &mut Vec<u8>) {
+    match framing {
+        Framing::Line => {
+            payload.retain(|byte| *byte != b'\n');
+            while !keep_cr && payload.ends_with(b"\r") {
+                payload.pop();
+            }
+        }
+        Framing::Nul => payload.retain(|byte| *byte != b'\0'),
+        Framing::U8 => payload.truncate(255),
+        Framing::Fixed(size) => payload.resize(size, b'x'),
+        _ => {}
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_arrives_wherever_it_is_cut(
+        framing in framings(),
+        keep_cr: bool,
+        mut payloads in vec(prop_oneof![garbage(), vec(any::<u8>(), 0..600)], 0..20),
+        sizes in cuts(),
+        late_end: bool,
+    ) {
+        let mut deframer = Deframer::new(framing.framer(600, keep_cr).unwrap());
+        let mut stream = Vec::new();
+        for payload in &mut payloads {
+            make_representable(framing, keep_cr, payload);
+            deframer.encode(payload, &mut stream).unwrap();
+        }
+        let expected = payloads.into_iter().map(|payload| (payload, false)).collect();
+        let outcome = deframe(&mut deframer, &pieces(&stream, &sizes, late_end));
+        prop_assert_eq!(outcome, (expected, Ok(()), 0));
+    }
+
+    #[test]
+    fn garbage_comes_to_the_same_wherever_it_is_cut(
+        framing in framings(),
+        max in 0..40_usize,
+        keep_cr: bool,
+        stream in garbage(),
+        sizes in cuts(),
+        late_end: bool,
+    ) {
+        let deframer = || Deframer::new(framing.framer(max, keep_cr).unwrap());
+        let whole = deframe(&mut deframer(), &[(&stream, true)]);
+        let cut = deframe(&mut deframer(), &pieces(&stream, &sizes, late_end));
+        prop_assert!(whole.0.iter().all(|(payload, _)| payload.len() <= max));
+        prop_assert_eq!(cut, whole);
+    }
+
+    #[test]
+    fn input_comes_to_the_same_wherever_it_is_cut(
+        input in inputs(),
+        chomp: bool,
+        max in 0..40_usize,
+        stream in garbage(),
+        sizes in cuts(),
+        late_end: bool,
+    ) {
+        let cutter = || Cutter::new(input, chomp, max);
+        let whole = cut_input(&mut cutter(), &[(&stream, true)]);
+        let cut = cut_input(&mut cutter(), &pieces(&stream, &sizes, late_end));
+        prop_assert!(whole.0.iter().all(|(message, _)| message.len() <= max));
+        prop_assert_eq!(cut, whole);
+    }
+
+    #[test]
+    fn what_cannot_be_encoded_leaves_the_output_alone(
+        framing in framings(),
+        max in 0..400_usize,
+        payload in prop_oneof![garbage(), vec(any::<u8>(), 0..600)],
+    ) {
+        let deframer = Deframer::new(framing.framer(max, false).unwrap());
+        let mut out = b"before".to_vec();
+        if deframer.encode(&payload, &mut out).is_err() {
+            prop_assert_eq!(out, b"before");
+        } else {
+            prop_assert!(out.starts_with(b"before") && payload.len() <= max);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Happy eyeballs (RFC 8305): which address of a name to try, and when.
+//!
+//! Pure: the addresses and the time go in, attempts come out. The next attempt begins 250 ms
+//! after the last one, or as soon as that has failed; the first to succeed wins.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// The pause between attempts: RFC 8305, section 5, "Connection Attempt Delay".
+pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// One race among the addresses of a name.
+#[derive(Debug)]
+pub struct Race {
+    waiting: VecDeque<SocketAddr>,
+    running: usize,
+    next_start: Instant,
+}
+
+/// What to do next in a race.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Begin a connection to this address, and ask again.
+    Start(SocketAddr),
+    /// Ask again after this time, or when an attempt fails.
+    Wait(Duration),
+    /// All attempts have begun; one of those running must win or fail.
+    Watch,
+    /// Every attempt has failed.
+    Lost,
+}
+
+impl Race {
+    /// A race among addresses in the resolver's order of preference (RFC 6724). The families
+    /// take turns, so that a dead one costs one delay and not many.
+    pub fn new(addresses: Vec<SocketAddr>, now: Instant) -> Self {
+        let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+        let (mut first, mut second): (VecDeque<_>, VecDeque<_>) =
+            addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+        let mut waiting = VecDeque::new();
+        while !(first.is_empty() && second.is_empty()) {
+            waiting.extend(first.pop_front());
+            waiting.extend(second.pop_front());
+        }
+        Self { waiting, running: 0, next_start: now }
+    }
+
+    /// What to do at `now`.
+    pub fn step(&mut self, now: Instant) -> Step {
+        if self.waiting.is_empty() {
+            return if self.running == 0 { Step::Lost } else { Step::Watch };
+        }
+        if now < self.next_start {
+            return Step::Wait(self.next_start - now);
+        }
+        match self.waiting.pop_front() {
+            Some(address) => {
+                self.running += 1;
+                self.next_start = now + ATTEMPT_DELAY;
+                Step::Start(address)
+            }
+            None => Step::Watch,
+        }
+    }
+
+    /// An attempt has failed: the next one need not wait.
+    pub fn failed(&mut self, now: Instant) {
+        self.running = self.running.saturating_sub(1);
+        self.next_start = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn race(addresses: &[&str], now: Instant) -> Race {
+        Race::new(addresses.iter().map(|text| text.parse().unwrap()).collect(), now)
+    }
+
+    fn start(text: &str) -> Step {
+        Step::Start(text.parse().unwrap())
+    }
+
+    #[test]
+    fn families_take_turns_and_a_silent_address_costs_one_delay() {
+        let now = Instant::now();
+        let mut race = race(&["[::1]:1", "[::2]:1", "1.1.1.1:1", "2.2.2.2:1"], now);
+        assert_eq!(race.step(now), start("[::1]:1"));
+        assert_eq!(race.step(now), Step::Wait(ATTEMPT_DELAY));
+        assert_eq!(race.step(now + ATTEMPT_DELAY), start("1.1.1.1:1"));
+        assert_eq!(race.step(now + ATTEMPT_DELAY), Step::Wait(ATTEMPT_DELAY));
+    }
+
+    #[test]
+    fn a_failure_starts_the_next_at_once_and_the_last_one_loses() {
+        let now = Instant::now();
+        let mut race = race(&["[::1]:1", "1.1.1.1:1"], now);
+        assert_eq!(race.step(now), start("[::1]:1"));
+        race.failed(now);
+        assert_eq!(race.step(now), start("1.1.1.1:1"));
+        assert_eq!(race.step(now), Step::Watch);
+        race.failed(now);
+        assert_eq!(race.step(now), Step::Lost);
+    }
+}

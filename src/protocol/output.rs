@@ -1,0 +1,228 @@
+//! How a received message is written to stdout: the forms of `--output` and their bytes.
+//!
+//! Pure: it appends to a buffer and writes nowhere. The JSON form is an event, so the report floor
+//! owns it; [`Written`] holds only the forms that are made here.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use data_encoding::HEXLOWER;
+use pretty_hex::{HexConfig, PrettyHex};
+
+use crate::protocol::text::{escape_keeping_newlines, escape_words};
+
+/// What `--output` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Bytes in one of the forms that [`write`] makes.
+    Written(Written),
+    /// One `data` event a message, as NDJSON.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// The forms in which a message is written as bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The payload unchanged.
+    Raw,
+    /// The payload, and a newline where it lacks one.
+    Line,
+    /// The payload and a NUL.
+    Nul,
+    /// One line of lower-case hex digits.
+    Hex,
+    /// A hexdump below a line with time, direction, peer and length.
+    Dump,
+}
+
+/// A word that names no form of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a form of output: it is one of raw, line, nul, hex, dump, json, none")]
+pub struct UnknownOutput;
+
+impl Output {
+    const ALL: [Self; 7] = [
+        Self::Written(Written::Raw),
+        Self::Written(Written::Line),
+        Self::Written(Written::Nul),
+        Self::Written(Written::Hex),
+        Self::Written(Written::Dump),
+        Self::Json,
+        Self::None,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Written(Written::Raw) => "raw",
+            Self::Written(Written::Line) => "line",
+            Self::Written(Written::Nul) => "nul",
+            Self::Written(Written::Hex) => "hex",
+            Self::Written(Written::Dump) => "dump",
+            Self::Json => "json",
+            Self::None => "none",
+        }
+    }
+}
+
+impl FromStr for Output {
+    type Err = UnknownOutput;
+
+    fn from_str(word: &str) -> Result<Self, UnknownOutput> {
+        Self::ALL.into_iter().find(|output| output.name() == word).ok_or(UnknownOutput)
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
+/// Which way a message went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the peer to us.
+    In,
+    /// From us to the peer.
+    Out,
+}
+
+impl fmt::Display for Direction {
+    /// The arrow of a dump's head: `<` towards us, `>` away.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::In => "<",
+            Self::Out => ">",
+        })
+    }
+}
+
+/// A message with all that a form may show of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// The payload without its frame.
+    pub payload: &'a [u8],
+    /// Which way it went.
+    pub direction: Direction,
+    /// The peer's address.
+    pub peer: &'a str,
+    /// When it came or went.
+    pub time: SystemTime,
+}
+
+/// Appends a message in its written form.
+///
+/// `sanitise` says that a person looks at it on a terminal: then lines have their control
+/// characters escaped. The other forms are either asked for byte by byte or harmless.
+pub fn write(form: Written, message: &Shown<'_>, sanitise: bool, out: &mut Vec<u8>) {
+    match form {
+        Written::Raw => out.extend_from_slice(message.payload),
+        Written::Line if sanitise => {
+            write_line(escape_keeping_newlines(message.payload).as_bytes(), out);
+        }
+        Written::Line => write_line(message.payload, out),
+        Written::Nul => {
+            out.extend_from_slice(message.payload);
+            out.push(b'\0');
+        }
+        Written::Hex => write_line(HEXLOWER.encode(message.payload).as_bytes(), out),
+        Written::Dump => out.extend_from_slice(dump(message).as_bytes()),
+    }
+}
+
+fn write_line(line: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(line);
+    if !line.ends_with(b"\n") {
+        out.push(b'\n');
+    }
+}
+
+fn dump(message: &Shown<'_>) -> String {
+    // humantime panics on a time before 1970, which a machine without a clock battery can show.
+    let time = humantime::format_rfc3339_micros(message.time.max(UNIX_EPOCH));
+    let peer = escape_words(message.peer);
+    let head = format!("{time} {} {peer} {} B\n", message.direction, message.payload.len());
+    if message.payload.is_empty() {
+        return head;
+    }
+    let layout = HexConfig { title: false, width: 16, group: 8, ..HexConfig::default() };
+    format!("{head}{:?}\n", message.payload.hex_conf(layout))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn written(form: Written, payload: &[u8], sanitise: bool) -> String {
+        let message = Shown {
+            payload,
+            direction: Direction::In,
+            peer: "127.0.0.1:5000",
+            time: UNIX_EPOCH + Duration::from_micros(1_795_182_660_123_456),
+        };
+        let mut out = Vec::new();
+        write(form, &message, sanitise, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_form_ends_a_message_its_own_way() {
+        let table = [
+            (Written::Raw, "a\x07b", "a\x07b"),
+            (Written::Raw, "", ""),
+            (Written::Line, "a\x07b", "a\x07b\n"),
+            (Written::Line, "ab\n", "ab\n"),
+            (Written::Line, "", "\n"),
+            (Written::Nul, "a\n", "a\n\0"),
+            (Written::Hex, "a\n\x7f", "610a7f\n"),
+        ];
+        for (form, payload, expected) in table {
+            assert_eq!(written(form, payload.as_bytes(), false), expected, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_lines_without_control_characters() {
+        assert_eq!(written(Written::Line, b"a\x1b[2J\tb\nc", true), "a\\x1b[2J\tb\nc\n");
+        assert_eq!(written(Written::Raw, b"a\x1b[2J", true), "a\x1b[2J");
+    }
+
+    #[test]
+    fn a_dump_shows_time_direction_peer_length_and_bytes() {
+        assert_eq!(
+            written(Written::Dump, b"0123456789abcdef\x00\xffz", false),
+            "2026-11-20T13:51:00.123456Z < 127.0.0.1:5000 19 B\n\
+             0000:   30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66   0123456789abcdef\n\
+             0010:   00 ff 7a                                           ..z\n"
+        );
+        assert_eq!(
+            written(Written::Dump, b"", false),
+            "2026-11-20T13:51:00.123456Z < 127.0.0.1:5000 0 B\n"
+        );
+    }
+
+    #[test]
+    fn a_time_before_1970_is_no_reason_to_die() {
+        let message = Shown {
+            payload: b"",
+            direction: Direction::Out,
+            peer: "unix:/a\nb",
+            time: UNIX_EPOCH - Duration::from_secs(1),
+        };
+        assert_eq!(dump(&message), "1970-01-01T00:00:00.000000Z > unix:/a\\nb 0 B\n");
+    }
+
+    #[test]
+    fn words_and_forms_map_both_ways() {
+        for output in Output::ALL {
+            assert_eq!(output.to_string().parse(), Ok(output));
+        }
+        let error = "Raw".parse::<Output>().unwrap_err().to_string();
+        assert!(Output::ALL.iter().all(|output| error.contains(output.name())), "{error}");
+    }
+}

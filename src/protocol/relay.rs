@@ -1,0 +1,142 @@
+//! When a stream connection half-closes and when it ends: SPEC section 6 as a table.
+//!
+//! Pure. One [`Rules`] serves the client and every connection of a server; they differ only in
+//! what an empty input means.
+
+use std::time::Duration;
+
+/// What stands behind the input (stdin).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A person, who may type for ever.
+    Terminal,
+    /// A pipe, a file, the null device: it ends by itself.
+    Stream,
+    /// There is none (`-n`), so it never ends either.
+    Absent,
+}
+
+/// The input, as far as it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// What stands behind it.
+    pub source: Source,
+    /// It has ended.
+    pub ended: bool,
+    /// No byte of it has been seen.
+    pub empty: bool,
+}
+
+impl Input {
+    /// An input that has not been read yet.
+    pub fn new(source: Source) -> Self {
+        Self { source, ended: false, empty: true }
+    }
+
+    /// Whether more can come that the peer would miss: a person or an absent input owes nothing.
+    fn owes_more(self) -> bool {
+        self.source == Source::Stream && !self.ended
+    }
+}
+
+/// What the options say about the two ends of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// `--keep-open`: the end of the input is not told to the peer.
+    pub keep_open: bool,
+    /// `--on-peer-close exit`.
+    pub leave_on_peer_close: bool,
+    /// `--quit-after`.
+    pub quit_after: Option<Duration>,
+    /// This is the server's side of a connection.
+    pub serving: bool,
+}
+
+/// What a connection does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Goes on as it is.
+    Continue,
+    /// Says FIN behind what is queued, and reads on.
+    HalfClose,
+    /// Is done: writes what is queued, and closes.
+    Close,
+    /// Closes at once; what is still queued counts as unsent.
+    Leave,
+}
+
+impl Rules {
+    /// The input has ended; `peer_ended` says whether the peer's FIN has come already.
+    pub fn input_ended(&self, input: Input, peer_ended: bool) -> Step {
+        if peer_ended {
+            Step::Close
+        } else if self.keep_open || self.has_nothing_to_say(input) {
+            Step::Continue
+        } else {
+            Step::HalfClose
+        }
+    }
+
+    /// The peer's FIN has come.
+    pub fn peer_ended(&self, input: Input) -> Step {
+        if self.leave_on_peer_close {
+            Step::Leave
+        } else if input.owes_more() {
+            Step::Continue
+        } else {
+            Step::Close
+        }
+    }
+
+    /// A server under cron, CI or systemd has an input that is empty from the start. It is not
+    /// there to be sent, so its end says nothing about the connection.
+    pub fn has_nothing_to_say(&self, input: Input) -> bool {
+        self.serving && input.empty
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules =
+        Rules { keep_open: false, leave_on_peer_close: false, quit_after: None, serving: false };
+
+    fn input(source: Source, ended: bool) -> Input {
+        Input { source, ended, empty: false }
+    }
+
+    #[test]
+    fn the_end_of_the_input_half_closes_unless_something_forbids_it() {
+        let ended = input(Source::Stream, true);
+        let empty = Input { empty: true, ..ended };
+        let serving = Rules { serving: true, ..RULES };
+        let keep = Rules { keep_open: true, ..RULES };
+        for (rules, input, peer_ended, step) in [
+            (RULES, ended, false, Step::HalfClose),
+            (RULES, empty, false, Step::HalfClose),
+            (RULES, ended, true, Step::Close),
+            (keep, ended, false, Step::Continue),
+            (keep, ended, true, Step::Close),
+            (serving, ended, false, Step::HalfClose),
+            (serving, empty, false, Step::Continue),
+            (serving, empty, true, Step::Close),
+        ] {
+            assert_eq!(rules.input_ended(input, peer_ended), step, "{rules:?} {input:?}");
+        }
+    }
+
+    #[test]
+    fn the_peers_fin_ends_all_but_an_input_that_still_runs() {
+        let leave = Rules { leave_on_peer_close: true, ..RULES };
+        for (rules, input, step) in [
+            (RULES, input(Source::Stream, false), Step::Continue),
+            (RULES, input(Source::Stream, true), Step::Close),
+            (RULES, input(Source::Terminal, false), Step::Close),
+            (RULES, input(Source::Absent, false), Step::Close),
+            (leave, input(Source::Stream, false), Step::Leave),
+        ] {
+            assert_eq!(rules.peer_ended(input), step, "{rules:?} {input:?}");
+        }
+    }
+}

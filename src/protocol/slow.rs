@@ -1,0 +1,106 @@
+//! What happens to a client that does not keep up with what is sent to it.
+//!
+//! Pure. A full queue first pauses whatever feeds it, so that a client that is merely slower
+//! than the rest loses nothing; only one that drains nothing at all for a while meets the policy.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What is done to a client that drains nothing (`--slow`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Closed with reason `slow`.
+    Kick,
+    /// Skipped by whole messages, which are counted.
+    Drop,
+    /// Waited for.
+    Block,
+}
+
+impl FromStr for Policy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "kick" => Ok(Self::Kick),
+            "drop" => Ok(Self::Drop),
+            "block" => Ok(Self::Block),
+            _ => Err("use kick, drop or block".into()),
+        }
+    }
+}
+
+/// The rules for slow clients of one server.
+#[derive(Clone, Copy, Debug)]
+pub struct SlowRules {
+    /// The policy, where one was asked for.
+    pub policy: Option<Policy>,
+    /// How long a full queue may stand still (`--slow-after`). Zero: not at all, and nothing
+    /// is ever paused for it.
+    pub after: Duration,
+}
+
+/// What to do about a client whose queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Pause what feeds it, and look again after this time.
+    Wait(Duration),
+    /// Pause what feeds it until it drains.
+    Hold,
+    /// Close it.
+    Kick,
+    /// Pass it over until it drains.
+    Skip,
+}
+
+impl SlowRules {
+    /// Whether a client whose queue has just become full is waited for, even without patience.
+    pub fn holds_at_once(&self, clients: usize) -> bool {
+        self.judge(Duration::MAX, clients) == Verdict::Hold
+    }
+
+    /// Judges a client whose queue is full and has not got shorter for `stalled`.
+    ///
+    /// Without a policy of the user's, one client alone is waited for, because nobody else
+    /// suffers; among several it is kicked.
+    pub fn judge(&self, stalled: Duration, clients: usize) -> Verdict {
+        let default = if clients > 1 { Policy::Kick } else { Policy::Block };
+        match self.policy.unwrap_or(default) {
+            // The clients may become more meanwhile, so the default has to look again.
+            Policy::Block if self.policy.is_none() && !self.after.is_zero() => {
+                Verdict::Wait(self.after)
+            }
+            Policy::Block => Verdict::Hold,
+            _ if stalled < self.after => Verdict::Wait(self.after - stalled),
+            Policy::Kick => Verdict::Kick,
+            Policy::Drop => Verdict::Skip,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_meets_the_policy_only_after_it_stood_still() {
+        let second = Duration::from_secs(1);
+        let [none, some, all] = [0, 400, 1000].map(Duration::from_millis);
+        for (policy, after, stalled, clients, verdict) in [
+            (None, second, none, 1, Verdict::Wait(second)),
+            (None, second, all, 1, Verdict::Wait(second)),
+            (None, second, some, 2, Verdict::Wait(second - some)),
+            (None, second, all, 2, Verdict::Kick),
+            (Some(Policy::Kick), second, all, 1, Verdict::Kick),
+            (Some(Policy::Drop), second, some, 9, Verdict::Wait(second - some)),
+            (Some(Policy::Drop), second, all, 9, Verdict::Skip),
+            (Some(Policy::Block), second, all, 9, Verdict::Hold),
+            (None, none, none, 2, Verdict::Kick),
+            (None, none, none, 1, Verdict::Hold),
+            (Some(Policy::Drop), none, none, 1, Verdict::Skip),
+        ] {
+            let rules = SlowRules { policy, after };
+            assert_eq!(rules.judge(stalled, clients), verdict, "{rules:?} {stalled:?} {clients}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Sizes and durations as people write them: `64k`, `10MB`, `500ms`, `1m30s`.
+//!
+//! Pure. The grammar is that of the crates `parse-size` and `humantime`; this file decides what a
+//! unit that is left out means, bounds the result and words the errors.
+
+use std::time::Duration;
+
+/// The longest duration that is accepted, ten years: added to any `Instant` it cannot overflow.
+pub const LONGEST: Duration = Duration::from_secs(10 * 31_557_600);
+
+/// Parses a number of bytes: `64k` = `64KiB`, `1M` = `1MiB`, `10MB` = 10⁷; zero is accepted.
+///
+/// # Errors
+/// What was wrong and what is right, as a sentence without the name of the option.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    // `10MB` is decimal as on a disk's box; `10M` and `10MiB` are binary as in dd and head.
+    let decimal = text.ends_with(['b', 'B']);
+    let system =
+        if decimal { parse_size::UnitSystem::Decimal } else { parse_size::UnitSystem::Binary };
+    let config = parse_size::Config::new().with_unit_system(system);
+    config.parse_size(text).map_err(|error| match error {
+        parse_size::Error::PosOverflow => format!("{text:?} is more than 64 bits can hold"),
+        _ => format!("{text:?} is not a size: write bytes, or a unit as in 64k, 1MiB or 10MB"),
+    })
+}
+
+/// Parses a size as [`parse_size`] does, and refuses zero.
+///
+/// # Errors
+/// As [`parse_size`], and for zero.
+pub fn parse_nonzero_size(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        0 => Err("the size must be at least 1 byte".to_owned()),
+        size => Ok(size),
+    }
+}
+
+/// Parses a duration: `500ms`, `2s`, `1m30s`; a bare number, also `0.5`, is seconds.
+///
+/// # Errors
+/// What was wrong and what is right, as a sentence without the name of the option.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a duration: write seconds, or 500ms, 2s, 1m30s");
+    let too_long = || format!("{text:?} is too long: at most 10 years");
+    if has_excessive_number(text) {
+        return Err(too_long());
+    }
+    let is_bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let parsed = if is_bare {
+        humantime::parse_duration(&format!("{text}s"))
+    } else {
+        humantime::parse_duration(text)
+    };
+    let duration = parsed.map_err(|_| wrong())?;
+    if duration > LONGEST { Err(too_long()) } else { Ok(duration) }
+}
+
+/// Whether the text holds numbers so large that `humantime` 2.4 could panic on their sum: it does
+/// so where the seconds reach 2⁶⁴. It ignores blanks between digits, so they do not count here.
+fn has_excessive_number(text: &str) -> bool {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    text.len() > 64 || text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_unit_of_one_letter_is_binary_and_one_with_b_is_decimal() {
+        let sizes = [
+            ("0", 0),
+            ("17", 17),
+            ("17B", 17),
+            ("64k", 65_536),
+            ("64KiB", 65_536),
+            ("1M", 1 << 20),
+            ("1MiB", 1 << 20),
+            ("1Mi", 1 << 20),
+            ("10MB", 10_000_000),
+            ("0.5k", 512),
+        ];
+        for (text, size) in sizes {
+            assert_eq!(parse_size(text), Ok(size), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_size_is_told_what_would_be() {
+        for text in ["", "-1", "k", "64x", "1 2 x"] {
+            assert!(parse_size(text).unwrap_err().contains("64k"), "{text}");
+        }
+        assert!(parse_size("99999999E").unwrap_err().contains("64 bits"));
+        assert!(parse_nonzero_size("0").unwrap_err().contains("at least 1"));
+        assert_eq!(parse_nonzero_size("1k"), Ok(1024));
+    }
+
+    #[test]
+    fn a_bare_number_is_seconds() {
+        let durations = [
+            ("0", 0),
+            ("2", 2_000),
+            ("0.5", 500),
+            ("500ms", 500),
+            ("1m30s", 90_000),
+            ("1m 30s", 90_000),
+            ("1.5s", 1_500),
+        ];
+        for (text, milliseconds) in durations {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_duration_is_told_what_would_be() {
+        for text in ["", " ", "-1", "-1s", "s", "1.2.3", ".", "5x", "inf", "nan"] {
+            assert!(parse_duration(text).unwrap_err().contains("1m30s"), "{text}");
+        }
+        for text in ["11y", "18446744073709551615", "18446744073709551615s1000ms"] {
+            assert!(parse_duration(text).unwrap_err().contains("10 years"), "{text}");
+        }
+        assert!(parse_duration("10y").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_parser_panic(text in "\\PC{0,24}|[0-9 .a-zA-Z]{0,70}") {
+            let _ = parse_size(&text);
+            if let Ok(duration) = parse_duration(&text) {
+                prop_assert!(std::time::Instant::now().checked_add(duration).is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! One event as data: its name and whatever of the fields applies.
+//!
+//! It says nothing about how an event looks; `text` and `json` do that.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::close::CloseReason;
+use crate::error::Failure;
+
+/// The names of the events: a contract with scripts, as is their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Name {
+    /// The run begins; the message says what it will do.
+    Starting,
+    /// A listener is open.
+    Listening,
+    /// A connection to a peer is up.
+    Connected,
+    /// An attempt to connect came to nothing.
+    ConnectFailed,
+    /// A client has come.
+    Accepted,
+    /// A message has come.
+    Data,
+    /// A peer said that it sends no more.
+    Eof,
+    /// A connection is over.
+    Closed,
+    /// An attempt failed and another will follow after `secs`.
+    Retry,
+    /// Something is odd, and the run goes on.
+    Warning,
+    /// Something failed.
+    Error,
+    /// Counts so far, because somebody asked.
+    Stats,
+    /// The run is about to end; what is queued is still sent.
+    Stopping,
+    /// All sockets are closed.
+    Stopped,
+    /// The counts of the whole run and its exit status.
+    Summary,
+}
+
+impl Name {
+    /// The name as programs see it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Listening => "listening",
+            Self::Connected => "connected",
+            Self::ConnectFailed => "connect-failed",
+            Self::Accepted => "accepted",
+            Self::Data => "data",
+            Self::Eof => "eof",
+            Self::Closed => "closed",
+            Self::Retry => "retry",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Stats => "stats",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Summary => "summary",
+        }
+    }
+}
+
+/// One event, built field by field: `Event::new(Name::Accepted).conn(1).peer("127.0.0.1:51312")`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event<'a> {
+    pub(super) name: Name,
+    pub(super) proto: Option<&'a str>,
+    pub(super) conn: Option<u64>,
+    pub(super) local: Option<&'a str>,
+    pub(super) peer: Option<&'a str>,
+    pub(super) bytes: Option<&'a [u8]>,
+    pub(super) partial: bool,
+    pub(super) received: Option<u64>,
+    pub(super) sent: Option<u64>,
+    pub(super) messages_in: Option<u64>,
+    pub(super) messages_out: Option<u64>,
+    pub(super) connections: Option<u64>,
+    pub(super) clients: Option<u64>,
+    pub(super) time: Option<Duration>,
+    pub(super) closed: Option<CloseReason>,
+    pub(super) kind: Option<&'a str>,
+    pub(super) code: Option<u32>,
+    pub(super) undelivered: Option<u64>,
+    pub(super) unsent: Option<u64>,
+    pub(super) message: Option<Cow<'a, str>>,
+}
+
+impl<'a> Event<'a> {
+    /// An event without fields.
+    pub const fn new(name: Name) -> Self {
+        Self {
+            name,
+            proto: None,
+            conn: None,
+            local: None,
+            peer: None,
+            bytes: None,
+            partial: false,
+            received: None,
+            sent: None,
+            messages_in: None,
+            messages_out: None,
+            connections: None,
+            clients: None,
+            time: None,
+            closed: None,
+            kind: None,
+            code: None,
+            undelivered: None,
+            unsent: None,
+            message: None,
+        }
+    }
+
+    /// A failure as an `error`, with the code that some kinds have.
+    pub fn error(failure: &Failure) -> Self {
+        let event = Self::new(Name::Error).kind(failure.kind).message(failure.to_string());
+        Self { code: error_code(failure.kind), ..event }
+    }
+
+    /// A `warning` of a stable kind, in words for people.
+    pub fn warning(kind: &'a str, words: impl Into<Cow<'a, str>>) -> Self {
+        let event = Self::new(Name::Warning).kind(kind).message(words);
+        Self { code: error_code(kind), ..event }
+    }
+
+    /// The event's name.
+    pub const fn name(&self) -> Name {
+        self.name
+    }
+
+    /// The transport: `tcp`, `udp`, `unix`.
+    #[must_use]
+    pub fn proto(self, proto: &'a str) -> Self {
+        Self { proto: Some(proto), ..self }
+    }
+
+    /// The connection's number on a server, counted from 1.
+    #[must_use]
+    pub fn conn(self, conn: u64) -> Self {
+        Self { conn: Some(conn), ..self }
+    }
+
+    /// Our own address.
+    #[must_use]
+    pub fn local(self, local: &'a str) -> Self {
+        Self { local: Some(local), ..self }
+    }
+
+    /// The peer's address.
+    #[must_use]
+    pub fn peer(self, peer: &'a str) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
+    /// A message's payload; `partial` where more of the same message follows.
+    #[must_use]
+    pub fn bytes(self, bytes: &'a [u8], partial: bool) -> Self {
+        Self { bytes: Some(bytes), partial, ..self }
+    }
+
+    /// Bytes received and bytes sent.
+    #[must_use]
+    pub fn traffic(self, received: u64, sent: u64) -> Self {
+        Self { received: Some(received), sent: Some(sent), ..self }
+    }
+
+    /// Messages received and messages sent.
+    #[must_use]
+    pub fn messages(self, received: u64, sent: u64) -> Self {
+        Self { messages_in: Some(received), messages_out: Some(sent), ..self }
+    }
+
+    /// Connections that there have been in all.
+    #[must_use]
+    pub fn connections(self, connections: u64) -> Self {
+        Self { connections: Some(connections), ..self }
+    }
+
+    /// Clients that are connected now.
+    #[must_use]
+    pub fn clients(self, clients: u64) -> Self {
+        Self { clients: Some(clients), ..self }
+    }
+
+    /// How long it took, or for `retry` how long it will be; `secs` in JSON.
+    #[must_use]
+    pub fn secs(self, time: Duration) -> Self {
+        Self { time: Some(time), ..self }
+    }
+
+    /// Why a connection ended; `reason` and `detail` in JSON.
+    #[must_use]
+    pub fn closed(self, reason: CloseReason) -> Self {
+        Self { closed: Some(reason), ..self }
+    }
+
+    /// A stable word for what went wrong.
+    #[must_use]
+    pub fn kind(self, kind: &'a str) -> Self {
+        Self { kind: Some(kind), ..self }
+    }
+
+    /// An exit status or a code of the protocol.
+    #[must_use]
+    pub fn code(self, code: u32) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    /// Bytes received that made no whole message.
+    #[must_use]
+    pub fn undelivered(self, bytes: u64) -> Self {
+        Self { undelivered: Some(bytes), ..self }
+    }
+
+    /// Bytes of input that never left.
+    #[must_use]
+    pub fn unsent(self, bytes: u64) -> Self {
+        Self { unsent: Some(bytes), ..self }
+    }
+
+    /// Words for people. What a peer sent is put in with `protocol::text::escape`.
+    #[must_use]
+    pub fn message(self, words: impl Into<Cow<'a, str>>) -> Self {
+        Self { message: Some(words.into()), ..self }
+    }
+}
+
+/// The number that a kind of error or warning has beside its word.
+fn error_code(kind: &str) -> Option<u32> {
+    match kind {
+        "already-connected" => Some(1000),
+        "not-connected" => Some(1001),
+        "address-in-use" => Some(1005),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+
+    #[test]
+    fn some_kinds_carry_a_code() {
+        let table = [
+            ("already-connected", Some(1000)),
+            ("not-connected", Some(1001)),
+            ("address-in-use", Some(1005)),
+            ("refused", None),
+        ];
+        for (kind, code) in table {
+            let failure = Failure::new(Status::Lost, kind, "send to", "x", "y");
+            assert_eq!(Event::error(&failure).code, code, "{kind}");
+            assert_eq!(Event::warning(kind, "words").code, code, "{kind}");
+        }
+    }
+}

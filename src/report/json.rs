@@ -1,0 +1,233 @@
+//! Events for programs: one JSON object a line (NDJSON).
+//!
+//! It appends to a buffer and writes nowhere. A line is serialised straight into the buffer, for
+//! with `--output json` every message passes here. What a terminal could take for a control
+//! sequence is escaped, which JSON allows without loss.
+
+use std::io;
+use std::str;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use data_encoding::BASE64;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::ser::Formatter;
+
+use super::event::Event;
+use crate::protocol::text::is_unprintable;
+
+/// Appends an event and a newline. `now` is the event's `ts`.
+pub(super) fn write(event: &Event<'_>, tag: Option<&str>, now: SystemTime, out: &mut Vec<u8>) {
+    let object = Object { event, tag, now };
+    // It cannot fail: a Vec takes every byte, and no field refuses to be serialised.
+    let _ = object.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Style));
+    out.push(b'\n');
+}
+
+/// An event with what surrounds it.
+struct Object<'a> {
+    event: &'a Event<'a>,
+    tag: Option<&'a str>,
+    now: SystemTime,
+}
+
+impl Serialize for Object<'_> {
+    /// The order of the fields is part of the contract.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let event = self.event;
+        // A clock before 1970 is a machine that does not know the time: 0 says so.
+        let ts = self.now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut fields = Fields(serializer.serialize_map(None)?);
+        fields.put("ts", &ts.as_secs_f64())?;
+        fields.put("event", event.name.as_str())?;
+        fields.maybe("proto", event.proto)?;
+        fields.maybe("conn", event.conn)?;
+        fields.maybe("local", event.local)?;
+        fields.maybe("peer", event.peer)?;
+        fields.maybe("tag", self.tag)?;
+        fields.payload(event)?;
+        fields.maybe("in", event.received)?;
+        fields.maybe("out", event.sent)?;
+        fields.maybe("messages_in", event.messages_in)?;
+        fields.maybe("messages_out", event.messages_out)?;
+        fields.maybe("connections", event.connections)?;
+        fields.maybe("clients", event.clients)?;
+        fields.maybe("secs", event.time.map(|time| time.as_secs_f64()))?;
+        fields.maybe("reason", event.closed.map(|reason| reason.cause))?;
+        fields.maybe("detail", event.closed.map(|reason| reason.detail))?;
+        fields.maybe("kind", event.kind)?;
+        fields.maybe("code", event.code)?;
+        fields.maybe("undelivered", event.undelivered)?;
+        fields.maybe("unsent", event.unsent)?;
+        fields.maybe("message", event.message.as_deref())?;
+        fields.0.end()
+    }
+}
+
+/// The fields of an object in the making.
+struct Fields<M>(M);
+
+impl<M: SerializeMap> Fields<M> {
+    fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), M::Error> {
+        self.0.serialize_entry(key, value)
+    }
+
+    fn maybe<T: Serialize>(&mut self, key: &str, value: Option<T>) -> Result<(), M::Error> {
+        value.map_or(Ok(()), |value| self.put(key, &value))
+    }
+
+    /// A payload as text where it is text, else in base64 (RFC 4648, section 4).
+    fn payload(&mut self, event: &Event<'_>) -> Result<(), M::Error> {
+        let Some(bytes) = event.bytes else { return Ok(()) };
+        self.put("len", &bytes.len())?;
+        match str::from_utf8(bytes) {
+            Ok(text) => self.put("text", text)?,
+            Err(_) => self.put("b64", &Base64(bytes))?,
+        }
+        self.maybe("partial", event.partial.then_some(true))
+    }
+}
+
+struct Base64<'a>(&'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&BASE64.encode_display(self.0))
+    }
+}
+
+/// Compact JSON whose seconds always have six decimals and whose strings are fit for a terminal.
+struct Style;
+
+impl Formatter for Style {
+    /// The only fractions are seconds. An f64 holds microseconds exactly enough until 2242.
+    fn write_f64<W: io::Write + ?Sized>(&mut self, out: &mut W, seconds: f64) -> io::Result<()> {
+        write!(out, "{seconds:.6}")
+    }
+
+    /// serde_json itself escapes the control characters below the blank, as JSON demands.
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if fragment.bytes().all(|byte| byte < 0x7f) {
+            return out.write_all(fragment.as_bytes());
+        }
+        let mut rest = fragment;
+        while let Some((at, char)) = rest.char_indices().find(|&(_, char)| is_unprintable(char)) {
+            let (kept, tail) = rest.split_at(at);
+            write!(out, "{kept}\\u{:04x}", u32::from(char))?;
+            rest = tail.strip_prefix(char).unwrap_or_default();
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::super::event::Name;
+    use super::*;
+    use crate::close::CloseReason;
+    use crate::error::{Failure, Status};
+
+    fn json(event: &Event<'_>, tag: Option<&str>) -> String {
+        let mut out = Vec::new();
+        let now = UNIX_EPOCH + Duration::from_micros(1_763_646_660_500_000);
+        write(event, tag, now, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn fields_come_in_their_order_and_only_where_they_apply() {
+        let event = Event::new;
+        let secs = Duration::from_micros(3_200_001);
+        let failure = Failure::new(Status::Listen, "address-in-use", "listen on", ":1", "in use");
+        let table = [
+            (event(Name::Stopped), r#""event":"stopped""#),
+            (
+                event(Name::Accepted).peer("[::1]:5").local("[::1]:2").conn(1).proto("tcp"),
+                r#""event":"accepted","proto":"tcp","conn":1,"local":"[::1]:2","peer":"[::1]:5""#,
+            ),
+            (
+                event(Name::Data).bytes(b"a\n\"\\", false),
+                r#""event":"data","len":4,"text":"a\n\"\\""#,
+            ),
+            (
+                event(Name::Data).bytes(b"\xff\x00a", true),
+                r#""event":"data","len":3,"b64":"/wBh","partial":true"#,
+            ),
+            (
+                event(Name::Closed)
+                    .traffic(1, 2)
+                    .secs(secs)
+                    .closed(CloseReason::FRAME)
+                    .unsent(4)
+                    .undelivered(3),
+                r#""event":"closed","in":1,"out":2,"secs":3.200001,"reason":"error","detail":"frame","undelivered":3,"unsent":4"#,
+            ),
+            (
+                Event::error(&failure),
+                r#""event":"error","kind":"address-in-use","code":1005,"message":"cannot listen on :1: in use""#,
+            ),
+            (
+                event(Name::Summary).messages(3, 4).connections(5).clients(6).code(0),
+                r#""event":"summary","messages_in":3,"messages_out":4,"connections":5,"clients":6,"code":0"#,
+            ),
+        ];
+        for (event, expected) in table {
+            assert_eq!(json(&event, None), format!("{{\"ts\":1763646660.500000,{expected}}}\n"));
+        }
+    }
+
+    #[test]
+    fn the_tag_stands_before_the_payload() {
+        let line = json(&Event::new(Name::Data).conn(7).bytes(b"x", false), Some("a"));
+        assert!(line.contains(r#""conn":7,"tag":"a","len":1,"#), "{line}");
+    }
+
+    #[test]
+    fn strings_are_fit_for_a_terminal_and_lose_nothing() {
+        let text = "\x1b\x7f é\u{9b}\u{202e}✓";
+        let line = json(&Event::new(Name::Data).bytes(text.as_bytes(), false), None);
+        assert!(line.contains(r#""text":"\u001b\u007f é\u009b\u202e✓""#), "{line}");
+        let value: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["text"], text);
+    }
+
+    #[test]
+    fn microseconds_survive_in_any_year() {
+        for micros in [0, 1, 1_763_646_660_123_456, 4_102_444_799_999_999, 8_583_000_000_000_001] {
+            let mut out = Vec::new();
+            let now = UNIX_EPOCH + Duration::from_micros(micros);
+            write(&Event::new(Name::Stopped), None, now, &mut out);
+            let ts = format!("{{\"ts\":{}.{:06},", micros / 1_000_000, micros % 1_000_000);
+            assert!(out.starts_with(ts.as_bytes()), "{ts}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_is_one_line_of_json(
+            bytes: Vec<u8>,
+            text in "(?s)[\\x00-\u{ff}\u{2000}-\u{2070}]*",
+            secs: Duration,
+            count: u64,
+        ) {
+            for payload in [bytes.as_slice(), text.as_bytes()] {
+                let event = Event::new(Name::Data).peer(&text).bytes(payload, false);
+                let event = event.message(text.as_str()).secs(secs).traffic(count, 0);
+                let line = json(&event, Some(&text));
+                let object = line.strip_suffix('\n').unwrap();
+                prop_assert!(!object.contains(is_unprintable));
+                let value: Value = serde_json::from_str(object).unwrap();
+                prop_assert_eq!(value["peer"].as_str(), Some(text.as_str()));
+                prop_assert_eq!(value["in"].as_u64(), Some(count));
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Events: what happens is told on stderr, as text for people or as JSON for programs.
+//!
+//! This floor decides which events are shown and how they look. It never touches stdout; a
+//! session that wants events there takes them from [`Reporter::json_line`].
+
+mod event;
+mod json;
+mod stderr;
+mod text;
+
+use std::io;
+use std::time::SystemTime;
+
+use anstream::{AutoStream, ColorChoice};
+
+pub use event::{Event, Name};
+use text::Palette;
+
+/// How much is shown, from `-q` to `-vv`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// What a person at a shell should know.
+    #[default]
+    Normal,
+    /// Connections and the summary too.
+    Verbose,
+    /// Every message too.
+    Debug,
+}
+
+/// The form of the events on stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Log {
+    /// One line of words an event.
+    #[default]
+    Text,
+    /// One JSON object an event; the summary is always among them, unless only errors are shown.
+    Json,
+}
+
+/// When text has colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal, unless the environment says otherwise (`NO_COLOR`, `CLICOLOR_FORCE`, `TERM`).
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What the command line says about events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// How much is shown.
+    pub verbosity: Verbosity,
+    /// In which form.
+    pub log: Log,
+    /// When it has colours.
+    pub color: Color,
+    /// A word that every event carries.
+    pub tag: Option<String>,
+}
+
+/// Tells events on stderr.
+#[derive(Debug)]
+pub struct Reporter {
+    settings: Settings,
+    palette: Palette,
+}
+
+impl Reporter {
+    /// A reporter of these settings. Whether stderr is a terminal is looked up now, once.
+    pub fn new(settings: Settings) -> Self {
+        let coloured = match settings.color {
+            Color::Auto => AutoStream::choice(&io::stderr()) != ColorChoice::Never,
+            Color::Always => true,
+            Color::Never => false,
+        };
+        let palette = if coloured { Palette::COLOURED } else { Palette::default() };
+        Self { settings, palette }
+    }
+
+    /// Whether events of this name are shown on stderr; who must gather much for one asks first.
+    pub fn shows(&self, name: Name) -> bool {
+        let least = match name {
+            Name::Error | Name::Stats => Verbosity::Quiet,
+            Name::Warning | Name::Listening | Name::Retry => Verbosity::Normal,
+            Name::Summary if self.settings.log == Log::Json => Verbosity::Normal,
+            Name::Data => Verbosity::Debug,
+            _ => Verbosity::Verbose,
+        };
+        self.settings.verbosity >= least
+    }
+
+    /// Tells an event on stderr where it is to be shown, as one whole line.
+    ///
+    /// It waits for a stderr that is full, and ignores one that fails: there is no other place to
+    /// complain.
+    pub fn report(&self, event: &Event<'_>) {
+        if self.shows(event.name()) {
+            stderr::write_whole(io::stderr(), &self.line(event, SystemTime::now()));
+        }
+    }
+
+    /// Appends an event as a line of JSON to `out`, whatever the settings show.
+    pub fn json_line(&self, event: &Event<'_>, now: SystemTime, out: &mut Vec<u8>) {
+        json::write(event, self.settings.tag.as_deref(), now, out);
+    }
+
+    fn line(&self, event: &Event<'_>, now: SystemTime) -> Vec<u8> {
+        match self.settings.log {
+            Log::Text => {
+                text::line(event, self.settings.tag.as_deref(), &self.palette).into_bytes()
+            }
+            Log::Json => {
+                let mut line = Vec::new();
+                self.json_line(event, now, &mut line);
+                line
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn reporter(verbosity: Verbosity, log: Log) -> Reporter {
+        Reporter::new(Settings { verbosity, log, color: Color::Never, tag: Some("t".to_owned()) })
+    }
+
+    #[test]
+    fn each_verbosity_adds_its_events() {
+        let steps = [
+            (Verbosity::Quiet, vec![Name::Error, Name::Stats]),
+            (Verbosity::Normal, vec![Name::Warning, Name::Listening, Name::Retry]),
+            (
+                Verbosity::Verbose,
+                vec![
+                    Name::Starting,
+                    Name::Connected,
+                    Name::ConnectFailed,
+                    Name::Accepted,
+                    Name::Eof,
+                    Name::Closed,
+                    Name::Stopping,
+                    Name::Stopped,
+                    Name::Summary,
+                ],
+            ),
+            (Verbosity::Debug, vec![Name::Data]),
+        ];
+        for (least, names) in &steps {
+            for (verbosity, _) in &steps {
+                let reporter = reporter(*verbosity, Log::Text);
+                for name in names {
+                    assert_eq!(reporter.shows(*name), verbosity >= least, "{verbosity:?} {name:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn json_always_ends_with_the_summary_unless_quiet() {
+        assert!(reporter(Verbosity::Normal, Log::Json).shows(Name::Summary));
+        assert!(!reporter(Verbosity::Quiet, Log::Json).shows(Name::Summary));
+    }
+
+    #[test]
+    fn both_forms_carry_the_tag() {
+        let event = Event::new(Name::Stopped);
+        let line = |log| reporter(Verbosity::Normal, log).line(&event, UNIX_EPOCH);
+        assert_eq!(line(Log::Text), b"[t] stopped\n");
+        assert_eq!(line(Log::Json), b"{\"ts\":0.000000,\"event\":\"stopped\",\"tag\":\"t\"}\n");
+    }
+}

@@ -1,0 +1,265 @@
+//! Events for people: one line each, with a little colour.
+//!
+//! It makes strings and writes nowhere. Nothing that a peer chose can break the line or reach the
+//! terminal as a control sequence: the words are escaped here, whatever they quote.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use bytesize::ByteSize;
+
+use super::event::{Event, Name};
+use crate::protocol::text::escape_words;
+
+/// How the parts of a line look; the default is plain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Palette {
+    error: Style,
+    warning: Style,
+    rest: Style,
+}
+
+impl Palette {
+    /// Errors and warnings stand out, and what is merely good to know steps back.
+    pub(super) const COLOURED: Self = Self {
+        error: AnsiColor::Red.on_default().bold(),
+        warning: AnsiColor::Yellow.on_default(),
+        rest: Style::new().dimmed(),
+    };
+}
+
+/// The line of an event, with its newline.
+pub(super) fn line(event: &Event<'_>, tag: Option<&str>, palette: &Palette) -> String {
+    let tag = tag.map(|tag| format!("[{}] ", escape_words(tag))).unwrap_or_default();
+    let words = escape_words(&words(event));
+    let Palette { error, warning, rest } = palette;
+    match event.name {
+        Name::Error => format!("{tag}{error}wirecat:{error:#} {words}\n"),
+        Name::Warning => format!("{tag}{warning}wirecat: warning:{warning:#} {words}\n"),
+        _ => format!("{rest}{tag}{words}{rest:#}\n"),
+    }
+}
+
+/// What an event says, where a person needs it: a field that goes without saying is left out.
+fn words(event: &Event<'_>) -> String {
+    let line = Line(event.name.as_str().to_owned());
+    let line = match event.name {
+        Name::Error | Name::Warning => return troubles(event),
+        Name::Starting | Name::Stopping | Name::Stopped => line.message(event),
+        Name::Listening => line.maybe(event.proto).maybe(event.local),
+        Name::Connected => {
+            line.conn(event).maybe(event.proto).maybe(event.peer).labelled("from", event.local)
+        }
+        Name::ConnectFailed => line.conn(event).maybe(event.proto).maybe(event.peer).message(event),
+        Name::Accepted | Name::Eof => line.conn(event).maybe(event.peer),
+        Name::Data => line.who(event).maybe(event.bytes.map(|bytes| size(bytes.len() as u64))),
+        Name::Closed => {
+            let reason = event.closed.map(|reason| format!("({reason})"));
+            line.conn(event).maybe(event.peer).traffic(event).maybe(reason).losses(event)
+        }
+        Name::Retry => line.labelled("in", event.time.map(pause)).message(event),
+        Name::Stats => line.traffic(event).counts(event).losses(event),
+        Name::Summary => {
+            line.traffic(event).counts(event).losses(event).labelled("exit", event.code)
+        }
+    };
+    line.0
+}
+
+/// An error or a warning speaks for itself; without words its kind does.
+fn troubles(event: &Event<'_>) -> String {
+    event.message.as_deref().or(event.kind).unwrap_or(event.name.as_str()).to_owned()
+}
+
+/// A line in the making: words with a blank between them.
+struct Line(String);
+
+impl Line {
+    fn maybe(mut self, word: Option<impl Display>) -> Self {
+        if let Some(word) = word {
+            self.0 += &format!(" {word}");
+        }
+        self
+    }
+
+    fn labelled(self, label: &str, word: Option<impl Display>) -> Self {
+        self.maybe(word.map(|word| format!("{label} {word}")))
+    }
+
+    fn message(mut self, event: &Event<'_>) -> Self {
+        if let Some(message) = &event.message {
+            self.0 += &format!(": {message}");
+        }
+        self
+    }
+
+    fn conn(self, event: &Event<'_>) -> Self {
+        self.maybe(event.conn.map(|conn| format!("#{conn}")))
+    }
+
+    /// The connection where they are numbered, else the peer.
+    fn who(self, event: &Event<'_>) -> Self {
+        match event.conn {
+            Some(_) => self.conn(event),
+            None => self.maybe(event.peer),
+        }
+    }
+
+    fn traffic(self, event: &Event<'_>) -> Self {
+        let seconds = event.time.map(|time| format!("{:.1} s", time.as_secs_f64()));
+        self.labelled("in", event.received.map(size))
+            .maybe(event.messages_in.map(|n| format!("({})", count(n, "message"))))
+            .labelled("out", event.sent.map(size))
+            .maybe(event.messages_out.map(|n| format!("({})", count(n, "message"))))
+            .maybe(seconds)
+    }
+
+    fn counts(self, event: &Event<'_>) -> Self {
+        self.maybe(event.connections.map(|n| count(n, "connection")))
+            .maybe(event.clients.map(|n| count(n, "client")))
+    }
+
+    fn losses(self, event: &Event<'_>) -> Self {
+        self.labelled("undelivered", event.undelivered.map(size))
+            .labelled("unsent", event.unsent.map(size))
+    }
+}
+
+fn size(bytes: u64) -> String {
+    ByteSize::b(bytes).display().iec().to_string()
+}
+
+fn count(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A pause to the millisecond: jitter makes it ragged below that.
+fn pause(time: Duration) -> String {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    humantime::format_duration(Duration::from_millis(millis)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::close::CloseReason;
+    use crate::error::{Failure, Status};
+
+    const MIB: u64 = 1 << 20;
+
+    fn plain(event: &Event<'_>) -> String {
+        line(event, None, &Palette::default())
+    }
+
+    #[test]
+    fn connections_from_first_to_last() {
+        let secs = Duration::from_millis(3210);
+        let event = Event::new;
+        let table = [
+            (
+                event(Name::Starting).message("tcp-serve 127.0.0.1:0"),
+                "starting: tcp-serve 127.0.0.1:0",
+            ),
+            (
+                event(Name::Listening).proto("tcp").local("127.0.0.1:43211"),
+                "listening tcp 127.0.0.1:43211",
+            ),
+            (
+                event(Name::Accepted).proto("tcp").conn(1).local("[::1]:2").peer("[::1]:5"),
+                "accepted #1 [::1]:5",
+            ),
+            (
+                event(Name::Connected).proto("tcp").local("127.0.0.1:5").peer("127.0.0.1:80"),
+                "connected tcp 127.0.0.1:80 from 127.0.0.1:5",
+            ),
+            (
+                event(Name::ConnectFailed)
+                    .proto("tcp")
+                    .peer("[::1]:80")
+                    .message("connection refused"),
+                "connect-failed tcp [::1]:80: connection refused",
+            ),
+            (
+                event(Name::Data).conn(1).peer("[::1]:5").bytes(b"hello world\n", false),
+                "data #1 12 B",
+            ),
+            (event(Name::Data).peer("[::1]:5").bytes(b"", false), "data [::1]:5 0 B"),
+            (event(Name::Eof).conn(1).peer("[::1]:5"), "eof #1 [::1]:5"),
+            (
+                event(Name::Closed)
+                    .conn(1)
+                    .peer("127.0.0.1:51312")
+                    .traffic(MIB * 6 / 5, 340)
+                    .secs(secs)
+                    .closed(CloseReason::PEER),
+                "closed #1 127.0.0.1:51312 in 1.2 MiB out 340 B 3.2 s (peer closed)",
+            ),
+            (
+                event(Name::Closed)
+                    .peer("[::1]:80")
+                    .traffic(0, 5)
+                    .secs(secs)
+                    .closed(CloseReason::RESET)
+                    .undelivered(3)
+                    .unsent(12),
+                "closed [::1]:80 in 0 B out 5 B 3.2 s (reset by the peer) undelivered 3 B unsent 12 B",
+            ),
+            (
+                event(Name::Retry).secs(Duration::from_micros(50_700)).message("cannot connect"),
+                "retry in 50ms: cannot connect",
+            ),
+            (event(Name::Stopping).message("SIGTERM"), "stopping: SIGTERM"),
+            (event(Name::Stopped), "stopped"),
+        ];
+        for (event, expected) in table {
+            assert_eq!(plain(&event), format!("{expected}\n"));
+        }
+    }
+
+    #[test]
+    fn sums() {
+        let secs = Duration::from_millis(3210);
+        let summary = Event::new(Name::Summary).traffic(MIB * 6 / 5, 340).secs(secs).code(0);
+        assert_eq!(plain(&summary), "summary in 1.2 MiB out 340 B 3.2 s exit 0\n");
+        assert_eq!(
+            plain(&summary.messages(12, 1).connections(5).unsent(7)),
+            "summary in 1.2 MiB (12 messages) out 340 B (1 message) 3.2 s 5 connections unsent 7 B exit 0\n"
+        );
+        assert_eq!(
+            plain(&Event::new(Name::Stats).traffic(1, 2).secs(secs).connections(9).clients(1)),
+            "stats in 1 B out 2 B 3.2 s 9 connections 1 client\n"
+        );
+    }
+
+    #[test]
+    fn troubles_name_the_program() {
+        let failure = Failure::new(Status::Connect, "refused", "connect to", "[::1]:1", "refused");
+        assert_eq!(plain(&Event::error(&failure)), "wirecat: cannot connect to [::1]:1: refused\n");
+        assert_eq!(plain(&Event::warning("odd", "is odd")), "wirecat: warning: is odd\n");
+        assert_eq!(plain(&Event::new(Name::Error).kind("odd")), "wirecat: odd\n");
+    }
+
+    #[test]
+    fn a_line_stays_a_line_and_shows_its_tag() {
+        let event = Event::new(Name::Eof).peer("unix:/a\n\x1b[2J");
+        assert_eq!(
+            line(&event, Some("b\r1"), &Palette::default()),
+            "[b\\r1] eof unix:/a\\n\\x1b[2J\n"
+        );
+    }
+
+    #[test]
+    fn colours_are_modest() {
+        let coloured = |event| line(&event, None, &Palette::COLOURED);
+        assert_eq!(
+            coloured(Event::new(Name::Error).kind("odd")),
+            "\x1b[1m\x1b[31mwirecat:\x1b[0m odd\n"
+        );
+        assert_eq!(
+            coloured(Event::warning("odd", "odd")),
+            "\x1b[33mwirecat: warning:\x1b[0m odd\n"
+        );
+        assert_eq!(coloured(Event::new(Name::Stopped)), "\x1b[2mstopped\x1b[0m\n");
+    }
+}

@@ -1,0 +1,117 @@
+//! What a session is asked to do: plain values, with nothing of the command line left in them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::framing::{Framing, Input};
+use crate::protocol::output::Output;
+use crate::protocol::relay::Rules;
+use crate::protocol::slow::SlowRules;
+use crate::report;
+use crate::sockets::{Address, Family, SocketOptions};
+
+/// What all stream commands share.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// The whole run must end within this.
+    pub timeout: Option<Duration>,
+    /// A connection without traffic for this long ends.
+    pub idle_timeout: Option<Duration>,
+    /// One whole message must arrive within this.
+    pub read_timeout: Option<Duration>,
+    /// Patience for the other side: to connect, or for the first client.
+    pub wait: Option<Duration>,
+    /// Stop after this many messages received.
+    pub count: Option<u64>,
+    /// Whether stdin is there at all.
+    pub stdin: bool,
+    /// How stdin is cut into messages.
+    pub input: Input,
+    /// Whether a line of stdin is sent without its LF.
+    pub chomp: bool,
+    /// How messages are written to stdout.
+    pub output: Output,
+    /// How messages are marked on the stream.
+    pub framing: Framing,
+    /// The largest message in bytes.
+    pub max_frame: usize,
+    /// Whether a CR before the LF belongs to the line.
+    pub keep_cr: bool,
+    /// Whether LF is sent as CR LF.
+    pub crlf: bool,
+    /// What the ends of the two directions mean.
+    pub rules: Rules,
+    /// Which addresses of a name count.
+    pub family: Family,
+    /// What is set on each socket.
+    pub options: SocketOptions,
+    /// How events are told.
+    pub report: report::Settings,
+}
+
+/// `tcp-connect`.
+#[derive(Clone, Debug)]
+pub struct Connect {
+    /// What all stream commands share.
+    pub common: Common,
+    /// Where to.
+    pub address: Address,
+    /// Where from.
+    pub bind: Option<Address>,
+    /// The time for one attempt over all addresses.
+    pub connect_timeout: Duration,
+    /// Whether a lost connection is made again.
+    pub reconnect: bool,
+}
+
+/// `tcp-serve`.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    /// What all stream commands share.
+    pub common: Common,
+    /// Where to listen.
+    pub addresses: Vec<Address>,
+    /// How many connections to take in all.
+    pub conns: Option<u64>,
+    /// How many connections may be open at once.
+    pub max_clients: Option<usize>,
+    /// What is done with a client.
+    pub handling: Handling,
+    /// What each client is sent first.
+    pub greet: Option<Bytes>,
+    /// What happens to a client that does not keep up.
+    pub slow: SlowRules,
+    /// Bytes that may wait for one client.
+    pub queue: usize,
+    /// Where the ports are written when all listeners are up.
+    pub port_file: Option<PathBuf>,
+}
+
+/// What a server does with what a client sends, and what it sends itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handling {
+    /// stdin to all, all to stdout.
+    Relay,
+    /// Each client's messages to all others and to stdout; stdin to all.
+    Hub,
+    /// A fixed answer: on accept, or to each message where there are messages.
+    Reply(Bytes),
+    /// Everything received is thrown away.
+    Discard,
+    /// Everything received goes to one file a connection in this directory.
+    Save(PathBuf),
+}
+
+impl Handling {
+    /// Whether stdin has a part in it.
+    pub fn reads_stdin(&self) -> bool {
+        matches!(self, Self::Relay | Self::Hub)
+    }
+
+    /// Whether what is received goes to stdout.
+    pub fn writes_stdout(&self) -> bool {
+        matches!(self, Self::Relay | Self::Hub | Self::Reply(_))
+    }
+}

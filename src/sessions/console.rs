@@ -1,0 +1,300 @@
+//! Where a session speaks: stdout for data, stderr for events, and with `--output json` both on
+//! stdout.
+//!
+//! It owns the stdout channel and the totals of the run. It knows nothing of connections.
+
+use std::io::{self, ErrorKind};
+use std::time::{Instant, SystemTime};
+
+use crate::close::{Cause, CloseReason};
+use crate::error::{Failure, Status};
+use crate::event_loop::stdio::{self, Kind};
+use crate::event_loop::{End, Id, Pool, SendOutcome, Sides, Traffic, Transport};
+use crate::protocol::output::{self, Direction, Output, Shown, Written};
+use crate::report::{Event, Name, Reporter};
+
+/// Raw messages from this size on go out by themselves; smaller ones are gathered, so that a
+/// burst of them costs one write.
+const DIRECT: usize = 4096;
+
+/// A received message on its way to stdout.
+pub struct Message<'a> {
+    /// The message itself.
+    pub payload: &'a [u8],
+    /// It is the last one of its stream and has no proper end.
+    pub partial: bool,
+    /// The number of the connection, on servers.
+    pub conn: Option<u64>,
+    /// Whom it came from.
+    pub peer: &'a str,
+}
+
+/// What has gone through all connections that are gone, and how many there were.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) messages: u64,
+    pub(crate) connections: u64,
+}
+
+/// stdout, stderr, and the totals.
+pub struct Console {
+    reporter: Reporter,
+    form: Output,
+    stdout: Option<Id>,
+    terminal: bool,
+    full: bool,
+    /// Written forms that wait for the end of a burst.
+    pending: Vec<u8>,
+    pub(crate) totals: Totals,
+    started: Instant,
+}
+
+/// What the end of stdout means for the run.
+pub(crate) enum StdoutEnd {
+    /// Everything was written.
+    Flushed,
+    /// Its reader left, which is its right.
+    Unread,
+    /// Data could not be written.
+    Failed(Failure),
+}
+
+impl Console {
+    /// Opens stdout, if `uses_stdout` or JSON asks for it.
+    ///
+    /// # Errors
+    /// stdout cannot be used at all.
+    pub fn open(
+        pool: &mut Pool,
+        reporter: Reporter,
+        form: Output,
+        uses_stdout: bool,
+    ) -> Result<Self, Failure> {
+        let wanted = match form {
+            Output::Json => true,
+            Output::Written(_) => uses_stdout,
+            Output::None => false,
+        };
+        if !wanted {
+            return Ok(Self::over(pool, reporter, Output::None, None, false));
+        }
+        let fail = |error: io::Error| Failure::io(Status::Local, "write to", "stdout", &error);
+        let (transport, kind) = stdio::output().map_err(fail)?;
+        Self::on(pool, reporter, form, transport, kind == Kind::Terminal).map_err(fail)
+    }
+
+    /// A console on a transport of the caller's.
+    ///
+    /// # Errors
+    /// The transport cannot be registered.
+    pub fn on(
+        pool: &mut Pool,
+        reporter: Reporter,
+        form: Output,
+        transport: Box<dyn Transport>,
+        terminal: bool,
+    ) -> io::Result<Self> {
+        let stdout = pool.add_channel(transport, Sides::Write)?;
+        Ok(Self::over(pool, reporter, form, Some(stdout), terminal))
+    }
+
+    fn over(
+        pool: &Pool,
+        reporter: Reporter,
+        form: Output,
+        stdout: Option<Id>,
+        terminal: bool,
+    ) -> Self {
+        Self {
+            reporter,
+            form,
+            stdout,
+            terminal,
+            full: false,
+            pending: Vec::new(),
+            totals: Totals::default(),
+            started: pool.now(),
+        }
+    }
+
+    /// Whether `id` is stdout.
+    pub(crate) fn is(&self, id: Id) -> bool {
+        self.stdout == Some(id)
+    }
+
+    /// Whether stdout takes no more for now: what feeds it must be paused.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// stdout takes data again.
+    pub(crate) fn drained(&mut self) {
+        self.full = false;
+    }
+
+    /// Tells an event.
+    pub(crate) fn report(&mut self, pool: &mut Pool, event: &Event<'_>) {
+        self.reporter.report(event);
+        if self.form == Output::Json {
+            self.reporter.json_line(event, SystemTime::now(), &mut self.pending);
+            self.commit(pool);
+        }
+    }
+
+    /// Tells a failure, without ending anything.
+    pub(crate) fn complain(&mut self, pool: &mut Pool, failure: &Failure) {
+        self.report(pool, &Event::error(failure));
+    }
+
+    /// Tells something that is wrong and does not end anything.
+    pub(crate) fn warn(&mut self, pool: &mut Pool, kind: &str, text: &str) {
+        self.report(pool, &Event::warning(kind, text));
+    }
+
+    /// Takes a received message for stdout; [`Console::commit`] ends the burst.
+    pub(crate) fn deliver(&mut self, pool: &mut Pool, message: &Message<'_>) {
+        let mut event =
+            Event::new(Name::Data).peer(message.peer).bytes(message.payload, message.partial);
+        if let Some(conn) = message.conn {
+            event = event.conn(conn);
+        }
+        self.reporter.report(&event);
+        match self.form {
+            Output::None => {}
+            Output::Json => self.reporter.json_line(&event, SystemTime::now(), &mut self.pending),
+            Output::Written(Written::Raw) if message.payload.len() >= DIRECT => {
+                self.commit(pool);
+                self.write(pool, message.payload);
+            }
+            Output::Written(form) => {
+                write_message(form, message, self.terminal, &mut self.pending);
+            }
+        }
+    }
+
+    /// Ends a burst of messages: what was gathered is written.
+    pub(crate) fn commit(&mut self, pool: &mut Pool) {
+        if !self.pending.is_empty() {
+            let mut pending = std::mem::take(&mut self.pending);
+            self.write(pool, &pending);
+            pending.clear();
+            self.pending = pending;
+        }
+    }
+
+    fn write(&mut self, pool: &mut Pool, bytes: &[u8]) {
+        if let Some(stdout) = self.stdout {
+            // A stdout that is gone has said so by its `Closed`.
+            self.full |= pool.send(stdout, bytes) == SendOutcome::Full;
+        }
+    }
+
+    /// Adds what a connection moved to the totals.
+    pub(crate) fn count(&mut self, traffic: &Traffic) {
+        self.totals.received += traffic.received;
+        self.totals.sent += traffic.sent;
+    }
+
+    /// The totals as an event. `open` is what the connections that still live have moved.
+    pub(crate) fn sums(&self, name: Name, pool: &Pool, open: &[Traffic]) -> Event<'static> {
+        let sum = |part: fn(&Traffic) -> u64| open.iter().map(part).sum::<u64>();
+        Event::new(name)
+            .traffic(
+                self.totals.received + sum(|traffic| traffic.received),
+                self.totals.sent + sum(|traffic| traffic.sent),
+            )
+            .messages(self.totals.messages, 0)
+            .connections(self.totals.connections)
+            .secs(pool.now().saturating_duration_since(self.started))
+    }
+
+    /// Says the last word and lets stdout drain; returns whether everything is over already.
+    /// Elsewhere than in JSON the summary waits for stdout, whose end may still change the code.
+    pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
+        if self.form == Output::Json {
+            self.summarise(pool, status);
+        }
+        match self.stdout {
+            Some(stdout) => pool.finish(stdout),
+            None => self.finished(pool, status),
+        }
+        self.stdout.is_none()
+    }
+
+    /// stdout has drained, or is not used.
+    pub(crate) fn finished(&mut self, pool: &mut Pool, status: Status) {
+        if self.form != Output::Json {
+            self.summarise(pool, status);
+        }
+    }
+
+    fn summarise(&mut self, pool: &mut Pool, status: Status) {
+        let summary = self.sums(Name::Summary, pool, &[]).code(u32::from(status.code()));
+        self.report(pool, &summary);
+    }
+
+    /// Forgets stdout, and tells what its end means.
+    pub(crate) fn stdout_closed(&mut self, end: &End) -> StdoutEnd {
+        self.stdout = None;
+        match &end.error {
+            Some(error) if error.kind() == ErrorKind::BrokenPipe => StdoutEnd::Unread,
+            Some(error) => {
+                StdoutEnd::Failed(Failure::io(Status::Local, "write to", "stdout", error))
+            }
+            None => StdoutEnd::Flushed,
+        }
+    }
+
+    /// Writes what fits without waiting, and gives the rest up.
+    pub(crate) fn abandon(&mut self, pool: &mut Pool, reason: CloseReason) {
+        if let Some(stdout) = self.stdout {
+            pool.abort(stdout, reason);
+        }
+    }
+}
+
+/// Appends a message in its written form.
+pub(crate) fn write_message(
+    form: Written,
+    message: &Message<'_>,
+    sanitise: bool,
+    out: &mut Vec<u8>,
+) {
+    let shown = Shown {
+        payload: message.payload,
+        direction: Direction::In,
+        peer: message.peer,
+        time: SystemTime::now(),
+    };
+    output::write(form, &shown, sanitise, out);
+}
+
+/// The `closed` event of a connection.
+pub(crate) fn closed_event<'a>(
+    peer: &'a str,
+    local: &'a str,
+    end: &End,
+    undelivered: u64,
+    now: Instant,
+) -> Event<'a> {
+    let mut event = Event::new(Name::Closed)
+        .peer(peer)
+        .local(local)
+        .traffic(end.traffic.received, end.traffic.sent)
+        .secs(now.saturating_duration_since(end.traffic.opened))
+        .closed(end.reason);
+    if !end.unsent.is_empty() {
+        event = event.unsent(end.unsent.len() as u64);
+    }
+    if undelivered > 0 {
+        event = event.undelivered(undelivered);
+    }
+    event
+}
+
+/// Whether a connection ended in a way that loses something.
+pub(crate) fn is_loss(end: &End) -> bool {
+    end.reason.cause == Cause::Error || !end.unsent.is_empty()
+}

@@ -1,0 +1,202 @@
+//! stdin on its way to the wire: cut into messages, converted, and framed.
+//!
+//! It owns the stdin channel and what is known of the input. To whom the result goes, and when
+//! stdin is read at all, the session decides.
+
+use std::io;
+
+use super::config::Common;
+use crate::error::{Failure, Status};
+use crate::event_loop::stdio::{self, Kind};
+use crate::event_loop::{Id, Pool, Sides, Transport};
+use crate::framing::{Cutter, FrameError, Framer, Framing, Input};
+use crate::protocol::crlf::Crlf;
+use crate::protocol::relay::{self, Source};
+
+/// stdin as a source of messages.
+pub struct Feed {
+    id: Option<Id>,
+    input: relay::Input,
+    cutter: Option<Cutter>,
+    framer: Option<Box<dyn Framer>>,
+    crlf: Option<Crlf>,
+    messages: u64,
+}
+
+/// What one piece of stdin became: bytes for the wire.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) bytes: Vec<u8>,
+    /// Where each message ends in `bytes`.
+    pub(crate) ends: Vec<usize>,
+}
+
+impl Feed {
+    /// Opens stdin, paused, or stands for an absent one.
+    ///
+    /// # Errors
+    /// stdin cannot be used at all.
+    pub fn open(pool: &mut Pool, common: &Common, wanted: bool) -> Result<Self, Failure> {
+        if !(wanted && common.stdin) {
+            return Ok(Self::over(None, Source::Absent, common));
+        }
+        let (transport, kind) = stdio::input().map_err(|error| unreadable(&error))?;
+        let source = if kind == Kind::Terminal { Source::Terminal } else { Source::Stream };
+        Self::on(pool, common, transport, source).map_err(|error| unreadable(&error))
+    }
+
+    /// A feed on a transport of the caller's, paused.
+    ///
+    /// # Errors
+    /// The transport cannot be registered.
+    pub fn on(
+        pool: &mut Pool,
+        common: &Common,
+        transport: Box<dyn Transport>,
+        source: Source,
+    ) -> io::Result<Self> {
+        let id = pool.add_channel(transport, Sides::Read)?;
+        pool.pause(id);
+        Ok(Self::over(Some(id), source, common))
+    }
+
+    fn over(id: Option<Id>, source: Source, common: &Common) -> Self {
+        let unframed = common.framing == Framing::None;
+        // Unframed and uncut, a stream is passed on as it comes.
+        let transparent = unframed && common.input == Input::Raw;
+        Self {
+            id,
+            input: relay::Input::new(source),
+            cutter: (!transparent)
+                .then(|| Cutter::new(common.input, common.chomp, common.max_frame)),
+            framer: common.framing.framer(common.max_frame, common.keep_cr),
+            crlf: common.crlf.then(Crlf::default),
+            messages: 0,
+        }
+    }
+
+    /// Whether `id` is stdin.
+    pub(crate) fn is(&self, id: Id) -> bool {
+        self.id == Some(id)
+    }
+
+    /// How far the input has come.
+    pub(crate) fn input(&self) -> relay::Input {
+        self.input
+    }
+
+    /// The input has ended.
+    pub(crate) fn end(&mut self) {
+        self.input.ended = true;
+    }
+
+    pub(crate) fn pause(&self, pool: &mut Pool) {
+        if let Some(id) = self.id {
+            pool.pause(id);
+        }
+    }
+
+    pub(crate) fn resume(&self, pool: &mut Pool) {
+        if let Some(id) = self.id {
+            pool.resume(id);
+        }
+    }
+
+    /// Gives stdin up.
+    pub(crate) fn close(&mut self, pool: &mut Pool) {
+        if let Some(id) = self.id.take() {
+            pool.abort(id, crate::close::CloseReason::HOST);
+        }
+    }
+
+    /// Whether pieces of stdin go to the wire as they are, so that [`Feed::convert`] is not
+    /// needed.
+    pub(crate) fn is_transparent(&self) -> bool {
+        self.cutter.is_none() && self.framer.is_none() && self.crlf.is_none()
+    }
+
+    /// Notes that bytes of stdin were seen.
+    pub(crate) fn saw(&mut self, bytes: &[u8]) {
+        self.input.empty &= bytes.is_empty();
+    }
+
+    /// Turns a piece of stdin into what goes to the wire; `eof` says that it is the last one.
+    /// What was converted before a failure is in the batch and is to be sent.
+    pub(crate) fn convert(&mut self, piece: &[u8], eof: bool) -> (Batch, Result<(), Failure>) {
+        let mut batch = Batch::default();
+        let Self { cutter, framer, crlf, messages, .. } = self;
+        let mut refused = None;
+        let mut add = |payload: &[u8]| {
+            if refused.is_none() {
+                *messages += 1;
+                refused = batch.add(payload, framer.as_deref(), crlf.as_mut()).err();
+            }
+        };
+        let cut = match cutter {
+            Some(cutter) => cutter.feed(piece, eof, &mut add),
+            None => {
+                if !piece.is_empty() {
+                    add(piece);
+                }
+                Ok(())
+            }
+        };
+        let number = *messages;
+        let outcome = match (refused, cut) {
+            (Some(error), _) => Err(unsendable(number, &error)),
+            (None, Err(error)) => Err(Failure::new(
+                Status::Local,
+                "input",
+                "read messages from",
+                "stdin",
+                error.to_string(),
+            )),
+            (None, Ok(())) => Ok(()),
+        };
+        (batch, outcome)
+    }
+}
+
+impl Batch {
+    fn add(
+        &mut self,
+        payload: &[u8],
+        framer: Option<&dyn Framer>,
+        crlf: Option<&mut Crlf>,
+    ) -> Result<(), FrameError> {
+        let mut converted = Vec::new();
+        let payload = match crlf {
+            Some(crlf) => {
+                crlf.convert(payload, &mut converted);
+                &converted
+            }
+            None => payload,
+        };
+        match framer {
+            Some(framer) => framer.encode(payload, &mut self.bytes)?,
+            None => self.bytes.extend_from_slice(payload),
+        }
+        self.ends.push(self.bytes.len());
+        Ok(())
+    }
+
+    /// The messages one by one, as they go to the wire.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let message = self.bytes.get(start..*end).unwrap_or_default();
+            start = *end;
+            message
+        })
+    }
+}
+
+/// The failure of reading stdin.
+pub(crate) fn unreadable(error: &io::Error) -> Failure {
+    Failure::io(Status::Local, "read", "stdin", error)
+}
+
+fn unsendable(number: u64, error: &FrameError) -> Failure {
+    let target = format!("message {number} of stdin");
+    Failure::new(Status::Lost, "frame", "send", target, error.to_string())
+}

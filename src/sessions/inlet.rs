@@ -1,0 +1,53 @@
+//! What comes in on one connection: bytes become messages, and a deadline runs for each.
+
+use std::time::{Duration, Instant};
+
+use super::config::Common;
+use crate::framing::{Deframer, Frame, FrameError};
+
+/// The receiving side of one connection.
+pub(crate) struct Inlet {
+    deframer: Option<Deframer>,
+    /// When the last whole message came, or the connection.
+    last_message: Instant,
+}
+
+impl Inlet {
+    pub(crate) fn new(common: &Common, now: Instant) -> Self {
+        let framer = common.framing.framer(common.max_frame, common.keep_cr);
+        Self { deframer: framer.map(Deframer::new), last_message: now }
+    }
+
+    /// Takes a piece of the stream and gives the messages that it completes. A stream without
+    /// framing is taken as it comes.
+    pub(crate) fn feed(
+        &mut self,
+        piece: &[u8],
+        eof: bool,
+        now: Instant,
+        deliver: &mut dyn FnMut(Frame<'_>),
+    ) -> Result<(), FrameError> {
+        let Some(deframer) = &mut self.deframer else {
+            if !piece.is_empty() {
+                deliver(Frame { payload: piece, partial: false });
+            }
+            return Ok(());
+        };
+        let last_message = &mut self.last_message;
+        deframer.feed(piece, eof, &mut |frame| {
+            *last_message = now;
+            deliver(frame);
+        })
+    }
+
+    /// Bytes of a message that never became whole.
+    pub(crate) fn undelivered(&self) -> u64 {
+        self.deframer.as_ref().map_or(0, |deframer| deframer.pending() as u64)
+    }
+
+    /// What is left of the time for the next message; `None` when it is over.
+    pub(crate) fn time_left(&self, limit: Duration, now: Instant) -> Option<Duration> {
+        let spent = now.saturating_duration_since(self.last_message);
+        limit.checked_sub(spent).filter(|left| !left.is_zero())
+    }
+}

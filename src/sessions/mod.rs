@@ -1,0 +1,16 @@
+//! Sessions: the handlers behind the commands, and the glue between events and pure logic.
+
+mod alarms;
+pub mod config;
+pub mod connect;
+mod connector;
+pub mod console;
+pub mod feed;
+mod inlet;
+mod run;
+pub mod serve;
+
+pub use connect::ConnectSession;
+pub use console::Console;
+pub use feed::Feed;
+pub use serve::ServeSession;

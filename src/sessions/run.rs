@@ -1,0 +1,149 @@
+//! What the two stream sessions have in common: the console, stdin, the limits of the run, and
+//! the status that it ends with.
+
+use super::alarms;
+use super::config::Common;
+use super::console::{Console, StdoutEnd};
+use super::feed::Feed;
+use crate::close::{Cause, CloseReason, Detail};
+use crate::error::{Failure, Status};
+use crate::event_loop::{End, Pool, Signal, TimerKey};
+use crate::report::{Event, Name};
+
+/// The course of one run.
+pub(crate) struct Run {
+    pub(crate) common: Common,
+    pub(crate) console: Console,
+    pub(crate) feed: Feed,
+    /// How the run ends, once something has decided it; the first decision stays.
+    status: Option<Status>,
+    /// Connections are being closed, and nothing new begins.
+    pub(crate) ending: bool,
+    /// Nothing is waited for any more, not even stdout.
+    pub(crate) hurried: bool,
+    /// The last word has been said; only stdout still drains.
+    finishing: bool,
+}
+
+impl Run {
+    pub(crate) fn new(common: Common, console: Console, feed: Feed) -> Self {
+        Self {
+            common,
+            console,
+            feed,
+            status: None,
+            ending: false,
+            hurried: false,
+            finishing: false,
+        }
+    }
+
+    /// Starts the clock of the whole run.
+    pub(crate) fn start(&mut self, pool: &mut Pool) {
+        self.console.report(pool, &Event::new(Name::Starting));
+        if let Some(limit) = self.common.timeout {
+            pool.arm(TimerKey::global(alarms::TOTAL), limit);
+        }
+    }
+
+    /// The status so far.
+    pub(crate) fn status(&self) -> Status {
+        self.status.unwrap_or(Status::Done)
+    }
+
+    /// Whether something has decided the status.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.status.is_some()
+    }
+
+    /// Decides the status, unless something has decided it before.
+    pub(crate) fn decide(&mut self, status: Status) {
+        self.status.get_or_insert(status);
+    }
+
+    /// Decides the status whatever was decided before.
+    pub(crate) fn overrule(&mut self, status: Status) {
+        self.status = Some(status);
+    }
+
+    /// Tells a failure that decides the status.
+    pub(crate) fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
+        self.console.complain(pool, failure);
+        self.decide(failure.status);
+    }
+
+    /// Counts a message; false where it is beyond `--count`, and not to be delivered.
+    pub(crate) fn take_message(&mut self) -> bool {
+        let wanted = self.common.count.is_none_or(|count| self.console.totals.messages < count);
+        if wanted {
+            self.console.totals.messages += 1;
+        }
+        wanted
+    }
+
+    /// Whether `--count` is met.
+    pub(crate) fn count_met(&self) -> bool {
+        self.common.count.is_some_and(|count| self.console.totals.messages >= count)
+    }
+
+    /// `--timeout` ran out.
+    pub(crate) fn time_is_up(&mut self, pool: &mut Pool) -> CloseReason {
+        let limit = humantime::format_duration(self.common.timeout.unwrap_or_default());
+        let cause = format!("the time of {limit} is up");
+        let failure = Failure::new(Status::Timeout, "timeout", "finish", "the run", cause);
+        self.fail(pool, &failure);
+        CloseReason::new(Cause::Timeout, Detail::Timeout)
+    }
+
+    /// Says the last word and waits for stdout to drain, unless the run is hurried: then what
+    /// stdout does not take now is given up. An unmet `--count` shows here.
+    pub(crate) fn finish(&mut self, pool: &mut Pool) {
+        if std::mem::replace(&mut self.finishing, true) {
+            return;
+        }
+        if let (false, Some(count)) = (self.count_met() || self.status.is_some(), self.common.count)
+        {
+            let cause = format!("{} came", self.console.totals.messages);
+            let target = format!("{count} messages");
+            let failure = Failure::new(Status::Unmet, "count", "receive", target, cause);
+            self.fail(pool, &failure);
+        }
+        self.feed.close(pool);
+        let status = self.status();
+        if self.console.finish(pool, status) {
+            pool.stop();
+        } else if self.hurried {
+            self.console.abandon(pool, CloseReason::HOST);
+        }
+    }
+
+    /// stdout is gone. Returns the reason to close the connections, where the run goes on.
+    pub(crate) fn stdout_closed(&mut self, pool: &mut Pool, end: &End) -> Option<CloseReason> {
+        match self.console.stdout_closed(end) {
+            StdoutEnd::Failed(failure) => self.fail(pool, &failure),
+            // Whoever reads stdout has seen enough, and that outranks a count that is not met.
+            StdoutEnd::Unread => self.decide(Status::Done),
+            StdoutEnd::Flushed => {}
+        }
+        if self.finishing {
+            let status = self.status();
+            self.console.finished(pool, status);
+            pool.stop();
+            return None;
+        }
+        Some(CloseReason::new(Cause::Host, Detail::Local))
+    }
+}
+
+/// The status of a run that a signal ends.
+pub(crate) fn status_of(signal: Signal) -> Option<Status> {
+    match signal {
+        Signal::Interrupt => Some(Status::Interrupt),
+        Signal::Terminate => Some(Status::Terminate),
+        Signal::Hangup => Some(Status::Hangup),
+        Signal::Report => None,
+    }
+}
+
+/// The close reason of a run that a signal ends.
+pub(crate) const SIGNALLED: CloseReason = CloseReason::new(Cause::Host, Detail::Signal);

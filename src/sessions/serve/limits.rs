@@ -1,0 +1,73 @@
+//! The timers of a server: patience with the world as a whole and with each client.
+
+use std::time::Duration;
+
+use super::ServeSession;
+use crate::close::{Cause, CloseReason, Detail};
+use crate::error::{Failure, Status};
+use crate::event_loop::{Id, Pool, TimerKey};
+use crate::sessions::alarms;
+
+impl ServeSession {
+    pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
+        match (key.purpose, key.id) {
+            (alarms::TOTAL, _) => {
+                let reason = self.run.time_is_up(pool);
+                self.end_now(pool, reason);
+            }
+            (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
+            (alarms::GRACE, _) => self.end_now(pool, crate::sessions::run::SIGNALLED),
+            (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
+            (alarms::MESSAGE, Some(id)) => self.check_message(pool, id),
+            (alarms::QUIT, Some(id)) => pool.close(id, CloseReason::HOST),
+            (alarms::SLOW, Some(id)) => self.judge_again(pool, id),
+            _ => {}
+        }
+    }
+
+    fn nobody_came(&mut self, pool: &mut Pool) {
+        let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
+        let cause = format!("nobody connected within {patience}");
+        let failure = Failure::new(Status::Timeout, "timeout", "serve", "a client", cause);
+        self.run.fail(pool, &failure);
+        self.end(pool, CloseReason::HOST);
+    }
+
+    fn check_idle(&mut self, pool: &mut Pool, id: Id) {
+        let (Some(limit), Some(traffic)) = (self.run.common.idle_timeout, pool.traffic(id)) else {
+            return;
+        };
+        let idle = pool.now().saturating_duration_since(traffic.last_active);
+        if idle < limit {
+            pool.arm(TimerKey::of(id, alarms::IDLE), limit - idle);
+        } else {
+            self.late(pool, id, Detail::Idle, "no traffic for", limit);
+        }
+    }
+
+    fn check_message(&mut self, pool: &mut Pool, id: Id) {
+        let (Some(limit), Some(client)) = (self.run.common.read_timeout, self.clients.get(&id))
+        else {
+            return;
+        };
+        if client.peer_ended {
+            return;
+        }
+        // While it is not read, because the output is blocked, the client is not late.
+        let left = client.inlet.time_left(limit, pool.now());
+        match left.or(self.clients_paused.then_some(limit)) {
+            Some(left) => pool.arm(TimerKey::of(id, alarms::MESSAGE), left),
+            None => self.late(pool, id, Detail::ReadTimeout, "no whole message within", limit),
+        }
+    }
+
+    /// Closes a client that let its time pass; the others live.
+    fn late(&mut self, pool: &mut Pool, id: Id, detail: Detail, what: &str, limit: Duration) {
+        let Some(client) = self.clients.get(&id) else { return };
+        let limit = humantime::format_duration(limit);
+        let text = format!("{} is closed: {what} {limit}", client.title());
+        self.run.console.warn(pool, "timeout", &text);
+        self.worst.get_or_insert(Status::Timeout);
+        pool.close(id, CloseReason::new(Cause::Timeout, detail));
+    }
+}

@@ -1,0 +1,399 @@
+//! `tcp-serve`: many connections on one loop.
+//!
+//! This file owns the listeners, the clients and the course of the run; `receive` has what
+//! clients send, `fanout` what they are sent, `limits` the timers.
+
+mod client;
+mod fanout;
+mod limits;
+mod receive;
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::alarms;
+use super::config::{Handling, Serve};
+use super::console::{Console, is_loss};
+use super::feed::{Feed, unreadable};
+use super::inlet::Inlet;
+use super::run::{Run, SIGNALLED, status_of};
+use crate::close::{Cause, CloseReason};
+use crate::error::{Failure, Status};
+use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::framing::Framer;
+use crate::protocol::relay::Step;
+use crate::protocol::slow::SlowRules;
+use crate::report::{Event as Report, Name};
+
+use client::{Client, Lag, create_file};
+
+/// How long a server that is told to stop goes on writing what it has accepted.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The server's session.
+pub struct ServeSession {
+    run: Run,
+    handling: Handling,
+    slow: SlowRules,
+    queue: usize,
+    greet: Option<Bytes>,
+    /// The answer of `--reply`, framed where there is a framing.
+    reply: Bytes,
+    due_replies: usize,
+    framer: Option<Box<dyn Framer>>,
+    conns: Option<u64>,
+    max_clients: Option<usize>,
+    listeners: Vec<Id>,
+    clients: HashMap<Id, Client>,
+    /// Clients whose full queue holds up whatever feeds it.
+    holders: HashSet<Id>,
+    clients_paused: bool,
+    /// Accepting failed for want of descriptors, and that was told.
+    starved: bool,
+    /// What the worst end of a connection means for the status.
+    worst: Option<Status>,
+    scratch: Vec<u8>,
+}
+
+impl ServeSession {
+    /// A session over open listeners.
+    ///
+    /// # Errors
+    /// A greeting or reply that the framing cannot carry.
+    pub fn new(
+        config: Serve,
+        console: Console,
+        feed: Feed,
+        listeners: Vec<Id>,
+    ) -> Result<Self, Failure> {
+        let common = &config.common;
+        let framer = common.framing.framer(common.max_frame, common.keep_cr);
+        let frame = |what: &'static str, text: &Bytes| -> Result<Bytes, Failure> {
+            let Some(framer) = &framer else { return Ok(text.clone()) };
+            let mut framed = Vec::new();
+            framer.encode(text, &mut framed).map_err(|error| {
+                let target = format!("{what} with --frame {}", common.framing);
+                Failure::new(Status::Usage, "frame", "send", target, error.to_string())
+            })?;
+            Ok(framed.into())
+        };
+        let reply = match &config.handling {
+            Handling::Reply(text) => frame("--reply", text)?,
+            _ => Bytes::new(),
+        };
+        Ok(Self {
+            greet: config.greet.as_ref().map(|text| frame("--greet", text)).transpose()?,
+            reply,
+            due_replies: 0,
+            framer,
+            handling: config.handling,
+            slow: config.slow,
+            queue: config.queue,
+            conns: config.conns,
+            max_clients: config.max_clients,
+            run: Run::new(config.common, console, feed),
+            listeners,
+            clients: HashMap::new(),
+            holders: HashSet::new(),
+            clients_paused: false,
+            starved: false,
+            worst: None,
+            scratch: Vec::new(),
+        })
+    }
+
+    /// Begins to serve.
+    pub fn start(&mut self, pool: &mut Pool) {
+        self.run.start(pool);
+        if let Some(patience) = self.run.common.wait {
+            pool.arm(TimerKey::global(alarms::FIRST_CLIENT), patience);
+        }
+    }
+
+    /// Tells a listener that is up.
+    pub fn tell_listening(&mut self, pool: &mut Pool, proto: &str, local: &str) {
+        self.run.console.report(pool, &Report::new(Name::Listening).proto(proto).local(local));
+    }
+
+    /// Tells something that the kernel changed about what was asked.
+    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
+        self.run.console.warn(pool, "socket-option", text);
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    /// Takes a new connection into the session.
+    pub fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
+        self.run.console.totals.connections += 1;
+        let number = self.run.console.totals.connections;
+        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
+        let event = Report::new(Name::Accepted).conn(number).peer(&peer).local(&local);
+        self.run.console.report(pool, &event);
+        let file = match self.open_file(number, &peer) {
+            Ok(file) => file,
+            Err(failure) => {
+                self.run.console.complain(pool, &failure);
+                self.worst.get_or_insert(Status::Local);
+                pool.abort(id, CloseReason::new(Cause::Error, crate::close::Detail::Local));
+                None
+            }
+        };
+        let inlet = Inlet::new(&self.run.common, pool.now());
+        let lag = Lag::default();
+        self.clients
+            .insert(id, Client { number, peer, local, inlet, peer_ended: false, file, lag });
+        self.guard_limits(pool);
+        self.begin(pool, id);
+        self.balance(pool);
+    }
+
+    fn open_file(&self, number: u64, peer: &str) -> Result<Option<std::fs::File>, Failure> {
+        let Handling::Save(directory) = &self.handling else { return Ok(None) };
+        match create_file(directory, number, peer) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) => {
+                let target = format!("a file in {}", directory.display());
+                Err(Failure::io(Status::Local, "create", target, &error))
+            }
+        }
+    }
+
+    /// `--conns` ends accepting, `--max-clients` pauses it.
+    fn guard_limits(&mut self, pool: &mut Pool) {
+        if self.conns.is_some_and(|conns| self.run.console.totals.connections >= conns) {
+            self.stop_listening(pool);
+        }
+        if self.max_clients.is_some_and(|most| self.clients.len() >= most) {
+            self.listeners.iter().for_each(|listener| pool.pause(*listener));
+        }
+    }
+
+    fn stop_listening(&mut self, pool: &mut Pool) {
+        for listener in self.listeners.drain(..) {
+            pool.abort(listener, CloseReason::HOST);
+        }
+    }
+
+    /// The first words and the timers of a new client.
+    fn begin(&mut self, pool: &mut Pool, id: Id) {
+        pool.set_high_mark(id, self.queue);
+        if self.clients_paused {
+            pool.pause(id);
+        }
+        let answers_at_once = matches!(self.handling, Handling::Reply(_)) && self.framer.is_none();
+        let reply = answers_at_once.then(|| self.reply.clone());
+        for text in self.greet.clone().into_iter().chain(reply) {
+            let outcome = pool.send(id, &text);
+            self.sent_to(pool, id, outcome);
+        }
+        if answers_at_once {
+            pool.finish(id);
+        } else if self.input().ended {
+            self.input_ended(pool, id);
+        }
+        if let Some(limit) = self.run.common.idle_timeout {
+            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
+        }
+        if let Some(limit) = self.run.common.read_timeout {
+            pool.arm(TimerKey::of(id, alarms::MESSAGE), limit);
+        }
+    }
+
+    fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        self.run.feed.saw(bytes);
+        if !self.run.feed.is_transparent() {
+            let (batch, result) = self.run.feed.convert(bytes, eof);
+            let messages = batch.ends.len() as u64;
+            self.send_to_all(pool, &batch.bytes, messages);
+            if let Err(failure) = result {
+                self.run.fail(pool, &failure);
+                self.end(pool, CloseReason::HOST);
+            }
+        } else {
+            self.send_to_all(pool, bytes, 1);
+        }
+        if eof {
+            self.run.feed.end();
+            if self.input().ended {
+                let ids: Vec<Id> = self.clients.keys().copied().collect();
+                ids.into_iter().for_each(|id| self.input_ended(pool, id));
+            }
+        }
+    }
+
+    fn send_to_all(&mut self, pool: &mut Pool, bytes: &[u8], messages: u64) {
+        match self.clients.keys().next().copied() {
+            _ if bytes.is_empty() => {}
+            // One client alone can be written to without a copy that many could share.
+            Some(id) if self.clients.len() == 1 && self.clients.values().all(|c| !c.lag.skips) => {
+                let outcome = pool.send(id, bytes);
+                self.sent_to(pool, id, outcome);
+                self.balance(pool);
+            }
+            _ => self.broadcast(pool, None, &Bytes::copy_from_slice(bytes), messages),
+        }
+    }
+
+    /// The input has ended, as one client sees it.
+    fn input_ended(&mut self, pool: &mut Pool, id: Id) {
+        let Some(client) = self.clients.get(&id) else { return };
+        let (rules, input) = (self.run.common.rules, self.input());
+        match rules.input_ended(input, client.peer_ended) {
+            Step::HalfClose => pool.finish(id),
+            Step::Close | Step::Leave => pool.close(id, CloseReason::PEER),
+            Step::Continue => {}
+        }
+        if rules.quit_after.is_some() && !rules.has_nothing_to_say(input) {
+            pool.await_flush(id);
+        }
+    }
+
+    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
+        if self.run.console.is(id) {
+            self.run.console.drained();
+            self.balance(pool);
+            return;
+        }
+        self.client_drained(pool, id);
+        if let (true, Some(patience)) = (self.input().ended, self.run.common.rules.quit_after) {
+            pool.arm(TimerKey::of(id, alarms::QUIT), patience);
+        }
+    }
+
+    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
+        if self.run.console.is(id) {
+            if let Some(reason) = self.run.stdout_closed(pool, end) {
+                self.end_now(pool, reason);
+            }
+        } else if self.run.feed.is(id) {
+            if let Some(error) = &end.error {
+                self.run.fail(pool, &unreadable(error));
+                self.end(pool, CloseReason::HOST);
+            }
+        } else if let Some(client) = self.clients.remove(&id) {
+            self.client_closed(pool, id, &client, end);
+        }
+    }
+
+    fn client_closed(&mut self, pool: &mut Pool, id: Id, client: &Client, end: &End) {
+        self.holders.remove(&id);
+        self.run.console.count(&end.traffic);
+        self.run.console.report(pool, &client.closed(end, pool.now()));
+        if is_loss(end) {
+            self.worst.get_or_insert(Status::Lost);
+            self.tell_loss(pool, client, end);
+        }
+        if client.lag.skipped > 0 {
+            let text = format!("{} missed {} messages", client.title(), client.lag.skipped);
+            self.run.console.warn(pool, "skipped", &text);
+            self.worst.get_or_insert(Status::Lost);
+        }
+        self.starved = false;
+        if self.max_clients.is_some_and(|most| self.clients.len() < most) {
+            self.listeners.iter().for_each(|listener| pool.resume(*listener));
+        }
+        self.balance(pool);
+        if self.clients.is_empty() && (self.run.ending || self.listeners.is_empty()) {
+            if let Some(status) = self.worst {
+                self.run.decide(status);
+            }
+            self.run.ending = true;
+            self.run.finish(pool);
+        }
+    }
+
+    /// Says what a client's end cost, where its `closed` event alone would not be seen.
+    fn tell_loss(&mut self, pool: &mut Pool, client: &Client, end: &End) {
+        let unsent = end.unsent.len();
+        if let (Some(error), false) = (&end.error, self.run.ending) {
+            let text = format!("{} was lost: {}", client.title(), crate::error::plain(error));
+            self.run.console.warn(pool, "lost", &text);
+        }
+        if unsent > 0 {
+            let text = format!("{unsent} bytes for {} were not sent", client.title());
+            self.run.console.warn(pool, "unsent", &text);
+        }
+    }
+
+    fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
+        if !std::mem::replace(&mut self.starved, true) {
+            let text = format!(
+                "cannot accept more than {} connections: {} (`ulimit -n` sets the limit); the rest wait",
+                self.clients.len(),
+                crate::error::plain(error)
+            );
+            self.run.console.warn(pool, "starved", &text);
+        }
+    }
+
+    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
+        match (signal, status_of(signal)) {
+            // Asking a listener to stop is how it ends; it writes what it has accepted first.
+            (Signal::Terminate, _) => {
+                self.run.overrule(Status::Done);
+                pool.arm(TimerKey::global(alarms::GRACE), GRACE);
+                self.end(pool, SIGNALLED);
+            }
+            (_, Some(status)) => {
+                self.run.overrule(status);
+                self.end_now(pool, SIGNALLED);
+            }
+            (_, None) => {
+                let open: Vec<Traffic> =
+                    self.clients.keys().filter_map(|id| pool.traffic(*id)).collect();
+                let clients = self.clients.len() as u64;
+                let stats = self.run.console.sums(Name::Stats, pool, &open).clients(clients);
+                self.run.console.report(pool, &stats);
+            }
+        }
+    }
+
+    /// Stops listening and closes all clients in order.
+    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.wind_up(pool);
+        for id in self.clients.keys() {
+            pool.close(*id, reason);
+        }
+    }
+
+    /// Stops listening and cuts all clients off.
+    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.hurried = true;
+        self.wind_up(pool);
+        for id in self.clients.keys() {
+            pool.abort(*id, reason);
+        }
+    }
+
+    fn wind_up(&mut self, pool: &mut Pool) {
+        self.run.ending = true;
+        self.run.feed.close(pool);
+        self.stop_listening(pool);
+        if self.clients.is_empty() {
+            self.run.finish(pool);
+        }
+    }
+}
+
+impl Handler for ServeSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match event {
+            Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
+            Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
+            Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
+            Event::Eof { id } if self.run.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } => self.on_data(pool, id, &[], true),
+            Event::Drained { id } => self.on_drained(pool, id),
+            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            Event::Timer { key } => self.on_timer(pool, key),
+            Event::Signal(signal) => self.on_signal(pool, signal),
+            Event::Connected { .. } | Event::ConnectFailed { .. } | Event::Mail(_) => {}
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What clients send: cut into messages, and handled as the command line says.
+
+use std::io::{self, Write};
+
+use bytes::Bytes;
+
+use super::ServeSession;
+use super::client::Client;
+use crate::close::{Cause, CloseReason, Detail};
+use crate::error::{Failure, Status};
+use crate::event_loop::{Id, Pool};
+use crate::framing::FrameError;
+use crate::protocol::output::{Output, Written};
+use crate::protocol::relay::{Input, Source, Step};
+use crate::report::{Event as Report, Name};
+use crate::sessions::config::Handling;
+use crate::sessions::console::{Message, write_message};
+
+impl ServeSession {
+    pub(super) fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
+        // Taken out while its messages go to the others, and put back.
+        let Some(mut client) = self.clients.remove(&id) else { return };
+        let mut trouble = None;
+        let (number, peer) = (client.number, client.peer.clone());
+        let file = &mut client.file;
+        let framed = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
+            if trouble.is_some() || !self.run.take_message() {
+                return;
+            }
+            let (payload, partial) = (frame.payload, frame.partial);
+            let message = Message { payload, partial, conn: Some(number), peer: &peer };
+            trouble = self.handle(pool, id, file.as_mut(), &message).err();
+        });
+        self.clients.insert(id, client);
+        self.run.console.commit(pool);
+        self.send_replies(pool, id);
+        if let Some(error) = trouble {
+            self.save_failed(pool, id, &error);
+        } else if let Err(error) = framed {
+            self.bad_frame(pool, id, &error);
+        } else if eof {
+            self.peer_ended(pool, id);
+        }
+        if self.run.count_met() && !self.run.ending {
+            self.end(pool, CloseReason::HOST);
+        }
+        self.balance(pool);
+    }
+
+    /// Handles one message; an error is one of the file of `--save`.
+    fn handle(
+        &mut self,
+        pool: &mut Pool,
+        id: Id,
+        file: Option<&mut std::fs::File>,
+        message: &Message<'_>,
+    ) -> io::Result<()> {
+        match &self.handling {
+            Handling::Relay => self.run.console.deliver(pool, message),
+            Handling::Hub => {
+                self.run.console.deliver(pool, message);
+                self.pass_on(pool, id, message.payload);
+            }
+            Handling::Reply(_) => {
+                self.run.console.deliver(pool, message);
+                self.due_replies += usize::from(self.framer.is_some());
+            }
+            Handling::Discard => {}
+            Handling::Save(_) => {
+                let form = match self.run.common.output {
+                    Output::Written(form) => form,
+                    Output::Json | Output::None => Written::Raw,
+                };
+                if let Some(file) = file {
+                    self.scratch.clear();
+                    write_message(form, message, false, &mut self.scratch);
+                    file.write_all(&self.scratch)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `--reply`: one answer to each message that came. They share their bytes, so that many
+    /// small messages cannot ask for much memory.
+    fn send_replies(&mut self, pool: &mut Pool, id: Id) {
+        let due = std::mem::take(&mut self.due_replies);
+        for _ in 0..due {
+            let outcome = pool.send_shared(id, self.reply.clone());
+            self.sent_to(pool, id, outcome);
+        }
+    }
+
+    /// `--hub`: one message to all the others.
+    fn pass_on(&mut self, pool: &mut Pool, from: Id, payload: &[u8]) {
+        self.scratch.clear();
+        let encoded = match &self.framer {
+            Some(framer) => framer.encode(payload, &mut self.scratch),
+            None => {
+                self.scratch.extend_from_slice(payload);
+                Ok(())
+            }
+        };
+        // What came in as a frame goes out as one: a line without its end is the only payload
+        // that changes, and only by getting one.
+        if encoded.is_ok() {
+            let piece = Bytes::copy_from_slice(&self.scratch);
+            self.broadcast(pool, Some(from), &piece, 1);
+        }
+    }
+
+    fn save_failed(&mut self, pool: &mut Pool, id: Id, error: &io::Error) {
+        let Some(client) = self.clients.get(&id) else { return };
+        let target = format!("what {} sends", client.title());
+        let failure = Failure::io(Status::Local, "save", target, error);
+        self.run.console.complain(pool, &failure);
+        self.worst.get_or_insert(Status::Local);
+        pool.abort(id, CloseReason::new(Cause::Error, Detail::Local));
+    }
+
+    fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &FrameError) {
+        let Some(client) = self.clients.get(&id) else { return };
+        let failure =
+            Failure::new(Status::Lost, "frame", "read from", client.title(), error.to_string());
+        self.run.console.complain(pool, &failure);
+        pool.abort(id, CloseReason::FRAME);
+    }
+
+    fn peer_ended(&mut self, pool: &mut Pool, id: Id) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.peer_ended = true;
+        let event = Report::new(Name::Eof).conn(client.number).peer(&client.peer);
+        self.run.console.report(pool, &event);
+        self.tell_undelivered(pool, id);
+        let reason = self.end_reason(id);
+        match self.run.common.rules.peer_ended(self.input()) {
+            Step::Leave => pool.abort(id, reason),
+            Step::Close | Step::HalfClose => pool.close(id, reason),
+            Step::Continue => {}
+        }
+    }
+
+    /// A message that was cut by the client's FIN makes its end an error.
+    fn end_reason(&self, id: Id) -> CloseReason {
+        let cut = self.clients.get(&id).is_some_and(|client| client.inlet.undelivered() > 0);
+        if cut { CloseReason::FRAME } else { CloseReason::PEER }
+    }
+
+    /// The input as a client sees it. The other clients of a hub, like a person, owe it nothing
+    /// after its FIN; the other handlers do not read stdin at all.
+    pub(super) fn input(&self) -> Input {
+        match self.handling {
+            Handling::Relay => self.run.feed.input(),
+            _ => Input::new(Source::Absent),
+        }
+    }
+
+    fn tell_undelivered(&mut self, pool: &mut Pool, id: Id) {
+        let Some(client) = self.clients.get(&id) else { return };
+        let count = client.inlet.undelivered();
+        if count > 0 {
+            let cause = "it closed in the middle of a message";
+            let failure =
+                Failure::new(Status::Lost, "cut-frame", "read from", client.title(), cause);
+            let event = Report::error(&failure).conn(client.number).undelivered(count);
+            self.run.console.report(pool, &event);
+        }
+    }
+}
+
+impl Client {
+    /// The event of this client's end.
+    pub(super) fn closed<'a>(
+        &'a self,
+        end: &crate::event_loop::End,
+        now: std::time::Instant,
+    ) -> Report<'a> {
+        let undelivered = self.inlet.undelivered();
+        crate::sessions::console::closed_event(&self.peer, &self.local, end, undelivered, now)
+            .conn(self.number)
+    }
+}

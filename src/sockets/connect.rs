@@ -1,0 +1,294 @@
+//! Starting connections, and telling how they turned out.
+//!
+//! Nothing here waits: a connection is begun, and the event loop says when to look at it again.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::os::unix::fs::FileTypeExt;
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::address::{Target, UnixName};
+use super::inherited::{self, Role};
+use super::options::SocketOptions;
+use super::stream::Stream;
+use super::unix;
+use crate::error::{Failure, Status};
+
+/// Begins a connection without waiting for it, with warnings of what the kernel changed.
+///
+/// `bind` is the address to connect from; it has to be of the target's family.
+///
+/// # Errors
+/// `Status::Connect` where the kernel refuses at once, or that of binding (`Listen`), of an option
+/// (`Usage`) or of an inherited descriptor (`Local`).
+pub fn start(
+    target: &Target,
+    bind: Option<&SocketAddr>,
+    options: &SocketOptions,
+) -> Result<(Stream, Vec<String>), Failure> {
+    match (target, bind) {
+        (Target::Tcp(address), _) => start_tcp(*address, bind, options),
+        (_, Some(bind)) => {
+            let cause = format!("{target} is no TCP address");
+            Err(Failure::new(Status::Usage, "bind", "bind to", bind.to_string(), cause))
+        }
+        (Target::Unix(name), None) => start_unix(name, options),
+        (Target::Fd(fd), None) => take_over(*fd, options),
+    }
+}
+
+fn start_tcp(
+    address: SocketAddr,
+    bind: Option<&SocketAddr>,
+    options: &SocketOptions,
+) -> Result<(Stream, Vec<String>), Failure> {
+    let target = address.to_string();
+    let failed = |error: io::Error| failure(&target, &error);
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, None).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    let warnings = options.apply(&socket, &target)?;
+    if let Some(bind) = bind {
+        bind_local(&socket, *bind).map_err(|error| bind_failure(*bind, &error))?;
+    }
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(failed(error)),
+        _ => Ok((Stream::from_socket(socket, domain), warnings)),
+    }
+}
+
+fn bind_local(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    // A fixed port may still be in TIME-WAIT from the last run.
+    socket.set_reuse_address(true)?;
+    socket.bind(&SockAddr::from(address))
+}
+
+fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
+    let failure = Failure::io(Status::Listen, "bind to", address.to_string(), error);
+    match error.raw_os_error() {
+        Some(libc::EACCES) if (1..1024).contains(&address.port()) => {
+            failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
+        }
+        Some(libc::EADDRNOTAVAIL) => failure.fix("no interface has this address"),
+        Some(libc::EADDRINUSE) => failure.fix("another program uses it; port 0 picks a free one"),
+        Some(libc::EAFNOSUPPORT | libc::EINVAL) => {
+            failure.fix("it must be of the same family as the address to connect to")
+        }
+        _ => failure,
+    }
+}
+
+fn start_unix(name: &UnixName, options: &SocketOptions) -> Result<(Stream, Vec<String>), Failure> {
+    let target = name.to_string();
+    let failed = |error: io::Error| failure(&target, &error);
+    let address = unix::socket_address(name).map_err(failed)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    let warnings = options.apply(&socket, &target)?;
+    socket.connect(&address).map_err(failed)?;
+    Ok((Stream::from_socket(socket, Domain::UNIX), warnings))
+}
+
+fn take_over(fd: RawFd, options: &SocketOptions) -> Result<(Stream, Vec<String>), Failure> {
+    let target = format!("fd:{fd}");
+    let socket = inherited::take(fd, Role::Connection)?;
+    let warnings = options.apply_inherited(&socket, &target)?;
+    let local = socket.local_addr().map_err(|error| failure(&target, &error))?;
+    Ok((Stream::from_socket(socket, local.domain()), warnings))
+}
+
+/// Whether a connection that was begun is up: false means that it is still under way. To be asked
+/// when the stream is first writable, as `mio::net::TcpStream::connect` describes.
+///
+/// # Errors
+/// Why there will be no connection.
+pub fn finished(stream: &Stream) -> io::Result<bool> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    let Stream::Tcp(tcp) = stream else { return Ok(true) };
+    match tcp.peer_addr() {
+        // With nobody listening, a connection to a port of this machine's ephemeral range can meet
+        // itself (RFC 9293 section 3.5, simultaneous open): that is nobody.
+        Ok(peer) if tcp.local_addr()? == peer => Err(io::ErrorKind::ConnectionRefused.into()),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The failure of a connection that could not be made to `target`, as a `Target` displays.
+pub fn failure(target: &str, error: &io::Error) -> Failure {
+    let failure = Failure::io(Status::Connect, "connect to", target, error);
+    match target.strip_prefix("unix:") {
+        Some(name) => unix_failure(failure, name, error),
+        None => tcp_failure(failure, error),
+    }
+}
+
+fn tcp_failure(failure: Failure, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => failure.fix("nothing listens there"),
+        io::ErrorKind::TimedOut => failure.fix("nothing answers there"),
+        io::ErrorKind::AddrNotAvailable => {
+            failure.fix("this machine has no such address, or no local port is left")
+        }
+        _ => failure,
+    }
+}
+
+fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> Failure {
+    match error.raw_os_error() {
+        Some(libc::EAGAIN) => Failure {
+            kind: "busy",
+            cause: "the listener's backlog is full".to_owned(),
+            ..failure.fix("try again later, or use --wait")
+        },
+        Some(libc::ENOENT) => failure.fix("nothing listens there"),
+        Some(libc::EACCES) => failure.fix("connecting needs the right to write to the file"),
+        Some(libc::EPROTOTYPE) => failure.fix("it is a datagram socket: use udp-send"),
+        Some(libc::ECONNREFUSED) => refused_by_file(failure, name),
+        _ => failure,
+    }
+}
+
+/// The kernel refuses alike where the listener is gone and where the file is no socket at all.
+fn refused_by_file(failure: Failure, path: &str) -> Failure {
+    match std::fs::metadata(path) {
+        Ok(file) if !file.file_type().is_socket() => {
+            Failure { cause: unix::foreign(file.file_type()).to_owned(), ..failure }
+        }
+        _ => failure.fix("nothing listens there any more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sockets::inherited::tests::inherit;
+    use std::net::{TcpListener, UdpSocket};
+    use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+    use std::path::Path;
+
+    fn begin(target: &Target) -> Result<Stream, Failure> {
+        start(target, None, &SocketOptions::default()).map(|(stream, _)| stream)
+    }
+
+    fn refusal(target: &Target) -> String {
+        let failure = begin(target).unwrap_err();
+        assert_eq!(failure.status, Status::Connect, "{failure}");
+        failure.to_string()
+    }
+
+    fn unix_target(path: &Path) -> Target {
+        Target::Unix(UnixName::Path(path.to_owned()))
+    }
+
+    /// What becomes of a connection, once it is writable.
+    fn outcome(stream: &Stream) -> io::Result<bool> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        poll(&mut [PollFd::new(stream, PollFlags::OUT)], None)?;
+        finished(stream)
+    }
+
+    #[test]
+    fn a_tcp_connection_comes_up_and_has_names() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = begin(&Target::Tcp(address)).unwrap();
+        assert!(outcome(&stream).unwrap());
+        let (_, client) = listener.accept().unwrap();
+        assert_eq!(stream.peer(), address.to_string());
+        assert_eq!((stream.local(), stream.proto()), (client.to_string(), "tcp"));
+    }
+
+    #[test]
+    fn a_refusal_is_known_at_the_first_readiness() {
+        // Nothing listens on a port that is bound and no more.
+        let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        bound.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+        let address = bound.local_addr().unwrap().as_socket().unwrap();
+        let error = match begin(&Target::Tcp(address)) {
+            Ok(stream) => outcome(&stream).unwrap_err(),
+            Err(failure) => panic!("{failure}"),
+        };
+        assert_eq!(
+            failure("127.0.0.1:9", &error).to_string(),
+            "cannot connect to 127.0.0.1:9: connection refused (nothing listens there)"
+        );
+    }
+
+    #[test]
+    fn a_connection_that_meets_itself_is_refused() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let options = SocketOptions::default();
+        let (stream, _) = start(&Target::Tcp(free), Some(&free), &options).unwrap();
+        assert_eq!(outcome(&stream).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_connection_comes_from_where_it_is_bound() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = Target::Tcp(listener.local_addr().unwrap());
+        let bound = |from: &str| {
+            let from = from.parse::<SocketAddr>().unwrap();
+            start(&target, Some(&from), &SocketOptions::default())
+        };
+        assert!(bound("127.0.0.2:0").unwrap().0.local().starts_with("127.0.0.2:"));
+        let failure = bound("192.0.2.254:0").unwrap_err();
+        assert_eq!(failure.status, Status::Listen);
+        assert!(failure.to_string().starts_with("cannot bind to 192.0.2.254:0: "));
+        assert!(bound("[::1]:0").unwrap_err().to_string().contains("of the same family"));
+    }
+
+    #[test]
+    fn a_unix_connection_has_the_name_of_its_listener() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let stream = begin(&unix_target(&path)).unwrap();
+        assert!(finished(&stream).unwrap());
+        assert_eq!(stream.peer(), format!("unix:{}", path.display()));
+        assert_eq!((stream.local().as_str(), stream.proto()), ("unix", "unix"));
+    }
+
+    #[test]
+    fn what_cannot_be_connected_to_is_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let ending = |name: &str| refusal(&unix_target(&at(name)));
+        drop(UnixListener::bind(at("dead")).unwrap());
+        let _datagrams = UnixDatagram::bind(at("datagrams")).unwrap();
+        std::fs::write(at("file"), "").unwrap();
+        assert!(ending("none").ends_with("no such file or directory (nothing listens there)"));
+        assert!(ending("dead").ends_with("refused (nothing listens there any more)"));
+        assert!(ending("datagrams").ends_with("(it is a datagram socket: use udp-send)"));
+        assert!(ending("file").ends_with(": is a file, not a socket"));
+        assert!(ending(".").ends_with(": is a directory"));
+    }
+
+    #[test]
+    fn a_full_backlog_is_not_called_a_temporary_lack_of_resources() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(0).unwrap();
+        let _first = begin(&unix_target(&path)).unwrap();
+        assert!(refusal(&unix_target(&path)).contains("the listener's backlog is full"));
+    }
+
+    #[test]
+    fn an_inherited_connection_is_taken_over() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let stream = begin(&Target::Fd(inherit(ours))).unwrap();
+        assert!(finished(&stream).unwrap());
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(io::Read::read(&mut &theirs, &mut [0]).unwrap(), 0);
+        let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let failure = begin(&Target::Fd(inherit(datagrams))).unwrap_err();
+        assert_eq!(failure.status, Status::Local);
+    }
+}

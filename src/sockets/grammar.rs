@@ -1,0 +1,306 @@
+//! The one grammar of addresses, from text to [`Address`].
+//!
+//! It looks at nothing but the text and, for a service name, the services database.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::RawFd;
+
+use super::address::{Address, AddressError as Error, FdName, Host, UnixName};
+
+/// Bytes that a unix socket's name may have: `sun_path` less the NUL at one of its ends.
+const UNIX_NAME_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// Bytes that an interface's name may have (`IFNAMSIZ` less the NUL).
+const INTERFACE_NAME_LIMIT: usize = 15;
+
+/// Reads an address.
+pub(super) fn address(text: &str) -> Result<Address, Error> {
+    if let Some(name) = text.strip_prefix("unix:") {
+        return unix_name(name).map(Address::Unix);
+    }
+    if let Some(number) = text.strip_prefix("fd:") {
+        return fd_name(number).map(Address::Fd);
+    }
+    if let Some(group) = group(text) {
+        return Err(Error::Group(group));
+    }
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => bracketed(text, rest)?,
+        None => plain(text)?,
+    };
+    Ok(Address::Inet { host, port })
+}
+
+/// Reads an IP address that stands alone, with an interface if it has one; `None` if it is not
+/// one at all.
+pub(super) fn ip(text: &str) -> Option<Result<Host, Error>> {
+    if let Ok(ip) = text.parse::<Ipv4Addr>() {
+        return Some(unicast(ip.into(), None));
+    }
+    let (ip, scope) = match text.split_once('%') {
+        Some((ip, scope)) => (ip, Some(scope)),
+        None => (text, None),
+    };
+    let ip = ip.parse::<Ipv6Addr>().ok()?;
+    Some(match scope {
+        Some(scope) if !ip.is_unicast_link_local() || !is_interface(scope) => {
+            Err(Error::Scope(scope.to_owned()))
+        }
+        _ => unicast(ip.into(), scope),
+    })
+}
+
+fn unicast(ip: IpAddr, scope: Option<&str>) -> Result<Host, Error> {
+    if ip.to_canonical().is_multicast() {
+        return Err(Error::Group(ip));
+    }
+    Ok(Host::Ip(ip, scope.map(str::to_owned)))
+}
+
+fn is_interface(name: &str) -> bool {
+    (1..=INTERFACE_NAME_LIMIT).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '/' | '%' | '[' | ']'))
+}
+
+/// The group of `GROUP:PORT`, `SOURCE@GROUP:PORT`, `GROUP+N:PORT` or `GROUP:PORT%IF`.
+fn group(text: &str) -> Option<IpAddr> {
+    let text = text.split_once('@').map_or(text, |(_, group)| group);
+    let ip = match text.strip_prefix('[') {
+        Some(rest) => rest.split([']', '%', '+']).next(),
+        None => text.split([':', '%', '+']).next(),
+    };
+    let ip = ip?.parse::<IpAddr>().ok()?;
+    ip.to_canonical().is_multicast().then_some(ip)
+}
+
+/// `[IPV6]:PORT`; `rest` is what follows the opening bracket of `text`.
+fn bracketed(text: &str, rest: &str) -> Result<(Host, u16), Error> {
+    let Some((inside, behind)) = rest.split_once(']') else {
+        return Err(Error::MissingBracket(text.to_owned()));
+    };
+    if inside.parse::<Ipv4Addr>().is_ok() {
+        return Err(Error::NotIpv6(inside.to_owned()));
+    }
+    let host = ip(inside).unwrap_or_else(|| Err(Error::NotIpv6(inside.to_owned())))?;
+    match behind.strip_prefix(':') {
+        None if behind.is_empty() => Err(Error::NoPort(text.to_owned())),
+        None => Err(Error::AfterBracket(behind.to_owned())),
+        Some("") => Err(Error::NoPort(text.to_owned())),
+        Some(number) => Ok((host, port(number)?)),
+    }
+}
+
+/// `PORT`, `:PORT` or `HOST:PORT`.
+fn plain(text: &str) -> Result<(Host, u16), Error> {
+    match text.rsplit_once(':') {
+        None if text.is_empty() => Err(Error::Empty),
+        None => lone_port(text).map(|port| (Host::Loopback, port)),
+        Some((_, "")) => Err(Error::NoPort(text.to_owned())),
+        Some(("", number)) => Ok((Host::Any, port(number)?)),
+        Some(_) if text.contains("://") => Err(Error::Url(text.to_owned())),
+        Some((host, _)) if host.contains(':') => Err(Error::NoBrackets(text.to_owned())),
+        Some((name, number)) => Ok((host(name)?, port(number)?)),
+    }
+}
+
+/// A word without a colon: a port if it can be one, else a host that lacks one.
+fn lone_port(text: &str) -> Result<u16, Error> {
+    port(text).map_err(|error| match error {
+        Error::UnknownService(text) => Error::NoPort(text),
+        error => error,
+    })
+}
+
+/// A port number, or the name of a service.
+fn port(text: &str) -> Result<u16, Error> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().map_err(|_| Error::PortRange(text.to_owned()));
+    }
+    service(text).ok_or_else(|| Error::UnknownService(text.to_owned()))
+}
+
+/// The port of a service in the services database, of whichever protocol has it.
+fn service(name: &str) -> Option<u16> {
+    let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !begins_well || !name.chars().all(is_name) {
+        return None;
+    }
+    let mut found = dns_lookup::getaddrinfo(None, Some(name), None).ok()?;
+    found.next()?.ok().map(|info| info.sockaddr.port())
+}
+
+/// An IPv4 address or a name.
+fn host(text: &str) -> Result<Host, Error> {
+    if let Some(host) = ip(text) {
+        return host;
+    }
+    // The resolver takes 127.1 and 256 for addresses (inet_aton(3)); here they are slips.
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Err(Error::NotIpv4(text.to_owned()));
+    }
+    match name_problem(text) {
+        Some(problem) => Err(Error::HostName { name: text.to_owned(), problem }),
+        None => Ok(Host::Name(text.to_owned())),
+    }
+}
+
+/// What keeps a text from being a host name (RFC 1123 section 2.1), loosely: underscores and
+/// letters beyond ASCII are left to the resolver.
+fn name_problem(name: &str) -> Option<&'static str> {
+    let labels = name.strip_suffix('.').unwrap_or(name);
+    let is_foreign = |c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.');
+    if name.contains(char::is_whitespace) {
+        Some("a blank")
+    } else if name.contains(char::is_control) {
+        Some("a control character")
+    } else if name.contains(is_foreign) {
+        Some("a character that names do not have")
+    } else if name.starts_with('-') {
+        Some("a hyphen in front")
+    } else if labels.len() > 253 || labels.split('.').any(|label| label.len() > 63) {
+        Some("more than 253 bytes, or more than 63 between two dots")
+    } else if labels.split('.').any(str::is_empty) {
+        Some("nothing between two dots")
+    } else {
+        None
+    }
+}
+
+fn unix_name(text: &str) -> Result<UnixName, Error> {
+    let name = text.strip_prefix('@').unwrap_or(text);
+    if name.is_empty() || name.contains('\0') {
+        return Err(Error::UnixName);
+    }
+    if name.len() > UNIX_NAME_LIMIT {
+        return Err(Error::UnixNameTooLong { length: name.len(), limit: UNIX_NAME_LIMIT });
+    }
+    Ok(match text.starts_with('@') {
+        true => UnixName::Abstract(name.into()),
+        false => UnixName::Path(name.into()),
+    })
+}
+
+fn fd_name(text: &str) -> Result<FdName, Error> {
+    if text.is_empty() {
+        return Ok(FdName::Activated);
+    }
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse::<RawFd>() {
+        Ok(fd @ 0..=2) if is_number => Err(Error::StandardFd(fd)),
+        Ok(fd) if is_number => Ok(FdName::Number(fd)),
+        _ => Err(Error::FdNumber(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn inet(host: Host, port: u16) -> Address {
+        Address::Inet { host, port }
+    }
+
+    #[test]
+    fn every_form_of_the_grammar_is_read() {
+        let ip = |text: &str| Host::Ip(text.parse().unwrap(), None);
+        let scoped = Host::Ip("fe80::1".parse().unwrap(), Some("eth0".to_owned()));
+        for (text, expected) in [
+            ("8080", inet(Host::Loopback, 8080)),
+            ("0", inet(Host::Loopback, 0)),
+            (":8080", inet(Host::Any, 8080)),
+            ("example.com:80", inet(Host::Name("example.com".to_owned()), 80)),
+            ("a_b.example.:80", inet(Host::Name("a_b.example.".to_owned()), 80)),
+            ("127.0.0.1:65535", inet(ip("127.0.0.1"), 65535)),
+            ("[::1]:80", inet(ip("::1"), 80)),
+            ("[fe80::1%eth0]:80", inet(scoped, 80)),
+            ("unix:/run/x", Address::Unix(UnixName::Path("/run/x".into()))),
+            ("unix:@x", Address::Unix(UnixName::Abstract(b"x".to_vec()))),
+            ("fd:3", Address::Fd(FdName::Number(3))),
+            ("fd:", Address::Fd(FdName::Activated)),
+        ] {
+            assert_eq!(address(text), Ok(expected.clone()), "{text}");
+            assert_eq!(expected.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_service_name_is_its_port() {
+        // A machine without /etc/services knows no names; then this says nothing.
+        if service("http").is_some() {
+            assert_eq!(address("localhost:http"), address("localhost:80"));
+            assert_eq!(address("http"), address("80"));
+        }
+    }
+
+    #[test]
+    fn a_bad_address_says_what_is_wrong_and_what_is_right() {
+        let long = format!("unix:/{}", "x".repeat(UNIX_NAME_LIMIT));
+        for (text, message) in [
+            ("", "the address is empty"),
+            ("99999", "port 99999 is not between 0 and 65535"),
+            ("h:-1", "port -1 is not between 0 and 65535"),
+            ("h:99999999999999999999", "is not between 0 and 65535"),
+            ("host:", "host: has no port"),
+            ("example.com", "example.com has no port"),
+            ("[::1]", "[::1] has no port"),
+            ("[::1]:", "has no port"),
+            ("[::1", "the ] is missing in [::1"),
+            ("[::1]80", "\"80\" follows the ]"),
+            ("[1.2.3.4]:80", "\"1.2.3.4\" is not an IPv6 address"),
+            ("::1:80", "goes in brackets, as in [::1]:80"),
+            ("http://h:80", "write HOST:PORT"),
+            ("1.2.3.4.5:80x", "1.2.3.4.5 is not an IPv4 address"),
+            ("256.1.1.1:80", "256.1.1.1 is not an IPv4 address"),
+            ("h:80x", "\"80x\" is neither a port number nor"),
+            ("h: 80", "neither a port number nor"),
+            ("a b:80", "it has a blank"),
+            ("a..b:80", "nothing between two dots"),
+            ("a*:80", "a character that names do not have"),
+            ("user@host:80", "a character that names do not have"),
+            ("-h:80", "a hyphen in front"),
+            ("[2001:db8::1%eth0]:80", "only a link-local address"),
+            ("unix:", "the name of a unix socket is missing"),
+            ("unix:@", "the name of a unix socket is missing"),
+            (&long, "at most"),
+            ("fd:x", "\"x\" is not the number of a file descriptor"),
+            ("fd:-1", "\"-1\" is not the number of a file descriptor"),
+            ("fd:+3", "\"+3\" is not the number of a file descriptor"),
+            ("fd:99999999999", "is not the number of a file descriptor"),
+            ("fd:1", "fd 1 is stdin, stdout or stderr"),
+        ] {
+            let error = address(text).unwrap_err().to_string();
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_group_in_any_form_is_sent_to_the_right_command() {
+        for (text, group) in [
+            ("239.1.2.3:5000", "239.1.2.3"),
+            ("239.1.2.3:5000%eth0", "239.1.2.3"),
+            ("239.1.2.3+8:5000", "239.1.2.3"),
+            ("10.0.0.5@232.1.2.3:5000", "232.1.2.3"),
+            ("[ff05::1]:5000", "ff05::1"),
+            ("[ff02::1%eth0]:5000", "ff02::1"),
+            ("[2001:db8::1]@[ff35::1]:5000", "ff35::1"),
+        ] {
+            let message = format!("{group} is a multicast group: use mcast-join or mcast-send");
+            assert_eq!(address(text).unwrap_err().to_string(), message, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_can_be_read_reads_the_same_when_written(
+            text in "\\PC{0,12}|[0-9a-f:.%@+\\[\\]-]{0,20}|(unix:@?|fd:)?[a-z0-9.]{0,6}(:[0-9]{0,5})?"
+        ) {
+            if let Ok(read) = address(&text) {
+                prop_assert_eq!(address(&read.to_string()), Ok(read));
+            }
+            let _ = Address::parse_bind(&text);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Sockets that the parent process opened: `fd:3`, and socket activation.
+//!
+//! A number names whatever is open under it, so each is checked before it is trusted.
+
+use std::io;
+use std::ops::Range;
+use std::os::fd::{IntoRawFd, RawFd};
+
+use rustix::io::{FdFlags, fcntl_getfd};
+use socket2::{Domain, Socket, Type};
+
+use crate::error::{Failure, Status};
+use crate::sys::fd::adopt;
+
+/// The first descriptor that socket activation passes on (`SD_LISTEN_FDS_START`).
+const FIRST: RawFd = 3;
+
+/// What an inherited stream socket is expected to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Listener,
+    Connection,
+}
+
+/// Takes over the stream socket of this number, and makes it non-blocking and close-on-exec.
+///
+/// # Errors
+/// `Status::Local`: it is not open, or not such a socket.
+pub(super) fn take(fd: RawFd, role: Role) -> Result<Socket, Failure> {
+    let unusable = |error: io::Error| {
+        Failure::io(Status::Local, "use", format!("fd {fd}"), &error)
+            .fix("the parent process must open it before it starts wirecat")
+    };
+    let socket = Socket::from(adopt(fd).map_err(unusable)?);
+    if let Err(error) = check(&socket, role) {
+        // Not ours to close: it may be a file of this very process.
+        let _ = socket.into_raw_fd();
+        return Err(unusable(error));
+    }
+    socket.set_cloexec(true).and_then(|()| socket.set_nonblocking(true)).map_err(unusable)?;
+    Ok(socket)
+}
+
+fn check(socket: &Socket, role: Role) -> io::Result<()> {
+    // exec(3) closed all that had this flag: a descriptor that has it was opened by ourselves, or
+    // has been taken over before.
+    if fcntl_getfd(socket)?.contains(FdFlags::CLOEXEC) {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    let kind = socket.r#type().map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOTSOCK) => io::Error::other("not a socket"),
+        _ => error,
+    })?;
+    if kind != Type::STREAM {
+        return Err(io::Error::other("not a stream socket"));
+    }
+    let domain = socket.local_addr()?.domain();
+    if ![Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&domain) {
+        return Err(io::Error::other("neither a TCP nor a unix socket"));
+    }
+    match role {
+        Role::Listener if !is_listener(socket)? => Err(io::Error::other("not a listening socket")),
+        Role::Connection => socket.peer_addr().map(|_| ()),
+        Role::Listener => Ok(()),
+    }
+}
+
+#[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
+fn is_listener(socket: &Socket) -> io::Result<bool> {
+    socket.is_listener()
+}
+
+/// Elsewhere the kernel does not say; a socket that is not listening fails to accept.
+#[cfg(not(any(target_os = "android", target_os = "freebsd", target_os = "linux")))]
+fn is_listener(_: &Socket) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// The descriptors that socket activation passed to this process.
+///
+/// # Errors
+/// `Status::Local`: there are none, or they were meant for another process.
+pub(super) fn activated() -> Result<Range<RawFd>, Failure> {
+    let variable = |name| std::env::var(name).ok();
+    passed(variable("LISTEN_PID"), variable("LISTEN_FDS"), std::process::id()).map_err(|cause| {
+        Failure::new(Status::Local, "no-activation", "use", "socket activation", cause)
+            .fix("start wirecat from a .socket unit or systemd-socket-activate, or name an fd:N")
+    })
+}
+
+/// The rules of sd_listen_fds(3).
+fn passed(pid: Option<String>, count: Option<String>, own: u32) -> Result<Range<RawFd>, String> {
+    let (Some(pid), Some(count)) = (pid, count) else {
+        return Err("LISTEN_PID and LISTEN_FDS are not set".to_owned());
+    };
+    if pid.parse() != Ok(own) {
+        return Err(format!("LISTEN_PID is {pid}, and this process is {own}"));
+    }
+    match count.parse::<RawFd>().ok().and_then(|count| FIRST.checked_add(count)) {
+        Some(end) if end > FIRST => Ok(FIRST..end),
+        _ => Err(format!("LISTEN_FDS is {count}")),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+    /// Makes a descriptor look as if a parent had passed it on, and gives its number away.
+    pub(in crate::sockets) fn inherit(fd: impl Into<OwnedFd>) -> RawFd {
+        let fd = fd.into();
+        rustix::io::fcntl_setfd(fd.as_fd(), FdFlags::empty()).unwrap();
+        fd.into_raw_fd()
+    }
+
+    fn refusal(fd: RawFd, role: Role) -> String {
+        let failure = take(fd, role).unwrap_err();
+        assert_eq!(failure.status, Status::Local);
+        failure.to_string()
+    }
+
+    #[test]
+    fn what_is_not_open_or_not_inherited_is_refused() {
+        assert_eq!(
+            refusal(9_999, Role::Listener),
+            "cannot use fd 9999: bad file descriptor \
+             (the parent process must open it before it starts wirecat)"
+        );
+        let ours = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(refusal(ours.as_raw_fd(), Role::Listener).contains("bad file descriptor"));
+    }
+
+    #[test]
+    fn what_is_no_such_socket_is_refused() {
+        let file = inherit(tempfile::tempfile().unwrap());
+        assert!(refusal(file, Role::Listener).contains("not a socket"));
+        let datagrams = inherit(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+        assert!(refusal(datagrams, Role::Connection).contains("not a stream socket"));
+        let listener = inherit(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        assert!(refusal(listener, Role::Connection).contains("not connected"));
+        let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert!(refusal(inherit(one), Role::Listener).contains("not a listening socket"));
+    }
+
+    #[test]
+    fn a_socket_is_taken_once() {
+        let fd = inherit(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let socket = take(fd, Role::Listener).unwrap();
+        assert!(socket.nonblocking().unwrap());
+        assert!(refusal(fd, Role::Listener).contains("bad file descriptor"));
+        assert!(socket.local_addr().is_ok());
+    }
+
+    #[test]
+    fn activation_counts_from_three_and_is_for_one_process() {
+        let passed = |pid: &str, count: &str| {
+            super::passed(Some(pid.to_owned()), Some(count.to_owned()), 42)
+        };
+        assert_eq!(passed("42", "2"), Ok(3..5));
+        assert_eq!(passed("41", "2"), Err("LISTEN_PID is 41, and this process is 42".to_owned()));
+        for count in ["0", "-1", "x", "2147483647"] {
+            assert_eq!(passed("42", count), Err(format!("LISTEN_FDS is {count}")));
+        }
+        assert!(super::passed(None, Some("1".to_owned()), 42).is_err());
+    }
+}

@@ -1,0 +1,295 @@
+//! Opening listeners.
+//!
+//! One address may mean several sockets; all of them are open, on one port, or none is.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+
+use socket2::{Domain, Socket, Type};
+
+use super::address::{Address, FdName, UnixName};
+use super::inherited::{self, Role};
+use super::listening::Listening;
+use super::options::SocketOptions;
+use super::resolve::{Family, Purpose, resolve};
+use super::unix;
+use crate::error::{Failure, Status};
+
+/// How many ports are tried until one is free in both families.
+const PORT_ATTEMPTS: usize = 20;
+
+/// Opens every listener that an address means, with warnings of what the kernel changed.
+///
+/// # Errors
+/// `Status::Listen`, or that of resolving, of an option, or of an inherited descriptor.
+pub fn listen(
+    address: &Address,
+    family: Family,
+    options: &SocketOptions,
+) -> Result<(Vec<Listening>, Vec<String>), Failure> {
+    let mut warnings = Vec::from_iter(backlog_warning(options));
+    let listening = match address {
+        Address::Inet { host, port } => {
+            let addresses = resolve(host, *port, family, Purpose::Listen)?;
+            on_one_port(&addresses, options, &mut warnings)?
+        }
+        Address::Unix(name) => vec![on_unix(name, options, &mut warnings)?],
+        Address::Fd(FdName::Number(fd)) => vec![inherited_one(*fd, options, &mut warnings)?],
+        Address::Fd(FdName::Activated) => inherited::activated()?
+            .map(|fd| inherited_one(fd, options, &mut warnings))
+            .collect::<Result<_, _>>()?,
+    };
+    // Both families say the same of a buffer.
+    warnings.dedup();
+    Ok((listening, warnings))
+}
+
+/// Linux cuts the backlog without a word (listen(2)).
+fn backlog_warning(options: &SocketOptions) -> Option<String> {
+    let asked = options.asked_backlog()?;
+    let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?;
+    let limit = limit.trim().parse::<i32>().ok()?;
+    (asked > limit)
+        .then(|| format!("backlog {asked} was cut to {limit} by the kernel (net.core.somaxconn)"))
+}
+
+/// Listens on all addresses; where the port is 0, on one that is free for all of them.
+fn on_one_port(
+    addresses: &[SocketAddr],
+    options: &SocketOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Listening>, Failure> {
+    let is_free_choice = addresses.iter().all(|address| address.port() == 0);
+    let mut attempts = 1;
+    loop {
+        match on_all(addresses, options, warnings) {
+            Err(failure)
+                if is_free_choice
+                    && failure.kind == "address-in-use"
+                    && attempts < PORT_ATTEMPTS =>
+            {
+                attempts += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Listens on all addresses, on the port of the first.
+fn on_all(
+    addresses: &[SocketAddr],
+    options: &SocketOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Listening>, Failure> {
+    let mut open: Vec<Listening> = Vec::new();
+    let mut absent = None;
+    for address in addresses {
+        let mut address = *address;
+        if let Some(port) = open.first().and_then(|first| first.port) {
+            address.set_port(port);
+        }
+        match on_tcp(address, options, warnings) {
+            Ok(listening) => open.push(listening),
+            Err(failure) if is_absent_family(address, &failure) => absent = Some(failure),
+            Err(failure) => return Err(failure),
+        }
+    }
+    match absent {
+        Some(failure) if open.is_empty() => Err(failure),
+        _ => Ok(open),
+    }
+}
+
+/// Whether a machine without this family of addresses, or with it turned off, fails so.
+fn is_absent_family(address: SocketAddr, failure: &Failure) -> bool {
+    let is_everywhere = address.ip().is_loopback() || address.ip().is_unspecified();
+    failure.kind == "family-unavailable"
+        || (is_everywhere && failure.kind == "address-not-available")
+}
+
+fn on_tcp(
+    address: SocketAddr,
+    options: &SocketOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Listening, Failure> {
+    let failed = |error: io::Error| tcp_failure(address, &error);
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    if address.is_ipv6() {
+        // Each family has a socket of its own; with one for both, IPv4 peers appear as ::ffff:….
+        socket.set_only_v6(true).map_err(failed)?;
+    }
+    socket.set_reuse_address(true).map_err(failed)?;
+    warnings.extend(options.apply(&socket, &address.to_string())?);
+    socket.bind(&address.into()).map_err(failed)?;
+    socket.listen(options.backlog()).map_err(failed)?;
+    Listening::from_socket(socket).map_err(failed)
+}
+
+fn tcp_failure(address: SocketAddr, error: &io::Error) -> Failure {
+    let failure = Failure::io(Status::Listen, "listen on", address.to_string(), error);
+    match error.raw_os_error() {
+        Some(libc::EACCES) if (1..1024).contains(&address.port()) => {
+            failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
+        }
+        Some(libc::EADDRINUSE) => failure
+            .fix("another program listens there; `ss -ltnp` shows which, port 0 picks a free one"),
+        Some(libc::EADDRNOTAVAIL) => failure.fix("no interface has this address"),
+        Some(libc::EAFNOSUPPORT) => Failure { kind: "family-unavailable", ..failure },
+        _ => failure,
+    }
+}
+
+fn on_unix(
+    name: &UnixName,
+    options: &SocketOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Listening, Failure> {
+    let failed = |error: io::Error| unix_failure(name, &error);
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    warnings.extend(options.apply(&socket, &name.to_string())?);
+    let cleanup = unix::bind(&socket, name).map_err(failed)?;
+    socket.listen(options.backlog()).map_err(failed)?;
+    let listening = Listening::from_socket(socket).map_err(failed)?;
+    Ok(Listening { cleanup, ..listening })
+}
+
+fn unix_failure(name: &UnixName, error: &io::Error) -> Failure {
+    let failure = Failure::io(Status::Listen, "listen on", name.to_string(), error);
+    match (name, error.raw_os_error()) {
+        (UnixName::Path(_), Some(libc::ENOENT)) => failure.fix("its directory must exist"),
+        (UnixName::Abstract(_), Some(libc::EADDRINUSE)) => {
+            failure.fix("another program listens there")
+        }
+        _ => failure,
+    }
+}
+
+fn inherited_one(
+    fd: RawFd,
+    options: &SocketOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Listening, Failure> {
+    let target = format!("fd:{fd}");
+    let failed = |error: io::Error| Failure::io(Status::Local, "use", target.clone(), &error);
+    let socket = inherited::take(fd, Role::Listener)?;
+    warnings.extend(options.apply_inherited(&socket, &target)?);
+    if let Some(backlog) = options.asked_backlog() {
+        socket.listen(backlog).map_err(failed)?;
+    }
+    Listening::from_socket(socket).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sockets::inherited::tests::inherit;
+    use std::net::TcpStream;
+    use std::os::unix::net::UnixStream;
+
+    fn open(address: &str) -> Result<Vec<Listening>, Failure> {
+        let address = address.parse::<Address>()?;
+        listen(&address, Family::Any, &SocketOptions::default()).map(|(listening, _)| listening)
+    }
+
+    fn refusal(address: &str) -> String {
+        let failure = open(address).unwrap_err();
+        assert_eq!(failure.status, Status::Listen, "{failure}");
+        failure.to_string()
+    }
+
+    #[test]
+    fn loopback_and_any_have_one_port_in_both_families() {
+        for address in ["0", ":0", "localhost:0"] {
+            let open = open(address).unwrap();
+            let port = open[0].port.unwrap();
+            for one in &open {
+                assert_eq!((one.port, one.proto), (Some(port), "tcp"));
+                assert!(one.local.ends_with(&format!(":{port}")));
+                assert!(TcpStream::connect(one.local.as_str()).is_ok());
+            }
+            let refusal = refusal(&open[0].local);
+            assert!(refusal.contains("address already in use (another program"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_refused_family_closes_the_other() {
+        // A machine without IPv6 has nothing to refuse.
+        let Ok(v6_only) = open("[::1]:0") else { return };
+        let port = v6_only[0].port.unwrap();
+        assert!(refusal(&port.to_string()).contains(&format!("[::1]:{port}")));
+        assert!(open(&format!("127.0.0.1:{port}")).is_ok());
+    }
+
+    #[test]
+    fn a_foreign_address_is_not_ours_to_listen_on() {
+        let refusal = refusal("192.0.2.254:0");
+        assert!(refusal.ends_with("(no interface has this address)"), "{refusal}");
+    }
+
+    #[test]
+    fn a_dead_socket_file_is_replaced_and_a_live_one_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let address = format!("unix:{}", path.display());
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let live = open(&address).unwrap();
+        assert_eq!(
+            (live[0].local.as_str(), live[0].proto, live[0].port),
+            (&*address, "unix", None)
+        );
+        assert!(UnixStream::connect(&path).is_ok());
+        assert!(refusal(&address).ends_with("another program listens there"));
+        drop(live);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        std::fs::write(&file, "precious").unwrap();
+        let at = |path: &std::path::Path| refusal(&format!("unix:{}", path.display()));
+        assert!(at(&file).ends_with(": is a file, not a socket"));
+        assert!(at(directory.path()).ends_with(": is a directory"));
+        assert!(at(&directory.path().join("no/s")).ends_with("(its directory must exist)"));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_abstract_name_needs_no_file() {
+        let address = format!("unix:@wirecat-test-{}", std::process::id());
+        let live = open(&address).unwrap();
+        assert_eq!(live[0].local, address);
+        assert!(refusal(&address).contains("another program listens there"));
+    }
+
+    #[test]
+    fn an_inherited_listener_is_named_by_its_address() {
+        let parent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let local = parent.local_addr().unwrap().to_string();
+        let taken = open(&format!("fd:{}", inherit(parent))).unwrap();
+        assert_eq!((taken[0].local.as_str(), taken[0].proto), (local.as_str(), "tcp"));
+        assert!(TcpStream::connect(local).is_ok());
+        assert_eq!(open("fd:9999").unwrap_err().status, Status::Local);
+        assert_eq!(open("fd:").unwrap_err().kind, "no-activation");
+    }
+
+    #[test]
+    fn warnings_come_once() {
+        let mut options = SocketOptions::default();
+        options.set("backlog=2147483647").unwrap();
+        options.set("sndbuf=1").unwrap();
+        let (open, warnings) = listen(&"0".parse().unwrap(), Family::Any, &options).unwrap();
+        assert_eq!(open[0].proto, "tcp");
+        let raised = warnings.iter().filter(|warning| warning.contains("was raised")).count();
+        assert_eq!(raised, 1);
+        if cfg!(target_os = "linux") {
+            assert!(warnings[0].starts_with("backlog 2147483647 was cut to "));
+        }
+    }
+}

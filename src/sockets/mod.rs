@@ -1,0 +1,23 @@
+//! Addresses, resolving them, and opening sockets with options.
+//!
+//! This floor turns what the user wrote into open, non-blocking sockets and their names. It starts
+//! connections but never waits for one, and moves no data: that is the event loop's work.
+
+pub mod address;
+pub mod connect;
+mod grammar;
+mod inherited;
+pub mod listen;
+mod listening;
+pub mod options;
+pub mod resolve;
+mod setting;
+mod stream;
+mod unix;
+
+pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
+pub use listening::{Listener, Listening};
+pub use options::{OptionError, SocketOptions};
+pub use resolve::{Family, Purpose};
+pub use stream::Stream;
+pub use unix::UnixGuard;

@@ -1,0 +1,164 @@
+//! Unix sockets: their names as the kernel takes them, and the socket file of a listener, which
+//! replaces a dead one, never a live one, and is removed at the end.
+
+use std::ffi::OsString;
+use std::fs::{self, FileType};
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::address::UnixName;
+
+/// How often a file that comes and goes is looked at again before giving up.
+const ATTEMPTS: usize = 3;
+
+/// Removes a socket file when it is dropped, unless another one has taken its place.
+#[derive(Debug)]
+pub struct UnixGuard {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl UnixGuard {
+    /// Guards the file that is at `path` now.
+    fn new(path: &Path) -> io::Result<Self> {
+        // Absolute, because the working directory may change until the end.
+        Ok(Self { path: std::path::absolute(path)?, identity: identity(path)? })
+    }
+}
+
+impl Drop for UnixGuard {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The device and inode of a file, which tell it from another of the same name.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// The name as the kernel takes it.
+///
+/// # Errors
+/// The name is too long, or abstract where there are no abstract names.
+pub(super) fn socket_address(name: &UnixName) -> io::Result<SockAddr> {
+    match name {
+        UnixName::Path(path) => SockAddr::unix(path),
+        UnixName::Abstract(name) if cfg!(any(target_os = "android", target_os = "linux")) => {
+            let with_nul = std::iter::once(0).chain(name.iter().copied()).collect();
+            SockAddr::unix(PathBuf::from(OsString::from_vec(with_nul)))
+        }
+        UnixName::Abstract(_) => Err(io::Error::other("abstract names exist on Linux only")),
+    }
+}
+
+/// Binds a socket to a name, replacing the file that a dead listener left behind.
+///
+/// # Errors
+/// `AddrInUse` with the words for what is there, or what bind(2) says.
+pub(super) fn bind(socket: &Socket, name: &UnixName) -> io::Result<Option<UnixGuard>> {
+    let address = socket_address(name)?;
+    let UnixName::Path(path) = name else {
+        socket.bind(&address)?;
+        return Ok(None);
+    };
+    for _ in 0..ATTEMPTS {
+        match socket.bind(&address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => clear(path, &address)?,
+            Err(error) => return Err(error),
+            Ok(()) => return UnixGuard::new(path).map(Some),
+        }
+    }
+    socket.bind(&address)?;
+    UnixGuard::new(path).map(Some)
+}
+
+/// Removes what is at `path` if it is the file of a socket that nobody listens on.
+fn clear(path: &Path, address: &SockAddr) -> io::Result<()> {
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(occupied(foreign(metadata.file_type())));
+    }
+    if is_live(address)? {
+        return Err(occupied("another program listens there"));
+    }
+    // Only the file that was found dead: a new listener may have replaced it meanwhile.
+    match identity(path) {
+        Ok(now) if now == (metadata.dev(), metadata.ino()) => fs::remove_file(path),
+        _ => Ok(()),
+    }
+}
+
+fn occupied(cause: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::AddrInUse, cause)
+}
+
+/// What a file is that is no socket.
+pub(super) fn foreign(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        "is a directory"
+    } else if kind.is_symlink() {
+        "is a symbolic link, not a socket"
+    } else {
+        "is a file, not a socket"
+    }
+}
+
+/// Whether a socket holds the name: connecting to a file that none holds is refused (unix(7)).
+fn is_live(address: &SockAddr) -> io::Result<bool> {
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    probe.set_nonblocking(true)?;
+    match probe.connect(address) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::ECONNREFUSED | libc::ENOENT) => Ok(false),
+            // A full backlog; a socket of another type.
+            Some(libc::EAGAIN | libc::EPROTOTYPE) => Ok(true),
+            _ => Err(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream() -> Socket {
+        Socket::new(Domain::UNIX, Type::STREAM, None).unwrap()
+    }
+
+    #[test]
+    fn the_guard_leaves_a_newer_socket_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let name = UnixName::Path(path.clone());
+        let (first, second) = (stream(), stream());
+        let guard = bind(&first, &name).unwrap();
+        // Not listening, so it counts as dead, and its inode is kept until the new one exists.
+        fs::hard_link(&path, directory.path().join("kept")).unwrap();
+        let newer = bind(&second, &name).unwrap();
+        drop(guard);
+        assert!(path.exists());
+        drop(newer);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_live_datagram_socket_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let _live = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+        let error = bind(&stream(), &UnixName::Path(path)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+}

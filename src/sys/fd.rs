@@ -1,0 +1,85 @@
+//! File descriptors: taking over inherited ones, and opening the same file once more.
+
+use std::io;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+
+use rustix::fs::{Mode, OFlags};
+
+/// Takes over a descriptor that the parent process left open.
+///
+/// Call it once for each number: the result closes the descriptor when it is dropped.
+///
+/// # Errors
+/// `EBADF` where the number is not open.
+pub fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_GETFD takes no pointer and touches no memory; a bad number is an error.
+    if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is open, and the caller promises to adopt it once, so this is the
+    // only owner in this process.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Which way a descriptor is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// For reading.
+    Read,
+    /// For writing.
+    Write,
+}
+
+/// Opens the file behind `fd` once more, non-blocking.
+///
+/// `O_NONBLOCK` belongs to the open file description, which an inherited descriptor shares with
+/// every process on that pipe or terminal; a description of our own can have it without anybody
+/// noticing (proc(5), `/proc/pid/fd`).
+///
+/// # Errors
+/// Sockets cannot be reopened (`ENXIO`), nor files that now belong to another user (`EACCES`),
+/// nor anything where `/proc` is not mounted.
+pub fn reopen_nonblocking(fd: impl AsFd, access: Access) -> io::Result<OwnedFd> {
+    use std::os::fd::AsRawFd;
+    let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
+    let access = match access {
+        Access::Read => OFlags::RDONLY,
+        Access::Write => OFlags::WRONLY,
+    };
+    let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+/// Asks for a larger pipe buffer; a refusal changes nothing.
+///
+/// The default of 64 KiB costs a wake-up for every 64 KiB that pass (pipe(7)).
+pub fn widen_pipe(fd: impl AsFd, size: usize) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = rustix::pipe::fcntl_setpipe_size(fd, size);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (fd, size);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn a_number_that_is_not_open_cannot_be_adopted() {
+        let error = adopt(1_000_000).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+    }
+
+    #[test]
+    fn a_reopened_pipe_does_not_block_and_leaves_the_inherited_end_as_it_was() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut ours = std::fs::File::from(reopen_nonblocking(&reader, Access::Read).unwrap());
+        let mut byte = [0];
+        assert_eq!(ours.read(&mut byte).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        writer.write_all(b"x").unwrap();
+        assert_eq!(ours.read(&mut byte).unwrap(), 1);
+        let flags = rustix::fs::fcntl_getfl(&reader).unwrap();
+        assert!(!flags.contains(OFlags::NONBLOCK));
+    }
+}
