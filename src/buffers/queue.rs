@@ -160,7 +160,7 @@ mod tests {
         /// Whatever is pushed, appended and written in whatever steps comes out in order.
         #[test]
         fn it_is_a_queue_of_bytes(steps in proptest::collection::vec((0u8..3, 0usize..90), 0..60)) {
-            let (mut queue, mut model) = (SendQueue::default(), Vec::new());
+            let (mut queue, mut model) = (SendQueue::default(), Vec::<u8>::new());
             let mut next = 0u8;
             for (kind, size) in steps {
                 let bytes: Vec<u8> = (0..size).map(|_| { next = next.wrapping_add(1); next }).collect();

@@ -8,16 +8,16 @@ use super::Cli;
 
 /// Adds to an "unexpected argument" error which commands the argument belongs to.
 pub(super) fn explain(mut error: Error) -> Error {
-    if error.kind() == ErrorKind::UnknownArgument {
-        if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) {
-            let owners = owners(word);
-            if !owners.is_empty() {
-                let tip = format!("'{word}' is an option of {}", owners.join(" and "));
-                let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
-                error.insert(ContextKind::Suggested, tips);
-                error.remove(ContextKind::SuggestedArg);
-            }
-        }
+    let word = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => word,
+        _ => return error,
+    };
+    let owners = owners(word);
+    if !owners.is_empty() {
+        let tip = format!("'{word}' is an option of {}", owners.join(" and "));
+        let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+        error.insert(ContextKind::Suggested, tips);
+        error.remove(ContextKind::SuggestedArg);
     }
     error
 }

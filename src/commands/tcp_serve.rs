@@ -24,9 +24,7 @@ pub(super) fn run(config: Serve) -> Result<Status, Failure> {
     let ports: Vec<u16> = listening.iter().filter_map(|one| one.port).collect();
     let port_file = config.port_file.clone();
     let mut session = open(pool, config, listening)?;
-    for (proto, local) in &addresses {
-        session.tell_listening(pool, proto, local);
-    }
+    session.tell_listening(pool, &addresses);
     for warning in &warnings {
         session.warn(pool, warning);
     }

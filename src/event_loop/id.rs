@@ -42,11 +42,11 @@ impl<T> Default for Slots<T> {
 
 impl<T> Slots<T> {
     pub(super) fn insert(&mut self, value: T) -> Id {
-        if let Some(slot) = self.free.pop() {
-            if let Some((generation, entry)) = self.slots.get_mut(slot as usize) {
-                *entry = Some(value);
-                return Id { slot, generation: *generation };
-            }
+        if let Some(slot) = self.free.pop()
+            && let Some((generation, entry)) = self.slots.get_mut(slot as usize)
+        {
+            *entry = Some(value);
+            return Id { slot, generation: *generation };
         }
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         self.slots.push((0, Some(value)));

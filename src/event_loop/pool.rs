@@ -258,11 +258,11 @@ impl Pool {
 
     /// Half-closes: FIN once everything queued is written. Reading goes on.
     pub fn finish(&mut self, id: Id) {
-        if let Some(channel) = self.channel_mut(id) {
-            if channel.writing.is_open() {
-                channel.writing = Way::Finishing;
-                self.mark_dirty(id);
-            }
+        if let Some(channel) = self.channel_mut(id)
+            && channel.writing.is_open()
+        {
+            channel.writing = Way::Finishing;
+            self.mark_dirty(id);
         }
     }
 
@@ -346,10 +346,10 @@ impl Pool {
     }
 
     pub(super) fn mark_dirty(&mut self, id: Id) {
-        if let Some(channel) = self.channel_mut(id) {
-            if !std::mem::replace(&mut channel.dirty, true) {
-                self.dirty.push(id);
-            }
+        if let Some(channel) = self.channel_mut(id)
+            && !std::mem::replace(&mut channel.dirty, true)
+        {
+            self.dirty.push(id);
         }
     }
 

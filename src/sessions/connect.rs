@@ -60,6 +60,7 @@ impl ConnectSession {
 
     /// Begins to connect.
     pub fn start(&mut self, pool: &mut Pool) {
+        self.run.say_starting(pool);
         self.run.start(pool);
         let progress = self.connector.begin(pool);
         self.progressed(pool, progress);
@@ -138,6 +139,7 @@ impl ConnectSession {
 
     fn send_messages(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
         let (batch, result) = self.run.feed.convert(bytes, eof);
+        self.run.count_sent(batch.ends.len());
         if self.reconnect {
             // Each message is a piece of its own, so that one that was cut can be sent again.
             for message in batch.messages() {

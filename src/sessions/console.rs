@@ -34,7 +34,8 @@ pub struct Message<'a> {
 pub(crate) struct Totals {
     pub(crate) received: u64,
     pub(crate) sent: u64,
-    pub(crate) messages: u64,
+    /// Messages received and sent; `None` on streams that have none.
+    pub(crate) messages: Option<(u64, u64)>,
     pub(crate) connections: u64,
 }
 
@@ -200,14 +201,17 @@ impl Console {
     /// The totals as an event. `open` is what the connections that still live have moved.
     pub(crate) fn sums(&self, name: Name, pool: &Pool, open: &[Traffic]) -> Event<'static> {
         let sum = |part: fn(&Traffic) -> u64| open.iter().map(part).sum::<u64>();
-        Event::new(name)
+        let event = Event::new(name)
             .traffic(
                 self.totals.received + sum(|traffic| traffic.received),
                 self.totals.sent + sum(|traffic| traffic.sent),
             )
-            .messages(self.totals.messages, 0)
             .connections(self.totals.connections)
-            .secs(pool.now().saturating_duration_since(self.started))
+            .secs(pool.now().saturating_duration_since(self.started));
+        match self.totals.messages {
+            Some((received, sent)) => event.messages(received, sent),
+            None => event,
+        }
     }
 
     /// Says the last word and lets stdout drain; returns whether everything is over already.

@@ -8,6 +8,7 @@ use super::feed::Feed;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Pool, Signal, TimerKey};
+use crate::framing::Framing;
 use crate::report::{Event, Name};
 
 /// The course of one run.
@@ -26,7 +27,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(common: Common, console: Console, feed: Feed) -> Self {
+    pub(crate) fn new(common: Common, mut console: Console, feed: Feed) -> Self {
+        console.totals.messages = (common.framing != Framing::None).then_some((0, 0));
         Self {
             common,
             console,
@@ -38,9 +40,13 @@ impl Run {
         }
     }
 
+    /// Says the first word.
+    pub(crate) fn say_starting(&mut self, pool: &mut Pool) {
+        self.console.report(pool, &Event::new(Name::Starting));
+    }
+
     /// Starts the clock of the whole run.
     pub(crate) fn start(&mut self, pool: &mut Pool) {
-        self.console.report(pool, &Event::new(Name::Starting));
         if let Some(limit) = self.common.timeout {
             pool.arm(TimerKey::global(alarms::TOTAL), limit);
         }
@@ -74,16 +80,27 @@ impl Run {
 
     /// Counts a message; false where it is beyond `--count`, and not to be delivered.
     pub(crate) fn take_message(&mut self) -> bool {
-        let wanted = self.common.count.is_none_or(|count| self.console.totals.messages < count);
-        if wanted {
-            self.console.totals.messages += 1;
-        }
+        let Some((received, _)) = &mut self.console.totals.messages else { return true };
+        let wanted = self.common.count.is_none_or(|count| *received < count);
+        *received += u64::from(wanted);
         wanted
+    }
+
+    /// Counts messages sent.
+    pub(crate) fn count_sent(&mut self, count: usize) {
+        if let Some((_, sent)) = &mut self.console.totals.messages {
+            *sent += count as u64;
+        }
+    }
+
+    /// Messages received.
+    fn received(&self) -> u64 {
+        self.console.totals.messages.map_or(0, |(received, _)| received)
     }
 
     /// Whether `--count` is met.
     pub(crate) fn count_met(&self) -> bool {
-        self.common.count.is_some_and(|count| self.console.totals.messages >= count)
+        self.common.count.is_some_and(|count| self.received() >= count)
     }
 
     /// `--timeout` ran out.
@@ -103,7 +120,7 @@ impl Run {
         }
         if let (false, Some(count)) = (self.count_met() || self.status.is_some(), self.common.count)
         {
-            let cause = format!("{} came", self.console.totals.messages);
+            let cause = format!("{} came", self.received());
             let target = format!("{count} messages");
             let failure = Failure::new(Status::Unmet, "count", "receive", target, cause);
             self.fail(pool, &failure);

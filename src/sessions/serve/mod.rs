@@ -112,9 +112,13 @@ impl ServeSession {
         }
     }
 
-    /// Tells a listener that is up.
-    pub fn tell_listening(&mut self, pool: &mut Pool, proto: &str, local: &str) {
-        self.run.console.report(pool, &Report::new(Name::Listening).proto(proto).local(local));
+    /// Says the first words: which listeners are up.
+    pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.run.say_starting(pool);
+        for (proto, local) in listeners {
+            let event = Report::new(Name::Listening).proto(proto).local(local);
+            self.run.console.report(pool, &event);
+        }
     }
 
     /// Tells something that the kernel changed about what was asked.
@@ -209,6 +213,7 @@ impl ServeSession {
         if !self.run.feed.is_transparent() {
             let (batch, result) = self.run.feed.convert(bytes, eof);
             let messages = batch.ends.len() as u64;
+            self.run.count_sent(batch.ends.len());
             self.send_to_all(pool, &batch.bytes, messages);
             if let Err(failure) = result {
                 self.run.fail(pool, &failure);

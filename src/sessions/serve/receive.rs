@@ -85,6 +85,7 @@ impl ServeSession {
     /// small messages cannot ask for much memory.
     fn send_replies(&mut self, pool: &mut Pool, id: Id) {
         let due = std::mem::take(&mut self.due_replies);
+        self.run.count_sent(due);
         for _ in 0..due {
             let outcome = pool.send_shared(id, self.reply.clone());
             self.sent_to(pool, id, outcome);

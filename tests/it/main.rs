@@ -1,0 +1,4 @@
+//! All tests of the real binary, as one program.
+
+mod smoke;
+mod support;

@@ -1,0 +1,304 @@
+//! Driving the real binary: start it with a chosen stdin, wait for what it says, and judge how it
+//! ends. Every wait has a deadline, and a program that misses one is killed and quoted.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long anything may take that should be quick, on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The binary under test.
+pub fn wirecat_path() -> &'static str {
+    env!("CARGO_BIN_EXE_wirecat")
+}
+
+/// A wirecat that has not started yet; stdin is the null device.
+pub fn wirecat<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Program {
+    let mut command = Command::new(wirecat_path());
+    command.args(args).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    program(command)
+}
+
+/// Any program, driven alike; stdin is the null device.
+pub fn program(mut command: Command) -> Program {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Program { command, input: None }
+}
+
+pub struct Program {
+    command: Command,
+    input: Option<Vec<u8>>,
+}
+
+impl Program {
+    /// stdin is a pipe that the test writes to.
+    pub fn piped(mut self) -> Self {
+        self.command.stdin(Stdio::piped());
+        self
+    }
+
+    /// stdin is a pipe with these bytes, then its end.
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(bytes.into());
+        self.piped()
+    }
+
+    /// stdin is this file, pipe or socket.
+    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.command.stdin(stdin);
+        self
+    }
+
+    /// stdout is this file, pipe or socket, and not collected.
+    pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout);
+        self
+    }
+
+    /// Anything else about the process.
+    pub fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
+        change(&mut self.command);
+        self
+    }
+
+    pub fn start(mut self) -> Running {
+        let started = Instant::now();
+        let mut child = self.command.spawn().expect("the program starts");
+        let stdin = child.stdin.take();
+        let stdin = match (self.input, stdin) {
+            (Some(bytes), Some(mut stdin)) => {
+                // The program may end without reading all of it, which is its own affair.
+                thread::spawn(move || stdin.write_all(&bytes));
+                None
+            }
+            (_, stdin) => stdin,
+        };
+        let stdout = child.stdout.take().map(collect);
+        let (sender, lines) = channel();
+        let stderr = child.stderr.take().expect("stderr is piped");
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        Running { child, stdin, stdout, lines, seen: Vec::new(), started }
+    }
+
+    /// Starts it and waits for its end.
+    pub fn run(self) -> Ended {
+        self.start().wait()
+    }
+}
+
+/// Reads to the end in a thread; gives the bytes so far to whoever asks.
+fn collect(mut from: impl Read + Send + 'static) -> Output {
+    let (sender, receiver) = channel();
+    let thread = thread::spawn(move || {
+        let mut chunk = vec![0; 64 * 1024];
+        while let Ok(count @ 1..) = from.read(&mut chunk) {
+            if sender.send(chunk[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    Output { receiver, bytes: Vec::new(), _thread: thread }
+}
+
+struct Output {
+    receiver: Receiver<Vec<u8>>,
+    bytes: Vec<u8>,
+    _thread: JoinHandle<()>,
+}
+
+/// A program that runs. Dropping it kills it.
+pub struct Running {
+    pub child: Child,
+    pub stdin: Option<ChildStdin>,
+    stdout: Option<Output>,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    started: Instant,
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit status, or `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+    /// From start to end.
+    pub took: Duration,
+}
+
+impl Running {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for a line on stderr that contains `words`, and returns it.
+    #[track_caller]
+    pub fn wait_for(&mut self, words: &str) -> String {
+        if let Some(line) = self.seen.iter().find(|line| line.contains(words)) {
+            return line.clone();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if line.contains(words) {
+                        return line;
+                    }
+                }
+                Err(error) => self.fail(&format!("no {words:?} on stderr ({error})")),
+            }
+        }
+    }
+
+    /// The port of the first `listening` line.
+    #[track_caller]
+    pub fn port(&mut self) -> u16 {
+        let line = self.wait_for("listening tcp");
+        line.rsplit(':').next().and_then(|port| port.trim().parse().ok()).expect("a port")
+    }
+
+    /// `127.0.0.1:PORT` of the first `listening` line.
+    #[track_caller]
+    pub fn address(&mut self) -> String {
+        format!("127.0.0.1:{}", self.port())
+    }
+
+    /// Writes to stdin.
+    #[track_caller]
+    pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stdin.as_mut().expect("stdin is open").write_all(bytes.as_ref()).expect("stdin takes it");
+    }
+
+    /// Ends stdin.
+    pub fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits until stdout contains `bytes`.
+    #[track_caller]
+    pub fn wait_for_output(&mut self, bytes: impl AsRef<[u8]>) {
+        let wanted = bytes.as_ref();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let output = self.stdout.as_mut().expect("stdout is collected");
+            if output.bytes.windows(wanted.len()).any(|window| window == wanted) {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match output.receiver.recv_timeout(left) {
+                Ok(more) => output.bytes.extend(more),
+                Err(error) => {
+                    let so_far = String::from_utf8_lossy(&output.bytes).into_owned();
+                    self.fail(&format!("stdout is {so_far:?} ({error})"));
+                }
+            }
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: i32) {
+        let pid = rustix::process::Pid::from_raw(self.pid() as i32).expect("a pid");
+        let signal = rustix::process::Signal::from_named_raw(signal).expect("a signal");
+        rustix::process::kill_process(pid, signal).expect("the process is there");
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_none()
+    }
+
+    /// Closes stdin and waits for the end.
+    #[track_caller]
+    pub fn wait(mut self) -> Ended {
+        self.stdin = None;
+        self.wait_open()
+    }
+
+    /// Waits for the end with stdin left open.
+    #[track_caller]
+    pub fn wait_open(mut self) -> Ended {
+        let deadline = Instant::now() + 4 * PATIENCE;
+        let mut stdout = Vec::new();
+        if let Some(output) = &mut self.stdout {
+            stdout.append(&mut output.bytes);
+            loop {
+                match output.receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                    Ok(more) => stdout.extend(more),
+                    Err(RecvTimeoutError::Disconnected) => break,
+                    Err(RecvTimeoutError::Timeout) => self.fail("it does not end"),
+                }
+            }
+        }
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => self.fail("it does not end"),
+            }
+        }
+        let status = self.child.wait().expect("a child");
+        Ended {
+            code: status.code(),
+            signal: status.signal(),
+            stdout,
+            stderr: self.seen.join("\n"),
+            took: self.started.elapsed(),
+        }
+    }
+
+    #[track_caller]
+    fn fail(&mut self, problem: &str) -> ! {
+        let _ = self.child.kill();
+        self.seen.extend(self.lines.try_iter());
+        panic!("{problem}; stderr:\n{}", self.seen.join("\n"));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// Asserts the exit status.
+    #[track_caller]
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "signal {:?}; stderr:\n{}", self.signal, self.stderr);
+        self
+    }
+
+    /// Asserts what stderr contains.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(self.stderr.contains(words), "{words:?} is not in:\n{}", self.stderr);
+        self
+    }
+
+    /// stdout as text.
+    #[track_caller]
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).expect("UTF-8 on stdout")
+    }
+}
+
+/// Says on the real stderr that a test could not run here, and why.
+pub fn skip(test: &str, why: &str) {
+    let mut stderr = File::options().append(true).open("/dev/stderr").expect("a stderr");
+    let _ = writeln!(stderr, "SKIPPED {test}: {why}");
+}
