@@ -4,7 +4,7 @@
 //! It moves bytes and keeps state; whom to tell, and when to remove it, the pool decides.
 
 use std::io::{self, ErrorKind, IoSlice};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -87,6 +87,10 @@ pub(super) struct Channel {
     pub(super) dirty: bool,
     /// Whether it is in the pool's list of what to remove.
     pub(super) doomed: Option<CloseReason>,
+    /// Since when everything is said and only acknowledgements are missing.
+    pub(super) said_since: Option<Instant>,
+    /// The peer was gone before it had acknowledged everything.
+    lost: bool,
     pub(super) queue: SendQueue,
     high_mark: usize,
     /// Somebody waits for the queue to fall to this.
@@ -124,6 +128,8 @@ impl Channel {
             listed: false,
             dirty: false,
             doomed: None,
+            said_since: None,
+            lost: false,
             queue: SendQueue::default(),
             high_mark: HIGH_MARK,
             awaited: None,
@@ -287,16 +293,38 @@ impl Channel {
     /// The reason to remove this channel, once there is one: both ways are over, or reading has
     /// failed, which leaves nobody to write to.
     pub(super) fn verdict(&self) -> Option<CloseReason> {
-        let failed =
-            matches!(self.reading, Way::Failed(_)) || matches!(self.writing, Way::Failed(_));
+        let failed = self.failed();
         let over = self.reading.is_over() && self.writing.is_over();
         if !over && !matches!(self.reading, Way::Failed(_)) {
             return None;
         }
         match self.phase.closing() {
-            Some(reason) if self.queue.is_empty() => Some(reason),
+            Some(reason) if self.queue.is_empty() && !self.lost => Some(reason),
             None if !failed => Some(CloseReason::PEER),
             _ => Some(CloseReason::RESET),
+        }
+    }
+
+    fn failed(&self) -> bool {
+        matches!(self.reading, Way::Failed(_)) || matches!(self.writing, Way::Failed(_))
+    }
+
+    /// Whether a channel whose two ways are over in order had better be kept until the peer has
+    /// acknowledged what was written: an RST that comes in their place means a loss, and a
+    /// closed socket would not hear of it. A FIN alone (which counts as one) is not waited for.
+    pub(super) fn awaits_acknowledgement(&mut self, now: Instant, limit: Duration) -> bool {
+        if self.failed() || self.transport.unacknowledged() <= 1 {
+            return false;
+        }
+        let since = *self.said_since.get_or_insert(now);
+        now.saturating_duration_since(since) < limit
+    }
+
+    /// Looks for the RST that means such a loss.
+    pub(super) fn check_acknowledgement(&mut self) {
+        if let Some(error) = self.transport.take_error() {
+            self.lost = true;
+            self.writing = Way::Failed(error);
         }
     }
 

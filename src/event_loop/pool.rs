@@ -25,9 +25,13 @@ use crate::sockets::{self, Listening, SocketOptions, Stream, Target};
 pub(super) const LINGER: Duration = Duration::from_millis(500);
 /// How long a listener rests after the process ran out of descriptors.
 pub(super) const STARVED: Duration = Duration::from_millis(100);
+/// How often the kernel is asked whether the peer has acknowledged everything; it has no event
+/// for that.
+const ACKNOWLEDGED: Duration = Duration::from_millis(2);
 /// The pool's own timers.
 pub(super) const LINGER_TIMER: u8 = 240;
 pub(super) const STARVED_TIMER: u8 = 241;
+pub(super) const ACKNOWLEDGED_TIMER: u8 = 242;
 
 /// Everything that a loop can wait for.
 pub(super) enum Source {
@@ -355,12 +359,17 @@ impl Pool {
 
     /// Draws the conclusions from what a channel has become.
     pub(super) fn settle(&mut self, id: Id) {
+        let now = self.now;
         let Some(channel) = self.channel_mut(id) else { return };
         if channel.doomed.is_some() {
             return;
         }
         if let Some(reason) = channel.verdict() {
-            self.abort(id, reason);
+            if channel.awaits_acknowledgement(now, LINGER) {
+                self.arm(TimerKey::of(id, ACKNOWLEDGED_TIMER), ACKNOWLEDGED);
+            } else {
+                self.abort(id, reason);
+            }
             return;
         }
         if let (Phase::Closing(reason), true) = (channel.phase, channel.writing.is_over()) {

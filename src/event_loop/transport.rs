@@ -53,6 +53,11 @@ pub trait Transport: Send {
     /// Undoes `register`.
     fn deregister(&mut self, registry: &Registry);
 
+    /// A failure that no read or write has told.
+    fn take_error(&mut self) -> Option<io::Error> {
+        None
+    }
+
     /// Bytes written that the other side has not acknowledged, as far as is known.
     fn unacknowledged(&self) -> u64 {
         0
@@ -118,6 +123,10 @@ impl Transport for Stream {
     fn deregister(&mut self, registry: &Registry) {
         // Closing the descriptor deregisters it as well.
         let _ = source(self).deregister(registry);
+    }
+
+    fn take_error(&mut self) -> Option<io::Error> {
+        Stream::take_error(self).ok().flatten()
     }
 
     fn unacknowledged(&self) -> u64 {

@@ -7,7 +7,7 @@ use super::channel::{Got, Phase, Sides, Way};
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::mailbox::Letter;
-use super::pool::{LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
+use super::pool::{ACKNOWLEDGED_TIMER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
 use crate::close::CloseReason;
@@ -158,6 +158,7 @@ impl Pool {
             }
             match (key.purpose, key.id) {
                 (LINGER_TIMER, Some(id)) => self.linger_no_longer(id),
+                (ACKNOWLEDGED_TIMER, Some(id)) => self.check_acknowledgement(id),
                 (STARVED_TIMER, _) => self.feed_starved(),
                 _ => handler.on(self, Event::Timer { key }),
             }
@@ -167,6 +168,13 @@ impl Pool {
     fn linger_no_longer(&mut self, id: Id) {
         if let Some(reason) = self.channel(id).and_then(|channel| channel.phase.closing()) {
             self.abort(id, reason);
+        }
+    }
+
+    fn check_acknowledgement(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            channel.check_acknowledgement();
+            self.settle(id);
         }
     }
 

@@ -67,7 +67,9 @@ impl ServeSession {
         let limit = humantime::format_duration(limit);
         let text = format!("{} is closed: {what} {limit}", client.title());
         self.run.console.warn(pool, "timeout", &text);
-        self.worst.get_or_insert(Status::Timeout);
+        if detail == Detail::ReadTimeout {
+            self.worst.get_or_insert(Status::Timeout);
+        }
         pool.close(id, CloseReason::new(Cause::Timeout, detail));
     }
 }
