@@ -18,7 +18,7 @@ use super::timers::{TimerKey, Timers};
 use super::transport::{Place, Readiness, Transport};
 use crate::close::CloseReason;
 use crate::error::Failure;
-use crate::sockets::{self, Listening, SocketOptions, Stream, Target};
+use crate::sockets::{self, Listening, SocketOptions, Stream};
 
 /// How long a closed connection may go on sending before it is cut. Closing a socket with unread
 /// input makes the kernel answer with RST (RFC 2525, 2.17), which may destroy our own tail.
@@ -120,12 +120,17 @@ impl Pool {
         }
     }
 
-    /// Begins a connection; `Connected` or `ConnectFailed` follows. What is sent meanwhile waits.
+    /// Begins a connection to an address such as `localhost:80` or `unix:/run/app`; `Connected`
+    /// or `ConnectFailed` follows. What is sent meanwhile waits.
+    ///
+    /// A name is looked up in place, and its first address is taken; the commands race all of
+    /// them.
     ///
     /// # Errors
-    /// The connection cannot even be begun.
-    pub fn connect(&mut self, target: &Target) -> Result<Id, Failure> {
-        let (stream, _) = sockets::connect::start(target, None, &SocketOptions::default())?;
+    /// A bad address, or a connection that cannot even be begun.
+    pub fn connect(&mut self, address: &str) -> Result<Id, Failure> {
+        let target = sockets::first_target(&address.parse()?)?;
+        let (stream, _) = sockets::connect::start(&target, None, &SocketOptions::default())?;
         self.add_connecting(stream)
     }
 

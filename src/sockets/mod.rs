@@ -18,6 +18,6 @@ mod unix;
 pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
 pub use listening::{Listener, Listening};
 pub use options::{OptionError, SocketOptions};
-pub use resolve::{Family, Purpose};
+pub use resolve::{Family, Purpose, first_target};
 pub use stream::Stream;
 pub use unix::UnixGuard;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind};
 
-use super::address::Host;
+use super::address::{Address, FdName, Host, Target};
 use crate::error::{Failure, Status, plain};
 
 /// Which addresses are wanted (`-4`, `-6`).
@@ -91,6 +91,27 @@ pub fn resolve(
         Host::Any | Host::Loopback => [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()],
     };
     Ok(ips.into_iter().filter(|ip| family.admits(*ip)).map(|ip| (ip, port).into()).collect())
+}
+
+/// The first thing that an address means to a client; a name is looked up in place.
+///
+/// # Errors
+/// An address that cannot be connected to, or that has no meaning here.
+pub fn first_target(address: &Address) -> Result<Target, Failure> {
+    address.check_connect()?;
+    let unusable = || {
+        let target = address.to_string();
+        Failure::new(Status::Usage, "bad-address", "connect to", target, "it names no socket")
+    };
+    match address {
+        Address::Inet { host, port } => resolve(host, *port, Family::Any, Purpose::Connect)?
+            .first()
+            .map(|address| Target::Tcp(*address))
+            .ok_or_else(unusable),
+        Address::Unix(name) => Ok(Target::Unix(name.clone())),
+        Address::Fd(FdName::Number(fd)) => Ok(Target::Fd(*fd)),
+        Address::Fd(FdName::Activated) => Err(unusable()),
+    }
 }
 
 fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
