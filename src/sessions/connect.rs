@@ -33,6 +33,8 @@ pub struct ConnectSession {
     link: Option<Link>,
     /// What a lost connection did not send, for the next one.
     carried: Vec<Bytes>,
+    /// Why the last attempt failed, as far as it was told.
+    last_retry: Option<Failure>,
 }
 
 /// The connection, while there is one.
@@ -55,6 +57,7 @@ impl ConnectSession {
             run: Run::new(config.common, console, feed),
             link: None,
             carried: Vec::new(),
+            last_retry: None,
         }
     }
 
@@ -86,7 +89,11 @@ impl ConnectSession {
         }
     }
 
+    /// Tells why it takes another attempt; the same cause over and over is told once.
     fn tell_retry(&mut self, pool: &mut Pool, failure: &Failure, pause: Duration) {
+        if self.last_retry.replace(failure.clone()).as_ref() == Some(failure) {
+            return;
+        }
         let event =
             Report::new(Name::Retry).kind(failure.kind).secs(pause).message(failure.to_string());
         self.run.console.report(pool, &event);
@@ -97,6 +104,7 @@ impl ConnectSession {
         let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
         self.run.console.report(pool, &event);
         self.run.console.totals.connections += 1;
+        self.last_retry = None;
         pool.set_high_mark(id, QUEUE);
         let inlet = Inlet::new(&self.run.common, pool.now());
         self.link = Some(Link { id, peer, local, inlet, peer_ended: false, full: false });
