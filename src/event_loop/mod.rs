@@ -14,6 +14,7 @@ mod channel;
 mod event;
 mod id;
 mod mailbox;
+mod opening;
 mod pool;
 mod signals;
 pub mod stdio;

@@ -3,22 +3,19 @@
 //! It does not wait and does not call the handler; the turn does both.
 
 use std::collections::VecDeque;
-use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mio::Registry;
 
 use super::acceptor::Acceptor;
-use super::channel::{Channel, Phase, Sides, Way};
+use super::channel::{Channel, Phase, Way};
 use super::event::{End, SendOutcome, Traffic};
 use super::id::{Id, Slots};
 use super::mailbox::Mailbox;
 use super::timers::{TimerKey, Timers};
-use super::transport::{Place, Readiness, Transport};
+use super::transport::Transport;
 use crate::close::CloseReason;
-use crate::error::Failure;
-use crate::sockets::{self, Listening, SocketOptions, Stream};
 
 /// How long a closed connection may go on sending before it is cut. Closing a socket with unread
 /// input makes the kernel answer with RST (RFC 2525, 2.17), which may destroy our own tail.
@@ -42,7 +39,7 @@ pub(super) enum Source {
 /// The sources of one event loop.
 pub struct Pool {
     pub(super) registry: Registry,
-    mailbox: Mailbox,
+    pub(super) mailbox: Mailbox,
     pub(super) sources: Slots<Source>,
     /// What can be read, oldest first.
     pub(super) ready: VecDeque<Id>,
@@ -81,93 +78,6 @@ impl Pool {
     /// A way for other threads to reach the handler.
     pub fn mailbox(&self) -> Mailbox {
         self.mailbox.clone()
-    }
-
-    /// Listens on everything that an address such as `:8080` or `unix:/run/app` means.
-    ///
-    /// # Errors
-    /// A bad address, or why it cannot be listened on.
-    pub fn listen(&mut self, address: &str) -> Result<Vec<Id>, Failure> {
-        let address = address.parse::<sockets::Address>()?;
-        let options = SocketOptions::default();
-        let (listening, _) = sockets::listen::listen(&address, sockets::Family::Any, &options)?;
-        listening.into_iter().map(|one| self.add_listener(one)).collect()
-    }
-
-    /// Adds an open listener.
-    ///
-    /// # Errors
-    /// It cannot be registered with the poll.
-    pub fn add_listener(&mut self, listening: Listening) -> Result<Id, Failure> {
-        let local = listening.local.clone();
-        let id = self.sources.insert(Source::Acceptor(Acceptor::new(listening)));
-        let registered = match self.sources.get_mut(id) {
-            Some(Source::Acceptor(acceptor)) => acceptor.register(&self.registry, id.token()),
-            _ => Ok(()),
-        };
-        registered.map_err(|error| {
-            self.sources.remove(id);
-            Failure::io(crate::error::Status::Listen, "listen on", local, &error)
-        })?;
-        Ok(id)
-    }
-
-    /// The address that a listener is bound to, as `127.0.0.1:43211` or `unix:/path`.
-    pub fn local_address(&self, id: Id) -> Option<&str> {
-        match self.sources.get(id)? {
-            Source::Acceptor(acceptor) => Some(acceptor.local()),
-            Source::Channel(_) => None,
-        }
-    }
-
-    /// Begins a connection to an address such as `localhost:80` or `unix:/run/app`; `Connected`
-    /// or `ConnectFailed` follows. What is sent meanwhile waits.
-    ///
-    /// A name is looked up in place, and its first address is taken; the commands race all of
-    /// them.
-    ///
-    /// # Errors
-    /// A bad address, or a connection that cannot even be begun.
-    pub fn connect(&mut self, address: &str) -> Result<Id, Failure> {
-        let target = sockets::first_target(&address.parse()?)?;
-        let (stream, _) = sockets::connect::start(&target, None, &SocketOptions::default())?;
-        self.add_connecting(stream)
-    }
-
-    /// Adds a connection that was begun.
-    ///
-    /// # Errors
-    /// It cannot be registered with the poll.
-    pub fn add_connecting(&mut self, stream: Stream) -> Result<Id, Failure> {
-        let peer = stream.peer();
-        self.add(Box::new(stream), Sides::Both, Phase::Connecting)
-            .map_err(|error| Failure::io(crate::error::Status::Connect, "connect to", peer, &error))
-    }
-
-    /// Adds an open channel of bytes.
-    ///
-    /// # Errors
-    /// It cannot be registered with the poll.
-    pub fn add_channel(&mut self, transport: Box<dyn Transport>, sides: Sides) -> io::Result<Id> {
-        self.add(transport, sides, Phase::Open)
-    }
-
-    fn add(&mut self, transport: Box<dyn Transport>, sides: Sides, phase: Phase) -> io::Result<Id> {
-        let channel = Channel::new(transport, sides, phase, self.now);
-        let id = self.sources.insert(Source::Channel(channel));
-        let Some(Source::Channel(channel)) = self.sources.get_mut(id) else { return Ok(id) };
-        let place = Place { registry: &self.registry, mailbox: &self.mailbox, id };
-        match channel.transport.register(&place) {
-            Ok(Readiness::Evented) => Ok(id),
-            Ok(Readiness::Always) => {
-                self.latch(id, true, true);
-                Ok(id)
-            }
-            Err(error) => {
-                self.sources.remove(id);
-                Err(error)
-            }
-        }
     }
 
     pub(super) fn channel(&self, id: Id) -> Option<&Channel> {

@@ -180,7 +180,11 @@ impl Running {
     /// Writes to stdin.
     #[track_caller]
     pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stdin.as_mut().expect("stdin is open").write_all(bytes.as_ref()).expect("stdin takes it");
+        self.stdin
+            .as_mut()
+            .expect("stdin is open")
+            .write_all(bytes.as_ref())
+            .expect("stdin takes it");
     }
 
     /// Ends stdin.
@@ -236,7 +240,10 @@ impl Running {
         if let Some(output) = &mut self.stdout {
             stdout.append(&mut output.bytes);
             loop {
-                match output.receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                match output
+                    .receiver
+                    .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                {
                     Ok(more) => stdout.extend(more),
                     Err(RecvTimeoutError::Disconnected) => break,
                     Err(RecvTimeoutError::Timeout) => self.fail("it does not end"),

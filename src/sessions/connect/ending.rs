@@ -1,0 +1,86 @@
+//! The end of the connection: what it cost, and whether another one follows.
+
+use super::{ConnectSession, Link};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{End, Id, Pool, TimerKey};
+use crate::framing::Framing;
+use crate::report::{Event as Report, Name};
+use crate::sessions::alarms;
+use crate::sessions::console::{closed_event, is_loss};
+use crate::sessions::feed::unreadable;
+
+impl ConnectSession {
+    pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
+        if self.run.console.is(id) {
+            if let Some(reason) = self.run.stdout_closed(pool, end) {
+                self.end_now(pool, reason);
+            }
+        } else if self.run.feed.is(id) {
+            if let Some(error) = &end.error {
+                self.run.fail(pool, &unreadable(error));
+                self.end(pool, CloseReason::HOST);
+            }
+        } else if self.link.as_ref().is_some_and(|link| link.id == id) {
+            self.link_closed(pool, end);
+        }
+    }
+
+    fn link_closed(&mut self, pool: &mut Pool, end: &End) {
+        let Some(link) = self.link.take() else { return };
+        self.run.console.count(&end.traffic);
+        pool.disarm(TimerKey::global(alarms::NOTE));
+        let undelivered = link.inlet.undelivered();
+        let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
+        self.run.console.report(pool, &event);
+        if self.wants_another(end) {
+            self.connect_again(pool, &link, end);
+            return;
+        }
+        if is_loss(end) {
+            self.tell_loss(pool, &link, end);
+        }
+        self.run.ending = true;
+        self.run.finish(pool);
+    }
+
+    fn tell_loss(&mut self, pool: &mut Pool, link: &Link, end: &End) {
+        let cause = match &end.error {
+            Some(error) => crate::error::plain(error),
+            None => end.reason.to_string(),
+        };
+        let mut failure =
+            Failure::new(Status::Lost, "reset", "keep the connection to", link.peer.clone(), cause);
+        if !end.unsent.is_empty() {
+            failure = failure.fix(format!("{} bytes of input were not sent", end.unsent.len()));
+        }
+        // What decided the status before has been told.
+        if !self.run.is_decided() {
+            self.run.fail(pool, &failure);
+        }
+    }
+
+    /// Whether the connection is worth making again: something is left to send or to hear.
+    fn wants_another(&self, end: &End) -> bool {
+        let done = self.run.feed.input().ended && !is_loss(end);
+        self.reconnect && !self.run.ending && !done
+    }
+
+    fn connect_again(&mut self, pool: &mut Pool, link: &Link, end: &End) {
+        self.run.feed.pause(pool);
+        let framed = self.run.common.framing != Framing::None;
+        let pause = self.connector.begin_again(pool, end.traffic.received > 0);
+        if end.unacknowledged > 0 {
+            let count = end.unacknowledged;
+            let text = format!("up to {count} bytes sent to {} may be lost", link.peer);
+            self.run.console.warn(pool, "may-be-lost", &text);
+            self.run.decide(Status::Lost);
+        }
+        let event = Report::new(Name::Retry)
+            .kind("lost")
+            .secs(pause)
+            .message(format!("connection to {} ended: {}", link.peer, end.reason));
+        self.run.console.report(pool, &event);
+        self.carried = end.unsent.clone().into_pieces(framed);
+    }
+}

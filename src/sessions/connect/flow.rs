@@ -1,0 +1,178 @@
+//! What goes through the connection, and what the end of each direction means.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::ConnectSession;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
+use crate::framing::FrameError;
+use crate::protocol::relay::Step;
+use crate::report::{Event as Report, Name};
+use crate::sessions::alarms;
+use crate::sessions::console::Message;
+
+/// When a person is told what the program waits for.
+const NOTE_AFTER: Duration = Duration::from_secs(3);
+
+impl ConnectSession {
+    pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
+        self.run.feed.saw(bytes);
+        if self.run.feed.is_transparent() {
+            if !bytes.is_empty() {
+                let outcome = pool.send(id, bytes);
+                self.sent(pool, outcome);
+            }
+        } else {
+            self.send_messages(pool, id, bytes, eof);
+        }
+        if eof {
+            self.run.feed.end();
+            self.input_ended(pool);
+        }
+    }
+
+    fn send_messages(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
+        let (batch, result) = self.run.feed.convert(bytes, eof);
+        self.run.count_sent(batch.ends.len());
+        if self.reconnect {
+            // Each message is a piece of its own, so that one that was cut can be sent again.
+            for message in batch.messages() {
+                let outcome = pool.send_shared(id, Bytes::copy_from_slice(message));
+                self.sent(pool, outcome);
+            }
+        } else if !batch.bytes.is_empty() {
+            let outcome = pool.send(id, &batch.bytes);
+            self.sent(pool, outcome);
+        }
+        if let Err(failure) = result {
+            self.run.fail(pool, &failure);
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+
+    pub(super) fn sent(&mut self, pool: &mut Pool, outcome: SendOutcome) {
+        if outcome != SendOutcome::Queued {
+            // Where the connection is gone, `Closed` tells what that means.
+            self.run.feed.pause(pool);
+            if let Some(link) = &mut self.link {
+                link.full = true;
+            }
+        }
+    }
+
+    /// The input has ended, and there is a connection that may be told.
+    pub(super) fn input_ended(&mut self, pool: &mut Pool) {
+        let Some(link) = &self.link else { return };
+        match self.run.common.rules.input_ended(self.run.feed.input(), link.peer_ended) {
+            Step::HalfClose => pool.finish(link.id),
+            Step::Close | Step::Leave => pool.close(link.id, CloseReason::PEER),
+            Step::Continue => {}
+        }
+        if self.run.common.rules.quit_after.is_some() {
+            pool.await_flush(link.id);
+        } else {
+            pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
+        }
+    }
+
+    pub(super) fn on_data(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        let Some(link) = &mut self.link else { return };
+        let (run, peer) = (&mut self.run, link.peer.as_str());
+        let result = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
+            if run.take_message() {
+                let (payload, partial) = (frame.payload, frame.partial);
+                run.console.deliver(pool, &Message { payload, partial, conn: None, peer });
+            }
+        });
+        run.console.commit(pool);
+        if run.console.is_full() {
+            pool.pause(link.id);
+        }
+        if let Err(error) = result {
+            self.bad_frame(pool, &error);
+        } else if self.run.count_met() {
+            self.end(pool, CloseReason::HOST);
+        } else if eof {
+            self.peer_ended(pool);
+        }
+    }
+
+    fn bad_frame(&mut self, pool: &mut Pool, error: &FrameError) {
+        let Some(link) = &self.link else { return };
+        let failure =
+            Failure::new(Status::Lost, "frame", "read from", link.peer.clone(), error.to_string());
+        pool.abort(link.id, CloseReason::FRAME);
+        self.run.fail(pool, &failure);
+        self.end(pool, CloseReason::FRAME);
+    }
+
+    fn peer_ended(&mut self, pool: &mut Pool) {
+        let Some(link) = &mut self.link else { return };
+        link.peer_ended = true;
+        let (id, peer) = (link.id, link.peer.clone());
+        self.run.console.report(pool, &Report::new(Name::Eof).peer(&peer));
+        self.tell_undelivered(pool);
+        let input = self.run.feed.input();
+        if self.reconnect && !(input.ended && pool.queued(id) == 0) {
+            pool.close(id, CloseReason::PEER);
+            return;
+        }
+        match self.run.common.rules.peer_ended(input) {
+            Step::Leave => self.leave(pool, id),
+            Step::Close | Step::HalfClose => pool.close(id, CloseReason::PEER),
+            Step::Continue => {}
+        }
+    }
+
+    /// `--on-peer-close exit`: input that is known to be unsent makes it a loss.
+    fn leave(&mut self, pool: &mut Pool, id: Id) {
+        let waits = self.link.as_ref().is_some_and(|link| link.full);
+        if waits || pool.queued(id) > 0 {
+            let failure = Failure::new(
+                Status::Lost,
+                "unsent",
+                "send",
+                "the rest of stdin",
+                "the peer closed before it was sent",
+            );
+            self.run.fail(pool, &failure);
+        }
+        self.run.ending = true;
+        pool.abort(id, CloseReason::PEER);
+    }
+
+    /// A message that was cut by the peer's FIN is not delivered, but told.
+    fn tell_undelivered(&mut self, pool: &mut Pool) {
+        let Some(link) = &self.link else { return };
+        let count = link.inlet.undelivered();
+        if count > 0 {
+            let cause = "the peer closed in the middle of a message";
+            let failure =
+                Failure::new(Status::Lost, "cut-frame", "read from", link.peer.clone(), cause);
+            let event = Report::error(&failure).undelivered(count);
+            self.run.console.report(pool, &event);
+            self.run.decide(Status::Lost);
+        }
+    }
+
+    pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
+        if self.run.console.is(id) {
+            self.run.console.drained();
+            if let Some(link) = &self.link {
+                pool.resume(link.id);
+            }
+        } else if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+            link.full = false;
+            self.run.feed.resume(pool);
+            if let (true, Some(patience)) =
+                (self.run.feed.input().ended, self.run.common.rules.quit_after)
+            {
+                pool.arm(TimerKey::of(id, alarms::QUIT), patience);
+            }
+        }
+    }
+}

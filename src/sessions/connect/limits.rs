@@ -1,0 +1,70 @@
+//! The timers of the client.
+
+use std::io::IsTerminal;
+
+use super::ConnectSession;
+use crate::close::{Cause, CloseReason, Detail};
+use crate::error::{Failure, Status};
+use crate::event_loop::{Id, Pool, TimerKey};
+use crate::sessions::alarms;
+
+impl ConnectSession {
+    pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
+        match (key.purpose, &self.link) {
+            (alarms::TOTAL, _) => {
+                let reason = self.run.time_is_up(pool);
+                self.end_now(pool, reason);
+            }
+            (alarms::NOTE, Some(_)) if std::io::stderr().is_terminal() => {
+                let text = "waiting for the peer to close (--quit-after limits this)";
+                self.run.console.warn(pool, "waiting", text);
+            }
+            (alarms::QUIT, Some(link)) => {
+                pool.close(link.id, CloseReason::HOST);
+                self.run.ending = true;
+            }
+            (alarms::IDLE, Some(link)) => {
+                let id = link.id;
+                self.check_idle(pool, id);
+            }
+            (alarms::MESSAGE, Some(_)) => self.check_message(pool),
+            _ => {}
+        }
+    }
+
+    fn check_idle(&mut self, pool: &mut Pool, id: Id) {
+        let (Some(limit), Some(traffic)) = (self.run.common.idle_timeout, pool.traffic(id)) else {
+            return;
+        };
+        let idle = pool.now().saturating_duration_since(traffic.last_active);
+        if idle < limit {
+            pool.arm(TimerKey::of(id, alarms::IDLE), limit - idle);
+            return;
+        }
+        let cause = format!("no traffic for {}", humantime::format_duration(limit));
+        self.late(pool, Detail::Idle, cause);
+    }
+
+    fn check_message(&mut self, pool: &mut Pool) {
+        let (Some(limit), Some(link)) = (self.run.common.read_timeout, &self.link) else { return };
+        let left = link.inlet.time_left(limit, pool.now());
+        if link.peer_ended {
+            return;
+        }
+        // While stdout is blocked, it is not the peer that is late.
+        if let Some(left) = left.or(self.run.console.is_full().then_some(limit)) {
+            pool.arm(TimerKey::of(link.id, alarms::MESSAGE), left);
+            return;
+        }
+        let cause = format!("no whole message within {}", humantime::format_duration(limit));
+        self.late(pool, Detail::ReadTimeout, cause);
+    }
+
+    fn late(&mut self, pool: &mut Pool, detail: Detail, cause: String) {
+        let Some(link) = &self.link else { return };
+        let peer = link.peer.clone();
+        let failure = Failure::new(Status::Timeout, "timeout", "hear from", peer, cause);
+        self.run.fail(pool, &failure);
+        self.end_now(pool, CloseReason::new(Cause::Timeout, detail));
+    }
+}

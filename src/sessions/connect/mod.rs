@@ -1,0 +1,189 @@
+//! `tcp-connect`: stdin to one connection, the connection to stdout.
+//!
+//! This file owns the connection and the course of the run; `flow` has what goes through it,
+//! `ending` what follows its end, `limits` the timers.
+
+mod ending;
+mod flow;
+mod limits;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::alarms;
+use super::config::Connect;
+use super::connector::{Connector, Progress};
+use super::console::Console;
+use super::feed::Feed;
+use super::inlet::Inlet;
+use super::run::{Run, SIGNALLED, status_of};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::report::{Event as Report, Name};
+
+/// Bytes that wait for the connection before stdin is paused. The kernel's own buffer is behind
+/// them, so few are enough.
+const QUEUE: usize = 64 * 1024;
+
+/// The client's session.
+pub struct ConnectSession {
+    run: Run,
+    connector: Connector,
+    reconnect: bool,
+    link: Option<Link>,
+    /// What a lost connection did not send, for the next one.
+    carried: Vec<Bytes>,
+    /// Why the last attempt failed, as far as it was told.
+    last_retry: Option<Failure>,
+}
+
+/// The connection, while there is one.
+struct Link {
+    id: Id,
+    peer: String,
+    local: String,
+    inlet: Inlet,
+    peer_ended: bool,
+    /// The queue is full, and stdin waits.
+    full: bool,
+}
+
+impl ConnectSession {
+    /// A session on an open console and feed.
+    pub fn new(pool: &Pool, config: Connect, console: Console, feed: Feed) -> Self {
+        Self {
+            connector: Connector::new(&config, pool.now()),
+            reconnect: config.reconnect,
+            run: Run::new(config.common, console, feed),
+            link: None,
+            carried: Vec::new(),
+            last_retry: None,
+        }
+    }
+
+    /// Begins to connect.
+    pub fn start(&mut self, pool: &mut Pool) {
+        self.run.say_starting(pool);
+        self.run.start(pool);
+        let progress = self.connector.begin(pool);
+        self.progressed(pool, progress);
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
+        for warning in self.connector.take_warnings() {
+            self.run.console.warn(pool, "socket-option", &warning);
+        }
+        match progress {
+            Progress::Pending => {}
+            Progress::Connected { id, peer, local } => self.connected(pool, id, peer, local),
+            Progress::Retrying { failure, pause } => self.tell_retry(pool, &failure, pause),
+            Progress::Failed(failure) => {
+                self.run.fail(pool, &failure);
+                self.end(pool, CloseReason::HOST);
+            }
+        }
+    }
+
+    /// Tells why it takes another attempt; the same cause over and over is told once.
+    fn tell_retry(&mut self, pool: &mut Pool, failure: &Failure, pause: Duration) {
+        if self.last_retry.replace(failure.clone()).as_ref() == Some(failure) {
+            return;
+        }
+        let event =
+            Report::new(Name::Retry).kind(failure.kind).secs(pause).message(failure.to_string());
+        self.run.console.report(pool, &event);
+    }
+
+    fn connected(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
+        let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
+        let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
+        self.run.console.report(pool, &event);
+        self.run.console.totals.connections += 1;
+        self.last_retry = None;
+        pool.set_high_mark(id, QUEUE);
+        let inlet = Inlet::new(&self.run.common, pool.now());
+        self.link = Some(Link { id, peer, local, inlet, peer_ended: false, full: false });
+        if let Some(limit) = self.run.common.idle_timeout {
+            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
+        }
+        if let Some(limit) = self.run.common.read_timeout {
+            pool.arm(TimerKey::of(id, alarms::MESSAGE), limit);
+        }
+        if self.run.console.is_full() {
+            pool.pause(id);
+        }
+        for piece in std::mem::take(&mut self.carried) {
+            let outcome = pool.send_shared(id, piece);
+            self.sent(pool, outcome);
+        }
+        if self.run.feed.input().ended {
+            self.input_ended(pool);
+        } else {
+            self.run.feed.resume(pool);
+        }
+    }
+
+    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
+        match status_of(signal) {
+            Some(status) => {
+                self.run.overrule(status);
+                self.end_now(pool, SIGNALLED);
+            }
+            None => {
+                let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
+                let stats = self.run.console.sums(Name::Stats, pool, open.as_slice());
+                self.run.console.report(pool, &stats);
+            }
+        }
+    }
+
+    /// Closes in order: what is queued goes out first.
+    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.ending = true;
+        self.connector.call_off(pool);
+        self.run.feed.close(pool);
+        match &self.link {
+            Some(link) => pool.close(link.id, reason),
+            None => self.run.finish(pool),
+        }
+    }
+
+    /// Ends at once.
+    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.ending = true;
+        self.run.hurried = true;
+        self.connector.call_off(pool);
+        self.run.feed.close(pool);
+        match &self.link {
+            Some(link) => pool.abort(link.id, reason),
+            None => self.run.finish(pool),
+        }
+    }
+}
+
+impl Handler for ConnectSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        let progress = self.connector.on(pool, &event);
+        if !matches!(progress, Progress::Pending) {
+            return self.progressed(pool, progress);
+        }
+        match event {
+            Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { bytes, .. } => self.on_data(pool, bytes, false),
+            Event::Eof { id } if self.run.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { .. } => self.on_data(pool, &[], true),
+            Event::Drained { id } => self.on_drained(pool, id),
+            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            Event::Timer { key } => self.on_timer(pool, key),
+            Event::Signal(signal) => self.on_signal(pool, signal),
+            _ => {}
+        }
+    }
+}
