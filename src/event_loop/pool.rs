@@ -14,7 +14,6 @@ use super::event::{End, SendOutcome, Traffic};
 use super::id::{Id, Slots};
 use super::mailbox::Mailbox;
 use super::timers::{TimerKey, Timers};
-use super::transport::Transport;
 use crate::close::CloseReason;
 
 /// How long a closed connection may go on sending before it is cut. Closing a socket with unread

@@ -159,7 +159,7 @@ impl<'a> Event<'a> {
         Self { peer: Some(peer), ..self }
     }
 
-    /// A message's payload; `partial` where more of the same message follows.
+    /// A message's payload; `partial` where it is the last of its stream and has no proper end.
     #[must_use]
     pub fn bytes(self, bytes: &'a [u8], partial: bool) -> Self {
         Self { bytes: Some(bytes), partial, ..self }

@@ -3,6 +3,7 @@
 //! It owns the attempts and their timers. The session passes every event through
 //! [`Connector::on`] and learns how it ends.
 
+use std::io;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,6 +37,15 @@ pub(crate) enum Progress {
     Failed(Failure),
 }
 
+/// Something that happened on the way.
+#[derive(Debug)]
+pub(crate) enum Note {
+    /// The kernel changed what was asked of a socket.
+    Warning(String),
+    /// One address did not answer, or refused.
+    Failed { peer: String, failure: Failure },
+}
+
 /// One connection in the making.
 pub(crate) struct Connector {
     address: Address,
@@ -48,10 +58,11 @@ pub(crate) struct Connector {
     backoff: Backoff,
     since: Instant,
     race: Option<Race>,
-    attempts: Vec<Id>,
+    /// The attempts under way, and whom each is to.
+    attempts: Vec<(Id, String)>,
     last_failure: Option<Failure>,
-    /// What the kernel made of the socket options, to be told once.
-    warnings: Vec<String>,
+    /// What happened on the way, to be told.
+    notes: Vec<Note>,
     /// An inherited socket can be taken over once.
     spent: bool,
 }
@@ -75,7 +86,7 @@ impl Connector {
             race: None,
             attempts: Vec::new(),
             last_failure: None,
-            warnings: Vec::new(),
+            notes: Vec::new(),
             spent: false,
         }
     }
@@ -97,9 +108,9 @@ impl Connector {
         pause
     }
 
-    /// What the kernel made of the socket options.
-    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.warnings)
+    /// What happened since the last call.
+    pub(crate) fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
     }
 
     /// Looks at an event; those of other sources leave it `Pending`.
@@ -107,20 +118,14 @@ impl Connector {
         match event {
             Event::Mail(Mail::Resolved(Ok(addresses))) => self.start_race(pool, addresses.clone()),
             Event::Mail(Mail::Resolved(Err(failure))) => self.attempt_failed(pool, failure.clone()),
-            Event::Connected { id, peer, local } if self.attempts.contains(id) => {
-                self.attempts.retain(|attempt| attempt != id);
+            Event::Connected { id, peer, local } if self.take_attempt(*id).is_some() => {
                 self.call_off(pool);
                 Progress::Connected { id: *id, peer: peer.clone(), local: local.clone() }
             }
-            Event::ConnectFailed { id, error } if self.attempts.contains(id) => {
-                self.attempts.retain(|attempt| attempt != id);
-                self.last_failure = Some(connect::failure(&self.address.to_string(), error));
-                match &mut self.race {
-                    Some(race) => race.failed(pool.now()),
-                    None => return self.give_up_attempt(pool),
-                }
-                self.advance(pool)
-            }
+            Event::ConnectFailed { id, error } => match self.take_attempt(*id) {
+                Some(peer) => self.address_failed(pool, peer, error),
+                None => Progress::Pending,
+            },
             Event::Timer { key } if *key == TimerKey::global(alarms::NEXT_ADDRESS) => {
                 self.advance(pool)
             }
@@ -131,6 +136,24 @@ impl Connector {
             Event::Timer { key } if *key == TimerKey::global(alarms::RETRY) => self.attempt(pool),
             _ => Progress::Pending,
         }
+    }
+
+    /// Forgets an attempt, and tells whom it was to.
+    fn take_attempt(&mut self, id: Id) -> Option<String> {
+        let at = self.attempts.iter().position(|(attempt, _)| *attempt == id)?;
+        Some(self.attempts.swap_remove(at).1)
+    }
+
+    /// One address of the attempt has failed.
+    fn address_failed(&mut self, pool: &mut Pool, peer: String, error: &io::Error) -> Progress {
+        let failure = connect::failure(&peer, error);
+        self.notes.push(Note::Failed { peer, failure });
+        self.last_failure = Some(connect::failure(&self.address.to_string(), error));
+        match &mut self.race {
+            Some(race) => race.failed(pool.now()),
+            None => return self.give_up_attempt(pool),
+        }
+        self.advance(pool)
     }
 
     fn timed_out(&self) -> Failure {
@@ -217,8 +240,8 @@ impl Connector {
     fn start(&mut self, pool: &mut Pool, target: &Target) -> Result<(), Failure> {
         let bind = self.local_for(target)?;
         let (stream, warnings) = connect::start(target, bind.as_ref(), &self.options)?;
-        self.warnings = warnings;
-        self.attempts.push(pool.add_connecting(stream)?);
+        self.notes.extend(warnings.into_iter().map(Note::Warning));
+        self.attempts.push((pool.add_connecting(stream)?, target.to_string()));
         Ok(())
     }
 
@@ -260,7 +283,7 @@ impl Connector {
 
     /// Ends whatever is under way.
     pub(crate) fn call_off(&mut self, pool: &mut Pool) {
-        for id in self.attempts.drain(..) {
+        for (id, _) in self.attempts.drain(..) {
             pool.abort(id, CloseReason::HOST);
         }
         self.race = None;

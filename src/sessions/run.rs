@@ -19,7 +19,7 @@ pub(crate) struct Run {
     /// How the run ends, once something has decided it; the first decision stays.
     status: Option<Status>,
     /// Connections are being closed, and nothing new begins.
-    pub(crate) ending: bool,
+    ending: bool,
     /// Nothing is waited for any more, not even stdout.
     pub(crate) hurried: bool,
     /// The last word has been said; only stdout still drains.
@@ -50,6 +50,18 @@ impl Run {
         if let Some(limit) = self.common.timeout {
             pool.arm(TimerKey::global(alarms::TOTAL), limit);
         }
+    }
+
+    /// From here on connections are closed, and nothing new begins.
+    pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
+        if !std::mem::replace(&mut self.ending, true) {
+            self.console.report(pool, &Event::new(Name::Stopping));
+        }
+    }
+
+    /// Whether the run is about to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending
     }
 
     /// The status so far.
@@ -126,6 +138,7 @@ impl Run {
             self.fail(pool, &failure);
         }
         self.feed.close(pool);
+        self.console.report(pool, &Event::new(Name::Stopped));
         let status = self.status();
         if self.console.finish(pool, status) {
             pool.stop();

@@ -40,7 +40,7 @@ impl ConnectSession {
         if is_loss(end) {
             self.tell_loss(pool, &link, end);
         }
-        self.run.ending = true;
+        self.run.begin_ending(pool);
         self.run.finish(pool);
     }
 
@@ -63,7 +63,7 @@ impl ConnectSession {
     /// Whether the connection is worth making again: something is left to send or to hear.
     fn wants_another(&self, end: &End) -> bool {
         let done = self.run.feed.input().ended && !is_loss(end);
-        self.reconnect && !self.run.ending && !done
+        self.reconnect && !self.run.is_ending() && !done
     }
 
     fn connect_again(&mut self, pool: &mut Pool, link: &Link, end: &End) {

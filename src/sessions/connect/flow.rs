@@ -141,7 +141,7 @@ impl ConnectSession {
             );
             self.run.fail(pool, &failure);
         }
-        self.run.ending = true;
+        self.run.begin_ending(pool);
         pool.abort(id, CloseReason::PEER);
     }
 

@@ -21,7 +21,7 @@ impl ConnectSession {
             }
             (alarms::QUIT, Some(link)) => {
                 pool.close(link.id, CloseReason::HOST);
-                self.run.ending = true;
+                self.run.begin_ending(pool);
             }
             (alarms::IDLE, Some(link)) => {
                 let id = link.id;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::alarms;
 use super::config::Connect;
-use super::connector::{Connector, Progress};
+use super::connector::{Connector, Note, Progress};
 use super::console::Console;
 use super::feed::Feed;
 use super::inlet::Inlet;
@@ -68,6 +68,7 @@ impl ConnectSession {
         self.run.say_starting(pool);
         self.run.start(pool);
         let progress = self.connector.begin(pool);
+        self.tell_notes(pool);
         self.progressed(pool, progress);
     }
 
@@ -77,9 +78,6 @@ impl ConnectSession {
     }
 
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
-        for warning in self.connector.take_warnings() {
-            self.run.console.warn(pool, "socket-option", &warning);
-        }
         match progress {
             Progress::Pending => {}
             Progress::Connected { id, peer, local } => self.connected(pool, id, peer, local),
@@ -87,6 +85,21 @@ impl ConnectSession {
             Progress::Failed(failure) => {
                 self.run.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
+            }
+        }
+    }
+
+    fn tell_notes(&mut self, pool: &mut Pool) {
+        for note in self.connector.take_notes() {
+            match note {
+                Note::Warning(text) => self.run.console.warn(pool, "socket-option", &text),
+                Note::Failed { peer, failure } => {
+                    let event = Report::new(Name::ConnectFailed)
+                        .peer(&peer)
+                        .kind(failure.kind)
+                        .message(failure.cause);
+                    self.run.console.report(pool, &event);
+                }
             }
         }
     }
@@ -146,7 +159,7 @@ impl ConnectSession {
 
     /// Closes in order: what is queued goes out first.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.ending = true;
+        self.run.begin_ending(pool);
         self.connector.call_off(pool);
         self.run.feed.close(pool);
         match &self.link {
@@ -157,7 +170,7 @@ impl ConnectSession {
 
     /// Ends at once.
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.ending = true;
+        self.run.begin_ending(pool);
         self.run.hurried = true;
         self.connector.call_off(pool);
         self.run.feed.close(pool);
@@ -171,6 +184,7 @@ impl ConnectSession {
 impl Handler for ConnectSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = self.connector.on(pool, &event);
+        self.tell_notes(pool);
         if !matches!(progress, Progress::Pending) {
             return self.progressed(pool, progress);
         }

@@ -112,7 +112,7 @@ impl ServeSession {
     /// Pauses what would overflow a queue, and resumes what may flow again.
     pub(super) fn balance(&mut self, pool: &mut Pool) {
         let held = !self.holders.is_empty();
-        if held || self.clients.is_empty() || self.run.ending {
+        if held || self.clients.is_empty() || self.run.is_ending() {
             self.run.feed.pause(pool);
         } else {
             self.run.feed.resume(pool);

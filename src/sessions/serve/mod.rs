@@ -253,11 +253,11 @@ impl ServeSession {
             self.listeners.iter().for_each(|listener| pool.resume(*listener));
         }
         self.balance(pool);
-        if self.clients.is_empty() && (self.run.ending || self.listeners.is_empty()) {
+        if self.clients.is_empty() && (self.run.is_ending() || self.listeners.is_empty()) {
             if let Some(status) = self.worst {
                 self.run.decide(status);
             }
-            self.run.ending = true;
+            self.run.begin_ending(pool);
             self.run.finish(pool);
         }
     }
@@ -265,7 +265,7 @@ impl ServeSession {
     /// Says what a client's end cost, where its `closed` event alone would not be seen.
     fn tell_loss(&mut self, pool: &mut Pool, client: &Client, end: &End) {
         let unsent = end.unsent.len();
-        if let (Some(error), false) = (&end.error, self.run.ending) {
+        if let (Some(error), false) = (&end.error, self.run.is_ending()) {
             let text = format!("{} was lost: {}", client.title(), crate::error::plain(error));
             self.run.console.warn(pool, "lost", &text);
         }
@@ -326,7 +326,7 @@ impl ServeSession {
     }
 
     fn wind_up(&mut self, pool: &mut Pool) {
-        self.run.ending = true;
+        self.run.begin_ending(pool);
         self.run.feed.close(pool);
         self.stop_listening(pool);
         if self.clients.is_empty() {

@@ -41,7 +41,7 @@ impl ServeSession {
         } else if eof {
             self.peer_ended(pool, id);
         }
-        if self.run.count_met() && !self.run.ending {
+        if self.run.count_met() && !self.run.is_ending() {
             self.end(pool, CloseReason::HOST);
         }
         self.balance(pool);
