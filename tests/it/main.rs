@@ -1,4 +1,6 @@
 //! All tests of the real binary, as one program.
+#![cfg(test)]
 
+mod layers;
 mod smoke;
 mod support;
