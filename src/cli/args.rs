@@ -23,6 +23,12 @@ Exit status:
   124  a timeout
   130, 143, 129  ended by SIGINT, SIGTERM, SIGHUP (SIGTERM of a server: 0)";
 
+const EXAMPLES: &str = "\
+Examples:
+  wirecat tcp-serve 9000                            a server on loopback
+  echo hello | wirecat tcp-connect localhost:9000   a client of it
+  wirecat tcp-serve --help                          all that a server can do";
+
 const ADDRESSES: &str = "\
 Addresses:
   HOST:PORT  [::1]:80   a name or address and a port or service name
@@ -38,12 +44,11 @@ Values:
   SIZE  64k = 64KiB, 1M = 1MiB, 10MB = 10000000
   TEXT  with \\n \\r \\t \\0 \\xNN \\\\; @FILE reads a file as it is, @- reads stdin";
 
-/// A netcat for people who script
-///
-/// stdin goes to the wire and the wire goes to stdout, unchanged; events go to stderr. The exit
-/// status tells whether anything was lost.
+/// A netcat for people who script: stdin to the wire, the wire to stdout, events to stderr, and
+/// an exit status that tells whether anything was lost
 #[derive(Debug, Parser)]
-#[command(name = "wirecat", version, after_help = EXIT_STATUS, disable_help_subcommand = true)]
+#[command(name = "wirecat", version, disable_help_subcommand = true)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Options that may stand before the command as well.
@@ -58,53 +63,66 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Connect to a stream server: stdin to it, its answer to stdout
-    #[command(name = "tcp-connect", after_help = format!("{CONNECT_EXAMPLES}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    #[command(name = "tcp-connect")]
+    #[command(after_help = format!("{CONNECT_EXAMPLES}\n\n{ENDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     TcpConnect(Box<ConnectArgs>),
     /// Serve stream clients: stdin to all of them, all of them to stdout
-    #[command(name = "tcp-serve", after_help = format!("{SERVE_EXAMPLES}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    #[command(name = "tcp-serve")]
+    #[command(mut_arg("wait", |wait| wait.help("Give up if no client has come after D")))]
+    #[command(mut_arg("socket_option", |arg| arg.help(format!("{SOCKET_OPTIONS} backlog"))))]
+    #[command(after_help = format!("{SERVE_EXAMPLES}\n\n{ENDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     TcpServe(Box<ServeArgs>),
     /// Print the completions for a shell
     Completions {
-        /// The shell.
+        /// The shell
         shell: Shell,
     },
     /// Print a man page (try `wirecat man tcp-serve | man -l -`)
     Man {
-        /// The command that the page is about; without one, the page of wirecat itself.
+        /// The command that the page is about [default: wirecat itself]
         command: Option<Page>,
     },
 }
 
 const CONNECT_EXAMPLES: &str = "\
 Examples:
-  echo ruok | wirecat tcp-connect localhost:2181          ask, and wait for the whole answer
-  wirecat tcp-connect --wait 30s db:5432 < dump.sql       wait for the server to come up
-  printf 'ping\\n' | wirecat tcp-connect --frame line -c 1 :7000    one line, one answer
-  wirecat tcp-connect unix:/run/app.sock                  a unix socket";
+  echo ruok | wirecat tcp-connect localhost:2181   ask, and read to the end
+  wirecat tcp-connect --wait 30s db:5432 < query   wait for the server first
+  wirecat tcp-connect --frame line -c 1 :7000      one line as the answer
+  wirecat tcp-connect unix:/run/app.sock           a unix socket";
 const SERVE_EXAMPLES: &str = "\
 Examples:
-  wirecat tcp-serve 9000                        talk to whoever connects, on loopback
-  wirecat tcp-serve -1 :9000 > file             receive one file from anywhere
-  wirecat tcp-serve --hub --frame line :9000    a chat room for nc and telnet
-  wirecat tcp-serve --reply @page.http 8080     a fixed answer to every client
-  tail -f log | wirecat tcp-serve :9000         one log, many viewers";
+  wirecat tcp-serve 9000                       talk to whoever connects
+  wirecat tcp-serve -1 :9000 > file            receive one file from anywhere
+  wirecat tcp-serve --hub --frame line :9000   a chat room for nc and telnet
+  wirecat tcp-serve --reply @page.http 8080    a fixed answer to every client
+  tail -f log | wirecat tcp-serve :9000        one log, many viewers";
+const SOCKET_OPTIONS: &str = "\
+Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout";
+const ENDS: &str = "\
+How it ends:
+  The end of stdin is told to the peer (FIN), and what it still sends is read
+  to its end. A server whose stdin is empty from the start tells nothing.
+  The end of the peer is the end of the connection, once a stdin that is a pipe
+  or a file has been sent to its end.";
+
 /// How events are told
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Events")]
 pub struct ReportArgs {
-    /// Show more events: connections and the summary, -vv every message
+    /// Show connections and the summary too; -vv: every message too
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Show errors only
+    /// Show only errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// The form of the events on stderr
-    #[arg(long, value_name = "FORM")]
+    /// The form of the events on stderr: text or json [default: text]
+    #[arg(long, value_name = "FORM", hide_possible_values = true)]
     pub log: Option<LogForm>,
-    /// When to colour the events
-    #[arg(long, value_name = "WHEN")]
+    /// When to colour the events: auto, always or never [default: auto]
+    #[arg(long, value_name = "WHEN", hide_possible_values = true)]
     pub color: Option<When>,
-    /// A text that every event carries
+    /// Put TEXT into every event
     #[arg(long, value_name = "TEXT")]
     pub tag: Option<String>,
 }
@@ -118,13 +136,13 @@ pub struct StreamArgs {
     /// End a connection that has no traffic for D
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub idle_timeout: Option<Duration>,
-    /// End a connection unless a whole message arrives within D of the last one
+    /// End a connection unless a whole message comes within D of the last one (with --frame)
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub read_timeout: Option<Duration>,
-    /// Patience for the other side: keep trying to connect, or wait for the first client
+    /// Keep trying to connect for D [default: 0, one attempt]
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub wait: Option<Duration>,
-    /// Stop after N messages received; fewer is exit status 1
+    /// Stop after N messages received; fewer is exit status 1 (with --frame)
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
     pub count: Option<u64>,
 
@@ -155,19 +173,24 @@ pub struct StreamArgs {
     #[arg(long, help_heading = "Messages")]
     pub keep_cr: bool,
 
-    /// After the end of stdin, give up after D; 0: as soon as all is sent
+    /// End a connection D after stdin has ended and is sent, whatever the peer does
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Ends")]
     pub quit_after: Option<Duration>,
     /// Do not tell the peer that stdin has ended
     #[arg(long, help_heading = "Ends")]
     pub keep_open: bool,
-    /// What to do when the peer has closed and stdin has not ended
-    #[arg(long, value_name = "WHAT", default_value = "continue", help_heading = "Ends")]
+    /// When the peer has closed before the end of stdin: continue to send it, or exit
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "continue",
+        hide_possible_values = true,
+        help_heading = "Ends"
+    )]
     pub on_peer_close: OnPeerClose,
 
-    /// Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl
-    /// user-timeout, and backlog for servers
-    #[arg(short = 'O', value_name = "KEY=VALUE", help_heading = "Sockets")]
+    /// Set a socket option.
+    #[arg(short = 'O', value_name = "KEY=VALUE", help = SOCKET_OPTIONS, help_heading = "Sockets")]
     pub socket_option: Vec<String>,
     /// Use IPv4 only
     #[arg(short = '4', conflicts_with = "v6", help_heading = "Sockets")]
@@ -180,7 +203,7 @@ pub struct StreamArgs {
 /// `tcp-connect`
 #[derive(Args, Clone, Debug)]
 pub struct ConnectArgs {
-    /// Where to connect to
+    /// Where to connect to (see Addresses)
     #[arg(value_name = "ADDR")]
     pub address: String,
     /// What both stream commands take.
@@ -203,25 +226,9 @@ pub struct ConnectArgs {
 /// `tcp-serve`
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// Where to listen
+    /// Where to listen (see Addresses)
     #[arg(value_name = "ADDR", required = true)]
     pub addresses: Vec<String>,
-    /// What both stream commands take.
-    #[command(flatten)]
-    pub stream: StreamArgs,
-
-    /// Serve one connection, then end
-    #[arg(short = '1', long, conflicts_with = "conns", help_heading = "Clients")]
-    pub once: bool,
-    /// Serve N connections in all, then end
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Clients")]
-    pub conns: Option<u64>,
-    /// Serve at most N clients at once; the rest wait
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Clients")]
-    pub max_clients: Option<u64>,
-    /// Send each client TEXT first
-    #[arg(long, value_name = "TEXT", help_heading = "Clients")]
-    pub greet: Option<String>,
 
     /// Answer TEXT: on accept, or to each message with --frame
     #[arg(long, value_name = "TEXT", group = "handler", help_heading = "Handlers (at most one)")]
@@ -236,7 +243,20 @@ pub struct ServeArgs {
     #[arg(long, value_name = "DIR", group = "handler", help_heading = "Handlers (at most one)")]
     pub save: Option<PathBuf>,
 
-    /// How much may wait for one client [default: 1MiB]
+    /// Serve one connection, then end
+    #[arg(short = '1', long, conflicts_with = "conns", help_heading = "Clients")]
+    pub once: bool,
+    /// Serve N connections in all, then end
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Clients")]
+    pub conns: Option<u64>,
+    /// Serve at most N clients at once; the rest wait
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Clients")]
+    pub max_clients: Option<u64>,
+    /// Send each client TEXT first
+    #[arg(long, value_name = "TEXT", help_heading = "Clients")]
+    pub greet: Option<String>,
+
+    /// How much may wait to be sent to one client [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Slow clients")]
     pub queue: Option<u64>,
     /// What to do with a client that drains nothing: kick, drop (messages) or block
@@ -250,6 +270,9 @@ pub struct ServeArgs {
     /// When ready, write the ports to FILE, one a line
     #[arg(long, value_name = "FILE", help_heading = "Scripting")]
     pub port_file: Option<PathBuf>,
+    /// What both stream commands take.
+    #[command(flatten)]
+    pub stream: StreamArgs,
     /// How events are told.
     #[command(flatten)]
     pub report: ReportArgs,
