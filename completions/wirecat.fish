@@ -1,0 +1,115 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_wirecat_global_optspecs
+    string join \n v/verbose q/quiet log= color= tag= h/help V/version
+end
+
+function __fish_wirecat_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_wirecat_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_wirecat_using_subcommand
+    set -l cmd (__fish_wirecat_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c wirecat -n "__fish_wirecat_needs_command" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
+json\t'One JSON object a line'"
+complete -c wirecat -n "__fish_wirecat_needs_command" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
+always\t'Always'
+never\t'Never'"
+complete -c wirecat -n "__fish_wirecat_needs_command" -l tag -d 'Put TEXT into every event' -r
+complete -c wirecat -n "__fish_wirecat_needs_command" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_needs_command" -s q -l quiet -d 'Show only errors'
+complete -c wirecat -n "__fish_wirecat_needs_command" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_needs_command" -s V -l version -d 'Print version'
+complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "tcp-connect" -d 'Connect to a stream server: stdin to it, its answer to stdout'
+complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "tcp-serve" -d 'Serve stream clients: stdin to all of them, all of them to stdout'
+complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "completions" -d 'Print the completions for a shell'
+complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "man" -d 'Print a man page (try `wirecat man tcp-serve | man -l -`)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l idle-timeout -d 'End a connection that has no traffic for D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l wait -d 'Keep trying to connect for D [default: 0, one attempt]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s c -l count -d 'Stop after N messages received; fewer is exit status 1 (with --frame)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l input -d 'How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l max-frame -d 'The largest message to send or take [default: 16MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l on-peer-close -d 'When the peer has closed before the end of stdin: continue to send it, or exit' -r -f -a "continue\t'Go on sending to the end of stdin'
+exit\t'End at once'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
+json\t'One JSON object a line'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
+always\t'Always'
+never\t'Never'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tag -d 'Put TEXT into every event' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l chomp -d 'Send lines without their LF (with --input line)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s C -l crlf -d 'Send CR LF for each LF'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-cr -d 'Keep the CR before the LF of a line (with --frame line)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-open -d 'Do not tell the peer that stdin has ended'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s 4 -d 'Use IPv4 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s 6 -d 'Use IPv6 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l reconnect -d 'Connect again when the connection is lost, and say what may be lost with it'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s q -l quiet -d 'Show only errors'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l reply -d 'Answer TEXT: on accept, or to each message with --frame' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l save -d 'Save what clients send, one file a connection' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l conns -d 'Serve N connections in all, then end' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-clients -d 'Serve at most N clients at once; the rest wait' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l greet -d 'Send each client TEXT first' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l queue -d 'How much may wait to be sent to one client [default: 1MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after -d 'How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file -d 'When ready, write the ports to FILE, one a line' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l idle-timeout -d 'End a connection that has no traffic for D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s c -l count -d 'Stop after N messages received; fewer is exit status 1 (with --frame)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l input -d 'How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame -d 'The largest message to send or take [default: 16MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on-peer-close -d 'When the peer has closed before the end of stdin: continue to send it, or exit' -r -f -a "continue\t'Go on sending to the end of stdin'
+exit\t'End at once'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
+json\t'One JSON object a line'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
+always\t'Always'
+never\t'Never'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tag -d 'Put TEXT into every event' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l wait -d 'Give up if no client has come after D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout backlog' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l hub -d 'Pass each client\'s messages to all others and to stdout'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l discard -d 'Throw away what clients send'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 1 -l once -d 'Serve one connection, then end'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l chomp -d 'Send lines without their LF (with --input line)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s C -l crlf -d 'Send CR LF for each LF'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-cr -d 'Keep the CR before the LF of a line (with --frame line)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-open -d 'Do not tell the peer that stdin has ended'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 4 -d 'Use IPv4 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 6 -d 'Use IPv6 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s q -l quiet -d 'Show only errors'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wirecat -n "__fish_wirecat_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
