@@ -11,63 +11,63 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that should be quick, on a loaded machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The binary under test.
-pub fn wirecat_path() -> &'static str {
+pub(crate) fn wirecat_path() -> &'static str {
     env!("CARGO_BIN_EXE_wirecat")
 }
 
 /// A wirecat that has not started yet; stdin is the null device.
-pub fn wirecat<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Program {
+pub(crate) fn wirecat<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Program {
     let mut command = Command::new(wirecat_path());
     command.args(args).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     program(command)
 }
 
 /// Any program, driven alike; stdin is the null device.
-pub fn program(mut command: Command) -> Program {
+pub(crate) fn program(mut command: Command) -> Program {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Program { command, input: None }
 }
 
-pub struct Program {
+pub(crate) struct Program {
     command: Command,
     input: Option<Vec<u8>>,
 }
 
 impl Program {
     /// stdin is a pipe that the test writes to.
-    pub fn piped(mut self) -> Self {
+    pub(crate) fn piped(mut self) -> Self {
         self.command.stdin(Stdio::piped());
         self
     }
 
     /// stdin is a pipe with these bytes, then its end.
-    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = Some(bytes.into());
         self.piped()
     }
 
     /// stdin is this file, pipe or socket.
-    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+    pub(crate) fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
         self.command.stdin(stdin);
         self
     }
 
     /// stdout is this file, pipe or socket, and not collected.
-    pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+    pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.command.stdout(stdout);
         self
     }
 
     /// Anything else about the process.
-    pub fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
         change(&mut self.command);
         self
     }
 
-    pub fn start(mut self) -> Running {
+    pub(crate) fn start(mut self) -> Running {
         let started = Instant::now();
         let mut child = self.command.spawn().expect("the program starts");
         let stdin = child.stdin.take();
@@ -91,7 +91,7 @@ impl Program {
     }
 
     /// Starts it and waits for its end.
-    pub fn run(self) -> Ended {
+    pub(crate) fn run(self) -> Ended {
         self.start().wait()
     }
 }
@@ -117,9 +117,9 @@ struct Output {
 }
 
 /// A program that runs. Dropping it kills it.
-pub struct Running {
-    pub child: Child,
-    pub stdin: Option<ChildStdin>,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) stdin: Option<ChildStdin>,
     stdout: Option<Output>,
     lines: Receiver<String>,
     seen: Vec<String>,
@@ -128,25 +128,25 @@ pub struct Running {
 
 /// A program that has ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// The exit status, or `None` where a signal ended it.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// The signal that ended it.
-    pub signal: Option<i32>,
-    pub stdout: Vec<u8>,
-    pub stderr: String,
+    pub(crate) signal: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
     /// From start to end.
-    pub took: Duration,
+    pub(crate) took: Duration,
 }
 
 impl Running {
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits for a line on stderr that contains `words`, and returns it.
     #[track_caller]
-    pub fn wait_for(&mut self, words: &str) -> String {
+    pub(crate) fn wait_for(&mut self, words: &str) -> String {
         if let Some(line) = self.seen.iter().find(|line| line.contains(words)) {
             return line.clone();
         }
@@ -166,20 +166,20 @@ impl Running {
 
     /// The port of the first `listening` line.
     #[track_caller]
-    pub fn port(&mut self) -> u16 {
+    pub(crate) fn port(&mut self) -> u16 {
         let line = self.wait_for("listening tcp");
         line.rsplit(':').next().and_then(|port| port.trim().parse().ok()).expect("a port")
     }
 
     /// `127.0.0.1:PORT` of the first `listening` line.
     #[track_caller]
-    pub fn address(&mut self) -> String {
+    pub(crate) fn address(&mut self) -> String {
         format!("127.0.0.1:{}", self.port())
     }
 
     /// Writes to stdin.
     #[track_caller]
-    pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
         self.stdin
             .as_mut()
             .expect("stdin is open")
@@ -188,13 +188,13 @@ impl Running {
     }
 
     /// Ends stdin.
-    pub fn end_input(&mut self) {
+    pub(crate) fn end_input(&mut self) {
         self.stdin = None;
     }
 
     /// Waits until stdout contains `bytes`.
     #[track_caller]
-    pub fn wait_for_output(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn wait_for_output(&mut self, bytes: impl AsRef<[u8]>) {
         let wanted = bytes.as_ref();
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -214,27 +214,27 @@ impl Running {
     }
 
     /// Sends a signal.
-    pub fn signal(&self, signal: i32) {
+    pub(crate) fn signal(&self, signal: i32) {
         let pid = rustix::process::Pid::from_raw(self.pid() as i32).expect("a pid");
         let signal = rustix::process::Signal::from_named_raw(signal).expect("a signal");
         rustix::process::kill_process(pid, signal).expect("the process is there");
     }
 
     /// Whether it has not ended yet.
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()
     }
 
     /// Closes stdin and waits for the end.
     #[track_caller]
-    pub fn wait(mut self) -> Ended {
+    pub(crate) fn wait(mut self) -> Ended {
         self.stdin = None;
         self.wait_open()
     }
 
     /// Waits for the end with stdin left open.
     #[track_caller]
-    pub fn wait_open(mut self) -> Ended {
+    pub(crate) fn wait_open(mut self) -> Ended {
         let deadline = Instant::now() + 4 * PATIENCE;
         let mut stdout = Vec::new();
         if let Some(output) = &mut self.stdout {
@@ -285,27 +285,27 @@ impl Drop for Running {
 impl Ended {
     /// Asserts the exit status.
     #[track_caller]
-    pub fn code(self, code: i32) -> Self {
+    pub(crate) fn code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "signal {:?}; stderr:\n{}", self.signal, self.stderr);
         self
     }
 
     /// Asserts what stderr contains.
     #[track_caller]
-    pub fn says(self, words: &str) -> Self {
+    pub(crate) fn says(self, words: &str) -> Self {
         assert!(self.stderr.contains(words), "{words:?} is not in:\n{}", self.stderr);
         self
     }
 
     /// stdout as text.
     #[track_caller]
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.stdout).expect("UTF-8 on stdout")
     }
 }
 
 /// Says on the real stderr that a test could not run here, and why.
-pub fn skip(test: &str, why: &str) {
+pub(crate) fn skip(test: &str, why: &str) {
     let mut stderr = File::options().append(true).open("/dev/stderr").expect("a stderr");
     let _ = writeln!(stderr, "SKIPPED {test}: {why}");
 }
