@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod help;
+mod interop;
 mod layers;
 mod smoke;
 mod support;

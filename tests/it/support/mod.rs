@@ -1,6 +1,8 @@
 //! Driving the real binary: start it with a chosen stdin, wait for what it says, and judge how it
 //! ends. Every wait has a deadline, and a program that misses one is killed and quoted.
 
+pub(crate) mod peers;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};

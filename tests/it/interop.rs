@@ -1,0 +1,132 @@
+//! Interop (issue 2, "It must show"): 256 MiB of random bytes between wirecat and each of
+//! nc.openbsd, ncat and socat, in all four roles. Every byte arrives (SPEC section 1, number 1),
+//! and both sides end by themselves with 0 (numbers 3 and 4).
+
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::process::ChildStdin;
+use std::thread;
+
+use sha2::digest::Output;
+use sha2::{Digest, Sha256};
+
+use crate::support::peers::{Peer, Reserved, Role};
+use crate::support::{Program, Running, program, skip, wirecat};
+
+const BYTES: usize = 256 << 20;
+const CHUNK: usize = 128 << 10;
+
+#[test]
+fn every_byte_passes_between_wirecat_and_nc_in_all_roles_and_both_end() {
+    all_roles(Peer::Nc);
+}
+
+#[test]
+fn every_byte_passes_between_wirecat_and_ncat_in_all_roles_and_both_end() {
+    all_roles(Peer::Ncat);
+}
+
+#[test]
+fn every_byte_passes_between_wirecat_and_socat_in_all_roles_and_both_end() {
+    all_roles(Peer::Socat { block: None });
+}
+
+fn all_roles(peer: Peer) {
+    if !peer.is_installed() {
+        return skip("interop", &format!("{} is not installed", peer.program()));
+    }
+    for [peer_role, wirecat_role] in [[Role::Receive, Role::Send], [Role::Send, Role::Receive]] {
+        peer_serves(peer, peer_role, wirecat_role);
+        wirecat_serves(peer, peer_role, wirecat_role);
+    }
+}
+
+fn peer_serves(peer: Peer, peer_role: Role, wirecat_role: Role) {
+    let reserved = Reserved::new().expect("a port");
+    let address = format!("127.0.0.1:{}", reserved.port);
+    let mut flow = Flow::new();
+    let server = flow.attach(program(peer.serve(peer_role, reserved.port)), peer_role).start();
+    // --wait, because nc does not say when it listens. A receiver takes -n: the null device is an
+    // input that has ended, of which a client tells its peer, and nc stops sending at the peer's
+    // FIN, with 0 and in silence, whatever is left of its own input.
+    let no_stdin = (wirecat_role == Role::Receive).then_some("-n");
+    let client = ["tcp-connect", "--wait", "30s", &address];
+    let client = wirecat(client.into_iter().chain(no_stdin));
+    let client = flow.attach(client, wirecat_role).start();
+    flow.run(&format!("{peer:?} serves, {peer_role:?}"), [server, client]);
+}
+
+fn wirecat_serves(peer: Peer, peer_role: Role, wirecat_role: Role) {
+    let mut flow = Flow::new();
+    let server = wirecat(["tcp-serve", "-1", "127.0.0.1:0"]);
+    let mut server = flow.attach(server, wirecat_role).start();
+    let client = program(peer.connect(peer_role, server.port()));
+    let client = flow.attach(client, peer_role).start();
+    flow.run(&format!("{peer:?} connects, {peer_role:?}"), [server, client]);
+}
+
+/// A stream from one program's stdin to the other one's stdout, hashed on its way in and out.
+struct Flow {
+    sink: Option<PipeWriter>,
+    drain: PipeReader,
+}
+
+impl Flow {
+    fn new() -> Self {
+        let (drain, sink) = pipe().expect("a pipe");
+        Self { sink: Some(sink), drain }
+    }
+
+    fn attach(&mut self, program: Program, role: Role) -> Program {
+        match role {
+            Role::Send => program.piped(),
+            Role::Receive => program.stdout(self.sink.take().expect("one receiver")),
+        }
+    }
+
+    fn run(self, case: &str, mut ends: [Running; 2]) {
+        let stdin = ends.iter_mut().find_map(|end| end.stdin.take()).expect("a sender");
+        let fed = thread::spawn(move || feed(stdin));
+        let drained = thread::spawn(move || drain(self.drain));
+        for end in ends {
+            let ended = end.wait();
+            assert_eq!(ended.code, Some(0), "{case}: {ended:?}");
+            assert!(ended.stdout.is_empty(), "{case}: the sender has an output");
+        }
+        let fed = fed.join().expect("the feeder ends");
+        let (count, drained) = drained.join().expect("the drain ends");
+        assert_eq!(count, BYTES, "{case}");
+        assert_eq!(fed, drained, "{case}: the bytes differ");
+    }
+}
+
+/// Writes random bytes (xorshift64 with a fixed seed) and then ends the input.
+fn feed(mut stdin: ChildStdin) -> Output<Sha256> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut chunk = vec![0; CHUNK];
+    let mut hash = Sha256::new();
+    for _ in 0..BYTES / CHUNK {
+        for word in chunk.chunks_exact_mut(8) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            word.copy_from_slice(&state.to_le_bytes());
+        }
+        hash.update(&chunk);
+        if stdin.write_all(&chunk).is_err() {
+            // The receiving side tells how much is missing.
+            break;
+        }
+    }
+    hash.finalize()
+}
+
+fn drain(mut from: PipeReader) -> (usize, Output<Sha256>) {
+    let mut chunk = vec![0; CHUNK];
+    let mut hash = Sha256::new();
+    let mut sum = 0;
+    while let Ok(count @ 1..) = from.read(&mut chunk) {
+        hash.update(&chunk[..count]);
+        sum += count;
+    }
+    (sum, hash.finalize())
+}
