@@ -1,0 +1,69 @@
+//! How fast wirecat moves a stream, beside nc.openbsd, ncat and socat, and how fast it starts.
+//!
+//! ```text
+//! cargo bench --bench bench                                  # 2 GiB, 5 rounds: minutes
+//! cargo bench --bench bench -- --size 256MiB --rounds 3      # a quick look
+//! cargo bench --bench bench -- pipe-file wirecat socat       # one shape, some tools
+//! cargo bench --bench bench -- start-up                      # fails above 3 ms
+//! ```
+
+mod options;
+#[path = "../it/support/peers.rs"]
+mod peers;
+mod process;
+mod start_up;
+mod statistics;
+mod table;
+mod tools;
+mod transfer;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use options::Options;
+use transfer::{Place, Sample, Shape};
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    match Options::parse(std::env::args().skip(1)).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut options: Options) -> Fallible<()> {
+    options.tools.retain(|tool| {
+        let here = tool.is_installed();
+        if !here {
+            println!("SKIPPED bench of {}: it is not installed", tool.name());
+        }
+        here
+    });
+    if !options.shapes.is_empty() {
+        let place = Place::new(&options)?;
+        println!("{}", table::head(&options));
+        for shape in &options.shapes {
+            println!("{}", table::rows(*shape, &options, &measure(*shape, &options, &place)?));
+        }
+    }
+    if options.start_up { start_up::measure() } else { Ok(()) }
+}
+
+/// The samples of each tool. The tools take turns, so that whatever else the machine does hits
+/// all of them alike.
+fn measure(shape: Shape, options: &Options, place: &Place) -> Fallible<Vec<Vec<Sample>>> {
+    let mut samples = vec![Vec::new(); options.tools.len()];
+    for round in 1..=options.rounds {
+        eprintln!("{}: round {round} of {}", shape.name(), options.rounds);
+        for (tool, samples) in options.tools.iter().zip(&mut samples) {
+            let outcome = transfer::run(*tool, shape, place);
+            let outcome = outcome.map_err(|error| format!("{}: {error}", tool.name()));
+            samples.push(outcome?);
+        }
+    }
+    Ok(samples)
+}
