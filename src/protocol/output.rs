@@ -15,7 +15,7 @@ use crate::protocol::text::{escape_keeping_newlines, escape_words};
 /// What `--output` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Bytes in one of the forms that [`write`] makes.
+    /// Bytes in one of the forms that [`write()`] makes.
     Written(Written),
     /// One `data` event a message, as NDJSON.
     Json,
