@@ -7,7 +7,10 @@ const PAGES: [&[&str]; 5] = [&[], &["tcp-connect"], &["tcp-serve"], &["completio
 
 fn help(command: &[&str], columns: &str) -> String {
     let args = command.iter().chain(&["--help"]);
-    let ended = wirecat(args).with(|process| drop(process.env("COLUMNS", columns))).run().code(0);
+    let columns = |process: &mut std::process::Command| {
+        process.env("COLUMNS", columns);
+    };
+    let ended = wirecat(args).with(columns).run().code(0);
     assert_eq!(ended.stderr, "", "help belongs to stdout");
     ended.text().to_owned()
 }
