@@ -24,10 +24,10 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     })
 }
 
-/// Parses a size as [`parse_size`] does, and refuses zero.
+/// Parses a size as [`parse_size()`] does, and refuses zero.
 ///
 /// # Errors
-/// As [`parse_size`], and for zero.
+/// As [`parse_size()`], and for zero.
 pub fn parse_nonzero_size(text: &str) -> Result<u64, String> {
     match parse_size(text)? {
         0 => Err("the size must be at least 1 byte".to_owned()),
