@@ -1,6 +1,7 @@
 //! All tests of the real binary, as one program.
 #![cfg(test)]
 
+mod conformance;
 mod help;
 mod interop;
 mod layers;

@@ -1,7 +1,10 @@
 //! Driving the real binary: start it with a chosen stdin, wait for what it says, and judge how it
 //! ends. Every wait has a deadline, and a program that misses one is killed and quoted.
 
+pub(crate) mod data;
+pub(crate) mod net;
 pub(crate) mod peers;
+pub(crate) mod proc;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -198,18 +201,30 @@ impl Running {
     #[track_caller]
     pub(crate) fn wait_for_output(&mut self, bytes: impl AsRef<[u8]>) {
         let wanted = bytes.as_ref();
+        self.wait_until(|output| output.windows(wanted.len()).any(|window| window == wanted));
+    }
+
+    /// Waits until stdout has given so many bytes.
+    #[track_caller]
+    pub(crate) fn wait_for_length(&mut self, count: usize) {
+        self.wait_until(|output| output.len() >= count);
+    }
+
+    #[track_caller]
+    fn wait_until(&mut self, is_enough: impl Fn(&[u8]) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let output = self.stdout.as_mut().expect("stdout is collected");
-            if output.bytes.windows(wanted.len()).any(|window| window == wanted) {
+            if is_enough(&output.bytes) {
                 return;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match output.receiver.recv_timeout(left) {
                 Ok(more) => output.bytes.extend(more),
                 Err(error) => {
-                    let so_far = String::from_utf8_lossy(&output.bytes).into_owned();
-                    self.fail(&format!("stdout is {so_far:?} ({error})"));
+                    let (length, tail) = (output.bytes.len(), output.bytes.len().min(500));
+                    let tail = String::from_utf8_lossy(&output.bytes[length - tail..]).into_owned();
+                    self.fail(&format!("stdout has {length} bytes, at last {tail:?} ({error})"));
                 }
             }
         }
@@ -225,6 +240,18 @@ impl Running {
     /// Whether it has not ended yet.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()
+    }
+
+    /// Waits so long for its end, and says whether it came.
+    pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        while self.is_running() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        true
     }
 
     /// Closes stdin and waits for the end.

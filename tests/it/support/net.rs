@@ -1,0 +1,98 @@
+//! Plain std sockets to hold against wirecat. Whatever they wait for is bounded by PATIENCE.
+
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::PATIENCE;
+
+/// A listener on a free port of loopback, and its address.
+pub(crate) fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    // On Linux the limit of a listener's reads is that of its accepts.
+    SockRef::from(&listener).set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let address = listener.local_addr().expect("an address").to_string();
+    (listener, address)
+}
+
+/// The next connection.
+pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
+    let (stream, _) = listener.accept().expect("somebody connects");
+    bounded(stream)
+}
+
+/// A connection to a server.
+pub(crate) fn connect(address: &str) -> TcpStream {
+    bounded(TcpStream::connect(address).expect("the server accepts"))
+}
+
+/// A connection whose kernel takes next to nothing that is not read.
+pub(crate) fn connect_narrow(address: &str) -> TcpStream {
+    let address: SocketAddr = address.parse().expect("an address");
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    socket.connect(&address.into()).expect("the server accepts");
+    bounded(socket.into())
+}
+
+fn bounded(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
+}
+
+/// A server for one connection, in a thread of its own.
+pub(crate) struct Peer<T> {
+    pub(crate) address: String,
+    thread: JoinHandle<T>,
+}
+
+/// Serves the next connection.
+pub(crate) fn peer<T: Send + 'static>(
+    serve: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> Peer<T> {
+    let (listener, address) = listener();
+    let thread = thread::spawn(move || serve(accept(&listener)));
+    Peer { address, thread }
+}
+
+impl<T> Peer<T> {
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn join(self) -> T {
+        self.thread.join().expect("the peer is content")
+    }
+}
+
+/// Ends a connection with RST.
+pub(crate) fn reset(stream: TcpStream) {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a linger time");
+}
+
+/// Everything up to the end, which must be a FIN.
+#[track_caller]
+pub(crate) fn read_all(mut stream: &TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("the stream ends in order");
+    bytes
+}
+
+/// Everything up to the end, in whatever way it ends.
+pub(crate) fn read_what_comes(mut stream: &TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut bytes) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "after {} bytes", bytes.len());
+    }
+    bytes
+}
+
+/// Exactly so many bytes.
+#[track_caller]
+pub(crate) fn read_exactly(mut stream: &TcpStream, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    stream.read_exact(&mut bytes).expect("the bytes come");
+    bytes
+}

@@ -1,0 +1,40 @@
+//! What Linux tells about a process from outside.
+
+use std::fs::read_to_string;
+use std::time::Duration;
+
+/// A field of `/proc/PID/status`, such as `VmHWM`, without its unit.
+pub(crate) fn status(pid: u32, field: &str) -> String {
+    let status = read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let word = line.and_then(|rest| rest.split_whitespace().next());
+    word.unwrap_or_else(|| panic!("no {field} in {status}")).to_owned()
+}
+
+/// The most memory that the process ever had resident, in KiB.
+pub(crate) fn peak_kib(pid: u32) -> u64 {
+    status(pid, "VmHWM").parse().expect("a number")
+}
+
+/// Whether the process ignores a signal.
+pub(crate) fn ignores(pid: u32, signal: i32) -> bool {
+    let mask = u64::from_str_radix(&status(pid, "SigIgn"), 16).expect("a mask");
+    mask & (1 << (signal - 1)) != 0
+}
+
+/// The flags of an open descriptor (`/proc/PID/fdinfo`).
+pub(crate) fn fd_flags(pid: u32, fd: u32) -> u32 {
+    let info = read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).expect("an open descriptor");
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    u32::from_str_radix(flags.expect("flags").trim(), 8).expect("an octal number")
+}
+
+/// The processor time that the process has used, to the grain of 10 ms.
+pub(crate) fn cpu_time(pid: u32) -> Duration {
+    let stat = read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    // The name in parentheses may hold blanks; utime and stime are fields 14 and 15.
+    let rest = stat.rsplit(')').next().expect("fields");
+    let fields = rest.split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.map(|field| field.parse::<u64>().expect("a number")).sum();
+    Duration::from_millis(ticks * 10)
+}
