@@ -91,6 +91,8 @@ pub(super) struct Channel {
     pub(super) said_since: Option<Instant>,
     /// The peer was gone before it had acknowledged everything.
     lost: bool,
+    /// A reset that was heard of before all that came ahead of it was read; told after that.
+    pub(super) early_reset: Option<io::Error>,
     pub(super) queue: SendQueue,
     high_mark: usize,
     /// Somebody waits for the queue to fall to this.
@@ -130,6 +132,7 @@ impl Channel {
             doomed: None,
             said_since: None,
             lost: false,
+            early_reset: None,
             queue: SendQueue::default(),
             high_mark: HIGH_MARK,
             awaited: None,
@@ -153,6 +156,10 @@ impl Channel {
         while self.wants_reading() {
             match self.transport.read(into) {
                 Ok(0) => {
+                    if let Some(error) = self.early_reset.take() {
+                        self.reading = Way::Failed(error);
+                        return Got::Failed;
+                    }
                     self.reading = Way::Ended;
                     return Got::Eof;
                 }

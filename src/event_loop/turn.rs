@@ -1,5 +1,6 @@
 //! One turn of the loop, in its fixed order.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use super::acceptor::Accepted;
@@ -204,18 +205,27 @@ impl Pool {
         }
         match channel.transport.connected() {
             Ok(false) => channel.writable = false,
-            Ok(true) => {
-                channel.phase = Phase::Open;
-                let (peer, local) = channel.transport.addresses();
-                handler.on(self, Event::Connected { id, peer, local });
-                self.mark_dirty(id);
-                self.list(id);
+            Ok(true) => self.connection_is_up(id, handler),
+            // A connection that never was is refused, it is not reset (tcp_reset() in Linux). This
+            // one has been up, and what came before the reset can still be read.
+            Err(error) if is_reset(&error) => {
+                channel.early_reset = Some(error);
+                self.connection_is_up(id, handler);
             }
             Err(error) => {
                 self.remove(id);
                 handler.on(self, Event::ConnectFailed { id, error });
             }
         }
+    }
+
+    fn connection_is_up(&mut self, id: Id, handler: &mut dyn Handler) {
+        let Some(channel) = self.channel_mut(id) else { return };
+        channel.phase = Phase::Open;
+        let (peer, local) = channel.transport.addresses();
+        handler.on(self, Event::Connected { id, peer, local });
+        self.mark_dirty(id);
+        self.list(id);
     }
 
     fn reap(&mut self, handler: &mut dyn Handler) {
@@ -239,5 +249,53 @@ impl Pool {
         for id in ids {
             self.abort(id, reason);
         }
+    }
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Log(Vec<String>);
+
+    impl Handler for Log {
+        fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+            self.0.push(match event {
+                Event::Connected { .. } => "connected".to_owned(),
+                Event::Data { bytes, .. } => String::from_utf8_lossy(bytes).into_owned(),
+                Event::Closed { end, .. } => {
+                    pool.stop();
+                    end.reason.to_string()
+                }
+                other => format!("{other:?}"),
+            });
+        }
+    }
+
+    /// SPEC section 6: what came before an RST is read, even where the RST came before the first
+    /// look at the connection.
+    #[test]
+    fn a_reset_before_the_first_look_costs_nothing() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut event_loop = EventLoop::new().unwrap();
+        event_loop.pool().connect(&server.local_addr().unwrap().to_string()).unwrap();
+        let (mut peer, _) = server.accept().unwrap();
+        peer.write_all(b"last words").unwrap();
+        while crate::sys::socket::unacknowledged(&peer) > 0 {
+            std::thread::yield_now();
+        }
+        socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(peer);
+        let mut log = Log::default();
+        event_loop.run(&mut log).unwrap();
+        assert_eq!(log.0, ["connected", "last words", &CloseReason::RESET.to_string()]);
     }
 }

@@ -16,7 +16,7 @@ use crate::event_loop::{Event, Id, Mail, Pool, TimerKey};
 use crate::protocol::backoff::Backoff;
 use crate::protocol::eyeballs::{Race, Step};
 use crate::sockets::{
-    Address, Family, FdName, Host, Purpose, SocketOptions, Target, connect, resolve,
+    Address, FORGOTTEN, Family, FdName, Host, Purpose, SocketOptions, Target, connect, resolve,
 };
 
 /// The first and the longest pause between attempts of `--reconnect`.
@@ -118,10 +118,14 @@ impl Connector {
         match event {
             Event::Mail(Mail::Resolved(Ok(addresses))) => self.start_race(pool, addresses.clone()),
             Event::Mail(Mail::Resolved(Err(failure))) => self.attempt_failed(pool, failure.clone()),
-            Event::Connected { id, peer, local } if self.take_attempt(*id).is_some() => {
-                self.call_off(pool);
-                Progress::Connected { id: *id, peer: peer.clone(), local: local.clone() }
-            }
+            Event::Connected { id, peer, local } => match self.take_attempt(*id) {
+                Some(target) => {
+                    self.call_off(pool);
+                    let peer = if peer == FORGOTTEN { target } else { peer.clone() };
+                    Progress::Connected { id: *id, peer, local: local.clone() }
+                }
+                None => Progress::Pending,
+            },
             Event::ConnectFailed { id, error } => match self.take_attempt(*id) {
                 Some(peer) => self.address_failed(pool, peer, error),
                 None => Progress::Pending,

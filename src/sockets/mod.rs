@@ -19,5 +19,6 @@ pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
 pub use listening::{Listener, Listening};
 pub use options::{OptionError, SocketOptions};
 pub use resolve::{Family, Purpose, first_target};
+pub(crate) use stream::FORGOTTEN;
 pub use stream::Stream;
 pub use unix::UnixGuard;

@@ -9,7 +9,7 @@ use mio::net::{TcpStream, UnixStream};
 use socket2::{Domain, Socket};
 
 /// What an end of a TCP connection is called once the kernel has forgotten its address.
-const FORGOTTEN: &str = "unknown";
+pub(crate) const FORGOTTEN: &str = "unknown";
 
 /// A non-blocking stream socket, connected or about to be.
 #[derive(Debug)]
