@@ -248,7 +248,6 @@ impl ServeSession {
             self.run.console.warn(pool, "skipped", &text);
             self.worst.get_or_insert(Status::Lost);
         }
-        self.starved = false;
         if self.max_clients.is_some_and(|most| self.clients.len() < most) {
             self.listeners.iter().for_each(|listener| pool.resume(*listener));
         }
