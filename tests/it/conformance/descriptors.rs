@@ -48,6 +48,15 @@ fn devices() -> Ends {
     Ends { stdin: null().into(), stdout: null().into(), others: vec![] }
 }
 
+fn ends(name: &str) -> Ends {
+    match name {
+        "pipes" => pipes(),
+        "files" => files(),
+        "sockets" => sockets(),
+        _ => devices(),
+    }
+}
+
 /// Starts a program with copies of these ends, and keeps them.
 fn between(ends: Ends, program: Program, kept: &RefCell<Vec<Ends>>) -> Program {
     let copy = |fd: &OwnedFd| fd.try_clone().expect("a descriptor");
@@ -59,11 +68,9 @@ fn between(ends: Ends, program: Program, kept: &RefCell<Vec<Ends>>) -> Program {
 /// Conformance 8, while it runs and after it.
 #[test]
 fn inherited_descriptors_never_become_nonblocking() {
-    let kinds: [(&str, fn() -> Ends); 4] =
-        [("pipes", pipes), ("files", files), ("sockets", sockets), ("devices", devices)];
-    for (name, make) in kinds {
+    for name in ["pipes", "files", "sockets", "devices"] {
         let kept = RefCell::new(Vec::new());
-        let programs = both_kinds(|program| between(make(), program, &kept));
+        let programs = both_kinds(|program| between(ends(name), program, &kept));
         for ((mut program, mut stream), ends) in programs.into_iter().zip(kept.into_inner()) {
             stream.write_all(b"pong").expect("it is taken");
             program.wait_for("data ");

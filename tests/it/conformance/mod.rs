@@ -1,7 +1,10 @@
 //! SPEC section 10: what breaks some well-known tool, one test or a few for each number.
 
+mod broadcast;
 mod crowds;
 mod descriptors;
+mod hostile;
+mod json;
 mod listeners;
 mod output;
 mod signals;
