@@ -46,9 +46,10 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes over the terminating signals and `SIGUSR1`, and survives those of job control.
+    /// Takes over the terminating signals and `SIGUSR1`, and survives those of job control, and
+    /// those that would end the process where a write can fail instead.
     pub(super) fn watch(registry: &Registry) -> io::Result<Self> {
-        for signal in [libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE] {
+        for signal in [libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE, libc::SIGXFSZ] {
             sys::signals::ignore(signal)?;
         }
         let wanted: Vec<i32> = [SIGINT, SIGTERM, SIGHUP]

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use wirecat::sys::socket::unacknowledged;
 use super::{both_kinds, both_kinds_into_pipes};
 use crate::support::data::{assert_same, noise};
 use crate::support::net::{peer, reset};
-use crate::support::{PATIENCE, wirecat};
+use crate::support::{PATIENCE, program, wirecat, wirecat_path};
 
 /// What `head -1` does: takes one line, and leaves.
 fn take_one_line(stdout: PipeReader) -> String {
@@ -83,6 +84,24 @@ fn a_full_disk_is_7_with_a_message() {
         stream.write_all(b"data").expect("it is taken");
         program.wait_open().code(7).says("cannot write to stdout: no space left on device");
     }
+}
+
+/// Conformance 6: a file that may grow no more is like a disk that is full. Its signal, SIGXFSZ,
+/// must not take the message away.
+#[test]
+fn a_file_at_its_limit_is_7_with_a_message() {
+    // It may be cut off somewhere in this.
+    let peer = peer(|mut stream| _ = stream.write_all(&noise(512 * 1024)));
+    let output = tempfile::NamedTempFile::new().expect("a file");
+    let mut shell = Command::new("sh");
+    let script = "ulimit -f 128; exec \"$0\" tcp-connect -n \"$1\"";
+    shell.args(["-c", script, wirecat_path(), &peer.address]);
+    let file = output.reopen().expect("a file");
+    program(shell).stdout(file).run().code(7).says("cannot write to stdout: file too large");
+    let part = std::fs::read(output.path()).expect("a file");
+    assert!(!part.is_empty());
+    assert_same(&part, &noise(512 * 1024)[..part.len()]);
+    peer.join();
 }
 
 /// Conformance 6: little enough that it is all printed before the reset is seen, or not.
