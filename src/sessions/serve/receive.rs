@@ -142,7 +142,7 @@ impl ServeSession {
     }
 
     /// A message that was cut by the client's FIN makes its end an error.
-    fn end_reason(&self, id: Id) -> CloseReason {
+    pub(super) fn end_reason(&self, id: Id) -> CloseReason {
         let cut = self.clients.get(&id).is_some_and(|client| client.inlet.undelivered() > 0);
         if cut { CloseReason::FRAME } else { CloseReason::PEER }
     }
@@ -165,6 +165,7 @@ impl ServeSession {
                 Failure::new(Status::Lost, "cut-frame", "read from", client.title(), cause);
             let event = Report::error(&failure).conn(client.number).undelivered(count);
             self.run.console.report(pool, &event);
+            self.worst.get_or_insert(Status::Lost);
         }
     }
 }

@@ -50,7 +50,7 @@ impl ServeSession {
         let (rules, input) = (self.run.common.rules, self.input());
         match rules.input_ended(input, client.peer_ended) {
             Step::HalfClose => pool.finish(id),
-            Step::Close | Step::Leave => pool.close(id, CloseReason::PEER),
+            Step::Close | Step::Leave => pool.close(id, self.end_reason(id)),
             Step::Continue => {}
         }
         if rules.quit_after.is_some() && !rules.has_nothing_to_say(input) {
