@@ -6,7 +6,9 @@ mod descriptors;
 mod hostile;
 mod json;
 mod listeners;
+mod options;
 mod output;
+mod routes;
 mod signals;
 mod streams;
 
