@@ -9,7 +9,7 @@ use crate::error::{Failure, Status};
 use crate::framing::{Framing, Input};
 use crate::protocol::output::{Output, Written};
 use crate::protocol::relay::Rules;
-use crate::protocol::slow::SlowRules;
+use crate::protocol::slow::{Policy, SlowRules};
 use crate::report::{Color, Log, Settings, Verbosity};
 use crate::sessions::config::{Common, Connect, Handling, Serve};
 use crate::sockets::{Address, Family, SocketOptions};
@@ -98,6 +98,10 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
     if args.port_file.is_some() && !has_ports {
         return Err(refuse("--port-file", "a unix socket has no port"));
     }
+    if !addresses.iter().any(|address| matches!(address, Address::Inet { .. })) {
+        let given = [(args.stream.v4, "-4"), (args.stream.v6, "-6")];
+        refuse_any(&given, "it speaks of IP addresses, and there is none")?;
+    }
     check_texts(args)?;
     let handling = handling(args)?;
     check_handling(args, &handling)?;
@@ -161,7 +165,14 @@ fn check_handling(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> 
             [(stream.keep_open, "--keep-open"), (stream.quit_after.is_some(), "--quit-after")];
         refuse_any(&given, "the end of stdin means nothing to the clients of a hub")?;
     }
+    if args.slow == Some(Policy::Block) && args.slow_after.is_some() {
+        return Err(refuse("--slow-after", "--slow block waits for ever"));
+    }
     let discards = *handling == Handling::Discard;
+    let is_mute = args.greet.is_none() && (discards || matches!(handling, Handling::Save(_)));
+    if args.queue.is_some() && is_mute {
+        return Err(refuse("--queue", "this handler sends nothing to its clients"));
+    }
     if discards && matches!(stream.output, Some(Output::Written(_))) {
         return Err(refuse("--output", "--discard writes nothing (json shows the events)"));
     }
@@ -218,10 +229,11 @@ fn common(args: &StreamArgs, report: Settings, sends_stdin: bool) -> Result<Comm
 /// Options that speak of messages need a stream that has them.
 fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
     if args.frame == Framing::None {
+        let uncut = matches!(args.input, None | Some(Input::Raw));
         let given = [
             (args.count.is_some(), "--count"),
             (args.read_timeout.is_some(), "--read-timeout"),
-            (args.max_frame.is_some() && args.input.is_none(), "--max-frame"),
+            (args.max_frame.is_some() && uncut, "--max-frame"),
         ];
         refuse_any(&given, "a stream has no messages without a framing, such as --frame line")?;
     }

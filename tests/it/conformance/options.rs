@@ -67,7 +67,10 @@ fn options_that_could_do_nothing_are_2() {
         refused(&format!("tcp-connect {options} localhost:1"), culprit);
     }
     for options in ["-4", "-6", "--bind 127.0.0.1:0"] {
-        refused(&format!("tcp-connect {options} unix:/nowhere"), options.split(' ').next().unwrap());
+        refused(
+            &format!("tcp-connect {options} unix:/nowhere"),
+            options.split(' ').next().unwrap(),
+        );
     }
     let serve = [
         ("--hub --discard", "--hub"),

@@ -45,11 +45,8 @@ fn a_dead_ipv6_address_costs_less_than_400_ms() {
     let mut script = unshare(SCRIPT);
     script.arg(directory.path());
     let ended = program(script).run().code(0);
-    let events: Vec<Value> = ended
-        .text()
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("an event"))
-        .collect();
+    let events: Vec<Value> =
+        ended.text().lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
     let times = |name: &str| -> Vec<f64> {
         let named = events.iter().filter(|event| event["event"] == name);
         named.map(|event| event["ts"].as_f64().expect("a time")).collect()
