@@ -6,6 +6,7 @@ mod descriptors;
 mod hostile;
 mod json;
 mod listeners;
+mod many;
 mod options;
 mod output;
 mod routes;
