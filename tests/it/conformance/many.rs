@@ -16,8 +16,8 @@ const STUCK: usize = 100;
 const MEMORY_KIB: u64 = 16 * 1024;
 /// A message, and how many of them follow the first: more than what the kernel and the queue
 /// below hold for a client that does not read.
-const MESSAGE: usize = 4096;
-const MESSAGES: usize = 64;
+const MESSAGE: usize = 16 * 1024;
+const MESSAGES: usize = 16;
 
 /// The clients, on one poll, and what they are to receive.
 struct Crowd {
