@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::framing::{Framing, Input};
 use crate::protocol::output::Output;
 use crate::protocol::slow::Policy;
-use crate::protocol::values::{parse_duration, parse_nonzero_size};
+use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -143,7 +143,7 @@ pub struct StreamArgs {
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub wait: Option<Duration>,
     /// Stop after N messages received; fewer is exit status 1 (with --frame)
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
+    #[arg(short, long, value_name = "N", value_parser = parse_count, help_heading = "Limits")]
     pub count: Option<u64>,
 
     /// Do as if there were no stdin: nothing is sent, and nothing half-closed
@@ -202,6 +202,7 @@ pub struct StreamArgs {
 
 /// `tcp-connect`
 #[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
 pub struct ConnectArgs {
     /// Where to connect to (see Addresses)
     #[arg(value_name = "ADDR")]
@@ -225,6 +226,7 @@ pub struct ConnectArgs {
 
 /// `tcp-serve`
 #[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
 pub struct ServeArgs {
     /// Where to listen (see Addresses)
     #[arg(value_name = "ADDR", required = true)]
@@ -247,10 +249,10 @@ pub struct ServeArgs {
     #[arg(short = '1', long, conflicts_with = "conns", help_heading = "Clients")]
     pub once: bool,
     /// Serve N connections in all, then end
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Clients")]
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
     pub conns: Option<u64>,
     /// Serve at most N clients at once; the rest wait
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Clients")]
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
     pub max_clients: Option<u64>,
     /// Send each client TEXT first
     #[arg(long, value_name = "TEXT", help_heading = "Clients")]
@@ -276,6 +278,13 @@ pub struct ServeArgs {
     /// How events are told.
     #[command(flatten)]
     pub report: ReportArgs,
+}
+
+/// Where a number belongs, `-5s` is a bad number and not an option `-5` in disguise.
+fn take_hyphens(arg: Arg) -> Arg {
+    let names = arg.get_value_names().unwrap_or_default();
+    let is_number = names.iter().any(|name| ["D", "N", "SIZE"].contains(&name.as_str()));
+    if is_number { arg.allow_hyphen_values(true) } else { arg }
 }
 
 /// The shells with completions

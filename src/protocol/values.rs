@@ -35,6 +35,17 @@ pub fn parse_nonzero_size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Parses a number of things, at least one.
+///
+/// # Errors
+/// What was wrong and what is right, as a sentence without the name of the option.
+pub fn parse_count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(count @ 1..) => Ok(count),
+        _ => Err(format!("{text:?} is not a count: write a whole number, 1 or more")),
+    }
+}
+
 /// Parses a duration: `500ms`, `2s`, `1m30s`; a bare number, also `0.5`, is seconds.
 ///
 /// # Errors
@@ -94,6 +105,14 @@ mod tests {
         assert!(parse_size("99999999E").unwrap_err().contains("64 bits"));
         assert!(parse_nonzero_size("0").unwrap_err().contains("at least 1"));
         assert_eq!(parse_nonzero_size("1k"), Ok(1024));
+    }
+
+    #[test]
+    fn a_count_is_a_whole_number_from_one_on() {
+        assert_eq!(parse_count("1"), Ok(1));
+        for text in ["", "0", "-1", "x", "1.5", "99999999999999999999"] {
+            assert!(parse_count(text).unwrap_err().contains("1 or more"), "{text}");
+        }
     }
 
     #[test]
