@@ -76,7 +76,7 @@ pub enum AddressError {
     #[error("the address is empty: write HOST:PORT, :PORT, PORT, unix:PATH or fd:N")]
     Empty,
     /// A host alone.
-    #[error("{0} has no port: write HOST:PORT, or 0 as the port to listen on a free one")]
+    #[error("{0:?} has no port: write HOST:PORT, or 0 as the port to listen on a free one")]
     NoPort(String),
     /// A number that is no port.
     #[error("port {0} is not between 0 and 65535")]
@@ -88,19 +88,19 @@ pub enum AddressError {
     #[error("port 0 cannot be connected to: name the port that the other side listens on")]
     ConnectToPortZero,
     /// An opening bracket without its counterpart.
-    #[error("the ] is missing in {0}: an IPv6 address is written [::1]:80")]
+    #[error("the ] is missing in {0:?}: an IPv6 address is written [::1]:80")]
     MissingBracket(String),
     /// Something other than a port behind the bracket.
     #[error("{0:?} follows the ]: an IPv6 address is written [::1]:80")]
     AfterBracket(String),
     /// More than one colon, and no brackets.
-    #[error("{0} has more than one colon: an IPv6 address goes in brackets, as in [::1]:80")]
+    #[error("{0:?} has more than one colon: an IPv6 address goes in brackets, as in [::1]:80")]
     NoBrackets(String),
     /// A URL.
-    #[error("{0} is a URL: write HOST:PORT")]
+    #[error("{0:?} is a URL: write HOST:PORT")]
     Url(String),
     /// All digits and dots, and no IPv4 address.
-    #[error("{0} is not an IPv4 address: write four numbers from 0 to 255")]
+    #[error("{0:?} is not an IPv4 address: write four numbers from 0 to 255")]
     NotIpv4(String),
     /// Brackets around something else than an IPv6 address.
     #[error("{0:?} is not an IPv6 address: brackets are for those only")]
@@ -140,7 +140,7 @@ pub enum AddressError {
     #[error("fd: stands for inherited listeners: to use an inherited connection write fd:N")]
     ConnectActivated,
     /// `--bind` with a unix socket or descriptor.
-    #[error("{0} cannot be bound to: write ADDRESS, ADDRESS:PORT or :PORT")]
+    #[error("{0:?} cannot be bound to: write ADDRESS, ADDRESS:PORT or :PORT")]
     Bind(String),
 }
 

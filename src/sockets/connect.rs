@@ -265,8 +265,8 @@ mod tests {
         assert!(ending("none").ends_with("no such file or directory (nothing listens there)"));
         assert!(ending("dead").ends_with("refused (nothing listens there any more)"));
         assert!(ending("datagrams").ends_with("(it is a datagram socket: use udp-send)"));
-        assert!(ending("file").ends_with(": is a file, not a socket"));
-        assert!(ending(".").ends_with(": is a directory"));
+        assert!(ending("file").ends_with(": it is a file, not a socket"));
+        assert!(ending(".").ends_with(": it is a directory, and a socket is a file in one"));
     }
 
     #[test]

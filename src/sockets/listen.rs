@@ -253,8 +253,10 @@ mod tests {
         let file = directory.path().join("file");
         std::fs::write(&file, "precious").unwrap();
         let at = |path: &std::path::Path| refusal(&format!("unix:{}", path.display()));
-        assert!(at(&file).ends_with(": is a file, not a socket"));
-        assert!(at(directory.path()).ends_with(": is a directory"));
+        assert!(at(&file).ends_with(": it is a file, not a socket"));
+        assert!(
+            at(directory.path()).ends_with(": it is a directory, and a socket is a file in one")
+        );
         assert!(at(&directory.path().join("no/s")).ends_with("(its directory must exist)"));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
     }

@@ -173,7 +173,8 @@ fn lookup(name: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Fail
 fn unresolved(name: &str, family: Family, error: LookupError) -> Failure {
     let failed = |kind, cause: &str| Failure::new(Status::Resolve, kind, "resolve", name, cause);
     match error.kind() {
-        LookupErrorKind::NoName => failed("unknown-name", "name or service not known"),
+        LookupErrorKind::NoName => failed("unknown-name", "name or service not known")
+            .fix("neither DNS nor /etc/hosts has it: is it spelled right?"),
         LookupErrorKind::Again => failed("resolver", "temporary failure in name resolution")
             .fix("no name server answered: see /etc/resolv.conf"),
         // EAI_ADDRFAMILY has no kind here; both say that the name exists, but not in this family.

@@ -106,11 +106,11 @@ fn occupied(cause: &'static str) -> io::Error {
 /// What a file is that is no socket.
 pub(super) fn foreign(kind: FileType) -> &'static str {
     if kind.is_dir() {
-        "is a directory"
+        "it is a directory, and a socket is a file in one"
     } else if kind.is_symlink() {
-        "is a symbolic link, not a socket"
+        "it is a symbolic link, not a socket"
     } else {
-        "is a file, not a socket"
+        "it is a file, not a socket"
     }
 }
 
