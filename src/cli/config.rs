@@ -18,6 +18,7 @@ const MAX_FRAME: u64 = 16 << 20;
 const QUEUE: u64 = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SLOW_AFTER: Duration = Duration::from_secs(1);
+const NOT_IP: &str = "it speaks of IP addresses, and this is another kind of socket";
 
 /// A combination that cannot work: `cannot use OPTION: CAUSE`.
 fn refuse(option: &str, cause: impl Into<String>) -> Failure {
@@ -62,7 +63,7 @@ pub fn connect(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure>
     let stream = &args.stream;
     if !matches!(address, Address::Inet { .. }) {
         let names = [(args.bind.is_some(), "--bind"), (stream.v4, "-4"), (stream.v6, "-6")];
-        refuse_any(&names, "it speaks of IP addresses, and this is another kind of socket")?;
+        refuse_any(&names, NOT_IP)?;
     }
     if matches!(address, Address::Fd(_)) {
         let given = [
@@ -72,10 +73,8 @@ pub fn connect(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure>
         ];
         refuse_any(&given, "an inherited socket is connected already")?;
     }
-    let bind = args.bind.as_deref().map(Address::parse_bind).transpose()?;
-    if bind.as_ref().is_some_and(|bind| !matches!(bind, Address::Inet { .. })) {
-        return Err(refuse("--bind", "it takes an IP address and port, such as 10.0.0.5:0"));
-    }
+    let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
+    let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
     let common = common(stream, report, true)?;
     common.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
     Ok(Connect {
@@ -99,8 +98,7 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
         return Err(refuse("--port-file", "a unix socket has no port"));
     }
     if !addresses.iter().any(|address| matches!(address, Address::Inet { .. })) {
-        let given = [(args.stream.v4, "-4"), (args.stream.v6, "-6")];
-        refuse_any(&given, "it speaks of IP addresses, and there is none")?;
+        refuse_any(&[(args.stream.v4, "-4"), (args.stream.v6, "-6")], NOT_IP)?;
     }
     check_texts(args)?;
     let handling = handling(args)?;
@@ -155,11 +153,10 @@ fn check_handling(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> 
             (stream.crlf, "--crlf"),
             (stream.keep_open, "--keep-open"),
             (stream.quit_after.is_some(), "--quit-after"),
-            (args.slow.is_some(), "--slow"),
-            (args.slow_after.is_some(), "--slow-after"),
         ];
         refuse_any(&given, "this handler does not send stdin to its clients")?;
     }
+    check_slow(args, handling)?;
     if *handling == Handling::Hub {
         let given =
             [(stream.keep_open, "--keep-open"), (stream.quit_after.is_some(), "--quit-after")];
@@ -175,6 +172,33 @@ fn check_handling(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> 
     }
     if discards && matches!(stream.output, Some(Output::Written(_))) {
         return Err(refuse("--output", "--discard writes nothing (json shows the events)"));
+    }
+    Ok(())
+}
+
+/// Options for slow clients need somebody to send much to them.
+fn check_slow(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> {
+    let (slow, slow_after) =
+        ((args.slow.is_some(), "--slow"), (args.slow_after.is_some(), "--slow-after"));
+    match handling {
+        Handling::Hub => {}
+        Handling::Relay if !args.stream.no_stdin => {}
+        Handling::Reply(_) => {
+            refuse_any(
+                &[slow, slow_after],
+                "a client that does not read its replies is read no further",
+            )?;
+        }
+        _ => {
+            let queue = (args.queue.is_some() && args.greet.is_none(), "--queue");
+            refuse_any(
+                &[slow, slow_after, queue],
+                "nothing is sent that clients could be slow for",
+            )?;
+        }
+    }
+    if args.slow == Some(Policy::Block) && args.slow_after.is_some() {
+        return Err(refuse("--slow-after", "--slow block waits for ever"));
     }
     Ok(())
 }
@@ -229,11 +253,11 @@ fn common(args: &StreamArgs, report: Settings, sends_stdin: bool) -> Result<Comm
 /// Options that speak of messages need a stream that has them.
 fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
     if args.frame == Framing::None {
-        let uncut = matches!(args.input, None | Some(Input::Raw));
+        let is_raw = args.input.unwrap_or(Input::Raw) == Input::Raw;
         let given = [
             (args.count.is_some(), "--count"),
             (args.read_timeout.is_some(), "--read-timeout"),
-            (args.max_frame.is_some() && uncut, "--max-frame"),
+            (args.max_frame.is_some() && is_raw, "--max-frame"),
         ];
         refuse_any(&given, "a stream has no messages without a framing, such as --frame line")?;
     }
@@ -246,7 +270,10 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
     let max = args.max_frame.unwrap_or(MAX_FRAME);
     match (args.frame, args.input) {
         (Framing::Fixed(size), _) | (_, Some(Input::Fixed(size))) if size as u64 > max => {
-            Err(refuse(&format!("fixed:{size}"), "it is more than --max-frame"))
+            Err(refuse(
+                &format!("fixed:{size}"),
+                format!("it is more than the {max} bytes of --max-frame"),
+            ))
         }
         _ => Ok(()),
     }

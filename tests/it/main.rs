@@ -5,5 +5,7 @@ mod conformance;
 mod help;
 mod interop;
 mod layers;
+mod refusals;
 mod smoke;
 mod support;
+mod usage;

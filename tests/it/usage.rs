@@ -1,0 +1,185 @@
+//! Bad input: each is an error that says what was wrong and what is right, with the status of
+//! SPEC section 9, and before anything was sent or bound.
+
+use std::os::unix::net::UnixListener;
+
+use crate::support::wirecat;
+
+/// A command line, and what its error has to contain besides the status.
+type Row = (&'static str, &'static [&'static str]);
+
+#[track_caller]
+fn refuse(line: &str, code: i32, words: &[&str]) {
+    let ended = wirecat(line.split_whitespace()).run();
+    assert_eq!(ended.code, Some(code), "{line}; stderr:\n{}", ended.stderr);
+    assert_eq!(ended.text(), "", "{line} writes to stdout");
+    for word in words {
+        assert!(ended.stderr.contains(word), "{line}: {word:?} is not in:\n{}", ended.stderr);
+    }
+}
+
+fn refuse_all(rows: &[Row]) {
+    for (line, words) in rows {
+        refuse(line, 2, words);
+    }
+}
+
+/// SPEC section 3, conformance 13: an address that is none is exit 2.
+#[test]
+fn a_bad_address_is_named_with_the_right_form() {
+    refuse_all(&[
+        ("tcp-connect host:99999", &["port 99999", "between 0 and 65535"]),
+        ("tcp-serve 99999", &["port 99999", "between 0 and 65535"]),
+        ("tcp-connect host:-1", &["port -1", "between 0 and 65535"]),
+        ("tcp-connect host:", &["\"host:\" has no port", "write HOST:PORT"]),
+        ("tcp-connect host", &["\"host\" has no port", "write HOST:PORT"]),
+        ("tcp-connect [::1", &["the ] is missing in \"[::1\"", "[::1]:80"]),
+        ("tcp-connect [::1]80", &["\"80\" follows the ]", "[::1]:80"]),
+        ("tcp-connect ::1:80", &["more than one colon", "[::1]:80"]),
+        ("tcp-connect 1.2.3.4.5:80x", &["\"1.2.3.4.5\" is not an IPv4", "four numbers"]),
+        ("tcp-connect host:80x", &["\"80x\" is neither a port number", "name of a service"]),
+        ("tcp-connect http://host:80", &["is a URL", "write HOST:PORT"]),
+        ("tcp-connect :0", &["port 0 cannot be connected to", "name the port"]),
+        ("tcp-connect 239.1.2.3:5000", &["multicast group", "mcast-join or mcast-send"]),
+        ("tcp-serve [ff02::1]:5000", &["multicast group", "mcast-join or mcast-send"]),
+        ("tcp-connect unix:", &["name of a unix socket is missing", "unix:PATH"]),
+        ("tcp-connect fd:x", &["\"x\" is not the number", "fd:3"]),
+        ("tcp-connect fd:1", &["fd 1 is stdin, stdout or stderr", "fd 3 or above"]),
+        ("tcp-connect fd:", &["inherited listeners", "write fd:N"]),
+        ("tcp-connect -6 127.0.0.1:80", &["127.0.0.1: it is not an IPv6 address", "-4 and -6"]),
+        ("tcp-connect [fe80::1%nosuch0]:80", &["there is no interface nosuch0"]),
+    ]);
+}
+
+/// SPEC section 9: each floor that fails has its own status.
+#[test]
+fn a_failure_beyond_the_grammar_has_the_status_of_its_floor() {
+    for (line, code, words) in [
+        ("tcp-connect nosuch.invalid:80", 3, &["cannot resolve nosuch.invalid", "("]),
+        ("tcp-connect unix:/", 4, &["unix:/", "it is a directory, and a socket is a file in one"]),
+        ("tcp-serve unix:/", 5, &["unix:/", "it is a directory, and a socket is a file in one"]),
+        ("tcp-connect unix:/nosuch/s", 4, &["no such file", "nothing listens there"]),
+        ("tcp-serve unix:/nosuch/s", 5, &["no such file", "its directory must exist"]),
+        ("tcp-serve 192.0.2.1:0", 5, &["192.0.2.1:0", "no interface has this address"]),
+        ("tcp-connect fd:99", 7, &["fd 99: bad file descriptor", "parent process must open it"]),
+        ("tcp-serve fd:99", 7, &["fd 99: bad file descriptor", "parent process must open it"]),
+        ("tcp-serve fd:", 7, &["LISTEN_PID and LISTEN_FDS are not set", "fd:N"]),
+        ("tcp-serve --reply @/nosuch/t 0", 7, &["cannot read /nosuch/t", "no such file"]),
+        ("tcp-serve --save /proc/nosuch/d 0", 7, &["cannot create /proc/nosuch/d", "no such file"]),
+        ("tcp-serve --port-file /nosuch/p 0", 7, &["the ports to /nosuch/p", "no such file"]),
+    ] {
+        refuse(line, code, words);
+    }
+}
+
+/// SPEC section 3: a live socket is not replaced, and neither is a file that is no socket.
+#[test]
+fn a_path_that_is_in_use_is_not_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let (live, file) = (directory.path().join("live"), directory.path().join("file"));
+    let _listener = UnixListener::bind(&live).unwrap();
+    std::fs::write(&file, "precious").unwrap();
+    let words = ["cannot listen on", "another program listens there"];
+    refuse(&format!("tcp-serve unix:{}", live.display()), 5, &words);
+    refuse(&format!("tcp-serve unix:{}", file.display()), 5, &["it is a file, not a socket"]);
+    refuse(&format!("tcp-connect unix:{}", file.display()), 4, &["it is a file, not a socket"]);
+    assert_eq!(std::fs::read(&file).unwrap(), b"precious");
+}
+
+/// SPEC section 4: a value that is none says how it is written.
+#[test]
+fn a_bad_value_is_named_with_the_right_form() {
+    refuse_all(&[
+        ("tcp-connect --frame u7 1", &["--frame", "`u7`", "u8, u16, u32", "fixed:N"]),
+        ("tcp-connect --frame fixed:0 1", &["--frame", "would never end", "at least 1"]),
+        ("tcp-connect --frame fixed:x 1", &["`fixed:x`", "as in fixed:512"]),
+        ("tcp-connect --input lines 1", &["--input", "`lines`", "raw, line, nul, hex"]),
+        ("tcp-connect --input fixed:0 1", &["--input", "at least 1"]),
+        ("tcp-connect --output xml 1", &["--output", "raw, line, nul, hex, dump, json, none"]),
+        ("tcp-connect --max-frame 0 1", &["--max-frame", "at least 1 byte"]),
+        ("tcp-serve --queue 0 0", &["--queue", "at least 1 byte"]),
+        ("tcp-serve --queue -1 0", &["--queue", "\"-1\" is not a size", "64k"]),
+        ("tcp-serve --queue 64x 0", &["--queue", "\"64x\" is not a size", "64k"]),
+        ("tcp-serve --queue 99999999E 0", &["--queue", "more than 64 bits"]),
+        ("tcp-connect -w -5s 1", &["--timeout", "\"-5s\" is not a duration", "500ms, 2s"]),
+        ("tcp-connect --quit-after -1 1", &["--quit-after", "\"-1\" is not a duration"]),
+        ("tcp-connect --wait 5parsecs 1", &["--wait", "\"5parsecs\" is not a duration"]),
+        ("tcp-connect --wait 99999999999999999999 1", &["--wait", "too long", "10 years"]),
+        ("tcp-connect --idle-timeout 11y 1", &["--idle-timeout", "too long", "10 years"]),
+        ("tcp-serve --count 0 0", &["--count", "\"0\" is not a count", "1 or more"]),
+        ("tcp-serve --conns -1 0", &["--conns", "\"-1\" is not a count", "1 or more"]),
+        ("tcp-serve --max-clients many 0", &["--max-clients", "\"many\"", "1 or more"]),
+        ("tcp-serve --slow wait 0", &["--slow", "'wait'", "kick, drop or block"]),
+        ("tcp-connect --on-peer-close die 1", &["'die'", "continue, exit"]),
+        ("tcp-connect --log yaml 1", &["'yaml'", "text, json"]),
+        ("tcp-connect --color blue 1", &["'blue'", "auto, always, never"]),
+        ("completions tcsh", &["'tcsh'", "bash, zsh, fish"]),
+        ("man tcp-listen", &["'tcp-listen'", "tcp-connect, tcp-serve"]),
+    ]);
+}
+
+/// SPEC section 5: an unknown socket option is exit 2, and so is a value that it does not take.
+#[test]
+fn a_bad_socket_option_is_named_with_the_right_ones() {
+    refuse_all(&[
+        ("tcp-connect -O nonsense=1 1", &["unknown socket option \"nonsense\"", "rcvbuf sndbuf"]),
+        ("tcp-serve -O nonsense=1 0", &["unknown socket option \"nonsense\"", "user-timeout"]),
+        ("tcp-connect -O ttl 1", &["\"ttl\" has no value", "KEY=VALUE"]),
+        ("tcp-connect -O ttl=300 1", &["\"300\"", "between 1 and 255"]),
+        ("tcp-connect -O dscp=af99 1", &["\"af99\" is not a DSCP", "0 to 63, ef"]),
+        ("tcp-connect -O nodelay=maybe 1", &["\"maybe\" is neither on nor off"]),
+        ("tcp-connect -O rcvbuf=0 1", &["rcvbuf", "at least 1 byte"]),
+        ("tcp-connect -O keepalive=1500ms 1", &["\"1500ms\"", "1 to 32767 whole seconds"]),
+        ("tcp-connect -O backlog=5 1", &["backlog is an option of listeners"]),
+        ("tcp-connect -O ttl=3 unix:/nosuch/s", &["ttl on unix:/nosuch/s", "has no such option"]),
+    ]);
+}
+
+/// SPEC 1.6: a command's options are its own; one that belongs elsewhere says where.
+#[test]
+fn an_option_of_another_command_is_sent_there() {
+    refuse_all(&[
+        ("tcp-connect --hub 1", &["'--hub'", "an option of tcp-serve"]),
+        ("tcp-connect -1 1", &["'-1'", "an option of tcp-serve"]),
+        ("tcp-connect --port-file p 1", &["'--port-file'", "an option of tcp-serve"]),
+        ("tcp-serve --reconnect 0", &["'--reconnect'", "an option of tcp-connect"]),
+        ("tcp-serve --bind :0 0", &["'--bind'", "an option of tcp-connect"]),
+        ("tcp-serve --connect-timeout 1 0", &["'--connect-timeout'", "an option of tcp-connect"]),
+        ("tcp-serve --frobnicate 0", &["'--frobnicate'", "--help"]),
+        ("tcp-konnect 1", &["'tcp-konnect'", "'tcp-connect'"]),
+        ("tcp-connect", &["<ADDR>", "not provided", "--help"]),
+        ("tcp-serve", &["<ADDR>", "not provided", "--help"]),
+        ("tcp-connect a:1 b:2", &["'b:2'", "Usage"]),
+    ]);
+}
+
+/// Options of which at most one can be meant.
+#[test]
+fn two_options_that_exclude_each_other_are_both_named() {
+    refuse_all(&[
+        ("tcp-serve --hub --discard 0", &["--hub", "--discard", "cannot be used with"]),
+        ("tcp-serve --reply x --hub 0", &["--reply", "--hub", "cannot be used with"]),
+        ("tcp-serve --save d --reply x 0", &["--save", "--reply", "cannot be used with"]),
+        ("tcp-serve -1 --conns 2 0", &["--once", "--conns", "cannot be used with"]),
+        ("tcp-connect -4 -6 a:1", &["-4", "-6", "cannot be used with"]),
+        ("tcp-connect -q -v 1", &["--quiet", "--verbose", "cannot be used with"]),
+    ]);
+}
+
+/// `--log json` and `--output json`: an error is an event like any other, and the last line is
+/// the summary with the status (SPEC section 8).
+#[test]
+fn an_error_is_an_event_in_json_too() {
+    for (args, on_stdout) in [(["--log", "json"], false), (["--output", "json"], true)] {
+        let ended = wirecat(["tcp-connect", args[0], args[1], "host:"]).run().code(2);
+        let lines = if on_stdout { ended.text() } else { &ended.stderr };
+        let events: Vec<serde_json::Value> =
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(
+            (&events[0]["event"], &events[0]["kind"]),
+            (&"error".into(), &"bad-address".into())
+        );
+        assert_eq!((&events[1]["event"], &events[1]["code"]), (&"summary".into(), &2.into()));
+        assert_eq!(events.len(), 2);
+    }
+}
