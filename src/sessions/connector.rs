@@ -121,6 +121,7 @@ impl Connector {
             Event::Connected { id, peer, local } => match self.take_attempt(*id) {
                 Some(target) => {
                     self.call_off(pool);
+                    // A peer that has reset already is forgotten by the kernel.
                     let peer = if peer == FORGOTTEN { target } else { peer.clone() };
                     Progress::Connected { id: *id, peer, local: local.clone() }
                 }

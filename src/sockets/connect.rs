@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::os::unix::fs::FileTypeExt;
 
+use mio::net::TcpStream;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::{Target, UnixName};
@@ -105,23 +106,36 @@ fn take_over(fd: RawFd, options: &SocketOptions) -> Result<(Stream, Vec<String>)
 /// # Errors
 /// Why there will be no connection.
 pub fn finished(stream: &Stream) -> io::Result<bool> {
-    if let Some(error) = stream.take_error()? {
-        return Err(error);
-    }
-    let Stream::Tcp(tcp) = stream else { return Ok(true) };
+    let Stream::Tcp(tcp) = stream else {
+        return stream.take_error()?.map_or(Ok(true), Err);
+    };
     match tcp.peer_addr() {
         // With nobody listening, a connection to a port of this machine's ephemeral range can meet
         // itself (RFC 9293 section 3.5, simultaneous open): that is nobody.
         Ok(peer) if tcp.local_addr()? == peer => Err(io::ErrorKind::ConnectionRefused.into()),
         Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => is_over_already(tcp),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a connection that has no peer had one, which sent something and then reset: it is to be
+/// read like any other. Asking for the error would take it from whoever reads.
+fn is_over_already(tcp: &TcpStream) -> io::Result<bool> {
+    use io::ErrorKind::{NotConnected, WouldBlock};
+    match tcp.peek(&mut [0]) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), WouldBlock | NotConnected) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
 /// The failure of a connection that could not be made to `target`, as a `Target` displays.
 pub fn failure(target: &str, error: &io::Error) -> Failure {
-    let failure = Failure::io(Status::Connect, "connect to", target, error);
+    // A reset comes from a peer that was there: the connection was lost, if early.
+    let is_lost = error.kind() == io::ErrorKind::ConnectionReset;
+    let status = if is_lost { Status::Lost } else { Status::Connect };
+    let failure = Failure::io(status, "connect to", target, error);
     match target.strip_prefix("unix:") {
         Some(name) => unix_failure(failure, name, error),
         None => tcp_failure(failure, error),
@@ -171,6 +185,9 @@ mod tests {
     use std::net::{TcpListener, UdpSocket};
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
     use std::path::Path;
+    use std::time::Duration;
+
+    use socket2::SockRef;
 
     fn begin(target: &Target) -> Result<Stream, Failure> {
         start(target, None, &SocketOptions::default()).map(|(stream, _)| stream)
@@ -226,6 +243,28 @@ mod tests {
         let options = SocketOptions::default();
         let (stream, _) = start(&Target::Tcp(free), Some(&free), &options).unwrap();
         assert_eq!(outcome(&stream).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn what_was_sent_before_an_early_reset_can_be_read() {
+        for said in ["last words", ""] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let stream = begin(&Target::Tcp(listener.local_addr().unwrap())).unwrap();
+            let (mut peer, _) = listener.accept().unwrap();
+            io::Write::write_all(&mut peer, said.as_bytes()).unwrap();
+            SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+            drop(peer);
+            let reset = match (outcome(&stream), &stream) {
+                (Ok(true), Stream::Tcp(tcp)) => {
+                    let mut buffer = [0; 20];
+                    let count = io::Read::read(&mut &*tcp, &mut buffer).unwrap();
+                    assert_eq!(&buffer[..count], said.as_bytes());
+                    io::Read::read(&mut &*tcp, &mut buffer).unwrap_err()
+                }
+                (outcome, _) => outcome.unwrap_err(),
+            };
+            assert_eq!(failure("x", &reset).status, Status::Lost, "{said:?}: {reset}");
+        }
     }
 
     #[test]
