@@ -89,6 +89,8 @@ pub(super) struct Channel {
     pub(super) doomed: Option<CloseReason>,
     /// Since when everything is said and only acknowledgements are missing.
     pub(super) said_since: Option<Instant>,
+    /// When FIN was said.
+    finished: Option<Instant>,
     /// The peer was gone before it had acknowledged everything.
     lost: bool,
     /// A reset that was heard of before all that came ahead of it was read; told after that.
@@ -131,6 +133,7 @@ impl Channel {
             dirty: false,
             doomed: None,
             said_since: None,
+            finished: None,
             lost: false,
             early_reset: None,
             queue: SendQueue::default(),
@@ -263,13 +266,21 @@ impl Channel {
             self.queue.advance(count);
         }
         if self.queue.is_empty() && matches!(self.writing, Way::Finishing) && self.can_write() {
-            self.say_fin();
+            self.say_fin(now);
         }
     }
 
-    fn say_fin(&mut self) {
+    /// How long the peer has had to answer our FIN.
+    pub(super) fn waited(&self, now: Instant) -> Duration {
+        self.finished.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    fn say_fin(&mut self, now: Instant) {
         match self.transport.finish() {
-            Ok(()) => self.writing = Way::Ended,
+            Ok(()) => {
+                self.writing = Way::Ended;
+                self.finished = Some(now);
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
             // The peer is gone already, which reading will tell.
             Err(error) if error.kind() == ErrorKind::NotConnected => self.writing = Way::Ended,

@@ -288,7 +288,8 @@ impl Pool {
         }
         if let (Phase::Closing(reason), true) = (channel.phase, channel.writing.is_over()) {
             channel.phase = Phase::Lingering(reason);
-            self.arm(TimerKey::of(id, LINGER_TIMER), LINGER);
+            let left = LINGER.saturating_sub(channel.waited(now));
+            self.arm(TimerKey::of(id, LINGER_TIMER), left);
         }
         self.list(id);
     }
