@@ -2,10 +2,13 @@
 #![cfg(test)]
 
 mod conformance;
+mod half_close;
 mod help;
 mod interop;
 mod layers;
 mod refusals;
 mod smoke;
+mod stdio;
 mod support;
+mod terminal;
 mod usage;

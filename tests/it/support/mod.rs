@@ -5,6 +5,10 @@ pub(crate) mod data;
 pub(crate) mod net;
 pub(crate) mod peers;
 pub(crate) mod proc;
+pub(crate) mod net;
+pub(crate) mod peers;
+pub(crate) mod proc;
+pub(crate) mod terminal;
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,0 +1,182 @@
+//! Standard streams that are neither file, own pipe nor terminal: a socket, as inetd and systemd
+//! give it, and a pipe that belongs to another user, which can only be used blocking.
+
+use std::fs::read_dir;
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::thread;
+
+use crate::support::net::{accept, connect, listener, peer, read_all, read_exactly};
+use crate::support::proc::fd_flags;
+use crate::support::{Program, Running, program, skip, wirecat, wirecat_path};
+
+/// `O_NONBLOCK` of Linux, as /proc/PID/fdinfo shows it.
+const NONBLOCK: u32 = 0o4000;
+
+/// Conformance 8.
+#[track_caller]
+fn assert_blocking(running: &Running) {
+    for fd in 0..3 {
+        assert_eq!(fd_flags(running.pid(), fd) & NONBLOCK, 0, "O_NONBLOCK on fd {fd}");
+    }
+}
+
+/// More than any buffer on the way, and no two pages alike.
+fn much() -> Vec<u8> {
+    (0..600_000_u32).flat_map(u32::to_be_bytes).collect()
+}
+
+/// Sends everything back, and says FIN at the end.
+fn echo(mut stream: TcpStream) {
+    let bytes = read_all(&stream);
+    stream.write_all(&bytes).unwrap();
+}
+
+/// A wirecat with both streams on one socket, which talks to an echo server.
+fn on_socket(socket: impl Into<OwnedFd>) -> (Running, thread::JoinHandle<()>) {
+    let (listener, address) = listener();
+    let socket = socket.into();
+    let client = wirecat(["tcp-connect", &address]).stdin(socket.try_clone().unwrap());
+    let client = client.stdout(socket).start();
+    let server = thread::spawn(move || echo(accept(&listener)));
+    (client, server)
+}
+
+/// SPEC section 6: the rules are those of a pipe; its end half-closes, and the answer to it comes
+/// back the same way.
+#[test]
+fn a_unix_socket_may_be_stdin_and_stdout() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (client, server) = on_socket(theirs);
+    assert_blocking(&client);
+    (&ours).write_all(b"through a socket").unwrap();
+    ours.shutdown(Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    (&ours).read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"through a socket");
+    server.join().unwrap();
+    client.wait_open().code(0);
+}
+
+/// The same of a TCP socket, with more than fits into any buffer and a reader that begins late.
+#[test]
+fn a_tcp_socket_may_be_stdin_and_stdout() {
+    let (outer, address) = listener();
+    let ours = connect(&address);
+    let (client, server) = on_socket(accept(&outer));
+    let mut sender = ours.try_clone().unwrap();
+    let sending = thread::spawn(move || {
+        sender.write_all(&much()).unwrap();
+        sender.shutdown(Shutdown::Write).unwrap();
+    });
+    sending.join().unwrap();
+    assert_blocking(&client);
+    assert!(read_all(&ours) == much(), "the bytes are others");
+    server.join().unwrap();
+    client.wait_open().code(0);
+}
+
+/// A server has no stdin of its own under a superserver either.
+#[test]
+fn a_server_may_have_a_socket_as_stdout() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut server =
+        wirecat(["tcp-serve", "-1", "127.0.0.1:0"]).stdout(OwnedFd::from(theirs)).start();
+    let address = server.address();
+    (&connect(&address)).write_all(b"hello").unwrap();
+    let mut told = Vec::new();
+    (&ours).read_to_end(&mut told).unwrap();
+    assert_eq!(told, b"hello");
+    server.wait_open().code(0);
+}
+
+/// A wirecat that runs as nobody, so that pipes of this process are another user's; `None` where
+/// that cannot be arranged.
+fn as_nobody(test: &str, args: &[&str]) -> Option<Program> {
+    let switch = ["--reuid=65534", "--regid=65534", "--clear-groups", wirecat_path()];
+    let mut command = Command::new("setpriv");
+    match command.args(switch).arg("--version").output() {
+        Ok(output) if output.status.success() => {}
+        outcome => {
+            skip(test, &format!("cannot run the binary as nobody ({outcome:?})"));
+            return None;
+        }
+    }
+    let mut command = Command::new("setpriv");
+    command.args(switch).args(args);
+    Some(program(command))
+}
+
+/// The names of the threads, which tell how a stream is served.
+fn threads(pid: u32) -> Vec<String> {
+    let tasks = read_dir(format!("/proc/{pid}/task")).unwrap();
+    let name = |path: std::path::PathBuf| std::fs::read_to_string(path.join("comm")).ok();
+    tasks.filter_map(|task| name(task.ok()?.path())).map(|name| name.trim().to_owned()).collect()
+}
+
+/// A client of these pipes as nobody, which has to serve them with threads.
+fn between(test: &str, address: &str) -> Option<(Running, PipeWriter, PipeReader)> {
+    let client = as_nobody(test, &["tcp-connect", "-v", address])?;
+    let ((their_in, our_in), (our_out, their_out)) = (pipe().unwrap(), pipe().unwrap());
+    let mut client = client.stdin(their_in).stdout(their_out).start();
+    client.wait_for("connected");
+    let threads = threads(client.pid());
+    for name in ["stdin", "stdout"] {
+        assert!(threads.iter().any(|thread| thread == name), "{name} is not among {threads:?}");
+    }
+    Some((client, our_in, our_out))
+}
+
+/// Both directions through threads, with more than any buffer holds, and a reader that begins
+/// only when everything has been sent.
+#[test]
+fn pipes_of_another_user_pass_every_byte() {
+    let server = peer(echo);
+    let test = "pipes_of_another_user_pass_every_byte";
+    let Some((client, mut stdin, mut stdout)) = between(test, &server.address) else { return };
+    assert_blocking(&client);
+    stdin.write_all(&much()).unwrap();
+    drop(stdin);
+    let mut answer = Vec::new();
+    stdout.read_to_end(&mut answer).unwrap();
+    assert!(answer == much(), "the bytes are others");
+    server.join();
+    client.wait_open().code(0);
+}
+
+/// Conformance 7: an idle stdin stops nothing; and the end of the peer is the end of the run once
+/// stdin has ended.
+#[test]
+fn an_idle_pipe_of_another_user_stops_nothing() {
+    let server = peer(|stream| {
+        (&stream).write_all(b"unasked").unwrap();
+        assert_eq!(read_exactly(&stream, 4), b"late");
+        read_all(&stream)
+    });
+    let test = "an_idle_pipe_of_another_user_stops_nothing";
+    let Some((client, mut stdin, mut stdout)) = between(test, &server.address) else { return };
+    let mut told = [0; 7];
+    stdout.read_exact(&mut told).unwrap();
+    assert_eq!(&told, b"unasked");
+    stdin.write_all(b"late").unwrap();
+    drop(stdin);
+    assert_eq!(server.join(), b"");
+    client.wait_open().code(0);
+}
+
+/// Conformance 5: stdout that is closed by its reader ends the run quietly, with 0.
+#[test]
+fn a_pipe_of_another_user_may_be_left_by_its_reader() {
+    let server = peer(|mut stream| while stream.write_all(&much()).is_ok() {});
+    let test = "a_pipe_of_another_user_may_be_left_by_its_reader";
+    let Some((client, stdin, mut stdout)) = between(test, &server.address) else { return };
+    stdout.read_exact(&mut [0; 1000]).unwrap();
+    drop(stdout);
+    let ended = client.wait_open().code(0);
+    assert!(!ended.stderr.contains("wirecat:"), "{}", ended.stderr);
+    server.join();
+    drop(stdin);
+}
