@@ -46,7 +46,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The length of a message is known, and over the limit.
-    #[error("{len} bytes long, the limit is {max}")]
+    #[error("{len} bytes long, and --max-frame is {max}")]
     TooLarge {
         /// Length of the message in bytes.
         len: u64,
@@ -54,7 +54,7 @@ pub enum FrameError {
         max: usize,
     },
     /// A message has passed the limit, and its end is not known.
-    #[error("longer than the limit of {max} bytes")]
+    #[error("longer than the {max} bytes of --max-frame")]
     TooLong {
         /// The limit in bytes.
         max: usize,
