@@ -20,6 +20,8 @@ pub struct Feed {
     cutter: Option<Cutter>,
     framer: Option<Box<dyn Framer>>,
     crlf: Option<Crlf>,
+    /// The framing is made of LF itself, which `crlf` converts.
+    lines: bool,
     messages: u64,
 }
 
@@ -71,6 +73,7 @@ impl Feed {
                 .then(|| Cutter::new(common.input, common.chomp, common.max_frame)),
             framer: common.framing.framer(common.max_frame, common.keep_cr),
             crlf: common.crlf.then(Crlf::default),
+            lines: common.framing == Framing::Line,
             messages: 0,
         }
     }
@@ -124,12 +127,12 @@ impl Feed {
     /// What was converted before a failure is in the batch and is to be sent.
     pub(crate) fn convert(&mut self, piece: &[u8], eof: bool) -> (Batch, Result<(), Failure>) {
         let mut batch = Batch::default();
-        let Self { cutter, framer, crlf, messages, .. } = self;
+        let Self { cutter, framer, crlf, messages, lines, .. } = self;
         let mut refused = None;
         let mut add = |payload: &[u8]| {
             if refused.is_none() {
                 *messages += 1;
-                refused = batch.add(payload, framer.as_deref(), crlf.as_mut()).err();
+                refused = batch.add(payload, framer.as_deref(), crlf.as_mut(), *lines).err();
             }
         };
         let cut = match cutter {
@@ -144,6 +147,9 @@ impl Feed {
         let number = *messages;
         let outcome = match (refused, cut) {
             (Some(error), _) => Err(unsendable(number, &error)),
+            (None, Err(error @ (FrameError::TooLarge { .. } | FrameError::TooLong { .. }))) => {
+                Err(unsendable(number + 1, &error))
+            }
             (None, Err(error)) => Err(Failure::new(
                 Status::Local,
                 "input",
@@ -163,18 +169,21 @@ impl Batch {
         payload: &[u8],
         framer: Option<&dyn Framer>,
         crlf: Option<&mut Crlf>,
+        lines: bool,
     ) -> Result<(), FrameError> {
         let mut converted = Vec::new();
-        let payload = match crlf {
-            Some(crlf) => {
-                crlf.convert(payload, &mut converted);
-                &converted
+        match (framer, crlf) {
+            (Some(framer), Some(crlf)) if lines => {
+                framer.encode(payload, &mut converted)?;
+                crlf.convert(&converted, &mut self.bytes);
             }
-            None => payload,
-        };
-        match framer {
-            Some(framer) => framer.encode(payload, &mut self.bytes)?,
-            None => self.bytes.extend_from_slice(payload),
+            (Some(framer), Some(crlf)) => {
+                crlf.convert(payload, &mut converted);
+                framer.encode(&converted, &mut self.bytes)?;
+            }
+            (Some(framer), None) => framer.encode(payload, &mut self.bytes)?,
+            (None, Some(crlf)) => crlf.convert(payload, &mut self.bytes),
+            (None, None) => self.bytes.extend_from_slice(payload),
         }
         self.ends.push(self.bytes.len());
         Ok(())

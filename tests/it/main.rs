@@ -6,6 +6,7 @@ mod half_close;
 mod help;
 mod interop;
 mod layers;
+mod messages;
 mod refusals;
 mod smoke;
 mod stdio;
