@@ -276,12 +276,14 @@ impl Connector {
     /// The attempt is over; another one follows where patience allows it.
     fn attempt_failed(&mut self, pool: &mut Pool, failure: Failure) -> Progress {
         self.call_off(pool);
-        let pause = self.backoff.pause(fastrand::f64());
         let spent = pool.now().saturating_duration_since(self.since);
+        let left = self.patience.map(|patience| patience.saturating_sub(spent));
         let hopeless = matches!(failure.status, Status::Usage | Status::Local);
-        if hopeless || self.patience.is_some_and(|patience| spent + pause > patience) {
+        if hopeless || left.is_some_and(|left| left.is_zero()) {
             return Progress::Failed(failure);
         }
+        // The last attempt is made when patience ends, and not before.
+        let pause = self.backoff.pause(fastrand::f64()).min(left.unwrap_or(Duration::MAX));
         pool.arm(TimerKey::global(alarms::RETRY), pause);
         Progress::Retrying { failure, pause }
     }
