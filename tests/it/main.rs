@@ -6,6 +6,7 @@ mod half_close;
 mod help;
 mod interop;
 mod layers;
+mod limits;
 mod messages;
 mod refusals;
 mod smoke;
