@@ -114,16 +114,16 @@ pub(super) fn foreign(kind: FileType) -> &'static str {
     }
 }
 
-/// Whether a socket holds the name: connecting to a file that none holds is refused (unix(7)).
+/// Whether a socket holds the name. Connecting to a file that none holds is refused (unix(7)); a
+/// datagram socket finds out without being a client that a stream listener would have to serve.
 fn is_live(address: &SockAddr) -> io::Result<bool> {
-    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    probe.set_nonblocking(true)?;
+    let probe = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
     match probe.connect(address) {
         Ok(()) => Ok(true),
         Err(error) => match error.raw_os_error() {
             Some(libc::ECONNREFUSED | libc::ENOENT) => Ok(false),
-            // A full backlog; a socket of another type.
-            Some(libc::EAGAIN | libc::EPROTOTYPE) => Ok(true),
+            // A socket of another type; a datagram socket that hears one peer only.
+            Some(libc::EPROTOTYPE | libc::EPERM) => Ok(true),
             _ => Err(error),
         },
     }
@@ -144,8 +144,9 @@ mod tests {
         let name = UnixName::Path(path.clone());
         let (first, second) = (stream(), stream());
         let guard = bind(&first, &name).unwrap();
-        // Not listening, so it counts as dead, and its inode is kept until the new one exists.
+        // Its inode is kept until the new one exists.
         fs::hard_link(&path, directory.path().join("kept")).unwrap();
+        drop(first);
         let newer = bind(&second, &name).unwrap();
         drop(guard);
         assert!(path.exists());
@@ -154,11 +155,26 @@ mod tests {
     }
 
     #[test]
-    fn a_live_datagram_socket_is_not_replaced() {
+    fn a_live_socket_of_any_type_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("s");
-        let _live = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-        let error = bind(&stream(), &UnixName::Path(path)).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        for (kind, listens) in [
+            (Type::DGRAM, false),
+            (Type::SEQPACKET, true),
+            (Type::STREAM, true),
+            (Type::STREAM, false),
+        ] {
+            let path = directory.path().join("s");
+            let live = Socket::new(Domain::UNIX, kind, None).unwrap();
+            live.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+            live.set_nonblocking(true).unwrap();
+            if listens {
+                live.listen(1).unwrap();
+            }
+            let error = bind(&stream(), &UnixName::Path(path.clone())).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+            // Nor does it notice that somebody has looked.
+            assert!(!listens || live.accept().unwrap_err().kind() == io::ErrorKind::WouldBlock);
+            fs::remove_file(path).unwrap();
+        }
     }
 }
