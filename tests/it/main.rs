@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod conformance;
+mod addresses;
 mod half_close;
 mod help;
 mod interop;
@@ -10,6 +11,7 @@ mod limits;
 mod messages;
 mod refusals;
 mod smoke;
+mod sockets;
 mod stdio;
 mod support;
 mod terminal;
