@@ -1,8 +1,8 @@
 //! All tests of the real binary, as one program.
 #![cfg(test)]
 
-mod conformance;
 mod addresses;
+mod conformance;
 mod half_close;
 mod help;
 mod interop;

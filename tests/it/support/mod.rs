@@ -5,9 +5,6 @@ pub(crate) mod data;
 pub(crate) mod net;
 pub(crate) mod peers;
 pub(crate) mod proc;
-pub(crate) mod net;
-pub(crate) mod peers;
-pub(crate) mod proc;
 pub(crate) mod terminal;
 
 use std::ffi::OsStr;
