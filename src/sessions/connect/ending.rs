@@ -1,7 +1,7 @@
 //! The end of the connection: what it cost, and whether another one follows.
 
 use super::{ConnectSession, Link};
-use crate::close::CloseReason;
+use crate::close::{Cause, CloseReason};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, TimerKey};
 use crate::framing::Framing;
@@ -70,8 +70,8 @@ impl ConnectSession {
         self.run.feed.pause(pool);
         let framed = self.run.common.framing != Framing::None;
         let pause = self.connector.begin_again(pool, end.traffic.received > 0);
-        if end.unacknowledged > 0 {
-            let count = end.unacknowledged;
+        let count = in_doubt(end);
+        if count > 0 {
             let text = format!("up to {count} bytes sent to {} may be lost", link.peer);
             self.run.console.warn(pool, "may-be-lost", &text);
             self.run.decide(Status::Lost);
@@ -82,5 +82,15 @@ impl ConnectSession {
             .message(format!("connection to {} ended: {}", link.peer, end.reason));
         self.run.console.report(pool, &event);
         self.carried = end.unsent.clone().into_pieces(framed);
+    }
+}
+
+/// Bytes sent of which nobody can tell whether the peer has read them. A peer that closes in order
+/// has read what it acknowledged; after a reset even that is open, and the kernel has forgotten
+/// how much it was.
+fn in_doubt(end: &End) -> u64 {
+    match end.reason.cause {
+        Cause::Error => end.traffic.sent,
+        _ => end.unacknowledged,
     }
 }
