@@ -3,12 +3,14 @@
 
 mod addresses;
 mod conformance;
+mod events;
 mod half_close;
 mod help;
 mod interop;
 mod layers;
 mod limits;
 mod messages;
+mod reconnect;
 mod refusals;
 mod smoke;
 mod sockets;

@@ -1,0 +1,166 @@
+//! What is told on stderr and how: `-v`, `-vv`, `-q`, `--log`, `--tag`, `--color`, SIGUSR1.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use crate::support::net::{connect, listener, peer};
+use crate::support::terminal::Terminal;
+use crate::support::{Ended, wirecat, wirecat_path};
+
+const ESCAPE: char = '\x1b';
+
+/// A client whose peer says hello and closes.
+fn greeted(args: &[&str]) -> Ended {
+    let server = peer(|mut stream: TcpStream| stream.write_all(b"hello").unwrap());
+    let ended = wirecat([args, &[&server.address]].concat()).run().code(0);
+    server.join();
+    ended
+}
+
+/// A client that nobody answers, so that it has an error to tell.
+fn refused(args: &[&str]) -> Ended {
+    let (listener, address) = listener();
+    drop(listener);
+    wirecat([args, &[&address]].concat()).run().code(4)
+}
+
+/// Which events the lines of text are.
+fn names(stderr: &str) -> Vec<&str> {
+    stderr.lines().filter_map(|line| line.split([' ', ':']).next()).collect()
+}
+
+/// SPEC section 5: nothing without need; `-v` adds connections and the summary, `-vv` each
+/// message. The options may stand before the command as well.
+#[test]
+fn verbosity_adds_events() {
+    let connections = ["starting", "connected", "eof", "closed", "stopping", "stopped", "summary"];
+    assert_eq!(greeted(&["tcp-connect"]).stderr, "");
+    assert_eq!(names(&greeted(&["tcp-connect", "-v"]).stderr), connections);
+    assert_eq!(names(&greeted(&["-v", "tcp-connect"]).stderr), connections);
+    let mut messages = connections.to_vec();
+    messages.insert(2, "data");
+    for args in [&["tcp-connect", "-vv"][..], &["-v", "tcp-connect", "-v"]] {
+        let ended = greeted(args).says("5 B");
+        assert_eq!(names(&ended.stderr), messages, "{args:?}");
+    }
+}
+
+/// `-q` leaves errors only: no `listening`, no warnings.
+#[test]
+fn quiet_leaves_errors() {
+    assert!(refused(&["tcp-connect", "-q"]).stderr.starts_with("wirecat: cannot connect to"));
+    let args = ["tcp-serve", "-q", "-w", "100ms", "-O", "sndbuf=1", "127.0.0.1:0"];
+    let ended = wirecat(args).run().code(124);
+    assert_eq!(ended.stderr, "wirecat: cannot finish the run: the time of 100ms is up");
+}
+
+/// SPEC section 8: one JSON object a line, with `ts`, `event` and what applies; the last line is
+/// the summary with the status.
+#[test]
+fn log_json_is_one_object_a_line() {
+    for (ended, expected) in [
+        (greeted(&["tcp-connect", "--log", "json"]), &["summary"][..]),
+        (refused(&["tcp-connect", "--log", "json"]), &["error", "summary"]),
+        (refused(&["--log", "text", "tcp-connect", "--log", "json"]), &["error", "summary"]),
+    ] {
+        let events: Vec<serde_json::Value> =
+            ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+        assert_eq!(names, expected);
+        assert!(events.iter().all(|event| event["ts"].as_f64().unwrap() > 1.0e9));
+        assert_eq!(events.last().unwrap()["code"].as_i64(), ended.code.map(i64::from));
+    }
+    let ended = refused(&["tcp-connect", "--log", "json"]);
+    assert!(ended.stderr.contains(r#""kind":"refused""#), "{}", ended.stderr);
+}
+
+/// SPEC section 5: `--tag` is carried in every event, in text, in JSON, and on stdout.
+#[test]
+fn tag_is_carried_in_every_event() {
+    let ended = greeted(&["tcp-connect", "-vv", "--tag", "left side"]);
+    assert!(ended.stderr.lines().all(|line| line.starts_with("[left side] ")), "{}", ended.stderr);
+    assert!(refused(&["--tag", "x", "tcp-connect"]).stderr.starts_with("[x] wirecat: "));
+    let ended = greeted(&["tcp-connect", "-vv", "--log", "json", "--output", "json", "--tag", "x"]);
+    for line in ended.stderr.lines().chain(ended.text().lines()) {
+        assert!(line.contains(r#""tag":"x""#), "{line}");
+    }
+    // A tag is one line, whatever it holds.
+    assert_eq!(refused(&["tcp-connect", "--tag", "a\nb"]).stderr.lines().count(), 1);
+}
+
+/// SPEC section 5: `--color` is for stderr, which is no terminal here.
+#[test]
+fn color_is_given_when_it_is_asked_for() {
+    let colored = |args: &[&str]| refused(args).stderr.contains(ESCAPE);
+    assert!(colored(&["tcp-connect", "--color", "always"]));
+    assert!(!colored(&["tcp-connect"]));
+    assert!(!colored(&["tcp-connect", "--color", "never"]));
+    let forced = |args: &[&str]| {
+        let (listener, address) = listener();
+        drop(listener);
+        let program = wirecat([args, &[&address]].concat());
+        let program = program.with(|command| drop(command.env("CLICOLOR_FORCE", "1")));
+        program.run().code(4).stderr.contains(ESCAPE)
+    };
+    assert!(forced(&["tcp-connect"]));
+    assert!(!forced(&["tcp-connect", "--color", "never"]));
+}
+
+/// On a terminal there is colour, unless somebody does not want any.
+#[test]
+fn a_terminal_has_color_unless_told_otherwise() {
+    for (environment, args, colored) in [
+        ("TERM=xterm", &[][..], true),
+        ("TERM=xterm", &["--color", "never"], false),
+        ("TERM=dumb", &[], false),
+        ("NO_COLOR=1", &[], false),
+        ("NO_COLOR=1", &["--color", "always"], true),
+    ] {
+        let words = ["TERM=xterm", environment, wirecat_path(), "tcp-connect"];
+        let line = [&words[..], args, &["127.0.0.1:1"]].concat();
+        let mut terminal = Terminal::start("env", &line);
+        terminal.wait_for_code(4);
+        let shown = terminal.wait_for("nothing listens there)");
+        assert_eq!(shown.contains(ESCAPE), colored, "{environment} {args:?}: {shown:?}");
+    }
+}
+
+/// SPEC section 8: SIGUSR1 prints `stats` and goes on, for clients and servers.
+#[test]
+fn sigusr1_prints_stats_and_goes_on() {
+    let mut server = wirecat(["tcp-serve", "-1", "127.0.0.1:0"]).start();
+    let address = server.address();
+    let mut client = wirecat(["tcp-connect", "-v", &address]).piped().start();
+    client.wait_for("connected");
+    client.say("hello");
+    server.wait_for_output("hello");
+    server.signal(libc::SIGUSR1);
+    let line = server.wait_for("stats");
+    assert!(line.starts_with("stats in 5 B out 0 B"), "{line}");
+    assert!(line.ends_with("1 connection 1 client"), "{line}");
+    client.signal(libc::SIGUSR1);
+    let line = client.wait_for("stats");
+    assert!(line.starts_with("stats in 0 B out 5 B"), "{line}");
+    client.say(" again");
+    client.wait().code(0);
+    assert_eq!(server.wait().code(0).text(), "hello again");
+}
+
+/// SPEC section 8: what servers say of each connection, with its number.
+#[test]
+fn a_server_numbers_its_connections() {
+    let mut server = wirecat(["tcp-serve", "-vv", "--conns", "2", "127.0.0.1:0"]).start();
+    let address = server.address();
+    for (number, text) in [(1, "a"), (2, "bc")] {
+        let mut client = connect(&address);
+        let name = client.local_addr().unwrap();
+        server.wait_for(&format!("accepted #{number} {name}"));
+        client.write_all(text.as_bytes()).unwrap();
+        server.wait_for(&format!("data #{number} {number} B"));
+        drop(client);
+        server.wait_for(&format!("eof #{number} {name}"));
+        let line = server.wait_for(&format!("closed #{number} {name} in {number} B out 0 B"));
+        assert!(line.ends_with("(peer closed)"), "{line}");
+    }
+    server.wait().code(0).says("2 connections exit 0");
+}
