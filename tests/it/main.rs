@@ -12,6 +12,8 @@ mod limits;
 mod messages;
 mod reconnect;
 mod refusals;
+mod serve;
+mod slow;
 mod smoke;
 mod sockets;
 mod stdio;

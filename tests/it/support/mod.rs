@@ -170,6 +170,12 @@ impl Running {
         }
     }
 
+    /// Whether stderr has had `words` so far.
+    pub(crate) fn has_said(&mut self, words: &str) -> bool {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.iter().any(|line| line.contains(words))
+    }
+
     /// The port of the first `listening` line.
     #[track_caller]
     pub(crate) fn port(&mut self) -> u16 {
