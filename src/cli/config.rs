@@ -162,14 +162,7 @@ fn check_handling(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> 
             [(stream.keep_open, "--keep-open"), (stream.quit_after.is_some(), "--quit-after")];
         refuse_any(&given, "the end of stdin means nothing to the clients of a hub")?;
     }
-    if args.slow == Some(Policy::Block) && args.slow_after.is_some() {
-        return Err(refuse("--slow-after", "--slow block waits for ever"));
-    }
     let discards = *handling == Handling::Discard;
-    let is_mute = args.greet.is_none() && (discards || matches!(handling, Handling::Save(_)));
-    if args.queue.is_some() && is_mute {
-        return Err(refuse("--queue", "this handler sends nothing to its clients"));
-    }
     if discards && matches!(stream.output, Some(Output::Written(_))) {
         return Err(refuse("--output", "--discard writes nothing (json shows the events)"));
     }
