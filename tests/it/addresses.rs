@@ -75,7 +75,10 @@ fn a_client_speaks_to_a_socket_file() {
     let directory = tempfile::tempdir().unwrap();
     let listener = UnixListener::bind(directory.path().join("s")).unwrap();
     let client = wirecat(["tcp-connect", "-v", "unix:s"]).input("question");
-    let client = client.with(|command| drop(command.current_dir(directory.path()))).start();
+    let client = client.with(|command| {
+        command.current_dir(directory.path());
+    });
+    let client = client.start();
     let mut peer = listener.accept().unwrap().0;
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut question = String::new();

@@ -99,7 +99,9 @@ fn color_is_given_when_it_is_asked_for() {
         let (listener, address) = listener();
         drop(listener);
         let program = wirecat([args, &[&address]].concat());
-        let program = program.with(|command| drop(command.env("CLICOLOR_FORCE", "1")));
+        let program = program.with(|command| {
+            command.env("CLICOLOR_FORCE", "1");
+        });
         program.run().code(4).stderr.contains(ESCAPE)
     };
     assert!(forced(&["tcp-connect"]));
