@@ -35,7 +35,7 @@ pub use mailbox::{Mail, Mailbox};
 pub use pool::Pool;
 pub use signals::Signal;
 pub use timers::TimerKey;
-pub use transport::{Place, Readiness, Transport};
+pub use transport::{Place, Readiness, Ready, Transport};
 
 /// Tokens that no source can have: the upper half of a source's token is a generation, which
 /// never has its top bit set.

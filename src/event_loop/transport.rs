@@ -72,9 +72,33 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// The id of the channel in the pool.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// A handle with which a transport that no poll can watch tells of its readiness itself.
+    pub fn waker(&self) -> Ready {
+        Ready { mailbox: self.mailbox.clone(), id: self.id }
+    }
+
     /// The token under which the poll reports this transport.
     pub(super) fn token(&self) -> Token {
         self.id.token()
+    }
+}
+
+/// Tells the loop, from whatever thread, that a transport may be read or written again.
+#[derive(Clone)]
+pub struct Ready {
+    mailbox: Mailbox,
+    id: Id,
+}
+
+impl Ready {
+    /// The transport is worth a try in both directions; one try too many does no harm.
+    pub fn ready(&self) {
+        self.mailbox.ready(self.id);
     }
 }
 

@@ -65,11 +65,14 @@ pub struct Settings {
     pub tag: Option<String>,
 }
 
-/// Tells events on stderr.
-#[derive(Debug)]
+/// Takes one whole line.
+type Sink = Box<dyn Fn(&[u8]) + Send>;
+
+/// Tells events on stderr, or wherever else its lines are to go.
 pub struct Reporter {
     settings: Settings,
     palette: Palette,
+    sink: Sink,
 }
 
 impl Reporter {
@@ -81,7 +84,12 @@ impl Reporter {
             Color::Never => false,
         };
         let palette = if coloured { Palette::COLOURED } else { Palette::default() };
-        Self { settings, palette }
+        Self { settings, palette, sink: Box::new(|line| stderr::write_whole(io::stderr(), line)) }
+    }
+
+    /// A reporter whose lines go to `sink` instead of stderr.
+    pub fn to(settings: Settings, sink: impl Fn(&[u8]) + Send + 'static) -> Self {
+        Self { sink: Box::new(sink), ..Self::new(settings) }
     }
 
     /// Whether events of this name are shown on stderr; who must gather much for one asks first.
@@ -96,13 +104,13 @@ impl Reporter {
         self.settings.verbosity >= least
     }
 
-    /// Tells an event on stderr where it is to be shown, as one whole line.
+    /// Tells an event where it is to be shown, as one whole line.
     ///
     /// It waits for a stderr that is full, and ignores one that fails: there is no other place to
     /// complain.
     pub fn report(&self, event: &Event<'_>) {
         if self.shows(event.name()) {
-            stderr::write_whole(io::stderr(), &self.line(event, SystemTime::now()));
+            (self.sink)(&self.line(event, SystemTime::now()));
         }
     }
 

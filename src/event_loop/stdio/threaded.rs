@@ -85,7 +85,7 @@ impl Transport for Reader {
 
     fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
         let (fd, buffer) = (self.fd, Arc::clone(&self.buffer));
-        let (mailbox, id) = (place.mailbox.clone(), place.id);
+        let waker = place.waker();
         thread::Builder::new().name("stdin".into()).spawn(move || {
             let mut chunk = vec![0; CHUNK];
             let mut ended = false;
@@ -99,7 +99,7 @@ impl Transport for Reader {
                 }
                 ended = state.ended;
                 drop(state);
-                mailbox.ready(id);
+                waker.ready();
             }
         })?;
         Ok(Readiness::Evented)
@@ -153,9 +153,9 @@ impl Transport for Writer {
 
     fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
         let (fd, buffer) = (self.fd, Arc::clone(&self.buffer));
-        let (mailbox, id) = (place.mailbox.clone(), place.id);
+        let waker = place.waker();
         thread::Builder::new().name("stdout".into()).spawn(move || {
-            mailbox.ready(id);
+            waker.ready();
             loop {
                 let mut state = buffer.wait_while(|state| state.bytes.is_empty());
                 let bytes = std::mem::take(&mut state.bytes);
@@ -167,7 +167,7 @@ impl Transport for Writer {
                 state.error = outcome.err();
                 let failed = state.error.is_some();
                 drop(state);
-                mailbox.ready(id);
+                waker.ready();
                 if failed {
                     return;
                 }

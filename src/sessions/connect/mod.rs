@@ -72,6 +72,13 @@ impl ConnectSession {
         self.progressed(pool, progress);
     }
 
+    /// Begins on a connection that is open already, in place of [`ConnectSession::start`].
+    pub fn adopt(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
+        self.run.say_starting(pool);
+        self.run.start(pool);
+        self.connected(pool, id, peer, local);
+    }
+
     /// How the run ended.
     pub fn status(&self) -> Status {
         self.run.status()

@@ -10,6 +10,7 @@ mod receive;
 mod send;
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,6 +33,10 @@ use client::{Client, Lag, create_file};
 /// How long a server that is told to stop goes on writing what it has accepted.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// The clients by id. The hasher has fixed keys, so that a simulation meets them in the same
+/// order each time; nobody outside chooses ids.
+type Clients = HashMap<Id, Client, BuildHasherDefault<DefaultHasher>>;
+
 /// The server's session.
 pub struct ServeSession {
     run: Run,
@@ -46,7 +51,7 @@ pub struct ServeSession {
     conns: Option<u64>,
     max_clients: Option<usize>,
     listeners: Vec<Id>,
-    clients: HashMap<Id, Client>,
+    clients: Clients,
     /// Clients whose full queue holds up whatever feeds it.
     holders: HashSet<Id>,
     clients_paused: bool,
@@ -95,7 +100,7 @@ impl ServeSession {
             max_clients: config.max_clients,
             run: Run::new(config.common, console, feed),
             listeners,
-            clients: HashMap::new(),
+            clients: Clients::default(),
             holders: HashSet::new(),
             clients_paused: false,
             starved: false,
