@@ -246,9 +246,10 @@ impl Channel {
         self.awaited = Some(0);
     }
 
-    /// Whether the mark that somebody waits for has been reached; says so once.
+    /// Whether the mark that somebody waits for has been reached, or never will be; says so once.
     pub(super) fn take_drained(&mut self) -> bool {
-        let reached = self.awaited.is_some_and(|mark| self.queue.len() <= mark);
+        let failed = matches!(self.writing, Way::Failed(_));
+        let reached = self.awaited.is_some_and(|mark| failed || self.queue.len() <= mark);
         if reached {
             self.awaited = None;
         }

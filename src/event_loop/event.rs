@@ -65,7 +65,8 @@ pub enum Event<'a> {
         bytes: &'a [u8],
     },
     /// The queue is below its low mark again after a send said `Full`, or it has become empty
-    /// after [`Pool::await_flush`].
+    /// after [`Pool::await_flush`]. It comes as well when writing has failed, so that nobody waits
+    /// for ever; `Closed` then follows as soon as everything is read.
     Drained {
         /// The connection whose queue it is.
         id: Id,

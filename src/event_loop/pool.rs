@@ -98,6 +98,10 @@ impl Pool {
         let now = self.now;
         let Some(channel) = self.channel_mut(id) else { return SendOutcome::Gone };
         let outcome = channel.send(bytes, now);
+        if outcome == SendOutcome::Full {
+            // Where this was because writing has failed, the next flush says so.
+            self.mark_dirty(id);
+        }
         self.settle(id);
         outcome
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::acceptor::Accepted;
-use super::channel::{Got, Phase, Sides, Way};
+use super::channel::{Got, Phase, Sides};
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::mailbox::Letter;
@@ -189,11 +189,11 @@ impl Pool {
                 continue;
             }
             channel.flush(now);
-            let drained = channel.take_drained() && channel.doomed.is_none();
-            if drained && !matches!(channel.writing, Way::Failed(_)) {
+            let drained = channel.take_drained();
+            self.settle(id);
+            if drained && self.channel(id).is_some_and(|channel| channel.doomed.is_none()) {
                 handler.on(self, Event::Drained { id });
             }
-            self.settle(id);
         }
     }
 

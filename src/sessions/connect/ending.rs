@@ -81,7 +81,8 @@ impl ConnectSession {
             .secs(pause)
             .message(format!("connection to {} ended: {}", link.peer, end.reason));
         self.run.console.report(pool, &event);
-        self.carried = end.unsent.clone().into_pieces(framed);
+        let unsent = end.unsent.clone().into_pieces(framed);
+        self.carried.splice(..0, unsent);
     }
 }
 

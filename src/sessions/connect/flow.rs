@@ -25,6 +25,7 @@ impl ConnectSession {
             if !bytes.is_empty() {
                 let outcome = pool.send(id, bytes);
                 self.sent(pool, outcome);
+                self.keep_if_gone(outcome, bytes);
             }
         } else {
             self.send_messages(pool, id, bytes, eof);
@@ -43,6 +44,7 @@ impl ConnectSession {
             for message in batch.messages() {
                 let outcome = pool.send_shared(id, Bytes::copy_from_slice(message));
                 self.sent(pool, outcome);
+                self.keep_if_gone(outcome, message);
             }
         } else if !batch.bytes.is_empty() {
             let outcome = pool.send(id, &batch.bytes);
@@ -61,6 +63,13 @@ impl ConnectSession {
             if let Some(link) = &mut self.link {
                 link.full = true;
             }
+        }
+    }
+
+    /// What a connection did not even take is for the next one.
+    fn keep_if_gone(&mut self, outcome: SendOutcome, bytes: &[u8]) {
+        if self.reconnect && outcome == SendOutcome::Gone {
+            self.carried.push(Bytes::copy_from_slice(bytes));
         }
     }
 
