@@ -41,6 +41,11 @@ impl ConnectSession {
             pool.arm(TimerKey::of(id, alarms::IDLE), limit - idle);
             return;
         }
+        if self.run.console.is_full() {
+            // The peer may be talking all the time: it is not read, because stdout is blocked.
+            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
+            return;
+        }
         let cause = format!("no traffic for {}", humantime::format_duration(limit));
         self.late(pool, Detail::Idle, cause);
     }

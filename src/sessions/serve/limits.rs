@@ -38,8 +38,12 @@ impl ServeSession {
             return;
         };
         let idle = pool.now().saturating_duration_since(traffic.last_active);
+        let full = self.clients.get(&id).is_some_and(|client| client.lag.full);
         if idle < limit {
             pool.arm(TimerKey::of(id, alarms::IDLE), limit - idle);
+        } else if self.clients_paused && !full {
+            // It may be talking all the time: it is not read, because of stdout or another client.
+            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
         } else {
             self.late(pool, id, Detail::Idle, "no traffic for", limit);
         }
@@ -70,6 +74,12 @@ impl ServeSession {
         if detail == Detail::ReadTimeout {
             self.worst.get_or_insert(Status::Timeout);
         }
-        pool.close(id, CloseReason::new(Cause::Timeout, detail));
+        let reason = CloseReason::new(Cause::Timeout, detail);
+        if detail == Detail::Idle && pool.queued(id) > 0 {
+            // It has not taken a byte for as long: what is queued will not leave any more.
+            pool.abort(id, reason);
+        } else {
+            pool.close(id, reason);
+        }
     }
 }
