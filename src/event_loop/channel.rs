@@ -205,7 +205,7 @@ impl Channel {
         self.enqueue(piece.len(), now, |queue| queue.push(piece))
     }
 
-    fn takes(&self) -> bool {
+    pub(super) fn takes(&self) -> bool {
         self.writing.is_open() && self.phase.closing().is_none()
     }
 

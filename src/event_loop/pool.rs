@@ -124,6 +124,11 @@ impl Pool {
         }
     }
 
+    /// Whether a connection takes what is sent, rather than being closed or gone.
+    pub fn takes(&self, id: Id) -> bool {
+        self.channel(id).is_some_and(Channel::takes)
+    }
+
     /// Bytes that wait to be written.
     pub fn queued(&self, id: Id) -> usize {
         self.channel(id).map_or(0, |channel| channel.queue.len())

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::sessions::inlet::Inlet;
 
@@ -25,6 +26,8 @@ pub(super) struct Client {
 pub(super) struct Lag {
     /// Its queue has reached the limit and not drained since.
     pub(super) full: bool,
+    /// When that was.
+    pub(super) full_since: Option<Instant>,
     /// It is passed over until it drains.
     pub(super) skips: bool,
     /// Messages that it was not sent.

@@ -41,7 +41,8 @@ impl ServeSession {
             }
         }
         let Some(client) = self.clients.get_mut(&id) else { return false };
-        if client.lag.skips {
+        // One that is being closed misses nothing any more.
+        if client.lag.skips && pool.takes(id) {
             client.lag.skipped += messages;
         }
         !client.lag.skips
@@ -51,6 +52,7 @@ impl ServeSession {
     pub(super) fn sent_to(&mut self, pool: &mut Pool, id: Id, outcome: SendOutcome) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         if outcome == SendOutcome::Full && !std::mem::replace(&mut client.lag.full, true) {
+            client.lag.full_since = Some(pool.now());
             if matches!(self.handling, Handling::Reply(_)) {
                 pool.pause(id);
             } else if !self.slow.after.is_zero() || self.slow.holds_at_once(self.clients.len()) {
@@ -61,9 +63,11 @@ impl ServeSession {
 
     /// Decides what happens to a client whose queue is full.
     pub(super) fn judge(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(since), count) = (pool.last_progress(id), self.clients.len()) else { return };
-        let stalled = pool.now().saturating_duration_since(since);
+        let (Some(progress), count) = (pool.last_progress(id), self.clients.len()) else { return };
         let Some(client) = self.clients.get_mut(&id) else { return };
+        // A queue that had room left was no reason to drain it.
+        let since = client.lag.full_since.map_or(progress, |since| since.max(progress));
+        let stalled = pool.now().saturating_duration_since(since);
         let verdict = self.slow.judge(stalled, count);
         self.holders.remove(&id);
         match verdict {
