@@ -14,6 +14,7 @@ mod reconnect;
 mod refusals;
 mod serve;
 mod slow;
+mod simulation;
 mod smoke;
 mod sockets;
 mod stdio;

@@ -1,0 +1,55 @@
+//! The real loop, pool and sessions in virtual time, with everything outside of them made up from
+//! a seed: clients that are good, slow, stuck or rude, pipes of any size, needless `WouldBlock`s,
+//! signals, full disks. What comes out is compared with a plain model.
+//!
+//! A failure names its seed; `WIRECAT_SEED=n cargo test --test it simulation` plays it again.
+//! `WIRECAT_SEEDS=n` plays more of them.
+
+mod actor;
+mod guest;
+mod plan;
+mod server;
+mod stage;
+mod verdict;
+mod wire;
+mod world;
+
+use std::thread;
+
+/// How many scenarios each session goes through.
+const SEEDS: u64 = 256;
+
+/// SPEC 1.3, 1.4, 1.7, 6, 7 (slow clients): what a server promises its clients and its caller.
+#[test]
+fn a_server_does_right_by_its_clients_and_its_caller() {
+    play_all(server::play);
+}
+
+fn play_all(play: fn(u64)) {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    if let Some(seed) = number("WIRECAT_SEED") {
+        return play(seed);
+    }
+    for seed in 0..number("WIRECAT_SEEDS").unwrap_or(SEEDS) {
+        let _naming = Naming(seed);
+        play(seed);
+    }
+}
+
+/// Tells more where one scenario is looked at closely.
+fn tell(what: impl FnOnce() -> String) {
+    if std::env::var_os("WIRECAT_SEED").is_some() {
+        eprintln!("{}", what());
+    }
+}
+
+/// Names the seed if a panic comes by.
+struct Naming(u64);
+
+impl Drop for Naming {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the seed was {0}: WIRECAT_SEED={0} plays it again", self.0);
+        }
+    }
+}

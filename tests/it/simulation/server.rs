@@ -1,0 +1,328 @@
+//! `tcp-serve` in virtual time: what the clients get is compared with what a plain model of the
+//! session says they are to get.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use fastrand::Rng;
+use wirecat::event_loop::{Event, EventLoop, Handler, Id, Pool, Sides, Signal};
+use wirecat::framing::Framing;
+use wirecat::protocol::relay::Source;
+use wirecat::protocol::slow::{Policy, SlowRules};
+use wirecat::sessions::ServeSession;
+use wirecat::sessions::config::{Handling, Serve};
+
+use super::actor::Actor;
+use super::guest::{Guest, Left};
+use super::plan::{
+    Basics, content, ending, framed, millis, once_in, pipe, rarely, size, socket, temper,
+};
+use super::stage::{self, BATCH, Cut, IDLE, Stage, TOTAL, encode, shown};
+use super::wire::{Far, Near, wire};
+use super::world::{Scenario, World};
+
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) basics: Basics,
+    pub(super) handling: Handling,
+    pub(super) greet: Option<Bytes>,
+    pub(super) slow: SlowRules,
+    pub(super) queue: usize,
+    max_clients: Option<usize>,
+    clients: usize,
+}
+
+impl Plan {
+    fn random(rng: &mut Rng) -> Self {
+        let handling = match rng.u8(..20) {
+            0..10 => Handling::Relay,
+            10..15 => Handling::Hub,
+            15..19 => Handling::Reply(Bytes::from("answer ".repeat(size(rng, 1..12)))),
+            _ => Handling::Discard,
+        };
+        let framings = [Framing::None, Framing::Line, Framing::U16, Framing::Netstring];
+        let framing = framings[rng.usize(..framings.len())];
+        let mut basics = Basics::random(rng, framing);
+        if !handling.reads_stdin() {
+            (basics.source, basics.stdin) = (Source::Absent, Vec::new());
+        }
+        if handling == Handling::Hub {
+            (basics.keep_open, basics.quit_after) = (false, None);
+        }
+        let policies = [Policy::Kick, Policy::Drop, Policy::Block];
+        let zero = handling == Handling::Hub && rng.bool();
+        let after = if zero { Duration::ZERO } else { millis(rng, 100..2000) };
+        Self {
+            slow: SlowRules { policy: rarely(rng, 2, |rng| policies[rng.usize(..3)]), after },
+            queue: size(rng, 8..17),
+            max_clients: rarely(rng, 8, |rng| rng.usize(1..3)),
+            clients: rng.usize(1..6),
+            greet: rarely(rng, 4, |_| Bytes::from_static(b"welcome")),
+            handling,
+            basics,
+        }
+    }
+
+    fn config(&self) -> Serve {
+        Serve {
+            common: self.basics.common(true),
+            addresses: Vec::new(),
+            conns: Some(self.clients as u64),
+            max_clients: self.max_clients,
+            handling: self.handling.clone(),
+            greet: self.greet.clone(),
+            slow: self.slow,
+            queue: self.queue,
+            port_file: None,
+        }
+    }
+
+    /// Whether the one answer of `--reply` goes out at once, with FIN behind it.
+    fn answers_at_once(&self) -> bool {
+        matches!(self.handling, Handling::Reply(_)) && self.basics.framing == Framing::None
+    }
+
+    fn client(&self, rng: &mut Rng, number: usize, now: Instant) -> (Near, Actor) {
+        let (near, far) = wire(rng.fork(), socket(rng), now);
+        let patience = self.slow.after.max(Duration::from_millis(20));
+        let relays = self.handling == Handling::Relay;
+        let they_end = self.answers_at_once() || (relays && self.basics.ends_by_itself(true));
+        let name = format!("client{number}");
+        let (temper, ending) = (temper(rng, patience), ending(rng, &self.basics, they_end));
+        let mut actor = Actor::new(&name, far, temper, ending, now);
+        let framing = self.basics.framing;
+        actor.to_send = framed(framing, &content(rng, framing, &name));
+        (near, actor)
+    }
+}
+
+pub(super) struct Server {
+    pub(super) plan: Plan,
+    session: ServeSession,
+    pub(super) stage: Stage,
+    listener: Id,
+    listens: bool,
+    arrivals: VecDeque<(Instant, Near, Actor)>,
+    pub(super) guests: Vec<Guest>,
+    cut: Cut,
+    signal: Option<(Instant, Signal)>,
+    /// The signal that the session has met.
+    pub(super) signalled: Option<Signal>,
+    pub(super) timed_out: bool,
+    events: u64,
+    /// The far end of the stand-in for a listener.
+    _door: Far,
+}
+
+/// Plays one scenario to its end and judges it.
+pub(super) fn play(seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    let plan = Plan::random(&mut rng);
+    let mut event_loop = EventLoop::new().expect("a loop");
+    let start = event_loop.pool().now();
+    let mut world = World::new(rng.fork(), start);
+    let mut server = Server::open(&mut event_loop, &mut world, plan, &mut rng);
+    super::tell(|| server.describe());
+    world.run(event_loop, &mut server);
+    let status = server.session.status();
+    super::tell(|| format!("{status:?} at {}", world.describe(&server)));
+    super::verdict::judge(&server, &world, status);
+}
+
+impl Server {
+    fn open(event_loop: &mut EventLoop, world: &mut World, plan: Plan, rng: &mut Rng) -> Self {
+        let config = plan.config();
+        let (console, feed, stage) = stage::open(event_loop, world, &plan.basics, &config.common);
+        let (near, door) = wire(rng.fork(), pipe(rng), world.now);
+        let pool = event_loop.pool();
+        let listener = pool.add_channel(Box::new(near), Sides::Read).expect("a stand-in");
+        let session = ServeSession::new(config, console, feed, vec![listener]);
+        let mut session = session.expect("a session");
+        session.start(pool);
+        let mut at = world.now;
+        let arrivals = (0..plan.clients).map(|number| {
+            let together = once_in(rng, 3);
+            at += if together { Duration::ZERO } else { millis(rng, 0..600) };
+            let (near, actor) = plan.client(rng, number + 1, at);
+            (at, near, actor)
+        });
+        Self {
+            arrivals: arrivals.collect(),
+            session,
+            stage,
+            listener,
+            listens: true,
+            guests: Vec::new(),
+            cut: Cut::of_stdin(plan.basics.framing),
+            signal: plan.basics.signal.map(|(after, signal)| (world.now + after, signal)),
+            signalled: None,
+            timed_out: false,
+            events: 0,
+            _door: door,
+            plan,
+        }
+    }
+
+    /// Takes in the next client.
+    fn accept(&mut self, pool: &mut Pool, world: &mut World, near: Near, mut actor: Actor) {
+        let id = pool.add_channel(Box::new(near), Sides::Both).expect("a client");
+        actor.wire.set_now(world.now);
+        let mut guest =
+            Guest::new(id, world.actors.len(), &actor, self.plan.basics.framing, world.now);
+        let framing = self.plan.basics.framing;
+        let reply = match &self.plan.handling {
+            Handling::Reply(text) if self.plan.answers_at_once() => Some(text),
+            _ => None,
+        };
+        for text in self.plan.greet.iter().chain(reply) {
+            guest.expected.push(encode(framing, text));
+        }
+        guest.listens = !self.plan.answers_at_once();
+        if self.present() == 1 {
+            self.guests.iter_mut().for_each(|guest| guest.joined = world.now);
+        }
+        self.guests.push(guest);
+        self.session.accept(pool, id, actor.name.clone(), "here".into());
+        actor.name = format!("#{} {}", self.guests.len(), actor.name);
+        world.actors.push(actor);
+    }
+
+    /// What an event means for what everybody is to get.
+    fn foresee(&mut self, pool: &Pool, event: &Event<'_>) {
+        let now = pool.now();
+        match event {
+            Event::Data { id, bytes } if Some(*id) == self.stage.stdin => {
+                self.stage.consumed.extend(*bytes);
+                let messages = self.cut.feed(bytes, false);
+                self.tell_all(None, &messages);
+            }
+            Event::Eof { id } if Some(*id) == self.stage.stdin => self.stage.input_ended = true,
+            Event::Data { id, bytes } => self.foresee_data(*id, bytes, false, now),
+            Event::Eof { id } => {
+                // A line that was cut by a reset comes to its end in this way, too.
+                self.foresee_data(*id, &[], true, now);
+                let relays = self.plan.handling == Handling::Relay;
+                let owes =
+                    relays && self.plan.basics.source == Source::Stream && !self.stage.input_ended;
+                if let Some(guest) = self.guest(*id) {
+                    guest.listens &= owes;
+                }
+            }
+            Event::Closed { id, end } if *id == self.stage.stdout => self.stage.note_end(end),
+            Event::Closed { id, .. } if *id == self.listener => self.listens = false,
+            Event::Closed { id, end } => {
+                if let Some(guest) = self.guests.iter_mut().find(|guest| guest.id == *id) {
+                    guest.leave(Left::new(end, now), &self.plan);
+                }
+            }
+            Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),
+            Event::Timer { key } if key.id.is_none() => self.timed_out |= key.purpose == TOTAL,
+            Event::Timer { key } if key.purpose == IDLE => {
+                if let Some(guest) = key.id.and_then(|id| self.guest(id)) {
+                    guest.note_idle(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn foresee_data(&mut self, id: Id, bytes: &[u8], eof: bool, now: Instant) {
+        let framing = self.plan.basics.framing;
+        let Some(guest) = self.guest(id) else { return };
+        guest.delivered += bytes.len();
+        if !eof {
+            guest.last_data = now;
+        }
+        let messages = guest.cut.feed(bytes, eof);
+        match &self.plan.handling {
+            Handling::Hub => self.tell_all(Some(id), &messages),
+            Handling::Reply(text) if framing != Framing::None => {
+                let reply = encode(framing, text);
+                let guest = self.guest(id).expect("the same guest");
+                guest.expected.extend(messages.iter().map(|_| reply.clone()));
+            }
+            _ => {}
+        }
+        if self.plan.handling != Handling::Discard {
+            let text = messages.iter().flat_map(|message| shown(framing, message));
+            self.stage.expected.extend(text);
+        }
+    }
+
+    fn tell_all(&mut self, from: Option<Id>, messages: &[Vec<u8>]) {
+        let framing = self.plan.basics.framing;
+        let told = |guest: &&mut Guest| guest.listens && Some(guest.id) != from;
+        for guest in self.guests.iter_mut().filter(told) {
+            guest.expected.extend(messages.iter().map(|message| encode(framing, message)));
+        }
+    }
+
+    fn guest(&mut self, id: Id) -> Option<&mut Guest> {
+        self.guests.iter_mut().find(|guest| guest.id == id)
+    }
+
+    /// No queue holds more than it may, and one batch that was read before it said so.
+    fn check_queues(&mut self, pool: &Pool) {
+        // A reply is as long as it is, however short the message was.
+        let replies = matches!(self.plan.handling, Handling::Reply(_));
+        for guest in self.guests.iter_mut().filter(|guest| guest.left.is_none()) {
+            let queued = pool.queued(guest.id);
+            guest.note_queue(queued, self.plan.queue, pool.now());
+            let most = self.plan.queue + 2 * BATCH;
+            assert!(replies || queued <= most, "{queued} bytes wait for one client");
+        }
+    }
+
+    /// How many clients there are now.
+    fn present(&self) -> usize {
+        self.guests.iter().filter(|guest| guest.left.is_none()).count()
+    }
+}
+
+impl Handler for Server {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        self.events += 1;
+        self.foresee(pool, &event);
+        self.session.on(pool, event);
+        self.check_queues(pool);
+    }
+}
+
+impl Scenario for Server {
+    fn happen(&mut self, event_loop: &mut EventLoop, world: &mut World) -> Option<Instant> {
+        if let Some((_, signal)) = self.signal.take_if(|(at, _)| *at <= world.now) {
+            event_loop.simulate_signal(signal);
+            self.events += 1;
+        }
+        let crowded =
+            |server: &Self| server.plan.max_clients.is_some_and(|most| server.present() >= most);
+        while self.listens && !crowded(self) {
+            if self.arrivals.front().is_none_or(|(at, ..)| *at > world.now) {
+                break;
+            }
+            let Some((_, near, actor)) = self.arrivals.pop_front() else { break };
+            self.events += 1;
+            self.accept(event_loop.pool(), world, near, actor);
+        }
+        let next = self.arrivals.front().filter(|_| self.listens && !crowded(self));
+        let signal = self.signal.map(|(at, _)| at);
+        next.map(|(at, ..)| *at).into_iter().chain(signal).min()
+    }
+
+    fn check(&mut self, pool: &mut Pool, _: &World) {
+        self.stage.check(pool);
+        self.check_queues(pool);
+    }
+
+    fn events(&self) -> u64 {
+        self.events
+    }
+
+    fn describe(&self) -> String {
+        let Plan { handling, slow, queue, .. } = &self.plan;
+        let basics = Basics { stdin: Vec::new(), ..self.plan.basics.clone() };
+        let handling = std::mem::discriminant(handling);
+        format!("{handling:?} {slow:?} queue {queue} {basics:?}\n{:#?}", self.guests)
+    }
+}

@@ -1,0 +1,122 @@
+//! Whether a server that has come to its end did right by everybody.
+
+use serde_json::Value;
+use wirecat::close::{Cause, CloseReason, Detail};
+use wirecat::error::Status;
+use wirecat::event_loop::Signal;
+use wirecat::framing::Framing;
+
+use super::actor::Actor;
+use super::guest::{Guest, Left};
+use super::server::Server;
+use super::stage::check_prefix;
+use super::world::World;
+
+pub(super) fn judge(server: &Server, world: &World, status: Status) {
+    let events = server.stage.events(status);
+    let mut skipped = 0;
+    for (guest, number) in server.guests.iter().zip(1..) {
+        let actor = &world.actors[guest.actor];
+        let left = guest.left.unwrap_or_else(|| panic!("{} was never closed", actor.name));
+        check_told(&events, number, &left);
+        let missed = missed(&events, number);
+        skipped += missed;
+        check_reason(server, guest, actor, &left);
+        check_received(server, guest, actor, &left, missed);
+        if left.reason == CloseReason::PEER && actor.is_reliable() {
+            assert_eq!(guest.delivered, actor.to_send.len(), "what {} said", actor.name);
+            assert_eq!(left.unsent, 0, "what {} was not sent", actor.name);
+        }
+    }
+    let reader_stays = world.actors[0].is_reliable();
+    server.stage.check_output(world, server.stage.is_whole() && reader_stays);
+    check_status(server, status, skipped);
+}
+
+/// SPEC 8: exactly one `closed` for each client, with the reason.
+fn check_told(events: &[Value], number: u64, left: &Left) {
+    let is_it = |event: &&Value| event["event"] == "closed" && event["conn"] == number;
+    let told: Vec<&Value> = events.iter().filter(is_it).collect();
+    let [told] = told[..] else { panic!("#{number} was closed {} times", told.len()) };
+    let reason = serde_json::json!([left.reason.cause, left.reason.detail]);
+    assert_eq!([&told["reason"], &told["detail"]], [&reason[0], &reason[1]], "{told}");
+    assert_eq!(told["unsent"].as_u64().unwrap_or(0), left.unsent as u64, "{told}");
+}
+
+/// How many messages a client was said to have missed.
+fn missed(events: &[Value], number: u64) -> usize {
+    let start = format!("#{number} ");
+    let words = events.iter().filter(|event| event["kind"] == "skipped");
+    words
+        .filter_map(|event| event["message"].as_str()?.strip_prefix(&start))
+        .filter_map(|text| text.split_once(" missed ")?.1.split(' ').next()?.parse::<usize>().ok())
+        .sum()
+}
+
+/// A client that behaves ends in order, unless something that was asked for came in between.
+fn check_reason(server: &Server, guest: &Guest, actor: &Actor, left: &Left) {
+    if !actor.is_reliable() {
+        return;
+    }
+    let basics = &server.plan.basics;
+    let explained = match (left.reason.cause, left.reason.detail) {
+        (Cause::Peer, Detail::Fin) => true,
+        // `Guest` has checked the time of these.
+        (Cause::Host, Detail::Slow) | (Cause::Timeout, Detail::Idle) => true,
+        (Cause::Host, Detail::Limit) => basics.quit_after.is_some(),
+        (Cause::Host, Detail::Signal) => server.signalled.is_some(),
+        (Cause::Host, Detail::Local) => server.stage.trouble().is_some(),
+        (Cause::Timeout, Detail::Timeout) => server.timed_out,
+        _ => false,
+    };
+    assert!(explained, "{} did nothing to end so: {guest:?}", actor.name);
+}
+
+/// Each client gets what it is to get, in order; whole messages that it missed were counted.
+fn check_received(server: &Server, guest: &Guest, actor: &Actor, left: &Left, missed: usize) {
+    let whole = left.reason == CloseReason::PEER && actor.is_reliable();
+    if missed == 0 {
+        let wanted = guest.expected.concat();
+        return check_prefix(&actor.name, &actor.received, &wanted, whole);
+    }
+    // Pieces of a stream without framing may look alike, and cannot be told apart.
+    if server.plan.basics.framing == Framing::None {
+        return;
+    }
+    let mut rest = &actor.received[..];
+    let mut absent = 0;
+    for message in &guest.expected {
+        match rest.strip_prefix(&message[..]) {
+            Some(after) => rest = after,
+            None => absent += 1,
+        }
+    }
+    if whole {
+        assert!(rest.is_empty(), "{} got {} odd bytes", actor.name, rest.len());
+        assert_eq!(absent, missed, "messages that {} missed", actor.name);
+    }
+}
+
+/// SPEC 1.3 and 9: 0 if and only if nothing was lost, else what was.
+fn check_status(server: &Server, status: Status, skipped: usize) {
+    let lost = server.guests.iter().any(|guest| guest.left.is_some_and(|left| left.is_loss()));
+    let possible = match (server.signalled, server.stage.trouble()) {
+        (Some(Signal::Interrupt), _) => vec![Status::Interrupt],
+        (Some(_), _) => vec![Status::Done],
+        (None, trouble) => {
+            let stdout = match trouble {
+                None => None,
+                Some(std::io::ErrorKind::BrokenPipe) => Some(Status::Done),
+                Some(_) => Some(Status::Local),
+            };
+            let time = server.timed_out.then_some(Status::Timeout);
+            let loss = (lost || skipped > 0).then_some(Status::Lost);
+            stdout.into_iter().chain(time).chain(loss).collect()
+        }
+    };
+    let right = possible.contains(&status) || (possible.is_empty() && status == Status::Done);
+    assert!(right, "ended with {status:?}, for which there was {possible:?}");
+    if possible.is_empty() {
+        assert!(server.stage.is_whole(), "stdout is not whole: {:?}", server.stage.end);
+    }
+}
