@@ -139,6 +139,7 @@ impl ConnectSession {
 
     /// `--on-peer-close exit`: input that is known to be unsent makes it a loss.
     fn leave(&mut self, pool: &mut Pool, id: Id) {
+        pool.flush(id);
         let waits = self.link.as_ref().is_some_and(|link| link.full);
         if waits || pool.queued(id) > 0 {
             let failure = Failure::new(
