@@ -1,14 +1,13 @@
-//! One client of a simulated server: what it is to get, and how it left.
+//! One connection as the model sees it: what the other side is to get, and how it ended.
 
 use std::time::{Duration, Instant};
 
 use wirecat::close::{Cause, CloseReason, Detail};
 use wirecat::event_loop::{End, Id};
 use wirecat::framing::Framing;
-use wirecat::protocol::slow::Policy;
+use wirecat::protocol::slow::{Policy, SlowRules};
 
 use super::actor::{Actor, Temper};
-use super::server::Plan;
 use super::stage::Cut;
 use super::wire::Far;
 
@@ -91,14 +90,15 @@ impl Guest {
         }
     }
 
-    pub(super) fn leave(&mut self, left: Left, plan: &Plan) {
+    /// It was closed, under these limits.
+    pub(super) fn leave(&mut self, left: Left, idle: Option<Duration>, slow: SlowRules) {
         assert!(self.left.is_none(), "closed twice: {self:?} {left:?}");
         self.left = Some(left);
         self.listens = false;
         match left.reason {
-            CloseReason::SLOW => self.check_slow(left.at, plan),
+            CloseReason::SLOW => self.check_slow(left.at, slow),
             CloseReason { cause: Cause::Timeout, detail: Detail::Idle } => {
-                self.check_idle(&left, plan);
+                self.check_idle(&left, idle.expect("an idle limit"));
             }
             _ => {}
         }
@@ -106,8 +106,7 @@ impl Guest {
 
     /// SPEC 7, slow clients: kicked once it has drained nothing for --slow-after, and not much
     /// later.
-    fn check_slow(&self, now: Instant, plan: &Plan) {
-        let (policy, after) = (plan.slow.policy, plan.slow.after);
+    fn check_slow(&self, now: Instant, SlowRules { policy, after }: SlowRules) {
         assert!(matches!(policy, None | Some(Policy::Kick)), "kicked by {policy:?}");
         if after.is_zero() {
             return;
@@ -125,8 +124,7 @@ impl Guest {
 
     /// SPEC 5, --idle-timeout: closed when nothing has gone through for so long, and then.
     /// While clients are not read because of somebody else, it is put off by as much again.
-    fn check_idle(&self, left: &Left, plan: &Plan) {
-        let limit = plan.basics.idle.expect("an idle limit");
+    fn check_idle(&self, left: &Left, limit: Duration) {
         let (at, since) = self.idle.expect("somebody looked");
         let idle = at - since;
         let over = idle.as_nanos().checked_rem(limit.as_nanos());

@@ -6,6 +6,7 @@
 //! `WIRECAT_SEEDS=n` plays more of them.
 
 mod actor;
+mod client;
 mod guest;
 mod plan;
 mod server;
@@ -23,6 +24,12 @@ const SEEDS: u64 = 256;
 #[test]
 fn a_server_does_right_by_its_clients_and_its_caller() {
     play_all(server::play);
+}
+
+/// SPEC 1.3, 1.4, 6, 9: what a client promises both its sides and its caller.
+#[test]
+fn a_client_loses_nothing_in_silence_and_comes_to_its_end() {
+    play_all(client::play);
 }
 
 fn play_all(play: fn(u64)) {

@@ -213,7 +213,7 @@ impl Server {
             Event::Closed { id, .. } if *id == self.listener => self.listens = false,
             Event::Closed { id, end } => {
                 if let Some(guest) = self.guests.iter_mut().find(|guest| guest.id == *id) {
-                    guest.leave(Left::new(end, now), &self.plan);
+                    guest.leave(Left::new(end, now), self.plan.basics.idle, self.plan.slow);
                 }
             }
             Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),

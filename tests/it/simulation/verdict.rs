@@ -1,4 +1,5 @@
-//! Whether a server that has come to its end did right by everybody.
+//! Whether a server that has come to its end did right by everybody, and what a client's end has
+//! in common with it.
 
 use serde_json::Value;
 use wirecat::close::{Cause, CloseReason, Detail};
@@ -18,7 +19,7 @@ pub(super) fn judge(server: &Server, world: &World, status: Status) {
     for (guest, number) in server.guests.iter().zip(1..) {
         let actor = &world.actors[guest.actor];
         let left = guest.left.unwrap_or_else(|| panic!("{} was never closed", actor.name));
-        check_told(&events, number, &left);
+        check_told(&events, Some(number), &left);
         let missed = missed(&events, number);
         skipped += missed;
         check_reason(server, guest, actor, &left);
@@ -33,11 +34,11 @@ pub(super) fn judge(server: &Server, world: &World, status: Status) {
     check_status(server, status, skipped);
 }
 
-/// SPEC 8: exactly one `closed` for each client, with the reason.
-fn check_told(events: &[Value], number: u64, left: &Left) {
-    let is_it = |event: &&Value| event["event"] == "closed" && event["conn"] == number;
+/// SPEC 8: exactly one `closed` for each connection, with the reason.
+pub(super) fn check_told(events: &[Value], number: Option<u64>, left: &Left) {
+    let is_it = |event: &&Value| event["event"] == "closed" && event["conn"].as_u64() == number;
     let told: Vec<&Value> = events.iter().filter(is_it).collect();
-    let [told] = told[..] else { panic!("#{number} was closed {} times", told.len()) };
+    let [told] = told[..] else { panic!("{number:?} was closed {} times", told.len()) };
     let reason = serde_json::json!([left.reason.cause, left.reason.detail]);
     assert_eq!([&told["reason"], &told["detail"]], [&reason[0], &reason[1]], "{told}");
     assert_eq!(told["unsent"].as_u64().unwrap_or(0), left.unsent as u64, "{told}");

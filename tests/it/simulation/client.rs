@@ -1,0 +1,235 @@
+//! `tcp-connect` in virtual time: stdin has to reach the other side whole, what the other side
+//! says has to reach stdout whole, and where that cannot be, the exit status says so.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use wirecat::close::{Cause, CloseReason, Detail};
+use wirecat::error::Status;
+use wirecat::event_loop::{Event, EventLoop, Handler, Pool, Sides, Signal};
+use wirecat::framing::Framing;
+use wirecat::protocol::relay::Source;
+use wirecat::protocol::slow::SlowRules;
+use wirecat::sessions::ConnectSession;
+use wirecat::sessions::config::Connect;
+
+use super::actor::Actor;
+use super::guest::{Guest, Left};
+use super::plan::{Basics, content, ending, framed, once_in, socket, temper};
+use super::stage::{self, BATCH, Cut, IDLE, Stage, TOTAL, check_prefix, encode, shown};
+use super::verdict::check_told;
+use super::wire::wire;
+use super::world::{Scenario, World};
+
+/// What a client queues before it stops reading stdin (src/sessions/connect/mod.rs).
+const QUEUE: usize = 64 * 1024;
+/// A client has no policy for slow servers.
+const NO_SLOW: SlowRules = SlowRules { policy: None, after: Duration::ZERO };
+
+struct Client {
+    basics: Basics,
+    session: ConnectSession,
+    stage: Stage,
+    link: Guest,
+    cut: Cut,
+    /// The other side's FIN has come.
+    peer_ended: bool,
+    signal: Option<(Instant, Signal)>,
+    signalled: Option<Signal>,
+    timed_out: bool,
+    events: u64,
+}
+
+/// Plays one scenario to its end and judges it.
+pub(super) fn play(seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    let framings = [Framing::None, Framing::None, Framing::Line, Framing::U32];
+    let framing = framings[rng.usize(..framings.len())];
+    let mut basics = Basics::random(&mut rng, framing);
+    basics.leave = once_in(&mut rng, 6);
+    let mut event_loop = EventLoop::new().expect("a loop");
+    let start = event_loop.pool().now();
+    let mut world = World::new(rng.fork(), start);
+    let mut client = Client::open(&mut event_loop, &mut world, basics, &mut rng);
+    super::tell(|| client.describe());
+    world.run(event_loop, &mut client);
+    let status = client.session.status();
+    super::tell(|| format!("{status:?} at {}", world.describe(&client)));
+    client.judge(&world, status);
+}
+
+impl Client {
+    fn open(event_loop: &mut EventLoop, world: &mut World, basics: Basics, rng: &mut Rng) -> Self {
+        let common = basics.common(false);
+        let (console, feed, stage) = stage::open(event_loop, world, &basics, &common);
+        let config = Connect {
+            common,
+            address: "192.0.2.1:9".parse().expect("an address"),
+            bind: None,
+            connect_timeout: Duration::from_secs(1),
+            reconnect: false,
+        };
+        let pool = event_loop.pool();
+        let mut session = ConnectSession::new(pool, config, console, feed);
+        let (near, far) = wire(rng.fork(), socket(rng), world.now);
+        let temper = temper(rng, Duration::from_millis(100));
+        let ending = ending(rng, &basics, basics.ends_by_itself(false));
+        let mut actor = Actor::new("server", far, temper, ending, world.now);
+        actor.to_send = framed(basics.framing, &content(rng, basics.framing, "server"));
+        let id = pool.add_channel(Box::new(near), Sides::Both).expect("a connection");
+        let link = Guest::new(id, world.actors.len(), &actor, basics.framing, world.now);
+        session.adopt(pool, id, "there".into(), "here".into());
+        world.actors.push(actor);
+        Self {
+            session,
+            stage,
+            link,
+            cut: Cut::of_stdin(basics.framing),
+            peer_ended: false,
+            signal: basics.signal.map(|(after, signal)| (world.now + after, signal)),
+            signalled: None,
+            timed_out: false,
+            events: 0,
+            basics,
+        }
+    }
+
+    /// What an event means for what everybody is to get.
+    fn foresee(&mut self, pool: &Pool, event: &Event<'_>) {
+        let now = pool.now();
+        match event {
+            Event::Data { id, bytes } if Some(*id) == self.stage.stdin => {
+                self.stage.consumed.extend(*bytes);
+                let messages = self.cut.feed(bytes, false);
+                let framing = self.basics.framing;
+                let encoded = messages.iter().map(|message| encode(framing, message));
+                // What a person types after the other side's FIN goes nowhere.
+                if self.link.listens {
+                    self.link.expected.extend(encoded);
+                }
+            }
+            Event::Eof { id } if Some(*id) == self.stage.stdin => self.stage.input_ended = true,
+            Event::Data { bytes, .. } => {
+                self.link.delivered += bytes.len();
+                self.link.last_data = now;
+                self.foresee_output(bytes, false);
+            }
+            Event::Eof { .. } => {
+                self.peer_ended = true;
+                self.link.listens = self.basics.source == Source::Stream;
+                self.foresee_output(&[], true);
+            }
+            Event::Closed { id, end } if *id == self.stage.stdout => self.stage.note_end(end),
+            Event::Closed { id, end } if *id == self.link.id => {
+                self.link.leave(Left::new(end, now), self.basics.idle, NO_SLOW);
+            }
+            Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),
+            Event::Timer { key } if key.id.is_none() => self.timed_out |= key.purpose == TOTAL,
+            Event::Timer { key } if key.purpose == IDLE => self.link.note_idle(now),
+            _ => {}
+        }
+    }
+
+    fn foresee_output(&mut self, bytes: &[u8], eof: bool) {
+        let framing = self.basics.framing;
+        let messages = self.link.cut.feed(bytes, eof);
+        self.stage.expected.extend(messages.iter().flat_map(|message| shown(framing, message)));
+    }
+
+    fn judge(&self, world: &World, status: Status) {
+        let left = self.link.left.expect("the connection was never closed");
+        check_told(&self.stage.events(status), None, &left);
+        let actor = &world.actors[self.link.actor];
+        // `--on-peer-close exit` leaves with stdin unsent.
+        let more = !self.stage.input_ended || left.unsent > 0;
+        let left_early = self.basics.leave && self.peer_ended && more;
+        let in_order = left.reason == CloseReason::PEER && actor.is_reliable() && !left_early;
+        check_prefix("server", &actor.received, &self.link.expected.concat(), in_order);
+        check_prefix("stdin", &self.stage.consumed, &self.basics.stdin, false);
+        if in_order {
+            assert_eq!(self.link.delivered, actor.to_send.len(), "what the server said");
+            assert_eq!(left.unsent, 0, "what was not sent");
+        }
+        if in_order && self.basics.source == Source::Stream {
+            assert_eq!(self.stage.consumed.len(), self.basics.stdin.len(), "stdin was read");
+        }
+        let reader_stays = world.actors[0].is_reliable();
+        self.stage.check_output(world, self.stage.is_whole() && reader_stays);
+        self.check_reason(actor, &left);
+        self.check_status(&left, left_early, status);
+    }
+
+    /// A server that behaves ends it in order, unless something that was asked for came first.
+    fn check_reason(&self, actor: &Actor, left: &Left) {
+        let explained = match (left.reason.cause, left.reason.detail) {
+            (Cause::Peer, Detail::Fin) => true,
+            // `Guest` has checked the time of this.
+            (Cause::Timeout, Detail::Idle) => true,
+            (Cause::Host, Detail::Limit) => self.basics.quit_after.is_some(),
+            (Cause::Host, Detail::Signal) => self.signalled.is_some(),
+            (Cause::Host, Detail::Local) => self.stage.trouble().is_some(),
+            (Cause::Timeout, Detail::Timeout) => self.timed_out,
+            _ => !actor.is_reliable(),
+        };
+        assert!(explained, "nobody asked for this end: {:?}", self.link);
+    }
+
+    /// SPEC 1.3 and 9: 0 if and only if nothing was lost, else what was.
+    fn check_status(&self, left: &Left, left_early: bool, status: Status) {
+        let mut possible = Vec::new();
+        match self.signalled {
+            Some(Signal::Interrupt) => possible.push(Status::Interrupt),
+            Some(_) => possible.push(Status::Terminate),
+            None => {
+                let idle = left.reason.detail == Detail::Idle;
+                possible.extend((self.timed_out || idle).then_some(Status::Timeout));
+                possible.extend((left.is_loss() || left_early).then_some(Status::Lost));
+                possible.extend(match self.stage.trouble() {
+                    Some(ErrorKind::BrokenPipe) => Some(Status::Done),
+                    trouble => trouble.map(|_| Status::Local),
+                });
+                // Whatever is behind the end of the other side may be nothing.
+                possible.extend((left_early && left.unsent == 0).then_some(Status::Done));
+            }
+        }
+        let right = possible.contains(&status) || (possible.is_empty() && status == Status::Done);
+        assert!(right, "ended with {status:?}, for which there was {possible:?}: {left:?}");
+        if possible.is_empty() {
+            assert!(self.stage.is_whole(), "stdout is not whole: {:?}", self.stage.end);
+        }
+    }
+}
+
+impl Handler for Client {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        self.events += 1;
+        self.foresee(pool, &event);
+        self.session.on(pool, event);
+    }
+}
+
+impl Scenario for Client {
+    fn happen(&mut self, event_loop: &mut EventLoop, world: &mut World) -> Option<Instant> {
+        if let Some((_, signal)) = self.signal.take_if(|(at, _)| *at <= world.now) {
+            event_loop.simulate_signal(signal);
+            self.events += 1;
+        }
+        self.signal.map(|(at, _)| at)
+    }
+
+    fn check(&mut self, pool: &mut Pool, _: &World) {
+        self.stage.check(pool);
+        let queued = pool.queued(self.link.id);
+        assert!(queued <= QUEUE + 2 * BATCH, "{queued} bytes wait for the server");
+    }
+
+    fn events(&self) -> u64 {
+        self.events
+    }
+
+    fn describe(&self) -> String {
+        let basics = Basics { stdin: Vec::new(), ..self.basics.clone() };
+        format!("{basics:?}\n{:#?}", self.link)
+    }
+}
