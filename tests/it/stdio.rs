@@ -8,10 +8,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
+use std::time::Instant;
 
 use crate::support::net::{accept, connect, listener, peer, read_all, read_exactly};
 use crate::support::proc::fd_flags;
-use crate::support::{Program, Running, program, skip, wirecat, wirecat_path};
+use crate::support::{PATIENCE, Program, Running, program, skip, wirecat, wirecat_path};
 
 /// `O_NONBLOCK` of Linux, as /proc/PID/fdinfo shows it.
 const NONBLOCK: u32 = 0o4000;
@@ -123,9 +124,15 @@ fn between(test: &str, address: &str) -> Option<(Running, PipeWriter, PipeReader
     let ((their_in, our_in), (our_out, their_out)) = (pipe().unwrap(), pipe().unwrap());
     let mut client = client.stdin(their_in).stdout(their_out).start();
     client.wait_for("connected");
-    let threads = threads(client.pid());
-    for name in ["stdin", "stdout"] {
-        assert!(threads.iter().any(|thread| thread == name), "{name} is not among {threads:?}");
+    // A thread has its name only once it runs.
+    let is_served = || {
+        let threads = threads(client.pid());
+        ["stdin", "stdout"].iter().all(|name| threads.iter().any(|thread| thread == name))
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while !is_served() {
+        assert!(Instant::now() < deadline, "no thread serves stdin and stdout");
+        thread::yield_now();
     }
     Some((client, our_in, our_out))
 }
