@@ -22,5 +22,5 @@ pub(crate) const NEXT_ADDRESS: u8 = 8;
 pub(crate) const CONNECT: u8 = 9;
 /// The next attempt.
 pub(crate) const RETRY: u8 = 10;
-/// How long a server that was asked to stop goes on flushing.
+/// How long a server that was asked to stop goes on flushing; or one client that is too late.
 pub(crate) const GRACE: u8 = 11;

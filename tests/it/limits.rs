@@ -264,3 +264,19 @@ fn no_stdin_sends_nothing() {
     drop(peer);
     client.wait().code(0);
 }
+
+/// SPEC 1.4: nothing hangs. A client that is late with its message, and does not read what is
+/// queued for it either, is closed all the same.
+#[test]
+fn a_late_client_that_reads_nothing_does_not_stay() {
+    let args = ["tcp-serve", "-1", "-v", "--frame", "line", "--read-timeout", "200ms"];
+    let mut server = wirecat(args.iter().chain(&["127.0.0.1:0"])).piped().start();
+    let client = TcpStream::connect(server.address()).unwrap();
+    let line = [vec![b'x'; 1 << 20], b"\n".to_vec()].concat();
+    let mut stdin = server.stdin.take().unwrap();
+    let feeder = thread::spawn(move || while stdin.write_all(&line).is_ok() {});
+    server.wait_for("no whole message");
+    server.wait_open().code(124);
+    drop(client);
+    feeder.join().unwrap();
+}

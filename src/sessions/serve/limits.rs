@@ -8,6 +8,9 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::sessions::alarms;
 
+/// The end of a client that let its time pass, and does not take its last words either.
+const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeout);
+
 impl ServeSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
@@ -16,7 +19,8 @@ impl ServeSession {
                 self.end_now(pool, reason);
             }
             (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
-            (alarms::GRACE, _) => self.end_now(pool, crate::sessions::run::SIGNALLED),
+            (alarms::GRACE, Some(id)) => pool.abort(id, TOO_LATE),
+            (alarms::GRACE, None) => self.end_now(pool, crate::sessions::run::SIGNALLED),
             (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
             (alarms::MESSAGE, Some(id)) => self.check_message(pool, id),
             (alarms::QUIT, Some(id)) => pool.close(id, CloseReason::HOST),
@@ -80,6 +84,7 @@ impl ServeSession {
             pool.abort(id, reason);
         } else {
             pool.close(id, reason);
+            pool.arm(TimerKey::of(id, alarms::GRACE), super::GRACE);
         }
     }
 }

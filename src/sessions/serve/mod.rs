@@ -30,7 +30,8 @@ use crate::report::{Event as Report, Name};
 
 use client::{Client, Lag, create_file};
 
-/// How long a server that is told to stop goes on writing what it has accepted.
+/// How long a server that is told to stop, or a client that is out of time, has for what is
+/// queued.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The clients by id. The hasher has fixed keys, so that a simulation meets them in the same
