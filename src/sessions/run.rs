@@ -4,10 +4,10 @@
 use super::alarms;
 use super::config::Common;
 use super::console::{Console, StdoutEnd};
-use super::feed::Feed;
+use super::feed::{Feed, unreadable};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Pool, Signal, TimerKey};
+use crate::event_loop::{End, Id, Pool, Signal, TimerKey};
 use crate::framing::Framing;
 use crate::report::{Event, Name};
 
@@ -147,8 +147,25 @@ impl Run {
         }
     }
 
+    /// A source is gone: if it is stdin or stdout, says what that means for the run.
+    pub(crate) fn stream_closed(&mut self, pool: &mut Pool, id: Id, end: &End) -> Meaning {
+        if self.console.is(id) {
+            return self.stdout_closed(pool, end).map_or(Meaning::Nothing, Meaning::EndNow);
+        }
+        if !self.feed.is(id) {
+            return Meaning::NotAStream;
+        }
+        match &end.error {
+            Some(error) => {
+                self.fail(pool, &unreadable(error));
+                Meaning::End
+            }
+            None => Meaning::Nothing,
+        }
+    }
+
     /// stdout is gone. Returns the reason to close the connections, where the run goes on.
-    pub(crate) fn stdout_closed(&mut self, pool: &mut Pool, end: &End) -> Option<CloseReason> {
+    fn stdout_closed(&mut self, pool: &mut Pool, end: &End) -> Option<CloseReason> {
         match self.console.stdout_closed(end) {
             StdoutEnd::Failed(failure) => self.fail(pool, &failure),
             // Whoever reads stdout has seen enough, and that outranks a count that is not met.
@@ -163,6 +180,18 @@ impl Run {
         }
         Some(CloseReason::new(Cause::Host, Detail::Local))
     }
+}
+
+/// What the end of a source means for the run.
+pub(crate) enum Meaning {
+    /// It was neither stdin nor stdout.
+    NotAStream,
+    /// It was to be expected.
+    Nothing,
+    /// The run ends in order.
+    End,
+    /// The run ends at once.
+    EndNow(CloseReason),
 }
 
 /// The status of a run that a signal ends.

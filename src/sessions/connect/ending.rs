@@ -8,21 +8,19 @@ use crate::framing::Framing;
 use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
 use crate::sessions::console::{closed_event, is_loss};
-use crate::sessions::feed::unreadable;
+use crate::sessions::run::Meaning;
 
 impl ConnectSession {
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        if self.run.console.is(id) {
-            if let Some(reason) = self.run.stdout_closed(pool, end) {
-                self.end_now(pool, reason);
+        match self.run.stream_closed(pool, id, end) {
+            Meaning::Nothing => {}
+            Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
+            Meaning::NotAStream => {
+                if self.link.as_ref().is_some_and(|link| link.id == id) {
+                    self.link_closed(pool, end);
+                }
             }
-        } else if self.run.feed.is(id) {
-            if let Some(error) = &end.error {
-                self.run.fail(pool, &unreadable(error));
-                self.end(pool, CloseReason::HOST);
-            }
-        } else if self.link.as_ref().is_some_and(|link| link.id == id) {
-            self.link_closed(pool, end);
         }
     }
 

@@ -18,9 +18,9 @@ use bytes::Bytes;
 use super::alarms;
 use super::config::{Handling, Serve};
 use super::console::{Console, is_loss};
-use super::feed::{Feed, unreadable};
+use super::feed::Feed;
 use super::inlet::Inlet;
-use super::run::{Run, SIGNALLED, status_of};
+use super::run::{Meaning, Run, SIGNALLED, status_of};
 use crate::close::{Cause, CloseReason};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
@@ -227,17 +227,15 @@ impl ServeSession {
     }
 
     fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        if self.run.console.is(id) {
-            if let Some(reason) = self.run.stdout_closed(pool, end) {
-                self.end_now(pool, reason);
+        match self.run.stream_closed(pool, id, end) {
+            Meaning::Nothing => {}
+            Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
+            Meaning::NotAStream => {
+                if let Some(client) = self.clients.remove(&id) {
+                    self.client_closed(pool, id, &client, end);
+                }
             }
-        } else if self.run.feed.is(id) {
-            if let Some(error) = &end.error {
-                self.run.fail(pool, &unreadable(error));
-                self.end(pool, CloseReason::HOST);
-            }
-        } else if let Some(client) = self.clients.remove(&id) {
-            self.client_closed(pool, id, &client, end);
         }
     }
 
