@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use super::PATIENCE;
+use super::{PATIENCE, let_children_hear_signals};
 
 /// The two ends of a new terminal: the person's and the program's.
 pub(crate) fn pty() -> (File, File) {
@@ -44,6 +44,7 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts a program as the leader of a session of its own (setsid(1) of util-linux).
     pub(crate) fn start(program: &str, args: &[&str]) -> Self {
+        let_children_hear_signals();
         let (master, slave) = pty();
         let end = || slave.try_clone().expect("a descriptor");
         let mut command = Command::new("setsid");
