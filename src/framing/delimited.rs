@@ -18,24 +18,27 @@ pub(super) enum Ending {
     DropWithCr,
 }
 
-/// Frames that end with one byte; a last one that the stream cuts short is delivered as partial.
+/// Frames that end with one byte.
 pub(super) struct Delimited {
     delimiter: u8,
     ending: Ending,
     max: usize,
     /// How many bytes of the unfinished message are known to hold no delimiter.
     scanned: usize,
+    /// Whether a last message that the stream cuts short is delivered, as partial.
+    delivers_rest: bool,
 }
 
 impl Delimited {
     /// Lines, ended by LF.
     pub(super) fn line(ending: Ending, max: usize) -> Self {
-        Self { delimiter: b'\n', ending, max, scanned: 0 }
+        Self { delimiter: b'\n', ending, max, scanned: 0, delivers_rest: true }
     }
 
-    /// Records ended by a zero byte, which is not delivered.
-    pub(super) fn nul(max: usize) -> Self {
-        Self { delimiter: b'\0', ending: Ending::Drop, max, scanned: 0 }
+    /// Records ended by a zero byte, which is not delivered. Unlike a line, a record of a peer
+    /// that is cut by its FIN is not one (`delivers_rest` is false).
+    pub(super) fn nul(max: usize, delivers_rest: bool) -> Self {
+        Self { delimiter: b'\0', ending: Ending::Drop, max, scanned: 0, delivers_rest }
     }
 
     /// The frame whose delimiter is at `end`.
@@ -52,7 +55,7 @@ impl Delimited {
 
     /// What to make of an `input` without a delimiter.
     fn unfinished(&mut self, input: &[u8], eof: bool) -> Result<Step, FrameError> {
-        if eof && !input.is_empty() {
+        if eof && self.delivers_rest && !input.is_empty() {
             self.limited(input.len())?;
             return Ok(Step::Frame {
                 payload: 0..input.len(),
@@ -138,12 +141,12 @@ mod tests {
         let mut framer = Delimited::line(Ending::DropWithCr, 16);
         assert_eq!(framer.step(b"ab\r", false), Ok(Step::More));
         assert_eq!(framer.step(b"ab\r", true), frame(3, 3, true));
-        assert_eq!(Delimited::nul(16).step(b"", true), Ok(Step::More));
+        assert_eq!(Delimited::nul(16, true).step(b"", true), Ok(Step::More));
     }
 
     #[test]
     fn what_was_searched_is_not_searched_again() {
-        let mut framer = Delimited::nul(16);
+        let mut framer = Delimited::nul(16, true);
         assert_eq!(framer.step(b"abc", false), Ok(Step::More));
         // No stream does this; it shows where the search begins.
         assert_eq!(framer.step(b"a\0cd\0", false), frame(4, 5, false));

@@ -75,7 +75,7 @@ impl Cutter {
             Input::Raw => Box::new(Whole::new(max)),
             Input::Line if chomp => Box::new(Delimited::line(Ending::Drop, max)),
             Input::Line => Box::new(Delimited::line(Ending::Keep, max)),
-            Input::Nul => Box::new(Delimited::nul(max)),
+            Input::Nul => Box::new(Delimited::nul(max, true)),
             Input::Hex => Box::new(Delimited::line(Ending::Drop, HexLines::longest(max))),
             Input::Fixed(size) => Box::new(Fixed::with_rest(size, max)),
         };

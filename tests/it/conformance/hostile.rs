@@ -153,7 +153,8 @@ fn a_frame_over_the_limit_is_6_on_a_client() {
 /// What was whole is delivered; the rest is counted, and nobody gets it.
 #[test]
 fn a_frame_cut_by_fin_is_told_and_not_delivered() {
-    let cut: [(&str, &[u8], u64); 3] = [
+    let cut: [(&str, &[u8], u64); 4] = [
+        ("nul", b"ok\0cut", 3),
         ("u8", b"\x02ok\x09cut", 4),
         ("u32", b"\0\0\0\x02ok\0\0", 2),
         ("netstring", b"2:ok,5:cu", 4),
