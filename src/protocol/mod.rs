@@ -1,10 +1,23 @@
 //! Rules that need no descriptor and no clock: inputs and the time go in, decisions come out.
 
+pub mod access;
 pub mod backoff;
+pub mod command;
+pub mod counts;
 pub mod crlf;
 pub mod eyeballs;
+pub mod flow;
+pub mod jitter;
+pub mod latency;
 pub mod output;
+pub mod pacer;
+pub mod probe;
 pub mod relay;
+pub mod sequence;
+pub mod sequence_field;
+#[cfg(test)]
+mod sequence_properties;
 pub mod slow;
 pub mod text;
 pub mod values;
+mod width;

@@ -1,4 +1,4 @@
-//! Sizes and durations as people write them: `64k`, `10MB`, `500ms`, `1m30s`.
+//! Sizes, durations and percentages as people write them: `64k`, `10MB`, `500ms`, `2.5%`.
 //!
 //! Pure. The grammar is that of the crates `parse-size` and `humantime`; this file decides what a
 //! unit that is left out means, bounds the result and words the errors.
@@ -64,6 +64,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let duration = parsed.map_err(|_| wrong())?;
     if duration > LONGEST { Err(too_long()) } else { Ok(duration) }
+}
+
+/// Parses a percentage from 0 to 100: `0`, `1%`, `2.5%`.
+///
+/// # Errors
+/// What was wrong and what is right, as a sentence without the name of the option.
+pub fn parse_percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    // `f64` would also read signs, exponents and `inf`.
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    match number.parse() {
+        Ok(percent) if is_plain && percent <= 100.0 => Ok(percent),
+        _ => Err(format!("{text:?} is not a percentage: write 0 to 100, as in 1% or 2.5")),
+    }
 }
 
 /// Whether the text holds numbers so large that `humantime` 2.4 could panic on their sum: it does
@@ -142,10 +156,22 @@ mod tests {
         assert!(parse_duration("10y").is_ok());
     }
 
+    #[test]
+    fn a_percentage_may_have_its_sign_and_a_fraction() {
+        for (text, percent) in
+            [("0", 0.0), ("0%", 0.0), ("2.5%", 2.5), (".5", 0.5), ("100", 100.0), ("100%", 100.0)]
+        {
+            assert_eq!(parse_percent(text), Ok(percent), "{text}");
+        }
+        for text in ["", "%", ".", "-1", "+1", "100.1", "1e1", "nan", "inf", "5 %", "5%%", "x"] {
+            assert!(parse_percent(text).unwrap_err().contains("0 to 100"), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_a_parser_panic(text in "\\PC{0,24}|[0-9 .a-zA-Z]{0,70}") {
-            let _ = parse_size(&text);
+            let _ = (parse_size(&text), parse_percent(&text));
             if let Ok(duration) = parse_duration(&text) {
                 prop_assert!(std::time::Instant::now().checked_add(duration).is_some());
             }

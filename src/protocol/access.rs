@@ -1,0 +1,57 @@
+//! `--allow` and `--deny`: whom a server listens to. Pure.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+/// Networks that are let in and networks that are not.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Where it is not empty, everybody else is refused.
+    pub allow: Vec<IpNet>,
+    /// These are refused, whatever is allowed.
+    pub deny: Vec<IpNet>,
+}
+
+impl Access {
+    /// Whether this address is let in. An IPv4 address that IPv6 has mapped counts as itself.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let listed = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
+        !listed(&self.deny) && (self.allow.is_empty() || listed(&self.allow))
+    }
+}
+
+/// Reads `10.0.0.0/8`, `fd00::/8`, or one address, which is a network of itself.
+///
+/// # Errors
+/// What is right.
+pub fn parse_network(text: &str) -> Result<IpNet, String> {
+    let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    text.parse()
+        .ok()
+        .or_else(single)
+        .ok_or_else(|| "use an address or a network such as 10.0.0.0/8".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deny_wins_and_an_allow_list_refuses_all_others() {
+        let nets = |texts: &[&str]| texts.iter().map(|text| parse_network(text).unwrap()).collect();
+        for (allow, deny, address, admitted) in [
+            (&[][..], &[][..], "10.0.0.1", true),
+            (&["10.0.0.0/8"], &[], "10.9.9.9", true),
+            (&["10.0.0.0/8"], &[], "11.0.0.1", false),
+            (&["10.0.0.0/8"], &["10.0.0.1"], "10.0.0.1", false),
+            (&["10.0.0.0/8"], &["10.0.0.1"], "::ffff:10.0.0.2", true),
+            (&[], &["fd00::/8"], "fd00::1", false),
+        ] {
+            let access = Access { allow: nets(allow), deny: nets(deny) };
+            assert_eq!(access.admits(address.parse().unwrap()), admitted, "{access:?} {address}");
+        }
+        assert!(parse_network("10.0.0.0/33").is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! How long messages were on their way. Pure: times are arguments, in nanoseconds.
+//!
+//! The two clocks are those of two hosts, so the figures are as good as their agreement: a
+//! negative latency is shown as it is, and it says that the clocks do not agree.
+
+use hdrhistogram::Histogram;
+
+use super::jitter::signed_difference;
+
+/// The latencies of one flow. Its memory is at most 15 KiB for latencies of up to a minute.
+#[derive(Clone, Debug)]
+pub struct Latency {
+    count: u64,
+    sum: i128,
+    min: i64,
+    max: i64,
+    /// Two significant digits: the percentiles are within 1 %.
+    histogram: Option<Histogram<u32>>,
+}
+
+/// Latencies in short, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LatencySummary {
+    /// The least.
+    pub min: i64,
+    /// The arithmetic mean.
+    pub mean: f64,
+    /// What 99 of 100 do not exceed, within 1 %; `None` where clocks that disagree made a latency
+    /// negative.
+    pub p99: Option<u64>,
+    /// The greatest.
+    pub max: i64,
+}
+
+impl Latency {
+    /// Latencies before the first message.
+    pub fn new() -> Self {
+        // Fails only for more than five digits.
+        let histogram = Histogram::new(2).ok();
+        Self { count: 0, sum: 0, min: i64::MAX, max: i64::MIN, histogram }
+    }
+
+    /// Takes a message that was `sent` and arrived `at` these nanoseconds since the Unix epoch.
+    pub fn arrive(&mut self, at: u64, sent: u64) {
+        let latency = signed_difference(at, sent);
+        self.count += 1;
+        self.sum += i128::from(latency);
+        self.min = self.min.min(latency);
+        self.max = self.max.max(latency);
+        if let (Some(histogram), Ok(latency)) = (&mut self.histogram, u64::try_from(latency)) {
+            // It grows as needed, so there is no latency that it cannot take.
+            _ = histogram.record(latency);
+        }
+    }
+
+    /// The latencies so far; `None` before the first message.
+    pub fn summary(&self) -> Option<LatencySummary> {
+        let p99 = self.histogram.as_ref().filter(|_| self.min >= 0);
+        (self.count > 0).then(|| LatencySummary {
+            min: self.min,
+            mean: self.sum as f64 / self.count as f64,
+            p99: p99.map(|histogram| histogram.value_at_quantile(0.99)),
+            max: self.max,
+        })
+    }
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(latencies: impl IntoIterator<Item = i64>) -> Option<LatencySummary> {
+        let mut latency = Latency::new();
+        let sent = 1_u64 << 60;
+        latencies
+            .into_iter()
+            .for_each(|value| latency.arrive(sent.wrapping_add_signed(value), sent));
+        latency.summary()
+    }
+
+    #[test]
+    fn least_mean_and_greatest_are_exact_and_p99_is_within_one_percent() {
+        let summary = summary((1..=1000).map(|value| value * 1000)).unwrap();
+        assert_eq!((summary.min, summary.mean, summary.max), (1000, 500_500.0, 1_000_000));
+        let p99 = summary.p99.unwrap() as f64;
+        assert!((p99 / 990_000.0 - 1.0).abs() < 0.01, "{p99}");
+    }
+
+    #[test]
+    fn clocks_that_disagree_are_told_by_a_negative_latency() {
+        let expected = LatencySummary { min: -300, mean: -100.0, p99: None, max: 100 };
+        assert_eq!(summary([100, -300, -100]), Some(expected));
+    }
+
+    #[test]
+    fn no_message_has_no_latency_and_no_latency_is_too_long() {
+        assert_eq!(summary([]), None);
+        assert_eq!(summary([i64::MIN, i64::MAX]).unwrap().mean, -0.5);
+        let longest = summary([i64::MAX]).unwrap();
+        assert!(longest.p99.is_some_and(|p99| p99 >= 1 << 62));
+    }
+}
