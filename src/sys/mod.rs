@@ -5,6 +5,9 @@
 #![allow(unsafe_code)]
 
 pub mod fd;
+pub mod mmsg;
+pub mod multicast;
 pub mod process;
 pub mod signals;
 pub mod socket;
+pub mod sockopt;

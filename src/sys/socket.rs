@@ -11,3 +11,29 @@ pub fn unacknowledged(socket: impl AsFd) -> u64 {
         unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut count) };
     if outcome == 0 { u64::try_from(count).unwrap_or(0) } else { 0 }
 }
+
+/// How many datagrams this socket has lost to a full receive buffer so far, a counter that wraps
+/// (SO_MEMINFO, Linux 4.12); `None` where the kernel does not say.
+///
+/// Arrivals carry the same counter, but only a later arrival tells of the last losses.
+pub fn dropped(socket: impl AsFd) -> Option<u32> {
+    #[cfg(target_os = "linux")]
+    {
+        // SK_MEMINFO_VARS values, of which SK_MEMINFO_DROPS is the last (linux/sock_diag.h).
+        let mut values = [0_u32; 9];
+        let mut length = size_of_val(&values) as libc::socklen_t;
+        let (fd, pointer) = (socket.as_fd().as_raw_fd(), values.as_mut_ptr().cast());
+        // SAFETY: the kernel writes at most `length` bytes to `values`, which has that many.
+        let outcome = unsafe {
+            libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO, pointer, &raw mut length)
+        };
+        let [.., drops] = values;
+        let is_whole = length as usize == size_of_val(&values);
+        (outcome == 0 && is_whole).then_some(drops)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = socket;
+        None
+    }
+}

@@ -1,0 +1,135 @@
+//! Reusable memory for datagrams that come, and the way from it to single datagrams.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+
+use super::facts::Facts;
+#[cfg(not(target_os = "linux"))]
+use super::portable::Receiver;
+#[cfg(target_os = "linux")]
+use super::recvmmsg::Receiver;
+use super::{Arrival, Sender};
+
+/// Datagrams, or coalesced runs of them, that one call may take.
+pub(super) const SLOTS: usize = 64;
+
+/// Bytes for one of them: no UDP datagram and no coalesced run is larger (65,535 with headers).
+pub(super) const SLOT: usize = 65_536;
+
+/// Memory for receiving, to be used again and again; one is enough for an event loop.
+///
+/// It is 4 MiB of address space; a page becomes memory when a datagram first needs it.
+pub struct ReceiveBatch {
+    memory: Box<[u8]>,
+    received: Vec<Received>,
+    receiver: Receiver,
+    emptied: bool,
+}
+
+/// What is in a slot.
+pub(super) struct Received {
+    pub(super) length: usize,
+    pub(super) truncated: bool,
+    pub(super) from: Sender,
+    pub(super) facts: Facts,
+}
+
+impl Default for ReceiveBatch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ReceiveBatch {
+    /// Reserves the memory.
+    pub fn new() -> Self {
+        Self {
+            memory: vec![0; SLOTS * SLOT].into_boxed_slice(),
+            received: Vec::with_capacity(SLOTS),
+            receiver: Receiver::new(),
+            emptied: false,
+        }
+    }
+
+    /// Receives as many datagrams as are there and fit, in place of the last ones, and says how
+    /// many there are. It never waits. Only `WouldBlock`, or [`ReceiveBatch::emptied`], says that
+    /// none are left behind.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or what is pending on the socket: `ConnectionRefused` after an ICMP message.
+    pub fn receive(&mut self, socket: impl AsFd) -> io::Result<usize> {
+        self.received.clear();
+        self.emptied = false;
+        self.emptied =
+            self.receiver.receive(socket.as_fd(), &mut self.memory, &mut self.received)?;
+        Ok(self.received.iter().map(Received::count).sum())
+    }
+
+    /// Whether the last call is known to have taken all there was, as if the next one had said
+    /// `WouldBlock`: what comes later, an error as well, is a new event of the poll.
+    pub fn emptied(&self) -> bool {
+        self.emptied
+    }
+
+    /// The datagrams that the last call received, in the order in which they came. What arrived
+    /// as a coalesced run has one time stamp for all of it.
+    pub fn arrivals(&self) -> impl Iterator<Item = Arrival<'_>> {
+        let slots = self.memory.chunks_exact(SLOT).zip(&self.received);
+        slots.flat_map(|(slot, received)| received.arrivals(slot))
+    }
+}
+
+impl Received {
+    /// How many datagrams the slot holds.
+    fn count(&self) -> usize {
+        self.length.div_ceil(self.segment()).max(1)
+    }
+
+    /// The size of every datagram in the slot but the last, which may be shorter.
+    fn segment(&self) -> usize {
+        self.facts.segment.map_or(SLOT, NonZeroUsize::get)
+    }
+
+    fn arrivals<'a>(&'a self, slot: &'a [u8]) -> impl Iterator<Item = Arrival<'a>> {
+        let payload = slot.get(..self.length).unwrap_or_default();
+        let last = self.count() - 1;
+        // Chunks of nothing are no chunks, but an empty datagram is a datagram.
+        let empty = payload.is_empty().then_some(payload);
+        let pieces = empty.into_iter().chain(payload.chunks(self.segment()));
+        pieces.enumerate().map(move |(index, payload)| Arrival {
+            payload,
+            from: self.from.clone(),
+            truncated: self.truncated && index == last,
+            time: self.facts.time,
+            dropped: self.facts.dropped,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(length: usize, segment: usize) -> Vec<usize> {
+        let facts = Facts { segment: NonZeroUsize::new(segment), ..Facts::default() };
+        let received = Received { length, truncated: true, from: Sender::Unix(None), facts };
+        let slot = vec![7; SLOT];
+        let arrivals: Vec<_> = received.arrivals(&slot).collect();
+        assert_eq!(arrivals.len(), received.count());
+        let (last, others) = arrivals.split_last().unwrap();
+        assert!(last.truncated && others.iter().all(|arrival| !arrival.truncated));
+        arrivals.iter().map(|arrival| arrival.payload.len()).collect()
+    }
+
+    #[test]
+    fn a_run_is_cut_into_its_datagrams() {
+        assert_eq!(split(0, 0), [0]);
+        assert_eq!(split(65_507, 0), [65_507]);
+        assert_eq!(split(SLOT, 0), [SLOT]);
+        assert_eq!(split(3600, 1200), [1200, 1200, 1200]);
+        assert_eq!(split(2401, 1200), [1200, 1200, 1]);
+        assert_eq!(split(1200, 1200), [1200]);
+        assert_eq!(split(64, 1).len(), 64);
+    }
+}

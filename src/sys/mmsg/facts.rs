@@ -1,0 +1,146 @@
+//! What the kernel says of a datagram beside its bytes: the control messages of recvmsg(2), read
+//! as plain bytes.
+
+use std::num::NonZeroUsize;
+use std::time::SystemTime;
+
+/// The facts that came with a datagram; each has to be asked for with
+/// [`sockopt::report`](crate::sys::sockopt::report).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) time: Option<SystemTime>,
+    pub(super) dropped: Option<u32>,
+    /// Several datagrams came as one, and this is the size of all but the last (UDP_GRO).
+    pub(super) segment: Option<NonZeroUsize>,
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+    use std::ffi::{c_int, c_long};
+    use std::mem::size_of;
+    use std::os::fd::RawFd;
+    use std::time::Duration;
+
+    use crate::sys::fd::adopt;
+
+    /// A control message: its level, its type, and its data.
+    type Message<'a> = (c_int, c_int, &'a [u8]);
+
+    impl Facts {
+        /// Reads the control messages that recvmsg(2) wrote.
+        ///
+        /// Descriptors that a unix peer passed on (SCM_RIGHTS) are open by now, and are closed:
+        /// any program that may write to the socket could fill our table with them.
+        pub(in crate::sys::mmsg) fn read(control: &[u8]) -> Self {
+            let mut facts = Self::default();
+            for message in messages(control) {
+                facts.note(message);
+            }
+            facts
+        }
+
+        fn note(&mut self, (level, kind, data): Message<'_>) {
+            match (level, kind) {
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => self.time = time(data),
+                (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => self.dropped = number(data, 0),
+                (libc::SOL_SOCKET, libc::SCM_RIGHTS) => close_all(data),
+                (libc::SOL_UDP, libc::UDP_GRO) => self.segment = segment(data),
+                _ => {}
+            }
+        }
+    }
+
+    /// The control messages in a buffer (cmsg(3)): a length that counts the header, a level and a
+    /// type, the data, and padding up to the size of a word.
+    fn messages(mut rest: &[u8]) -> impl Iterator<Item = Message<'_>> {
+        const WORD: usize = size_of::<usize>();
+        const HEADER: usize = WORD + 2 * size_of::<c_int>();
+        std::iter::from_fn(move || {
+            let length = bytes(rest, 0).map(usize::from_ne_bytes)?;
+            let level = bytes(rest, WORD).map(c_int::from_ne_bytes)?;
+            let kind = bytes(rest, WORD + size_of::<c_int>()).map(c_int::from_ne_bytes)?;
+            let data = rest.get(HEADER..length)?;
+            rest = rest.get(length.next_multiple_of(WORD)..).unwrap_or_default();
+            Some((level, kind, data))
+        })
+    }
+
+    /// `N` bytes from `start` on.
+    fn bytes<const N: usize>(data: &[u8], start: usize) -> Option<[u8; N]> {
+        data.get(start..)?.first_chunk().copied()
+    }
+
+    fn number(data: &[u8], start: usize) -> Option<u32> {
+        bytes(data, start).map(u32::from_ne_bytes)
+    }
+
+    fn segment(data: &[u8]) -> Option<NonZeroUsize> {
+        let size = bytes(data, 0).map(c_int::from_ne_bytes)?;
+        NonZeroUsize::new(usize::try_from(size).ok()?)
+    }
+
+    /// A struct timespec: seconds and nanoseconds, a long each.
+    fn time(data: &[u8]) -> Option<SystemTime> {
+        let seconds = bytes(data, 0).map(c_long::from_ne_bytes)?;
+        let nanos = bytes(data, size_of::<c_long>()).map(c_long::from_ne_bytes)?;
+        let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanos).ok()?);
+        SystemTime::UNIX_EPOCH.checked_add(since)
+    }
+
+    fn close_all(data: &[u8]) {
+        let (descriptors, _) = data.as_chunks();
+        for descriptor in descriptors {
+            drop(adopt(RawFd::from_ne_bytes(*descriptor)));
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        fn message(level: c_int, kind: c_int, data: &[u8]) -> Vec<u8> {
+            let length = size_of::<usize>() + 8 + data.len();
+            let mut bytes = length.to_ne_bytes().to_vec();
+            bytes.extend(level.to_ne_bytes());
+            bytes.extend(kind.to_ne_bytes());
+            bytes.extend(data);
+            bytes.resize(length.next_multiple_of(size_of::<usize>()), 0);
+            bytes
+        }
+
+        #[test]
+        fn each_message_is_read_wherever_it_stands() {
+            let stamp = [c_long::to_ne_bytes(7), c_long::to_ne_bytes(9)].concat();
+            let control = [
+                message(libc::SOL_UDP, libc::UDP_GRO, &1200_i32.to_ne_bytes()),
+                message(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &5_u32.to_ne_bytes()),
+                message(77, 78, b"whatever"),
+                message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &stamp),
+            ]
+            .concat();
+            let facts = Facts {
+                time: Some(SystemTime::UNIX_EPOCH + Duration::new(7, 9)),
+                dropped: Some(5),
+                segment: NonZeroUsize::new(1200),
+            };
+            assert_eq!(Facts::read(&control), facts);
+        }
+
+        #[test]
+        fn what_is_cut_off_or_makes_no_sense_is_no_fact() {
+            let whole = message(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &5_u32.to_ne_bytes());
+            for end in 0..20 {
+                assert_eq!(Facts::read(&whole[..end]), Facts::default(), "{end}");
+            }
+            let mut endless = whole.clone();
+            endless[..8].copy_from_slice(&usize::MAX.to_ne_bytes());
+            assert_eq!(Facts::read(&endless), Facts::default());
+            let zero = message(libc::SOL_UDP, libc::UDP_GRO, &0_i32.to_ne_bytes());
+            assert_eq!(Facts::read(&zero), Facts::default());
+            let early = [c_long::to_ne_bytes(-1), c_long::to_ne_bytes(0)].concat();
+            let early = message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &early);
+            assert_eq!(Facts::read(&early), Facts::default());
+        }
+    }
+}

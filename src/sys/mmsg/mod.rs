@@ -1,0 +1,158 @@
+//! Datagrams in batches: many for one system call, and still each with its own boundaries.
+//!
+//! [`ReceiveBatch`] takes what the kernel has, [`send`] gives it what it takes. On Linux these are
+//! recvmmsg(2), sendmmsg(2) and UDP's segmentation and coalescing (GSO, GRO: udp(7)); `portable`
+//! does the same one datagram at a time, where there is nothing better and where the kernel
+//! refuses. Sockets are lent: nothing here opens, closes or waits for one, and all of it works on
+//! blocking and non-blocking sockets alike.
+
+mod batch;
+#[cfg(test)]
+mod exactness;
+mod facts;
+mod portable;
+#[cfg(target_os = "linux")]
+mod recvmmsg;
+mod send;
+#[cfg(target_os = "linux")]
+mod sendmmsg;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::SystemTime;
+
+use rustix::net::{SocketAddrAny, SocketAddrUnix};
+
+pub use batch::ReceiveBatch;
+pub use send::{FastPaths, send};
+
+/// The largest payload of a UDP datagram over IPv4: 65535 less the two headers (RFC 768).
+pub const MAX_PAYLOAD: usize = 65_507;
+
+/// A datagram that came.
+#[derive(Clone, Debug)]
+pub struct Arrival<'a> {
+    /// What it carries; an empty datagram is one too.
+    pub payload: &'a [u8],
+    /// Who sent it.
+    pub from: Sender,
+    /// Whether it was larger than the memory for it, and its tail is lost.
+    pub truncated: bool,
+    /// When the kernel received it (SO_TIMESTAMPNS).
+    pub time: Option<SystemTime>,
+    /// How many datagrams this socket had lost to a full buffer when this one came
+    /// (SO_RXQ_OVFL): a counter that wraps. `None` as long as there are none.
+    pub dropped: Option<u32>,
+}
+
+/// Who sent a datagram. `Display` writes it as an address is written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Sender {
+    /// An internet address.
+    Inet(SocketAddr),
+    /// A unix socket; one without a name cannot be answered.
+    Unix(Option<SocketAddrUnix>),
+}
+
+impl Sender {
+    fn new(address: Option<SocketAddrAny>) -> Self {
+        let Some(address) = address else { return Self::Unix(None) };
+        match SocketAddr::try_from(address.clone()) {
+            Ok(address) => Self::Inet(address),
+            Err(_) => {
+                let name = SocketAddrUnix::try_from(address).ok();
+                Self::Unix(name.filter(|name| !name.is_unnamed()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Sender {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Inet(address) => return address.fmt(out),
+            Self::Unix(None) => return out.write_str("unix"),
+            Self::Unix(Some(name)) => name,
+        };
+        if let Some(path) = name.path_bytes() {
+            return write!(out, "unix:{}", String::from_utf8_lossy(path));
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(name) = name.abstract_name() {
+            return write!(out, "unix:@{}", String::from_utf8_lossy(name));
+        }
+        out.write_str("unix")
+    }
+}
+
+/// A datagram to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// What it carries.
+    pub payload: &'a [u8],
+    /// Where it goes; `None` on a connected socket.
+    pub to: Option<SocketAddr>,
+}
+
+/// Sends one datagram back to whom another came from, unix sockets included.
+///
+/// # Errors
+/// `WouldBlock` where the kernel takes none now; `AddrNotAvailable` where the sender has no name;
+/// what sendto(2) says.
+pub fn answer(socket: impl AsFd, payload: &[u8], to: &Sender) -> io::Result<()> {
+    match to {
+        Sender::Inet(to) => portable::send_to(socket.as_fd(), payload, to),
+        Sender::Unix(Some(to)) => portable::send_to(socket.as_fd(), payload, to),
+        Sender::Unix(None) => {
+            let cause = "the sender has no name to answer to";
+            Err(io::Error::new(io::ErrorKind::AddrNotAvailable, cause))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixDatagram;
+
+    #[test]
+    fn unix_senders_have_names_and_get_answers() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let ours = UnixDatagram::bind(path("ours")).unwrap();
+        let named = UnixDatagram::bind(path("named")).unwrap();
+        named.send_to(b"q", path("ours")).unwrap();
+        UnixDatagram::unbound().unwrap().send_to(b"", path("ours")).unwrap();
+        let mut batch = ReceiveBatch::new();
+        let mut from = Vec::new();
+        while batch.receive(&ours).is_ok() {
+            from.extend(batch.arrivals().map(|arrival| arrival.from));
+        }
+        assert_eq!(from[0].to_string(), format!("unix:{}", path("named").display()));
+        assert_eq!((from[1].to_string().as_str(), from.len()), ("unix", 2));
+        answer(&ours, b"a", &from[0]).unwrap();
+        assert_eq!(named.recv(&mut [0; 9]).unwrap(), 1);
+        let error = answer(&ours, b"a", &from[1]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn abstract_senders_are_answered_too() {
+        use std::os::linux::net::SocketAddrExt;
+        let name = format!("wirecat-mmsg-{}", std::process::id());
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+        let named = UnixDatagram::bind_addr(&address).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let ours = UnixDatagram::bind(directory.path().join("ours")).unwrap();
+        named.send_to(b"q", directory.path().join("ours")).unwrap();
+        let mut batch = ReceiveBatch::new();
+        assert_eq!(batch.receive(&ours).unwrap(), 1);
+        let from = batch.arrivals().next().unwrap().from;
+        assert_eq!(from.to_string(), format!("unix:@{name}"));
+        answer(&ours, b"a", &from).unwrap();
+        assert_eq!(named.recv(&mut [0; 9]).unwrap(), 1);
+    }
+}

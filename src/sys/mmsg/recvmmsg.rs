@@ -1,0 +1,192 @@
+//! Receiving on Linux: recvmmsg(2) with control messages, or recvmsg(2) where a sandbox has no
+//! recvmmsg.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::net::SocketAddrAny;
+
+use super::Sender;
+use super::batch::{Received, SLOT, SLOTS};
+use super::facts::Facts;
+
+/// Where the kernel writes who sent a datagram, and the facts about it.
+#[derive(Clone, Copy)]
+struct Envelope {
+    name: libc::sockaddr_storage,
+    control: Control,
+}
+
+/// Room for all control messages that are asked for (152 bytes), aligned as cmsg(3) wants it.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Control([u8; 256]);
+
+// SAFETY: all-zero bytes are a valid value of these C structures: no pointer in them is followed
+// before it is set.
+const NO_HEADER: libc::mmsghdr = unsafe { std::mem::zeroed() };
+// SAFETY: as above; AF_UNSPEC is zero.
+const NO_NAME: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+
+/// What receiving needs beside the memory for payloads.
+pub(super) struct Receiver {
+    envelopes: Box<[Envelope]>,
+    batching: bool,
+}
+
+impl Receiver {
+    pub(super) fn new() -> Self {
+        let empty = Envelope { name: NO_NAME, control: Control([0; 256]) };
+        Self { envelopes: vec![empty; SLOTS].into_boxed_slice(), batching: true }
+    }
+
+    /// Receives into the slots of `memory`, and pushes what came on `received`. True where it
+    /// took all there was: the kernel fills every slot while it has anything, and ends a call
+    /// early for what the next one would say, `WouldBlock` or an error (recvmmsg(2)).
+    pub(super) fn receive(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        memory: &mut [u8],
+        received: &mut Vec<Received>,
+    ) -> io::Result<bool> {
+        let mut pieces = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; SLOTS];
+        let mut headers = [NO_HEADER; SLOTS];
+        let slots = memory.chunks_exact_mut(SLOT).zip(self.envelopes.iter_mut());
+        for ((slot, envelope), (piece, header)) in slots.zip(pieces.iter_mut().zip(&mut headers)) {
+            *piece = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
+            address(&mut header.msg_hdr, piece, envelope);
+        }
+        let count = self.call(socket, &mut headers)?;
+        for (header, envelope) in headers.iter().zip(&self.envelopes).take(count) {
+            received.push(open(header, envelope));
+        }
+        Ok(self.batching && count < SLOTS)
+    }
+
+    /// Calls the kernel, and says how many headers it filled.
+    fn call(&mut self, socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
+        if self.batching {
+            match many(socket, headers) {
+                Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => self.batching = false,
+                outcome => return outcome,
+            }
+        }
+        one(socket, headers)
+    }
+}
+
+/// Points a header at its slot and its envelope.
+fn address(header: &mut libc::msghdr, piece: &mut libc::iovec, envelope: &mut Envelope) {
+    header.msg_iov = piece;
+    header.msg_iovlen = 1;
+    header.msg_name = (&raw mut envelope.name).cast();
+    header.msg_namelen = size_of::<libc::sockaddr_storage>() as _;
+    header.msg_control = (&raw mut envelope.control.0).cast();
+    header.msg_controllen = size_of::<Control>() as _;
+}
+
+const FLAGS: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+
+fn many(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
+    let (fd, first, count) = (socket.as_raw_fd(), headers.as_mut_ptr(), headers.len() as _);
+    // SAFETY: `first` points at `count` headers, and each at a slot, an envelope and an iovec that
+    // are borrowed mutably until the caller has looked at them; no timeout is given.
+    let outcome = unsafe { libc::recvmmsg(fd, first, count, FLAGS as _, std::ptr::null_mut()) };
+    usize::try_from(outcome).map_err(|_| io::Error::last_os_error())
+}
+
+fn one(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
+    let Some(first) = headers.first_mut() else { return Ok(0) };
+    // SAFETY: as for `many`, for the first header alone.
+    let outcome = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut first.msg_hdr, FLAGS) };
+    first.msg_len = u32::try_from(outcome).map_err(|_| io::Error::last_os_error())?;
+    Ok(1)
+}
+
+/// Reads a header that the kernel has filled.
+fn open(header: &libc::mmsghdr, envelope: &Envelope) -> Received {
+    let control = size(header.msg_hdr.msg_controllen);
+    Received {
+        length: size(header.msg_len),
+        truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+        from: Sender::new(name(&envelope.name, header.msg_hdr.msg_namelen)),
+        facts: Facts::read(envelope.control.0.get(..control).unwrap_or_default()),
+    }
+}
+
+/// A length, whose type depends on the C library.
+fn size(length: impl TryInto<usize>) -> usize {
+    length.try_into().unwrap_or_default()
+}
+
+/// The address of the sender; a unix socket without a name leaves it empty (unix(7)).
+fn name(name: &libc::sockaddr_storage, length: libc::socklen_t) -> Option<SocketAddrAny> {
+    let length = usize::try_from(length).ok()?.min(size_of::<libc::sockaddr_storage>());
+    if length < size_of::<libc::sa_family_t>() {
+        return None;
+    }
+    // SAFETY: the kernel wrote an address of this length, and the storage is initialised and at
+    // least as large.
+    Some(unsafe { SocketAddrAny::read((&raw const *name).cast(), length as _) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn without_recvmmsg_one_comes_at_a_time_and_nothing_else_changes() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for payload in [&b"one"[..], b"", b"three"] {
+            socket.send_to(payload, socket.local_addr().unwrap()).unwrap();
+        }
+        let (mut memory, mut received) = (vec![0; SLOT], Vec::new());
+        let mut receiver = Receiver { batching: false, ..Receiver::new() };
+        for payload in [&b"one"[..], b"", b"three"] {
+            received.clear();
+            receiver.receive(socket.as_fd(), &mut memory, &mut received).unwrap();
+            assert_eq!(&memory[..received[0].length], payload);
+            assert_eq!(received[0].from, Sender::Inet(socket.local_addr().unwrap()));
+        }
+        let error = receiver.receive(socket.as_fd(), &mut memory, &mut received).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_call_that_leaves_slots_empty_took_all_there_was() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let send = || socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
+        let mut memory = vec![0; SLOTS * SLOT];
+        for (sent, emptied) in [(1, true), (SLOTS - 1, true), (SLOTS, false)] {
+            for _ in 0..sent {
+                send();
+            }
+            let (mut receiver, mut received) = (Receiver::new(), Vec::new());
+            let outcome = receiver.receive(socket.as_fd(), &mut memory, &mut received);
+            assert_eq!((outcome.unwrap(), received.len()), (emptied, sent));
+        }
+        send();
+        let mut alone = Receiver { batching: false, ..Receiver::new() };
+        assert!(!alone.receive(socket.as_fd(), &mut memory, &mut Vec::new()).unwrap());
+    }
+
+    #[test]
+    fn descriptors_that_a_peer_passes_on_are_closed() {
+        use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+        let (ours, theirs) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        let (reader, writer) = io::pipe().unwrap();
+        let passed = [writer.as_fd()];
+        let mut space = [std::mem::MaybeUninit::uninit(); 64];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&passed)));
+        sendmsg(&theirs, &[io::IoSlice::new(b"x")], &mut control, SendFlags::empty()).unwrap();
+        drop(writer);
+        let (mut memory, mut received) = (vec![0; SLOT], Vec::new());
+        Receiver::new().receive(ours.as_fd(), &mut memory, &mut received).unwrap();
+        // With any writer left this would wait for ever.
+        assert_eq!(io::Read::read(&mut &reader, &mut [0]).unwrap(), 0);
+    }
+}
