@@ -31,13 +31,16 @@ pub fn start(
 ) -> Result<(Stream, Vec<String>), Failure> {
     match (target, bind) {
         (Target::Tcp(address), _) => start_tcp(*address, bind, options),
-        (_, Some(bind)) => {
-            let cause = format!("{target} is no TCP address");
-            Err(Failure::new(Status::Usage, "bind", "bind to", bind.to_string(), cause))
-        }
+        (_, Some(bind)) => Err(unbindable(target, *bind)),
         (Target::Unix(name), None) => start_unix(name, options),
         (Target::Fd(fd), None) => take_over(*fd, options),
     }
+}
+
+/// Only an internet socket has a local address to choose.
+pub(super) fn unbindable(target: &Target, bind: SocketAddr) -> Failure {
+    let cause = format!("{target} is no internet address");
+    Failure::new(Status::Usage, "bind", "bind to", bind.to_string(), cause)
 }
 
 fn start_tcp(
@@ -66,7 +69,7 @@ fn bind_local(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     socket.bind(&SockAddr::from(address))
 }
 
-fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
+pub(super) fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "bind to", address.to_string(), error);
     match error.raw_os_error() {
         Some(libc::EACCES) if (1..1024).contains(&address.port()) => {
@@ -153,7 +156,7 @@ fn tcp_failure(failure: Failure, error: &io::Error) -> Failure {
     }
 }
 
-fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> Failure {
+pub(super) fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> Failure {
     match error.raw_os_error() {
         Some(libc::EAGAIN) => Failure {
             kind: "busy",

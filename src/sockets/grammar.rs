@@ -57,7 +57,7 @@ fn unicast(ip: IpAddr, scope: Option<&str>) -> Result<Host, Error> {
     Ok(Host::Ip(ip, scope.map(str::to_owned)))
 }
 
-fn is_interface(name: &str) -> bool {
+pub(crate) fn is_interface(name: &str) -> bool {
     (1..=INTERFACE_NAME_LIMIT).contains(&name.len())
         && name.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '/' | '%' | '[' | ']'))
 }
@@ -112,7 +112,7 @@ fn lone_port(text: &str) -> Result<u16, Error> {
 }
 
 /// A port number, or the name of a service.
-fn port(text: &str) -> Result<u16, Error> {
+pub(crate) fn port(text: &str) -> Result<u16, Error> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().map_err(|_| Error::PortRange(text.to_owned()));

@@ -15,14 +15,20 @@ use crate::sys::fd::adopt;
 /// The first descriptor that socket activation passes on (`SD_LISTEN_FDS_START`).
 const FIRST: RawFd = 3;
 
-/// What an inherited stream socket is expected to be.
+/// What an inherited socket is expected to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
+    /// A stream socket that listens.
     Listener,
+    /// A stream socket that is connected.
     Connection,
+    /// A datagram socket that is bound.
+    Receiver,
+    /// A datagram socket that is connected.
+    Sender,
 }
 
-/// Takes over the stream socket of this number, and makes it non-blocking and close-on-exec.
+/// Takes over the socket of this number, and makes it non-blocking and close-on-exec.
 ///
 /// # Errors
 /// `Status::Local`: it is not open, or not such a socket.
@@ -51,17 +57,27 @@ fn check(socket: &Socket, role: Role) -> io::Result<()> {
         Some(libc::ENOTSOCK) => io::Error::other("not a socket"),
         _ => error,
     })?;
-    if kind != Type::STREAM {
-        return Err(io::Error::other("not a stream socket"));
-    }
-    let domain = socket.local_addr()?.domain();
-    if ![Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&domain) {
-        return Err(io::Error::other("neither a TCP nor a unix socket"));
+    check_type(kind, role)?;
+    let local = socket.local_addr()?;
+    if ![Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&local.domain()) {
+        return Err(io::Error::other("neither an internet nor a unix socket"));
     }
     match role {
         Role::Listener if !is_listener(socket)? => Err(io::Error::other("not a listening socket")),
-        Role::Connection => socket.peer_addr().map(|_| ()),
-        Role::Listener => Ok(()),
+        Role::Receiver if local.as_socket().is_some_and(|local| local.port() == 0) => {
+            Err(io::Error::other("not bound to a port"))
+        }
+        Role::Connection | Role::Sender => socket.peer_addr().map(|_| ()),
+        Role::Listener | Role::Receiver => Ok(()),
+    }
+}
+
+fn check_type(kind: Type, role: Role) -> io::Result<()> {
+    match (role, kind) {
+        (Role::Listener | Role::Connection, Type::STREAM) => Ok(()),
+        (Role::Receiver | Role::Sender, Type::DGRAM) => Ok(()),
+        (Role::Listener | Role::Connection, _) => Err(io::Error::other("not a stream socket")),
+        (Role::Receiver | Role::Sender, _) => Err(io::Error::other("not a datagram socket")),
     }
 }
 
@@ -139,8 +155,13 @@ pub(super) mod tests {
         assert!(refusal(datagrams, Role::Connection).contains("not a stream socket"));
         let listener = inherit(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
         assert!(refusal(listener, Role::Connection).contains("not connected"));
-        let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
         assert!(refusal(inherit(one), Role::Listener).contains("not a listening socket"));
+        assert!(refusal(inherit(other), Role::Receiver).contains("not a datagram socket"));
+        let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        assert!(refusal(inherit(unbound), Role::Receiver).contains("not bound to a port"));
+        let unconnected = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(refusal(inherit(unconnected), Role::Sender).contains("not connected"));
     }
 
     #[test]

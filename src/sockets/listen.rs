@@ -9,15 +9,13 @@ use std::os::fd::RawFd;
 use socket2::{Domain, Socket, Type};
 
 use super::address::{Address, FdName, UnixName};
+use super::binding::{inet_failure, on_one_port, unix_failure};
 use super::inherited::{self, Role};
 use super::listening::Listening;
 use super::options::SocketOptions;
 use super::resolve::{Family, Purpose, resolve};
 use super::unix;
 use crate::error::{Failure, Status};
-
-/// How many ports are tried until one is free in both families.
-const PORT_ATTEMPTS: usize = 20;
 
 /// Opens every listener that an address means, with warnings of what the kernel changed.
 ///
@@ -32,7 +30,7 @@ pub fn listen(
     let listening = match address {
         Address::Inet { host, port } => {
             let addresses = resolve(host, *port, family, Purpose::Listen)?;
-            on_one_port(&addresses, options, &mut warnings)?
+            on_one_port(&addresses, |it| on_tcp(it, options, &mut warnings), |it| it.port)?
         }
         Address::Unix(name) => vec![on_unix(name, options, &mut warnings)?],
         Address::Fd(FdName::Number(fd)) => vec![inherited_one(*fd, options, &mut warnings)?],
@@ -54,66 +52,12 @@ fn backlog_warning(options: &SocketOptions) -> Option<String> {
         .then(|| format!("backlog {asked} was cut to {limit} by the kernel (net.core.somaxconn)"))
 }
 
-/// Listens on all addresses; where the port is 0, on one that is free for all of them.
-fn on_one_port(
-    addresses: &[SocketAddr],
-    options: &SocketOptions,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Listening>, Failure> {
-    let is_free_choice = addresses.iter().all(|address| address.port() == 0);
-    let mut attempts = 1;
-    loop {
-        match on_all(addresses, options, warnings) {
-            Err(failure)
-                if is_free_choice
-                    && failure.kind == "address-in-use"
-                    && attempts < PORT_ATTEMPTS =>
-            {
-                attempts += 1;
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
-/// Listens on all addresses, on the port of the first.
-fn on_all(
-    addresses: &[SocketAddr],
-    options: &SocketOptions,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Listening>, Failure> {
-    let mut open: Vec<Listening> = Vec::new();
-    let mut absent = None;
-    for address in addresses {
-        let mut address = *address;
-        if let Some(port) = open.first().and_then(|first| first.port) {
-            address.set_port(port);
-        }
-        match on_tcp(address, options, warnings) {
-            Ok(listening) => open.push(listening),
-            Err(failure) if is_absent_family(address, &failure) => absent = Some(failure),
-            Err(failure) => return Err(failure),
-        }
-    }
-    match absent {
-        Some(failure) if open.is_empty() => Err(failure),
-        _ => Ok(open),
-    }
-}
-
-/// Whether a machine without this family of addresses, or with it turned off, fails so.
-fn is_absent_family(address: SocketAddr, failure: &Failure) -> bool {
-    let is_everywhere = address.ip().is_loopback() || address.ip().is_unspecified();
-    failure.kind == "family-unavailable"
-        || (is_everywhere && failure.kind == "address-not-available")
-}
-
 fn on_tcp(
     address: SocketAddr,
     options: &SocketOptions,
     warnings: &mut Vec<String>,
 ) -> Result<Listening, Failure> {
-    let failed = |error: io::Error| tcp_failure(address, &error);
+    let failed = |error: io::Error| inet_failure(address, "ss -ltnp", &error);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).map_err(failed)?;
     socket.set_nonblocking(true).map_err(failed)?;
     if address.is_ipv6() {
@@ -125,20 +69,6 @@ fn on_tcp(
     socket.bind(&address.into()).map_err(failed)?;
     socket.listen(options.backlog()).map_err(failed)?;
     Listening::from_socket(socket).map_err(failed)
-}
-
-fn tcp_failure(address: SocketAddr, error: &io::Error) -> Failure {
-    let failure = Failure::io(Status::Listen, "listen on", address.to_string(), error);
-    match error.raw_os_error() {
-        Some(libc::EACCES) if (1..1024).contains(&address.port()) => {
-            failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
-        }
-        Some(libc::EADDRINUSE) => failure
-            .fix("another program listens there; `ss -ltnp` shows which, port 0 picks a free one"),
-        Some(libc::EADDRNOTAVAIL) => failure.fix("no interface has this address"),
-        Some(libc::EAFNOSUPPORT) => Failure { kind: "family-unavailable", ..failure },
-        _ => failure,
-    }
 }
 
 fn on_unix(
@@ -154,17 +84,6 @@ fn on_unix(
     socket.listen(options.backlog()).map_err(failed)?;
     let listening = Listening::from_socket(socket).map_err(failed)?;
     Ok(Listening { cleanup, ..listening })
-}
-
-fn unix_failure(name: &UnixName, error: &io::Error) -> Failure {
-    let failure = Failure::io(Status::Listen, "listen on", name.to_string(), error);
-    match (name, error.raw_os_error()) {
-        (UnixName::Path(_), Some(libc::ENOENT)) => failure.fix("its directory must exist"),
-        (UnixName::Abstract(_), Some(libc::EADDRINUSE)) => {
-            failure.fix("another program listens there")
-        }
-        _ => failure,
-    }
 }
 
 fn inherited_one(

@@ -4,7 +4,9 @@
 //! connections but never waits for one, and moves no data: that is the event loop's work.
 
 pub mod address;
+mod binding;
 pub mod connect;
+pub mod datagram;
 mod grammar;
 mod inherited;
 pub mod listen;
@@ -16,6 +18,7 @@ mod stream;
 mod unix;
 
 pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
+pub(crate) use grammar::{is_interface, port};
 pub use listening::{Listener, Listening};
 pub use options::{OptionError, SocketOptions};
 pub use resolve::{Family, Purpose, first_target};

@@ -39,6 +39,15 @@ pub enum OptionError {
     /// `backlog` on a connection.
     #[error("backlog is an option of listeners, and a connection has none")]
     ListenersOnly,
+    /// An option of TCP, or of listeners, on a datagram socket.
+    #[error("{0} is an option of streams, and datagrams have none")]
+    StreamsOnly(&'static str),
+}
+
+impl From<OptionError> for Failure {
+    fn from(error: OptionError) -> Self {
+        Self::new(Status::Usage, "bad-option", "use", "-O", error.to_string())
+    }
 }
 
 impl SocketOptions {
@@ -65,6 +74,22 @@ impl SocketOptions {
             Some(_) => Err(OptionError::ListenersOnly),
             None => Ok(()),
         }
+    }
+
+    /// Whether a datagram socket can use these options.
+    ///
+    /// # Errors
+    /// One of them is of TCP or of listeners.
+    pub fn check_datagrams(&self) -> Result<(), OptionError> {
+        match self.settings.iter().find(|setting| !setting.fits_datagrams()) {
+            Some(setting) => Err(OptionError::StreamsOnly(setting.key())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the user chose the size of the receive buffer.
+    pub(super) fn has_receive_buffer(&self) -> bool {
+        self.settings.iter().any(|setting| matches!(setting, Setting::RcvBuf(_)))
     }
 
     /// Connections that may wait to be accepted, for listen(2).
@@ -212,6 +237,20 @@ mod tests {
         assert_eq!(asked.backlog(), 6);
         assert_eq!(asked.check_connect(), Err(OptionError::ListenersOnly));
         assert_eq!(options(&["ttl=3"]).check_connect(), Ok(()));
+    }
+
+    #[test]
+    fn datagrams_take_no_options_of_streams() {
+        let fit = options(&["rcvbuf=64k", "sndbuf=64k", "dscp=ef", "mark=1", "reuseport=on"]);
+        assert_eq!(fit.check_datagrams(), Ok(()));
+        assert!(fit.has_receive_buffer() && !options(&["ttl=3"]).has_receive_buffer());
+        for text in ["nodelay=on", "mss=500", "keepalive=on", "user-timeout=1", "backlog=5"] {
+            let failure = Failure::from(options(&[text, "ttl=9"]).check_datagrams().unwrap_err());
+            let (key, _) = text.split_once('=').unwrap();
+            let words = format!("cannot use -O: {key} is an option of streams, ");
+            assert!(failure.to_string().starts_with(&words), "{failure}");
+            assert_eq!(failure.status, Status::Usage);
+        }
     }
 
     #[test]

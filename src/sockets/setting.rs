@@ -95,6 +95,16 @@ impl Setting {
         matches!(self, Self::SndBuf(_) | Self::Backlog(_))
     }
 
+    /// Whether a datagram socket has it: it is neither of TCP nor of listeners.
+    pub(super) fn fits_datagrams(&self) -> bool {
+        match self {
+            Self::RcvBuf(_) | Self::SndBuf(_) | Self::Dscp(_) | Self::Mark(_) => true,
+            Self::ReusePort(_) | Self::Ttl(_) => true,
+            Self::Mss(_) | Self::Keepalive(_) | Self::NoDelay(_) => false,
+            Self::Backlog(_) | Self::UserTimeout(_) => false,
+        }
+    }
+
     /// Sets it; returns a warning where the kernel chose another value.
     pub(super) fn apply(&self, socket: &Socket, is_v6: bool) -> io::Result<Option<String>> {
         match *self {

@@ -80,6 +80,19 @@ pub(super) fn bind(socket: &Socket, name: &UnixName) -> io::Result<Option<UnixGu
     UnixGuard::new(path).map(Some)
 }
 
+/// Binds a socket to a name that nobody else has: one that the kernel makes up (autobind, unix(7)),
+/// or a file for temporary things where there are no abstract names.
+///
+/// # Errors
+/// What bind(2) says.
+pub(super) fn bind_anywhere(socket: &Socket) -> io::Result<Option<UnixGuard>> {
+    if cfg!(any(target_os = "android", target_os = "linux")) {
+        return socket.bind(&SockAddr::unix("")?).map(|()| None);
+    }
+    let name = format!("wirecat-{}-{:x}", std::process::id(), fastrand::u64(..));
+    bind(socket, &UnixName::Path(std::env::temp_dir().join(name)))
+}
+
 /// Removes what is at `path` if it is the file of a socket that nobody listens on.
 fn clear(path: &Path, address: &SockAddr) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {

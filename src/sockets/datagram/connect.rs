@@ -1,0 +1,235 @@
+//! Datagram sockets for one peer.
+//!
+//! They are connected, so that the kernel delivers the peer's answers only, and tells this socket
+//! when nobody is there (ICMP port unreachable, udp(7)).
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+
+use socket2::Domain;
+
+use super::{Opened, ask_for_drops, ask_for_runs, new};
+use crate::error::{Failure, Status};
+use crate::sockets::address::{Target, UnixName};
+use crate::sockets::connect::{bind_failure, unbindable, unix_failure};
+use crate::sockets::inherited::{self, Role};
+use crate::sockets::options::SocketOptions;
+use crate::sockets::unix::{self, UnixGuard};
+
+/// Opens a socket that is connected to `target`, with warnings of what the kernel changed.
+///
+/// `bind` is the address to send from, of the target's family; `broadcast` permits a broadcast
+/// address.
+///
+/// # Errors
+/// `Status::Connect` where the target cannot be sent to, or that of binding (`Listen`), of an
+/// option (`Usage`) or of an inherited descriptor (`Local`).
+pub fn connect(
+    target: &Target,
+    bind: Option<&SocketAddr>,
+    options: &SocketOptions,
+    broadcast: bool,
+) -> Result<(Opened, Vec<String>), Failure> {
+    options.check_datagrams()?;
+    match (target, bind) {
+        (Target::Tcp(address), _) => connect_udp(*address, bind, options, broadcast),
+        (_, Some(bind)) => Err(unbindable(target, *bind)),
+        (_, None) if broadcast => Err(no_broadcast(target)),
+        (Target::Unix(name), None) => connect_unix(name, options),
+        (Target::Fd(fd), None) => take_over(*fd, options),
+    }
+}
+
+/// The failure of a datagram that could not be sent to `target`, as a `Target` displays, at once
+/// or by a later word of the network.
+pub fn failure(target: &str, error: &io::Error) -> Failure {
+    let failure = Failure::io(Status::Connect, "send to", target, error);
+    match (target.strip_prefix("unix:"), error.raw_os_error()) {
+        (Some(_), Some(libc::EPROTOTYPE)) => failure.fix("it is a stream socket: use tcp-connect"),
+        (Some(name), _) => unix_failure(failure, name, error),
+        (None, Some(libc::EACCES)) => failure.fix("a broadcast address needs --broadcast"),
+        (None, Some(libc::ECONNREFUSED)) => failure.fix("nothing listens there"),
+        (None, Some(libc::ENETUNREACH)) => failure.fix("no route leads there"),
+        (None, _) => failure,
+    }
+}
+
+fn no_broadcast(target: &Target) -> Failure {
+    let cause = "only an internet address can be a broadcast address";
+    Failure::new(Status::Usage, "broadcast", "broadcast to", target.to_string(), cause)
+}
+
+fn connect_udp(
+    address: SocketAddr,
+    bind: Option<&SocketAddr>,
+    options: &SocketOptions,
+    broadcast: bool,
+) -> Result<(Opened, Vec<String>), Failure> {
+    let target = address.to_string();
+    let failed = |error: io::Error| failure(&target, &error);
+    let domain = Domain::for_address(address);
+    let socket = new(domain).map_err(failed)?;
+    let warnings = options.apply(&socket, &target)?;
+    socket.set_broadcast(broadcast).map_err(failed)?;
+    ask_for_drops(&socket);
+    ask_for_runs(&socket);
+    if let Some(bind) = bind {
+        socket.bind(&(*bind).into()).map_err(|error| bind_failure(*bind, &error))?;
+    }
+    socket.connect(&address.into()).map_err(failed)?;
+    Ok((Opened::from_socket(socket, None).map_err(failed)?, warnings))
+}
+
+fn connect_unix(
+    name: &UnixName,
+    options: &SocketOptions,
+) -> Result<(Opened, Vec<String>), Failure> {
+    let target = name.to_string();
+    let failed = |error: io::Error| failure(&target, &error);
+    let address = unix::socket_address(name).map_err(failed)?;
+    let socket = new(Domain::UNIX).map_err(failed)?;
+    let warnings = options.apply(&socket, &target)?;
+    let cleanup = bind_for_answers(&socket)?;
+    socket.connect(&address).map_err(failed)?;
+    Ok((Opened::from_socket(socket, cleanup).map_err(failed)?, warnings))
+}
+
+/// Gives a unix socket a name of its own: one without cannot be answered.
+fn bind_for_answers(socket: &socket2::Socket) -> Result<Option<UnixGuard>, Failure> {
+    unix::bind_anywhere(socket)
+        .map_err(|error| Failure::io(Status::Listen, "bind", "a unix socket", &error))
+}
+
+fn take_over(fd: RawFd, options: &SocketOptions) -> Result<(Opened, Vec<String>), Failure> {
+    let target = format!("fd:{fd}");
+    let failed = |error: io::Error| failure(&target, &error);
+    let socket = inherited::take(fd, Role::Sender)?;
+    let warnings = options.apply_inherited(&socket, &target)?;
+    ask_for_drops(&socket);
+    Ok((Opened::from_socket(socket, None).map_err(failed)?, warnings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sockets::inherited::tests::inherit;
+    use crate::sys::mmsg::{FastPaths, Outgoing, ReceiveBatch, answer, send};
+    use std::net::UdpSocket;
+    use std::os::unix::net::{UnixDatagram, UnixListener};
+    use std::path::Path;
+
+    fn begin(target: &Target) -> Result<Opened, Failure> {
+        connect(target, None, &SocketOptions::default(), false).map(|(opened, _)| opened)
+    }
+
+    fn unix_target(path: &Path) -> Target {
+        Target::Unix(UnixName::Path(path.to_owned()))
+    }
+
+    fn say(opened: &Opened, payload: &[u8]) -> io::Result<usize> {
+        let mut paths = FastPaths::new(&opened.socket);
+        send(&opened.socket, &[Outgoing { payload, to: None }], &mut paths)
+    }
+
+    #[test]
+    fn a_refused_port_is_an_error_of_the_socket() {
+        let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let opened = begin(&Target::Tcp(closed)).unwrap();
+        assert_eq!((say(&opened, b"x").unwrap(), opened.proto), (1, "udp"));
+        let error = ReceiveBatch::new().receive(&opened.socket).unwrap_err();
+        let failure = failure("127.0.0.1:9", &error);
+        assert_eq!(failure.status, Status::Connect);
+        assert_eq!(
+            failure.to_string(),
+            "cannot send to 127.0.0.1:9: connection refused (nothing listens there)"
+        );
+    }
+
+    #[test]
+    fn a_datagram_comes_from_where_it_is_bound_and_ports_are_not_shared() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let target = Target::Tcp(receiver.local_addr().unwrap());
+        let bound = |from: &str| {
+            let from = from.parse::<SocketAddr>().unwrap();
+            connect(&target, Some(&from), &SocketOptions::default(), false)
+        };
+        let (opened, _) = bound("127.0.0.2:0").unwrap();
+        say(&opened, b"x").unwrap();
+        let (_, from) = receiver.recv_from(&mut [0]).unwrap();
+        assert_eq!(from.to_string(), opened.local);
+        assert_eq!(bound(&opened.local).unwrap_err().kind, "address-in-use");
+        assert_eq!(bound("192.0.2.254:0").unwrap_err().status, Status::Listen);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_broadcast_address_needs_the_option() {
+        let target = Target::Tcp("127.255.255.255:9".parse().unwrap());
+        let failure = begin(&target).unwrap_err();
+        assert_eq!(failure.status, Status::Connect);
+        assert!(failure.to_string().ends_with("(a broadcast address needs --broadcast)"));
+        assert!(connect(&target, None, &SocketOptions::default(), true).is_ok());
+        let unix = Target::Unix(UnixName::Path("/x".into()));
+        let failure = connect(&unix, None, &SocketOptions::default(), true).unwrap_err();
+        assert_eq!(failure.status, Status::Usage);
+    }
+
+    #[test]
+    fn a_unix_peer_can_answer() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let peer = UnixDatagram::bind(&path).unwrap();
+        let opened = begin(&unix_target(&path)).unwrap();
+        assert_eq!((opened.proto, opened.port), ("unix", None));
+        say(&opened, b"question").unwrap();
+        let mut batch = ReceiveBatch::new();
+        assert_eq!(batch.receive(&peer).unwrap(), 1);
+        let question = batch.arrivals().next().unwrap();
+        assert_eq!((question.payload, question.from.to_string()), (&b"question"[..], opened.local));
+        answer(&peer, b"answer", &question.from).unwrap();
+        assert_eq!(batch.receive(&opened.socket).unwrap(), 1);
+        assert_eq!(batch.arrivals().next().unwrap().payload, b"answer");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_to_is_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let ending = |name: &str| {
+            let failure = begin(&unix_target(&at(name))).unwrap_err();
+            assert_eq!(failure.status, Status::Connect);
+            failure.to_string()
+        };
+        drop(UnixDatagram::bind(at("dead")).unwrap());
+        let _streams = UnixListener::bind(at("streams")).unwrap();
+        std::fs::write(at("file"), "").unwrap();
+        assert!(ending("none").ends_with("no such file or directory (nothing listens there)"));
+        assert!(ending("dead").ends_with("refused (nothing listens there any more)"));
+        assert!(ending("streams").ends_with("(it is a stream socket: use tcp-connect)"));
+        assert!(ending("file").ends_with(": it is a file, not a socket"));
+        let from = "127.0.0.1:0".parse().unwrap();
+        let options = SocketOptions::default();
+        let failure = connect(&unix_target(&at("none")), Some(&from), &options, false).unwrap_err();
+        assert_eq!(failure.status, Status::Usage);
+    }
+
+    #[test]
+    fn an_inherited_socket_is_taken_over_if_it_is_connected() {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        let opened = begin(&Target::Fd(inherit(ours))).unwrap();
+        assert_eq!((opened.local.as_str(), say(&opened, b"").unwrap()), ("unix", 1));
+        assert_eq!(theirs.recv(&mut [0]).unwrap(), 0);
+        let unconnected = inherit(UdpSocket::bind("127.0.0.1:0").unwrap());
+        assert_eq!(begin(&Target::Fd(unconnected)).unwrap_err().status, Status::Local);
+    }
+
+    #[test]
+    fn options_of_streams_are_refused() {
+        let mut options = SocketOptions::default();
+        options.set("nodelay=on").unwrap();
+        let target = Target::Tcp("127.0.0.1:9".parse().unwrap());
+        let failure = connect(&target, None, &options, false).unwrap_err();
+        assert_eq!(failure.status, Status::Usage);
+    }
+}
