@@ -8,8 +8,8 @@
 //! |---|---|---|
 //! | 7 | `main`, [`cli`], [`commands`] | options become plain configurations, these become sockets, a session and an exit status |
 //! | 5 | [`sessions`] | the handlers behind the commands: the glue between events and pure logic |
-//! | 4 | [`event_loop`] | the pool of sources, the turn, timers, signals, mail, stdin and stdout |
-//! | 3 | [`sockets`] | addresses, resolving, listening and connecting with options |
+//! | 4 | [`event_loop`] | the pool of sources, streams and datagrams, the turn, timers, signals, mail, stdin and stdout |
+//! | 3 | [`sockets`], [`multicast`] | addresses, resolving, listening and connecting with options; groups, interfaces, membership |
 //! | 2 | [`report`] | events as data, their text and their JSON |
 //! | 1 | [`protocol`], [`framing`], [`buffers`], [`close`], [`error`] | pure: no descriptor, no clock, no poll |
 //! | 0 | [`sys`] | the only `unsafe` |
@@ -114,6 +114,7 @@ pub mod commands;
 pub mod error;
 pub mod event_loop;
 pub mod framing;
+pub mod multicast;
 pub mod protocol;
 pub mod report;
 pub mod sessions;

@@ -12,7 +12,7 @@ const FLOORS: [(u8, &[&str], bool); 7] = [
     (0, &["sys"], false),
     (1, &["protocol", "framing", "buffers", "close", "error"], true),
     (2, &["report"], false),
-    (3, &["sockets"], false),
+    (3, &["sockets", "multicast"], true),
     (4, &["event_loop"], false),
     (5, &["sessions"], false),
     (7, &["cli", "commands", "main"], true),

@@ -1,0 +1,182 @@
+//! Being a member of a group: joining and leaving on a socket.
+//!
+//! The sockets are `socket`'s; here are the calls and the words for a refusal.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::os::fd::AsFd;
+
+use socket2::{InterfaceIndexOrAddress, SockRef};
+
+use super::address::GroupAddress;
+use super::interfaces::{self, Interface};
+use crate::error::{Failure, Status};
+use crate::sys;
+
+/// One group on one interface, from any source or from one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Membership {
+    /// The group.
+    pub group: IpAddr,
+    /// The only source to hear, of the group's family.
+    pub source: Option<IpAddr>,
+    /// The interface on which the group is joined.
+    pub interface: Interface,
+}
+
+/// Every membership that a group address means: its groups, each on its interfaces.
+///
+/// # Errors
+/// `Status::Listen`: an interface cannot be used, or a group has no route.
+pub fn memberships(
+    address: &GroupAddress,
+    interfaces: &[Interface],
+) -> Result<Vec<Membership>, Failure> {
+    let mut memberships = Vec::new();
+    for group in address.groups() {
+        let found = interfaces::resolve(&address.interface, group, interfaces)?;
+        let member = |interface| Membership { group, source: address.source, interface };
+        memberships.extend(found.into_iter().map(member));
+    }
+    Ok(memberships)
+}
+
+impl Membership {
+    /// The group and a port, with the interface as scope: what to bind or send to.
+    pub fn socket_address(&self, port: u16) -> SocketAddr {
+        match self.group {
+            IpAddr::V4(ip) => (ip, port).into(),
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, self.interface.index).into(),
+        }
+    }
+
+    /// Joins the group on a socket.
+    ///
+    /// # Errors
+    /// `Status::Listen`: the socket has joined it already, the interface is gone, or the socket
+    /// has joined all that the kernel allows.
+    pub fn join(&self, socket: impl AsFd) -> Result<(), Failure> {
+        let index = self.interface.index;
+        let outcome = match (self.source, self.group) {
+            (Some(source), group) => sys::multicast::join_source(socket, index, group, source),
+            (None, IpAddr::V4(group)) => SockRef::from(&socket)
+                .join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index)),
+            (None, IpAddr::V6(group)) => SockRef::from(&socket).join_multicast_v6(&group, index),
+        };
+        outcome.map_err(|error| self.join_failure(&error))
+    }
+
+    /// Leaves the group on a socket that has joined it.
+    ///
+    /// # Errors
+    /// `Status::Listen`: the socket has not joined it.
+    pub fn leave(&self, socket: impl AsFd) -> Result<(), Failure> {
+        let index = self.interface.index;
+        let outcome = match (self.source, self.group) {
+            (Some(source), group) => sys::multicast::leave_source(socket, index, group, source),
+            (None, IpAddr::V4(group)) => SockRef::from(&socket)
+                .leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index)),
+            (None, IpAddr::V6(group)) => SockRef::from(&socket).leave_multicast_v6(&group, index),
+        };
+        outcome.map_err(|error| self.leave_failure(&error))
+    }
+
+    fn join_failure(&self, error: &io::Error) -> Failure {
+        let failure = Failure::io(Status::Listen, "join", self.to_string(), error);
+        let is_from_source = self.source.is_some();
+        match error.raw_os_error() {
+            Some(libc::EADDRINUSE) if !is_from_source => self.already_joined(),
+            Some(libc::EADDRNOTAVAIL) if is_from_source => self.already_joined(),
+            Some(libc::ENODEV) => Failure { kind: "no-such-interface", ..failure }
+                .fix(format!("{} is gone; `ip link` shows what there is", self.interface.name)),
+            Some(libc::ENOBUFS) if self.group.is_ipv4() => {
+                let cause = "more groups than net.ipv4.igmp_max_memberships allows";
+                Failure { kind: "too-many-groups", cause: cause.to_owned(), ..failure }
+                    .fix("`sysctl -w net.ipv4.igmp_max_memberships=N` raises it")
+            }
+            _ => failure,
+        }
+    }
+
+    fn already_joined(&self) -> Failure {
+        let cause = "it is joined already";
+        Failure::new(Status::Listen, "already-joined", "join", self.to_string(), cause)
+    }
+
+    fn leave_failure(&self, error: &io::Error) -> Failure {
+        let target = self.to_string();
+        match error.raw_os_error() {
+            Some(libc::EADDRNOTAVAIL | libc::EINVAL) => {
+                Failure::new(Status::Listen, "not-joined", "leave", target, "it is not joined")
+            }
+            _ => Failure::io(Status::Listen, "leave", target, error),
+        }
+    }
+}
+
+impl fmt::Display for Membership {
+    /// As in messages: `10.0.0.5@232.1.2.3 on eth0`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(source) = self.source {
+            write!(out, "{source}@")?;
+        }
+        write!(out, "{} on {}", self.group, self.interface.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::multicast::interfaces::tests::{good, lo};
+    use std::net::UdpSocket;
+
+    fn on_lo(text: &str) -> Membership {
+        let address: GroupAddress = text.parse().unwrap();
+        memberships(&address, &[lo()]).unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_range_on_all_interfaces_is_every_group_on_each() {
+        let interfaces = [good("a", 1, &["10.0.0.1"]), good("b", 2, &["10.0.1.1", "fe80::1"])];
+        let shown = |text: &str| -> Vec<String> {
+            let address: GroupAddress = text.parse().unwrap();
+            let found = memberships(&address, &interfaces).unwrap();
+            found.iter().map(Membership::to_string).collect()
+        };
+        assert_eq!(
+            shown("239.1.2.3+2:5000%all"),
+            ["239.1.2.3 on a", "239.1.2.3 on b", "239.1.2.4 on a", "239.1.2.4 on b"]
+        );
+        assert_eq!(shown("[fd00::5]@[ff35::1]:5000%all"), ["fd00::5@ff35::1 on b"]);
+    }
+
+    #[test]
+    fn a_group_is_joined_once_and_left_once() {
+        for text in ["239.255.1.1:5000%lo", "127.0.0.1@232.255.1.1:5000%lo"] {
+            let (socket, member) = (UdpSocket::bind("127.0.0.1:0").unwrap(), on_lo(text));
+            let kind = |outcome: Result<(), Failure>| outcome.unwrap_err().kind;
+            assert_eq!(kind(member.leave(&socket)), "not-joined", "{text}");
+            member.join(&socket).unwrap();
+            assert_eq!(kind(member.join(&socket)), "already-joined", "{text}");
+            member.leave(&socket).unwrap();
+            assert_eq!(kind(member.leave(&socket)), "not-joined", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_group_and_the_cause() {
+        let member = on_lo("239.1.2.3:5000%lo");
+        let failure = |errno| member.join_failure(&io::Error::from_raw_os_error(errno));
+        assert_eq!(
+            failure(libc::ENOBUFS).to_string(),
+            "cannot join 239.1.2.3 on lo: more groups than net.ipv4.igmp_max_memberships allows \
+             (`sysctl -w net.ipv4.igmp_max_memberships=N` raises it)"
+        );
+        assert_eq!(failure(libc::ENODEV).kind, "no-such-interface");
+        let gone = Interface { index: u32::MAX, ..lo() };
+        let member = Membership { interface: gone, ..member };
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(member.join(&socket).unwrap_err().kind, "no-such-interface");
+    }
+}

@@ -1,0 +1,32 @@
+//! Groups: their addresses, the interfaces they are heard and sent on, membership, and why
+//! nothing arrives.
+//!
+//! This floor turns what the user wrote into open, non-blocking sockets that hear exactly the
+//! groups they have joined. It starts no thread, waits for nothing, and moves no data but the one
+//! datagram by which a [`Probe`] knows that a group is elsewhere.
+
+pub mod address;
+mod counters;
+pub mod diagnosis;
+mod grammar;
+pub mod interfaces;
+mod membership;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod namespace;
+mod probe;
+mod proc_net;
+mod reverse_path;
+mod route;
+mod sender;
+pub mod socket;
+mod traffic;
+
+pub use address::{GroupAddress, GroupError, InterfaceChoice};
+pub use counters::Counters;
+pub use diagnosis::{Finding, ProcPaths, diagnose};
+pub use interfaces::Interface;
+pub use membership::{Membership, memberships};
+pub use probe::Probe;
+pub use sender::{SenderOptions, open_sender};
+pub use socket::JoinSocket;

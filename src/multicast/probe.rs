@@ -1,0 +1,133 @@
+//! Listening for a group where it was not asked for: on other interfaces, and from other sources.
+//!
+//! A probe is a courtesy of the diagnosis. It lives for a second or so, and what it cannot open it
+//! leaves out.
+
+use std::mem::MaybeUninit;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::diagnosis::Finding;
+use super::interfaces::Interface;
+use super::membership::Membership;
+use super::socket::JoinSocket;
+use crate::sockets::SocketOptions;
+
+/// A non-blocking socket that hears a group from any source on one interface.
+#[derive(Debug)]
+pub struct Probe {
+    socket: JoinSocket,
+    /// The source that the membership in question is confined to.
+    wanted: Option<IpAddr>,
+    /// The name of the interface that it is on.
+    expected_on: String,
+}
+
+impl Probe {
+    /// Opens a probe for a membership on each of the interfaces that can carry it. On the
+    /// membership's own interface there is something to learn only where it has a source.
+    ///
+    /// While a probe is open, this machine asks its routers for the group from any source.
+    pub fn open_all(membership: &Membership, port: u16, interfaces: &[Interface]) -> Vec<Self> {
+        let is_worth_it = |interface: &&Interface| {
+            let is_elsewhere = interface.index != membership.interface.index;
+            (is_elsewhere || membership.source.is_some())
+                && interface.problem(membership.group).is_none()
+        };
+        let usable = interfaces.iter().filter(is_worth_it);
+        usable.filter_map(|interface| Self::open(membership, port, interface)).collect()
+    }
+
+    fn open(membership: &Membership, port: u16, interface: &Interface) -> Option<Self> {
+        let group = membership.group;
+        let any_source = Membership { group, source: None, interface: interface.clone() };
+        let (socket, _) = JoinSocket::open(any_source, port, &SocketOptions::default()).ok()?;
+        socket.join().ok()?;
+        let expected_on = membership.interface.name.clone();
+        Some(Self { socket, wanted: membership.source, expected_on })
+    }
+
+    /// Takes what has arrived until something tells a cause; `None` if nothing does.
+    pub fn heard(&self) -> Option<Finding> {
+        let mut first_byte = [MaybeUninit::uninit(); 1];
+        while let Ok((_, sender)) = self.socket.socket().recv_from(&mut first_byte) {
+            let finding = sender.as_socket().and_then(|sender| self.finding(sender.ip()));
+            if finding.is_some() {
+                return finding;
+            }
+        }
+        None
+    }
+
+    fn finding(&self, sender: IpAddr) -> Option<Finding> {
+        let Membership { group, interface, .. } = self.socket.membership();
+        let (name, expected_on) = (&interface.name, &self.expected_on);
+        if name != expected_on {
+            let text = format!(
+                "{group} arrives from {sender} on {name}, and is joined on {expected_on}: \
+                 join it with %{name}"
+            );
+            return Some(Finding { kind: "other-interface", text });
+        }
+        let wanted = self.wanted.filter(|wanted| *wanted != sender)?;
+        let text = format!("{group} arrives from {sender}, and is joined for {wanted} only");
+        Some(Finding { kind: "other-source", text })
+    }
+}
+
+impl AsFd for Probe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::multicast::interfaces::tests::{good, lo};
+    use crate::multicast::socket::tests::{free_port, send};
+    use std::thread::sleep;
+    use std::time::{Duration, Instant};
+
+    /// What the only probe hears within a second.
+    fn heard(probes: &[Probe]) -> Option<(&'static str, String)> {
+        let end = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < end {
+            if let Some(finding) = probes[0].heard() {
+                return Some((finding.kind, finding.text));
+            }
+            sleep(Duration::from_millis(5));
+        }
+        None
+    }
+
+    fn member(group: &str, source: Option<&str>, interface: Interface) -> Membership {
+        let source = source.map(|source| source.parse().unwrap());
+        Membership { group: group.parse().unwrap(), source, interface }
+    }
+
+    #[test]
+    fn a_group_is_heard_on_another_interface() {
+        let (port, eth9) = (free_port(), good("eth9", 9999, &[]));
+        let joined = member("239.255.5.1", None, eth9.clone());
+        let probes = Probe::open_all(&joined, port, &[eth9, lo()]);
+        assert_eq!(probes.len(), 1);
+        send(b"x", "239.255.5.1", port, "127.0.0.1");
+        let text = "239.255.5.1 arrives from 127.0.0.1 on lo, and is joined on eth9: \
+                    join it with %lo";
+        assert_eq!(heard(&probes), Some(("other-interface", text.to_owned())));
+    }
+
+    #[test]
+    fn a_group_is_heard_from_another_source() {
+        let port = free_port();
+        let joined = member("232.255.5.2", Some("127.0.0.2"), lo());
+        let probes = Probe::open_all(&joined, port, &[lo()]);
+        send(b"", "232.255.5.2", port, "127.0.0.2");
+        send(b"", "232.255.5.2", port, "127.0.0.3");
+        let text = "232.255.5.2 arrives from 127.0.0.3, and is joined for 127.0.0.2 only";
+        assert_eq!(heard(&probes), Some(("other-source", text.to_owned())));
+        let any_source = member("232.255.5.2", None, lo());
+        assert!(Probe::open_all(&any_source, port, &[lo()]).is_empty());
+    }
+}

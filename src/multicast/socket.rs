@@ -1,0 +1,252 @@
+//! The socket of one group on one interface and port.
+//!
+//! It is bound to the group, not to the port alone, and hears what it has joined itself and
+//! nothing else: two groups on one port, or one group on two interfaces, do not mix. A socket for
+//! each group also keeps clear of `igmp_max_memberships`, which counts by socket (Linux 6.18).
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::membership::Membership;
+use crate::error::{Failure, Status};
+use crate::sockets::SocketOptions;
+
+/// Bytes asked for as receive buffer, so that a burst is not lost to a short pause.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// A socket for one membership; it is a member between [`join`](Self::join) and
+/// [`leave`](Self::leave).
+#[derive(Debug)]
+pub struct JoinSocket {
+    socket: Socket,
+    membership: Membership,
+}
+
+impl JoinSocket {
+    /// Opens a non-blocking socket that is bound to the group and not a member yet, with warnings
+    /// of options that the kernel changed.
+    ///
+    /// # Errors
+    /// `Status::Listen` where it cannot be bound, or `Status::Usage` for a refused option.
+    pub fn open(
+        membership: Membership,
+        port: u16,
+        options: &SocketOptions,
+    ) -> Result<(Self, Vec<String>), Failure> {
+        let address = membership.socket_address(port);
+        let failed = |error: io::Error| bind_failure(&membership, port, &error);
+        let socket = new_socket(Domain::for_address(address)).map_err(failed)?;
+        // Several listeners to a group are normal, and each hears every datagram.
+        share_address(&socket).map_err(failed)?;
+        prepare_receiver(&socket).map_err(failed)?;
+        if address.is_ipv6() {
+            keep_to_device(&socket, &membership.interface.name).map_err(failed)?;
+        }
+        let warnings = options.apply(&socket, &membership.to_string())?;
+        socket.bind(&address.into()).map_err(failed)?;
+        Ok((Self { socket, membership }, warnings))
+    }
+
+    /// Becomes a member.
+    ///
+    /// # Errors
+    /// Those of [`Membership::join`].
+    pub fn join(&self) -> Result<(), Failure> {
+        self.membership.join(&self.socket)
+    }
+
+    /// Ceases to be a member, and hears nothing more.
+    ///
+    /// # Errors
+    /// Those of [`Membership::leave`].
+    pub fn leave(&self) -> Result<(), Failure> {
+        self.membership.leave(&self.socket)
+    }
+
+    /// What it is a member of once it has joined.
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
+    /// The socket, for receiving and for unicast replies.
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+}
+
+impl AsFd for JoinSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// A non-blocking UDP socket of one family that hears only groups which it joins itself.
+pub(super) fn new_socket(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if domain == Domain::IPV6 {
+        socket.set_only_v6(true)?;
+    }
+    // By default Linux delivers the groups of all sockets on the machine (ip(7)).
+    #[cfg(target_os = "linux")]
+    match domain == Domain::IPV6 {
+        true => socket.set_multicast_all_v6(false)?,
+        false => socket.set_multicast_all_v4(false)?,
+    }
+    Ok(socket)
+}
+
+/// Sets what every receiver of datagrams wants: a large buffer, and beside each datagram the
+/// kernel's drop count and its time of arrival.
+///
+/// # Errors
+/// Those of setsockopt(2). That the kernel gives a smaller buffer is not one.
+pub fn prepare_receiver(socket: &Socket) -> io::Result<()> {
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    {
+        use nix::sys::socket::{setsockopt, sockopt};
+        setsockopt(socket, sockopt::RxqOvfl, &1)?;
+        setsockopt(socket, sockopt::ReceiveTimestampns, &true)?;
+    }
+    Ok(())
+}
+
+fn share_address(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)?;
+    // BSD shares the port of a group by this option.
+    #[cfg(not(target_os = "linux"))]
+    socket.set_reuse_port(true)?;
+    Ok(())
+}
+
+/// Hears one interface only.
+///
+/// For IPv4 the membership does that. For IPv6 the kernel compares the group and not the interface
+/// (`inet6_mc_check`, Linux 6.18), so that two sockets on two interfaces would hear everything
+/// twice. Kernels before 5.7 allow this to root alone; the packet info still tells them apart.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn keep_to_device(socket: &Socket, interface: &str) -> io::Result<()> {
+    match socket.bind_device(Some(interface.as_bytes())) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        outcome => outcome,
+    }
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn keep_to_device(_: &Socket, _: &str) -> io::Result<()> {
+    Ok(())
+}
+
+fn bind_failure(membership: &Membership, port: u16, error: &io::Error) -> Failure {
+    let target = format!("port {port} of {membership}");
+    let failure = Failure::io(Status::Listen, "bind to", target, error);
+    match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => {
+            failure.fix("another program has it for itself; `ss -ulnp` shows which")
+        }
+        Some(libc::EACCES) if port < 1024 => {
+            failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
+        }
+        Some(libc::ENODEV) => Failure { kind: "no-such-interface", ..failure },
+        _ => failure,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::multicast::interfaces::tests::lo;
+    use crate::multicast::membership::memberships;
+    use crate::multicast::sender::{SenderOptions, open_sender};
+    use std::net::{SocketAddr, UdpSocket};
+    use std::time::Duration;
+
+    /// A port that is free now.
+    pub(in crate::multicast) fn free_port() -> u16 {
+        UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port()
+    }
+
+    /// The socket of a group on lo, joined.
+    pub(in crate::multicast) fn joined(group: &str, port: u16) -> JoinSocket {
+        let address = format!("{group}:{port}%{}", lo().name).parse().unwrap();
+        let member = memberships(&address, &[lo()]).unwrap().remove(0);
+        let (socket, warnings) = JoinSocket::open(member, port, &SocketOptions::default()).unwrap();
+        assert_eq!(warnings, Vec::<String>::new());
+        socket.join().unwrap();
+        socket
+    }
+
+    /// Sends to a group on lo.
+    pub(in crate::multicast) fn send(payload: &[u8], group: &str, port: u16, from: &str) {
+        let bind = Some(SocketAddr::new(from.parse().unwrap(), 0));
+        let options = SenderOptions { bind, ..SenderOptions::default() };
+        let group = group.parse().unwrap();
+        let (sender, _) = open_sender(group, &lo(), &options).unwrap();
+        sender.send_to(payload, &SocketAddr::new(group, port).into()).unwrap();
+    }
+
+    /// What has arrived, in order, once nothing more comes.
+    pub(in crate::multicast) fn heard(receiver: &JoinSocket) -> Vec<String> {
+        let socket = UdpSocket::from(receiver.socket().try_clone().unwrap());
+        socket.set_nonblocking(false).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let mut buffer = [0; 64];
+        std::iter::from_fn(|| socket.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec()))
+            .map(|payload| String::from_utf8(payload).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn two_groups_on_one_port_do_not_mix() {
+        let port = free_port();
+        let (one, two) = (joined("239.255.2.1", port), joined("239.255.2.2", port));
+        send(b"to one", "239.255.2.1", port, "127.0.0.1");
+        send(b"to two", "239.255.2.2", port, "127.0.0.1");
+        assert_eq!(heard(&one), ["to one"]);
+        assert_eq!(heard(&two), ["to two"]);
+    }
+
+    #[test]
+    fn several_listeners_to_a_group_all_hear_it_until_they_leave() {
+        let port = free_port();
+        let (one, two) = (joined("239.255.2.3", port), joined("239.255.2.3", port));
+        send(b"both", "239.255.2.3", port, "127.0.0.1");
+        assert_eq!((heard(&one), heard(&two)), (vec!["both".to_owned()], vec!["both".to_owned()]));
+        one.leave().unwrap();
+        send(b"second", "239.255.2.3", port, "127.0.0.1");
+        assert_eq!((heard(&one), heard(&two)), (vec![], vec!["second".to_owned()]));
+        assert_eq!(one.leave().unwrap_err().kind, "not-joined");
+    }
+
+    #[test]
+    fn a_source_filter_drops_the_other_source() {
+        let port = free_port();
+        let filtered = joined("127.0.0.2@232.255.2.1", port);
+        send(b"stranger", "232.255.2.1", port, "127.0.0.3");
+        send(b"source", "232.255.2.1", port, "127.0.0.2");
+        assert_eq!(heard(&filtered), ["source"]);
+    }
+
+    #[test]
+    fn a_port_that_another_program_keeps_to_itself_is_said() {
+        let other = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let port = other.local_addr().unwrap().port();
+        let address = format!("239.255.2.4:{port}%{}", lo().name).parse().unwrap();
+        let member = memberships(&address, &[lo()]).unwrap().remove(0);
+        let failure = JoinSocket::open(member, port, &SocketOptions::default()).unwrap_err();
+        assert_eq!((failure.status, failure.kind), (Status::Listen, "address-in-use"));
+        assert!(failure.to_string().contains("another program has it for itself"), "{failure}");
+    }
+
+    #[test]
+    fn more_groups_are_joined_than_one_socket_may() {
+        // The limit is 20 by default (net.ipv4.igmp_max_memberships).
+        let port = free_port();
+        let all: Vec<_> = (1..=64).map(|n| joined(&format!("239.255.3.{n}"), port)).collect();
+        send(b"last", "239.255.3.64", port, "127.0.0.1");
+        assert_eq!(heard(&all[63]), ["last"]);
+    }
+}

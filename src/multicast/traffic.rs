@@ -1,0 +1,213 @@
+//! What the counters say about the way in: how far multicast packets came, and what was dropped.
+//!
+//! Pure: two snapshots in, findings out. The counters are those of the whole machine, so each
+//! text says what was counted, not that it was ours.
+
+use super::counters::Counters;
+use super::diagnosis::Finding;
+
+/// Packets that rp_filter dropped (`LINUX_MIB_IPRPFILTER`).
+pub(super) const REVERSE_PATH_FILTER: &str = "TcpExt:IPReversePathFilter";
+
+/// IPv4 packets that came in whole, out of pieces, or to be passed on, and are accounted for.
+/// Those sent are among them for members on this machine hear them: they come back in.
+const ACCOUNTED_FOR: [&str; 4] = ["Ip:InDelivers", SENT, "Ip:ReasmReqds", "Ip:ForwDatagrams"];
+
+/// IPv4 multicast packets that this machine sent, membership reports among them.
+const SENT: &str = "IpExt:OutMcastPkts";
+
+/// What is wrong where IgnoredMulti rises.
+const IGNORED: &str =
+    "came to a group that no socket was open for: another port, group or source is sent to";
+
+/// What there is to say of firewalls where no counter gives one away.
+const UNKNOWN: &str = "whether a firewall drops it cannot be seen from here: `nft list ruleset` \
+                       or `iptables -nvL`, as root, show what there is";
+
+/// The words and counters of one family.
+struct Family {
+    name: &'static str,
+    udp: &'static str,
+    multicast_in: &'static str,
+    filtered: Option<&'static str>,
+    /// What is sent by lo comes in again: the reports of a membership there, whose it may be.
+    sent: Option<&'static str>,
+}
+
+const V4: Family = Family {
+    name: "IPv4",
+    udp: "Udp:",
+    multicast_in: "IpExt:InMcastPkts",
+    filtered: Some(REVERSE_PATH_FILTER),
+    sent: Some(SENT),
+};
+const V6: Family = Family {
+    name: "IPv6",
+    udp: "Udp6",
+    multicast_in: "Ip6InMcastPkts",
+    filtered: None,
+    sent: None,
+};
+
+/// What the counters of the families in use say, and whether a firewall can be seen.
+pub(super) fn findings(
+    before: &Counters,
+    now: &Counters,
+    has_v4: bool,
+    has_v6: bool,
+) -> Vec<Finding> {
+    let families = [(has_v4, &V4), (has_v6, &V6)];
+    let used = families.into_iter().filter(|(is_used, _)| *is_used).map(|(_, family)| family);
+    let mut findings: Vec<Finding> =
+        used.flat_map(|family| family_findings(family, before, now)).collect();
+    let firewall = has_v4.then(|| firewall(before, now)).flatten();
+    findings.push(
+        firewall.unwrap_or_else(|| Finding { kind: "firewall-unknown", text: UNKNOWN.to_owned() }),
+    );
+    findings
+}
+
+fn family_findings(family: &Family, before: &Counters, now: &Counters) -> Vec<Finding> {
+    let rise = |counter: &str| now.rise(before, &format!("{}{counter}", family.udp)).unwrap_or(0);
+    let (full, corrupt) = (rise("RcvbufErrors"), rise("InCsumErrors"));
+    // InErrors counts those two as well.
+    let other = rise("InErrors").saturating_sub(full + corrupt);
+    let counted = [
+        (full, "receive-buffer-full", "found a receive buffer full (`-O rcvbuf` enlarges ours)"),
+        (corrupt, "bad-checksum", "had a wrong UDP checksum"),
+        (other, "udp-errors", "were dropped by UDP (InErrors)"),
+        (rise("IgnoredMulti"), "ignored-datagrams", IGNORED),
+    ];
+    let risen = counted.into_iter().filter(|(count, ..)| *count > 0);
+    let findings = risen.map(|(count, kind, what)| {
+        let text = format!("on this machine {count} {} datagrams {what}", family.name);
+        Finding { kind, text }
+    });
+    findings.chain(nothing_arrived(family, before, now)).collect()
+}
+
+/// Counted after the prerouting hook and rp_filter, before the input hook (Linux 6.18).
+fn nothing_arrived(family: &Family, before: &Counters, now: &Counters) -> Option<Finding> {
+    let arrived = now.rise(before, family.multicast_in)?;
+    // What rp_filter drops came in as well, if not far.
+    let filtered = family.filtered.and_then(|name| now.rise(before, name)).unwrap_or(0);
+    let came = match arrived + filtered {
+        0 => format!("no {} multicast packet at all came in", family.name),
+        _ if filtered == 0 => only_our_own(family, arrived, before, now)?,
+        _ => return None,
+    };
+    let text = format!(
+        "{came}: it is lost on the way here (the sender's TTL or interface, a switch that snoops \
+         without a querier, another network)"
+    );
+    Some(Finding { kind: "nothing-arrived", text })
+}
+
+/// What to say of packets that may all be this machine's own: nothing at all was delivered, and
+/// as many were sent. Listening on lo for the sake of the diagnosis brings its reports back.
+fn only_our_own(
+    family: &Family,
+    arrived: u64,
+    before: &Counters,
+    now: &Counters,
+) -> Option<String> {
+    let sent = now.rise(before, family.sent?)?;
+    let delivered = now.rise(before, "Ip:InDelivers")?;
+    let text = || {
+        format!(
+            "no {} multicast packet came in but {arrived}, which may be this machine's own (it \
+             sent {sent})",
+            family.name
+        )
+    };
+    (delivered == 0 && arrived <= sent).then(text)
+}
+
+/// IPv4 multicast packets for this machine that were handed to no protocol: between the two
+/// counters lies only the input hook of netfilter. For IPv6 the first one counts groups that are
+/// not joined as well, so there it proves nothing.
+fn firewall(before: &Counters, now: &Counters) -> Option<Finding> {
+    let arrived = now.rise(before, V4.multicast_in)?;
+    let accounted_for = now.rises(before, &ACCOUNTED_FOR)?;
+    let dropped = arrived.saturating_sub(accounted_for);
+    let text = || {
+        format!(
+            "a firewall on this machine dropped {dropped} IPv4 multicast packets or more: they \
+             came in and were not delivered (`nft list ruleset`, as root, shows its rules)"
+        )
+    };
+    (dropped > 0).then(|| Finding { kind: "firewall", text: text() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALM: [(&str, u64); 12] = [
+        ("Udp:InErrors", 10),
+        ("Udp:RcvbufErrors", 5),
+        ("Udp:InCsumErrors", 2),
+        ("Udp:IgnoredMulti", 0),
+        ("Udp6IgnoredMulti", 0),
+        ("IpExt:InMcastPkts", 100),
+        ("IpExt:OutMcastPkts", 50),
+        ("Ip:InDelivers", 1000),
+        ("Ip:ReasmReqds", 0),
+        ("Ip:ForwDatagrams", 0),
+        ("Ip6InMcastPkts", 7),
+        ("TcpExt:IPReversePathFilter", 0),
+    ];
+
+    /// The findings where these counters have risen by so much.
+    fn after(rises: &[(&str, u64)], has_v4: bool, has_v6: bool) -> Vec<String> {
+        let rise = |name: &str| rises.iter().find(|rise| rise.0 == name).map_or(0, |rise| rise.1);
+        let now: Vec<_> = CALM.iter().map(|(name, n)| (*name, n + rise(name))).collect();
+        let found = findings(&CALM[..].into(), &now[..].into(), has_v4, has_v6);
+        found.into_iter().map(|finding| format!("{}: {}", finding.kind, finding.text)).collect()
+    }
+
+    fn assert_kinds(found: &[String], kinds: &[&str]) {
+        let is_kind = |(text, kind): (&String, &&str)| text.starts_with(&format!("{kind}: "));
+        assert_eq!(found.len(), kinds.len(), "{found:#?}");
+        assert!(found.iter().zip(kinds).all(is_kind), "{found:#?}");
+    }
+
+    #[test]
+    fn silence_is_the_fault_of_the_network() {
+        assert_kinds(&after(&[], true, false), &["nothing-arrived", "firewall-unknown"]);
+        let both = after(&[], true, true);
+        assert_kinds(&both, &["nothing-arrived", "nothing-arrived", "firewall-unknown"]);
+        let delivered = [("IpExt:InMcastPkts", 5), ("Ip:InDelivers", 5)];
+        assert_kinds(&after(&delivered, true, false), &["firewall-unknown"]);
+        let filtered = [("TcpExt:IPReversePathFilter", 5)];
+        assert_kinds(&after(&filtered, true, false), &["firewall-unknown"]);
+    }
+
+    #[test]
+    fn packets_that_came_in_and_were_not_delivered_met_a_firewall() {
+        let dropped = after(&[("IpExt:InMcastPkts", 8), ("Ip:InDelivers", 5)], true, false);
+        assert_kinds(&dropped, &["firewall"]);
+        assert!(dropped[0].contains("dropped 3 IPv4 multicast packets or more"), "{dropped:?}");
+        // What this machine sends comes back in, joined or not.
+        let own = [("IpExt:InMcastPkts", 8), ("IpExt:OutMcastPkts", 8)];
+        let found = after(&own, true, false);
+        assert_kinds(&found, &["nothing-arrived", "firewall-unknown"]);
+        assert!(found[0].contains("came in but 8, which may be this machine's own"), "{found:?}");
+        let busy = [&own[..], &[("Ip:InDelivers", 1)]].concat();
+        assert_kinds(&after(&busy, true, false), &["firewall-unknown"]);
+        let v6 = [("Ip6InMcastPkts", 8)];
+        assert_kinds(&after(&v6, false, true), &["firewall-unknown"]);
+    }
+
+    #[test]
+    fn what_udp_dropped_is_told_apart() {
+        let arrived = [("IpExt:InMcastPkts", 9), ("Ip:InDelivers", 9)];
+        let found = |rises: &[(&str, u64)]| after(&[rises, &arrived[..]].concat(), true, false);
+        let full = found(&[("Udp:InErrors", 4), ("Udp:RcvbufErrors", 4)]);
+        assert_kinds(&full, &["receive-buffer-full", "firewall-unknown"]);
+        let corrupt = found(&[("Udp:InErrors", 4), ("Udp:InCsumErrors", 3)]);
+        assert_kinds(&corrupt, &["bad-checksum", "udp-errors", "firewall-unknown"]);
+        let ignored = found(&[("Udp:IgnoredMulti", 2)]);
+        assert_kinds(&ignored, &["ignored-datagrams", "firewall-unknown"]);
+    }
+}
