@@ -118,6 +118,154 @@ module completions {
     ...addresses: string      # Where to listen (see Addresses)
   ]
 
+  def "nu-complete wirecat udp-send log" [] {
+    [ "text" "json" ]
+  }
+
+  def "nu-complete wirecat udp-send color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Send datagrams: each line of stdin is one
+  export extern "wirecat udp-send" [
+    --timeout(-w): string     # End the whole run after D, with exit status 124
+    --count(-c): string       # Stop after N messages received; fewer is exit status 1
+    --output: string          # How messages are written: raw line nul hex dump json none [default: raw]
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
+    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --quiet(-q)               # Show only errors
+    --log: string@"nu-complete wirecat udp-send log" # The form of the events on stderr: text or json [default: text]
+    --color: string@"nu-complete wirecat udp-send color" # When to colour the events: auto, always or never [default: auto]
+    --tag: string             # Put TEXT into every event
+    --no-stdin(-n)            # Do as if there were no stdin
+    --input: string           # How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]
+    --chomp                   # Send lines without their LF
+    --repeat: string          # Send each message N times
+    --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
+    --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1
+    --wait: string            # Send again once a second until the first answer, for D at most
+    --bind: string            # Send from this local address and port
+    -4                        # Use IPv4 only
+    -6                        # Use IPv6 only
+    --broadcast               # Allow broadcast addresses
+    --help(-h)                # Print help
+    ...addresses: string      # Where to send to
+  ]
+
+  def "nu-complete wirecat udp-listen log" [] {
+    [ "text" "json" ]
+  }
+
+  def "nu-complete wirecat udp-listen color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Hear datagrams of all peers: theirs to stdout, stdin back to them
+  export extern "wirecat udp-listen" [
+    --timeout(-w): string     # End the whole run after D, with exit status 124
+    --count(-c): string       # Stop after N messages received; fewer is exit status 1
+    --output: string          # How messages are written: raw line nul hex dump json none [default: raw]
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
+    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --quiet(-q)               # Show only errors
+    --log: string@"nu-complete wirecat udp-listen log" # The form of the events on stderr: text or json [default: text]
+    --color: string@"nu-complete wirecat udp-listen color" # When to colour the events: auto, always or never [default: auto]
+    --tag: string             # Put TEXT into every event
+    --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
+    --wait: string            # Give up if no message has come after D
+    --reply: string           # Answer each message with TEXT
+    --allow: string           # Listen only to these networks; repeatable
+    --deny: string            # Do not listen to these networks, whatever is allowed; repeatable
+    --stats                   # Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency
+    --interval: string        # Tell the statistics of each D as well (with --stats)
+    --seq: string             # Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]
+    --max-loss: string        # More loss than PCT at the end is exit status 1
+    --no-stdin(-n)            # Do as if there were no stdin
+    --input: string           # How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]
+    --chomp                   # Send lines without their LF
+    --to: string              # Whom stdin goes to: last, all, or an address
+    --first-peer              # Listen only to the first peer
+    -4                        # Use IPv4 only
+    -6                        # Use IPv6 only
+    --port-file: path         # When ready, write the ports to FILE, one a line
+    --help(-h)                # Print help
+    ...addresses: string      # Where to listen
+  ]
+
+  def "nu-complete wirecat mcast-join log" [] {
+    [ "text" "json" ]
+  }
+
+  def "nu-complete wirecat mcast-join color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  def "nu-complete wirecat mcast-join input" [] {
+    [ "commands" ]
+  }
+
+  # Join multicast groups: what is sent to them to stdout
+  export extern "wirecat mcast-join" [
+    --timeout(-w): string     # End the whole run after D, with exit status 124
+    --count(-c): string       # Stop after N messages received; fewer is exit status 1
+    --output: string          # How messages are written: raw line nul hex dump json none [default: raw]
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
+    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --quiet(-q)               # Show only errors
+    --log: string@"nu-complete wirecat mcast-join log" # The form of the events on stderr: text or json [default: text]
+    --color: string@"nu-complete wirecat mcast-join color" # When to colour the events: auto, always or never [default: auto]
+    --tag: string             # Put TEXT into every event
+    --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
+    --wait: string            # Give up if no message has come after D
+    --reply: string           # Answer each message with TEXT
+    --allow: string           # Listen only to these networks; repeatable
+    --deny: string            # Do not listen to these networks, whatever is allowed; repeatable
+    --stats                   # Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency
+    --interval: string        # Tell the statistics of each D as well (with --stats)
+    --seq: string             # Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]
+    --max-loss: string        # More loss than PCT at the end is exit status 1
+    --rejoin: string          # Leave and join all groups again, every D (reports, no leave)
+    --input: string@"nu-complete wirecat mcast-join input" # Read commands from stdin: /join /leave /list /stats /quit
+    --help(-h)                # Print help
+    ...groups: string         # Which groups to join
+  ]
+
+  def "nu-complete wirecat mcast-send log" [] {
+    [ "text" "json" ]
+  }
+
+  def "nu-complete wirecat mcast-send color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Send datagrams to multicast groups: each line of stdin is one
+  export extern "wirecat mcast-send" [
+    --timeout(-w): string     # End the whole run after D, with exit status 124
+    --count(-c): string       # Stop after N messages received; fewer is exit status 1
+    --output: string          # How messages are written: raw line nul hex dump json none [default: raw]
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
+    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --quiet(-q)               # Show only errors
+    --log: string@"nu-complete wirecat mcast-send log" # The form of the events on stderr: text or json [default: text]
+    --color: string@"nu-complete wirecat mcast-send color" # When to colour the events: auto, always or never [default: auto]
+    --tag: string             # Put TEXT into every event
+    --no-stdin(-n)            # Do as if there were no stdin
+    --input: string           # How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]
+    --chomp                   # Send lines without their LF
+    --repeat: string          # Send each message N times
+    --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
+    --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1
+    --wait: string            # Send again once a second until the first answer, for D at most
+    --bind: string            # Send from this local address and port
+    --ttl: string             # How many routers may pass it on [default: 1, none]
+    --no-loop                 # Do not let this machine hear it
+    --test                    # Send probes with a sequence number and a time stamp, not stdin
+    --size: string            # Bytes of a probe [default: 100]
+    --duration: string        # How long to send probes
+    --help(-h)                # Print help
+    ...groups: string         # Which groups to send to
+  ]
+
   def "nu-complete wirecat completions shell" [] {
     [ "bash" "zsh" "fish" "powershell" "elvish" "nushell" ]
   }
@@ -129,7 +277,7 @@ module completions {
   ]
 
   def "nu-complete wirecat man command" [] {
-    [ "tcp-connect" "tcp-serve" ]
+    [ "tcp-connect" "tcp-serve" "udp-send" "udp-listen" "mcast-join" "mcast-send" ]
   }
 
   # Print a man page (try `wirecat man tcp-serve | man -l -`)

@@ -13,7 +13,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 use wirecat::cli::Cli;
 
 /// The commands with a page of their own; the page of wirecat itself lists all commands.
-const PAGES: [&str; 2] = ["tcp-connect", "tcp-serve"];
+const PAGES: [&str; 6] =
+    ["tcp-connect", "tcp-serve", "udp-send", "udp-listen", "mcast-join", "mcast-send"];
 
 const RELATED: &str = "nc(1), ncat(1), socat(1)";
 

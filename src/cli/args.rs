@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::datagram_args::{McastJoinArgs, McastSendArgs, UdpListenArgs, UdpSendArgs};
 use crate::framing::{Framing, Input};
 use crate::protocol::output::Output;
 use crate::protocol::slow::Policy;
@@ -13,11 +14,11 @@ use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
 const EXIT_STATUS: &str = "\
 Exit status:
   0    done, and nothing was lost
-  1    an expectation failed (--count)
+  1    an expectation failed (--count, --reply, --max-loss)
   2    usage, a bad address, an option that cannot apply
   3    name resolution
   4    cannot connect
-  5    cannot listen
+  5    cannot listen or join
   6    connection lost, input left unsent, bad frame
   7    local I/O: stdin, stdout, a file, a descriptor
   124  a timeout
@@ -72,6 +73,18 @@ pub enum Command {
     #[command(mut_arg("socket_option", |arg| arg.help(format!("{SOCKET_OPTIONS} backlog"))))]
     #[command(after_help = format!("{SERVE_EXAMPLES}\n\n{ENDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     TcpServe(Box<ServeArgs>),
+    /// Send datagrams: each line of stdin is one
+    #[command(name = "udp-send", after_help = format!("{UDP_SEND_EXAMPLES}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    UdpSend(Box<UdpSendArgs>),
+    /// Hear datagrams of all peers: theirs to stdout, stdin back to them
+    #[command(name = "udp-listen", after_help = format!("{UDP_LISTEN_EXAMPLES}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    UdpListen(Box<UdpListenArgs>),
+    /// Join multicast groups: what is sent to them to stdout
+    #[command(name = "mcast-join", after_help = format!("{MCAST_JOIN_EXAMPLES}\n\n{GROUPS}\n\n{VALUES}"))]
+    McastJoin(Box<McastJoinArgs>),
+    /// Send datagrams to multicast groups: each line of stdin is one
+    #[command(name = "mcast-send", after_help = format!("{MCAST_SEND_EXAMPLES}\n\n{GROUPS}\n\n{VALUES}"))]
+    McastSend(Box<McastSendArgs>),
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -97,6 +110,32 @@ Examples:
   wirecat tcp-serve --hub --frame line :9000   a chat room for nc and telnet
   wirecat tcp-serve --reply @page.http 8080    a fixed answer to every client
   tail -f log | wirecat tcp-serve :9000        one log, many viewers";
+const UDP_SEND_EXAMPLES: &str = "\
+Examples:
+  printf 'a\\nb\\n' | wirecat udp-send host:5000         two datagrams
+  echo status | wirecat udp-send --reply=2s host:5000  ask, print the answers
+  echo hello | wirecat udp-send --wait 30s host:5000   until somebody answers";
+const UDP_LISTEN_EXAMPLES: &str = "\
+Examples:
+  wirecat udp-listen :5000                     print what anybody sends
+  wirecat udp-listen -c 3 --output dump 5000   look at three datagrams
+  wirecat udp-listen --stats --seq rtp :5004   loss and jitter of an RTP stream";
+const MCAST_JOIN_EXAMPLES: &str = "\
+Examples:
+  wirecat mcast-join 239.1.2.3:5000%eth0          print what the group gets
+  wirecat mcast-join --stats 239.1.2.3:5000       how much is lost?
+  wirecat mcast-join --wait 5s 239.1.2.3:5000     does it arrive? if not, why?";
+const MCAST_SEND_EXAMPLES: &str = "\
+Examples:
+  echo hello | wirecat mcast-send 239.1.2.3:5000%eth0
+  wirecat mcast-send --test --rate 1000/s --duration 10s 239.1.2.3:5000";
+const GROUPS: &str = "\
+Groups:
+  239.1.2.3:5000  [ff05::1]:5000   any source, on the interface of the route
+  10.0.0.5@232.1.2.3:5000          from one source only
+  GROUP:PORT%eth0                  an interface by name, index or address
+  GROUP:PORT%all                   every multicast interface that is up
+  239.1.2.3+8:5000                 eight groups, counting up";
 const SOCKET_OPTIONS: &str = "\
 Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout";
 const ENDS: &str = "\
@@ -311,6 +350,14 @@ pub enum Page {
     TcpConnect,
     /// `wirecat-tcp-serve(1)`
     TcpServe,
+    /// `wirecat-udp-send(1)`
+    UdpSend,
+    /// `wirecat-udp-listen(1)`
+    UdpListen,
+    /// `wirecat-mcast-join(1)`
+    McastJoin,
+    /// `wirecat-mcast-send(1)`
+    McastSend,
 }
 
 /// The form of the events

@@ -18,15 +18,15 @@ const MAX_FRAME: u64 = 16 << 20;
 const QUEUE: u64 = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SLOW_AFTER: Duration = Duration::from_secs(1);
-const NOT_IP: &str = "it speaks of IP addresses, and this is another kind of socket";
+pub(super) const NOT_IP: &str = "it speaks of IP addresses, and this is another kind of socket";
 
 /// A combination that cannot work: `cannot use OPTION: CAUSE`.
-fn refuse(option: &str, cause: impl Into<String>) -> Failure {
+pub(super) fn refuse(option: &str, cause: impl Into<String>) -> Failure {
     Failure::new(Status::Usage, "usage", "use", option, cause)
 }
 
 /// Refuses the first option that is given and cannot apply.
-fn refuse_any(given: &[(bool, &str)], cause: &str) -> Result<(), Failure> {
+pub(super) fn refuse_any(given: &[(bool, &str)], cause: &str) -> Result<(), Failure> {
     match given.iter().find(|(is_given, _)| *is_given) {
         Some((_, option)) => Err(refuse(option, cause)),
         None => Ok(()),
@@ -201,10 +201,7 @@ fn common(args: &StreamArgs, report: Settings, sends_stdin: bool) -> Result<Comm
     check_messages(args)?;
     check_stdin(args)?;
     let framed = args.frame != Framing::None;
-    let mut options = SocketOptions::default();
-    for option in &args.socket_option {
-        options.set(option).map_err(|error| refuse(&format!("-O {option}"), error.to_string()))?;
-    }
+    let options = socket_options(&args.socket_option)?;
     let input = args.input.unwrap_or(if framed { Input::Line } else { Input::Raw });
     // A message of a framed stream is a line without its end, unless the user asked for lines;
     // with `--frame line` it cannot be anything else.
@@ -223,6 +220,7 @@ fn common(args: &StreamArgs, report: Settings, sends_stdin: bool) -> Result<Comm
         } else {
             Written::Raw
         })),
+        datagrams: false,
         framing: args.frame,
         max_frame: as_usize(args.max_frame.unwrap_or(MAX_FRAME)),
         keep_cr: args.keep_cr,
@@ -233,14 +231,28 @@ fn common(args: &StreamArgs, report: Settings, sends_stdin: bool) -> Result<Comm
             quit_after: args.quit_after,
             serving: false,
         },
-        family: match (args.v4, args.v6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
-        },
+        family: family(args.v4, args.v6),
         options,
         report,
     })
+}
+
+/// `-4` and `-6`.
+pub(super) fn family(v4: bool, v6: bool) -> Family {
+    match (v4, v6) {
+        (true, _) => Family::V4,
+        (_, true) => Family::V6,
+        _ => Family::Any,
+    }
+}
+
+/// All `-O` together.
+pub(super) fn socket_options(texts: &[String]) -> Result<SocketOptions, Failure> {
+    let mut options = SocketOptions::default();
+    for text in texts {
+        options.set(text).map_err(|error| refuse(&format!("-O {text}"), error.to_string()))?;
+    }
+    Ok(options)
 }
 
 /// Options that speak of messages need a stream that has them.
@@ -288,6 +300,6 @@ fn check_stdin(args: &StreamArgs) -> Result<(), Failure> {
 }
 
 /// A size as this machine counts; beyond its memory all sizes are alike.
-fn as_usize(size: u64) -> usize {
+pub(super) fn as_usize(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }

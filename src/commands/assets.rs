@@ -23,6 +23,10 @@ pub(super) fn man(page: Option<Page>) -> &'static str {
         None => include_str!("../../man/wirecat.1"),
         Some(Page::TcpConnect) => include_str!("../../man/wirecat-tcp-connect.1"),
         Some(Page::TcpServe) => include_str!("../../man/wirecat-tcp-serve.1"),
+        Some(Page::UdpSend) => include_str!("../../man/wirecat-udp-send.1"),
+        Some(Page::UdpListen) => include_str!("../../man/wirecat-udp-listen.1"),
+        Some(Page::McastJoin) => include_str!("../../man/wirecat-mcast-join.1"),
+        Some(Page::McastSend) => include_str!("../../man/wirecat-mcast-send.1"),
     }
 }
 

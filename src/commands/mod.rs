@@ -1,14 +1,17 @@
 //! The commands: configuration to sockets, session and loop, and the exit status that follows.
 
 mod assets;
+mod datagrams;
+mod mcast;
 mod ready;
 mod tcp_connect;
 mod tcp_serve;
+mod udp;
 
 use std::io::Write;
 use std::time::SystemTime;
 
-use crate::cli::{Cli, Command, config};
+use crate::cli::{Cli, Command, config, datagram_config};
 use crate::error::{Failure, Status};
 use crate::event_loop::EventLoop;
 use crate::protocol::output::Output;
@@ -26,6 +29,26 @@ pub fn run(cli: &Cli) -> Status {
             let settings = config::report(&cli.report, &args.report);
             let outcome = config::serve(args, settings.clone()).and_then(tcp_serve::run);
             conclude(outcome, settings, args.stream.output)
+        }
+        Command::UdpSend(args) => {
+            let settings = datagram_config::report(&cli.report, &args.sender.datagram);
+            let outcome = datagram_config::udp_send(args, settings.clone()).and_then(udp::send);
+            conclude(outcome, settings, args.sender.datagram.output)
+        }
+        Command::UdpListen(args) => {
+            let settings = datagram_config::report(&cli.report, &args.listener.datagram);
+            let outcome = datagram_config::udp_listen(args, settings.clone()).and_then(udp::listen);
+            conclude(outcome, settings, args.listener.datagram.output)
+        }
+        Command::McastJoin(args) => {
+            let settings = datagram_config::report(&cli.report, &args.listener.datagram);
+            let outcome = datagram_config::mcast_join(args, settings.clone()).and_then(mcast::join);
+            conclude(outcome, settings, args.listener.datagram.output)
+        }
+        Command::McastSend(args) => {
+            let settings = datagram_config::report(&cli.report, &args.sender.datagram);
+            let outcome = datagram_config::mcast_send(args, settings.clone()).and_then(mcast::send);
+            conclude(outcome, settings, args.sender.datagram.output)
         }
         Command::Completions { shell } => assets::print(assets::completions(*shell)),
         Command::Man { command } => assets::print(assets::man(*command)),

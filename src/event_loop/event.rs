@@ -10,6 +10,7 @@ use super::signals::Signal;
 use super::timers::TimerKey;
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
+use crate::sys::mmsg::Arrival;
 
 /// The one thing that a program on the loop implements.
 ///
@@ -63,6 +64,20 @@ pub enum Event<'a> {
         id: Id,
         /// The bytes, lent until the handler returns.
         bytes: &'a [u8],
+    },
+    /// Datagrams came in, in the order of the kernel.
+    Datagrams {
+        /// The socket.
+        id: Id,
+        /// The datagrams, lent until the handler returns.
+        batch: &'a [Arrival<'a>],
+    },
+    /// A datagram socket reports a failure, such as an ICMP "port unreachable"; it lives on.
+    DatagramError {
+        /// The socket.
+        id: Id,
+        /// What came back.
+        error: io::Error,
     },
     /// The queue is below its low mark again after a send said `Full`, or it has become empty
     /// after [`Pool::await_flush`]. It comes as well when writing has failed, so that nobody waits

@@ -11,6 +11,7 @@
 
 mod acceptor;
 mod channel;
+mod datagrams;
 mod event;
 mod id;
 mod mailbox;
@@ -28,7 +29,10 @@ use std::time::Instant;
 
 use mio::{Events, Poll, Token};
 
+use crate::sys::mmsg::ReceiveBatch;
+
 pub use channel::Sides;
+pub use datagrams::BatchSent;
 pub use event::{End, Event, Handler, SendOutcome, Traffic};
 pub use id::Id;
 pub use mailbox::{Mail, Mailbox};
@@ -53,6 +57,8 @@ pub struct EventLoop {
     events: Events,
     pool: Pool,
     scratch: Box<[u8]>,
+    /// Memory for receiving datagrams, from the first one on.
+    batch: Option<Box<ReceiveBatch>>,
     letters: Receiver<mailbox::Letter>,
     signals: Option<signals::Signals>,
     arrived: Vec<Signal>,
@@ -72,6 +78,7 @@ impl EventLoop {
             events: Events::with_capacity(EVENTS),
             pool,
             scratch: vec![0; SCRATCH].into_boxed_slice(),
+            batch: None,
             letters,
             signals: None,
             arrived: Vec::new(),

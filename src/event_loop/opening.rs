@@ -44,7 +44,7 @@ impl Pool {
     pub fn local_address(&self, id: Id) -> Option<&str> {
         match self.sources.get(id)? {
             Source::Acceptor(acceptor) => Some(acceptor.local()),
-            Source::Channel(_) => None,
+            Source::Channel(_) | Source::Datagrams(_) => None,
         }
     }
 

@@ -10,6 +10,7 @@ use mio::Registry;
 
 use super::acceptor::Acceptor;
 use super::channel::{Channel, Phase, Way};
+use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome, Traffic};
 use super::id::{Id, Slots};
 use super::mailbox::Mailbox;
@@ -33,6 +34,7 @@ pub(super) const ACKNOWLEDGED_TIMER: u8 = 242;
 pub(super) enum Source {
     Channel(Channel),
     Acceptor(Acceptor),
+    Datagrams(Datagrams),
 }
 
 /// The sources of one event loop.
@@ -82,14 +84,14 @@ impl Pool {
     pub(super) fn channel(&self, id: Id) -> Option<&Channel> {
         match self.sources.get(id)? {
             Source::Channel(channel) => Some(channel),
-            Source::Acceptor(_) => None,
+            Source::Acceptor(_) | Source::Datagrams(_) => None,
         }
     }
 
     pub(super) fn channel_mut(&mut self, id: Id) -> Option<&mut Channel> {
         match self.sources.get_mut(id)? {
             Source::Channel(channel) => Some(channel),
-            Source::Acceptor(_) => None,
+            Source::Acceptor(_) | Source::Datagrams(_) => None,
         }
     }
 
@@ -146,7 +148,11 @@ impl Pool {
 
     /// What went through a connection so far.
     pub fn traffic(&self, id: Id) -> Option<Traffic> {
-        self.channel(id).map(|channel| channel.traffic)
+        match self.sources.get(id)? {
+            Source::Channel(channel) => Some(channel.traffic),
+            Source::Datagrams(datagrams) => Some(datagrams.traffic),
+            Source::Acceptor(_) => None,
+        }
     }
 
     /// Sets how many bytes make a queue full (256 KiB at first). It drains at a quarter of that.
@@ -169,6 +175,7 @@ impl Pool {
         match self.sources.get_mut(id) {
             Some(Source::Channel(channel)) => channel.paused = true,
             Some(Source::Acceptor(acceptor)) => acceptor.paused = true,
+            Some(Source::Datagrams(datagrams)) => datagrams.paused = true,
             None => {}
         }
     }
@@ -178,6 +185,7 @@ impl Pool {
         match self.sources.get_mut(id) {
             Some(Source::Channel(channel)) => channel.paused = false,
             Some(Source::Acceptor(acceptor)) => acceptor.paused = false,
+            Some(Source::Datagrams(datagrams)) => datagrams.paused = false,
             None => return,
         }
         self.list(id);
@@ -224,6 +232,9 @@ impl Pool {
                 acceptor.doomed = Some(reason);
                 acceptor.paused = true;
             }
+            Some(Source::Datagrams(datagrams)) if datagrams.doomed.is_none() => {
+                datagrams.doomed = Some(reason);
+            }
             _ => return,
         }
         self.doomed.push(id);
@@ -260,6 +271,11 @@ impl Pool {
                 }
             }
             Some(Source::Acceptor(acceptor)) => acceptor.ready |= readable,
+            Some(Source::Datagrams(datagrams)) => {
+                datagrams.readable |= readable;
+                datagrams.writable |= writable;
+                self.mark_dirty(id);
+            }
             None => return,
         }
         self.list(id);
@@ -270,6 +286,7 @@ impl Pool {
         let listed = match self.sources.get_mut(id) {
             Some(Source::Channel(channel)) if channel.wants_reading() => &mut channel.listed,
             Some(Source::Acceptor(acceptor)) if acceptor.wants_accepting() => &mut acceptor.listed,
+            Some(Source::Datagrams(socket)) if socket.wants_reading() => &mut socket.listed,
             _ => return,
         };
         if !std::mem::replace(listed, true) {
@@ -278,9 +295,12 @@ impl Pool {
     }
 
     pub(super) fn mark_dirty(&mut self, id: Id) {
-        if let Some(channel) = self.channel_mut(id)
-            && !std::mem::replace(&mut channel.dirty, true)
-        {
+        let dirty = match self.sources.get_mut(id) {
+            Some(Source::Channel(channel)) => &mut channel.dirty,
+            Some(Source::Datagrams(datagrams)) => &mut datagrams.dirty,
+            _ => return,
+        };
+        if !std::mem::replace(dirty, true) {
             self.dirty.push(id);
         }
     }
@@ -314,6 +334,7 @@ impl Pool {
         self.timers.disarm(TimerKey::of(id, LINGER_TIMER));
         match source {
             Source::Acceptor(acceptor) => Some(acceptor.end(&self.registry, self.now)),
+            Source::Datagrams(datagrams) => Some(datagrams.end(&self.registry)),
             Source::Channel(mut channel) => {
                 channel.transport.deregister(&self.registry);
                 Some(End {

@@ -12,9 +12,12 @@ use super::pool::{ACKNOWLEDGED_TIMER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
 use crate::close::CloseReason;
+use crate::sys::mmsg::Arrival;
 
 /// Bytes that one source may deliver before the others have their turn.
 const READ_BUDGET: usize = 256 * 1024;
+/// Batches of datagrams that one socket may deliver before the others have their turn.
+const BATCH_BUDGET: usize = 8;
 /// Connections that one listener may deliver before the others have their turn.
 const ACCEPT_BUDGET: usize = 64;
 
@@ -69,6 +72,10 @@ impl EventLoop {
                     channel.listed = false;
                     self.read_ready(id, handler);
                 }
+                Some(Source::Datagrams(datagrams)) => {
+                    datagrams.listed = false;
+                    self.receive_ready(id, handler);
+                }
                 None => {}
             }
             self.pool.list(id);
@@ -99,6 +106,24 @@ impl EventLoop {
             }
         }
         self.pool.settle(id);
+    }
+}
+
+impl EventLoop {
+    fn receive_ready(&mut self, id: Id, handler: &mut dyn Handler) {
+        let memory = self.batch.get_or_insert_with(Box::default);
+        for _ in 0..BATCH_BUDGET {
+            let now = self.pool.now;
+            let Some(Source::Datagrams(socket)) = self.pool.sources.get_mut(id) else { return };
+            match socket.receive(memory, now) {
+                Some(Ok(())) => {
+                    let batch: Vec<Arrival<'_>> = memory.arrivals().collect();
+                    handler.on(&mut self.pool, Event::Datagrams { id, batch: &batch });
+                }
+                Some(Err(error)) => handler.on(&mut self.pool, Event::DatagramError { id, error }),
+                None => return,
+            }
+        }
     }
 }
 
@@ -182,6 +207,12 @@ impl Pool {
     pub(super) fn flush_dirty(&mut self, handler: &mut dyn Handler) {
         for id in std::mem::take(&mut self.dirty) {
             let now = self.now;
+            if let Some(Source::Datagrams(datagrams)) = self.sources.get_mut(id) {
+                datagrams.dirty = false;
+                if datagrams.take_drained() {
+                    handler.on(self, Event::Drained { id });
+                }
+            }
             let Some(channel) = self.channel_mut(id) else { continue };
             channel.dirty = false;
             if channel.phase == Phase::Connecting {

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::figures::Figures;
 use crate::close::CloseReason;
 use crate::error::Failure;
 
@@ -21,6 +22,12 @@ pub enum Name {
     ConnectFailed,
     /// A client has come.
     Accepted,
+    /// A multicast group has been joined on an interface.
+    Joined,
+    /// A multicast group has been left.
+    Left,
+    /// Who or what is there, because somebody asked.
+    List,
     /// A message has come.
     Data,
     /// A peer said that it sends no more.
@@ -52,6 +59,9 @@ impl Name {
             Self::Connected => "connected",
             Self::ConnectFailed => "connect-failed",
             Self::Accepted => "accepted",
+            Self::Joined => "joined",
+            Self::Left => "left",
+            Self::List => "list",
             Self::Data => "data",
             Self::Eof => "eof",
             Self::Closed => "closed",
@@ -74,6 +84,8 @@ pub struct Event<'a> {
     pub(super) conn: Option<u64>,
     pub(super) local: Option<&'a str>,
     pub(super) peer: Option<&'a str>,
+    pub(super) group: Option<&'a str>,
+    pub(super) iface: Option<&'a str>,
     pub(super) bytes: Option<&'a [u8]>,
     pub(super) partial: bool,
     pub(super) received: Option<u64>,
@@ -88,6 +100,7 @@ pub struct Event<'a> {
     pub(super) code: Option<u32>,
     pub(super) undelivered: Option<u64>,
     pub(super) unsent: Option<u64>,
+    pub(super) figures: Option<Figures>,
     pub(super) message: Option<Cow<'a, str>>,
 }
 
@@ -100,6 +113,8 @@ impl<'a> Event<'a> {
             conn: None,
             local: None,
             peer: None,
+            group: None,
+            iface: None,
             bytes: None,
             partial: false,
             received: None,
@@ -114,6 +129,7 @@ impl<'a> Event<'a> {
             code: None,
             undelivered: None,
             unsent: None,
+            figures: None,
             message: None,
         }
     }
@@ -157,6 +173,24 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn peer(self, peer: &'a str) -> Self {
         Self { peer: Some(peer), ..self }
+    }
+
+    /// The multicast group, with its port, and its source where it is joined for one.
+    #[must_use]
+    pub fn group(self, group: &'a str) -> Self {
+        Self { group: Some(group), ..self }
+    }
+
+    /// The interface of a group.
+    #[must_use]
+    pub fn iface(self, iface: &'a str) -> Self {
+        Self { iface: Some(iface), ..self }
+    }
+
+    /// The figures of a flow.
+    #[must_use]
+    pub fn figures(self, figures: Figures) -> Self {
+        Self { figures: Some(figures), ..self }
     }
 
     /// A message's payload; `partial` where it is the last of its stream and has no proper end.
@@ -237,6 +271,9 @@ fn error_code(kind: &str) -> Option<u32> {
     match kind {
         "already-connected" => Some(1000),
         "not-connected" => Some(1001),
+        "already-joined" => Some(1002),
+        "not-joined" => Some(1003),
+        "not-multicast" => Some(1004),
         "address-in-use" => Some(1005),
         _ => None,
     }

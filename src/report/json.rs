@@ -13,6 +13,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::ser::Formatter;
 
 use super::event::Event;
+use super::figures::Figures;
 use crate::protocol::text::is_unprintable;
 
 /// Appends an event and a newline. `now` is the event's `ts`.
@@ -43,6 +44,8 @@ impl Serialize for Object<'_> {
         fields.maybe("conn", event.conn)?;
         fields.maybe("local", event.local)?;
         fields.maybe("peer", event.peer)?;
+        fields.maybe("group", event.group)?;
+        fields.maybe("iface", event.iface)?;
         fields.maybe("tag", self.tag)?;
         fields.payload(event)?;
         fields.maybe("in", event.received)?;
@@ -58,6 +61,7 @@ impl Serialize for Object<'_> {
         fields.maybe("code", event.code)?;
         fields.maybe("undelivered", event.undelivered)?;
         fields.maybe("unsent", event.unsent)?;
+        fields.figures(event.figures.as_ref())?;
         fields.maybe("message", event.message.as_deref())?;
         fields.0.end()
     }
@@ -73,6 +77,33 @@ impl<M: SerializeMap> Fields<M> {
 
     fn maybe<T: Serialize>(&mut self, key: &str, value: Option<T>) -> Result<(), M::Error> {
         value.map_or(Ok(()), |value| self.put(key, &value))
+    }
+
+    /// Figures stand in the object itself, beside the other fields.
+    fn figures(&mut self, figures: Option<&Figures>) -> Result<(), M::Error> {
+        let Some(figures) = figures else { return Ok(()) };
+        self.put("messages", &figures.messages)?;
+        self.put("bytes", &figures.bytes)?;
+        self.put("rate", &figures.rate)?;
+        self.put("byte_rate", &figures.byte_rate)?;
+        self.put("truncated", &figures.truncated)?;
+        self.put("kernel_drops", &figures.kernel_drops)?;
+        if let Some(sequence) = &figures.sequence {
+            self.put("expected", &sequence.expected)?;
+            self.put("lost", &sequence.lost)?;
+            self.put("loss", &sequence.loss)?;
+            self.put("duplicates", &sequence.duplicates)?;
+            self.put("reordered", &sequence.reordered)?;
+            self.put("restarts", &sequence.restarts)?;
+        }
+        self.maybe("jitter", figures.jitter)?;
+        if let Some(latency) = &figures.latency {
+            self.put("latency_min", &latency.latency_min)?;
+            self.put("latency_mean", &latency.latency_mean)?;
+            self.maybe("latency_p99", latency.latency_p99)?;
+            self.put("latency_max", &latency.latency_max)?;
+        }
+        Ok(())
     }
 
     /// A payload as text where it is text, else in base64 (RFC 4648, section 4).

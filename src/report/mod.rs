@@ -4,6 +4,7 @@
 //! session that wants events there takes them from [`Reporter::json_line`].
 
 mod event;
+mod figures;
 mod json;
 mod stderr;
 mod text;
@@ -14,6 +15,7 @@ use std::time::SystemTime;
 use anstream::{AutoStream, ColorChoice};
 
 pub use event::{Event, Name};
+pub use figures::{Figures, LatencyFigures, SequenceFigures};
 use text::Palette;
 
 /// How much is shown, from `-q` to `-vv`.
@@ -95,8 +97,10 @@ impl Reporter {
     /// Whether events of this name are shown on stderr; who must gather much for one asks first.
     pub fn shows(&self, name: Name) -> bool {
         let least = match name {
-            Name::Error | Name::Stats => Verbosity::Quiet,
-            Name::Warning | Name::Listening | Name::Retry => Verbosity::Normal,
+            Name::Error | Name::Stats | Name::List => Verbosity::Quiet,
+            Name::Warning | Name::Listening | Name::Joined | Name::Left | Name::Retry => {
+                Verbosity::Normal
+            }
             Name::Summary if self.settings.log == Log::Json => Verbosity::Normal,
             Name::Data => Verbosity::Debug,
             _ => Verbosity::Verbose,

@@ -59,7 +59,10 @@ fn words(event: &Event<'_>) -> String {
             line.conn(event).maybe(event.peer).traffic(event).maybe(reason).losses(event)
         }
         Name::Retry => line.labelled("in", event.time.map(pause)).message(event),
-        Name::Stats => line.traffic(event).counts(event).losses(event),
+        Name::Joined | Name::Left | Name::List => {
+            line.maybe(event.group).labelled("on", event.iface).message(event)
+        }
+        Name::Stats => line.flow(event).traffic(event).counts(event).losses(event),
         Name::Summary => {
             line.traffic(event).counts(event).losses(event).labelled("exit", event.code)
         }
@@ -104,6 +107,14 @@ impl Line {
             Some(_) => self.conn(event),
             None => self.maybe(event.peer),
         }
+    }
+
+    /// A flow: who, to which group, and its figures.
+    fn flow(self, event: &Event<'_>) -> Self {
+        self.maybe(event.peer)
+            .labelled("to", event.group)
+            .labelled("on", event.iface)
+            .maybe(event.figures)
     }
 
     fn traffic(self, event: &Event<'_>) -> Self {

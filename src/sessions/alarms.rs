@@ -24,3 +24,21 @@ pub(crate) const CONNECT: u8 = 9;
 pub(crate) const RETRY: u8 = 10;
 /// How long a server that was asked to stop goes on flushing; or one client that is too late.
 pub(crate) const GRACE: u8 = 11;
+/// `--wait` of a listener: the first message.
+pub(crate) const FIRST_MESSAGE: u8 = 12;
+/// `--interval` of the statistics.
+pub(crate) const INTERVAL: u8 = 13;
+/// `--rejoin`.
+pub(crate) const REJOIN: u8 = 14;
+/// The next message that a rate lets go.
+pub(crate) const PACE: u8 = 15;
+/// `--wait` of a sender: the next repetition.
+pub(crate) const RESEND: u8 = 16;
+/// `--wait` of a sender: the first answer.
+pub(crate) const FIRST_ANSWER: u8 = 17;
+/// `--reply` of a sender: silence after the last answer.
+pub(crate) const ANSWERS: u8 = 18;
+/// Half of `--wait` has passed in silence: listen elsewhere too.
+pub(crate) const PROBE: u8 = 19;
+/// SIGTERM of a datagram listener: what has come is read before the end.
+pub(crate) const LEAVE: u8 = 20;

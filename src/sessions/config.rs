@@ -1,13 +1,18 @@
 //! What a session is asked to do: plain values, with nothing of the command line left in them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::framing::{Framing, Input};
+use crate::multicast::GroupAddress;
+use crate::protocol::access::Access;
 use crate::protocol::output::Output;
+use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
+use crate::protocol::sequence_field::SequenceField;
 use crate::protocol::slow::SlowRules;
 use crate::report;
 use crate::sockets::{Address, Family, SocketOptions};
@@ -33,6 +38,8 @@ pub struct Common {
     pub chomp: bool,
     /// How messages are written to stdout.
     pub output: Output,
+    /// Whether each message is a datagram, and needs no framing.
+    pub datagrams: bool,
     /// How messages are marked on the stream.
     pub framing: Framing,
     /// The largest message in bytes.
@@ -49,6 +56,13 @@ pub struct Common {
     pub options: SocketOptions,
     /// How events are told.
     pub report: report::Settings,
+}
+
+impl Common {
+    /// Whether what is sent and received are messages at all.
+    pub fn has_messages(&self) -> bool {
+        self.datagrams || self.framing != Framing::None
+    }
 }
 
 /// `tcp-connect`.
@@ -114,4 +128,118 @@ impl Handling {
     pub fn writes_stdout(&self) -> bool {
         matches!(self, Self::Relay | Self::Hub | Self::Reply(_))
     }
+}
+
+/// `udp-send` and `mcast-send`, beside the sockets.
+#[derive(Clone, Debug)]
+pub struct Send {
+    /// What all commands share.
+    pub common: Common,
+    /// How many times each message is sent.
+    pub repeat: u64,
+    /// How fast.
+    pub rate: Option<Rate>,
+    /// How long to listen for another answer, where answers are wanted.
+    pub reply: Option<Duration>,
+    /// Probes instead of stdin.
+    pub test: Option<Test>,
+}
+
+/// `--test`: messages with a sequence number and a time stamp.
+#[derive(Clone, Copy, Debug)]
+pub struct Test {
+    /// Bytes of each.
+    pub size: usize,
+    /// How fast.
+    pub rate: Rate,
+    /// How many; for ever where neither this nor a duration limits it.
+    pub count: Option<u64>,
+    /// For how long.
+    pub duration: Option<Duration>,
+}
+
+/// `udp-listen` and `mcast-join`, beside the sockets.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// What all commands share.
+    pub common: Common,
+    /// Whom stdin goes to.
+    pub to: To,
+    /// What each message is answered with.
+    pub reply: Option<Bytes>,
+    /// Whether only the first peer counts.
+    pub first_peer: bool,
+    /// Who is listened to.
+    pub access: Access,
+    /// Whether statistics are told.
+    pub stats: bool,
+    /// How often, beside the end.
+    pub interval: Option<Duration>,
+    /// Where a foreign stream keeps its sequence number.
+    pub sequence: Option<SequenceField>,
+    /// More loss than this, in percent, is a failure.
+    pub max_loss: Option<f64>,
+}
+
+/// Whom a listener's stdin goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// The peer that was heard last.
+    Last,
+    /// Every peer that was heard.
+    All,
+    /// This address.
+    Address(SocketAddr),
+}
+
+/// `udp-send`.
+#[derive(Clone, Debug)]
+pub struct UdpSend {
+    /// What is sent.
+    pub send: Send,
+    /// Where to.
+    pub addresses: Vec<Address>,
+    /// Where from.
+    pub bind: Option<Address>,
+    /// Whether broadcast addresses are meant.
+    pub broadcast: bool,
+}
+
+/// `udp-listen`.
+#[derive(Clone, Debug)]
+pub struct UdpListen {
+    /// What is done with what is heard.
+    pub listen: Listen,
+    /// Where to listen.
+    pub addresses: Vec<Address>,
+    /// Where the ports are written when all sockets are open.
+    pub port_file: Option<PathBuf>,
+}
+
+/// `mcast-join`.
+#[derive(Clone, Debug)]
+pub struct McastJoin {
+    /// What is done with what is heard.
+    pub listen: Listen,
+    /// Which groups.
+    pub groups: Vec<GroupAddress>,
+    /// How often all of them are joined again.
+    pub rejoin: Option<Duration>,
+    /// Whether stdin gives commands.
+    pub commands: bool,
+}
+
+/// `mcast-send`.
+#[derive(Clone, Debug)]
+pub struct McastSend {
+    /// What is sent.
+    pub send: Send,
+    /// To which groups.
+    pub groups: Vec<GroupAddress>,
+    /// Where from.
+    pub bind: Option<Address>,
+    /// How many routers may pass it on.
+    pub ttl: Option<u8>,
+    /// Whether this machine does not hear it.
+    pub no_loop: bool,
 }

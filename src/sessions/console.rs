@@ -27,6 +27,17 @@ pub struct Message<'a> {
     pub conn: Option<u64>,
     /// Whom it came from.
     pub peer: &'a str,
+    /// The group that it was sent to.
+    pub group: Option<&'a str>,
+    /// The interface that it came in by.
+    pub iface: Option<&'a str>,
+}
+
+impl<'a> Message<'a> {
+    /// A whole message of a peer.
+    pub fn new(payload: &'a [u8], peer: &'a str) -> Self {
+        Self { payload, partial: false, conn: None, peer, group: None, iface: None }
+    }
 }
 
 /// What has gone through all connections that are gone, and how many there were.
@@ -36,7 +47,8 @@ pub(crate) struct Totals {
     pub(crate) sent: u64,
     /// Messages received and sent; `None` on streams that have none.
     pub(crate) messages: Option<(u64, u64)>,
-    pub(crate) connections: u64,
+    /// Connections there were; `None` where there are none.
+    pub(crate) connections: Option<u64>,
 }
 
 /// stdout, stderr, and the totals.
@@ -156,22 +168,39 @@ impl Console {
 
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.
     pub(crate) fn deliver(&mut self, pool: &mut Pool, message: &Message<'_>) {
+        // An event costs more than all the rest, and mostly nobody looks at it.
+        if self.form == Output::Json || self.reporter.shows(Name::Data) {
+            self.tell_message(message);
+        }
+        match self.form {
+            Output::None | Output::Json => {}
+            Output::Written(Written::Raw) if message.payload.len() >= DIRECT => {
+                self.commit(pool);
+                self.write(pool, message.payload);
+            }
+            Output::Written(Written::Raw) => self.pending.extend_from_slice(message.payload),
+            Output::Written(form) => {
+                write_message(form, message, self.terminal, &mut self.pending);
+            }
+        }
+    }
+
+    /// The `data` event of a message, wherever events go.
+    fn tell_message(&mut self, message: &Message<'_>) {
         let mut event =
             Event::new(Name::Data).peer(message.peer).bytes(message.payload, message.partial);
         if let Some(conn) = message.conn {
             event = event.conn(conn);
         }
+        if let Some(group) = message.group {
+            event = event.group(group);
+        }
+        if let Some(iface) = message.iface {
+            event = event.iface(iface);
+        }
         self.reporter.report(&event);
-        match self.form {
-            Output::None => {}
-            Output::Json => self.reporter.json_line(&event, SystemTime::now(), &mut self.pending),
-            Output::Written(Written::Raw) if message.payload.len() >= DIRECT => {
-                self.commit(pool);
-                self.write(pool, message.payload);
-            }
-            Output::Written(form) => {
-                write_message(form, message, self.terminal, &mut self.pending);
-            }
+        if self.form == Output::Json {
+            self.reporter.json_line(&event, SystemTime::now(), &mut self.pending);
         }
     }
 
@@ -206,10 +235,13 @@ impl Console {
                 self.totals.received + sum(|traffic| traffic.received),
                 self.totals.sent + sum(|traffic| traffic.sent),
             )
-            .connections(self.totals.connections)
             .secs(pool.now().saturating_duration_since(self.started));
-        match self.totals.messages {
+        let event = match self.totals.messages {
             Some((received, sent)) => event.messages(received, sent),
+            None => event,
+        };
+        match self.totals.connections {
+            Some(connections) => event.connections(connections),
             None => event,
         }
     }

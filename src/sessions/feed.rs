@@ -63,7 +63,7 @@ impl Feed {
     }
 
     fn over(id: Option<Id>, source: Source, common: &Common) -> Self {
-        let unframed = common.framing == Framing::None;
+        let unframed = !common.has_messages();
         // Unframed and uncut, a stream is passed on as it comes.
         let transparent = unframed && common.input == Input::Raw;
         Self {
@@ -191,12 +191,15 @@ impl Batch {
 
     /// The messages one by one, as they go to the wire.
     pub(crate) fn messages(&self) -> impl Iterator<Item = &[u8]> {
-        let mut start = 0;
-        self.ends.iter().map(move |end| {
-            let message = self.bytes.get(start..*end).unwrap_or_default();
-            start = *end;
-            message
-        })
+        (0..self.ends.len()).map(|index| self.message(index))
+    }
+
+    /// One message; empty beyond the last.
+    pub(crate) fn message(&self, index: usize) -> &[u8] {
+        let before = index.checked_sub(1).and_then(|before| self.ends.get(before));
+        let start = before.copied().unwrap_or(0);
+        let end = self.ends.get(index).copied().unwrap_or(start);
+        self.bytes.get(start..end).unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@ pub mod config;
 pub mod connect;
 mod connector;
 pub mod console;
+pub mod datagram;
 pub mod feed;
 mod inlet;
 mod run;

@@ -8,7 +8,6 @@ use super::feed::{Feed, unreadable};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, Signal, TimerKey};
-use crate::framing::Framing;
 use crate::report::{Event, Name};
 
 /// The course of one run.
@@ -28,7 +27,8 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new(common: Common, mut console: Console, feed: Feed) -> Self {
-        console.totals.messages = (common.framing != Framing::None).then_some((0, 0));
+        console.totals.connections = (!common.datagrams).then_some(0);
+        console.totals.messages = common.has_messages().then_some((0, 0));
         Self {
             common,
             console,
@@ -96,6 +96,18 @@ impl Run {
         let wanted = self.common.count.is_none_or(|count| *received < count);
         *received += u64::from(wanted);
         wanted
+    }
+
+    /// Counts a connection, and gives its number.
+    pub(crate) fn count_connection(&mut self) -> u64 {
+        let connections = self.console.totals.connections.get_or_insert(0);
+        *connections += 1;
+        *connections
+    }
+
+    /// Connections so far.
+    pub(crate) fn connections(&self) -> u64 {
+        self.console.totals.connections.unwrap_or(0)
     }
 
     /// Counts messages sent.

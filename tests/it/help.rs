@@ -3,7 +3,17 @@
 
 use crate::support::wirecat;
 
-const PAGES: [&[&str]; 5] = [&[], &["tcp-connect"], &["tcp-serve"], &["completions"], &["man"]];
+const PAGES: [&[&str]; 9] = [
+    &[],
+    &["tcp-connect"],
+    &["tcp-serve"],
+    &["udp-send"],
+    &["udp-listen"],
+    &["mcast-join"],
+    &["mcast-send"],
+    &["completions"],
+    &["man"],
+];
 
 fn help(command: &[&str], columns: &str) -> String {
     let args = command.iter().chain(&["--help"]);

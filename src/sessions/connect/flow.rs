@@ -94,7 +94,7 @@ impl ConnectSession {
         let result = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
             if run.take_message() {
                 let (payload, partial) = (frame.payload, frame.partial);
-                run.console.deliver(pool, &Message { payload, partial, conn: None, peer });
+                run.console.deliver(pool, &Message { partial, ..Message::new(payload, peer) });
             }
         });
         run.console.commit(pool);

@@ -125,7 +125,7 @@ impl ConnectSession {
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
         let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
         self.run.console.report(pool, &event);
-        self.run.console.totals.connections += 1;
+        self.run.count_connection();
         self.last_retry = None;
         pool.set_high_mark(id, QUEUE);
         let inlet = Inlet::new(&self.run.common, pool.now());

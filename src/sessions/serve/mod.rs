@@ -139,8 +139,7 @@ impl ServeSession {
 
     /// Takes a new connection into the session.
     pub fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        self.run.console.totals.connections += 1;
-        let number = self.run.console.totals.connections;
+        let number = self.run.count_connection();
         pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
         let event = Report::new(Name::Accepted).conn(number).peer(&peer).local(&local);
         self.run.console.report(pool, &event);
@@ -175,7 +174,7 @@ impl ServeSession {
 
     /// `--conns` ends accepting, `--max-clients` pauses it.
     fn guard_limits(&mut self, pool: &mut Pool) {
-        if self.conns.is_some_and(|conns| self.run.console.totals.connections >= conns) {
+        if self.conns.is_some_and(|conns| self.run.connections() >= conns) {
             self.stop_listening(pool);
         }
         if self.max_clients.is_some_and(|most| self.clients.len() >= most) {
@@ -351,7 +350,7 @@ impl Handler for ServeSession {
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => self.on_timer(pool, key),
             Event::Signal(signal) => self.on_signal(pool, signal),
-            Event::Connected { .. } | Event::ConnectFailed { .. } | Event::Mail(_) => {}
+            _ => {}
         }
     }
 }

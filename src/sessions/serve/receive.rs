@@ -28,7 +28,7 @@ impl ServeSession {
                 return;
             }
             let (payload, partial) = (frame.payload, frame.partial);
-            let message = Message { payload, partial, conn: Some(number), peer: &peer };
+            let message = Message { partial, conn: Some(number), ..Message::new(payload, &peer) };
             trouble = self.handle(pool, id, file.as_mut(), &message).err();
         });
         self.clients.insert(id, client);

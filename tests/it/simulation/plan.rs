@@ -153,6 +153,7 @@ impl Basics {
     pub(super) fn common(&self, serving: bool) -> Common {
         let framed = self.framing != Framing::None;
         Common {
+            datagrams: false,
             timeout: self.timeout,
             idle_timeout: self.idle,
             read_timeout: None,

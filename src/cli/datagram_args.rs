@@ -1,0 +1,208 @@
+//! The options of the datagram commands, with the words of `--help`.
+
+use std::time::Duration;
+
+use clap::Args;
+use ipnet::IpNet;
+
+use super::args::ReportArgs;
+use crate::framing::Input;
+use crate::protocol::access::parse_network;
+use crate::protocol::output::Output;
+use crate::protocol::pacer::Rate;
+use crate::protocol::sequence_field::SequenceField;
+use crate::protocol::values::{parse_duration, parse_nonzero_size, parse_percent};
+
+/// What all datagram commands take
+#[derive(Args, Clone, Debug)]
+pub struct DatagramArgs {
+    /// End the whole run after D, with exit status 124
+    #[arg(short = 'w', long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub timeout: Option<Duration>,
+    /// Stop after N messages received; fewer is exit status 1
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
+    pub count: Option<u64>,
+    /// How messages are written: raw line nul hex dump json none [default: raw]
+    #[arg(long, value_name = "FORM", help_heading = "Input and output")]
+    pub output: Option<Output>,
+    /// Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
+    #[arg(short = 'O', value_name = "KEY=VALUE", help_heading = "Sockets")]
+    pub socket_option: Vec<String>,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// How stdin is read
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Input and output")]
+pub struct InputArgs {
+    /// Do as if there were no stdin
+    #[arg(short, long)]
+    pub no_stdin: bool,
+    /// How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]
+    #[arg(long, value_name = "FORM")]
+    pub input: Option<Input>,
+    /// Send lines without their LF
+    #[arg(long)]
+    pub chomp: bool,
+}
+
+/// Which addresses of a name count
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Sockets")]
+pub struct FamilyArgs {
+    /// Use IPv4 only
+    #[arg(short = '4', conflicts_with = "v6")]
+    pub v4: bool,
+    /// Use IPv6 only
+    #[arg(short = '6')]
+    pub v6: bool,
+}
+
+/// What both senders take
+#[derive(Args, Clone, Debug)]
+pub struct SenderArgs {
+    /// What all datagram commands take.
+    #[command(flatten)]
+    pub datagram: DatagramArgs,
+    /// How stdin is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Send each message N times
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Sending")]
+    pub repeat: Option<u64>,
+    /// Limit sending: 100/s is messages, 10MiB/s is bytes
+    #[arg(long, value_name = "R", help_heading = "Sending")]
+    pub rate: Option<Rate>,
+    /// Print answers until D passes without one [default: 1s]; none is exit status 1
+    #[arg(long, value_name = "D", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = "1s", help_heading = "Answers")]
+    pub reply: Option<Duration>,
+    /// Send again once a second until the first answer, for D at most
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Answers")]
+    pub wait: Option<Duration>,
+    /// Send from this local address and port
+    #[arg(long, value_name = "ADDR", help_heading = "Sockets")]
+    pub bind: Option<String>,
+}
+
+/// What both listeners take
+#[derive(Args, Clone, Debug)]
+pub struct ListenerArgs {
+    /// What all datagram commands take.
+    #[command(flatten)]
+    pub datagram: DatagramArgs,
+    /// End when nothing has come for D: 0 if a message came before, else 1
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub idle_timeout: Option<Duration>,
+    /// Give up if no message has come after D
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub wait: Option<Duration>,
+    /// Answer each message with TEXT
+    #[arg(long, value_name = "TEXT", help_heading = "Peers")]
+    pub reply: Option<String>,
+    /// Listen only to these networks; repeatable
+    #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Peers")]
+    pub allow: Vec<IpNet>,
+    /// Do not listen to these networks, whatever is allowed; repeatable
+    #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Peers")]
+    pub deny: Vec<IpNet>,
+    /// Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency
+    #[arg(long, help_heading = "Statistics")]
+    pub stats: bool,
+    /// Tell the statistics of each D as well (with --stats)
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Statistics")]
+    pub interval: Option<Duration>,
+    /// Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]
+    #[arg(long, value_name = "FIELD", help_heading = "Statistics")]
+    pub seq: Option<SequenceField>,
+    /// More loss than PCT at the end is exit status 1
+    #[arg(long, value_name = "PCT", value_parser = parse_percent, help_heading = "Statistics")]
+    pub max_loss: Option<f64>,
+}
+
+/// `udp-send`
+#[derive(Args, Clone, Debug)]
+pub struct UdpSendArgs {
+    /// Where to send to
+    #[arg(value_name = "ADDR", required = true)]
+    pub addresses: Vec<String>,
+    /// What both senders take.
+    #[command(flatten)]
+    pub sender: SenderArgs,
+    /// Which addresses of a name count.
+    #[command(flatten)]
+    pub family: FamilyArgs,
+    /// Allow broadcast addresses
+    #[arg(long, help_heading = "Sockets")]
+    pub broadcast: bool,
+}
+
+/// `udp-listen`
+#[derive(Args, Clone, Debug)]
+pub struct UdpListenArgs {
+    /// Where to listen
+    #[arg(value_name = "ADDR", required = true)]
+    pub addresses: Vec<String>,
+    /// What both listeners take.
+    #[command(flatten)]
+    pub listener: ListenerArgs,
+    /// How stdin is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Whom stdin goes to: last, all, or an address
+    #[arg(long, value_name = "WHOM", default_value = "last", help_heading = "Peers")]
+    pub to: String,
+    /// Listen only to the first peer
+    #[arg(long, help_heading = "Peers")]
+    pub first_peer: bool,
+    /// Which addresses of a name count.
+    #[command(flatten)]
+    pub family: FamilyArgs,
+    /// When ready, write the ports to FILE, one a line
+    #[arg(long, value_name = "FILE", help_heading = "Scripting")]
+    pub port_file: Option<std::path::PathBuf>,
+}
+
+/// `mcast-join`
+#[derive(Args, Clone, Debug)]
+pub struct McastJoinArgs {
+    /// Which groups to join
+    #[arg(value_name = "GROUP", required = true)]
+    pub groups: Vec<String>,
+    /// What both listeners take.
+    #[command(flatten)]
+    pub listener: ListenerArgs,
+    /// Leave and join all groups again, every D (reports, no leave)
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Groups")]
+    pub rejoin: Option<Duration>,
+    /// Read commands from stdin: /join /leave /list /stats /quit
+    #[arg(long, value_name = "FORM", value_parser = ["commands"], help_heading = "Input and output")]
+    pub input: Option<String>,
+}
+
+/// `mcast-send`
+#[derive(Args, Clone, Debug)]
+pub struct McastSendArgs {
+    /// Which groups to send to
+    #[arg(value_name = "GROUP", required = true)]
+    pub groups: Vec<String>,
+    /// What both senders take.
+    #[command(flatten)]
+    pub sender: SenderArgs,
+    /// How many routers may pass it on [default: 1, none]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..), help_heading = "Groups")]
+    pub ttl: Option<u8>,
+    /// Do not let this machine hear it
+    #[arg(long, help_heading = "Groups")]
+    pub no_loop: bool,
+    /// Send probes with a sequence number and a time stamp, not stdin
+    #[arg(long, help_heading = "Probes")]
+    pub test: bool,
+    /// Bytes of a probe [default: 100]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, requires = "test", help_heading = "Probes")]
+    pub size: Option<u64>,
+    /// How long to send probes
+    #[arg(long, value_name = "D", value_parser = parse_duration, requires = "test", help_heading = "Probes")]
+    pub duration: Option<Duration>,
+}

@@ -1,0 +1,259 @@
+//! From the arguments of the datagram commands to configurations.
+
+use std::net::SocketAddr;
+
+use super::args::ReportArgs;
+use super::config::{NOT_IP, as_usize, family, refuse, refuse_any, socket_options};
+use super::datagram_args::{
+    DatagramArgs, InputArgs, ListenerArgs, McastJoinArgs, McastSendArgs, SenderArgs, UdpListenArgs,
+    UdpSendArgs,
+};
+use super::text;
+use crate::error::Failure;
+use crate::framing::{Framing, Input};
+use crate::multicast::GroupAddress;
+use crate::protocol::access::Access;
+use crate::protocol::output::{Output, Written};
+use crate::protocol::pacer::Rate;
+use crate::protocol::probe::Probe;
+use crate::protocol::relay::Rules;
+use crate::report::Settings;
+use crate::sessions::config::{
+    Common, Listen, McastJoin, McastSend, Send, Test, To, UdpListen, UdpSend,
+};
+use crate::sockets::{Address, Family, Host, Purpose, resolve};
+use crate::sys::mmsg::MAX_PAYLOAD;
+
+const DEFAULT_ANSWER: std::time::Duration = std::time::Duration::from_secs(1);
+const PROBE_SIZE: u64 = 100;
+const PROBE_RATE: Rate = Rate::Messages(10.0);
+
+/// The configuration of `udp-send`.
+///
+/// # Errors
+/// A bad address, or options that cannot apply.
+pub fn udp_send(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure> {
+    let addresses = parse_all(&args.addresses)?;
+    addresses.iter().try_for_each(Address::check_connect)?;
+    let family = family(args.family.v4, args.family.v6);
+    check_inet(&addresses, args.sender.bind.is_some(), args.broadcast)?;
+    Ok(UdpSend {
+        send: send(&args.sender, report, family, None)?,
+        addresses,
+        bind: bind(&args.sender)?,
+        broadcast: args.broadcast,
+    })
+}
+
+/// The configuration of `udp-listen`.
+///
+/// # Errors
+/// A bad address, options that cannot apply, a TEXT that cannot be read.
+pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, Failure> {
+    let addresses = parse_all(&args.addresses)?;
+    if args.port_file.is_some() && addresses.iter().all(|a| matches!(a, Address::Unix(_))) {
+        return Err(refuse("--port-file", "a unix socket has no port"));
+    }
+    if !addresses.iter().any(|address| matches!(address, Address::Inet { .. })) {
+        refuse_any(&[(args.family.v4, "-4"), (args.family.v6, "-6")], NOT_IP)?;
+    }
+    if addresses.iter().all(|address| matches!(address, Address::Unix(_))) {
+        let peers = &args.listener;
+        refuse_any(
+            &[(!peers.allow.is_empty(), "--allow"), (!peers.deny.is_empty(), "--deny")],
+            NOT_IP,
+        )?;
+    }
+    let family = family(args.family.v4, args.family.v6);
+    let to = match args.to.as_str() {
+        "last" => To::Last,
+        "all" => To::All,
+        address => To::Address(peer_address(address, family)?),
+    };
+    if text::takes_stdin(args.listener.reply.as_deref()) && !args.input.no_stdin {
+        return Err(refuse("@-", "stdin can be read for one purpose only (-n frees it)"));
+    }
+    let mut listen = listen(&args.listener, report, family)?;
+    listen.to = to;
+    listen.first_peer = args.first_peer;
+    set_input(&mut listen.common, &args.input)?;
+    Ok(UdpListen { listen, addresses, port_file: args.port_file.clone() })
+}
+
+/// The configuration of `mcast-join`.
+///
+/// # Errors
+/// A bad group, options that cannot apply, a TEXT that cannot be read.
+pub fn mcast_join(args: &McastJoinArgs, report: Settings) -> Result<McastJoin, Failure> {
+    let groups = parse_groups(&args.groups)?;
+    let commands = args.input.is_some();
+    let mut listen = listen(&args.listener, report, Family::Any)?;
+    listen.common.stdin = commands;
+    listen.common.chomp = true;
+    Ok(McastJoin { listen, groups, rejoin: args.rejoin, commands })
+}
+
+/// The configuration of `mcast-send`.
+///
+/// # Errors
+/// A bad group, or options that cannot apply.
+pub fn mcast_send(args: &McastSendArgs, report: Settings) -> Result<McastSend, Failure> {
+    let groups = parse_groups(&args.groups)?;
+    groups.iter().try_for_each(GroupAddress::check_send)?;
+    let test = args.test.then(|| test(args)).transpose()?;
+    if test.is_some() {
+        let input = &args.sender.input;
+        let given = [(input.input.is_some(), "--input"), (input.chomp, "--chomp")];
+        refuse_any(&given, "--test sends probes, not stdin")?;
+    }
+    Ok(McastSend {
+        send: send(&args.sender, report, Family::Any, test)?,
+        groups,
+        bind: bind(&args.sender)?,
+        ttl: args.ttl,
+        no_loop: args.no_loop,
+    })
+}
+
+fn test(args: &McastSendArgs) -> Result<Test, Failure> {
+    let size = as_usize(args.size.unwrap_or(PROBE_SIZE));
+    if !(Probe::SIZE..=MAX_PAYLOAD).contains(&size) {
+        let cause = format!("a probe has {} to {MAX_PAYLOAD} bytes", Probe::SIZE);
+        return Err(refuse("--size", cause));
+    }
+    let (rate, count) = (args.sender.rate.unwrap_or(PROBE_RATE), args.sender.repeat);
+    Ok(Test { size, rate, count, duration: args.duration })
+}
+
+fn parse_all(texts: &[String]) -> Result<Vec<Address>, Failure> {
+    Ok(texts.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
+}
+
+fn parse_groups(texts: &[String]) -> Result<Vec<GroupAddress>, Failure> {
+    Ok(texts.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
+}
+
+fn check_inet(addresses: &[Address], bind: bool, broadcast: bool) -> Result<(), Failure> {
+    if addresses.iter().any(|address| !matches!(address, Address::Inet { .. })) {
+        refuse_any(&[(bind, "--bind"), (broadcast, "--broadcast")], NOT_IP)?;
+    }
+    Ok(())
+}
+
+/// One address of a peer, given as `HOST:PORT`.
+fn peer_address(text: &str, family: Family) -> Result<SocketAddr, Failure> {
+    let wrong = || refuse("--to", "use last, all, or an address such as 10.0.0.5:5000");
+    match text.parse().map_err(|_| wrong())? {
+        Address::Inet { host, port } if !matches!(host, Host::Any) => {
+            let all = resolve::resolve(&host, port, family, Purpose::Connect)?;
+            all.first().copied().ok_or_else(wrong)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+fn bind(args: &SenderArgs) -> Result<Option<Address>, Failure> {
+    let bind = args.bind.as_deref().map(Address::parse_bind).transpose()?;
+    match bind {
+        Some(Address::Inet { .. }) | None => Ok(bind),
+        Some(_) => Err(refuse("--bind", "it takes an IP address and port, such as 10.0.0.5:0")),
+    }
+}
+
+fn send(
+    args: &SenderArgs,
+    report: Settings,
+    family: Family,
+    test: Option<Test>,
+) -> Result<Send, Failure> {
+    // Whoever waits for an answer, or counts them, wants to hear them.
+    let wants_answers = args.wait.is_some() || args.datagram.count.is_some();
+    let reply = args.reply.or(wants_answers.then_some(DEFAULT_ANSWER));
+    if reply.is_none() && args.datagram.output.is_some_and(|output| output != Output::Json) {
+        return Err(refuse("--output", "without --reply nothing is received"));
+    }
+    let mut common = common(&args.datagram, report, family)?;
+    common.wait = args.wait;
+    set_input(&mut common, &args.input)?;
+    common.stdin &= test.is_none();
+    if args.input.no_stdin && test.is_none() {
+        return Err(refuse("-n", "without stdin there is nothing to send"));
+    }
+    Ok(Send { common, repeat: args.repeat.unwrap_or(1), rate: args.rate, reply, test })
+}
+
+fn listen(args: &ListenerArgs, report: Settings, family: Family) -> Result<Listen, Failure> {
+    if !args.stats {
+        refuse_any(&[(args.interval.is_some(), "--interval")], "it needs --stats")?;
+        if args.max_loss.is_none() {
+            refuse_any(&[(args.seq.is_some(), "--seq")], "it needs --stats or --max-loss")?;
+        }
+    }
+    if args.interval.is_some_and(|interval| interval.is_zero()) {
+        return Err(refuse("--interval", "it must be longer than 0"));
+    }
+    let mut common = common(&args.datagram, report, family)?;
+    common.wait = args.wait;
+    common.idle_timeout = args.idle_timeout;
+    Ok(Listen {
+        common,
+        to: To::Last,
+        reply: args.reply.as_deref().map(text::read).transpose()?,
+        first_peer: false,
+        access: Access { allow: args.allow.clone(), deny: args.deny.clone() },
+        stats: args.stats,
+        interval: args.interval,
+        sequence: args.seq,
+        max_loss: args.max_loss,
+    })
+}
+
+/// How stdin becomes datagrams.
+fn set_input(common: &mut Common, args: &InputArgs) -> Result<(), Failure> {
+    let input = args.input.unwrap_or(Input::Line);
+    let given = [(args.input.is_some(), "--input"), (args.chomp, "--chomp")];
+    if args.no_stdin {
+        refuse_any(&given, "-n says that there is no stdin")?;
+    }
+    if args.chomp && input != Input::Line {
+        return Err(refuse("--chomp", "it needs --input line"));
+    }
+    if let Input::Fixed(size) = input
+        && size > MAX_PAYLOAD
+    {
+        let cause = format!("a datagram holds {MAX_PAYLOAD} bytes at most");
+        return Err(refuse(&format!("fixed:{size}"), cause));
+    }
+    common.stdin = !args.no_stdin;
+    common.input = input;
+    common.chomp = args.chomp;
+    Ok(())
+}
+
+fn common(args: &DatagramArgs, report: Settings, family: Family) -> Result<Common, Failure> {
+    Ok(Common {
+        timeout: args.timeout,
+        idle_timeout: None,
+        read_timeout: None,
+        wait: None,
+        count: args.count,
+        stdin: false,
+        input: Input::Line,
+        chomp: false,
+        output: args.output.unwrap_or(Output::Written(Written::Raw)),
+        datagrams: true,
+        framing: Framing::None,
+        max_frame: MAX_PAYLOAD,
+        keep_cr: false,
+        crlf: false,
+        rules: Rules::default(),
+        family,
+        options: socket_options(&args.socket_option)?,
+        report,
+    })
+}
+
+/// The settings for events of a datagram command.
+pub fn report(before: &ReportArgs, after: &DatagramArgs) -> Settings {
+    super::config::report(before, &after.report)
+}

@@ -1,0 +1,116 @@
+//! `udp-send` and `udp-listen`: sockets, a console and stdin on a loop.
+
+use super::{broken_loop, datagrams, event_loop, ready};
+use crate::error::{Failure, Status};
+use crate::event_loop::{Id, Pool};
+use crate::sessions::config::{To, UdpListen, UdpSend};
+use crate::sessions::datagram::{Ear, ListenSession, SendTo};
+use crate::sockets::datagram::{self, Opened};
+use crate::sockets::{Address, Purpose, Target, first_target, resolve};
+
+pub(super) fn send(config: UdpSend) -> Result<Status, Failure> {
+    let mut event_loop = event_loop()?;
+    let pool = event_loop.pool();
+    let (mut to, mut warnings) = (Vec::new(), Vec::new());
+    for address in &config.addresses {
+        to.push(connect(pool, &config, address, &mut warnings)?);
+    }
+    let mut session = datagrams::sender(pool, config.send, to, &warnings)?;
+    session.start(pool);
+    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
+    Ok(session.status())
+}
+
+/// One connected socket for each address of a name; the first where somebody listens is used.
+fn connect(
+    pool: &mut Pool,
+    config: &UdpSend,
+    address: &Address,
+    warnings: &mut Vec<String>,
+) -> Result<SendTo, Failure> {
+    let common = &config.send.common;
+    let targets: Vec<Target> = match address {
+        Address::Inet { host, port } => {
+            resolve::resolve(host, *port, common.family, Purpose::Connect)?
+                .into_iter()
+                .map(Target::Tcp)
+                .collect()
+        }
+        other => vec![first_target(other)?],
+    };
+    let (mut ids, mut last_failure) = (Vec::new(), None);
+    for target in &targets {
+        let opened =
+            datagrams::local_for(config.bind.as_ref(), target, common.family).and_then(|bind| {
+                datagram::connect(target, bind.as_ref(), &common.options, config.broadcast)
+            });
+        match opened {
+            Ok((opened, said)) => {
+                warnings.extend(said);
+                ids.push(add(pool, opened)?);
+            }
+            Err(failure) => last_failure = Some(failure),
+        }
+    }
+    match (ids.is_empty(), last_failure) {
+        (true, Some(failure)) => Err(failure),
+        _ => Ok(SendTo { ids, to: None, title: address.to_string() }),
+    }
+}
+
+fn add(pool: &mut Pool, opened: Opened) -> Result<Id, Failure> {
+    let local = opened.local.clone();
+    pool.add_datagrams(opened.socket)
+        .map_err(|error| Failure::io(Status::Local, "open", local, &error))
+}
+
+pub(super) fn listen(config: UdpListen) -> Result<Status, Failure> {
+    let mut event_loop = event_loop()?;
+    let pool = event_loop.pool();
+    let common = config.listen.common.clone();
+    let (mut opened, mut warnings) = (Vec::new(), Vec::new());
+    for address in &config.addresses {
+        let (sockets, said) = datagram::listen(address, common.family, &common.options)?;
+        opened.extend(sockets);
+        warnings.extend(said);
+    }
+    warnings.dedup();
+    let locals: Vec<(&str, String)> =
+        opened.iter().map(|one| (one.proto, one.local.clone())).collect();
+    let ports: Vec<u16> = opened.iter().filter_map(|one| one.port).collect();
+    let (mut ears, mut guards) = (Vec::new(), Vec::new());
+    let times = config.listen.stats || config.listen.max_loss.is_some();
+    for mut one in opened {
+        if times {
+            one.ask_for_times();
+        }
+        guards.extend(one.cleanup.take());
+        ears.push(Ear { id: add(pool, one)?, group: None, iface: None });
+    }
+    let mouth = mouth(&config.listen.to, &locals, &ears)?;
+    let (console, feed) = datagrams::streams(pool, &common, true)?;
+    let mut session = ListenSession::new(config.listen, console, feed, ears, None);
+    session.speak_by(mouth);
+    session.tell_listening(pool, &locals);
+    session.warn_all(pool, &warnings);
+    if let Some(path) = &config.port_file {
+        ready::write_ports(path, &ports)?;
+    }
+    session.start(pool);
+    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
+    Ok(session.status())
+}
+
+/// The socket that `--to ADDR` is sent from: the first one of the address's family.
+fn mouth(to: &To, locals: &[(&str, String)], ears: &[Ear]) -> Result<Option<Id>, Failure> {
+    let To::Address(address) = to else { return Ok(None) };
+    let fits = |local: &str| local.starts_with('[') == address.is_ipv6();
+    let at = locals.iter().position(|(proto, local)| *proto == "udp" && fits(local));
+    match at.and_then(|at| ears.get(at)) {
+        Some(ear) => Ok(Some(ear.id)),
+        None => {
+            let cause = "none of the sockets listened on is of its family";
+            Err(Failure::new(Status::Usage, "usage", "use", format!("--to {address}"), cause))
+        }
+    }
+}

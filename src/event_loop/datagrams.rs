@@ -1,0 +1,233 @@
+//! A datagram socket in the pool.
+//!
+//! Nothing is queued here: a datagram that the kernel does not take now stays with the handler,
+//! who decides between waiting for `Drained` and dropping. Receiving goes in batches.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use mio::{Interest, Registry, Token};
+
+use super::event::{End, Traffic};
+use super::id::Id;
+use super::pool::{Pool, Source};
+use crate::buffers::Unsent;
+use crate::close::CloseReason;
+use crate::sockets::datagram::Socket;
+use crate::sys;
+use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, Sender};
+
+pub(super) struct Datagrams {
+    socket: Socket,
+    /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+    pub(super) paused: bool,
+    pub(super) listed: bool,
+    pub(super) dirty: bool,
+    pub(super) doomed: Option<CloseReason>,
+    /// A send did not get through, and the handler waits for `Drained`.
+    awaited: bool,
+    paths: FastPaths,
+    pub(super) traffic: Traffic,
+}
+
+/// How far a batch of datagrams got.
+#[derive(Debug)]
+pub enum BatchSent {
+    /// All of them went out.
+    All,
+    /// So many went out; the kernel takes no more before `Drained`.
+    Some(usize),
+    /// So many went out; the next one failed, and is not tried again by itself.
+    Failed(usize, io::Error),
+    /// There is no such socket any more.
+    Gone,
+}
+
+impl Datagrams {
+    pub(super) fn new(socket: Socket, now: Instant) -> Self {
+        Self {
+            paths: FastPaths::new(fd_of(&socket)),
+            socket,
+            readable: false,
+            writable: true,
+            paused: false,
+            listed: false,
+            dirty: false,
+            doomed: None,
+            awaited: false,
+            traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
+        }
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        match &mut self.socket {
+            Socket::Udp(socket) => registry.register(socket, token, both),
+            Socket::Unix(socket) => registry.register(socket, token, both),
+        }
+    }
+
+    pub(super) fn wants_reading(&self) -> bool {
+        self.readable && !self.paused && self.doomed.is_none()
+    }
+
+    /// Receives a batch; `None` when nothing is there.
+    pub(super) fn receive(
+        &mut self,
+        batch: &mut ReceiveBatch,
+        now: Instant,
+    ) -> Option<io::Result<()>> {
+        while self.wants_reading() {
+            match batch.receive(fd_of(&self.socket)) {
+                Ok(_) => {
+                    let bytes = batch.arrivals().map(|arrival| arrival.payload.len() as u64);
+                    self.traffic.received += bytes.sum::<u64>();
+                    self.traffic.last_active = now;
+                    // Saves a call that would only say `WouldBlock`.
+                    self.readable = !batch.emptied();
+                    return Some(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        None
+    }
+
+    pub(super) fn send(&mut self, datagrams: &[Outgoing<'_>], now: Instant) -> BatchSent {
+        let mut done = 0;
+        while let Some(rest) = datagrams.get(done..).filter(|rest| !rest.is_empty()) {
+            if !self.writable {
+                self.awaited = true;
+                return BatchSent::Some(done);
+            }
+            match mmsg::send(fd_of(&self.socket), rest, &mut self.paths) {
+                Ok(count) => {
+                    let sent = rest.iter().take(count).map(|one| one.payload.len() as u64);
+                    self.traffic.sent += sent.sum::<u64>();
+                    self.traffic.last_active = now;
+                    done += count;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return BatchSent::Failed(done, error),
+            }
+        }
+        BatchSent::All
+    }
+
+    fn answer(&mut self, payload: &[u8], to: &Sender, now: Instant) -> io::Result<()> {
+        let outcome = mmsg::answer(fd_of(&self.socket), payload, to);
+        match &outcome {
+            Ok(()) => {
+                self.traffic.sent += payload.len() as u64;
+                self.traffic.last_active = now;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.writable = false;
+                self.awaited = true;
+            }
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// Whether the handler waits for `Drained`, and it is time; says so once.
+    pub(super) fn take_drained(&mut self) -> bool {
+        self.writable && std::mem::take(&mut self.awaited)
+    }
+
+    /// An error that waits in the socket, such as an ICMP "port unreachable" (udp(7)).
+    pub(super) fn take_error(&self) -> Option<io::Error> {
+        match &self.socket {
+            Socket::Udp(socket) => socket.take_error().ok().flatten(),
+            Socket::Unix(socket) => socket.take_error().ok().flatten(),
+        }
+    }
+
+    pub(super) fn end(mut self, registry: &Registry) -> End {
+        let _ = match &mut self.socket {
+            Socket::Udp(socket) => registry.deregister(socket),
+            Socket::Unix(socket) => registry.deregister(socket),
+        };
+        End {
+            reason: self.doomed.unwrap_or(CloseReason::HOST),
+            error: None,
+            traffic: self.traffic,
+            unsent: Unsent::default(),
+            unacknowledged: 0,
+        }
+    }
+}
+
+impl Pool {
+    /// Sends one datagram back to whom another came from.
+    ///
+    /// # Errors
+    /// `WouldBlock`, after which `Drained` comes; what the kernel says.
+    pub fn answer(&mut self, id: Id, payload: &[u8], to: &Sender) -> io::Result<()> {
+        let now = self.now;
+        match self.sources.get_mut(id) {
+            Some(Source::Datagrams(socket)) => socket.answer(payload, to, now),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Adds an open datagram socket.
+    ///
+    /// # Errors
+    /// It cannot be registered with the poll.
+    pub fn add_datagrams(&mut self, socket: Socket) -> io::Result<Id> {
+        let id = self.sources.insert(Source::Datagrams(Datagrams::new(socket, self.now)));
+        let registered = match self.sources.get_mut(id) {
+            Some(Source::Datagrams(datagrams)) => datagrams.register(&self.registry, id.token()),
+            _ => Ok(()),
+        };
+        if registered.is_err() {
+            self.sources.remove(id);
+        }
+        registered.map(|()| id)
+    }
+
+    /// Sends datagrams in order, as many as the kernel takes now.
+    pub fn send_datagrams(&mut self, id: Id, datagrams: &[Outgoing<'_>]) -> BatchSent {
+        let now = self.now;
+        match self.sources.get_mut(id) {
+            Some(Source::Datagrams(socket)) => socket.send(datagrams, now),
+            _ => BatchSent::Gone,
+        }
+    }
+
+    /// Whether a datagram socket may hold something that has not been received.
+    pub fn has_unread(&self, id: Id) -> bool {
+        matches!(self.sources.get(id), Some(Source::Datagrams(socket)) if socket.readable)
+    }
+
+    /// How many datagrams a socket has lost to a full receive buffer, a counter that wraps;
+    /// `None` where the kernel does not say.
+    pub fn dropped(&self, id: Id) -> Option<u32> {
+        match self.sources.get(id)? {
+            Source::Datagrams(socket) => sys::socket::dropped(fd_of(&socket.socket)),
+            Source::Channel(_) | Source::Acceptor(_) => None,
+        }
+    }
+
+    /// An error that waits in a datagram socket, such as an ICMP "port unreachable".
+    pub fn take_error(&mut self, id: Id) -> Option<io::Error> {
+        match self.sources.get(id)? {
+            Source::Datagrams(socket) => socket.take_error(),
+            Source::Channel(_) | Source::Acceptor(_) => None,
+        }
+    }
+}
+
+fn fd_of(socket: &Socket) -> BorrowedFd<'_> {
+    match socket {
+        Socket::Udp(socket) => socket.as_fd(),
+        Socket::Unix(socket) => socket.as_fd(),
+    }
+}

@@ -1,0 +1,53 @@
+//! The silence of those that a sender asked, and a stdout that is full of their answers.
+
+use super::outbox::Destination;
+use super::send::SendSession;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Pool, TimerKey};
+use crate::sessions::alarms;
+
+impl SendSession {
+    /// `--wait`: the time for a first answer is up.
+    pub(super) fn nobody_answered(&mut self, pool: &mut Pool) {
+        let patience = humantime::format_duration(self.patience.unwrap_or_default());
+        let cause = format!("none within {patience}");
+        let failure = Failure::new(Status::Timeout, "timeout", "receive", "an answer", cause);
+        self.run.fail(pool, &failure);
+        self.end(pool);
+    }
+
+    /// `--reply`: the silence after the last answer is long enough.
+    pub(super) fn check_answers(&mut self, pool: &mut Pool) {
+        let Some(patience) = self.reply else { return };
+        let silent = pool.now().saturating_duration_since(self.last_answer);
+        // With a full stdout, answers wait in the kernel.
+        if silent < patience || self.paused {
+            let left = patience.saturating_sub(silent);
+            let left = if left.is_zero() { patience } else { left };
+            pool.arm(TimerKey::global(alarms::ANSWERS), left);
+            return;
+        }
+        if self.answers == 0 {
+            let cause = format!("none within {}", humantime::format_duration(patience));
+            let failure = Failure::new(Status::Unmet, "reply", "receive", "an answer", cause);
+            self.run.fail(pool, &failure);
+        }
+        self.end(pool);
+    }
+
+    /// Stops receiving while stdout is full, or goes on.
+    pub(super) fn pause_answers(&mut self, pool: &mut Pool, paused: bool) {
+        if self.paused == paused {
+            return;
+        }
+        self.paused = paused;
+        self.last_answer = pool.now();
+        for id in self.destinations.iter().flat_map(Destination::ids) {
+            if paused {
+                pool.pause(id);
+            } else {
+                pool.resume(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What a listener's sockets lose and what they still hold: the kernel's drops, answers that
+//! cannot go out, and a last reading before the end.
+
+use std::io;
+use std::time::Duration;
+
+use super::listen::ListenSession;
+use crate::error::{Failure, Status, plain};
+use crate::event_loop::{Id, Pool, TimerKey};
+use crate::sessions::alarms;
+use crate::sessions::run::SIGNALLED;
+use crate::sys::mmsg::Sender;
+
+/// How long SIGTERM lets a listener read on where datagrams do not cease.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// Until it is looked again whether all is read: after another turn, which a timer of no time
+/// would never let come.
+const NEXT_TURN: Duration = Duration::from_millis(1);
+
+/// What is known of a socket while it lives.
+pub(super) struct Hearing {
+    pub(super) group: Option<String>,
+    pub(super) iface: Option<String>,
+    /// The kernel's counter of dropped datagrams when it was last seen.
+    counter: u32,
+    /// Datagrams that the kernel dropped.
+    pub(super) dropped: u64,
+    /// The same at the end of the last interval.
+    pub(super) dropped_before: u64,
+}
+
+impl Hearing {
+    pub(super) fn new(group: Option<String>, iface: Option<String>) -> Self {
+        Self { group, iface, counter: 0, dropped: 0, dropped_before: 0 }
+    }
+}
+
+impl ListenSession {
+    /// The kernel counts what it dropped for want of room; the counter comes with each datagram.
+    pub(super) fn note_drops(&mut self, pool: &mut Pool, id: Id, counter: u32) {
+        let Some(hearing) = self.ears.get_mut(&id) else { return };
+        let more = counter.wrapping_sub(hearing.counter);
+        hearing.counter = counter;
+        if more == 0 {
+            return;
+        }
+        let first = hearing.dropped == 0;
+        hearing.dropped += u64::from(more);
+        if first {
+            let text = "the kernel drops datagrams, because they come faster than they are taken \
+                        (-O rcvbuf=SIZE gives them more room); the end says how many";
+            self.run.console.warn(pool, "kernel-drops", text);
+        }
+    }
+
+    /// What was dropped behind the last datagram, of which none tells.
+    pub(super) fn note_last_drops(&mut self, pool: &mut Pool) {
+        let ids: Vec<Id> = self.ears.keys().copied().collect();
+        for id in ids {
+            if let Some(counter) = pool.dropped(id) {
+                self.note_drops(pool, id, counter);
+            }
+        }
+    }
+
+    /// Says how many datagrams the kernel dropped, if any.
+    pub(super) fn tell_drops(&mut self, pool: &mut Pool) {
+        let hearings = self.ears.values().chain(self.left.values());
+        let dropped: u64 = hearings.map(|hearing| hearing.dropped).sum();
+        if dropped > 0 {
+            let text = format!("datagrams dropped by the kernel: {dropped}");
+            self.run.console.warn(pool, "kernel-drops", &text);
+        }
+    }
+
+    /// An answer that did not go out; the first of them is told.
+    pub(super) fn warn_unanswered(&mut self, pool: &mut Pool, to: &Sender, error: &io::Error) {
+        let cause = match error.kind() {
+            io::ErrorKind::WouldBlock => "the queue to it is full".to_owned(),
+            _ => plain(error),
+        };
+        let text = format!("{to} gets no answer: {cause} (later ones are not told)");
+        self.run.console.warn(pool, "no-answer", &text);
+    }
+
+    /// SIGTERM: what has come is still read, then it ends.
+    pub(super) fn leave_in_order(&mut self, pool: &mut Pool) {
+        self.run.overrule(Status::Done);
+        self.leaving = Some(pool.now() + LEAVE);
+        self.leave_when_read(pool);
+    }
+
+    /// stdout takes data again, and what waited for that is read before the end.
+    pub(super) fn resume_leaving(&mut self, pool: &mut Pool) {
+        if self.leaving.is_some() {
+            self.leaving = Some(pool.now() + LEAVE);
+            self.leave_when_read(pool);
+        }
+    }
+
+    pub(super) fn leave_when_read(&mut self, pool: &mut Pool) {
+        let Some(until) = self.leaving else { return };
+        // With a full stdout its `Drained` goes on from here.
+        if self.paused {
+            return;
+        }
+        if pool.now() < until && self.ears.keys().any(|id| pool.has_unread(*id)) {
+            pool.arm(TimerKey::global(alarms::LEAVE), NEXT_TURN);
+        } else {
+            self.end(pool, SIGNALLED);
+        }
+    }
+
+    /// More loss than `--max-loss` allows decides the status.
+    pub(super) fn judge_loss(&mut self, pool: &mut Pool) {
+        let Some(most) = self.max_loss else { return };
+        let loss = self.peers.loss_percent();
+        if loss > most {
+            let cause = format!("{loss:.2} % were lost");
+            let target = format!("--max-loss {most} %");
+            let failure = Failure::new(Status::Unmet, "loss", "keep to", target, cause);
+            self.run.fail(pool, &failure);
+        }
+    }
+}

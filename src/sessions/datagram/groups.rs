@@ -1,0 +1,264 @@
+//! The groups of `mcast-join`: joining and leaving at run time, and why nothing comes.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::drops::Hearing;
+use super::listen::ListenSession;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Id, Pool, TimerKey};
+use crate::multicast::{
+    Counters, GroupAddress, Interface, JoinSocket, Membership, Probe, ProcPaths, diagnose,
+    interfaces, memberships,
+};
+use crate::protocol::command::Command;
+use crate::report::{Event as Report, Name};
+use crate::sessions::alarms;
+use crate::sockets::SocketOptions;
+use crate::sockets::datagram::Socket;
+
+/// All groups of a session.
+pub struct Groups {
+    members: Vec<Member>,
+    options: SocketOptions,
+    rejoin: Option<Duration>,
+    commands: bool,
+    /// The kernel's counters when the run began.
+    counters: Counters,
+    /// Ears on the other interfaces, while nothing has come.
+    probes: Vec<Probe>,
+}
+
+/// One group on one interface.
+struct Member {
+    id: Id,
+    socket: JoinSocket,
+    port: u16,
+}
+
+impl Groups {
+    /// No groups yet.
+    pub fn new(options: SocketOptions, rejoin: Option<Duration>, commands: bool) -> Self {
+        let counters = Counters::read(&ProcPaths::default());
+        Self { members: Vec::new(), options, rejoin, commands, counters, probes: Vec::new() }
+    }
+
+    pub(super) fn rejoin_every(&self) -> Option<Duration> {
+        self.rejoin
+    }
+
+    /// Whether stdin gives commands.
+    pub(super) fn takes_commands(&self) -> bool {
+        self.commands
+    }
+
+    fn find(&self, membership: &Membership, port: u16) -> Option<usize> {
+        let same = |member: &Member| {
+            let known = member.socket.membership();
+            member.port == port
+                && known.group == membership.group
+                && known.source == membership.source
+                && known.interface.index == membership.interface.index
+        };
+        self.members.iter().position(same)
+    }
+
+    /// Opens a socket for a membership, and joins.
+    fn open(
+        &mut self,
+        pool: &mut Pool,
+        membership: Membership,
+        port: u16,
+    ) -> Result<(Id, Vec<String>), Failure> {
+        let title = title(&membership, port);
+        if self.find(&membership, port).is_some() {
+            let cause = format!("it is joined on {} already", membership.interface.name);
+            return Err(Failure::new(Status::Listen, "already-joined", "join", title, cause));
+        }
+        let (socket, warnings) = JoinSocket::open(membership, port, &self.options)?;
+        socket.join()?;
+        let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
+        // The loop reads a second descriptor of the same socket; this one joins and leaves.
+        let ears = socket.socket().try_clone().map_err(fail)?;
+        let id = pool.add_datagrams(Socket::from(ears)).map_err(fail)?;
+        self.members.push(Member { id, socket, port });
+        Ok((id, warnings))
+    }
+}
+
+impl ListenSession {
+    /// Joins everything that a group address means.
+    ///
+    /// # Errors
+    /// Not a group, no such interface, or what the kernel says; what was joined before stays.
+    pub fn join(&mut self, pool: &mut Pool, address: &GroupAddress) -> Result<(), Failure> {
+        if let Some(text) = address.range_warning() {
+            self.run.console.warn(pool, "ssm-range", &text);
+        }
+        for membership in memberships(address, &interfaces::list()?)? {
+            let group = title(&membership, address.port);
+            let iface = membership.interface.name.clone();
+            let Some(groups) = &mut self.groups else { return Ok(()) };
+            let (id, warnings) = groups.open(pool, membership, address.port)?;
+            self.ears.insert(id, Hearing::new(Some(group.clone()), Some(iface.clone())));
+            for warning in warnings {
+                self.run.console.warn(pool, "socket-option", &warning);
+            }
+            let event = Report::new(Name::Joined).proto("udp").group(&group).iface(&iface);
+            self.run.console.report(pool, &event);
+        }
+        Ok(())
+    }
+
+    /// Leaves everything that a group address means.
+    fn leave(&mut self, pool: &mut Pool, address: &GroupAddress) -> Result<(), Failure> {
+        for membership in memberships(address, &interfaces::list()?)? {
+            let group = title(&membership, address.port);
+            let Some(groups) = &mut self.groups else { return Ok(()) };
+            let Some(at) = groups.find(&membership, address.port) else {
+                let cause = format!("it is not joined on {}", membership.interface.name);
+                return Err(Failure::new(Status::Listen, "not-joined", "leave", group, cause));
+            };
+            let member = groups.members.swap_remove(at);
+            member.socket.leave()?;
+            if let Some(counter) = pool.dropped(member.id) {
+                self.note_drops(pool, member.id, counter);
+            }
+            pool.abort(member.id, CloseReason::HOST);
+            let iface = &membership.interface.name;
+            let event = Report::new(Name::Left).proto("udp").group(&group).iface(iface);
+            self.run.console.report(pool, &event);
+        }
+        Ok(())
+    }
+
+    /// `--rejoin`: leaves and joins each group, so that switches hear of it again. The kernel
+    /// sends no leave for a group that is joined again at once; the report is what they need.
+    pub(super) fn rejoin(&mut self, pool: &mut Pool) {
+        let Some(groups) = &self.groups else { return };
+        // A membership that could not be taken up again last time is tried once more.
+        let leave = |member: &Member| match member.socket.leave() {
+            Err(failure) if failure.kind != "not-joined" => Err(failure),
+            _ => Ok(()),
+        };
+        let again = |member: &Member| leave(member).and_then(|()| member.socket.join());
+        let failures: Vec<Failure> =
+            groups.members.iter().filter_map(|member| again(member).err()).collect();
+        let every = groups.rejoin;
+        for failure in failures {
+            self.run.console.complain(pool, &failure);
+        }
+        if let Some(every) = every {
+            pool.arm(TimerKey::global(alarms::REJOIN), every);
+        }
+    }
+
+    /// `--input commands`: what a person typed, one command a line.
+    pub(super) fn on_commands(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        let (lines, result) = self.run.feed.convert(bytes, eof);
+        for line in lines.messages() {
+            let outcome = match Command::parse(line) {
+                Ok(command) => self.obey(pool, command),
+                Err(cause) => Err(bad_command(line, cause)),
+            };
+            // A bad command never ends the run.
+            if let Err(failure) = outcome {
+                self.run.console.complain(pool, &failure);
+            }
+        }
+        if let Err(failure) = result {
+            self.run.console.complain(pool, &failure);
+        }
+    }
+
+    fn obey(&mut self, pool: &mut Pool, command: Command<'_>) -> Result<(), Failure> {
+        match command {
+            Command::Join(group) => self.join(pool, &group.parse::<GroupAddress>()?)?,
+            Command::Leave(group) => self.leave(pool, &group.parse::<GroupAddress>()?)?,
+            Command::List => self.list(pool),
+            Command::Stats => self.tell_all(pool),
+            Command::Quit => self.end(pool, CloseReason::HOST),
+            Command::Send(b"") => {}
+            Command::Send(text) => {
+                return Err(bad_command(text, "mcast-join sends nothing: use mcast-send".into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// One `list` event a group.
+    fn list(&mut self, pool: &mut Pool) {
+        let Some(groups) = &self.groups else { return };
+        for member in &groups.members {
+            let membership = member.socket.membership();
+            let group = title(membership, member.port);
+            let event = Report::new(Name::List).group(&group).iface(&membership.interface.name);
+            self.run.console.report(pool, &event);
+        }
+    }
+
+    /// Opens ears on the other interfaces, to learn whether the groups arrive there.
+    pub(super) fn probe_elsewhere(&mut self) {
+        let (Some(groups), Ok(interfaces)) = (&mut self.groups, interfaces::list()) else { return };
+        let probes = groups.members.iter().flat_map(|member| {
+            Probe::open_all(member.socket.membership(), member.port, &interfaces)
+        });
+        groups.probes = probes.collect();
+    }
+
+    /// Tells what may keep the groups from being heard, as far as the kernel knows.
+    pub(super) fn diagnose(&mut self, pool: &mut Pool) {
+        let (Some(groups), Ok(interfaces)) = (&self.groups, interfaces::list()) else { return };
+        let memberships: Vec<Membership> =
+            groups.members.iter().map(|member| member.socket.membership().clone()).collect();
+        let mut findings: Vec<_> = groups.probes.iter().filter_map(Probe::heard).collect();
+        findings.extend(diagnose(
+            &memberships,
+            &interfaces,
+            &groups.counters,
+            &ProcPaths::default(),
+        ));
+        findings.dedup();
+        for finding in findings {
+            self.run.console.warn(pool, finding.kind, &finding.text);
+        }
+    }
+
+    /// Whether there are groups, whose silence may have a cause that can be found.
+    pub(super) fn has_groups(&self) -> bool {
+        self.groups.is_some()
+    }
+}
+
+fn bad_command(line: &[u8], cause: String) -> Failure {
+    let target = format!("`{}`", crate::protocol::text::escape(line));
+    Failure::new(Status::Usage, "command", "obey", target, cause)
+}
+
+/// `239.1.2.3:5000`, with `SOURCE@` in front where it is joined for one.
+fn title(membership: &Membership, port: u16) -> String {
+    let address = match membership.group {
+        IpAddr::V4(group) => format!("{group}:{port}"),
+        IpAddr::V6(group) => format!("[{group}]:{port}"),
+    };
+    match membership.source {
+        Some(source) => format!("{source}@{address}"),
+        None => address,
+    }
+}
+
+/// The interfaces that a group is sent by, for the commands.
+///
+/// # Errors
+/// Those of [`memberships`].
+pub fn ways(
+    address: &GroupAddress,
+    interfaces: &[Interface],
+) -> Result<Vec<(Membership, String)>, Failure> {
+    let with_title = |membership: Membership| {
+        let title = title(&membership, address.port);
+        (membership, title)
+    };
+    Ok(memberships(address, interfaces)?.into_iter().map(with_title).collect())
+}

@@ -1,0 +1,373 @@
+//! `udp-listen` and `mcast-join`: datagrams of many peers to stdout, stdin to some of them.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::drops::Hearing;
+use super::groups::Groups;
+use super::peers::Peers;
+use super::talk::Talk;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::protocol::access::Access;
+use crate::report::{Event as Report, Name};
+use crate::sessions::alarms;
+use crate::sessions::config::Listen;
+use crate::sessions::console::{Console, Message};
+use crate::sessions::feed::Feed;
+use crate::sessions::run::{Meaning, Run, SIGNALLED, status_of};
+use crate::sys::mmsg::{Arrival, Sender};
+
+/// A socket that is listened on.
+pub struct Ear {
+    /// The socket.
+    pub id: Id,
+    /// The group, on multicast sockets.
+    pub group: Option<String>,
+    /// The interface it is joined on.
+    pub iface: Option<String>,
+}
+
+/// The listener's session.
+pub struct ListenSession {
+    pub(super) run: Run,
+    pub(super) ears: HashMap<Id, Hearing>,
+    /// Sockets that are closed, while what was counted by them is still to be told.
+    pub(super) left: HashMap<Id, Hearing>,
+    pub(super) peers: Peers,
+    pub(super) talk: Talk,
+    pub(super) groups: Option<Groups>,
+    /// It ends as soon as what has come is read, at this time at the latest.
+    pub(super) leaving: Option<Instant>,
+    access: Access,
+    first_peer: bool,
+    chosen: Option<(Id, Sender)>,
+    stats: bool,
+    interval: Option<Duration>,
+    pub(super) max_loss: Option<f64>,
+    /// Messages that were taken, whoever counts them.
+    heard: u64,
+    /// stdout is full, and nothing is received.
+    pub(super) paused: bool,
+}
+
+impl ListenSession {
+    /// A session over open sockets; `groups` where they are of groups.
+    pub fn new(
+        config: Listen,
+        console: Console,
+        feed: Feed,
+        ears: Vec<Ear>,
+        groups: Option<Groups>,
+    ) -> Self {
+        let counts = config.stats || config.max_loss.is_some();
+        let ears = ears.into_iter().map(|ear| (ear.id, Hearing::new(ear.group, ear.iface)));
+        Self {
+            ears: ears.collect(),
+            left: HashMap::new(),
+            peers: Peers::new(counts, config.sequence),
+            talk: Talk::new(config.to, config.reply),
+            groups,
+            leaving: None,
+            access: config.access,
+            first_peer: config.first_peer,
+            chosen: None,
+            stats: config.stats,
+            interval: config.interval,
+            max_loss: config.max_loss,
+            heard: 0,
+            paused: false,
+            run: Run::new(config.common, console, feed),
+        }
+    }
+
+    /// Says the first words: what is listened on.
+    pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.run.say_starting(pool);
+        for (proto, local) in listeners {
+            let event = Report::new(Name::Listening).proto(proto).local(local);
+            self.run.console.report(pool, &event);
+        }
+    }
+
+    /// Tells what the kernel changed about what was asked.
+    pub fn warn_all(&mut self, pool: &mut Pool, texts: &[String]) {
+        for text in texts {
+            self.run.console.warn(pool, "socket-option", text);
+        }
+    }
+
+    /// Gives the socket that `--to ADDR` is sent from.
+    pub fn speak_by(&mut self, mouth: Option<Id>) {
+        self.talk.speak_by(mouth);
+    }
+
+    /// Begins to listen.
+    pub fn start(&mut self, pool: &mut Pool) {
+        self.run.start(pool);
+        let common = &self.run.common;
+        let timers = [
+            (common.wait, alarms::FIRST_MESSAGE),
+            (common.idle_timeout, alarms::IDLE),
+            (self.interval.filter(|_| self.stats), alarms::INTERVAL),
+            (self.groups.as_ref().and_then(Groups::rejoin_every), alarms::REJOIN),
+            (common.wait.filter(|_| self.has_groups()).map(|wait| wait / 2), alarms::PROBE),
+        ];
+        for (after, purpose) in timers {
+            if let Some(after) = after {
+                pool.arm(TimerKey::global(purpose), after);
+            }
+        }
+        self.allow_input(pool);
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
+        for arrival in batch {
+            self.on_datagram(pool, id, arrival);
+        }
+        self.run.console.commit(pool);
+        if self.run.console.is_full() && !self.paused {
+            self.paused = true;
+            self.ears.keys().for_each(|id| pool.pause(*id));
+        }
+        if self.run.count_met() {
+            self.end(pool, CloseReason::HOST);
+        }
+        self.allow_input(pool);
+    }
+
+    fn on_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
+        if let Some(counter) = arrival.dropped {
+            self.note_drops(pool, id, counter);
+        }
+        if !self.admits(id, &arrival.from) || !self.run.take_message() {
+            return;
+        }
+        if self.heard == 0 {
+            pool.disarm(TimerKey::global(alarms::FIRST_MESSAGE));
+        }
+        self.heard += 1;
+        let peer = self.peers.arrive(id, arrival).map(|peer| peer.title.as_str());
+        let hearing = self.ears.get(&id);
+        let message = Message {
+            group: hearing.and_then(|hearing| hearing.group.as_deref()),
+            iface: hearing.and_then(|hearing| hearing.iface.as_deref()),
+            ..Message::new(arrival.payload, peer.unwrap_or("?"))
+        };
+        self.run.console.deliver(pool, &message);
+        if arrival.truncated {
+            let text = format!(
+                "a datagram from {} was cut to {} bytes",
+                message.peer,
+                arrival.payload.len()
+            );
+            self.run.console.warn(pool, "truncated", &text);
+        }
+        match self.talk.hear(pool, id, &arrival.from) {
+            Ok(sent) => self.run.count_sent(usize::from(sent)),
+            Err(error) => self.warn_unanswered(pool, &arrival.from, &error),
+        }
+    }
+
+    /// Whether this peer is listened to.
+    fn admits(&mut self, id: Id, from: &Sender) -> bool {
+        if let Sender::Inet(address) = from
+            && !self.access.admits(address.ip())
+        {
+            return false;
+        }
+        if !self.first_peer {
+            return true;
+        }
+        let chosen = self.chosen.get_or_insert_with(|| (id, from.clone()));
+        chosen.0 == id && chosen.1 == *from
+    }
+
+    fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        self.run.feed.saw(bytes);
+        if eof {
+            self.run.feed.end();
+        }
+        if self.groups.as_ref().is_some_and(Groups::takes_commands) {
+            self.on_commands(pool, bytes, eof);
+            return;
+        }
+        let (batch, result) = self.run.feed.convert(bytes, eof);
+        self.talk.say(batch, &self.peers);
+        self.pump(pool);
+        if let Err(failure) = result {
+            self.run.fail(pool, &failure);
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+
+    fn pump(&mut self, pool: &mut Pool) {
+        let (sent, errors) = self.talk.pump(pool);
+        self.run.count_sent(sent);
+        for (to, error) in errors {
+            let failure = crate::sockets::datagram::failure(&to, &error);
+            self.run.console.complain(pool, &failure);
+        }
+        self.allow_input(pool);
+    }
+
+    /// stdin is read while somebody is there to be told, and nothing waits to be sent.
+    fn allow_input(&mut self, pool: &mut Pool) {
+        let commands = self.groups.as_ref().is_some_and(Groups::takes_commands);
+        if commands || self.talk.is_ready() {
+            self.run.feed.resume(pool);
+        } else {
+            self.run.feed.pause(pool);
+        }
+    }
+
+    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
+        if !self.run.console.is(id) {
+            return self.pump(pool);
+        }
+        self.run.console.drained();
+        if std::mem::take(&mut self.paused) {
+            self.ears.keys().for_each(|id| pool.resume(*id));
+            self.resume_leaving(pool);
+        }
+    }
+
+    fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
+        match key.purpose {
+            alarms::TOTAL => {
+                let reason = self.run.time_is_up(pool);
+                self.end_now(pool, reason);
+            }
+            alarms::FIRST_MESSAGE => self.nothing_came(pool),
+            alarms::IDLE => self.check_idle(pool),
+            alarms::INTERVAL => {
+                self.tell_stats(pool, self.interval);
+                if let Some(interval) = self.interval {
+                    pool.arm(TimerKey::global(alarms::INTERVAL), interval);
+                }
+            }
+            alarms::LEAVE => self.leave_when_read(pool),
+            alarms::REJOIN => self.rejoin(pool),
+            alarms::PROBE if self.heard == 0 => self.probe_elsewhere(),
+            _ => {}
+        }
+    }
+
+    fn nothing_came(&mut self, pool: &mut Pool) {
+        let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
+        let cause = format!("none within {patience}");
+        let failure = Failure::new(Status::Timeout, "timeout", "receive", "a message", cause);
+        self.diagnose(pool);
+        self.run.fail(pool, &failure);
+        self.end(pool, CloseReason::HOST);
+    }
+
+    /// `--idle-timeout`: the normal end of a listener, if anything came at all.
+    fn check_idle(&mut self, pool: &mut Pool) {
+        let Some(limit) = self.run.common.idle_timeout else { return };
+        let last = self.ears.keys().filter_map(|id| pool.traffic(*id)).map(|t| t.last_active).max();
+        let idle = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
+        // While stdout is full nothing is received, and what has come waits in the kernel.
+        if idle < limit || self.paused {
+            let left = limit.saturating_sub(idle);
+            let left = if left.is_zero() { limit } else { left };
+            pool.arm(TimerKey::global(alarms::IDLE), left);
+            return;
+        }
+        if self.heard == 0 {
+            let cause = format!("none within {}", humantime::format_duration(limit));
+            let failure = Failure::new(Status::Unmet, "idle", "receive", "a message", cause);
+            self.diagnose(pool);
+            self.run.fail(pool, &failure);
+        }
+        self.end(pool, CloseReason::HOST);
+    }
+
+    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
+        match (signal, status_of(signal)) {
+            (Signal::Terminate, _) if self.leaving.is_none() => self.leave_in_order(pool),
+            (Signal::Terminate, _) => {
+                self.run.overrule(Status::Done);
+                self.end_now(pool, SIGNALLED);
+            }
+            (_, Some(status)) => {
+                self.run.overrule(status);
+                self.end_now(pool, SIGNALLED);
+            }
+            (_, None) => self.tell_all(pool),
+        }
+    }
+
+    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
+        match self.run.stream_closed(pool, id, end) {
+            Meaning::Nothing => {}
+            Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
+            Meaning::NotAStream => {
+                if let Some(hearing) = self.ears.remove(&id) {
+                    self.run.console.count(&end.traffic);
+                    self.leave_behind(id, hearing);
+                }
+            }
+        }
+    }
+
+    fn on_error(&mut self, pool: &mut Pool, id: Id, error: &io::Error) {
+        // What an ICMP message says of a peer that was answered; the others go on.
+        let group = self.ears.get(&id).and_then(|hearing| hearing.group.as_deref());
+        let text = format!("{}: {}", group.unwrap_or("a peer"), crate::error::plain(error));
+        self.run.console.warn(pool, crate::error::io_kind(error), &text);
+    }
+
+    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.hurried = true;
+        self.end(pool, reason);
+    }
+
+    /// The last figures, the doubts and the judgement on the loss, and the end.
+    pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        if self.run.is_ending() {
+            return;
+        }
+        self.run.begin_ending(pool);
+        self.note_last_drops(pool);
+        if self.stats {
+            self.tell_stats(pool, None);
+        } else {
+            self.tell_drops(pool);
+        }
+        self.tell_doubts(pool);
+        self.judge_loss(pool);
+        for (id, _) in self.ears.drain() {
+            if let Some(traffic) = pool.traffic(id) {
+                self.run.console.count(&traffic);
+            }
+            pool.abort(id, reason);
+        }
+        self.run.finish(pool);
+    }
+}
+
+impl Handler for ListenSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match event {
+            _ if self.run.is_ending() && !matches!(event, Event::Closed { .. }) => {}
+            Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
+            Event::Eof { .. } => self.on_input(pool, &[], true),
+            Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
+            Event::DatagramError { id, error } => self.on_error(pool, id, &error),
+            Event::Drained { id } => self.on_drained(pool, id),
+            Event::Timer { key } => self.on_timer(pool, key),
+            Event::Signal(signal) => self.on_signal(pool, signal),
+            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            _ => {}
+        }
+    }
+}

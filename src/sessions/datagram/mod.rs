@@ -1,0 +1,16 @@
+//! The sessions of the datagram commands: one that sends, one that listens.
+
+mod answers;
+mod drops;
+pub mod groups;
+pub mod listen;
+mod outbox;
+mod peers;
+mod prober;
+pub mod send;
+mod talk;
+mod telling;
+
+pub use groups::Groups;
+pub use listen::{Ear, ListenSession};
+pub use send::{SendSession, SendTo};

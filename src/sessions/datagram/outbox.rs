@@ -1,0 +1,231 @@
+//! A batch of messages on its way to every destination.
+//!
+//! Each destination goes at its own pace through the same bytes: the kernel may take more for one
+//! socket than for another, and a rate releases messages to all of them together.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::send::SendTo;
+use crate::event_loop::{BatchSent, Id, Pool};
+use crate::protocol::pacer::Pacer;
+use crate::sessions::feed::Batch;
+use crate::sys::mmsg::Outgoing;
+
+/// Datagrams handed to the kernel at once.
+const WINDOW: usize = 256;
+
+/// Where a message goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Destination {
+    /// The socket.
+    pub(super) id: Id,
+    /// Sockets to try in its place, while nobody listens there.
+    others: Vec<Id>,
+    /// Sockets that were refused.
+    refused: Vec<Id>,
+    /// The address; `None` on a connected socket.
+    pub(super) to: Option<SocketAddr>,
+    /// What it is called in messages.
+    pub(super) title: String,
+}
+
+impl Destination {
+    /// The first socket of a command's destination; `None` where it has none.
+    pub(super) fn new(to: SendTo) -> Option<Self> {
+        let mut ids = to.ids.into_iter();
+        let (id, others) = (ids.next()?, ids.collect());
+        Some(Self { id, others, refused: Vec::new(), to: to.to, title: to.title })
+    }
+
+    /// All its sockets.
+    pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
+        let others = self.others.iter().chain(&self.refused).copied();
+        std::iter::once(self.id).chain(others)
+    }
+
+    /// The same with its sockets in their first order: somebody may listen by now where nobody
+    /// did.
+    fn anew(&self) -> Self {
+        let mut ids = self.refused.iter().chain([&self.id]).chain(&self.others).copied();
+        let id = ids.next().unwrap_or(self.id);
+        Self { id, others: ids.collect(), refused: Vec::new(), ..self.clone() }
+    }
+}
+
+/// One destination's way through the batch.
+struct Lane {
+    destination: Destination,
+    /// Datagrams that are done with: sent, or given up.
+    done: u64,
+}
+
+/// A batch in progress.
+#[derive(Default)]
+pub(super) struct Outbox {
+    batch: Batch,
+    /// How many times each message is sent.
+    repeat: u64,
+    lanes: Vec<Lane>,
+    /// Datagrams of each lane that the rate has let go.
+    released: u64,
+    /// Datagrams that went out, over all batches and lanes.
+    pub(super) sent: u64,
+}
+
+/// How far pumping got.
+#[derive(Debug)]
+pub(super) enum Pumped {
+    /// Every destination has had every message.
+    Done,
+    /// The kernel takes no more for some socket: go on at its `Drained`.
+    Blocked,
+    /// The rate lets the next message go at this time.
+    Paced(Instant),
+    /// A datagram failed; [`Outbox::skip`] or [`Outbox::give_up`] decides what becomes of it.
+    Failed(Destination, io::Error),
+}
+
+impl Outbox {
+    /// Takes a new batch for these destinations. The last one must be done.
+    pub(super) fn load(&mut self, batch: Batch, repeat: u64, to: &[Destination]) {
+        self.batch = batch;
+        self.repeat = repeat.max(1);
+        self.released = 0;
+        let lane = |destination: &Destination| Lane { destination: destination.clone(), done: 0 };
+        self.lanes = to.iter().map(lane).collect();
+    }
+
+    /// Starts the batch over, for peers that have not answered, by their first sockets.
+    pub(super) fn rewind(&mut self, all: &mut [Destination]) {
+        self.released = 0;
+        for lane in &mut self.lanes {
+            *lane = Lane { destination: lane.destination.anew(), done: 0 };
+        }
+        all.iter_mut().for_each(|known| *known = known.anew());
+    }
+
+    /// Datagrams of each lane.
+    fn total(&self) -> u64 {
+        self.batch.ends.len() as u64 * self.repeat
+    }
+
+    /// Whether there is nothing left to send.
+    pub(super) fn is_done(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.done >= self.total())
+    }
+
+    /// Sends what the rate and the kernel allow.
+    pub(super) fn pump(&mut self, pool: &mut Pool, pacer: Option<&mut Pacer>) -> Pumped {
+        let paced = self.release(pool.now(), pacer);
+        let mut blocked = false;
+        for index in 0..self.lanes.len() {
+            match self.pump_lane(pool, index) {
+                Some(Pumped::Blocked) => blocked = true,
+                Some(failed) => return failed,
+                None => {}
+            }
+        }
+        match paced {
+            _ if blocked => Pumped::Blocked,
+            Some(at) => Pumped::Paced(at),
+            None => Pumped::Done,
+        }
+    }
+
+    /// Lets go what is due; returns when the next message will be.
+    fn release(&mut self, now: Instant, pacer: Option<&mut Pacer>) -> Option<Instant> {
+        let Some(pacer) = pacer else {
+            self.released = self.total();
+            return None;
+        };
+        while self.released < self.total() {
+            let len = self.message(self.released).len();
+            if !pacer.try_take(len, now) {
+                return Some(pacer.next_at());
+            }
+            self.released += 1;
+        }
+        None
+    }
+
+    /// Sends on one lane; `None` when it has had all that is released.
+    fn pump_lane(&mut self, pool: &mut Pool, index: usize) -> Option<Pumped> {
+        loop {
+            let lane = self.lanes.get(index)?;
+            let left = self.released.saturating_sub(lane.done);
+            if left == 0 {
+                return None;
+            }
+            let count = usize::try_from(left).unwrap_or(WINDOW).min(WINDOW);
+            let (first, to, id) = (lane.done, lane.destination.to, lane.destination.id);
+            let window: Vec<Outgoing<'_>> = (first..)
+                .take(count)
+                .map(|at| Outgoing { payload: self.message(at), to })
+                .collect();
+            let outcome = pool.send_datagrams(id, &window);
+            let (sent, end) = match outcome {
+                BatchSent::All => (count, None),
+                BatchSent::Some(sent) => (sent, Some(Pumped::Blocked)),
+                BatchSent::Failed(sent, error) => {
+                    (sent, Some(Pumped::Failed(lane.destination.clone(), error)))
+                }
+                BatchSent::Gone => (0, Some(self.gone(index))),
+            };
+            self.sent += sent as u64;
+            self.lanes.get_mut(index)?.done += sent as u64;
+            if end.is_some() {
+                return end;
+            }
+        }
+    }
+
+    fn gone(&self, index: usize) -> Pumped {
+        match self.lanes.get(index) {
+            Some(lane) => {
+                Pumped::Failed(lane.destination.clone(), io::ErrorKind::NotConnected.into())
+            }
+            None => Pumped::Done,
+        }
+    }
+
+    fn message(&self, at: u64) -> &[u8] {
+        let index = usize::try_from(at / self.repeat).unwrap_or(usize::MAX);
+        self.batch.message(index)
+    }
+
+    /// Nobody listens at a destination: takes its next socket, from the first message of the
+    /// batch on. False where there is none left.
+    pub(super) fn turn_to_next(&mut self, from: &Destination, all: &mut [Destination]) -> bool {
+        if from.others.is_empty() {
+            return false;
+        }
+        let next = Destination {
+            id: from.others.first().copied().unwrap_or(from.id),
+            others: from.others.iter().skip(1).copied().collect(),
+            refused: from.refused.iter().chain([&from.id]).copied().collect(),
+            ..from.clone()
+        };
+        for known in all.iter_mut().filter(|known| *known == from) {
+            *known = next.clone();
+        }
+        for lane in self.lanes.iter_mut().filter(|lane| lane.destination == *from) {
+            *lane = Lane { destination: next.clone(), done: 0 };
+        }
+        true
+    }
+
+    /// Passes over the next datagram of a destination.
+    pub(super) fn skip(&mut self, destination: &Destination) {
+        self.lanes
+            .iter_mut()
+            .filter(|lane| lane.destination == *destination)
+            .for_each(|lane| lane.done += 1);
+    }
+
+    /// Sends nothing more to a destination.
+    pub(super) fn give_up(&mut self, destination: &Destination) {
+        self.lanes.retain(|lane| lane.destination != *destination);
+    }
+}

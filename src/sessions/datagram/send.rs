@@ -1,0 +1,364 @@
+//! `udp-send` and `mcast-send`: messages to every destination, and their answers.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::outbox::{Destination, Outbox, Pumped};
+use super::prober::Prober;
+use crate::close::CloseReason;
+use crate::error::Status;
+use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::protocol::pacer::Pacer;
+use crate::report::Name;
+use crate::sessions::alarms;
+use crate::sessions::config::{Send, Test};
+use crate::sessions::console::{Console, Message};
+use crate::sessions::feed::Feed;
+use crate::sessions::run::{Meaning, Run, SIGNALLED, status_of};
+use crate::sys::mmsg::Arrival;
+
+/// How often `--wait` sends again.
+const RESEND: Duration = Duration::from_secs(1);
+/// How long to wait when the device's queue is full (`ENOBUFS`, send(2)), which has no event.
+const DEVICE_FULL: Duration = Duration::from_millis(1);
+
+/// The sender's session.
+pub struct SendSession {
+    pub(super) run: Run,
+    pub(super) destinations: Vec<Destination>,
+    outbox: Outbox,
+    repeat: u64,
+    pacer: Option<Pacer>,
+    prober: Option<Prober>,
+    /// `--reply`: how long to listen for another answer.
+    pub(super) reply: Option<Duration>,
+    /// `--wait`: until the first answer, what was sent is sent again, for so long.
+    pub(super) patience: Option<Duration>,
+    pub(super) answers: u64,
+    pub(super) last_answer: Instant,
+    /// Everything has been sent.
+    sent_all: bool,
+    /// stdout is full, and no answer is received.
+    pub(super) paused: bool,
+}
+
+/// Where a session sends to, as the command opened it.
+pub struct SendTo {
+    /// The socket, and others to try in its place while nobody listens there: one for each
+    /// address of a name.
+    pub ids: Vec<Id>,
+    /// The address; `None` on a connected socket.
+    pub to: Option<std::net::SocketAddr>,
+    /// What it is called in messages.
+    pub title: String,
+}
+
+impl SendSession {
+    /// A session over open sockets.
+    pub fn new(
+        pool: &Pool,
+        config: Send,
+        console: Console,
+        feed: Feed,
+        destinations: Vec<SendTo>,
+    ) -> Self {
+        let now = pool.now();
+        let prober = config.test.map(|test: Test| Prober::new(&test, now));
+        Self {
+            destinations: destinations.into_iter().filter_map(Destination::new).collect(),
+            outbox: Outbox::default(),
+            repeat: config.repeat,
+            pacer: config.rate.filter(|_| prober.is_none()).map(|rate| Pacer::new(rate, now)),
+            prober,
+            reply: config.reply,
+            patience: config.common.wait,
+            answers: 0,
+            last_answer: now,
+            sent_all: false,
+            paused: false,
+            run: Run::new(config.common, console, feed),
+        }
+    }
+
+    /// Begins to send.
+    pub fn start(&mut self, pool: &mut Pool) {
+        self.run.say_starting(pool);
+        self.run.start(pool);
+        if let Some(patience) = self.patience {
+            pool.arm(TimerKey::global(alarms::FIRST_ANSWER), patience);
+            pool.arm(TimerKey::global(alarms::RESEND), RESEND);
+        }
+        match &self.prober {
+            Some(_) => self.probe(pool),
+            None => self.run.feed.resume(pool),
+        }
+    }
+
+    /// Tells something that the kernel changed about what was asked.
+    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
+        self.run.console.warn(pool, "socket-option", text);
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        self.run.feed.saw(bytes);
+        let (batch, result) = self.run.feed.convert(bytes, eof);
+        if eof {
+            self.run.feed.end();
+        }
+        if let Err(failure) = result {
+            self.run.fail(pool, &failure);
+            self.run.feed.end();
+        }
+        self.run.feed.pause(pool);
+        self.outbox.load(batch, self.repeat, &self.destinations);
+        self.pump(pool);
+    }
+
+    /// Sends what may go now, and arranges for the rest.
+    fn pump(&mut self, pool: &mut Pool) {
+        loop {
+            match self.outbox.pump(pool, self.pacer.as_mut()) {
+                Pumped::Done => return self.batch_done(pool),
+                Pumped::Blocked => return,
+                Pumped::Paced(at) => return self.pump_at(pool, at),
+                Pumped::Failed(destination, error) => {
+                    if !self.survives(pool, &destination, &error) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn pump_at(&self, pool: &mut Pool, at: Instant) {
+        let pause = at.saturating_duration_since(pool.now());
+        pool.arm(TimerKey::global(alarms::PACE), pause);
+    }
+
+    /// Deals with a datagram that failed; false where sending has to pause for it.
+    fn survives(&mut self, pool: &mut Pool, to: &Destination, error: &io::Error) -> bool {
+        if error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error()) {
+            self.pump_at(pool, pool.now() + DEVICE_FULL);
+            return false;
+        }
+        if error.kind() == io::ErrorKind::ConnectionRefused {
+            // The answer of the port to an earlier datagram; the one at hand was not sent, and
+            // goes out with the next try (udp(7): the pending error is given once).
+            self.refused(pool, to, error);
+        } else {
+            self.complain(pool, to, error);
+            self.outbox.skip(to);
+        }
+        true
+    }
+
+    /// A port answered that nobody listens. While `--wait` lasts, somebody may come.
+    fn refused(&mut self, pool: &mut Pool, to: &Destination, error: &io::Error) {
+        if self.answers == 0 && self.outbox.turn_to_next(to, &mut self.destinations) {
+            return;
+        }
+        if self.patience.is_none() || self.answers > 0 {
+            self.complain(pool, to, error);
+            self.outbox.give_up(to);
+            self.destinations.retain(|destination| destination != to);
+        }
+    }
+
+    fn complain(&mut self, pool: &mut Pool, to: &Destination, error: &io::Error) {
+        let failure = crate::sockets::datagram::failure(&to.title, error);
+        self.run.fail(pool, &failure);
+    }
+
+    fn batch_done(&mut self, pool: &mut Pool) {
+        if let Some((to, error)) = self.pending_error(pool) {
+            self.refused(pool, &to, &error);
+            if !self.outbox.is_done() {
+                return self.pump(pool);
+            }
+        }
+        // Until the first answer nothing new is sent: the batch is what gets repeated.
+        if self.is_waiting() {
+            return;
+        }
+        if self.prober.is_some() {
+            self.probe(pool);
+        } else if self.run.feed.input().ended || self.destinations.is_empty() {
+            self.all_sent(pool);
+        } else {
+            self.run.feed.resume(pool);
+        }
+    }
+
+    /// An ICMP error that came back while nothing was being sent.
+    fn pending_error(&self, pool: &mut Pool) -> Option<(Destination, io::Error)> {
+        self.destinations
+            .iter()
+            .find_map(|to| pool.take_error(to.id).map(|error| (to.clone(), error)))
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.patience.is_some() && self.answers == 0
+    }
+
+    /// `--test`: the probes that are due.
+    fn probe(&mut self, pool: &mut Pool) {
+        let Some(prober) = &mut self.prober else { return };
+        match prober.due(pool.now()) {
+            Some(batch) => {
+                self.outbox.load(batch, 1, &self.destinations);
+                self.pump(pool);
+            }
+            None if prober.is_done(pool.now()) => self.all_sent(pool),
+            None => {
+                let at = prober.next_at();
+                self.pump_at(pool, at);
+            }
+        }
+    }
+
+    fn all_sent(&mut self, pool: &mut Pool) {
+        if std::mem::replace(&mut self.sent_all, true) {
+            return;
+        }
+        match self.reply {
+            Some(patience) if !self.destinations.is_empty() => {
+                self.last_answer = pool.now();
+                pool.arm(TimerKey::global(alarms::ANSWERS), patience);
+            }
+            _ => self.end(pool),
+        }
+    }
+
+    fn on_datagrams(&mut self, pool: &mut Pool, batch: &[Arrival<'_>]) {
+        if self.reply.is_none() {
+            return;
+        }
+        for arrival in batch {
+            if self.run.take_message() {
+                let (payload, peer) = (arrival.payload, arrival.from.to_string());
+                self.run.console.deliver(pool, &Message::new(payload, &peer));
+            }
+        }
+        self.run.console.commit(pool);
+        if self.run.console.is_full() {
+            self.pause_answers(pool, true);
+        }
+        let was_waiting = self.is_waiting();
+        self.answers += batch.len() as u64;
+        self.last_answer = pool.now();
+        if self.run.count_met() {
+            self.end(pool);
+        } else if was_waiting {
+            pool.disarm(TimerKey::global(alarms::FIRST_ANSWER));
+            pool.disarm(TimerKey::global(alarms::RESEND));
+            self.pump(pool);
+        }
+    }
+
+    fn on_error(&mut self, pool: &mut Pool, id: Id, error: &io::Error) {
+        let to = self.destinations.iter().find(|to| to.id == id).cloned();
+        if let Some(to) = to {
+            self.refused(pool, &to, error);
+            if self.destinations.is_empty() {
+                self.end(pool);
+            }
+        }
+    }
+
+    fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
+        match key.purpose {
+            alarms::TOTAL => {
+                let reason = self.run.time_is_up(pool);
+                self.end_now(pool, reason);
+            }
+            alarms::PACE if self.outbox.is_done() && self.prober.is_some() => self.probe(pool),
+            alarms::PACE => self.pump(pool),
+            alarms::RESEND if self.is_waiting() => {
+                if self.outbox.is_done() {
+                    self.outbox.rewind(&mut self.destinations);
+                }
+                pool.arm(TimerKey::global(alarms::RESEND), RESEND);
+                self.pump(pool);
+            }
+            alarms::FIRST_ANSWER => self.nobody_answered(pool),
+            alarms::ANSWERS => self.check_answers(pool),
+            _ => {}
+        }
+    }
+
+    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
+        match status_of(signal) {
+            Some(status) => {
+                self.run.overrule(status);
+                self.end_now(pool, SIGNALLED);
+            }
+            None => {
+                let stats = self.run.console.sums(Name::Stats, pool, &self.open_traffic(pool));
+                self.run.console.report(pool, &stats);
+            }
+        }
+    }
+
+    fn open_traffic(&self, pool: &Pool) -> Vec<crate::event_loop::Traffic> {
+        // Groups on one interface share a socket.
+        let mut ids: Vec<Id> = self.destinations.iter().flat_map(Destination::ids).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter().filter_map(|id| pool.traffic(id)).collect()
+    }
+
+    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.hurried = true;
+        self.end_with(pool, reason);
+    }
+
+    pub(super) fn end(&mut self, pool: &mut Pool) {
+        self.end_with(pool, CloseReason::HOST);
+    }
+
+    fn end_with(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.begin_ending(pool);
+        self.run.count_sent(usize::try_from(self.outbox.sent).unwrap_or(usize::MAX));
+        for traffic in self.open_traffic(pool) {
+            self.run.console.count(&traffic);
+        }
+        for to in self.destinations.drain(..) {
+            to.ids().for_each(|id| pool.abort(id, reason));
+        }
+        self.run.finish(pool);
+    }
+
+    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &crate::event_loop::End) {
+        match self.run.stream_closed(pool, id, end) {
+            Meaning::NotAStream | Meaning::Nothing => {}
+            Meaning::End => self.end(pool),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        }
+    }
+}
+
+impl Handler for SendSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match event {
+            _ if self.run.is_ending() && !matches!(event, Event::Closed { .. }) => {}
+            Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
+            Event::Eof { .. } => self.on_input(pool, &[], true),
+            Event::Datagrams { batch, .. } => self.on_datagrams(pool, batch),
+            Event::DatagramError { id, error } => self.on_error(pool, id, &error),
+            Event::Drained { id } if self.run.console.is(id) => {
+                self.run.console.drained();
+                self.pause_answers(pool, false);
+            }
+            Event::Drained { .. } => self.pump(pool),
+            Event::Timer { key } => self.on_timer(pool, key),
+            Event::Signal(signal) => self.on_signal(pool, signal),
+            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            _ => {}
+        }
+    }
+}
