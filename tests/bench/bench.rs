@@ -1,9 +1,12 @@
-//! How fast wirecat moves a stream, beside nc.openbsd, ncat and socat, and how fast it starts.
+//! How fast wirecat moves a stream, beside nc.openbsd, ncat and socat; how fast it sends and
+//! receives datagrams, beside those, iperf3 and sockperf; and how fast it starts.
 //!
 //! ```text
 //! cargo bench --bench bench                                  # 2 GiB, 5 rounds: minutes
 //! cargo bench --bench bench -- --size 256MiB --rounds 3      # a quick look
 //! cargo bench --bench bench -- pipe-file wirecat socat       # one shape, some tools
+//! cargo bench --bench bench -- udp --rounds 3                # all of datagrams
+//! cargo bench --bench bench -- udp-send sockperf wirecat     # sending them, two tools
 //! cargo bench --bench bench -- start-up                      # fails above 3 ms
 //! ```
 
@@ -16,6 +19,7 @@ mod statistics;
 mod table;
 mod tools;
 mod transfer;
+mod udp;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -43,6 +47,13 @@ fn run(mut options: Options) -> Fallible<()> {
         }
         here
     });
+    options.udp_tools.retain(|tool| {
+        let here = tool.is_installed();
+        if !here {
+            println!("SKIPPED bench of {}: it is not installed", tool.name());
+        }
+        here
+    });
     if !options.shapes.is_empty() {
         let place = Place::new(&options)?;
         println!("{}", table::head(&options));
@@ -50,6 +61,7 @@ fn run(mut options: Options) -> Fallible<()> {
             println!("{}", table::rows(*shape, &options, &measure(*shape, &options, &place)?));
         }
     }
+    udp::measure(&options.loads, &options.udp_tools, options.rounds)?;
     if options.start_up { start_up::measure() } else { Ok(()) }
 }
 

@@ -1,10 +1,11 @@
-//! What to measure: `[--size SIZE] [--rounds N] [SHAPE|TOOL|start-up]...`.
+//! What to measure: `[--size SIZE] [--rounds N] [SHAPE|LOAD|TOOL|start-up]...`.
 
 use wirecat::protocol::values::parse_nonzero_size;
 
 use crate::Fallible;
 use crate::tools::Tool;
 use crate::transfer::Shape;
+use crate::udp;
 
 const START_UP: &str = "start-up";
 
@@ -13,15 +14,25 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) tools: Vec<Tool>,
+    pub(crate) loads: Vec<udp::Load>,
+    pub(crate) udp_tools: Vec<udp::Tool>,
     pub(crate) start_up: bool,
 }
 
 impl Options {
-    /// Words choose: shapes and the start-up, or tools by how their names begin. Without any of
+    /// Words choose: shapes, loads of datagrams and the start-up, or tools. Loads and tools go by
+    /// how their names begin. Without any of
     /// a kind, all of that kind are measured.
     pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Fallible<Self> {
-        let mut options =
-            Self { size: 2 << 30, rounds: 5, shapes: vec![], tools: vec![], start_up: false };
+        let mut options = Self {
+            size: 2 << 30,
+            rounds: 5,
+            shapes: vec![],
+            tools: vec![],
+            loads: vec![],
+            udp_tools: vec![],
+            start_up: false,
+        };
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or(format!("{arg} takes a value"));
             match arg.as_str() {
@@ -32,28 +43,42 @@ impl Options {
                 word => options.choose(word)?,
             }
         }
-        if options.shapes.is_empty() && !options.start_up {
+        let any_tool = options.tools.is_empty() && options.udp_tools.is_empty();
+        if options.shapes.is_empty() && options.loads.is_empty() && !options.start_up {
             options.shapes = Shape::ALL.to_vec();
-            options.start_up = options.tools.is_empty();
+            options.loads = udp::Load::ALL.to_vec();
+            options.start_up = any_tool;
         }
-        if options.tools.is_empty() {
+        if any_tool {
             options.tools = Tool::ALL.to_vec();
+            options.udp_tools = udp::Tool::ALL.to_vec();
         }
         Ok(options)
+    }
+
+    fn chosen(&self) -> usize {
+        self.shapes.len() + self.tools.len() + self.loads.len() + self.udp_tools.len()
     }
 
     fn choose(&mut self, word: &str) -> Fallible<()> {
         let shapes = Shape::ALL.into_iter().filter(|shape| shape.name() == word);
         let tools = Tool::ALL.into_iter().filter(|tool| tool.name().starts_with(word));
-        let before = self.shapes.len() + self.tools.len();
+        let loads = udp::Load::ALL.into_iter().filter(|load| load.name().starts_with(word));
+        let udp_tools = udp::Tool::ALL.into_iter().filter(|tool| tool.name().starts_with(word));
+        let before = self.chosen();
         self.shapes.extend(shapes);
         self.tools.extend(tools);
+        self.loads.extend(loads);
+        self.udp_tools.extend(udp_tools);
         if word == START_UP {
             self.start_up = true;
-        } else if before == self.shapes.len() + self.tools.len() {
+        } else if before == self.chosen() {
             let shapes = Shape::ALL.map(Shape::name).join(", ");
+            let loads = udp::Load::ALL.map(udp::Load::name).join(", ");
             let tools = Tool::ALL.map(Tool::name).join(", ");
-            let text = format!("{word} is none of {shapes}, {START_UP}, {tools}");
+            let udp_tools = udp::Tool::ALL.map(udp::Tool::name).join(", ");
+            let text =
+                format!("{word} is none of {shapes}, {loads}, {START_UP}, {tools}, {udp_tools}");
             return Err(text.into());
         }
         Ok(())

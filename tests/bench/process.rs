@@ -43,6 +43,11 @@ impl Process {
         Ok(self.child.try_wait()?.is_some())
     }
 
+    /// User and system time so far.
+    pub(crate) fn cpu(&self) -> Fallible<Duration> {
+        cpu(&fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?)
+    }
+
     /// Waits for the end, which must be a success.
     pub(crate) fn wait(mut self) -> Fallible<Used> {
         let pid = i32::try_from(self.child.id())?;

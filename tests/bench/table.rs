@@ -9,17 +9,22 @@ use crate::transfer::{Sample, Shape};
 
 pub(crate) fn head(options: &Options) -> String {
     let size = bytesize::ByteSize(options.size);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!(
         "{size} over loopback, sender and receiver of one kind; medians of {} interleaved rounds; \
-         {cores} cores, Linux {}.\n\
+         {}.\n\
          Ratios are to the best of the others: below 1 is better.\n\n\
          | stream    | tool           | wall s |  GB/s | CPU s | wall ratio | CPU ratio |\n\
          |-----------|----------------|-------:|------:|------:|-----------:|----------:|",
         options.rounds,
-        kernel.trim(),
+        machine(),
     )
+}
+
+/// Where it was measured.
+pub(crate) fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{cores} cores, Linux {}", kernel.trim())
 }
 
 /// The rows of one shape.
@@ -43,18 +48,16 @@ pub(crate) fn rows(shape: Shape, options: &Options, samples: &[Vec<Sample>]) -> 
             wall.as_secs_f64(),
             options.size as f64 / 1e9 / wall.as_secs_f64(),
             cpu.as_secs_f64(),
-            ratio(*wall, best_wall),
-            ratio(*cpu, best_cpu),
+            ratio(wall.as_secs_f64(), best_wall.as_ref().map(Duration::as_secs_f64)),
+            ratio(cpu.as_secs_f64(), best_cpu.as_ref().map(Duration::as_secs_f64)),
         )
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn ratio(time: Duration, best: Option<Duration>) -> String {
+pub(crate) fn ratio(value: f64, best: Option<f64>) -> String {
     match best {
-        Some(best) if !best.is_zero() => {
-            format!("{:.2}", time.as_secs_f64() / best.as_secs_f64())
-        }
+        Some(best) if best > 0.0 => format!("{:.2}", value / best),
         _ => "-".into(),
     }
 }

@@ -117,7 +117,7 @@ pub(crate) fn run(tool: Tool, shape: Shape, place: &Place) -> Fallible<Sample> {
 
 /// Waits until somebody listens on a port. Only looking at the kernel's list does not disturb a
 /// server of one connection.
-fn wait_for_listener(port: u16, server: &mut Process) -> Fallible<()> {
+pub(crate) fn wait_for_listener(port: u16, server: &mut Process) -> Fallible<()> {
     // 127.0.0.1 and the port in hexadecimal, any peer, and 0A for LISTEN (proc(5)).
     let wanted = format!("0100007F:{port:04X} 00000000:0000 0A");
     let started = Instant::now();

@@ -2,6 +2,8 @@
 //! ends. Every wait has a deadline, and a program that misses one is killed and quoted.
 
 pub(crate) mod data;
+pub(crate) mod datagrams;
+pub(crate) mod namespaces;
 pub(crate) mod net;
 pub(crate) mod peers;
 pub(crate) mod proc;

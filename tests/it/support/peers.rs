@@ -39,8 +39,7 @@ impl Peer {
     }
 
     pub(crate) fn is_installed(self) -> bool {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).any(|directory| directory.join(self.program()).is_file())
+        installed(self.program())
     }
 
     /// The tool as a server of one connection on a port of 127.0.0.1.
@@ -82,6 +81,12 @@ impl Peer {
         }
         command
     }
+}
+
+/// Whether a program is in the path.
+pub(crate) fn installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
 /// A port of 127.0.0.1 that the operating system gives nobody else, for a tool that cannot ask

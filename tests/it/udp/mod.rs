@@ -1,0 +1,15 @@
+//! `udp-send` and `udp-listen` (issue 3, "Deliver" 1), against plain sockets, against each other,
+//! and against the netcats that people have.
+
+mod answers;
+mod conformance;
+mod forms;
+mod full;
+mod inherited;
+mod interop;
+mod network;
+mod peers;
+mod refusals;
+mod sequence;
+mod unix;
+mod wait;

@@ -1,0 +1,46 @@
+//! What needs a network of its own: broadcast, and no network at all (SPEC sections 7 and 9). Each
+//! test makes a network namespace, which goes with the shell in it.
+
+use std::process::Command;
+
+use crate::support::{Program, program, skip, wirecat_path};
+
+/// A shell script in a new network namespace, with wirecat as `$W`; `None`, said aloud, where
+/// this user may not make one.
+fn isolated(test: &str, script: &str) -> Option<Program> {
+    let probe = Command::new("unshare").args(["-n", "ip", "link", "set", "lo", "up"]).output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        skip(test, "no network namespace can be made here");
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-n", "sh", "-ec", script]).env("W", wirecat_path());
+    Some(program(command))
+}
+
+/// SPEC section 9: no route is exit 4, and the fix is named.
+#[test]
+fn an_unreachable_network_is_exit_4() {
+    for address in ["10.1.2.3:5000", "[2001:db8::1]:5000"] {
+        let script = format!("ip link set lo up; echo x | $W udp-send {address}");
+        let Some(program) = isolated("unreachable", &script) else { return };
+        program.run().code(4).says("network is unreachable").says("no route leads there");
+    }
+}
+
+/// SPEC section 7: a broadcast address needs `--broadcast`, and with it every listener hears.
+#[test]
+fn a_broadcast_is_asked_for_and_heard() {
+    const LINK: &str = "ip link set lo up; ip link add v0 type veth peer name v1; \
+                        ip addr add 10.77.0.1/24 dev v0; ip link set v0 up; ip link set v1 up; ";
+    let refused = format!("{LINK} echo x | $W udp-send 10.77.0.255:5000");
+    let Some(program) = isolated("broadcast", &refused) else { return };
+    program.run().code(4).says("permission denied").says("--broadcast");
+    let heard = format!(
+        "{LINK} $W udp-listen -c 1 --wait 20s :5000 & \
+         until ss -lun | grep -q :5000; do sleep 0.05; done; \
+         echo hello | $W udp-send --broadcast 10.77.0.255:5000; wait $!"
+    );
+    let Some(program) = isolated("broadcast", &heard) else { return };
+    assert_eq!(program.run().code(0).text(), "hello\n");
+}

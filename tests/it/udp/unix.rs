@@ -1,0 +1,133 @@
+//! Unix datagram sockets, both ways (SPEC section 3).
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::support::{PATIENCE, wirecat};
+
+fn bound(path: &Path) -> UnixDatagram {
+    let socket = UnixDatagram::bind(path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+fn hear(socket: &UnixDatagram) -> Vec<u8> {
+    let mut buffer = vec![0; 70_000];
+    let size = socket.recv(&mut buffer).expect("a datagram in time");
+    buffer.truncate(size);
+    buffer
+}
+
+#[test]
+fn a_question_is_answered_over_a_path_and_over_an_abstract_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = format!("unix:{}", directory.path().join("s").display());
+    let name = format!("unix:@wirecat-test-{}", std::process::id());
+    for address in [path, name] {
+        let arguments = ["udp-listen", "-c", "2", "--reply", "pong", "--output=line", &address];
+        let mut listener = wirecat(arguments).start();
+        listener.wait_for(&format!("listening unix {address}"));
+        let arguments = ["udp-send", "--reply=300ms", "--chomp", &address];
+        let ended = wirecat(arguments).input("a\n\n").run().code(0);
+        assert_eq!(ended.text(), "pongpong");
+        assert_eq!(listener.wait().code(0).text(), "a\n\n");
+    }
+    assert!(!directory.path().join("s").exists(), "unlinked on exit");
+}
+
+#[test]
+fn stdin_goes_to_all_unix_peers() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = directory.path().join("s");
+    let address = format!("unix:{}", server.display());
+    let mut listener = wirecat(["udp-listen", "--to=all", &address]).piped().start();
+    listener.wait_for("listening unix");
+    let peers = ["a", "b"].map(|name| bound(&directory.path().join(name)));
+    for (peer, hello) in peers.iter().zip(["one\n", "two\n"]) {
+        peer.send_to(hello.as_bytes(), &server).unwrap();
+        listener.wait_for_output(hello);
+    }
+    listener.say("both\n");
+    assert!(peers.iter().all(|peer| hear(peer) == b"both\n"));
+}
+
+#[test]
+fn a_sender_reaches_a_plain_socket_and_is_told_where_there_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("peer");
+    let address = format!("unix:{}", path.display());
+    let ended = wirecat(["udp-send", &address]).input("x").run().code(4);
+    ended.says("no such file or directory").says("nothing listens there");
+    let peer = bound(&path);
+    // More than the queue of a unix socket holds: the sender waits, and loses nothing.
+    let input: String = (0..5000).map(|number| format!("{number}\n")).collect();
+    let sender = wirecat(["udp-send", &address]).input(input).start();
+    for number in 0..5000 {
+        assert_eq!(hear(&peer), format!("{number}\n").as_bytes());
+    }
+    sender.wait().code(0);
+}
+
+/// SPEC 1.3: an answer that cannot go out is said, and the listener goes on.
+#[test]
+fn a_peer_without_a_name_cannot_be_answered_and_that_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = directory.path().join("s");
+    let address = format!("unix:{}", server.display());
+    let mut listener = wirecat(["udp-listen", "--reply", "pong", &address]).start();
+    listener.wait_for("listening unix");
+    let nameless = UnixDatagram::unbound().unwrap();
+    nameless.send_to(b"one", &server).unwrap();
+    listener.wait_for("no name to answer to");
+    nameless.send_to(b"two", &server).unwrap();
+    listener.wait_for_output("onetwo");
+    listener.signal(Signal::TERM.as_raw());
+    listener.wait().code(0);
+}
+
+#[test]
+fn a_live_socket_file_is_not_taken_and_a_dead_one_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let address = format!("unix:{}", path.display());
+    let live = bound(&path);
+    let ended = wirecat(["udp-listen", &address]).run().code(5);
+    ended.says("another program listens there");
+    drop(live);
+    let mut listener = wirecat(["udp-listen", "-c", "1", &address]).start();
+    listener.wait_for("listening unix");
+    UnixDatagram::unbound().unwrap().send_to(b"x", &path).unwrap();
+    assert_eq!(listener.wait().code(0).text(), "x");
+}
+
+/// SPEC 1.7: one bad peer never hurts another. A unix peer whose queue is full misses messages,
+/// and that is told; the other one has them all.
+#[test]
+fn a_unix_peer_that_reads_nothing_does_not_hold_up_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let address = format!("unix:{}", path("server").display());
+    let mut listener =
+        wirecat(["udp-listen", "--to", "all", "--output", "line", &address]).piped().start();
+    listener.wait_for("listening unix");
+    let [_deaf, good] = ["deaf", "good"].map(|name| {
+        let peer = UnixDatagram::bind(path(name)).unwrap();
+        peer.send_to(name.as_bytes(), path("server")).unwrap();
+        listener.wait_for_output(name);
+        peer
+    });
+    good.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut buffer = [0; 64];
+    // Far more than the queue of a unix datagram socket holds (net.unix.max_dgram_qlen).
+    for number in 0..2000 {
+        let line = format!("{number}\n");
+        listener.say(&line);
+        let count = good.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..count], line.as_bytes());
+    }
+    listener.wait_for("deaf");
+    listener.signal(Signal::TERM.as_raw());
+    listener.wait().code(0);
+}
