@@ -71,7 +71,11 @@ fn measure(shape: Shape, options: &Options, place: &Place) -> Fallible<Vec<Vec<S
     let mut samples = vec![Vec::new(); options.tools.len()];
     for round in 1..=options.rounds {
         eprintln!("{}: round {round} of {}", shape.name(), options.rounds);
-        for (tool, samples) in options.tools.iter().zip(&mut samples) {
+        let mut turns: Vec<_> = options.tools.iter().zip(&mut samples).collect();
+        // Nobody always comes after the same one, whose traces the machine still shows.
+        let first = round % turns.len().max(1);
+        turns.rotate_left(first);
+        for (tool, samples) in turns {
             let outcome = transfer::run(*tool, shape, place);
             let outcome = outcome.map_err(|error| format!("{}: {error}", tool.name()));
             samples.push(outcome?);

@@ -59,7 +59,10 @@ impl Place {
         let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
         let place = Self { directory, size: options.size };
         if options.shapes.contains(&Shape::FileToNull) {
-            feed(File::create(place.source())?, place.size)?;
+            let source = File::create(place.source())?;
+            feed(&source, place.size)?;
+            // The disk must not be at work on it while something else is measured.
+            source.sync_all()?;
         }
         Ok(place)
     }
