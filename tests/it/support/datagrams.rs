@@ -1,7 +1,7 @@
 //! Plain datagram sockets as the other side, and what the tests of the datagram commands read
 //! from wirecat.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -67,9 +67,20 @@ pub(crate) fn socket_on(address: &str) -> UdpSocket {
 #[track_caller]
 pub(crate) fn hear(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut buffer = vec![0; 65536];
-    let (size, from) = socket.recv_from(&mut buffer).expect("a datagram in time");
+    let (size, from) = uninterrupted(|| socket.recv_from(&mut buffer)).expect("a datagram in time");
     buffer.truncate(size);
     (buffer, from)
+}
+
+/// Tries again where a signal interrupted it: a receive with a time limit is not restarted by the
+/// kernel, not even after a mere stop and continue (signal(7)).
+pub(crate) fn uninterrupted<T>(mut receive: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match receive() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// The next datagrams, which must be these.
@@ -92,7 +103,7 @@ pub(crate) fn hear_all<T: AsRef<[u8]>>(socket: &UdpSocket, expected: impl IntoIt
 #[track_caller]
 pub(crate) fn hear_nothing(socket: &UdpSocket) {
     socket.set_read_timeout(Some(SILENCE)).expect("a timeout");
-    let error = socket.recv_from(&mut [0; 8]).expect_err("silence");
+    let error = uninterrupted(|| socket.recv_from(&mut [0; 8])).expect_err("silence");
     assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
+use crate::support::datagrams::uninterrupted;
 use crate::support::{PATIENCE, wirecat};
 
 fn bound(path: &Path) -> UnixDatagram {
@@ -15,7 +16,7 @@ fn bound(path: &Path) -> UnixDatagram {
 
 fn hear(socket: &UnixDatagram) -> Vec<u8> {
     let mut buffer = vec![0; 70_000];
-    let size = socket.recv(&mut buffer).expect("a datagram in time");
+    let size = uninterrupted(|| socket.recv(&mut buffer)).expect("a datagram in time");
     buffer.truncate(size);
     buffer
 }
@@ -124,7 +125,7 @@ fn a_unix_peer_that_reads_nothing_does_not_hold_up_the_others() {
     for number in 0..2000 {
         let line = format!("{number}\n");
         listener.say(&line);
-        let count = good.recv(&mut buffer).unwrap();
+        let count = uninterrupted(|| good.recv(&mut buffer)).unwrap();
         assert_eq!(&buffer[..count], line.as_bytes());
     }
     listener.wait_for("deaf");
