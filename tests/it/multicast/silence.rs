@@ -6,6 +6,35 @@ use crate::support::{Ended, skip};
 
 const JOIN: &str = "mcast-join 239.77.60.1:5000%eth0 --output json --wait 3s";
 
+const JOIN_V6: &str = "mcast-join [ff15::77:60]:5000%eth0 --output json --wait 3s";
+
+/// Sends a group what no UDP socket sends: two datagrams with a wrong checksum, one short and
+/// one long (the kernel checks it at arrival, or when it is read), and one cut short.
+const SEND_FAULTY: &str = r#"
+import socket, struct, sys
+group = sys.argv[1]
+is_v6 = ":" in group
+family = socket.AF_INET6 if is_v6 else socket.AF_INET
+raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_UDP)
+if is_v6:
+    eth0 = socket.if_nametoindex("eth0")
+    raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, eth0)
+for size, promised in [(8, 8), (1000, 1000), (8, 1000)]:
+    header = struct.pack("!HHHH", 5000, 5000, 8 + promised, 1)
+    raw.sendto(header + b"x" * size, (group, 0))
+"#;
+
+/// Sends more to a socket that nobody reads than its buffer holds.
+const FILL_A_BUFFER: &str = r#"
+import socket, sys
+address = sys.argv[1]
+udp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+udp.bind((address, 0))
+for _ in range(50):
+    udp.sendto(b"x" * 1000, udp.getsockname())
+"#;
+
 /// Joins on the second machine, does something to it, sends from the first, and waits for the
 /// end of the patience.
 fn silent(lan: &Lan, join: &str, script: &str, send: &str) -> Ended {
@@ -25,7 +54,7 @@ fn warns(ended: &Ended, kind: &str, words: &str) {
     assert!(ended.stderr.contains(words), "{}", ended.stderr);
 }
 
-/// SPEC 7: the interface went down, lost its flag, or its cable.
+/// SPEC 7: the interface went down, lost its flag, or is gone.
 #[test]
 fn an_interface_that_changed_under_a_membership_is_named() {
     let Some(lan) = lan("an_interface_that_changed_under_a_membership_is_named", 2) else { return };
@@ -42,6 +71,28 @@ fn an_interface_that_changed_under_a_membership_is_named() {
         }
         warns(&silent(&lan, JOIN, script, ""), kind, words);
     }
+}
+
+/// SPEC 7: the cable is out: the interface is up, and the other end is not.
+#[test]
+fn a_cable_that_was_pulled_is_named() {
+    let Some(lan) = lan("a_cable_that_was_pulled_is_named", 2) else { return };
+    let mut member = lan.hosts[1].wirecat(JOIN).start();
+    joined(&mut member);
+    lan.unplug(2);
+    warns(&member.wait().code(124), "no-carrier", "interface eth0 has no carrier");
+}
+
+/// SPEC 7: the same on IPv6: another port is sent to; the interface is down, and so has no
+/// address any more.
+#[test]
+fn what_keeps_an_ipv6_group_away_is_named() {
+    let test = "what_keeps_an_ipv6_group_away_is_named";
+    let Some(lan) = lan(test, 2) else { return };
+    let ended = silent(&lan, JOIN_V6, "true", "[ff15::77:60]:5001%eth0");
+    warns(&ended, "ignored-datagrams", "IPv6 datagrams came to a group that no socket was open");
+    let ended = silent(&lan, JOIN_V6, "ip link set eth0 down", "");
+    warns(&ended, "interface-down", "ip link set eth0 up");
 }
 
 /// SPEC 7: nobody sends, or all is well and nothing comes: it says so, and does not guess.
@@ -62,6 +113,7 @@ fn a_group_that_arrives_elsewhere_is_told() {
     }
     for (join, send, kind, words) in [
         ("239.77.60.1:5000%eth0", "239.77.60.1:5000%eth1", "other-interface", "%eth1"),
+        ("[ff15::77:60]:5000%eth0", "[ff15::77:60]:5000%eth1", "other-interface", "%eth1"),
         ("10.77.0.9@232.77.60.1:5000%eth0", "232.77.60.1:5000%eth0", "other-source", "10.77.0.1"),
     ] {
         let args = format!("mcast-join {join} --output json --wait 3s");
@@ -108,4 +160,30 @@ fn datagrams_that_udp_ignored_are_told() {
     let Some(lan) = lan("datagrams_that_udp_ignored_are_told", 2) else { return };
     let ended = silent(&lan, JOIN, "true", "239.77.60.1:5001%eth0");
     warns(&ended, "ignored-datagrams", "another port, group or source is sent to");
+}
+
+/// SPEC 7: UDP has dropped datagrams for a wrong checksum, a wrong length, or want of room: each
+/// is told, and counted once.
+#[test]
+fn the_errors_of_udp_are_told_apart() {
+    let test = "the_errors_of_udp_are_told_apart";
+    if !has("python3") {
+        return skip(test, "no python3");
+    }
+    let Some(lan) = lan(test, 2) else { return };
+    for (join, family, group, loopback) in
+        [(JOIN, "IPv4", "239.77.60.1", "127.0.0.1"), (JOIN_V6, "IPv6", "ff15::77:60", "::1")]
+    {
+        let mut member = lan.hosts[1].wirecat(join).start();
+        joined(&mut member);
+        lan.hosts[1].shell(&format!("python3 -c '{FILL_A_BUFFER}' {loopback}"));
+        lan.hosts[0].shell(&format!("python3 -c '{SEND_FAULTY}' {group}"));
+        let ended = member.wait().code(124);
+        let buffer = format!("{family} datagrams found a receive buffer full");
+        warns(&ended, "receive-buffer-full", &buffer);
+        let checksum = format!("on this machine 2 {family} datagrams had a wrong UDP checksum");
+        warns(&ended, "bad-checksum", &checksum);
+        let other = format!("on this machine 1 {family} datagrams were dropped by UDP (InErrors)");
+        warns(&ended, "udp-errors", &other);
+    }
 }

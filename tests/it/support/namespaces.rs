@@ -159,6 +159,20 @@ impl Lan {
         plugged.unwrap_or_else(|error| panic!("{error}"));
     }
 
+    /// Takes the cable of `eth0` of the machine of this number out of the switch: the other end is
+    /// down. Returns when the machine has noticed.
+    #[track_caller]
+    pub(crate) fn unplug(&self, number: usize) {
+        self.switch.shell(&format!("ip link set eth0-{number} down"));
+        self.hosts[number - 1].shell(
+            "for i in $(seq 500); do
+                 ip -o link show eth0 | grep -q 'state UP' || exit 0
+                 sleep 0.02
+             done
+             exit 1",
+        );
+    }
+
     /// A cable from a router, there `far0` with 10.78.0.1, to `eth0` of a machine, 10.78.0.2.
     #[track_caller]
     pub(crate) fn connect(&self, router: &Host, far: &Host) {
