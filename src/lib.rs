@@ -20,6 +20,12 @@
 //! [`sessions::Console`]. When each direction ends is decided by [`protocol::relay`], what becomes
 //! of a slow client by [`protocol::slow`].
 //!
+//! Three things grew otherwise than they were first drawn. Channels stand on a trait,
+//! [`event_loop::Transport`], rather than on a closed list, so that a simulation can hold the other
+//! ends and drive the real loop in virtual time. Plain system calls go through rustix and nix,
+//! which leaves little that is unsafe. And what a user is told is one type, [`error::Failure`], on
+//! every floor, so that nothing is lost in translation at the edge.
+//!
 //! # The library
 //!
 //! A program on the loop is one type with one method. An echo server for any number of clients,
