@@ -49,7 +49,7 @@ const SIGNALS: Token = Token(usize::MAX - 1);
 /// Events taken from the poll at a time.
 const EVENTS: usize = 1024;
 /// The one read buffer of the loop; an idle connection owns none.
-const SCRATCH: usize = 256 * 1024;
+const SCRATCH: usize = 128 * 1024;
 
 /// A pool of sources and the poll that watches them.
 pub struct EventLoop {
