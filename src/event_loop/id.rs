@@ -74,14 +74,6 @@ impl<T> Slots<T> {
         self.free.push(id.slot);
         Some(value)
     }
-
-    pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
-        self.slots
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, entry))| entry.is_some())
-            .map(|(slot, (generation, _))| Id { slot: slot as u32, generation: *generation })
-    }
 }
 
 #[cfg(test)]
@@ -97,7 +89,6 @@ mod tests {
         assert_eq!(new.slot, old.slot);
         assert_eq!((slots.get(old), slots.get(new)), (None, Some(&"new")));
         assert_eq!(slots.remove(old), None);
-        assert_eq!(slots.ids().collect::<Vec<_>>(), [new]);
     }
 
     #[test]

@@ -11,7 +11,6 @@ use super::mailbox::Letter;
 use super::pool::{ACKNOWLEDGED_TIMER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
-use crate::close::CloseReason;
 use crate::sys::mmsg::Arrival;
 
 /// Bytes that one source may deliver before the others have their turn.
@@ -273,16 +272,6 @@ impl Pool {
     }
 }
 
-impl Pool {
-    /// Cuts off everything that is left, without waiting; each source ends with `Closed`.
-    pub fn abort_all(&mut self, reason: CloseReason) {
-        let ids: Vec<Id> = self.sources.ids().collect();
-        for id in ids {
-            self.abort(id, reason);
-        }
-    }
-}
-
 fn is_reset(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
@@ -293,6 +282,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::close::CloseReason;
 
     #[derive(Default)]
     struct Log(Vec<String>);
