@@ -43,18 +43,14 @@ complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "mcast-send" -d 'Sen
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "man" -d 'Print a man page (try `wirecat man tcp-serve | man -l -`)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l wait -d 'Keep trying to connect for D [default: 0, one attempt]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s c -l count -d 'Stop after N messages received; fewer is exit status 1 (with --frame)' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l input -d 'How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l max-frame -d 'The largest message to send or take [default: 16MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l on-peer-close -d 'When the peer has closed before the end of stdin: continue to send it, or exit' -r -f -a "continue\t'Go on sending to the end of stdin'
 exit\t'End at once'"
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
@@ -63,6 +59,10 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tag -d 'Put TEXT into every event' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l input -d 'How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l wait -d 'Keep trying to connect for D [default: 0, one attempt]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s c -l count -d 'Stop after N messages received; fewer is exit status 1 (with --frame)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l chomp -d 'Send lines without their LF (with --input line)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s C -l crlf -d 'Send CR LF for each LF'
@@ -84,11 +84,9 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'W
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after -d 'How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file -d 'When ready, write the ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s c -l count -d 'Stop after N messages received; fewer is exit status 1 (with --frame)' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l input -d 'How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame -d 'The largest message to send or take [default: 16MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r
@@ -100,7 +98,9 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l color -d '
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tag -d 'Put TEXT into every event' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l input -d 'How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l wait -d 'Give up if no client has come after D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s c -l count -d 'Stop after N messages received; fewer is exit status 1 (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout backlog' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l hub -d 'Pass each client\'s messages to all others and to stdout'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l discard -d 'Throw away what clients send'
@@ -117,70 +117,61 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s q -l quiet
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l output -d 'How messages are written: raw line nul hex dump json none [default: raw]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l repeat -d 'Send each message N times' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l reply -d 'Print answers until D passes without one [default: 1s]; none is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l bind -d 'Send from this local address and port' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l tag -d 'Put TEXT into every event' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l input -d 'How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l repeat -d 'Send each message N times' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l reply -d 'Print answers until D passes without one [default: 1s]; none is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l wait -d 'Send again once a second until the first answer, for D at most' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l bind -d 'Send from this local address and port' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s n -l no-stdin -d 'Do as if there were no stdin'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l chomp -d 'Send lines without their LF'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l chomp -d 'Send lines without their LF (with --input line)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l broadcast -d 'Allow broadcast addresses'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s q -l quiet -d 'Show only errors'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l output -d 'How messages are written: raw line nul hex dump json none [default: raw]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
-json\t'One JSON object a line'"
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
-always\t'Always'
-never\t'Never'"
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l tag -d 'Put TEXT into every event' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l wait -d 'Give up if no message has come after D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l reply -d 'Answer each message with TEXT' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l allow -d 'Listen only to these networks; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l deny -d 'Do not listen to these networks, whatever is allowed; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l interval -d 'Tell the statistics of each D as well (with --stats)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l seq -d 'Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l input -d 'How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l to -d 'Whom stdin goes to: last, all, or an address' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l port-file -d 'When ready, write the ports to FILE, one a line' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s q -l quiet -d 'Show only errors'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
+json\t'One JSON object a line'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
+always\t'Always'
+never\t'Never'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l tag -d 'Put TEXT into every event' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l wait -d 'Give up if no message has come after D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l stats -d 'Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s n -l no-stdin -d 'Do as if there were no stdin'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l chomp -d 'Send lines without their LF'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l chomp -d 'Send lines without their LF (with --input line)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l first-peer -d 'Listen only to the first peer'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 6 -d 'Use IPv6 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s q -l quiet -d 'Show only errors'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l output -d 'How messages are written: raw line nul hex dump json none [default: raw]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
-json\t'One JSON object a line'"
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
-always\t'Always'
-never\t'Never'"
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l tag -d 'Put TEXT into every event' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l wait -d 'Give up if no message has come after D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l reply -d 'Answer each message with TEXT' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l allow -d 'Listen only to these networks; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l deny -d 'Do not listen to these networks, whatever is allowed; repeatable' -r
@@ -189,35 +180,44 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l seq -d 'W
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l rejoin -d 'Leave and join all groups again, every D (reports, no leave)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l input -d 'Read commands from stdin: /join /leave /list /stats /quit' -r -f -a "commands\t''"
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
+json\t'One JSON object a line'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
+always\t'Always'
+never\t'Never'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l tag -d 'Put TEXT into every event' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l wait -d 'Give up if no message has come after D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l stats -d 'Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l stats -d 'Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l output -d 'How messages are written: raw line nul hex dump json none [default: raw]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l repeat -d 'Send each message N times' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l reply -d 'Print answers until D passes without one [default: 1s]; none is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l bind -d 'Send from this local address and port' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l ttl -d 'How many routers may pass it on [default: 1, none]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l size -d 'Bytes of a probe [default: 100]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l duration -d 'How long to send probes' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l tag -d 'Put TEXT into every event' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l input -d 'How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l repeat -d 'Send each message N times' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l reply -d 'Print answers until D passes without one [default: 1s]; none is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l wait -d 'Send again once a second until the first answer, for D at most' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l bind -d 'Send from this local address and port' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l ttl -d 'How many routers may pass it on [default: 1, none]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l size -d 'Bytes of a probe [default: 100]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l duration -d 'How long to send probes' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s n -l no-stdin -d 'Do as if there were no stdin'
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l chomp -d 'Send lines without their LF'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l chomp -d 'Send lines without their LF (with --input line)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l no-loop -d 'Do not let this machine hear it'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l test -d 'Send probes with a sequence number and a time stamp, not stdin'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s q -l quiet -d 'Show only errors'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wirecat -n "__fish_wirecat_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -34,14 +34,11 @@ module completions {
   # Connect to a stream server: stdin to it, its answer to stdout
   export extern "wirecat tcp-connect" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
+    --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
+    --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
+    --chomp                   # Send lines without their LF (with --input line)
     --idle-timeout: string    # End a connection that has no traffic for D
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
-    --wait: string            # Keep trying to connect for D [default: 0, one attempt]
-    --count(-c): string       # Stop after N messages received; fewer is exit status 1 (with --frame)
-    --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
-    --input: string           # How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]
-    --chomp                   # Send lines without their LF (with --input line)
-    --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
     --crlf(-C)                # Send CR LF for each LF
     --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N
     --max-frame: string       # The largest message to send or take [default: 16MiB]
@@ -49,7 +46,6 @@ module completions {
     --quit-after: string      # End a connection D after stdin has ended and is sent, whatever the peer does
     --keep-open               # Do not tell the peer that stdin has ended
     --on-peer-close: string@"nu-complete wirecat tcp-connect on_peer_close" # When the peer has closed before the end of stdin: continue to send it, or exit
-    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
@@ -60,6 +56,10 @@ module completions {
     --log: string@"nu-complete wirecat tcp-connect log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat tcp-connect color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
+    --input: string           # How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]
+    --wait: string            # Keep trying to connect for D [default: 0, one attempt]
+    --count(-c): string       # Stop after N messages received; fewer is exit status 1 (with --frame)
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout
     --help(-h)                # Print help
     address: string           # Where to connect to (see Addresses)
   ]
@@ -91,13 +91,11 @@ module completions {
     --slow-after: string      # How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
     --port-file: path         # When ready, write the ports to FILE, one a line
     --timeout(-w): string     # End the whole run after D, with exit status 124
+    --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
+    --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
+    --chomp                   # Send lines without their LF (with --input line)
     --idle-timeout: string    # End a connection that has no traffic for D
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
-    --count(-c): string       # Stop after N messages received; fewer is exit status 1 (with --frame)
-    --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
-    --input: string           # How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]
-    --chomp                   # Send lines without their LF (with --input line)
-    --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
     --crlf(-C)                # Send CR LF for each LF
     --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N
     --max-frame: string       # The largest message to send or take [default: 16MiB]
@@ -112,7 +110,9 @@ module completions {
     --log: string@"nu-complete wirecat tcp-serve log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat tcp-serve color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
+    --input: string           # How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]
     --wait: string            # Give up if no client has come after D
+    --count(-c): string       # Stop after N messages received; fewer is exit status 1 (with --frame)
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout backlog
     --help(-h)                # Print help
     ...addresses: string      # Where to listen (see Addresses)
@@ -130,24 +130,24 @@ module completions {
   export extern "wirecat udp-send" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
-    --output: string          # How messages are written: raw line nul hex dump json none [default: raw]
-    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
+    --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
+    --chomp                   # Send lines without their LF (with --input line)
+    --repeat: string          # Send each message N times
+    --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
+    --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1
+    --bind: string            # Send from this local address and port
+    -4                        # Use IPv4 only
+    -6                        # Use IPv6 only
+    --broadcast               # Allow broadcast addresses
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
     --log: string@"nu-complete wirecat udp-send log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat udp-send color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
-    --no-stdin(-n)            # Do as if there were no stdin
-    --input: string           # How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]
-    --chomp                   # Send lines without their LF
-    --repeat: string          # Send each message N times
-    --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
-    --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1
+    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]
     --wait: string            # Send again once a second until the first answer, for D at most
-    --bind: string            # Send from this local address and port
-    -4                        # Use IPv4 only
-    -6                        # Use IPv6 only
-    --broadcast               # Allow broadcast addresses
+    --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
     --help(-h)                # Print help
     ...addresses: string      # Where to send to
   ]
@@ -164,15 +164,7 @@ module completions {
   export extern "wirecat udp-listen" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
-    --output: string          # How messages are written: raw line nul hex dump json none [default: raw]
-    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
-    --quiet(-q)               # Show only errors
-    --log: string@"nu-complete wirecat udp-listen log" # The form of the events on stderr: text or json [default: text]
-    --color: string@"nu-complete wirecat udp-listen color" # When to colour the events: auto, always or never [default: auto]
-    --tag: string             # Put TEXT into every event
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
-    --wait: string            # Give up if no message has come after D
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks; repeatable
     --deny: string            # Do not listen to these networks, whatever is allowed; repeatable
@@ -180,17 +172,29 @@ module completions {
     --interval: string        # Tell the statistics of each D as well (with --stats)
     --seq: string             # Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]
     --max-loss: string        # More loss than PCT at the end is exit status 1
-    --no-stdin(-n)            # Do as if there were no stdin
-    --input: string           # How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]
-    --chomp                   # Send lines without their LF
+    --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
+    --chomp                   # Send lines without their LF (with --input line)
     --to: string              # Whom stdin goes to: last, all, or an address
     --first-peer              # Listen only to the first peer
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --port-file: path         # When ready, write the ports to FILE, one a line
+    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --quiet(-q)               # Show only errors
+    --log: string@"nu-complete wirecat udp-listen log" # The form of the events on stderr: text or json [default: text]
+    --color: string@"nu-complete wirecat udp-listen color" # When to colour the events: auto, always or never [default: auto]
+    --tag: string             # Put TEXT into every event
+    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]
+    --wait: string            # Give up if no message has come after D
+    --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
     --help(-h)                # Print help
     ...addresses: string      # Where to listen
   ]
+
+  def "nu-complete wirecat mcast-join input" [] {
+    [ "commands" ]
+  }
 
   def "nu-complete wirecat mcast-join log" [] {
     [ "text" "json" ]
@@ -200,23 +204,11 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  def "nu-complete wirecat mcast-join input" [] {
-    [ "commands" ]
-  }
-
   # Join multicast groups: what is sent to them to stdout
   export extern "wirecat mcast-join" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
-    --output: string          # How messages are written: raw line nul hex dump json none [default: raw]
-    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
-    --quiet(-q)               # Show only errors
-    --log: string@"nu-complete wirecat mcast-join log" # The form of the events on stderr: text or json [default: text]
-    --color: string@"nu-complete wirecat mcast-join color" # When to colour the events: auto, always or never [default: auto]
-    --tag: string             # Put TEXT into every event
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
-    --wait: string            # Give up if no message has come after D
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks; repeatable
     --deny: string            # Do not listen to these networks, whatever is allowed; repeatable
@@ -226,6 +218,14 @@ module completions {
     --max-loss: string        # More loss than PCT at the end is exit status 1
     --rejoin: string          # Leave and join all groups again, every D (reports, no leave)
     --input: string@"nu-complete wirecat mcast-join input" # Read commands from stdin: /join /leave /list /stats /quit
+    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --quiet(-q)               # Show only errors
+    --log: string@"nu-complete wirecat mcast-join log" # The form of the events on stderr: text or json [default: text]
+    --color: string@"nu-complete wirecat mcast-join color" # When to colour the events: auto, always or never [default: auto]
+    --tag: string             # Put TEXT into every event
+    --wait: string            # Give up if no message has come after D
+    --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
     --help(-h)                # Print help
     ...groups: string         # Which groups to join
   ]
@@ -242,26 +242,26 @@ module completions {
   export extern "wirecat mcast-send" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
-    --output: string          # How messages are written: raw line nul hex dump json none [default: raw]
-    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
-    --quiet(-q)               # Show only errors
-    --log: string@"nu-complete wirecat mcast-send log" # The form of the events on stderr: text or json [default: text]
-    --color: string@"nu-complete wirecat mcast-send color" # When to colour the events: auto, always or never [default: auto]
-    --tag: string             # Put TEXT into every event
-    --no-stdin(-n)            # Do as if there were no stdin
-    --input: string           # How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]
-    --chomp                   # Send lines without their LF
+    --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
+    --chomp                   # Send lines without their LF (with --input line)
     --repeat: string          # Send each message N times
     --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
     --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1
-    --wait: string            # Send again once a second until the first answer, for D at most
     --bind: string            # Send from this local address and port
     --ttl: string             # How many routers may pass it on [default: 1, none]
     --no-loop                 # Do not let this machine hear it
     --test                    # Send probes with a sequence number and a time stamp, not stdin
     --size: string            # Bytes of a probe [default: 100]
     --duration: string        # How long to send probes
+    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --quiet(-q)               # Show only errors
+    --log: string@"nu-complete wirecat mcast-send log" # The form of the events on stderr: text or json [default: text]
+    --color: string@"nu-complete wirecat mcast-send color" # When to colour the events: auto, always or never [default: auto]
+    --tag: string             # Put TEXT into every event
+    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]
+    --wait: string            # Send again once a second until the first answer, for D at most
+    --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
     --help(-h)                # Print help
     ...groups: string         # Which groups to send to
   ]

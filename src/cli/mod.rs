@@ -6,8 +6,6 @@
 
 pub mod args;
 pub mod config;
-pub mod datagram_args;
-pub mod datagram_config;
 mod foreign;
 mod text;
 

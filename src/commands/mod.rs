@@ -11,7 +11,8 @@ mod udp;
 use std::io::Write;
 use std::time::SystemTime;
 
-use crate::cli::{Cli, Command, config, datagram_config};
+use crate::cli::args::{ReportArgs, RunArgs};
+use crate::cli::{Cli, Command, config};
 use crate::error::{Failure, Status};
 use crate::event_loop::EventLoop;
 use crate::protocol::output::Output;
@@ -20,48 +21,38 @@ use crate::report::{Event, Name, Reporter, Settings};
 /// Runs what the command line asks for.
 pub fn run(cli: &Cli) -> Status {
     match &cli.command {
-        Command::TcpConnect(args) => {
-            let settings = config::report(&cli.report, &args.report);
-            let outcome = config::connect(args, settings.clone()).and_then(tcp_connect::run);
-            conclude(outcome, settings, args.stream.output)
-        }
-        Command::TcpServe(args) => {
-            let settings = config::report(&cli.report, &args.report);
-            let outcome = config::serve(args, settings.clone()).and_then(tcp_serve::run);
-            conclude(outcome, settings, args.stream.output)
-        }
-        Command::UdpSend(args) => {
-            let settings = datagram_config::report(&cli.report, &args.sender.datagram);
-            let outcome = datagram_config::udp_send(args, settings.clone()).and_then(udp::send);
-            conclude(outcome, settings, args.sender.datagram.output)
-        }
-        Command::UdpListen(args) => {
-            let settings = datagram_config::report(&cli.report, &args.listener.datagram);
-            let outcome = datagram_config::udp_listen(args, settings.clone()).and_then(udp::listen);
-            conclude(outcome, settings, args.listener.datagram.output)
-        }
-        Command::McastJoin(args) => {
-            let settings = datagram_config::report(&cli.report, &args.listener.datagram);
-            let outcome = datagram_config::mcast_join(args, settings.clone()).and_then(mcast::join);
-            conclude(outcome, settings, args.listener.datagram.output)
-        }
-        Command::McastSend(args) => {
-            let settings = datagram_config::report(&cli.report, &args.sender.datagram);
-            let outcome = datagram_config::mcast_send(args, settings.clone()).and_then(mcast::send);
-            conclude(outcome, settings, args.sender.datagram.output)
-        }
+        Command::TcpConnect(args) => start(cli, &args.report, &args.stream.run, |report| {
+            config::connect(args, report).and_then(tcp_connect::run)
+        }),
+        Command::TcpServe(args) => start(cli, &args.report, &args.stream.run, |report| {
+            config::serve(args, report).and_then(tcp_serve::run)
+        }),
+        Command::UdpSend(args) => start(cli, &args.report, &args.sender.run, |report| {
+            config::udp_send(args, report).and_then(udp::send)
+        }),
+        Command::UdpListen(args) => start(cli, &args.report, &args.listener.run, |report| {
+            config::udp_listen(args, report).and_then(udp::listen)
+        }),
+        Command::McastJoin(args) => start(cli, &args.report, &args.listener.run, |report| {
+            config::mcast_join(args, report).and_then(mcast::join)
+        }),
+        Command::McastSend(args) => start(cli, &args.report, &args.sender.run, |report| {
+            config::mcast_send(args, report).and_then(mcast::send)
+        }),
         Command::Completions { shell } => assets::print(assets::completions(*shell)),
         Command::Man { command } => assets::print(assets::man(*command)),
     }
 }
 
-/// Tells a failure from before the session, which tells its own.
-fn conclude(
-    outcome: Result<Status, Failure>,
-    settings: Settings,
-    output: Option<Output>,
+/// Runs a command, and tells a failure from before the session, which tells its own.
+fn start(
+    cli: &Cli,
+    report: &ReportArgs,
+    args: &RunArgs,
+    command: impl FnOnce(Settings) -> Result<Status, Failure>,
 ) -> Status {
-    let failure = match outcome {
+    let settings = config::report(&cli.report, report);
+    let failure = match command(settings.clone()) {
         Ok(status) => return status,
         Err(failure) => failure,
     };
@@ -73,7 +64,7 @@ fn conclude(
         reporter.report(event);
         reporter.json_line(event, SystemTime::now(), &mut lines);
     }
-    if output == Some(Output::Json) {
+    if args.output == Some(Output::Json) {
         // The status tells already that the run failed.
         let _ = std::io::stdout().write_all(&lines);
     }

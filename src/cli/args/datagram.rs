@@ -5,67 +5,18 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
-use super::args::ReportArgs;
-use crate::framing::Input;
+use super::common::{FamilyArgs, InputArgs, ReportArgs, RunArgs, take_hyphens};
 use crate::protocol::access::parse_network;
-use crate::protocol::output::Output;
 use crate::protocol::pacer::Rate;
 use crate::protocol::sequence_field::SequenceField;
 use crate::protocol::values::{parse_duration, parse_nonzero_size, parse_percent};
 
-/// What all datagram commands take
-#[derive(Args, Clone, Debug)]
-pub struct DatagramArgs {
-    /// End the whole run after D, with exit status 124
-    #[arg(short = 'w', long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
-    pub timeout: Option<Duration>,
-    /// Stop after N messages received; fewer is exit status 1
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
-    pub count: Option<u64>,
-    /// How messages are written: raw line nul hex dump json none [default: raw]
-    #[arg(long, value_name = "FORM", help_heading = "Input and output")]
-    pub output: Option<Output>,
-    /// Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
-    #[arg(short = 'O', value_name = "KEY=VALUE", help_heading = "Sockets")]
-    pub socket_option: Vec<String>,
-    /// How events are told.
-    #[command(flatten)]
-    pub report: ReportArgs,
-}
-
-/// How stdin is read
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Input and output")]
-pub struct InputArgs {
-    /// Do as if there were no stdin
-    #[arg(short, long)]
-    pub no_stdin: bool,
-    /// How stdin is cut into datagrams: line raw nul hex fixed:N [default: line]
-    #[arg(long, value_name = "FORM")]
-    pub input: Option<Input>,
-    /// Send lines without their LF
-    #[arg(long)]
-    pub chomp: bool,
-}
-
-/// Which addresses of a name count
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Sockets")]
-pub struct FamilyArgs {
-    /// Use IPv4 only
-    #[arg(short = '4', conflicts_with = "v6")]
-    pub v4: bool,
-    /// Use IPv6 only
-    #[arg(short = '6')]
-    pub v6: bool,
-}
-
 /// What both senders take
 #[derive(Args, Clone, Debug)]
 pub struct SenderArgs {
-    /// What all datagram commands take.
+    /// What every command takes.
     #[command(flatten)]
-    pub datagram: DatagramArgs,
+    pub run: RunArgs,
     /// How stdin is read.
     #[command(flatten)]
     pub input: InputArgs,
@@ -78,9 +29,6 @@ pub struct SenderArgs {
     /// Print answers until D passes without one [default: 1s]; none is exit status 1
     #[arg(long, value_name = "D", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = "1s", help_heading = "Answers")]
     pub reply: Option<Duration>,
-    /// Send again once a second until the first answer, for D at most
-    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Answers")]
-    pub wait: Option<Duration>,
     /// Send from this local address and port
     #[arg(long, value_name = "ADDR", help_heading = "Sockets")]
     pub bind: Option<String>,
@@ -89,15 +37,12 @@ pub struct SenderArgs {
 /// What both listeners take
 #[derive(Args, Clone, Debug)]
 pub struct ListenerArgs {
-    /// What all datagram commands take.
+    /// What every command takes.
     #[command(flatten)]
-    pub datagram: DatagramArgs,
+    pub run: RunArgs,
     /// End when nothing has come for D: 0 if a message came before, else 1
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub idle_timeout: Option<Duration>,
-    /// Give up if no message has come after D
-    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
-    pub wait: Option<Duration>,
     /// Answer each message with TEXT
     #[arg(long, value_name = "TEXT", help_heading = "Peers")]
     pub reply: Option<String>,
@@ -123,6 +68,7 @@ pub struct ListenerArgs {
 
 /// `udp-send`
 #[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
 pub struct UdpSendArgs {
     /// Where to send to
     #[arg(value_name = "ADDR", required = true)]
@@ -136,10 +82,14 @@ pub struct UdpSendArgs {
     /// Allow broadcast addresses
     #[arg(long, help_heading = "Sockets")]
     pub broadcast: bool,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// `udp-listen`
 #[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
 pub struct UdpListenArgs {
     /// Where to listen
     #[arg(value_name = "ADDR", required = true)]
@@ -162,10 +112,14 @@ pub struct UdpListenArgs {
     /// When ready, write the ports to FILE, one a line
     #[arg(long, value_name = "FILE", help_heading = "Scripting")]
     pub port_file: Option<std::path::PathBuf>,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// `mcast-join`
 #[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
 pub struct McastJoinArgs {
     /// Which groups to join
     #[arg(value_name = "GROUP", required = true)]
@@ -179,10 +133,14 @@ pub struct McastJoinArgs {
     /// Read commands from stdin: /join /leave /list /stats /quit
     #[arg(long, value_name = "FORM", value_parser = ["commands"], help_heading = "Input and output")]
     pub input: Option<String>,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// `mcast-send`
 #[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
 pub struct McastSendArgs {
     /// Which groups to send to
     #[arg(value_name = "GROUP", required = true)]
@@ -205,4 +163,7 @@ pub struct McastSendArgs {
     /// How long to send probes
     #[arg(long, value_name = "D", value_parser = parse_duration, requires = "test", help_heading = "Probes")]
     pub duration: Option<Duration>,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }

@@ -1,22 +1,20 @@
-//! From the arguments of the datagram commands to configurations.
+//! The configurations of the datagram commands.
 
 use std::net::SocketAddr;
 
-use super::args::ReportArgs;
-use super::config::{NOT_IP, as_usize, family, refuse, refuse_any, socket_options};
-use super::datagram_args::{
-    DatagramArgs, InputArgs, ListenerArgs, McastJoinArgs, McastSendArgs, SenderArgs, UdpListenArgs,
-    UdpSendArgs,
+use super::{NOT_IP, as_usize, common, family_of, refuse, refuse_any, set_input};
+use crate::cli::args::{
+    FamilyArgs, InputArgs, ListenerArgs, McastJoinArgs, McastSendArgs, RunArgs, SenderArgs,
+    UdpListenArgs, UdpSendArgs,
 };
-use super::text;
+use crate::cli::text;
 use crate::error::Failure;
-use crate::framing::{Framing, Input};
+use crate::framing::Input;
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
-use crate::protocol::output::{Output, Written};
+use crate::protocol::output::Output;
 use crate::protocol::pacer::Rate;
 use crate::protocol::probe::Probe;
-use crate::protocol::relay::Rules;
 use crate::report::Settings;
 use crate::sessions::config::{
     Common, Listen, McastJoin, McastSend, Send, Test, To, UdpListen, UdpSend,
@@ -35,10 +33,9 @@ const PROBE_RATE: Rate = Rate::Messages(10.0);
 pub fn udp_send(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure> {
     let addresses = parse_all(&args.addresses)?;
     addresses.iter().try_for_each(Address::check_connect)?;
-    let family = family(args.family.v4, args.family.v6);
     check_inet(&addresses, args.sender.bind.is_some(), args.broadcast)?;
     Ok(UdpSend {
-        send: send(&args.sender, report, family, None)?,
+        send: send(&args.sender, &args.family, report, None)?,
         addresses,
         bind: bind(&args.sender)?,
         broadcast: args.broadcast,
@@ -64,19 +61,18 @@ pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, F
             NOT_IP,
         )?;
     }
-    let family = family(args.family.v4, args.family.v6);
     let to = match args.to.as_str() {
         "last" => To::Last,
         "all" => To::All,
-        address => To::Address(peer_address(address, family)?),
+        address => To::Address(peer_address(address, family_of(&args.family))?),
     };
     if text::takes_stdin(args.listener.reply.as_deref()) && !args.input.no_stdin {
         return Err(refuse("@-", "stdin can be read for one purpose only (-n frees it)"));
     }
-    let mut listen = listen(&args.listener, report, family)?;
+    let mut listen = listen(&args.listener, &args.family, report)?;
     listen.to = to;
     listen.first_peer = args.first_peer;
-    set_input(&mut listen.common, &args.input)?;
+    set_datagram_input(&mut listen.common, &args.input)?;
     Ok(UdpListen { listen, addresses, port_file: args.port_file.clone() })
 }
 
@@ -87,7 +83,7 @@ pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, F
 pub fn mcast_join(args: &McastJoinArgs, report: Settings) -> Result<McastJoin, Failure> {
     let groups = parse_groups(&args.groups)?;
     let commands = args.input.is_some();
-    let mut listen = listen(&args.listener, report, Family::Any)?;
+    let mut listen = listen(&args.listener, &FamilyArgs::default(), report)?;
     listen.common.stdin = commands;
     listen.common.chomp = true;
     Ok(McastJoin { listen, groups, rejoin: args.rejoin, commands })
@@ -107,7 +103,7 @@ pub fn mcast_send(args: &McastSendArgs, report: Settings) -> Result<McastSend, F
         refuse_any(&given, "--test sends probes, not stdin")?;
     }
     Ok(McastSend {
-        send: send(&args.sender, report, Family::Any, test)?,
+        send: send(&args.sender, &FamilyArgs::default(), report, test)?,
         groups,
         bind: bind(&args.sender)?,
         ttl: args.ttl,
@@ -162,19 +158,18 @@ fn bind(args: &SenderArgs) -> Result<Option<Address>, Failure> {
 
 fn send(
     args: &SenderArgs,
+    family: &FamilyArgs,
     report: Settings,
-    family: Family,
     test: Option<Test>,
 ) -> Result<Send, Failure> {
     // Whoever waits for an answer, or counts them, wants to hear them.
-    let wants_answers = args.wait.is_some() || args.datagram.count.is_some();
+    let wants_answers = args.run.wait.is_some() || args.run.count.is_some();
     let reply = args.reply.or(wants_answers.then_some(DEFAULT_ANSWER));
-    if reply.is_none() && args.datagram.output.is_some_and(|output| output != Output::Json) {
+    if reply.is_none() && args.run.output.is_some_and(|output| output != Output::Json) {
         return Err(refuse("--output", "without --reply nothing is received"));
     }
-    let mut common = common(&args.datagram, report, family)?;
-    common.wait = args.wait;
-    set_input(&mut common, &args.input)?;
+    let mut common = datagram_common(&args.run, family, report)?;
+    set_datagram_input(&mut common, &args.input)?;
     common.stdin &= test.is_none();
     if args.input.no_stdin && test.is_none() {
         return Err(refuse("-n", "without stdin there is nothing to send"));
@@ -182,7 +177,7 @@ fn send(
     Ok(Send { common, repeat: args.repeat.unwrap_or(1), rate: args.rate, reply, test })
 }
 
-fn listen(args: &ListenerArgs, report: Settings, family: Family) -> Result<Listen, Failure> {
+fn listen(args: &ListenerArgs, family: &FamilyArgs, report: Settings) -> Result<Listen, Failure> {
     if !args.stats {
         refuse_any(&[(args.interval.is_some(), "--interval")], "it needs --stats")?;
         if args.max_loss.is_none() {
@@ -192,8 +187,7 @@ fn listen(args: &ListenerArgs, report: Settings, family: Family) -> Result<Liste
     if args.interval.is_some_and(|interval| interval.is_zero()) {
         return Err(refuse("--interval", "it must be longer than 0"));
     }
-    let mut common = common(&args.datagram, report, family)?;
-    common.wait = args.wait;
+    let mut common = datagram_common(&args.run, family, report)?;
     common.idle_timeout = args.idle_timeout;
     Ok(Listen {
         common,
@@ -209,51 +203,22 @@ fn listen(args: &ListenerArgs, report: Settings, family: Family) -> Result<Liste
 }
 
 /// How stdin becomes datagrams.
-fn set_input(common: &mut Common, args: &InputArgs) -> Result<(), Failure> {
-    let input = args.input.unwrap_or(Input::Line);
-    let given = [(args.input.is_some(), "--input"), (args.chomp, "--chomp")];
-    if args.no_stdin {
-        refuse_any(&given, "-n says that there is no stdin")?;
-    }
-    if args.chomp && input != Input::Line {
-        return Err(refuse("--chomp", "it needs --input line"));
-    }
-    if let Input::Fixed(size) = input
+fn set_datagram_input(common: &mut Common, args: &InputArgs) -> Result<(), Failure> {
+    if let Some(Input::Fixed(size)) = args.input
         && size > MAX_PAYLOAD
     {
         let cause = format!("a datagram holds {MAX_PAYLOAD} bytes at most");
         return Err(refuse(&format!("fixed:{size}"), cause));
     }
-    common.stdin = !args.no_stdin;
-    common.input = input;
-    common.chomp = args.chomp;
-    Ok(())
+    set_input(common, args, Input::Line)
 }
 
-fn common(args: &DatagramArgs, report: Settings, family: Family) -> Result<Common, Failure> {
-    Ok(Common {
-        timeout: args.timeout,
-        idle_timeout: None,
-        read_timeout: None,
-        wait: None,
-        count: args.count,
-        stdin: false,
-        input: Input::Line,
-        chomp: false,
-        output: args.output.unwrap_or(Output::Written(Written::Raw)),
-        datagrams: true,
-        framing: Framing::None,
-        max_frame: MAX_PAYLOAD,
-        keep_cr: false,
-        crlf: false,
-        rules: Rules::default(),
-        family,
-        options: socket_options(&args.socket_option)?,
-        report,
-    })
-}
-
-/// The settings for events of a datagram command.
-pub fn report(before: &ReportArgs, after: &DatagramArgs) -> Settings {
-    super::config::report(before, &after.report)
+/// What the datagram commands share, before a command adds its own.
+fn datagram_common(
+    args: &RunArgs,
+    family: &FamilyArgs,
+    report: Settings,
+) -> Result<Common, Failure> {
+    let common = common(args, family, report)?;
+    Ok(Common { datagrams: true, max_frame: MAX_PAYLOAD, ..common })
 }

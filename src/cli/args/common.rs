@@ -1,0 +1,106 @@
+//! What all commands take, or all that read stdin.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, Args, ValueEnum};
+
+use crate::framing::Input;
+use crate::protocol::output::Output;
+use crate::protocol::values::{parse_count, parse_duration};
+
+/// How events are told
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Events")]
+pub struct ReportArgs {
+    /// Show connections and the summary too; -vv: every message too
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Show only errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// The form of the events on stderr: text or json [default: text]
+    #[arg(long, value_name = "FORM", hide_possible_values = true)]
+    pub log: Option<LogForm>,
+    /// When to colour the events: auto, always or never [default: auto]
+    #[arg(long, value_name = "WHEN", hide_possible_values = true)]
+    pub color: Option<When>,
+    /// Put TEXT into every event
+    #[arg(long, value_name = "TEXT")]
+    pub tag: Option<String>,
+}
+
+/// What every command takes
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// End the whole run after D, with exit status 124
+    #[arg(short = 'w', long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub timeout: Option<Duration>,
+    /// Patience for the other side
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub wait: Option<Duration>,
+    /// Stop after N messages received; fewer is exit status 1
+    #[arg(short, long, value_name = "N", value_parser = parse_count, help_heading = "Limits")]
+    pub count: Option<u64>,
+
+    /// How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
+    #[arg(long, value_name = "FORM", help_heading = "Input and output")]
+    pub output: Option<Output>,
+
+    /// Set a socket option
+    #[arg(short = 'O', value_name = "KEY=VALUE", help_heading = "Sockets")]
+    pub socket_option: Vec<String>,
+}
+
+/// How stdin is read
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Input and output")]
+pub struct InputArgs {
+    /// Do as if there were no stdin: nothing is sent, and nothing half-closed
+    #[arg(short, long)]
+    pub no_stdin: bool,
+    /// How stdin is cut into messages: raw, line, nul, hex or fixed:N
+    #[arg(long, value_name = "FORM")]
+    pub input: Option<Input>,
+    /// Send lines without their LF (with --input line)
+    #[arg(long)]
+    pub chomp: bool,
+}
+
+/// Which addresses of a name count
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Sockets")]
+pub struct FamilyArgs {
+    /// Use IPv4 only
+    #[arg(short = '4', conflicts_with = "v6")]
+    pub v4: bool,
+    /// Use IPv6 only
+    #[arg(short = '6')]
+    pub v6: bool,
+}
+
+/// The form of the events
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// Lines of words
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// When something is done
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Where a number belongs, `-5s` is a bad number and not an option `-5` in disguise.
+pub(super) fn take_hyphens(arg: Arg) -> Arg {
+    let names = arg.get_value_names().unwrap_or_default();
+    let is_number = names.iter().any(|name| ["D", "N", "SIZE"].contains(&name.as_str()));
+    if is_number { arg.allow_hyphen_values(true) } else { arg }
+}

@@ -1,0 +1,127 @@
+//! Every command and option, with the words of `--help`, the man pages and the completions.
+
+mod common;
+mod datagram;
+mod stream;
+mod words;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use common::{FamilyArgs, InputArgs, LogForm, ReportArgs, RunArgs, When};
+pub use datagram::{
+    ListenerArgs, McastJoinArgs, McastSendArgs, SenderArgs, UdpListenArgs, UdpSendArgs,
+};
+pub use stream::{ConnectArgs, OnPeerClose, ServeArgs, StreamArgs};
+
+use words::*;
+
+/// A netcat for people who script: stdin to the wire, the wire to stdout, events to stderr, and
+/// an exit status that tells whether anything was lost
+#[derive(Debug, Parser)]
+#[command(name = "wirecat", version, disable_help_subcommand = true)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Options that may stand before the command as well.
+    #[command(flatten)]
+    pub report: ReportArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Connect to a stream server: stdin to it, its answer to stdout
+    #[command(name = "tcp-connect")]
+    #[command(mut_arg("input", |arg| arg.help(INPUT_STREAMS)))]
+    #[command(mut_arg("wait", |arg| arg.help(WAIT_CONNECT)))]
+    #[command(mut_arg("count", |arg| arg.help(COUNT_FRAMES)))]
+    #[command(mut_arg("socket_option", |arg| arg.help(STREAM_OPTIONS)))]
+    #[command(after_help = format!("{CONNECT_EXAMPLES}\n\n{ENDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    TcpConnect(Box<ConnectArgs>),
+    /// Serve stream clients: stdin to all of them, all of them to stdout
+    #[command(name = "tcp-serve")]
+    #[command(mut_arg("input", |arg| arg.help(INPUT_STREAMS)))]
+    #[command(mut_arg("wait", |arg| arg.help(WAIT_SERVE)))]
+    #[command(mut_arg("count", |arg| arg.help(COUNT_FRAMES)))]
+    #[command(mut_arg("socket_option", |arg| arg.help(format!("{STREAM_OPTIONS} backlog"))))]
+    #[command(after_help = format!("{SERVE_EXAMPLES}\n\n{ENDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    TcpServe(Box<ServeArgs>),
+    /// Send datagrams: each line of stdin is one
+    #[command(name = "udp-send")]
+    #[command(mut_arg("input", |arg| arg.help(INPUT_DATAGRAMS)))]
+    #[command(mut_arg("wait", |arg| arg.help(WAIT_SEND)))]
+    #[command(mut_arg("output", |arg| arg.help(OUTPUT_DATAGRAMS)))]
+    #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
+    #[command(after_help = format!("{UDP_SEND_EXAMPLES}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    UdpSend(Box<UdpSendArgs>),
+    /// Hear datagrams of all peers: theirs to stdout, stdin back to them
+    #[command(name = "udp-listen")]
+    #[command(mut_arg("input", |arg| arg.help(INPUT_DATAGRAMS)))]
+    #[command(mut_arg("wait", |arg| arg.help(WAIT_LISTEN)))]
+    #[command(mut_arg("output", |arg| arg.help(OUTPUT_DATAGRAMS)))]
+    #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
+    #[command(after_help = format!("{UDP_LISTEN_EXAMPLES}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    UdpListen(Box<UdpListenArgs>),
+    /// Join multicast groups: what is sent to them to stdout
+    #[command(name = "mcast-join")]
+    #[command(mut_arg("wait", |arg| arg.help(WAIT_LISTEN)))]
+    #[command(mut_arg("output", |arg| arg.help(OUTPUT_DATAGRAMS)))]
+    #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
+    #[command(after_help = format!("{MCAST_JOIN_EXAMPLES}\n\n{GROUPS}\n\n{VALUES}"))]
+    McastJoin(Box<McastJoinArgs>),
+    /// Send datagrams to multicast groups: each line of stdin is one
+    #[command(name = "mcast-send")]
+    #[command(mut_arg("input", |arg| arg.help(INPUT_DATAGRAMS)))]
+    #[command(mut_arg("wait", |arg| arg.help(WAIT_SEND)))]
+    #[command(mut_arg("output", |arg| arg.help(OUTPUT_DATAGRAMS)))]
+    #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
+    #[command(after_help = format!("{MCAST_SEND_EXAMPLES}\n\n{GROUPS}\n\n{VALUES}"))]
+    McastSend(Box<McastSendArgs>),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a man page (try `wirecat man tcp-serve | man -l -`)
+    Man {
+        /// The command that the page is about [default: wirecat itself]
+        command: Option<Page>,
+    },
+}
+
+/// The shells with completions
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+    /// PowerShell
+    Powershell,
+    /// Elvish
+    Elvish,
+    /// Nushell
+    Nushell,
+}
+
+/// The commands with a man page of their own
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Page {
+    /// `wirecat-tcp-connect(1)`
+    TcpConnect,
+    /// `wirecat-tcp-serve(1)`
+    TcpServe,
+    /// `wirecat-udp-send(1)`
+    UdpSend,
+    /// `wirecat-udp-listen(1)`
+    UdpListen,
+    /// `wirecat-mcast-join(1)`
+    McastJoin,
+    /// `wirecat-mcast-send(1)`
+    McastSend,
+}

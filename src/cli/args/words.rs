@@ -1,0 +1,104 @@
+//! The longer words of `--help`: examples, tables, and options that mean something else elsewhere.
+
+pub(super) const EXIT_STATUS: &str = "\
+Exit status:
+  0    done, and nothing was lost
+  1    an expectation failed (--count, --reply, --max-loss)
+  2    usage, a bad address, an option that cannot apply
+  3    name resolution
+  4    cannot connect
+  5    cannot listen or join
+  6    connection lost, input left unsent, bad frame
+  7    local I/O: stdin, stdout, a file, a descriptor
+  124  a timeout
+  130, 143, 129  ended by SIGINT, SIGTERM, SIGHUP (SIGTERM of a server: 0)";
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  wirecat tcp-serve 9000                            a server on loopback
+  echo hello | wirecat tcp-connect localhost:9000   a client of it
+  wirecat tcp-serve --help                          all that a server can do";
+
+pub(super) const ADDRESSES: &str = "\
+Addresses:
+  HOST:PORT  [::1]:80   a name or address and a port or service name
+  :8080                 all interfaces, or localhost to connect
+  8080                  loopback only
+  :0                    a free port, which is printed (servers)
+  unix:/path  unix:@x   a unix socket, in the file system or abstract
+  fd:3                  a socket that the parent process opened";
+
+pub(super) const VALUES: &str = "\
+Values:
+  D     500ms, 2s, 1m30s; a bare number is seconds
+  SIZE  64k = 64KiB, 1M = 1MiB, 10MB = 10000000
+  TEXT  with \\n \\r \\t \\0 \\xNN \\\\; @FILE reads a file as it is, @- reads stdin";
+
+pub(super) const CONNECT_EXAMPLES: &str = "\
+Examples:
+  echo ruok | wirecat tcp-connect localhost:2181   ask, and read to the end
+  wirecat tcp-connect --wait 30s db:5432 < query   wait for the server first
+  wirecat tcp-connect --frame line -c 1 :7000      one line as the answer
+  wirecat tcp-connect unix:/run/app.sock           a unix socket";
+
+pub(super) const SERVE_EXAMPLES: &str = "\
+Examples:
+  wirecat tcp-serve 9000                       talk to whoever connects
+  wirecat tcp-serve -1 :9000 > file            receive one file from anywhere
+  wirecat tcp-serve --hub --frame line :9000   a chat room for nc and telnet
+  wirecat tcp-serve --reply @page.http 8080    a fixed answer to every client
+  tail -f log | wirecat tcp-serve :9000        one log, many viewers";
+
+pub(super) const UDP_SEND_EXAMPLES: &str = "\
+Examples:
+  printf 'a\\nb\\n' | wirecat udp-send host:5000         two datagrams
+  echo status | wirecat udp-send --reply=2s host:5000  ask, print the answers
+  echo hello | wirecat udp-send --wait 30s host:5000   until somebody answers";
+
+pub(super) const UDP_LISTEN_EXAMPLES: &str = "\
+Examples:
+  wirecat udp-listen :5000                     print what anybody sends
+  wirecat udp-listen -c 3 --output dump 5000   look at three datagrams
+  wirecat udp-listen --stats --seq rtp :5004   loss and jitter of an RTP stream";
+
+pub(super) const MCAST_JOIN_EXAMPLES: &str = "\
+Examples:
+  wirecat mcast-join 239.1.2.3:5000%eth0          print what the group gets
+  wirecat mcast-join --stats 239.1.2.3:5000       how much is lost?
+  wirecat mcast-join --wait 5s 239.1.2.3:5000     does it arrive? if not, why?";
+
+pub(super) const MCAST_SEND_EXAMPLES: &str = "\
+Examples:
+  echo hello | wirecat mcast-send 239.1.2.3:5000%eth0
+  wirecat mcast-send --test --rate 1000/s --duration 10s 239.1.2.3:5000";
+
+pub(super) const GROUPS: &str = "\
+Groups:
+  239.1.2.3:5000  [ff05::1]:5000   any source, on the interface of the route
+  10.0.0.5@232.1.2.3:5000          from one source only
+  GROUP:PORT%eth0                  an interface by name, index or address
+  GROUP:PORT%all                   every multicast interface that is up
+  239.1.2.3+8:5000                 eight groups, counting up";
+
+pub(super) const ENDS: &str = "\
+How it ends:
+  The end of stdin is told to the peer (FIN), and what it still sends is read
+  to its end. A server whose stdin is empty from the start tells nothing.
+  The end of the peer is the end of the connection, once a stdin that is a pipe
+  or a file has been sent to its end.";
+
+pub(super) const WAIT_CONNECT: &str = "Keep trying to connect for D [default: 0, one attempt]";
+pub(super) const WAIT_SERVE: &str = "Give up if no client has come after D";
+pub(super) const WAIT_LISTEN: &str = "Give up if no message has come after D";
+pub(super) const WAIT_SEND: &str = "Send again once a second until the first answer, for D at most";
+pub(super) const COUNT_FRAMES: &str =
+    "Stop after N messages received; fewer is exit status 1 (with --frame)";
+pub(super) const OUTPUT_DATAGRAMS: &str =
+    "How messages are written: raw, line, nul, hex, dump, json or none [default: raw]";
+pub(super) const INPUT_STREAMS: &str = "How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]";
+pub(super) const INPUT_DATAGRAMS: &str =
+    "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]";
+pub(super) const STREAM_OPTIONS: &str =
+    "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout";
+pub(super) const DATAGRAM_OPTIONS: &str =
+    "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl";

@@ -1,0 +1,118 @@
+//! From arguments to configurations: defaults that depend on each other, and combinations that
+//! cannot work. Whatever cannot apply is refused here with exit status 2; nothing is ignored.
+//!
+//! This file has what all commands share; `stream` and `datagram` have the rest.
+
+mod datagram;
+mod stream;
+
+use super::args::{FamilyArgs, InputArgs, LogForm, ReportArgs, RunArgs, When};
+use crate::error::{Failure, Status};
+use crate::framing::{Framing, Input};
+use crate::protocol::output::{Output, Written};
+use crate::protocol::relay::Rules;
+use crate::report::{Color, Log, Settings, Verbosity};
+use crate::sessions::config::Common;
+use crate::sockets::{Family, SocketOptions};
+
+pub use datagram::{mcast_join, mcast_send, udp_listen, udp_send};
+pub use stream::{connect, serve};
+
+const NOT_IP: &str = "it speaks of IP addresses, and this is another kind of socket";
+const NO_STDIN: &str = "-n says that there is no stdin";
+
+/// A combination that cannot work: `cannot use OPTION: CAUSE`.
+fn refuse(option: &str, cause: impl Into<String>) -> Failure {
+    Failure::new(Status::Usage, "usage", "use", option, cause)
+}
+
+/// Refuses the first option that is given and cannot apply.
+fn refuse_any(given: &[(bool, &str)], cause: &str) -> Result<(), Failure> {
+    match given.iter().find(|(is_given, _)| *is_given) {
+        Some((_, option)) => Err(refuse(option, cause)),
+        None => Ok(()),
+    }
+}
+
+/// The settings for events, from before the command and after it; the later one wins.
+pub fn report(before: &ReportArgs, after: &ReportArgs) -> Settings {
+    let verbosity = match (before.quiet || after.quiet, before.verbose + after.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Verbose,
+        (false, _) => Verbosity::Debug,
+    };
+    let log = match after.log.or(before.log) {
+        Some(LogForm::Json) => Log::Json,
+        Some(LogForm::Text) | None => Log::Text,
+    };
+    let color = match after.color.or(before.color) {
+        Some(When::Always) => Color::Always,
+        Some(When::Never) => Color::Never,
+        Some(When::Auto) | None => Color::Auto,
+    };
+    Settings { verbosity, log, color, tag: after.tag.clone().or_else(|| before.tag.clone()) }
+}
+
+/// What all commands share, before a command adds its own: no stdin, no framing.
+fn common(args: &RunArgs, family: &FamilyArgs, report: Settings) -> Result<Common, Failure> {
+    Ok(Common {
+        timeout: args.timeout,
+        idle_timeout: None,
+        read_timeout: None,
+        wait: args.wait,
+        count: args.count,
+        stdin: false,
+        input: Input::Raw,
+        chomp: false,
+        output: args.output.unwrap_or(Output::Written(Written::Raw)),
+        datagrams: false,
+        framing: Framing::None,
+        max_frame: 0,
+        keep_cr: false,
+        crlf: false,
+        rules: Rules::default(),
+        family: family_of(family),
+        options: socket_options(&args.socket_option)?,
+        report,
+    })
+}
+
+/// How stdin is cut into messages, where it is there at all.
+fn set_input(common: &mut Common, args: &InputArgs, default: Input) -> Result<(), Failure> {
+    let input = args.input.unwrap_or(default);
+    if args.no_stdin {
+        let given = [(args.input.is_some(), "--input"), (args.chomp, "--chomp")];
+        refuse_any(&given, NO_STDIN)?;
+    }
+    if args.chomp && input != Input::Line {
+        return Err(refuse("--chomp", "it needs --input line"));
+    }
+    common.stdin = !args.no_stdin;
+    common.input = input;
+    common.chomp = args.chomp;
+    Ok(())
+}
+
+/// `-4` and `-6`.
+fn family_of(args: &FamilyArgs) -> Family {
+    match (args.v4, args.v6) {
+        (true, _) => Family::V4,
+        (_, true) => Family::V6,
+        _ => Family::Any,
+    }
+}
+
+/// All `-O` together.
+fn socket_options(texts: &[String]) -> Result<SocketOptions, Failure> {
+    let mut options = SocketOptions::default();
+    for text in texts {
+        options.set(text).map_err(|error| refuse(&format!("-O {text}"), error.to_string()))?;
+    }
+    Ok(options)
+}
+
+/// A size as this machine counts; beyond its memory all sizes are alike.
+fn as_usize(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
