@@ -87,7 +87,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__man)
-            opts="-h --help tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send"
+            opts="-h --help tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send events events-schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

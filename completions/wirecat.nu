@@ -277,13 +277,13 @@ module completions {
   ]
 
   def "nu-complete wirecat man command" [] {
-    [ "tcp-connect" "tcp-serve" "udp-send" "udp-listen" "mcast-join" "mcast-send" ]
+    [ "tcp-connect" "tcp-serve" "udp-send" "udp-listen" "mcast-join" "mcast-send" "events" "events-schema" ]
   }
 
   # Print a man page (try `wirecat man tcp-serve | man -l -`)
   export extern "wirecat man" [
     --help(-h)                # Print help (see more with '--help')
-    command?: string@"nu-complete wirecat man command" # The command that the page is about [default: wirecat itself]
+    command?: string@"nu-complete wirecat man command" # What the page is about [default: wirecat itself]
   ]
 
 }

@@ -50,6 +50,29 @@ pub enum Detail {
     Transport,
 }
 
+impl Cause {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Error, Self::Host, Self::Peer, Self::Timeout];
+}
+
+impl Detail {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Fin,
+        Self::Reset,
+        Self::Idle,
+        Self::ReadTimeout,
+        Self::Limit,
+        Self::Slow,
+        Self::Frame,
+        Self::Signal,
+        Self::Refused,
+        Self::Timeout,
+        Self::Local,
+        Self::Transport,
+    ];
+}
+
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CloseReason {

@@ -17,7 +17,7 @@ pub(super) fn completions(shell: Shell) -> &'static str {
     }
 }
 
-/// A man page, in roff.
+/// A man page, in roff; the schema of the events, in JSON.
 pub(super) fn man(page: Option<Page>) -> &'static str {
     match page {
         None => include_str!("../../man/wirecat.1"),
@@ -27,6 +27,8 @@ pub(super) fn man(page: Option<Page>) -> &'static str {
         Some(Page::UdpListen) => include_str!("../../man/wirecat-udp-listen.1"),
         Some(Page::McastJoin) => include_str!("../../man/wirecat-mcast-join.1"),
         Some(Page::McastSend) => include_str!("../../man/wirecat-mcast-send.1"),
+        Some(Page::Events) => include_str!("../../man/wirecat-events.7"),
+        Some(Page::EventsSchema) => include_str!("../../man/wirecat-events.schema.json"),
     }
 }
 

@@ -51,6 +51,28 @@ pub enum Name {
 }
 
 impl Name {
+    /// All of them, in the order in which they may come.
+    pub const ALL: &[Self] = &[
+        Self::Starting,
+        Self::Listening,
+        Self::Connected,
+        Self::ConnectFailed,
+        Self::Accepted,
+        Self::Joined,
+        Self::Left,
+        Self::List,
+        Self::Data,
+        Self::Eof,
+        Self::Closed,
+        Self::Retry,
+        Self::Warning,
+        Self::Error,
+        Self::Stats,
+        Self::Stopping,
+        Self::Stopped,
+        Self::Summary,
+    ];
+
     /// The name as programs see it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -267,7 +289,7 @@ impl<'a> Event<'a> {
 }
 
 /// The number that a kind of error or warning has beside its word.
-fn error_code(kind: &str) -> Option<u32> {
+pub(super) fn error_code(kind: &str) -> Option<u32> {
     match kind {
         "already-connected" => Some(1000),
         "not-connected" => Some(1001),

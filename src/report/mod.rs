@@ -3,6 +3,7 @@
 //! This floor decides which events are shown and how they look. It never touches stdout; a
 //! session that wants events there takes them from [`Reporter::json_line`].
 
+pub mod catalogue;
 mod event;
 mod figures;
 mod json;

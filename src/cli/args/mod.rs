@@ -87,7 +87,7 @@ pub enum Command {
     },
     /// Print a man page (try `wirecat man tcp-serve | man -l -`)
     Man {
-        /// The command that the page is about [default: wirecat itself]
+        /// What the page is about [default: wirecat itself]
         command: Option<Page>,
     },
 }
@@ -109,7 +109,7 @@ pub enum Shell {
     Nushell,
 }
 
-/// The commands with a man page of their own
+/// What there is a page of
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Page {
     /// `wirecat-tcp-connect(1)`
@@ -124,4 +124,8 @@ pub enum Page {
     McastJoin,
     /// `wirecat-mcast-send(1)`
     McastSend,
+    /// `wirecat-events(7)`: what programs read
+    Events,
+    /// The events as a JSON Schema
+    EventsSchema,
 }

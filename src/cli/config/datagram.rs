@@ -85,6 +85,7 @@ pub fn mcast_join(args: &McastJoinArgs, report: Settings) -> Result<McastJoin, F
     let commands = args.input.is_some();
     let mut listen = listen(&args.listener, &FamilyArgs::default(), report)?;
     listen.common.stdin = commands;
+    listen.common.input = Input::Line;
     listen.common.chomp = true;
     Ok(McastJoin { listen, groups, rejoin: args.rejoin, commands })
 }

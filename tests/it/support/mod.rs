@@ -7,6 +7,7 @@ pub(crate) mod namespaces;
 pub(crate) mod net;
 pub(crate) mod peers;
 pub(crate) mod proc;
+pub(crate) mod schema;
 pub(crate) mod terminal;
 
 use std::ffi::OsStr;
@@ -313,13 +314,15 @@ impl Running {
             }
         }
         let status = self.child.wait().expect("a child");
-        Ended {
+        let ended = Ended {
             code: status.code(),
             signal: status.signal(),
             stdout,
             stderr: self.seen.join("\n"),
             took: self.started.elapsed(),
-        }
+        };
+        ended.keeps_the_contract();
+        ended
     }
 
     #[track_caller]
@@ -338,6 +341,17 @@ impl Drop for Running {
 }
 
 impl Ended {
+    /// Whatever it told as JSON is as the schema says, in every test.
+    #[track_caller]
+    fn keeps_the_contract(&self) {
+        let stdout = String::from_utf8_lossy(&self.stdout);
+        for output in [&*stdout, &format!("{}\n", self.stderr)] {
+            if let Some(breach) = schema::first_breach(output) {
+                panic!("an event is not as the schema says: {breach}");
+            }
+        }
+    }
+
     /// Asserts the exit status.
     #[track_caller]
     pub(crate) fn code(self, code: i32) -> Self {

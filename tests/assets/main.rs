@@ -2,6 +2,8 @@
 //! `UPDATE=1 cargo test --test assets` writes them anew.
 #![cfg(test)]
 
+mod events;
+
 use std::fs;
 use std::path::Path;
 
@@ -50,6 +52,8 @@ fn the_binary_prints_what_is_checked_in() {
         (&["man"], "man/wirecat.1"),
         (&["man", "tcp-connect"], "man/wirecat-tcp-connect.1"),
         (&["man", "tcp-serve"], "man/wirecat-tcp-serve.1"),
+        (&["man", "events"], "man/wirecat-events.7"),
+        (&["man", "events-schema"], "man/wirecat-events.schema.json"),
     ] {
         let output = process(env!("CARGO_BIN_EXE_wirecat"), args).expect("wirecat runs");
         // The binary may be older than a file that was written a moment ago.
@@ -63,8 +67,8 @@ fn the_binary_prints_what_is_checked_in() {
 /// groff says what it stumbles over; a page that it reads in silence is a good one.
 #[test]
 fn groff_renders_the_pages_without_a_warning() {
-    for page in ["wirecat", "wirecat-tcp-connect", "wirecat-tcp-serve"] {
-        let path = format!("man/{page}.1");
+    for page in ["wirecat.1", "wirecat-tcp-connect.1", "wirecat-tcp-serve.1", "wirecat-events.7"] {
+        let path = format!("man/{page}");
         let args = ["-man", "-Tutf8", "-ww", "-z", &path];
         let Some(output) = process("groff", &args) else {
             return eprintln!("SKIPPED: groff is not installed");
@@ -164,7 +168,7 @@ fn page(root: &Command, command: &Command) -> String {
     roff.control("SH", ["SEE ALSO"]);
     let pages = PAGES.map(|name| format!("wirecat-{name}(1)"));
     let others = pages.iter().filter(|page| !page.contains(command.get_name()));
-    let others: Vec<&str> = others.map(String::as_str).collect();
+    let others: Vec<&str> = others.map(String::as_str).chain(["wirecat-events(7)"]).collect();
     let own = if is_root { "" } else { "wirecat(1), " };
     roff.text([roman(format!("{own}{}, {RELATED}", others.join(", ")))]);
     page.push_str(&roff.to_roff());

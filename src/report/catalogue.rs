@@ -1,0 +1,288 @@
+//! The contract of the events, as data: which there are, which fields each has, and what they
+//! mean. The page `wirecat-events(7)` and the JSON Schema are made from it, and the tests hold
+//! every line that the program prints against it.
+
+use super::event::Name;
+
+/// One field of the JSON form.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its key.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub form: Form,
+    /// What it means.
+    pub words: &'static str,
+}
+
+/// What the value of a field looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A string.
+    Text,
+    /// A string in base64 (RFC 4648, section 4).
+    Base64,
+    /// Seconds or another measure, with six decimals.
+    Number,
+    /// An integer that is not negative.
+    Count,
+    /// `true`; left out where it would be false.
+    Flag,
+    /// The name of the event.
+    Event,
+    /// One of the causes of a close.
+    Cause,
+    /// One of the details of a close.
+    Detail,
+    /// One of [`KINDS`].
+    Kind,
+}
+
+/// One event: what it says, the fields it always has, and those it has where they apply. All have
+/// `ts` and `event`, and `tag` where `--tag` gives one.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Which event.
+    pub name: Name,
+    /// What has happened.
+    pub words: &'static str,
+    /// Fields that are always there.
+    pub always: &'static [&'static str],
+    /// Fields that are there where they apply.
+    pub sometimes: &'static [&'static str],
+}
+
+const fn field(name: &'static str, form: Form, words: &'static str) -> Field {
+    Field { name, form, words }
+}
+
+/// All fields, in the order in which they stand in a line.
+pub const FIELDS: &[Field] = &[
+    field("ts", Form::Number, "when it was told: seconds since 1970-01-01 00:00 UTC"),
+    field("event", Form::Event, "what happened"),
+    field("proto", Form::Text, "tcp, udp or unix"),
+    field("conn", Form::Count, "the number of the connection, from 1 in the order of accepting"),
+    field("local", Form::Text, "the address of this side"),
+    field("peer", Form::Text, "the address of the other side"),
+    field("group", Form::Text, "the multicast group and port, with its source where it has one"),
+    field("iface", Form::Text, "the name of the interface"),
+    field("tag", Form::Text, "the text of --tag"),
+    field("len", Form::Count, "bytes of the message"),
+    field("text", Form::Text, "the message, where it is UTF-8"),
+    field("b64", Form::Base64, "the message, where it is not"),
+    field("partial", Form::Flag, "the message is the last of its stream and has no proper end"),
+    field("in", Form::Count, "bytes received"),
+    field("out", Form::Count, "bytes sent"),
+    field("messages_in", Form::Count, "messages received"),
+    field("messages_out", Form::Count, "messages sent"),
+    field("connections", Form::Count, "connections there have been"),
+    field("clients", Form::Count, "clients that are connected now"),
+    field("secs", Form::Number, "how long it took; of a retry, how long until it"),
+    field("reason", Form::Cause, "who or what ended the connection"),
+    field("detail", Form::Detail, "how exactly"),
+    field("kind", Form::Kind, "a stable word for what is wrong"),
+    field("code", Form::Count, "of a summary the exit status; of some kinds their number"),
+    field("undelivered", Form::Count, "bytes received that made no whole message"),
+    field("unsent", Form::Count, "bytes accepted for sending that never left"),
+    field("messages", Form::Count, "messages of the flow, duplicates included"),
+    field("bytes", Form::Count, "bytes of their payloads"),
+    field("rate", Form::Number, "messages a second"),
+    field("byte_rate", Form::Number, "bytes a second"),
+    field("truncated", Form::Count, "messages that were longer than what could be received"),
+    field("kernel_drops", Form::Count, "datagrams that the kernel dropped, its buffer being full"),
+    field("expected", Form::Count, "sequence numbers that should have come"),
+    field("lost", Form::Count, "numbers that are missing"),
+    field("loss", Form::Number, "the share of them, in percent"),
+    field("duplicates", Form::Count, "numbers that came again"),
+    field("reordered", Form::Count, "numbers that came behind a higher one"),
+    field("restarts", Form::Count, "how often the sender began anew"),
+    field("jitter", Form::Number, "interarrival jitter in seconds (RFC 3550)"),
+    field("latency_min", Form::Number, "the shortest one-way delay in seconds, by two clocks"),
+    field("latency_mean", Form::Number, "the mean"),
+    field("latency_p99", Form::Number, "99 % were not longer"),
+    field("latency_max", Form::Number, "the longest"),
+    field("message", Form::Text, "words for people, which may change"),
+];
+
+const fn entry(
+    name: Name,
+    words: &'static str,
+    always: &'static [&'static str],
+    sometimes: &'static [&'static str],
+) -> Entry {
+    Entry { name, words, always, sometimes }
+}
+
+/// All events, in the order in which they may come.
+pub const EVENTS: &[Entry] = &[
+    entry(Name::Starting, "The run begins.", &[], &[]),
+    entry(Name::Listening, "A socket listens.", &["proto", "local"], &[]),
+    entry(Name::Connected, "The connection is up.", &["proto", "local", "peer"], &["conn"]),
+    entry(
+        Name::ConnectFailed,
+        "One address of the peer did not answer, or refused.",
+        &["peer", "kind", "message"],
+        &["conn"],
+    ),
+    entry(Name::Accepted, "A client has come.", &["conn", "local", "peer"], &["proto"]),
+    entry(Name::Joined, "A group is joined.", &["proto", "group", "iface"], &[]),
+    entry(Name::Left, "A group is left.", &["proto", "group", "iface"], &[]),
+    entry(
+        Name::Data,
+        "A message has come. Without framing, it is what one read of the stream gave.",
+        &["peer", "len"],
+        &["conn", "group", "iface", "text", "b64", "partial"],
+    ),
+    entry(Name::Eof, "The peer said that it sends no more.", &["peer"], &["conn"]),
+    entry(
+        Name::Closed,
+        "A connection is over.",
+        &["local", "peer", "in", "out", "secs", "reason", "detail"],
+        &["conn", "undelivered", "unsent"],
+    ),
+    entry(Name::Retry, "Another attempt follows after secs.", &["secs", "kind", "message"], &[]),
+    entry(
+        Name::Warning,
+        "Something is odd; the run goes on.",
+        &["kind", "message"],
+        &["conn", "peer", "code"],
+    ),
+    entry(
+        Name::Error,
+        "Something failed. Whether the run ends is seen by what follows.",
+        &["kind", "message"],
+        &["conn", "peer", "code", "undelivered"],
+    ),
+    entry(Name::List, "One of what is there, because somebody asked.", &[], &["group", "iface"]),
+    entry(
+        Name::Stats,
+        "Counts so far, because somebody asked (SIGUSR1, /stats); or, with --stats, the figures \
+         of one source over --interval or the whole run.",
+        &[],
+        &[
+            "peer",
+            "group",
+            "in",
+            "out",
+            "messages_in",
+            "messages_out",
+            "connections",
+            "clients",
+            "secs",
+            "messages",
+            "bytes",
+            "rate",
+            "byte_rate",
+            "truncated",
+            "kernel_drops",
+            "expected",
+            "lost",
+            "loss",
+            "duplicates",
+            "reordered",
+            "restarts",
+            "jitter",
+            "latency_min",
+            "latency_mean",
+            "latency_p99",
+            "latency_max",
+        ],
+    ),
+    entry(Name::Stopping, "The run is about to end; what is queued is still sent.", &[], &[]),
+    entry(Name::Stopped, "All sockets are closed.", &[], &[]),
+    entry(
+        Name::Summary,
+        "The counts of the whole run and its exit status: always the last line.",
+        &["code"],
+        &["in", "out", "messages_in", "messages_out", "connections", "secs"],
+    ),
+];
+
+/// The kinds of errors, warnings and retries, with what each means.
+pub const KINDS: &[(&str, &str)] = &[
+    ("address-in-use", "somebody else listens there"),
+    ("address-not-available", "no interface of this machine has the address"),
+    ("already-joined", "the group is joined on this interface already"),
+    ("bad-address", "an address that is not one"),
+    ("bad-checksum", "datagrams came with a wrong checksum"),
+    ("bind", "the local address cannot be used"),
+    ("broadcast", "a broadcast address without --broadcast"),
+    ("command", "a line of --input commands that is none"),
+    ("count", "fewer messages came than --count asks for"),
+    ("cut-frame", "the peer closed in the middle of a message"),
+    ("doubtful-sequence", "--seq points at something that is no sequence number"),
+    ("family-unavailable", "this machine has no such address family"),
+    ("fd", "an inherited descriptor is not what it should be"),
+    ("firewall", "a firewall of this machine drops the datagrams"),
+    ("firewall-unknown", "packets are dropped, and by whom cannot be known"),
+    ("frame", "a frame is broken or too large"),
+    ("idle", "nothing came for --idle-timeout"),
+    ("ignored-datagrams", "datagrams came that no socket took"),
+    ("input", "stdin is not what --input says"),
+    ("interface-down", "the interface is down"),
+    ("interface-not-multicast", "the interface cannot do multicast"),
+    ("io", "the system refused for another reason"),
+    ("kernel-drops", "the kernel dropped datagrams, its buffer being full"),
+    ("loss", "more was lost than --max-loss allows"),
+    ("lost", "a client's connection was lost"),
+    ("may-be-lost", "what was sent before a connection was lost may not have arrived"),
+    ("no-activation", "fd: without sockets from the service manager"),
+    ("no-answer", "a name server or a peer gave no answer"),
+    ("no-carrier", "the interface has no link"),
+    ("no-route", "no route leads to the group"),
+    ("no-such-interface", "there is no interface of this name"),
+    ("not-connected", "there is no such connection (any more)"),
+    ("not-found", "a file, a command or an interface is not there"),
+    ("not-joined", "the group is not joined on this interface"),
+    ("not-multicast", "the address is no multicast group"),
+    ("nothing-arrived", "nothing reached this machine"),
+    ("other-interface", "the group is heard on another interface"),
+    ("other-source", "the group is heard from another source"),
+    ("permission-denied", "the system does not allow it"),
+    ("receive-buffer-full", "the receive buffer was full"),
+    ("refused", "nobody listens there"),
+    ("reply", "no answer came to what was sent"),
+    ("reset", "the peer cut the connection off"),
+    ("rp-filter", "the reverse path filter drops the source"),
+    ("skipped", "a slow client was not sent all messages"),
+    ("slow", "a client does not take what it is sent"),
+    ("socket-option", "the kernel changed what was asked of a socket"),
+    ("ssm-range", "source-specific join outside of 232/8 or ff3x::/32"),
+    ("starved", "out of descriptors: new clients wait"),
+    ("storage-full", "the disk or the quota is full"),
+    ("timeout", "a limit of time has passed"),
+    ("too-many-groups", "more groups than the kernel allows (igmp_max_memberships)"),
+    ("truncated", "a datagram was longer than what could be received"),
+    ("udp-errors", "the kernel counted UDP errors"),
+    ("unreachable", "no route, or a host that does not answer"),
+    ("unsent", "something was accepted for sending and never left"),
+    ("usage", "options that cannot be used like this"),
+    ("waiting", "what the program waits for, told to a person"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::error_code;
+    use super::*;
+
+    #[test]
+    fn every_event_has_one_entry_with_known_fields() {
+        for name in Name::ALL {
+            let entries = EVENTS.iter().filter(|entry| entry.name == *name).count();
+            assert_eq!(entries, 1, "{}", name.as_str());
+        }
+        assert_eq!(EVENTS.len(), Name::ALL.len());
+        for entry in EVENTS {
+            for key in entry.always.iter().chain(entry.sometimes) {
+                assert!(FIELDS.iter().any(|field| field.name == *key), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_are_sorted_and_those_with_a_code_are_among_them() {
+        assert!(KINDS.is_sorted_by_key(|(kind, _)| kind));
+        let coded = KINDS.iter().filter(|(kind, _)| error_code(kind).is_some()).count();
+        assert_eq!(coded, 5, "all but already-connected, which nothing tells");
+    }
+}
