@@ -76,10 +76,14 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s q -l qui
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l reply -d 'Answer TEXT: on accept, or to each message with --frame' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l save -d 'Save what clients send, one file a connection' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l forward -d 'Relay each connection to ADDR' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l connect-timeout -d 'Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l conns -d 'Serve N connections in all, then end' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-clients -d 'Serve at most N clients at once; the rest wait' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l greet -d 'Send each client TEXT first' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l queue -d 'How much may wait to be sent to one client [default: 1MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l allow -d 'Let in only clients of these networks; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l deny -d 'Do not let in clients of these networks, whatever is allowed; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l queue -d 'How much may wait to be sent to one client [default: 1MiB; 256KiB each way with --forward]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after -d 'How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file -d 'When ready, write the ports to FILE, one a line' -r -F

@@ -82,11 +82,15 @@ module completions {
     --hub                     # Pass each client's messages to all others and to stdout
     --discard                 # Throw away what clients send
     --save: path              # Save what clients send, one file a connection
+    --forward: string         # Relay each connection to ADDR
+    --connect-timeout: string # Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]
     --once(-1)                # Serve one connection, then end
     --conns: string           # Serve N connections in all, then end
     --max-clients: string     # Serve at most N clients at once; the rest wait
     --greet: string           # Send each client TEXT first
-    --queue: string           # How much may wait to be sent to one client [default: 1MiB]
+    --allow: string           # Let in only clients of these networks; repeatable
+    --deny: string            # Do not let in clients of these networks, whatever is allowed; repeatable
+    --queue: string           # How much may wait to be sent to one client [default: 1MiB; 256KiB each way with --forward]
     --slow: string            # What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]
     --slow-after: string      # How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
     --port-file: path         # When ready, write the ports to FILE, one a line

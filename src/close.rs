@@ -48,6 +48,8 @@ pub enum Detail {
     Local,
     /// Any other failure of the transport.
     Transport,
+    /// What the connection was relayed to was lost, or could not be had.
+    Upstream,
 }
 
 impl Cause {
@@ -116,6 +118,7 @@ impl fmt::Display for CloseReason {
             (_, Detail::Timeout) => "out of time",
             (_, Detail::Local) => "local failure",
             (_, Detail::Transport) => "connection failed",
+            (_, Detail::Upstream) => "upstream lost",
         })
     }
 }

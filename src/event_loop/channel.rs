@@ -40,6 +40,17 @@ impl Phase {
     }
 }
 
+/// What the peer of a channel that the handler closes is to notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// FIN; whoever does not answer it soon is cut off.
+    Brief,
+    /// FIN; nobody is cut off who has not acknowledged every byte.
+    Patient,
+    /// RST in place of FIN, but not before every byte is acknowledged.
+    Reset,
+}
+
 /// One direction of a channel.
 #[derive(Debug)]
 pub(super) enum Way {
@@ -87,6 +98,8 @@ pub(super) struct Channel {
     pub(super) dirty: bool,
     /// Whether it is in the pool's list of what to remove.
     pub(super) doomed: Option<CloseReason>,
+    /// How it is closed, once it is.
+    pub(super) manner: Manner,
     /// Since when everything is said and only acknowledgements are missing.
     pub(super) said_since: Option<Instant>,
     /// When FIN was said.
@@ -132,6 +145,7 @@ impl Channel {
             listed: false,
             dirty: false,
             doomed: None,
+            manner: Manner::Brief,
             said_since: None,
             finished: None,
             lost: false,
@@ -277,6 +291,10 @@ impl Channel {
     }
 
     fn say_fin(&mut self, now: Instant) {
+        if self.manner == Manner::Reset {
+            self.writing = Way::Ended;
+            return;
+        }
         match self.transport.finish() {
             Ok(()) => {
                 self.writing = Way::Ended;
@@ -313,7 +331,8 @@ impl Channel {
     /// failed, which leaves nobody to write to.
     pub(super) fn verdict(&self) -> Option<CloseReason> {
         let failed = self.failed();
-        let over = self.reading.is_over() && self.writing.is_over();
+        let over =
+            self.writing.is_over() && (self.reading.is_over() || self.manner == Manner::Reset);
         if !over && !matches!(self.reading, Way::Failed(_)) {
             return None;
         }
@@ -332,11 +351,26 @@ impl Channel {
     /// acknowledged what was written: an RST that comes in their place means a loss, and a
     /// closed socket would not hear of it. A FIN alone (which counts as one) is not waited for.
     pub(super) fn awaits_acknowledgement(&mut self, now: Instant, limit: Duration) -> bool {
-        if self.failed() || self.transport.unacknowledged() <= 1 {
+        if self.failed() || !self.is_unacknowledged() {
             return false;
         }
         let since = *self.said_since.get_or_insert(now);
-        now.saturating_duration_since(since) < limit
+        self.manner != Manner::Brief || now.saturating_duration_since(since) < limit
+    }
+
+    /// How long everything has been said while acknowledgements are missing.
+    pub(super) fn unheard(&self, now: Instant) -> Duration {
+        self.said_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Whether the peer is not to be cut off yet, however long it does not say FIN.
+    pub(super) fn keeps_waiting(&self) -> bool {
+        self.manner != Manner::Brief && !self.failed() && self.is_unacknowledged()
+    }
+
+    fn is_unacknowledged(&self) -> bool {
+        let fin = u64::from(self.manner != Manner::Reset);
+        self.transport.unacknowledged() > fin
     }
 
     /// Looks for the RST that means such a loss.

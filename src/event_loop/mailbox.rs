@@ -12,13 +12,14 @@ use mio::{Registry, Waker};
 
 use super::WAKE;
 use super::id::Id;
+use super::lookups::Query;
 use crate::error::Failure;
 
 /// What other threads send to the loop.
 #[derive(Debug)]
 pub enum Mail {
-    /// A name was looked up.
-    Resolved(Result<Vec<SocketAddr>, Failure>),
+    /// What the resolver said to a question.
+    Resolved(Query, Result<Vec<SocketAddr>, Failure>),
     /// Anything else; handlers downcast to what they sent.
     Other(Box<dyn Any + Send>),
 }

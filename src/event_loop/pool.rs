@@ -9,10 +9,11 @@ use bytes::Bytes;
 use mio::Registry;
 
 use super::acceptor::Acceptor;
-use super::channel::{Channel, Phase, Way};
+use super::channel::{Channel, Manner, Phase, Way};
 use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome, Traffic};
 use super::id::{Id, Slots};
+use super::lookups::Query;
 use super::mailbox::Mailbox;
 use super::timers::{TimerKey, Timers};
 use crate::close::CloseReason;
@@ -51,6 +52,8 @@ pub struct Pool {
     /// Listeners that ran out of descriptors.
     pub(super) starved: Vec<Id>,
     pub(super) timers: Timers,
+    /// Names that are being looked up.
+    pub(super) lookups: Vec<Query>,
     pub(super) now: Instant,
     pub(super) stopped: bool,
 }
@@ -66,6 +69,7 @@ impl Pool {
             doomed: Vec::new(),
             starved: Vec::new(),
             timers: Timers::default(),
+            lookups: Vec::new(),
             now,
             stopped: false,
         }
@@ -204,10 +208,28 @@ impl Pool {
     /// Closes in order: writes what is queued, says FIN, waits a little for the peer's, and ends
     /// with `Closed`. No data is delivered any more.
     pub fn close(&mut self, id: Id, reason: CloseReason) {
+        self.close_in(id, reason, Manner::Brief);
+    }
+
+    /// Like `close`, and waits for as long as the peer has not acknowledged every byte: a peer that
+    /// goes on sending is answered with RST as soon as the socket is gone, and what the kernel still
+    /// holds for it would be gone, too.
+    pub fn close_delivered(&mut self, id: Id, reason: CloseReason) {
+        self.close_in(id, reason, Manner::Patient);
+    }
+
+    /// Like `close_delivered`, but with RST in place of FIN, so that the peer knows that what came
+    /// is not all. Channels without RST just end.
+    pub fn reset(&mut self, id: Id, reason: CloseReason) {
+        self.close_in(id, reason, Manner::Reset);
+    }
+
+    fn close_in(&mut self, id: Id, reason: CloseReason, manner: Manner) {
         match self.sources.get_mut(id) {
             Some(Source::Channel(channel)) if channel.doomed.is_some() => {}
             Some(Source::Channel(channel)) if channel.phase == Phase::Open => {
                 channel.phase = Phase::Closing(reason);
+                channel.manner = manner;
                 channel.paused = false;
                 if channel.writing.is_open() {
                     channel.writing = Way::Finishing;
@@ -314,7 +336,7 @@ impl Pool {
         }
         if let Some(reason) = channel.verdict() {
             if channel.awaits_acknowledgement(now, LINGER) {
-                self.arm(TimerKey::of(id, ACKNOWLEDGED_TIMER), ACKNOWLEDGED);
+                self.await_acknowledgement(id);
             } else {
                 self.abort(id, reason);
             }
@@ -328,6 +350,14 @@ impl Pool {
         self.list(id);
     }
 
+    /// Looks again for the acknowledgement, the less often the longer it takes.
+    fn await_acknowledgement(&mut self, id: Id) {
+        let now = self.now;
+        let unheard = self.channel(id).map_or(Duration::ZERO, |channel| channel.unheard(now));
+        let pause = (unheard / 8).clamp(ACKNOWLEDGED, LINGER);
+        self.arm(TimerKey::of(id, ACKNOWLEDGED_TIMER), pause);
+    }
+
     /// Takes a doomed source out; `None` where it was no channel or is gone already.
     pub(super) fn remove(&mut self, id: Id) -> Option<End> {
         let source = self.sources.remove(id)?;
@@ -337,6 +367,9 @@ impl Pool {
             Source::Datagrams(datagrams) => Some(datagrams.end(&self.registry)),
             Source::Channel(mut channel) => {
                 channel.transport.deregister(&self.registry);
+                if channel.manner == Manner::Reset {
+                    channel.transport.reset();
+                }
                 Some(End {
                     reason: channel.doomed.unwrap_or(CloseReason::HOST),
                     unacknowledged: channel.transport.unacknowledged(),

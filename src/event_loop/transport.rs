@@ -53,6 +53,10 @@ pub trait Transport: Send {
     /// Undoes `register`.
     fn deregister(&mut self, registry: &Registry);
 
+    /// Sees to it that dropping the transport tells the peer that something was lost (RST), where
+    /// there is a way to tell it.
+    fn reset(&mut self) {}
+
     /// A failure that no read or write has told.
     fn take_error(&mut self) -> Option<io::Error> {
         None
@@ -147,6 +151,10 @@ impl Transport for Stream {
     fn deregister(&mut self, registry: &Registry) {
         // Closing the descriptor deregisters it as well.
         let _ = source(self).deregister(registry);
+    }
+
+    fn reset(&mut self) {
+        self.forget_on_close();
     }
 
     fn take_error(&mut self) -> Option<io::Error> {

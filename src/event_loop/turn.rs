@@ -8,7 +8,7 @@ use super::channel::{Got, Phase, Sides};
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::mailbox::Letter;
-use super::pool::{ACKNOWLEDGED_TIMER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
+use super::pool::{ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
 use crate::sys::mmsg::Arrival;
@@ -52,7 +52,10 @@ impl EventLoop {
         while let Ok(letter) = self.letters.try_recv() {
             match letter {
                 Letter::Ready(id) => self.pool.latch(id, true, true),
-                Letter::ForHandler(letter) => mail.push(Event::Mail(letter)),
+                Letter::ForHandler(letter) => {
+                    self.pool.looked_up(&letter);
+                    mail.push(Event::Mail(letter));
+                }
             }
         }
         mail
@@ -191,8 +194,13 @@ impl Pool {
     }
 
     fn linger_no_longer(&mut self, id: Id) {
-        if let Some(reason) = self.channel(id).and_then(|channel| channel.phase.closing()) {
-            self.abort(id, reason);
+        let Some(channel) = self.channel(id) else { return };
+        match channel.phase.closing() {
+            Some(_) if channel.keeps_waiting() => {
+                self.arm(TimerKey::of(id, LINGER_TIMER), LINGER);
+            }
+            Some(reason) => self.abort(id, reason),
+            None => {}
         }
     }
 

@@ -65,6 +65,21 @@ impl Common {
     }
 }
 
+/// The way to the other side of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Where to.
+    pub address: Address,
+    /// Where from.
+    pub bind: Option<Address>,
+    /// Which addresses of a name count.
+    pub family: Family,
+    /// What is set on the socket.
+    pub options: SocketOptions,
+    /// The time for one attempt over all addresses.
+    pub timeout: Duration,
+}
+
 /// `tcp-connect`.
 #[derive(Clone, Debug)]
 pub struct Connect {
@@ -91,6 +106,8 @@ pub struct Serve {
     pub conns: Option<u64>,
     /// How many connections may be open at once.
     pub max_clients: Option<usize>,
+    /// Who is let in.
+    pub access: Access,
     /// What is done with a client.
     pub handling: Handling,
     /// What each client is sent first.
@@ -116,12 +133,19 @@ pub enum Handling {
     Discard,
     /// Everything received goes to one file a connection in this directory.
     Save(PathBuf),
+    /// Each connection is relayed to another one.
+    Forward(Box<Route>),
 }
 
 impl Handling {
     /// Whether stdin has a part in it.
     pub fn reads_stdin(&self) -> bool {
         matches!(self, Self::Relay | Self::Hub)
+    }
+
+    /// Whether each connection has a partner, which gets what the connection says.
+    pub fn relays(&self) -> bool {
+        matches!(self, Self::Forward(_))
     }
 
     /// Whether what is received goes to stdout.

@@ -1,23 +1,21 @@
 //! Making one connection: resolving, racing the addresses, and trying again while patience lasts.
 //!
 //! It owns the attempts and their timers. The session passes every event through
-//! [`Connector::on`] and learns how it ends.
+//! [`Connector::on`] and learns how it ends. Many can be at work at once: each has its own owner,
+//! and knows its events from those of the others.
 
 use std::io;
 use std::net::SocketAddr;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::alarms;
-use super::config::Connect;
+use super::config::{Connect, Route};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Id, Mail, Pool, TimerKey};
+use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
 use crate::protocol::backoff::Backoff;
 use crate::protocol::eyeballs::{Race, Step};
-use crate::sockets::{
-    Address, FORGOTTEN, Family, FdName, Host, Purpose, SocketOptions, Target, connect, resolve,
-};
+use crate::sockets::{Address, FORGOTTEN, FdName, Purpose, Target, connect, resolve};
 
 /// The first and the longest pause between attempts of `--reconnect`.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
@@ -48,15 +46,15 @@ pub(crate) enum Note {
 
 /// One connection in the making.
 pub(crate) struct Connector {
-    address: Address,
-    bind: Option<Address>,
-    family: Family,
-    options: SocketOptions,
-    timeout: Duration,
+    route: Route,
+    /// The connection on whose behalf this one is made; without one it is the session's own.
+    owner: Option<Id>,
     /// How long to go on trying: `None` is for ever.
     patience: Option<Duration>,
     backoff: Backoff,
     since: Instant,
+    /// What the resolver was asked and has not answered.
+    question: Option<Query>,
     race: Option<Race>,
     /// The attempts under way, and whom each is to.
     attempts: Vec<(Id, String)>,
@@ -68,21 +66,34 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(config: &Connect, now: Instant) -> Self {
+    /// The one connection of a client, as patient as it is asked to be.
+    pub(crate) fn of_client(config: &Connect, now: Instant) -> Self {
         let common = &config.common;
-        Self {
+        let route = Route {
             address: config.address.clone(),
             bind: config.bind.clone(),
             family: common.family,
             options: common.options.clone(),
             timeout: config.connect_timeout,
-            patience: if config.reconnect {
-                common.wait
-            } else {
-                common.wait.or(Some(Duration::ZERO))
-            },
-            backoff: if config.reconnect { RECONNECT } else { WAIT },
+        };
+        let patience = if config.reconnect { None } else { Some(Duration::ZERO) };
+        let backoff = if config.reconnect { RECONNECT } else { WAIT };
+        Self { patience: common.wait.or(patience), backoff, ..Self::new(route, None, now) }
+    }
+
+    /// A connection on behalf of another one: one attempt.
+    pub(crate) fn on_behalf(route: Route, owner: Id, now: Instant) -> Self {
+        Self::new(route, Some(owner), now)
+    }
+
+    fn new(route: Route, owner: Option<Id>, now: Instant) -> Self {
+        Self {
+            route,
+            owner,
+            patience: Some(Duration::ZERO),
+            backoff: WAIT,
             since: now,
+            question: None,
             race: None,
             attempts: Vec::new(),
             last_failure: None,
@@ -104,8 +115,17 @@ impl Connector {
         }
         self.since = pool.now();
         let pause = self.backoff.pause(fastrand::f64());
-        pool.arm(TimerKey::global(alarms::RETRY), pause);
+        pool.arm(self.timer(alarms::RETRY), pause);
         pause
+    }
+
+    fn timer(&self, purpose: u8) -> TimerKey {
+        TimerKey { id: self.owner, purpose }
+    }
+
+    /// Whether this connection is one of those under way.
+    pub(crate) fn attempts(&self, id: Id) -> bool {
+        self.attempts.iter().any(|(attempt, _)| *attempt == id)
     }
 
     /// What happened since the last call.
@@ -116,8 +136,10 @@ impl Connector {
     /// Looks at an event; those of other sources leave it `Pending`.
     pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Progress {
         match event {
-            Event::Mail(Mail::Resolved(Ok(addresses))) => self.start_race(pool, addresses.clone()),
-            Event::Mail(Mail::Resolved(Err(failure))) => self.attempt_failed(pool, failure.clone()),
+            Event::Mail(Mail::Resolved(query, answer)) if self.question.as_ref() == Some(query) => {
+                self.question = None;
+                self.answered(pool, answer.clone())
+            }
             Event::Connected { id, peer, local } => match self.take_attempt(*id) {
                 Some(target) => {
                     self.call_off(pool);
@@ -131,14 +153,19 @@ impl Connector {
                 Some(peer) => self.address_failed(pool, peer, error),
                 None => Progress::Pending,
             },
-            Event::Timer { key } if *key == TimerKey::global(alarms::NEXT_ADDRESS) => {
-                self.advance(pool)
-            }
-            Event::Timer { key } if *key == TimerKey::global(alarms::CONNECT) => {
+            Event::Timer { key } if key.id == self.owner => self.on_timer(pool, key.purpose),
+            _ => Progress::Pending,
+        }
+    }
+
+    fn on_timer(&mut self, pool: &mut Pool, purpose: u8) -> Progress {
+        match purpose {
+            alarms::NEXT_ADDRESS => self.advance(pool),
+            alarms::CONNECT => {
                 let failure = self.timed_out();
                 self.attempt_failed(pool, failure)
             }
-            Event::Timer { key } if *key == TimerKey::global(alarms::RETRY) => self.attempt(pool),
+            alarms::RETRY => self.attempt(pool),
             _ => Progress::Pending,
         }
     }
@@ -153,7 +180,7 @@ impl Connector {
     fn address_failed(&mut self, pool: &mut Pool, peer: String, error: &io::Error) -> Progress {
         let failure = connect::failure(&peer, error);
         self.notes.push(Note::Failed { peer, failure });
-        self.last_failure = Some(connect::failure(&self.address.to_string(), error));
+        self.last_failure = Some(connect::failure(&self.route.address.to_string(), error));
         match &mut self.race {
             Some(race) => race.failed(pool.now()),
             None => return self.give_up_attempt(pool),
@@ -162,49 +189,52 @@ impl Connector {
     }
 
     fn timed_out(&self) -> Failure {
-        let limit = humantime::format_duration(self.timeout);
-        let cause = format!("no answer within {limit}");
-        Failure::new(Status::Timeout, "timeout", "connect to", self.address.to_string(), cause)
+        let limit = humantime::format_duration(self.route.timeout);
+        let (target, cause) = (self.route.address.to_string(), format!("no answer within {limit}"));
+        Failure::new(Status::Timeout, "timeout", "connect to", target, cause)
     }
 
     /// One attempt over all addresses.
     fn attempt(&mut self, pool: &mut Pool) -> Progress {
-        pool.arm(TimerKey::global(alarms::CONNECT), self.timeout);
-        match self.address.clone() {
-            Address::Inet { host, port } if resolve::needs_lookup(&host) => {
-                self.look_up(pool, host, port)
-            }
+        pool.arm(self.timer(alarms::CONNECT), self.route.timeout);
+        match self.route.address.clone() {
             Address::Inet { host, port } => {
-                match resolve::resolve(&host, port, self.family, Purpose::Connect) {
-                    Ok(addresses) => self.start_race(pool, addresses),
-                    Err(failure) => self.attempt_failed(pool, failure),
-                }
+                self.find(pool, Query { host, port, family: self.route.family })
             }
             Address::Unix(name) => self.start_only(pool, &Target::Unix(name)),
             Address::Fd(FdName::Number(fd)) if !std::mem::replace(&mut self.spent, true) => {
                 self.start_only(pool, &Target::Fd(fd))
             }
             Address::Fd(_) => {
-                let text = self.address.to_string();
+                let text = self.route.address.to_string();
                 let cause = "an inherited socket can be used once";
                 self.attempt_failed(pool, Failure::new(Status::Local, "fd", "use", text, cause))
             }
         }
     }
 
-    /// Looks the name up in a thread, because getaddrinfo(3) blocks.
-    fn look_up(&self, pool: &mut Pool, host: Host, port: u16) -> Progress {
-        let (mailbox, family) = (pool.mailbox(), self.family);
-        let work = move || {
-            let result = resolve::resolve(&host, port, family, Purpose::Connect);
-            mailbox.send(Mail::Resolved(result));
-        };
-        match thread::Builder::new().name("resolver".into()).spawn(work) {
-            Ok(_) => Progress::Pending,
-            Err(error) => {
-                let target = self.address.to_string();
-                Progress::Failed(Failure::io(Status::Resolve, "resolve", target, &error))
+    /// Finds the addresses: a name takes its time.
+    fn find(&mut self, pool: &mut Pool, query: Query) -> Progress {
+        if !query.takes_time() {
+            return self.answered(pool, query.ask());
+        }
+        match pool.look_up(&query) {
+            Ok(()) => {
+                self.question = Some(query);
+                Progress::Pending
             }
+            Err(error) => {
+                let target = self.route.address.to_string();
+                let failure = Failure::io(Status::Resolve, "resolve", target, &error);
+                self.attempt_failed(pool, failure)
+            }
+        }
+    }
+
+    fn answered(&mut self, pool: &mut Pool, answer: Result<Vec<SocketAddr>, Failure>) -> Progress {
+        match answer {
+            Ok(addresses) => self.start_race(pool, addresses),
+            Err(failure) => self.attempt_failed(pool, failure),
         }
     }
 
@@ -226,7 +256,7 @@ impl Connector {
                     }
                 }
                 Step::Wait(pause) => {
-                    pool.arm(TimerKey::global(alarms::NEXT_ADDRESS), pause);
+                    pool.arm(self.timer(alarms::NEXT_ADDRESS), pause);
                     return Progress::Pending;
                 }
                 Step::Watch => return Progress::Pending,
@@ -244,7 +274,7 @@ impl Connector {
 
     fn start(&mut self, pool: &mut Pool, target: &Target) -> Result<(), Failure> {
         let bind = self.local_for(target)?;
-        let (stream, warnings) = connect::start(target, bind.as_ref(), &self.options)?;
+        let (stream, warnings) = connect::start(target, bind.as_ref(), &self.route.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
         self.attempts.push((pool.add_connecting(stream)?, target.to_string()));
         Ok(())
@@ -252,10 +282,11 @@ impl Connector {
 
     /// The address of `--bind` that fits the family of the target.
     fn local_for(&self, target: &Target) -> Result<Option<SocketAddr>, Failure> {
-        let (Some(Address::Inet { host, port }), Target::Tcp(target)) = (&self.bind, target) else {
+        let (Some(Address::Inet { host, port }), Target::Tcp(target)) = (&self.route.bind, target)
+        else {
             return Ok(None);
         };
-        let local = resolve::resolve(host, *port, self.family, Purpose::Listen)?;
+        let local = resolve::resolve(host, *port, self.route.family, Purpose::Listen)?;
         match local.iter().find(|address| address.is_ipv6() == target.is_ipv6()) {
             Some(address) => Ok(Some(*address)),
             None => Err(Failure::new(
@@ -284,7 +315,7 @@ impl Connector {
         }
         // The last attempt is made when patience ends, and not before.
         let pause = self.backoff.pause(fastrand::f64()).min(left.unwrap_or(Duration::MAX));
-        pool.arm(TimerKey::global(alarms::RETRY), pause);
+        pool.arm(self.timer(alarms::RETRY), pause);
         Progress::Retrying { failure, pause }
     }
 
@@ -293,9 +324,9 @@ impl Connector {
         for (id, _) in self.attempts.drain(..) {
             pool.abort(id, CloseReason::HOST);
         }
-        self.race = None;
+        (self.race, self.question) = (None, None);
         for purpose in [alarms::NEXT_ADDRESS, alarms::CONNECT, alarms::RETRY] {
-            pool.disarm(TimerKey::global(purpose));
+            pool.disarm(self.timer(purpose));
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod console;
 pub mod datagram;
 pub mod feed;
 mod inlet;
+mod pairs;
 mod run;
 pub mod serve;
 

@@ -4,9 +4,10 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::SocketAddr as UnixSocketAddr;
+use std::time::Duration;
 
 use mio::net::{TcpStream, UnixStream};
-use socket2::{Domain, Socket};
+use socket2::{Domain, SockRef, Socket};
 
 /// What an end of a TCP connection is called once the kernel has forgotten its address.
 pub(crate) const FORGOTTEN: &str = "unknown";
@@ -63,6 +64,15 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.take_error(),
             Self::Unix(stream) => stream.take_error(),
+        }
+    }
+
+    /// Makes the close of a TCP connection a reset (SO_LINGER of 0, socket(7)); what the peer has
+    /// not acknowledged by then is lost. A unix socket has no such thing.
+    pub fn forget_on_close(&self) {
+        if let Self::Tcp(stream) = self {
+            // Without it the peer sees FIN, which is the next best.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
         }
     }
 

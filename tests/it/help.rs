@@ -49,10 +49,10 @@ fn the_help_fits_80_columns_with_its_tables_intact() {
 #[test]
 fn each_option_is_listed_where_it_works() {
     let [connect, serve] = ["tcp-connect", "tcp-serve"].map(|command| help(&[command], "80"));
-    for option in ["--connect-timeout", "--reconnect", "--bind"] {
+    for option in ["--reconnect", "--bind"] {
         assert!(connect.contains(option) && !serve.contains(option), "{option}");
     }
-    let own = "--once --conns --max-clients --greet --reply --hub --discard --save --queue --slow \
+    let own = "--once --conns --max-clients --greet --reply --hub --discard --save --forward --allow --deny --queue --slow \
                --slow-after --port-file backlog";
     for option in own.split_whitespace() {
         assert!(serve.contains(option) && !connect.contains(option), "{option}");

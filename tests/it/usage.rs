@@ -144,7 +144,7 @@ fn an_option_of_another_command_is_sent_there() {
         ("tcp-connect --port-file p 1", &["'--port-file'", "an option of tcp-serve"]),
         ("tcp-serve --reconnect 0", &["'--reconnect'", "an option of tcp-connect"]),
         ("tcp-serve --bind :0 0", &["'--bind'", "an option of tcp-connect"]),
-        ("tcp-serve --connect-timeout 1 0", &["'--connect-timeout'", "an option of tcp-connect"]),
+        ("tcp-serve --reconnect 0", &["'--reconnect'", "an option of tcp-connect"]),
         ("tcp-serve --frobnicate 0", &["'--frobnicate'", "--help"]),
         ("tcp-konnect 1", &["'tcp-konnect'", "'tcp-connect'"]),
         ("tcp-connect", &["<ADDR>", "not provided", "--help"]),

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 
 use super::common::{FamilyArgs, InputArgs, ReportArgs, RunArgs, take_hyphens};
 use crate::framing::Framing;
+use crate::protocol::access::parse_network;
 use crate::protocol::slow::Policy;
 use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
 
@@ -106,6 +108,12 @@ pub struct ServeArgs {
     /// Save what clients send, one file a connection
     #[arg(long, value_name = "DIR", group = "handler", help_heading = "Handlers (at most one)")]
     pub save: Option<PathBuf>,
+    /// Relay each connection to ADDR
+    #[arg(long, value_name = "ADDR", group = "handler", help_heading = "Handlers (at most one)")]
+    pub forward: Option<String>,
+    /// Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub connect_timeout: Option<Duration>,
 
     /// Serve one connection, then end
     #[arg(short = '1', long, conflicts_with = "conns", help_heading = "Clients")]
@@ -119,8 +127,14 @@ pub struct ServeArgs {
     /// Send each client TEXT first
     #[arg(long, value_name = "TEXT", help_heading = "Clients")]
     pub greet: Option<String>,
+    /// Let in only clients of these networks; repeatable
+    #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Clients")]
+    pub allow: Vec<IpNet>,
+    /// Do not let in clients of these networks, whatever is allowed; repeatable
+    #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Clients")]
+    pub deny: Vec<IpNet>,
 
-    /// How much may wait to be sent to one client [default: 1MiB]
+    /// How much may wait to be sent to one client [default: 1MiB; 256KiB each way with --forward]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Slow clients")]
     pub queue: Option<u64>,
     /// What to do with a client that drains nothing: kick, drop (messages) or block

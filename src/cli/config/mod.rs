@@ -1,9 +1,11 @@
 //! From arguments to configurations: defaults that depend on each other, and combinations that
 //! cannot work. Whatever cannot apply is refused here with exit status 2; nothing is ignored.
 //!
-//! This file has what all commands share; `stream` and `datagram` have the rest.
+//! This file has what all commands share; `stream` and `datagram` have the rest, `partners` what
+//! connections are relayed to.
 
 mod datagram;
+mod partners;
 mod stream;
 
 use super::args::{FamilyArgs, InputArgs, LogForm, ReportArgs, RunArgs, When};

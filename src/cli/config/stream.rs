@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::partners::{self, CONNECT_TIMEOUT};
 use super::{NO_STDIN, NOT_IP, as_usize, common, refuse, refuse_any, set_input};
 use crate::cli::args::{ConnectArgs, OnPeerClose, ServeArgs, StreamArgs};
 use crate::cli::text;
@@ -16,7 +17,7 @@ use crate::sockets::Address;
 
 const MAX_FRAME: u64 = 16 << 20;
 const QUEUE: u64 = 1 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const RELAY_QUEUE: u64 = 256 << 10;
 const SLOW_AFTER: Duration = Duration::from_secs(1);
 
 /// The configuration of `tcp-connect`.
@@ -64,15 +65,19 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
     if args.port_file.is_some() && !has_ports {
         return Err(refuse("--port-file", "a unix socket has no port"));
     }
-    if !addresses.iter().any(|address| matches!(address, Address::Inet { .. })) {
-        refuse_any(&[(args.stream.family.v4, "-4"), (args.stream.family.v6, "-6")], NOT_IP)?;
-    }
     check_texts(args)?;
     let handling = handling(args)?;
+    let inet = |address: &Address| matches!(address, Address::Inet { .. });
+    let leads_to_inet = matches!(&handling, Handling::Forward(route) if inet(&route.address));
+    if !(addresses.iter().any(inet) || leads_to_inet) {
+        refuse_any(&[(args.stream.family.v4, "-4"), (args.stream.family.v6, "-6")], NOT_IP)?;
+    }
     check_handling(args, &handling)?;
     let mut common = stream_common(&args.stream, report, handling.reads_stdin())?;
     common.rules.serving = true;
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
+    let queue = if handling.relays() { RELAY_QUEUE } else { QUEUE };
+    let access = partners::access(args, has_ports)?;
     Ok(Serve {
         common,
         addresses,
@@ -80,8 +85,9 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
         max_clients: args.max_clients.map(as_usize),
         greet: args.greet.as_deref().map(text::read).transpose()?,
         slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
-        queue: as_usize(args.queue.unwrap_or(QUEUE)),
+        queue: as_usize(args.queue.unwrap_or(queue)),
         port_file: args.port_file.clone(),
+        access,
         handling,
     })
 }
@@ -90,7 +96,8 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
 fn check_texts(args: &ServeArgs) -> Result<(), Failure> {
     let takers = [args.greet.as_deref(), args.reply.as_deref()];
     let takers = takers.into_iter().filter(|text| text::takes_stdin(*text)).count();
-    let relays = args.reply.is_none() && !args.discard && args.save.is_none();
+    let others = [args.discard, args.save.is_some(), args.forward.is_some()];
+    let relays = args.reply.is_none() && !others.contains(&true);
     if takers + usize::from(relays && !args.stream.input.no_stdin && takers > 0) > 1 {
         return Err(refuse("@-", "stdin can be read for one purpose only (-n frees it)"));
     }
@@ -106,6 +113,8 @@ fn handling(args: &ServeArgs) -> Result<Handling, Failure> {
         Handling::Discard
     } else if let Some(directory) = &args.save {
         Handling::Save(directory.clone())
+    } else if let Some(address) = &args.forward {
+        Handling::Forward(Box::new(partners::forward(args, address)?))
     } else {
         Handling::Relay
     })
@@ -124,6 +133,9 @@ fn check_handling(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> 
         refuse_any(&given, "this handler does not send stdin to its clients")?;
     }
     check_slow(args, handling)?;
+    let connects = matches!(handling, Handling::Forward(_));
+    let timeout = (!connects && args.connect_timeout.is_some(), "--connect-timeout");
+    refuse_any(&[timeout], "only --forward connects to anybody")?;
     if *handling == Handling::Hub {
         let given =
             [(stream.keep_open, "--keep-open"), (stream.quit_after.is_some(), "--quit-after")];
@@ -141,7 +153,7 @@ fn check_slow(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> {
     let (slow, slow_after) =
         ((args.slow.is_some(), "--slow"), (args.slow_after.is_some(), "--slow-after"));
     match handling {
-        Handling::Hub => {}
+        Handling::Hub | Handling::Forward(_) => {}
         Handling::Relay if !args.stream.input.no_stdin => {}
         Handling::Reply(_) => {
             refuse_any(

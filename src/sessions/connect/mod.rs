@@ -54,7 +54,7 @@ impl ConnectSession {
     /// A session on an open console and feed.
     pub fn new(pool: &Pool, config: Connect, console: Console, feed: Feed) -> Self {
         Self {
-            connector: Connector::new(&config, pool.now()),
+            connector: Connector::of_client(&config, pool.now()),
             reconnect: config.reconnect,
             run: Run::new(config.common, console, feed),
             link: None,

@@ -7,7 +7,6 @@ use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::protocol::slow::Verdict;
 use crate::sessions::alarms;
-use crate::sessions::config::Handling;
 
 impl ServeSession {
     /// Sends a piece of so many messages to every client but `from`.
@@ -53,9 +52,11 @@ impl ServeSession {
         let Some(client) = self.clients.get_mut(&id) else { return };
         if outcome == SendOutcome::Full && !std::mem::replace(&mut client.lag.full, true) {
             client.lag.full_since = Some(pool.now());
-            if matches!(self.handling, Handling::Reply(_)) {
+            if self.service.only_answers() {
                 pool.pause(id);
-            } else if !self.slow.after.is_zero() || self.slow.holds_at_once(self.clients.len()) {
+            } else if !self.service.relays()
+                && (!self.slow.after.is_zero() || self.slow.holds_at_once(self.clients.len()))
+            {
                 self.judge(pool, id);
             }
         }
@@ -107,7 +108,7 @@ impl ServeSession {
         client.lag.full = false;
         client.lag.skips = false;
         self.holders.remove(&id);
-        if matches!(self.handling, Handling::Reply(_)) && !self.clients_paused {
+        if self.service.only_answers() && !self.clients_paused {
             pool.resume(id);
         }
         self.balance(pool);
@@ -121,11 +122,12 @@ impl ServeSession {
         } else {
             self.run.feed.resume(pool);
         }
-        let pause = self.run.console.is_full() || (held && self.handling == Handling::Hub);
+        let full = self.run.console.is_full() || (held && self.service.is_hub());
+        let pause = full && !self.service.relays();
         if pause != self.clients_paused {
             self.clients_paused = pause;
             for (id, client) in &self.clients {
-                let stuffed = client.lag.full && matches!(self.handling, Handling::Reply(_));
+                let stuffed = client.lag.full && self.service.only_answers();
                 if pause {
                     pool.pause(*id);
                 } else if !stuffed {

@@ -41,12 +41,13 @@ impl ServeSession {
         let (Some(limit), Some(traffic)) = (self.run.common.idle_timeout, pool.traffic(id)) else {
             return;
         };
-        let idle = pool.now().saturating_duration_since(traffic.last_active);
+        let last_active = self.service.last_active(pool, id).unwrap_or(traffic.last_active);
+        let idle = pool.now().saturating_duration_since(last_active);
         let full = self.clients.get(&id).is_some_and(|client| client.lag.full);
         if idle < limit {
             pool.arm(TimerKey::of(id, alarms::IDLE), limit - idle);
-        } else if self.clients_paused && !full {
-            // It may be talking all the time: it is not read, because of stdout or another client.
+        } else if (self.clients_paused && !full) || self.service.is_awaited(id) {
+            // It may be talking all the time: it is not read, because of stdout or somebody else.
             pool.arm(TimerKey::of(id, alarms::IDLE), limit);
         } else {
             self.late(pool, id, Detail::Idle, "no traffic for", limit);

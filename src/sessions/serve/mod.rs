@@ -1,13 +1,17 @@
 //! `tcp-serve`: many connections on one loop.
 //!
-//! This file owns the listeners, the clients and the course of the run; `receive` has what
-//! clients send, `send` and `fanout` what they are sent, `limits` the timers.
+//! This file owns the listeners, the clients and the course of the run; `door` has who gets in,
+//! `service` what is done with clients, `receive` what they send, `send` and `fanout` what they are
+//! sent, `partners` whom they are relayed to, `limits` the timers.
 
 mod client;
+mod door;
 mod fanout;
 mod limits;
+mod partners;
 mod receive;
 mod send;
+mod service;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -16,19 +20,20 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::alarms;
-use super::config::{Handling, Serve};
+use super::config::Serve;
 use super::console::{Console, is_loss};
 use super::feed::Feed;
-use super::inlet::Inlet;
 use super::run::{Meaning, Run, SIGNALLED, status_of};
-use crate::close::{Cause, CloseReason};
+use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::framing::Framer;
+use crate::protocol::access::Access;
 use crate::protocol::slow::SlowRules;
 use crate::report::{Event as Report, Name};
 
-use client::{Client, Lag, create_file};
+use client::Client;
+use service::{Frame, Service};
 
 /// How long a server that is told to stop, or a client that is out of time, has for what is
 /// queued.
@@ -41,13 +46,11 @@ type Clients = HashMap<Id, Client, BuildHasherDefault<DefaultHasher>>;
 /// The server's session.
 pub struct ServeSession {
     run: Run,
-    handling: Handling,
+    service: Service,
+    access: Access,
     slow: SlowRules,
     queue: usize,
     greet: Option<Bytes>,
-    /// The answer of `--reply`, framed where there is a framing.
-    reply: Bytes,
-    due_replies: usize,
     framer: Option<Box<dyn Framer>>,
     conns: Option<u64>,
     max_clients: Option<usize>,
@@ -76,25 +79,14 @@ impl ServeSession {
     ) -> Result<Self, Failure> {
         let common = &config.common;
         let framer = common.framing.framer(common.max_frame, common.keep_cr);
-        let frame = |what: &'static str, text: &Bytes| -> Result<Bytes, Failure> {
-            let Some(framer) = &framer else { return Ok(text.clone()) };
-            let mut framed = Vec::new();
-            framer.encode(text, &mut framed).map_err(|error| {
-                let target = format!("{what} with --frame {}", common.framing);
-                Failure::new(Status::Usage, "frame", "send", target, error.to_string())
-            })?;
-            Ok(framed.into())
-        };
-        let reply = match &config.handling {
-            Handling::Reply(text) => frame("--reply", text)?,
-            _ => Bytes::new(),
-        };
+        let frame = Frame { framer: framer.as_deref(), framing: common.framing };
+        let greet = config.greet.as_ref().map(|text| frame.text("--greet", text)).transpose()?;
+        let service = Service::new(config.handling, config.queue, &frame)?;
         Ok(Self {
-            greet: config.greet.as_ref().map(|text| frame("--greet", text)).transpose()?,
-            reply,
-            due_replies: 0,
+            greet,
             framer,
-            handling: config.handling,
+            service,
+            access: config.access,
             slow: config.slow,
             queue: config.queue,
             conns: config.conns,
@@ -137,82 +129,6 @@ impl ServeSession {
         self.run.status()
     }
 
-    /// Takes a new connection into the session.
-    pub fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        let number = self.run.count_connection();
-        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
-        let event = Report::new(Name::Accepted).conn(number).peer(&peer).local(&local);
-        self.run.console.report(pool, &event);
-        let file = match self.open_file(number, &peer) {
-            Ok(file) => file,
-            Err(failure) => {
-                self.run.console.complain(pool, &failure);
-                self.worst.get_or_insert(Status::Local);
-                pool.abort(id, CloseReason::new(Cause::Error, crate::close::Detail::Local));
-                None
-            }
-        };
-        let inlet = Inlet::new(&self.run.common, pool.now());
-        let lag = Lag::default();
-        self.clients
-            .insert(id, Client { number, peer, local, inlet, peer_ended: false, file, lag });
-        self.guard_limits(pool);
-        self.begin(pool, id);
-        self.balance(pool);
-    }
-
-    fn open_file(&self, number: u64, peer: &str) -> Result<Option<std::fs::File>, Failure> {
-        let Handling::Save(directory) = &self.handling else { return Ok(None) };
-        match create_file(directory, number, peer) {
-            Ok(file) => Ok(Some(file)),
-            Err(error) => {
-                let target = format!("a file in {}", directory.display());
-                Err(Failure::io(Status::Local, "create", target, &error))
-            }
-        }
-    }
-
-    /// `--conns` ends accepting, `--max-clients` pauses it.
-    fn guard_limits(&mut self, pool: &mut Pool) {
-        if self.conns.is_some_and(|conns| self.run.connections() >= conns) {
-            self.stop_listening(pool);
-        }
-        if self.max_clients.is_some_and(|most| self.clients.len() >= most) {
-            self.listeners.iter().for_each(|listener| pool.pause(*listener));
-        }
-    }
-
-    fn stop_listening(&mut self, pool: &mut Pool) {
-        for listener in self.listeners.drain(..) {
-            pool.abort(listener, CloseReason::HOST);
-        }
-    }
-
-    /// The first words and the timers of a new client.
-    fn begin(&mut self, pool: &mut Pool, id: Id) {
-        pool.set_high_mark(id, self.queue);
-        if self.clients_paused {
-            pool.pause(id);
-        }
-        let answers_at_once = matches!(self.handling, Handling::Reply(_)) && self.framer.is_none();
-        let reply = answers_at_once.then(|| self.reply.clone());
-        for text in self.greet.clone().into_iter().chain(reply) {
-            let outcome = pool.send(id, &text);
-            self.sent_to(pool, id, outcome);
-        }
-        if answers_at_once {
-            pool.finish(id);
-        } else if self.input().ended {
-            self.input_ended(pool, id);
-        }
-        if let Some(limit) = self.run.common.idle_timeout {
-            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
-        }
-        if let Some(limit) = self.run.common.read_timeout {
-            pool.arm(TimerKey::of(id, alarms::MESSAGE), limit);
-        }
-    }
-
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         if self.run.console.is(id) {
             self.run.console.drained();
@@ -251,17 +167,26 @@ impl ServeSession {
             self.run.console.warn(pool, "skipped", &text);
             self.worst.get_or_insert(Status::Lost);
         }
-        if self.max_clients.is_some_and(|most| self.clients.len() < most) {
-            self.listeners.iter().for_each(|listener| pool.resume(*listener));
-        }
+        self.part(pool, id, end);
+        self.somebody_left(pool);
+    }
+
+    /// A client is gone, or the partner of one: others may come, or the run is over.
+    fn somebody_left(&mut self, pool: &mut Pool) {
+        self.make_room(pool);
         self.balance(pool);
-        if self.clients.is_empty() && (self.run.is_ending() || self.listeners.is_empty()) {
+        if self.is_deserted() && (self.run.is_ending() || self.listeners.is_empty()) {
             if let Some(status) = self.worst {
                 self.run.decide(status);
             }
             self.run.begin_ending(pool);
             self.run.finish(pool);
         }
+    }
+
+    /// Whether nobody is left.
+    fn is_deserted(&self) -> bool {
+        self.clients.is_empty() && self.service.left_behind() == 0
     }
 
     /// Says what a client's end cost, where its `closed` event alone would not be seen.
@@ -274,17 +199,6 @@ impl ServeSession {
         if unsent > 0 {
             let text = format!("{unsent} bytes for {} were not sent", client.title());
             self.run.console.warn(pool, "unsent", &text);
-        }
-    }
-
-    fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
-        if !std::mem::replace(&mut self.starved, true) {
-            let text = format!(
-                "cannot accept more than {} connections: {} (`ulimit -n` sets the limit); the rest wait",
-                self.clients.len(),
-                crate::error::plain(error)
-            );
-            self.run.console.warn(pool, "starved", &text);
         }
     }
 
@@ -313,6 +227,9 @@ impl ServeSession {
     /// Stops listening and closes all clients in order.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.wind_up(pool);
+        if let Some(partners) = self.service.partners() {
+            partners.call_off(pool);
+        }
         for id in self.clients.keys() {
             pool.close(*id, reason);
         }
@@ -322,6 +239,9 @@ impl ServeSession {
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.run.hurried = true;
         self.wind_up(pool);
+        if let Some(partners) = self.service.partners() {
+            partners.abort(pool, reason);
+        }
         for id in self.clients.keys() {
             pool.abort(*id, reason);
         }
@@ -331,7 +251,7 @@ impl ServeSession {
         self.run.begin_ending(pool);
         self.run.feed.close(pool);
         self.stop_listening(pool);
-        if self.clients.is_empty() {
+        if self.is_deserted() {
             self.run.finish(pool);
         }
     }
@@ -339,6 +259,9 @@ impl ServeSession {
 
 impl Handler for ServeSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        if self.on_partner(pool, &event) {
+            return;
+        }
         match event {
             Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),

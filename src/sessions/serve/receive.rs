@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::ServeSession;
 use super::client::Client;
+use super::service::Service;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::framing::FrameError;
 use crate::protocol::output::{Output, Written};
-use crate::protocol::relay::{Input, Source, Step};
+use crate::protocol::relay::{Input, Step};
 use crate::report::{Event as Report, Name};
-use crate::sessions::config::Handling;
 use crate::sessions::console::{Message, write_message};
 
 impl ServeSession {
@@ -55,18 +55,19 @@ impl ServeSession {
         file: Option<&mut std::fs::File>,
         message: &Message<'_>,
     ) -> io::Result<()> {
-        match &self.handling {
-            Handling::Relay => self.run.console.deliver(pool, message),
-            Handling::Hub => {
+        match &mut self.service {
+            Service::Talk => self.run.console.deliver(pool, message),
+            Service::Hub => {
                 self.run.console.deliver(pool, message);
                 self.pass_on(pool, id, message.payload);
             }
-            Handling::Reply(_) => {
+            Service::Reply(reply) => {
                 self.run.console.deliver(pool, message);
-                self.due_replies += usize::from(self.framer.is_some());
+                reply.due += usize::from(!reply.at_once);
             }
-            Handling::Discard => {}
-            Handling::Save(_) => {
+            // What has a partner goes there, before it gets here.
+            Service::Discard | Service::Relay(_) => {}
+            Service::Save(_) => {
                 let form = match self.run.common.output {
                     Output::Written(form) => form,
                     Output::Json | Output::None => Written::Raw,
@@ -84,10 +85,11 @@ impl ServeSession {
     /// `--reply`: one answer to each message that came. They share their bytes, so that many
     /// small messages cannot ask for much memory.
     fn send_replies(&mut self, pool: &mut Pool, id: Id) {
-        let due = std::mem::take(&mut self.due_replies);
+        let Service::Reply(reply) = &mut self.service else { return };
+        let (due, text) = (std::mem::take(&mut reply.due), reply.text.clone());
         self.run.count_sent(due);
         for _ in 0..due {
-            let outcome = pool.send_shared(id, self.reply.clone());
+            let outcome = pool.send_shared(id, text.clone());
             self.sent_to(pool, id, outcome);
         }
     }
@@ -128,10 +130,7 @@ impl ServeSession {
     }
 
     fn peer_ended(&mut self, pool: &mut Pool, id: Id) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        client.peer_ended = true;
-        let event = Report::new(Name::Eof).conn(client.number).peer(&client.peer);
-        self.run.console.report(pool, &event);
+        self.client_ended(pool, id);
         self.tell_undelivered(pool, id);
         let reason = self.end_reason(id);
         match self.run.common.rules.peer_ended(self.input()) {
@@ -141,19 +140,23 @@ impl ServeSession {
         }
     }
 
+    /// Notes a client's FIN.
+    pub(super) fn client_ended(&mut self, pool: &mut Pool, id: Id) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.peer_ended = true;
+        let event = Report::new(Name::Eof).conn(client.number).peer(&client.peer);
+        self.run.console.report(pool, &event);
+    }
+
     /// A message that was cut by the client's FIN makes its end an error.
     pub(super) fn end_reason(&self, id: Id) -> CloseReason {
         let cut = self.clients.get(&id).is_some_and(|client| client.inlet.undelivered() > 0);
         if cut { CloseReason::FRAME } else { CloseReason::PEER }
     }
 
-    /// The input as a client sees it. The other clients of a hub, like a person, owe it nothing
-    /// after its FIN; the other handlers do not read stdin at all.
+    /// The input as a client sees it.
     pub(super) fn input(&self) -> Input {
-        match self.handling {
-            Handling::Relay => self.run.feed.input(),
-            _ => Input::new(Source::Absent),
-        }
+        self.service.input(self.run.feed.input())
     }
 
     fn tell_undelivered(&mut self, pool: &mut Pool, id: Id) {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use fastrand::Rng;
 use wirecat::event_loop::{Event, EventLoop, Handler, Id, Pool, Sides, Signal};
 use wirecat::framing::Framing;
+use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::{Policy, SlowRules};
 use wirecat::sessions::ServeSession;
@@ -71,6 +72,7 @@ impl Plan {
             conns: Some(self.clients as u64),
             max_clients: self.max_clients,
             handling: self.handling.clone(),
+            access: Access::default(),
             greet: self.greet.clone(),
             slow: self.slow,
             queue: self.queue,

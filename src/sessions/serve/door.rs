@@ -1,0 +1,133 @@
+//! Who gets in: listening, accepting, refusing, and the first words to a client.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::client::{Client, Lag, create_file};
+use super::service::Service;
+use super::{ServeSession, alarms};
+use crate::close::{Cause, CloseReason, Detail};
+use crate::error::{Failure, Status};
+use crate::event_loop::{Id, Pool, TimerKey};
+use crate::report::{Event as Report, Name};
+use crate::sessions::inlet::Inlet;
+
+/// The end of a client that is not let in.
+const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
+/// The end of a client that cannot be served, because of this machine.
+const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
+
+impl ServeSession {
+    /// Takes a new connection into the session.
+    pub fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
+        if !self.admits(&peer) {
+            let event = Report::new(Name::Closed).peer(&peer).local(&local).closed(REFUSED);
+            self.run.console.report(pool, &event);
+            return pool.abort(id, REFUSED);
+        }
+        let number = self.run.count_connection();
+        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
+        let event = Report::new(Name::Accepted).conn(number).peer(&peer).local(&local);
+        self.run.console.report(pool, &event);
+        let file = match self.open_file(number, &peer) {
+            Ok(file) => file,
+            Err(failure) => {
+                self.run.console.complain(pool, &failure);
+                self.worst.get_or_insert(Status::Local);
+                pool.abort(id, UNSERVED);
+                None
+            }
+        };
+        let inlet = Inlet::new(&self.run.common, pool.now());
+        let lag = Lag::default();
+        self.clients
+            .insert(id, Client { number, peer, local, inlet, peer_ended: false, file, lag });
+        self.guard_limits(pool);
+        self.begin(pool, id);
+        self.balance(pool);
+    }
+
+    /// `--allow` and `--deny`. A client without an address is on no list.
+    fn admits(&self, peer: &str) -> bool {
+        match peer.parse::<SocketAddr>() {
+            Ok(address) => self.access.admits(address.ip()),
+            Err(_) => true,
+        }
+    }
+
+    fn open_file(&self, number: u64, peer: &str) -> Result<Option<std::fs::File>, Failure> {
+        let Service::Save(directory) = &self.service else { return Ok(None) };
+        match create_file(directory, number, peer) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) => {
+                let target = format!("a file in {}", directory.display());
+                Err(Failure::io(Status::Local, "create", target, &error))
+            }
+        }
+    }
+
+    /// `--conns` ends accepting, `--max-clients` pauses it.
+    fn guard_limits(&mut self, pool: &mut Pool) {
+        if self.conns.is_some_and(|conns| self.run.connections() >= conns) {
+            self.stop_listening(pool);
+        }
+        if self.is_crowded() {
+            self.listeners.iter().for_each(|listener| pool.pause(*listener));
+        }
+    }
+
+    /// Somebody has left.
+    pub(super) fn make_room(&mut self, pool: &mut Pool) {
+        if self.max_clients.is_some() && !self.is_crowded() {
+            self.listeners.iter().for_each(|listener| pool.resume(*listener));
+        }
+    }
+
+    fn is_crowded(&self) -> bool {
+        let present = self.clients.len() + self.service.left_behind();
+        self.max_clients.is_some_and(|most| present >= most)
+    }
+
+    pub(super) fn stop_listening(&mut self, pool: &mut Pool) {
+        for listener in self.listeners.drain(..) {
+            pool.abort(listener, CloseReason::HOST);
+        }
+    }
+
+    /// The first words and the timers of a new client.
+    fn begin(&mut self, pool: &mut Pool, id: Id) {
+        pool.set_high_mark(id, self.queue);
+        if self.clients_paused {
+            pool.pause(id);
+        }
+        let last_words = self.service.last_words();
+        let is_told_all = last_words.is_some();
+        for text in self.greet.clone().into_iter().chain(last_words) {
+            let outcome = pool.send(id, &text);
+            self.sent_to(pool, id, outcome);
+        }
+        if is_told_all {
+            pool.finish(id);
+        } else if self.input().ended {
+            self.input_ended(pool, id);
+        }
+        if let Some(limit) = self.run.common.idle_timeout {
+            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
+        }
+        if let Some(limit) = self.run.common.read_timeout {
+            pool.arm(TimerKey::of(id, alarms::MESSAGE), limit);
+        }
+        self.find_partner(pool, id);
+    }
+
+    pub(super) fn accept_failed(&mut self, pool: &mut Pool, error: &io::Error) {
+        if !std::mem::replace(&mut self.starved, true) {
+            let text = format!(
+                "cannot accept more than {} connections: {} (`ulimit -n` sets the limit); the rest wait",
+                self.clients.len(),
+                crate::error::plain(error)
+            );
+            self.run.console.warn(pool, "starved", &text);
+        }
+    }
+}

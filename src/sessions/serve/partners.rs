@@ -1,0 +1,219 @@
+//! `--forward`: each client gets a partner, and the two are relayed into each other.
+//!
+//! It owns the partners from the first attempt to connect to their end; what moves between a
+//! client and its partner is up to [`Pairs`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ServeSession;
+use super::service::Service;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status, plain};
+use crate::event_loop::{End, Event, Id, Mail, Pool};
+use crate::report::{Event as Report, Name};
+use crate::sessions::config::Route;
+use crate::sessions::connector::{Connector, Note, Progress};
+use crate::sessions::pairs::{PARTNER_LOST, Pairs, Partner};
+
+/// The partners of all clients.
+pub(super) struct Partners {
+    route: Route,
+    /// Bytes that may wait for one side of a pair.
+    queue: usize,
+    /// The connections in the making, by the client that each is for.
+    connectors: BTreeMap<Id, Connector>,
+    pairs: Pairs,
+    /// What each partner is called in messages, by its own id.
+    titles: BTreeMap<Id, String>,
+    /// What was told of the sockets, which are all alike.
+    told: BTreeSet<String>,
+}
+
+impl Partners {
+    pub(super) fn forward(route: Route, queue: usize) -> Self {
+        Self {
+            route,
+            queue,
+            connectors: BTreeMap::new(),
+            pairs: Pairs::default(),
+            titles: BTreeMap::new(),
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Partners whose client is gone.
+    pub(super) fn left_behind(&self) -> usize {
+        self.pairs.left_behind()
+    }
+
+    /// Whether a client that moves no byte is waited for all the same: it is not read before it
+    /// has a partner.
+    pub(super) fn is_awaited(&self, id: Id) -> bool {
+        self.connectors.contains_key(&id)
+    }
+
+    pub(super) fn pairs(&self) -> &Pairs {
+        &self.pairs
+    }
+
+    /// Begins nothing new, and drops what has begun.
+    pub(super) fn call_off(&mut self, pool: &mut Pool) {
+        for mut connector in std::mem::take(&mut self.connectors).into_values() {
+            connector.call_off(pool);
+        }
+    }
+
+    /// Cuts all partners off.
+    pub(super) fn abort(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.call_off(pool);
+        self.pairs.abort(pool, reason);
+    }
+
+    /// The clients whose connectors an event is for.
+    fn owners(&self, event: &Event<'_>) -> Vec<Id> {
+        let of_attempt = |attempt: Id| {
+            let is_its = |(_, connector): &(&Id, &Connector)| connector.attempts(attempt);
+            self.connectors.iter().find(is_its).map(|(owner, _)| *owner)
+        };
+        match event {
+            Event::Connected { id, .. } | Event::ConnectFailed { id, .. } => {
+                of_attempt(*id).into_iter().collect()
+            }
+            Event::Timer { key } => {
+                key.id.filter(|id| self.connectors.contains_key(id)).into_iter().collect()
+            }
+            Event::Mail(Mail::Resolved(..)) => self.connectors.keys().copied().collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl ServeSession {
+    /// Begins to make the partner of a new client, where clients have partners. The client is read
+    /// as soon as there is somebody to read it for.
+    pub(super) fn find_partner(&mut self, pool: &mut Pool, id: Id) {
+        let Some(partners) = self.service.partners() else { return };
+        if !pool.takes(id) {
+            return;
+        }
+        pool.pause(id);
+        let mut connector = Connector::on_behalf(partners.route.clone(), id, pool.now());
+        let progress = connector.begin(pool);
+        partners.connectors.insert(id, connector);
+        self.partner_progressed(pool, id, progress);
+    }
+
+    /// Takes an event that is a partner's affair; false where it is not.
+    pub(super) fn on_partner(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
+        if let (Event::Eof { id }, true) = (event, self.service.relays()) {
+            self.client_ended(pool, *id);
+        }
+        let Some(partners) = self.service.partners() else { return false };
+        if partners.pairs.on(pool, event) {
+            return true;
+        }
+        if let Event::Closed { id, end } = event
+            && partners.pairs.near(*id).is_some()
+        {
+            self.partner_closed(pool, *id, end);
+            return true;
+        }
+        for owner in partners.owners(event) {
+            let Some(partners) = self.service.partners() else { return false };
+            let Some(connector) = partners.connectors.get_mut(&owner) else { continue };
+            let progress = connector.on(pool, event);
+            self.partner_progressed(pool, owner, progress);
+        }
+        matches!(event, Event::Connected { .. } | Event::ConnectFailed { .. } | Event::Mail(_))
+    }
+
+    fn partner_progressed(&mut self, pool: &mut Pool, owner: Id, progress: Progress) {
+        self.tell_partner_notes(pool, owner);
+        match progress {
+            // One attempt is all there is.
+            Progress::Pending | Progress::Retrying { .. } => {}
+            Progress::Connected { id, peer, local } => {
+                self.partner_found(pool, owner, id, &peer, &local);
+            }
+            Progress::Failed(failure) => self.partner_missing(pool, owner, &failure),
+        }
+    }
+
+    fn tell_partner_notes(&mut self, pool: &mut Pool, owner: Id) {
+        let (Service::Relay(partners), Some(client)) =
+            (&mut self.service, self.clients.get(&owner))
+        else {
+            return;
+        };
+        let Some(connector) = partners.connectors.get_mut(&owner) else { return };
+        for note in connector.take_notes() {
+            match note {
+                Note::Warning(text) if !partners.told.insert(text.clone()) => {}
+                Note::Warning(text) => self.run.console.warn(pool, "socket-option", &text),
+                Note::Failed { peer, failure } => {
+                    let event = Report::new(Name::ConnectFailed)
+                        .conn(client.number)
+                        .peer(&peer)
+                        .kind(failure.kind)
+                        .message(failure.cause);
+                    self.run.console.report(pool, &event);
+                }
+            }
+        }
+    }
+
+    fn partner_found(&mut self, pool: &mut Pool, owner: Id, id: Id, peer: &str, local: &str) {
+        let (Service::Relay(partners), Some(client)) =
+            (&mut self.service, self.clients.get(&owner))
+        else {
+            return pool.abort(id, CloseReason::HOST);
+        };
+        partners.connectors.remove(&owner);
+        let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
+        let event = Report::new(Name::Connected).conn(client.number).proto(proto);
+        self.run.console.report(pool, &event.peer(peer).local(local));
+        partners.titles.insert(id, format!("{peer} for {}", client.title()));
+        partners.pairs.join(pool, owner, Partner::connection(id), partners.queue);
+    }
+
+    /// A client remains without a partner. It is told by a reset, as if there were nobody here.
+    fn partner_missing(&mut self, pool: &mut Pool, owner: Id, failure: &Failure) {
+        if let Some(partners) = self.service.partners() {
+            partners.connectors.remove(&owner);
+        }
+        if let Some(client) = self.clients.get(&owner) {
+            let target = format!("{} for {}", failure.target, client.title());
+            let failure = Failure { target, ..failure.clone() };
+            let event = Report::error(&failure).conn(client.number);
+            self.run.console.report(pool, &event);
+            self.worst.get_or_insert(failure.status);
+        }
+        pool.reset(owner, PARTNER_LOST);
+    }
+
+    fn partner_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
+        let Some(partners) = self.service.partners() else { return };
+        let title = partners.titles.remove(&id).unwrap_or_default();
+        let is_lost = partners.pairs.far_closed(pool, id, end);
+        if is_lost {
+            let cause = match (&end.error, end.unsent.len()) {
+                (Some(error), 0) => plain(error),
+                (Some(error), unsent) => format!("{}, {unsent} bytes unsent", plain(error)),
+                (None, unsent) => format!("{unsent} bytes were not sent"),
+            };
+            let text = format!("the connection to {title} was lost: {cause}");
+            self.run.console.warn(pool, "lost", &text);
+            self.worst.get_or_insert(Status::Lost);
+        }
+        self.somebody_left(pool);
+    }
+
+    /// A client is gone, and its partner has nobody any more.
+    pub(super) fn part(&mut self, pool: &mut Pool, id: Id, end: &End) {
+        let Some(partners) = self.service.partners() else { return };
+        if let Some(mut connector) = partners.connectors.remove(&id) {
+            connector.call_off(pool);
+        }
+        partners.pairs.near_closed(pool, id, end);
+    }
+}

@@ -1,0 +1,367 @@
+//! `tcp-serve --forward`: what goes through it, how each side's end reaches the other one, and
+//! what it says of what was lost.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::data::{assert_same, noise};
+use crate::support::net::{
+    accept, connect, connect_narrow, listener, read_all, read_exactly, read_what_comes, reset,
+};
+use crate::support::peers::{Peer, Role};
+use crate::support::{Running, proc, program, skip, wirecat};
+
+/// A relay to `upstream` on a free port of loopback, and its address.
+fn relay(upstream: &str, args: &[&str]) -> (Running, String) {
+    let command = ["tcp-serve", "--forward", upstream, "127.0.0.1:0"];
+    let mut relay = wirecat(command.iter().chain(args)).start();
+    let address = relay.address();
+    (relay, address)
+}
+
+/// A connection through a relay, as both its ends.
+fn through(address: &str, upstream: &TcpListener) -> (TcpStream, TcpStream) {
+    let client = connect(address);
+    (client, accept(upstream))
+}
+
+/// How a stream ended that was to be reset: everything before, and the failure.
+fn read_to_reset(mut stream: &TcpStream) -> (Vec<u8>, ErrorKind) {
+    let mut bytes = Vec::new();
+    let error = stream.read_to_end(&mut bytes).expect_err("a reset, not a FIN");
+    (bytes, error.kind())
+}
+
+/// SPEC 7: both ways, half-closes and all, and the events of it.
+#[test]
+fn each_half_close_is_passed_on_by_itself() {
+    let (upstream, target) = listener();
+    let (server, address) = relay(&target, &["--conns", "2", "-v"]);
+    let (mut client, mut far) = through(&address, &upstream);
+    client.write_all(b"question").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&far), b"question");
+    far.write_all(b"the answer").unwrap();
+    drop(far);
+    assert_eq!(read_all(&client), b"the answer");
+    let (mut client, mut far) = through(&address, &upstream);
+    far.write_all(b"banner").unwrap();
+    far.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&client), b"banner");
+    client.write_all(b"late words").unwrap();
+    drop(client);
+    assert_eq!(read_all(&far), b"late words");
+    let ended = server.wait().code(0).says("connected #1 tcp").says("eof #2");
+    assert!(ended.stderr.contains("in 8 B out 10 B"), "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("(peer closed)").count(), 2, "{}", ended.stderr);
+}
+
+/// SPEC 1.1: 20 MB each way at once.
+#[test]
+fn every_byte_passes_both_ways_at_once() {
+    let (upstream, target) = listener();
+    let (server, address) = relay(&target, &["-1"]);
+    let (client, far) = through(&address, &upstream);
+    let (there, back) = (noise(20 << 20), noise(21 << 20));
+    thread::scope(|scope| {
+        for (mut stream, bytes) in [(&client, &there), (&far, &back)] {
+            scope.spawn(move || {
+                stream.write_all(bytes).unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+            });
+        }
+        let got = scope.spawn(|| read_all(&far));
+        assert_same(&read_all(&client), &back);
+        assert_same(&got.join().unwrap(), &there);
+    });
+    server.wait().code(0);
+}
+
+/// SPEC 3: unix sockets on either side, and names.
+#[test]
+fn it_leads_from_any_kind_of_address_to_any_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| format!("unix:{}", directory.path().join(name).display());
+    let inner = UnixListener::bind(directory.path().join("inner")).unwrap();
+    let (server, address) = relay(&path("inner"), &["-1"]);
+    let (mut client, (mut far, _)) = (connect(&address), inner.accept().unwrap());
+    client.write_all(b"x").unwrap();
+    far.read_exact(&mut [0]).unwrap();
+    drop((client, far));
+    server.wait().code(0);
+
+    let (upstream, target) = listener();
+    let name = target.replace("127.0.0.1", "localhost");
+    let args = ["tcp-serve", "-1", "--forward", &name, &path("outer")];
+    let mut server = wirecat(args).start();
+    server.wait_for("listening unix");
+    let mut client = UnixStream::connect(directory.path().join("outer")).unwrap();
+    let far = accept(&upstream);
+    client.write_all(b"y").unwrap();
+    assert_eq!(read_exactly(&far, 1), b"y");
+    drop((client, far));
+    server.wait().code(0);
+}
+
+/// SPEC 1.7: who cannot be relayed is reset and told of; the next one is served.
+#[test]
+fn a_refusing_upstream_costs_its_client_only() {
+    let (upstream, target) = listener();
+    drop(upstream);
+    let (mut server, address) = relay(&target, &["--conns", "2", "-v"]);
+    let mut client = connect(&address);
+    // Nothing of it is read, and it may be reset at any time.
+    let _ = client.write_all(b"to nobody");
+    assert_eq!(read_to_reset(&client).0, b"");
+    let line = server.wait_for("wirecat: cannot connect to");
+    assert!(line.contains(&format!("{target} for #1 127.0.0.1:")), "{line}");
+    assert!(line.contains("connection refused (nothing listens there)"), "{line}");
+    server.wait_for("closed #1");
+    assert!(server.has_said("(upstream lost)"));
+    let upstream = TcpListener::bind(&target).unwrap();
+    let (mut client, far) = through(&address, &upstream);
+    client.write_all(b"again").unwrap();
+    drop(client);
+    assert_eq!(read_all(&far), b"again");
+    drop(far);
+    server.wait().code(4);
+}
+
+/// A reset is passed on, behind everything that came before it, and costs exit status 6.
+#[test]
+fn a_reset_reaches_the_other_side_behind_the_data() {
+    for from_upstream in [true, false] {
+        let (upstream, target) = listener();
+        let (mut server, address) = relay(&target, &["-1", "-v"]);
+        let (client, far) = through(&address, &upstream);
+        let (mut rude, other) = if from_upstream { (far, client) } else { (client, far) };
+        rude.write_all(b"last words").unwrap();
+        // RST throws away what is still on its way.
+        while wirecat::sys::socket::unacknowledged(&rude) > 0 {
+            thread::yield_now();
+        }
+        assert_eq!(read_exactly(&other, 4), b"last");
+        reset(rude);
+        assert_eq!(read_to_reset(&other), (b" words".to_vec(), ErrorKind::ConnectionReset));
+        server.wait_for("was lost: connection reset by peer");
+        let why = if from_upstream { "(upstream lost)" } else { "(reset by the peer)" };
+        server.wait().code(6).says(why);
+    }
+}
+
+/// Conformance 1 through a relay: RST behind an answer destroys none of it.
+#[test]
+fn an_answer_with_a_reset_behind_it_arrives_every_time() {
+    let (upstream, target) = listener();
+    let (_server, address) = relay(&target, &[]);
+    let answers = thread::spawn(move || {
+        for _ in 0..300 {
+            let mut far = accept(&upstream);
+            assert_eq!(read_exactly(&far, 4), b"ruok");
+            far.write_all(b"imok").unwrap();
+            // The fifth byte is unread: closing is a reset.
+        }
+    });
+    for round in 0..300 {
+        let mut client = connect(&address);
+        client.write_all(b"ruok\n").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_what_comes(&client), b"imok", "round {round}");
+    }
+    answers.join().unwrap();
+}
+
+/// SPEC 1.7, conformance 16: a stuck side stops whoever feeds it, takes bounded memory, and hurts
+/// nobody else.
+#[test]
+fn a_stuck_client_stalls_only_its_own_upstream() {
+    let (upstream, target) = listener();
+    let (server, address) = relay(&target, &["--queue", "64k"]);
+    let stuck = connect_narrow(&address);
+    let mut flooder = accept(&upstream);
+    flooder.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    let before = proc::peak_kib(server.pid());
+    let chunk = vec![7; 1 << 20];
+    let taken = (0..64).take_while(|_| flooder.write_all(&chunk).is_ok()).count();
+    assert!(taken < 64, "everything was taken");
+    let grown = proc::peak_kib(server.pid()) - before;
+    assert!(grown < 4 << 10, "{grown} KiB for one stuck client");
+    let (mut client, far) = through(&address, &upstream);
+    client.write_all(b"alive").unwrap();
+    assert_eq!(read_exactly(&far, 5), b"alive");
+    drop(stuck);
+}
+
+/// 1000 at once, by way of a name, each with its own bytes.
+#[test]
+fn a_thousand_clients_are_relayed_at_once() {
+    const CLIENTS: usize = 1000;
+    wirecat::sys::process::raise_descriptor_limit();
+    let (upstream, target) = listener();
+    let echo = thread::spawn(move || {
+        let streams: Vec<TcpStream> = (0..CLIENTS).map(|_| accept(&upstream)).collect();
+        for mut stream in streams {
+            let question = read_all(&stream);
+            stream.write_all(&question).unwrap();
+        }
+    });
+    let name = target.replace("127.0.0.1", "localhost");
+    let (server, address) = relay(&name, &["--conns", "1000"]);
+    let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| connect(&address)).collect();
+    for (number, mut client) in clients.iter().enumerate() {
+        client.write_all(format!("I am {number}").as_bytes()).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+    }
+    for (number, client) in clients.iter().enumerate() {
+        assert_eq!(read_all(client), format!("I am {number}").as_bytes());
+    }
+    echo.join().unwrap();
+    server.wait().code(0);
+}
+
+/// SPEC 5: traffic in either direction keeps a pair alive; none ends both its sides.
+#[test]
+fn idle_time_is_that_of_both_directions() {
+    let (upstream, target) = listener();
+    let (mut server, address) = relay(&target, &["-1", "-v", "--idle-timeout", "800ms"]);
+    let (client, mut far) = through(&address, &upstream);
+    for _ in 0..8 {
+        // The pauses add up to more than the limit, which is what is tested.
+        thread::sleep(Duration::from_millis(200));
+        far.write_all(b".").unwrap();
+    }
+    assert!(!server.has_said("no traffic"));
+    assert_eq!(read_what_comes(&client), b"........");
+    assert_eq!(read_what_comes(&far), b"");
+    server.wait_for("no traffic for 800ms");
+    server.wait().code(0).says("(idle)");
+}
+
+/// SPEC 9: SIGTERM writes what was taken, to both sides, and is a good end.
+#[test]
+fn sigterm_drains_both_ways() {
+    let (upstream, target) = listener();
+    let (mut server, address) = relay(&target, &["-v"]);
+    let (mut client, far) = through(&address, &upstream);
+    server.wait_for("connected #1");
+    client.write_all(b"on its way").unwrap();
+    assert_eq!(read_exactly(&far, 2), b"on");
+    server.signal(libc::SIGTERM);
+    assert_eq!(read_all(&far), b" its way");
+    assert_eq!(read_all(&client), b"");
+    server.wait().code(0);
+}
+
+/// ^C while nobody answers: it ends at once.
+#[test]
+fn an_interrupt_does_not_wait_for_connections_in_the_making() {
+    // A backlog that is full answers no more.
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    full.listen(0).unwrap();
+    let target = full.local_addr().unwrap().as_socket().unwrap().to_string();
+    let _waiting = TcpStream::connect(&target).unwrap();
+    let (mut server, address) = relay(&target, &["-v"]);
+    let _client = connect(&address);
+    server.wait_for("accepted #1");
+    server.signal(libc::SIGINT);
+    let ended = server.wait();
+    assert_eq!(ended.signal, Some(libc::SIGINT), "{}", ended.stderr);
+}
+
+/// `--connect-timeout`: nobody is kept waiting for an upstream that does not answer.
+#[test]
+fn an_upstream_that_does_not_answer_is_given_up() {
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    full.listen(0).unwrap();
+    let target = full.local_addr().unwrap().as_socket().unwrap().to_string();
+    let _waiting = TcpStream::connect(&target).unwrap();
+    let (server, address) = relay(&target, &["-1", "--connect-timeout", "300ms"]);
+    let client = connect(&address);
+    assert_eq!(read_to_reset(&client).0, b"");
+    server.wait().code(124).says("no answer within 300ms");
+}
+
+/// SPEC 7: `--allow` and `--deny`. Who is refused is told so, and does not count.
+#[test]
+fn networks_are_let_in_or_not() {
+    for (args, admitted) in [
+        (&["--allow", "127.0.0.0/8"][..], true),
+        (&["--allow", "10.0.0.0/8"], false),
+        (&["--allow", "127.0.0.1", "--deny", "127.0.0.0/8"], false),
+        (&["--deny", "127.0.0.2"], true),
+    ] {
+        let command = ["tcp-serve", "--conns", "1", "-v", "--reply", "in", "127.0.0.1:0"];
+        let mut server = wirecat(command.iter().chain(args)).start();
+        let client = connect(&server.address());
+        if admitted {
+            assert_eq!(read_all(&client), b"in", "{args:?}");
+            drop(client);
+            server.wait().code(0);
+            continue;
+        }
+        assert_eq!(read_what_comes(&client), b"", "{args:?}");
+        let line = server.wait_for("closed 127.0.0.1:");
+        assert!(line.contains("(refused)"), "{line}");
+        assert!(!server.has_said("accepted") && server.is_running());
+    }
+}
+
+/// SPEC 1.6: what cannot apply is refused.
+#[test]
+fn options_that_mean_nothing_to_a_relay_are_refused() {
+    for (args, words) in [
+        (&["--frame", "line"][..], "cannot use --frame"),
+        (&["--output", "hex"], "cannot use --output"),
+        (&["--slow", "kick"], "cannot use --slow"),
+        (&["--slow-after", "1s"], "cannot use --slow-after"),
+        (&["--input", "line"], "cannot use --input"),
+        (&["-C"], "cannot use --crlf"),
+        (&["--quit-after", "1s"], "cannot use --quit-after"),
+        (&["--on-peer-close", "exit"], "cannot use --on-peer-close"),
+        (&["--discard"], "cannot be used with"),
+    ] {
+        let command = ["tcp-serve", "--forward", "127.0.0.1:9", "127.0.0.1:0"];
+        wirecat(command.iter().chain(args)).run().code(2).says(words);
+    }
+    for (args, words) in [
+        (&["--forward", "fd:3", "0"][..], "cannot use --forward"),
+        (&["--forward", "127.0.0.1:0", "0"], "port 0 cannot be connected to"),
+        (&["--connect-timeout", "1s", "0"], "only --forward connects"),
+        (&["--allow", "127.0.0.1", "unix:@wirecat-test"], "cannot use --allow"),
+    ] {
+        wirecat(["tcp-serve"].iter().chain(args)).run().code(2).says(words);
+    }
+}
+
+/// The neighbours as clients: a stream through the relay, sent and received by each.
+#[test]
+fn other_netcats_are_relayed() {
+    for peer in [Peer::Nc, Peer::Ncat, Peer::Socat { block: None }] {
+        if !peer.is_installed() {
+            skip("forward", &format!("{} is not installed", peer.program()));
+            continue;
+        }
+        let bytes = noise(3 << 20);
+        let (upstream, target) = listener();
+        let (mut server, _) = relay(&target, &["--conns", "2"]);
+        let port = server.port();
+        let sender = program(peer.connect(Role::Send, port)).input(bytes.clone()).start();
+        let far = accept(&upstream);
+        assert_same(&read_all(&far), &bytes);
+        drop(far);
+        sender.wait().code(0);
+        let receiver = program(peer.connect(Role::Receive, port)).piped().start();
+        let mut far = accept(&upstream);
+        far.write_all(&bytes).unwrap();
+        far.shutdown(Shutdown::Write).unwrap();
+        let ended = receiver.wait_open().code(0);
+        assert_same(&ended.stdout, &bytes);
+        drop(far);
+        server.wait().code(0);
+    }
+}
