@@ -9,38 +9,59 @@ use std::io;
 
 /// The exit statuses of the command line; the numbers are a contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum Status {
     /// Done, and nothing was lost.
-    Done = 0,
+    Done,
     /// An expectation failed (`--count`).
-    Unmet = 1,
+    Unmet,
     /// Usage, a bad address, an option that cannot apply.
-    Usage = 2,
+    Usage,
     /// Name resolution.
-    Resolve = 3,
+    Resolve,
     /// Cannot connect.
-    Connect = 4,
+    Connect,
     /// Cannot bind, listen or join.
-    Listen = 5,
+    Listen,
     /// Connection lost, input left unsent, bad frame.
-    Lost = 6,
+    Lost,
     /// Local I/O: stdin, stdout, a file, a descriptor.
-    Local = 7,
+    Local,
     /// A time limit ran out.
-    Timeout = 124,
+    Timeout,
+    /// A command is there and cannot be run.
+    NotRunnable,
+    /// A command is not there.
+    NotFound,
     /// SIGHUP.
-    Hangup = 129,
+    Hangup,
     /// SIGINT.
-    Interrupt = 130,
+    Interrupt,
     /// SIGTERM.
-    Terminate = 143,
+    Terminate,
+    /// What a command that was run ended with.
+    Command(u8),
 }
 
 impl Status {
     /// The number that the parent process sees.
     pub const fn code(self) -> u8 {
-        self as u8
+        match self {
+            Self::Done => 0,
+            Self::Unmet => 1,
+            Self::Usage => 2,
+            Self::Resolve => 3,
+            Self::Connect => 4,
+            Self::Listen => 5,
+            Self::Lost => 6,
+            Self::Local => 7,
+            Self::Timeout => 124,
+            Self::NotRunnable => 126,
+            Self::NotFound => 127,
+            Self::Hangup => 129,
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+            Self::Command(code) => code,
+        }
     }
 }
 

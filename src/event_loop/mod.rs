@@ -92,8 +92,8 @@ impl EventLoop {
         &mut self.pool
     }
 
-    /// Turns SIGINT, SIGTERM, SIGHUP and SIGUSR1 into events, and survives SIGPIPE, SIGXFSZ,
-    /// SIGTTIN and SIGTTOU. A second terminating signal of a kind ends the process at once.
+    /// Turns SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGCHLD into events, and survives SIGPIPE,
+    /// SIGXFSZ, SIGTTIN and SIGTTOU. A second terminating signal of a kind ends the process at once.
     ///
     /// # Errors
     /// Those of `sigaction(2)` and of the poll.

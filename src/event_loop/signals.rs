@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mio::Registry;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals as Source;
 
 use super::SIGNALS;
@@ -26,6 +26,8 @@ pub enum Signal {
     Hangup,
     /// `SIGUSR1`: tell the state of things.
     Report,
+    /// `SIGCHLD`: a child of the process may have ended. Several ends may share one signal.
+    Child,
 }
 
 impl Signal {
@@ -35,6 +37,7 @@ impl Signal {
             SIGTERM => Some(Self::Terminate),
             SIGHUP => Some(Self::Hangup),
             SIGUSR1 => Some(Self::Report),
+            SIGCHLD => Some(Self::Child),
             _ => None,
         }
     }
@@ -46,7 +49,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes over the terminating signals and `SIGUSR1`, and survives those of job control, and
+    /// Takes over the terminating signals, `SIGUSR1` and `SIGCHLD`, and survives those of job control, and
     /// those that would end the process where a write can fail instead.
     pub(super) fn watch(registry: &Registry) -> io::Result<Self> {
         for signal in [libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE, libc::SIGXFSZ] {
@@ -62,7 +65,7 @@ impl Signals {
             signal_hook::flag::register_conditional_default(*signal, Arc::clone(&seen))?;
             signal_hook::flag::register(*signal, seen)?;
         }
-        let mut source = Source::new(wanted.into_iter().chain([SIGUSR1]))?;
+        let mut source = Source::new(wanted.into_iter().chain([SIGUSR1, SIGCHLD]))?;
         registry.register(&mut source, SIGNALS, mio::Interest::READABLE)?;
         Ok(Self { source })
     }

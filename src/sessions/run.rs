@@ -212,7 +212,7 @@ pub(crate) fn status_of(signal: Signal) -> Option<Status> {
         Signal::Interrupt => Some(Status::Interrupt),
         Signal::Terminate => Some(Status::Terminate),
         Signal::Hangup => Some(Status::Hangup),
-        Signal::Report => None,
+        Signal::Report | Signal::Child => None,
     }
 }
 

@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod child;
 pub mod fd;
 pub mod mmsg;
 pub mod multicast;

@@ -1,6 +1,13 @@
-//! Signal dispositions that `signal-hook` does not offer: ignoring, and asking what was inherited.
+//! Signal dispositions that `signal-hook` does not offer: ignoring, asking what was inherited, and
+//! giving everything back to a program that is about to be executed.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The signals that are ignored by this program's own choice; bit N is signal N.
+static IGNORED: AtomicU64 = AtomicU64::new(0);
+/// Signals beyond the classic ones are nobody's here.
+const CLASSIC: std::ops::Range<i32> = 1..32;
 
 /// Ignores a signal for the whole process.
 ///
@@ -13,16 +20,46 @@ use std::io;
 pub fn ignore(signal: i32) -> io::Result<()> {
     // SAFETY: SIG_IGN installs no handler code; `signal` touches no memory of ours.
     let previous = unsafe { libc::signal(signal, libc::SIG_IGN) };
-    if previous == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if previous == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    if previous != libc::SIG_IGN && CLASSIC.contains(&signal) {
+        IGNORED.fetch_or(1 << signal, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Whether the parent started us with this signal ignored, as `nohup` and `&` in scripts do.
 pub fn is_ignored(signal: i32) -> bool {
+    disposition(signal) == Some(libc::SIG_IGN)
+}
+
+/// Gives each signal back the meaning that it had when this program was started: what is handled
+/// or was ignored here does its default again, and what the parent ignored stays ignored.
+///
+/// For a process that is about to execute another program. It is async-signal-safe, as is needed
+/// between fork and exec.
+pub(super) fn restore() {
+    let ignored_here = IGNORED.load(Ordering::Relaxed);
+    for signal in CLASSIC {
+        let changed = match disposition(signal) {
+            Some(libc::SIG_IGN) => ignored_here & (1 << signal) != 0,
+            Some(disposition) => disposition != libc::SIG_DFL,
+            None => false,
+        };
+        if changed {
+            // SAFETY: SIG_DFL installs no handler code; `signal` touches no memory of ours.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    }
+}
+
+fn disposition(signal: i32) -> Option<libc::sighandler_t> {
     // SAFETY: an all-zero sigaction is a valid value for the kernel to overwrite.
     let mut current: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: a null new action only queries; `current` is valid for writing.
     let outcome = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut current) };
-    outcome == 0 && current.sa_sigaction == libc::SIG_IGN
+    (outcome == 0).then_some(current.sa_sigaction)
 }
 
 #[cfg(test)]

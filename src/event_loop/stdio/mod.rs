@@ -7,6 +7,8 @@
 //! | socket | polled as it is, with `MSG_DONTWAIT` |
 //! | anything that cannot be reopened | a thread and a bounded buffer |
 //!
+//! Pipes to children have one end that is ours alone, which is polled as it is.
+//!
 //! `O_NONBLOCK` is never set on an inherited descriptor, because the flag is shared with every
 //! process on that pipe or terminal.
 
@@ -14,7 +16,7 @@ mod polled;
 mod threaded;
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::fs::FileType;
 
@@ -55,6 +57,15 @@ pub fn input() -> io::Result<(Box<dyn Transport>, Kind)> {
 /// The descriptor is not usable at all.
 pub fn output() -> io::Result<(Box<dyn Transport>, Kind)> {
     open(rustix::stdio::stdout(), Access::Write)
+}
+
+/// A channel on our end of a pipe to a child, whose own end stays blocking.
+///
+/// # Errors
+/// Those of `fcntl(2)`.
+pub fn own_pipe(fd: OwnedFd) -> io::Result<Box<dyn Transport>> {
+    rustix::io::ioctl_fionbio(&fd, true)?;
+    Ok(Box::new(Reopened::new(fd)))
 }
 
 fn open(fd: BorrowedFd<'static>, access: Access) -> io::Result<(Box<dyn Transport>, Kind)> {

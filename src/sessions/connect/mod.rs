@@ -151,16 +151,17 @@ impl ConnectSession {
     }
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
-        match status_of(signal) {
-            Some(status) => {
+        match (signal, status_of(signal)) {
+            (_, Some(status)) => {
                 self.run.overrule(status);
                 self.end_now(pool, SIGNALLED);
             }
-            None => {
+            (Signal::Report, None) => {
                 let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
                 let stats = self.run.console.sums(Name::Stats, pool, open.as_slice());
                 self.run.console.report(pool, &stats);
             }
+            (_, None) => {}
         }
     }
 

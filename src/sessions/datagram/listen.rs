@@ -301,7 +301,8 @@ impl ListenSession {
                 self.run.overrule(status);
                 self.end_now(pool, SIGNALLED);
             }
-            (_, None) => self.tell_all(pool),
+            (Signal::Report, None) => self.tell_all(pool),
+            (_, None) => {}
         }
     }
 

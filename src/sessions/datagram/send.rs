@@ -292,15 +292,16 @@ impl SendSession {
     }
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
-        match status_of(signal) {
-            Some(status) => {
+        match (signal, status_of(signal)) {
+            (_, Some(status)) => {
                 self.run.overrule(status);
                 self.end_now(pool, SIGNALLED);
             }
-            None => {
+            (Signal::Report, None) => {
                 let stats = self.run.console.sums(Name::Stats, pool, &self.open_traffic(pool));
                 self.run.console.report(pool, &stats);
             }
+            (_, None) => {}
         }
     }
 

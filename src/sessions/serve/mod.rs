@@ -214,13 +214,14 @@ impl ServeSession {
                 self.run.overrule(status);
                 self.end_now(pool, SIGNALLED);
             }
-            (_, None) => {
+            (Signal::Report, None) => {
                 let open: Vec<Traffic> =
                     self.clients.keys().filter_map(|id| pool.traffic(*id)).collect();
                 let clients = self.clients.len() as u64;
                 let stats = self.run.console.sums(Name::Stats, pool, &open).clients(clients);
                 self.run.console.report(pool, &stats);
             }
+            (_, None) => {}
         }
     }
 

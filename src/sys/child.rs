@@ -1,0 +1,58 @@
+//! Starting programs: as children, and in place of this one.
+//!
+//! Both begin with the signals as this program found them, whatever it handles or ignores itself.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+use nix::sys::signal::SigSet;
+use rustix::process::{Pid, Signal};
+
+use super::signals;
+
+/// Starts a child. Should this process die without a word (`SIGKILL`), it gets `SIGTERM`.
+///
+/// # Errors
+/// Those of `fork(2)` and `execve(2)`.
+pub fn spawn(mut command: Command) -> io::Result<Child> {
+    // A signal between fork and exec would run a handler of ours in the child, and be lost on it.
+    let mask = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK)?;
+    let prepare = move || {
+        signals::restore();
+        die_with_parent()?;
+        Ok(mask.thread_set_mask()?)
+    };
+    // SAFETY: `prepare` makes system calls only, of which each is async-signal-safe.
+    let outcome = unsafe { command.pre_exec(prepare) }.spawn();
+    mask.thread_set_mask()?;
+    outcome
+}
+
+/// Puts another program in the place of this one; returns only where that fails.
+pub fn exec(mut command: Command) -> io::Error {
+    signals::restore();
+    command.exec()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn die_with_parent() -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn die_with_parent() -> io::Result<()> {
+    Ok(())
+}
+
+/// Signals a child that has not been waited for, or with `group` all of the process group that it
+/// leads. One that has ended meanwhile needs no signal.
+pub fn signal(child: &Child, group: bool, signal: i32) {
+    // A child that has not been waited for keeps its number, so nobody else is hit.
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let (Some(pid), Some(signal)) = (pid, Signal::from_named_raw(signal)) else { return };
+    let _ = match group {
+        true => rustix::process::kill_process_group(pid, signal),
+        false => rustix::process::kill_process(pid, signal),
+    };
+}
