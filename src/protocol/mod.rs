@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod command;
 pub mod counts;
 pub mod crlf;
+pub mod expect;
 pub mod eyeballs;
 pub mod flow;
 pub mod jitter;
