@@ -43,6 +43,7 @@ complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "mcast-send" -d 'Sen
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "man" -d 'Print a man page (try `wirecat man tcp-serve | man -l -`)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
@@ -88,6 +89,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'W
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after -d 'How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file -d 'When ready, write the ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
@@ -121,6 +123,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s q -l quiet
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l repeat -d 'Send each message N times' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l reply -d 'Print answers until D passes without one [default: 1s]; none is exit status 1' -r
@@ -145,6 +148,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s q -l quiet 
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l reply -d 'Answer each message with TEXT' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l allow -d 'Listen only to these networks; repeatable' -r
@@ -175,6 +179,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s q -l quie
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l reply -d 'Answer each message with TEXT' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l allow -d 'Listen only to these networks; repeatable' -r
@@ -199,6 +204,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s q -l quie
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l repeat -d 'Send each message N times' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l reply -d 'Print answers until D passes without one [default: 1s]; none is exit status 1' -r

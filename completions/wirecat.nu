@@ -34,6 +34,7 @@ module completions {
   # Connect to a stream server: stdin to it, its answer to stdout
   export extern "wirecat tcp-connect" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
+    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF (with --input line)
@@ -95,6 +96,7 @@ module completions {
     --slow-after: string      # How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
     --port-file: path         # When ready, write the ports to FILE, one a line
     --timeout(-w): string     # End the whole run after D, with exit status 124
+    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF (with --input line)
@@ -134,6 +136,7 @@ module completions {
   export extern "wirecat udp-send" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
+    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF (with --input line)
     --repeat: string          # Send each message N times
@@ -168,6 +171,7 @@ module completions {
   export extern "wirecat udp-listen" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
+    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks; repeatable
@@ -212,6 +216,7 @@ module completions {
   export extern "wirecat mcast-join" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
+    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks; repeatable
@@ -246,6 +251,7 @@ module completions {
   export extern "wirecat mcast-send" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
+    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF (with --input line)
     --repeat: string          # Send each message N times

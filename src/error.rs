@@ -12,7 +12,7 @@ use std::io;
 pub enum Status {
     /// Done, and nothing was lost.
     Done,
-    /// An expectation failed (`--count`).
+    /// An expectation failed (`--expect`, `--count`).
     Unmet,
     /// Usage, a bad address, an option that cannot apply.
     Usage,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::framing::{Framing, Input};
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
+use crate::protocol::expect::Expect;
 use crate::protocol::output::Output;
 use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
@@ -30,6 +31,8 @@ pub struct Common {
     pub wait: Option<Duration>,
     /// Stop after this many messages received.
     pub count: Option<u64>,
+    /// Stop when what is received matches this.
+    pub expect: Option<Expect>,
     /// Whether stdin is there at all.
     pub stdin: bool,
     /// How stdin is cut into messages.

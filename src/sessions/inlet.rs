@@ -1,21 +1,32 @@
-//! What comes in on one connection: bytes become messages, and a deadline runs for each.
+//! What comes in on one connection: bytes become messages, a deadline runs for each, and a stream
+//! without messages is searched for what `--expect` looks out for.
 
 use std::time::{Duration, Instant};
 
 use super::config::Common;
 use crate::framing::{Deframer, Frame, FrameError};
+use crate::protocol::expect::Lookout;
 
 /// The receiving side of one connection.
 pub(crate) struct Inlet {
     deframer: Option<Deframer>,
     /// When the last whole message came, or the connection.
     last_message: Instant,
+    /// Looks for `--expect` where there are no messages, which are searched one by one.
+    lookout: Option<Lookout>,
+    matched: bool,
 }
 
 impl Inlet {
     pub(crate) fn new(common: &Common, now: Instant) -> Self {
         let framer = common.framing.framer(common.max_frame, common.keep_cr);
-        Self { deframer: framer.map(Deframer::new), last_message: now }
+        let expect = common.expect.as_ref().filter(|_| !common.has_messages());
+        Self {
+            deframer: framer.map(Deframer::new),
+            last_message: now,
+            lookout: expect.map(Lookout::new),
+            matched: false,
+        }
     }
 
     /// Takes a piece of the stream and gives the messages that it completes. A stream without
@@ -31,6 +42,7 @@ impl Inlet {
             if !piece.is_empty() {
                 deliver(Frame { payload: piece, partial: false });
             }
+            self.matched |= self.lookout.as_mut().is_some_and(|lookout| lookout.feed(piece));
             return Ok(());
         };
         let last_message = &mut self.last_message;
@@ -38,6 +50,11 @@ impl Inlet {
             *last_message = now;
             deliver(frame);
         })
+    }
+
+    /// Whether the stream, which has no messages, has matched `--expect`.
+    pub(crate) fn has_matched(&self) -> bool {
+        self.matched
     }
 
     /// Bytes of a message that never became whole.

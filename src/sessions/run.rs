@@ -1,6 +1,8 @@
 //! What the two stream sessions have in common: the console, stdin, the limits of the run, and
 //! the status that it ends with.
 
+use std::time::Duration;
+
 use super::alarms;
 use super::config::Common;
 use super::console::{Console, StdoutEnd};
@@ -8,6 +10,7 @@ use super::feed::{Feed, unreadable};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, Signal, TimerKey};
+use crate::protocol::expect::Lookout;
 use crate::report::{Event, Name};
 
 /// The course of one run.
@@ -15,8 +18,14 @@ pub(crate) struct Run {
     pub(crate) common: Common,
     pub(crate) console: Console,
     pub(crate) feed: Feed,
+    /// Looks for `--expect` in each message.
+    lookout: Option<Lookout>,
+    /// `--expect` has found its match.
+    matched: bool,
     /// How the run ends, once something has decided it; the first decision stays.
     status: Option<Status>,
+    /// SIGTERM has ended a listener, which forgives all but what was expected and has not come.
+    terminated: bool,
     /// Connections are being closed, and nothing new begins.
     ending: bool,
     /// Nothing is waited for any more, not even stdout.
@@ -29,11 +38,15 @@ impl Run {
     pub(crate) fn new(common: Common, mut console: Console, feed: Feed) -> Self {
         console.totals.connections = (!common.datagrams).then_some(0);
         console.totals.messages = common.has_messages().then_some((0, 0));
+        let expect = common.expect.as_ref().filter(|_| common.has_messages());
         Self {
+            lookout: expect.map(Lookout::new),
+            matched: false,
             common,
             console,
             feed,
             status: None,
+            terminated: false,
             ending: false,
             hurried: false,
             finishing: false,
@@ -84,18 +97,34 @@ impl Run {
         self.status = Some(status);
     }
 
+    /// SIGTERM: how a listener ends in order.
+    pub(crate) fn terminate(&mut self) {
+        self.overrule(Status::Done);
+        self.terminated = true;
+    }
+
     /// Tells a failure that decides the status.
     pub(crate) fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
         self.console.complain(pool, failure);
         self.decide(failure.status);
     }
 
-    /// Counts a message; false where it is beyond `--count`, and not to be delivered.
-    pub(crate) fn take_message(&mut self) -> bool {
-        let Some((received, _)) = &mut self.console.totals.messages else { return true };
-        let wanted = self.common.count.is_none_or(|count| *received < count);
-        *received += u64::from(wanted);
-        wanted
+    /// Counts a message; false where it is beyond what the run is for (`--count`, `--expect`),
+    /// and not to be delivered.
+    pub(crate) fn take_message(&mut self, payload: &[u8]) -> bool {
+        if self.has_enough() {
+            return false;
+        }
+        if let Some((received, _)) = &mut self.console.totals.messages {
+            *received += 1;
+        }
+        self.matched |= self.lookout.as_mut().is_some_and(|lookout| lookout.matches(payload));
+        true
+    }
+
+    /// Notes whether a stream without messages has matched `--expect`.
+    pub(crate) fn note_match(&mut self, matched: bool) {
+        self.matched |= matched;
     }
 
     /// Counts a connection, and gives its number.
@@ -122,9 +151,32 @@ impl Run {
         self.console.totals.messages.map_or(0, |(received, _)| received)
     }
 
-    /// Whether `--count` is met.
-    pub(crate) fn count_met(&self) -> bool {
+    /// Whether the run has received what it is for: the match of `--expect`, or as many messages
+    /// as `--count` says, be there a match among them or not.
+    pub(crate) fn has_enough(&self) -> bool {
+        self.matched || self.count_met()
+    }
+
+    fn count_met(&self) -> bool {
         self.common.count.is_some_and(|count| self.received() >= count)
+    }
+
+    /// What was expected and has not come.
+    fn unmet(&self) -> Option<Failure> {
+        let received = self.received();
+        match (&self.common.expect, self.common.count) {
+            (Some(_), _) if self.matched => None,
+            (Some(expect), _) => {
+                let target = format!("a match of {:?}", expect.to_string());
+                let cause = "nothing that came matches";
+                Some(Failure::new(Status::Unmet, "expect", "receive", target, cause))
+            }
+            (None, Some(count)) if received < count => {
+                let (target, cause) = (format!("{count} messages"), format!("{received} came"));
+                Some(Failure::new(Status::Unmet, "count", "receive", target, cause))
+            }
+            (None, _) => None,
+        }
     }
 
     /// `--timeout` ran out.
@@ -137,17 +189,16 @@ impl Run {
     }
 
     /// Says the last word and waits for stdout to drain, unless the run is hurried: then what
-    /// stdout does not take now is given up. An unmet `--count` shows here.
+    /// stdout does not take now is given up. An unmet `--expect` or `--count`
+    /// shows here.
     pub(crate) fn finish(&mut self, pool: &mut Pool) {
         if std::mem::replace(&mut self.finishing, true) {
             return;
         }
-        if let (false, Some(count)) = (self.count_met() || self.status.is_some(), self.common.count)
-        {
-            let cause = format!("{} came", self.received());
-            let target = format!("{count} messages");
-            let failure = Failure::new(Status::Unmet, "count", "receive", target, cause);
-            self.fail(pool, &failure);
+        let is_open = self.status.is_none() || self.terminated;
+        if let (true, Some(failure)) = (is_open, self.unmet()) {
+            self.console.complain(pool, &failure);
+            self.status = Some(failure.status);
         }
         self.feed.close(pool);
         self.console.report(pool, &Event::new(Name::Stopped));
@@ -205,6 +256,10 @@ pub(crate) enum Meaning {
     /// The run ends at once.
     EndNow(CloseReason),
 }
+
+/// How long a server that is told to stop, a client that is out of time, or a peer of whom enough
+/// was heard, has for what is queued.
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// The status of a run that a signal ends.
 pub(crate) fn status_of(signal: Signal) -> Option<Status> {

@@ -4,6 +4,7 @@
 mod addresses;
 mod conformance;
 mod events;
+mod expect;
 mod forward;
 mod half_close;
 mod help;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, Args, ValueEnum};
 
 use crate::framing::Input;
+use crate::protocol::expect::Expect;
 use crate::protocol::output::Output;
 use crate::protocol::values::{parse_count, parse_duration};
 
@@ -41,6 +42,9 @@ pub struct RunArgs {
     /// Stop after N messages received; fewer is exit status 1
     #[arg(short, long, value_name = "N", value_parser = parse_count, help_heading = "Limits")]
     pub count: Option<u64>,
+    /// Stop as soon as what is received matches; no match is exit status 1
+    #[arg(long, value_name = "REGEX", allow_hyphen_values = true, help_heading = "Limits")]
+    pub expect: Option<Expect>,
 
     /// How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
     #[arg(long, value_name = "FORM", help_heading = "Input and output")]

@@ -3,7 +3,7 @@
 pub(super) const EXIT_STATUS: &str = "\
 Exit status:
   0    done, and nothing was lost
-  1    an expectation failed (--count, --reply, --max-loss)
+  1    an expectation failed (--expect, --count, --reply, --max-loss)
   2    usage, a bad address, an option that cannot apply
   3    name resolution
   4    cannot connect

@@ -163,8 +163,9 @@ fn send(
     report: Settings,
     test: Option<Test>,
 ) -> Result<Send, Failure> {
-    // Whoever waits for an answer, or counts them, wants to hear them.
-    let wants_answers = args.run.wait.is_some() || args.run.count.is_some();
+    // Whoever waits for an answer, counts them, or looks for something in them, wants to hear them.
+    let run = &args.run;
+    let wants_answers = run.wait.is_some() || run.count.is_some() || run.expect.is_some();
     let reply = args.reply.or(wants_answers.then_some(DEFAULT_ANSWER));
     if reply.is_none() && args.run.output.is_some_and(|output| output != Output::Json) {
         return Err(refuse("--output", "without --reply nothing is received"));

@@ -64,6 +64,7 @@ fn common(args: &RunArgs, family: &FamilyArgs, report: Settings) -> Result<Commo
         read_timeout: None,
         wait: args.wait,
         count: args.count,
+        expect: args.expect.clone(),
         stdin: false,
         input: Input::Raw,
         chomp: false,

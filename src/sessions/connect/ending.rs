@@ -52,8 +52,8 @@ impl ConnectSession {
         if !end.unsent.is_empty() {
             failure = failure.fix(format!("{} bytes of input were not sent", end.unsent.len()));
         }
-        // What decided the status before has been told.
-        if !self.run.is_decided() {
+        // What decided the status before has been told, and who has enough loses nothing.
+        if !self.run.is_decided() && !self.run.has_enough() {
             self.run.fail(pool, &failure);
         }
     }

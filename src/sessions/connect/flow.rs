@@ -92,19 +92,20 @@ impl ConnectSession {
         let Some(link) = &mut self.link else { return };
         let (run, peer) = (&mut self.run, link.peer.as_str());
         let result = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
-            if run.take_message() {
+            if run.take_message(frame.payload) {
                 let (payload, partial) = (frame.payload, frame.partial);
                 run.console.deliver(pool, &Message { partial, ..Message::new(payload, peer) });
             }
         });
+        run.note_match(link.inlet.has_matched());
         run.console.commit(pool);
         if run.console.is_full() {
             pool.pause(link.id);
         }
-        if let Err(error) = result {
+        if self.run.has_enough() {
+            self.end_with_enough(pool);
+        } else if let Err(error) = result {
             self.bad_frame(pool, &error);
-        } else if self.run.count_met() {
-            self.end(pool, CloseReason::HOST);
         } else if eof {
             self.peer_ended(pool);
         }

@@ -23,6 +23,7 @@ impl ConnectSession {
                 pool.close(link.id, CloseReason::HOST);
                 self.run.begin_ending(pool);
             }
+            (alarms::GRACE, Some(link)) => pool.abort(link.id, CloseReason::HOST),
             (alarms::IDLE, Some(link)) => {
                 let id = link.id;
                 self.check_idle(pool, id);

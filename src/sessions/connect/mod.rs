@@ -17,7 +17,7 @@ use super::connector::{Connector, Note, Progress};
 use super::console::Console;
 use super::feed::Feed;
 use super::inlet::Inlet;
-use super::run::{Run, SIGNALLED, status_of};
+use super::run::{GRACE, Run, SIGNALLED, status_of};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
@@ -173,6 +173,14 @@ impl ConnectSession {
         match &self.link {
             Some(link) => pool.close(link.id, reason),
             None => self.run.finish(pool),
+        }
+    }
+
+    /// Has received what it was for. What is queued goes out, to a peer that takes it soon.
+    fn end_with_enough(&mut self, pool: &mut Pool) {
+        self.end(pool, CloseReason::HOST);
+        if let Some(link) = &self.link {
+            pool.arm(TimerKey::of(link.id, alarms::GRACE), GRACE);
         }
     }
 

@@ -86,7 +86,7 @@ impl ListenSession {
 
     /// SIGTERM: what has come is still read, then it ends.
     pub(super) fn leave_in_order(&mut self, pool: &mut Pool) {
-        self.run.overrule(Status::Done);
+        self.run.terminate();
         self.leaving = Some(pool.now() + LEAVE);
         self.leave_when_read(pool);
     }

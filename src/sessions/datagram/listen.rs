@@ -137,7 +137,7 @@ impl ListenSession {
             self.paused = true;
             self.ears.keys().for_each(|id| pool.pause(*id));
         }
-        if self.run.count_met() {
+        if self.run.has_enough() {
             self.end(pool, CloseReason::HOST);
         }
         self.allow_input(pool);
@@ -147,7 +147,7 @@ impl ListenSession {
         if let Some(counter) = arrival.dropped {
             self.note_drops(pool, id, counter);
         }
-        if !self.admits(id, &arrival.from) || !self.run.take_message() {
+        if !self.admits(id, &arrival.from) || !self.run.take_message(arrival.payload) {
             return;
         }
         if self.heard == 0 {
@@ -294,7 +294,7 @@ impl ListenSession {
         match (signal, status_of(signal)) {
             (Signal::Terminate, _) if self.leaving.is_none() => self.leave_in_order(pool),
             (Signal::Terminate, _) => {
-                self.run.overrule(Status::Done);
+                self.run.terminate();
                 self.end_now(pool, SIGNALLED);
             }
             (_, Some(status)) => {

@@ -239,7 +239,7 @@ impl SendSession {
             return;
         }
         for arrival in batch {
-            if self.run.take_message() {
+            if self.run.take_message(arrival.payload) {
                 let (payload, peer) = (arrival.payload, arrival.from.to_string());
                 self.run.console.deliver(pool, &Message::new(payload, &peer));
             }
@@ -251,7 +251,7 @@ impl SendSession {
         let was_waiting = self.is_waiting();
         self.answers += batch.len() as u64;
         self.last_answer = pool.now();
-        if self.run.count_met() {
+        if self.run.has_enough() {
             self.end(pool);
         } else if was_waiting {
             pool.disarm(TimerKey::global(alarms::FIRST_ANSWER));

@@ -7,6 +7,7 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::sessions::alarms;
+use crate::sessions::run::GRACE;
 
 /// The end of a client that let its time pass, and does not take its last words either.
 const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeout);
@@ -19,6 +20,9 @@ impl ServeSession {
                 self.end_now(pool, reason);
             }
             (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
+            (alarms::GRACE, Some(id)) if self.run.has_enough() => {
+                pool.abort(id, CloseReason::HOST);
+            }
             (alarms::GRACE, Some(id)) => pool.abort(id, TOO_LATE),
             (alarms::GRACE, None) => self.end_now(pool, crate::sessions::run::SIGNALLED),
             (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
@@ -85,7 +89,7 @@ impl ServeSession {
             pool.abort(id, reason);
         } else {
             pool.close(id, reason);
-            pool.arm(TimerKey::of(id, alarms::GRACE), super::GRACE);
+            pool.arm(TimerKey::of(id, alarms::GRACE), GRACE);
         }
     }
 }

@@ -15,7 +15,6 @@ mod service;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -23,8 +22,8 @@ use super::alarms;
 use super::config::Serve;
 use super::console::{Console, is_loss};
 use super::feed::Feed;
-use super::run::{Meaning, Run, SIGNALLED, status_of};
-use crate::close::CloseReason;
+use super::run::{GRACE, Meaning, Run, SIGNALLED, status_of};
+use crate::close::{Cause, CloseReason};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::framing::Framer;
@@ -34,10 +33,6 @@ use crate::report::{Event as Report, Name};
 
 use client::Client;
 use service::{Frame, Service};
-
-/// How long a server that is told to stop, or a client that is out of time, has for what is
-/// queued.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// The clients by id. The hasher has fixed keys, so that a simulation meets them in the same
 /// order each time; nobody outside chooses ids.
@@ -158,7 +153,9 @@ impl ServeSession {
         self.holders.remove(&id);
         self.run.console.count(&end.traffic);
         self.run.console.report(pool, &client.closed(end, pool.now()));
-        if is_loss(end) {
+        // Who has enough cuts off what the others do not take.
+        let is_enough = self.run.has_enough() && end.reason.cause == Cause::Host;
+        if is_loss(end) && !is_enough {
             self.worst.get_or_insert(Status::Lost);
             self.tell_loss(pool, client, end);
         }
@@ -206,7 +203,7 @@ impl ServeSession {
         match (signal, status_of(signal)) {
             // Asking a listener to stop is how it ends; it writes what it has accepted first.
             (Signal::Terminate, _) => {
-                self.run.overrule(Status::Done);
+                self.run.terminate();
                 pool.arm(TimerKey::global(alarms::GRACE), GRACE);
                 self.end(pool, SIGNALLED);
             }
@@ -233,6 +230,17 @@ impl ServeSession {
         }
         for id in self.clients.keys() {
             pool.close(*id, reason);
+        }
+    }
+
+    /// Has received what it was for. What is queued goes out, to clients that take it soon.
+    fn end_with_enough(&mut self, pool: &mut Pool) {
+        if self.run.is_ending() {
+            return;
+        }
+        self.end(pool, CloseReason::HOST);
+        for id in self.clients.keys() {
+            pool.arm(TimerKey::of(*id, alarms::GRACE), GRACE);
         }
     }
 

@@ -24,25 +24,25 @@ impl ServeSession {
         let (number, peer) = (client.number, client.peer.clone());
         let file = &mut client.file;
         let framed = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
-            if trouble.is_some() || !self.run.take_message() {
+            if trouble.is_some() || !self.run.take_message(frame.payload) {
                 return;
             }
             let (payload, partial) = (frame.payload, frame.partial);
             let message = Message { partial, conn: Some(number), ..Message::new(payload, &peer) };
             trouble = self.handle(pool, id, file.as_mut(), &message).err();
         });
+        self.run.note_match(client.inlet.has_matched());
         self.clients.insert(id, client);
         self.run.console.commit(pool);
         self.send_replies(pool, id);
         if let Some(error) = trouble {
             self.save_failed(pool, id, &error);
+        } else if self.run.has_enough() {
+            self.end_with_enough(pool);
         } else if let Err(error) = framed {
             self.bad_frame(pool, id, &error);
         } else if eof {
             self.peer_ended(pool, id);
-        }
-        if self.run.count_met() && !self.run.is_ending() {
-            self.end(pool, CloseReason::HOST);
         }
         self.balance(pool);
     }

@@ -158,6 +158,7 @@ impl Basics {
             idle_timeout: self.idle,
             read_timeout: None,
             wait: None,
+            expect: None,
             count: None,
             stdin: self.source != Source::Absent,
             input: if framed { Input::Line } else { Input::Raw },
