@@ -45,6 +45,7 @@ complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "man" -d 'Print a ma
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N' -r
@@ -91,6 +92,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N' -r
@@ -124,6 +126,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s h -l help 
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l repeat -d 'Send each message N times' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l reply -d 'Print answers until D passes without one [default: 1s]; none is exit status 1' -r
@@ -156,6 +159,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l deny -d '
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l interval -d 'Tell the statistics of each D as well (with --stats)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l seq -d 'Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l to -d 'Whom stdin goes to: last, all, or an address' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l port-file -d 'When ready, write the ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
@@ -205,6 +209,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s h -l help
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l repeat -d 'Send each message N times' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l reply -d 'Print answers until D passes without one [default: 1s]; none is exit status 1' -r

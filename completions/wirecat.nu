@@ -36,6 +36,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
+    --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF (with --input line)
     --idle-timeout: string    # End a connection that has no traffic for D
@@ -98,6 +99,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
+    --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF (with --input line)
     --idle-timeout: string    # End a connection that has no traffic for D
@@ -137,6 +139,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF (with --input line)
     --repeat: string          # Send each message N times
@@ -180,6 +183,7 @@ module completions {
     --interval: string        # Tell the statistics of each D as well (with --stats)
     --seq: string             # Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]
     --max-loss: string        # More loss than PCT at the end is exit status 1
+    --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF (with --input line)
     --to: string              # Whom stdin goes to: last, all, or an address
@@ -252,6 +256,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF (with --input line)
     --repeat: string          # Send each message N times

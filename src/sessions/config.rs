@@ -33,9 +33,11 @@ pub struct Common {
     pub count: Option<u64>,
     /// Stop when what is received matches this.
     pub expect: Option<Expect>,
-    /// Whether stdin is there at all.
+    /// What is sent in place of stdin, one message each; stdin where there is none.
+    pub send: Vec<Bytes>,
+    /// Whether stdin, or what stands in its place, is there at all.
     pub stdin: bool,
-    /// How stdin is cut into messages.
+    /// How stdin is cut into messages; `Raw` where texts stand in its place.
     pub input: Input,
     /// Whether a line of stdin is sent without its LF.
     pub chomp: bool,

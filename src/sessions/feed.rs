@@ -1,14 +1,17 @@
 //! stdin on its way to the wire: cut into messages, converted, and framed.
 //!
-//! It owns the stdin channel and what is known of the input. To whom the result goes, and when
+//! `--send` puts texts in the place of stdin. It owns the stdin channel and what is known of the input. To whom the result goes, and when
 //! stdin is read at all, the session decides.
 
 use std::io;
 
+use bytes::Bytes;
+
 use super::config::Common;
+use super::texts::Texts;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, Kind};
-use crate::event_loop::{Id, Pool, Sides, Transport};
+use crate::event_loop::{Id, Memory, Pool, Sides, Transport};
 use crate::framing::{Cutter, FrameError, Framer, Framing, Input};
 use crate::protocol::crlf::Crlf;
 use crate::protocol::relay::{self, Source};
@@ -17,12 +20,43 @@ use crate::protocol::relay::{self, Source};
 pub struct Feed {
     id: Option<Id>,
     input: relay::Input,
-    cutter: Option<Cutter>,
+    cut: Cut,
     framer: Option<Box<dyn Framer>>,
     crlf: Option<Crlf>,
     /// The framing is made of LF itself, which `crlf` converts.
     lines: bool,
     messages: u64,
+    /// What it is called in messages.
+    name: &'static str,
+    /// Texts that every client of a server is sent.
+    words: Option<Bytes>,
+}
+
+/// How the input is cut into messages.
+enum Cut {
+    /// Not at all: an unframed stream is passed on as it comes.
+    Nowhere,
+    /// As `--input` says.
+    Input(Cutter),
+    /// Into the texts that it was made of.
+    Texts(Texts),
+}
+
+impl Cut {
+    fn feed(
+        &mut self,
+        piece: &[u8],
+        eof: bool,
+        add: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), FrameError> {
+        match self {
+            Self::Nowhere if piece.is_empty() => {}
+            Self::Nowhere => add(piece),
+            Self::Texts(texts) => texts.feed(piece, add),
+            Self::Input(cutter) => return cutter.feed(piece, eof, add),
+        }
+        Ok(())
+    }
 }
 
 /// What one piece of stdin became: bytes for the wire.
@@ -34,13 +68,22 @@ pub(crate) struct Batch {
 }
 
 impl Feed {
-    /// Opens stdin, paused, or stands for an absent one.
+    /// Opens stdin, or the texts in its place, paused; or stands for an absent one.
     ///
     /// # Errors
     /// stdin cannot be used at all.
     pub fn open(pool: &mut Pool, common: &Common, wanted: bool) -> Result<Self, Failure> {
         if !(wanted && common.stdin) {
             return Ok(Self::over(None, Source::Absent, common));
+        }
+        if !common.send.is_empty() {
+            let texts = Bytes::from(common.send.concat());
+            if common.rules.serving {
+                let feed = Self::over(None, Source::Stream, common);
+                return Ok(Self { words: Some(texts), ..feed });
+            }
+            let feed = Self::on(pool, common, Box::new(Memory::new(texts)), Source::Stream);
+            return feed.map_err(|error| Failure::io(Status::Local, "send", "texts", &error));
         }
         let (transport, kind) = stdio::input().map_err(|error| unreadable(&error))?;
         let source = if kind == Kind::Terminal { Source::Terminal } else { Source::Stream };
@@ -63,18 +106,21 @@ impl Feed {
     }
 
     fn over(id: Option<Id>, source: Source, common: &Common) -> Self {
-        let unframed = !common.has_messages();
-        // Unframed and uncut, a stream is passed on as it comes.
-        let transparent = unframed && common.input == Input::Raw;
+        let cut = match common.input {
+            Input::Raw if !common.has_messages() => Cut::Nowhere,
+            _ if !common.send.is_empty() => Cut::Texts(Texts::new(&common.send)),
+            input => Cut::Input(Cutter::new(input, common.chomp, common.max_frame)),
+        };
         Self {
             id,
             input: relay::Input::new(source),
-            cutter: (!transparent)
-                .then(|| Cutter::new(common.input, common.chomp, common.max_frame)),
+            cut,
             framer: common.framing.framer(common.max_frame, common.keep_cr),
             crlf: common.crlf.then(Crlf::default),
             lines: common.framing == Framing::Line,
             messages: 0,
+            name: if common.send.is_empty() { "stdin" } else { "--send" },
+            words: None,
         }
     }
 
@@ -115,7 +161,16 @@ impl Feed {
     /// Whether pieces of stdin go to the wire as they are, so that [`Feed::convert`] is not
     /// needed.
     pub(crate) fn is_transparent(&self) -> bool {
-        self.cutter.is_none() && self.framer.is_none() && self.crlf.is_none()
+        matches!(self.cut, Cut::Nowhere) && self.framer.is_none() && self.crlf.is_none()
+    }
+
+    /// `--send` of a server: what every client is sent when it comes, as it goes to the wire; for
+    /// a client that is all of the input, which has ended behind it.
+    pub(crate) fn take_words(&mut self) -> Result<Option<Batch>, Failure> {
+        let Some(words) = self.words.take() else { return Ok(None) };
+        self.input = relay::Input { ended: true, empty: false, ..self.input };
+        let (batch, outcome) = self.convert(&words, true);
+        outcome.map(|()| Some(batch))
     }
 
     /// Notes that bytes of stdin were seen.
@@ -127,7 +182,7 @@ impl Feed {
     /// What was converted before a failure is in the batch and is to be sent.
     pub(crate) fn convert(&mut self, piece: &[u8], eof: bool) -> (Batch, Result<(), Failure>) {
         let mut batch = Batch::default();
-        let Self { cutter, framer, crlf, messages, lines, .. } = self;
+        let Self { cut, framer, crlf, messages, lines, name, .. } = self;
         let mut refused = None;
         let mut add = |payload: &[u8]| {
             if refused.is_none() {
@@ -135,26 +190,18 @@ impl Feed {
                 refused = batch.add(payload, framer.as_deref(), crlf.as_mut(), *lines).err();
             }
         };
-        let cut = match cutter {
-            Some(cutter) => cutter.feed(piece, eof, &mut add),
-            None => {
-                if !piece.is_empty() {
-                    add(piece);
-                }
-                Ok(())
-            }
-        };
+        let cut = cut.feed(piece, eof, &mut add);
         let number = *messages;
         let outcome = match (refused, cut) {
-            (Some(error), _) => Err(unsendable(number, &error)),
+            (Some(error), _) => Err(unsendable(number, name, &error)),
             (None, Err(error @ (FrameError::TooLarge { .. } | FrameError::TooLong { .. }))) => {
-                Err(unsendable(number + 1, &error))
+                Err(unsendable(number + 1, name, &error))
             }
             (None, Err(error)) => Err(Failure::new(
                 Status::Local,
                 "input",
                 "read messages from",
-                "stdin",
+                *name,
                 error.to_string(),
             )),
             (None, Ok(())) => Ok(()),
@@ -208,7 +255,7 @@ pub(crate) fn unreadable(error: &io::Error) -> Failure {
     Failure::io(Status::Local, "read", "stdin", error)
 }
 
-fn unsendable(number: u64, error: &FrameError) -> Failure {
-    let target = format!("message {number} of stdin");
+fn unsendable(number: u64, name: &str, error: &FrameError) -> Failure {
+    let target = format!("message {number} of {name}");
     Failure::new(Status::Lost, "frame", "send", target, error.to_string())
 }

@@ -12,6 +12,7 @@ mod inlet;
 mod pairs;
 mod run;
 pub mod serve;
+mod texts;
 
 pub use connect::ConnectSession;
 pub use console::Console;

@@ -15,6 +15,7 @@ mod messages;
 mod multicast;
 mod reconnect;
 mod refusals;
+mod send;
 mod serve;
 mod simulation;
 mod slow;

@@ -59,6 +59,9 @@ pub struct RunArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Input and output")]
 pub struct InputArgs {
+    /// Send TEXT in place of stdin; repeatable, one message each
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub send: Vec<String>,
     /// Do as if there were no stdin: nothing is sent, and nothing half-closed
     #[arg(short, long)]
     pub no_stdin: bool,

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::{NOT_IP, as_usize, common, family_of, refuse, refuse_any, set_input};
+use super::{
+    NOT_IP, ONE_PURPOSE, as_usize, check_stdin_takers, common, family_of, refuse, refuse_any,
+    set_input,
+};
 use crate::cli::args::{
     FamilyArgs, InputArgs, ListenerArgs, McastJoinArgs, McastSendArgs, RunArgs, SenderArgs,
     UdpListenArgs, UdpSendArgs,
@@ -66,8 +69,11 @@ pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, F
         "all" => To::All,
         address => To::Address(peer_address(address, family_of(&args.family))?),
     };
-    if text::takes_stdin(args.listener.reply.as_deref()) && !args.input.no_stdin {
-        return Err(refuse("@-", "stdin can be read for one purpose only (-n frees it)"));
+    let input = &args.input;
+    check_stdin_takers(input.send.iter().chain(&args.listener.reply))?;
+    let reads_stdin = !input.no_stdin && input.send.is_empty();
+    if text::takes_stdin(args.listener.reply.as_deref()) && reads_stdin {
+        return Err(refuse("@-", ONE_PURPOSE));
     }
     let mut listen = listen(&args.listener, &args.family, report)?;
     listen.to = to;
@@ -100,7 +106,11 @@ pub fn mcast_send(args: &McastSendArgs, report: Settings) -> Result<McastSend, F
     let test = args.test.then(|| test(args)).transpose()?;
     if test.is_some() {
         let input = &args.sender.input;
-        let given = [(input.input.is_some(), "--input"), (input.chomp, "--chomp")];
+        let given = [
+            (!input.send.is_empty(), "--send"),
+            (input.input.is_some(), "--input"),
+            (input.chomp, "--chomp"),
+        ];
         refuse_any(&given, "--test sends probes, not stdin")?;
     }
     Ok(McastSend {
@@ -212,7 +222,15 @@ fn set_datagram_input(common: &mut Common, args: &InputArgs) -> Result<(), Failu
         let cause = format!("a datagram holds {MAX_PAYLOAD} bytes at most");
         return Err(refuse(&format!("fixed:{size}"), cause));
     }
-    set_input(common, args, Input::Line)
+    set_input(common, args, Input::Line)?;
+    match common.send.iter().find(|text| text.len() > MAX_PAYLOAD) {
+        Some(text) => {
+            let cause =
+                format!("{} bytes are more than a datagram holds ({MAX_PAYLOAD})", text.len());
+            Err(refuse("--send", cause))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What the datagram commands share, before a command adds its own.

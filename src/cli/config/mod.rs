@@ -9,6 +9,7 @@ mod partners;
 mod stream;
 
 use super::args::{FamilyArgs, InputArgs, LogForm, ReportArgs, RunArgs, When};
+use super::text;
 use crate::error::{Failure, Status};
 use crate::framing::{Framing, Input};
 use crate::protocol::output::{Output, Written};
@@ -21,6 +22,7 @@ pub use datagram::{mcast_join, mcast_send, udp_listen, udp_send};
 pub use stream::{connect, serve};
 
 const NOT_IP: &str = "it speaks of IP addresses, and this is another kind of socket";
+const ONE_PURPOSE: &str = "stdin can be read for one purpose only (-n frees it)";
 const NO_STDIN: &str = "-n says that there is no stdin";
 
 /// A combination that cannot work: `cannot use OPTION: CAUSE`.
@@ -65,6 +67,7 @@ fn common(args: &RunArgs, family: &FamilyArgs, report: Settings) -> Result<Commo
         wait: args.wait,
         count: args.count,
         expect: args.expect.clone(),
+        send: Vec::new(),
         stdin: false,
         input: Input::Raw,
         chomp: false,
@@ -83,6 +86,9 @@ fn common(args: &RunArgs, family: &FamilyArgs, report: Settings) -> Result<Commo
 
 /// How stdin is cut into messages, where it is there at all.
 fn set_input(common: &mut Common, args: &InputArgs, default: Input) -> Result<(), Failure> {
+    if !args.send.is_empty() {
+        return set_texts(common, args);
+    }
     let input = args.input.unwrap_or(default);
     if args.no_stdin {
         let given = [(args.input.is_some(), "--input"), (args.chomp, "--chomp")];
@@ -95,6 +101,22 @@ fn set_input(common: &mut Common, args: &InputArgs, default: Input) -> Result<()
     common.input = input;
     common.chomp = args.chomp;
     Ok(())
+}
+
+/// `--send` in place of stdin.
+fn set_texts(common: &mut Common, args: &InputArgs) -> Result<(), Failure> {
+    let given = [(args.no_stdin, "-n"), (args.input.is_some(), "--input"), (args.chomp, "--chomp")];
+    refuse_any(&given, "--send stands in the place of stdin")?;
+    check_stdin_takers(&args.send)?;
+    common.send = args.send.iter().map(|text| text::read(text)).collect::<Result<_, _>>()?;
+    common.stdin = true;
+    Ok(())
+}
+
+/// Two readers of stdin would each get a part of it.
+fn check_stdin_takers<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<(), Failure> {
+    let takers = texts.into_iter().filter(|text| text::takes_stdin(Some(text))).count();
+    if takers > 1 { Err(refuse("@-", ONE_PURPOSE)) } else { Ok(()) }
 }
 
 /// `-4` and `-6`.

@@ -34,8 +34,9 @@ pub(super) fn forward(args: &ServeArgs, address: &str) -> Result<Route, Failure>
 
 /// Bytes that are relayed are no messages, and do not come by stdout.
 fn check_relayed(stream: &StreamArgs) -> Result<(), Failure> {
-    let frames = [(stream.frame != Framing::None, "--frame")];
-    refuse_any(&frames, "what is relayed is passed on as it is")?;
+    let looks =
+        [(stream.frame != Framing::None, "--frame"), (stream.run.expect.is_some(), "--expect")];
+    refuse_any(&looks, "what is relayed is passed on as it is")?;
     let written = matches!(stream.run.output, Some(Output::Written(_)));
     refuse_any(&[(written, "--output")], "nothing is written to stdout (json shows the events)")?;
     let leaves = stream.on_peer_close == OnPeerClose::Exit;

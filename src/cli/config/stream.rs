@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::partners::{self, CONNECT_TIMEOUT};
-use super::{NO_STDIN, NOT_IP, as_usize, common, refuse, refuse_any, set_input};
+use super::{
+    NO_STDIN, NOT_IP, ONE_PURPOSE, as_usize, check_stdin_takers, common, refuse, refuse_any,
+    set_input,
+};
 use crate::cli::args::{ConnectArgs, OnPeerClose, ServeArgs, StreamArgs};
 use crate::cli::text;
 use crate::error::Failure;
@@ -94,12 +97,13 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
 
 /// Two readers of stdin would each get a part of it.
 fn check_texts(args: &ServeArgs) -> Result<(), Failure> {
-    let takers = [args.greet.as_deref(), args.reply.as_deref()];
-    let takers = takers.into_iter().filter(|text| text::takes_stdin(*text)).count();
+    let input = &args.stream.input;
+    check_stdin_takers(input.send.iter().chain(&args.greet).chain(&args.reply))?;
     let others = [args.discard, args.save.is_some(), args.forward.is_some()];
     let relays = args.reply.is_none() && !others.contains(&true);
-    if takers + usize::from(relays && !args.stream.input.no_stdin && takers > 0) > 1 {
-        return Err(refuse("@-", "stdin can be read for one purpose only (-n frees it)"));
+    let reads_stdin = relays && !input.no_stdin && input.send.is_empty();
+    if text::takes_stdin(args.greet.as_deref()) && reads_stdin {
+        return Err(refuse("@-", ONE_PURPOSE));
     }
     Ok(())
 }
@@ -124,6 +128,7 @@ fn check_handling(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> 
     let stream = &args.stream;
     if !handling.reads_stdin() {
         let given = [
+            (!stream.input.send.is_empty(), "--send"),
             (stream.input.input.is_some(), "--input"),
             (stream.input.chomp, "--chomp"),
             (stream.crlf, "--crlf"),
@@ -199,6 +204,7 @@ fn stream_common(
     common.max_frame = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
     common.keep_cr = args.keep_cr;
     common.crlf = args.crlf;
+    check_sendable(&common)?;
     common.rules = Rules {
         keep_open: args.keep_open,
         leave_on_peer_close: args.on_peer_close == OnPeerClose::Exit,
@@ -206,6 +212,20 @@ fn stream_common(
         serving: false,
     };
     Ok(common)
+}
+
+/// Texts that the framing cannot carry.
+fn check_sendable(common: &Common) -> Result<(), Failure> {
+    let Some(framer) = common.framing.framer(common.max_frame, common.keep_cr) else {
+        return Ok(());
+    };
+    let encode = |text| framer.encode(text, &mut Vec::new());
+    match common.send.iter().find_map(|text| encode(text).err()) {
+        Some(error) => {
+            Err(refuse(&format!("--send with --frame {}", common.framing), error.to_string()))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Options that speak of messages need a stream that has them.

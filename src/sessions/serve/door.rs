@@ -106,6 +106,11 @@ impl ServeSession {
             let outcome = pool.send(id, &text);
             self.sent_to(pool, id, outcome);
         }
+        if let Some((words, messages)) = self.words.clone() {
+            let outcome = pool.send_shared(id, words);
+            self.sent_to(pool, id, outcome);
+            self.run.count_sent(messages);
+        }
         if is_told_all {
             pool.finish(id);
         } else if self.input().ended {

@@ -46,6 +46,8 @@ pub struct ServeSession {
     slow: SlowRules,
     queue: usize,
     greet: Option<Bytes>,
+    /// `--send`: what each client is sent in place of stdin, and how many messages it is.
+    words: Option<(Bytes, usize)>,
     framer: Option<Box<dyn Framer>>,
     conns: Option<u64>,
     max_clients: Option<usize>,
@@ -65,13 +67,14 @@ impl ServeSession {
     /// A session over open listeners.
     ///
     /// # Errors
-    /// A greeting or reply that the framing cannot carry.
+    /// A greeting, reply or text that the framing cannot carry.
     pub fn new(
         config: Serve,
         console: Console,
-        feed: Feed,
+        mut feed: Feed,
         listeners: Vec<Id>,
     ) -> Result<Self, Failure> {
+        let words = feed.take_words()?.map(|batch| (batch.bytes.into(), batch.ends.len()));
         let common = &config.common;
         let framer = common.framing.framer(common.max_frame, common.keep_cr);
         let frame = Frame { framer: framer.as_deref(), framing: common.framing };
@@ -79,6 +82,7 @@ impl ServeSession {
         let service = Service::new(config.handling, config.queue, &frame)?;
         Ok(Self {
             greet,
+            words,
             framer,
             service,
             access: config.access,

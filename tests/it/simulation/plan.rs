@@ -159,6 +159,7 @@ impl Basics {
             read_timeout: None,
             wait: None,
             expect: None,
+            send: Vec::new(),
             count: None,
             stdin: self.source != Source::Absent,
             input: if framed { Input::Line } else { Input::Raw },
