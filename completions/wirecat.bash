@@ -101,7 +101,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__mcast__subcmd__join)
-            opts="-w -c -v -q -O -h --timeout --count --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --rejoin --input --verbose --quiet --log --color --tag --wait --output --help"
+            opts="-w -c -v -q -O -h --timeout --count --expect --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --rejoin --input --verbose --quiet --log --color --tag --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -120,6 +120,10 @@ _wirecat() {
                     return 0
                     ;;
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -191,7 +195,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__mcast__subcmd__send)
-            opts="-w -c -n -v -q -O -h --timeout --count --no-stdin --chomp --repeat --rate --reply --bind --ttl --no-loop --test --size --duration --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -v -q -O -h --timeout --count --expect --send --no-stdin --chomp --repeat --rate --reply --bind --ttl --no-loop --test --size --duration --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -210,6 +214,14 @@ _wirecat() {
                     return 0
                     ;;
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --send)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -277,7 +289,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__connect)
-            opts="-w -n -C -4 -6 -v -q -c -O -h --timeout --output --no-stdin --chomp --idle-timeout --read-timeout --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --connect-timeout --reconnect --bind --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --send --no-stdin --chomp --idle-timeout --read-timeout --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -291,7 +303,15 @@ _wirecat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --send)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -320,6 +340,10 @@ _wirecat() {
                     return 0
                     ;;
                 --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --settle)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -367,7 +391,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --port-file --timeout --output --no-stdin --chomp --idle-timeout --read-timeout --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --port-file --timeout --expect --output --send --no-stdin --chomp --idle-timeout --read-timeout --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -433,7 +457,15 @@ _wirecat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --send)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -501,7 +533,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__listen)
-            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --no-stdin --chomp --to --first-peer --port-file --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --to --first-peer --port-file --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -520,6 +552,10 @@ _wirecat() {
                     return 0
                     ;;
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -548,6 +584,10 @@ _wirecat() {
                     return 0
                     ;;
                 --max-loss)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --send)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -595,7 +635,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__send)
-            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --no-stdin --chomp --repeat --rate --reply --bind --broadcast --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --send --no-stdin --chomp --repeat --rate --reply --bind --broadcast --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -614,6 +654,14 @@ _wirecat() {
                     return 0
                     ;;
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --send)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -54,6 +54,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l quit-aft
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l on-peer-close -d 'When the peer has closed before the end of stdin: continue to send it, or exit' -r -f -a "continue\t'Go on sending to the end of stdin'
 exit\t'End at once'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l settle -d 'Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
@@ -72,6 +73,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-cr 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-open -d 'Do not tell the peer that stdin has ended'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s 6 -d 'Use IPv6 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s z -l probe -d 'Only see whether a connection can be made: nothing is sent or received'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l reconnect -d 'Connect again when the connection is lost, and say what may be lost with it'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s q -l quiet -d 'Show only errors'

@@ -51,6 +51,8 @@ module completions {
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
+    --probe(-z)               # Only see whether a connection can be made: nothing is sent or received
+    --settle: string          # Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]
     --reconnect               # Connect again when the connection is lost, and say what may be lost with it
     --bind: string            # Connect from this local address and port
     --verbose(-v)             # Show connections and the summary too; -vv: every message too

@@ -10,8 +10,9 @@ pub(super) fn run(config: Connect) -> Result<Status, Failure> {
     let mut event_loop = event_loop()?;
     let pool = event_loop.pool();
     let common = &config.common;
-    let console = Console::open(pool, Reporter::new(common.report.clone()), common.output, true)?;
-    let feed = Feed::open(pool, common, true)?;
+    let (reporter, talks) = (Reporter::new(common.report.clone()), !config.probe);
+    let console = Console::open(pool, reporter, common.output, talks)?;
+    let feed = Feed::open(pool, common, talks)?;
     let mut session = ConnectSession::new(pool, config, console, feed);
     session.start(pool);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;

@@ -145,6 +145,11 @@ impl Pool {
         self.channel(id).map_or(0, Channel::room)
     }
 
+    /// Whether the other side of a paused connection has ended it without a byte that is unread.
+    pub fn has_ended(&self, id: Id) -> bool {
+        self.channel(id).is_none_or(|channel| channel.transport.has_ended())
+    }
+
     /// When a queue last got shorter, or began.
     pub fn last_progress(&self, id: Id) -> Option<Instant> {
         self.channel(id).map(|channel| channel.progress)

@@ -62,6 +62,11 @@ pub trait Transport: Send {
         None
     }
 
+    /// Whether the other side has ended it and left nothing to read; looks without reading.
+    fn has_ended(&self) -> bool {
+        false
+    }
+
     /// Bytes written that the other side has not acknowledged, as far as is known.
     fn unacknowledged(&self) -> u64 {
         0
@@ -159,6 +164,10 @@ impl Transport for Stream {
 
     fn take_error(&mut self) -> Option<io::Error> {
         Stream::take_error(self).ok().flatten()
+    }
+
+    fn has_ended(&self) -> bool {
+        crate::sys::socket::has_ended(self)
     }
 
     fn unacknowledged(&self) -> u64 {

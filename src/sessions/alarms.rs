@@ -40,5 +40,7 @@ pub(crate) const FIRST_ANSWER: u8 = 17;
 pub(crate) const ANSWERS: u8 = 18;
 /// Half of `--wait` has passed in silence: listen elsewhere too.
 pub(crate) const PROBE: u8 = 19;
+/// `--settle`: a new connection has stood for long enough.
+pub(crate) const SETTLE: u8 = 21;
 /// SIGTERM of a datagram listener: what has come is read before the end.
 pub(crate) const LEAVE: u8 = 20;

@@ -98,6 +98,10 @@ pub struct Connect {
     pub connect_timeout: Duration,
     /// Whether a lost connection is made again.
     pub reconnect: bool,
+    /// How long a connection must stand to count as one.
+    pub settle: Duration,
+    /// Whether to end as soon as there is a connection.
+    pub probe: bool,
 }
 
 /// `tcp-serve`.

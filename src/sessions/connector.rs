@@ -28,11 +28,19 @@ pub(crate) enum Progress {
     /// Nothing new.
     Pending,
     /// It is there.
-    Connected { id: Id, peer: String, local: String },
+    Connected(Established),
     /// An attempt failed; the next one follows after the pause.
     Retrying { failure: Failure, pause: Duration },
     /// It will never be.
     Failed(Failure),
+}
+
+/// A connection that is up.
+#[derive(Debug)]
+pub(crate) struct Established {
+    pub(crate) id: Id,
+    pub(crate) peer: String,
+    pub(crate) local: String,
 }
 
 /// Something that happened on the way.
@@ -58,6 +66,10 @@ pub(crate) struct Connector {
     race: Option<Race>,
     /// The attempts under way, and whom each is to.
     attempts: Vec<(Id, String)>,
+    /// How long a connection must stand to count as one.
+    settle: Duration,
+    /// The connection that has to stand for so long; nothing is read from it meanwhile.
+    settling: Option<Established>,
     last_failure: Option<Failure>,
     /// What happened on the way, to be told.
     notes: Vec<Note>,
@@ -78,7 +90,8 @@ impl Connector {
         };
         let patience = if config.reconnect { None } else { Some(Duration::ZERO) };
         let backoff = if config.reconnect { RECONNECT } else { WAIT };
-        Self { patience: common.wait.or(patience), backoff, ..Self::new(route, None, now) }
+        let (patience, settle) = (common.wait.or(patience), config.settle);
+        Self { patience, backoff, settle, ..Self::new(route, None, now) }
     }
 
     /// A connection on behalf of another one: one attempt.
@@ -96,6 +109,8 @@ impl Connector {
             question: None,
             race: None,
             attempts: Vec::new(),
+            settle: Duration::ZERO,
+            settling: None,
             last_failure: None,
             notes: Vec::new(),
             spent: false,
@@ -145,7 +160,7 @@ impl Connector {
                     self.call_off(pool);
                     // A peer that has reset already is forgotten by the kernel.
                     let peer = if peer == FORGOTTEN { target } else { peer.clone() };
-                    Progress::Connected { id: *id, peer, local: local.clone() }
+                    self.established(pool, Established { id: *id, peer, local: local.clone() })
                 }
                 None => Progress::Pending,
             },
@@ -166,7 +181,37 @@ impl Connector {
                 self.attempt_failed(pool, failure)
             }
             alarms::RETRY => self.attempt(pool),
+            alarms::SETTLE => self.settled(pool),
             _ => Progress::Pending,
+        }
+    }
+
+    /// A connection is up. It counts when it has stood for `--settle`: a proxy accepts whoever
+    /// comes, and closes again where nothing stands behind it.
+    fn established(&mut self, pool: &mut Pool, new: Established) -> Progress {
+        if self.settle.is_zero() {
+            return Progress::Connected(new);
+        }
+        pool.pause(new.id);
+        pool.arm(self.timer(alarms::SETTLE), self.settle);
+        self.settling = Some(new);
+        Progress::Pending
+    }
+
+    fn settled(&mut self, pool: &mut Pool) -> Progress {
+        match self.settling.take() {
+            Some(new) if pool.has_ended(new.id) => {
+                pool.abort(new.id, CloseReason::PEER);
+                let cause = "it was accepted and closed at once";
+                let target = self.route.address.to_string();
+                let failure = Failure::new(Status::Connect, "closed", "connect to", target, cause);
+                self.attempt_failed(pool, failure)
+            }
+            Some(new) => {
+                pool.resume(new.id);
+                Progress::Connected(new)
+            }
+            None => Progress::Pending,
         }
     }
 
@@ -321,11 +366,12 @@ impl Connector {
 
     /// Ends whatever is under way.
     pub(crate) fn call_off(&mut self, pool: &mut Pool) {
-        for (id, _) in self.attempts.drain(..) {
+        let settling = self.settling.take().map(|new| new.id);
+        for id in self.attempts.drain(..).map(|(id, _)| id).chain(settling) {
             pool.abort(id, CloseReason::HOST);
         }
         (self.race, self.question) = (None, None);
-        for purpose in [alarms::NEXT_ADDRESS, alarms::CONNECT, alarms::RETRY] {
+        for purpose in [alarms::NEXT_ADDRESS, alarms::CONNECT, alarms::RETRY, alarms::SETTLE] {
             pool.disarm(self.timer(purpose));
         }
     }

@@ -2,6 +2,9 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
 /// Bytes handed to the kernel that the peer has not acknowledged (tcp(7), `SIOCOUTQ`), or 0
 /// where the kernel does not say.
 pub fn unacknowledged(socket: impl AsFd) -> u64 {
@@ -10,6 +13,15 @@ pub fn unacknowledged(socket: impl AsFd) -> u64 {
     let outcome =
         unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut count) };
     if outcome == 0 { u64::try_from(count).unwrap_or(0) } else { 0 }
+}
+
+/// Whether the other side of a stream has closed it, or reset it, and left nothing to read.
+pub fn has_ended(socket: impl AsFd) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    match recv(socket, &mut [0_u8], flags) {
+        Ok((count, _)) => count == 0,
+        Err(error) => !matches!(error, Errno::AGAIN | Errno::INTR),
+    }
 }
 
 /// How many datagrams this socket has lost to a full receive buffer so far, a counter that wraps

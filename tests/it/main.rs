@@ -13,6 +13,7 @@ mod layers;
 mod limits;
 mod messages;
 mod multicast;
+mod probe;
 mod reconnect;
 mod refusals;
 mod send;

@@ -77,6 +77,12 @@ pub struct ConnectArgs {
     /// Give up an attempt to connect, over all addresses, after D [default: 10s]
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub connect_timeout: Option<Duration>,
+    /// Only see whether a connection can be made: nothing is sent or received
+    #[arg(short = 'z', long, help_heading = "Ends")]
+    pub probe: bool,
+    /// Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub settle: Option<Duration>,
     /// Connect again when the connection is lost, and say what may be lost with it
     #[arg(long, help_heading = "Ends")]
     pub reconnect: bool,

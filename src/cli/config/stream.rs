@@ -21,6 +21,8 @@ use crate::sockets::Address;
 const MAX_FRAME: u64 = 16 << 20;
 const QUEUE: u64 = 1 << 20;
 const RELAY_QUEUE: u64 = 256 << 10;
+/// What a proxy needs to find out that nothing stands behind it.
+const SETTLE: Duration = Duration::from_millis(100);
 const SLOW_AFTER: Duration = Duration::from_secs(1);
 
 /// The configuration of `tcp-connect`.
@@ -44,6 +46,10 @@ pub fn connect(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure>
         ];
         refuse_any(&given, "an inherited socket is connected already")?;
     }
+    if args.probe {
+        check_probe(args)?;
+    }
+    let settle = if args.probe && stream.run.wait.is_some() { SETTLE } else { Duration::ZERO };
     let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
     let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
     let common = stream_common(stream, report, true)?;
@@ -54,7 +60,32 @@ pub fn connect(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure>
         bind,
         connect_timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
         reconnect: args.reconnect,
+        settle: args.settle.unwrap_or(settle),
+        probe: args.probe,
     })
+}
+
+/// `-z` does nothing with its connection.
+fn check_probe(args: &ConnectArgs) -> Result<(), Failure> {
+    let StreamArgs { run, input, .. } = &args.stream;
+    let stream = &args.stream;
+    let given = [
+        (!input.send.is_empty(), "--send"),
+        (input.input.is_some(), "--input"),
+        (input.chomp, "--chomp"),
+        (matches!(run.output, Some(Output::Written(_))), "--output"),
+        (run.count.is_some(), "--count"),
+        (run.expect.is_some(), "--expect"),
+        (stream.frame != Framing::None, "--frame"),
+        (stream.max_frame.is_some(), "--max-frame"),
+        (stream.crlf, "--crlf"),
+        (stream.idle_timeout.is_some(), "--idle-timeout"),
+        (stream.quit_after.is_some(), "--quit-after"),
+        (stream.keep_open, "--keep-open"),
+        (stream.on_peer_close == OnPeerClose::Exit, "--on-peer-close"),
+        (args.reconnect, "--reconnect"),
+    ];
+    refuse_any(&given, "-z sends and receives nothing")
 }
 
 /// The configuration of `tcp-serve`.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::alarms;
 use super::config::Connect;
-use super::connector::{Connector, Note, Progress};
+use super::connector::{Connector, Established, Note, Progress};
 use super::console::Console;
 use super::feed::Feed;
 use super::inlet::Inlet;
@@ -32,6 +32,8 @@ pub struct ConnectSession {
     run: Run,
     connector: Connector,
     reconnect: bool,
+    /// All that is asked is whether there is a connection.
+    probe: bool,
     link: Option<Link>,
     /// What a lost connection did not send, for the next one.
     carried: Vec<Bytes>,
@@ -56,6 +58,7 @@ impl ConnectSession {
         Self {
             connector: Connector::of_client(&config, pool.now()),
             reconnect: config.reconnect,
+            probe: config.probe,
             run: Run::new(config.common, console, feed),
             link: None,
             carried: Vec::new(),
@@ -76,7 +79,7 @@ impl ConnectSession {
     pub fn adopt(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
         self.run.say_starting(pool);
         self.run.start(pool);
-        self.connected(pool, id, peer, local);
+        self.connected(pool, Established { id, peer, local });
     }
 
     /// How the run ended.
@@ -87,7 +90,7 @@ impl ConnectSession {
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
         match progress {
             Progress::Pending => {}
-            Progress::Connected { id, peer, local } => self.connected(pool, id, peer, local),
+            Progress::Connected(new) => self.connected(pool, new),
             Progress::Retrying { failure, pause } => self.tell_retry(pool, &failure, pause),
             Progress::Failed(failure) => {
                 self.run.fail(pool, &failure);
@@ -121,7 +124,7 @@ impl ConnectSession {
         self.run.console.report(pool, &event);
     }
 
-    fn connected(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
+    fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
         let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
         self.run.console.report(pool, &event);
@@ -130,6 +133,10 @@ impl ConnectSession {
         pool.set_high_mark(id, QUEUE);
         let inlet = Inlet::new(&self.run.common, pool.now());
         self.link = Some(Link { id, peer, local, inlet, peer_ended: false, full: false });
+        if self.probe {
+            self.run.begin_ending(pool);
+            return pool.abort(id, CloseReason::HOST);
+        }
         if let Some(limit) = self.run.common.idle_timeout {
             pool.arm(TimerKey::of(id, alarms::IDLE), limit);
         }

@@ -12,7 +12,7 @@ use crate::error::{Failure, Status, plain};
 use crate::event_loop::{End, Event, Id, Mail, Pool};
 use crate::report::{Event as Report, Name};
 use crate::sessions::config::Route;
-use crate::sessions::connector::{Connector, Note, Progress};
+use crate::sessions::connector::{Connector, Established, Note, Progress};
 use crate::sessions::pairs::{PARTNER_LOST, Pairs, Partner};
 
 /// The partners of all clients.
@@ -132,7 +132,7 @@ impl ServeSession {
         match progress {
             // One attempt is all there is.
             Progress::Pending | Progress::Retrying { .. } => {}
-            Progress::Connected { id, peer, local } => {
+            Progress::Connected(Established { id, peer, local }) => {
                 self.partner_found(pool, owner, id, &peer, &local);
             }
             Progress::Failed(failure) => self.partner_missing(pool, owner, &failure),

@@ -64,6 +64,8 @@ impl Client {
         let common = basics.common(false);
         let (console, feed, stage) = stage::open(event_loop, world, &basics, &common);
         let config = Connect {
+            settle: Duration::ZERO,
+            probe: false,
             common,
             address: "192.0.2.1:9".parse().expect("an address"),
             bind: None,

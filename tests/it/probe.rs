@@ -1,0 +1,118 @@
+//! `tcp-connect -z`, and `--settle` (SPEC section 7).
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::os::unix::net::UnixListener;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::net::{accept, listener, peer, read_all, read_what_comes, reset};
+use crate::support::wirecat;
+
+/// A connection is made and nothing else: no byte either way, and stdin is not read.
+#[test]
+fn a_probe_connects_and_says_nothing() {
+    let server = peer(|mut stream: TcpStream| {
+        // It may be gone already.
+        let _ = stream.write_all(b"greeting");
+        read_what_comes(&stream)
+    });
+    let probe = wirecat(["tcp-connect", "-z", "-v", &server.address]).input("not this");
+    let ended = probe.run().code(0).says("connected tcp");
+    assert_eq!(ended.text(), "");
+    assert_eq!(server.join(), b"");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let _listener = UnixListener::bind(&path).unwrap();
+    wirecat(["tcp-connect", "--probe", &format!("unix:{}", path.display())]).run().code(0);
+}
+
+#[test]
+fn a_probe_of_nothing_fails_as_a_connection_does() {
+    let (closed, address) = listener();
+    drop(closed);
+    let ended = wirecat(["tcp-connect", "-z", &address]).run().code(4);
+    ended.says("connection refused (nothing listens there)");
+    wirecat(["tcp-connect", "-z", "nosuch.invalid:80"]).run().code(3);
+    let ended = wirecat(["tcp-connect", "-z", "--wait", "300ms", &address]).run().code(4);
+    assert!(ended.took >= Duration::from_millis(300), "{:?}", ended.took);
+}
+
+/// What accepts and closes at once is a proxy with nothing behind it, whichever way it closes.
+#[test]
+fn a_proxy_that_drops_its_clients_is_no_server() {
+    for rude in [false, true] {
+        let (proxy, address) = listener();
+        thread::spawn(move || {
+            while let Ok((stream, _)) = proxy.accept() {
+                if rude { reset(stream) } else { drop(stream) }
+            }
+        });
+        let ended = wirecat(["tcp-connect", "-z", "--settle", "300ms", &address]).run().code(4);
+        ended.says("it was accepted and closed at once");
+        let waits = ["tcp-connect", "-z", "--wait", "1", &address];
+        wirecat(waits).run().code(4).says("retry in").says("closed at once");
+    }
+}
+
+/// With --wait it is tried again until something really stands.
+#[test]
+fn a_probe_waits_behind_a_proxy_for_the_service() {
+    let (proxy, address) = listener();
+    let proxy = thread::spawn(move || {
+        for _ in 0..3 {
+            drop(accept(&proxy));
+        }
+        read_all(&accept(&proxy))
+    });
+    wirecat(["tcp-connect", "-z", "--wait", "60", &address]).run().code(0).says("closed at once");
+    assert_eq!(proxy.join().unwrap(), b"");
+}
+
+/// A peer that speaks before it closes was there.
+#[test]
+fn a_peer_that_speaks_and_closes_is_up() {
+    let server = peer(|mut stream: TcpStream| stream.write_all(b"bye").unwrap());
+    wirecat(["tcp-connect", "-z", "--settle", "300ms", &server.address]).run().code(0);
+    server.join();
+}
+
+/// Without -z the connection is used once it has stood; nothing of it is lost.
+#[test]
+fn a_connection_that_settles_is_used() {
+    let (proxy, address) = listener();
+    let proxy = thread::spawn(move || {
+        drop(accept(&proxy));
+        let mut stream = accept(&proxy);
+        stream.write_all(b"answer").unwrap();
+        read_all(&stream)
+    });
+    let args = ["tcp-connect", "--settle", "200ms", "--wait", "60", &address];
+    let ended = wirecat(args).input("question").run().code(0);
+    assert_eq!(ended.text(), "answer");
+    assert_eq!(proxy.join().unwrap(), b"question");
+}
+
+#[test]
+fn what_speaks_of_data_is_refused() {
+    for option in [
+        "--send x",
+        "--input line",
+        "--output line",
+        "--expect x",
+        "--frame line",
+        "--crlf",
+        "--idle-timeout 1",
+        "--quit-after 1",
+        "--keep-open",
+        "--on-peer-close exit",
+        "--reconnect",
+    ] {
+        let args = ["tcp-connect", "-z", "9"].into_iter().chain(option.split(' '));
+        let ended = wirecat(args).run();
+        assert_eq!(ended.code, Some(2), "{option}: {}", ended.stderr);
+        ended.says("-z sends and receives nothing");
+    }
+    let ended = wirecat(["tcp-connect", "-z", "--output", "json", "127.0.0.1:1"]).run().code(4);
+    assert!(ended.text().contains(r#""code":4"#), "{}", ended.text());
+}
