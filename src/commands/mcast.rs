@@ -15,7 +15,7 @@ pub(super) fn join(config: McastJoin) -> Result<Status, Failure> {
     let mut event_loop = event_loop()?;
     let pool = event_loop.pool();
     let common = config.listen.common.clone();
-    let groups = Groups::new(common.options.clone(), config.rejoin, config.commands);
+    let groups = Groups::new(common.options.clone(), config.rejoin);
     let (console, feed) = datagrams::streams(pool, &common, true)?;
     let mut session = ListenSession::new(config.listen, console, feed, Vec::new(), Some(groups));
     session.tell_listening(pool, &[]);

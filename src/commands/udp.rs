@@ -1,5 +1,7 @@
 //! `udp-send` and `udp-listen`: sockets, a console and stdin on a loop.
 
+use std::net::SocketAddr;
+
 use super::{broken_loop, datagrams, event_loop, ready};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
@@ -85,7 +87,8 @@ pub(super) fn listen(config: UdpListen) -> Result<Status, Failure> {
             one.ask_for_times();
         }
         guards.extend(one.cleanup.take());
-        ears.push(Ear { id: add(pool, one)?, group: None, iface: None });
+        let is_v6 = one.local.parse::<SocketAddr>().ok().map(|local| local.is_ipv6());
+        ears.push(Ear { id: add(pool, one)?, is_v6, group: None, iface: None });
     }
     let mouth = mouth(&config.listen.to, &locals, &ears)?;
     let (console, feed) = datagrams::streams(pool, &common, true)?;

@@ -44,7 +44,7 @@ impl FromStr for Input {
         }
         match text.strip_prefix("fixed:") {
             Some(size) => fixed_size(size).map(Self::Fixed),
-            None => Err(format!("unknown input `{text}`: use raw, line, nul, hex or fixed:N")),
+            None => Err(format!("unknown input `{text}`: use raw, line, nul, hex, fixed:N")),
         }
     }
 }
@@ -235,7 +235,7 @@ mod tests {
         }
         assert_eq!("fixed:1k".parse(), Ok(Input::Fixed(1024)));
         let error = "lines".parse::<Input>().unwrap_err();
-        assert_eq!(error, "unknown input `lines`: use raw, line, nul, hex or fixed:N");
+        assert_eq!(error, "unknown input `lines`: use raw, line, nul, hex, fixed:N");
         assert!("json".parse::<Input>().is_err() && "fixed:0".parse::<Input>().is_err());
     }
 }

@@ -8,6 +8,7 @@ mod deframer;
 mod delimited;
 mod framer;
 mod input;
+mod lines;
 mod netstring;
 mod prefixed;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use std::str::FromStr;
 pub use deframer::{Deframer, Frame};
 pub use framer::{FrameError, Framer, Step};
 pub use input::{Cutter, Input};
+pub use lines::{Line, Lines};
 
 use delimited::{Delimited, Ending};
 use netstring::Netstring;

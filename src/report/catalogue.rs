@@ -67,10 +67,13 @@ pub const FIELDS: &[Field] = &[
     field("group", Form::Text, "the multicast group and port, with its source where it has one"),
     field("iface", Form::Text, "the name of the interface"),
     field("tag", Form::Text, "the text of --tag"),
+    field("line", Form::Count, "the line of the commands that this answers, counted from 1"),
     field("len", Form::Count, "bytes of the message"),
     field("text", Form::Text, "the message, where it is UTF-8"),
     field("b64", Form::Base64, "the message, where it is not"),
     field("partial", Form::Flag, "the message is the last of its stream and has no proper end"),
+    field("queued", Form::Count, "bytes that wait to be written; left out where none do"),
+    field("count", Form::Count, "connections or peers that a message went to; entries of a list"),
     field("in", Form::Count, "bytes received"),
     field("out", Form::Count, "bytes sent"),
     field("messages_in", Form::Count, "messages received"),
@@ -133,6 +136,28 @@ pub const EVENTS: &[Entry] = &[
         &["peer", "len"],
         &["conn", "group", "iface", "text", "b64", "partial"],
     ),
+    entry(
+        Name::Sent,
+        "The message of a command is written, or queued; one event, whoever it went to. Without \
+         queued all of it is written. With queued, drained follows for each connection that did \
+         not take everything at once, unless that connection is lost first.",
+        &["line", "len"],
+        &["conn", "peer", "queued", "count"],
+    ),
+    entry(
+        Name::Drained,
+        "Everything that waited for the connection is written: all messages that were sent to it \
+         before. Without conn, everything that waited for any peer.",
+        &[],
+        &["conn", "peer"],
+    ),
+    entry(
+        Name::SendFailed,
+        "The message of a command was not sent: nothing of it is queued. Without line: what was \
+         queued for the connection is lost with it, and closed follows.",
+        &["kind", "message"],
+        &["conn", "peer", "line", "code", "unsent"],
+    ),
     entry(Name::Eof, "The peer said that it sends no more.", &["peer"], &["conn"]),
     entry(
         Name::Closed,
@@ -151,9 +176,18 @@ pub const EVENTS: &[Entry] = &[
         Name::Error,
         "Something failed. Whether the run ends is seen by what follows.",
         &["kind", "message"],
-        &["conn", "peer", "code", "undelivered"],
+        &["conn", "peer", "line", "code", "undelivered"],
     ),
-    entry(Name::List, "One of what is there, because somebody asked.", &[], &["group", "iface"]),
+    entry(
+        Name::List,
+        "One of what is there, because somebody asked: a connection, a group or a peer. The last \
+         one has their count and nothing else.",
+        &[],
+        &[
+            "conn", "local", "peer", "group", "iface", "line", "queued", "count", "in", "out",
+            "secs",
+        ],
+    ),
     entry(
         Name::Stats,
         "Counts so far, because somebody asked (SIGUSR1, /stats); or, with --stats, the figures \
@@ -205,9 +239,9 @@ pub const KINDS: &[(&str, &str)] = &[
     ("already-joined", "the group is joined on this interface already"),
     ("bad-address", "an address that is not one"),
     ("bad-checksum", "datagrams came with a wrong checksum"),
+    ("bad-command", "a line of --input commands or json that is none"),
     ("bind", "the local address cannot be used"),
     ("broadcast", "a broadcast address without --broadcast"),
-    ("command", "a line of --input commands that is none"),
     ("count", "fewer messages came than --count asks for"),
     ("cut-frame", "the peer closed in the middle of a message"),
     ("doubtful-sequence", "--seq points at something that is no sequence number"),
@@ -251,6 +285,7 @@ pub const KINDS: &[(&str, &str)] = &[
     ("starved", "out of descriptors: new clients wait"),
     ("storage-full", "the disk or the quota is full"),
     ("timeout", "a limit of time has passed"),
+    ("too-large", "a message that no datagram holds"),
     ("too-many-groups", "more groups than the kernel allows (igmp_max_memberships)"),
     ("truncated", "a datagram was longer than what could be received"),
     ("udp-errors", "the kernel counted UDP errors"),

@@ -30,6 +30,14 @@ pub enum Name {
     List,
     /// A message has come.
     Data,
+    /// The message of a command was written, or waits in the queue of its connection. Where
+    /// `queued` says that bytes wait, `drained` follows for each connection they wait for, unless
+    /// it closes first.
+    Sent,
+    /// Everything that waited for a connection has been written.
+    Drained,
+    /// The message of a command was not sent, or is lost with its connection.
+    SendFailed,
     /// A peer said that it sends no more.
     Eof,
     /// A connection is over.
@@ -62,6 +70,9 @@ impl Name {
         Self::Left,
         Self::List,
         Self::Data,
+        Self::Sent,
+        Self::Drained,
+        Self::SendFailed,
         Self::Eof,
         Self::Closed,
         Self::Retry,
@@ -85,6 +96,9 @@ impl Name {
             Self::Left => "left",
             Self::List => "list",
             Self::Data => "data",
+            Self::Sent => "sent",
+            Self::Drained => "drained",
+            Self::SendFailed => "send-failed",
             Self::Eof => "eof",
             Self::Closed => "closed",
             Self::Retry => "retry",
@@ -108,8 +122,12 @@ pub struct Event<'a> {
     pub(super) peer: Option<&'a str>,
     pub(super) group: Option<&'a str>,
     pub(super) iface: Option<&'a str>,
+    pub(super) line: Option<u64>,
+    pub(super) len: Option<u64>,
     pub(super) bytes: Option<&'a [u8]>,
     pub(super) partial: bool,
+    pub(super) queued: Option<u64>,
+    pub(super) number: Option<u64>,
     pub(super) received: Option<u64>,
     pub(super) sent: Option<u64>,
     pub(super) messages_in: Option<u64>,
@@ -137,8 +155,12 @@ impl<'a> Event<'a> {
             peer: None,
             group: None,
             iface: None,
+            line: None,
+            len: None,
             bytes: None,
             partial: false,
+            queued: None,
+            number: None,
             received: None,
             sent: None,
             messages_in: None,
@@ -168,6 +190,11 @@ impl<'a> Event<'a> {
         Self { code: error_code(kind), ..event }
     }
 
+    /// A message that was not sent, of a stable kind, in words for people.
+    pub fn send_failed(kind: &'a str, words: impl Into<Cow<'a, str>>) -> Self {
+        Self { name: Name::SendFailed, ..Self::warning(kind, words) }
+    }
+
     /// The event's name.
     pub const fn name(&self) -> Name {
         self.name
@@ -183,6 +210,12 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn conn(self, conn: u64) -> Self {
         Self { conn: Some(conn), ..self }
+    }
+
+    /// The connection's number, where it has one.
+    #[must_use]
+    pub fn maybe_conn(self, conn: Option<u64>) -> Self {
+        Self { conn, ..self }
     }
 
     /// Our own address.
@@ -213,6 +246,30 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn figures(self, figures: Figures) -> Self {
         Self { figures: Some(figures), ..self }
+    }
+
+    /// The line of the commands that the event answers.
+    #[must_use]
+    pub fn line(self, line: u64) -> Self {
+        Self { line: Some(line), ..self }
+    }
+
+    /// Bytes of a message that is not shown itself.
+    #[must_use]
+    pub fn len(self, len: usize) -> Self {
+        Self { len: Some(len as u64), ..self }
+    }
+
+    /// Bytes that wait to be written, where any do.
+    #[must_use]
+    pub fn queued(self, bytes: usize) -> Self {
+        Self { queued: (bytes > 0).then_some(bytes as u64), ..self }
+    }
+
+    /// How many the event stands for: connections, peers, groups; `count` in JSON.
+    #[must_use]
+    pub fn number(self, number: usize) -> Self {
+        Self { number: Some(number as u64), ..self }
     }
 
     /// A message's payload; `partial` where it is the last of its stream and has no proper end.

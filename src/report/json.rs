@@ -47,7 +47,11 @@ impl Serialize for Object<'_> {
         fields.maybe("group", event.group)?;
         fields.maybe("iface", event.iface)?;
         fields.maybe("tag", self.tag)?;
+        fields.maybe("line", event.line)?;
+        fields.maybe("len", event.len)?;
         fields.payload(event)?;
+        fields.maybe("queued", event.queued)?;
+        fields.maybe("count", event.number)?;
         fields.maybe("in", event.received)?;
         fields.maybe("out", event.sent)?;
         fields.maybe("messages_in", event.messages_in)?;
@@ -204,6 +208,18 @@ mod tests {
             (
                 Event::error(&failure),
                 r#""event":"error","kind":"address-in-use","code":1005,"message":"cannot listen on :1: in use""#,
+            ),
+            (
+                event(Name::Sent).line(4).conn(2).len(5).queued(9),
+                r#""event":"sent","conn":2,"line":4,"len":5,"queued":9"#,
+            ),
+            (
+                event(Name::Sent).line(4).len(5).queued(0).number(3),
+                r#""event":"sent","line":4,"len":5,"count":3"#,
+            ),
+            (
+                Event::send_failed("not-connected", "no").conn(2).line(4),
+                r#""event":"send-failed","conn":2,"line":4,"kind":"not-connected","code":1001,"message":"no""#,
             ),
             (
                 event(Name::Summary).messages(3, 4).connections(5).clients(6).code(0),

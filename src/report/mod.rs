@@ -99,11 +99,14 @@ impl Reporter {
     pub fn shows(&self, name: Name) -> bool {
         let least = match name {
             Name::Error | Name::Stats | Name::List => Verbosity::Quiet,
-            Name::Warning | Name::Listening | Name::Joined | Name::Left | Name::Retry => {
-                Verbosity::Normal
-            }
+            Name::Warning
+            | Name::SendFailed
+            | Name::Listening
+            | Name::Joined
+            | Name::Left
+            | Name::Retry => Verbosity::Normal,
             Name::Summary if self.settings.log == Log::Json => Verbosity::Normal,
-            Name::Data => Verbosity::Debug,
+            Name::Data | Name::Sent | Name::Drained => Verbosity::Debug,
             _ => Verbosity::Verbose,
         };
         self.settings.verbosity >= least
@@ -152,7 +155,10 @@ mod tests {
     fn each_verbosity_adds_its_events() {
         let steps = [
             (Verbosity::Quiet, vec![Name::Error, Name::Stats]),
-            (Verbosity::Normal, vec![Name::Warning, Name::Listening, Name::Retry]),
+            (
+                Verbosity::Normal,
+                vec![Name::Warning, Name::SendFailed, Name::Listening, Name::Retry],
+            ),
             (
                 Verbosity::Verbose,
                 vec![
@@ -167,7 +173,7 @@ mod tests {
                     Name::Summary,
                 ],
             ),
-            (Verbosity::Debug, vec![Name::Data]),
+            (Verbosity::Debug, vec![Name::Data, Name::Sent, Name::Drained]),
         ];
         for (least, names) in &steps {
             for (verbosity, _) in &steps {

@@ -36,7 +36,9 @@ pub(super) fn line(event: &Event<'_>, tag: Option<&str>, palette: &Palette) -> S
     let Palette { error, warning, rest } = palette;
     match event.name {
         Name::Error => format!("{tag}{error}wirecat:{error:#} {words}\n"),
-        Name::Warning => format!("{tag}{warning}wirecat: warning:{warning:#} {words}\n"),
+        Name::Warning | Name::SendFailed => {
+            format!("{tag}{warning}wirecat: warning:{warning:#} {words}\n")
+        }
         _ => format!("{rest}{tag}{words}{rest:#}\n"),
     }
 }
@@ -45,7 +47,7 @@ pub(super) fn line(event: &Event<'_>, tag: Option<&str>, palette: &Palette) -> S
 fn words(event: &Event<'_>) -> String {
     let line = Line(event.name.as_str().to_owned());
     let line = match event.name {
-        Name::Error | Name::Warning => return troubles(event),
+        Name::Error | Name::Warning | Name::SendFailed => return troubles(event),
         Name::Starting | Name::Stopping | Name::Stopped => line.message(event),
         Name::Listening => line.maybe(event.proto).maybe(event.local),
         Name::Connected => {
@@ -54,13 +56,19 @@ fn words(event: &Event<'_>) -> String {
         Name::ConnectFailed => line.conn(event).maybe(event.proto).maybe(event.peer).message(event),
         Name::Accepted | Name::Eof => line.conn(event).maybe(event.peer),
         Name::Data => line.who(event).maybe(event.bytes.map(|bytes| size(bytes.len() as u64))),
+        Name::Sent => line.who(event).maybe(event.len.map(size)).number(event).queued(event),
+        Name::Drained => line.who(event),
         Name::Closed => {
             let reason = event.closed.map(|reason| format!("({reason})"));
             line.conn(event).maybe(event.peer).traffic(event).maybe(reason).losses(event)
         }
         Name::Retry => line.labelled("in", event.time.map(pause)).message(event),
-        Name::Joined | Name::Left | Name::List => {
+        Name::Joined | Name::Left => {
             line.maybe(event.group).labelled("on", event.iface).message(event)
+        }
+        Name::List => {
+            let line = line.conn(event).maybe(event.peer).maybe(event.group);
+            line.labelled("on", event.iface).traffic(event).queued(event).number(event)
         }
         Name::Stats => line.flow(event).traffic(event).counts(event).losses(event),
         Name::Summary => {
@@ -124,6 +132,18 @@ impl Line {
             .labelled("out", event.sent.map(size))
             .maybe(event.messages_out.map(|n| format!("({})", count(n, "message"))))
             .maybe(seconds)
+    }
+
+    fn queued(self, event: &Event<'_>) -> Self {
+        self.labelled("queued", event.queued.map(size))
+    }
+
+    /// Of a list, how many there are; of a message, how many it went to.
+    fn number(self, event: &Event<'_>) -> Self {
+        match event.name {
+            Name::List => self.maybe(event.number.map(|number| format!("{number} in all"))),
+            _ => self.labelled("to", event.number),
+        }
     }
 
     fn counts(self, event: &Event<'_>) -> Self {
@@ -222,6 +242,30 @@ mod tests {
             ),
             (event(Name::Stopping).message("SIGTERM"), "stopping: SIGTERM"),
             (event(Name::Stopped), "stopped"),
+        ];
+        for (event, expected) in table {
+            assert_eq!(plain(&event), format!("{expected}\n"));
+        }
+    }
+
+    #[test]
+    fn answers_to_commands() {
+        let event = Event::new;
+        let secs = Duration::from_secs(3);
+        let table = [
+            (
+                event(Name::Sent).conn(3).peer("[::1]:5").line(4).len(5).queued(9),
+                "sent #3 5 B queued 9 B",
+            ),
+            (event(Name::Sent).line(4).len(5).queued(0).number(2), "sent 5 B to 2"),
+            (event(Name::Drained).conn(3).peer("[::1]:5"), "drained #3"),
+            (
+                event(Name::List).conn(3).peer("[::1]:5").traffic(1, 2).secs(secs),
+                "list #3 [::1]:5 in 1 B out 2 B 3.0 s",
+            ),
+            (event(Name::List).group("239.1.2.3:5").iface("lo"), "list 239.1.2.3:5 on lo"),
+            (event(Name::List).number(2), "list 2 in all"),
+            (Event::send_failed("slow", "cannot send"), "wirecat: warning: cannot send"),
         ];
         for (event, expected) in table {
             assert_eq!(plain(&event), format!("{expected}\n"));

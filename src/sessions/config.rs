@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::framing::{Framing, Input};
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
+use crate::protocol::command::Form;
 use crate::protocol::expect::Expect;
 use crate::protocol::output::Output;
 use crate::protocol::pacer::Rate;
@@ -39,6 +40,8 @@ pub struct Common {
     pub stdin: bool,
     /// How stdin is cut into messages; `Raw` where texts stand in its place.
     pub input: Input,
+    /// How commands are written, where stdin gives commands instead of messages.
+    pub commands: Option<Form>,
     /// Whether a line of stdin is sent without its LF.
     pub chomp: bool,
     /// How messages are written to stdout.
@@ -258,8 +261,6 @@ pub struct McastJoin {
     pub groups: Vec<GroupAddress>,
     /// How often all of them are joined again.
     pub rejoin: Option<Duration>,
-    /// Whether stdin gives commands.
-    pub commands: bool,
 }
 
 /// `mcast-send`.

@@ -60,6 +60,8 @@ pub struct Console {
     full: bool,
     /// Written forms that wait for the end of a burst.
     pending: Vec<u8>,
+    /// The time of the burst, which is asked for once.
+    clock: Option<SystemTime>,
     pub(crate) totals: Totals,
     started: Instant,
 }
@@ -127,6 +129,7 @@ impl Console {
             terminal,
             full: false,
             pending: Vec::new(),
+            clock: None,
             totals: Totals::default(),
             started: pool.now(),
         }
@@ -149,10 +152,18 @@ impl Console {
 
     /// Tells an event.
     pub(crate) fn report(&mut self, pool: &mut Pool, event: &Event<'_>) {
+        self.tell(event);
+        if self.form == Output::Json {
+            self.commit(pool);
+        }
+    }
+
+    /// Tells an event that is one of many; [`Console::commit`] ends the burst.
+    pub(crate) fn tell(&mut self, event: &Event<'_>) {
         self.reporter.report(event);
         if self.form == Output::Json {
-            self.reporter.json_line(event, SystemTime::now(), &mut self.pending);
-            self.commit(pool);
+            let now = *self.clock.get_or_insert_with(SystemTime::now);
+            self.reporter.json_line(event, now, &mut self.pending);
         }
     }
 
@@ -198,14 +209,12 @@ impl Console {
         if let Some(iface) = message.iface {
             event = event.iface(iface);
         }
-        self.reporter.report(&event);
-        if self.form == Output::Json {
-            self.reporter.json_line(&event, SystemTime::now(), &mut self.pending);
-        }
+        self.tell(&event);
     }
 
     /// Ends a burst of messages: what was gathered is written.
     pub(crate) fn commit(&mut self, pool: &mut Pool) {
+        self.clock = None;
         if !self.pending.is_empty() {
             let mut pending = std::mem::take(&mut self.pending);
             self.write(pool, &pending);

@@ -8,6 +8,7 @@ use std::io;
 use bytes::Bytes;
 
 use super::config::Common;
+use super::orders::Orders;
 use super::texts::Texts;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, Kind};
@@ -21,6 +22,8 @@ pub struct Feed {
     id: Option<Id>,
     input: relay::Input,
     cut: Cut,
+    orders: Option<Orders>,
+    commands: bool,
     framer: Option<Box<dyn Framer>>,
     crlf: Option<Crlf>,
     /// The framing is made of LF itself, which `crlf` converts.
@@ -107,14 +110,18 @@ impl Feed {
 
     fn over(id: Option<Id>, source: Source, common: &Common) -> Self {
         let cut = match common.input {
+            _ if common.commands.is_some() => Cut::Nowhere,
             Input::Raw if !common.has_messages() => Cut::Nowhere,
             _ if !common.send.is_empty() => Cut::Texts(Texts::new(&common.send)),
             input => Cut::Input(Cutter::new(input, common.chomp, common.max_frame)),
         };
+        let orders = |form| Orders::new(form, common.max_frame, common.chomp);
         Self {
             id,
             input: relay::Input::new(source),
             cut,
+            orders: common.commands.map(orders),
+            commands: common.commands.is_some(),
             framer: common.framing.framer(common.max_frame, common.keep_cr),
             crlf: common.crlf.then(Crlf::default),
             lines: common.framing == Framing::Line,
@@ -171,6 +178,33 @@ impl Feed {
         self.input = relay::Input { ended: true, empty: false, ..self.input };
         let (batch, outcome) = self.convert(&words, true);
         outcome.map(|()| Some(batch))
+    }
+
+    /// Whether stdin gives commands instead of messages.
+    pub(crate) fn commands(&self) -> bool {
+        self.commands
+    }
+
+    /// Lends what reads the commands to whom has the session, which obeys them.
+    pub(crate) fn take_orders(&mut self) -> Option<Orders> {
+        self.orders.take()
+    }
+
+    /// Gives back what was lent.
+    pub(crate) fn put_orders(&mut self, orders: Orders) {
+        self.orders = Some(orders);
+    }
+
+    /// The message of a command as it goes to the wire.
+    pub(crate) fn encode(&self, payload: Vec<u8>) -> Result<Vec<u8>, FrameError> {
+        if self.framer.is_none() && self.crlf.is_none() {
+            return Ok(payload);
+        }
+        let mut batch = Batch::default();
+        // The message before may have gone elsewhere: each is converted by itself.
+        let mut crlf = self.crlf.as_ref().map(|_| Crlf::default());
+        batch.add(&payload, self.framer.as_deref(), crlf.as_mut(), self.lines)?;
+        Ok(batch.bytes)
     }
 
     /// Notes that bytes of stdin were seen.

@@ -9,6 +9,7 @@ pub mod console;
 pub mod datagram;
 pub mod feed;
 mod inlet;
+mod orders;
 mod pairs;
 mod run;
 pub mod serve;

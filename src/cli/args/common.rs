@@ -1,10 +1,12 @@
 //! What all commands take, or all that read stdin.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, Args, ValueEnum};
 
 use crate::framing::Input;
+use crate::protocol::command::Form;
 use crate::protocol::expect::Expect;
 use crate::protocol::output::Output;
 use crate::protocol::values::{parse_count, parse_duration};
@@ -67,10 +69,33 @@ pub struct InputArgs {
     pub no_stdin: bool,
     /// How stdin is cut into messages: raw, line, nul, hex or fixed:N
     #[arg(long, value_name = "FORM")]
-    pub input: Option<Input>,
-    /// Send lines without their LF (with --input line)
+    pub input: Option<InputForm>,
+    /// Send lines without their LF (with --input line or commands)
     #[arg(long)]
     pub chomp: bool,
+}
+
+/// What stdin gives: messages, or commands
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputForm {
+    /// Messages, cut in this way.
+    Messages(Input),
+    /// Commands, written in this way.
+    Commands(Form),
+}
+
+impl FromStr for InputForm {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(form) => Ok(Self::Commands(form)),
+            Err(_) => match text.parse() {
+                Ok(input) => Ok(Self::Messages(input)),
+                Err(wrong) => Err(format!("{wrong}, commands or json")),
+            },
+        }
+    }
 }
 
 /// Which addresses of a name count

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::common::{FamilyArgs, InputArgs, ReportArgs, RunArgs, take_hyphens};
 use crate::protocol::access::parse_network;
+use crate::protocol::command::Form;
 use crate::protocol::pacer::Rate;
 use crate::protocol::sequence_field::SequenceField;
 use crate::protocol::values::{parse_duration, parse_nonzero_size, parse_percent};
@@ -100,9 +101,9 @@ pub struct UdpListenArgs {
     /// How stdin is read.
     #[command(flatten)]
     pub input: InputArgs,
-    /// Whom stdin goes to: last, all, or an address
-    #[arg(long, value_name = "WHOM", default_value = "last", help_heading = "Peers")]
-    pub to: String,
+    /// Whom stdin goes to: last, all, or an address [default: last]
+    #[arg(long, value_name = "WHOM", help_heading = "Peers")]
+    pub to: Option<String>,
     /// Listen only to the first peer
     #[arg(long, help_heading = "Peers")]
     pub first_peer: bool,
@@ -130,9 +131,9 @@ pub struct McastJoinArgs {
     /// Leave and join all groups again, every D (reports, no leave)
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Groups")]
     pub rejoin: Option<Duration>,
-    /// Read commands from stdin: /join /leave /list /stats /quit
-    #[arg(long, value_name = "FORM", value_parser = ["commands"], help_heading = "Input and output")]
-    pub input: Option<String>,
+    /// Read commands from stdin: commands or json (see Commands) [default: stdin is not read]
+    #[arg(long, value_name = "FORM", help_heading = "Input and output")]
+    pub input: Option<Form>,
     /// How events are told.
     #[command(flatten)]
     pub report: ReportArgs,

@@ -7,7 +7,7 @@ mod words;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub use common::{FamilyArgs, InputArgs, LogForm, ReportArgs, RunArgs, When};
+pub use common::{FamilyArgs, InputArgs, InputForm, LogForm, ReportArgs, RunArgs, When};
 pub use datagram::{
     ListenerArgs, McastJoinArgs, McastSendArgs, SenderArgs, UdpListenArgs, UdpSendArgs,
 };
@@ -39,7 +39,7 @@ pub enum Command {
     #[command(mut_arg("wait", |arg| arg.help(WAIT_CONNECT)))]
     #[command(mut_arg("count", |arg| arg.help(COUNT_FRAMES)))]
     #[command(mut_arg("socket_option", |arg| arg.help(STREAM_OPTIONS)))]
-    #[command(after_help = format!("{CONNECT_EXAMPLES}\n\n{ENDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    #[command(after_help = format!("{CONNECT_EXAMPLES}\n\n{ENDS}\n\n{COMMANDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     TcpConnect(Box<ConnectArgs>),
     /// Serve stream clients: stdin to all of them, all of them to stdout
     #[command(name = "tcp-serve")]
@@ -47,7 +47,7 @@ pub enum Command {
     #[command(mut_arg("wait", |arg| arg.help(WAIT_SERVE)))]
     #[command(mut_arg("count", |arg| arg.help(COUNT_FRAMES)))]
     #[command(mut_arg("socket_option", |arg| arg.help(format!("{STREAM_OPTIONS} backlog"))))]
-    #[command(after_help = format!("{SERVE_EXAMPLES}\n\n{ENDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    #[command(after_help = format!("{SERVE_EXAMPLES}\n\n{ENDS}\n\n{COMMANDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     TcpServe(Box<ServeArgs>),
     /// Send datagrams: each line of stdin is one
     #[command(name = "udp-send")]
@@ -59,18 +59,18 @@ pub enum Command {
     UdpSend(Box<UdpSendArgs>),
     /// Hear datagrams of all peers: theirs to stdout, stdin back to them
     #[command(name = "udp-listen")]
-    #[command(mut_arg("input", |arg| arg.help(INPUT_DATAGRAMS)))]
+    #[command(mut_arg("input", |arg| arg.help(INPUT_LISTEN)))]
     #[command(mut_arg("wait", |arg| arg.help(WAIT_LISTEN)))]
     #[command(mut_arg("output", |arg| arg.help(OUTPUT_DATAGRAMS)))]
     #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
-    #[command(after_help = format!("{UDP_LISTEN_EXAMPLES}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    #[command(after_help = format!("{UDP_LISTEN_EXAMPLES}\n\n{COMMANDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     UdpListen(Box<UdpListenArgs>),
     /// Join multicast groups: what is sent to them to stdout
     #[command(name = "mcast-join")]
     #[command(mut_arg("wait", |arg| arg.help(WAIT_LISTEN)))]
     #[command(mut_arg("output", |arg| arg.help(OUTPUT_DATAGRAMS)))]
     #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
-    #[command(after_help = format!("{MCAST_JOIN_EXAMPLES}\n\n{GROUPS}\n\n{VALUES}"))]
+    #[command(after_help = format!("{MCAST_JOIN_EXAMPLES}\n\n{GROUPS}\n\n{COMMANDS}\n\n{VALUES}"))]
     McastJoin(Box<McastJoinArgs>),
     /// Send datagrams to multicast groups: each line of stdin is one
     #[command(name = "mcast-send")]

@@ -7,8 +7,8 @@ use super::{
     set_input,
 };
 use crate::cli::args::{
-    FamilyArgs, InputArgs, ListenerArgs, McastJoinArgs, McastSendArgs, RunArgs, SenderArgs,
-    UdpListenArgs, UdpSendArgs,
+    FamilyArgs, InputArgs, InputForm, ListenerArgs, McastJoinArgs, McastSendArgs, RunArgs,
+    SenderArgs, UdpListenArgs, UdpSendArgs,
 };
 use crate::cli::text;
 use crate::error::Failure;
@@ -64,10 +64,12 @@ pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, F
             NOT_IP,
         )?;
     }
-    let to = match args.to.as_str() {
-        "last" => To::Last,
-        "all" => To::All,
-        address => To::Address(peer_address(address, family_of(&args.family))?),
+    let commands = matches!(args.input.input, Some(InputForm::Commands(_)));
+    refuse_any(&[(commands && args.to.is_some(), "--to")], "each command says whom it is for")?;
+    let to = match args.to.as_deref() {
+        Some("last") | None => To::Last,
+        Some("all") => To::All,
+        Some(address) => To::Address(peer_address(address, family_of(&args.family))?),
     };
     let input = &args.input;
     check_stdin_takers(input.send.iter().chain(&args.listener.reply))?;
@@ -88,12 +90,12 @@ pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, F
 /// A bad group, options that cannot apply, a TEXT that cannot be read.
 pub fn mcast_join(args: &McastJoinArgs, report: Settings) -> Result<McastJoin, Failure> {
     let groups = parse_groups(&args.groups)?;
-    let commands = args.input.is_some();
     let mut listen = listen(&args.listener, &FamilyArgs::default(), report)?;
-    listen.common.stdin = commands;
+    listen.common.stdin = args.input.is_some();
+    listen.common.commands = args.input;
     listen.common.input = Input::Line;
     listen.common.chomp = true;
-    Ok(McastJoin { listen, groups, rejoin: args.rejoin, commands })
+    Ok(McastJoin { listen, groups, rejoin: args.rejoin })
 }
 
 /// The configuration of `mcast-send`.
@@ -182,6 +184,10 @@ fn send(
     }
     let mut common = datagram_common(&args.run, family, report)?;
     set_datagram_input(&mut common, &args.input)?;
+    if let Some(form) = common.commands {
+        let cause = "a sender reads messages only: udp-listen and mcast-join take commands";
+        return Err(refuse(&format!("--input {form}"), cause));
+    }
     common.stdin &= test.is_none();
     if args.input.no_stdin && test.is_none() {
         return Err(refuse("-n", "without stdin there is nothing to send"));
@@ -216,7 +222,7 @@ fn listen(args: &ListenerArgs, family: &FamilyArgs, report: Settings) -> Result<
 
 /// How stdin becomes datagrams.
 fn set_datagram_input(common: &mut Common, args: &InputArgs) -> Result<(), Failure> {
-    if let Some(Input::Fixed(size)) = args.input
+    if let Some(InputForm::Messages(Input::Fixed(size))) = args.input
         && size > MAX_PAYLOAD
     {
         let cause = format!("a datagram holds {MAX_PAYLOAD} bytes at most");

@@ -8,10 +8,11 @@ mod datagram;
 mod partners;
 mod stream;
 
-use super::args::{FamilyArgs, InputArgs, LogForm, ReportArgs, RunArgs, When};
+use super::args::{FamilyArgs, InputArgs, InputForm, LogForm, ReportArgs, RunArgs, When};
 use super::text;
 use crate::error::{Failure, Status};
 use crate::framing::{Framing, Input};
+use crate::protocol::command::Form;
 use crate::protocol::output::{Output, Written};
 use crate::protocol::relay::Rules;
 use crate::report::{Color, Log, Settings, Verbosity};
@@ -70,6 +71,7 @@ fn common(args: &RunArgs, family: &FamilyArgs, report: Settings) -> Result<Commo
         send: Vec::new(),
         stdin: false,
         input: Input::Raw,
+        commands: None,
         chomp: false,
         output: args.output.unwrap_or(Output::Written(Written::Raw)),
         datagrams: false,
@@ -89,16 +91,21 @@ fn set_input(common: &mut Common, args: &InputArgs, default: Input) -> Result<()
     if !args.send.is_empty() {
         return set_texts(common, args);
     }
-    let input = args.input.unwrap_or(default);
+    let (input, commands) = match args.input {
+        Some(InputForm::Commands(form)) => (Input::Line, Some(form)),
+        Some(InputForm::Messages(input)) => (input, None),
+        None => (default, None),
+    };
     if args.no_stdin {
         let given = [(args.input.is_some(), "--input"), (args.chomp, "--chomp")];
         refuse_any(&given, NO_STDIN)?;
     }
-    if args.chomp && input != Input::Line {
-        return Err(refuse("--chomp", "it needs --input line"));
+    if args.chomp && (input != Input::Line || commands == Some(Form::Json)) {
+        return Err(refuse("--chomp", "it needs --input line or commands"));
     }
     common.stdin = !args.no_stdin;
     common.input = input;
+    common.commands = commands;
     common.chomp = args.chomp;
     Ok(())
 }

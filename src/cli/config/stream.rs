@@ -7,10 +7,11 @@ use super::{
     NO_STDIN, NOT_IP, ONE_PURPOSE, as_usize, check_stdin_takers, common, refuse, refuse_any,
     set_input,
 };
-use crate::cli::args::{ConnectArgs, OnPeerClose, ServeArgs, StreamArgs};
+use crate::cli::args::{ConnectArgs, InputForm, OnPeerClose, ServeArgs, StreamArgs};
 use crate::cli::text;
 use crate::error::Failure;
 use crate::framing::{Framing, Input};
+use crate::protocol::command::Form;
 use crate::protocol::output::{Output, Written};
 use crate::protocol::relay::Rules;
 use crate::protocol::slow::{Policy, SlowRules};
@@ -224,7 +225,9 @@ fn stream_common(
     set_input(&mut common, &args.input, if framed { Input::Line } else { Input::Raw })?;
     // A message of a framed stream is a line without its end, unless the user asked for lines;
     // with `--frame line` it cannot be anything else.
-    common.chomp |= framed && (args.input.input.is_none() || args.frame == Framing::Line);
+    let implied = args.input.input.is_none() || common.commands.is_some();
+    common.chomp |= framed && (implied || args.frame == Framing::Line);
+    check_commands(args, common.commands)?;
     common.stdin &= sends_stdin;
     if framed && args.run.output.is_none() {
         common.output = Output::Written(Written::Line);
@@ -262,7 +265,7 @@ fn check_sendable(common: &Common) -> Result<(), Failure> {
 /// Options that speak of messages need a stream that has them.
 fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
     if args.frame == Framing::None {
-        let is_raw = args.input.input.unwrap_or(Input::Raw) == Input::Raw;
+        let is_raw = matches!(args.input.input, None | Some(InputForm::Messages(Input::Raw)));
         let given = [
             (args.run.count.is_some(), "--count"),
             (args.read_timeout.is_some(), "--read-timeout"),
@@ -275,7 +278,9 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
     }
     let max = args.max_frame.unwrap_or(MAX_FRAME);
     match (args.frame, args.input.input) {
-        (Framing::Fixed(size), _) | (_, Some(Input::Fixed(size))) if size as u64 > max => {
+        (Framing::Fixed(size), _) | (_, Some(InputForm::Messages(Input::Fixed(size))))
+            if size as u64 > max =>
+        {
             Err(refuse(
                 &format!("fixed:{size}"),
                 format!("it is more than the {max} bytes of --max-frame"),
@@ -283,6 +288,19 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Options that speak of the end of stdin, or of its bytes, mean nothing where it gives commands.
+fn check_commands(args: &StreamArgs, commands: Option<Form>) -> Result<(), Failure> {
+    if commands.is_none() {
+        return Ok(());
+    }
+    if commands == Some(Form::Json) {
+        let given = [(args.crlf, "--crlf")];
+        refuse_any(&given, "--input json says byte by byte what is sent")?;
+    }
+    let given = [(args.keep_open, "--keep-open"), (args.quit_after.is_some(), "--quit-after")];
+    refuse_any(&given, "with --input commands or json the end of stdin is /quit")
 }
 
 /// Options that speak of stdin need one.

@@ -29,9 +29,13 @@ impl ConnectSession {
         self.run.console.count(&end.traffic);
         pool.disarm(TimerKey::global(alarms::NOTE));
         let undelivered = link.inlet.undelivered();
+        let again = self.wants_another(end);
+        if !again {
+            self.tell_unsent(pool, &link, end);
+        }
         let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
-        self.run.console.report(pool, &event);
-        if self.wants_another(end) {
+        self.run.console.report(pool, &event.maybe_conn(link.number));
+        if again {
             self.connect_again(pool, &link, end);
             return;
         }
@@ -65,7 +69,9 @@ impl ConnectSession {
     }
 
     fn connect_again(&mut self, pool: &mut Pool, link: &Link, end: &End) {
-        self.run.feed.pause(pool);
+        if !self.run.feed.commands() {
+            self.run.feed.pause(pool);
+        }
         let framed = self.run.common.framing != Framing::None;
         let pause = self.connector.begin_again(pool, end.traffic.received > 0);
         let count = in_doubt(end);
@@ -81,6 +87,9 @@ impl ConnectSession {
         self.run.console.report(pool, &event);
         let unsent = end.unsent.clone().into_pieces(framed);
         self.carried.splice(..0, unsent);
+        if self.run.feed.commands() {
+            self.allow_commands(pool);
+        }
     }
 }
 

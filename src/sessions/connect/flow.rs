@@ -13,12 +13,17 @@ use crate::protocol::relay::Step;
 use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
 use crate::sessions::console::Message;
+use crate::sessions::orders;
 
 /// When a person is told what the program waits for.
 const NOTE_AFTER: Duration = Duration::from_secs(3);
 
 impl ConnectSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        if self.run.feed.commands() {
+            orders::follow(self, pool, bytes, eof);
+            return self.allow_commands(pool);
+        }
         let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
         self.run.feed.saw(bytes);
         if self.run.feed.is_transparent() {
@@ -90,11 +95,12 @@ impl ConnectSession {
 
     pub(super) fn on_data(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         let Some(link) = &mut self.link else { return };
-        let (run, peer) = (&mut self.run, link.peer.as_str());
+        let (run, conn, peer) = (&mut self.run, link.number, link.peer.as_str());
         let result = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
             if run.take_message(frame.payload) {
                 let (payload, partial) = (frame.payload, frame.partial);
-                run.console.deliver(pool, &Message { partial, ..Message::new(payload, peer) });
+                let message = Message { partial, conn, ..Message::new(payload, peer) };
+                run.console.deliver(pool, &message);
             }
         });
         run.note_match(link.inlet.has_matched());
@@ -123,8 +129,9 @@ impl ConnectSession {
     fn peer_ended(&mut self, pool: &mut Pool) {
         let Some(link) = &mut self.link else { return };
         link.peer_ended = true;
-        let (id, peer) = (link.id, link.peer.clone());
-        self.run.console.report(pool, &Report::new(Name::Eof).peer(&peer));
+        let id = link.id;
+        let event = Report::new(Name::Eof).maybe_conn(link.number).peer(&link.peer);
+        self.run.console.report(pool, &event);
         self.tell_undelivered(pool);
         let input = self.run.feed.input();
         if self.reconnect && !(input.ended && pool.queued(id) == 0) {
@@ -176,8 +183,15 @@ impl ConnectSession {
             if let Some(link) = &self.link {
                 pool.resume(link.id);
             }
+            if self.run.feed.commands() {
+                self.allow_commands(pool);
+            }
         } else if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
             link.full = false;
+            if self.run.feed.commands() {
+                self.tell_drained(pool);
+                return self.allow_commands(pool);
+            }
             self.run.feed.resume(pool);
             if let (true, Some(patience)) =
                 (self.run.feed.input().ended, self.run.common.rules.quit_after)

@@ -1,8 +1,9 @@
 //! `tcp-connect`: stdin to one connection, the connection to stdout.
 //!
 //! This file owns the connection and the course of the run; `flow` has what goes through it,
-//! `ending` what follows its end, `limits` the timers.
+//! `commands` what a program asks for, `ending` what follows its end, `limits` the timers.
 
+mod commands;
 mod ending;
 mod flow;
 mod limits;
@@ -37,6 +38,8 @@ pub struct ConnectSession {
     link: Option<Link>,
     /// What a lost connection did not send, for the next one.
     carried: Vec<Bytes>,
+    /// `/quit` waits for a connection that takes what is carried.
+    quitting: bool,
     /// Why the last attempt failed, as far as it was told.
     last_retry: Option<Failure>,
 }
@@ -44,6 +47,8 @@ pub struct ConnectSession {
 /// The connection, while there is one.
 struct Link {
     id: Id,
+    /// Which one of the run it is, counted from 1, where commands may call it by that.
+    number: Option<u64>,
     peer: String,
     local: String,
     inlet: Inlet,
@@ -62,6 +67,7 @@ impl ConnectSession {
             run: Run::new(config.common, console, feed),
             link: None,
             carried: Vec::new(),
+            quitting: false,
             last_retry: None,
         }
     }
@@ -70,6 +76,9 @@ impl ConnectSession {
     pub fn start(&mut self, pool: &mut Pool) {
         self.run.say_starting(pool);
         self.run.start(pool);
+        if self.run.feed.commands() {
+            self.run.feed.resume(pool);
+        }
         let progress = self.connector.begin(pool);
         self.tell_notes(pool);
         self.progressed(pool, progress);
@@ -126,13 +135,14 @@ impl ConnectSession {
 
     fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
-        let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
-        self.run.console.report(pool, &event);
-        self.run.count_connection();
+        let number = self.run.count_connection();
+        let number = self.run.feed.commands().then_some(number);
+        let event = Report::new(Name::Connected).maybe_conn(number).proto(proto);
+        self.run.console.report(pool, &event.peer(&peer).local(&local));
         self.last_retry = None;
         pool.set_high_mark(id, QUEUE);
         let inlet = Inlet::new(&self.run.common, pool.now());
-        self.link = Some(Link { id, peer, local, inlet, peer_ended: false, full: false });
+        self.link = Some(Link { id, number, peer, local, inlet, peer_ended: false, full: false });
         if self.probe {
             self.run.begin_ending(pool);
             return pool.abort(id, CloseReason::HOST);
@@ -146,11 +156,15 @@ impl ConnectSession {
         if self.run.console.is_full() {
             pool.pause(id);
         }
-        for piece in std::mem::take(&mut self.carried) {
+        let carried = std::mem::take(&mut self.carried);
+        let carries = !carried.is_empty();
+        for piece in carried {
             let outcome = pool.send_shared(id, piece);
             self.sent(pool, outcome);
         }
-        if self.run.feed.input().ended {
+        if self.run.feed.commands() {
+            self.carried_over(pool, carries);
+        } else if self.run.feed.input().ended {
             self.input_ended(pool);
         } else {
             self.run.feed.resume(pool);
@@ -163,13 +177,15 @@ impl ConnectSession {
                 self.run.overrule(status);
                 self.end_now(pool, SIGNALLED);
             }
-            (Signal::Report, None) => {
-                let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
-                let stats = self.run.console.sums(Name::Stats, pool, open.as_slice());
-                self.run.console.report(pool, &stats);
-            }
+            (Signal::Report, None) => self.tell_stats(pool),
             (_, None) => {}
         }
+    }
+
+    fn tell_stats(&mut self, pool: &mut Pool) {
+        let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
+        let stats = self.run.console.sums(Name::Stats, pool, open.as_slice());
+        self.run.console.report(pool, &stats);
     }
 
     /// Closes in order: what is queued goes out first.

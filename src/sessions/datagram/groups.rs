@@ -12,7 +12,6 @@ use crate::multicast::{
     Counters, GroupAddress, Interface, JoinSocket, Membership, Probe, ProcPaths, diagnose,
     interfaces, memberships,
 };
-use crate::protocol::command::Command;
 use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
 use crate::sockets::SocketOptions;
@@ -23,7 +22,6 @@ pub struct Groups {
     members: Vec<Member>,
     options: SocketOptions,
     rejoin: Option<Duration>,
-    commands: bool,
     /// The kernel's counters when the run began.
     counters: Counters,
     /// Ears on the other interfaces, while nothing has come.
@@ -39,18 +37,13 @@ struct Member {
 
 impl Groups {
     /// No groups yet.
-    pub fn new(options: SocketOptions, rejoin: Option<Duration>, commands: bool) -> Self {
+    pub fn new(options: SocketOptions, rejoin: Option<Duration>) -> Self {
         let counters = Counters::read(&ProcPaths::default());
-        Self { members: Vec::new(), options, rejoin, commands, counters, probes: Vec::new() }
+        Self { members: Vec::new(), options, rejoin, counters, probes: Vec::new() }
     }
 
     pub(super) fn rejoin_every(&self) -> Option<Duration> {
         self.rejoin
-    }
-
-    /// Whether stdin gives commands.
-    pub(super) fn takes_commands(&self) -> bool {
-        self.commands
     }
 
     fn find(&self, membership: &Membership, port: u16) -> Option<usize> {
@@ -112,7 +105,7 @@ impl ListenSession {
     }
 
     /// Leaves everything that a group address means.
-    fn leave(&mut self, pool: &mut Pool, address: &GroupAddress) -> Result<(), Failure> {
+    pub(super) fn leave(&mut self, pool: &mut Pool, address: &GroupAddress) -> Result<(), Failure> {
         for membership in memberships(address, &interfaces::list()?)? {
             let group = title(&membership, address.port);
             let Some(groups) = &mut self.groups else { return Ok(()) };
@@ -154,48 +147,14 @@ impl ListenSession {
         }
     }
 
-    /// `--input commands`: what a person typed, one command a line.
-    pub(super) fn on_commands(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        let (lines, result) = self.run.feed.convert(bytes, eof);
-        for line in lines.messages() {
-            let outcome = match Command::parse(line) {
-                Ok(command) => self.obey(pool, command),
-                Err(cause) => Err(bad_command(line, cause)),
-            };
-            // A bad command never ends the run.
-            if let Err(failure) = outcome {
-                self.run.console.complain(pool, &failure);
-            }
-        }
-        if let Err(failure) = result {
-            self.run.console.complain(pool, &failure);
-        }
-    }
-
-    fn obey(&mut self, pool: &mut Pool, command: Command<'_>) -> Result<(), Failure> {
-        match command {
-            Command::Join(group) => self.join(pool, &group.parse::<GroupAddress>()?)?,
-            Command::Leave(group) => self.leave(pool, &group.parse::<GroupAddress>()?)?,
-            Command::List => self.list(pool),
-            Command::Stats => self.tell_all(pool),
-            Command::Quit => self.end(pool, CloseReason::HOST),
-            Command::Send(b"") => {}
-            Command::Send(text) => {
-                return Err(bad_command(text, "mcast-join sends nothing: use mcast-send".into()));
-            }
-        }
-        Ok(())
-    }
-
-    /// One `list` event a group.
-    fn list(&mut self, pool: &mut Pool) {
-        let Some(groups) = &self.groups else { return };
-        for member in &groups.members {
+    /// The groups that are joined, with their interfaces.
+    pub(super) fn joined(&self) -> Vec<(String, String)> {
+        let members = self.groups.iter().flat_map(|groups| &groups.members);
+        let told = members.map(|member| {
             let membership = member.socket.membership();
-            let group = title(membership, member.port);
-            let event = Report::new(Name::List).group(&group).iface(&membership.interface.name);
-            self.run.console.report(pool, &event);
-        }
+            (title(membership, member.port), membership.interface.name.clone())
+        });
+        told.collect()
     }
 
     /// Opens ears on the other interfaces, to learn whether the groups arrive there.
@@ -229,11 +188,6 @@ impl ListenSession {
     pub(super) fn has_groups(&self) -> bool {
         self.groups.is_some()
     }
-}
-
-fn bad_command(line: &[u8], cause: String) -> Failure {
-    let target = format!("`{}`", crate::protocol::text::escape(line));
-    Failure::new(Status::Usage, "command", "obey", target, cause)
 }
 
 /// `239.1.2.3:5000`, with `SOURCE@` in front where it is joined for one.

@@ -17,6 +17,7 @@ use crate::sessions::alarms;
 use crate::sessions::config::Listen;
 use crate::sessions::console::{Console, Message};
 use crate::sessions::feed::Feed;
+use crate::sessions::orders;
 use crate::sessions::run::{Meaning, Run, SIGNALLED, status_of};
 use crate::sys::mmsg::{Arrival, Sender};
 
@@ -24,6 +25,8 @@ use crate::sys::mmsg::{Arrival, Sender};
 pub struct Ear {
     /// The socket.
     pub id: Id,
+    /// Whether it speaks IPv6, where it speaks IP and may send to anybody.
+    pub is_v6: Option<bool>,
     /// The group, on multicast sockets.
     pub group: Option<String>,
     /// The interface it is joined on.
@@ -39,6 +42,8 @@ pub struct ListenSession {
     pub(super) peers: Peers,
     pub(super) talk: Talk,
     pub(super) groups: Option<Groups>,
+    /// `/quit` waits for what is still to be said.
+    pub(super) quitting: bool,
     /// It ends as soon as what has come is read, at this time at the latest.
     pub(super) leaving: Option<Instant>,
     access: Access,
@@ -63,13 +68,15 @@ impl ListenSession {
         groups: Option<Groups>,
     ) -> Self {
         let counts = config.stats || config.max_loss.is_some();
+        let mouths = ears.iter().filter_map(|ear| Some((ear.is_v6?, ear.id))).collect();
         let ears = ears.into_iter().map(|ear| (ear.id, Hearing::new(ear.group, ear.iface)));
         Self {
             ears: ears.collect(),
             left: HashMap::new(),
             peers: Peers::new(counts, config.sequence),
-            talk: Talk::new(config.to, config.reply),
+            talk: Talk::new(config.to, config.reply, mouths),
             groups,
+            quitting: false,
             leaving: None,
             access: config.access,
             first_peer: config.first_peer,
@@ -195,9 +202,9 @@ impl ListenSession {
         if eof {
             self.run.feed.end();
         }
-        if self.groups.as_ref().is_some_and(Groups::takes_commands) {
-            self.on_commands(pool, bytes, eof);
-            return;
+        if self.run.feed.commands() {
+            orders::follow(self, pool, bytes, eof);
+            return self.allow_input(pool);
         }
         let (batch, result) = self.run.feed.convert(bytes, eof);
         self.talk.say(batch, &self.peers);
@@ -209,19 +216,30 @@ impl ListenSession {
     }
 
     fn pump(&mut self, pool: &mut Pool) {
+        let waited = self.talk.waits();
         let (sent, errors) = self.talk.pump(pool);
         self.run.count_sent(sent);
         for (to, error) in errors {
             let failure = crate::sockets::datagram::failure(&to, &error);
-            self.run.console.complain(pool, &failure);
+            if self.run.feed.commands() {
+                self.tell_unsent(pool, &to, &failure);
+            } else {
+                self.run.console.complain(pool, &failure);
+            }
+        }
+        if waited && !self.talk.waits() {
+            self.all_said(pool);
         }
         self.allow_input(pool);
     }
 
     /// stdin is read while somebody is there to be told, and nothing waits to be sent.
     fn allow_input(&mut self, pool: &mut Pool) {
-        let commands = self.groups.as_ref().is_some_and(Groups::takes_commands);
-        if commands || self.talk.is_ready() {
+        let ready = match self.run.feed.commands() {
+            true => !self.talk.waits() && !self.run.console.is_full(),
+            false => self.talk.is_ready(),
+        };
+        if ready {
             self.run.feed.resume(pool);
         } else {
             self.run.feed.pause(pool);
@@ -237,6 +255,7 @@ impl ListenSession {
             self.ears.keys().for_each(|id| pool.resume(*id));
             self.resume_leaving(pool);
         }
+        self.allow_input(pool);
     }
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {

@@ -1,6 +1,7 @@
 //! The sessions of the datagram commands: one that sends, one that listens.
 
 mod answers;
+mod commands;
 mod drops;
 pub mod groups;
 pub mod listen;

@@ -96,6 +96,21 @@ impl Peers {
         self.peers.iter().map(|peer| peer.key.clone()).collect()
     }
 
+    /// All sources by the name that events give them, each with its socket.
+    pub(super) fn titles(&self) -> impl Iterator<Item = (Id, &str)> {
+        self.peers.iter().map(|peer| (peer.key.0, peer.title.as_str()))
+    }
+
+    /// The source of this name that was heard on one of these sockets.
+    pub(super) fn find(&self, title: &str, ids: impl Iterator<Item = Id>) -> Option<(Id, Sender)> {
+        let Ok(address) = title.parse() else {
+            let named = self.peers.iter().find(|peer| peer.title == title);
+            return named.map(|peer| peer.key.clone());
+        };
+        let mut keys = ids.map(|id| (id, Sender::Inet(address)));
+        keys.find(|key| self.places.contains_key(key))
+    }
+
     /// The figures of each source, in the order of their first message: of the whole run, or
     /// since the last call over an interval of this length.
     pub(super) fn figures(&mut self, interval: Option<Duration>) -> Vec<(Id, String, Figures)> {

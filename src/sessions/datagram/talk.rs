@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -19,14 +20,17 @@ pub(super) struct Talk {
     last: Option<(Id, Sender)>,
     /// The socket that speaks to an address of the user's.
     mouth: Option<Id>,
+    /// Sockets that can send to anybody of a family, IPv6 or not.
+    mouths: Vec<(bool, Id)>,
     /// An answer has failed, which was told.
     failed: bool,
     waiting: VecDeque<(Id, Sender, Bytes)>,
 }
 
 impl Talk {
-    pub(super) fn new(to: To, reply: Option<Bytes>) -> Self {
-        Self { to, reply, last: None, mouth: None, failed: false, waiting: VecDeque::new() }
+    pub(super) fn new(to: To, reply: Option<Bytes>, mouths: Vec<(bool, Id)>) -> Self {
+        let waiting = VecDeque::new();
+        Self { to, reply, last: None, mouth: None, mouths, failed: false, waiting }
     }
 
     /// Gives the socket that `--to ADDR` is sent from.
@@ -60,6 +64,42 @@ impl Talk {
             To::Last | To::All => self.last.is_some(),
         };
         somebody && self.waiting.is_empty()
+    }
+
+    /// The socket that somebody who was never heard is sent to by.
+    pub(super) fn mouth_for(&self, address: &SocketAddr) -> Option<Id> {
+        let fits = |(is_v6, _): &&(bool, Id)| *is_v6 == address.is_ipv6();
+        self.mouths.iter().find(fits).map(|(_, id)| *id)
+    }
+
+    /// Whether something waits to be said.
+    pub(super) fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Bytes that wait to be said.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.iter().map(|(_, _, message)| message.len()).sum()
+    }
+
+    /// Says a message to one peer, behind what waits.
+    ///
+    /// # Errors
+    /// It cannot be said. What the kernel does not take now is not meant: it waits.
+    pub(super) fn tell(
+        &mut self,
+        pool: &mut Pool,
+        (id, to): (Id, Sender),
+        message: &Bytes,
+    ) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            match pool.answer(id, message, &to) {
+                Err(error) if is_for_later(&error, &to) => {}
+                outcome => return outcome,
+            }
+        }
+        self.waiting.push_back((id, to, message.clone()));
+        Ok(())
     }
 
     /// Takes messages to be said.

@@ -38,6 +38,9 @@ impl ServeSession {
                 None
             }
         };
+        if self.run.feed.commands() {
+            self.directory.add(number, &peer, id);
+        }
         let inlet = Inlet::new(&self.run.common, pool.now());
         let lag = Lag::default();
         self.clients

@@ -29,7 +29,7 @@ impl ServeSession {
     }
 
     /// Whether a client is to be sent the next messages; those it misses are counted.
-    fn keeps_up(&mut self, pool: &mut Pool, id: Id, messages: u64) -> bool {
+    pub(super) fn keeps_up(&mut self, pool: &mut Pool, id: Id, messages: u64) -> bool {
         let Some(client) = self.clients.get(&id) else { return false };
         // Without patience (`--hub`) a full queue is judged when the next message comes, after
         // the kernel was asked once more to take what waits.
@@ -117,7 +117,12 @@ impl ServeSession {
     /// Pauses what would overflow a queue, and resumes what may flow again.
     pub(super) fn balance(&mut self, pool: &mut Pool) {
         let held = !self.holders.is_empty();
-        if held || self.clients.is_empty() || self.run.is_ending() {
+        // Commands need no client, but their answers need a place to go.
+        let idle = match self.run.feed.commands() {
+            true => self.run.console.is_full(),
+            false => self.clients.is_empty(),
+        };
+        if held || idle || self.run.is_ending() {
             self.run.feed.pause(pool);
         } else {
             self.run.feed.resume(pool);

@@ -2,9 +2,11 @@
 //!
 //! This file owns the listeners, the clients and the course of the run; `door` has who gets in,
 //! `service` what is done with clients, `receive` what they send, `send` and `fanout` what they are
-//! sent, `partners` whom they are relayed to, `limits` the timers.
+//! sent, `commands` what a program asks for, `partners` whom they are relayed to, `limits` the
+//! timers.
 
 mod client;
+mod commands;
 mod door;
 mod fanout;
 mod limits;
@@ -32,6 +34,7 @@ use crate::protocol::slow::SlowRules;
 use crate::report::{Event as Report, Name};
 
 use client::Client;
+use commands::Directory;
 use service::{Frame, Service};
 
 /// The clients by id. The hasher has fixed keys, so that a simulation meets them in the same
@@ -53,6 +56,7 @@ pub struct ServeSession {
     max_clients: Option<usize>,
     listeners: Vec<Id>,
     clients: Clients,
+    directory: Directory,
     /// Clients whose full queue holds up whatever feeds it.
     holders: HashSet<Id>,
     clients_paused: bool,
@@ -93,6 +97,7 @@ impl ServeSession {
             run: Run::new(config.common, console, feed),
             listeners,
             clients: Clients::default(),
+            directory: Directory::default(),
             holders: HashSet::new(),
             clients_paused: false,
             starved: false,
@@ -107,6 +112,7 @@ impl ServeSession {
         if let Some(patience) = self.run.common.wait {
             pool.arm(TimerKey::global(alarms::FIRST_CLIENT), patience);
         }
+        self.balance(pool);
     }
 
     /// Says the first words: which listeners are up.
@@ -135,6 +141,7 @@ impl ServeSession {
             return;
         }
         self.client_drained(pool, id);
+        self.tell_drained(pool, id);
         if let (true, Some(patience)) = (self.input().ended, self.run.common.rules.quit_after) {
             pool.arm(TimerKey::of(id, alarms::QUIT), patience);
         }
@@ -155,6 +162,8 @@ impl ServeSession {
 
     fn client_closed(&mut self, pool: &mut Pool, id: Id, client: &Client, end: &End) {
         self.holders.remove(&id);
+        self.directory.remove(client.number, &client.peer, id);
+        self.tell_unsent(pool, client, end);
         self.run.console.count(&end.traffic);
         self.run.console.report(pool, &client.closed(end, pool.now()));
         // Who has enough cuts off what the others do not take.
@@ -215,15 +224,16 @@ impl ServeSession {
                 self.run.overrule(status);
                 self.end_now(pool, SIGNALLED);
             }
-            (Signal::Report, None) => {
-                let open: Vec<Traffic> =
-                    self.clients.keys().filter_map(|id| pool.traffic(*id)).collect();
-                let clients = self.clients.len() as u64;
-                let stats = self.run.console.sums(Name::Stats, pool, &open).clients(clients);
-                self.run.console.report(pool, &stats);
-            }
+            (Signal::Report, None) => self.tell_stats(pool),
             (_, None) => {}
         }
+    }
+
+    fn tell_stats(&mut self, pool: &mut Pool) {
+        let open: Vec<Traffic> = self.clients.keys().filter_map(|id| pool.traffic(*id)).collect();
+        let clients = self.clients.len() as u64;
+        let stats = self.run.console.sums(Name::Stats, pool, &open).clients(clients);
+        self.run.console.report(pool, &stats);
     }
 
     /// Stops listening and closes all clients in order.

@@ -6,10 +6,16 @@ use super::ServeSession;
 use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool};
 use crate::protocol::relay::Step;
+use crate::sessions::orders;
 
 impl ServeSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         self.run.feed.saw(bytes);
+        if self.run.feed.commands() {
+            orders::follow(self, pool, bytes, eof);
+            self.balance(pool);
+            return;
+        }
         if !self.run.feed.is_transparent() {
             let (batch, result) = self.run.feed.convert(bytes, eof);
             let messages = batch.ends.len() as u64;

@@ -38,11 +38,13 @@ fn what_goes_wrong_with_a_group_has_its_code() {
         ("not-multicast", Some(1004)),
         ("bad-address", None),
         ("no-such-interface", None),
-        ("command", None),
-        ("command", None),
+        ("bad-command", None),
+        ("bad-command", None),
     ];
     assert_eq!(errors, expected.map(|(kind, code)| (format!("\"{kind}\""), code)));
-    assert_eq!(events(ended.text(), "list").len(), 1);
+    let list = events(ended.text(), "list");
+    assert_eq!(list.len(), 2);
+    assert_eq!((&list[1]["line"], &list[1]["count"]), (&9.into(), &1.into()));
 }
 
 /// SPEC 8: `address-in-use` is 1005: another program has the group's port for itself.
@@ -58,7 +60,7 @@ fn a_port_that_is_taken_has_its_code() {
     running.say(format!("/join 239.77.10.3:{port}%lo\n/list\n/quit\n"));
     let ended = running.wait_open().code(0);
     assert_eq!(events(ended.text(), "error")[0]["code"], 1005);
-    assert_eq!(events(ended.text(), "list").len(), 1);
+    assert_eq!(events(ended.text(), "list").len(), 2);
 }
 
 /// SPEC 5: `/join` and `/leave` at run time, as the kernel sees them, with their events.
@@ -139,15 +141,13 @@ fn the_figures_of_a_group_that_was_left_stay() {
     );
 }
 
-/// Stdin's end is no command: a run without a terminal goes on.
+/// SPEC 5: whoever gave the commands is gone, and so is the run.
 #[test]
-fn the_end_of_the_commands_ends_nothing() {
+fn the_end_of_the_commands_is_quit() {
     let port = Port::new().number;
-    let mut running = commanded(port, "--count 1");
-    running.say("/list\n");
+    let mut running = commanded(port, "");
+    running.say("/list");
     running.end_input();
-    running.wait_for("list");
-    wirecat(["mcast-send", &format!("239.77.10.1:{port}%lo")]).input("x").run().code(0);
-    let ended = running.wait_open().code(0);
-    assert_eq!(events(ended.text(), "data").len(), 1);
+    let ended = running.wait().code(0);
+    assert_eq!(events(ended.text(), "list").len(), 2);
 }

@@ -163,6 +163,7 @@ impl Basics {
             count: None,
             stdin: self.source != Source::Absent,
             input: if framed { Input::Line } else { Input::Raw },
+            commands: None,
             chomp: framed,
             output: Output::Written(if framed { Written::Line } else { Written::Raw }),
             framing: self.framing,

@@ -1,0 +1,257 @@
+//! Commands as JSON objects, for a program: strict, so that a mistake is told and not guessed at.
+
+use std::fmt;
+
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+
+use super::{Command, Whom, conn, peer};
+
+/// The commands as an error lists them.
+const KNOWN: &str = r#"{"send":TEXT}, {"b64":...} or {"hex":...} (with "to":ID for one), {"close":ID}, {"list":true}, {"stats":true}, {"join":GROUP}, {"leave":GROUP} or {"quit":true}"#;
+
+/// Reads one object.
+///
+/// # Errors
+/// What is wrong and what is right, in words.
+pub(super) fn parse(line: &[u8]) -> Result<Command, String> {
+    // serde would read the values of an array as if they had keys.
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err(format!("not a JSON object: use {KNOWN}"));
+    }
+    let object: Object = serde_json::from_slice(line).map_err(|error| malformed(&error))?;
+    object.command()
+}
+
+/// serde_json counts lines within the text, and a command is one line of many.
+fn malformed(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(&format!(" at line {} column ", error.line())) {
+        Some((what, column)) => format!("{what} (column {column})"),
+        None => text,
+    }
+}
+
+/// All keys that a command may have; which of them go together is decided afterwards.
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Object {
+    #[serde(deserialize_with = "given")]
+    send: Option<String>,
+    #[serde(deserialize_with = "given")]
+    b64: Option<String>,
+    #[serde(deserialize_with = "given")]
+    hex: Option<String>,
+    #[serde(deserialize_with = "given")]
+    to: Option<Id>,
+    #[serde(deserialize_with = "given")]
+    close: Option<OneOrAll>,
+    #[serde(deserialize_with = "given")]
+    list: Option<True>,
+    #[serde(deserialize_with = "given")]
+    stats: Option<True>,
+    #[serde(deserialize_with = "given")]
+    join: Option<String>,
+    #[serde(deserialize_with = "given")]
+    leave: Option<String>,
+    #[serde(deserialize_with = "given")]
+    quit: Option<True>,
+}
+
+impl Object {
+    fn command(self) -> Result<Command, String> {
+        let to = self.to.map_or(Whom::All, |Id(to)| to);
+        let is_for_all = to == Whom::All;
+        let send = |payload| Command::Send { payload, to };
+        let b64 = self.b64.map(|text| base64(&text)).transpose()?;
+        let hex = self.hex.map(|text| hex(&text)).transpose()?;
+        let payloads = [self.send.map(String::into_bytes), b64, hex];
+        let payload_count = payloads.iter().flatten().count();
+        let others = [
+            self.close.map(|OneOrAll(whom)| Command::Close(whom)),
+            self.list.map(|True| Command::List),
+            self.stats.map(|True| Command::Stats),
+            self.join.map(Command::Join),
+            self.leave.map(Command::Leave),
+            self.quit.map(|True| Command::Quit),
+        ];
+        let other_count = others.iter().flatten().count();
+        match (payload_count, other_count) {
+            (1, 0) => payloads.into_iter().flatten().next().map(send).ok_or_else(none),
+            (0, 1) if !is_for_all => Err("`to` goes with send, b64 or hex only".to_owned()),
+            (0, 1) => others.into_iter().flatten().next().ok_or_else(none),
+            (0, 0) => Err(none()),
+            _ => Err(format!("more than one command in one object: use one of {KNOWN}")),
+        }
+    }
+}
+
+fn none() -> String {
+    format!("no command: use {KNOWN}")
+}
+
+fn base64(text: &str) -> Result<Vec<u8>, String> {
+    let wrong = |error| format!("`b64` is no base64 with padding (RFC 4648, section 4): {error}");
+    BASE64.decode(text.as_bytes()).map_err(wrong)
+}
+
+fn hex(text: &str) -> Result<Vec<u8>, String> {
+    let wrong = |error| format!("`hex` is no even number of hex digits: {error}");
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(wrong)
+}
+
+/// The value of a key that is there. An `Option` alone would take null for a key that is not.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// `true`, and nothing else: false would ask for nothing.
+struct True;
+
+impl<'de> Deserialize<'de> for True {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match bool::deserialize(deserializer)? {
+            true => Ok(Self),
+            false => Err(D::Error::invalid_value(Unexpected::Bool(false), &"true")),
+        }
+    }
+}
+
+/// One connection or peer.
+struct Id(Whom);
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IdVisitor { null: false }).map(Self)
+    }
+}
+
+/// One connection or peer, or null for all.
+struct OneOrAll(Whom);
+
+impl<'de> Deserialize<'de> for OneOrAll {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IdVisitor { null: true }).map(Self)
+    }
+}
+
+struct IdVisitor {
+    null: bool,
+}
+
+impl Visitor<'_> for IdVisitor {
+    type Value = Whom;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the number of a connection or \"IP:PORT\"")?;
+        out.write_str(if self.null { ", or null for all" } else { "; leave it out for all" })
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Whom, E> {
+        conn(number).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Whom, E> {
+        peer(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Whom, E> {
+        if self.null { Ok(Whom::All) } else { Err(E::invalid_type(Unexpected::Unit, &self)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn send(payload: &[u8], to: Whom) -> Command {
+        Command::Send { payload: payload.to_vec(), to }
+    }
+
+    #[test]
+    fn every_command_is_read() {
+        let peer = || Whom::Peer("127.0.0.1:5".into());
+        let table = [
+            (r#"{"send":"a\nb"}"#, send(b"a\nb", Whom::All)),
+            (r#"{"send":""}"#, send(b"", Whom::All)),
+            (r#" { "to" : 7 , "send" : "x" } "#, send(b"x", Whom::Conn(7))),
+            (r#"{"send":"x","to":"127.0.0.1:5"}"#, send(b"x", peer())),
+            (r#"{"b64":"/wBh"}"#, send(b"\xff\x00a", Whom::All)),
+            (r#"{"hex":"fF00","to":1}"#, send(b"\xff\x00", Whom::Conn(1))),
+            (r#"{"close":3}"#, Command::Close(Whom::Conn(3))),
+            (r#"{"close":"127.0.0.1:5"}"#, Command::Close(peer())),
+            (r#"{"close":null}"#, Command::Close(Whom::All)),
+            (r#"{"list":true}"#, Command::List),
+            (r#"{"stats":true}"#, Command::Stats),
+            (r#"{"join":"239.1.2.3:5"}"#, Command::Join("239.1.2.3:5".into())),
+            (r#"{"leave":"239.1.2.3:5"}"#, Command::Leave("239.1.2.3:5".into())),
+            ("{\"quit\":true}\r", Command::Quit),
+        ];
+        for (line, command) in table {
+            assert_eq!(parse(line.as_bytes()), Ok(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_what_is_right() {
+        let table = [
+            ("", "not a JSON object: use {\"send\":TEXT}"),
+            ("{", "(column 1)"),
+            ("hello", "not a JSON object"),
+            (r#"{"send":"x"} {"quit":true}"#, "trailing characters (column 14)"),
+            (r#"["x"]"#, "not a JSON object"),
+            (r#"{"send":"x""#, "EOF while parsing an object (column 11)"),
+            ("{}", "no command: use {\"send\":TEXT}"),
+            (r#"{"to":1}"#, "no command: use"),
+            (r#"{"sned":"x"}"#, "unknown field `sned`, expected one of `send`, `b64`"),
+            (r#"{"send":"x","send":"y"}"#, "duplicate field `send`"),
+            (r#"{"send":"x","b64":""}"#, "more than one command"),
+            (r#"{"list":true,"quit":true}"#, "more than one command"),
+            (r#"{"send":"x","quit":true}"#, "more than one command"),
+            (r#"{"send":5}"#, "invalid type: integer `5`, expected a string (column 9)"),
+            (r#"{"send":null}"#, "invalid type: null, expected a string"),
+            (r#"{"send":"x","to":null}"#, "leave it out for all"),
+            (r#"{"send":"x","to":0}"#, "expected the number of a connection or \"IP:PORT\""),
+            (r#"{"send":"x","to":-1}"#, "expected the number of a connection"),
+            (r#"{"send":"x","to":1.5}"#, "expected the number of a connection"),
+            (r#"{"send":"x","to":"bob"}"#, "string \"bob\", expected the number of a connection"),
+            (r#"{"close":true}"#, "or null for all"),
+            (r#"{"close":1,"to":1}"#, "`to` goes with send, b64 or hex only"),
+            (r#"{"list":false}"#, "expected true"),
+            (r#"{"quit":1}"#, "expected a boolean"),
+            (r#"{"join":["a"]}"#, "expected a string"),
+            (r#"{"b64":"/w"}"#, "`b64` is no base64 with padding"),
+            (r#"{"b64":"_-8="}"#, "`b64` is no base64 with padding"),
+            (r#"{"hex":"abc"}"#, "`hex` is no even number of hex digits"),
+            (r#"{"hex":"0x"}"#, "`hex` is no even number of hex digits"),
+            (r#"{"send":"\ud800"}"#, "(column"),
+        ];
+        for (line, expected) in table {
+            let error = parse(line.as_bytes()).unwrap_err();
+            assert!(error.contains(expected), "{line}: {error}");
+            assert!(!error.contains("at line"), "{line}: {error}");
+        }
+        assert!(parse(b"{\"send\":\"\xff\"}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_program_writes_is_what_is_sent(text: String, bytes: Vec<u8>, number in 1_u64..) {
+            let line = json!({ "send": text, "to": number }).to_string();
+            prop_assert_eq!(parse(line.as_bytes()), Ok(send(text.as_bytes(), Whom::Conn(number))));
+            let line = json!({ "b64": BASE64.encode(&bytes) }).to_string();
+            prop_assert_eq!(parse(line.as_bytes()), Ok(send(&bytes, Whom::All)));
+            let line = json!({ "hex": HEXLOWER_PERMISSIVE.encode(&bytes) }).to_string();
+            prop_assert_eq!(parse(line.as_bytes()), Ok(send(&bytes, Whom::All)));
+        }
+
+        #[test]
+        fn no_line_does_harm(line: Vec<u8>, text in "[{}\\[\\]\":,a-z0-9 ]*") {
+            let _ = parse(&line);
+            let _ = parse(text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What a run is told to do while it runs (`--input commands` and `--input json`): one command a
+//! line, in words for a person at a terminal or in JSON for a program.
+//!
+//! Pure: it says what was asked for, and not whether that can be done.
+
+mod json;
+mod words;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+/// What one line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Send these bytes as one message.
+    Send {
+        /// The message.
+        payload: Vec<u8>,
+        /// Whom to.
+        to: Whom,
+    },
+    /// Write what is queued, then close.
+    Close(Whom),
+    /// Say who is there.
+    List,
+    /// Say what was counted.
+    Stats,
+    /// Join a multicast group.
+    Join(String),
+    /// Leave a multicast group.
+    Leave(String),
+    /// Drain and stop.
+    Quit,
+}
+
+/// Whom a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Everybody who is connected, or has been heard.
+    All,
+    /// The connection with this number, which its events carry as `conn`.
+    Conn(u64),
+    /// The peer with this address, which its events carry as `peer`.
+    Peer(String),
+}
+
+/// How commands are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// In words (`--input commands`).
+    Words,
+    /// As one JSON object each (`--input json`).
+    Json,
+}
+
+impl Form {
+    /// Reads a line without its LF.
+    ///
+    /// # Errors
+    /// What is wrong and what is right, in words.
+    pub fn parse(self, line: &[u8]) -> Result<Command, String> {
+        match self {
+            Self::Words => words::parse(line),
+            Self::Json => json::parse(line),
+        }
+    }
+
+    /// The longest line worth holding where a message has `max` bytes at most: JSON may take six
+    /// characters for a byte (`\u0000`), and the rest of a line is short.
+    pub fn longest(self, max: usize) -> usize {
+        let per_byte = match self {
+            Self::Words => 1,
+            Self::Json => 6,
+        };
+        max.saturating_mul(per_byte).saturating_add(1024)
+    }
+}
+
+impl FromStr for Form {
+    type Err = String;
+
+    /// Reads the value of `--input`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "commands" => Ok(Self::Words),
+            "json" => Ok(Self::Json),
+            _ => Err("use commands or json".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Words => "commands",
+            Self::Json => "json",
+        })
+    }
+}
+
+impl fmt::Display for Whom {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => out.write_str("all"),
+            Self::Conn(number) => write!(out, "#{number}"),
+            Self::Peer(peer) => out.write_str(peer),
+        }
+    }
+}
+
+/// A peer as events write it: `IP:PORT`, or the address of a unix socket.
+fn peer(text: &str) -> Option<Whom> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) => Some(Whom::Peer(address.to_string())),
+        Err(_) => text.starts_with("unix:").then(|| Whom::Peer(text.to_owned())),
+    }
+}
+
+/// The number of a connection; they count from 1.
+fn conn(number: u64) -> Option<Whom> {
+    (number > 0).then_some(Whom::Conn(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_written_as_in_events() {
+        let table = [
+            ("127.0.0.1:80", Some("127.0.0.1:80")),
+            ("[0:0::1]:80", Some("[::1]:80")),
+            ("unix:@name", Some("unix:@name")),
+            ("localhost:80", None),
+            ("127.0.0.1", None),
+            ("", None),
+        ];
+        for (text, expected) in table {
+            let expected = expected.map(|peer| Whom::Peer(peer.to_owned()));
+            assert_eq!(peer(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn forms_are_named_as_on_the_command_line() {
+        for form in [Form::Words, Form::Json] {
+            assert_eq!(form.to_string().parse(), Ok(form));
+        }
+        assert!("line".parse::<Form>().is_err());
+    }
+}

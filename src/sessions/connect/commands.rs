@@ -1,0 +1,183 @@
+//! What a program, or a person at a terminal, asks of a client while it runs.
+//!
+//! Commands are read from the start. What is sent before there is a connection waits for it, as
+//! what a lost connection did not send waits for the next one.
+
+use bytes::Bytes;
+
+use super::{ConnectSession, Link, QUEUE};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{End, Id, Pool, SendOutcome};
+use crate::protocol::command::{Command, Whom};
+use crate::report::{Event as Report, Name};
+use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
+use crate::sessions::run::Run;
+
+impl Commanded for ConnectSession {
+    fn run(&mut self) -> &mut Run {
+        &mut self.run
+    }
+
+    fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Send { payload, to } => self.send_as_told(pool, line, payload, &to),
+            Command::Close(whom) if self.is_peer(&whom) => self.end(pool, CloseReason::HOST),
+            Command::Close(whom) => return Err(not_connected("close", &whom)),
+            Command::List => self.list(pool, line),
+            Command::Stats => self.tell_stats(pool),
+            Command::Join(_) | Command::Leave(_) => {
+                return Err(unfit(line, "a stream has no groups: mcast-join has"));
+            }
+            Command::Quit => self.quit(pool),
+        }
+        Ok(())
+    }
+
+    fn quit(&mut self, pool: &mut Pool) {
+        if self.link.is_none() && !self.carried.is_empty() {
+            // It ends when the connection that this waits for has taken it, or cannot be made.
+            self.quitting = true;
+            self.run.feed.close(pool);
+        } else {
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+}
+
+impl ConnectSession {
+    /// Whether a command means the one connection.
+    fn is_peer(&self, whom: &Whom) -> bool {
+        match (whom, &self.link) {
+            (Whom::All, _) => true,
+            (Whom::Conn(number), Some(link)) => link.number == Some(*number),
+            (Whom::Peer(peer), Some(link)) => link.peer == *peer,
+            (_, None) => false,
+        }
+    }
+
+    fn send_as_told(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Whom) {
+        let sent = self.run.feed.encode(payload).map_err(|error| {
+            Failure::new(Status::Lost, "frame", "send to", to.to_string(), error.to_string())
+        });
+        match sent.and_then(|message| self.send_to_peer(pool, message, to)) {
+            Ok(event) => self.run.console.tell(&event.line(line)),
+            Err(failure) => self.run.console.tell(&send_failed(line, to, &failure)),
+        }
+    }
+
+    fn send_to_peer(
+        &mut self,
+        pool: &mut Pool,
+        message: Vec<u8>,
+        to: &Whom,
+    ) -> Result<Report<'static>, Failure> {
+        if !self.is_peer(to) {
+            return Err(not_connected("send to", to));
+        }
+        let event = Report::new(Name::Sent).len(message.len());
+        let link = self.link.as_ref().map(|link| (link.id, link.number));
+        let sent = match link {
+            // A message that may have to be sent again is a piece of its own.
+            Some((id, number)) if self.reconnect => {
+                let piece = Bytes::from(message.clone());
+                let outcome = pool.send_shared(id, piece);
+                pool.flush(id);
+                Some((id, number, outcome))
+            }
+            Some((id, number)) => Some((id, number, pool.send(id, &message))),
+            None => None,
+        };
+        let event = match sent {
+            Some((id, Some(number), outcome)) if outcome != SendOutcome::Gone => {
+                self.sent(pool, outcome);
+                event.conn(number).queued(self.await_drained(pool, id))
+            }
+            Some(_) if !self.reconnect => return Err(not_connected("send to", to)),
+            _ => event.queued(self.carry(pool, message.into())),
+        };
+        self.run.count_sent(1);
+        Ok(event)
+    }
+
+    /// What waits for the connection; where anything does, `drained` is told when it is written.
+    fn await_drained(&mut self, pool: &mut Pool, id: Id) -> usize {
+        let waits = pool.queued(id);
+        if waits > 0 {
+            pool.await_flush(id);
+        }
+        waits
+    }
+
+    /// Keeps a message for the connection to come, and says how much waits for it.
+    fn carry(&mut self, pool: &mut Pool, message: Bytes) -> usize {
+        self.carried.push(message);
+        let waits = self.carried.iter().map(Bytes::len).sum();
+        if waits >= QUEUE {
+            self.run.feed.pause(pool);
+        }
+        waits
+    }
+
+    /// The connection is up, and has been given what waited for it.
+    pub(super) fn carried_over(&mut self, pool: &mut Pool, had_any: bool) {
+        let Some(link) = &self.link else { return };
+        let id = link.id;
+        if had_any {
+            pool.await_flush(id);
+        }
+        if std::mem::take(&mut self.quitting) {
+            self.end(pool, CloseReason::HOST);
+        } else {
+            self.allow_commands(pool);
+        }
+    }
+
+    /// Tells that everything queued is written.
+    pub(super) fn tell_drained(&mut self, pool: &mut Pool) {
+        let Some(link) = self.link.as_ref().filter(|link| pool.queued(link.id) == 0) else {
+            return;
+        };
+        if let Some(number) = link.number {
+            let event = Report::new(Name::Drained).conn(number).peer(&link.peer);
+            self.run.console.report(pool, &event);
+        }
+    }
+
+    /// Tells that what was queued is lost with the connection.
+    pub(super) fn tell_unsent(&mut self, pool: &mut Pool, link: &Link, end: &End) {
+        let unsent = end.unsent.len();
+        if let (Some(number), true) = (link.number, unsent > 0) {
+            let text = format!("{unsent} bytes for {} were not sent", link.peer);
+            let event = Report::send_failed("unsent", text).conn(number).peer(&link.peer);
+            self.run.console.report(pool, &event.unsent(unsent as u64));
+        }
+    }
+
+    /// Reads on or waits: commands need no connection, but room for their answers and messages.
+    pub(super) fn allow_commands(&mut self, pool: &mut Pool) {
+        let full = self.link.as_ref().is_some_and(|link| link.full);
+        if full || self.run.console.is_full() || self.run.is_ending() {
+            self.run.feed.pause(pool);
+        } else {
+            self.run.feed.resume(pool);
+        }
+    }
+
+    fn list(&mut self, pool: &mut Pool, line: u64) {
+        let link = self.link.as_ref();
+        let listed = link.and_then(|link| Some((link, link.number?, pool.traffic(link.id)?)));
+        if let Some((link, number, traffic)) = listed {
+            let event = Report::new(Name::List)
+                .conn(number)
+                .local(&link.local)
+                .peer(&link.peer)
+                .traffic(traffic.received, traffic.sent)
+                .secs(pool.now().saturating_duration_since(traffic.opened))
+                .queued(pool.queued(link.id));
+            self.run.console.tell(&event);
+        }
+        let number = usize::from(listed.is_some());
+        self.run.console.tell(&Report::new(Name::List).line(line).number(number));
+    }
+}

@@ -1,0 +1,168 @@
+//! What a program, or a person at a terminal, asks of a listener while it runs. Peers have no
+//! numbers here: a datagram is answered to the address that its `data` event carries.
+
+use bytes::Bytes;
+
+use super::listen::ListenSession;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Id, Pool};
+use crate::multicast::GroupAddress;
+use crate::protocol::command::{Command, Whom};
+use crate::report::{Event as Report, Name};
+use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
+use crate::sessions::run::Run;
+use crate::sys::mmsg::Sender;
+
+const NO_CONNECTIONS: &str = "datagrams have no connections: name the peer, as IP:PORT";
+
+impl Commanded for ListenSession {
+    fn run(&mut self) -> &mut Run {
+        &mut self.run
+    }
+
+    fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Send { payload, to } => self.send_as_told(pool, line, payload.into(), &to)?,
+            Command::Close(_) => return Err(unfit(line, "datagrams have no connections to close")),
+            Command::List => self.list(line),
+            Command::Stats => self.tell_all(pool),
+            Command::Join(group) => {
+                self.check_groups(line)?;
+                self.join(pool, &group.parse::<GroupAddress>()?)?;
+            }
+            Command::Leave(group) => {
+                self.check_groups(line)?;
+                self.leave(pool, &group.parse::<GroupAddress>()?)?;
+            }
+            Command::Quit => self.quit(pool),
+        }
+        Ok(())
+    }
+
+    fn quit(&mut self, pool: &mut Pool) {
+        if self.talk.waits() {
+            self.quitting = true;
+            self.run.feed.close(pool);
+        } else {
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+}
+
+impl ListenSession {
+    fn check_groups(&self, line: u64) -> Result<(), Failure> {
+        match self.has_groups() {
+            true => Ok(()),
+            false => Err(unfit(line, "udp-listen has no groups: mcast-join has")),
+        }
+    }
+
+    fn send_as_told(
+        &mut self,
+        pool: &mut Pool,
+        line: u64,
+        message: Bytes,
+        to: &Whom,
+    ) -> Result<(), Failure> {
+        match to {
+            Whom::Conn(_) => return Err(unfit(line, NO_CONNECTIONS)),
+            Whom::All if self.has_groups() => {
+                let cause = "nothing is sent to the groups (mcast-send does that): name a peer";
+                return Err(unfit(line, cause));
+            }
+            Whom::All | Whom::Peer(_) => {}
+        }
+        match self.send_to_peers(pool, line, &message, to) {
+            Ok(event) => self.run.console.tell(&event.line(line)),
+            Err(failure) => self.run.console.tell(&send_failed(line, to, &failure)),
+        }
+        Ok(())
+    }
+
+    /// Sends to all whom a command means, and gives the one event that says so. Of several, those
+    /// that cannot be sent to are told by themselves.
+    fn send_to_peers<'a>(
+        &mut self,
+        pool: &mut Pool,
+        line: u64,
+        message: &Bytes,
+        to: &'a Whom,
+    ) -> Result<Report<'a>, Failure> {
+        if message.len() > self.run.common.max_frame {
+            let cause = format!("a datagram holds {} bytes at most", self.run.common.max_frame);
+            return Err(Failure::new(Status::Lost, "too-large", "send to", to.to_string(), cause));
+        }
+        let receivers = self.receivers(to);
+        let (several, mut count, mut last) = (receivers.len() > 1, 0, None);
+        for (id, peer) in receivers {
+            let title = peer.to_string();
+            match self.talk.tell(pool, (id, peer), message) {
+                Ok(()) => count += 1,
+                Err(error) => {
+                    let failure = crate::sockets::datagram::failure(&title, &error);
+                    if several {
+                        let whom = Whom::Peer(title);
+                        self.run.console.tell(&send_failed(line, &whom, &failure));
+                    }
+                    last = Some(failure);
+                }
+            }
+        }
+        self.run.count_sent(count);
+        let event = Report::new(Name::Sent).len(message.len()).queued(self.talk.waiting());
+        match (count, last, to) {
+            (0, Some(failure), _) => Err(failure),
+            (0, None, _) => Err(not_connected("send to", to)),
+            (_, _, Whom::Peer(peer)) => Ok(event.peer(peer)),
+            (_, _, Whom::All | Whom::Conn(_)) => Ok(event.number(count)),
+        }
+    }
+
+    /// Everybody who was heard, or the one of that name. Who was not heard can be sent to all the
+    /// same, where a socket is not bound to a group.
+    fn receivers(&self, to: &Whom) -> Vec<(Id, Sender)> {
+        let Whom::Peer(peer) = to else { return self.peers.all() };
+        let heard = self.peers.find(peer, self.ears.keys().copied());
+        let unheard = || {
+            let address = peer.parse().ok()?;
+            Some((self.talk.mouth_for(&address)?, Sender::Inet(address)))
+        };
+        heard.or_else(unheard).into_iter().collect()
+    }
+
+    /// Everything that waited has been said.
+    pub(super) fn all_said(&mut self, pool: &mut Pool) {
+        if self.run.feed.commands() {
+            self.run.console.report(pool, &Report::new(Name::Drained));
+        }
+        if std::mem::take(&mut self.quitting) {
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+
+    /// Tells that a message, which waited, could not be sent.
+    pub(super) fn tell_unsent(&mut self, pool: &mut Pool, to: &str, failure: &Failure) {
+        let event = Report::send_failed(failure.kind, failure.to_string()).peer(to);
+        self.run.console.report(pool, &event);
+    }
+
+    /// One `list` event a group and one a peer, and one that counts them.
+    fn list(&mut self, line: u64) {
+        let mut number = 0;
+        for (group, iface) in self.joined() {
+            self.run.console.tell(&Report::new(Name::List).group(&group).iface(&iface));
+            number += 1;
+        }
+        for (id, peer) in self.peers.titles() {
+            let event = Report::new(Name::List).peer(peer);
+            let group = self.ears.get(&id).and_then(|hearing| hearing.group.as_deref());
+            self.run.console.tell(&match group {
+                Some(group) => event.group(group),
+                None => event,
+            });
+            number += 1;
+        }
+        self.run.console.tell(&Report::new(Name::List).line(line).number(number));
+    }
+}

@@ -1,0 +1,121 @@
+//! stdin as commands (`--input commands`, `--input json`): read line by line and obeyed in order.
+//!
+//! Each command is answered once: by the event of what it does, or by an `error` or `send-failed`
+//! that names its line. A mistake ends nothing. The end of the commands is `/quit`: whoever gave
+//! them is gone, and a server without its program would stay for ever.
+//!
+//! Nothing is lost to a slow reader. Answers gather in stdout's queue, and while that is full no
+//! command is read; neither is one while the queue of a connection is.
+
+use super::run::Run;
+use crate::error::{Failure, Status};
+use crate::event_loop::Pool;
+use crate::framing::{Line, Lines};
+use crate::protocol::command::{Command, Form, Whom};
+use crate::report::Event;
+
+/// stdin on its way to becoming commands.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    lines: Lines,
+    reader: Reader,
+}
+
+/// How a line is read.
+#[derive(Clone, Copy, Debug)]
+struct Reader {
+    form: Form,
+    /// Text is sent as the line it was typed as.
+    keeps_lf: bool,
+}
+
+/// A session that obeys commands.
+pub(crate) trait Commanded {
+    fn run(&mut self) -> &mut Run;
+
+    /// Obeys one command, which is not `/quit`.
+    ///
+    /// A failure is told, and nothing more.
+    fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure>;
+
+    /// Drains and stops.
+    fn quit(&mut self, pool: &mut Pool);
+}
+
+impl Orders {
+    /// Commands whose messages have `max` bytes at most.
+    pub(crate) fn new(form: Form, max: usize, chomp: bool) -> Self {
+        let keeps_lf = form == Form::Words && !chomp;
+        Self { lines: Lines::new(form.longest(max)), reader: Reader { form, keeps_lf } }
+    }
+}
+
+impl Reader {
+    fn command(self, line: &Line<'_>) -> Result<Command, Failure> {
+        let Some(bytes) = line.bytes else {
+            return Err(unfit(line.number, "it is too long, and passed over"));
+        };
+        let mut command = self.form.parse(bytes).map_err(|cause| unfit(line.number, cause))?;
+        if let (true, Command::Send { payload, .. }) = (self.keeps_lf, &mut command) {
+            payload.push(b'\n');
+        }
+        Ok(command)
+    }
+}
+
+/// Obeys the commands of a piece of stdin; `eof` says that it is the last one.
+pub(crate) fn follow(session: &mut impl Commanded, pool: &mut Pool, piece: &[u8], eof: bool) {
+    let Some(Orders { mut lines, reader }) = session.run().feed.take_orders() else { return };
+    let mut over = false;
+    lines.feed(piece, eof, &mut |line| {
+        // Behind `/quit` there is nobody left to obey.
+        if over {
+            return;
+        }
+        let outcome = match reader.command(&line) {
+            Ok(Command::Quit) => {
+                over = true;
+                session.quit(pool);
+                Ok(())
+            }
+            Ok(command) => session.obey(pool, line.number, command),
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = outcome {
+            session.run().console.tell(&Event::error(&failure).line(line.number));
+        }
+    });
+    let run = session.run();
+    run.feed.put_orders(Orders { lines, reader });
+    run.console.commit(pool);
+    if eof {
+        run.feed.end();
+        if !over {
+            session.quit(pool);
+        }
+    }
+}
+
+/// A line that is no command, or one that this kind of run has no use for.
+pub(crate) fn unfit(line: u64, cause: impl Into<String>) -> Failure {
+    Failure::new(Status::Usage, "bad-command", "obey", format!("line {line}"), cause)
+}
+
+/// Somebody who is not there.
+pub(crate) fn not_connected(operation: &'static str, whom: &Whom) -> Failure {
+    let cause = match whom {
+        Whom::All => "nobody is connected",
+        Whom::Conn(_) | Whom::Peer(_) => "it is not connected",
+    };
+    Failure::new(Status::Lost, "not-connected", operation, whom.to_string(), cause)
+}
+
+/// The `send-failed` of a command, which says whom it was for.
+pub(crate) fn send_failed<'a>(line: u64, whom: &'a Whom, failure: &Failure) -> Event<'a> {
+    let event = Event::send_failed(failure.kind, failure.to_string()).line(line);
+    match whom {
+        Whom::All => event,
+        Whom::Conn(number) => event.conn(*number),
+        Whom::Peer(peer) => event.peer(peer),
+    }
+}
