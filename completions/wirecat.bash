@@ -160,7 +160,7 @@ _wirecat() {
                     return 0
                     ;;
                 --input)
-                    COMPREPLY=($(compgen -W "commands" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --log)

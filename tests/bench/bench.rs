@@ -1,5 +1,6 @@
 //! How fast wirecat moves a stream, beside nc.openbsd, ncat and socat; how fast it sends and
-//! receives datagrams, beside those, iperf3 and sockperf; and how fast it starts.
+//! receives datagrams, beside those, iperf3 and sockperf; how many messages it makes events of; and
+//! how fast it starts.
 //!
 //! ```text
 //! cargo bench --bench bench                                  # 2 GiB, 5 rounds: minutes
@@ -7,9 +8,11 @@
 //! cargo bench --bench bench -- pipe-file wirecat socat       # one shape, some tools
 //! cargo bench --bench bench -- udp --rounds 3                # all of datagrams
 //! cargo bench --bench bench -- udp-send sockperf wirecat     # sending them, two tools
+//! cargo bench --bench bench -- json                          # fails below 300,000 a second
 //! cargo bench --bench bench -- start-up                      # fails above 3 ms
 //! ```
 
+mod json;
 mod options;
 #[path = "../it/support/peers.rs"]
 mod peers;
@@ -62,6 +65,9 @@ fn run(mut options: Options) -> Fallible<()> {
         }
     }
     udp::measure(&options.loads, &options.udp_tools, options.rounds)?;
+    if options.json {
+        json::measure(options.rounds)?;
+    }
     if options.start_up { start_up::measure() } else { Ok(()) }
 }
 

@@ -1,4 +1,4 @@
-//! What to measure: `[--size SIZE] [--rounds N] [SHAPE|LOAD|TOOL|start-up]...`.
+//! What to measure: `[--size SIZE] [--rounds N] [SHAPE|LOAD|TOOL|json|start-up]...`.
 
 use wirecat::protocol::values::parse_nonzero_size;
 
@@ -8,6 +8,7 @@ use crate::transfer::Shape;
 use crate::udp;
 
 const START_UP: &str = "start-up";
+const JSON: &str = "json";
 
 pub(crate) struct Options {
     pub(crate) size: u64,
@@ -16,6 +17,7 @@ pub(crate) struct Options {
     pub(crate) tools: Vec<Tool>,
     pub(crate) loads: Vec<udp::Load>,
     pub(crate) udp_tools: Vec<udp::Tool>,
+    pub(crate) json: bool,
     pub(crate) start_up: bool,
 }
 
@@ -31,6 +33,7 @@ impl Options {
             tools: vec![],
             loads: vec![],
             udp_tools: vec![],
+            json: false,
             start_up: false,
         };
         while let Some(arg) = args.next() {
@@ -44,9 +47,11 @@ impl Options {
             }
         }
         let any_tool = options.tools.is_empty() && options.udp_tools.is_empty();
-        if options.shapes.is_empty() && options.loads.is_empty() && !options.start_up {
+        let alone = options.json || options.start_up;
+        if options.shapes.is_empty() && options.loads.is_empty() && !alone {
             options.shapes = Shape::ALL.to_vec();
             options.loads = udp::Load::ALL.to_vec();
+            options.json = any_tool;
             options.start_up = any_tool;
         }
         if any_tool {
@@ -72,13 +77,16 @@ impl Options {
         self.udp_tools.extend(udp_tools);
         if word == START_UP {
             self.start_up = true;
+        } else if word == JSON {
+            self.json = true;
         } else if before == self.chosen() {
             let shapes = Shape::ALL.map(Shape::name).join(", ");
             let loads = udp::Load::ALL.map(udp::Load::name).join(", ");
             let tools = Tool::ALL.map(Tool::name).join(", ");
             let udp_tools = udp::Tool::ALL.map(udp::Tool::name).join(", ");
-            let text =
-                format!("{word} is none of {shapes}, {loads}, {START_UP}, {tools}, {udp_tools}");
+            let text = format!(
+                "{word} is none of {shapes}, {loads}, {JSON}, {START_UP}, {tools}, {udp_tools}"
+            );
             return Err(text.into());
         }
         Ok(())

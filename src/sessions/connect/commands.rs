@@ -57,11 +57,12 @@ impl ConnectSession {
     }
 
     fn send_as_told(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Whom) {
+        let len = payload.len();
         let sent = self.run.feed.encode(payload).map_err(|error| {
             Failure::new(Status::Lost, "frame", "send to", to.to_string(), error.to_string())
         });
         match sent.and_then(|message| self.send_to_peer(pool, message, to)) {
-            Ok(event) => self.run.console.tell(&event.line(line)),
+            Ok(event) => self.run.console.tell(&event.line(line).len(len)),
             Err(failure) => self.run.console.tell(&send_failed(line, to, &failure)),
         }
     }
@@ -75,7 +76,7 @@ impl ConnectSession {
         if !self.is_peer(to) {
             return Err(not_connected("send to", to));
         }
-        let event = Report::new(Name::Sent).len(message.len());
+        let event = Report::new(Name::Sent);
         let link = self.link.as_ref().map(|link| (link.id, link.number));
         let sent = match link {
             // A message that may have to be sent again is a piece of its own.

@@ -70,6 +70,7 @@ impl Commanded for ServeSession {
 
 impl ServeSession {
     fn send_as_told(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Whom) {
+        let len = payload.len();
         let outcome = self.run.feed.encode(payload).map_err(|error| {
             Failure::new(Status::Lost, "frame", "send to", to.to_string(), error.to_string())
         });
@@ -81,7 +82,7 @@ impl ServeSession {
             None => Err(not_connected("send to", to)),
         });
         match sent {
-            Ok(event) => self.run.console.tell(&event.line(line)),
+            Ok(event) => self.run.console.tell(&event.line(line).len(len)),
             Err(failure) => self.run.console.tell(&send_failed(line, to, &failure)),
         }
     }
@@ -105,7 +106,7 @@ impl ServeSession {
         self.run.count_sent(1);
         let number = self.clients.get(&id).map_or(0, |client| client.number);
         let waits = self.await_drained(pool, id);
-        Ok(Report::new(Name::Sent).conn(number).len(message.len()).queued(waits))
+        Ok(Report::new(Name::Sent).conn(number).queued(waits))
     }
 
     /// Sends to every client, and gives the one event that says so.
@@ -133,7 +134,7 @@ impl ServeSession {
         if count == 0 {
             return Err(not_connected("send to", &Whom::All));
         }
-        Ok(Report::new(Name::Sent).len(message.len()).queued(waits).number(count))
+        Ok(Report::new(Name::Sent).queued(waits).number(count))
     }
 
     /// What waits for a client; where anything does, `drained` is told when it is written.
