@@ -245,6 +245,7 @@ pub const KINDS: &[(&str, &str)] = &[
     ("count", "fewer messages came than --count asks for"),
     ("cut-frame", "the peer closed in the middle of a message"),
     ("doubtful-sequence", "--seq points at something that is no sequence number"),
+    ("expect", "nothing that came matches --expect"),
     ("family-unavailable", "this machine has no such address family"),
     ("fd", "an inherited descriptor is not what it should be"),
     ("firewall", "a firewall of this machine drops the datagrams"),

@@ -89,15 +89,14 @@ How it ends:
 
 pub(super) const COMMANDS: &str = "\
 Commands (one a line of stdin):
-  --input commands    --input json                  effect
-  TEXT  /all TEXT     {\"send\":TEXT}                 to every connection, or peer heard
-  /to ID TEXT         {\"send\":TEXT,\"to\":ID}         to one: the conn of its events, or
-                                                    its peer, as \"IP:PORT\"
-                      {\"b64\":...}  {\"hex\":...}     bytes instead of TEXT
-  /close [ID]         {\"close\":ID}                  flush, then close; all: null
-  /list  /stats       {\"list\":true} {\"stats\":true}
-  /join G  /leave G   {\"join\":G}  {\"leave\":G}      a group, with mcast-join
-  /quit               {\"quit\":true}                 drain and stop, as does the end of stdin
+  --input commands   --input json                  effect
+  TEXT  /all TEXT    {\"send\":TEXT}                 to all connections, or peers
+  /to ID TEXT        {\"send\":TEXT,\"to\":ID}         to the conn or peer of events
+                     {\"b64\":...} {\"hex\":...}       bytes instead of TEXT
+  /close [ID]        {\"close\":ID}                  flush, then close (null: all)
+  /list  /stats      {\"list\":true} {\"stats\":true}  events that tell
+  /join G  /leave G  {\"join\":G} {\"leave\":G}        a group (mcast-join)
+  /quit              {\"quit\":true}                 drain and stop
   A bad command is an error event and ends nothing. Each message is answered by
   sent or send-failed, with its line; where sent has queued bytes, drained
   follows when they are written. Commands wait while a queue or stdout is full.";
