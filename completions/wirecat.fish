@@ -62,12 +62,12 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tag -d 'Put TEXT into every event' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l input -d 'How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or that it gives commands: commands or json (see Commands)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l input -d 'How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l wait -d 'Keep trying to connect for D [default: 0, one attempt]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s c -l count -d 'Stop after N messages received; fewer is exit status 1 (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l chomp -d 'Send lines without their LF (with --input line or commands)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s C -l crlf -d 'Send CR LF for each LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-cr -d 'Keep the CR before the LF of a line (with --frame line)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-open -d 'Do not tell the peer that stdin has ended'
@@ -108,7 +108,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l color -d '
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tag -d 'Put TEXT into every event' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l input -d 'How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or that it gives commands: commands or json (see Commands)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l input -d 'How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l wait -d 'Give up if no client has come after D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s c -l count -d 'Stop after N messages received; fewer is exit status 1 (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout backlog' -r
@@ -116,7 +116,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l hub -d 'Pa
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l discard -d 'Throw away what clients send'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 1 -l once -d 'Serve one connection, then end'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l chomp -d 'Send lines without their LF (with --input line or commands)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s C -l crlf -d 'Send CR LF for each LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-cr -d 'Keep the CR before the LF of a line (with --frame line)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-open -d 'Do not tell the peer that stdin has ended'
@@ -144,7 +144,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l wait -d 'Se
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l chomp -d 'Send lines without their LF (with --input line or commands)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l broadcast -d 'Allow broadcast addresses'
@@ -170,13 +170,13 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l color -d 
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l tag -d 'Put TEXT into every event' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or that it gives commands: commands or json (see Commands)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l wait -d 'Give up if no message has come after D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l stats -d 'Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l chomp -d 'Send lines without their LF (with --input line or commands)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l first-peer -d 'Listen only to the first peer'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 6 -d 'Use IPv6 only'
@@ -194,7 +194,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l interval 
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l seq -d 'Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l rejoin -d 'Leave and join all groups again, every D (reports, no leave)' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l input -d 'Read commands from stdin: commands or json (see Commands) [default: stdin is not read]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l input -d 'Read from stdin what to do: commands or json [default: stdin is not read]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
@@ -230,7 +230,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l wait -d '
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l chomp -d 'Send lines without their LF (with --input line or commands)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l no-loop -d 'Do not let this machine hear it'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l test -d 'Send probes with a sequence number and a time stamp, not stdin'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'

@@ -38,7 +38,7 @@ module completions {
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
-    --chomp                   # Send lines without their LF (with --input line or commands)
+    --chomp                   # Send lines without their LF
     --idle-timeout: string    # End a connection that has no traffic for D
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
     --crlf(-C)                # Send CR LF for each LF
@@ -60,7 +60,7 @@ module completions {
     --log: string@"nu-complete wirecat tcp-connect log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat tcp-connect color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
-    --input: string           # How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or that it gives commands: commands or json (see Commands)
+    --input: string           # How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do
     --wait: string            # Keep trying to connect for D [default: 0, one attempt]
     --count(-c): string       # Stop after N messages received; fewer is exit status 1 (with --frame)
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout
@@ -103,7 +103,7 @@ module completions {
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
-    --chomp                   # Send lines without their LF (with --input line or commands)
+    --chomp                   # Send lines without their LF
     --idle-timeout: string    # End a connection that has no traffic for D
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
     --crlf(-C)                # Send CR LF for each LF
@@ -120,7 +120,7 @@ module completions {
     --log: string@"nu-complete wirecat tcp-serve log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat tcp-serve color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
-    --input: string           # How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or that it gives commands: commands or json (see Commands)
+    --input: string           # How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do
     --wait: string            # Give up if no client has come after D
     --count(-c): string       # Stop after N messages received; fewer is exit status 1 (with --frame)
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout backlog
@@ -143,7 +143,7 @@ module completions {
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
-    --chomp                   # Send lines without their LF (with --input line or commands)
+    --chomp                   # Send lines without their LF
     --repeat: string          # Send each message N times
     --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
     --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1
@@ -187,7 +187,7 @@ module completions {
     --max-loss: string        # More loss than PCT at the end is exit status 1
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
-    --chomp                   # Send lines without their LF (with --input line or commands)
+    --chomp                   # Send lines without their LF
     --to: string              # Whom stdin goes to: last, all, or an address [default: last]
     --first-peer              # Listen only to the first peer
     -4                        # Use IPv4 only
@@ -198,7 +198,7 @@ module completions {
     --log: string@"nu-complete wirecat udp-listen log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat udp-listen color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
-    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or that it gives commands: commands or json (see Commands)
+    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do
     --wait: string            # Give up if no message has come after D
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
@@ -228,7 +228,7 @@ module completions {
     --seq: string             # Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]
     --max-loss: string        # More loss than PCT at the end is exit status 1
     --rejoin: string          # Leave and join all groups again, every D (reports, no leave)
-    --input: string           # Read commands from stdin: commands or json (see Commands) [default: stdin is not read]
+    --input: string           # Read from stdin what to do: commands or json [default: stdin is not read]
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
     --log: string@"nu-complete wirecat mcast-join log" # The form of the events on stderr: text or json [default: text]
@@ -256,7 +256,7 @@ module completions {
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
-    --chomp                   # Send lines without their LF (with --input line or commands)
+    --chomp                   # Send lines without their LF
     --repeat: string          # Send each message N times
     --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
     --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1

@@ -70,7 +70,7 @@ pub struct InputArgs {
     /// How stdin is cut into messages: raw, line, nul, hex or fixed:N
     #[arg(long, value_name = "FORM")]
     pub input: Option<InputForm>,
-    /// Send lines without their LF (with --input line or commands)
+    /// Send lines without their LF
     #[arg(long)]
     pub chomp: bool,
 }

@@ -131,7 +131,7 @@ pub struct McastJoinArgs {
     /// Leave and join all groups again, every D (reports, no leave)
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Groups")]
     pub rejoin: Option<Duration>,
-    /// Read commands from stdin: commands or json (see Commands) [default: stdin is not read]
+    /// Read from stdin what to do: commands or json [default: stdin is not read]
     #[arg(long, value_name = "FORM", help_heading = "Input and output")]
     pub input: Option<Form>,
     /// How events are told.

@@ -97,9 +97,10 @@ Commands (one a line of stdin):
   /list  /stats      {\"list\":true} {\"stats\":true}  events that tell
   /join G  /leave G  {\"join\":G} {\"leave\":G}        a group (mcast-join)
   /quit              {\"quit\":true}                 drain and stop
-  A bad command is an error event and ends nothing. Each message is answered by
-  sent or send-failed, with its line; where sent has queued bytes, drained
-  follows when they are written. Commands wait while a queue or stdout is full.";
+  The end of stdin is /quit. A bad command is an error event and ends nothing.
+  Each message is answered by sent or send-failed, with its line; where sent has
+  queued bytes, drained follows when they are written. Commands wait while a
+  queue or stdout is full.";
 
 pub(super) const WAIT_CONNECT: &str = "Keep trying to connect for D [default: 0, one attempt]";
 pub(super) const WAIT_SERVE: &str = "Give up if no client has come after D";
@@ -109,10 +110,10 @@ pub(super) const COUNT_FRAMES: &str =
     "Stop after N messages received; fewer is exit status 1 (with --frame)";
 pub(super) const OUTPUT_DATAGRAMS: &str =
     "How messages are written: raw, line, nul, hex, dump, json or none [default: raw]";
-pub(super) const INPUT_STREAMS: &str = "How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or that it gives commands: commands or json (see Commands)";
+pub(super) const INPUT_STREAMS: &str = "How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do";
 pub(super) const INPUT_DATAGRAMS: &str =
     "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]";
-pub(super) const INPUT_LISTEN: &str = "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or that it gives commands: commands or json (see Commands)";
+pub(super) const INPUT_LISTEN: &str = "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do";
 pub(super) const STREAM_OPTIONS: &str =
     "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout";
 pub(super) const DATAGRAM_OPTIONS: &str =
