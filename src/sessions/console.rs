@@ -160,7 +160,11 @@ impl Console {
 
     /// Tells an event that is one of many; [`Console::commit`] ends the burst.
     pub(crate) fn tell(&mut self, event: &Event<'_>) {
-        self.reporter.report(event);
+        // Whoever asked a question reads the answer; there may be a thousand lines of it.
+        let is_answer = matches!(event.name(), Name::List | Name::Stats);
+        if !(is_answer && self.form == Output::Json) {
+            self.reporter.report(event);
+        }
         if self.form == Output::Json {
             let now = *self.clock.get_or_insert_with(SystemTime::now);
             self.reporter.json_line(event, now, &mut self.pending);

@@ -149,6 +149,27 @@ fn sigusr1_prints_stats_and_goes_on() {
     assert_eq!(server.wait().code(0).text(), "hello again");
 }
 
+/// The commands of datagrams do so, too; where stdout is JSON, the answer is there.
+#[test]
+fn sigusr1_is_answered_by_every_command() {
+    let port = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let address = port.local_addr().expect("an address");
+    for command in [
+        "udp-listen 127.0.0.1:0".to_owned(),
+        format!("udp-send {address}"),
+        format!("mcast-join 239.77.3.1:{}%lo", address.port()),
+        format!("mcast-send 239.77.3.1:{}%lo", address.port()),
+        "tcp-serve --input json 127.0.0.1:0".to_owned(),
+    ] {
+        let args = command.split_whitespace().chain(["--output", "json"]);
+        let mut running = wirecat(args).piped().start();
+        running.wait_for_event("starting");
+        running.signal(libc::SIGUSR1);
+        running.wait_for_event("stats");
+        assert!(running.is_running(), "{command}");
+    }
+}
+
 /// SPEC section 8: what servers say of each connection, with its number.
 #[test]
 fn a_server_numbers_its_connections() {

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod conformance;
+mod control;
 mod events;
 mod expect;
 mod forward;

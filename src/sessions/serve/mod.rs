@@ -186,11 +186,8 @@ impl ServeSession {
         self.make_room(pool);
         self.balance(pool);
         if self.is_deserted() && (self.run.is_ending() || self.listeners.is_empty()) {
-            if let Some(status) = self.worst {
-                self.run.decide(status);
-            }
             self.run.begin_ending(pool);
-            self.run.finish(pool);
+            self.finish(pool);
         }
     }
 
@@ -275,8 +272,16 @@ impl ServeSession {
         self.run.feed.close(pool);
         self.stop_listening(pool);
         if self.is_deserted() {
-            self.run.finish(pool);
+            self.finish(pool);
         }
+    }
+
+    /// Nobody is left: what their ends cost decides the status, where nothing else has.
+    fn finish(&mut self, pool: &mut Pool) {
+        if let Some(status) = self.worst {
+            self.run.decide(status);
+        }
+        self.run.finish(pool);
     }
 }
 

@@ -101,7 +101,7 @@ fn a_group_that_was_left_is_joined_again() {
     running.say(format!("/leave {group}\n/join {group}\n"));
     running.wait_for("left");
     running.say("/list\n");
-    running.wait_for("list");
+    running.wait_for_output("\"event\":\"list\"");
     wirecat(["mcast-send", &group]).input("x").run().code(0);
     let ended = running.wait_open().code(0);
     assert_eq!(events(ended.text(), "data").len(), 1);

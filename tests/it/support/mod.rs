@@ -231,6 +231,26 @@ impl Running {
         self.wait_until(|output| output.windows(wanted.len()).any(|window| window == wanted));
     }
 
+    /// Waits for the first event of this name on stdout, and returns it.
+    #[track_caller]
+    pub(crate) fn wait_for_event(&mut self, name: &str) -> serde_json::Value {
+        self.wait_for_events(name, 1).swap_remove(0)
+    }
+
+    /// Waits for so many events of this name on stdout, and returns them.
+    #[track_caller]
+    pub(crate) fn wait_for_events(&mut self, name: &str, count: usize) -> Vec<serde_json::Value> {
+        let mark = format!("\"event\":\"{name}\"");
+        let events = |output: &[u8]| {
+            let text = String::from_utf8_lossy(output).into_owned();
+            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+            let lines = whole.lines().filter(|line| line.contains(&mark));
+            lines.map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<_>>()
+        };
+        self.wait_until(|output| events(output).len() >= count);
+        events(&self.stdout.as_ref().expect("stdout is collected").bytes)
+    }
+
     /// Waits until stdout has given so many bytes.
     #[track_caller]
     pub(crate) fn wait_for_length(&mut self, count: usize) {

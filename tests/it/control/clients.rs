@@ -1,0 +1,92 @@
+//! A client that is told what to do.
+
+use std::io::Write;
+
+use super::{all, answers, driven, expected};
+use crate::support::net::{accept, listener, peer, read_all, read_exactly, reset};
+
+/// The one connection has number 1, a name, and is what a message without `to` goes to.
+#[test]
+fn a_client_sends_what_it_is_told() {
+    let server = peer(|mut stream| {
+        stream.write_all(b"welcome\n").expect("it is taken");
+        assert_eq!(read_exactly(&stream, 6), b"a\nb\nc\n");
+        stream.write_all(b"bye\n").expect("it is taken");
+        assert_eq!(read_all(&stream), b"");
+    });
+    let address = &server.address;
+    let mut client = driven(&format!("tcp-connect --frame line {address}")).start();
+    assert_eq!(client.wait_for_event("connected")["conn"], 1);
+    client.say(format!(
+        "{{\"send\":\"a\"}}\n{{\"send\":\"b\",\"to\":1}}\n{{\"send\":\"c\",\"to\":\"{address}\"}}\n\
+         {{\"send\":\"x\",\"to\":2}}\n{{\"close\":2}}\n{{\"list\":true}}\n{{\"stats\":true}}\n"
+    ));
+    assert_eq!(client.wait_for_events("data", 2)[1]["conn"], 1);
+    let lists = client.wait_for_events("list", 2);
+    assert_eq!((&lists[0]["conn"], &lists[0]["out"]), (&1.into(), &6.into()));
+    client.wait_for_event("stats");
+    client.say("{\"close\":1}\n");
+    let ended = client.wait_open().code(0);
+    let gone = "not-connected";
+    let answered = [(1, "sent"), (2, "sent"), (3, "sent"), (4, gone), (5, gone)];
+    assert_eq!(answers(&ended), expected(&answered));
+    assert_eq!(all(&ended.events(), "closed")[0]["conn"], 1);
+    server.join();
+}
+
+/// What is sent before there is a connection waits for it, and so does the end of the commands.
+#[test]
+fn a_message_waits_for_its_connection() {
+    let (listener, address) = listener();
+    drop(listener);
+    let mut client = driven(&format!("tcp-connect --wait 30s {address}")).start();
+    client.say("{\"send\":\"early\"}\n{\"list\":true}\n{\"quit\":true}\n");
+    assert_eq!(client.wait_for_event("sent")["queued"], 5);
+    assert_eq!(client.wait_for_event("list")["count"], 0);
+    let listener = std::net::TcpListener::bind(&address).expect("the same port");
+    assert_eq!(read_all(&accept(&listener)), b"early");
+    let ended = client.wait_open().code(0);
+    assert_eq!(all(&ended.events(), "drained").len(), 1);
+}
+
+/// A program that has nothing waiting can give up while a connection is being made.
+#[test]
+fn quit_is_heard_without_a_connection() {
+    let (listener, address) = listener();
+    drop(listener);
+    let mut client = driven(&format!("tcp-connect --wait 300s {address}")).start();
+    client.wait_for_event("retry");
+    client.wait().code(0);
+}
+
+/// A lost connection is followed by another one with the next number, and nothing is sent to it by
+/// mistake.
+#[test]
+fn a_connection_that_is_made_again_has_the_next_number() {
+    let (listener, address) = listener();
+    let mut client = driven(&format!("tcp-connect --reconnect --frame line {address}")).start();
+    reset(accept(&listener));
+    let second = accept(&listener);
+    assert_eq!(client.wait_for_events("connected", 2)[1]["conn"], 2);
+    client.say("{\"send\":\"x\",\"to\":1}\n{\"send\":\"y\",\"to\":2}\n");
+    assert_eq!(read_exactly(&second, 2), b"y\n");
+    client.say("{\"close\":null}\n");
+    assert_eq!(read_all(&second), b"");
+    drop(second);
+    let ended = client.wait_open();
+    assert_eq!(answers(&ended), expected(&[(1, "not-connected"), (2, "sent")]));
+}
+
+/// The peer's FIN ends nothing by itself: the program may still have something to say.
+#[test]
+fn the_peers_fin_leaves_the_last_word_to_the_program() {
+    let server = peer(|stream| {
+        stream.shutdown(std::net::Shutdown::Write).expect("a FIN");
+        assert_eq!(read_all(&stream), b"last word");
+    });
+    let mut client = driven(&format!("tcp-connect {}", server.address)).start();
+    assert_eq!(client.wait_for_event("eof")["conn"], 1);
+    client.say("{\"send\":\"last word\"}\n");
+    client.wait().code(0);
+    server.join();
+}
