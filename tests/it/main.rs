@@ -15,6 +15,7 @@ mod limits;
 mod messages;
 mod multicast;
 mod probe;
+mod programs;
 mod reconnect;
 mod refusals;
 mod send;

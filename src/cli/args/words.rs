@@ -100,7 +100,8 @@ Commands (one a line of stdin):
   The end of stdin is /quit. A bad command is an error event and ends nothing.
   Each message is answered by sent or send-failed, with its line; where sent has
   queued bytes, drained follows when they are written. Commands wait while a
-  queue or stdout is full.";
+  queue or stdout is full. After its eof a client can still be answered, and is
+  to be closed.";
 
 pub(super) const WAIT_CONNECT: &str = "Keep trying to connect for D [default: 0, one attempt]";
 pub(super) const WAIT_SERVE: &str = "Give up if no client has come after D";

@@ -172,12 +172,22 @@ impl ServeSession {
     fn close_as_told(&mut self, pool: &mut Pool, whom: &Whom) -> Result<(), Failure> {
         match (whom, self.directory.find(whom)) {
             (Whom::All, _) => {
-                self.clients.keys().for_each(|id| pool.close(*id, CloseReason::HOST));
+                for id in self.clients.keys() {
+                    pool.close(*id, self.reason_to_close(*id));
+                }
             }
-            (_, Some(id)) => pool.close(id, CloseReason::HOST),
+            (_, Some(id)) => pool.close(id, self.reason_to_close(id)),
             (_, None) => return Err(not_connected("close", whom)),
         }
         Ok(())
+    }
+
+    /// Whoever closes second only agrees.
+    fn reason_to_close(&self, id: Id) -> CloseReason {
+        match self.clients.get(&id) {
+            Some(client) if client.peer_ended => self.end_reason(id),
+            _ => CloseReason::HOST,
+        }
     }
 
     /// One `list` event a client, in the order of their numbers, and one that counts them.
