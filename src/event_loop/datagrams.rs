@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use mio::{Interest, Registry, Token};
 
+use super::REST;
 use super::event::{End, Traffic};
 use super::id::Id;
 use super::pool::{Pool, Source};
@@ -17,6 +18,12 @@ use crate::close::CloseReason;
 use crate::sockets::datagram::Socket;
 use crate::sys;
 use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, Sender};
+
+/// Receive buffers of less are too small to let datagrams gather: this holds some hundred of them
+/// as the kernel counts.
+const ROOM: usize = 256 * 1024;
+/// A batch of so many costs no more for each when it grows.
+const LARGE: usize = 32;
 
 pub(super) struct Datagrams {
     socket: Socket,
@@ -29,6 +36,14 @@ pub(super) struct Datagrams {
     pub(super) doomed: Option<CloseReason>,
     /// A send did not get through, and the handler waits for `Drained`.
     awaited: bool,
+    /// The poll watches for room to send.
+    watched: bool,
+    /// Datagrams may wait in the kernel for a moment without filling it. A unix socket holds ten,
+    /// and makes their senders wait (unix(7), max_dgram_qlen).
+    roomy: bool,
+    /// The last batch came so soon after the one before, or is so small for a batch, that it
+    /// would have been worth a moment to receive more at once.
+    hasty: bool,
     paths: FastPaths,
     pub(super) traffic: Traffic,
 }
@@ -50,6 +65,8 @@ impl Datagrams {
     pub(super) fn new(socket: Socket, now: Instant) -> Self {
         Self {
             paths: FastPaths::new(fd_of(&socket)),
+            roomy: has_room(&socket),
+            hasty: false,
             socket,
             readable: false,
             writable: true,
@@ -58,16 +75,34 @@ impl Datagrams {
             dirty: false,
             doomed: None,
             awaited: false,
+            watched: false,
             traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
         }
     }
 
+    /// Has the poll watch for datagrams, and for nothing else as long as the kernel takes what is
+    /// sent: epoll finds any idle socket writable, and would wake the loop for that with each
+    /// datagram that is received while it comes, and once more for each that is sent.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match &mut self.socket {
+            Socket::Udp(socket) => registry.register(socket, token, Interest::READABLE),
+            Socket::Unix(socket) => registry.register(socket, token, Interest::READABLE),
+        }
+    }
+
+    /// The kernel took no more: from now on the poll says when it does. Where it does by now, the
+    /// poll says so as well.
+    fn watch_for_room(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if self.writable || self.watched {
+            return Ok(());
+        }
         let both = Interest::READABLE | Interest::WRITABLE;
         match &mut self.socket {
-            Socket::Udp(socket) => registry.register(socket, token, both),
-            Socket::Unix(socket) => registry.register(socket, token, both),
+            Socket::Udp(socket) => registry.reregister(socket, token, both)?,
+            Socket::Unix(socket) => registry.reregister(socket, token, both)?,
         }
+        self.watched = true;
+        Ok(())
     }
 
     pub(super) fn wants_reading(&self) -> bool {
@@ -82,9 +117,10 @@ impl Datagrams {
     ) -> Option<io::Result<()>> {
         while self.wants_reading() {
             match batch.receive(fd_of(&self.socket)) {
-                Ok(_) => {
-                    let bytes = batch.arrivals().map(|arrival| arrival.payload.len() as u64);
-                    self.traffic.received += bytes.sum::<u64>();
+                Ok(count) => {
+                    let since = now.saturating_duration_since(self.traffic.last_active);
+                    self.hasty = count < LARGE && (count > 1 || since < REST / 2);
+                    self.traffic.received += batch.bytes();
                     self.traffic.last_active = now;
                     // Saves a call that would only say `WouldBlock`.
                     self.readable = !batch.emptied();
@@ -172,7 +208,10 @@ impl Pool {
     pub fn answer(&mut self, id: Id, payload: &[u8], to: &Sender) -> io::Result<()> {
         let now = self.now;
         match self.sources.get_mut(id) {
-            Some(Source::Datagrams(socket)) => socket.answer(payload, to, now),
+            Some(Source::Datagrams(socket)) => {
+                let outcome = socket.answer(payload, to, now);
+                socket.watch_for_room(&self.registry, id.token()).and(outcome)
+            }
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -197,7 +236,13 @@ impl Pool {
     pub fn send_datagrams(&mut self, id: Id, datagrams: &[Outgoing<'_>]) -> BatchSent {
         let now = self.now;
         match self.sources.get_mut(id) {
-            Some(Source::Datagrams(socket)) => socket.send(datagrams, now),
+            Some(Source::Datagrams(socket)) => {
+                let outcome = socket.send(datagrams, now);
+                match (socket.watch_for_room(&self.registry, id.token()), outcome) {
+                    (Err(error), BatchSent::Some(done)) => BatchSent::Failed(done, error),
+                    (_, outcome) => outcome,
+                }
+            }
             _ => BatchSent::Gone,
         }
     }
@@ -205,6 +250,15 @@ impl Pool {
     /// Whether a datagram socket may hold something that has not been received.
     pub fn has_unread(&self, id: Id) -> bool {
         matches!(self.sources.get(id), Some(Source::Datagrams(socket)) if socket.readable)
+    }
+
+    /// Where datagrams come in quick succession, has the loop rest for some 0.1 ms before it polls
+    /// again, so that more are received together: to wake up for each of them costs more than
+    /// all else that is done with it. Not for a handler whose answers somebody waits for.
+    pub fn let_gather(&mut self, id: Id) {
+        if let Some(Source::Datagrams(socket)) = self.sources.get(id) {
+            self.gathering |= socket.roomy && socket.hasty && !socket.readable;
+        }
     }
 
     /// How many datagrams a socket has lost to a full receive buffer, a counter that wraps;
@@ -230,4 +284,9 @@ fn fd_of(socket: &Socket) -> BorrowedFd<'_> {
         Socket::Udp(socket) => socket.as_fd(),
         Socket::Unix(socket) => socket.as_fd(),
     }
+}
+
+fn has_room(socket: &Socket) -> bool {
+    let size = socket2::SockRef::from(socket).recv_buffer_size();
+    matches!(socket, Socket::Udp(_)) && size.is_ok_and(|size| size >= ROOM)
 }

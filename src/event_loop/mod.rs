@@ -5,9 +5,10 @@
 //! queued, and remove what has ended. A handler sees them as [`Event`]s and answers through the
 //! [`Pool`].
 //!
-//! mio is edge-triggered: each source is registered once, for reading and writing, and is used
-//! until it says `WouldBlock`. Only readable and writable are facts; error and hang-up are taken
-//! as hints to read and write, which tell the truth.
+//! mio is edge-triggered: each source is registered once, for reading and writing (a datagram
+//! socket for writing only once the kernel took no more), and is used until it says `WouldBlock`.
+//! Only readable and writable are facts; error and hang-up are taken as hints to read and write,
+//! which tell the truth.
 
 mod acceptor;
 mod channel;
@@ -27,7 +28,7 @@ mod turn;
 
 use std::io;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 
@@ -52,6 +53,8 @@ const SIGNALS: Token = Token(usize::MAX - 1);
 
 /// Events taken from the poll at a time.
 const EVENTS: usize = 1024;
+/// How long the loop rests for datagrams to gather. The kernel adds as much (PR_SET_TIMERSLACK).
+const REST: Duration = Duration::from_micros(50);
 /// The one read buffer of the loop; an idle connection owns none.
 const SCRATCH: usize = 128 * 1024;
 
@@ -119,7 +122,10 @@ impl EventLoop {
 
     /// Sleeps until there is something to do, and notes what is ready.
     fn wait(&mut self) -> io::Result<()> {
-        let timeout = self.pool.patience(Instant::now());
+        if self.pool.may_rest(REST) {
+            std::thread::sleep(REST);
+        }
+        let timeout = self.pool.patience(Instant::now);
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             outcome => outcome?,

@@ -54,6 +54,8 @@ pub struct Pool {
     pub(super) timers: Timers,
     /// Names that are being looked up.
     pub(super) lookups: Vec<Query>,
+    /// The loop is to rest before it polls.
+    pub(super) gathering: bool,
     pub(super) now: Instant,
     pub(super) stopped: bool,
 }
@@ -70,6 +72,7 @@ impl Pool {
             starved: Vec::new(),
             timers: Timers::default(),
             lookups: Vec::new(),
+            gathering: false,
             now,
             stopped: false,
         }

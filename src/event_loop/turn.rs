@@ -131,11 +131,17 @@ impl EventLoop {
 
 impl Pool {
     /// How long the loop may sleep: not at all while there is work, else to the next timer.
-    pub(super) fn patience(&mut self, now: Instant) -> Option<Duration> {
+    pub(super) fn patience(&mut self, now: impl Fn() -> Instant) -> Option<Duration> {
         if !(self.ready.is_empty() && self.dirty.is_empty() && self.doomed.is_empty()) {
             return Some(Duration::ZERO);
         }
-        self.timers.next().map(|at| at.saturating_duration_since(now))
+        self.timers.next().map(|at| at.saturating_duration_since(now()))
+    }
+
+    /// Whether the loop is to rest before it polls, and has the time to.
+    pub(super) fn may_rest(&mut self, rest: Duration) -> bool {
+        let gathering = std::mem::take(&mut self.gathering);
+        gathering && self.patience(Instant::now).is_none_or(|patience| patience > rest)
     }
 
     /// When the next timer is due; a simulation moves its clock there.

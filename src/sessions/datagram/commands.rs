@@ -156,7 +156,7 @@ impl ListenSession {
         }
         for (id, peer) in self.peers.titles() {
             let event = Report::new(Name::List).peer(peer);
-            let group = self.ears.get(&id).and_then(|hearing| hearing.group.as_deref());
+            let group = self.ears.get(&id).and_then(|hearing| hearing.place.group.as_deref());
             self.run.console.tell(&match group {
                 Some(group) => event.group(group),
                 None => event,

@@ -2,6 +2,7 @@
 //! cannot go out, and a last reading before the end.
 
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::listen::ListenSession;
@@ -18,10 +19,17 @@ const LEAVE: Duration = Duration::from_secs(1);
 /// would never let come.
 const NEXT_TURN: Duration = Duration::from_millis(1);
 
+/// Where a socket hears.
+pub(super) struct Place {
+    /// The group, on multicast sockets.
+    pub(super) group: Option<String>,
+    /// The interface it is joined on.
+    pub(super) iface: Option<String>,
+}
+
 /// What is known of a socket while it lives.
 pub(super) struct Hearing {
-    pub(super) group: Option<String>,
-    pub(super) iface: Option<String>,
+    pub(super) place: Rc<Place>,
     /// The kernel's counter of dropped datagrams when it was last seen.
     counter: u32,
     /// Datagrams that the kernel dropped.
@@ -32,12 +40,13 @@ pub(super) struct Hearing {
 
 impl Hearing {
     pub(super) fn new(group: Option<String>, iface: Option<String>) -> Self {
-        Self { group, iface, counter: 0, dropped: 0, dropped_before: 0 }
+        let place = Rc::new(Place { group, iface });
+        Self { place, counter: 0, dropped: 0, dropped_before: 0 }
     }
 }
 
 impl ListenSession {
-    /// The kernel counts what it dropped for want of room; the counter comes with each datagram.
+    /// The kernel counts what it dropped for want of room; the counter comes with the datagrams.
     pub(super) fn note_drops(&mut self, pool: &mut Pool, id: Id, counter: u32) {
         let Some(hearing) = self.ears.get_mut(&id) else { return };
         let more = counter.wrapping_sub(hearing.counter);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::drops::Hearing;
+use super::drops::{Hearing, Place};
 use super::groups::Groups;
 use super::peers::Peers;
 use super::talk::Talk;
@@ -136,10 +136,17 @@ impl ListenSession {
     }
 
     fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
+        if let Some(counter) = batch.iter().rev().find_map(|arrival| arrival.dropped) {
+            self.note_drops(pool, id, counter);
+        }
+        let Some(place) = self.ears.get(&id).map(|hearing| hearing.place.clone()) else { return };
         for arrival in batch {
-            self.on_datagram(pool, id, arrival);
+            self.on_datagram(pool, id, &place, arrival);
         }
         self.run.console.commit(pool);
+        if self.talk.is_silent() {
+            pool.let_gather(id);
+        }
         if self.run.console.is_full() && !self.paused {
             self.paused = true;
             self.ears.keys().for_each(|id| pool.pause(*id));
@@ -150,11 +157,8 @@ impl ListenSession {
         self.allow_input(pool);
     }
 
-    fn on_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
-        if let Some(counter) = arrival.dropped {
-            self.note_drops(pool, id, counter);
-        }
-        if !self.admits(id, &arrival.from) || !self.run.take_message(arrival.payload) {
+    fn on_datagram(&mut self, pool: &mut Pool, id: Id, place: &Place, arrival: &Arrival<'_>) {
+        if !self.admits(id, arrival.from) || !self.run.take_message(arrival.payload) {
             return;
         }
         if self.heard == 0 {
@@ -162,10 +166,9 @@ impl ListenSession {
         }
         self.heard += 1;
         let peer = self.peers.arrive(id, arrival).map(|peer| peer.title.as_str());
-        let hearing = self.ears.get(&id);
         let message = Message {
-            group: hearing.and_then(|hearing| hearing.group.as_deref()),
-            iface: hearing.and_then(|hearing| hearing.iface.as_deref()),
+            group: place.group.as_deref(),
+            iface: place.iface.as_deref(),
             ..Message::new(arrival.payload, peer.unwrap_or("?"))
         };
         self.run.console.deliver(pool, &message);
@@ -177,9 +180,9 @@ impl ListenSession {
             );
             self.run.console.warn(pool, "truncated", &text);
         }
-        match self.talk.hear(pool, id, &arrival.from) {
+        match self.talk.hear(pool, id, arrival.from) {
             Ok(sent) => self.run.count_sent(usize::from(sent)),
-            Err(error) => self.warn_unanswered(pool, &arrival.from, &error),
+            Err(error) => self.warn_unanswered(pool, arrival.from, &error),
         }
     }
 
@@ -341,7 +344,7 @@ impl ListenSession {
 
     fn on_error(&mut self, pool: &mut Pool, id: Id, error: &io::Error) {
         // What an ICMP message says of a peer that was answered; the others go on.
-        let group = self.ears.get(&id).and_then(|hearing| hearing.group.as_deref());
+        let group = self.ears.get(&id).and_then(|hearing| hearing.place.group.as_deref());
         let text = format!("{}: {}", group.unwrap_or("a peer"), crate::error::plain(error));
         self.run.console.warn(pool, crate::error::io_kind(error), &text);
     }

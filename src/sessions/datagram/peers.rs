@@ -58,7 +58,7 @@ impl Peers {
 
     /// Takes a datagram to account, and gives the entry of its source.
     pub(super) fn arrive(&mut self, id: Id, arrival: &Arrival<'_>) -> Option<&Peer> {
-        let is_it = |peer: &Peer| peer.key.0 == id && peer.key.1 == arrival.from;
+        let is_it = |peer: &Peer| peer.key.0 == id && peer.key.1 == *arrival.from;
         if !self.peers.get(self.recent).is_some_and(is_it) {
             self.recent = self.place((id, arrival.from.clone()))?;
         }

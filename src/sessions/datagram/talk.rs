@@ -22,6 +22,8 @@ pub(super) struct Talk {
     mouth: Option<Id>,
     /// Sockets that can send to anybody of a family, IPv6 or not.
     mouths: Vec<(bool, Id)>,
+    /// Something was to be said to somebody.
+    spoken: bool,
     /// An answer has failed, which was told.
     failed: bool,
     waiting: VecDeque<(Id, Sender, Bytes)>,
@@ -29,8 +31,8 @@ pub(super) struct Talk {
 
 impl Talk {
     pub(super) fn new(to: To, reply: Option<Bytes>, mouths: Vec<(bool, Id)>) -> Self {
-        let waiting = VecDeque::new();
-        Self { to, reply, last: None, mouth: None, mouths, failed: false, waiting }
+        let (spoken, waiting) = (false, VecDeque::new());
+        Self { to, reply, last: None, mouth: None, mouths, spoken, failed: false, waiting }
     }
 
     /// Gives the socket that `--to ADDR` is sent from.
@@ -55,6 +57,11 @@ impl Talk {
             Err(_) if std::mem::replace(&mut self.failed, true) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether nothing has been said to anybody, so that nobody waits for more.
+    pub(super) fn is_silent(&self) -> bool {
+        self.reply.is_none() && !self.spoken
     }
 
     /// Whether stdin may be read: somebody is there, and nothing waits.
@@ -92,6 +99,7 @@ impl Talk {
         (id, to): (Id, Sender),
         message: &Bytes,
     ) -> io::Result<()> {
+        self.spoken = true;
         if self.waiting.is_empty() {
             match pool.answer(id, message, &to) {
                 Err(error) if is_for_later(&error, &to) => {}
@@ -112,6 +120,7 @@ impl Talk {
             }
         };
         for message in batch.messages() {
+            self.spoken = true;
             let message = Bytes::copy_from_slice(message);
             for (id, sender) in &to {
                 self.waiting.push_back((*id, sender.clone(), message.clone()));

@@ -38,7 +38,7 @@ impl ListenSession {
                 continue;
             }
             let event = Report::new(Name::Stats).peer(&peer).figures(figures);
-            let group = self.hearing(id).and_then(|hearing| hearing.group.clone());
+            let group = self.hearing(id).and_then(|hearing| hearing.place.group.clone());
             let event = match &group {
                 Some(group) => event.group(group),
                 None => event,
@@ -57,7 +57,7 @@ impl ListenSession {
             if kernel_drops > 0 {
                 let figures = Figures { kernel_drops, ..Figures::default() };
                 let event = Report::new(Name::Stats).figures(figures);
-                let event = match &hearing.group {
+                let event = match &hearing.place.group {
                     Some(group) => event.group(group),
                     None => event,
                 };

@@ -72,6 +72,11 @@ impl ReceiveBatch {
         self.emptied
     }
 
+    /// Bytes of all datagrams that the last call received.
+    pub fn bytes(&self) -> u64 {
+        self.received.iter().map(|received| received.length as u64).sum()
+    }
+
     /// The datagrams that the last call received, in the order in which they came. What arrived
     /// as a coalesced run has one time stamp for all of it.
     pub fn arrivals(&self) -> impl Iterator<Item = Arrival<'_>> {
@@ -83,23 +88,20 @@ impl ReceiveBatch {
 impl Received {
     /// How many datagrams the slot holds.
     fn count(&self) -> usize {
-        self.length.div_ceil(self.segment()).max(1)
-    }
-
-    /// The size of every datagram in the slot but the last, which may be shorter.
-    fn segment(&self) -> usize {
-        self.facts.segment.map_or(SLOT, NonZeroUsize::get)
+        self.facts.segment.map_or(1, |segment| self.length.div_ceil(segment.get()).max(1))
     }
 
     fn arrivals<'a>(&'a self, slot: &'a [u8]) -> impl Iterator<Item = Arrival<'a>> {
         let payload = slot.get(..self.length).unwrap_or_default();
+        // All datagrams of a run have one size but the last, which may be shorter.
+        let segment = self.facts.segment.map_or(SLOT, NonZeroUsize::get);
+        let (first, others) = payload.split_at_checked(segment).unwrap_or((payload, &[]));
         let last = self.count() - 1;
         // Chunks of nothing are no chunks, but an empty datagram is a datagram.
-        let empty = payload.is_empty().then_some(payload);
-        let pieces = empty.into_iter().chain(payload.chunks(self.segment()));
+        let pieces = std::iter::once(first).chain(others.chunks(segment));
         pieces.enumerate().map(move |(index, payload)| Arrival {
             payload,
-            from: self.from.clone(),
+            from: &self.from,
             truncated: self.truncated && index == last,
             time: self.facts.time,
             dropped: self.facts.dropped,

@@ -50,7 +50,7 @@ fn exchange(
             assert_eq!(arrivals.len(), count);
             assert!(arrivals.iter().all(|arrival| !arrival.truncated));
             let local = Sender::Inet(from.local_addr().unwrap());
-            assert!(arrivals.iter().all(|arrival| arrival.from == local));
+            assert!(arrivals.iter().all(|arrival| *arrival.from == local));
             arrived.extend(arrivals.iter().map(|arrival| arrival.payload.to_vec()));
         }
     }

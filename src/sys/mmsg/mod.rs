@@ -32,12 +32,12 @@ pub use send::{FastPaths, send};
 pub const MAX_PAYLOAD: usize = 65_507;
 
 /// A datagram that came.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
     /// What it carries; an empty datagram is one too.
     pub payload: &'a [u8],
     /// Who sent it.
-    pub from: Sender,
+    pub from: &'a Sender,
     /// Whether it was larger than the memory for it, and its tail is lost.
     pub truncated: bool,
     /// When the kernel received it (SO_TIMESTAMPNS).
@@ -128,7 +128,7 @@ mod tests {
         let mut batch = ReceiveBatch::new();
         let mut from = Vec::new();
         while batch.receive(&ours).is_ok() {
-            from.extend(batch.arrivals().map(|arrival| arrival.from));
+            from.extend(batch.arrivals().map(|arrival| arrival.from.clone()));
         }
         assert_eq!(from[0].to_string(), format!("unix:{}", path("named").display()));
         assert_eq!((from[1].to_string().as_str(), from.len()), ("unix", 2));
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(batch.receive(&ours).unwrap(), 1);
         let from = batch.arrivals().next().unwrap().from;
         assert_eq!(from.to_string(), format!("unix:@{name}"));
-        answer(&ours, b"a", &from).unwrap();
+        answer(&ours, b"a", from).unwrap();
         assert_eq!(named.recv(&mut [0; 9]).unwrap(), 1);
     }
 }

@@ -11,6 +11,10 @@ use super::Sender;
 use super::batch::{Received, SLOT, SLOTS};
 use super::facts::Facts;
 
+/// Slots that a call gets as long as the last one filled no more: to point a header at each of
+/// them costs more than to receive the few datagrams that mostly wait.
+const FEW: usize = 16;
+
 /// Where the kernel writes who sent a datagram, and the facts about it.
 #[derive(Clone, Copy)]
 struct Envelope {
@@ -32,13 +36,15 @@ const NO_NAME: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
 /// What receiving needs beside the memory for payloads.
 pub(super) struct Receiver {
     envelopes: Box<[Envelope]>,
+    /// The last call got more than [`FEW`] would take.
+    many: bool,
     batching: bool,
 }
 
 impl Receiver {
     pub(super) fn new() -> Self {
         let empty = Envelope { name: NO_NAME, control: Control([0; 256]) };
-        Self { envelopes: vec![empty; SLOTS].into_boxed_slice(), batching: true }
+        Self { envelopes: vec![empty; SLOTS].into_boxed_slice(), many: false, batching: true }
     }
 
     /// Receives into the slots of `memory`, and pushes what came on `received`. True where it
@@ -50,10 +56,23 @@ impl Receiver {
         memory: &mut [u8],
         received: &mut Vec<Received>,
     ) -> io::Result<bool> {
-        let mut pieces = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; SLOTS];
-        let mut headers = [NO_HEADER; SLOTS];
+        if self.many {
+            self.receive_into::<SLOTS>(socket, memory, received)
+        } else {
+            self.receive_into::<FEW>(socket, memory, received)
+        }
+    }
+
+    fn receive_into<const MOST: usize>(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        memory: &mut [u8],
+        received: &mut Vec<Received>,
+    ) -> io::Result<bool> {
+        let mut pieces = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; MOST];
+        let mut headers = [NO_HEADER; MOST];
         let slots = memory.chunks_exact_mut(SLOT).zip(self.envelopes.iter_mut());
-        for ((slot, envelope), (piece, header)) in slots.zip(pieces.iter_mut().zip(&mut headers)) {
+        for ((piece, header), (slot, envelope)) in pieces.iter_mut().zip(&mut headers).zip(slots) {
             *piece = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
             address(&mut header.msg_hdr, piece, envelope);
         }
@@ -61,7 +80,8 @@ impl Receiver {
         for (header, envelope) in headers.iter().zip(&self.envelopes).take(count) {
             received.push(open(header, envelope));
         }
-        Ok(self.batching && count < SLOTS)
+        self.many = count >= FEW;
+        Ok(self.batching && count < MOST)
     }
 
     /// Calls the kernel, and says how many headers it filled.
@@ -160,13 +180,17 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let send = || socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
         let mut memory = vec![0; SLOTS * SLOT];
-        for (sent, emptied) in [(1, true), (SLOTS - 1, true), (SLOTS, false)] {
-            for _ in 0..sent {
-                send();
+        for (many, most) in [(false, FEW), (true, SLOTS)] {
+            for (sent, emptied) in [(1, true), (most - 1, true), (most, false)] {
+                for _ in 0..sent {
+                    send();
+                }
+                let (mut receiver, mut received) =
+                    (Receiver { many, ..Receiver::new() }, Vec::new());
+                let outcome = receiver.receive(socket.as_fd(), &mut memory, &mut received);
+                assert_eq!((outcome.unwrap(), received.len()), (emptied, sent));
+                assert_eq!(receiver.many, sent >= FEW);
             }
-            let (mut receiver, mut received) = (Receiver::new(), Vec::new());
-            let outcome = receiver.receive(socket.as_fd(), &mut memory, &mut received);
-            assert_eq!((outcome.unwrap(), received.len()), (emptied, sent));
         }
         send();
         let mut alone = Receiver { batching: false, ..Receiver::new() };
