@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::event::{SendOutcome, Traffic};
+use super::manner::Manner;
 use super::transport::Transport;
 use crate::buffers::SendQueue;
 use crate::close::CloseReason;
@@ -38,17 +39,6 @@ impl Phase {
             Self::Connecting | Self::Open => None,
         }
     }
-}
-
-/// What the peer of a channel that the handler closes is to notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manner {
-    /// FIN; whoever does not answer it soon is cut off.
-    Brief,
-    /// FIN; nobody is cut off who has not acknowledged every byte.
-    Patient,
-    /// RST in place of FIN, but not before every byte is acknowledged.
-    Reset,
 }
 
 /// One direction of a channel.
@@ -332,7 +322,7 @@ impl Channel {
     pub(super) fn verdict(&self) -> Option<CloseReason> {
         let failed = self.failed();
         let over =
-            self.writing.is_over() && (self.reading.is_over() || self.manner == Manner::Reset);
+            self.writing.is_over() && (self.reading.is_over() || !self.manner.wants_answer());
         if !over && !matches!(self.reading, Way::Failed(_)) {
             return None;
         }
@@ -355,7 +345,7 @@ impl Channel {
             return false;
         }
         let since = *self.said_since.get_or_insert(now);
-        self.manner != Manner::Brief || now.saturating_duration_since(since) < limit
+        self.manner.is_patient() || now.saturating_duration_since(since) < limit
     }
 
     /// How long everything has been said while acknowledgements are missing.
@@ -365,7 +355,7 @@ impl Channel {
 
     /// Whether the peer is not to be cut off yet, however long it does not say FIN.
     pub(super) fn keeps_waiting(&self) -> bool {
-        self.manner != Manner::Brief && !self.failed() && self.is_unacknowledged()
+        self.manner.is_patient() && !self.failed() && self.is_unacknowledged()
     }
 
     fn is_unacknowledged(&self) -> bool {

@@ -17,6 +17,7 @@ mod event;
 mod id;
 mod lookups;
 mod mailbox;
+mod manner;
 mod memory;
 mod opening;
 mod pool;

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use mio::Registry;
 
 use super::acceptor::Acceptor;
-use super::channel::{Channel, Manner, Phase, Way};
+use super::channel::{Channel, Phase, Way};
 use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome, Traffic};
 use super::id::{Id, Slots};
 use super::lookups::Query;
 use super::mailbox::Mailbox;
+use super::manner::Manner;
 use super::timers::{TimerKey, Timers};
 use crate::close::CloseReason;
 
@@ -217,6 +218,11 @@ impl Pool {
     /// with `Closed`. No data is delivered any more.
     pub fn close(&mut self, id: Id, reason: CloseReason) {
         self.close_in(id, reason, Manner::Brief);
+    }
+
+    /// Like `close`, and does not wait for the peer's FIN.
+    pub fn leave(&mut self, id: Id, reason: CloseReason) {
+        self.close_in(id, reason, Manner::Hasty);
     }
 
     /// Like `close`, and waits for as long as the peer has not acknowledged every byte: a peer that

@@ -7,12 +7,12 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::support::net::{accept, connect, listener, peer, read_all, read_exactly};
-use crate::support::{PATIENCE, program, skip, wirecat, wirecat_path};
+use crate::support::{PATIENCE, Running, program, skip, wirecat, wirecat_path};
 
 /// A limit that a test waits for, in the words of the command line.
 const SHORT: &str = "300ms";
@@ -182,6 +182,29 @@ fn quit_after_zero_sends_everything_first() {
     let client = wirecat(["tcp-connect", "--quit-after", "0", &server.address]);
     client.input(much.clone()).run().code(0);
     assert!(server.join().0 == much);
+}
+
+/// SPEC section 6: at 0 it leaves as soon as all is sent, though the peer never closes. A machine
+/// under load may be late, but not each time.
+#[test]
+fn quit_after_zero_does_not_wait_for_the_peer() {
+    let leaves_at_once = |running: Running, peer: TcpStream| {
+        assert_eq!(read_all(&peer), b"question");
+        let said = Instant::now();
+        running.wait().code(0);
+        said.elapsed() < Duration::from_millis(250)
+    };
+    assert!((0..10).any(|_| {
+        let (listener, address) = listener();
+        let client = wirecat(["tcp-connect", "--quit-after", "0", &address]).input("question");
+        leaves_at_once(client.start(), accept(&listener))
+    }));
+    assert!((0..10).any(|_| {
+        let server = wirecat(["tcp-serve", "-1", "--quit-after", "0", "127.0.0.1:0"]);
+        let mut server = server.input("question").start();
+        let client = connect(&server.address());
+        leaves_at_once(server, client)
+    }));
 }
 
 /// SPEC section 6: `--keep-open` sends no FIN, and the answer is waited for all the same.

@@ -20,7 +20,7 @@ impl ConnectSession {
                 self.run.console.warn(pool, "waiting", text);
             }
             (alarms::QUIT, Some(link)) => {
-                pool.close(link.id, CloseReason::HOST);
+                pool.leave(link.id, CloseReason::HOST);
                 self.run.begin_ending(pool);
             }
             (alarms::GRACE, Some(link)) => pool.abort(link.id, CloseReason::HOST),

@@ -27,7 +27,7 @@ impl ServeSession {
             (alarms::GRACE, None) => self.end_now(pool, crate::sessions::run::SIGNALLED),
             (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
             (alarms::MESSAGE, Some(id)) => self.check_message(pool, id),
-            (alarms::QUIT, Some(id)) => pool.close(id, CloseReason::HOST),
+            (alarms::QUIT, Some(id)) => pool.leave(id, CloseReason::HOST),
             (alarms::SLOW, Some(id)) => self.judge_again(pool, id),
             _ => {}
         }
