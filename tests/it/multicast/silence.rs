@@ -73,6 +73,24 @@ fn an_interface_that_changed_under_a_membership_is_named() {
     }
 }
 
+/// SPEC 7: the interface was taken away and another one has its name and number: it is up, and the
+/// memberships are gone, of which nobody tells the socket.
+#[test]
+fn a_membership_that_the_kernel_has_dropped_is_named() {
+    let Some(lan) = lan("a_membership_that_the_kernel_has_dropped_is_named", 2) else { return };
+    let replace = "number=$(ip -o link show eth0 | cut -d: -f1)
+        ip link del eth0
+        ip link add eth0 index $number type veth peer name other
+        ip addr add 10.77.0.2/24 dev eth0
+        ip addr add fd77::2/64 dev eth0 nodad
+        ip link set eth0 up
+        ip link set other up";
+    for (join, group) in [(JOIN, "239.77.60.1"), (JOIN_V6, "ff15::77:60")] {
+        let ended = silent(&lan, join, replace, "");
+        warns(&ended, "not-joined", &format!("the kernel has not joined on eth0: {group}"));
+    }
+}
+
 /// SPEC 7: the cable is out: the interface is up, and the other end is not.
 #[test]
 fn a_cable_that_was_pulled_is_named() {

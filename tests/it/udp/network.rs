@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use crate::support::namespaces::{Host, has};
 use crate::support::{Program, program, skip, wirecat_path};
 
 /// A shell script in a new network namespace, with wirecat as `$W`; `None`, said aloud, where
@@ -43,4 +44,39 @@ fn a_broadcast_is_asked_for_and_heard() {
     );
     let Some(program) = isolated("broadcast", &heard) else { return };
     assert_eq!(program.run().code(0).text(), "hello\n");
+}
+
+/// SPEC section 5: `-O mark` is on every packet, as a firewall sees it: of senders, of answers, and
+/// of a group.
+#[test]
+fn a_mark_is_seen_by_the_firewall() {
+    let test = "a_mark_is_seen_by_the_firewall";
+    if !has("nft") {
+        return skip(test, "no nft");
+    }
+    let host = match Host::new() {
+        Ok(host) => host,
+        Err(why) => return skip(test, &why),
+    };
+    host.shell(
+        "nft add table ip t
+         nft add chain ip t out '{ type filter hook output priority 0; }'
+         nft add rule ip t out udp dport 5000 meta mark 0x2a counter
+         nft add rule ip t out udp sport 5000 meta mark 0x2b counter
+         nft add rule ip t out ip daddr 239.77.80.1 udp dport 5001 meta mark 0x2a counter
+         nft add rule ip t out udp dport 5000-5001 meta mark 0 counter",
+    );
+    let listen = "udp-listen --count 3 --reply yes -O mark=0x2b 127.0.0.1:5000";
+    let mut listener = host.wirecat(listen).start();
+    listener.wait_for("listening");
+    // Each is larger than the one before, else they would go as one packet, cut behind the firewall.
+    let send = "udp-send --reply=20s --count 3 -O mark=0x2a 127.0.0.1:5000";
+    host.wirecat(send).input("a\nbb\nccc\n").run().code(0);
+    listener.wait().code(0);
+    let send = "mcast-send -O mark=42 239.77.80.1:5001%lo";
+    host.wirecat(send).input("a\nbb\n").run().code(0);
+    let rules = host.shell("nft list chain ip t out");
+    let counted: Vec<&str> =
+        rules.split("counter packets ").skip(1).filter_map(|it| it.split(' ').next()).collect();
+    assert_eq!(counted, ["3", "3", "2", "0"], "{rules}");
 }

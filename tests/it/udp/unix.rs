@@ -4,6 +4,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::support::datagrams::uninterrupted;
 use crate::support::{PATIENCE, wirecat};
@@ -131,4 +132,35 @@ fn a_unix_peer_that_reads_nothing_does_not_hold_up_the_others() {
     listener.wait_for("deaf");
     listener.signal(Signal::TERM.as_raw());
     listener.wait().code(0);
+}
+
+/// SPEC section 7: what is larger than 64 KiB, as only a unix datagram can be, is cut; that is told
+/// and counted, and the next one is whole.
+#[test]
+fn a_datagram_that_is_cut_is_told_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let address = format!("unix:{}", path.display());
+    let arguments = ["udp-listen", "-c", "3", "--stats", "--log=json", &address];
+    let mut listener = wirecat(arguments).start();
+    listener.wait_for("listening");
+    let sender = UnixDatagram::unbound().unwrap();
+    socket2::SockRef::from(&sender).set_send_buffer_size(400_000).unwrap();
+    for size in [65_536, 200_000, 5] {
+        uninterrupted(|| sender.send_to(&vec![b'x'; size], &path)).unwrap();
+    }
+    let ended = listener.wait().code(0);
+    assert_eq!(ended.stdout.len(), 2 * 65_536 + 5);
+    let events: Vec<Value> =
+        ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<&Value> = events.iter().filter(|event| event["kind"] == "truncated").collect();
+    assert_eq!(told.len(), 1, "{}", ended.stderr);
+    assert_eq!(told[0]["event"], "warning");
+    assert!(
+        told[0]["message"].as_str().unwrap().ends_with("was cut to 65536 bytes"),
+        "{}",
+        told[0]
+    );
+    let stats = events.iter().rev().find(|event| event["event"] == "stats").unwrap();
+    assert_eq!((&stats["messages"], &stats["truncated"]), (&3.into(), &1.into()));
 }
