@@ -1,21 +1,54 @@
-//! What listeners of streams and receivers of datagrams share: one port for all addresses that one
-//! address means, and the words for a name that cannot be had.
+//! What listeners of streams and receivers of datagrams share: which sockets one address means, one
+//! port for all of them, and the words for a name that cannot be had.
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 
-use super::address::UnixName;
+use super::address::{Address, FdName, UnixName};
+use super::inherited;
+use super::resolve::{Family, Purpose, resolve};
 use crate::error::{Failure, Status};
 
 /// How many ports are tried until one is free in both families.
 const PORT_ATTEMPTS: usize = 20;
+
+/// One socket that is to be opened.
+pub(super) enum Place<'a> {
+    Inet(SocketAddr),
+    Unix(&'a UnixName),
+    Inherited(RawFd),
+}
+
+/// Opens every socket that an address means.
+///
+/// # Errors
+/// What `open_one` says, or that of resolving or of the activation.
+pub(super) fn open_all<T>(
+    address: &Address,
+    family: Family,
+    mut open_one: impl FnMut(Place<'_>) -> Result<T, Failure>,
+    port_of: impl Fn(&T) -> Option<u16>,
+) -> Result<Vec<T>, Failure> {
+    match address {
+        Address::Inet { host, port } => {
+            let addresses = resolve(host, *port, family, Purpose::Listen)?;
+            on_one_port(&addresses, |it| open_one(Place::Inet(it)), port_of)
+        }
+        Address::Unix(name) => Ok(vec![open_one(Place::Unix(name))?]),
+        Address::Fd(FdName::Number(fd)) => Ok(vec![open_one(Place::Inherited(*fd))?]),
+        Address::Fd(FdName::Activated) => {
+            inherited::activated()?.map(|fd| open_one(Place::Inherited(fd))).collect()
+        }
+    }
+}
 
 /// Opens a socket for each address, all on one port; where that is 0, on one that is free for all
 /// of them. Either all are open or none is, but a family that this machine lacks is left out.
 ///
 /// # Errors
 /// What `open_one` says; that of an absent family only where there is no other.
-pub(super) fn on_one_port<T>(
+fn on_one_port<T>(
     addresses: &[SocketAddr],
     mut open_one: impl FnMut(SocketAddr) -> Result<T, Failure>,
     port: impl Fn(&T) -> Option<u16>,

@@ -8,12 +8,12 @@ use std::os::fd::RawFd;
 
 use socket2::{Domain, Socket, Type};
 
-use super::address::{Address, FdName, UnixName};
-use super::binding::{inet_failure, on_one_port, unix_failure};
+use super::address::{Address, UnixName};
+use super::binding::{Place, inet_failure, open_all, unix_failure};
 use super::inherited::{self, Role};
 use super::listening::Listening;
 use super::options::SocketOptions;
-use super::resolve::{Family, Purpose, resolve};
+use super::resolve::Family;
 use super::unix;
 use crate::error::{Failure, Status};
 
@@ -27,17 +27,12 @@ pub fn listen(
     options: &SocketOptions,
 ) -> Result<(Vec<Listening>, Vec<String>), Failure> {
     let mut warnings = Vec::from_iter(backlog_warning(options));
-    let listening = match address {
-        Address::Inet { host, port } => {
-            let addresses = resolve(host, *port, family, Purpose::Listen)?;
-            on_one_port(&addresses, |it| on_tcp(it, options, &mut warnings), |it| it.port)?
-        }
-        Address::Unix(name) => vec![on_unix(name, options, &mut warnings)?],
-        Address::Fd(FdName::Number(fd)) => vec![inherited_one(*fd, options, &mut warnings)?],
-        Address::Fd(FdName::Activated) => inherited::activated()?
-            .map(|fd| inherited_one(fd, options, &mut warnings))
-            .collect::<Result<_, _>>()?,
+    let open_one = |place: Place<'_>| match place {
+        Place::Inet(address) => on_tcp(address, options, &mut warnings),
+        Place::Unix(name) => on_unix(name, options, &mut warnings),
+        Place::Inherited(fd) => inherited_one(fd, options, &mut warnings),
     };
+    let listening = open_all(address, family, open_one, |it| it.port)?;
     // Both families say the same of a buffer.
     warnings.dedup();
     Ok((listening, warnings))

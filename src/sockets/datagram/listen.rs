@@ -8,11 +8,11 @@ use socket2::Domain;
 
 use super::{Opened, ask_for_drops, ask_for_runs, new};
 use crate::error::{Failure, Status};
-use crate::sockets::address::{Address, FdName, UnixName};
-use crate::sockets::binding::{inet_failure, on_one_port, unix_failure};
+use crate::sockets::address::{Address, UnixName};
+use crate::sockets::binding::{Place, inet_failure, open_all, unix_failure};
 use crate::sockets::inherited::{self, Role};
 use crate::sockets::options::SocketOptions;
-use crate::sockets::resolve::{Family, Purpose, resolve};
+use crate::sockets::resolve::Family;
 use crate::sockets::unix;
 
 /// Bytes of receive buffer that are asked for where `-O rcvbuf` does not say: the default of
@@ -35,17 +35,12 @@ pub fn listen(
 ) -> Result<(Vec<Opened>, Vec<String>), Failure> {
     options.check_datagrams()?;
     let mut warnings = Vec::new();
-    let open = match address {
-        Address::Inet { host, port } => {
-            let addresses = resolve(host, *port, family, Purpose::Listen)?;
-            on_one_port(&addresses, |it| on_udp(it, options, &mut warnings), |it| it.port)?
-        }
-        Address::Unix(name) => vec![on_unix(name, options, &mut warnings)?],
-        Address::Fd(FdName::Number(fd)) => vec![inherited_one(*fd, options, &mut warnings)?],
-        Address::Fd(FdName::Activated) => inherited::activated()?
-            .map(|fd| inherited_one(fd, options, &mut warnings))
-            .collect::<Result<_, _>>()?,
+    let open_one = |place: Place<'_>| match place {
+        Place::Inet(address) => on_udp(address, options, &mut warnings),
+        Place::Unix(name) => on_unix(name, options, &mut warnings),
+        Place::Inherited(fd) => inherited_one(fd, options, &mut warnings),
     };
+    let open = open_all(address, family, open_one, |it| it.port)?;
     // Both families say the same of a buffer.
     warnings.dedup();
     Ok((open, warnings))
