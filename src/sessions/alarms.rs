@@ -14,7 +14,7 @@ pub(crate) const MESSAGE: u8 = 4;
 pub(crate) const QUIT: u8 = 5;
 /// `--slow-after` of one client.
 pub(crate) const SLOW: u8 = 6;
-/// The word to a person who waits for the peer to close.
+/// The word about what is waited for.
 pub(crate) const NOTE: u8 = 7;
 /// The next address of a name.
 pub(crate) const NEXT_ADDRESS: u8 = 8;

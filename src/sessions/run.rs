@@ -69,7 +69,15 @@ impl Run {
     pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
         if !std::mem::replace(&mut self.ending, true) {
             self.console.report(pool, &Event::new(Name::Stopping));
+            pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
         }
+    }
+
+    /// Says what an end that takes long waits for.
+    pub(crate) fn tell_waiting(&mut self, pool: &mut Pool) {
+        let whom = if self.finishing { "the reader of stdout" } else { "the peer" };
+        let text = format!("waiting for {whom} to take what is left (-w limits this)");
+        self.console.warn(pool, "waiting", &text);
     }
 
     /// Whether the run is about to end.
@@ -193,6 +201,9 @@ impl Run {
     /// shows here.
     pub(crate) fn finish(&mut self, pool: &mut Pool) {
         if std::mem::replace(&mut self.finishing, true) {
+            if self.hurried {
+                self.console.abandon(pool, CloseReason::HOST);
+            }
             return;
         }
         let is_open = self.status.is_none() || self.terminated;
@@ -207,6 +218,8 @@ impl Run {
             pool.stop();
         } else if self.hurried {
             self.console.abandon(pool, CloseReason::HOST);
+        } else {
+            pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
         }
     }
 
@@ -260,6 +273,9 @@ pub(crate) enum Meaning {
 /// How long a server that is told to stop, a client that is out of time, or a peer of whom enough
 /// was heard, has for what is queued.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
+
+/// When it is told what the program waits for.
+pub(crate) const NOTE_AFTER: Duration = Duration::from_secs(3);
 
 /// The status of a run that a signal ends.
 pub(crate) fn status_of(signal: Signal) -> Option<Status> {

@@ -30,6 +30,29 @@ fn timeout_ends_a_run_in_full_flow() {
     assert!(ended.code(124).took >= SHORT_TIME);
 }
 
+/// SPEC section 5: the whole run ends in time, though stdout is full and nobody reads it, and the
+/// connection is over.
+#[test]
+fn a_full_stdout_does_not_outlast_the_timeout() {
+    let server = peer(|mut stream: TcpStream| stream.write_all(&vec![b'x'; 1_200_000]));
+    let (_unread, stdout) = pipe().unwrap();
+    let client = wirecat(["tcp-connect", "-n", "-w", "5s", &server.address]).stdout(stdout);
+    client.start().wait().code(124).says("the time of 5s is up");
+}
+
+/// SPEC sections 1.4 and 5: the peer takes nothing of what is left to be sent at the end.
+#[test]
+fn a_peer_that_takes_nothing_is_named_at_the_end() {
+    let (listener, address) = listener();
+    socket2::SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
+    let args = ["tcp-connect", "-w", "5s", "--input", "hex", "-O", "sndbuf=4k", &address];
+    let line = format!("{}\n", "41".repeat(1000));
+    let mut client = wirecat(args).input(format!("{}not hex\n", line.repeat(60))).start();
+    let _peer = accept(&listener);
+    client.wait_for("waiting for the peer to take what is left (-w limits this)");
+    client.wait().code(7);
+}
+
 /// SPEC section 5: a client without traffic for D ends with 124; traffic either way keeps it.
 #[test]
 fn an_idle_client_ends_and_a_busy_one_does_not() {

@@ -1,7 +1,5 @@
 //! What goes through the connection, and what the end of each direction means.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use super::ConnectSession;
@@ -14,9 +12,7 @@ use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
 use crate::sessions::console::Message;
 use crate::sessions::orders;
-
-/// When a person is told what the program waits for.
-const NOTE_AFTER: Duration = Duration::from_secs(3);
+use crate::sessions::run::NOTE_AFTER;
 
 impl ConnectSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {

@@ -15,6 +15,7 @@ impl ConnectSession {
                 let reason = self.run.time_is_up(pool);
                 self.end_now(pool, reason);
             }
+            (alarms::NOTE, _) if self.run.is_ending() => self.run.tell_waiting(pool),
             (alarms::NOTE, Some(_)) if std::io::stderr().is_terminal() => {
                 let text = "waiting for the peer to close (--quit-after limits this)";
                 self.run.console.warn(pool, "waiting", text);

@@ -28,6 +28,7 @@ impl ServeSession {
             (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
             (alarms::MESSAGE, Some(id)) => self.check_message(pool, id),
             (alarms::QUIT, Some(id)) => pool.leave(id, CloseReason::HOST),
+            (alarms::NOTE, _) => self.run.tell_waiting(pool),
             (alarms::SLOW, Some(id)) => self.judge_again(pool, id),
             _ => {}
         }
