@@ -64,25 +64,35 @@ pub(crate) struct Sample {
     pub(crate) at_limit: bool,
 }
 
-/// Measures and prints; the tools take turns, as with streams.
+/// Measures and prints; the tools take turns, as with streams. A run that fails is left out, so
+/// that it does not cost what the others were measured at.
+///
+/// # Errors
+/// How many runs failed; each was told.
 pub(crate) fn measure(loads: &[Load], tools: &[Tool], rounds: usize) -> Fallible<()> {
     if loads.is_empty() || tools.is_empty() {
         return Ok(());
     }
     println!("\n{}", table::head(rounds));
+    let mut failed = 0;
     for load in loads {
         let tools: Vec<Tool> = tools.iter().copied().filter(|tool| load.suits(*tool)).collect();
         let mut samples = vec![Vec::new(); tools.len()];
         for round in 1..=rounds {
             eprintln!("{}: round {round} of {rounds}", load.name());
             for (tool, samples) in tools.iter().zip(&mut samples) {
-                let outcome = run(*tool, *load);
-                samples.push(outcome.map_err(|error| format!("{}: {error}", tool.name()))?);
+                match run(*tool, *load) {
+                    Ok(sample) => samples.push(sample),
+                    Err(error) => {
+                        eprintln!("{}: {}: {error}", load.name(), tool.name());
+                        failed += 1;
+                    }
+                }
             }
         }
         println!("{}", table::rows(*load, &tools, &samples));
     }
-    Ok(())
+    if failed > 0 { Err(format!("{failed} runs failed").into()) } else { Ok(()) }
 }
 
 fn run(tool: Tool, load: Load) -> Fallible<Sample> {

@@ -22,6 +22,7 @@ pub(super) fn rows(load: Load, tools: &[Tool], samples: &[Vec<Sample>]) -> Strin
     let rows: Vec<(Tool, f64, f64, bool)> = tools
         .iter()
         .zip(samples)
+        .filter(|(_, samples)| !samples.is_empty())
         .map(|(tool, samples)| {
             let rate = median(samples.iter().map(|sample| sample.rate));
             let cpu = median(samples.iter().map(|sample| sample.cpu));
