@@ -9,6 +9,7 @@ use super::{ServeSession, alarms};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
+use crate::protocol::output::Output;
 use crate::report::{Event as Report, Name};
 use crate::sessions::inlet::Inlet;
 
@@ -69,26 +70,25 @@ impl ServeSession {
         }
     }
 
-    /// `--conns` ends accepting, `--max-clients` pauses it.
+    /// `--conns` ends accepting.
     fn guard_limits(&mut self, pool: &mut Pool) {
         if self.conns.is_some_and(|conns| self.run.connections() >= conns) {
             self.stop_listening(pool);
         }
-        if self.is_crowded() {
-            self.listeners.iter().for_each(|listener| pool.pause(*listener));
-        }
     }
 
-    /// Somebody has left.
-    pub(super) fn make_room(&mut self, pool: &mut Pool) {
-        if self.max_clients.is_some() && !self.is_crowded() {
-            self.listeners.iter().for_each(|listener| pool.resume(*listener));
-        }
-    }
-
-    fn is_crowded(&self) -> bool {
+    /// New clients wait in the backlog past `--max-clients`, and while nobody reads the events:
+    /// each would add some.
+    pub(super) fn mind_the_door(&mut self, pool: &mut Pool) {
         let present = self.clients.len() + self.service.left_behind();
-        self.max_clients.is_some_and(|most| present >= most)
+        let is_crowded = self.max_clients.is_some_and(|most| present >= most);
+        let is_unread = self.run.common.output == Output::Json && self.run.console.is_full();
+        let shut = is_crowded || is_unread;
+        if std::mem::replace(&mut self.shut, shut) != shut {
+            for listener in &self.listeners {
+                if shut { pool.pause(*listener) } else { pool.resume(*listener) }
+            }
+        }
     }
 
     pub(super) fn stop_listening(&mut self, pool: &mut Pool) {

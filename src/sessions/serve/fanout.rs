@@ -116,6 +116,7 @@ impl ServeSession {
 
     /// Pauses what would overflow a queue, and resumes what may flow again.
     pub(super) fn balance(&mut self, pool: &mut Pool) {
+        self.mind_the_door(pool);
         let held = !self.holders.is_empty();
         // Commands need no client, but their answers need a place to go.
         let idle = match self.run.feed.commands() {

@@ -60,6 +60,8 @@ pub struct ServeSession {
     /// Clients whose full queue holds up whatever feeds it.
     holders: HashSet<Id>,
     clients_paused: bool,
+    /// New clients wait in the backlog.
+    shut: bool,
     /// Accepting failed for want of descriptors, and that was told.
     starved: bool,
     /// What the worst end of a connection means for the status.
@@ -100,6 +102,7 @@ impl ServeSession {
             directory: Directory::default(),
             holders: HashSet::new(),
             clients_paused: false,
+            shut: false,
             starved: false,
             worst: None,
             scratch: Vec::new(),
@@ -183,7 +186,6 @@ impl ServeSession {
 
     /// A client is gone, or the partner of one: others may come, or the run is over.
     fn somebody_left(&mut self, pool: &mut Pool) {
-        self.make_room(pool);
         self.balance(pool);
         if self.is_deserted() && (self.run.is_ending() || self.listeners.is_empty()) {
             self.run.begin_ending(pool);

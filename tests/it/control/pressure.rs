@@ -1,6 +1,6 @@
 //! Queues that are full, and a program that does not read: nothing is lost, and nothing grows.
 
-use std::io::{BufRead, BufReader, Write, pipe};
+use std::io::{BufRead, BufReader, Read, Write, pipe};
 use std::net::TcpStream;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -97,13 +97,14 @@ fn what_a_slow_client_misses_is_told() {
     assert_eq!(answers.last().map(|answer| answer.1.as_str()), Some("sent"));
 }
 
-/// A program that stops reading its events pauses the reading of its clients, and loses none.
+/// A program that stops reading its events pauses the reading of its clients, and loses none; new
+/// clients, whose events could not be told either, wait.
 #[test]
 fn a_program_that_does_not_read_pauses_its_clients() {
     const CLIENTS: usize = 4;
     const MESSAGES: usize = 10_000;
     let (events, stdout) = pipe().expect("a pipe");
-    let options = "tcp-serve --frame line -O rcvbuf=64k 127.0.0.1:0";
+    let options = "tcp-serve --frame line --greet hi -O rcvbuf=64k 127.0.0.1:0";
     let mut server = driven(options).stdout(stdout).start();
     let mut events = BufReader::new(events);
     let mut next = || {
@@ -121,6 +122,10 @@ fn a_program_that_does_not_read_pauses_its_clients() {
     assert!(talkers.iter().all(|talker| !talker.is_finished()), "the clients were not paused");
     let peak = proc::peak_kib(server.pid());
     assert!(peak < 32 * 1024, "{peak} KiB");
+    let late = connect(&address);
+    late.set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");
+    (&late).read_exact(&mut [0]).expect_err("it is not served yet");
+    late.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let mut seen = [0; CLIENTS + 1];
     while seen.iter().sum::<usize>() < CLIENTS * MESSAGES {
         let event = next();
@@ -131,9 +136,12 @@ fn a_program_that_does_not_read_pauses_its_clients() {
             seen[conn] += 1;
         }
     }
-    let streams: Vec<_> =
-        talkers.into_iter().map(|talker| talker.join().expect("it is taken")).collect();
-    drop(streams);
+    for talker in talkers {
+        // A greeting that is not read would make a reset of its end.
+        assert_eq!(read_exactly(&talker.join().expect("it is taken"), 3), b"hi\n");
+    }
+    assert_eq!(read_exactly(&late, 3), b"hi\n");
+    drop(late);
     server.say("{\"quit\":true}\n");
     while next()["event"] != "summary" {}
     server.wait().code(0);
