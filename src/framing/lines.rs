@@ -4,74 +4,89 @@
 //! Unlike a [`Deframer`](super::Deframer), which ends at the first error, because behind it a
 //! stream has lost its place: the next LF is where lines find theirs again.
 
-/// Cuts a stream into numbered lines.
+use bytes::BytesMut;
+
+/// A stream on its way to becoming numbered lines: pieces are pushed in, lines are taken out when
+/// there is time for them.
 #[derive(Debug)]
 pub struct Lines {
-    /// The beginning of a line that has no end yet.
-    tail: Vec<u8>,
+    buffer: BytesMut,
+    /// So much of the buffer has no LF.
+    searched: usize,
     /// The number of the line that is being read; the first is 1.
     number: u64,
     /// The most bytes that a line may have, its LF not counted.
     longest: usize,
     /// The line was too long, and is passed over to its end.
     skipping: bool,
+    /// Nothing follows, and a rest without LF is a line, too.
+    ended: bool,
 }
 
 /// One line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
     /// Which one it is; the first is 1.
     pub number: u64,
     /// Its bytes without the LF; `None` where they are too many.
-    pub bytes: Option<&'a [u8]>,
+    pub bytes: Option<BytesMut>,
 }
 
 impl Lines {
-    /// A cutter at the start of the stream, for lines of `longest` bytes at most.
+    /// No stream yet, for lines of `longest` bytes at most.
     pub fn new(longest: usize) -> Self {
-        Self { tail: Vec::new(), number: 1, longest, skipping: false }
+        let buffer = BytesMut::new();
+        Self { buffer, searched: 0, number: 1, longest, skipping: false, ended: false }
     }
 
-    /// Takes the next `piece` of the stream and delivers every line that it ends, in order. `eof`
-    /// says that it is the last piece: a rest without LF is a line, too.
-    pub fn feed(&mut self, piece: &[u8], eof: bool, deliver: &mut dyn FnMut(Line<'_>)) {
-        let mut rest = piece;
-        while let Some(at) = memchr::memchr(b'\n', rest) {
-            let (line, behind) = rest.split_at(at);
-            self.end_line(line, deliver);
-            rest = behind.get(1..).unwrap_or_default();
-        }
-        let fits = self.tail.len() + rest.len() <= self.longest;
-        if self.skipping {
-            // Nothing of it is kept.
-        } else if fits {
-            self.tail.extend_from_slice(rest);
-        } else {
-            // Told at once: the rest of the line may never come.
-            self.tail = Vec::new();
-            self.skipping = true;
-            deliver(Line { number: self.number, bytes: None });
-        }
-        if eof && !self.tail.is_empty() {
-            self.end_line(&[], deliver);
+    /// Adds the next piece of the stream.
+    pub fn push(&mut self, piece: &[u8]) {
+        self.buffer.extend_from_slice(piece);
+    }
+
+    /// Says that nothing follows.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Whether nothing follows, and all lines have been taken.
+    pub fn is_over(&self) -> bool {
+        self.ended && self.buffer.is_empty()
+    }
+
+    /// Takes the next line, where there is a whole one. One that is too long is told before its
+    /// end, which may never come.
+    pub fn next_line(&mut self) -> Option<Line> {
+        loop {
+            let new = self.buffer.get(self.searched..).unwrap_or_default();
+            let Some(at) = memchr::memchr(b'\n', new) else { return self.unfinished() };
+            let mut line = self.buffer.split_to(self.searched + at + 1);
+            line.truncate(line.len() - 1);
+            self.searched = 0;
+            let number = self.number;
+            self.number += 1;
+            if !std::mem::take(&mut self.skipping) {
+                let fits = line.len() <= self.longest;
+                return Some(Line { number, bytes: fits.then_some(line) });
+            }
         }
     }
 
-    fn end_line(&mut self, end: &[u8], deliver: &mut dyn FnMut(Line<'_>)) {
+    /// What a buffer without LF gives.
+    fn unfinished(&mut self) -> Option<Line> {
+        self.searched = self.buffer.len();
         let number = self.number;
-        self.number += 1;
-        if std::mem::take(&mut self.skipping) {
-            return;
+        if self.skipping || self.searched > self.longest {
+            self.buffer = BytesMut::new();
+            self.searched = 0;
+            let is_new = !std::mem::replace(&mut self.skipping, true);
+            return is_new.then_some(Line { number, bytes: None });
         }
-        let fits = self.tail.len() + end.len() <= self.longest;
-        if self.tail.is_empty() {
-            return deliver(Line { number, bytes: fits.then_some(end) });
+        if !self.ended || self.buffer.is_empty() {
+            return None;
         }
-        let mut line = std::mem::take(&mut self.tail);
-        if fits {
-            line.extend_from_slice(end);
-        }
-        deliver(Line { number, bytes: fits.then_some(&line) });
+        self.searched = 0;
+        Some(Line { number, bytes: Some(self.buffer.split()) })
     }
 }
 
@@ -83,13 +98,15 @@ mod tests {
 
     /// The lines of a stream in these pieces.
     fn lines(pieces: &[&[u8]], longest: usize) -> Vec<(u64, Option<Vec<u8>>)> {
-        let (mut cutter, mut all) = (Lines::new(longest), Vec::new());
-        let deliver = &mut |line: Line<'_>| all.push((line.number, line.bytes.map(<[u8]>::to_vec)));
+        let (mut lines, mut all) = (Lines::new(longest), Vec::new());
         for piece in pieces {
-            cutter.feed(piece, false, deliver);
+            lines.push(piece);
+            all.extend(std::iter::from_fn(|| lines.next_line()));
         }
-        cutter.feed(b"", true, deliver);
-        all
+        lines.end();
+        all.extend(std::iter::from_fn(|| lines.next_line()));
+        assert!(lines.is_over());
+        all.into_iter().map(|line| (line.number, line.bytes.map(|bytes| bytes.to_vec()))).collect()
     }
 
     fn line(number: u64, bytes: &[u8]) -> (u64, Option<Vec<u8>>) {
@@ -113,11 +130,21 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_told_before_its_end_and_not_held() {
-        let (mut cutter, mut told) = (Lines::new(1024), 0);
+        let (mut lines, mut told) = (Lines::new(1024), 0);
         for _ in 0..100 {
-            cutter.feed(&[b'x'; 1000], false, &mut |_| told += 1);
+            lines.push(&[b'x'; 1000]);
+            told += usize::from(lines.next_line().is_some());
         }
-        assert_eq!((told, cutter.tail.capacity()), (1, 0));
+        assert_eq!((told, lines.buffer.len()), (1, 0));
+    }
+
+    #[test]
+    fn lines_that_nobody_has_time_for_wait() {
+        let mut lines = Lines::new(9);
+        lines.push(b"a\nb\n");
+        lines.end();
+        assert!(lines.next_line().is_some() && !lines.is_over());
+        assert!(lines.next_line().is_some() && lines.is_over());
     }
 
     proptest! {

@@ -44,3 +44,5 @@ pub(crate) const PROBE: u8 = 19;
 pub(crate) const SETTLE: u8 = 21;
 /// SIGTERM of a datagram listener: what has come is read before the end.
 pub(crate) const LEAVE: u8 = 20;
+/// Commands that had to wait go on.
+pub(crate) const ORDERS: u8 = 22;

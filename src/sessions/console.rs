@@ -16,6 +16,8 @@ use crate::report::{Event, Name, Reporter};
 /// Raw messages from this size on go out by themselves; smaller ones are gathered, so that a
 /// burst of them costs one write.
 const DIRECT: usize = 4096;
+/// What is gathered of a burst that goes on.
+const MANY: usize = 64 * 1024;
 
 /// A received message on its way to stdout.
 pub struct Message<'a> {
@@ -214,6 +216,13 @@ impl Console {
             event = event.iface(iface);
         }
         self.tell(&event);
+    }
+
+    /// Writes what was gathered where it is much: a burst of answers has no end of its own.
+    pub(crate) fn commit_many(&mut self, pool: &mut Pool) {
+        if self.pending.len() >= MANY {
+            self.commit(pool);
+        }
     }
 
     /// Ends a burst of messages: what was gathered is written.

@@ -1,18 +1,20 @@
 //! stdin on its way to the wire: cut into messages, converted, and framed.
 //!
-//! `--send` puts texts in the place of stdin. It owns the stdin channel and what is known of the input. To whom the result goes, and when
-//! stdin is read at all, the session decides.
+//! `--send` puts texts in the place of stdin. It owns the stdin channel and what is known of the
+//! input. To whom the result goes, and when stdin is read at all, the session decides.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::alarms;
 use super::config::Common;
 use super::orders::Orders;
 use super::texts::Texts;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, Kind};
-use crate::event_loop::{Id, Memory, Pool, Sides, Transport};
+use crate::event_loop::{Id, Memory, Pool, Sides, TimerKey, Transport};
 use crate::framing::{Cutter, FrameError, Framer, Framing, Input};
 use crate::protocol::crlf::Crlf;
 use crate::protocol::relay::{self, Source};
@@ -152,8 +154,12 @@ impl Feed {
         }
     }
 
+    /// Reads on; commands that wait come first.
     pub(crate) fn resume(&self, pool: &mut Pool) {
-        if let Some(id) = self.id {
+        let Some(id) = self.id else { return };
+        if self.orders.as_ref().is_some_and(Orders::wait) {
+            pool.arm(TimerKey::global(alarms::ORDERS), Duration::ZERO);
+        } else {
             pool.resume(id);
         }
     }
@@ -163,6 +169,11 @@ impl Feed {
         if let Some(id) = self.id.take() {
             pool.abort(id, crate::close::CloseReason::HOST);
         }
+    }
+
+    /// Whether it has not been given up.
+    pub(crate) fn is_open(&self) -> bool {
+        self.id.is_some()
     }
 
     /// Whether pieces of stdin go to the wire as they are, so that [`Feed::convert`] is not

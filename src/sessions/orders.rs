@@ -19,6 +19,8 @@ use crate::report::Event;
 pub(crate) struct Orders {
     lines: Lines,
     reader: Reader,
+    /// Lines have been read that nobody has had time for.
+    waits: bool,
 }
 
 /// How a line is read.
@@ -38,6 +40,9 @@ pub(crate) trait Commanded {
     /// A failure is told, and nothing more.
     fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure>;
 
+    /// Whether commands must wait: a queue is full, or stdout.
+    fn is_held(&self) -> bool;
+
     /// Drains and stops.
     fn quit(&mut self, pool: &mut Pool);
 }
@@ -46,13 +51,19 @@ impl Orders {
     /// Commands whose messages have `max` bytes at most.
     pub(crate) fn new(form: Form, max: usize, chomp: bool) -> Self {
         let keeps_lf = form == Form::Words && !chomp;
-        Self { lines: Lines::new(form.longest(max)), reader: Reader { form, keeps_lf } }
+        let lines = Lines::new(form.longest(max));
+        Self { lines, reader: Reader { form, keeps_lf }, waits: false }
+    }
+
+    /// Whether there is something to do before stdin is read on.
+    pub(crate) fn wait(&self) -> bool {
+        self.waits
     }
 }
 
 impl Reader {
-    fn command(self, line: &Line<'_>) -> Result<Command, Failure> {
-        let Some(bytes) = line.bytes else {
+    fn command(self, line: &Line) -> Result<Command, Failure> {
+        let Some(bytes) = &line.bytes else {
             return Err(unfit(line.number, "it is too long, and passed over"));
         };
         let mut command = self.form.parse(bytes).map_err(|cause| unfit(line.number, cause))?;
@@ -63,36 +74,40 @@ impl Reader {
     }
 }
 
-/// Obeys the commands of a piece of stdin; `eof` says that it is the last one.
+/// Obeys the commands of a piece of stdin; `eof` says that it is the last one. It stops at the
+/// first command that has to wait, and is called again when [`Feed::resume`] finds some waiting.
+///
+/// [`Feed::resume`]: super::feed::Feed::resume
 pub(crate) fn follow(session: &mut impl Commanded, pool: &mut Pool, piece: &[u8], eof: bool) {
-    let Some(Orders { mut lines, reader }) = session.run().feed.take_orders() else { return };
-    let mut over = false;
-    lines.feed(piece, eof, &mut |line| {
-        // Behind `/quit` there is nobody left to obey.
-        if over {
-            return;
-        }
-        let outcome = match reader.command(&line) {
+    let Some(mut orders) = session.run().feed.take_orders() else { return };
+    orders.lines.push(piece);
+    if eof {
+        orders.lines.end();
+        session.run().feed.end();
+    }
+    // `/quit` closes the feed: behind it nobody is left to obey.
+    while session.run().feed.is_open() && !session.is_held() {
+        let Some(line) = orders.lines.next_line() else { break };
+        let outcome = match orders.reader.command(&line) {
             Ok(Command::Quit) => {
-                over = true;
                 session.quit(pool);
                 Ok(())
             }
             Ok(command) => session.obey(pool, line.number, command),
             Err(failure) => Err(failure),
         };
+        let console = &mut session.run().console;
         if let Err(failure) = outcome {
-            session.run().console.tell(&Event::error(&failure).line(line.number));
+            console.tell(&Event::error(&failure).line(line.number));
         }
-    });
-    let run = session.run();
-    run.feed.put_orders(Orders { lines, reader });
-    run.console.commit(pool);
-    if eof {
-        run.feed.end();
-        if !over {
-            session.quit(pool);
-        }
+        console.commit_many(pool);
+    }
+    session.run().console.commit(pool);
+    if session.run().feed.is_open() && orders.lines.is_over() {
+        session.quit(pool);
+    } else {
+        orders.waits = session.is_held();
+        session.run().feed.put_orders(orders);
     }
 }
 

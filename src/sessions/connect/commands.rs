@@ -22,7 +22,7 @@ impl Commanded for ConnectSession {
     fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
         match command {
             Command::Send { payload, to } => self.send_as_told(pool, line, payload, &to),
-            Command::Close(whom) if self.is_peer(&whom) => self.end(pool, CloseReason::HOST),
+            Command::Close(whom) if self.is_peer(&whom) => self.quit(pool),
             Command::Close(whom) => return Err(not_connected("close", &whom)),
             Command::List => self.list(pool, line),
             Command::Stats => self.tell_stats(pool),
@@ -32,6 +32,11 @@ impl Commanded for ConnectSession {
             Command::Quit => self.quit(pool),
         }
         Ok(())
+    }
+
+    fn is_held(&self) -> bool {
+        let full = self.link.as_ref().map_or(self.laden, |link| link.full);
+        full || self.run.console.is_full()
     }
 
     fn quit(&mut self, pool: &mut Pool) {
@@ -95,7 +100,7 @@ impl ConnectSession {
                 event.conn(number).queued(self.await_drained(pool, id))
             }
             Some(_) if !self.reconnect => return Err(not_connected("send to", to)),
-            _ => event.queued(self.carry(pool, message.into())),
+            _ => event.queued(self.carry(message.into())),
         };
         self.run.count_sent(1);
         Ok(event)
@@ -111,12 +116,10 @@ impl ConnectSession {
     }
 
     /// Keeps a message for the connection to come, and says how much waits for it.
-    fn carry(&mut self, pool: &mut Pool, message: Bytes) -> usize {
+    fn carry(&mut self, message: Bytes) -> usize {
         self.carried.push(message);
         let waits = self.carried.iter().map(Bytes::len).sum();
-        if waits >= QUEUE {
-            self.run.feed.pause(pool);
-        }
+        self.laden = waits >= QUEUE;
         waits
     }
 
@@ -145,6 +148,18 @@ impl ConnectSession {
         }
     }
 
+    /// Nothing more comes of it: what waited for a connection is lost.
+    pub(super) fn give_up(&mut self, pool: &mut Pool) {
+        let waits: usize = self.carried.drain(..).map(|message| message.len()).sum();
+        if self.run.feed.commands() && waits > 0 {
+            let text = format!("{waits} bytes were not sent, for want of a connection");
+            let event = Report::send_failed("unsent", text).unsent(waits as u64);
+            self.run.console.report(pool, &event);
+            self.run.decide(Status::Lost);
+        }
+        self.run.finish(pool);
+    }
+
     /// Tells that what was queued is lost with the connection.
     pub(super) fn tell_unsent(&mut self, pool: &mut Pool, link: &Link, end: &End) {
         let unsent = end.unsent.len();
@@ -157,8 +172,7 @@ impl ConnectSession {
 
     /// Reads on or waits: commands need no connection, but room for their answers and messages.
     pub(super) fn allow_commands(&mut self, pool: &mut Pool) {
-        let full = self.link.as_ref().is_some_and(|link| link.full);
-        if full || self.run.console.is_full() || self.run.is_ending() {
+        if self.is_held() || self.run.is_ending() {
             self.run.feed.pause(pool);
         } else {
             self.run.feed.resume(pool);

@@ -29,6 +29,7 @@ impl ConnectSession {
                 let id = link.id;
                 self.check_idle(pool, id);
             }
+            (alarms::ORDERS, _) => self.on_input(pool, &[], false),
             (alarms::MESSAGE, Some(_)) => self.check_message(pool),
             _ => {}
         }

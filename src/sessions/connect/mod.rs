@@ -40,6 +40,8 @@ pub struct ConnectSession {
     carried: Vec<Bytes>,
     /// `/quit` waits for a connection that takes what is carried.
     quitting: bool,
+    /// So much is carried that no more is taken.
+    laden: bool,
     /// Why the last attempt failed, as far as it was told.
     last_retry: Option<Failure>,
 }
@@ -68,6 +70,7 @@ impl ConnectSession {
             link: None,
             carried: Vec::new(),
             quitting: false,
+            laden: false,
             last_retry: None,
         }
     }
@@ -195,7 +198,7 @@ impl ConnectSession {
         self.run.feed.close(pool);
         match &self.link {
             Some(link) => pool.close(link.id, reason),
-            None => self.run.finish(pool),
+            None => self.give_up(pool),
         }
     }
 
@@ -215,7 +218,7 @@ impl ConnectSession {
         self.run.feed.close(pool);
         match &self.link {
             Some(link) => pool.abort(link.id, reason),
-            None => self.run.finish(pool),
+            None => self.give_up(pool),
         }
     }
 }

@@ -40,6 +40,10 @@ impl Commanded for ListenSession {
         Ok(())
     }
 
+    fn is_held(&self) -> bool {
+        self.talk.waits() || self.run.console.is_full()
+    }
+
     fn quit(&mut self, pool: &mut Pool) {
         if self.talk.waits() {
             self.quitting = true;

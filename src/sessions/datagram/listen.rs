@@ -17,7 +17,7 @@ use crate::sessions::alarms;
 use crate::sessions::config::Listen;
 use crate::sessions::console::{Console, Message};
 use crate::sessions::feed::Feed;
-use crate::sessions::orders;
+use crate::sessions::orders::{self, Commanded};
 use crate::sessions::run::{Meaning, Run, SIGNALLED, status_of};
 use crate::sys::mmsg::{Arrival, Sender};
 
@@ -239,7 +239,7 @@ impl ListenSession {
     /// stdin is read while somebody is there to be told, and nothing waits to be sent.
     fn allow_input(&mut self, pool: &mut Pool) {
         let ready = match self.run.feed.commands() {
-            true => !self.talk.waits() && !self.run.console.is_full(),
+            true => !self.is_held(),
             false => self.talk.is_ready(),
         };
         if ready {
@@ -275,6 +275,7 @@ impl ListenSession {
                     pool.arm(TimerKey::global(alarms::INTERVAL), interval);
                 }
             }
+            alarms::ORDERS => self.on_input(pool, &[], false),
             alarms::LEAVE => self.leave_when_read(pool),
             alarms::REJOIN => self.rejoin(pool),
             alarms::PROBE if self.heard == 0 => self.probe_elsewhere(),

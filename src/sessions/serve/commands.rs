@@ -63,6 +63,10 @@ impl Commanded for ServeSession {
         Ok(())
     }
 
+    fn is_held(&self) -> bool {
+        !self.holders.is_empty() || self.run.console.is_full()
+    }
+
     fn quit(&mut self, pool: &mut Pool) {
         self.end(pool, CloseReason::HOST);
     }

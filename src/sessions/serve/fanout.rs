@@ -7,6 +7,7 @@ use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::protocol::slow::Verdict;
 use crate::sessions::alarms;
+use crate::sessions::orders::Commanded;
 
 impl ServeSession {
     /// Sends a piece of so many messages to every client but `from`.
@@ -119,11 +120,11 @@ impl ServeSession {
         self.mind_the_door(pool);
         let held = !self.holders.is_empty();
         // Commands need no client, but their answers need a place to go.
-        let idle = match self.run.feed.commands() {
-            true => self.run.console.is_full(),
-            false => self.clients.is_empty(),
+        let waits = match self.run.feed.commands() {
+            true => self.is_held(),
+            false => held || self.clients.is_empty(),
         };
-        if held || idle || self.run.is_ending() {
+        if waits || self.run.is_ending() {
             self.run.feed.pause(pool);
         } else {
             self.run.feed.resume(pool);

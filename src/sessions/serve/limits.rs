@@ -29,6 +29,7 @@ impl ServeSession {
             (alarms::MESSAGE, Some(id)) => self.check_message(pool, id),
             (alarms::QUIT, Some(id)) => pool.leave(id, CloseReason::HOST),
             (alarms::NOTE, _) => self.run.tell_waiting(pool),
+            (alarms::ORDERS, _) => self.on_input(pool, &[], false),
             (alarms::SLOW, Some(id)) => self.judge_again(pool, id),
             _ => {}
         }

@@ -49,6 +49,20 @@ fn a_message_waits_for_its_connection() {
     assert_eq!(all(&ended.events(), "drained").len(), 1);
 }
 
+/// Where no connection comes to be, what waited for it is told as lost.
+#[test]
+fn a_message_that_waited_in_vain_is_told() {
+    let (listener, address) = listener();
+    drop(listener);
+    let mut client = driven(&format!("tcp-connect --wait 500ms {address}")).start();
+    client.say("{\"send\":\"early\"}\n");
+    client.wait_for_event("sent");
+    let ended = client.wait_open().code(4);
+    let events = ended.events();
+    let failed = all(&events, "send-failed");
+    assert_eq!((&failed[0]["kind"], &failed[0]["unsent"]), (&"unsent".into(), &5.into()));
+}
+
 /// A program that has nothing waiting can give up while a connection is being made.
 #[test]
 fn quit_is_heard_without_a_connection() {

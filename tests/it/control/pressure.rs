@@ -147,6 +147,36 @@ fn a_program_that_does_not_read_pauses_its_clients() {
     server.wait().code(0);
 }
 
+/// A question may have a long answer, and there may be many questions: none is taken while the
+/// answers before it are not read.
+#[test]
+fn questions_wait_until_their_answers_are_read() {
+    const QUESTIONS: usize = 4_000;
+    const CLIENTS: usize = 50;
+    let (events, stdout) = pipe().expect("a pipe");
+    let mut server = driven("tcp-serve 127.0.0.1:0").stdout(stdout).start();
+    let mut lines = BufReader::new(events).lines().map(|line| line.expect("a line"));
+    let listening = lines.find(|line| line.contains("listening")).expect("an event");
+    let listening: Value = serde_json::from_str(&listening).expect("JSON");
+    let address = listening["local"].as_str().expect("an address");
+    let clients: Vec<_> = (0..CLIENTS).map(|_| connect(address)).collect();
+    let accepted = lines.by_ref().filter(|line| line.contains("accepted"));
+    assert_eq!(accepted.take(CLIENTS).count(), CLIENTS);
+    server.say("{\"list\":true}\n".repeat(QUESTIONS));
+    wait_until_idle(&server);
+    let peak = proc::peak_kib(server.pid());
+    assert!(peak < 20 * 1024, "{peak} KiB");
+    server.end_input();
+    let (mut entries, mut sums) = (0, 0);
+    for line in lines.by_ref().filter(|line| line.contains("\"event\":\"list\"")) {
+        entries += usize::from(line.contains("\"conn\":"));
+        sums += usize::from(line.contains("\"count\":50"));
+    }
+    assert_eq!((entries, sums), (QUESTIONS * CLIENTS, QUESTIONS));
+    drop(clients);
+    server.wait().code(0);
+}
+
 /// A client that writes numbered messages, and for as long as they are not read waits.
 fn talk(address: &str, count: usize) -> JoinHandle<TcpStream> {
     let mut stream = connect(address);
