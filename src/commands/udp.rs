@@ -6,58 +6,19 @@ use super::{broken_loop, datagrams, event_loop, ready};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::sessions::config::{To, UdpListen, UdpSend};
-use crate::sessions::datagram::{Ear, ListenSession, SendTo};
+use crate::sessions::datagram::{Ear, ListenSession, Opener, SendSession};
 use crate::sockets::datagram::{self, Opened};
-use crate::sockets::{Address, Purpose, Target, first_target, resolve};
 
 pub(super) fn send(config: UdpSend) -> Result<Status, Failure> {
     let mut event_loop = event_loop()?;
     let pool = event_loop.pool();
-    let (mut to, mut warnings) = (Vec::new(), Vec::new());
-    for address in &config.addresses {
-        to.push(connect(pool, &config, address, &mut warnings)?);
-    }
-    let mut session = datagrams::sender(pool, config.send, to, &warnings)?;
+    let send = config.send.clone();
+    let (console, feed) = datagrams::streams(pool, &send.common, send.reply.is_some())?;
+    let mut session = SendSession::new(pool, send, console, feed, Vec::new());
+    session.open_by(Opener::new(config));
     session.start(pool);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
-}
-
-/// One connected socket for each address of a name; the first where somebody listens is used.
-fn connect(
-    pool: &mut Pool,
-    config: &UdpSend,
-    address: &Address,
-    warnings: &mut Vec<String>,
-) -> Result<SendTo, Failure> {
-    let common = &config.send.common;
-    let targets: Vec<Target> = match address {
-        Address::Inet { host, port } => {
-            resolve::resolve(host, *port, common.family, Purpose::Connect)?
-                .into_iter()
-                .map(Target::Tcp)
-                .collect()
-        }
-        other => vec![first_target(other)?],
-    };
-    let (mut ids, mut last_failure) = (Vec::new(), None);
-    for target in &targets {
-        let opened =
-            datagrams::local_for(config.bind.as_ref(), target, common.family).and_then(|bind| {
-                datagram::connect(target, bind.as_ref(), &common.options, config.broadcast)
-            });
-        match opened {
-            Ok((opened, said)) => {
-                warnings.extend(said);
-                ids.push(add(pool, opened)?);
-            }
-            Err(failure) => last_failure = Some(failure),
-        }
-    }
-    match (ids.is_empty(), last_failure) {
-        (true, Some(failure)) => Err(failure),
-        _ => Ok(SendTo { ids, to: None, title: address.to_string() }),
-    }
 }
 
 fn add(pool: &mut Pool, opened: Opened) -> Result<Id, Failure> {

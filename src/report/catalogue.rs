@@ -242,6 +242,7 @@ pub const KINDS: &[(&str, &str)] = &[
     ("bad-command", "a line of --input commands or json that is none"),
     ("bind", "the local address cannot be used"),
     ("broadcast", "a broadcast address without --broadcast"),
+    ("closed", "a server accepted the connection and closed it at once"),
     ("count", "fewer messages came than --count asks for"),
     ("cut-frame", "the peer closed in the middle of a message"),
     ("doubtful-sequence", "--seq points at something that is no sequence number"),

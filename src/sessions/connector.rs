@@ -15,7 +15,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
 use crate::protocol::backoff::Backoff;
 use crate::protocol::eyeballs::{Race, Step};
-use crate::sockets::{Address, FORGOTTEN, FdName, Purpose, Target, connect, resolve};
+use crate::sockets::{Address, FORGOTTEN, FdName, Target, connect, resolve};
 
 /// The first and the longest pause between attempts of `--reconnect`.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
@@ -318,30 +318,12 @@ impl Connector {
     }
 
     fn start(&mut self, pool: &mut Pool, target: &Target) -> Result<(), Failure> {
-        let bind = self.local_for(target)?;
+        let (bind, family) = (self.route.bind.as_ref(), self.route.family);
+        let bind = resolve::local_for(bind, target, family, "connect to")?;
         let (stream, warnings) = connect::start(target, bind.as_ref(), &self.route.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
         self.attempts.push((pool.add_connecting(stream)?, target.to_string()));
         Ok(())
-    }
-
-    /// The address of `--bind` that fits the family of the target.
-    fn local_for(&self, target: &Target) -> Result<Option<SocketAddr>, Failure> {
-        let (Some(Address::Inet { host, port }), Target::Tcp(target)) = (&self.route.bind, target)
-        else {
-            return Ok(None);
-        };
-        let local = resolve::resolve(host, *port, self.route.family, Purpose::Listen)?;
-        match local.iter().find(|address| address.is_ipv6() == target.is_ipv6()) {
-            Some(address) => Ok(Some(*address)),
-            None => Err(Failure::new(
-                Status::Connect,
-                "address-not-available",
-                "connect to",
-                target.to_string(),
-                "--bind gives no address of this family",
-            )),
-        }
     }
 
     fn give_up_attempt(&mut self, pool: &mut Pool) -> Progress {

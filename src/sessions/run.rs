@@ -24,6 +24,8 @@ pub(crate) struct Run {
     matched: bool,
     /// How the run ends, once something has decided it; the first decision stays.
     status: Option<Status>,
+    /// Why the last attempt failed, as far as it was told.
+    last_retry: Option<Failure>,
     /// SIGTERM has ended a listener, which forgives all but what was expected and has not come.
     terminated: bool,
     /// Connections are being closed, and nothing new begins.
@@ -46,6 +48,7 @@ impl Run {
             console,
             feed,
             status: None,
+            last_retry: None,
             terminated: false,
             ending: false,
             hurried: false,
@@ -103,6 +106,21 @@ impl Run {
     /// Decides the status whatever was decided before.
     pub(crate) fn overrule(&mut self, status: Status) {
         self.status = Some(status);
+    }
+
+    /// Tells why it takes another attempt; the same cause over and over is told once.
+    pub(crate) fn tell_retry(&mut self, pool: &mut Pool, failure: &Failure, pause: Duration) {
+        if self.last_retry.replace(failure.clone()).as_ref() == Some(failure) {
+            return;
+        }
+        let event =
+            Event::new(Name::Retry).kind(failure.kind).secs(pause).message(failure.to_string());
+        self.console.report(pool, &event);
+    }
+
+    /// An attempt has succeeded: what fails from now on is told anew.
+    pub(crate) fn forget_retry(&mut self) {
+        self.last_retry = None;
     }
 
     /// SIGTERM: how a listener ends in order.

@@ -114,6 +114,30 @@ pub fn first_target(address: &Address) -> Result<Target, Failure> {
     }
 }
 
+/// The address of `--bind` that fits the family of a target that `operation` is done to.
+///
+/// # Errors
+/// No address fits, or the name has none.
+pub fn local_for(
+    bind: Option<&Address>,
+    target: &Target,
+    family: Family,
+    operation: &'static str,
+) -> Result<Option<SocketAddr>, Failure> {
+    let (Some(Address::Inet { host, port }), Target::Tcp(target)) = (bind, target) else {
+        return Ok(None);
+    };
+    let local = resolve(host, *port, family, Purpose::Listen)?;
+    match local.iter().find(|address| address.is_ipv6() == target.is_ipv6()) {
+        Some(address) => Ok(Some(*address)),
+        None => {
+            let cause = "--bind gives no address of this family";
+            let (kind, target) = ("address-not-available", target.to_string());
+            Err(Failure::new(Status::Connect, kind, operation, target, cause))
+        }
+    }
+}
+
 fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
     address.set_port(port);
     address

@@ -14,6 +14,7 @@ mod layers;
 mod limits;
 mod messages;
 mod multicast;
+mod patience;
 mod probe;
 mod programs;
 mod reconnect;

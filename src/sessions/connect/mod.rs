@@ -8,8 +8,6 @@ mod ending;
 mod flow;
 mod limits;
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use super::alarms;
@@ -20,7 +18,7 @@ use super::feed::Feed;
 use super::inlet::Inlet;
 use super::run::{GRACE, Run, SIGNALLED, status_of};
 use crate::close::CloseReason;
-use crate::error::{Failure, Status};
+use crate::error::Status;
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::report::{Event as Report, Name};
 
@@ -42,8 +40,6 @@ pub struct ConnectSession {
     quitting: bool,
     /// So much is carried that no more is taken.
     laden: bool,
-    /// Why the last attempt failed, as far as it was told.
-    last_retry: Option<Failure>,
 }
 
 /// The connection, while there is one.
@@ -71,7 +67,6 @@ impl ConnectSession {
             carried: Vec::new(),
             quitting: false,
             laden: false,
-            last_retry: None,
         }
     }
 
@@ -103,7 +98,7 @@ impl ConnectSession {
         match progress {
             Progress::Pending => {}
             Progress::Connected(new) => self.connected(pool, new),
-            Progress::Retrying { failure, pause } => self.tell_retry(pool, &failure, pause),
+            Progress::Retrying { failure, pause } => self.run.tell_retry(pool, &failure, pause),
             Progress::Failed(failure) => {
                 self.run.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
@@ -126,23 +121,13 @@ impl ConnectSession {
         }
     }
 
-    /// Tells why it takes another attempt; the same cause over and over is told once.
-    fn tell_retry(&mut self, pool: &mut Pool, failure: &Failure, pause: Duration) {
-        if self.last_retry.replace(failure.clone()).as_ref() == Some(failure) {
-            return;
-        }
-        let event =
-            Report::new(Name::Retry).kind(failure.kind).secs(pause).message(failure.to_string());
-        self.run.console.report(pool, &event);
-    }
-
     fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
         let number = self.run.count_connection();
         let number = self.run.feed.commands().then_some(number);
         let event = Report::new(Name::Connected).maybe_conn(number).proto(proto);
         self.run.console.report(pool, &event.peer(&peer).local(&local));
-        self.last_retry = None;
+        self.run.forget_retry();
         pool.set_high_mark(id, QUEUE);
         let inlet = Inlet::new(&self.run.common, pool.now());
         self.link = Some(Link { id, number, peer, local, inlet, peer_ended: false, full: false });

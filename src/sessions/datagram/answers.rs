@@ -9,6 +9,10 @@ use crate::sessions::alarms;
 impl SendSession {
     /// `--wait`: the time for a first answer is up.
     pub(super) fn nobody_answered(&mut self, pool: &mut Pool) {
+        if let Some(failure) = self.why_not_open() {
+            self.run.fail(pool, &failure);
+            return self.end(pool);
+        }
         let patience = humantime::format_duration(self.patience.unwrap_or_default());
         let cause = format!("none within {patience}");
         let failure = Failure::new(Status::Timeout, "timeout", "receive", "an answer", cause);

@@ -5,6 +5,7 @@ mod commands;
 mod drops;
 pub mod groups;
 pub mod listen;
+mod opening;
 mod outbox;
 mod peers;
 mod prober;
@@ -14,4 +15,5 @@ mod telling;
 
 pub use groups::Groups;
 pub use listen::{Ear, ListenSession};
+pub use opening::Opener;
 pub use send::{SendSession, SendTo};

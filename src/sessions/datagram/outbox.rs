@@ -97,6 +97,14 @@ impl Outbox {
         self.lanes = to.iter().map(lane).collect();
     }
 
+    /// Starts the batch over, if there is one, for these destinations.
+    pub(super) fn begin_again(&mut self, to: &[Destination]) -> bool {
+        let batch = std::mem::take(&mut self.batch);
+        let is_there = !batch.ends.is_empty();
+        self.load(batch, self.repeat, to);
+        is_there
+    }
+
     /// Starts the batch over, for peers that have not answered, by their first sockets.
     pub(super) fn rewind(&mut self, all: &mut [Destination]) {
         self.released = 0;

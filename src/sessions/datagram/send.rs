@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::opening::Opener;
 use super::outbox::{Destination, Outbox, Pumped};
 use super::prober::Prober;
 use crate::close::CloseReason;
@@ -25,8 +26,10 @@ const DEVICE_FULL: Duration = Duration::from_millis(1);
 /// The sender's session.
 pub struct SendSession {
     pub(super) run: Run,
+    /// Opens the destinations, where they are not open from the start.
+    pub(super) opener: Option<Opener>,
     pub(super) destinations: Vec<Destination>,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     repeat: u64,
     pacer: Option<Pacer>,
     prober: Option<Prober>,
@@ -65,6 +68,7 @@ impl SendSession {
         let now = pool.now();
         let prober = config.test.map(|test: Test| Prober::new(&test, now));
         Self {
+            opener: None,
             destinations: destinations.into_iter().filter_map(Destination::new).collect(),
             outbox: Outbox::default(),
             repeat: config.repeat,
@@ -80,17 +84,35 @@ impl SendSession {
         }
     }
 
+    /// Leaves opening what is to be sent to to the session.
+    pub fn open_by(&mut self, opener: Opener) {
+        self.opener = Some(opener);
+    }
+
     /// Begins to send.
     pub fn start(&mut self, pool: &mut Pool) {
         self.run.say_starting(pool);
         self.run.start(pool);
         if let Some(patience) = self.patience {
             pool.arm(TimerKey::global(alarms::FIRST_ANSWER), patience);
+        }
+        match &self.opener {
+            Some(_) => self.open(pool),
+            None => self.begin(pool),
+        }
+    }
+
+    /// Sends, now that there is whom to; again what nobody has answered before.
+    pub(super) fn begin(&mut self, pool: &mut Pool) {
+        if self.patience.is_some() {
             pool.arm(TimerKey::global(alarms::RESEND), RESEND);
         }
-        match &self.prober {
-            Some(_) => self.probe(pool),
-            None => self.run.feed.resume(pool),
+        if self.outbox.begin_again(&self.destinations) {
+            self.pump(pool);
+        } else if self.prober.is_some() {
+            self.probe(pool);
+        } else {
+            self.run.feed.resume(pool);
         }
     }
 
@@ -146,12 +168,20 @@ impl SendSession {
             self.pump_at(pool, pool.now() + DEVICE_FULL);
             return false;
         }
+        if self.is_waiting() && to.title.starts_with("unix:") {
+            let failure = crate::sockets::datagram::failure(&to.title, error);
+            self.open_again(pool, failure);
+            return false;
+        }
         if error.kind() == io::ErrorKind::ConnectionRefused {
             // The answer of the port to an earlier datagram; the one at hand was not sent, and
             // goes out with the next try (udp(7): the pending error is given once).
             self.refused(pool, to, error);
         } else {
-            self.complain(pool, to, error);
+            // While `--wait` lasts a route may come to be, and all is sent again.
+            if !(self.is_waiting() && crate::error::io_kind(error) == "unreachable") {
+                self.complain(pool, to, error);
+            }
             self.outbox.skip(to);
         }
         true
@@ -305,7 +335,7 @@ impl SendSession {
         }
     }
 
-    fn open_traffic(&self, pool: &Pool) -> Vec<crate::event_loop::Traffic> {
+    pub(super) fn open_traffic(&self, pool: &Pool) -> Vec<crate::event_loop::Traffic> {
         // Groups on one interface share a socket.
         let mut ids: Vec<Id> = self.destinations.iter().flat_map(Destination::ids).collect();
         ids.sort_unstable();
@@ -347,6 +377,7 @@ impl Handler for SendSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             _ if self.run.is_ending() && !matches!(event, Event::Closed { .. }) => {}
+            _ if self.on_opening(pool, &event) => {}
             Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
             Event::Eof { .. } => self.on_input(pool, &[], true),
             Event::Datagrams { batch, .. } => self.on_datagrams(pool, batch),

@@ -1,0 +1,220 @@
+//! Opening the sockets of `udp-send`: names are looked up, and with `--wait` what cannot be
+//! reached yet is tried again.
+
+use std::time::Duration;
+
+use super::outbox::Destination;
+use super::send::{SendSession, SendTo};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
+use crate::protocol::backoff::Backoff;
+use crate::sessions::alarms;
+use crate::sessions::config::UdpSend;
+use crate::sockets::UnixGuard;
+use crate::sockets::datagram;
+use crate::sockets::{Address, Target, first_target, resolve};
+
+/// The first and the longest pause between attempts.
+const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
+
+/// All destinations in the making, one after the other: nothing is sent before all are open.
+pub struct Opener {
+    config: UdpSend,
+    open: Vec<SendTo>,
+    /// What the resolver was asked and has not answered.
+    question: Option<Query>,
+    backoff: Backoff,
+    last_failure: Option<Failure>,
+    /// What the kernel changed about what was asked, to be told.
+    warnings: Vec<String>,
+    /// Socket files of our own.
+    guards: Vec<UnixGuard>,
+}
+
+/// How far opening has come.
+enum Opening {
+    /// The resolver is at work.
+    Pending,
+    /// Every destination has its sockets.
+    Done,
+    Failed(Failure),
+}
+
+impl Opener {
+    /// An opener of all that a command sends to.
+    pub fn new(config: UdpSend) -> Self {
+        Self {
+            config,
+            open: Vec::new(),
+            question: None,
+            backoff: WAIT,
+            last_failure: None,
+            warnings: Vec::new(),
+            guards: Vec::new(),
+        }
+    }
+
+    /// Goes on with the first destination that is not open.
+    fn advance(&mut self, pool: &mut Pool) -> Opening {
+        while let Some(address) = self.config.addresses.get(self.open.len()).cloned() {
+            let opened = match &address {
+                Address::Inet { host, port } => {
+                    let family = self.config.send.common.family;
+                    let query = Query { host: host.clone(), port: *port, family };
+                    if query.takes_time() {
+                        return self.ask(pool, query);
+                    }
+                    query.ask().and_then(|found| self.connect(pool, &address, tcp(found)))
+                }
+                other => first_target(other)
+                    .and_then(|target| self.connect(pool, &address, vec![target])),
+            };
+            match opened {
+                Ok(to) => self.open.push(to),
+                Err(failure) => return Opening::Failed(failure),
+            }
+        }
+        Opening::Done
+    }
+
+    fn ask(&mut self, pool: &mut Pool, query: Query) -> Opening {
+        match pool.look_up(&query) {
+            Ok(()) => {
+                self.question = Some(query);
+                Opening::Pending
+            }
+            Err(error) => {
+                Opening::Failed(Failure::io(Status::Resolve, "resolve", "a name", &error))
+            }
+        }
+    }
+
+    /// Looks at an event; `None` where it is not the opener's.
+    fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Option<Opening> {
+        match event {
+            Event::Mail(Mail::Resolved(query, answer)) if self.question.as_ref() == Some(query) => {
+                self.question = None;
+                let address = self.config.addresses.get(self.open.len()).cloned()?;
+                let found = answer.clone().map(tcp);
+                match found.and_then(|targets| self.connect(pool, &address, targets)) {
+                    Ok(to) => self.open.push(to),
+                    Err(failure) => return Some(Opening::Failed(failure)),
+                }
+                Some(self.advance(pool))
+            }
+            Event::Timer { key } if *key == TimerKey::global(alarms::RETRY) => {
+                Some(self.advance(pool))
+            }
+            _ => None,
+        }
+    }
+
+    /// One connected socket for each address of a name; the first where somebody listens is used.
+    fn connect(
+        &mut self,
+        pool: &mut Pool,
+        address: &Address,
+        targets: Vec<Target>,
+    ) -> Result<SendTo, Failure> {
+        let (mut ids, mut last_failure) = (Vec::new(), None);
+        for target in &targets {
+            match self.connect_one(pool, target) {
+                Ok(id) => ids.push(id),
+                Err(failure) => last_failure = Some(failure),
+            }
+        }
+        match (ids.is_empty(), last_failure) {
+            (true, Some(failure)) => Err(failure),
+            _ => Ok(SendTo { ids, to: None, title: address.to_string() }),
+        }
+    }
+
+    fn connect_one(&mut self, pool: &mut Pool, target: &Target) -> Result<Id, Failure> {
+        let (common, bind) = (&self.config.send.common, self.config.bind.as_ref());
+        let bind = resolve::local_for(bind, target, common.family, "send to")?;
+        let (opened, said) =
+            datagram::connect(target, bind.as_ref(), &common.options, self.config.broadcast)?;
+        self.warnings.extend(said);
+        self.guards.extend(opened.cleanup);
+        pool.add_datagrams(opened.socket)
+            .map_err(|error| Failure::io(Status::Local, "open", opened.local, &error))
+    }
+}
+
+fn tcp(addresses: Vec<std::net::SocketAddr>) -> Vec<Target> {
+    addresses.into_iter().map(Target::Tcp).collect()
+}
+
+impl SendSession {
+    /// Begins to open what is to be sent to, or goes on with it; whether an event was about that.
+    pub(super) fn on_opening(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
+        let Some(opening) = self.opener.as_mut().and_then(|opener| opener.on(pool, event)) else {
+            return false;
+        };
+        self.opened(pool, opening);
+        true
+    }
+
+    /// Opens everything that is to be sent to.
+    pub(super) fn open(&mut self, pool: &mut Pool) {
+        if let Some(opener) = &mut self.opener {
+            let opening = opener.advance(pool);
+            self.opened(pool, opening);
+        }
+    }
+
+    fn opened(&mut self, pool: &mut Pool, opening: Opening) {
+        let Some(opener) = &mut self.opener else { return };
+        let mut warnings = std::mem::take(&mut opener.warnings);
+        warnings.dedup();
+        let open = match opening {
+            Opening::Done => Some(std::mem::take(&mut opener.open)),
+            _ => None,
+        };
+        for warning in warnings {
+            self.warn(pool, &warning);
+        }
+        match (opening, open) {
+            (_, Some(open)) => {
+                self.destinations = open.into_iter().filter_map(Destination::new).collect();
+                self.begin(pool);
+            }
+            (Opening::Failed(failure), _) => self.not_open(pool, failure),
+            _ => {}
+        }
+    }
+
+    /// Something cannot be sent to. While `--wait` lasts, that may change.
+    fn not_open(&mut self, pool: &mut Pool, failure: Failure) {
+        let is_hopeless = matches!(failure.status, Status::Usage | Status::Local);
+        let Some(opener) = self.opener.as_mut().filter(|_| self.patience.is_some() && !is_hopeless)
+        else {
+            self.run.fail(pool, &failure);
+            return self.end(pool);
+        };
+        opener.last_failure = Some(failure.clone());
+        let pause = opener.backoff.pause(fastrand::f64());
+        pool.arm(TimerKey::global(alarms::RETRY), pause);
+        self.run.tell_retry(pool, &failure, pause);
+    }
+
+    /// The one that was listening on a unix socket is gone, and another one has to be connected to
+    /// anew: everything is opened and sent again.
+    pub(super) fn open_again(&mut self, pool: &mut Pool, failure: Failure) {
+        for traffic in self.open_traffic(pool) {
+            self.run.console.count(&traffic);
+        }
+        for to in self.destinations.drain(..) {
+            to.ids().for_each(|id| pool.abort(id, CloseReason::HOST));
+        }
+        self.outbox.begin_again(&[]);
+        self.not_open(pool, failure);
+    }
+
+    /// Why there is nothing to send to yet.
+    pub(super) fn why_not_open(&mut self) -> Option<Failure> {
+        let is_opening = self.destinations.is_empty();
+        self.opener.as_mut().filter(|_| is_opening)?.last_failure.take()
+    }
+}

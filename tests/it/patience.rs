@@ -1,0 +1,145 @@
+//! `--wait` of those who connect and send (SPEC section 5): they keep trying, and end with the
+//! last cause.
+
+use std::io::Read;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::datagrams::{ClosedPort, hear};
+use crate::support::net::{accept, read_all};
+use crate::support::{PATIENCE, program, skip, wirecat};
+
+fn listen_at(path: &Path) -> UnixDatagram {
+    let peer = UnixDatagram::bind(path).unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    peer
+}
+
+/// Answers the next datagram.
+fn answer(peer: &UnixDatagram) -> Vec<u8> {
+    let mut buffer = [0; 100];
+    let (size, from) = peer.recv_from(&mut buffer).unwrap();
+    peer.send_to_addr(b"answer", &from).unwrap();
+    buffer[..size].to_vec()
+}
+
+/// The service of each kind comes up after 3 s.
+#[test]
+fn a_service_that_comes_up_late_is_reached() {
+    let directory = tempfile::tempdir().unwrap();
+    let (stream, datagram) = (directory.path().join("s"), directory.path().join("d"));
+    let free = TcpListener::bind("127.5.5.7:0").unwrap().local_addr().unwrap();
+    let closed = ClosedPort::new();
+    let clients = [
+        ("tcp-connect", free.to_string()),
+        ("tcp-connect", format!("unix:{}", stream.display())),
+        ("udp-send", format!("127.0.0.1:{}", closed.port)),
+        ("udp-send", format!("unix:{}", datagram.display())),
+    ];
+    let clients = clients.map(|(command, address)| {
+        wirecat([command, "--wait", "60", "--send", "hello", &address]).start()
+    });
+    thread::sleep(Duration::from_secs(3));
+    let streams = (TcpListener::bind(free).unwrap(), UnixListener::bind(&stream).unwrap());
+    let datagrams: (UdpSocket, _) = (closed.open("127.0.0.1"), listen_at(&datagram));
+    assert_eq!(read_all(&accept(&streams.0)), b"hello");
+    let mut received = Vec::new();
+    streams.1.accept().unwrap().0.read_to_end(&mut received).unwrap();
+    assert_eq!(received, b"hello");
+    let (question, from) = hear(&datagrams.0);
+    assert_eq!(question, b"hello");
+    datagrams.0.send_to(b"answer", from).unwrap();
+    assert_eq!(answer(&datagrams.1), b"hello");
+    for (client, expected) in clients.into_iter().zip(["", "", "answer", "answer"]) {
+        let ended = client.wait().code(0);
+        assert_eq!(ended.text(), expected);
+        assert!(ended.took >= Duration::from_secs(3), "{:?}", ended.took);
+    }
+}
+
+/// Patience that runs out ends with the last cause, whichever way it cannot be sent; without
+/// patience that is the end at once.
+#[test]
+fn a_sender_ends_with_the_last_cause() {
+    let directory = tempfile::tempdir().unwrap();
+    let dead = directory.path().join("dead");
+    drop(UnixDatagram::bind(&dead).unwrap());
+    for (address, code, words) in [
+        ("unix:/nosuch/s".to_owned(), 4, "no such file or directory"),
+        (format!("unix:{}", dead.display()), 4, "nothing listens there any more"),
+        ("nosuch.invalid:80".to_owned(), 3, "cannot resolve nosuch.invalid"),
+    ] {
+        let began = Instant::now();
+        let waits = wirecat(["udp-send", "--wait", "500ms", "--send", "x", &address]).run();
+        waits.code(code).says(words).says("retry in");
+        assert!(began.elapsed() >= Duration::from_millis(500), "{address}");
+        let ended = wirecat(["udp-send", "--send", "x", &address]).run().code(code);
+        assert!(!ended.says(words).stderr.contains("retry"));
+    }
+    // What waiting cannot mend ends it at once.
+    let hopeless = ["udp-send", "--wait", "60", "--send", "x", "fd:99"];
+    wirecat(hopeless).run().code(7).says("bad file descriptor");
+}
+
+/// Also while it waits, the whole run has its limit, and a signal ends it.
+#[test]
+fn waiting_can_be_ended() {
+    let waits = ["udp-send", "--wait", "60", "--send", "x", "unix:/nosuch/s"];
+    let limited = waits.iter().chain(&["-w", "500ms"]);
+    wirecat(limited).run().code(124).says("the time of 500ms is up");
+    let mut sender = wirecat(waits).start();
+    sender.wait_for("retry in");
+    sender.signal(libc::SIGINT);
+    assert_eq!(sender.wait().signal, Some(libc::SIGINT));
+}
+
+/// One that listened on the unix socket and went away before it answered may come back.
+#[test]
+fn a_unix_peer_that_is_replaced_is_reached() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let first = listen_at(&path);
+    let address = format!("unix:{}", path.display());
+    let sender = wirecat(["udp-send", "--wait", "60", "--send", "a", "--send", "b", &address]);
+    let sender = sender.start();
+    assert_eq!(first.recv(&mut [0; 10]).unwrap(), 1);
+    drop(first);
+    std::fs::remove_file(&path).unwrap();
+    let second = listen_at(&path);
+    assert_eq!(answer(&second), b"a");
+    let ended = sender.wait().code(0);
+    assert_eq!(ended.text(), "answer");
+}
+
+/// A network without a route that gets one: the name service is a file, and the route is set by
+/// hand.
+const ROUTE: &str = "ip link set lo up && ip link add one type veth peer name two && \
+    ip link set one up && ip link set two up && \
+    { sleep 1.5; ip address add 192.0.2.1/24 dev one; } & \
+    exec \"$@\"";
+
+#[test]
+fn a_route_that_comes_late_is_used() {
+    let unshare = |args: &[&str]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["-n", "sh", "-c", ROUTE, "sh", env!("CARGO_BIN_EXE_wirecat")]).args(args);
+        program(command)
+    };
+    let probe = std::process::Command::new("unshare").args(["-n", "ip", "link"]).output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        return skip("a_route_that_comes_late_is_used", "no namespaces");
+    }
+    for command in ["udp-send", "tcp-connect"] {
+        let args = [command, "--send", "x", "192.0.2.1:9"];
+        let ended = unshare(&args).run().code(4).says("unreachable");
+        assert!(!ended.stderr.contains("retry"));
+    }
+    // The address is our own by then, and nobody is there: that answer is the last cause.
+    let args = ["tcp-connect", "--wait", "4", "--send", "x", "192.0.2.1:9"];
+    unshare(&args).run().code(4).says("retry in").says("refused (nothing listens there)");
+    let args = ["udp-send", "--wait", "4", "--send", "x", "192.0.2.1:9"];
+    unshare(&args).run().code(124).says("retry in").says("no route leads there");
+}
