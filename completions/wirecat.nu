@@ -41,6 +41,7 @@ module completions {
     --chomp                   # Send lines without their LF
     --idle-timeout: string    # End a connection that has no traffic for D
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
+    --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
     --crlf(-C)                # Send CR LF for each LF
     --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N
     --max-frame: string       # The largest message to send or take [default: 16MiB]
@@ -106,6 +107,7 @@ module completions {
     --chomp                   # Send lines without their LF
     --idle-timeout: string    # End a connection that has no traffic for D
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
+    --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
     --crlf(-C)                # Send CR LF for each LF
     --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N
     --max-frame: string       # The largest message to send or take [default: 16MiB]

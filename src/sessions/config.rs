@@ -36,6 +36,8 @@ pub struct Common {
     pub expect: Option<Expect>,
     /// What is sent in place of stdin, one message each; stdin where there is none.
     pub send: Vec<Bytes>,
+    /// How fast it, or stdin, is sent.
+    pub rate: Option<Rate>,
     /// Whether stdin, or what stands in its place, is there at all.
     pub stdin: bool,
     /// How stdin is cut into messages; `Raw` where texts stand in its place.
@@ -173,8 +175,6 @@ pub struct Send {
     pub common: Common,
     /// How many times each message is sent.
     pub repeat: u64,
-    /// How fast.
-    pub rate: Option<Rate>,
     /// How long to listen for another answer, where answers are wanted.
     pub reply: Option<Duration>,
     /// Probes instead of stdin.

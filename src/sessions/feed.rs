@@ -1,10 +1,12 @@
 //! stdin on its way to the wire: cut into messages, converted, and framed.
 //!
-//! `--send` puts texts in the place of stdin. It owns the stdin channel and what is known of the
-//! input. To whom the result goes, and when stdin is read at all, the session decides.
+//! `--send` puts texts in the place of stdin, and `--rate` holds back what was read of it. This file
+//! owns the stdin channel and what is known of the input. To whom the result goes, and when stdin
+//! is read at all, the session decides.
 
 use std::io;
-use std::time::Duration;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -12,6 +14,7 @@ use super::alarms;
 use super::config::Common;
 use super::orders::Orders;
 use super::texts::Texts;
+use super::throttle::{Due, Throttle};
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, Kind};
 use crate::event_loop::{Id, Memory, Pool, Sides, TimerKey, Transport};
@@ -35,6 +38,8 @@ pub struct Feed {
     name: &'static str,
     /// Texts that every client of a server is sent.
     words: Option<Bytes>,
+    /// `--rate` of a stream.
+    throttle: Option<Throttle>,
 }
 
 /// How the input is cut into messages.
@@ -130,6 +135,7 @@ impl Feed {
             messages: 0,
             name: if common.send.is_empty() { "stdin" } else { "--send" },
             words: None,
+            throttle: common.rate.filter(|_| !common.datagrams).map(Throttle::new),
         }
     }
 
@@ -218,6 +224,34 @@ impl Feed {
         Ok(batch.bytes)
     }
 
+    /// Whether what is read has to wait until it is due.
+    pub(crate) fn is_throttled(&self) -> bool {
+        self.throttle.is_some()
+    }
+
+    /// Whether something of what was read waits.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.throttle.as_ref().is_some_and(Throttle::is_holding)
+    }
+
+    /// Takes a piece of stdin that has to wait, with all that is behind it.
+    pub(crate) fn hold(&mut self, pool: &mut Pool, piece: &[u8], eof: bool) {
+        self.pause(pool);
+        let (batch, outcome) = self.convert(piece, eof);
+        let has_messages = self.framer.is_some();
+        if let Some(throttle) = &mut self.throttle {
+            throttle.hold(batch, has_messages);
+            if eof || outcome.is_err() {
+                throttle.end(outcome);
+            }
+        }
+    }
+
+    /// What of the input is to be sent now.
+    pub(crate) fn due(&mut self, now: Instant) -> Due {
+        self.throttle.as_mut().map_or(Due::Nothing, |throttle| throttle.due(now))
+    }
+
     /// Notes that bytes of stdin were seen.
     pub(crate) fn saw(&mut self, bytes: &[u8]) {
         self.input.empty &= bytes.is_empty();
@@ -284,6 +318,15 @@ impl Batch {
     /// The messages one by one, as they go to the wire.
     pub(crate) fn messages(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.ends.len()).map(|index| self.message(index))
+    }
+
+    /// Some of the messages, which stand in these bytes.
+    pub(crate) fn part(&self, messages: Range<usize>, bytes: Range<usize>) -> Self {
+        let ends = self.ends.get(messages).unwrap_or_default();
+        Self {
+            ends: ends.iter().map(|end| end - bytes.start).collect(),
+            bytes: self.bytes.get(bytes).unwrap_or_default().to_vec(),
+        }
     }
 
     /// One message; empty beyond the last.

@@ -14,6 +14,7 @@ mod pairs;
 mod run;
 pub mod serve;
 mod texts;
+mod throttle;
 
 pub use connect::ConnectSession;
 pub use console::Console;

@@ -1,7 +1,7 @@
 //! What the two stream sessions have in common: the console, stdin, the limits of the run, and
 //! the status that it ends with.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::alarms;
 use super::config::Common;
@@ -59,6 +59,11 @@ impl Run {
     /// Says the first word.
     pub(crate) fn say_starting(&mut self, pool: &mut Pool) {
         self.console.report(pool, &Event::new(Name::Starting));
+    }
+
+    /// Has the next part of a throttled input sent then.
+    pub(crate) fn wake_at(&self, pool: &mut Pool, at: Instant) {
+        pool.arm(TimerKey::global(alarms::PACE), at.saturating_duration_since(pool.now()));
     }
 
     /// Starts the clock of the whole run.

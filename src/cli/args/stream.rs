@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::common::{FamilyArgs, InputArgs, ReportArgs, RunArgs, take_hyphens};
 use crate::framing::Framing;
 use crate::protocol::access::parse_network;
+use crate::protocol::pacer::Rate;
 use crate::protocol::slow::Policy;
 use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
 
@@ -28,6 +29,9 @@ pub struct StreamArgs {
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub read_timeout: Option<Duration>,
 
+    /// Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
+    #[arg(long, value_name = "R", help_heading = "Input and output")]
+    pub rate: Option<Rate>,
     /// Send CR LF for each LF
     #[arg(short = 'C', long, help_heading = "Input and output")]
     pub crlf: bool,

@@ -192,7 +192,8 @@ fn send(
     if args.input.no_stdin && test.is_none() {
         return Err(refuse("-n", "without stdin there is nothing to send"));
     }
-    Ok(Send { common, repeat: args.repeat.unwrap_or(1), rate: args.rate, reply, test })
+    common.rate = args.rate;
+    Ok(Send { common, repeat: args.repeat.unwrap_or(1), reply, test })
 }
 
 fn listen(args: &ListenerArgs, family: &FamilyArgs, report: Settings) -> Result<Listen, Failure> {

@@ -69,6 +69,7 @@ fn common(args: &RunArgs, family: &FamilyArgs, report: Settings) -> Result<Commo
         count: args.count,
         expect: args.expect.clone(),
         send: Vec::new(),
+        rate: None,
         stdin: false,
         input: Input::Raw,
         commands: None,

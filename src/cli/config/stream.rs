@@ -13,6 +13,7 @@ use crate::error::Failure;
 use crate::framing::{Framing, Input};
 use crate::protocol::command::Form;
 use crate::protocol::output::{Output, Written};
+use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::report::Settings;
@@ -80,6 +81,7 @@ fn check_probe(args: &ConnectArgs) -> Result<(), Failure> {
         (stream.frame != Framing::None, "--frame"),
         (stream.max_frame.is_some(), "--max-frame"),
         (stream.crlf, "--crlf"),
+        (stream.rate.is_some(), "--rate"),
         (stream.idle_timeout.is_some(), "--idle-timeout"),
         (stream.quit_after.is_some(), "--quit-after"),
         (stream.keep_open, "--keep-open"),
@@ -164,10 +166,15 @@ fn check_handling(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> 
             (stream.input.input.is_some(), "--input"),
             (stream.input.chomp, "--chomp"),
             (stream.crlf, "--crlf"),
+            (stream.rate.is_some(), "--rate"),
             (stream.keep_open, "--keep-open"),
             (stream.quit_after.is_some(), "--quit-after"),
         ];
         refuse_any(&given, "this handler does not send stdin to its clients")?;
+    }
+    if !stream.input.send.is_empty() {
+        let rate = (stream.rate.is_some(), "--rate");
+        refuse_any(&[rate], "each client is sent the texts of --send at once")?;
     }
     check_slow(args, handling)?;
     let connects = matches!(handling, Handling::Forward(_));
@@ -238,6 +245,7 @@ fn stream_common(
     common.max_frame = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
     common.keep_cr = args.keep_cr;
     common.crlf = args.crlf;
+    common.rate = args.rate;
     check_sendable(&common)?;
     common.rules = Rules {
         keep_open: args.keep_open,
@@ -269,6 +277,7 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
         let given = [
             (args.run.count.is_some(), "--count"),
             (args.read_timeout.is_some(), "--read-timeout"),
+            (matches!(args.rate, Some(Rate::Messages(_))), "--rate in messages"),
             (args.max_frame.is_some() && is_raw, "--max-frame"),
         ];
         refuse_any(&given, "a stream has no messages without a framing, such as --frame line")?;
@@ -299,6 +308,8 @@ fn check_commands(args: &StreamArgs, commands: Option<Form>) -> Result<(), Failu
         let given = [(args.crlf, "--crlf")];
         refuse_any(&given, "--input json says byte by byte what is sent")?;
     }
+    let rate = [(args.rate.is_some(), "--rate")];
+    refuse_any(&rate, "commands are obeyed as they come")?;
     let given = [(args.keep_open, "--keep-open"), (args.quit_after.is_some(), "--quit-after")];
     refuse_any(&given, "with --input commands or json the end of stdin is /quit")
 }
@@ -307,6 +318,7 @@ fn check_commands(args: &StreamArgs, commands: Option<Form>) -> Result<(), Failu
 fn check_stdin(args: &StreamArgs) -> Result<(), Failure> {
     let given = [
         (args.crlf, "--crlf"),
+        (args.rate.is_some(), "--rate"),
         (args.keep_open, "--keep-open"),
         (args.quit_after.is_some(), "--quit-after"),
     ];

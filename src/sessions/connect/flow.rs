@@ -11,8 +11,10 @@ use crate::protocol::relay::Step;
 use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
 use crate::sessions::console::Message;
+use crate::sessions::feed::Batch;
 use crate::sessions::orders;
 use crate::sessions::run::NOTE_AFTER;
+use crate::sessions::throttle::Due;
 
 impl ConnectSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
@@ -22,6 +24,10 @@ impl ConnectSession {
         }
         let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
         self.run.feed.saw(bytes);
+        if self.run.feed.is_throttled() {
+            self.run.feed.hold(pool, bytes, eof);
+            return self.resume_input(pool);
+        }
         if self.run.feed.is_transparent() {
             if !bytes.is_empty() {
                 let outcome = pool.send(id, bytes);
@@ -29,7 +35,11 @@ impl ConnectSession {
                 self.keep_if_gone(outcome, bytes);
             }
         } else {
-            self.send_messages(pool, id, bytes, eof);
+            let (batch, result) = self.run.feed.convert(bytes, eof);
+            self.send_batch(pool, id, &batch);
+            if let Err(failure) = result {
+                self.bad_input(pool, &failure);
+            }
         }
         if eof {
             self.run.feed.end();
@@ -37,8 +47,32 @@ impl ConnectSession {
         }
     }
 
-    fn send_messages(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
-        let (batch, result) = self.run.feed.convert(bytes, eof);
+    /// Reads on, or sends what is due (`--rate`) of what was read.
+    pub(super) fn resume_input(&mut self, pool: &mut Pool) {
+        if !self.run.feed.is_throttled() {
+            return self.run.feed.resume(pool);
+        }
+        while let Some(id) = self.link.as_ref().filter(|link| !link.full).map(|link| link.id) {
+            match self.run.feed.due(pool.now()) {
+                _ if self.run.is_ending() => return,
+                Due::Batch(batch) => self.send_batch(pool, id, &batch),
+                Due::At(at) => return self.run.wake_at(pool, at),
+                Due::Nothing => return self.run.feed.resume(pool),
+                Due::End(Err(failure)) => return self.bad_input(pool, &failure),
+                Due::End(Ok(())) => {
+                    self.run.feed.end();
+                    return self.input_ended(pool);
+                }
+            }
+        }
+    }
+
+    fn bad_input(&mut self, pool: &mut Pool, failure: &Failure) {
+        self.run.fail(pool, failure);
+        self.end(pool, CloseReason::HOST);
+    }
+
+    fn send_batch(&mut self, pool: &mut Pool, id: Id, batch: &Batch) {
         self.run.count_sent(batch.ends.len());
         if self.reconnect {
             // Each message is a piece of its own, so that one that was cut can be sent again.
@@ -50,10 +84,6 @@ impl ConnectSession {
         } else if !batch.bytes.is_empty() {
             let outcome = pool.send(id, &batch.bytes);
             self.sent(pool, outcome);
-        }
-        if let Err(failure) = result {
-            self.run.fail(pool, &failure);
-            self.end(pool, CloseReason::HOST);
         }
     }
 
@@ -145,7 +175,7 @@ impl ConnectSession {
     fn leave(&mut self, pool: &mut Pool, id: Id) {
         pool.flush(id);
         let waits = self.link.as_ref().is_some_and(|link| link.full);
-        if waits || pool.queued(id) > 0 {
+        if waits || pool.queued(id) > 0 || self.run.feed.is_holding() {
             let failure = Failure::new(
                 Status::Lost,
                 "unsent",
@@ -188,7 +218,7 @@ impl ConnectSession {
                 self.tell_drained(pool);
                 return self.allow_commands(pool);
             }
-            self.run.feed.resume(pool);
+            self.resume_input(pool);
             if let (true, Some(patience)) =
                 (self.run.feed.input().ended, self.run.common.rules.quit_after)
             {

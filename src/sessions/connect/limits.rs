@@ -24,6 +24,7 @@ impl ConnectSession {
                 pool.leave(link.id, CloseReason::HOST);
                 self.run.begin_ending(pool);
             }
+            (alarms::PACE, _) => self.resume_input(pool),
             (alarms::GRACE, Some(link)) => pool.abort(link.id, CloseReason::HOST),
             (alarms::IDLE, Some(link)) => {
                 let id = link.id;

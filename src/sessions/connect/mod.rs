@@ -75,7 +75,7 @@ impl ConnectSession {
         self.run.say_starting(pool);
         self.run.start(pool);
         if self.run.feed.commands() {
-            self.run.feed.resume(pool);
+            self.resume_input(pool);
         }
         let progress = self.connector.begin(pool);
         self.tell_notes(pool);

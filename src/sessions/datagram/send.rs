@@ -72,7 +72,11 @@ impl SendSession {
             destinations: destinations.into_iter().filter_map(Destination::new).collect(),
             outbox: Outbox::default(),
             repeat: config.repeat,
-            pacer: config.rate.filter(|_| prober.is_none()).map(|rate| Pacer::new(rate, now)),
+            pacer: config
+                .common
+                .rate
+                .filter(|_| prober.is_none())
+                .map(|rate| Pacer::new(rate, now)),
             prober,
             reply: config.reply,
             patience: config.common.wait,

@@ -115,19 +115,24 @@ impl ServeSession {
         self.balance(pool);
     }
 
+    /// Whether stdin may be read, and what was read be sent.
+    pub(super) fn may_feed(&self) -> bool {
+        // Commands need no client, but their answers need a place to go.
+        let waits = match self.run.feed.commands() {
+            true => self.is_held(),
+            false => !self.holders.is_empty() || self.clients.is_empty(),
+        };
+        !waits && !self.run.is_ending()
+    }
+
     /// Pauses what would overflow a queue, and resumes what may flow again.
     pub(super) fn balance(&mut self, pool: &mut Pool) {
         self.mind_the_door(pool);
         let held = !self.holders.is_empty();
-        // Commands need no client, but their answers need a place to go.
-        let waits = match self.run.feed.commands() {
-            true => self.is_held(),
-            false => held || self.clients.is_empty(),
-        };
-        if waits || self.run.is_ending() {
-            self.run.feed.pause(pool);
+        if self.may_feed() {
+            self.resume_input(pool);
         } else {
-            self.run.feed.resume(pool);
+            self.run.feed.pause(pool);
         }
         let full = self.run.console.is_full() || (held && self.service.is_hub());
         let pause = full && !self.service.relays();

@@ -19,6 +19,7 @@ impl ServeSession {
                 let reason = self.run.time_is_up(pool);
                 self.end_now(pool, reason);
             }
+            (alarms::PACE, _) => self.balance(pool),
             (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
             (alarms::GRACE, Some(id)) if self.run.has_enough() => {
                 pool.abort(id, CloseReason::HOST);

@@ -62,6 +62,8 @@ pub struct ServeSession {
     clients_paused: bool,
     /// New clients wait in the backlog.
     shut: bool,
+    /// Throttled input is being sent.
+    letting_go: bool,
     /// Accepting failed for want of descriptors, and that was told.
     starved: bool,
     /// What the worst end of a connection means for the status.
@@ -103,6 +105,7 @@ impl ServeSession {
             holders: HashSet::new(),
             clients_paused: false,
             shut: false,
+            letting_go: false,
             starved: false,
             worst: None,
             scratch: Vec::new(),

@@ -4,9 +4,12 @@ use bytes::Bytes;
 
 use super::ServeSession;
 use crate::close::CloseReason;
+use crate::error::Failure;
 use crate::event_loop::{Id, Pool};
 use crate::protocol::relay::Step;
+use crate::sessions::feed::Batch;
 use crate::sessions::orders;
+use crate::sessions::throttle::Due;
 
 impl ServeSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
@@ -16,24 +19,64 @@ impl ServeSession {
             self.balance(pool);
             return;
         }
+        if self.run.feed.is_throttled() {
+            self.run.feed.hold(pool, bytes, eof);
+            return self.balance(pool);
+        }
         if !self.run.feed.is_transparent() {
             let (batch, result) = self.run.feed.convert(bytes, eof);
-            let messages = batch.ends.len() as u64;
-            self.run.count_sent(batch.ends.len());
-            self.send_to_all(pool, &batch.bytes, messages);
+            self.send_batch(pool, &batch);
             if let Err(failure) = result {
-                self.run.fail(pool, &failure);
-                self.end(pool, CloseReason::HOST);
+                self.bad_input(pool, &failure);
             }
         } else {
             self.send_to_all(pool, bytes, 1);
         }
         if eof {
-            self.run.feed.end();
-            if self.input().ended {
-                let ids: Vec<Id> = self.clients.keys().copied().collect();
-                ids.into_iter().for_each(|id| self.input_ended(pool, id));
+            self.all_read(pool);
+        }
+    }
+
+    /// Reads on, or sends what is due (`--rate`) of what was read.
+    pub(super) fn resume_input(&mut self, pool: &mut Pool) {
+        if !self.run.feed.is_throttled() {
+            return self.run.feed.resume(pool);
+        }
+        // Sending comes by here again.
+        if std::mem::replace(&mut self.letting_go, true) {
+            return;
+        }
+        while self.may_feed() {
+            match self.run.feed.due(pool.now()) {
+                Due::Batch(batch) => {
+                    self.send_batch(pool, &batch);
+                    continue;
+                }
+                Due::At(at) => self.run.wake_at(pool, at),
+                Due::Nothing => self.run.feed.resume(pool),
+                Due::End(Err(failure)) => self.bad_input(pool, &failure),
+                Due::End(Ok(())) => self.all_read(pool),
             }
+            break;
+        }
+        self.letting_go = false;
+    }
+
+    fn send_batch(&mut self, pool: &mut Pool, batch: &Batch) {
+        self.run.count_sent(batch.ends.len());
+        self.send_to_all(pool, &batch.bytes, batch.ends.len() as u64);
+    }
+
+    fn bad_input(&mut self, pool: &mut Pool, failure: &Failure) {
+        self.run.fail(pool, failure);
+        self.end(pool, CloseReason::HOST);
+    }
+
+    fn all_read(&mut self, pool: &mut Pool) {
+        self.run.feed.end();
+        if self.input().ended {
+            let ids: Vec<Id> = self.clients.keys().copied().collect();
+            ids.into_iter().for_each(|id| self.input_ended(pool, id));
         }
     }
 

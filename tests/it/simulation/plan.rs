@@ -160,6 +160,7 @@ impl Basics {
             wait: None,
             expect: None,
             send: Vec::new(),
+            rate: None,
             count: None,
             stdin: self.source != Source::Absent,
             input: if framed { Input::Line } else { Input::Raw },
