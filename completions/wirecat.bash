@@ -195,7 +195,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__mcast__subcmd__send)
-            opts="-w -c -n -v -q -O -h --timeout --count --expect --send --no-stdin --chomp --repeat --rate --reply --bind --ttl --no-loop --test --size --duration --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -v -q -O -h --timeout --count --expect --send --no-stdin --chomp --repeat --rate --progress --reply --bind --ttl --no-loop --test --size --duration --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -289,7 +289,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__connect)
-            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --send --no-stdin --chomp --idle-timeout --read-timeout --rate --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -395,7 +395,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --port-file --timeout --expect --output --send --no-stdin --chomp --idle-timeout --read-timeout --rate --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --port-file --timeout --expect --output --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -643,7 +643,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__send)
-            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --send --no-stdin --chomp --repeat --rate --reply --bind --broadcast --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --send --no-stdin --chomp --repeat --rate --progress --reply --bind --broadcast --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

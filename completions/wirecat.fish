@@ -69,6 +69,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s c -l cou
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l chomp -d 'Send lines without their LF'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s C -l crlf -d 'Send CR LF for each LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-cr -d 'Keep the CR before the LF of a line (with --frame line)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-open -d 'Do not tell the peer that stdin has ended'
@@ -119,6 +120,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l discard -d
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 1 -l once -d 'Serve one connection, then end'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l chomp -d 'Send lines without their LF'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s C -l crlf -d 'Send CR LF for each LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-cr -d 'Keep the CR before the LF of a line (with --frame line)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-open -d 'Do not tell the peer that stdin has ended'
@@ -147,6 +149,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l output -d '
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l chomp -d 'Send lines without their LF'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l broadcast -d 'Allow broadcast addresses'
@@ -233,6 +236,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l output -d
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l chomp -d 'Send lines without their LF'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l no-loop -d 'Do not let this machine hear it'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l test -d 'Send probes with a sequence number and a time stamp, not stdin'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'

@@ -42,6 +42,7 @@ module completions {
     --idle-timeout: string    # End a connection that has no traffic for D
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
     --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
+    --progress                # Show bytes, rate and time left on stderr, where it is a terminal
     --crlf(-C)                # Send CR LF for each LF
     --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N
     --max-frame: string       # The largest message to send or take [default: 16MiB]
@@ -108,6 +109,7 @@ module completions {
     --idle-timeout: string    # End a connection that has no traffic for D
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
     --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
+    --progress                # Show bytes, rate and time left on stderr, where it is a terminal
     --crlf(-C)                # Send CR LF for each LF
     --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N
     --max-frame: string       # The largest message to send or take [default: 16MiB]
@@ -148,6 +150,7 @@ module completions {
     --chomp                   # Send lines without their LF
     --repeat: string          # Send each message N times
     --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
+    --progress                # Show bytes, rate and time left on stderr, where it is a terminal
     --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1
     --bind: string            # Send from this local address and port
     -4                        # Use IPv4 only
@@ -261,6 +264,7 @@ module completions {
     --chomp                   # Send lines without their LF
     --repeat: string          # Send each message N times
     --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
+    --progress                # Show bytes, rate and time left on stderr, where it is a terminal
     --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1
     --bind: string            # Send from this local address and port
     --ttl: string             # How many routers may pass it on [default: 1, none]

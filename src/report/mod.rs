@@ -7,6 +7,7 @@ pub mod catalogue;
 mod event;
 mod figures;
 mod json;
+mod progress;
 mod stderr;
 mod text;
 
@@ -17,6 +18,8 @@ use anstream::{AutoStream, ColorChoice};
 
 pub use event::{Event, Name};
 pub use figures::{Figures, LatencyFigures, SequenceFigures};
+use progress::Progress;
+pub use progress::{INTERVAL, Moved};
 use text::Palette;
 
 /// How much is shown, from `-q` to `-vv`.
@@ -76,6 +79,7 @@ pub struct Reporter {
     settings: Settings,
     palette: Palette,
     sink: Sink,
+    progress: Option<Progress>,
 }
 
 impl Reporter {
@@ -87,7 +91,8 @@ impl Reporter {
             Color::Never => false,
         };
         let palette = if coloured { Palette::COLOURED } else { Palette::default() };
-        Self { settings, palette, sink: Box::new(|line| stderr::write_whole(io::stderr(), line)) }
+        let sink = Box::new(|line: &[u8]| stderr::write_whole(io::stderr(), line));
+        Self { settings, palette, sink, progress: None }
     }
 
     /// A reporter whose lines go to `sink` instead of stderr.
@@ -118,7 +123,34 @@ impl Reporter {
     /// complain.
     pub fn report(&self, event: &Event<'_>) {
         if self.shows(event.name()) {
-            (self.sink)(&self.line(event, SystemTime::now()));
+            let line = self.line(event, SystemTime::now());
+            self.beside_progress(|| (self.sink)(&line));
+        }
+    }
+
+    /// Begins to show how far the run has come, if stderr is a terminal; returns whether it is.
+    pub fn begin_progress(&mut self, total: Option<u64>) -> bool {
+        self.progress = Progress::begin(total);
+        self.progress.is_some()
+    }
+
+    /// Shows how far the run has come, if that is shown.
+    pub fn show_progress(&self, moved: &Moved) {
+        if let Some(progress) = &self.progress {
+            progress.show(moved);
+        }
+    }
+
+    /// Shows it no more, and leaves nothing of it behind.
+    pub fn end_progress(&mut self) {
+        self.progress = None;
+    }
+
+    /// Writes whole lines to the terminal, where the progress may be shown.
+    pub fn beside_progress<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.progress {
+            Some(progress) => progress.give_way(write),
+            None => write(),
         }
     }
 

@@ -42,6 +42,8 @@ pub(crate) const ANSWERS: u8 = 18;
 pub(crate) const PROBE: u8 = 19;
 /// `--settle`: a new connection has stood for long enough.
 pub(crate) const SETTLE: u8 = 21;
+/// The next drawing of `--progress`.
+pub(crate) const PROGRESS: u8 = 22;
 /// SIGTERM of a datagram listener: what has come is read before the end.
 pub(crate) const LEAVE: u8 = 20;
 /// Commands that had to wait go on.

@@ -64,6 +64,8 @@ pub struct Common {
     pub family: Family,
     /// What is set on each socket.
     pub options: SocketOptions,
+    /// Whether to show how far it has come.
+    pub progress: bool,
     /// How events are told.
     pub report: report::Settings,
 }

@@ -6,12 +6,13 @@
 use std::io::{self, ErrorKind};
 use std::time::{Instant, SystemTime};
 
+use super::alarms;
 use crate::close::{Cause, CloseReason};
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, Kind};
-use crate::event_loop::{End, Id, Pool, SendOutcome, Sides, Traffic, Transport};
+use crate::event_loop::{End, Id, Pool, SendOutcome, Sides, TimerKey, Traffic, Transport};
 use crate::protocol::output::{self, Direction, Output, Shown, Written};
-use crate::report::{Event, Name, Reporter};
+use crate::report::{Event, INTERVAL, Moved, Name, Reporter};
 
 /// Raw messages from this size on go out by themselves; smaller ones are gathered, so that a
 /// burst of them costs one write.
@@ -238,9 +239,35 @@ impl Console {
 
     fn write(&mut self, pool: &mut Pool, bytes: &[u8]) {
         if let Some(stdout) = self.stdout {
+            if self.terminal && !bytes.ends_with(b"\n") {
+                // Below a line that goes on there is no place for it.
+                self.reporter.end_progress();
+            }
+            let outcome = match self.terminal {
+                true => self.reporter.beside_progress(|| pool.send(stdout, bytes)),
+                false => pool.send(stdout, bytes),
+            };
             // A stdout that is gone has said so by its `Closed`.
-            self.full |= pool.send(stdout, bytes) == SendOutcome::Full;
+            self.full |= outcome == SendOutcome::Full;
         }
+    }
+
+    /// Begins to show how far the run has come, where there is a terminal to show it on.
+    pub(crate) fn begin_progress(&mut self, pool: &mut Pool, total: Option<u64>) {
+        if self.reporter.begin_progress(total) {
+            pool.arm(TimerKey::global(alarms::PROGRESS), INTERVAL);
+        }
+    }
+
+    /// Shows how far the run has come; `open` is what the connections that still live have moved.
+    pub(crate) fn show_progress(&self, pool: &mut Pool, open: &[Traffic], passed: u64) {
+        let sum = |part: fn(&Traffic) -> u64| open.iter().map(part).sum::<u64>();
+        self.reporter.show_progress(&Moved {
+            received: self.totals.received + sum(|traffic| traffic.received),
+            sent: self.totals.sent + sum(|traffic| traffic.sent),
+            passed,
+        });
+        pool.arm(TimerKey::global(alarms::PROGRESS), INTERVAL);
     }
 
     /// Adds what a connection moved to the totals.
@@ -271,6 +298,7 @@ impl Console {
     /// Says the last word and lets stdout drain; returns whether everything is over already.
     /// Elsewhere than in JSON the summary waits for stdout, whose end may still change the code.
     pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
+        self.reporter.end_progress();
         if self.form == Output::Json {
             self.summarise(pool, status);
         }

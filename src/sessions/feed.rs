@@ -38,6 +38,8 @@ pub struct Feed {
     name: &'static str,
     /// Texts that every client of a server is sent.
     words: Option<Bytes>,
+    /// How many bytes it has in all, where that is known.
+    size: Option<u64>,
     /// `--rate` of a stream.
     throttle: Option<Throttle>,
 }
@@ -92,12 +94,17 @@ impl Feed {
                 let feed = Self::over(None, Source::Stream, common);
                 return Ok(Self { words: Some(texts), ..feed });
             }
+            let size = Some(texts.len() as u64);
             let feed = Self::on(pool, common, Box::new(Memory::new(texts)), Source::Stream);
-            return feed.map_err(|error| Failure::io(Status::Local, "send", "texts", &error));
+            return feed
+                .map(|feed| Self { size, ..feed })
+                .map_err(|error| Failure::io(Status::Local, "send", "texts", &error));
         }
         let (transport, kind) = stdio::input().map_err(|error| unreadable(&error))?;
         let source = if kind == Kind::Terminal { Source::Terminal } else { Source::Stream };
-        Self::on(pool, common, transport, source).map_err(|error| unreadable(&error))
+        let size = stdio::input_size();
+        let feed = Self::on(pool, common, transport, source);
+        feed.map(|feed| Self { size, ..feed }).map_err(|error| unreadable(&error))
     }
 
     /// A feed on a transport of the caller's, paused.
@@ -135,6 +142,7 @@ impl Feed {
             messages: 0,
             name: if common.send.is_empty() { "stdin" } else { "--send" },
             words: None,
+            size: None,
             throttle: common.rate.filter(|_| !common.datagrams).map(Throttle::new),
         }
     }
@@ -147,6 +155,19 @@ impl Feed {
     /// How far the input has come.
     pub(crate) fn input(&self) -> relay::Input {
         self.input
+    }
+
+    /// How many bytes it has in all, where that is known.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// How many bytes of it have been read and let go, as far as is known.
+    pub(crate) fn passed(&self, pool: &Pool) -> u64 {
+        let traffic = self.id.and_then(|id| pool.traffic(id));
+        let read = traffic.map_or(self.size.unwrap_or(0), |traffic| traffic.received);
+        let waiting = self.throttle.as_ref().map_or(0, Throttle::waiting);
+        read.saturating_sub(waiting as u64)
     }
 
     /// The input has ended.

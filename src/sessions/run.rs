@@ -9,7 +9,7 @@ use super::console::{Console, StdoutEnd};
 use super::feed::{Feed, unreadable};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Id, Pool, Signal, TimerKey};
+use crate::event_loop::{End, Id, Pool, Signal, TimerKey, Traffic};
 use crate::protocol::expect::Lookout;
 use crate::report::{Event, Name};
 
@@ -71,6 +71,16 @@ impl Run {
         if let Some(limit) = self.common.timeout {
             pool.arm(TimerKey::global(alarms::TOTAL), limit);
         }
+        if self.common.progress {
+            self.console.begin_progress(pool, self.feed.size());
+        }
+    }
+
+    /// Shows how far it has come; `open` is what the connections that still live have moved, and
+    /// `queued` what waits for the slowest of them.
+    pub(crate) fn show_progress(&mut self, pool: &mut Pool, open: &[Traffic], queued: usize) {
+        let passed = self.feed.passed(pool).saturating_sub(queued as u64);
+        self.console.show_progress(pool, open, passed);
     }
 
     /// From here on connections are closed, and nothing new begins.

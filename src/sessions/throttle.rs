@@ -54,6 +54,11 @@ impl Throttle {
         self.held.ends.extend(ends.into_iter().map(|end| before + end));
     }
 
+    /// Bytes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.held.bytes.len() - self.start
+    }
+
     /// Whether anything waits.
     pub(super) fn is_holding(&self) -> bool {
         self.gone < self.held.ends.len()

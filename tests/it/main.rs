@@ -17,6 +17,7 @@ mod multicast;
 mod patience;
 mod probe;
 mod programs;
+mod progress;
 mod rate;
 mod reconnect;
 mod refusals;

@@ -27,6 +27,9 @@ pub struct SenderArgs {
     /// Limit sending: 100/s is messages, 10MiB/s is bytes
     #[arg(long, value_name = "R", help_heading = "Sending")]
     pub rate: Option<Rate>,
+    /// Show bytes, rate and time left on stderr, where it is a terminal
+    #[arg(long, help_heading = "Events")]
+    pub progress: bool,
     /// Print answers until D passes without one [default: 1s]; none is exit status 1
     #[arg(long, value_name = "D", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = "1s", help_heading = "Answers")]
     pub reply: Option<Duration>,

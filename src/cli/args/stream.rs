@@ -32,6 +32,9 @@ pub struct StreamArgs {
     /// Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
     #[arg(long, value_name = "R", help_heading = "Input and output")]
     pub rate: Option<Rate>,
+    /// Show bytes, rate and time left on stderr, where it is a terminal
+    #[arg(long, help_heading = "Events")]
+    pub progress: bool,
     /// Send CR LF for each LF
     #[arg(short = 'C', long, help_heading = "Input and output")]
     pub crlf: bool,

@@ -193,6 +193,7 @@ fn send(
         return Err(refuse("-n", "without stdin there is nothing to send"));
     }
     common.rate = args.rate;
+    common.progress = args.progress;
     Ok(Send { common, repeat: args.repeat.unwrap_or(1), reply, test })
 }
 

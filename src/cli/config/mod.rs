@@ -70,6 +70,7 @@ fn common(args: &RunArgs, family: &FamilyArgs, report: Settings) -> Result<Commo
         expect: args.expect.clone(),
         send: Vec::new(),
         rate: None,
+        progress: false,
         stdin: false,
         input: Input::Raw,
         commands: None,

@@ -82,6 +82,7 @@ fn check_probe(args: &ConnectArgs) -> Result<(), Failure> {
         (stream.max_frame.is_some(), "--max-frame"),
         (stream.crlf, "--crlf"),
         (stream.rate.is_some(), "--rate"),
+        (stream.progress, "--progress"),
         (stream.idle_timeout.is_some(), "--idle-timeout"),
         (stream.quit_after.is_some(), "--quit-after"),
         (stream.keep_open, "--keep-open"),
@@ -246,6 +247,7 @@ fn stream_common(
     common.keep_cr = args.keep_cr;
     common.crlf = args.crlf;
     common.rate = args.rate;
+    common.progress = args.progress;
     check_sendable(&common)?;
     common.rules = Rules {
         keep_open: args.keep_open,

@@ -51,6 +51,18 @@ pub fn input() -> io::Result<(Box<dyn Transport>, Kind)> {
     open(rustix::stdio::stdin(), Access::Read)
 }
 
+/// How many bytes are left to read from stdin, where it is a regular file.
+pub fn input_size() -> Option<u64> {
+    let stdin = rustix::stdio::stdin();
+    let stat = rustix::fs::fstat(stdin).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let size = u64::try_from(stat.st_size).ok()?;
+    let at = rustix::fs::tell(stdin).unwrap_or(0);
+    Some(size.saturating_sub(at))
+}
+
 /// Opens stdout as a channel.
 ///
 /// # Errors

@@ -24,6 +24,11 @@ impl ConnectSession {
                 pool.leave(link.id, CloseReason::HOST);
                 self.run.begin_ending(pool);
             }
+            (alarms::PROGRESS, link) => {
+                let open = link.as_ref().and_then(|link| pool.traffic(link.id));
+                let queued = link.as_ref().map_or(0, |link| pool.queued(link.id));
+                self.run.show_progress(pool, open.as_slice(), queued);
+            }
             (alarms::PACE, _) => self.resume_input(pool),
             (alarms::GRACE, Some(link)) => pool.abort(link.id, CloseReason::HOST),
             (alarms::IDLE, Some(link)) => {

@@ -1,12 +1,40 @@
-//! The silence of those that a sender asked, and a stdout that is full of their answers.
+//! The answers of those that a sender asked, their silence, and a stdout that is full.
 
 use super::outbox::Destination;
 use super::send::SendSession;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, TimerKey};
 use crate::sessions::alarms;
+use crate::sessions::console::Message;
+use crate::sys::mmsg::Arrival;
 
 impl SendSession {
+    pub(super) fn on_datagrams(&mut self, pool: &mut Pool, batch: &[Arrival<'_>]) {
+        if self.reply.is_none() {
+            return;
+        }
+        for arrival in batch {
+            if self.run.take_message(arrival.payload) {
+                let (payload, peer) = (arrival.payload, arrival.from.to_string());
+                self.run.console.deliver(pool, &Message::new(payload, &peer));
+            }
+        }
+        self.run.console.commit(pool);
+        if self.run.console.is_full() {
+            self.pause_answers(pool, true);
+        }
+        let was_waiting = self.is_waiting();
+        self.answers += batch.len() as u64;
+        self.last_answer = pool.now();
+        if self.run.has_enough() {
+            self.end(pool);
+        } else if was_waiting {
+            pool.disarm(TimerKey::global(alarms::FIRST_ANSWER));
+            pool.disarm(TimerKey::global(alarms::RESEND));
+            self.pump(pool);
+        }
+    }
+
     /// `--wait`: the time for a first answer is up.
     pub(super) fn nobody_answered(&mut self, pool: &mut Pool) {
         if let Some(failure) = self.why_not_open() {

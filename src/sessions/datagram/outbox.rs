@@ -119,6 +119,14 @@ impl Outbox {
         self.batch.ends.len() as u64 * self.repeat
     }
 
+    /// Bytes of the batch that not every destination has had.
+    pub(super) fn waiting(&self) -> usize {
+        let done = self.lanes.iter().map(|lane| lane.done).min().unwrap_or(self.total());
+        let message = usize::try_from(done / self.repeat.max(1)).unwrap_or(usize::MAX);
+        let sent = message.checked_sub(1).and_then(|last| self.batch.ends.get(last));
+        self.batch.bytes.len() - sent.copied().unwrap_or(0)
+    }
+
     /// Whether there is nothing left to send.
     pub(super) fn is_done(&self) -> bool {
         self.lanes.iter().all(|lane| lane.done >= self.total())

@@ -13,10 +13,9 @@ use crate::protocol::pacer::Pacer;
 use crate::report::Name;
 use crate::sessions::alarms;
 use crate::sessions::config::{Send, Test};
-use crate::sessions::console::{Console, Message};
+use crate::sessions::console::Console;
 use crate::sessions::feed::Feed;
 use crate::sessions::run::{Meaning, Run, SIGNALLED, status_of};
-use crate::sys::mmsg::Arrival;
 
 /// How often `--wait` sends again.
 const RESEND: Duration = Duration::from_secs(1);
@@ -146,7 +145,7 @@ impl SendSession {
     }
 
     /// Sends what may go now, and arranges for the rest.
-    fn pump(&mut self, pool: &mut Pool) {
+    pub(super) fn pump(&mut self, pool: &mut Pool) {
         loop {
             match self.outbox.pump(pool, self.pacer.as_mut()) {
                 Pumped::Done => return self.batch_done(pool),
@@ -235,7 +234,7 @@ impl SendSession {
             .find_map(|to| pool.take_error(to.id).map(|error| (to.clone(), error)))
     }
 
-    fn is_waiting(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         self.patience.is_some() && self.answers == 0
     }
 
@@ -268,32 +267,6 @@ impl SendSession {
         }
     }
 
-    fn on_datagrams(&mut self, pool: &mut Pool, batch: &[Arrival<'_>]) {
-        if self.reply.is_none() {
-            return;
-        }
-        for arrival in batch {
-            if self.run.take_message(arrival.payload) {
-                let (payload, peer) = (arrival.payload, arrival.from.to_string());
-                self.run.console.deliver(pool, &Message::new(payload, &peer));
-            }
-        }
-        self.run.console.commit(pool);
-        if self.run.console.is_full() {
-            self.pause_answers(pool, true);
-        }
-        let was_waiting = self.is_waiting();
-        self.answers += batch.len() as u64;
-        self.last_answer = pool.now();
-        if self.run.has_enough() {
-            self.end(pool);
-        } else if was_waiting {
-            pool.disarm(TimerKey::global(alarms::FIRST_ANSWER));
-            pool.disarm(TimerKey::global(alarms::RESEND));
-            self.pump(pool);
-        }
-    }
-
     fn on_error(&mut self, pool: &mut Pool, id: Id, error: &io::Error) {
         let to = self.destinations.iter().find(|to| to.id == id).cloned();
         if let Some(to) = to {
@@ -318,6 +291,10 @@ impl SendSession {
                 }
                 pool.arm(TimerKey::global(alarms::RESEND), RESEND);
                 self.pump(pool);
+            }
+            alarms::PROGRESS => {
+                let open = self.open_traffic(pool);
+                self.run.show_progress(pool, &open, self.outbox.waiting());
             }
             alarms::FIRST_ANSWER => self.nobody_answered(pool),
             alarms::ANSWERS => self.check_answers(pool),

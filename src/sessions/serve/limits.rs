@@ -19,6 +19,11 @@ impl ServeSession {
                 let reason = self.run.time_is_up(pool);
                 self.end_now(pool, reason);
             }
+            (alarms::PROGRESS, _) => {
+                let open = self.open_traffic(pool);
+                let queued = self.clients.keys().map(|id| pool.queued(*id)).max();
+                self.run.show_progress(pool, &open, queued.unwrap_or(0));
+            }
             (alarms::PACE, _) => self.balance(pool),
             (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
             (alarms::GRACE, Some(id)) if self.run.has_enough() => {

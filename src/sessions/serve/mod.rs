@@ -231,8 +231,12 @@ impl ServeSession {
         }
     }
 
+    fn open_traffic(&self, pool: &Pool) -> Vec<Traffic> {
+        self.clients.keys().filter_map(|id| pool.traffic(*id)).collect()
+    }
+
     fn tell_stats(&mut self, pool: &mut Pool) {
-        let open: Vec<Traffic> = self.clients.keys().filter_map(|id| pool.traffic(*id)).collect();
+        let open = self.open_traffic(pool);
         let clients = self.clients.len() as u64;
         let stats = self.run.console.sums(Name::Stats, pool, &open).clients(clients);
         self.run.console.report(pool, &stats);

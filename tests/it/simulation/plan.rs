@@ -161,6 +161,7 @@ impl Basics {
             expect: None,
             send: Vec::new(),
             rate: None,
+            progress: false,
             count: None,
             stdin: self.source != Source::Absent,
             input: if framed { Input::Line } else { Input::Raw },
