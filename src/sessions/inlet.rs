@@ -12,8 +12,9 @@ pub(crate) struct Inlet {
     deframer: Option<Deframer>,
     /// When the last whole message came, or the connection.
     last_message: Instant,
-    /// Looks for `--expect` where there are no messages, which are searched one by one.
-    lookout: Option<Lookout>,
+    /// Looks for `--expect` where there are no messages, which are searched one by one. In a box,
+    /// because it is large and mostly not there.
+    lookout: Option<Box<Lookout>>,
     matched: bool,
 }
 
@@ -24,7 +25,7 @@ impl Inlet {
         Self {
             deframer: framer.map(Deframer::new),
             last_message: now,
-            lookout: expect.map(Lookout::new),
+            lookout: expect.map(|expect| Box::new(Lookout::new(expect))),
             matched: false,
         }
     }
