@@ -41,10 +41,10 @@ pub(crate) const ANSWERS: u8 = 18;
 /// Half of `--wait` has passed in silence: listen elsewhere too.
 pub(crate) const PROBE: u8 = 19;
 /// `--settle`: a new connection has stood for long enough.
-pub(crate) const SETTLE: u8 = 21;
+pub(crate) const SETTLE: u8 = 20;
 /// The next drawing of `--progress`.
-pub(crate) const PROGRESS: u8 = 22;
+pub(crate) const PROGRESS: u8 = 21;
 /// SIGTERM of a datagram listener: what has come is read before the end.
-pub(crate) const LEAVE: u8 = 20;
+pub(crate) const LEAVE: u8 = 22;
 /// Commands that had to wait go on.
-pub(crate) const ORDERS: u8 = 22;
+pub(crate) const ORDERS: u8 = 23;
