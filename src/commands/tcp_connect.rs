@@ -10,7 +10,8 @@ pub(super) fn run(config: Connect) -> Result<Status, Failure> {
     let mut event_loop = event_loop()?;
     let pool = event_loop.pool();
     let common = &config.common;
-    let (reporter, talks) = (Reporter::new(common.report.clone()), !config.probe);
+    let (reporter, talks) =
+        (Reporter::new(common.report.clone()), !config.probe && config.exec.is_none());
     let console = Console::open(pool, reporter, common.output, talks)?;
     let feed = Feed::open(pool, common, talks)?;
     let mut session = ConnectSession::new(pool, config, console, feed);

@@ -48,3 +48,5 @@ pub(crate) const PROGRESS: u8 = 21;
 pub(crate) const LEAVE: u8 = 22;
 /// Commands that had to wait go on.
 pub(crate) const ORDERS: u8 = 23;
+/// Children that were asked to end and have not.
+pub(crate) const CHILDREN: u8 = 24;

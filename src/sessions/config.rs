@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::children::Program;
 use crate::framing::{Framing, Input};
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
@@ -109,6 +110,8 @@ pub struct Connect {
     pub settle: Duration,
     /// Whether to end as soon as there is a connection.
     pub probe: bool,
+    /// What the connection becomes stdin and stdout of, in place of ours.
+    pub exec: Option<Program>,
 }
 
 /// `tcp-serve`.
@@ -151,6 +154,8 @@ pub enum Handling {
     Save(PathBuf),
     /// Each connection is relayed to another one.
     Forward(Box<Route>),
+    /// Each connection becomes stdin and stdout of a child of its own.
+    Exec(Program),
 }
 
 impl Handling {
@@ -161,7 +166,7 @@ impl Handling {
 
     /// Whether each connection has a partner, which gets what the connection says.
     pub fn relays(&self) -> bool {
-        matches!(self, Self::Forward(_))
+        matches!(self, Self::Forward(_) | Self::Exec(_))
     }
 
     /// Whether what is received goes to stdout.

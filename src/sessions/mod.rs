@@ -12,6 +12,7 @@ mod inlet;
 mod orders;
 mod pairs;
 mod run;
+mod runners;
 pub mod serve;
 mod texts;
 mod throttle;

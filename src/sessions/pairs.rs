@@ -17,6 +17,11 @@ const PARTNER_DONE: CloseReason = CloseReason::new(Cause::Host, Detail::Fin);
 /// The end of a connection whose partner was lost, or never came to be.
 pub(crate) const PARTNER_LOST: CloseReason = CloseReason::new(Cause::Error, Detail::Upstream);
 
+/// Whether a connection came to its end with everything said, by one side or both.
+pub(crate) fn is_in_order(end: &End) -> bool {
+    matches!(end.reason, CloseReason::PEER | PARTNER_DONE) && end.unsent.is_empty()
+}
+
 /// The channels of a partner; those of a connection are one and the same.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Partner {
@@ -43,6 +48,8 @@ struct Pair {
     source: Option<Id>,
     /// The partner is one connection, which is lost as a whole.
     duplex: bool,
+    /// Nobody reads the sink any more, whatever the pipe says.
+    deaf: bool,
 }
 
 /// All pairs of a session, by the id of their connection.
@@ -69,6 +76,7 @@ impl Pairs {
             sink: Some(sink),
             source: Some(source),
             duplex: sink == source,
+            deaf: false,
         };
         self.pairs.insert(near, pair);
         pool.resume(near);
@@ -178,10 +186,21 @@ impl Pairs {
             (None, None) => pool.close_delivered(near, PARTNER_DONE),
             // What the connection still says is read, and thrown away.
             (None, Some(_)) => pool.resume(near),
+            (Some(sink), None) if pair.deaf => pool.abort(sink, PARTNER_DONE),
             (Some(_), _) => {}
         }
         self.forget_if_gone(near);
         is_lost
+    }
+
+    /// The partner of a connection has ended, though others may still hold what it spoke through:
+    /// what comes from there is passed on to its end, and that is the end.
+    pub(crate) fn partner_ended(&mut self, pool: &mut Pool, near: Id) {
+        let Some(pair) = self.pairs.get_mut(&near) else { return };
+        pair.deaf = true;
+        if let (Some(sink), None) = (pair.sink, pair.source) {
+            pool.abort(sink, PARTNER_DONE);
+        }
     }
 
     /// Cuts all partners off.

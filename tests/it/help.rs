@@ -52,8 +52,8 @@ fn each_option_is_listed_where_it_works() {
     for option in ["--reconnect", "--bind"] {
         assert!(connect.contains(option) && !serve.contains(option), "{option}");
     }
-    let own = "--once --conns --max-clients --greet --reply --hub --discard --save --forward --allow --deny --queue --slow \
-               --slow-after --port-file backlog";
+    let own = "--once --conns --max-clients --greet --reply --hub --discard --save --forward \
+               --allow --deny --queue --slow --slow-after --port-file backlog";
     for option in own.split_whitespace() {
         assert!(serve.contains(option) && !connect.contains(option), "{option}");
     }

@@ -5,6 +5,7 @@ mod addresses;
 mod conformance;
 mod control;
 mod events;
+mod exec;
 mod expect;
 mod forward;
 mod half_close;

@@ -96,6 +96,12 @@ pub struct ConnectArgs {
     /// Connect from this local address and port
     #[arg(long, value_name = "ADDR", help_heading = "Sockets")]
     pub bind: Option<String>,
+    /// Run CMD with the connection as its stdin and stdout; its status is ours
+    #[arg(long, value_name = "CMD", help_heading = "Input and output")]
+    pub exec: Option<String>,
+    /// Run CMD by /bin/sh -c (with --exec)
+    #[arg(long, requires = "exec", help_heading = "Input and output")]
+    pub sh: bool,
     /// How events are told.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -124,6 +130,12 @@ pub struct ServeArgs {
     /// Relay each connection to ADDR
     #[arg(long, value_name = "ADDR", group = "handler", help_heading = "Handlers (at most one)")]
     pub forward: Option<String>,
+    /// Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)
+    #[arg(long, value_name = "CMD", group = "handler", help_heading = "Handlers (at most one)")]
+    pub exec: Option<String>,
+    /// Run CMD by /bin/sh -c (with --exec)
+    #[arg(long, requires = "exec", help_heading = "Handlers (at most one)")]
+    pub sh: bool,
     /// Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub connect_timeout: Option<Duration>,
@@ -147,7 +159,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Clients")]
     pub deny: Vec<IpNet>,
 
-    /// How much may wait to be sent to one client [default: 1MiB; 256KiB each way with --forward]
+    /// How much may wait to be sent to one client [default: 1MiB; 256KiB with --forward and --exec]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Slow clients")]
     pub queue: Option<u64>,
     /// What to do with a client that drains nothing: kick, drop (messages) or block

@@ -47,6 +47,8 @@ Examples:
   wirecat tcp-serve -1 :9000 > file            receive one file from anywhere
   wirecat tcp-serve --hub --frame line :9000   a chat room for nc and telnet
   wirecat tcp-serve --reply @page.http 8080    a fixed answer to every client
+  wirecat tcp-serve --forward db:5432 :5432    a relay to another server
+  wirecat tcp-serve --exec 'sort -n' 9000      a command for every client
   tail -f log | wirecat tcp-serve :9000        one log, many viewers";
 
 pub(super) const UDP_SEND_EXAMPLES: &str = "\

@@ -64,6 +64,7 @@ pub fn connect(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure>
         reconnect: args.reconnect,
         settle: args.settle.unwrap_or(settle),
         probe: args.probe,
+        exec: partners::connected_to(args)?,
     })
 }
 
@@ -88,6 +89,7 @@ fn check_probe(args: &ConnectArgs) -> Result<(), Failure> {
         (stream.keep_open, "--keep-open"),
         (stream.on_peer_close == OnPeerClose::Exit, "--on-peer-close"),
         (args.reconnect, "--reconnect"),
+        (args.exec.is_some(), "--exec"),
     ];
     refuse_any(&given, "-z sends and receives nothing")
 }
@@ -134,7 +136,7 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
 fn check_texts(args: &ServeArgs) -> Result<(), Failure> {
     let input = &args.stream.input;
     check_stdin_takers(input.send.iter().chain(&args.greet).chain(&args.reply))?;
-    let others = [args.discard, args.save.is_some(), args.forward.is_some()];
+    let others = [args.discard, args.save.is_some(), args.forward.is_some(), args.exec.is_some()];
     let relays = args.reply.is_none() && !others.contains(&true);
     let reads_stdin = relays && !input.no_stdin && input.send.is_empty();
     if text::takes_stdin(args.greet.as_deref()) && reads_stdin {
@@ -154,6 +156,8 @@ fn handling(args: &ServeArgs) -> Result<Handling, Failure> {
         Handling::Save(directory.clone())
     } else if let Some(address) = &args.forward {
         Handling::Forward(Box::new(partners::forward(args, address)?))
+    } else if let Some(command) = &args.exec {
+        Handling::Exec(partners::served_by(args, command)?)
     } else {
         Handling::Relay
     })
@@ -198,7 +202,7 @@ fn check_slow(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> {
     let (slow, slow_after) =
         ((args.slow.is_some(), "--slow"), (args.slow_after.is_some(), "--slow-after"));
     match handling {
-        Handling::Hub | Handling::Forward(_) => {}
+        Handling::Hub | Handling::Forward(_) | Handling::Exec(_) => {}
         Handling::Relay if !args.stream.input.no_stdin => {}
         Handling::Reply(_) => {
             refuse_any(

@@ -35,6 +35,9 @@ impl ConnectSession {
         }
         let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
         self.run.console.report(pool, &event.maybe_conn(link.number));
+        if let Some(exec) = &mut self.exec {
+            exec.near_closed(pool, link.id, end);
+        }
         if again {
             self.connect_again(pool, &link, end);
             return;
@@ -43,7 +46,7 @@ impl ConnectSession {
             self.tell_loss(pool, &link, end);
         }
         self.run.begin_ending(pool);
-        self.run.finish(pool);
+        self.finish_if_over(pool);
     }
 
     fn tell_loss(&mut self, pool: &mut Pool, link: &Link, end: &End) {

@@ -45,7 +45,9 @@ impl ConnectSession {
         let (Some(limit), Some(traffic)) = (self.run.common.idle_timeout, pool.traffic(id)) else {
             return;
         };
-        let idle = pool.now().saturating_duration_since(traffic.last_active);
+        let last_active = self.exec.as_ref().and_then(|exec| exec.last_active(pool, id));
+        let last_active = last_active.unwrap_or(traffic.last_active);
+        let idle = pool.now().saturating_duration_since(last_active);
         if idle < limit {
             pool.arm(TimerKey::of(id, alarms::IDLE), limit - idle);
             return;

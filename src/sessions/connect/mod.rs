@@ -1,10 +1,12 @@
 //! `tcp-connect`: stdin to one connection, the connection to stdout.
 //!
 //! This file owns the connection and the course of the run; `flow` has what goes through it,
-//! `commands` what a program asks for, `ending` what follows its end, `limits` the timers.
+//! `commands` what a program asks for, `exec` the command that takes it over, `ending` what follows
+//! its end, `limits` the timers.
 
 mod commands;
 mod ending;
+mod exec;
 mod flow;
 mod limits;
 
@@ -21,6 +23,7 @@ use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::report::{Event as Report, Name};
+use exec::Exec;
 
 /// Bytes that wait for the connection before stdin is paused. The kernel's own buffer is behind
 /// them, so few are enough.
@@ -33,6 +36,7 @@ pub struct ConnectSession {
     reconnect: bool,
     /// All that is asked is whether there is a connection.
     probe: bool,
+    exec: Option<Exec>,
     link: Option<Link>,
     /// What a lost connection did not send, for the next one.
     carried: Vec<Bytes>,
@@ -62,6 +66,7 @@ impl ConnectSession {
             connector: Connector::of_client(&config, pool.now()),
             reconnect: config.reconnect,
             probe: config.probe,
+            exec: config.exec.map(Exec::new),
             run: Run::new(config.common, console, feed),
             link: None,
             carried: Vec::new(),
@@ -157,6 +162,7 @@ impl ConnectSession {
         } else {
             self.run.feed.resume(pool);
         }
+        self.start_command(pool);
     }
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
@@ -183,7 +189,7 @@ impl ConnectSession {
         self.run.feed.close(pool);
         match &self.link {
             Some(link) => pool.close(link.id, reason),
-            None => self.give_up(pool),
+            None => self.finish_if_over(pool),
         }
     }
 
@@ -201,9 +207,12 @@ impl ConnectSession {
         self.run.hurried = true;
         self.connector.call_off(pool);
         self.run.feed.close(pool);
+        if let Some(exec) = &mut self.exec {
+            exec.abort(pool);
+        }
         match &self.link {
             Some(link) => pool.abort(link.id, reason),
-            None => self.give_up(pool),
+            None => self.finish_if_over(pool),
         }
     }
 }
@@ -214,6 +223,9 @@ impl Handler for ConnectSession {
         self.tell_notes(pool);
         if !matches!(progress, Progress::Pending) {
             return self.progressed(pool, progress);
+        }
+        if self.on_command(pool, &event) {
+            return;
         }
         match event {
             Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),

@@ -16,7 +16,7 @@ use crate::sessions::inlet::Inlet;
 /// The end of a client that is not let in.
 const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
 /// The end of a client that cannot be served, because of this machine.
-const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
+pub(super) const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
 
 impl ServeSession {
     /// Takes a new connection into the session.

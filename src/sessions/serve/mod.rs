@@ -190,7 +190,13 @@ impl ServeSession {
     /// A client is gone, or the partner of one: others may come, or the run is over.
     fn somebody_left(&mut self, pool: &mut Pool) {
         self.balance(pool);
-        if self.is_deserted() && (self.run.is_ending() || self.listeners.is_empty()) {
+        if !(self.clients.is_empty() && (self.run.is_ending() || self.listeners.is_empty())) {
+            return;
+        }
+        if let Some(partners) = self.service.partners() {
+            partners.dismiss_lost(pool);
+        }
+        if self.is_deserted() {
             self.run.begin_ending(pool);
             self.finish(pool);
         }
@@ -198,7 +204,7 @@ impl ServeSession {
 
     /// Whether nobody is left.
     fn is_deserted(&self) -> bool {
-        self.clients.is_empty() && self.service.left_behind() == 0
+        self.clients.is_empty() && self.service.is_deserted()
     }
 
     /// Says what a client's end cost, where its `closed` event alone would not be seen.
@@ -246,7 +252,7 @@ impl ServeSession {
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.wind_up(pool);
         if let Some(partners) = self.service.partners() {
-            partners.call_off(pool);
+            partners.end(pool);
         }
         for id in self.clients.keys() {
             pool.close(*id, reason);

@@ -1,11 +1,12 @@
-//! `--forward`: each client gets a partner, and the two are relayed into each other.
+//! `--forward` and `--exec`: each client gets a partner, and the two are relayed into each other.
 //!
-//! It owns the partners from the first attempt to connect to their end; what moves between a
+//! It owns the partners from the first attempt to connect, or the start of a child, to their end; what moves between a
 //! client and its partner is up to [`Pairs`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ServeSession;
+use super::door::UNSERVED;
 use super::service::Service;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status, plain};
@@ -13,11 +14,20 @@ use crate::event_loop::{End, Event, Id, Mail, Pool};
 use crate::report::{Event as Report, Name};
 use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Established, Note, Progress};
-use crate::sessions::pairs::{PARTNER_LOST, Pairs, Partner};
+use crate::sessions::pairs::{PARTNER_LOST, Pairs, Partner, is_in_order};
+use crate::sessions::runners::Runners;
+
+/// How a partner is made.
+pub(super) enum Recipe {
+    /// A connection that takes this way.
+    Forward(Box<Route>),
+    /// A child.
+    Exec(Runners),
+}
 
 /// The partners of all clients.
 pub(super) struct Partners {
-    route: Route,
+    recipe: Recipe,
     /// Bytes that may wait for one side of a pair.
     queue: usize,
     /// The connections in the making, by the client that each is for.
@@ -30,9 +40,9 @@ pub(super) struct Partners {
 }
 
 impl Partners {
-    pub(super) fn forward(route: Route, queue: usize) -> Self {
+    pub(super) fn new(recipe: Recipe, queue: usize) -> Self {
         Self {
-            route,
+            recipe,
             queue,
             connectors: BTreeMap::new(),
             pairs: Pairs::default(),
@@ -57,15 +67,46 @@ impl Partners {
     }
 
     /// Begins nothing new, and drops what has begun.
-    pub(super) fn call_off(&mut self, pool: &mut Pool) {
+    fn call_off(&mut self, pool: &mut Pool) {
         for mut connector in std::mem::take(&mut self.connectors).into_values() {
             connector.call_off(pool);
         }
     }
 
+    /// Whether nothing is left, not even a child.
+    pub(super) fn is_deserted(&self) -> bool {
+        let no_child = match &self.recipe {
+            Recipe::Forward(_) => true,
+            Recipe::Exec(runners) => runners.is_empty(),
+        };
+        no_child && self.pairs.left_behind() == 0
+    }
+
+    fn runners(&mut self) -> Option<&mut Runners> {
+        match &mut self.recipe {
+            Recipe::Forward(_) => None,
+            Recipe::Exec(runners) => Some(runners),
+        }
+    }
+
+    /// All clients are gone: asks those children to end whose client did not leave in order.
+    pub(super) fn dismiss_lost(&mut self, pool: &mut Pool) {
+        if let Some(runners) = self.runners() {
+            runners.dismiss_lost(pool);
+        }
+    }
+
+    /// Begins nothing new, and asks all children to end.
+    pub(super) fn end(&mut self, pool: &mut Pool) {
+        self.call_off(pool);
+        if let Some(runners) = self.runners() {
+            runners.dismiss(pool);
+        }
+    }
+
     /// Cuts all partners off.
     pub(super) fn abort(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.call_off(pool);
+        self.end(pool);
         self.pairs.abort(pool, reason);
     }
 
@@ -96,15 +137,56 @@ impl ServeSession {
         if !pool.takes(id) {
             return;
         }
-        pool.pause(id);
-        let mut connector = Connector::on_behalf(partners.route.clone(), id, pool.now());
-        let progress = connector.begin(pool);
-        partners.connectors.insert(id, connector);
-        self.partner_progressed(pool, id, progress);
+        match &partners.recipe {
+            Recipe::Forward(route) => {
+                pool.pause(id);
+                let mut connector = Connector::on_behalf(Route::clone(route), id, pool.now());
+                let progress = connector.begin(pool);
+                partners.connectors.insert(id, connector);
+                self.partner_progressed(pool, id, progress);
+            }
+            Recipe::Exec(_) => self.start_command(pool, id),
+        }
+    }
+
+    fn start_command(&mut self, pool: &mut Pool, id: Id) {
+        let (Service::Relay(partners), Some(client)) = (&mut self.service, self.clients.get(&id))
+        else {
+            return;
+        };
+        let Recipe::Exec(runners) = &mut partners.recipe else { return };
+        let env = vec![
+            ("WIRECAT_PEER", client.peer.clone().into()),
+            ("WIRECAT_LOCAL", client.local.clone().into()),
+            ("WIRECAT_CONN", client.number.to_string().into()),
+        ];
+        match runners.start(pool, (id, client.title()), env) {
+            Ok(partner) => partners.pairs.join(pool, id, partner, partners.queue),
+            Err(failure) => self.partner_missing(pool, id, &failure, UNSERVED),
+        }
+    }
+
+    /// Hears of the ends of children.
+    fn on_runners(&mut self, pool: &mut Pool, event: &Event<'_>) {
+        let Some(partners) = self.service.partners() else { return };
+        let Some(runners) = partners.runners() else { return };
+        let exits = runners.on(pool, event);
+        for (served, exit) in &exits {
+            partners.pairs.partner_ended(pool, served.near);
+            let is_expected = served.lost || self.run.is_ending();
+            if exit.status() != Status::Done && !is_expected {
+                let text = format!("the command of {} ended: {exit}", served.title);
+                self.run.console.warn(pool, "command", &text);
+            }
+        }
+        if !exits.is_empty() {
+            self.somebody_left(pool);
+        }
     }
 
     /// Takes an event that is a partner's affair; false where it is not.
     pub(super) fn on_partner(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
+        self.on_runners(pool, event);
         if let (Event::Eof { id }, true) = (event, self.service.relays()) {
             self.client_ended(pool, *id);
         }
@@ -135,7 +217,9 @@ impl ServeSession {
             Progress::Connected(Established { id, peer, local }) => {
                 self.partner_found(pool, owner, id, &peer, &local);
             }
-            Progress::Failed(failure) => self.partner_missing(pool, owner, &failure),
+            Progress::Failed(failure) => {
+                self.partner_missing(pool, owner, &failure, PARTNER_LOST);
+            }
         }
     }
 
@@ -177,7 +261,13 @@ impl ServeSession {
     }
 
     /// A client remains without a partner. It is told by a reset, as if there were nobody here.
-    fn partner_missing(&mut self, pool: &mut Pool, owner: Id, failure: &Failure) {
+    fn partner_missing(
+        &mut self,
+        pool: &mut Pool,
+        owner: Id,
+        failure: &Failure,
+        reason: CloseReason,
+    ) {
         if let Some(partners) = self.service.partners() {
             partners.connectors.remove(&owner);
         }
@@ -188,7 +278,7 @@ impl ServeSession {
             self.run.console.report(pool, &event);
             self.worst.get_or_insert(failure.status);
         }
-        pool.reset(owner, PARTNER_LOST);
+        pool.reset(owner, reason);
     }
 
     fn partner_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
@@ -213,6 +303,9 @@ impl ServeSession {
         let Some(partners) = self.service.partners() else { return };
         if let Some(mut connector) = partners.connectors.remove(&id) {
             connector.call_off(pool);
+        }
+        if let (Some(runners), false) = (partners.runners(), is_in_order(end)) {
+            runners.lost(id);
         }
         partners.pairs.near_closed(pool, id, end);
     }

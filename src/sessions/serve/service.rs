@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::partners::Partners;
+use super::partners::{Partners, Recipe};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::framing::{Framer, Framing};
 use crate::protocol::relay::{Input, Source};
 use crate::sessions::config::Handling;
+use crate::sessions::runners::Runners;
 
 /// What is done with what clients send, and what they are sent.
 pub(super) enum Service {
@@ -52,8 +53,13 @@ impl Service {
             }
             Handling::Discard => Self::Discard,
             Handling::Save(directory) => Self::Save(directory),
-            Handling::Forward(route) => Self::Relay(Box::new(Partners::forward(*route, queue))),
+            Handling::Forward(route) => Self::relay(Recipe::Forward(route), queue),
+            Handling::Exec(program) => Self::relay(Recipe::Exec(Runners::new(program)), queue),
         })
+    }
+
+    fn relay(recipe: Recipe, queue: usize) -> Self {
+        Self::Relay(Box::new(Partners::new(recipe, queue)))
     }
 
     /// What each client is told on accept, with FIN behind it.
@@ -93,6 +99,14 @@ impl Service {
         match self {
             Self::Relay(partners) => partners.left_behind(),
             _ => 0,
+        }
+    }
+
+    /// Whether nothing of a partner is left, not even a child.
+    pub(super) fn is_deserted(&self) -> bool {
+        match self {
+            Self::Relay(partners) => partners.is_deserted(),
+            _ => true,
         }
     }
 

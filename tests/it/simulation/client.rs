@@ -71,6 +71,7 @@ impl Client {
             bind: None,
             connect_timeout: Duration::from_secs(1),
             reconnect: false,
+            exec: None,
         };
         let pool = event_loop.pool();
         let mut session = ConnectSession::new(pool, config, console, feed);

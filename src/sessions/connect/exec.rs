@@ -1,0 +1,106 @@
+//! `--exec`: the connection becomes stdin and stdout of a child, in place of ours.
+//!
+//! The run then ends when both the connection and the child have ended, with the child's status
+//! unless something was lost before.
+
+use std::time::Instant;
+
+use super::ConnectSession;
+use crate::close::CloseReason;
+use crate::error::Status;
+use crate::event_loop::{End, Event, Id, Pool};
+use crate::report::{Event as Report, Name};
+use crate::sessions::children::Program;
+use crate::sessions::pairs::{Pairs, is_in_order};
+use crate::sessions::runners::Runners;
+
+/// Bytes that may wait for the child, or for the connection, before the other one is paused.
+const QUEUE: usize = 256 * 1024;
+
+/// The command, and the pair that it makes with the connection.
+pub(super) struct Exec {
+    runners: Runners,
+    pairs: Pairs,
+}
+
+impl Exec {
+    pub(super) fn new(program: Program) -> Self {
+        Self { runners: Runners::new(program), pairs: Pairs::default() }
+    }
+
+    /// Whether nothing of the child is left.
+    pub(super) fn is_over(&self) -> bool {
+        self.runners.is_empty() && self.pairs.left_behind() == 0
+    }
+
+    /// When a byte last moved between the connection and the child.
+    pub(super) fn last_active(&self, pool: &Pool, near: Id) -> Option<Instant> {
+        self.pairs.last_active(pool, near)
+    }
+
+    /// Asks the child to end, and drops what is still in its pipes.
+    pub(super) fn abort(&mut self, pool: &mut Pool) {
+        self.runners.dismiss(pool);
+        self.pairs.abort(pool, CloseReason::HOST);
+    }
+
+    /// The connection is gone. A child that it was lost to has nothing left to do.
+    pub(super) fn near_closed(&mut self, pool: &mut Pool, near: Id, end: &End) {
+        self.pairs.near_closed(pool, near, end);
+        if !is_in_order(end) {
+            self.runners.dismiss(pool);
+        }
+    }
+}
+
+impl ConnectSession {
+    /// The connection is there: starts the command, where there is one.
+    pub(super) fn start_command(&mut self, pool: &mut Pool) {
+        let (Some(exec), Some(link)) = (&mut self.exec, &self.link) else { return };
+        let env = vec![
+            ("WIRECAT_PEER", link.peer.clone().into()),
+            ("WIRECAT_LOCAL", link.local.clone().into()),
+        ];
+        match exec.runners.start(pool, (link.id, link.peer.clone()), env) {
+            Ok(partner) => exec.pairs.join(pool, link.id, partner, QUEUE),
+            Err(failure) => {
+                self.run.fail(pool, &failure);
+                self.end(pool, CloseReason::HOST);
+            }
+        }
+    }
+
+    /// Takes an event that is an affair of the command's; false where it is not.
+    pub(super) fn on_command(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
+        let Some(exec) = &mut self.exec else { return false };
+        for (served, exit) in exec.runners.on(pool, event) {
+            exec.pairs.partner_ended(pool, served.near);
+            if exit.status() != Status::Done {
+                self.run.decide(exit.status());
+            }
+        }
+        let is_far = match event {
+            Event::Closed { id, end } if exec.pairs.near(*id).is_some() => {
+                exec.pairs.far_closed(pool, *id, end);
+                true
+            }
+            _ => exec.pairs.on(pool, event),
+        };
+        if let (Event::Eof { id }, Some(link)) = (event, &mut self.link)
+            && *id == link.id
+        {
+            link.peer_ended = true;
+            self.run.console.report(pool, &Report::new(Name::Eof).peer(&link.peer));
+        }
+        self.finish_if_over(pool);
+        is_far
+    }
+
+    /// Says the last word once the connection and the command have ended.
+    pub(super) fn finish_if_over(&mut self, pool: &mut Pool) {
+        let is_over = self.exec.as_ref().is_none_or(Exec::is_over);
+        if self.run.is_ending() && self.link.is_none() && is_over {
+            self.give_up(pool);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `--exec`: children as the partners of connections, each with a pipe for either way.
+//!
+//! It knows which child belongs to which connection. What moves between the two is up to
+//! [`Pairs`](super::pairs::Pairs); pipes rather than the socket itself are what a child gets, so
+//! that nothing a peer does to the connection can take the child's last words away, and the child
+//! has no part in closing it.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+
+use super::alarms;
+use super::children::{ChildId, Children, Exit, Launch, Program, Stream};
+use super::pairs::Partner;
+use crate::error::Failure;
+use crate::event_loop::{Event, Id, Pool, Signal, TimerKey};
+
+/// The command that connections get, and the children that run it.
+pub(crate) struct Runners {
+    program: Program,
+    children: Children,
+    served: HashMap<ChildId, Served>,
+}
+
+/// Whom a child is there for.
+pub(crate) struct Served {
+    pub(crate) near: Id,
+    /// What the connection is called in messages.
+    pub(crate) title: String,
+    /// The connection was lost, and the child does what it does for nobody.
+    pub(crate) lost: bool,
+}
+
+impl Runners {
+    pub(crate) fn new(program: Program) -> Self {
+        Self { program, children: Children::new(alarms::CHILDREN), served: HashMap::new() }
+    }
+
+    /// Starts a child for a connection of this name.
+    pub(crate) fn start(
+        &mut self,
+        pool: &mut Pool,
+        (near, title): (Id, String),
+        env: Vec<(&'static str, OsString)>,
+    ) -> Result<Partner, Failure> {
+        let launch = Launch {
+            program: self.program.clone(),
+            env,
+            stdin: Stream::Pipe,
+            stdout: Stream::Pipe,
+            // It may have children of its own, which have to end with it.
+            group: true,
+        };
+        let started = self.children.spawn(pool, launch)?;
+        self.served.insert(started.id, Served { near, title, lost: false });
+        match (started.stdin, started.stdout) {
+            (Some(sink), Some(source)) => Ok(Partner { sink, source }),
+            // Both were asked for.
+            (stdin, stdout) => Ok(Partner::connection(stdin.or(stdout).unwrap_or(near))),
+        }
+    }
+
+    /// Hears of the children that have ended, and of those that were to end.
+    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Vec<(Served, Exit)> {
+        match event {
+            Event::Signal(Signal::Child) => {
+                let exits = self.children.reap().into_iter();
+                exits.filter_map(|exit| Some((self.served.remove(&exit.id)?, exit))).collect()
+            }
+            Event::Timer { key } if *key == TimerKey::global(alarms::CHILDREN) => {
+                self.children.on_timer(pool);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether no child lives.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.children.is_empty()
+    }
+
+    /// A connection was lost; its child learns that from its pipes.
+    pub(crate) fn lost(&mut self, near: Id) {
+        for served in self.served.values_mut().filter(|served| served.near == near) {
+            served.lost = true;
+        }
+    }
+
+    /// Asks those to end that do what they do for nobody.
+    pub(crate) fn dismiss_lost(&mut self, pool: &mut Pool) {
+        for (child, _) in self.served.iter().filter(|(_, served)| served.lost) {
+            self.children.terminate(pool, *child);
+        }
+    }
+
+    /// Asks all to end, and sees to it that they do.
+    pub(crate) fn dismiss(&mut self, pool: &mut Pool) {
+        self.children.terminate_all(pool);
+    }
+}
