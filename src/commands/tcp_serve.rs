@@ -10,7 +10,7 @@ use crate::sockets::{self, Listening};
 use crate::sys;
 
 pub(super) fn run(config: Serve) -> Result<Status, Failure> {
-    sys::process::raise_descriptor_limit();
+    let limit = sys::process::raise_descriptor_limit();
     if let Handling::Save(directory) = &config.handling {
         std::fs::create_dir_all(directory).map_err(|error| {
             Failure::io(Status::Local, "create", directory.display().to_string(), &error)
@@ -31,6 +31,7 @@ pub(super) fn run(config: Serve) -> Result<Status, Failure> {
     if let Some(path) = port_file {
         ready::write_ports(&path, &ports)?;
     }
+    session.limit_descriptors(limit);
     session.start(pool);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())

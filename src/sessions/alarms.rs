@@ -48,5 +48,7 @@ pub(crate) const PROGRESS: u8 = 21;
 pub(crate) const LEAVE: u8 = 22;
 /// Commands that had to wait go on.
 pub(crate) const ORDERS: u8 = 23;
+/// The word on what is waited for after the last connection.
+pub(crate) const AWAITED: u8 = 25;
 /// Children that were asked to end and have not.
 pub(crate) const CHILDREN: u8 = 24;

@@ -335,7 +335,13 @@ impl Connector {
     fn attempt_failed(&mut self, pool: &mut Pool, failure: Failure) -> Progress {
         self.call_off(pool);
         let spent = pool.now().saturating_duration_since(self.since);
-        let left = self.patience.map(|patience| patience.saturating_sub(spent));
+        let patience = match self.owner {
+            // A listener that has too much to do for now is there; others wait in its backlog, and
+            // those of unix sockets wait here.
+            Some(_) if failure.kind == "busy" => Some(self.route.timeout),
+            _ => self.patience,
+        };
+        let left = patience.map(|patience| patience.saturating_sub(spent));
         let hopeless = matches!(failure.status, Status::Usage | Status::Local);
         if hopeless || left.is_some_and(|left| left.is_zero()) {
             return Progress::Failed(failure);

@@ -10,9 +10,9 @@ use std::ffi::OsString;
 
 use super::alarms;
 use super::children::{ChildId, Children, Exit, Launch, Program, Stream};
-use super::pairs::Partner;
+use super::pairs::{Partner, is_in_order};
 use crate::error::Failure;
-use crate::event_loop::{Event, Id, Pool, Signal, TimerKey};
+use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey};
 
 /// The command that connections get, and the children that run it.
 pub(crate) struct Runners {
@@ -26,8 +26,18 @@ pub(crate) struct Served {
     pub(crate) near: Id,
     /// What the connection is called in messages.
     pub(crate) title: String,
-    /// The connection was lost, and the child does what it does for nobody.
-    pub(crate) lost: bool,
+    pub(crate) tie: Tie,
+}
+
+/// What has become of the connection that a child is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tie {
+    /// It is there.
+    Held,
+    /// It came to its end in order, and the child may still work on what it has heard.
+    Ended,
+    /// It was lost, and the child does what it does for nobody.
+    Lost,
 }
 
 impl Runners {
@@ -51,7 +61,7 @@ impl Runners {
             group: true,
         };
         let started = self.children.spawn(pool, launch)?;
-        self.served.insert(started.id, Served { near, title, lost: false });
+        self.served.insert(started.id, Served { near, title, tie: Tie::Held });
         match (started.stdin, started.stdout) {
             (Some(sink), Some(source)) => Ok(Partner { sink, source }),
             // Both were asked for.
@@ -79,16 +89,28 @@ impl Runners {
         self.children.is_empty()
     }
 
-    /// A connection was lost; its child learns that from its pipes.
-    pub(crate) fn lost(&mut self, near: Id) {
+    /// A connection is gone; its child learns that from its pipes.
+    pub(crate) fn near_closed(&mut self, near: Id, end: &End) {
+        let tie = if is_in_order(end) { Tie::Ended } else { Tie::Lost };
         for served in self.served.values_mut().filter(|served| served.near == near) {
-            served.lost = true;
+            served.tie = tie;
         }
+    }
+
+    /// Children whose connection is gone.
+    pub(crate) fn left_behind(&self) -> usize {
+        self.served.values().filter(|served| served.tie != Tie::Held).count()
+    }
+
+    /// What is waited for, where no connection is left.
+    pub(crate) fn awaited(&self) -> Option<String> {
+        let served = self.served.values().find(|served| served.tie == Tie::Ended)?;
+        Some(format!("waiting for the command of {} to end", served.title))
     }
 
     /// Asks those to end that do what they do for nobody.
     pub(crate) fn dismiss_lost(&mut self, pool: &mut Pool) {
-        for (child, _) in self.served.iter().filter(|(_, served)| served.lost) {
+        for (child, _) in self.served.iter().filter(|(_, served)| served.tie == Tie::Lost) {
             self.children.terminate(pool, *child);
         }
     }

@@ -1,6 +1,7 @@
 //! Starting programs: as children, and in place of this one.
 //!
-//! Both begin with the signals as this program found them, whatever it handles or ignores itself.
+//! Both begin with the signals and limits as this program found them, whatever it handles, ignores
+//! or raises itself.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -9,7 +10,7 @@ use std::process::{Child, Command};
 use nix::sys::signal::SigSet;
 use rustix::process::{Pid, Signal};
 
-use super::signals;
+use super::{process, signals};
 
 /// Starts a child. Should this process die without a word (`SIGKILL`), it gets `SIGTERM`.
 ///
@@ -20,6 +21,7 @@ pub fn spawn(mut command: Command) -> io::Result<Child> {
     let mask = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK)?;
     let prepare = move || {
         signals::restore();
+        process::restore_descriptor_limit();
         die_with_parent()?;
         Ok(mask.thread_set_mask()?)
     };
@@ -32,6 +34,7 @@ pub fn spawn(mut command: Command) -> io::Result<Child> {
 /// Puts another program in the place of this one; returns only where that fails.
 pub fn exec(mut command: Command) -> io::Error {
     signals::restore();
+    process::restore_descriptor_limit();
     command.exec()
 }
 

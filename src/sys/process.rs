@@ -1,8 +1,12 @@
 //! The process as a whole: its limits and its terminal.
 
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
 
 use rustix::process::{Resource, Rlimit, getpgrp, getrlimit, setrlimit};
+
+/// The limit of open descriptors that this process was started with, once it has raised it.
+static INHERITED: OnceLock<Rlimit> = OnceLock::new();
 
 /// Raises the limit of open descriptors to the most that the user may have, and returns it
 /// (`None`: no limit).
@@ -12,8 +16,22 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
+        Ok(()) => {
+            let _ = INHERITED.set(limit);
+            raised.current
+        }
         Err(_) => limit.current,
+    }
+}
+
+/// Gives the limit back that the process was started with: a program that uses select(2), or that
+/// closes every descriptor there may be, suffers from a high one.
+///
+/// For a process that is about to execute another program. It is async-signal-safe.
+pub(super) fn restore_descriptor_limit() {
+    if let Some(limit) = INHERITED.get() {
+        // A limit can always be lowered.
+        let _ = setrlimit(Resource::Nofile, *limit);
     }
 }
 

@@ -4,6 +4,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::support::net::{
     accept, connect, connect_narrow, listener, peer, read_all, read_exactly, read_what_comes, reset,
 };
 use crate::support::peers::{Peer, Role};
-use crate::support::{PATIENCE, Running, proc, program, skip, wirecat};
+use crate::support::{PATIENCE, Running, proc, program, skip, wirecat, wirecat_path};
 
 /// A server of this line for the shell, and its address.
 fn serve(line: &str, args: &[&str]) -> (Running, String) {
@@ -174,6 +175,28 @@ fn a_command_without_output_reads_to_the_end() {
     assert_eq!(answer(&address, "b\na\n"), "");
     server.wait().code(0);
     assert_eq!(std::fs::read_to_string(path).unwrap(), "a\nb\n");
+}
+
+/// SPEC 1.4: what is waited for after the last connection is said.
+#[test]
+fn a_command_that_works_on_is_waited_for_and_named() {
+    let (mut server, address) = serve("exec >&-; cat > /dev/null; sleep 60", &["-1"]);
+    assert_eq!(answer(&address, "x"), "");
+    server.wait_for("waiting for the command of #1 127.0.0.1:");
+    server.signal(libc::SIGTERM);
+    server.wait().code(0);
+}
+
+/// A child has the limits that wirecat was started with, and not those that it gives itself.
+#[test]
+fn a_child_has_the_limits_of_our_parent() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -Sn 64; exec \"$@\"", "sh", wirecat_path(), "tcp-serve", "-1"]);
+    shell.args(["--sh", "--exec", "ulimit -n", "127.0.0.1:0"]);
+    let mut server = program(shell).start();
+    let address = server.address();
+    assert_eq!(answer(&address, ""), "64\n");
+    server.wait().code(0);
 }
 
 /// The end of the connection: EOF for the child, and SIGPIPE if it goes on to write.

@@ -4,15 +4,18 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::data::{assert_same, noise};
 use crate::support::net::{
     accept, connect, connect_narrow, listener, read_all, read_exactly, read_what_comes, reset,
 };
 use crate::support::peers::{Peer, Role};
-use crate::support::{Running, proc, program, skip, wirecat};
+use crate::support::{Running, proc, program, skip, wirecat, wirecat_path};
 
 /// A relay to `upstream` on a free port of loopback, and its address.
 fn relay(upstream: &str, args: &[&str]) -> (Running, String) {
@@ -222,6 +225,57 @@ fn a_thousand_clients_are_relayed_at_once() {
     server.wait().code(0);
 }
 
+/// A unix listener whose backlog is full refuses like nobody else does: it is tried again.
+#[test]
+fn clients_wait_for_a_place_in_the_backlog_of_a_unix_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let upstream = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    upstream.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+    upstream.listen(0).unwrap();
+    let (server, address) = relay(&format!("unix:{}", path.display()), &["--conns", "6"]);
+    let clients: Vec<TcpStream> = (0..6).map(|_| connect(&address)).collect();
+    for client in &clients {
+        client.shutdown(Shutdown::Write).unwrap();
+    }
+    for _ in &clients {
+        let (far, _) = upstream.accept().unwrap();
+        far.send(b"served").unwrap();
+    }
+    for client in clients {
+        assert_eq!(read_all(&client), b"served");
+    }
+    server.wait().code(0);
+}
+
+/// Conformance 17, where each client takes two descriptors: nobody is let in who cannot be served.
+#[test]
+fn more_clients_than_descriptors_wait_for_a_place() {
+    let (upstream, target) = listener();
+    let echo = thread::spawn(move || {
+        for _ in 0..60 {
+            let mut stream = accept(&upstream);
+            let question = read_all(&stream);
+            stream.write_all(&question).unwrap();
+        }
+    });
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 40; exec \"$@\"", "sh", wirecat_path(), "tcp-serve"]);
+    shell.args(["--conns", "60", "--forward", &target, "127.0.0.1:0"]);
+    let mut server = program(shell).start();
+    let address = server.address();
+    let clients: Vec<TcpStream> = (0..60).map(|_| connect(&address)).collect();
+    server.wait_for("cannot accept more than");
+    for mut client in clients {
+        client.write_all(b"mine").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&client), b"mine");
+    }
+    echo.join().unwrap();
+    let ended = server.wait().code(0);
+    assert_eq!(ended.stderr.matches("cannot accept").count(), 1, "{}", ended.stderr);
+}
+
 /// SPEC 5: traffic in either direction keeps a pair alive; none ends both its sides.
 #[test]
 fn idle_time_is_that_of_both_directions() {
@@ -259,7 +313,7 @@ fn sigterm_drains_both_ways() {
 #[test]
 fn an_interrupt_does_not_wait_for_connections_in_the_making() {
     // A backlog that is full answers no more.
-    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     full.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
     full.listen(0).unwrap();
     let target = full.local_addr().unwrap().as_socket().unwrap().to_string();
@@ -275,7 +329,7 @@ fn an_interrupt_does_not_wait_for_connections_in_the_making() {
 /// `--connect-timeout`: nobody is kept waiting for an upstream that does not answer.
 #[test]
 fn an_upstream_that_does_not_answer_is_given_up() {
-    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     full.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
     full.listen(0).unwrap();
     let target = full.local_addr().unwrap().as_socket().unwrap().to_string();

@@ -20,6 +20,7 @@ impl ConnectSession {
                 let text = "waiting for the peer to close (--quit-after limits this)";
                 self.run.console.warn(pool, "waiting", text);
             }
+            (alarms::AWAITED, None) => self.tell_awaited(pool),
             (alarms::QUIT, Some(link)) => {
                 pool.leave(link.id, CloseReason::HOST);
                 self.run.begin_ending(pool);

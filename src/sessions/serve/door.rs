@@ -13,6 +13,8 @@ use crate::protocol::output::Output;
 use crate::report::{Event as Report, Name};
 use crate::sessions::inlet::Inlet;
 
+/// Descriptors that the clients do not get: ours, and those that it takes to start a child.
+const RESERVED: usize = 20;
 /// The end of a client that is not let in.
 const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
 /// The end of a client that cannot be served, because of this machine.
@@ -77,18 +79,39 @@ impl ServeSession {
         }
     }
 
-    /// New clients wait in the backlog past `--max-clients`, and while nobody reads the events:
-    /// each would add some.
+    /// New clients wait in the backlog while there are as many as can be served, and while nobody
+    /// reads the events: each would add some.
     pub(super) fn mind_the_door(&mut self, pool: &mut Pool) {
-        let present = self.clients.len() + self.service.left_behind();
-        let is_crowded = self.max_clients.is_some_and(|most| present >= most);
+        let is_crowded = self.is_crowded();
         let is_unread = self.run.common.output == Output::Json && self.run.console.is_full();
         let shut = is_crowded || is_unread;
         if std::mem::replace(&mut self.shut, shut) != shut {
             for listener in &self.listeners {
                 if shut { pool.pause(*listener) } else { pool.resume(*listener) }
             }
+            if is_crowded && self.max_clients.is_none() {
+                self.accept_failed(pool, &io::Error::from_raw_os_error(libc::EMFILE));
+            }
         }
+    }
+
+    /// Says how many descriptors this process may have. Where a client takes more than its own,
+    /// only so many are let in as can be served, and not as many as can be accepted.
+    pub fn limit_descriptors(&mut self, limit: Option<u64>) {
+        let (Some(limit), each @ 2..) = (limit, self.service.descriptors()) else { return };
+        let left = usize::try_from(limit).unwrap_or(usize::MAX);
+        let left = left.saturating_sub(RESERVED + self.listeners.len());
+        self.places = Some((left / each).max(1));
+    }
+
+    fn is_crowded(&self) -> bool {
+        let present = || self.clients.len() + self.service.left_behind();
+        self.places().is_some_and(|most| present() >= most)
+    }
+
+    /// How many clients may be there at once.
+    fn places(&self) -> Option<usize> {
+        self.max_clients.into_iter().chain(self.places).min()
     }
 
     pub(super) fn stop_listening(&mut self, pool: &mut Pool) {

@@ -36,6 +36,7 @@ impl ServeSession {
             (alarms::QUIT, Some(id)) => pool.leave(id, CloseReason::HOST),
             (alarms::NOTE, _) => self.run.tell_waiting(pool),
             (alarms::ORDERS, _) => self.on_input(pool, &[], false),
+            (alarms::AWAITED, None) => self.tell_awaited(pool),
             (alarms::SLOW, Some(id)) => self.judge_again(pool, id),
             _ => {}
         }

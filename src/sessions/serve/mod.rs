@@ -24,7 +24,7 @@ use super::alarms;
 use super::config::Serve;
 use super::console::{Console, is_loss};
 use super::feed::Feed;
-use super::run::{GRACE, Meaning, Run, SIGNALLED, status_of};
+use super::run::{GRACE, Meaning, NOTE_AFTER, Run, SIGNALLED, status_of};
 use crate::close::{Cause, CloseReason};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
@@ -54,6 +54,8 @@ pub struct ServeSession {
     framer: Option<Box<dyn Framer>>,
     conns: Option<u64>,
     max_clients: Option<usize>,
+    /// As many clients as there are descriptors for, where that is known.
+    places: Option<usize>,
     listeners: Vec<Id>,
     clients: Clients,
     directory: Directory,
@@ -98,6 +100,7 @@ impl ServeSession {
             queue: config.queue,
             conns: config.conns,
             max_clients: config.max_clients,
+            places: None,
             run: Run::new(config.common, console, feed),
             listeners,
             clients: Clients::default(),
@@ -195,6 +198,7 @@ impl ServeSession {
         }
         if let Some(partners) = self.service.partners() {
             partners.dismiss_lost(pool);
+            pool.arm(TimerKey::global(alarms::AWAITED), NOTE_AFTER);
         }
         if self.is_deserted() {
             self.run.begin_ending(pool);

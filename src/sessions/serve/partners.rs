@@ -14,8 +14,8 @@ use crate::event_loop::{End, Event, Id, Mail, Pool};
 use crate::report::{Event as Report, Name};
 use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Established, Note, Progress};
-use crate::sessions::pairs::{PARTNER_LOST, Pairs, Partner, is_in_order};
-use crate::sessions::runners::Runners;
+use crate::sessions::pairs::{PARTNER_LOST, Pairs, Partner};
+use crate::sessions::runners::{Runners, Tie};
 
 /// How a partner is made.
 pub(super) enum Recipe {
@@ -53,7 +53,26 @@ impl Partners {
 
     /// Partners whose client is gone.
     pub(super) fn left_behind(&self) -> usize {
-        self.pairs.left_behind()
+        match &self.recipe {
+            Recipe::Forward(_) => self.pairs.left_behind(),
+            Recipe::Exec(runners) => runners.left_behind(),
+        }
+    }
+
+    /// How many descriptors one partner takes.
+    pub(super) fn descriptors(&self) -> usize {
+        match &self.recipe {
+            Recipe::Forward(_) => 1,
+            Recipe::Exec(_) => 2,
+        }
+    }
+
+    /// What is waited for, where no client is left.
+    pub(super) fn awaited(&self) -> Option<String> {
+        match &self.recipe {
+            Recipe::Forward(_) => None,
+            Recipe::Exec(runners) => runners.awaited(),
+        }
     }
 
     /// Whether a client that moves no byte is waited for all the same: it is not read before it
@@ -173,7 +192,7 @@ impl ServeSession {
         let exits = runners.on(pool, event);
         for (served, exit) in &exits {
             partners.pairs.partner_ended(pool, served.near);
-            let is_expected = served.lost || self.run.is_ending();
+            let is_expected = served.tie == Tie::Lost || self.run.is_ending();
             if exit.status() != Status::Done && !is_expected {
                 let text = format!("the command of {} ended: {exit}", served.title);
                 self.run.console.warn(pool, "command", &text);
@@ -212,7 +231,7 @@ impl ServeSession {
     fn partner_progressed(&mut self, pool: &mut Pool, owner: Id, progress: Progress) {
         self.tell_partner_notes(pool, owner);
         match progress {
-            // One attempt is all there is.
+            // Why it takes another attempt is told when it comes to nothing.
             Progress::Pending | Progress::Retrying { .. } => {}
             Progress::Connected(Established { id, peer, local }) => {
                 self.partner_found(pool, owner, id, &peer, &local);
@@ -298,14 +317,22 @@ impl ServeSession {
         self.somebody_left(pool);
     }
 
+    /// Says why there is no end yet.
+    pub(super) fn tell_awaited(&mut self, pool: &mut Pool) {
+        let awaited = self.service.partners().and_then(|partners| partners.awaited());
+        if let (Some(text), true) = (awaited, self.clients.is_empty()) {
+            self.run.console.warn(pool, "waiting", &text);
+        }
+    }
+
     /// A client is gone, and its partner has nobody any more.
     pub(super) fn part(&mut self, pool: &mut Pool, id: Id, end: &End) {
         let Some(partners) = self.service.partners() else { return };
         if let Some(mut connector) = partners.connectors.remove(&id) {
             connector.call_off(pool);
         }
-        if let (Some(runners), false) = (partners.runners(), is_in_order(end)) {
-            runners.lost(id);
+        if let Some(runners) = partners.runners() {
+            runners.near_closed(id, end);
         }
         partners.pairs.near_closed(pool, id, end);
     }

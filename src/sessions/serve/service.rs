@@ -110,6 +110,15 @@ impl Service {
         }
     }
 
+    /// How many descriptors it takes to serve one client.
+    pub(super) fn descriptors(&self) -> usize {
+        match self {
+            Self::Talk | Self::Hub | Self::Reply(_) | Self::Discard => 1,
+            Self::Save(_) => 2,
+            Self::Relay(partners) => 1 + partners.descriptors(),
+        }
+    }
+
     /// Whether a client cannot be expected to move a byte, for want of a partner.
     pub(super) fn is_awaited(&self, id: Id) -> bool {
         matches!(self, Self::Relay(partners) if partners.is_awaited(id))
