@@ -2,13 +2,15 @@
 //!
 //! This file owns the listeners, the clients and the course of the run; `door` has who gets in,
 //! `service` what is done with clients, `receive` what they send, `send` and `fanout` what they are
-//! sent, `commands` what a program asks for, `partners` whom they are relayed to, `limits` the
-//! timers.
+//! sent, `commands` what a program asks for, `partners` whom they are relayed to (made by `forward`
+//! and `exec`), `limits` the timers.
 
 mod client;
 mod commands;
 mod door;
+mod exec;
 mod fanout;
+mod forward;
 mod limits;
 mod partners;
 mod receive;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::forward::Connectors;
 use super::partners::{Partners, Recipe};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
@@ -53,7 +54,9 @@ impl Service {
             }
             Handling::Discard => Self::Discard,
             Handling::Save(directory) => Self::Save(directory),
-            Handling::Forward(route) => Self::relay(Recipe::Forward(route), queue),
+            Handling::Forward(route) => {
+                Self::relay(Recipe::Forward(Connectors::new(*route)), queue)
+            }
             Handling::Exec(program) => Self::relay(Recipe::Exec(Runners::new(program)), queue),
         })
     }
@@ -127,7 +130,7 @@ impl Service {
     /// When a byte last moved between a client and its partner.
     pub(super) fn last_active(&self, pool: &Pool, id: Id) -> Option<Instant> {
         match self {
-            Self::Relay(partners) => partners.pairs().last_active(pool, id),
+            Self::Relay(partners) => partners.last_active(pool, id),
             _ => None,
         }
     }
