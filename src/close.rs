@@ -93,6 +93,8 @@ impl CloseReason {
     pub const RESET: Self = Self::new(Cause::Error, Detail::Reset);
     /// A frame was broken, cut or too large.
     pub const FRAME: Self = Self::new(Cause::Error, Detail::Frame);
+    /// The peer did not take a message.
+    pub const REFUSED: Self = Self::new(Cause::Error, Detail::Refused);
     /// The client did not drain its queue in time.
     pub const SLOW: Self = Self::new(Cause::Host, Detail::Slow);
 

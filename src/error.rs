@@ -150,6 +150,7 @@ pub fn io_kind(error: &io::Error) -> &'static str {
         Kind::NotFound => "not-found",
         Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "storage-full",
         Kind::NotConnected => "not-connected",
+        Kind::InvalidData => "frame",
         _ => "io",
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::event::{SendOutcome, Traffic};
 use super::manner::Manner;
+use super::phase::{Phase, Sides, Way};
 use super::transport::Transport;
 use crate::buffers::SendQueue;
 use crate::close::CloseReason;
@@ -18,60 +19,6 @@ use crate::close::CloseReason;
 const PIECES: usize = 64;
 /// When a queue is full, unless the handler says otherwise.
 const HIGH_MARK: usize = 256 * 1024;
-
-/// How far a channel has come as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// The connection is being made; what is sent waits.
-    Connecting,
-    Open,
-    /// Closed by the handler: flushes, says FIN, and reads what comes only to throw it away.
-    Closing(CloseReason),
-    /// Closed and flushed; waits for the peer's FIN, not for long.
-    Lingering(CloseReason),
-}
-
-impl Phase {
-    /// Why the handler closed this channel, if it did.
-    pub(super) fn closing(self) -> Option<CloseReason> {
-        match self {
-            Self::Closing(reason) | Self::Lingering(reason) => Some(reason),
-            Self::Connecting | Self::Open => None,
-        }
-    }
-}
-
-/// One direction of a channel.
-#[derive(Debug)]
-pub(super) enum Way {
-    Open,
-    /// Only when writing: says FIN once the queue is empty.
-    Finishing,
-    /// Ended in order, or never was.
-    Ended,
-    Failed(io::Error),
-}
-
-impl Way {
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self, Self::Open)
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self, Self::Ended | Self::Failed(_))
-    }
-}
-
-/// Which directions a channel has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sides {
-    /// A connection.
-    Both,
-    /// Like stdin.
-    Read,
-    /// Like stdout.
-    Write,
-}
 
 pub(super) struct Channel {
     pub(super) transport: Box<dyn Transport>,
@@ -150,18 +97,27 @@ impl Channel {
 
     /// Whether a read may give something.
     pub(super) fn wants_reading(&self) -> bool {
-        self.readable && !self.paused && self.reading.is_open() && self.phase != Phase::Connecting
+        let wanted = !self.paused || self.transport.must_listen();
+        self.readable && wanted && self.reading.is_open() && self.phase != Phase::Connecting
     }
 
     /// Whether a flush may get somewhere.
     pub(super) fn wants_flushing(&self) -> bool {
-        let work = !self.queue.is_empty() || matches!(self.writing, Way::Finishing);
+        let work = !self.queue.is_empty()
+            || matches!(self.writing, Way::Finishing)
+            || self.transport.must_flush();
         self.writable && work && !self.writing.is_over() && self.phase != Phase::Connecting
     }
 
     pub(super) fn read(&mut self, into: &mut [u8], now: Instant) -> Got {
         while self.wants_reading() {
-            match self.transport.read(into) {
+            let outcome = match self.paused {
+                true => self.transport.listen().and(Err(ErrorKind::Interrupted.into())),
+                false => self.transport.read(into),
+            };
+            // What was read may be what writing waited for.
+            self.writable |= self.transport.must_flush();
+            match outcome {
                 Ok(0) => {
                     if let Some(error) = self.early_reset.take() {
                         self.reading = Way::Failed(error);
@@ -262,6 +218,10 @@ impl Channel {
 
     /// Writes as much of the queue as fits, and says FIN behind it where that was asked for.
     pub(super) fn flush(&mut self, now: Instant) {
+        if self.transport.must_flush() && self.can_write() {
+            let flushed = self.transport.flush();
+            self.note_written(flushed.map(|()| 0), now);
+        }
         while !self.queue.is_empty() && self.can_write() {
             let queue = std::mem::take(&mut self.queue);
             let mut slices = [IoSlice::new(&[]); PIECES];
@@ -299,7 +259,13 @@ impl Channel {
 
     /// One write; returns how much went out, after noting what else happened.
     fn write(&mut self, pieces: &[IoSlice<'_>], now: Instant) -> usize {
-        match self.transport.write(pieces) {
+        let outcome = self.transport.write(pieces);
+        self.note_written(outcome, now)
+    }
+
+    fn note_written(&mut self, outcome: io::Result<usize>, now: Instant) -> usize {
+        match outcome {
+            Ok(0) => {}
             Ok(count) => {
                 self.traffic.sent += count as u64;
                 self.traffic.last_active = now;
@@ -329,7 +295,20 @@ impl Channel {
         match self.phase.closing() {
             Some(reason) if self.queue.is_empty() && !self.lost => Some(reason),
             None if !failed => Some(CloseReason::PEER),
-            _ => Some(CloseReason::RESET),
+            _ => Some(self.failure()),
+        }
+    }
+
+    /// How it failed: by the connection, or by what the peer says on it.
+    fn failure(&self) -> CloseReason {
+        let kind = [&self.reading, &self.writing].into_iter().find_map(|way| match way {
+            Way::Failed(error) => Some(error.kind()),
+            _ => None,
+        });
+        match kind {
+            Some(ErrorKind::InvalidData) => CloseReason::FRAME,
+            Some(ErrorKind::ConnectionRefused) => CloseReason::REFUSED,
+            _ => CloseReason::RESET,
         }
     }
 

@@ -19,7 +19,9 @@ mod lookups;
 mod mailbox;
 mod manner;
 mod memory;
+mod negotiated;
 mod opening;
+mod phase;
 mod pool;
 mod signals;
 pub mod stdio;
@@ -35,13 +37,13 @@ use mio::{Events, Poll, Token};
 
 use crate::sys::mmsg::ReceiveBatch;
 
-pub use channel::Sides;
 pub use datagrams::BatchSent;
 pub use event::{End, Event, Handler, SendOutcome, Traffic};
 pub use id::Id;
 pub use lookups::Query;
 pub use mailbox::{Mail, Mailbox};
 pub use memory::Memory;
+pub use phase::Sides;
 pub use pool::Pool;
 pub use signals::Signal;
 pub use timers::TimerKey;

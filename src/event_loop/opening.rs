@@ -2,9 +2,13 @@
 
 use std::io;
 
+use bytes::Bytes;
+
 use super::acceptor::Acceptor;
-use super::channel::{Channel, Phase, Sides};
+use super::channel::Channel;
 use super::id::Id;
+use super::memory::Memory;
+use super::phase::{Phase, Sides};
 use super::pool::{Pool, Source};
 use super::transport::{Place, Readiness, Transport};
 use crate::error::{Failure, Status};
@@ -78,6 +82,19 @@ impl Pool {
     /// It cannot be registered with the poll.
     pub fn add_channel(&mut self, transport: Box<dyn Transport>, sides: Sides) -> io::Result<Id> {
         self.add(transport, sides, Phase::Open)
+    }
+
+    /// Puts another transport around that of a channel on which nothing has moved yet.
+    pub(super) fn dress(
+        &mut self,
+        id: Id,
+        around: impl FnOnce(Box<dyn Transport>) -> Box<dyn Transport>,
+    ) {
+        if let Some(channel) = self.channel_mut(id) {
+            let inner =
+                std::mem::replace(&mut channel.transport, Box::new(Memory::new(Bytes::new())));
+            channel.transport = around(inner);
+        }
     }
 
     fn add(&mut self, transport: Box<dyn Transport>, sides: Sides, phase: Phase) -> io::Result<Id> {

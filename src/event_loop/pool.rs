@@ -9,13 +9,14 @@ use bytes::Bytes;
 use mio::Registry;
 
 use super::acceptor::Acceptor;
-use super::channel::{Channel, Phase, Way};
+use super::channel::Channel;
 use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome, Traffic};
 use super::id::{Id, Slots};
 use super::lookups::Query;
 use super::mailbox::Mailbox;
 use super::manner::Manner;
+use super::phase::{Phase, Way};
 use super::timers::{TimerKey, Timers};
 use crate::close::CloseReason;
 
@@ -154,6 +155,11 @@ impl Pool {
         self.channel(id).is_none_or(|channel| channel.transport.has_ended())
     }
 
+    /// Whether a connection is ready for use, rather than busy with a handshake.
+    pub fn is_open(&self, id: Id) -> bool {
+        self.channel(id).is_some_and(|channel| channel.transport.is_open())
+    }
+
     /// When a queue last got shorter, or began.
     pub fn last_progress(&self, id: Id) -> Option<Instant> {
         self.channel(id).map(|channel| channel.progress)
@@ -196,7 +202,10 @@ impl Pool {
     /// Undoes `pause`. What became readable meanwhile has not been forgotten.
     pub fn resume(&mut self, id: Id) {
         match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) => channel.paused = false,
+            Some(Source::Channel(channel)) => {
+                channel.paused = false;
+                channel.readable |= channel.transport.holds_input();
+            }
             Some(Source::Acceptor(acceptor)) => acceptor.paused = false,
             Some(Source::Datagrams(datagrams)) => datagrams.paused = false,
             None => return,

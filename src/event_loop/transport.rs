@@ -71,6 +71,47 @@ pub trait Transport: Send {
     fn unacknowledged(&self) -> u64 {
         0
     }
+
+    /// Has what is written leave at once, where the system would gather it.
+    fn hurry(&mut self) {}
+
+    /// Whether what the two transports have to say to each other first has been said.
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    /// Whether a flush may get somewhere although the channel has nothing to write, or could not:
+    /// the transport has bytes of its own, or has read what its writing waited for.
+    fn must_flush(&self) -> bool {
+        false
+    }
+
+    /// Writes what the transport itself has to say.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or the failure that ended the channel.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether writing waits for what the peer says next, so that it is to be heard even while the
+    /// channel wants no data.
+    fn must_listen(&self) -> bool {
+        false
+    }
+
+    /// Hears that.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or the failure that ended the channel.
+    fn listen(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether a read gives something whatever the poll says.
+    fn holds_input(&self) -> bool {
+        false
+    }
 }
 
 /// Where a transport is registered.
@@ -160,6 +201,13 @@ impl Transport for Stream {
 
     fn reset(&mut self) {
         self.forget_on_close();
+    }
+
+    fn hurry(&mut self) {
+        if let Self::Tcp(stream) = self {
+            // Without it the stream is slow, and works.
+            let _ = stream.set_nodelay(true);
+        }
     }
 
     fn take_error(&mut self) -> Option<io::Error> {

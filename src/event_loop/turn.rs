@@ -4,10 +4,11 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::acceptor::Accepted;
-use super::channel::{Got, Phase, Sides};
+use super::channel::{Channel, Got};
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::mailbox::Letter;
+use super::phase::{Phase, Sides};
 use super::pool::{ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
@@ -106,6 +107,9 @@ impl EventLoop {
                 }
                 Got::Failed | Got::Nothing => break,
             }
+        }
+        if self.pool.channel(id).is_some_and(Channel::wants_flushing) {
+            self.pool.mark_dirty(id);
         }
         self.pool.settle(id);
     }
@@ -244,7 +248,8 @@ impl Pool {
     /// The kernel said something of a connection being made.
     fn conclude_connect(&mut self, id: Id, handler: &mut dyn Handler) {
         let Some(channel) = self.channel_mut(id) else { return };
-        if !channel.writable || channel.doomed.is_some() {
+        let is_stirred = channel.writable || channel.transport.must_listen();
+        if !is_stirred || channel.doomed.is_some() {
             return;
         }
         match channel.transport.connected() {

@@ -19,12 +19,6 @@ pub struct Frame<'a> {
     pub partial: bool,
 }
 
-impl<'a> Frame<'a> {
-    fn lent(input: &'a [u8], payload: Range<usize>, partial: bool) -> Self {
-        Self { payload: input.get(payload).unwrap_or_default(), partial }
-    }
-}
-
 /// Cuts a stream into frames. Holds no memory while no frame is unfinished.
 pub struct Deframer {
     framer: Box<dyn Framer>,
@@ -83,10 +77,22 @@ impl Deframer {
             return Ok(());
         };
         while let Step::Frame { payload, consumed, partial } = self.framer.step(rest, eof)? {
-            deliver(Frame::lent(rest, payload, partial));
+            self.deliver(rest, payload, partial, deliver)?;
             rest = rest.get(consumed..).unwrap_or_default();
         }
         self.tail = rest.to_vec();
+        Ok(())
+    }
+
+    fn deliver(
+        &self,
+        input: &[u8],
+        payload: Range<usize>,
+        partial: bool,
+        deliver: &mut dyn FnMut(Frame<'_>),
+    ) -> Result<(), FrameError> {
+        let message = self.framer.decode(input.get(payload).unwrap_or_default())?;
+        deliver(Frame { payload: &message, partial });
         Ok(())
     }
 
@@ -108,8 +114,8 @@ impl Deframer {
             self.tail.extend_from_slice(next);
             match self.framer.step(&self.tail, eof && later.is_empty())? {
                 Step::Frame { payload, consumed, partial } => {
-                    deliver(Frame::lent(&self.tail, payload, partial));
-                    self.tail = Vec::new();
+                    let tail = std::mem::take(&mut self.tail);
+                    self.deliver(&tail, payload, partial, deliver)?;
                     rest = rest.get(consumed.saturating_sub(held)..).unwrap_or_default();
                 }
                 Step::More if later.is_empty() => return Ok(None),

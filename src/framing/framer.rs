@@ -3,6 +3,7 @@
 //! Owns the [`Framer`] trait and its errors. A framer knows one format; it keeps no bytes, and
 //! what it finds may not depend on how the stream happened to be cut into reads.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// One message format, in the state of one stream.
@@ -24,6 +25,15 @@ pub trait Framer: Send {
     ///
     /// [`step`]: Self::step
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError>;
+
+    /// The message that the payload of a frame stands for: the payload itself, unless the format
+    /// says more than where it lies.
+    ///
+    /// # Errors
+    /// It stands for no message, or for none that may be delivered.
+    fn decode<'a>(&self, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, FrameError> {
+        Ok(Cow::Borrowed(payload))
+    }
 }
 
 /// What [`Framer::step`] found.
@@ -62,9 +72,22 @@ pub enum FrameError {
     /// The bytes break the rules of the format.
     #[error("{0}")]
     Malformed(String),
+    /// The bytes ask for more than data.
+    #[error("{0}")]
+    Unsafe(String),
     /// The format cannot carry this payload.
     #[error("{0}")]
     Unrepresentable(String),
+}
+
+impl FrameError {
+    /// The stable word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unsafe(_) => "unsafe-pickle",
+            _ => "frame",
+        }
+    }
 }
 
 /// Refuses a known length above `max`.

@@ -10,10 +10,13 @@ mod framer;
 mod input;
 mod lines;
 mod netstring;
+mod obj;
+mod pickle;
 mod prefixed;
 #[cfg(test)]
 mod properties;
 mod sized;
+mod tinyproto;
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,8 +26,11 @@ pub use framer::{FrameError, Framer, Step};
 pub use input::{Cutter, Input};
 pub use lines::{Line, Lines};
 
+pub use tinyproto::{Exchange, ExchangeError};
+
 use delimited::{Delimited, Ending};
 use netstring::Netstring;
+use obj::Obj;
 use prefixed::{Prefix, Prefixed};
 use sized::Fixed;
 
@@ -53,10 +59,16 @@ pub enum Framing {
     Varint,
     /// Every message has this many bytes, at least one.
     Fixed(usize),
+    /// A length in hex precedes a Python pickle, as the library obj-over-tcp has it; the messages
+    /// are JSON text.
+    Obj,
+    /// A length is offered and the message sent when the peer says go, as the library tinyproto
+    /// has it; [`Exchange`] is what is said in between.
+    Tinyproto,
 }
 
 /// The framings that are a bare word on the command line.
-const NAMES: [(&str, Framing); 10] = [
+const NAMES: [(&str, Framing); 12] = [
     ("none", Framing::None),
     ("line", Framing::Line),
     ("nul", Framing::Nul),
@@ -67,6 +79,8 @@ const NAMES: [(&str, Framing); 10] = [
     ("u16le", Framing::U16Le),
     ("u32le", Framing::U32Le),
     ("varint", Framing::Varint),
+    ("obj", Framing::Obj),
+    ("tinyproto", Framing::Tinyproto),
 ];
 
 impl Framing {
@@ -93,6 +107,22 @@ impl Framing {
             Self::U32Le => prefixed(Prefix::LittleEndian { width: 4 }),
             Self::Varint => prefixed(Prefix::Varint),
             Self::Fixed(size) => Some(Box::new(Fixed::new(size, max_frame))),
+            Self::Obj => Some(Box::new(Obj::new(max_frame))),
+            Self::Tinyproto => {
+                let max = max_frame.min(tinyproto::LONGEST as usize);
+                Some(Box::new(Prefixed::new(Prefix::BigEndian { width: 4 }, max)))
+            }
+        }
+    }
+}
+
+impl Framing {
+    /// The longest input that can become a message of `max_frame` bytes on the wire.
+    pub fn longest_input(self, max_frame: usize) -> usize {
+        match self {
+            // The JSON text of a pickle has up to 14 times its bytes.
+            Self::Obj => max_frame.saturating_mul(14),
+            _ => max_frame,
         }
     }
 }
@@ -164,9 +194,9 @@ mod tests {
         assert_eq!(
             "lines".parse::<Framing>().unwrap_err(),
             "unknown framing `lines`: use none, line, nul, netstring, u8, u16, u32, u16le, \
-             u32le, varint or fixed:N"
+             u32le, varint, obj, tinyproto or fixed:N"
         );
-        for text in ["", "fixed", "Line", "tinyproto", "obj", "fixed:", "fixed:-1", "fixed:x"] {
+        for text in ["", "fixed", "Line", "Obj", "fixed:", "fixed:-1", "fixed:x"] {
             assert!(text.parse::<Framing>().is_err(), "{text}");
         }
         let error = "fixed:0".parse::<Framing>().unwrap_err();

@@ -20,6 +20,7 @@ fn framings() -> impl Strategy<Value = Framing> {
         Just(Framing::U16Le),
         Just(Framing::U32Le),
         Just(Framing::Varint),
+        Just(Framing::Tinyproto),
         (1..300_usize).prop_map(Framing::Fixed),
     ]
 }

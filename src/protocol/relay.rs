@@ -50,6 +50,8 @@ pub struct Rules {
     pub quit_after: Option<Duration>,
     /// This is the server's side of a connection.
     pub serving: bool,
+    /// The two directions end together: to receive takes answers (`--frame tinyproto`).
+    pub undivided: bool,
 }
 
 /// What a connection does next.
@@ -70,7 +72,7 @@ impl Rules {
     pub fn input_ended(&self, input: Input, peer_ended: bool) -> Step {
         if peer_ended {
             Step::Close
-        } else if self.keep_open || self.has_nothing_to_say(input) {
+        } else if self.keep_open || self.undivided || self.has_nothing_to_say(input) {
             Step::Continue
         } else {
             Step::HalfClose
@@ -81,7 +83,7 @@ impl Rules {
     pub fn peer_ended(&self, input: Input) -> Step {
         if self.leave_on_peer_close {
             Step::Leave
-        } else if input.owes_more() {
+        } else if input.owes_more() && !(self.undivided && self.serving) {
             Step::Continue
         } else {
             Step::Close
@@ -99,8 +101,13 @@ impl Rules {
 mod tests {
     use super::*;
 
-    const RULES: Rules =
-        Rules { keep_open: false, leave_on_peer_close: false, quit_after: None, serving: false };
+    const RULES: Rules = Rules {
+        keep_open: false,
+        leave_on_peer_close: false,
+        quit_after: None,
+        serving: false,
+        undivided: false,
+    };
 
     fn input(source: Source, ended: bool) -> Input {
         Input { source, ended, empty: false }
@@ -111,6 +118,7 @@ mod tests {
         let ended = input(Source::Stream, true);
         let empty = Input { empty: true, ..ended };
         let serving = Rules { serving: true, ..RULES };
+        let undivided = Rules { undivided: true, ..RULES };
         let keep = Rules { keep_open: true, ..RULES };
         for (rules, input, peer_ended, step) in [
             (RULES, ended, false, Step::HalfClose),
@@ -121,6 +129,8 @@ mod tests {
             (serving, ended, false, Step::HalfClose),
             (serving, empty, false, Step::Continue),
             (serving, empty, true, Step::Close),
+            (undivided, ended, false, Step::Continue),
+            (undivided, ended, true, Step::Close),
         ] {
             assert_eq!(rules.input_ended(input, peer_ended), step, "{rules:?} {input:?}");
         }
@@ -129,12 +139,16 @@ mod tests {
     #[test]
     fn the_peers_fin_ends_all_but_an_input_that_still_runs() {
         let leave = Rules { leave_on_peer_close: true, ..RULES };
+        let undivided = Rules { undivided: true, ..RULES };
+        let serving = Rules { serving: true, ..undivided };
         for (rules, input, step) in [
             (RULES, input(Source::Stream, false), Step::Continue),
             (RULES, input(Source::Stream, true), Step::Close),
             (RULES, input(Source::Terminal, false), Step::Close),
             (RULES, input(Source::Absent, false), Step::Close),
             (leave, input(Source::Stream, false), Step::Leave),
+            (undivided, input(Source::Stream, false), Step::Continue),
+            (serving, input(Source::Stream, false), Step::Close),
         ] {
             assert_eq!(rules.peer_ended(input), step, "{rules:?} {input:?}");
         }

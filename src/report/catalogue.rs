@@ -292,6 +292,7 @@ pub const KINDS: &[(&str, &str)] = &[
     ("truncated", "a datagram was longer than what could be received"),
     ("udp-errors", "the kernel counted UDP errors"),
     ("unreachable", "no route, or a host that does not answer"),
+    ("unsafe-pickle", "an object of --frame obj asks for more than data"),
     ("unsent", "something was accepted for sending and never left"),
     ("usage", "options that cannot be used like this"),
     ("waiting", "what the program waits for, told to a person"),

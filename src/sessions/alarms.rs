@@ -44,6 +44,8 @@ pub(crate) const PROBE: u8 = 19;
 pub(crate) const SETTLE: u8 = 20;
 /// The next drawing of `--progress`.
 pub(crate) const PROGRESS: u8 = 21;
+/// The hello of a new client, where the protocol has one.
+pub(crate) const HELLO: u8 = 26;
 /// SIGTERM of a datagram listener: what has come is read before the end.
 pub(crate) const LEAVE: u8 = 22;
 /// Commands that had to wait go on.

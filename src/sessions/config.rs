@@ -72,6 +72,11 @@ pub struct Common {
 }
 
 impl Common {
+    /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
+    pub fn negotiated(&self) -> Option<usize> {
+        (self.framing == Framing::Tinyproto).then_some(self.max_frame)
+    }
+
     /// Whether what is sent and received are messages at all.
     pub fn has_messages(&self) -> bool {
         self.datagrams || self.framing != Framing::None
@@ -91,6 +96,8 @@ pub struct Route {
     pub options: SocketOptions,
     /// The time for one attempt over all addresses.
     pub timeout: Duration,
+    /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
+    pub negotiated: Option<usize>,
 }
 
 /// `tcp-connect`.

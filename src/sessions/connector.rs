@@ -87,6 +87,7 @@ impl Connector {
             family: common.family,
             options: common.options.clone(),
             timeout: config.connect_timeout,
+            negotiated: common.negotiated(),
         };
         let patience = if config.reconnect { None } else { Some(Duration::ZERO) };
         let backoff = if config.reconnect { RECONNECT } else { WAIT };
@@ -322,7 +323,11 @@ impl Connector {
         let bind = resolve::local_for(bind, target, family, "connect to")?;
         let (stream, warnings) = connect::start(target, bind.as_ref(), &self.route.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
-        self.attempts.push((pool.add_connecting(stream)?, target.to_string()));
+        let id = pool.add_connecting(stream)?;
+        if let Some(max_frame) = self.route.negotiated {
+            pool.negotiate(id, max_frame);
+        }
+        self.attempts.push((id, target.to_string()));
         Ok(())
     }
 

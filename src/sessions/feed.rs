@@ -123,13 +123,14 @@ impl Feed {
     }
 
     fn over(id: Option<Id>, source: Source, common: &Common) -> Self {
+        let longest = common.framing.longest_input(common.max_frame);
         let cut = match common.input {
             _ if common.commands.is_some() => Cut::Nowhere,
             Input::Raw if !common.has_messages() => Cut::Nowhere,
             _ if !common.send.is_empty() => Cut::Texts(Texts::new(&common.send)),
-            input => Cut::Input(Cutter::new(input, common.chomp, common.max_frame)),
+            input => Cut::Input(Cutter::new(input, common.chomp, longest)),
         };
-        let orders = |form| Orders::new(form, common.max_frame, common.chomp);
+        let orders = |form| Orders::new(form, longest, common.chomp);
         Self {
             id,
             input: relay::Input::new(source),

@@ -135,8 +135,10 @@ fn is_over_already(tcp: &TcpStream) -> io::Result<bool> {
 
 /// The failure of a connection that could not be made to `target`, as a `Target` displays.
 pub fn failure(target: &str, error: &io::Error) -> Failure {
-    // A reset comes from a peer that was there: the connection was lost, if early.
-    let is_lost = error.kind() == io::ErrorKind::ConnectionReset;
+    // A reset comes from a peer that was there, and so does nonsense: the connection was lost, if
+    // early.
+    let kinds = [io::ErrorKind::ConnectionReset, io::ErrorKind::InvalidData];
+    let is_lost = kinds.contains(&error.kind());
     let status = if is_lost { Status::Lost } else { Status::Connect };
     let failure = Failure::io(status, "connect to", target, error);
     match target.strip_prefix("unix:") {
@@ -147,7 +149,9 @@ pub fn failure(target: &str, error: &io::Error) -> Failure {
 
 fn tcp_failure(failure: Failure, error: &io::Error) -> Failure {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => failure.fix("nothing listens there"),
+        io::ErrorKind::ConnectionRefused if error.raw_os_error().is_some() => {
+            failure.fix("nothing listens there")
+        }
         io::ErrorKind::TimedOut => failure.fix("nothing answers there"),
         io::ErrorKind::AddrNotAvailable => {
             failure.fix("this machine has no such address, or no local port is left")

@@ -40,7 +40,7 @@ pub struct StreamArgs {
     pub crlf: bool,
 
     /// How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le,
-    /// u32le, varint or fixed:N
+    /// u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
     #[arg(long, value_name = "FRAMING", default_value_t = Framing::None, help_heading = "Messages")]
     pub frame: Framing,
     /// The largest message to send or take [default: 16MiB]

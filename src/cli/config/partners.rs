@@ -28,6 +28,7 @@ pub(super) fn forward(args: &ServeArgs, address: &str) -> Result<Route, Failure>
         family: family_of(&args.stream.family),
         options: socket_options(&args.stream.run.socket_option)?,
         timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+        negotiated: None,
     })
 }
 

@@ -258,6 +258,7 @@ fn stream_common(
         leave_on_peer_close: args.on_peer_close == OnPeerClose::Exit,
         quit_after: args.quit_after,
         serving: false,
+        undivided: args.frame == Framing::Tinyproto,
     };
     Ok(common)
 }
@@ -291,6 +292,9 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
     if args.keep_cr && args.frame != Framing::Line {
         return Err(refuse("--keep-cr", "it needs --frame line"));
     }
+    if args.frame == Framing::Tinyproto && sets_nodelay_off(&args.run.socket_option) {
+        return Err(refuse("-O nodelay", "--frame tinyproto waits for each answer"));
+    }
     let max = args.max_frame.unwrap_or(MAX_FRAME);
     match (args.frame, args.input.input) {
         (Framing::Fixed(size), _) | (_, Some(InputForm::Messages(Input::Fixed(size))))
@@ -303,6 +307,14 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+fn sets_nodelay_off(options: &[String]) -> bool {
+    let is_off = |option: &String| {
+        let value = option.strip_prefix("nodelay=");
+        value.is_some_and(|value| ["off", "no", "false", "0"].contains(&value))
+    };
+    options.iter().any(is_off)
 }
 
 /// Options that speak of the end of stdin, or of its bytes, mean nothing where it gives commands.

@@ -54,8 +54,9 @@ impl ConnectSession {
             Some(error) => crate::error::plain(error),
             None => end.reason.to_string(),
         };
+        let kind = end.error.as_ref().map_or("reset", crate::error::io_kind);
         let mut failure =
-            Failure::new(Status::Lost, "reset", "keep the connection to", link.peer.clone(), cause);
+            Failure::new(Status::Lost, kind, "keep the connection to", link.peer.clone(), cause);
         if !end.unsent.is_empty() {
             failure = failure.fix(format!("{} bytes of input were not sent", end.unsent.len()));
         }

@@ -145,8 +145,13 @@ impl ConnectSession {
 
     fn bad_frame(&mut self, pool: &mut Pool, error: &FrameError) {
         let Some(link) = &self.link else { return };
-        let failure =
-            Failure::new(Status::Lost, "frame", "read from", link.peer.clone(), error.to_string());
+        let failure = Failure::new(
+            Status::Lost,
+            error.kind(),
+            "read from",
+            link.peer.clone(),
+            error.to_string(),
+        );
         pool.abort(link.id, CloseReason::FRAME);
         self.run.fail(pool, &failure);
         self.end(pool, CloseReason::FRAME);

@@ -16,7 +16,7 @@ impl ConnectSession {
                 self.end_now(pool, reason);
             }
             (alarms::NOTE, _) if self.run.is_ending() => self.run.tell_waiting(pool),
-            (alarms::NOTE, Some(_)) if std::io::stderr().is_terminal() => {
+            (alarms::NOTE, Some(_)) if self.is_worth_a_note() => {
                 let text = "waiting for the peer to close (--quit-after limits this)";
                 self.run.console.warn(pool, "waiting", text);
             }
@@ -40,6 +40,12 @@ impl ConnectSession {
             (alarms::MESSAGE, Some(_)) => self.check_message(pool),
             _ => {}
         }
+    }
+
+    /// A person wants to know what is waited for; and so does anybody whose peer cannot know that
+    /// there is no more input.
+    fn is_worth_a_note(&self) -> bool {
+        self.run.common.rules.undivided || std::io::stderr().is_terminal()
     }
 
     fn check_idle(&mut self, pool: &mut Pool, id: Id) {

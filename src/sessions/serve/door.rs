@@ -123,6 +123,10 @@ impl ServeSession {
     /// The first words and the timers of a new client.
     fn begin(&mut self, pool: &mut Pool, id: Id) {
         pool.set_high_mark(id, self.queue);
+        if let Some(max_frame) = self.run.common.negotiated() {
+            pool.negotiate(id, max_frame);
+            pool.arm(TimerKey::of(id, alarms::HELLO), super::limits::HELLO);
+        }
         if self.clients_paused {
             pool.pause(id);
         }

@@ -9,6 +9,9 @@ use crate::event_loop::{Id, Pool, TimerKey};
 use crate::sessions::alarms;
 use crate::sessions::run::GRACE;
 
+/// How long a client has for the first words of its protocol; as long as a client of ours gives
+/// a server.
+pub(super) const HELLO: Duration = Duration::from_secs(10);
 /// The end of a client that let its time pass, and does not take its last words either.
 const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeout);
 
@@ -33,6 +36,9 @@ impl ServeSession {
             (alarms::GRACE, None) => self.end_now(pool, crate::sessions::run::SIGNALLED),
             (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
             (alarms::MESSAGE, Some(id)) => self.check_message(pool, id),
+            (alarms::HELLO, Some(id)) if !pool.is_open(id) => {
+                self.late(pool, id, Detail::ReadTimeout, "no hello within", HELLO);
+            }
             (alarms::QUIT, Some(id)) => pool.leave(id, CloseReason::HOST),
             (alarms::NOTE, _) => self.run.tell_waiting(pool),
             (alarms::ORDERS, _) => self.on_input(pool, &[], false),

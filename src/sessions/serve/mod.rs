@@ -216,7 +216,14 @@ impl ServeSession {
     /// Says what a client's end cost, where its `closed` event alone would not be seen.
     fn tell_loss(&mut self, pool: &mut Pool, client: &Client, end: &End) {
         let unsent = end.unsent.len();
-        if let (Some(error), false) = (&end.error, self.run.is_ending()) {
+        if end.reason == CloseReason::FRAME
+            && let Some(error) = &end.error
+        {
+            let cause = crate::error::plain(error);
+            let failure = Failure::new(Status::Lost, "frame", "read from", client.title(), cause);
+            let event = Report::error(&failure).conn(client.number);
+            self.run.console.report(pool, &event);
+        } else if let (Some(error), false) = (&end.error, self.run.is_ending()) {
             let text = format!("{} was lost: {}", client.title(), crate::error::plain(error));
             self.run.console.warn(pool, "lost", &text);
         }

@@ -104,11 +104,19 @@ impl ServeSession {
                 Ok(())
             }
         };
-        // What came in as a frame goes out as one: a line without its end is the only payload
-        // that changes, and only by getting one.
-        if encoded.is_ok() {
-            let piece = Bytes::copy_from_slice(&self.scratch);
-            self.broadcast(pool, Some(from), &piece, 1);
+        match encoded {
+            Ok(()) => {
+                let piece = Bytes::copy_from_slice(&self.scratch);
+                self.broadcast(pool, Some(from), &piece, 1);
+            }
+            // What came in as a frame goes out as one, with one exception: an object that repeats
+            // itself can be larger when written out.
+            Err(error) => {
+                let failure =
+                    Failure::new(Status::Lost, "frame", "pass on", "a message", error.to_string());
+                self.run.console.complain(pool, &failure);
+                self.worst.get_or_insert(Status::Lost);
+            }
         }
     }
 
@@ -123,8 +131,13 @@ impl ServeSession {
 
     fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &FrameError) {
         let Some(client) = self.clients.get(&id) else { return };
-        let failure =
-            Failure::new(Status::Lost, "frame", "read from", client.title(), error.to_string());
+        let failure = Failure::new(
+            Status::Lost,
+            error.kind(),
+            "read from",
+            client.title(),
+            error.to_string(),
+        );
         self.run.console.complain(pool, &failure);
         pool.abort(id, CloseReason::FRAME);
     }

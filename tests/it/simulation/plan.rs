@@ -177,6 +177,7 @@ impl Basics {
                 leave_on_peer_close: self.leave,
                 quit_after: self.quit_after,
                 serving,
+                undivided: false,
             },
             family: Family::Any,
             options: SocketOptions::default(),

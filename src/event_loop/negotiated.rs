@@ -1,0 +1,263 @@
+//! A stream whose two sides agree on each message before it is sent (`--frame tinyproto`).
+//!
+//! The transport keeps the exchange with the peer and shows its channel the messages only, each
+//! behind a length of four bytes. So queues, marks and ends are those of any other stream: what
+//! waits for go waits in the channel's queue.
+
+use std::io::{self, ErrorKind, IoSlice};
+
+use mio::Registry;
+
+use super::id::Id;
+use super::pool::Pool;
+use super::transport::{Place, Readiness, Transport};
+use crate::framing::{Exchange, ExchangeError};
+
+/// Bytes that are heard at once while the channel wants no data.
+const EARFUL: usize = 4096;
+/// Pieces in one write.
+const PIECES: usize = 16;
+
+impl Pool {
+    /// Puts the exchange of `--frame tinyproto` between a new connection and its peer;
+    /// `max_frame` limits the messages that are taken.
+    pub fn negotiate(&mut self, id: Id, max_frame: usize) {
+        self.dress(id, |inner| Box::new(Negotiated::new(inner, max_frame)));
+        self.mark_dirty(id);
+    }
+}
+
+struct Negotiated {
+    inner: Box<dyn Transport>,
+    exchange: Exchange,
+    /// What was heard and not yet read by the channel.
+    heard: Vec<u8>,
+    /// How much of that was read.
+    taken: usize,
+    /// The peer's FIN came.
+    ended: bool,
+    /// What is wrong with what comes behind `heard`.
+    broken: Option<ExchangeError>,
+    /// Why nothing can be written any more.
+    unwritable: Option<ExchangeError>,
+    /// Something was heard since the channel last tried to write.
+    stirred: bool,
+}
+
+impl Negotiated {
+    fn new(mut inner: Box<dyn Transport>, max_frame: usize) -> Self {
+        // A length is as short as a message that waits for its answer can be.
+        inner.hurry();
+        let max = u32::try_from(max_frame).unwrap_or(u32::MAX);
+        Self {
+            inner,
+            exchange: Exchange::new(max),
+            heard: Vec::new(),
+            taken: 0,
+            ended: false,
+            broken: None,
+            unwritable: None,
+            stirred: false,
+        }
+    }
+
+    /// Writes hellos and answers where they belong.
+    fn answer(&mut self) -> io::Result<()> {
+        while let Some(byte) = self.exchange.own() {
+            if self.inner.write(&[IoSlice::new(&[byte])])? == 0 {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            self.exchange.own_written();
+        }
+        Ok(())
+    }
+
+    /// Reads once from the wire.
+    fn hear(&mut self, into: &mut [u8]) -> io::Result<()> {
+        let count = self.inner.read(into)?;
+        self.stirred = true;
+        if count > 0 {
+            let wire = into.get(..count).unwrap_or_default();
+            self.broken = self.exchange.hear(wire, &mut self.heard).err();
+        } else {
+            self.ended = true;
+            match self.exchange.hear_end() {
+                Err(silent @ ExchangeError::Silent) => self.broken = Some(silent),
+                ending => self.unwritable = ending.err(),
+            }
+        }
+        // What cannot be written now is written with the next flush, which tells of failures.
+        let _ = self.answer();
+        Ok(())
+    }
+
+    /// Gives the channel of what was heard.
+    fn deliver(&mut self, into: &mut [u8]) -> usize {
+        let waiting = self.heard.get(self.taken..).unwrap_or_default();
+        let count = waiting.len().min(into.len());
+        let (from, to) = (waiting.get(..count), into.get_mut(..count));
+        if let (Some(from), Some(to)) = (from, to) {
+            to.copy_from_slice(from);
+        }
+        self.taken += count;
+        if self.taken == self.heard.len() {
+            self.heard = Vec::new();
+            self.taken = 0;
+        }
+        count
+    }
+
+    /// Whether the writing that waits may be helped by listening, of which at most one message is
+    /// kept for a channel that does not read.
+    fn may_listen(&self) -> bool {
+        let has_room = self.heard.is_empty() || self.exchange.is_mid_message();
+        has_room && !self.ended && self.broken.is_none() && self.exchange.waits()
+    }
+}
+
+impl Transport for Negotiated {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if !self.heard.is_empty() {
+                return Ok(self.deliver(into));
+            }
+            if let Some(error) = self.broken.take() {
+                return Err(error.into());
+            }
+            if self.ended {
+                return Ok(0);
+            }
+            self.hear(into)?;
+        }
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.flush()?;
+        let mut allowed = self.exchange.allowance()?;
+        let mut cut = [IoSlice::new(&[]); PIECES];
+        for (slot, piece) in cut.iter_mut().zip(pieces) {
+            let part = piece.get(..piece.len().min(allowed)).unwrap_or_default();
+            allowed -= part.len();
+            *slot = IoSlice::new(part);
+        }
+        if cut.iter().all(|part| part.is_empty()) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let count = self.inner.write(&cut)?;
+        let mut left = count;
+        for part in &cut {
+            let written = part.get(..part.len().min(left)).unwrap_or_default();
+            left -= written.len();
+            self.exchange.wrote(written);
+        }
+        Ok(count)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.flush()?;
+        if !self.exchange.may_finish() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.exchange.finish();
+        self.inner.finish()
+    }
+
+    /// The hellos belong to connecting: a peer that says none, or a wrong one, is not there.
+    fn connected(&mut self) -> io::Result<bool> {
+        if !self.inner.connected()? {
+            return Ok(false);
+        }
+        let answered = self.answer();
+        let mut byte = [0];
+        while !self.exchange.is_open() {
+            match self.hear(&mut byte) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return answered.map_or_else(would_block, |()| Ok(false));
+                }
+                heard => heard?,
+            }
+            if let Some(error) = self.broken.take() {
+                return Err(error.into());
+            }
+        }
+        Ok(true)
+    }
+
+    fn addresses(&self) -> (String, String) {
+        self.inner.addresses()
+    }
+
+    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
+        self.inner.register(place)
+    }
+
+    fn deregister(&mut self, registry: &Registry) {
+        self.inner.deregister(registry);
+    }
+
+    fn reset(&mut self) {
+        self.inner.reset();
+    }
+
+    fn take_error(&mut self) -> Option<io::Error> {
+        self.inner.take_error()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.heard.is_empty() && (self.ended || self.inner.has_ended())
+    }
+
+    fn unacknowledged(&self) -> u64 {
+        self.inner.unacknowledged()
+    }
+
+    fn is_open(&self) -> bool {
+        self.exchange.is_open()
+    }
+
+    fn must_flush(&self) -> bool {
+        self.stirred || self.exchange.own().is_some()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stirred = false;
+        match &self.unwritable {
+            Some(error) => Err(error.clone().into()),
+            None => self.answer(),
+        }
+    }
+
+    fn must_listen(&self) -> bool {
+        self.may_listen()
+    }
+
+    fn listen(&mut self) -> io::Result<()> {
+        let mut wire = [0; EARFUL];
+        while self.may_listen() {
+            self.hear(&mut wire)?;
+        }
+        Ok(())
+    }
+
+    fn holds_input(&self) -> bool {
+        !self.heard.is_empty() || self.ended || self.broken.is_some()
+    }
+}
+
+/// `Ok(false)` where a write would have blocked.
+fn would_block(error: io::Error) -> io::Result<bool> {
+    if error.kind() == ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
+}
+
+impl From<ExchangeError> for io::Error {
+    fn from(error: ExchangeError) -> Self {
+        let kind = match &error {
+            ExchangeError::NotWelcome | ExchangeError::Refused { .. } => {
+                ErrorKind::ConnectionRefused
+            }
+            ExchangeError::Closed => ErrorKind::BrokenPipe,
+            _ => ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}

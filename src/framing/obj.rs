@@ -1,0 +1,170 @@
+//! Python objects behind a length in hex, as the library obj-over-tcp sends them.
+//!
+//! Owns the header, `%8X` in ASCII. The pickles behind it become JSON text, and JSON text becomes
+//! pickles, in [`pickle`](super::pickle).
+
+use std::borrow::Cow;
+
+use super::framer::{FrameError, Framer, Step, within};
+use super::pickle::{self, PickleError};
+
+/// Bytes of a header.
+const HEADER: usize = 8;
+
+/// Frames that are a length in hex and a pickle.
+pub(super) struct Obj {
+    max: usize,
+}
+
+impl Obj {
+    pub(super) fn new(max: usize) -> Self {
+        Self { max }
+    }
+}
+
+impl Framer for Obj {
+    fn step(&mut self, input: &[u8], _eof: bool) -> Result<Step, FrameError> {
+        let header = input.get(..input.len().min(HEADER)).unwrap_or_default();
+        let Some(len) = length(header)? else { return Ok(Step::More) };
+        let consumed = HEADER.saturating_add(within(len, self.max)?);
+        if input.len() < consumed {
+            return Ok(Step::More);
+        }
+        Ok(Step::Frame { payload: HEADER..consumed, consumed, partial: false })
+    }
+
+    fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+        let start = out.len();
+        out.extend_from_slice(&[b' '; HEADER]);
+        let encoded = pickle::encode(payload, out).map_err(FrameError::Unrepresentable);
+        let len = out.len() - start - HEADER;
+        let fits = encoded.and_then(|()| within(len as u64, self.max.min(u32::MAX as usize)));
+        if let Err(error) = fits {
+            out.truncate(start);
+            return Err(error);
+        }
+        if let Some(place) = out.get_mut(start..start + HEADER) {
+            place.copy_from_slice(format!("{len:8X}").as_bytes());
+        }
+        Ok(())
+    }
+
+    fn decode<'a>(&self, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, FrameError> {
+        let mut json = Vec::new();
+        pickle::decode(payload, &mut json).map_err(|error| match error {
+            PickleError::Unsafe(_) => FrameError::Unsafe(error.to_string()),
+            PickleError::Malformed(_) => FrameError::Malformed(error.to_string()),
+        })?;
+        Ok(Cow::Owned(json))
+    }
+}
+
+/// The length in a header; `None` while it is not whole.
+fn length(header: &[u8]) -> Result<Option<u64>, FrameError> {
+    let bad = || {
+        let text = header.escape_ascii();
+        FrameError::Malformed(format!("`{text}` is no length in hex"))
+    };
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let digits = header.trim_ascii();
+    let blanks = header.iter().filter(|byte| is_blank(byte)).count();
+    let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
+    if !is_hex || blanks + digits.len() != header.len() {
+        return Err(bad());
+    }
+    if header.len() < HEADER {
+        return Ok(None);
+    }
+    let text = std::str::from_utf8(digits).unwrap_or_default();
+    match u64::from_str_radix(text, 16) {
+        Ok(0) => Err(FrameError::Malformed("an object of 0 bytes".to_owned())),
+        Ok(len) => Ok(Some(len)),
+        Err(_) => Err(bad()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(input: &[u8]) -> Result<Step, FrameError> {
+        Obj::new(1000).step(input, true)
+    }
+
+    #[test]
+    fn a_header_is_hex_in_eight_places() {
+        for (header, len) in [
+            (b"       A", 10),
+            (b"       a", 10),
+            (b"0000000a", 10),
+            (b"  0a    ", 10),
+            (b"\t1F     ", 31),
+            (b"3E8     ", 1000),
+        ] {
+            assert_eq!(length(header), Ok(Some(len)), "{}", header.escape_ascii());
+        }
+        for header in [
+            b"        ",
+            b"      0x",
+            b"     0x1",
+            b"      +1",
+            b"      -1",
+            b"     1_0",
+            b"   1  1 ",
+            b"       \n",
+            b"       g",
+            b"\n      1",
+            b"\x00      1",
+        ] {
+            assert!(matches!(step(header), Err(FrameError::Malformed(_))), "{header:?}");
+        }
+        assert!(matches!(step(b"00000000"), Err(FrameError::Malformed(_))));
+        assert_eq!(step(b"     3E9"), Err(FrameError::TooLarge { len: 1001, max: 1000 }));
+        assert_eq!(step(b"FFFFFFFF"), Err(FrameError::TooLarge { len: 0xffff_ffff, max: 1000 }));
+    }
+
+    #[test]
+    fn a_header_that_cannot_become_one_is_refused_at_once() {
+        assert_eq!(step(b"   1"), Ok(Step::More));
+        for start in [&b"GET "[..], b"   1 1", b"\x80\x04"] {
+            assert!(step(start).is_err(), "{}", start.escape_ascii());
+        }
+    }
+
+    /// The frame that `WIRE.md` shows.
+    #[test]
+    fn the_capture() {
+        let pickle = b"\x80\x04\x95\x28\0\0\0\0\0\0\0}\x94\x8c\x10echo test object\x94\x8c\x0emessage string\x94s.";
+        let wire = [&b"      33"[..], pickle].concat();
+        let frame = Step::Frame { payload: 8..wire.len(), consumed: wire.len(), partial: false };
+        assert_eq!(step(&wire), Ok(frame));
+        let json = br#"{"echo test object":"message string"}"#;
+        assert_eq!(Obj::new(1000).decode(pickle).as_deref(), Ok(&json[..]));
+        let mut out = Vec::new();
+        Obj::new(1000).encode(json, &mut out).unwrap();
+        assert_eq!(out, b"      28\x80\x04}(\x8c\x10echo test object\x8c\x0emessage stringu.");
+    }
+
+    #[test]
+    fn what_cannot_be_encoded_leaves_the_output_alone() {
+        let mut out = b"before".to_vec();
+        let framer = Obj::new(20);
+        let error = framer.encode(b"{]", &mut out).unwrap_err();
+        assert_eq!(error.to_string(), "no JSON: `\"` is missing at byte 1");
+        let error = framer.encode(br#""seventeen letters""#, &mut out).unwrap_err();
+        assert_eq!(error, FrameError::TooLarge { len: 22, max: 20 });
+        assert_eq!(out, b"before");
+    }
+
+    #[test]
+    fn an_unsafe_pickle_is_called_so() {
+        let error = Obj::new(1000).decode(b"cos\nsystem\n.").unwrap_err();
+        assert_eq!(error.kind(), "unsafe-pickle");
+        assert_eq!(error.to_string(), "unsafe pickle: it asks for os.system");
+        let error = Obj::new(1000).decode(b"N").unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            ("frame", "bad pickle: it ends in the middle")
+        );
+    }
+}

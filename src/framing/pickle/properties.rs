@@ -1,0 +1,131 @@
+//! What holds for any bytes and for any JSON.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::{PickleError, decode, encode};
+
+fn decoded(pickle: &[u8]) -> Result<String, PickleError> {
+    let mut out = Vec::new();
+    decode(pickle, &mut out).map(|()| String::from_utf8(out).unwrap())
+}
+
+fn encoded(json: &str) -> Result<Vec<u8>, String> {
+    let mut out = Vec::new();
+    encode(json.as_bytes(), &mut out).map(|()| out)
+}
+
+/// JSON text in the form that `decode` writes, and whether it is hashable.
+fn json() -> impl Strategy<Value = (String, bool)> {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let text = any::<String>().prop_map(move |text| quoted(&text));
+    let base64 = vec(any::<u8>(), 0..300).prop_map(|bytes| data_encoding::BASE64.encode(&bytes));
+    let digits = "[1-9][0-9]{20,400}";
+    let float = any::<f64>().prop_filter("finite", |float| float.is_finite());
+    let leaf = prop_oneof![
+        Just(("null".to_owned(), true)),
+        any::<bool>().prop_map(|value| (value.to_string(), true)),
+        any::<i64>().prop_map(|value| (value.to_string(), true)),
+        any::<i16>().prop_map(|value| (value.to_string(), true)),
+        any::<u64>().prop_map(|value| (value.to_string(), true)),
+        float.prop_map(|value| (serde_json::to_string(&value).unwrap(), true)),
+        prop::sample::select(&["nan", "inf", "-inf"][..])
+            .prop_map(|name| (format!("{{\"$float\":\"{name}\"}}"), true)),
+        digits.prop_map(|digits| (format!("{{\"$int\":\"{digits}\"}}"), true)),
+        digits.prop_map(|digits| (format!("{{\"$int\":\"-{digits}\"}}"), true)),
+        text.prop_map(|text| (text, true)),
+        base64.clone().prop_map(|text| (format!("{{\"$bytes\":\"{text}\"}}"), true)),
+        base64.prop_map(|text| (format!("{{\"$bytearray\":\"{text}\"}}"), false)),
+    ];
+    leaf.prop_recursive(6, 100, 8, move |inner| {
+        let key = any::<String>().prop_filter("no tag", |key| !key.starts_with('$'));
+        let members = vec((key, inner.clone()), 0..8).prop_map(move |members| {
+            let members =
+                members.iter().map(|(key, (value, _))| format!("{}:{value}", quoted(key)));
+            (format!("{{{}}}", members.collect::<Vec<_>>().join(",")), false)
+        });
+        let pairs = vec((inner.clone(), inner.clone()), 1..8).prop_map(|pairs| {
+            let keys = pairs.iter().filter(|((_, hashable), _)| *hashable);
+            let pairs: Vec<String> =
+                keys.map(|((key, _), (value, _))| format!("[{key},{value}]")).collect();
+            // Only a dict that is no object is written as pairs.
+            (
+                format!(
+                    "{{\"$dict\":[[7,null]{}]}}",
+                    pairs.iter().map(|pair| format!(",{pair}")).collect::<String>()
+                ),
+                false,
+            )
+        });
+        let items = |hashable: bool| {
+            vec(inner.clone(), 0..8).prop_map(move |items| {
+                let kept = items.iter().filter(|(_, is_hashable)| *is_hashable || !hashable);
+                let kept: Vec<&str> = kept.map(|(text, _)| text.as_str()).collect();
+                let all = items.iter().all(|(_, hashable)| *hashable);
+                (kept.join(","), all)
+            })
+        };
+        prop_oneof![
+            members,
+            pairs,
+            items(false).prop_map(|(items, _)| (format!("[{items}]"), false)),
+            items(false).prop_map(|(items, all)| (format!("{{\"$tuple\":[{items}]}}"), all)),
+            items(true).prop_map(|(items, _)| (format!("{{\"$set\":[{items}]}}"), false)),
+            items(true).prop_map(|(items, _)| (format!("{{\"$frozenset\":[{items}]}}"), true)),
+        ]
+    })
+}
+
+/// What protocols 0 to 2 call, and its arguments.
+const CALLS: &[&[u8]] = &[
+    b"c_codecs\nencode\n",
+    b"c__builtin__\nset\n",
+    b"cbuiltins\nfrozenset\n",
+    b"c__builtin__\nbytearray\n",
+    b"X\x06\x00\x00\x00latin1",
+    b"V\\ud83d\\ude00a\n",
+    b"S'a\\x00'\n",
+];
+
+/// Opcodes in any order, mostly those that need little to succeed.
+fn opcodes() -> impl Strategy<Value = Vec<u8>> {
+    let telling = prop::sample::select(
+        &b"(.0122NN])}}tledaeusKKIJMGFVXUTBC\x80\x85\x86\x87\x88\x8a\x8b\x8c\x8d\x8f\x90\x91\x93\x94\x94\x95\x96qhhhpgR\n\n\x00\x00\x01\x02"[..],
+    );
+    let call = prop::sample::select(CALLS);
+    let part = prop_oneof![
+        20 => telling.prop_map(|byte| vec![byte]),
+        1 => any::<u8>().prop_map(|byte| vec![byte]),
+        2 => call.prop_map(<[u8]>::to_vec),
+    ];
+    vec(part, 0..200).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn json_to_object_to_json_is_the_identity((text, _) in json()) {
+        let pickle = encoded(&text).unwrap();
+        prop_assert_eq!(decoded(&pickle), Ok(text));
+    }
+
+    #[test]
+    fn no_bytes_do_harm(pickle in prop_oneof![opcodes(), vec(any::<u8>(), 0..200)]) {
+        for last in [&b""[..], b"."] {
+            if let Ok(json) = decoded(&[&pickle[..], last].concat()) {
+                prop_assert!(json.len() <= (64 << 10) + 100 * (pickle.len() + 1));
+                // What is decoded can be sent on, and means the same.
+                let again = encoded(&json).unwrap();
+                prop_assert_eq!(decoded(&again), Ok(json));
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_does_harm(text in "[\\[\\]{}:,\"\\\\$a-z0-9eE.+ -]{0,60}") {
+        if let Ok(pickle) = encoded(&text) {
+            prop_assert!(decoded(&pickle).is_ok());
+        }
+    }
+}

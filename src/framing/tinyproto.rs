@@ -1,0 +1,321 @@
+//! The exchange of `--frame tinyproto`: who may say what and when, on one connection.
+//!
+//! Pure. On the wire a message is offered by its length and sent when the other side has said go;
+//! above this, the stream in either direction is messages behind a length of four bytes, as with
+//! `--frame u32`. [`Exchange`] turns one into the other: it takes hellos and answers out of what
+//! is read, and says how much of what is to be written may go out, and which bytes of its own go
+//! in between.
+//!
+//! Both sides may offer at once. Each then finds the other's length where it waits for go,
+//! answers it, and goes on waiting. A peer that does the same says go before it sends its message;
+//! one that knows no collisions sends its message first and then says go. Which it is shows in
+//! its next byte.
+
+/// Go, and hello.
+const OK: u8 = 0xff;
+/// The message is too large, or (at hello) no.
+const ERROR: u8 = 0x00;
+/// No more connections.
+const LIMIT: u8 = 0xfe;
+/// The request conflicts with another one.
+const CONFLICT: u8 = 0xfd;
+
+/// The longest message there is.
+pub(super) const LONGEST: u32 = 0xf0ff_ffff;
+
+/// How an exchange fails.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExchangeError {
+    /// The peer takes no connection from us.
+    #[error("refused by the peer, which takes no more connections")]
+    NotWelcome,
+    /// The first byte is no hello.
+    #[error("no tinyproto: it begins with 0x{0:02x} in place of 0xff")]
+    NoHello(u8),
+    /// The peer closed before it said hello.
+    #[error("closed by the peer before its hello")]
+    Silent,
+    /// A message is larger than we take; the peer has been told.
+    #[error("{len} bytes long, and --max-frame is {max}")]
+    TooLarge {
+        /// Bytes of the message.
+        len: u32,
+        /// The limit.
+        max: u32,
+    },
+    /// The peer does not take a message.
+    #[error("the peer refused a message of {len} bytes")]
+    Refused {
+        /// Bytes of the message.
+        len: u32,
+    },
+    /// The peer closed, and can say go no more.
+    #[error("the peer closed before it took everything")]
+    Closed,
+}
+
+/// What is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Incoming {
+    Hello,
+    /// A length, of which so many bytes are here.
+    Length {
+        bytes: [u8; 4],
+        have: u8,
+    },
+    /// A message, of which so many bytes are missing, and whether it has begun.
+    Message {
+        left: u32,
+        begun: bool,
+    },
+    /// Nothing any more.
+    Ended,
+}
+
+const BETWEEN: Incoming = Incoming::Length { bytes: [0; 4], have: 0 };
+
+/// What is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outgoing {
+    /// A length, of which so many bytes are written.
+    Length { bytes: [u8; 4], have: u8 },
+    /// The length is written, and go is waited for.
+    Offered { len: u32 },
+    /// A message, of which so many bytes are missing, and whether it has begun.
+    Message { left: u32, begun: bool },
+    /// Nothing any more.
+    Finished,
+}
+
+/// One connection's state.
+#[derive(Debug)]
+pub struct Exchange {
+    max: u32,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    /// How many bytes of our own are due that say OK: a hello, or go.
+    due: u32,
+    /// Behind those, the peer is told that its message is too large.
+    refuses: bool,
+    /// The peer's last length came where go was expected, and its message has not begun.
+    collided: bool,
+}
+
+impl Exchange {
+    /// An exchange on a new connection; `max` limits the messages that are taken.
+    pub fn new(max: u32) -> Self {
+        Self {
+            max: max.min(LONGEST),
+            incoming: Incoming::Hello,
+            outgoing: Outgoing::Length { bytes: [0; 4], have: 0 },
+            due: 1,
+            refuses: false,
+            collided: false,
+        }
+    }
+
+    /// Whether the peer has said hello.
+    pub fn is_open(&self) -> bool {
+        self.incoming != Incoming::Hello
+    }
+
+    /// Whether go or hello is waited for, which may come behind a message of the peer.
+    pub fn waits(&self) -> bool {
+        !self.is_open() || matches!(self.outgoing, Outgoing::Offered { .. })
+    }
+
+    /// Whether the peer is in the middle of a message.
+    pub fn is_mid_message(&self) -> bool {
+        !matches!(self.incoming, Incoming::Length { have: 0, .. } | Incoming::Ended)
+    }
+
+    /// Takes bytes from the wire and appends to `stream` what of them belongs to messages.
+    ///
+    /// # Errors
+    /// The peer breaks the rules or refuses; nothing more is to be read then.
+    pub fn hear(&mut self, wire: &[u8], stream: &mut Vec<u8>) -> Result<(), ExchangeError> {
+        let mut rest = wire;
+        while let Some((byte, behind)) = rest.split_first() {
+            match self.incoming {
+                Incoming::Message { left, begun } if begun || !self.is_go(*byte) => {
+                    let (now, behind) = rest.split_at(rest.len().min(left as usize));
+                    stream.extend_from_slice(now);
+                    self.collided = false;
+                    self.heard_message(left - now.len() as u32);
+                    rest = behind;
+                    continue;
+                }
+                Incoming::Message { .. } => self.heard_answer(*byte)?,
+                Incoming::Hello => self.heard_hello(*byte)?,
+                Incoming::Length { have: 0, .. } if self.is_answer(*byte) => {
+                    self.heard_answer(*byte)?;
+                }
+                Incoming::Length { mut bytes, have } => {
+                    if let Some(place) = bytes.get_mut(usize::from(have)) {
+                        *place = *byte;
+                    }
+                    self.incoming = Incoming::Length { bytes, have: have + 1 };
+                    if have == 3 {
+                        self.heard_length(bytes, stream)?;
+                    }
+                }
+                Incoming::Ended => {}
+            }
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    /// The peer's FIN came.
+    ///
+    /// # Errors
+    /// It came before hello, or in place of go.
+    pub fn hear_end(&mut self) -> Result<(), ExchangeError> {
+        let before = std::mem::replace(&mut self.incoming, Incoming::Ended);
+        match (before, self.outgoing) {
+            (Incoming::Hello, _) => Err(ExchangeError::Silent),
+            // The zero was no length after all.
+            (Incoming::Length { bytes: [ERROR, ..], have: 1 }, Outgoing::Offered { len }) => {
+                Err(ExchangeError::Refused { len })
+            }
+            (_, Outgoing::Offered { .. } | Outgoing::Length { have: 1.., .. }) => {
+                Err(ExchangeError::Closed)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The next byte of our own, if this is a place for it: not within a length or a message.
+    pub fn own(&self) -> Option<u8> {
+        let place = match self.outgoing {
+            Outgoing::Length { have, .. } => have == 0,
+            Outgoing::Offered { .. } => true,
+            // Where both sides have offered, go comes before the message.
+            Outgoing::Message { begun, .. } => !begun,
+            Outgoing::Finished => false,
+        };
+        let own = if self.due > 0 { Some(OK) } else { self.refuses.then_some(ERROR) };
+        own.filter(|_| place)
+    }
+
+    /// That byte has been written.
+    pub fn own_written(&mut self) {
+        match self.due.checked_sub(1) {
+            Some(due) => self.due = due,
+            None => self.refuses = false,
+        }
+    }
+
+    /// How many bytes of the stream may be written next; 0 while there are bytes of our own.
+    ///
+    /// # Errors
+    /// Nothing can be written any more.
+    pub fn allowance(&self) -> Result<usize, ExchangeError> {
+        match self.outgoing {
+            _ if self.own().is_some() => Ok(0),
+            Outgoing::Message { left, .. } => Ok(left as usize),
+            // Go would never come.
+            _ if self.incoming == Incoming::Ended => Err(ExchangeError::Closed),
+            // While the peer is in the middle of a message, it hears ours first.
+            Outgoing::Length { have: 0, .. } if self.is_mid_message() => Ok(0),
+            Outgoing::Length { have, .. } => Ok(4 - usize::from(have)),
+            Outgoing::Offered { .. } | Outgoing::Finished => Ok(0),
+        }
+    }
+
+    /// These bytes of the stream, no more than allowed, have been written.
+    pub fn wrote(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        if let Outgoing::Length { bytes: mut length, have } = self.outgoing {
+            let mut have = usize::from(have);
+            while let (Some(place), Some((byte, behind))) =
+                (length.get_mut(have), rest.split_first())
+            {
+                *place = *byte;
+                have += 1;
+                rest = behind;
+            }
+            self.outgoing = match have {
+                4 => Outgoing::Offered { len: u32::from_be_bytes(length) },
+                _ => Outgoing::Length { bytes: length, have: have as u8 },
+            };
+        } else if let Outgoing::Message { left, .. } = self.outgoing {
+            self.send_message(left.saturating_sub(rest.len() as u32), true);
+        }
+    }
+
+    /// Whether FIN may be said: no message of ours is under way, and no answer is due.
+    pub fn may_finish(&self) -> bool {
+        self.due == 0 && matches!(self.outgoing, Outgoing::Length { have: 0, .. })
+    }
+
+    /// FIN has been said: nothing is answered any more.
+    pub fn finish(&mut self) {
+        self.outgoing = Outgoing::Finished;
+    }
+
+    fn is_answer(&self, byte: u8) -> bool {
+        matches!(self.outgoing, Outgoing::Offered { .. }) && [OK, LIMIT, CONFLICT].contains(&byte)
+    }
+
+    /// Whether a byte in the place of a message's first is the go that a collision holds up.
+    fn is_go(&self, byte: u8) -> bool {
+        self.collided && byte == OK && self.is_answer(byte)
+    }
+
+    fn heard_hello(&mut self, byte: u8) -> Result<(), ExchangeError> {
+        match byte {
+            OK => {
+                self.incoming = BETWEEN;
+                Ok(())
+            }
+            ERROR | LIMIT | CONFLICT => Err(ExchangeError::NotWelcome),
+            other => Err(ExchangeError::NoHello(other)),
+        }
+    }
+
+    fn heard_answer(&mut self, byte: u8) -> Result<(), ExchangeError> {
+        let Outgoing::Offered { len } = self.outgoing else { return Ok(()) };
+        if byte != OK {
+            return Err(ExchangeError::Refused { len });
+        }
+        self.collided = false;
+        self.send_message(len, false);
+        Ok(())
+    }
+
+    fn heard_length(&mut self, bytes: [u8; 4], stream: &mut Vec<u8>) -> Result<(), ExchangeError> {
+        let len = u32::from_be_bytes(bytes);
+        if len > self.max {
+            self.refuses = true;
+            self.incoming = Incoming::Ended;
+            return Err(ExchangeError::TooLarge { len, max: self.max });
+        }
+        self.due = self.due.saturating_add(1);
+        self.collided =
+            matches!(self.outgoing, Outgoing::Offered { .. } | Outgoing::Length { have: 1.., .. });
+        stream.extend_from_slice(&bytes);
+        self.heard_message(len);
+        if len > 0 {
+            self.incoming = Incoming::Message { left: len, begun: false };
+        }
+        Ok(())
+    }
+
+    fn heard_message(&mut self, left: u32) {
+        self.incoming = match left {
+            0 => BETWEEN,
+            _ => Incoming::Message { left, begun: true },
+        };
+    }
+
+    fn send_message(&mut self, left: u32, begun: bool) {
+        self.outgoing = match left {
+            0 => Outgoing::Length { bytes: [0; 4], have: 0 },
+            _ => Outgoing::Message { left, begun },
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;
