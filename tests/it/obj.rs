@@ -1,0 +1,267 @@
+//! `--frame obj`: Python objects behind a length in hex, as JSON on stdin and stdout.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use data_encoding::HEXLOWER;
+use serde_json::Value;
+use wirecat::framing::{FrameError, Framer, Framing};
+
+use crate::support::net::{connect, peer, read_all, read_exactly, read_what_comes};
+use crate::support::{Running, skip, wirecat};
+
+const VECTORS: &str = include_str!("vectors/pickle.jsonl");
+const REFUSED: &str = include_str!("vectors/pickle-refused.jsonl");
+
+fn framer() -> Box<dyn Framer> {
+    Framing::Obj.framer(16 << 20, false).expect("a framing")
+}
+
+fn unhex(text: &Value) -> Vec<u8> {
+    HEXLOWER.decode(text.as_str().expect("text").as_bytes()).expect("hex")
+}
+
+/// Each line of some vectors.
+fn vectors(text: &str) -> impl Iterator<Item = Value> + '_ {
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON"))
+}
+
+fn decode(pickle: &[u8]) -> Result<Value, FrameError> {
+    let json = framer().decode(pickle)?.into_owned();
+    Ok(serde_json::from_slice(&json).expect("JSON"))
+}
+
+/// JSON text as a pickle without its header.
+fn encode(json: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    framer().encode(json.as_bytes(), &mut out).expect("it can be encoded");
+    out.split_off(8)
+}
+
+/// A pickle as it goes over the wire.
+fn framed(pickle: &[u8]) -> Vec<u8> {
+    [format!("{:8X}", pickle.len()).as_bytes(), pickle].concat()
+}
+
+#[test]
+fn every_vector_is_decoded_and_comes_back() {
+    for vector in vectors(VECTORS) {
+        let decoded = decode(&unhex(&vector["pickle"]));
+        assert_eq!(decoded.as_ref(), Ok(&vector["json"]), "{vector}");
+        assert_eq!(decode(&encode(&vector["json"].to_string())), decoded, "{vector}");
+    }
+}
+
+/// Pickles that are made rather than written down: too deep, too many digits, and the memo in
+/// itself.
+fn made() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("depth", [&b"\x80\x04"[..], &[b']'; 100_000], &[b'a'; 99_999], b"."].concat()),
+        ("digits", [&b"L"[..], &[b'9'; 1_000_000], b"L\n."].concat()),
+        ("a list in itself", b"\x80\x04]\x94h\x00a.".to_vec()),
+        ("a dict in itself", b"\x80\x04}\x94K\x01h\x00s.".to_vec()),
+    ]
+}
+
+/// WIRE.md: a hostile pickle is refused at once. The bound is generous for a loaded machine, and
+/// far below what expanding any of them would take.
+#[test]
+fn every_hostile_pickle_is_refused_soon() {
+    let written =
+        vectors(REFUSED).map(|vector| (vector["name"].to_string(), unhex(&vector["pickle"])));
+    let made = made().into_iter().map(|(name, pickle)| (name.to_owned(), pickle));
+    for (name, pickle) in written.chain(made) {
+        let started = Instant::now();
+        let refused = framer().decode(&pickle).map(|_| ());
+        assert!(refused.is_err(), "{name}");
+        assert!(started.elapsed() < Duration::from_secs(2), "{name}");
+    }
+}
+
+#[test]
+fn what_asks_for_more_than_data_is_called_unsafe() {
+    let named = ["REDUCE", "GLOBAL", "INST", "OBJ", "BUILD", "PERSID", "EXT", "NEWOBJ", "_codecs"];
+    let mut seen = 0;
+    for vector in vectors(REFUSED) {
+        let name = vector["name"].to_string();
+        if named.iter().any(|word| name.contains(word)) {
+            let error = framer().decode(&unhex(&vector["pickle"])).map(|_| ()).unwrap_err();
+            assert_eq!(error.kind(), "unsafe-pickle", "{name}: {error}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+/// Python that loads pairs of pickles in hex and compares the objects, types included.
+const COMPARE: &str = "
+import pickle, sys
+for line in sys.stdin:
+    ours, theirs = (pickle.loads(bytes.fromhex(part)) for part in line.split())
+    same = ours == theirs and type(ours) is type(theirs) or repr(ours) == repr(theirs)
+    assert same, (ours, theirs)
+print('same')
+";
+
+fn has_python() -> bool {
+    Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn cpython_loads_the_same_object() {
+    if !has_python() {
+        return skip("cpython_loads_the_same_object", "there is no python3");
+    }
+    let mut lines = String::new();
+    for vector in vectors(VECTORS) {
+        let ours = HEXLOWER.encode(&encode(&vector["json"].to_string()));
+        lines.push_str(&format!("{ours} {}\n", vector["pickle"].as_str().expect("text")));
+    }
+    let mut python = Command::new("python3")
+        .args(["-c", COMPARE])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 starts");
+    python.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("it is read");
+    let output = python.wait_with_output().expect("it ends");
+    assert_eq!(output.stdout, b"same\n");
+}
+
+/// The library as a server of one client: an echo in every protocol from 0 to 5 in turn.
+const SERVER: &str = "
+import pickle, socket, sys
+listener = socket.create_server(('127.0.0.1', 0))
+print('listening', listener.getsockname()[1], file=sys.stderr, flush=True)
+stream = listener.accept()[0].makefile('rwb')
+protocol = 0
+while header := stream.read(8):
+    thing = pickle.loads(stream.read(int(header, 16)))
+    data = pickle.dumps(thing, protocol % 6)
+    protocol += 1
+    stream.write(b'%8X' % len(data) + data)
+    stream.flush()
+";
+
+#[test]
+fn a_python_peer_echoes_every_object() {
+    if !has_python() {
+        return skip("a_python_peer_echoes_every_object", "there is no python3");
+    }
+    let mut command = Command::new("python3");
+    command.args(["-c", SERVER]);
+    let mut python = crate::support::program(command).start();
+    let port = python.wait_for("listening").rsplit(' ').next().expect("a port").to_owned();
+    let lines: Vec<Value> = vectors(VECTORS).map(|vector| vector["json"].clone()).collect();
+    let input: String = lines.iter().map(|json| format!("{json}\n")).collect();
+    let ended = wirecat(["tcp-connect", "--frame", "obj", &port]).input(input).run().code(0);
+    let echoed: Vec<Value> = vectors(ended.text()).collect();
+    assert_eq!(echoed, lines);
+    python.wait().code(0);
+}
+
+fn serve(args: &[&str]) -> (Running, String) {
+    let args = [&["tcp-serve", "--frame", "obj"], args, &["127.0.0.1:0"]].concat();
+    let mut server = wirecat(args).start();
+    let address = server.address();
+    (server, address)
+}
+
+#[test]
+fn an_unsafe_pickle_costs_its_sender_the_connection_and_nobody_else() {
+    let (mut server, address) = serve(&["--hub", "--conns", "3"]);
+    let (good, other) = (connect(&address), connect(&address));
+    let mut evil = connect(&address);
+    evil.write_all(&framed(b"\x80\x02cposix\nsystem\nX\x02\x00\x00\x00id\x85R."))
+        .expect("it is taken");
+    assert_eq!(read_what_comes(&evil), b"");
+    server.wait_for("unsafe pickle: it asks for posix.system");
+    (&good).write_all(&framed(&encode(r#"{"a":[1,{"$tuple":[]}]}"#))).expect("it is taken");
+    let expected = framed(&encode(r#"{"a":[1,{"$tuple":[]}]}"#));
+    assert_eq!(read_exactly(&other, expected.len()), expected);
+    drop((good, other));
+    let ended = server.wait().code(6);
+    assert_eq!(ended.text(), "{\"a\":[1,{\"$tuple\":[]}]}\n");
+}
+
+#[test]
+fn an_unsafe_pickle_has_a_kind_of_its_own() {
+    let server = peer(|mut stream| {
+        let _ = stream.write_all(&framed(b"cos\nsystem\n."));
+    });
+    let args = ["tcp-connect", "--frame", "obj", "--log", "json", &server.address];
+    wirecat(args).run().code(6).says("\"kind\":\"unsafe-pickle\"");
+    server.join();
+}
+
+#[test]
+fn a_bad_header_or_a_cut_object_is_an_error() {
+    for (wire, words) in [
+        (&b"GET / HTTP/1.1\r\n\r\n"[..], "is no length in hex"),
+        (b"       0", "an object of 0 bytes"),
+        (b"       5\x80\x04N.N", "bytes behind its end"),
+        (b" 2000000", "33554432 bytes long, and --max-frame is 16777216"),
+        (b"       9\x80\x04N", "in the middle of a message"),
+    ] {
+        let server = peer(move |mut stream| {
+            // A client that has seen enough may be gone.
+            let _ = stream.write_all(wire);
+        });
+        let args = ["tcp-connect", "--frame", "obj", &server.address];
+        wirecat(args).run().code(6).says(words);
+        server.join();
+    }
+}
+
+#[test]
+fn what_is_no_json_is_not_sent() {
+    let server = peer(|stream| read_all(&stream));
+    let args = ["tcp-connect", "--frame", "obj", &server.address];
+    let ended = wirecat(args).input("[1]\n{\"a\":}\n[2]\n").run().code(6);
+    ended.says("cannot send message 2 of stdin: no JSON at byte 5");
+    assert_eq!(server.join(), framed(&encode("[1]")));
+    let args = ["tcp-serve", "--frame", "obj", "--reply", "no JSON", "127.0.0.1:0"];
+    wirecat(args).run().code(2).says("no JSON");
+}
+
+/// Each connection has a decoder of its own: fragments of many objects, in turn.
+#[test]
+fn many_clients_do_not_disturb_each_other() {
+    const CLIENTS: usize = 400;
+    let (server, address) = serve(&["--conns", &CLIENTS.to_string()]);
+    let object = |client: usize| format!("{{\"client\":{client},\"text\":\"{client:0>300}\"}}");
+    let clients: Vec<(TcpStream, Vec<u8>)> =
+        (0..CLIENTS).map(|client| (connect(&address), framed(&encode(&object(client))))).collect();
+    for part in 0..4 {
+        for (client, wire) in &clients {
+            let step = wire.len().div_ceil(4);
+            let end = wire.len().min((part + 1) * step);
+            let mut client = client;
+            client.write_all(&wire[part * step..end]).expect("it is taken");
+        }
+    }
+    clients.iter().for_each(|(client, _)| client.shutdown(Shutdown::Write).expect("a FIN"));
+    let ended = server.wait().code(0);
+    let mut lines: Vec<&str> = ended.text().lines().collect();
+    let mut expected: Vec<String> = (0..CLIENTS).map(object).collect();
+    lines.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(lines, expected);
+}
+
+/// `--max-frame` is about the pickle, on both sides.
+#[test]
+fn max_frame_is_about_the_pickle() {
+    let server = peer(|stream| read_all(&stream));
+    let args = ["tcp-connect", "--frame", "obj", "--max-frame", "20", &server.address];
+    // 40 bytes of JSON, 14 of pickle.
+    let json = "[[],[],{\"$tuple\":[]},{\"$tuple\":[]},{}]";
+    wirecat(args).input(json).run().code(0);
+    assert_eq!(server.join(), framed(&encode(json)));
+    let server = peer(|stream| read_all(&stream));
+    let args = ["tcp-connect", "--frame", "obj", "--max-frame", "20", &server.address];
+    wirecat(args).input("\"more than twenty bytes\"").run().code(6).says("--max-frame is 20");
+    server.join();
+}
