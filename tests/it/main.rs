@@ -12,6 +12,7 @@ mod half_close;
 mod help;
 mod interop;
 mod layers;
+mod libraries;
 mod limits;
 mod messages;
 mod multicast;
