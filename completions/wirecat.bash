@@ -101,7 +101,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__mcast__subcmd__join)
-            opts="-w -c -v -q -O -h --timeout --count --expect --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --rejoin --input --verbose --quiet --log --color --tag --wait --output --help"
+            opts="-w -c -v -q -O -h --timeout --count --expect --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --rejoin --input --verbose --quiet --log --color --tag --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -124,6 +124,18 @@ _wirecat() {
                     return 0
                     ;;
                 --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -195,7 +207,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__mcast__subcmd__send)
-            opts="-w -c -n -v -q -O -h --timeout --count --expect --send --no-stdin --chomp --repeat --rate --progress --reply --bind --ttl --no-loop --test --size --duration --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -v -q -O -h --timeout --count --expect --port-file --ready-fd --on --send --no-stdin --chomp --repeat --rate --progress --reply --bind --ttl --no-loop --test --size --duration --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -218,6 +230,18 @@ _wirecat() {
                     return 0
                     ;;
                 --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -289,7 +313,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__connect)
-            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --port-file --ready-fd --on --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -308,6 +332,18 @@ _wirecat() {
                     return 0
                     ;;
                 --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -395,7 +431,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --port-file --timeout --expect --output --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --timeout --expect --output --port-file --ready-fd --on --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -449,10 +485,6 @@ _wirecat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --port-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -466,6 +498,18 @@ _wirecat() {
                     return 0
                     ;;
                 --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -541,7 +585,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__listen)
-            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --to --first-peer --port-file --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --to --first-peer --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -564,6 +608,18 @@ _wirecat() {
                     return 0
                     ;;
                 --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -603,10 +659,6 @@ _wirecat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --port-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --log)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -643,7 +695,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__send)
-            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --send --no-stdin --chomp --repeat --rate --progress --reply --bind --broadcast --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --port-file --ready-fd --on --send --no-stdin --chomp --repeat --rate --progress --reply --bind --broadcast --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -666,6 +718,18 @@ _wirecat() {
                     return 0
                     ;;
                 --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

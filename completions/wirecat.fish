@@ -45,6 +45,9 @@ complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "man" -d 'Print a ma
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l on -d 'Run CMD on each EVENT, with the event as JSON on its stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
@@ -92,10 +95,12 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l deny -d 'D
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l queue -d 'How much may wait to be sent to one client [default: 1MiB; 256KiB each way with --forward]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after -d 'How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file -d 'When ready, write the ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on -d 'Run CMD on each EVENT, with the event as JSON on its stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
@@ -132,6 +137,9 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s h -l help 
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l on -d 'Run CMD on each EVENT, with the event as JSON on its stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l repeat -d 'Send each message N times' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
@@ -159,6 +167,9 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s h -l help -
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l on -d 'Run CMD on each EVENT, with the event as JSON on its stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l reply -d 'Answer each message with TEXT' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l allow -d 'Listen only to these networks; repeatable' -r
@@ -168,7 +179,6 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l seq -d 'W
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l to -d 'Whom stdin goes to: last, all, or an address [default: last]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l port-file -d 'When ready, write the ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
@@ -191,6 +201,9 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s h -l help
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l on -d 'Run CMD on each EVENT, with the event as JSON on its stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l reply -d 'Answer each message with TEXT' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l allow -d 'Listen only to these networks; repeatable' -r
@@ -216,6 +229,9 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s h -l help
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l on -d 'Run CMD on each EVENT, with the event as JSON on its stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l repeat -d 'Send each message N times' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r

@@ -36,6 +36,9 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
+    --port-file: path         # When ready, write the local ports to FILE, one a line
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
@@ -99,10 +102,12 @@ module completions {
     --queue: string           # How much may wait to be sent to one client [default: 1MiB; 256KiB each way with --forward]
     --slow: string            # What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]
     --slow-after: string      # How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
-    --port-file: path         # When ready, write the ports to FILE, one a line
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
+    --port-file: path         # When ready, write the local ports to FILE, one a line
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
@@ -145,6 +150,9 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --port-file: path         # When ready, write the local ports to FILE, one a line
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
@@ -182,6 +190,9 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --port-file: path         # When ready, write the local ports to FILE, one a line
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks; repeatable
@@ -197,7 +208,6 @@ module completions {
     --first-peer              # Listen only to the first peer
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
-    --port-file: path         # When ready, write the ports to FILE, one a line
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
     --log: string@"nu-complete wirecat udp-listen log" # The form of the events on stderr: text or json [default: text]
@@ -224,6 +234,9 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --port-file: path         # When ready, write the local ports to FILE, one a line
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks; repeatable
@@ -259,6 +272,9 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --port-file: path         # When ready, write the local ports to FILE, one a line
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF

@@ -17,8 +17,9 @@
 //! To follow a byte: stdin is a channel in the [`event_loop::Pool`] like any connection;
 //! [`sessions::Feed`] cuts what it delivers into messages and frames them; the session sends them.
 //! What a connection delivers is cut by a [`framing::Deframer`] and shown by the
-//! [`sessions::Console`]. When each direction ends is decided by [`protocol::relay`], what becomes
-//! of a slow client by [`protocol::slow`].
+//! [`sessions::Console`]. What all sessions have in common (signals, limits, stdout, the programs
+//! that run beside, the steps of the end) an event meets first, in their `run`. When each direction
+//! ends is decided by [`protocol::relay`], what becomes of a slow client by [`protocol::slow`].
 //!
 //! Three things grew otherwise than they were first drawn. Channels stand on a trait,
 //! [`event_loop::Transport`], rather than on a closed list, so that a simulation can hold the other

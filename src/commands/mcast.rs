@@ -1,6 +1,9 @@
 //! `mcast-join` and `mcast-send`: groups, a console and stdin on a loop.
 
+use std::net::SocketAddr;
+
 use super::{broken_loop, datagrams, event_loop};
+
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::multicast::{GroupAddress, Interface, SenderOptions, interfaces, open_sender};
@@ -23,8 +26,14 @@ pub(super) fn join(config: McastJoin) -> Result<Status, Failure> {
         session.join(pool, group)?;
     }
     session.start(pool);
+    session.ready(pool, config.groups.iter().map(address).collect());
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
+}
+
+/// The first group and its port.
+fn address(group: &GroupAddress) -> String {
+    SocketAddr::new(group.first, group.port).to_string()
 }
 
 pub(super) fn send(config: McastSend) -> Result<Status, Failure> {
@@ -32,11 +41,13 @@ pub(super) fn send(config: McastSend) -> Result<Status, Failure> {
     let pool = event_loop.pool();
     let (mut senders, mut to, mut warnings) = (Senders::default(), Vec::new(), Vec::new());
     let interfaces = interfaces::list()?;
+    let to_whom = config.groups.first().map(address).unwrap_or_default();
     for group in &config.groups {
         senders.open(pool, &config, group, &interfaces, &mut to, &mut warnings)?;
     }
     let mut session = datagrams::sender(pool, config.send, to, &warnings)?;
     session.start(pool);
+    session.ready(pool, &senders.locals, &to_whom);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
 }
@@ -45,6 +56,8 @@ pub(super) fn send(config: McastSend) -> Result<Status, Failure> {
 #[derive(Default)]
 struct Senders {
     open: Vec<(u32, bool, Id)>,
+    /// Their own addresses.
+    locals: Vec<String>,
 }
 
 impl Senders {
@@ -71,6 +84,8 @@ impl Senders {
                     let (socket, said) =
                         open_sender(membership.group, &membership.interface, &options)?;
                     warnings.extend(said);
+                    let local = socket.local_addr().ok().and_then(|local| local.as_socket());
+                    self.locals.extend(local.map(|local| local.to_string()));
                     let id = pool.add_datagrams(Socket::from(socket)).map_err(|error| {
                         Failure::io(Status::Local, "send to", title.clone(), &error)
                     })?;

@@ -3,7 +3,6 @@
 mod assets;
 mod datagrams;
 mod mcast;
-mod ready;
 mod tcp_connect;
 mod tcp_serve;
 mod udp;
@@ -17,6 +16,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::EventLoop;
 use crate::protocol::output::Output;
 use crate::report::{Event, Name, Reporter, Settings};
+use crate::sessions::LastWords;
 
 /// Runs what the command line asks for.
 pub fn run(cli: &Cli) -> Status {
@@ -61,14 +61,27 @@ fn start(
     let events = [Event::error(&failure), Event::new(Name::Summary).code(code)];
     let mut lines = Vec::new();
     for event in &events {
-        reporter.report(event);
         reporter.json_line(event, SystemTime::now(), &mut lines);
     }
+    tell(reporter, args, &events);
     if args.output == Some(Output::Json) {
         // The status tells already that the run failed.
         let _ = std::io::stdout().write_all(&lines);
     }
     failure.status
+}
+
+/// Tells events without a session, to hooks as well.
+fn tell(reporter: Reporter, args: &RunArgs, events: &[Event<'_>]) {
+    let hooks = args.on.clone();
+    let event_loop = if hooks.is_empty() { None } else { event_loop().ok() };
+    match event_loop {
+        Some(mut event_loop) => {
+            // There is nobody left to tell that this failed.
+            let _ = LastWords::tell(&mut event_loop, reporter, hooks, args.timeout, events);
+        }
+        None => events.iter().for_each(|event| reporter.report(event)),
+    }
 }
 
 /// A loop that hears signals.

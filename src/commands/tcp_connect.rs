@@ -6,9 +6,12 @@ use crate::report::Reporter;
 use crate::sessions::config::Connect;
 use crate::sessions::{ConnectSession, Console, Feed};
 
-pub(super) fn run(config: Connect) -> Result<Status, Failure> {
+pub(super) fn run(mut config: Connect) -> Result<Status, Failure> {
     let mut event_loop = event_loop()?;
     let pool = event_loop.pool();
+    // A probe hands over to its command; elsewhere the two run side by side.
+    let scripting = &mut config.common.scripting;
+    let successor = if config.probe { scripting.command.take() } else { None };
     let common = &config.common;
     let (reporter, talks) =
         (Reporter::new(common.report.clone()), !config.probe && config.exec.is_none());
@@ -17,5 +20,8 @@ pub(super) fn run(config: Connect) -> Result<Status, Failure> {
     let mut session = ConnectSession::new(pool, config, console, feed);
     session.start(pool);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
+    match successor {
+        Some(program) if session.status() == Status::Done => Err(session.hand_over(&program)),
+        _ => Ok(session.status()),
+    }
 }

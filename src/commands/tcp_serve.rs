@@ -1,6 +1,6 @@
 //! `tcp-serve`: listeners, a console and stdin on a loop.
 
-use super::{broken_loop, event_loop, ready};
+use super::{broken_loop, event_loop};
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::report::Reporter;
@@ -21,18 +21,14 @@ pub(super) fn run(config: Serve) -> Result<Status, Failure> {
     let (listening, warnings) = listen(&config)?;
     let addresses: Vec<(&str, String)> =
         listening.iter().map(|one| (one.proto, one.local.clone())).collect();
-    let ports: Vec<u16> = listening.iter().filter_map(|one| one.port).collect();
-    let port_file = config.port_file.clone();
     let mut session = open(pool, config, listening)?;
     session.tell_listening(pool, &addresses);
     for warning in &warnings {
         session.warn(pool, warning);
     }
-    if let Some(path) = port_file {
-        ready::write_ports(&path, &ports)?;
-    }
     session.limit_descriptors(limit);
     session.start(pool);
+    session.ready(pool, addresses.into_iter().map(|(_, local)| local).collect());
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
 }

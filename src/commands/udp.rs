@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{broken_loop, datagrams, event_loop, ready};
+use super::{broken_loop, datagrams, event_loop};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::sessions::config::{To, UdpListen, UdpSend};
@@ -40,7 +40,6 @@ pub(super) fn listen(config: UdpListen) -> Result<Status, Failure> {
     warnings.dedup();
     let locals: Vec<(&str, String)> =
         opened.iter().map(|one| (one.proto, one.local.clone())).collect();
-    let ports: Vec<u16> = opened.iter().filter_map(|one| one.port).collect();
     let (mut ears, mut guards) = (Vec::new(), Vec::new());
     let times = config.listen.stats || config.listen.max_loss.is_some();
     for mut one in opened {
@@ -57,10 +56,8 @@ pub(super) fn listen(config: UdpListen) -> Result<Status, Failure> {
     session.speak_by(mouth);
     session.tell_listening(pool, &locals);
     session.warn_all(pool, &warnings);
-    if let Some(path) = &config.port_file {
-        ready::write_ports(path, &ports)?;
-    }
     session.start(pool);
+    session.ready(pool, locals.into_iter().map(|(_, local)| local).collect());
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
 }

@@ -71,7 +71,8 @@ pub struct EventLoop {
     batch: Option<Box<ReceiveBatch>>,
     letters: Receiver<mailbox::Letter>,
     signals: Option<signals::Signals>,
-    arrived: Vec<Signal>,
+    /// Signals, each with whether the terminal sent it.
+    arrived: Vec<(Signal, bool)>,
 }
 
 impl EventLoop {

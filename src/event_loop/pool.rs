@@ -60,6 +60,8 @@ pub struct Pool {
     pub(super) gathering: bool,
     pub(super) now: Instant,
     pub(super) stopped: bool,
+    /// The signal that is being handled came from the terminal.
+    pub(super) typed: bool,
 }
 
 impl Pool {
@@ -77,6 +79,7 @@ impl Pool {
             gathering: false,
             now,
             stopped: false,
+            typed: false,
         }
     }
 

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mio::Registry;
+use mio::net::UnixStream;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-use signal_hook_mio::v1_0::Signals as Source;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 
 use super::SIGNALS;
 use crate::sys;
@@ -45,7 +47,7 @@ impl Signal {
 
 /// The signals that a loop listens to.
 pub(super) struct Signals {
-    source: Source,
+    source: SignalDelivery<UnixStream, WithRawSiginfo>,
 }
 
 impl Signals {
@@ -65,13 +67,30 @@ impl Signals {
             signal_hook::flag::register_conditional_default(*signal, Arc::clone(&seen))?;
             signal_hook::flag::register(*signal, seen)?;
         }
-        let mut source = Source::new(wanted.into_iter().chain([SIGUSR1, SIGCHLD]))?;
-        registry.register(&mut source, SIGNALS, mio::Interest::READABLE)?;
+        let (read, write) = UnixStream::pair()?;
+        let all = wanted.into_iter().chain([SIGUSR1, SIGCHLD]);
+        let mut source = SignalDelivery::with_pipe(read, write, WithRawSiginfo, all)?;
+        registry.register(source.get_read_mut(), SIGNALS, mio::Interest::READABLE)?;
         Ok(Self { source })
     }
 
-    /// The signals that came since the last call.
-    pub(super) fn pending(&mut self) -> Vec<Signal> {
-        self.source.pending().filter_map(Signal::of).collect()
+    /// The signals that came since the last call, each with whether the terminal sent it.
+    pub(super) fn pending(&mut self) -> Vec<(Signal, bool)> {
+        let come = self.source.pending();
+        come.filter_map(|info| Some((Signal::of(info.si_signo)?, is_of_the_kernel(&info))))
+            .collect()
     }
+}
+
+/// Whether no process sent it (`SI_KERNEL`, sigaction(2)): ^C, or a terminal that hung up. Such a
+/// signal went to the whole foreground process group.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_of_the_kernel(info: &libc::siginfo_t) -> bool {
+    info.si_code == libc::SI_KERNEL
+}
+
+/// Elsewhere the kernel does not say.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn is_of_the_kernel(_: &libc::siginfo_t) -> bool {
+    false
 }

@@ -33,7 +33,8 @@ impl EventLoop {
         for letter in mail {
             handler.on(&mut self.pool, letter);
         }
-        for signal in std::mem::take(&mut self.arrived) {
+        for (signal, typed) in std::mem::take(&mut self.arrived) {
+            self.pool.typed = typed;
             handler.on(&mut self.pool, Event::Signal(signal));
         }
         // Flushing may make a handler send, and a removed source may make it close another.
@@ -45,7 +46,7 @@ impl EventLoop {
 
     /// Hands the turn a signal that did not come from the kernel.
     pub fn simulate_signal(&mut self, signal: Signal) {
-        self.arrived.push(signal);
+        self.arrived.push((signal, false));
     }
 
     fn sort_letters(&mut self) -> Vec<Event<'static>> {
@@ -146,6 +147,18 @@ impl Pool {
     pub(super) fn may_rest(&mut self, rest: Duration) -> bool {
         let gathering = std::mem::take(&mut self.gathering);
         gathering && self.patience(Instant::now).is_none_or(|patience| patience > rest)
+    }
+
+    /// Whether the signal that is being handled came from the terminal: then every process in the
+    /// foreground has it already.
+    pub fn is_typed(&self) -> bool {
+        self.typed
+    }
+
+    /// Whether some source has more to deliver than it could in one turn, or has become ready
+    /// since; what is paused does not count.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// When the next timer is due; a simulation moves its clock there.

@@ -45,12 +45,18 @@ pub(crate) const SETTLE: u8 = 20;
 /// The next drawing of `--progress`.
 pub(crate) const PROGRESS: u8 = 21;
 /// The hello of a new client, where the protocol has one.
-pub(crate) const HELLO: u8 = 26;
-/// SIGTERM of a datagram listener: what has come is read before the end.
-pub(crate) const LEAVE: u8 = 22;
+pub(crate) const HELLO: u8 = 22;
+/// What has come is read before the end.
+pub(crate) const LEAVE: u8 = 23;
 /// Commands that had to wait go on.
-pub(crate) const ORDERS: u8 = 23;
+pub(crate) const ORDERS: u8 = 24;
 /// The word on what is waited for after the last connection.
 pub(crate) const AWAITED: u8 = 25;
 /// Children that were asked to end and have not.
-pub(crate) const CHILDREN: u8 = 24;
+pub(crate) const CHILDREN: u8 = 26;
+/// A `-- CMD` that was asked to end is killed.
+pub(crate) const COMPANION: u8 = 27;
+/// Hooks that were asked to end are killed.
+pub(crate) const HOOKS: u8 = 28;
+/// The queue of hooks takes events again.
+pub(crate) const RESUME: u8 = 29;

@@ -13,13 +13,22 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, Sides, TimerKey, stdio};
+use crate::protocol::text::escape;
 use crate::sys;
 
 /// How long a child that was asked to end has before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
-/// What a parent says to one process of its own, and not to the children of that one: socket
-/// activation and readiness (sd_listen_fds(3), sd_notify(3)).
-const PRIVATE: [&str; 4] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"];
+/// What is said to one process only, and not to its children: socket activation and readiness
+/// (sd_listen_fds(3), sd_notify(3)), and what another wirecat says of itself.
+const PRIVATE: [&str; 7] = [
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    "NOTIFY_SOCKET",
+    "WIRECAT_ADDR",
+    "WIRECAT_HOST",
+    "WIRECAT_PORT",
+];
 
 /// A program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,17 +49,26 @@ impl Program {
         Self { name: "/bin/sh".into(), args: vec!["-c".into(), line.as_ref().to_owned()] }
     }
 
+    /// What it is called in messages.
+    pub fn title(&self) -> String {
+        let text = match self.args.as_slice() {
+            [flag, line] if self.name == "/bin/sh" && flag == "-c" => line,
+            _ => &self.name,
+        };
+        escape(text.as_encoded_bytes())
+    }
+
     fn command(&self, env: &[(&'static str, OsString)]) -> Command {
         let mut command = Command::new(&self.name);
-        command.args(&self.args).envs(env.iter().map(|(name, value)| (name, value)));
         for name in PRIVATE {
             command.env_remove(name);
         }
+        command.args(&self.args).envs(env.iter().map(|(name, value)| (name, value)));
         command
     }
 
     fn failure(&self, error: &io::Error) -> Failure {
-        let target = self.name.to_string_lossy();
+        let target = escape(self.name.as_encoded_bytes());
         if error.kind() != io::ErrorKind::NotFound {
             return Failure::io(Status::NotRunnable, "run", target, error);
         }
@@ -139,6 +157,16 @@ impl Exit {
             Err(_) => Status::Command(u8::MAX),
         }
     }
+
+    /// Whether a signal ended it.
+    pub fn was_killed(&self) -> bool {
+        self.status.signal().is_some()
+    }
+
+    /// Whether it ended with 0.
+    pub fn is_success(&self) -> bool {
+        self.status.success()
+    }
 }
 
 impl fmt::Display for Exit {
@@ -202,7 +230,7 @@ impl Children {
             Ok((stdin, stdout)) => Ok(Started { id, stdin, stdout }),
             Err(error) => {
                 self.signal(id, libc::SIGKILL);
-                Err(Failure::io(Status::Local, "talk to", program.name.to_string_lossy(), &error))
+                Err(Failure::io(Status::Local, "talk to", program.title(), &error))
             }
         }
     }
@@ -236,14 +264,28 @@ impl Children {
         }
     }
 
+    /// Asks a child to end by a signal, or expects that it has been asked already (`None`), and
+    /// kills it if it has not after a while.
+    pub fn ask_to_end(&mut self, pool: &mut Pool, id: ChildId, signal: Option<i32>) {
+        let kill_at = pool.now() + GRACE;
+        for one in self.living.iter_mut().filter(|one| one.id == id) {
+            if let Some(signal) = signal {
+                sys::child::signal(&one.child, one.group, signal);
+            }
+            one.kill_at.get_or_insert(kill_at);
+        }
+        self.arm(pool);
+    }
+
     /// Asks a child to end (`SIGTERM`), and kills it if it has not after a while.
     pub fn terminate(&mut self, pool: &mut Pool, id: ChildId) {
-        self.terminate_those(pool, |one| one.id == id);
+        self.ask_to_end(pool, id, Some(libc::SIGTERM));
     }
 
     /// Asks all children to end, and kills those that have not after a while.
     pub fn terminate_all(&mut self, pool: &mut Pool) {
-        self.terminate_those(pool, |_| true);
+        let all: Vec<ChildId> = self.living.iter().map(|one| one.id).collect();
+        all.into_iter().for_each(|id| self.terminate(pool, id));
     }
 
     /// Kills all children now. Their ends are still to be reaped.
@@ -251,15 +293,6 @@ impl Children {
         for one in &self.living {
             sys::child::signal(&one.child, one.group, libc::SIGKILL);
         }
-    }
-
-    fn terminate_those(&mut self, pool: &mut Pool, which: impl Fn(&Living) -> bool) {
-        let kill_at = pool.now() + GRACE;
-        for one in self.living.iter_mut().filter(|one| which(one) && one.kill_at.is_none()) {
-            sys::child::signal(&one.child, one.group, libc::SIGTERM);
-            one.kill_at = Some(kill_at);
-        }
-        self.arm(pool);
     }
 
     /// The owner's timer has fired: kills what has not ended in time.

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::children::Program;
+use super::ready::Readiness;
 use crate::framing::{Framing, Input};
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
@@ -69,6 +71,45 @@ pub struct Common {
     pub progress: bool,
     /// How events are told.
     pub report: report::Settings,
+    /// Other programs that have a part in the run.
+    pub scripting: Scripting,
+}
+
+/// Other programs that have a part in the run.
+#[derive(Clone, Debug, Default)]
+pub struct Scripting {
+    /// Who waits for this side to be ready.
+    pub readiness: Readiness,
+    /// What runs once it is.
+    pub command: Option<Program>,
+    /// What runs on events.
+    pub hooks: Vec<Hook>,
+}
+
+/// `--on EVENT=CMD`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// The event.
+    pub event: report::Name,
+    /// The command, for the shell.
+    pub line: String,
+}
+
+impl FromStr for Hook {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (event, line) = text.split_once('=').ok_or("write EVENT=CMD")?;
+        let known = report::Name::ALL.iter().find(|name| name.as_str() == event);
+        match known {
+            Some(_) if line.trim().is_empty() => Err("there is no command behind the =".to_owned()),
+            Some(event) => Ok(Self { event: *event, line: line.to_owned() }),
+            None => {
+                let names: Vec<&str> = report::Name::ALL.iter().map(|name| name.as_str()).collect();
+                Err(format!("no event is called {event:?}; the events are {}", names.join(" ")))
+            }
+        }
+    }
 }
 
 impl Common {
@@ -142,8 +183,6 @@ pub struct Serve {
     pub slow: SlowRules,
     /// Bytes that may wait for one client.
     pub queue: usize,
-    /// Where the ports are written when all listeners are up.
-    pub port_file: Option<PathBuf>,
 }
 
 /// What a server does with what a client sends, and what it sends itself.
@@ -262,8 +301,6 @@ pub struct UdpListen {
     pub listen: Listen,
     /// Where to listen.
     pub addresses: Vec<Address>,
-    /// Where the ports are written when all sockets are open.
-    pub port_file: Option<PathBuf>,
 }
 
 /// `mcast-join`.

@@ -3,16 +3,22 @@
 //!
 //! It owns the stdout channel and the totals of the run. It knows nothing of connections.
 
+mod closed;
+mod hooked;
+
 use std::io::{self, ErrorKind};
 use std::time::{Instant, SystemTime};
 
 use super::alarms;
-use crate::close::{Cause, CloseReason};
+use super::hooks::Hooks;
+use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, Kind};
 use crate::event_loop::{End, Id, Pool, SendOutcome, Sides, TimerKey, Traffic, Transport};
 use crate::protocol::output::{self, Direction, Output, Shown, Written};
 use crate::report::{Event, INTERVAL, Moved, Name, Reporter};
+
+pub(crate) use closed::{closed_event, is_loss};
 
 /// Raw messages from this size on go out by themselves; smaller ones are gathered, so that a
 /// burst of them costs one write.
@@ -65,6 +71,7 @@ pub struct Console {
     pending: Vec<u8>,
     /// The time of the burst, which is asked for once.
     clock: Option<SystemTime>,
+    pub(crate) hooks: Hooks,
     pub(crate) totals: Totals,
     started: Instant,
 }
@@ -133,6 +140,7 @@ impl Console {
             full: false,
             pending: Vec::new(),
             clock: None,
+            hooks: Hooks::new(Vec::new(), false),
             totals: Totals::default(),
             started: pool.now(),
         }
@@ -143,9 +151,14 @@ impl Console {
         self.stdout == Some(id)
     }
 
-    /// Whether stdout takes no more for now: what feeds it must be paused.
+    /// Whether data goes to stdout.
+    pub(crate) fn uses_stdout(&self) -> bool {
+        self.stdout.is_some()
+    }
+
+    /// Whether stdout or the hooks take no more for now: what feeds them must be paused.
     pub(crate) fn is_full(&self) -> bool {
-        self.full
+        self.full || self.hooks.are_full()
     }
 
     /// stdout takes data again.
@@ -155,14 +168,20 @@ impl Console {
 
     /// Tells an event.
     pub(crate) fn report(&mut self, pool: &mut Pool, event: &Event<'_>) {
-        self.tell(event);
+        self.tell(pool, event);
         if self.form == Output::Json {
             self.commit(pool);
         }
     }
 
     /// Tells an event that is one of many; [`Console::commit`] ends the burst.
-    pub(crate) fn tell(&mut self, event: &Event<'_>) {
+    pub(crate) fn tell(&mut self, pool: &mut Pool, event: &Event<'_>) {
+        self.show(event);
+        self.fire(pool, event);
+    }
+
+    /// Shows an event wherever events go, except to its hooks.
+    fn show(&mut self, event: &Event<'_>) {
         // Whoever asked a question reads the answer; there may be a thousand lines of it.
         let is_answer = matches!(event.name(), Name::List | Name::Stats);
         if !(is_answer && self.form == Output::Json) {
@@ -187,8 +206,11 @@ impl Console {
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.
     pub(crate) fn deliver(&mut self, pool: &mut Pool, message: &Message<'_>) {
         // An event costs more than all the rest, and mostly nobody looks at it.
-        if self.form == Output::Json || self.reporter.shows(Name::Data) {
-            self.tell_message(message);
+        if self.form == Output::Json
+            || self.reporter.shows(Name::Data)
+            || self.hooks.want(Name::Data)
+        {
+            self.tell_message(pool, message);
         }
         match self.form {
             Output::None | Output::Json => {}
@@ -204,7 +226,7 @@ impl Console {
     }
 
     /// The `data` event of a message, wherever events go.
-    fn tell_message(&mut self, message: &Message<'_>) {
+    fn tell_message(&mut self, pool: &mut Pool, message: &Message<'_>) {
         let mut event =
             Event::new(Name::Data).peer(message.peer).bytes(message.payload, message.partial);
         if let Some(conn) = message.conn {
@@ -216,7 +238,7 @@ impl Console {
         if let Some(iface) = message.iface {
             event = event.iface(iface);
         }
-        self.tell(&event);
+        self.tell(pool, &event);
     }
 
     /// Writes what was gathered where it is much: a burst of answers has no end of its own.
@@ -355,32 +377,4 @@ pub(crate) fn write_message(
         time: SystemTime::now(),
     };
     output::write(form, &shown, sanitise, out);
-}
-
-/// The `closed` event of a connection.
-pub(crate) fn closed_event<'a>(
-    peer: &'a str,
-    local: &'a str,
-    end: &End,
-    undelivered: u64,
-    now: Instant,
-) -> Event<'a> {
-    let mut event = Event::new(Name::Closed)
-        .peer(peer)
-        .local(local)
-        .traffic(end.traffic.received, end.traffic.sent)
-        .secs(now.saturating_duration_since(end.traffic.opened))
-        .closed(end.reason);
-    if !end.unsent.is_empty() {
-        event = event.unsent(end.unsent.len() as u64);
-    }
-    if undelivered > 0 {
-        event = event.undelivered(undelivered);
-    }
-    event
-}
-
-/// Whether a connection ended in a way that loses something.
-pub(crate) fn is_loss(end: &End) -> bool {
-    end.reason.cause == Cause::Error || !end.unsent.is_empty()
 }

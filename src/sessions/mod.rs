@@ -2,15 +2,19 @@
 
 mod alarms;
 pub mod children;
+mod companion;
 pub mod config;
 pub mod connect;
 mod connector;
 pub mod console;
 pub mod datagram;
 pub mod feed;
+mod hooks;
 mod inlet;
+mod last_words;
 mod orders;
 mod pairs;
+pub mod ready;
 mod run;
 mod runners;
 pub mod serve;
@@ -20,4 +24,5 @@ mod throttle;
 pub use connect::ConnectSession;
 pub use console::Console;
 pub use feed::Feed;
+pub use last_words::LastWords;
 pub use serve::ServeSession;

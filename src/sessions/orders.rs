@@ -98,7 +98,7 @@ pub(crate) fn follow(session: &mut impl Commanded, pool: &mut Pool, piece: &[u8]
         };
         let console = &mut session.run().console;
         if let Err(failure) = outcome {
-            console.tell(&Event::error(&failure).line(line.number));
+            console.tell(pool, &Event::error(&failure).line(line.number));
         }
         console.commit_many(pool);
     }

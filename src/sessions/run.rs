@@ -1,17 +1,27 @@
-//! What the two stream sessions have in common: the console, stdin, the limits of the run, and
-//! the status that it ends with.
+//! What all sessions have in common: the console, stdin, the limits of the run, the other programs
+//! that have a part in it, and the status that it ends with.
+//!
+//! A session shows each event to [`Run::on`] first, and does what that says.
+
+mod end;
 
 use std::time::{Duration, Instant};
 
 use super::alarms;
+use super::companion::Companion;
 use super::config::Common;
-use super::console::{Console, StdoutEnd};
+use super::console::Console;
 use super::feed::{Feed, unreadable};
+use super::hooks::Hooks;
+use super::ready::Readiness;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{End, Event as Happening, Id, Pool, Signal, TimerKey, Traffic};
 use crate::protocol::expect::Lookout;
+use crate::protocol::relay::Source;
 use crate::report::{Event, Name};
+
+use end::{Leaving, Stage};
 
 /// The course of one run.
 pub(crate) struct Run {
@@ -22,6 +32,11 @@ pub(crate) struct Run {
     lookout: Option<Lookout>,
     /// `--expect` has found its match.
     matched: bool,
+    /// This side listens, and to be asked to stop is how it ends.
+    pub(crate) listens: bool,
+    companion: Companion,
+    readiness: Readiness,
+    is_ready: bool,
     /// How the run ends, once something has decided it; the first decision stays.
     status: Option<Status>,
     /// Why the last attempt failed, as far as it was told.
@@ -32,18 +47,41 @@ pub(crate) struct Run {
     ending: bool,
     /// Nothing is waited for any more, not even stdout.
     pub(crate) hurried: bool,
-    /// The last word has been said; only stdout still drains.
-    finishing: bool,
+    leaving: Option<Leaving>,
+    stage: Stage,
+}
+
+/// What an event means for a session.
+pub(crate) enum Meaning {
+    /// It is the session's own affair.
+    Own,
+    /// Nothing is left to be done about it.
+    Nothing,
+    /// Output takes data again: what was paused for its sake goes on.
+    Resume,
+    /// A listener is asked to stop.
+    Stop,
+    /// The run ends in order.
+    End,
+    /// The run ends at once.
+    EndNow(CloseReason),
 }
 
 impl Run {
-    pub(crate) fn new(common: Common, mut console: Console, feed: Feed) -> Self {
+    pub(crate) fn new(mut common: Common, mut console: Console, feed: Feed) -> Self {
         console.totals.connections = (!common.datagrams).then_some(0);
         console.totals.messages = common.has_messages().then_some((0, 0));
         let expect = common.expect.as_ref().filter(|_| common.has_messages());
+        let lookout = expect.map(Lookout::new);
+        let scripting = std::mem::take(&mut common.scripting);
+        console.hooks = Hooks::new(scripting.hooks, !console.uses_stdout());
         Self {
-            lookout: expect.map(Lookout::new),
+            lookout,
             matched: false,
+            listens: false,
+            companion: Companion::new(scripting.command),
+            readiness: scripting.readiness,
+            is_ready: false,
             common,
             console,
             feed,
@@ -52,7 +90,8 @@ impl Run {
             terminated: false,
             ending: false,
             hurried: false,
-            finishing: false,
+            leaving: None,
+            stage: Stage::Working,
         }
     }
 
@@ -83,19 +122,128 @@ impl Run {
         self.console.show_progress(pool, open, passed);
     }
 
-    /// From here on connections are closed, and nothing new begins.
-    pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
-        if !std::mem::replace(&mut self.ending, true) {
-            self.console.report(pool, &Event::new(Name::Stopping));
-            pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
+    /// Everything works: tells whoever waits for that, and starts `-- CMD`. `locals` are the
+    /// addresses of this side, `address` the one that CMD is told. Only the first time counts.
+    pub(crate) fn ready(&mut self, pool: &mut Pool, locals: &[String], address: &str) {
+        if std::mem::replace(&mut self.is_ready, true) {
+            return;
+        }
+        let free = (self.feed.input().source == Source::Absent, !self.console.uses_stdout());
+        let outcome = self.readiness.announce(locals).and_then(|warning| {
+            if let Some(text) = warning {
+                self.console.warn(pool, "notify", &text);
+            }
+            self.companion.start(pool, address, free)
+        });
+        if let Err(failure) = outcome {
+            self.fail(pool, &failure);
+            self.leave(pool, Duration::ZERO);
         }
     }
 
-    /// Says what an end that takes long waits for.
-    pub(crate) fn tell_waiting(&mut self, pool: &mut Pool) {
-        let whom = if self.finishing { "the reader of stdout" } else { "the peer" };
-        let text = format!("waiting for {whom} to take what is left (-w limits this)");
-        self.console.warn(pool, "waiting", &text);
+    /// The run's part in an event, and what it means for the session.
+    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Happening<'_>) -> Meaning {
+        match event {
+            Happening::Signal(Signal::Child) => {
+                self.reap(pool);
+                // The session may have children of its own.
+                Meaning::Own
+            }
+            Happening::Signal(signal) => self.on_signal(pool, *signal),
+            Happening::Timer { key } => self.on_timer(pool, *key),
+            Happening::Drained { id } if self.console.is(*id) => {
+                self.console.drained();
+                self.resume(pool)
+            }
+            Happening::Drained { id } if self.console.hooks.own(*id) => Meaning::Nothing,
+            Happening::Closed { id, end } => self.on_closed(pool, *id, end),
+            _ => self.unless_over(Meaning::Own),
+        }
+    }
+
+    /// Output that was full takes data again, unless another part of it is still full.
+    fn resume(&self, pool: &mut Pool) -> Meaning {
+        if self.console.is_full() {
+            return Meaning::Nothing;
+        }
+        self.leave_after_output(pool);
+        self.unless_over(Meaning::Resume)
+    }
+
+    /// What a session is told while it works.
+    fn unless_over(&self, meaning: Meaning) -> Meaning {
+        if self.stage == Stage::Working { meaning } else { Meaning::Nothing }
+    }
+
+    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) -> Meaning {
+        let Some(status) = status_of(signal) else {
+            return self.on_request(pool);
+        };
+        self.companion.pass_on(pool, signal);
+        let in_order = signal == Signal::Terminate && self.listens;
+        if !in_order {
+            self.overrule(status);
+        } else if self.stage == Stage::Working {
+            self.terminate();
+        }
+        if self.stage != Stage::Working {
+            self.hurry(pool);
+            Meaning::Nothing
+        } else if in_order && self.leaving.is_none() {
+            Meaning::Stop
+        } else {
+            Meaning::EndNow(SIGNALLED)
+        }
+    }
+
+    /// Somebody asks how things are.
+    fn on_request(&mut self, pool: &mut Pool) -> Meaning {
+        if self.stage != Stage::Working {
+            let stats = self.console.sums(Name::Stats, pool, &[]);
+            self.console.report(pool, &stats);
+        }
+        self.unless_over(Meaning::Own)
+    }
+
+    fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) -> Meaning {
+        match (key.purpose, key.id) {
+            (alarms::TOTAL, None) => self.time_is_up(pool),
+            (alarms::COMPANION, None) => self.companion.on_timer(pool),
+            (alarms::HOOKS, None) => self.console.hooks.on_timer(pool),
+            (alarms::RESUME, None) => return self.resume(pool),
+            (alarms::LEAVE, None) => return self.leave_when_read(pool),
+            (alarms::NOTE, None) if self.stage != Stage::Working => self.tell_waiting(pool),
+            _ => return self.unless_over(Meaning::Own),
+        }
+        match key.purpose {
+            alarms::TOTAL => self.unless_over(Meaning::EndNow(TIMED_OUT)),
+            _ => Meaning::Nothing,
+        }
+    }
+
+    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) -> Meaning {
+        if self.console.is(id) {
+            return self.stdout_closed(pool, end);
+        }
+        if !self.feed.is(id) {
+            return self.unless_over(Meaning::Own);
+        }
+        match &end.error {
+            Some(error) => {
+                self.fail(pool, &unreadable(error));
+                self.unless_over(Meaning::End)
+            }
+            None => Meaning::Nothing,
+        }
+    }
+
+    /// From here on connections are closed, and nothing new begins.
+    pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
+        if !std::mem::replace(&mut self.ending, true) {
+            Readiness::announce_end();
+            self.console.report(pool, &Event::new(Name::Stopping));
+            pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
+        }
     }
 
     /// Whether the run is about to end.
@@ -139,7 +287,7 @@ impl Run {
     }
 
     /// SIGTERM: how a listener ends in order.
-    pub(crate) fn terminate(&mut self) {
+    fn terminate(&mut self) {
         self.overrule(Status::Done);
         self.terminated = true;
     }
@@ -219,88 +367,6 @@ impl Run {
             (None, _) => None,
         }
     }
-
-    /// `--timeout` ran out.
-    pub(crate) fn time_is_up(&mut self, pool: &mut Pool) -> CloseReason {
-        let limit = humantime::format_duration(self.common.timeout.unwrap_or_default());
-        let cause = format!("the time of {limit} is up");
-        let failure = Failure::new(Status::Timeout, "timeout", "finish", "the run", cause);
-        self.fail(pool, &failure);
-        CloseReason::new(Cause::Timeout, Detail::Timeout)
-    }
-
-    /// Says the last word and waits for stdout to drain, unless the run is hurried: then what
-    /// stdout does not take now is given up. An unmet `--expect` or `--count`
-    /// shows here.
-    pub(crate) fn finish(&mut self, pool: &mut Pool) {
-        if std::mem::replace(&mut self.finishing, true) {
-            if self.hurried {
-                self.console.abandon(pool, CloseReason::HOST);
-            }
-            return;
-        }
-        let is_open = self.status.is_none() || self.terminated;
-        if let (true, Some(failure)) = (is_open, self.unmet()) {
-            self.console.complain(pool, &failure);
-            self.status = Some(failure.status);
-        }
-        self.feed.close(pool);
-        self.console.report(pool, &Event::new(Name::Stopped));
-        let status = self.status();
-        if self.console.finish(pool, status) {
-            pool.stop();
-        } else if self.hurried {
-            self.console.abandon(pool, CloseReason::HOST);
-        } else {
-            pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
-        }
-    }
-
-    /// A source is gone: if it is stdin or stdout, says what that means for the run.
-    pub(crate) fn stream_closed(&mut self, pool: &mut Pool, id: Id, end: &End) -> Meaning {
-        if self.console.is(id) {
-            return self.stdout_closed(pool, end).map_or(Meaning::Nothing, Meaning::EndNow);
-        }
-        if !self.feed.is(id) {
-            return Meaning::NotAStream;
-        }
-        match &end.error {
-            Some(error) => {
-                self.fail(pool, &unreadable(error));
-                Meaning::End
-            }
-            None => Meaning::Nothing,
-        }
-    }
-
-    /// stdout is gone. Returns the reason to close the connections, where the run goes on.
-    fn stdout_closed(&mut self, pool: &mut Pool, end: &End) -> Option<CloseReason> {
-        match self.console.stdout_closed(end) {
-            StdoutEnd::Failed(failure) => self.fail(pool, &failure),
-            // Whoever reads stdout has seen enough, and that outranks a count that is not met.
-            StdoutEnd::Unread => self.decide(Status::Done),
-            StdoutEnd::Flushed => {}
-        }
-        if self.finishing {
-            let status = self.status();
-            self.console.finished(pool, status);
-            pool.stop();
-            return None;
-        }
-        Some(CloseReason::new(Cause::Host, Detail::Local))
-    }
-}
-
-/// What the end of a source means for the run.
-pub(crate) enum Meaning {
-    /// It was neither stdin nor stdout.
-    NotAStream,
-    /// It was to be expected.
-    Nothing,
-    /// The run ends in order.
-    End,
-    /// The run ends at once.
-    EndNow(CloseReason),
 }
 
 /// How long a server that is told to stop, a client that is out of time, or a peer of whom enough
@@ -311,7 +377,7 @@ pub(crate) const GRACE: Duration = Duration::from_secs(2);
 pub(crate) const NOTE_AFTER: Duration = Duration::from_secs(3);
 
 /// The status of a run that a signal ends.
-pub(crate) fn status_of(signal: Signal) -> Option<Status> {
+fn status_of(signal: Signal) -> Option<Status> {
     match signal {
         Signal::Interrupt => Some(Status::Interrupt),
         Signal::Terminate => Some(Status::Terminate),
@@ -322,3 +388,7 @@ pub(crate) fn status_of(signal: Signal) -> Option<Status> {
 
 /// The close reason of a run that a signal ends.
 pub(crate) const SIGNALLED: CloseReason = CloseReason::new(Cause::Host, Detail::Signal);
+/// The close reason of a run that `--timeout` ends.
+const TIMED_OUT: CloseReason = CloseReason::new(Cause::Timeout, Detail::Timeout);
+/// The close reason of a run whose stdout is gone.
+const UNHEARD: CloseReason = CloseReason::new(Cause::Host, Detail::Local);

@@ -1,7 +1,7 @@
 //! File descriptors: taking over inherited ones, and opening the same file once more.
 
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -19,6 +19,24 @@ pub fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is open, and the caller promises to adopt it once, so this is the
     // only owner in this process.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Checks that a number stands for something that can be written to, and keeps it from children.
+/// It stays open until it is adopted.
+///
+/// # Errors
+/// `EBADF` where the number is not open, and a word where it is open for reading only.
+pub fn claim_writable(fd: RawFd) -> io::Result<()> {
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: the descriptor is used for the calls below only, of which the first fails where it
+    // is not open.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    if rustix::fs::fcntl_getfl(fd)? & OFlags::RWMODE == OFlags::RDONLY {
+        return Err(io::Error::other("it is not open for writing"));
+    }
+    Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?)
 }
 
 /// Which way a descriptor is used.

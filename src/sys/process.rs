@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getpgrp, getrlimit, setrlimit};
 
 /// The limit of open descriptors that this process was started with, once it has raised it.
@@ -38,4 +39,12 @@ pub(super) fn restore_descriptor_limit() {
 /// Whether this process is in the background of the given terminal, where reading it fails.
 pub fn in_background(terminal: impl AsFd) -> bool {
     rustix::termios::tcgetpgrp(terminal).is_ok_and(|foreground| foreground != getpgrp())
+}
+
+/// Whether this process is in the foreground of its terminal, whose keys then signal it (^C). One
+/// without a terminal is not.
+pub fn in_foreground() -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let terminal = rustix::fs::open("/dev/tty", flags, Mode::empty());
+    terminal.is_ok_and(|terminal| !in_background(terminal))
 }

@@ -53,7 +53,7 @@ fn each_option_is_listed_where_it_works() {
         assert!(connect.contains(option) && !serve.contains(option), "{option}");
     }
     let own = "--once --conns --max-clients --greet --reply --hub --discard --save --forward \
-               --allow --deny --queue --slow --slow-after --port-file backlog";
+               --allow --deny --queue --slow --slow-after backlog";
     for option in own.split_whitespace() {
         assert!(serve.contains(option) && !connect.contains(option), "{option}");
     }

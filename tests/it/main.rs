@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod addresses;
+mod children;
 mod conformance;
 mod control;
 mod events;
@@ -16,8 +17,8 @@ mod libraries;
 mod limits;
 mod messages;
 mod multicast;
-mod patience;
 mod obj;
+mod patience;
 mod probe;
 mod programs;
 mod progress;

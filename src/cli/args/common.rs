@@ -1,5 +1,7 @@
 //! What all commands take, or all that read stdin.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use crate::protocol::command::Form;
 use crate::protocol::expect::Expect;
 use crate::protocol::output::Output;
 use crate::protocol::values::{parse_count, parse_duration};
+use crate::sessions::config::Hook;
 
 /// How events are told
 #[derive(Args, Clone, Debug, Default)]
@@ -55,6 +58,20 @@ pub struct RunArgs {
     /// Set a socket option
     #[arg(short = 'O', value_name = "KEY=VALUE", help_heading = "Sockets")]
     pub socket_option: Vec<String>,
+
+    /// When ready, write the local ports to FILE, one a line
+    #[arg(long, value_name = "FILE", help_heading = "Scripting")]
+    pub port_file: Option<PathBuf>,
+    /// When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(3..), help_heading = "Scripting")]
+    pub ready_fd: Option<i32>,
+    /// Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    #[arg(long, value_name = "EVENT=CMD", help_heading = "Scripting")]
+    pub on: Vec<Hook>,
+    /// Run CMD when ready, with WIRECAT_ADDR, WIRECAT_HOST and WIRECAT_PORT. Its end ends the run,
+    /// its status is the exit status; a run that ends first waits for it, or ends it on a failure
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
 }
 
 /// How stdin is read

@@ -113,9 +113,6 @@ pub struct UdpListenArgs {
     /// Which addresses of a name count.
     #[command(flatten)]
     pub family: FamilyArgs,
-    /// When ready, write the ports to FILE, one a line
-    #[arg(long, value_name = "FILE", help_heading = "Scripting")]
-    pub port_file: Option<std::path::PathBuf>,
     /// How events are told.
     #[command(flatten)]
     pub report: ReportArgs,

@@ -170,9 +170,6 @@ pub struct ServeArgs {
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Slow clients")]
     pub slow_after: Option<Duration>,
 
-    /// When ready, write the ports to FILE, one a line
-    #[arg(long, value_name = "FILE", help_heading = "Scripting")]
-    pub port_file: Option<PathBuf>,
     /// What both stream commands take.
     #[command(flatten)]
     pub stream: StreamArgs,

@@ -11,6 +11,7 @@ Exit status:
   6    connection lost, input left unsent, bad frame
   7    local I/O: stdin, stdout, a file, a descriptor
   124  a timeout
+  126, 127  the command behind -- cannot be run, or is not there
   130, 143, 129  ended by SIGINT, SIGTERM, SIGHUP (SIGTERM of a server: 0)";
 
 pub(super) const EXAMPLES: &str = "\

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::{
-    NOT_IP, ONE_PURPOSE, as_usize, check_stdin_takers, common, family_of, refuse, refuse_any,
-    set_input,
+    NOT_IP, ONE_PURPOSE, as_usize, check_port_file, check_stdin_takers, common, family_of, refuse,
+    refuse_any, set_input,
 };
 use crate::cli::args::{
     FamilyArgs, InputArgs, InputForm, ListenerArgs, McastJoinArgs, McastSendArgs, RunArgs,
@@ -36,6 +36,7 @@ const PROBE_RATE: Rate = Rate::Messages(10.0);
 pub fn udp_send(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure> {
     let addresses = parse_all(&args.addresses)?;
     addresses.iter().try_for_each(Address::check_connect)?;
+    check_port_file(&args.sender.run, &addresses)?;
     check_inet(&addresses, args.sender.bind.is_some(), args.broadcast)?;
     Ok(UdpSend {
         send: send(&args.sender, &args.family, report, None)?,
@@ -51,9 +52,7 @@ pub fn udp_send(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
 pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, Failure> {
     let addresses = parse_all(&args.addresses)?;
-    if args.port_file.is_some() && addresses.iter().all(|a| matches!(a, Address::Unix(_))) {
-        return Err(refuse("--port-file", "a unix socket has no port"));
-    }
+    check_port_file(&args.listener.run, &addresses)?;
     if !addresses.iter().any(|address| matches!(address, Address::Inet { .. })) {
         refuse_any(&[(args.family.v4, "-4"), (args.family.v6, "-6")], NOT_IP)?;
     }
@@ -81,7 +80,7 @@ pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, F
     listen.to = to;
     listen.first_peer = args.first_peer;
     set_datagram_input(&mut listen.common, &args.input)?;
-    Ok(UdpListen { listen, addresses, port_file: args.port_file.clone() })
+    Ok(UdpListen { listen, addresses })
 }
 
 /// The configuration of `mcast-join`.

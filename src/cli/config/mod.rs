@@ -16,8 +16,10 @@ use crate::protocol::command::Form;
 use crate::protocol::output::{Output, Written};
 use crate::protocol::relay::Rules;
 use crate::report::{Color, Log, Settings, Verbosity};
-use crate::sessions::config::Common;
-use crate::sockets::{Family, SocketOptions};
+use crate::sessions::children::Program;
+use crate::sessions::config::{Common, Scripting};
+use crate::sessions::ready::{Readiness, ReadyFd};
+use crate::sockets::{Address, Family, SocketOptions};
 
 pub use datagram::{mcast_join, mcast_send, udp_listen, udp_send};
 pub use stream::{connect, serve};
@@ -85,7 +87,33 @@ fn common(args: &RunArgs, family: &FamilyArgs, report: Settings) -> Result<Commo
         family: family_of(family),
         options: socket_options(&args.socket_option)?,
         report,
+        scripting: scripting(args)?,
     })
+}
+
+/// Other programs that have a part in the run.
+fn scripting(args: &RunArgs) -> Result<Scripting, Failure> {
+    Ok(Scripting {
+        readiness: Readiness {
+            port_file: args.port_file.clone(),
+            ready_fd: args.ready_fd.map(ReadyFd::new).transpose()?,
+        },
+        command: Program::new(args.command.iter().cloned()),
+        hooks: args.on.clone(),
+    })
+}
+
+/// Whether there may be a port: an inherited socket is not looked at before it is used.
+fn has_ports(addresses: &[Address]) -> bool {
+    addresses.iter().any(|address| !matches!(address, Address::Unix(_)))
+}
+
+/// A port file needs a port.
+fn check_port_file(args: &RunArgs, addresses: &[Address]) -> Result<(), Failure> {
+    if !has_ports(addresses) {
+        refuse_any(&[(args.port_file.is_some(), "--port-file")], "a unix socket has no port")?;
+    }
+    Ok(())
 }
 
 /// How stdin is cut into messages, where it is there at all.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::partners::{self, CONNECT_TIMEOUT};
 use super::{
-    NO_STDIN, NOT_IP, ONE_PURPOSE, as_usize, check_stdin_takers, common, refuse, refuse_any,
-    set_input,
+    NO_STDIN, NOT_IP, ONE_PURPOSE, as_usize, check_port_file, check_stdin_takers, common,
+    has_ports, refuse, refuse_any, set_input,
 };
 use crate::cli::args::{ConnectArgs, InputForm, OnPeerClose, ServeArgs, StreamArgs};
 use crate::cli::text;
@@ -35,6 +35,7 @@ pub fn connect(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure>
     let address: Address = args.address.parse()?;
     address.check_connect()?;
     let stream = &args.stream;
+    check_port_file(&stream.run, std::slice::from_ref(&address))?;
     if !matches!(address, Address::Inet { .. }) {
         let names =
             [(args.bind.is_some(), "--bind"), (stream.family.v4, "-4"), (stream.family.v6, "-6")];
@@ -101,10 +102,7 @@ fn check_probe(args: &ConnectArgs) -> Result<(), Failure> {
 pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
     let addresses: Vec<Address> =
         args.addresses.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-    let has_ports = addresses.iter().any(|address| !matches!(address, Address::Unix(_)));
-    if args.port_file.is_some() && !has_ports {
-        return Err(refuse("--port-file", "a unix socket has no port"));
-    }
+    check_port_file(&args.stream.run, &addresses)?;
     check_texts(args)?;
     let handling = handling(args)?;
     let inet = |address: &Address| matches!(address, Address::Inet { .. });
@@ -117,7 +115,7 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
     common.rules.serving = true;
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
     let queue = if handling.relays() { RELAY_QUEUE } else { QUEUE };
-    let access = partners::access(args, has_ports)?;
+    let access = partners::access(args, has_ports(&addresses))?;
     Ok(Serve {
         common,
         addresses,
@@ -126,7 +124,6 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
         greet: args.greet.as_deref().map(text::read).transpose()?,
         slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
         queue: as_usize(args.queue.unwrap_or(queue)),
-        port_file: args.port_file.clone(),
         access,
         handling,
     })

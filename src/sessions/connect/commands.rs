@@ -67,8 +67,8 @@ impl ConnectSession {
             Failure::new(Status::Lost, "frame", "send to", to.to_string(), error.to_string())
         });
         match sent.and_then(|message| self.send_to_peer(pool, message, to)) {
-            Ok(event) => self.run.console.tell(&event.line(line).len(len)),
-            Err(failure) => self.run.console.tell(&send_failed(line, to, &failure)),
+            Ok(event) => self.run.console.tell(pool, &event.line(line).len(len)),
+            Err(failure) => self.run.console.tell(pool, &send_failed(line, to, &failure)),
         }
     }
 
@@ -190,9 +190,9 @@ impl ConnectSession {
                 .traffic(traffic.received, traffic.sent)
                 .secs(pool.now().saturating_duration_since(traffic.opened))
                 .queued(pool.queued(link.id));
-            self.run.console.tell(&event);
+            self.run.console.tell(pool, &event);
         }
         let number = usize::from(listed.is_some());
-        self.run.console.tell(&Report::new(Name::List).line(line).number(number));
+        self.run.console.tell(pool, &Report::new(Name::List).line(line).number(number));
     }
 }

@@ -1,26 +1,18 @@
 //! The end of the connection: what it cost, and whether another one follows.
 
 use super::{ConnectSession, Link};
-use crate::close::{Cause, CloseReason};
+use crate::close::Cause;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, TimerKey};
 use crate::framing::Framing;
 use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
 use crate::sessions::console::{closed_event, is_loss};
-use crate::sessions::run::Meaning;
 
 impl ConnectSession {
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        match self.run.stream_closed(pool, id, end) {
-            Meaning::Nothing => {}
-            Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
-            Meaning::NotAStream => {
-                if self.link.as_ref().is_some_and(|link| link.id == id) {
-                    self.link_closed(pool, end);
-                }
-            }
+        if self.link.as_ref().is_some_and(|link| link.id == id) {
+            self.link_closed(pool, end);
         }
     }
 

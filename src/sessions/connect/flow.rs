@@ -208,16 +208,18 @@ impl ConnectSession {
         }
     }
 
+    /// Output takes data again.
+    pub(super) fn resume(&mut self, pool: &mut Pool) {
+        if let Some(link) = &self.link {
+            pool.resume(link.id);
+        }
+        if self.run.feed.commands() {
+            self.allow_commands(pool);
+        }
+    }
+
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
-        if self.run.console.is(id) {
-            self.run.console.drained();
-            if let Some(link) = &self.link {
-                pool.resume(link.id);
-            }
-            if self.run.feed.commands() {
-                self.allow_commands(pool);
-            }
-        } else if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
             link.full = false;
             if self.run.feed.commands() {
                 self.tell_drained(pool);

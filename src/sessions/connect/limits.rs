@@ -11,10 +11,6 @@ use crate::sessions::alarms;
 impl ConnectSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, &self.link) {
-            (alarms::TOTAL, _) => {
-                let reason = self.run.time_is_up(pool);
-                self.end_now(pool, reason);
-            }
             (alarms::NOTE, _) if self.run.is_ending() => self.run.tell_waiting(pool),
             (alarms::NOTE, Some(_)) if self.is_worth_a_note() => {
                 let text = "waiting for the peer to close (--quit-after limits this)";

@@ -13,14 +13,16 @@ mod limits;
 use bytes::Bytes;
 
 use super::alarms;
+use super::children::{self, Program};
 use super::config::Connect;
 use super::connector::{Connector, Established, Note, Progress};
 use super::console::Console;
 use super::feed::Feed;
 use super::inlet::Inlet;
-use super::run::{GRACE, Run, SIGNALLED, status_of};
+use super::ready;
+use super::run::{GRACE, Meaning, Run};
 use crate::close::CloseReason;
-use crate::error::Status;
+use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::report::{Event as Report, Name};
 use exec::Exec;
@@ -44,6 +46,8 @@ pub struct ConnectSession {
     quitting: bool,
     /// So much is carried that no more is taken.
     laden: bool,
+    /// The last peer.
+    reached: String,
 }
 
 /// The connection, while there is one.
@@ -72,6 +76,7 @@ impl ConnectSession {
             carried: Vec::new(),
             quitting: false,
             laden: false,
+            reached: String::new(),
         }
     }
 
@@ -92,6 +97,12 @@ impl ConnectSession {
         self.run.say_starting(pool);
         self.run.start(pool);
         self.connected(pool, Established { id, peer, local });
+    }
+
+    /// Puts a program in the place of this one, after a connection that came to be. Returns only
+    /// where that fails.
+    pub fn hand_over(&self, program: &Program) -> Failure {
+        children::exec(program, &ready::environment(&self.reached))
     }
 
     /// How the run ended.
@@ -137,6 +148,7 @@ impl ConnectSession {
         let inlet = Inlet::new(&self.run.common, pool.now());
         self.link = Some(Link { id, number, peer, local, inlet, peer_ended: false, full: false });
         if self.probe {
+            self.tell_ready(pool);
             self.run.begin_ending(pool);
             return pool.abort(id, CloseReason::HOST);
         }
@@ -163,16 +175,14 @@ impl ConnectSession {
             self.run.feed.resume(pool);
         }
         self.start_command(pool);
+        self.tell_ready(pool);
     }
 
-    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
-        match (signal, status_of(signal)) {
-            (_, Some(status)) => {
-                self.run.overrule(status);
-                self.end_now(pool, SIGNALLED);
-            }
-            (Signal::Report, None) => self.tell_stats(pool),
-            (_, None) => {}
+    /// There is a connection.
+    fn tell_ready(&mut self, pool: &mut Pool) {
+        if let Some(link) = &self.link {
+            self.reached.clone_from(&link.peer);
+            self.run.ready(pool, std::slice::from_ref(&link.local), &link.peer);
         }
     }
 
@@ -219,6 +229,18 @@ impl ConnectSession {
 
 impl Handler for ConnectSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing => {}
+            Meaning::Resume => self.resume(pool),
+            Meaning::Stop | Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        }
+    }
+}
+
+impl ConnectSession {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = self.connector.on(pool, &event);
         self.tell_notes(pool);
         if !matches!(progress, Progress::Pending) {
@@ -235,7 +257,7 @@ impl Handler for ConnectSession {
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(signal) => self.on_signal(pool, signal),
+            Event::Signal(Signal::Report) => self.tell_stats(pool),
             _ => {}
         }
     }

@@ -25,7 +25,7 @@ impl Commanded for ListenSession {
         match command {
             Command::Send { payload, to } => self.send_as_told(pool, line, payload.into(), &to)?,
             Command::Close(_) => return Err(unfit(line, "datagrams have no connections to close")),
-            Command::List => self.list(line),
+            Command::List => self.list(pool, line),
             Command::Stats => self.tell_all(pool),
             Command::Join(group) => {
                 self.check_groups(line)?;
@@ -78,8 +78,8 @@ impl ListenSession {
             Whom::All | Whom::Peer(_) => {}
         }
         match self.send_to_peers(pool, line, &message, to) {
-            Ok(event) => self.run.console.tell(&event.line(line)),
-            Err(failure) => self.run.console.tell(&send_failed(line, to, &failure)),
+            Ok(event) => self.run.console.tell(pool, &event.line(line)),
+            Err(failure) => self.run.console.tell(pool, &send_failed(line, to, &failure)),
         }
         Ok(())
     }
@@ -107,7 +107,7 @@ impl ListenSession {
                     let failure = crate::sockets::datagram::failure(&title, &error);
                     if several {
                         let whom = Whom::Peer(title);
-                        self.run.console.tell(&send_failed(line, &whom, &failure));
+                        self.run.console.tell(pool, &send_failed(line, &whom, &failure));
                     }
                     last = Some(failure);
                 }
@@ -152,21 +152,22 @@ impl ListenSession {
     }
 
     /// One `list` event a group and one a peer, and one that counts them.
-    fn list(&mut self, line: u64) {
+    fn list(&mut self, pool: &mut Pool, line: u64) {
         let mut number = 0;
         for (group, iface) in self.joined() {
-            self.run.console.tell(&Report::new(Name::List).group(&group).iface(&iface));
+            self.run.console.tell(pool, &Report::new(Name::List).group(&group).iface(&iface));
             number += 1;
         }
         for (id, peer) in self.peers.titles() {
             let event = Report::new(Name::List).peer(peer);
             let group = self.ears.get(&id).and_then(|hearing| hearing.place.group.as_deref());
-            self.run.console.tell(&match group {
+            let event = match group {
                 Some(group) => event.group(group),
                 None => event,
-            });
+            };
+            self.run.console.tell(pool, &event);
             number += 1;
         }
-        self.run.console.tell(&Report::new(Name::List).line(line).number(number));
+        self.run.console.tell(pool, &Report::new(Name::List).line(line).number(number));
     }
 }

@@ -1,23 +1,13 @@
-//! What a listener's sockets lose and what they still hold: the kernel's drops, answers that
-//! cannot go out, and a last reading before the end.
+//! What a listener's sockets lose and what is judged of it: the kernel's drops, and
+//! answers that cannot go out.
 
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::listen::ListenSession;
 use crate::error::{Failure, Status, plain};
-use crate::event_loop::{Id, Pool, TimerKey};
-use crate::sessions::alarms;
-use crate::sessions::run::SIGNALLED;
+use crate::event_loop::{Id, Pool};
 use crate::sys::mmsg::Sender;
-
-/// How long SIGTERM lets a listener read on where datagrams do not cease.
-const LEAVE: Duration = Duration::from_secs(1);
-
-/// Until it is looked again whether all is read: after another turn, which a timer of no time
-/// would never let come.
-const NEXT_TURN: Duration = Duration::from_millis(1);
 
 /// Where a socket hears.
 pub(super) struct Place {
@@ -91,34 +81,6 @@ impl ListenSession {
         };
         let text = format!("{to} gets no answer: {cause} (later ones are not told)");
         self.run.console.warn(pool, "no-answer", &text);
-    }
-
-    /// SIGTERM: what has come is still read, then it ends.
-    pub(super) fn leave_in_order(&mut self, pool: &mut Pool) {
-        self.run.terminate();
-        self.leaving = Some(pool.now() + LEAVE);
-        self.leave_when_read(pool);
-    }
-
-    /// stdout takes data again, and what waited for that is read before the end.
-    pub(super) fn resume_leaving(&mut self, pool: &mut Pool) {
-        if self.leaving.is_some() {
-            self.leaving = Some(pool.now() + LEAVE);
-            self.leave_when_read(pool);
-        }
-    }
-
-    pub(super) fn leave_when_read(&mut self, pool: &mut Pool) {
-        let Some(until) = self.leaving else { return };
-        // With a full stdout its `Drained` goes on from here.
-        if self.paused {
-            return;
-        }
-        if pool.now() < until && self.ears.keys().any(|id| pool.has_unread(*id)) {
-            pool.arm(TimerKey::global(alarms::LEAVE), NEXT_TURN);
-        } else {
-            self.end(pool, SIGNALLED);
-        }
     }
 
     /// More loss than `--max-loss` allows decides the status.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::drops::{Hearing, Place};
 use super::groups::Groups;
@@ -18,7 +18,7 @@ use crate::sessions::config::Listen;
 use crate::sessions::console::{Console, Message};
 use crate::sessions::feed::Feed;
 use crate::sessions::orders::{self, Commanded};
-use crate::sessions::run::{Meaning, Run, SIGNALLED, status_of};
+use crate::sessions::run::{Meaning, Run};
 use crate::sys::mmsg::{Arrival, Sender};
 
 /// A socket that is listened on.
@@ -44,8 +44,6 @@ pub struct ListenSession {
     pub(super) groups: Option<Groups>,
     /// `/quit` waits for what is still to be said.
     pub(super) quitting: bool,
-    /// It ends as soon as what has come is read, at this time at the latest.
-    pub(super) leaving: Option<Instant>,
     access: Access,
     first_peer: bool,
     chosen: Option<(Id, Sender)>,
@@ -69,6 +67,8 @@ impl ListenSession {
     ) -> Self {
         let counts = config.stats || config.max_loss.is_some();
         let mouths = ears.iter().filter_map(|ear| Some((ear.is_v6?, ear.id))).collect();
+        let mut run = Run::new(config.common, console, feed);
+        run.listens = true;
         let ears = ears.into_iter().map(|ear| (ear.id, Hearing::new(ear.group, ear.iface)));
         Self {
             ears: ears.collect(),
@@ -77,7 +77,6 @@ impl ListenSession {
             talk: Talk::new(config.to, config.reply, mouths),
             groups,
             quitting: false,
-            leaving: None,
             access: config.access,
             first_peer: config.first_peer,
             chosen: None,
@@ -86,8 +85,14 @@ impl ListenSession {
             max_loss: config.max_loss,
             heard: 0,
             paused: false,
-            run: Run::new(config.common, console, feed),
+            run,
         }
+    }
+
+    /// All sockets are open, at these addresses.
+    pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
+        let address = locals.first().cloned().unwrap_or_default();
+        self.run.ready(pool, &locals, &address);
     }
 
     /// Says the first words: what is listened on.
@@ -249,24 +254,16 @@ impl ListenSession {
         }
     }
 
-    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
-        if !self.run.console.is(id) {
-            return self.pump(pool);
-        }
-        self.run.console.drained();
+    /// Output takes data again.
+    fn resume(&mut self, pool: &mut Pool) {
         if std::mem::take(&mut self.paused) {
             self.ears.keys().for_each(|id| pool.resume(*id));
-            self.resume_leaving(pool);
         }
         self.allow_input(pool);
     }
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            alarms::TOTAL => {
-                let reason = self.run.time_is_up(pool);
-                self.end_now(pool, reason);
-            }
             alarms::FIRST_MESSAGE => self.nothing_came(pool),
             alarms::IDLE => self.check_idle(pool),
             alarms::INTERVAL => {
@@ -276,7 +273,6 @@ impl ListenSession {
                 }
             }
             alarms::ORDERS => self.on_input(pool, &[], false),
-            alarms::LEAVE => self.leave_when_read(pool),
             alarms::REJOIN => self.rejoin(pool),
             alarms::PROBE if self.heard == 0 => self.probe_elsewhere(),
             _ => {}
@@ -313,33 +309,10 @@ impl ListenSession {
         self.end(pool, CloseReason::HOST);
     }
 
-    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
-        match (signal, status_of(signal)) {
-            (Signal::Terminate, _) if self.leaving.is_none() => self.leave_in_order(pool),
-            (Signal::Terminate, _) => {
-                self.run.terminate();
-                self.end_now(pool, SIGNALLED);
-            }
-            (_, Some(status)) => {
-                self.run.overrule(status);
-                self.end_now(pool, SIGNALLED);
-            }
-            (Signal::Report, None) => self.tell_all(pool),
-            (_, None) => {}
-        }
-    }
-
-    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        match self.run.stream_closed(pool, id, end) {
-            Meaning::Nothing => {}
-            Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
-            Meaning::NotAStream => {
-                if let Some(hearing) = self.ears.remove(&id) {
-                    self.run.console.count(&end.traffic);
-                    self.leave_behind(id, hearing);
-                }
-            }
+    fn on_closed(&mut self, id: Id, end: &End) {
+        if let Some(hearing) = self.ears.remove(&id) {
+            self.run.console.count(&end.traffic);
+            self.leave_behind(id, hearing);
         }
     }
 
@@ -381,16 +354,30 @@ impl ListenSession {
 
 impl Handler for ListenSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing => {}
+            Meaning::Resume => self.resume(pool),
+            // What has come is still read.
+            Meaning::Stop => self.run.leave(pool, Duration::ZERO),
+            Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        }
+    }
+}
+
+impl ListenSession {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             _ if self.run.is_ending() && !matches!(event, Event::Closed { .. }) => {}
             Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
             Event::Eof { .. } => self.on_input(pool, &[], true),
             Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
             Event::DatagramError { id, error } => self.on_error(pool, id, &error),
-            Event::Drained { id } => self.on_drained(pool, id),
+            Event::Drained { .. } => self.pump(pool),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(signal) => self.on_signal(pool, signal),
-            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            Event::Signal(Signal::Report) => self.tell_all(pool),
+            Event::Closed { id, end } => self.on_closed(id, &end),
             _ => {}
         }
     }

@@ -28,6 +28,8 @@ pub struct Opener {
     last_failure: Option<Failure>,
     /// What the kernel changed about what was asked, to be told.
     warnings: Vec<String>,
+    /// The two addresses of each socket.
+    ends: Vec<(String, String)>,
     /// Socket files of our own.
     guards: Vec<UnixGuard>,
 }
@@ -51,6 +53,7 @@ impl Opener {
             backoff: WAIT,
             last_failure: None,
             warnings: Vec::new(),
+            ends: Vec::new(),
             guards: Vec::new(),
         }
     }
@@ -137,6 +140,7 @@ impl Opener {
             datagram::connect(target, bind.as_ref(), &common.options, self.config.broadcast)?;
         self.warnings.extend(said);
         self.guards.extend(opened.cleanup);
+        self.ends.push((opened.local.clone(), target.to_string()));
         pool.add_datagrams(opened.socket)
             .map_err(|error| Failure::io(Status::Local, "open", opened.local, &error))
     }
@@ -168,6 +172,7 @@ impl SendSession {
         let Some(opener) = &mut self.opener else { return };
         let mut warnings = std::mem::take(&mut opener.warnings);
         warnings.dedup();
+        let ends = std::mem::take(&mut opener.ends);
         let open = match opening {
             Opening::Done => Some(std::mem::take(&mut opener.open)),
             _ => None,
@@ -178,6 +183,8 @@ impl SendSession {
         match (opening, open) {
             (_, Some(open)) => {
                 self.destinations = open.into_iter().filter_map(Destination::new).collect();
+                let (locals, targets): (Vec<String>, Vec<String>) = ends.into_iter().unzip();
+                self.ready(pool, &locals, targets.first().map_or("", String::as_str));
                 self.begin(pool);
             }
             (Opening::Failed(failure), _) => self.not_open(pool, failure),

@@ -15,7 +15,7 @@ use crate::sessions::alarms;
 use crate::sessions::config::{Send, Test};
 use crate::sessions::console::Console;
 use crate::sessions::feed::Feed;
-use crate::sessions::run::{Meaning, Run, SIGNALLED, status_of};
+use crate::sessions::run::{Meaning, Run};
 
 /// How often `--wait` sends again.
 const RESEND: Duration = Duration::from_secs(1);
@@ -117,6 +117,11 @@ impl SendSession {
         } else {
             self.run.feed.resume(pool);
         }
+    }
+
+    /// All sockets are open, at these addresses; `address` is the first one that is sent to.
+    pub fn ready(&mut self, pool: &mut Pool, locals: &[String], address: &str) {
+        self.run.ready(pool, locals, address);
     }
 
     /// Tells something that the kernel changed about what was asked.
@@ -279,10 +284,6 @@ impl SendSession {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            alarms::TOTAL => {
-                let reason = self.run.time_is_up(pool);
-                self.end_now(pool, reason);
-            }
             alarms::PACE if self.outbox.is_done() && self.prober.is_some() => self.probe(pool),
             alarms::PACE => self.pump(pool),
             alarms::RESEND if self.is_waiting() => {
@@ -302,17 +303,18 @@ impl SendSession {
         }
     }
 
-    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
-        match (signal, status_of(signal)) {
-            (_, Some(status)) => {
-                self.run.overrule(status);
-                self.end_now(pool, SIGNALLED);
-            }
-            (Signal::Report, None) => {
-                let stats = self.run.console.sums(Name::Stats, pool, &self.open_traffic(pool));
-                self.run.console.report(pool, &stats);
-            }
-            (_, None) => {}
+    fn tell_stats(&mut self, pool: &mut Pool) {
+        let stats = self.run.console.sums(Name::Stats, pool, &self.open_traffic(pool));
+        self.run.console.report(pool, &stats);
+    }
+
+    /// Takes no more input, and ends once what it took is sent.
+    fn end_when_sent(&mut self, pool: &mut Pool) {
+        self.run.feed.close(pool);
+        self.run.feed.end();
+        self.prober = None;
+        if self.outbox.is_done() {
+            self.all_sent(pool);
         }
     }
 
@@ -345,17 +347,7 @@ impl SendSession {
         self.run.finish(pool);
     }
 
-    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &crate::event_loop::End) {
-        match self.run.stream_closed(pool, id, end) {
-            Meaning::NotAStream | Meaning::Nothing => {}
-            Meaning::End => self.end(pool),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
-        }
-    }
-}
-
-impl Handler for SendSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             _ if self.run.is_ending() && !matches!(event, Event::Closed { .. }) => {}
             _ if self.on_opening(pool, &event) => {}
@@ -363,15 +355,22 @@ impl Handler for SendSession {
             Event::Eof { .. } => self.on_input(pool, &[], true),
             Event::Datagrams { batch, .. } => self.on_datagrams(pool, batch),
             Event::DatagramError { id, error } => self.on_error(pool, id, &error),
-            Event::Drained { id } if self.run.console.is(id) => {
-                self.run.console.drained();
-                self.pause_answers(pool, false);
-            }
             Event::Drained { .. } => self.pump(pool),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(signal) => self.on_signal(pool, signal),
-            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            Event::Signal(Signal::Report) => self.tell_stats(pool),
             _ => {}
+        }
+    }
+}
+
+impl Handler for SendSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing => {}
+            Meaning::Resume => self.pause_answers(pool, false),
+            Meaning::Stop | Meaning::End => self.end_when_sent(pool),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
         }
     }
 }

@@ -86,8 +86,8 @@ impl ServeSession {
             None => Err(not_connected("send to", to)),
         });
         match sent {
-            Ok(event) => self.run.console.tell(&event.line(line).len(len)),
-            Err(failure) => self.run.console.tell(&send_failed(line, to, &failure)),
+            Ok(event) => self.run.console.tell(pool, &event.line(line).len(len)),
+            Err(failure) => self.run.console.tell(pool, &send_failed(line, to, &failure)),
         }
     }
 
@@ -210,8 +210,8 @@ impl ServeSession {
                 .traffic(traffic.received, traffic.sent)
                 .secs(pool.now().saturating_duration_since(traffic.opened))
                 .queued(pool.queued(*id));
-            self.run.console.tell(&event);
+            self.run.console.tell(pool, &event);
         }
-        self.run.console.tell(&Report::new(Name::List).line(line).number(ids.len()));
+        self.run.console.tell(pool, &Report::new(Name::List).line(line).number(ids.len()));
     }
 }

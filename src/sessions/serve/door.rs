@@ -80,11 +80,11 @@ impl ServeSession {
     }
 
     /// New clients wait in the backlog while there are as many as can be served, and while nobody
-    /// reads the events: each would add some.
+    /// reads the events: each would add some. Hooks that do not keep up are such readers.
     pub(super) fn mind_the_door(&mut self, pool: &mut Pool) {
         let is_crowded = self.is_crowded();
         let is_unread = self.run.common.output == Output::Json && self.run.console.is_full();
-        let shut = is_crowded || is_unread;
+        let shut = is_crowded || is_unread || self.run.console.hooks.are_full();
         if std::mem::replace(&mut self.shut, shut) != shut {
             for listener in &self.listeners {
                 if shut { pool.pause(*listener) } else { pool.resume(*listener) }

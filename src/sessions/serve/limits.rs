@@ -18,10 +18,6 @@ const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeo
 impl ServeSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
-            (alarms::TOTAL, _) => {
-                let reason = self.run.time_is_up(pool);
-                self.end_now(pool, reason);
-            }
             (alarms::PROGRESS, _) => {
                 let open = self.open_traffic(pool);
                 let queued = self.clients.keys().map(|id| pool.queued(*id)).max();

@@ -26,7 +26,7 @@ use super::alarms;
 use super::config::Serve;
 use super::console::{Console, is_loss};
 use super::feed::Feed;
-use super::run::{GRACE, Meaning, NOTE_AFTER, Run, SIGNALLED, status_of};
+use super::run::{GRACE, Meaning, NOTE_AFTER, Run, SIGNALLED};
 use crate::close::{Cause, CloseReason};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
@@ -92,6 +92,8 @@ impl ServeSession {
         let frame = Frame { framer: framer.as_deref(), framing: common.framing };
         let greet = config.greet.as_ref().map(|text| frame.text("--greet", text)).transpose()?;
         let service = Service::new(config.handling, config.queue, &frame)?;
+        let mut run = Run::new(config.common, console, feed);
+        run.listens = true;
         Ok(Self {
             greet,
             words,
@@ -103,7 +105,7 @@ impl ServeSession {
             conns: config.conns,
             max_clients: config.max_clients,
             places: None,
-            run: Run::new(config.common, console, feed),
+            run,
             listeners,
             clients: Clients::default(),
             directory: Directory::default(),
@@ -126,6 +128,12 @@ impl ServeSession {
         self.balance(pool);
     }
 
+    /// All listeners are up, at these addresses.
+    pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
+        let address = locals.first().cloned().unwrap_or_default();
+        self.run.ready(pool, &locals, &address);
+    }
+
     /// Says the first words: which listeners are up.
     pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
         self.run.say_starting(pool);
@@ -146,28 +154,10 @@ impl ServeSession {
     }
 
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
-        if self.run.console.is(id) {
-            self.run.console.drained();
-            self.balance(pool);
-            return;
-        }
         self.client_drained(pool, id);
         self.tell_drained(pool, id);
         if let (true, Some(patience)) = (self.input().ended, self.run.common.rules.quit_after) {
             pool.arm(TimerKey::of(id, alarms::QUIT), patience);
-        }
-    }
-
-    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        match self.run.stream_closed(pool, id, end) {
-            Meaning::Nothing => {}
-            Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
-            Meaning::NotAStream => {
-                if let Some(client) = self.clients.remove(&id) {
-                    self.client_closed(pool, id, &client, end);
-                }
-            }
         }
     }
 
@@ -233,21 +223,10 @@ impl ServeSession {
         }
     }
 
-    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
-        match (signal, status_of(signal)) {
-            // Asking a listener to stop is how it ends; it writes what it has accepted first.
-            (Signal::Terminate, _) => {
-                self.run.terminate();
-                pool.arm(TimerKey::global(alarms::GRACE), GRACE);
-                self.end(pool, SIGNALLED);
-            }
-            (_, Some(status)) => {
-                self.run.overrule(status);
-                self.end_now(pool, SIGNALLED);
-            }
-            (Signal::Report, None) => self.tell_stats(pool),
-            (_, None) => {}
-        }
+    /// Ends in order, but soon: it writes what it has accepted first.
+    fn end_soon(&mut self, pool: &mut Pool, reason: CloseReason) {
+        pool.arm(TimerKey::global(alarms::GRACE), GRACE);
+        self.end(pool, reason);
     }
 
     fn open_traffic(&self, pool: &Pool) -> Vec<Traffic> {
@@ -315,6 +294,19 @@ impl ServeSession {
 
 impl Handler for ServeSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing => {}
+            Meaning::Resume => self.balance(pool),
+            Meaning::Stop => self.end_soon(pool, SIGNALLED),
+            Meaning::End => self.end_soon(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        }
+    }
+}
+
+impl ServeSession {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         if self.on_partner(pool, &event) {
             return;
         }
@@ -326,9 +318,13 @@ impl Handler for ServeSession {
             Event::Eof { id } if self.run.feed.is(id) => self.on_input(pool, &[], true),
             Event::Eof { id } => self.on_data(pool, id, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
-            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            Event::Closed { id, end } => {
+                if let Some(client) = self.clients.remove(&id) {
+                    self.client_closed(pool, id, &client, &end);
+                }
+            }
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(signal) => self.on_signal(pool, signal),
+            Event::Signal(Signal::Report) => self.tell_stats(pool),
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use wirecat::framing::{Framing, Input};
 use wirecat::protocol::output::{Output, Written};
 use wirecat::protocol::relay::{Rules, Source};
 use wirecat::report::{Color, Log, Settings, Verbosity};
-use wirecat::sessions::config::Common;
+use wirecat::sessions::config::{Common, Scripting};
 use wirecat::sockets::{Family, SocketOptions};
 
 use super::actor::{Ending, Temper};
@@ -187,6 +187,7 @@ impl Basics {
                 color: Color::Never,
                 tag: None,
             },
+            scripting: Scripting::default(),
         }
     }
 }

@@ -76,7 +76,6 @@ impl Plan {
             greet: self.greet.clone(),
             slow: self.slow,
             queue: self.queue,
-            port_file: None,
         }
     }
 

@@ -1,0 +1,35 @@
+//! What the end of a connection says, as an event and for the status.
+
+use std::time::Instant;
+
+use crate::close::Cause;
+use crate::event_loop::End;
+use crate::report::{Event, Name};
+
+/// The `closed` event of a connection.
+pub(crate) fn closed_event<'a>(
+    peer: &'a str,
+    local: &'a str,
+    end: &End,
+    undelivered: u64,
+    now: Instant,
+) -> Event<'a> {
+    let mut event = Event::new(Name::Closed)
+        .peer(peer)
+        .local(local)
+        .traffic(end.traffic.received, end.traffic.sent)
+        .secs(now.saturating_duration_since(end.traffic.opened))
+        .closed(end.reason);
+    if !end.unsent.is_empty() {
+        event = event.unsent(end.unsent.len() as u64);
+    }
+    if undelivered > 0 {
+        event = event.undelivered(undelivered);
+    }
+    event
+}
+
+/// Whether a connection ended in a way that loses something.
+pub(crate) fn is_loss(end: &End) -> bool {
+    end.reason.cause == Cause::Error || !end.unsent.is_empty()
+}

@@ -1,0 +1,67 @@
+//! The end of a run that failed before it had a session: its hooks are run all the same.
+
+use std::time::Duration;
+
+use super::alarms;
+use super::config::Hook;
+use super::console::Console;
+use super::hooks::Hooks;
+use crate::error::Failure;
+use crate::event_loop::{Event, EventLoop, Handler, Pool, Signal, TimerKey};
+use crate::protocol::output::Output;
+use crate::report::{self, Reporter};
+
+/// Runs the hooks of some events, and waits for them.
+pub struct LastWords {
+    console: Console,
+}
+
+impl LastWords {
+    /// Tells events, and runs their hooks for no longer than `limit`.
+    ///
+    /// # Errors
+    /// The loop does not work.
+    pub fn tell(
+        event_loop: &mut EventLoop,
+        reporter: Reporter,
+        hooks: Vec<Hook>,
+        limit: Option<Duration>,
+        events: &[report::Event<'_>],
+    ) -> Result<(), Failure> {
+        let pool = event_loop.pool();
+        let mut console = Console::open(pool, reporter, Output::None, false)?;
+        console.hooks = Hooks::new(hooks, false);
+        if let Some(limit) = limit {
+            pool.arm(TimerKey::global(alarms::TOTAL), limit);
+        }
+        for event in events {
+            console.report(pool, event);
+        }
+        if console.hooks.are_idle() {
+            return Ok(());
+        }
+        let fail = |error: std::io::Error| {
+            Failure::io(crate::error::Status::Local, "run", "the event loop", &error)
+        };
+        event_loop.run(&mut Self { console }).map_err(fail)
+    }
+}
+
+impl Handler for LastWords {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match event {
+            Event::Signal(Signal::Child) => self.console.reap_hooks(pool),
+            Event::Timer { key } if key.purpose == alarms::HOOKS => {
+                self.console.hooks.on_timer(pool);
+            }
+            Event::Signal(Signal::Interrupt | Signal::Terminate | Signal::Hangup)
+            | Event::Timer { key: TimerKey { id: None, purpose: alarms::TOTAL } } => {
+                self.console.cut_hooks(pool);
+            }
+            _ => {}
+        }
+        if self.console.hooks.are_idle() {
+            pool.stop();
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The end of a run: what has come is read, the other programs end, stdout drains, and the last
+//! word is the summary.
+
+use std::time::Duration;
+
+use super::{Meaning, NOTE_AFTER, Run, UNHEARD};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{End, Pool, TimerKey};
+use crate::report::{Event, Name};
+use crate::sessions::alarms;
+use crate::sessions::console::StdoutEnd;
+
+/// Turns for which what has come is read on where it does not cease. They are far more than empty
+/// the buffers of the kernel, on a machine however loaded.
+const READ_ON: u32 = 1000;
+/// Until it is looked again whether all is read: after another turn, which a timer of no time
+/// would never let come.
+const NEXT_TURN: Duration = Duration::from_millis(1);
+/// What `-- CMD` has sent is on its way to us for so long at most, on this machine.
+const ON_ITS_WAY: Duration = Duration::from_millis(20);
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// The session has its own work to do.
+    Working,
+    /// That is done, and other programs still run.
+    Waiting,
+    /// Everything is said but the summary, and stdout drains.
+    Closing,
+    /// The last word has been said; only its hooks may still run.
+    Over,
+}
+
+/// The run ends as soon as what has come is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Leaving {
+    /// After so many turns at the latest.
+    Within(u32),
+    /// What has come waits for stdout.
+    AfterOutput,
+}
+
+impl Run {
+    /// Ends the run in order once what has come is read; the session hears [`Meaning::End`].
+    /// `after` this time it is looked for the first time.
+    pub(crate) fn leave(&mut self, pool: &mut Pool, after: Duration) {
+        if self.leaving.is_none() {
+            self.leaving = Some(Leaving::Within(READ_ON));
+            pool.arm(TimerKey::global(alarms::LEAVE), after);
+        }
+    }
+
+    /// Output takes data again; what waited for that is read before the end.
+    pub(super) fn leave_after_output(&self, pool: &mut Pool) {
+        if matches!(self.leaving, Some(Leaving::AfterOutput)) {
+            pool.arm(TimerKey::global(alarms::LEAVE), NEXT_TURN);
+        }
+    }
+
+    pub(super) fn leave_when_read(&mut self, pool: &mut Pool) -> Meaning {
+        let turns = match self.leaving {
+            None => return Meaning::Nothing,
+            Some(Leaving::Within(turns)) => turns,
+            Some(Leaving::AfterOutput) => READ_ON,
+        };
+        if self.console.is_full() {
+            self.leaving = Some(Leaving::AfterOutput);
+            return Meaning::Nothing;
+        }
+        if pool.has_ready() && turns > 0 {
+            self.leaving = Some(Leaving::Within(turns - 1));
+            pool.arm(TimerKey::global(alarms::LEAVE), NEXT_TURN);
+            return Meaning::Nothing;
+        }
+        self.unless_over(Meaning::End)
+    }
+
+    /// Children have ended.
+    pub(super) fn reap(&mut self, pool: &mut Pool) {
+        if let Some(exit) = self.companion.reap() {
+            if let Some(status) = self.companion.verdict(&exit, self.status) {
+                let text = format!("{}: {exit}", self.companion.title());
+                let event = Event::new(Name::Error).kind("child").message(text);
+                self.console.report(pool, &event);
+                self.overrule(status);
+            }
+            if self.stage == Stage::Working && !self.ending {
+                self.feed.close(pool);
+                self.leave(pool, ON_ITS_WAY);
+            }
+        }
+        self.console.reap_hooks(pool);
+        self.advance(pool);
+    }
+
+    /// `--timeout` ran out.
+    pub(super) fn time_is_up(&mut self, pool: &mut Pool) {
+        let limit = humantime::format_duration(self.common.timeout.unwrap_or_default());
+        let cause = format!("the time of {limit} is up");
+        let failure = Failure::new(Status::Timeout, "timeout", "finish", "the run", cause);
+        self.fail(pool, &failure);
+        self.console.cut_hooks(pool);
+        if self.stage != Stage::Working {
+            if self.status() == Status::Done {
+                self.overrule(Status::Timeout);
+            }
+            self.companion.terminate(pool);
+            self.hurry(pool);
+        }
+    }
+
+    /// The work is done: what is left are other programs, and then the last word. An unmet
+    /// `--expect` or `--count` shows here.
+    pub(crate) fn finish(&mut self, pool: &mut Pool) {
+        if self.stage != Stage::Working {
+            return;
+        }
+        let is_open = self.status.is_none() || self.terminated;
+        if let (true, Some(failure)) = (is_open, self.unmet()) {
+            self.console.complain(pool, &failure);
+            self.overrule(failure.status);
+        }
+        self.feed.close(pool);
+        self.console.report(pool, &Event::new(Name::Stopped));
+        self.stage = Stage::Waiting;
+        // A command that works with a run that has failed has nothing to work with.
+        if self.status() != Status::Done {
+            self.companion.terminate(pool);
+        }
+        pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
+        self.advance(pool);
+    }
+
+    /// Goes on with the end as far as the other programs allow. stdout is waited for, unless the
+    /// run is hurried: then what it does not take now is given up.
+    fn advance(&mut self, pool: &mut Pool) {
+        let is_quiet = self.console.hooks.are_idle();
+        if self.stage == Stage::Waiting && is_quiet && !self.companion.is_running() {
+            let status = self.status();
+            self.stage =
+                if self.console.finish(pool, status) { Stage::Over } else { Stage::Closing };
+            if self.hurried {
+                self.hurry(pool);
+            }
+        }
+        if self.stage == Stage::Over && self.console.hooks.are_idle() {
+            pool.stop();
+        }
+    }
+
+    /// Waits for stdout no longer, once nothing else is waited for.
+    pub(super) fn hurry(&mut self, pool: &mut Pool) {
+        self.hurried = true;
+        if self.stage == Stage::Closing {
+            self.console.abandon(pool, CloseReason::HOST);
+        }
+    }
+
+    /// Says what an end that takes long waits for.
+    pub(crate) fn tell_waiting(&mut self, pool: &mut Pool) {
+        let what = match self.stage {
+            Stage::Working => "the peer to take what is left".to_owned(),
+            Stage::Closing => "the reader of stdout to take what is left".to_owned(),
+            _ if self.companion.is_running() => format!("{} to end", self.companion.title()),
+            _ => "the commands of --on to end".to_owned(),
+        };
+        self.console.warn(pool, "waiting", &format!("waiting for {what} (-w limits this)"));
+    }
+
+    /// stdout is gone, or drained after the last data.
+    pub(super) fn stdout_closed(&mut self, pool: &mut Pool, end: &End) -> Meaning {
+        match self.console.stdout_closed(end) {
+            StdoutEnd::Failed(failure) => {
+                self.fail(pool, &failure);
+                if self.stage == Stage::Waiting {
+                    self.companion.terminate(pool);
+                }
+            }
+            // Whoever reads stdout has seen enough, and that outranks a count that is not met.
+            StdoutEnd::Unread => self.decide(Status::Done),
+            StdoutEnd::Flushed => {}
+        }
+        if self.stage == Stage::Closing {
+            let status = self.status();
+            self.console.finished(pool, status);
+            self.stage = Stage::Over;
+            self.advance(pool);
+        }
+        self.unless_over(Meaning::EndNow(UNHEARD))
+    }
+}
