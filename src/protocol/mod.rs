@@ -13,7 +13,9 @@ pub mod latency;
 pub mod output;
 pub mod pacer;
 pub mod probe;
+pub mod recording;
 pub mod relay;
+pub mod replay;
 pub mod sequence;
 pub mod sequence_field;
 #[cfg(test)]

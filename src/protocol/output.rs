@@ -90,6 +90,25 @@ pub enum Direction {
     Out,
 }
 
+impl Direction {
+    /// The name in a recording.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+
+    /// The same, as the other side sees it.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::In => Self::Out,
+            Self::Out => Self::In,
+        }
+    }
+}
+
 impl fmt::Display for Direction {
     /// The arrow of a dump's head: `<` towards us, `>` away.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,142 @@
+//! Playing one side of a recording: what to send, when, and what must come from the other side.
+//!
+//! Pure. A [`Recording`] is what was read from a file, a [`Script`] one side of one of its
+//! conversations, a [`Player`] the course of it, and a [`Difference`] what came otherwise.
+//!
+//! Where a stream is cut into reads is no part of it: the next send happens as soon as all bytes
+//! have come that the other side had sent before it, in however many pieces.
+
+mod difference;
+mod player;
+#[cfg(test)]
+mod properties;
+mod script;
+
+pub use difference::Difference;
+pub use player::{Next, Player};
+pub use script::{Say, Script};
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::output::Direction;
+use super::recording::{Proto, Role};
+
+/// A recording as it was read.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    /// Its sockets, in the order of opening.
+    pub lines: Vec<RecordedLine>,
+    /// Where the open ones are, by their numbers.
+    open: HashMap<u64, usize>,
+}
+
+/// A socket, and all that was seen on it.
+#[derive(Clone, Debug)]
+pub struct RecordedLine {
+    /// What it carries.
+    pub proto: Proto,
+    /// Which part the recording side had.
+    pub role: Role,
+    /// When it was opened.
+    pub opened: Duration,
+    /// What was seen, in its order.
+    pub happenings: Vec<Recorded>,
+}
+
+/// Something that was seen.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// When, since any moment that all of a recording share.
+    pub at: Duration,
+    /// The other side, where it has a name.
+    pub peer: Option<String>,
+    /// What it was.
+    pub happening: Happening,
+}
+
+/// What was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// Bytes of a stream, or a datagram.
+    Data(Direction, Vec<u8>),
+    /// The end of a direction.
+    Eof(Direction),
+    /// The end of all.
+    Closed,
+}
+
+impl Recording {
+    /// Adds a socket.
+    ///
+    /// # Errors
+    /// Another one is open under this number.
+    pub fn open(
+        &mut self,
+        number: u64,
+        proto: Proto,
+        role: Role,
+        at: Duration,
+    ) -> Result<(), String> {
+        if self.open.insert(number, self.lines.len()).is_some() {
+            return Err(format!("conn {number} is open already"));
+        }
+        self.lines.push(RecordedLine { proto, role, opened: at, happenings: Vec::new() });
+        Ok(())
+    }
+
+    /// Adds what was seen on a socket.
+    ///
+    /// # Errors
+    /// There is no such socket, or it is one of many peers and the peer is not named.
+    pub fn add(&mut self, number: u64, recorded: Recorded) -> Result<(), String> {
+        let line = self.open.get(&number).and_then(|at| self.lines.get_mut(*at));
+        let line = line.ok_or_else(|| format!("conn {number} is not open"))?;
+        if line.role == Role::Bound && recorded.peer.is_none() {
+            return Err("missing field `peer`".to_owned());
+        }
+        if recorded.happening == Happening::Closed {
+            self.open.remove(&number);
+        }
+        line.happenings.push(recorded);
+        Ok(())
+    }
+
+    /// The streams as one side played them: that which accepted, or that which connected. Where
+    /// the recording side had this role itself, those of its lines are meant that had it (a
+    /// relay's have both); else it is the other side that is played.
+    pub fn streams(&self, role: Role) -> Vec<Script> {
+        let streams = || self.lines.iter().filter(|line| line.proto.is_stream());
+        let same = streams().any(|line| line.role == role);
+        streams()
+            .filter(|line| !same || line.role == role)
+            .map(|line| {
+                let ours = if same { Direction::Out } else { Direction::In };
+                Script::stream(line, ours)
+            })
+            .collect()
+    }
+
+    /// The conversations of a listener for datagrams with each of its peers, in the order in
+    /// which these were first heard.
+    pub fn datagrams(&self) -> Vec<Script> {
+        let mut scripts = Vec::new();
+        for line in self.lines.iter().filter(|line| !line.proto.is_stream()) {
+            let ours = if line.role == Role::Bound { Direction::Out } else { Direction::In };
+            let mut peers: Vec<Option<&str>> = Vec::new();
+            for recorded in &line.happenings {
+                let peer = recorded.peer.as_deref();
+                // A socket for many is a conversation with each of them.
+                if line.role == Role::Bound && !peers.contains(&peer) {
+                    peers.push(peer);
+                }
+            }
+            if line.role != Role::Bound {
+                scripts.push(Script::datagrams(line, ours, None));
+            }
+            scripts.extend(peers.into_iter().map(|peer| Script::datagrams(line, ours, peer)));
+        }
+        scripts.retain(|script| !script.is_empty());
+        scripts
+    }
+}

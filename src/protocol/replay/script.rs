@@ -1,0 +1,123 @@
+//! One side of one conversation.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Happening, Recorded, RecordedLine};
+use crate::protocol::output::Direction;
+
+/// What one side said, each thing behind what it had heard by then, and all that it heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    pub(super) expected: Expected,
+    /// The other side ended in order.
+    pub(super) expects_eof: bool,
+    pub(super) turns: Vec<Turn>,
+}
+
+/// All that the other side said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Stream(Vec<u8>),
+    Datagrams(Vec<Vec<u8>>),
+}
+
+impl Expected {
+    /// How much there is: bytes of a stream, or datagrams.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Stream(bytes) => bytes.len(),
+            Self::Datagrams(datagrams) => datagrams.len(),
+        }
+    }
+}
+
+/// One thing to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// Once so much has been heard,
+    pub(super) after: usize,
+    /// and the end of the other side, where that came first.
+    pub(super) after_eof: bool,
+    /// How long that had been then.
+    pub(super) pause: Duration,
+    pub(super) say: Say,
+}
+
+/// What to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Say {
+    /// Bytes, or a datagram.
+    Bytes(Bytes),
+    /// That nothing more will follow.
+    Fin,
+}
+
+impl Script {
+    /// One side of a stream: that whose bytes went in the direction of `ours`.
+    pub(super) fn stream(line: &RecordedLine, ours: Direction) -> Self {
+        Self::of(line, ours, Expected::Stream(Vec::new()), |_| true)
+    }
+
+    /// One side of a conversation in datagrams, with one peer or with the only one.
+    pub(super) fn datagrams(line: &RecordedLine, ours: Direction, peer: Option<&str>) -> Self {
+        Self::of(line, ours, Expected::Datagrams(Vec::new()), |recorded| {
+            peer.is_none() || recorded.peer.as_deref() == peer
+        })
+    }
+
+    fn of(
+        line: &RecordedLine,
+        ours: Direction,
+        expected: Expected,
+        belongs: impl Fn(&Recorded) -> bool,
+    ) -> Self {
+        let mut script = Self { expected, expects_eof: false, turns: Vec::new() };
+        let mut last = line.opened;
+        for recorded in line.happenings.iter().filter(|recorded| belongs(recorded)) {
+            let pause = recorded.at.saturating_sub(last);
+            last = recorded.at;
+            match &recorded.happening {
+                Happening::Data(direction, bytes) if *direction == ours => {
+                    script.say(Say::Bytes(Bytes::copy_from_slice(bytes)), pause);
+                }
+                Happening::Data(_, bytes) => script.expect(bytes),
+                Happening::Eof(direction) if *direction == ours => script.say(Say::Fin, pause),
+                Happening::Eof(_) => script.expects_eof = true,
+                Happening::Closed => {}
+            }
+        }
+        script
+    }
+
+    fn say(&mut self, say: Say, pause: Duration) {
+        let (after, after_eof) = (self.expected.len(), self.expects_eof);
+        self.turns.push(Turn { after, after_eof, pause, say });
+    }
+
+    fn expect(&mut self, bytes: &[u8]) {
+        match &mut self.expected {
+            Expected::Stream(expected) => expected.extend_from_slice(bytes),
+            Expected::Datagrams(expected) => expected.push(bytes.to_vec()),
+        }
+    }
+
+    /// Whether nobody says anything in it.
+    pub fn is_empty(&self) -> bool {
+        self.turns.is_empty() && self.expected.len() == 0
+    }
+
+    /// Whether this side speaks before it has heard more than `count` bytes.
+    pub fn speaks_within(&self, count: usize) -> bool {
+        self.turns.first().is_some_and(|turn| turn.after <= count && !turn.after_eof)
+    }
+
+    /// Whether a stream that begins with these bytes may be this one.
+    pub fn may_begin_with(&self, bytes: &[u8]) -> bool {
+        match &self.expected {
+            Expected::Stream(expected) => expected.starts_with(bytes),
+            Expected::Datagrams(expected) => expected.first().is_some_and(|first| first == bytes),
+        }
+    }
+}
