@@ -15,7 +15,7 @@ use crate::sockets::{Address, Purpose, resolve};
 
 pub(super) fn join(config: McastJoin) -> Result<Status, Failure> {
     crate::sys::process::raise_descriptor_limit();
-    let mut event_loop = event_loop()?;
+    let mut event_loop = event_loop(&config.listen.common)?;
     let pool = event_loop.pool();
     let common = config.listen.common.clone();
     let groups = Groups::new(common.options.clone(), config.rejoin);
@@ -37,7 +37,7 @@ fn address(group: &GroupAddress) -> String {
 }
 
 pub(super) fn send(config: McastSend) -> Result<Status, Failure> {
-    let mut event_loop = event_loop()?;
+    let mut event_loop = event_loop(&config.send.common)?;
     let pool = event_loop.pool();
     let (mut senders, mut to, mut warnings) = (Senders::default(), Vec::new(), Vec::new());
     let interfaces = interfaces::list()?;

@@ -13,10 +13,12 @@ use std::time::SystemTime;
 use crate::cli::args::{ReportArgs, RunArgs};
 use crate::cli::{Cli, Command, config};
 use crate::error::{Failure, Status};
-use crate::event_loop::EventLoop;
+use crate::event_loop::{EventLoop, Tapping};
 use crate::protocol::output::Output;
 use crate::report::{Event, Name, Reporter, Settings};
 use crate::sessions::LastWords;
+use crate::sessions::config::Common;
+use crate::sessions::recorder::Recorder;
 
 /// Runs what the command line asks for.
 pub fn run(cli: &Cli) -> Status {
@@ -74,7 +76,7 @@ fn start(
 /// Tells events without a session, to hooks as well.
 fn tell(reporter: Reporter, args: &RunArgs, events: &[Event<'_>]) {
     let hooks = args.on.clone();
-    let event_loop = if hooks.is_empty() { None } else { event_loop().ok() };
+    let event_loop = if hooks.is_empty() { None } else { bare_event_loop().ok() };
     match event_loop {
         Some(mut event_loop) => {
             // There is nobody left to tell that this failed.
@@ -85,10 +87,19 @@ fn tell(reporter: Reporter, args: &RunArgs, events: &[Event<'_>]) {
 }
 
 /// A loop that hears signals.
-fn event_loop() -> Result<EventLoop, Failure> {
+fn bare_event_loop() -> Result<EventLoop, Failure> {
     let fail = |error| Failure::io(Status::Local, "start", "the event loop", &error);
     let mut event_loop = EventLoop::new().map_err(fail)?;
     event_loop.watch_signals().map_err(fail)?;
+    Ok(event_loop)
+}
+
+/// A loop that hears signals, and is recorded where that was asked for.
+fn event_loop(common: &Common) -> Result<EventLoop, Failure> {
+    let mut event_loop = bare_event_loop()?;
+    if let Some(path) = &common.record {
+        event_loop.pool().set_tap(Tapping::new(Recorder::create(path)?));
+    }
     Ok(event_loop)
 }
 

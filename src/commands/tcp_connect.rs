@@ -7,7 +7,7 @@ use crate::sessions::config::Connect;
 use crate::sessions::{ConnectSession, Console, Feed};
 
 pub(super) fn run(mut config: Connect) -> Result<Status, Failure> {
-    let mut event_loop = event_loop()?;
+    let mut event_loop = event_loop(&config.common)?;
     let pool = event_loop.pool();
     // A probe hands over to its command; elsewhere the two run side by side.
     let scripting = &mut config.common.scripting;

@@ -16,7 +16,7 @@ pub(super) fn run(config: Serve) -> Result<Status, Failure> {
             Failure::io(Status::Local, "create", directory.display().to_string(), &error)
         })?;
     }
-    let mut event_loop = event_loop()?;
+    let mut event_loop = event_loop(&config.common)?;
     let pool = event_loop.pool();
     let (listening, warnings) = listen(&config)?;
     let addresses: Vec<(&str, String)> =

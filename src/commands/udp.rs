@@ -10,7 +10,7 @@ use crate::sessions::datagram::{Ear, ListenSession, Opener, SendSession};
 use crate::sockets::datagram::{self, Opened};
 
 pub(super) fn send(config: UdpSend) -> Result<Status, Failure> {
-    let mut event_loop = event_loop()?;
+    let mut event_loop = event_loop(&config.send.common)?;
     let pool = event_loop.pool();
     let send = config.send.clone();
     let (console, feed) = datagrams::streams(pool, &send.common, send.reply.is_some())?;
@@ -28,7 +28,7 @@ fn add(pool: &mut Pool, opened: Opened) -> Result<Id, Failure> {
 }
 
 pub(super) fn listen(config: UdpListen) -> Result<Status, Failure> {
-    let mut event_loop = event_loop()?;
+    let mut event_loop = event_loop(&config.listen.common)?;
     let pool = event_loop.pool();
     let common = config.listen.common.clone();
     let (mut opened, mut warnings) = (Vec::new(), Vec::new());

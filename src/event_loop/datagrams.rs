@@ -13,8 +13,11 @@ use super::REST;
 use super::event::{End, Traffic};
 use super::id::Id;
 use super::pool::{Pool, Source};
+use super::tap::{TappedSocket, Tapping};
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
+use crate::protocol::output::Direction;
+use crate::protocol::recording::{Line, Proto, Role};
 use crate::sockets::datagram::Socket;
 use crate::sys;
 use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, Sender};
@@ -46,6 +49,7 @@ pub(super) struct Datagrams {
     hasty: bool,
     paths: FastPaths,
     pub(super) traffic: Traffic,
+    tapped: Option<TappedSocket>,
 }
 
 /// How far a batch of datagrams got.
@@ -62,8 +66,13 @@ pub enum BatchSent {
 }
 
 impl Datagrams {
-    pub(super) fn new(socket: Socket, now: Instant) -> Self {
+    pub(super) fn new(socket: Socket, tapping: Option<Tapping>, now: Instant) -> Self {
+        let tapped = tapping.map(|tapping| {
+            let line = line(&socket, tapping.number());
+            TappedSocket::new(tapping, line)
+        });
         Self {
+            tapped,
             paths: FastPaths::new(fd_of(&socket)),
             roomy: has_room(&socket),
             hasty: false,
@@ -122,6 +131,12 @@ impl Datagrams {
                     self.hasty = count < LARGE && (count > 1 || since < REST / 2);
                     self.traffic.received += batch.bytes();
                     self.traffic.last_active = now;
+                    if let Some(tapped) = &self.tapped {
+                        batch.arrivals().for_each(|arrival| {
+                            let peer = Some(arrival.from.to_string());
+                            tapped.datagram(Direction::In, peer, arrival.payload);
+                        });
+                    }
                     // Saves a call that would only say `WouldBlock`.
                     self.readable = !batch.emptied();
                     return Some(Ok(()));
@@ -146,6 +161,12 @@ impl Datagrams {
                     let sent = rest.iter().take(count).map(|one| one.payload.len() as u64);
                     self.traffic.sent += sent.sum::<u64>();
                     self.traffic.last_active = now;
+                    if let Some(tapped) = &self.tapped {
+                        rest.iter().take(count).for_each(|one| {
+                            let peer = one.to.map(|to| to.to_string());
+                            tapped.datagram(Direction::Out, peer, one.payload);
+                        });
+                    }
                     done += count;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
@@ -162,6 +183,9 @@ impl Datagrams {
             Ok(()) => {
                 self.traffic.sent += payload.len() as u64;
                 self.traffic.last_active = now;
+                if let Some(tapped) = &self.tapped {
+                    tapped.datagram(Direction::Out, Some(to.to_string()), payload);
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.writable = false;
@@ -221,7 +245,8 @@ impl Pool {
     /// # Errors
     /// It cannot be registered with the poll.
     pub fn add_datagrams(&mut self, socket: Socket) -> io::Result<Id> {
-        let id = self.sources.insert(Source::Datagrams(Datagrams::new(socket, self.now)));
+        let tapping = self.taps.tap.clone();
+        let id = self.sources.insert(Source::Datagrams(Datagrams::new(socket, tapping, self.now)));
         let registered = match self.sources.get_mut(id) {
             Some(Source::Datagrams(datagrams)) => datagrams.register(&self.registry, id.token()),
             _ => Ok(()),
@@ -289,4 +314,15 @@ fn fd_of(socket: &Socket) -> BorrowedFd<'_> {
 fn has_room(socket: &Socket) -> bool {
     let size = socket2::SockRef::from(socket).recv_buffer_size();
     matches!(socket, Socket::Udp(_)) && size.is_ok_and(|size| size >= ROOM)
+}
+
+/// A socket as a tap knows it.
+fn line(socket: &Socket, number: u64) -> Line {
+    let peer = socket.peer();
+    let role = if peer.is_some() { Role::Connected } else { Role::Bound };
+    let proto = match socket {
+        Socket::Udp(_) => Proto::Udp,
+        Socket::Unix(_) => Proto::Unixgram,
+    };
+    Line { number, proto, role, local: socket.local(), peer }
 }

@@ -100,6 +100,8 @@ pub enum Event<'a> {
     Mail(Mail),
     /// A signal reached the process.
     Signal(Signal),
+    /// What the tap has seen is not written; [`Pool::take_tap_failure`] says why.
+    TapFailed,
     /// A source is gone; its id means nothing any more.
     Closed {
         /// The source.

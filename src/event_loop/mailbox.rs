@@ -13,6 +13,7 @@ use mio::{Registry, Waker};
 use super::WAKE;
 use super::id::Id;
 use super::lookups::Query;
+use super::pool::Pool;
 use crate::error::Failure;
 
 /// What other threads send to the loop.
@@ -59,5 +60,12 @@ impl Mailbox {
             // A full eventfd counter is a pending wake-up too.
             let _ = self.waker.wake();
         }
+    }
+}
+
+impl Pool {
+    /// A way for other threads to reach the handler.
+    pub fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
     }
 }

@@ -25,6 +25,7 @@ mod phase;
 mod pool;
 mod signals;
 pub mod stdio;
+mod tap;
 mod timers;
 mod transport;
 mod turn;
@@ -46,6 +47,7 @@ pub use memory::Memory;
 pub use phase::Sides;
 pub use pool::Pool;
 pub use signals::Signal;
+pub use tap::{Tap, Tapping};
 pub use timers::TimerKey;
 pub use transport::{Place, Readiness, Ready, Transport};
 

@@ -12,6 +12,7 @@ use super::phase::{Phase, Sides};
 use super::pool::{Pool, Source};
 use super::transport::{Place, Readiness, Transport};
 use crate::error::{Failure, Status};
+use crate::protocol::recording::Role;
 use crate::sockets::{self, Listening, SocketOptions, Stream};
 
 impl Pool {
@@ -72,7 +73,8 @@ impl Pool {
     /// It cannot be registered with the poll.
     pub fn add_connecting(&mut self, stream: Stream) -> Result<Id, Failure> {
         let peer = stream.peer();
-        self.add(Box::new(stream), Sides::Both, Phase::Connecting)
+        let transport = self.tapped(stream, Role::Connected);
+        self.add(transport, Sides::Both, Phase::Connecting)
             .map_err(|error| Failure::io(Status::Connect, "connect to", peer, &error))
     }
 

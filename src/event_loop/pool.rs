@@ -17,6 +17,7 @@ use super::lookups::Query;
 use super::mailbox::Mailbox;
 use super::manner::Manner;
 use super::phase::{Phase, Way};
+use super::tap::Taps;
 use super::timers::{TimerKey, Timers};
 use crate::close::CloseReason;
 
@@ -58,6 +59,7 @@ pub struct Pool {
     pub(super) lookups: Vec<Query>,
     /// The loop is to rest before it polls.
     pub(super) gathering: bool,
+    pub(super) taps: Taps,
     pub(super) now: Instant,
     pub(super) stopped: bool,
     /// The signal that is being handled came from the terminal.
@@ -77,6 +79,7 @@ impl Pool {
             timers: Timers::default(),
             lookups: Vec::new(),
             gathering: false,
+            taps: Taps::default(),
             now,
             stopped: false,
             typed: false,
@@ -86,11 +89,6 @@ impl Pool {
     /// The time of this turn; it does not move while a handler runs.
     pub fn now(&self) -> Instant {
         self.now
-    }
-
-    /// A way for other threads to reach the handler.
-    pub fn mailbox(&self) -> Mailbox {
-        self.mailbox.clone()
     }
 
     pub(super) fn channel(&self, id: Id) -> Option<&Channel> {
@@ -392,12 +390,14 @@ impl Pool {
             Source::Acceptor(acceptor) => Some(acceptor.end(&self.registry, self.now)),
             Source::Datagrams(datagrams) => Some(datagrams.end(&self.registry)),
             Source::Channel(mut channel) => {
+                let reason = channel.doomed.unwrap_or(CloseReason::HOST);
                 channel.transport.deregister(&self.registry);
                 if channel.manner == Manner::Reset {
                     channel.transport.reset();
                 }
+                channel.transport.ended(reason);
                 Some(End {
-                    reason: channel.doomed.unwrap_or(CloseReason::HOST),
+                    reason,
                     unacknowledged: channel.transport.unacknowledged(),
                     error: channel.take_error(),
                     traffic: channel.traffic,

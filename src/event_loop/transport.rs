@@ -9,6 +9,7 @@ use mio::{Interest, Registry, Token, event::Source};
 
 use super::id::Id;
 use super::mailbox::Mailbox;
+use crate::close::CloseReason;
 use crate::sockets::Stream;
 
 /// A channel of bytes. `WouldBlock` means: try again after the next sign of readiness.
@@ -56,6 +57,9 @@ pub trait Transport: Send {
     /// Sees to it that dropping the transport tells the peer that something was lost (RST), where
     /// there is a way to tell it.
     fn reset(&mut self) {}
+
+    /// The channel is about to be dropped, for this reason.
+    fn ended(&mut self, _reason: CloseReason) {}
 
     /// A failure that no read or write has told.
     fn take_error(&mut self) -> Option<io::Error> {

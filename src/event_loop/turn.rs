@@ -12,6 +12,7 @@ use super::phase::{Phase, Sides};
 use super::pool::{ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
+use crate::protocol::recording::Role;
 use crate::sys::mmsg::Arrival;
 
 /// Bytes that one source may deliver before the others have their turn.
@@ -42,6 +43,7 @@ impl EventLoop {
             self.pool.flush_dirty(handler);
             self.pool.reap(handler);
         }
+        self.pool.flush_tap(handler);
     }
 
     /// Hands the turn a signal that did not come from the kernel.
@@ -174,7 +176,8 @@ impl Pool {
             }
             match acceptor.accept() {
                 Accepted::Connection { stream, peer, local } => {
-                    match self.add_channel(Box::new(stream), Sides::Both) {
+                    let transport = self.tapped(stream, Role::Accepted);
+                    match self.add_channel(transport, Sides::Both) {
                         Ok(id) => {
                             handler.on(self, Event::Accepted { id, listener, peer, local });
                         }

@@ -91,5 +91,10 @@ pub enum Sight<'a> {
     /// One direction of a stream has ended in order.
     Ended(Direction),
     /// The stream is gone.
-    Closed(CloseReason),
+    Closed {
+        /// Why.
+        reason: CloseReason,
+        /// This side has cut it off with an RST.
+        reset: bool,
+    },
 }

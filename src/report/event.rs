@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::figures::Figures;
 use crate::close::CloseReason;
 use crate::error::Failure;
+use crate::protocol::output::Direction;
 
 /// The names of the events: a contract with scripts, as is their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,6 +125,7 @@ pub struct Event<'a> {
     pub(super) iface: Option<&'a str>,
     pub(super) line: Option<u64>,
     pub(super) len: Option<u64>,
+    pub(super) direction: Option<Direction>,
     pub(super) bytes: Option<&'a [u8]>,
     pub(super) partial: bool,
     pub(super) queued: Option<u64>,
@@ -157,6 +159,7 @@ impl<'a> Event<'a> {
             iface: None,
             line: None,
             len: None,
+            direction: None,
             bytes: None,
             partial: false,
             queued: None,
@@ -240,6 +243,12 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn iface(self, iface: &'a str) -> Self {
         Self { iface: Some(iface), ..self }
+    }
+
+    /// Which way it went, in recordings; `dir` in JSON.
+    #[must_use]
+    pub fn direction(self, direction: Direction) -> Self {
+        Self { direction: Some(direction), ..self }
     }
 
     /// The figures of a flow.

@@ -14,6 +14,7 @@ use serde_json::ser::Formatter;
 
 use super::event::Event;
 use super::figures::Figures;
+use crate::protocol::output::Direction;
 use crate::protocol::text::is_unprintable;
 
 /// Appends an event and a newline. `now` is the event's `ts`.
@@ -49,6 +50,7 @@ impl Serialize for Object<'_> {
         fields.maybe("tag", self.tag)?;
         fields.maybe("line", event.line)?;
         fields.maybe("len", event.len)?;
+        fields.maybe("dir", event.direction.map(Direction::as_str))?;
         fields.payload(event)?;
         fields.maybe("queued", event.queued)?;
         fields.maybe("count", event.number)?;

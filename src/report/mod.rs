@@ -7,9 +7,11 @@ pub mod catalogue;
 mod event;
 mod figures;
 mod json;
+pub mod pcapng;
 mod progress;
 mod stderr;
 mod text;
+pub mod transcript;
 
 use std::io;
 use std::time::SystemTime;

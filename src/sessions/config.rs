@@ -69,6 +69,8 @@ pub struct Common {
     pub options: SocketOptions,
     /// Whether to show how far it has come.
     pub progress: bool,
+    /// Where what goes over the network is written down.
+    pub record: Option<PathBuf>,
     /// How events are told.
     pub report: report::Settings,
     /// Other programs that have a part in the run.

@@ -15,6 +15,7 @@ mod last_words;
 mod orders;
 mod pairs;
 pub mod ready;
+pub mod recorder;
 mod run;
 mod runners;
 pub mod serve;

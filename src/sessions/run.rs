@@ -49,6 +49,8 @@ pub(crate) struct Run {
     pub(crate) hurried: bool,
     leaving: Option<Leaving>,
     stage: Stage,
+    /// Not everything is in the recording.
+    unrecorded: bool,
 }
 
 /// What an event means for a session.
@@ -92,6 +94,7 @@ impl Run {
             hurried: false,
             leaving: None,
             stage: Stage::Working,
+            unrecorded: false,
         }
     }
 
@@ -157,6 +160,10 @@ impl Run {
             }
             Happening::Drained { id } if self.console.hooks.own(*id) => Meaning::Nothing,
             Happening::Closed { id, end } => self.on_closed(pool, *id, end),
+            Happening::TapFailed => {
+                self.check_tap(pool);
+                Meaning::Nothing
+            }
             _ => self.unless_over(Meaning::Own),
         }
     }
@@ -251,9 +258,12 @@ impl Run {
         self.ending
     }
 
-    /// The status so far.
+    /// The status so far. What is missing in a recording was lost, even where all else went well.
     pub(crate) fn status(&self) -> Status {
-        self.status.unwrap_or(Status::Done)
+        match self.status.unwrap_or(Status::Done) {
+            Status::Done if self.unrecorded => Status::Local,
+            status => status,
+        }
     }
 
     /// Whether something has decided the status.
@@ -365,6 +375,14 @@ impl Run {
                 Some(Failure::new(Status::Unmet, "count", "receive", target, cause))
             }
             (None, _) => None,
+        }
+    }
+
+    /// Tells why not everything is recorded, if that is so.
+    pub(super) fn check_tap(&mut self, pool: &mut Pool) {
+        if let Some(failure) = pool.take_tap_failure() {
+            self.console.complain(pool, &failure);
+            self.unrecorded = true;
         }
     }
 }

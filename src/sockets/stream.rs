@@ -43,7 +43,7 @@ impl Stream {
     /// This end: `127.0.0.1:51312`, `unix:/path`, or `unix` where it has no name.
     pub fn local(&self) -> String {
         match self {
-            Self::Tcp(stream) => tcp_name(stream.local_addr()),
+            Self::Tcp(stream) => ip_name(stream.local_addr()),
             Self::Unix(stream) => unix_name(stream.local_addr()),
         }
     }
@@ -51,7 +51,7 @@ impl Stream {
     /// The other end, in the same form.
     pub fn peer(&self) -> String {
         match self {
-            Self::Tcp(stream) => tcp_name(stream.peer_addr()),
+            Self::Tcp(stream) => ip_name(stream.peer_addr()),
             Self::Unix(stream) => unix_name(stream.peer_addr()),
         }
     }
@@ -97,7 +97,8 @@ impl AsFd for Stream {
     }
 }
 
-fn tcp_name(address: io::Result<std::net::SocketAddr>) -> String {
+/// The name of an end that has an IP address.
+pub(super) fn ip_name(address: io::Result<std::net::SocketAddr>) -> String {
     address.map_or_else(|_| FORGOTTEN.to_owned(), |address| address.to_string())
 }
 

@@ -55,6 +55,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "FORM", help_heading = "Input and output")]
     pub output: Option<Output>,
 
+    /// Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    #[arg(long, value_name = "FILE", help_heading = "Input and output")]
+    pub record: Option<PathBuf>,
+
     /// Set a socket option
     #[arg(short = 'O', value_name = "KEY=VALUE", help_heading = "Sockets")]
     pub socket_option: Vec<String>,

@@ -86,6 +86,7 @@ fn common(args: &RunArgs, family: &FamilyArgs, report: Settings) -> Result<Commo
         rules: Rules::default(),
         family: family_of(family),
         options: socket_options(&args.socket_option)?,
+        record: args.record.clone(),
         report,
         scripting: scripting(args)?,
     })

@@ -123,6 +123,8 @@ impl Run {
             self.overrule(failure.status);
         }
         self.feed.close(pool);
+        pool.end_tap();
+        self.check_tap(pool);
         self.console.report(pool, &Event::new(Name::Stopped));
         self.stage = Stage::Waiting;
         // A command that works with a run that has failed has nothing to work with.

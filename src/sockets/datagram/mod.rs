@@ -8,12 +8,13 @@ mod connect;
 mod listen;
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use mio::net::{UdpSocket, UnixDatagram};
 use socket2::Domain;
 
-use super::stream::unix_name;
+use super::stream::{ip_name, unix_name};
 use super::unix::UnixGuard;
 use crate::sys::sockopt::{Report, report};
 
@@ -27,6 +28,24 @@ pub enum Socket {
     Udp(UdpSocket),
     /// A unix socket.
     Unix(UnixDatagram),
+}
+
+impl Socket {
+    /// This end: `127.0.0.1:51312`, `unix:/path`, or `unix` where it has no name.
+    pub fn local(&self) -> String {
+        match self {
+            Self::Udp(socket) => ip_name(socket.local_addr()),
+            Self::Unix(socket) => unix_name(socket.local_addr()),
+        }
+    }
+
+    /// The other end, where there is only one.
+    pub fn peer(&self) -> Option<String> {
+        match self {
+            Self::Udp(socket) => socket.peer_addr().ok().map(|address| address.to_string()),
+            Self::Unix(socket) => socket.peer_addr().ok().map(|address| unix_name(Ok(address))),
+        }
+    }
 }
 
 impl From<socket2::Socket> for Socket {
@@ -86,6 +105,21 @@ impl AsFd for Socket {
             Self::Unix(socket) => socket.as_fd(),
         }
     }
+}
+
+/// The address that the kernel would send from to another one. Connecting a UDP socket, which is
+/// how it is asked, sends nothing.
+///
+/// # Errors
+/// There is no route.
+pub fn source_address(to: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr = match to {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = std::net::UdpSocket::bind((any, 0))?;
+    socket.connect(to)?;
+    Ok(socket.local_addr()?.ip())
 }
 
 /// A new non-blocking socket of this family.

@@ -181,6 +181,7 @@ impl Basics {
             },
             family: Family::Any,
             options: SocketOptions::default(),
+            record: None,
             report: Settings {
                 verbosity: Verbosity::Verbose,
                 log: Log::Json,

@@ -1,0 +1,168 @@
+//! `--record`: what a tap sees, written to a file.
+//!
+//! It owns the file and its clock; how a record looks is decided in `report`. Records are gathered
+//! and written whole at the end of each turn. A file that fails is told and left alone: the run
+//! goes on, and ends with the status of a local failure.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Instant, SystemTime};
+
+use crate::error::{Failure, Status};
+use crate::event_loop::Tap;
+use crate::protocol::recording::{Line, Sight};
+use crate::report::pcapng::Capture;
+use crate::report::transcript;
+use crate::sockets::datagram::source_address;
+
+/// Records are written before the end of a turn from this size on.
+const LARGE: usize = 1 << 20;
+
+/// Writes down what goes over the network.
+pub struct Recorder {
+    file: File,
+    /// What the file is called in messages.
+    name: String,
+    form: Form,
+    /// Records that are not written yet.
+    pending: Vec<u8>,
+    /// Bytes of whole records in the file.
+    written: u64,
+    clock: Clock,
+    state: State,
+}
+
+enum Form {
+    Transcript,
+    Capture(Box<Capture>),
+}
+
+enum State {
+    Good,
+    Failed(Failure),
+    /// The failure was told, or the recording has ended.
+    Over,
+}
+
+/// The time of day that never goes back, whatever is done to the clock of the machine.
+struct Clock {
+    started: Instant,
+    at: SystemTime,
+}
+
+impl Clock {
+    fn now(&self) -> SystemTime {
+        self.at + self.started.elapsed()
+    }
+}
+
+impl Recorder {
+    /// Creates the file; its name tells the form.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub fn create(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let file = File::create(path)
+            .map_err(|error| Failure::io(Status::Local, "record to", name.clone(), &error))?;
+        let is_capture = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("pcapng"));
+        let mut pending = Vec::new();
+        let form = if is_capture {
+            Form::Capture(Box::new(Capture::begin(source_address, &mut pending)))
+        } else {
+            Form::Transcript
+        };
+        let clock = Clock { started: Instant::now(), at: SystemTime::now() };
+        Ok(Self { file, name, form, pending, written: 0, clock, state: State::Good })
+    }
+
+    fn write(&mut self) {
+        if self.pending.is_empty() || !matches!(self.state, State::Good) {
+            return;
+        }
+        match self.file.write_all(&self.pending) {
+            Ok(()) => self.written += self.pending.len() as u64,
+            Err(error) => {
+                // No half record is left behind; a device cannot be cut, and need not be.
+                let _ = self.file.set_len(self.written);
+                let failure = Failure::io(Status::Local, "record to", self.name.clone(), &error);
+                self.state = State::Failed(failure);
+            }
+        }
+        self.pending.clear();
+    }
+}
+
+impl Tap for Recorder {
+    fn see(&mut self, line: &Line, sight: Sight<'_>) {
+        if !matches!(self.state, State::Good) {
+            return;
+        }
+        let now = self.clock.now();
+        match &mut self.form {
+            Form::Transcript => transcript::write(line, &sight, now, &mut self.pending),
+            Form::Capture(capture) => capture.write(line, &sight, now, &mut self.pending),
+        }
+        if self.pending.len() >= LARGE {
+            self.write();
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.write();
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Failed(failure) => Err(failure),
+            state => {
+                self.state = state;
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        let outcome = self.flush();
+        self.state = State::Over;
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::output::Direction;
+    use crate::protocol::recording::{Proto, Role};
+
+    fn line() -> Line {
+        let local = "127.0.0.1:1".to_owned();
+        Line { number: 1, proto: Proto::Tcp, role: Role::Connected, local, peer: None }
+    }
+
+    #[test]
+    fn a_failure_is_told_once_and_ends_the_recording() {
+        let mut recorder = Recorder::create(Path::new("/dev/full")).unwrap();
+        recorder.see(&line(), Sight::Opened);
+        let failure = recorder.flush().unwrap_err();
+        assert_eq!((failure.status, failure.kind), (Status::Local, "storage-full"));
+        assert_eq!(failure.to_string(), "cannot record to /dev/full: no space left on device");
+        recorder.see(&line(), Sight::Bytes(Direction::In, b"x"));
+        assert_eq!((recorder.flush(), recorder.end()), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn nothing_is_written_before_the_turn_is_over_unless_it_is_much() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record");
+        let length = || std::fs::metadata(&path).unwrap().len();
+        let mut recorder = Recorder::create(&path).unwrap();
+        recorder.see(&line(), Sight::Opened);
+        assert_eq!(length(), 0);
+        recorder.see(&line(), Sight::Bytes(Direction::In, &vec![b'x'; LARGE]));
+        assert!(length() > LARGE as u64);
+        recorder.end().unwrap();
+        recorder.see(&line(), Sight::Opened);
+        let before = length();
+        recorder.flush().unwrap();
+        assert_eq!(length(), before);
+    }
+}
