@@ -36,6 +36,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
@@ -47,7 +48,7 @@ module completions {
     --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal
     --crlf(-C)                # Send CR LF for each LF
-    --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N
+    --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
     --max-frame: string       # The largest message to send or take [default: 16MiB]
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
     --quit-after: string      # End a connection D after stdin has ended and is sent, whatever the peer does
@@ -60,6 +61,8 @@ module completions {
     --settle: string          # Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]
     --reconnect               # Connect again when the connection is lost, and say what may be lost with it
     --bind: string            # Connect from this local address and port
+    --exec: string            # Run CMD with the connection as its stdin and stdout; its status is ours
+    --sh                      # Run CMD by /bin/sh -c (with --exec)
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
     --log: string@"nu-complete wirecat tcp-connect log" # The form of the events on stderr: text or json [default: text]
@@ -92,6 +95,8 @@ module completions {
     --discard                 # Throw away what clients send
     --save: path              # Save what clients send, one file a connection
     --forward: string         # Relay each connection to ADDR
+    --exec: string            # Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)
+    --sh                      # Run CMD by /bin/sh -c (with --exec)
     --connect-timeout: string # Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]
     --once(-1)                # Serve one connection, then end
     --conns: string           # Serve N connections in all, then end
@@ -99,12 +104,13 @@ module completions {
     --greet: string           # Send each client TEXT first
     --allow: string           # Let in only clients of these networks; repeatable
     --deny: string            # Do not let in clients of these networks, whatever is allowed; repeatable
-    --queue: string           # How much may wait to be sent to one client [default: 1MiB; 256KiB each way with --forward]
+    --queue: string           # How much may wait to be sent to one client [default: 1MiB; 256KiB with --forward and --exec]
     --slow: string            # What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]
     --slow-after: string      # How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
@@ -116,7 +122,7 @@ module completions {
     --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal
     --crlf(-C)                # Send CR LF for each LF
-    --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint or fixed:N
+    --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
     --max-frame: string       # The largest message to send or take [default: 16MiB]
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
     --quit-after: string      # End a connection D after stdin has ended and is sent, whatever the peer does
@@ -150,6 +156,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
@@ -190,6 +197,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
@@ -234,6 +242,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
@@ -272,6 +281,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
