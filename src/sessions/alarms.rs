@@ -50,8 +50,6 @@ pub(crate) const HELLO: u8 = 22;
 pub(crate) const LEAVE: u8 = 23;
 /// Commands that had to wait go on.
 pub(crate) const ORDERS: u8 = 24;
-/// The word on what is waited for after the last connection.
-pub(crate) const AWAITED: u8 = 25;
 /// Children that were asked to end and have not.
 pub(crate) const CHILDREN: u8 = 26;
 /// A `-- CMD` that was asked to end is killed.

@@ -8,12 +8,10 @@ use std::time::Instant;
 use super::ConnectSession;
 use crate::close::CloseReason;
 use crate::error::Status;
-use crate::event_loop::{End, Event, Id, Pool, TimerKey};
+use crate::event_loop::{End, Event, Id, Pool};
 use crate::report::{Event as Report, Name};
-use crate::sessions::alarms;
 use crate::sessions::children::Program;
 use crate::sessions::pairs::Pairs;
-use crate::sessions::run::NOTE_AFTER;
 use crate::sessions::runners::Runners;
 
 /// Bytes that may wait for the child, or for the connection, before the other one is paused.
@@ -100,19 +98,16 @@ impl ConnectSession {
     /// Says the last word once the connection and the command have ended.
     pub(super) fn finish_if_over(&mut self, pool: &mut Pool) {
         let is_over = self.exec.as_ref().is_none_or(Exec::is_over);
-        if self.run.is_ending() && self.link.is_none() {
-            if is_over {
-                self.give_up(pool);
-            } else {
-                pool.arm(TimerKey::global(alarms::AWAITED), NOTE_AFTER);
-            }
+        if self.run.is_ending() && self.link.is_none() && is_over {
+            self.give_up(pool);
         }
     }
 
     /// Says why there is no end yet.
     pub(super) fn tell_awaited(&mut self, pool: &mut Pool) {
-        if let Some(text) = self.exec.as_ref().and_then(|exec| exec.runners.awaited()) {
-            self.run.console.warn(pool, "waiting", &text);
+        match self.exec.as_ref().and_then(|exec| exec.runners.awaited()) {
+            Some(text) => self.run.console.warn(pool, "waiting", &text),
+            None => self.run.tell_waiting(pool),
         }
     }
 }

@@ -50,10 +50,16 @@ impl ServeSession {
 
     /// Says why there is no end yet.
     pub(super) fn tell_awaited(&mut self, pool: &mut Pool) {
-        let Service::Relay(partners) = &self.service else { return };
-        let Recipe::Exec(runners) = &partners.recipe else { return };
-        if let (Some(text), true) = (runners.awaited(), self.clients.is_empty()) {
-            self.run.console.warn(pool, "waiting", &text);
+        let command = match &self.service {
+            Service::Relay(partners) => partners.awaited(),
+            _ => None,
+        };
+        match command {
+            Some(text) if self.clients.is_empty() => {
+                self.run.console.warn(pool, "waiting", &text);
+            }
+            _ if self.run.is_ending() => self.run.tell_waiting(pool),
+            _ => {}
         }
     }
 }

@@ -36,9 +36,8 @@ impl ServeSession {
                 self.late(pool, id, Detail::ReadTimeout, "no hello within", HELLO);
             }
             (alarms::QUIT, Some(id)) => pool.leave(id, CloseReason::HOST),
-            (alarms::NOTE, _) => self.run.tell_waiting(pool),
+            (alarms::NOTE, _) => self.tell_awaited(pool),
             (alarms::ORDERS, _) => self.on_input(pool, &[], false),
-            (alarms::AWAITED, None) => self.tell_awaited(pool),
             (alarms::SLOW, Some(id)) => self.judge_again(pool, id),
             _ => {}
         }

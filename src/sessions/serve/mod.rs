@@ -190,7 +190,7 @@ impl ServeSession {
         }
         if let Some(partners) = self.service.partners() {
             partners.dismiss_lost(pool);
-            pool.arm(TimerKey::global(alarms::AWAITED), NOTE_AFTER);
+            pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
         }
         if self.is_deserted() {
             self.run.begin_ending(pool);

@@ -77,6 +77,14 @@ impl Partners {
         no_child && self.pairs.left_behind() == 0
     }
 
+    /// The command that is waited for, where no client is left.
+    pub(super) fn awaited(&self) -> Option<String> {
+        match &self.recipe {
+            Recipe::Forward(_) => None,
+            Recipe::Exec(runners) => runners.awaited(),
+        }
+    }
+
     /// All clients are gone: asks those children to end whose client did not leave in order.
     pub(super) fn dismiss_lost(&mut self, pool: &mut Pool) {
         if let Recipe::Exec(runners) = &mut self.recipe {
