@@ -425,6 +425,7 @@ fn options_that_mean_nothing_to_a_command_are_refused() {
         (&["tcp-connect", "--send", "x"], "cannot use --send"),
         (&["tcp-connect", "--expect", "x"], "cannot use --expect"),
         (&["tcp-connect", "-z"], "cannot use --exec"),
+        (&["tcp-connect", "--rate", "1k/s"], "cannot use --rate"),
         (&["tcp-connect", "--quit-after", "1"], "cannot use --quit-after"),
         (&["tcp-serve", "--slow", "kick"], "cannot use --slow"),
         (&["tcp-serve", "--frame", "line"], "cannot use --frame"),

@@ -47,6 +47,7 @@ pub(super) fn connected_to(args: &ConnectArgs) -> Result<Option<Program>, Failur
         (stream.input.input.is_some(), "--input"),
         (stream.input.chomp, "--chomp"),
         (stream.crlf, "--crlf"),
+        (stream.rate.is_some(), "--rate"),
         (stream.keep_open, "--keep-open"),
         (stream.quit_after.is_some(), "--quit-after"),
     ];
