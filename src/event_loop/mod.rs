@@ -12,6 +12,7 @@
 
 mod acceptor;
 mod channel;
+mod closing;
 mod datagrams;
 mod event;
 mod id;
