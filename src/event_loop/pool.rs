@@ -224,16 +224,6 @@ impl Pool {
         self.timers.disarm(key);
     }
 
-    /// Ends the loop after this turn.
-    pub fn stop(&mut self) {
-        self.stopped = true;
-    }
-
-    /// Whether the handler has ended the loop.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped
-    }
-
     /// Notes that a source may be ready, as the poll or a thread says.
     pub(super) fn latch(&mut self, id: Id, readable: bool, writable: bool) {
         match self.sources.get_mut(id) {

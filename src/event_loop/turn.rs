@@ -163,6 +163,16 @@ impl Pool {
         !self.ready.is_empty()
     }
 
+    /// Ends the loop after this turn.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Whether the handler has ended the loop.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// When the next timer is due; a simulation moves its clock there.
     pub fn next_timer(&mut self) -> Option<Instant> {
         self.timers.next()

@@ -141,7 +141,6 @@ fn an_option_of_another_command_is_sent_there() {
     refuse_all(&[
         ("tcp-connect --hub 1", &["'--hub'", "an option of tcp-serve"]),
         ("tcp-connect -1 1", &["'-1'", "an option of tcp-serve"]),
-        ("tcp-connect --port-file p 1", &["'--port-file'", "an option of tcp-serve"]),
         ("tcp-serve --reconnect 0", &["'--reconnect'", "an option of tcp-connect"]),
         ("tcp-serve --bind :0 0", &["'--bind'", "an option of tcp-connect"]),
         ("tcp-serve --reconnect 0", &["'--reconnect'", "an option of tcp-connect"]),
