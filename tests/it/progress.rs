@@ -2,11 +2,13 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::support::datagrams::{hear, socket};
 use crate::support::net::{accept, listener, peer, read_all, read_exactly};
 use crate::support::terminal::Terminal;
-use crate::support::{wirecat, wirecat_path};
+use crate::support::{PATIENCE, wirecat, wirecat_path};
 
 /// wirecat on a terminal that can move its cursor, through a shell that redirects.
 fn on_terminal(line: &str) -> Terminal {
@@ -54,8 +56,12 @@ fn data_and_progress_share_a_terminal() {
     terminal.wait_for("in 14 B");
     terminal.type_in("\x03");
     assert!(!terminal.wait().success());
-    let shown = terminal.shown();
-    assert!(!left_over(&shown).contains("in 14 B"), "{shown:?}");
+    // Its last word may still be on its way to the screen.
+    let deadline = Instant::now() + PATIENCE;
+    while left_over(&terminal.shown()).contains("in 14 B") {
+        assert!(Instant::now() < deadline, "{:?}", terminal.shown());
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]
