@@ -321,7 +321,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__connect)
-            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --exec --sh --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --exec --sh --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -407,6 +407,10 @@ _wirecat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --log)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -447,7 +451,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -569,6 +573,10 @@ _wirecat() {
                     COMPREPLY=($(compgen -W "continue exit" -- "${cur}"))
                     return 0
                     ;;
+                --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --log)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -609,7 +617,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__listen)
-            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --to --first-peer --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --to --first-peer --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -684,6 +692,10 @@ _wirecat() {
                     return 0
                     ;;
                 --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

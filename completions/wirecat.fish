@@ -62,6 +62,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l connect-
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l settle -d 'Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l exec -d 'Run CMD with the connection as its stdin and stdout; its status is ours' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
@@ -83,6 +84,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s 6 -d 'Us
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s z -l probe -d 'Only see whether a connection can be made: nothing is sent or received'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l reconnect -d 'Connect again when the connection is lost, and say what may be lost with it'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l sh -d 'Run CMD by /bin/sh -c (with --exec)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay-timing -d 'Keep the recorded pauses (with --replay)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s q -l quiet -d 'Show only errors'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s h -l help -d 'Print help'
@@ -115,6 +117,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on-peer-close -d 'When the peer has closed before the end of stdin: continue to send it, or exit' -r -f -a "continue\t'Go on sending to the end of stdin'
 exit\t'End at once'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
@@ -137,6 +140,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-cr -d
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-open -d 'Do not tell the peer that stdin has ended'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 6 -d 'Use IPv6 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l replay-timing -d 'Keep the recorded pauses (with --replay)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s q -l quiet -d 'Show only errors'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s h -l help -d 'Print help'
@@ -187,6 +191,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l seq -d 'W
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l to -d 'Whom stdin goes to: last, all, or an address [default: last]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
@@ -203,6 +208,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l chomp -d 
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l first-peer -d 'Listen only to the first peer'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 6 -d 'Use IPv6 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l replay-timing -d 'Keep the recorded pauses (with --replay)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s q -l quiet -d 'Show only errors'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s h -l help -d 'Print help'

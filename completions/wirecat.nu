@@ -63,6 +63,8 @@ module completions {
     --bind: string            # Connect from this local address and port
     --exec: string            # Run CMD with the connection as its stdin and stdout; its status is ours
     --sh                      # Run CMD by /bin/sh -c (with --exec)
+    --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
+    --replay-timing           # Keep the recorded pauses (with --replay)
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
     --log: string@"nu-complete wirecat tcp-connect log" # The form of the events on stderr: text or json [default: text]
@@ -130,6 +132,8 @@ module completions {
     --on-peer-close: string@"nu-complete wirecat tcp-serve on_peer_close" # When the peer has closed before the end of stdin: continue to send it, or exit
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
+    --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
+    --replay-timing           # Keep the recorded pauses (with --replay)
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
     --log: string@"nu-complete wirecat tcp-serve log" # The form of the events on stderr: text or json [default: text]
@@ -216,6 +220,8 @@ module completions {
     --first-peer              # Listen only to the first peer
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
+    --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
+    --replay-timing           # Keep the recorded pauses (with --replay)
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
     --log: string@"nu-complete wirecat udp-listen log" # The form of the events on stderr: text or json [default: text]

@@ -10,7 +10,7 @@
 //! | 5 | [`sessions`] | the handlers behind the commands: the glue between events and pure logic |
 //! | 4 | [`event_loop`] | the pool of sources, streams and datagrams, the turn, timers, signals, mail, stdin and stdout |
 //! | 3 | [`sockets`], [`multicast`] | addresses, resolving, listening and connecting with options; groups, interfaces, membership |
-//! | 2 | [`report`] | events as data, their text and their JSON |
+//! | 2 | [`report`] | events as data, their text and their JSON; recordings as NDJSON and pcapng |
 //! | 1 | [`protocol`], [`framing`], [`buffers`], [`close`], [`error`] | pure: no descriptor, no clock, no poll |
 //! | 0 | [`sys`] | the only `unsafe` |
 //!

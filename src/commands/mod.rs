@@ -3,6 +3,7 @@
 mod assets;
 mod datagrams;
 mod mcast;
+mod replay;
 mod tcp_connect;
 mod tcp_serve;
 mod udp;

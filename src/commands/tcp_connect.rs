@@ -1,12 +1,15 @@
 //! `tcp-connect`: a console, stdin and one connection on a loop.
 
-use super::{broken_loop, event_loop};
+use super::{broken_loop, event_loop, replay};
 use crate::error::{Failure, Status};
 use crate::report::Reporter;
 use crate::sessions::config::Connect;
 use crate::sessions::{ConnectSession, Console, Feed};
 
 pub(super) fn run(mut config: Connect) -> Result<Status, Failure> {
+    if let Some(replay) = config.replay.take() {
+        return replay::connect(config, &replay);
+    }
     let mut event_loop = event_loop(&config.common)?;
     let pool = event_loop.pool();
     // A probe hands over to its command; elsewhere the two run side by side.

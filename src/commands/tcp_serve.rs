@@ -1,6 +1,6 @@
 //! `tcp-serve`: listeners, a console and stdin on a loop.
 
-use super::{broken_loop, event_loop};
+use super::{broken_loop, event_loop, replay};
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::report::Reporter;
@@ -9,7 +9,10 @@ use crate::sessions::{Console, Feed, ServeSession};
 use crate::sockets::{self, Listening};
 use crate::sys;
 
-pub(super) fn run(config: Serve) -> Result<Status, Failure> {
+pub(super) fn run(mut config: Serve) -> Result<Status, Failure> {
+    if let Some(replay) = config.replay.take() {
+        return replay::serve(config, &replay);
+    }
     let limit = sys::process::raise_descriptor_limit();
     if let Handling::Save(directory) = &config.handling {
         std::fs::create_dir_all(directory).map_err(|error| {
@@ -33,7 +36,7 @@ pub(super) fn run(config: Serve) -> Result<Status, Failure> {
     Ok(session.status())
 }
 
-fn listen(config: &Serve) -> Result<(Vec<Listening>, Vec<String>), Failure> {
+pub(super) fn listen(config: &Serve) -> Result<(Vec<Listening>, Vec<String>), Failure> {
     let (mut all, mut warnings) = (Vec::new(), Vec::new());
     for address in &config.addresses {
         let common = &config.common;

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
-use super::{broken_loop, datagrams, event_loop};
+use super::{broken_loop, datagrams, event_loop, replay};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::sessions::config::{To, UdpListen, UdpSend};
 use crate::sessions::datagram::{Ear, ListenSession, Opener, SendSession};
+use crate::sockets::UnixGuard;
 use crate::sockets::datagram::{self, Opened};
 
 pub(super) fn send(config: UdpSend) -> Result<Status, Failure> {
@@ -27,10 +28,19 @@ fn add(pool: &mut Pool, opened: Opened) -> Result<Id, Failure> {
         .map_err(|error| Failure::io(Status::Local, "open", local, &error))
 }
 
-pub(super) fn listen(config: UdpListen) -> Result<Status, Failure> {
-    let mut event_loop = event_loop(&config.listen.common)?;
-    let pool = event_loop.pool();
-    let common = config.listen.common.clone();
+/// Open sockets, and what is to be known of them.
+pub(super) struct Heard {
+    /// What is listened on, by protocol and address.
+    pub(super) locals: Vec<(&'static str, String)>,
+    pub(super) ears: Vec<Ear>,
+    pub(super) warnings: Vec<String>,
+    /// These remove socket files when they are dropped.
+    pub(super) guards: Vec<UnixGuard>,
+}
+
+/// Opens the sockets of `udp-listen`.
+pub(super) fn open(pool: &mut Pool, config: &UdpListen) -> Result<Heard, Failure> {
+    let common = &config.listen.common;
     let (mut opened, mut warnings) = (Vec::new(), Vec::new());
     for address in &config.addresses {
         let (sockets, said) = datagram::listen(address, common.family, &common.options)?;
@@ -38,8 +48,7 @@ pub(super) fn listen(config: UdpListen) -> Result<Status, Failure> {
         warnings.extend(said);
     }
     warnings.dedup();
-    let locals: Vec<(&str, String)> =
-        opened.iter().map(|one| (one.proto, one.local.clone())).collect();
+    let locals = opened.iter().map(|one| (one.proto, one.local.clone())).collect();
     let (mut ears, mut guards) = (Vec::new(), Vec::new());
     let times = config.listen.stats || config.listen.max_loss.is_some();
     for mut one in opened {
@@ -50,6 +59,17 @@ pub(super) fn listen(config: UdpListen) -> Result<Status, Failure> {
         let is_v6 = one.local.parse::<SocketAddr>().ok().map(|local| local.is_ipv6());
         ears.push(Ear { id: add(pool, one)?, is_v6, group: None, iface: None });
     }
+    Ok(Heard { locals, ears, warnings, guards })
+}
+
+pub(super) fn listen(mut config: UdpListen) -> Result<Status, Failure> {
+    if let Some(replay) = config.replay.take() {
+        return replay::listen(&config, &replay);
+    }
+    let mut event_loop = event_loop(&config.listen.common)?;
+    let pool = event_loop.pool();
+    let common = config.listen.common.clone();
+    let Heard { locals, ears, warnings, guards: _guards } = open(pool, &config)?;
     let mouth = mouth(&config.listen.to, &locals, &ears)?;
     let (console, feed) = datagrams::streams(pool, &common, true)?;
     let mut session = ListenSession::new(config.listen, console, feed, ears, None);

@@ -49,7 +49,7 @@ pub(super) struct Datagrams {
     hasty: bool,
     paths: FastPaths,
     pub(super) traffic: Traffic,
-    tapped: Option<TappedSocket>,
+    tapped: Option<Box<TappedSocket>>,
 }
 
 /// How far a batch of datagrams got.
@@ -69,7 +69,7 @@ impl Datagrams {
     pub(super) fn new(socket: Socket, tapping: Option<Tapping>, now: Instant) -> Self {
         let tapped = tapping.map(|tapping| {
             let line = line(&socket, tapping.number());
-            TappedSocket::new(tapping, line)
+            Box::new(TappedSocket::new(tapping, line))
         });
         Self {
             tapped,

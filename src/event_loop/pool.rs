@@ -313,7 +313,7 @@ impl Pool {
                 if channel.manner == Manner::Reset {
                     channel.transport.reset();
                 }
-                channel.transport.ended(reason);
+                channel.transport.closed(reason);
                 Some(End {
                     reason,
                     unacknowledged: channel.transport.unacknowledged(),

@@ -197,16 +197,48 @@ impl Transport for TappedStream {
         self.inner.reset();
     }
 
-    fn ended(&mut self, reason: CloseReason) {
+    fn closed(&mut self, reason: CloseReason) {
         // An attempt that came to nothing was never a line.
         if self.line.is_some() {
             self.see(Sight::Closed { reason, reset: self.reset });
         }
-        self.inner.ended(reason);
+        self.inner.closed(reason);
     }
 
     fn take_error(&mut self) -> Option<io::Error> {
         self.inner.take_error()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.inner.has_ended()
+    }
+
+    fn hurry(&mut self) {
+        self.inner.hurry();
+    }
+
+    fn is_open(&self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn must_flush(&self) -> bool {
+        self.inner.must_flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+
+    fn must_listen(&self) -> bool {
+        self.inner.must_listen()
+    }
+
+    fn listen(&mut self) -> io::Result<()> {
+        self.inner.listen()
+    }
+
+    fn holds_input(&self) -> bool {
+        self.inner.holds_input()
     }
 
     fn unacknowledged(&self) -> u64 {
@@ -325,6 +357,21 @@ mod tests {
         let seen =
             ["1 Accepted tcp", "1 In ping", "1 Out ping", "1 end In", "1 end Out", "1 peer closed"];
         assert_eq!(*notes.lock().unwrap(), seen);
+    }
+
+    /// What a transport does by default would be lost behind the tap, without a word of the compiler.
+    #[test]
+    fn every_method_of_a_transport_is_passed_on() {
+        let names = |text: &'static str, start: &str| -> Vec<&str> {
+            let block = text.split(start).nth(1).unwrap().split("\n}\n").next().unwrap();
+            let heads = block.lines().filter_map(|line| line.strip_prefix("    fn "));
+            heads.map(|head| head.split('(').next().unwrap()).collect()
+        };
+        let wanted = names(include_str!("transport.rs"), "pub trait Transport: Send {");
+        let passed = names(include_str!("tap.rs"), "impl Transport for TappedStream {");
+        assert!(wanted.len() > 10);
+        let missing: Vec<_> = wanted.iter().filter(|name| !passed.contains(name)).collect();
+        assert!(missing.is_empty(), "not passed on: {missing:?}");
     }
 
     #[test]

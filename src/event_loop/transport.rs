@@ -59,7 +59,7 @@ pub trait Transport: Send {
     fn reset(&mut self) {}
 
     /// The channel is about to be dropped, for this reason.
-    fn ended(&mut self, _reason: CloseReason) {}
+    fn closed(&mut self, _reason: CloseReason) {}
 
     /// A failure that no read or write has told.
     fn take_error(&mut self) -> Option<io::Error> {

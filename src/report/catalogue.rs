@@ -280,6 +280,7 @@ pub const KINDS: &[(&str, &str)] = &[
     ("permission-denied", "the system does not allow it"),
     ("receive-buffer-full", "the receive buffer was full"),
     ("refused", "nobody listens there"),
+    ("replay", "what came is not what was recorded"),
     ("reply", "no answer came to what was sent"),
     ("reset", "the peer cut the connection off"),
     ("rp-filter", "the reverse path filter drops the source"),

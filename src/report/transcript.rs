@@ -19,8 +19,8 @@
 //! * `eof` is one side's FIN: that of the peer (`in`) or our own (`out`).
 //!
 //! A reader needs `event` and `conn`, `proto` on a first line, `dir` and a payload on `data`, `dir`
-//! on `eof`, and `peer` on data of a `listening` socket. The rest is for people, and `ts` for those
-//! who keep the pauses.
+//! on `eof`, and `peer` on data of a `listening` socket. Of `closed` only the `detail` `reset` means
+//! something to it, and `ts` to those who keep the pauses; the rest is for people.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -109,6 +109,7 @@ struct Entry {
     dir: Option<String>,
     text: Option<String>,
     b64: Option<String>,
+    detail: Option<String>,
 }
 
 fn parse_line(text: &[u8], recording: &mut Recording) -> Result<(), String> {
@@ -129,7 +130,7 @@ fn parse_line(text: &[u8], recording: &mut Recording) -> Result<(), String> {
     let happening = match entry.event.as_str() {
         "data" => Happening::Data(entry.direction()?, entry.payload()?),
         "eof" => Happening::Eof(entry.direction()?),
-        "closed" => Happening::Closed,
+        "closed" => Happening::Closed { reset: entry.detail.as_deref() == Some("reset") },
         other => return Err(format!("unknown `event` {other:?}")),
     };
     recording.add(entry.conn, Recorded { at, peer: entry.peer, happening })

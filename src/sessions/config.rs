@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use crate::protocol::expect::Expect;
 use crate::protocol::output::Output;
 use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
+use crate::protocol::replay::Script;
 use crate::protocol::sequence_field::SequenceField;
 use crate::protocol::slow::SlowRules;
 use crate::report;
@@ -126,6 +128,15 @@ impl Common {
     }
 }
 
+/// `--replay`: what is played.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// This side of each recorded conversation, in their order.
+    pub scripts: Vec<Arc<Script>>,
+    /// Whether the recorded pauses are kept.
+    pub timing: bool,
+}
+
 /// The way to the other side of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -162,6 +173,8 @@ pub struct Connect {
     pub probe: bool,
     /// What the connection becomes stdin and stdout of, in place of ours.
     pub exec: Option<Program>,
+    /// What is played, in place of stdin.
+    pub replay: Option<Replay>,
 }
 
 /// `tcp-serve`.
@@ -181,6 +194,8 @@ pub struct Serve {
     pub handling: Handling,
     /// What each client is sent first.
     pub greet: Option<Bytes>,
+    /// What is played, in place of any handling.
+    pub replay: Option<Replay>,
     /// What happens to a client that does not keep up.
     pub slow: SlowRules,
     /// Bytes that may wait for one client.
@@ -303,6 +318,8 @@ pub struct UdpListen {
     pub listen: Listen,
     /// Where to listen.
     pub addresses: Vec<Address>,
+    /// What is played, in place of stdin and answers.
+    pub replay: Option<Replay>,
 }
 
 /// `mcast-join`.

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use super::alarms;
 use super::config::{Connect, Route};
+use super::console::Console;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
 use crate::protocol::backoff::Backoff;
 use crate::protocol::eyeballs::{Race, Step};
+use crate::report::{Event as Report, Name};
 use crate::sockets::{Address, FORGOTTEN, FdName, Target, connect, resolve};
 
 /// The first and the longest pause between attempts of `--reconnect`.
@@ -50,6 +52,22 @@ pub(crate) enum Note {
     Warning(String),
     /// One address did not answer, or refused.
     Failed { peer: String, failure: Failure },
+}
+
+impl Note {
+    /// Tells it.
+    pub(crate) fn tell(&self, pool: &mut Pool, console: &mut Console) {
+        match self {
+            Self::Warning(text) => console.warn(pool, "socket-option", text),
+            Self::Failed { peer, failure } => {
+                let event = Report::new(Name::ConnectFailed)
+                    .peer(peer)
+                    .kind(failure.kind)
+                    .message(failure.cause.as_str());
+                console.report(pool, &event);
+            }
+        }
+    }
 }
 
 /// One connection in the making.

@@ -16,6 +16,7 @@ mod orders;
 mod pairs;
 pub mod ready;
 pub mod recorder;
+pub mod replay;
 mod run;
 mod runners;
 pub mod serve;

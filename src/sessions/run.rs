@@ -258,19 +258,6 @@ impl Run {
         self.ending
     }
 
-    /// The status so far. What is missing in a recording was lost, even where all else went well.
-    pub(crate) fn status(&self) -> Status {
-        match self.status.unwrap_or(Status::Done) {
-            Status::Done if self.unrecorded => Status::Local,
-            status => status,
-        }
-    }
-
-    /// Whether something has decided the status.
-    pub(crate) fn is_decided(&self) -> bool {
-        self.status.is_some()
-    }
-
     /// Decides the status, unless something has decided it before.
     pub(crate) fn decide(&mut self, status: Status) {
         self.status.get_or_insert(status);

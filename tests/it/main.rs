@@ -24,6 +24,7 @@ mod programs;
 mod progress;
 mod rate;
 mod reconnect;
+mod recording;
 mod refusals;
 mod send;
 mod serve;

@@ -119,6 +119,18 @@ impl FromStr for InputForm {
     }
 }
 
+/// Playing a recording
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Input and output")]
+pub struct ReplayArgs {
+    /// Play this side of the recording in FILE (of --record), and compare what the other side says
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// Keep the recorded pauses (with --replay)
+    #[arg(long)]
+    pub replay_timing: bool,
+}
+
 /// Which addresses of a name count
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Sockets")]
@@ -149,6 +161,42 @@ pub enum When {
     Always,
     /// Never
     Never,
+}
+
+/// What a recording does not decide. All other options would change what is sent or how it is
+/// taken, and cannot go with one.
+const BESIDE_REPLAY: [&str; 26] = [
+    "address",
+    "addresses",
+    "replay",
+    "replay_timing",
+    "record",
+    "timeout",
+    "idle_timeout",
+    "wait",
+    "connect_timeout",
+    "output",
+    "socket_option",
+    "no_stdin",
+    "v4",
+    "v6",
+    "bind",
+    "once",
+    "conns",
+    "port_file",
+    "ready_fd",
+    "on",
+    "command",
+    "verbose",
+    "quiet",
+    "log",
+    "color",
+    "tag",
+];
+
+/// Whatever is not made for `--replay` excludes it.
+pub(super) fn beside_replay(arg: Arg) -> Arg {
+    if BESIDE_REPLAY.contains(&arg.get_id().as_str()) { arg } else { arg.conflicts_with("replay") }
 }
 
 /// Where a number belongs, `-5s` is a bad number and not an option `-5` in disguise.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
-use super::common::{FamilyArgs, InputArgs, ReportArgs, RunArgs, take_hyphens};
+use super::common::{
+    FamilyArgs, InputArgs, ReplayArgs, ReportArgs, RunArgs, beside_replay, take_hyphens,
+};
 use crate::protocol::access::parse_network;
 use crate::protocol::command::Form;
 use crate::protocol::pacer::Rate;
@@ -93,7 +95,7 @@ pub struct UdpSendArgs {
 
 /// `udp-listen`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens))]
+#[command(mut_args(take_hyphens), mut_args(beside_replay))]
 pub struct UdpListenArgs {
     /// Where to listen
     #[arg(value_name = "ADDR", required = true)]
@@ -113,6 +115,9 @@ pub struct UdpListenArgs {
     /// Which addresses of a name count.
     #[command(flatten)]
     pub family: FamilyArgs,
+    /// Playing a recording.
+    #[command(flatten)]
+    pub replay: ReplayArgs,
     /// How events are told.
     #[command(flatten)]
     pub report: ReportArgs,

@@ -7,7 +7,9 @@ mod words;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub use common::{FamilyArgs, InputArgs, InputForm, LogForm, ReportArgs, RunArgs, When};
+pub use common::{
+    FamilyArgs, InputArgs, InputForm, LogForm, ReplayArgs, ReportArgs, RunArgs, When,
+};
 pub use datagram::{
     ListenerArgs, McastJoinArgs, McastSendArgs, SenderArgs, UdpListenArgs, UdpSendArgs,
 };

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use super::common::{FamilyArgs, InputArgs, ReportArgs, RunArgs, take_hyphens};
+use super::common::{
+    FamilyArgs, InputArgs, ReplayArgs, ReportArgs, RunArgs, beside_replay, take_hyphens,
+};
 use crate::framing::Framing;
 use crate::protocol::access::parse_network;
 use crate::protocol::pacer::Rate;
@@ -73,7 +75,7 @@ pub struct StreamArgs {
 
 /// `tcp-connect`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens))]
+#[command(mut_args(take_hyphens), mut_args(beside_replay))]
 pub struct ConnectArgs {
     /// Where to connect to (see Addresses)
     #[arg(value_name = "ADDR")]
@@ -102,6 +104,9 @@ pub struct ConnectArgs {
     /// Run CMD by /bin/sh -c (with --exec)
     #[arg(long, requires = "exec", help_heading = "Input and output")]
     pub sh: bool,
+    /// Playing a recording.
+    #[command(flatten)]
+    pub replay: ReplayArgs,
     /// How events are told.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -109,7 +114,7 @@ pub struct ConnectArgs {
 
 /// `tcp-serve`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens))]
+#[command(mut_args(take_hyphens), mut_args(beside_replay))]
 pub struct ServeArgs {
     /// Where to listen (see Addresses)
     #[arg(value_name = "ADDR", required = true)]
@@ -173,6 +178,9 @@ pub struct ServeArgs {
     /// What both stream commands take.
     #[command(flatten)]
     pub stream: StreamArgs,
+    /// Playing a recording.
+    #[command(flatten)]
+    pub replay: ReplayArgs,
     /// How events are told.
     #[command(flatten)]
     pub report: ReportArgs,

@@ -3,7 +3,7 @@
 pub(super) const EXIT_STATUS: &str = "\
 Exit status:
   0    done, and nothing was lost
-  1    an expectation failed (--expect, --count, --reply, --max-loss)
+  1    an expectation failed (--expect, --count, --reply, --replay, --max-loss)
   2    usage, a bad address, an option that cannot apply
   3    name resolution
   4    cannot connect
@@ -40,6 +40,7 @@ Examples:
   echo ruok | wirecat tcp-connect localhost:2181   ask, and read to the end
   wirecat tcp-connect --wait 30s db:5432 < query   wait for the server first
   wirecat tcp-connect --frame line -c 1 :7000      one line as the answer
+  wirecat tcp-connect --replay session :7000       a recorded session, as a test
   wirecat tcp-connect unix:/run/app.sock           a unix socket";
 
 pub(super) const SERVE_EXAMPLES: &str = "\
@@ -50,6 +51,7 @@ Examples:
   wirecat tcp-serve --reply @page.http 8080    a fixed answer to every client
   wirecat tcp-serve --forward db:5432 :5432    a relay to another server
   wirecat tcp-serve --exec 'sort -n' 9000      a command for every client
+  wirecat tcp-serve --replay session 8080      a recorded session, as a mock
   tail -f log | wirecat tcp-serve :9000        one log, many viewers";
 
 pub(super) const UDP_SEND_EXAMPLES: &str = "\

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{
     NOT_IP, ONE_PURPOSE, as_usize, check_port_file, check_stdin_takers, common, family_of, refuse,
-    refuse_any, set_input,
+    refuse_any, replay, set_input,
 };
 use crate::cli::args::{
     FamilyArgs, InputArgs, InputForm, ListenerArgs, McastJoinArgs, McastSendArgs, RunArgs,
@@ -80,7 +80,9 @@ pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, F
     listen.to = to;
     listen.first_peer = args.first_peer;
     set_datagram_input(&mut listen.common, &args.input)?;
-    Ok(UdpListen { listen, addresses })
+    listen.common.stdin &= args.replay.replay.is_none();
+    let replay = replay::datagrams(&args.replay, &args.listener.run)?;
+    Ok(UdpListen { listen, addresses, replay })
 }
 
 /// The configuration of `mcast-join`.

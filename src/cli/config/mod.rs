@@ -6,6 +6,7 @@
 
 mod datagram;
 mod partners;
+mod replay;
 mod stream;
 
 use super::args::{FamilyArgs, InputArgs, InputForm, LogForm, ReportArgs, RunArgs, When};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::partners::{self, CONNECT_TIMEOUT};
 use super::{
     NO_STDIN, NOT_IP, ONE_PURPOSE, as_usize, check_port_file, check_stdin_takers, common,
-    has_ports, refuse, refuse_any, set_input,
+    has_ports, refuse, refuse_any, replay, set_input,
 };
 use crate::cli::args::{ConnectArgs, InputForm, OnPeerClose, ServeArgs, StreamArgs};
 use crate::cli::text;
@@ -14,6 +14,7 @@ use crate::framing::{Framing, Input};
 use crate::protocol::command::Form;
 use crate::protocol::output::{Output, Written};
 use crate::protocol::pacer::Rate;
+use crate::protocol::recording::Role;
 use crate::protocol::relay::Rules;
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::report::Settings;
@@ -66,6 +67,7 @@ pub fn connect(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure>
         settle: args.settle.unwrap_or(settle),
         probe: args.probe,
         exec: partners::connected_to(args)?,
+        replay: replay::streams(&args.replay, &stream.run, Role::Connected)?,
     })
 }
 
@@ -121,6 +123,7 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
         addresses,
         conns: if args.once { Some(1) } else { args.conns },
         max_clients: args.max_clients.map(as_usize),
+        replay: replay::streams(&args.replay, &args.stream.run, Role::Accepted)?,
         greet: args.greet.as_deref().map(text::read).transpose()?,
         slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
         queue: as_usize(args.queue.unwrap_or(queue)),

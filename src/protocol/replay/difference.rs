@@ -37,6 +37,11 @@ impl Difference {
         Self::new(offset, None, expected, expected.get(offset..), None)
     }
 
+    /// The end, which did not come.
+    pub(super) fn missing_end(expected: &[u8]) -> Self {
+        Self::new(expected.len(), None, expected, None, None)
+    }
+
     /// A datagram that came otherwise, or after the last one.
     pub(super) fn in_datagram(index: usize, expected: Option<&[u8]>, got: &[u8]) -> Self {
         let whole = expected.unwrap_or_default();
@@ -103,9 +108,10 @@ impl fmt::Display for Difference {
             let ellipsis = if self.offset > self.before.len() { "…" } else { "" };
             write!(out, " (after {ellipsis}{})", self.show(&self.before, false))?;
         }
-        match &self.expected {
-            Some(bytes) => write!(out, ": expected {}", self.show(bytes, self.cut.0))?,
-            None => out.write_str(": expected nothing more")?,
+        match (&self.expected, &self.got) {
+            (Some(bytes), _) => write!(out, ": expected {}", self.show(bytes, self.cut.0))?,
+            (None, Some(_)) => out.write_str(": expected nothing more")?,
+            (None, None) => out.write_str(": expected the end")?,
         }
         match &self.got {
             Some(bytes) => write!(out, ", got {}", self.show(bytes, self.cut.1)),
@@ -122,6 +128,10 @@ mod tests {
     fn a_difference_reads_as_what_was_and_what_is() {
         let recorded = b"+PONG\r\n:12\r\n";
         let table = [
+            (
+                Difference::missing_end(b":1\r\n"),
+                r#"byte 4 (after ":1\r\n"): expected the end, which did not come"#,
+            ),
             (
                 Difference::in_stream(recorded, 2, b"ANG\r\n"),
                 r#"byte 2 (after "+P"): expected "ONG\r\n:12\r\n", got "ANG\r\n""#,

@@ -63,7 +63,10 @@ pub enum Happening {
     /// The end of a direction.
     Eof(Direction),
     /// The end of all.
-    Closed,
+    Closed {
+        /// One side has cut the other off.
+        reset: bool,
+    },
 }
 
 impl Recording {
@@ -95,7 +98,7 @@ impl Recording {
         if line.role == Role::Bound && recorded.peer.is_none() {
             return Err("missing field `peer`".to_owned());
         }
-        if recorded.happening == Happening::Closed {
+        if matches!(recorded.happening, Happening::Closed { .. }) {
             self.open.remove(&number);
         }
         line.happenings.push(recorded);

@@ -82,8 +82,12 @@ impl Player {
     /// What is still to be heard.
     pub fn missing(&self) -> Option<Difference> {
         match &self.script.expected {
-            Expected::Stream(expected) => (self.heard < expected.len())
-                .then(|| Difference::missing_bytes(expected, self.heard)),
+            Expected::Stream(expected) if self.heard < expected.len() => {
+                Some(Difference::missing_bytes(expected, self.heard))
+            }
+            Expected::Stream(expected) => {
+                (self.script.expects_eof && !self.ended).then(|| Difference::missing_end(expected))
+            }
             Expected::Datagrams(expected) => {
                 let due = expected.get(self.heard)?;
                 Some(Difference::missing_datagram(self.heard, due))
@@ -114,6 +118,11 @@ impl Player {
         self.taken == self.script.turns.len()
             && self.heard == self.script.expected.len()
             && (self.ended || !self.script.expects_eof)
+    }
+
+    /// Whether the recorded connection was cut off in the end.
+    pub fn ends_in_reset(&self) -> bool {
+        self.script.ends_in_reset
     }
 
     /// Notes when the next turn may be taken.

@@ -64,7 +64,7 @@ fn each_side_waits_for_what_the_other_had_said() {
         data(IN, "bye"),
         Happening::Eof(IN),
         Happening::Eof(OUT),
-        Happening::Closed,
+        Happening::Closed { reset: false },
     ];
     let script = &recording(Proto::Tcp, Role::Accepted, &talk).streams(Role::Accepted)[0];
     let now = Instant::now();

@@ -13,6 +13,8 @@ pub struct Script {
     pub(super) expected: Expected,
     /// The other side ended in order.
     pub(super) expects_eof: bool,
+    /// It was cut off in the end, by whomever.
+    pub(super) ends_in_reset: bool,
     pub(super) turns: Vec<Turn>,
 }
 
@@ -73,7 +75,8 @@ impl Script {
         expected: Expected,
         belongs: impl Fn(&Recorded) -> bool,
     ) -> Self {
-        let mut script = Self { expected, expects_eof: false, turns: Vec::new() };
+        let mut script =
+            Self { expected, expects_eof: false, ends_in_reset: false, turns: Vec::new() };
         let mut last = line.opened;
         for recorded in line.happenings.iter().filter(|recorded| belongs(recorded)) {
             let pause = recorded.at.saturating_sub(last);
@@ -85,7 +88,7 @@ impl Script {
                 Happening::Data(_, bytes) => script.expect(bytes),
                 Happening::Eof(direction) if *direction == ours => script.say(Say::Fin, pause),
                 Happening::Eof(_) => script.expects_eof = true,
-                Happening::Closed => {}
+                Happening::Closed { reset } => script.ends_in_reset = *reset,
             }
         }
         script

@@ -8,6 +8,7 @@ use super::blocks::Stamp;
 use super::packet;
 use crate::close::{Cause, CloseReason};
 use crate::protocol::output::Direction;
+use crate::protocol::recording::{Line, Role};
 
 /// What fits into an Ethernet frame behind the headers of IPv4 and of IPv6 (RFC 6691).
 const SEGMENT_V4: u16 = 1460;
@@ -15,6 +16,8 @@ const SEGMENT_V6: u16 = 1440;
 /// The window, and the most that it may be scaled by (RFC 7323): nobody here ever waits for it.
 const WINDOW: u16 = u16::MAX;
 const WINDOW_SCALE: u8 = 14;
+/// An odd number that spreads small ones over all 32 bits (Knuth, TAOCP 6.4).
+const SPREAD: u32 = 2_654_435_761;
 
 /// A TCP connection in the making.
 pub(super) struct Flow {
@@ -39,14 +42,16 @@ impl End {
 }
 
 impl Flow {
-    /// The handshake, begun by the side that connected.
+    /// The handshake, begun by the side that connected. Each connection begins at numbers of its
+    /// own, so that one that uses the ports of another again is told from a repetition.
     pub(super) fn open(
         local: SocketAddr,
         peer: SocketAddr,
-        accepted: bool,
+        line: &Line,
         stamp: &mut Stamp<'_>,
     ) -> Self {
-        Self::from(local, peer, accepted, 0, stamp)
+        let first = (line.number as u32).wrapping_mul(SPREAD);
+        Self::from(local, peer, line.role == Role::Accepted, first, stamp)
     }
 
     fn from(
@@ -284,7 +289,7 @@ mod tests {
         let last = |reason, reset, ended: &[Direction]| {
             let mut out = Vec::new();
             let mut stamp = Stamp::new(UNIX_EPOCH, &mut out);
-            let mut flow = Flow::open(address(1), address(2), true, &mut stamp);
+            let mut flow = Flow::from(address(1), address(2), true, 0, &mut stamp);
             ended.iter().for_each(|direction| flow.fin(*direction, &mut stamp));
             flow.close(reason, reset, &mut stamp);
             let rows = segments(&out).split_off(3);

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use crate::protocol::output::Direction;
-use crate::protocol::recording::{Line, Role, Sight};
+use crate::protocol::recording::{Line, Sight};
 use blocks::Stamp;
 use flow::Flow;
 use names::Names;
@@ -68,7 +68,7 @@ impl Capture {
     fn open(&mut self, line: &Line, stamp: &mut Stamp<'_>) {
         let peer = line.peer.as_deref().unwrap_or_default();
         let (local, peer) = self.names.of_stream(line, peer, stamp);
-        let flow = Flow::open(local, peer, line.role == Role::Accepted, stamp);
+        let flow = Flow::open(local, peer, line, stamp);
         self.flows.insert(line.number, flow);
     }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::alarms;
 use super::children::{self, Program};
 use super::config::Connect;
-use super::connector::{Connector, Established, Note, Progress};
+use super::connector::{Connector, Established, Progress};
 use super::console::Console;
 use super::feed::Feed;
 use super::inlet::Inlet;
@@ -123,18 +123,8 @@ impl ConnectSession {
     }
 
     fn tell_notes(&mut self, pool: &mut Pool) {
-        for note in self.connector.take_notes() {
-            match note {
-                Note::Warning(text) => self.run.console.warn(pool, "socket-option", &text),
-                Note::Failed { peer, failure } => {
-                    let event = Report::new(Name::ConnectFailed)
-                        .peer(&peer)
-                        .kind(failure.kind)
-                        .message(failure.cause);
-                    self.run.console.report(pool, &event);
-                }
-            }
-        }
+        let notes = self.connector.take_notes();
+        notes.iter().for_each(|note| note.tell(pool, &mut self.run.console));
     }
 
     fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {

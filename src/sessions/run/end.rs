@@ -135,6 +135,19 @@ impl Run {
         self.advance(pool);
     }
 
+    /// The status so far. What is missing in a recording was lost, even where all else went well.
+    pub(crate) fn status(&self) -> Status {
+        match self.status.unwrap_or(Status::Done) {
+            Status::Done if self.unrecorded => Status::Local,
+            status => status,
+        }
+    }
+
+    /// Whether something has decided the status.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.status.is_some()
+    }
+
     /// Goes on with the end as far as the other programs allow. stdout is waited for, unless the
     /// run is hurried: then what it does not take now is given up.
     fn advance(&mut self, pool: &mut Pool) {

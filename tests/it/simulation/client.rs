@@ -72,6 +72,7 @@ impl Client {
             connect_timeout: Duration::from_secs(1),
             reconnect: false,
             exec: None,
+            replay: None,
         };
         let pool = event_loop.pool();
         let mut session = ConnectSession::new(pool, config, console, feed);

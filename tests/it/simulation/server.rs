@@ -74,6 +74,7 @@ impl Plan {
             handling: self.handling.clone(),
             access: Access::default(),
             greet: self.greet.clone(),
+            replay: None,
             slow: self.slow,
             queue: self.queue,
         }

@@ -1,0 +1,70 @@
+//! `--replay`: the recording is read and understood before anything is opened.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{refuse, refuse_any};
+use crate::cli::args::{ReplayArgs, RunArgs};
+use crate::error::{Failure, Status};
+use crate::protocol::recording::Role;
+use crate::protocol::replay::{Recording, Script};
+use crate::report::transcript;
+use crate::sessions::config::Replay;
+
+/// The first bytes of pcapng (the type of its section header block).
+const PCAPNG: &[u8] = b"\n\r\r\n";
+
+/// One side of the recorded streams: that of a server, or that of a client.
+///
+/// # Errors
+/// The file cannot be read, is no transcript, or has no such conversation.
+pub(super) fn streams(
+    args: &ReplayArgs,
+    run: &RunArgs,
+    role: Role,
+) -> Result<Option<Replay>, Failure> {
+    load(args, run, "stream", |recording| recording.streams(role))
+}
+
+/// A listener's side of the recorded datagrams.
+///
+/// # Errors
+/// As those of [`streams`].
+pub(super) fn datagrams(args: &ReplayArgs, run: &RunArgs) -> Result<Option<Replay>, Failure> {
+    load(args, run, "datagram", Recording::datagrams)
+}
+
+fn load(
+    args: &ReplayArgs,
+    run: &RunArgs,
+    what: &str,
+    choose: impl FnOnce(&Recording) -> Vec<Script>,
+) -> Result<Option<Replay>, Failure> {
+    let Some(path) = &args.replay else {
+        let timing = [(args.replay_timing, "--replay-timing")];
+        refuse_any(&timing, "it needs --replay")?;
+        return Ok(None);
+    };
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::io(Status::Local, "read", name.as_str(), &error))?;
+    if run.record.as_deref().is_some_and(|record| is_same(record, path)) {
+        return Err(refuse("--record", "it would overwrite the recording that is replayed"));
+    }
+    let wrong = |cause: String| Failure::new(Status::Usage, "usage", "replay", &*name, cause);
+    if bytes.starts_with(PCAPNG) {
+        let cause = "it is pcapng, which does not say what was sent by whom in answer to what";
+        return Err(wrong(cause.to_owned()).fix("record to a name without .pcapng"));
+    }
+    let recording = transcript::parse(&bytes).map_err(|bad| wrong(bad.to_string()))?;
+    let scripts: Vec<Arc<Script>> = choose(&recording).into_iter().map(Arc::new).collect();
+    if scripts.is_empty() {
+        return Err(wrong(format!("there is no {what} in it")));
+    }
+    Ok(Some(Replay { scripts, timing: args.replay_timing }))
+}
+
+/// Whether two names are of one file that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}

@@ -1,0 +1,61 @@
+//! `--replay`: the same sockets as ever, with a session that plays a recording on them.
+
+use super::{broken_loop, datagrams, event_loop, tcp_serve, udp};
+use crate::error::{Failure, Status};
+use crate::event_loop::Pool;
+use crate::report::Reporter;
+use crate::sessions::config::{Common, Connect, Replay, Serve, UdpListen};
+use crate::sessions::replay::{ReplayListenSession, ReplaySession};
+use crate::sessions::{Console, Feed};
+
+pub(super) fn connect(config: Connect, replay: &Replay) -> Result<Status, Failure> {
+    let mut event_loop = event_loop(&config.common)?;
+    let pool = event_loop.pool();
+    let (console, feed) = streams(pool, &config.common)?;
+    let mut session = ReplaySession::connect(pool, config, replay, console, feed);
+    session.start(pool);
+    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
+    Ok(session.status())
+}
+
+pub(super) fn serve(config: Serve, replay: &Replay) -> Result<Status, Failure> {
+    crate::sys::process::raise_descriptor_limit();
+    let mut event_loop = event_loop(&config.common)?;
+    let pool = event_loop.pool();
+    let (listening, warnings) = tcp_serve::listen(&config)?;
+    let addresses: Vec<(&str, String)> =
+        listening.iter().map(|one| (one.proto, one.local.clone())).collect();
+    let listeners =
+        listening.into_iter().map(|one| pool.add_listener(one)).collect::<Result<_, _>>()?;
+    let (console, feed) = streams(pool, &config.common)?;
+    let mut session = ReplaySession::serve(config, replay, console, feed, listeners);
+    session.tell_listening(pool, &addresses);
+    warnings.iter().for_each(|warning| session.warn(pool, warning));
+    session.start(pool);
+    session.ready(pool, addresses.into_iter().map(|(_, local)| local).collect());
+    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
+    Ok(session.status())
+}
+
+pub(super) fn listen(config: &UdpListen, replay: &Replay) -> Result<Status, Failure> {
+    let common = &config.listen.common;
+    let mut event_loop = event_loop(common)?;
+    let pool = event_loop.pool();
+    let udp::Heard { locals, ears, warnings, guards: _guards } = udp::open(pool, config)?;
+    let (console, feed) = datagrams::streams(pool, common, true)?;
+    let ears = ears.into_iter().map(|ear| ear.id).collect();
+    let mut session = ReplayListenSession::new(common.clone(), replay, console, feed, ears);
+    session.tell_listening(pool, &locals);
+    session.warn_all(pool, &warnings);
+    session.start(pool);
+    session.ready(pool, locals.into_iter().map(|(_, local)| local).collect());
+    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
+    Ok(session.status())
+}
+
+/// stdout, and no stdin.
+fn streams(pool: &mut Pool, common: &Common) -> Result<(Console, Feed), Failure> {
+    let reporter = Reporter::new(common.report.clone());
+    let console = Console::open(pool, reporter, common.output, true)?;
+    Ok((console, Feed::open(pool, common, false)?))
+}

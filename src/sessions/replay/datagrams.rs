@@ -1,0 +1,313 @@
+//! Datagrams that are replayed: `udp-listen` plays the conversations with all recorded peers.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::cast::Cast;
+use super::differs;
+use crate::close::{CloseReason, Detail};
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::protocol::replay::{Next, Player, Say};
+use crate::report::{Event as Report, Name};
+use crate::sessions::alarms;
+use crate::sessions::config::{Common, Replay};
+use crate::sessions::console::{Console, Message};
+use crate::sessions::feed::Feed;
+use crate::sessions::run::{Meaning, Run, SIGNALLED};
+use crate::sys::mmsg::{Arrival, Sender};
+
+/// Whom a conversation is with: the socket and the sender.
+type Peer = (Id, Sender);
+
+/// The session of `--replay` on datagrams.
+pub struct ReplayListenSession {
+    run: Run,
+    cast: Cast,
+    timing: bool,
+    ears: Vec<Id>,
+    talks: HashMap<Peer, Talk>,
+    /// Conversations that went as recorded.
+    played: usize,
+    heard: bool,
+    /// When somebody is due to be told something.
+    due: Option<Instant>,
+}
+
+/// A conversation with one peer.
+struct Talk {
+    player: Player,
+    /// What the kernel did not take.
+    pending: Option<Bytes>,
+    over: bool,
+}
+
+impl ReplayListenSession {
+    /// A session over open sockets.
+    pub fn new(
+        common: Common,
+        replay: &Replay,
+        console: Console,
+        feed: Feed,
+        ears: Vec<Id>,
+    ) -> Self {
+        let (cast, timing) = (Cast::new(replay), replay.timing);
+        let mut run = Run::new(common, console, feed);
+        run.listens = true;
+        Self { run, cast, timing, ears, talks: HashMap::new(), played: 0, heard: false, due: None }
+    }
+
+    /// Says the first words: what is listened on.
+    pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.run.say_starting(pool);
+        for (proto, local) in listeners {
+            let event = Report::new(Name::Listening).proto(proto).local(local);
+            self.run.console.report(pool, &event);
+        }
+    }
+
+    /// Everything listens, at these addresses.
+    pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
+        let address = locals.first().cloned().unwrap_or_default();
+        self.run.ready(pool, &locals, &address);
+    }
+
+    /// Tells what the kernel changed about what was asked.
+    pub fn warn_all(&mut self, pool: &mut Pool, texts: &[String]) {
+        for text in texts {
+            self.run.console.warn(pool, "socket-option", text);
+        }
+    }
+
+    /// Begins to listen.
+    pub fn start(&mut self, pool: &mut Pool) {
+        self.run.start(pool);
+        let timers = [
+            (self.run.common.wait, alarms::FIRST_MESSAGE),
+            (self.run.common.idle_timeout, alarms::IDLE),
+        ];
+        for (after, purpose) in timers {
+            if let Some(after) = after {
+                pool.arm(TimerKey::global(purpose), after);
+            }
+        }
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
+        for arrival in batch {
+            if self.run.is_ending() {
+                break;
+            }
+            self.on_datagram(pool, id, arrival);
+        }
+        self.run.console.commit(pool);
+        if self.run.console.is_full() {
+            self.ears.iter().for_each(|id| pool.pause(*id));
+        }
+    }
+
+    fn on_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
+        pool.disarm(TimerKey::global(alarms::FIRST_MESSAGE));
+        self.heard = true;
+        self.run.take_message(arrival.payload);
+        let title = arrival.from.to_string();
+        self.run.console.deliver(pool, &Message::new(arrival.payload, &title));
+        let peer = (id, arrival.from.clone());
+        let talk = match self.talks.get_mut(&peer) {
+            Some(talk) => talk,
+            None => {
+                // Where all have been given out there is no conversation for one more.
+                let script = match self.cast.is_over() {
+                    true => None,
+                    false => self.cast.choose(arrival.payload, true),
+                };
+                let Some(script) = script else {
+                    let cause = format!("only {} peers were recorded", self.cast.len());
+                    let failure = Failure::new(Status::Unmet, "replay", "replay", title, cause);
+                    return self.fail(pool, &failure);
+                };
+                let player = Player::new(script, self.timing, pool.now());
+                self.talks.entry(peer.clone()).or_insert(Talk {
+                    player,
+                    pending: None,
+                    over: false,
+                })
+            }
+        };
+        match talk.player.hear(arrival.payload, pool.now()) {
+            Ok(()) => self.say(pool, &peer),
+            Err(difference) => self.fail(pool, &differs(&title, &difference)),
+        }
+    }
+
+    /// Says what is due to a peer.
+    fn say(&mut self, pool: &mut Pool, peer: &Peer) {
+        let Some(talk) = self.talks.get_mut(peer) else { return };
+        let (id, sender) = peer;
+        loop {
+            let bytes = match talk.pending.take() {
+                Some(bytes) => bytes,
+                None => match talk.player.next(pool.now()) {
+                    Next::Say(Say::Bytes(bytes)) => bytes,
+                    Next::Say(Say::Fin) => continue,
+                    Next::At(at) => {
+                        // One timer serves all peers: whoever is due then speaks.
+                        let due = self.due.map_or(at, |due| due.min(at));
+                        self.due = Some(due);
+                        let after = due.saturating_duration_since(pool.now());
+                        return pool.arm(TimerKey::global(alarms::PACE), after);
+                    }
+                    Next::Hear => return,
+                    Next::Done => break,
+                },
+            };
+            match pool.answer(*id, &bytes, sender) {
+                Ok(()) => self.run.count_sent(1),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    talk.pending = Some(bytes);
+                    return;
+                }
+                Err(error) => {
+                    let failure = crate::sockets::datagram::failure(&sender.to_string(), &error);
+                    return self.fail(pool, &failure);
+                }
+            }
+        }
+        if !std::mem::replace(&mut talk.over, true) {
+            self.played += 1;
+        }
+        if self.played >= self.cast.len() {
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+
+    /// Says what is due to anybody.
+    fn say_all(&mut self, pool: &mut Pool) {
+        let peers: Vec<Peer> = self.talks.keys().cloned().collect();
+        for peer in peers {
+            if !self.run.is_ending() {
+                self.say(pool, &peer);
+            }
+        }
+    }
+
+    fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
+        self.run.fail(pool, failure);
+        self.end(pool, CloseReason::HOST);
+    }
+
+    fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
+        match key.purpose {
+            alarms::FIRST_MESSAGE if !self.heard => {
+                let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
+                let cause = format!("none within {patience}");
+                let failure =
+                    Failure::new(Status::Timeout, "timeout", "receive", "a message", cause);
+                self.fail(pool, &failure);
+            }
+            alarms::IDLE => self.check_idle(pool),
+            alarms::PACE => {
+                self.due = None;
+                self.say_all(pool);
+            }
+            _ => {}
+        }
+    }
+
+    fn check_idle(&mut self, pool: &mut Pool) {
+        let Some(limit) = self.run.common.idle_timeout else { return };
+        let last = self.ears.iter().filter_map(|id| pool.traffic(*id)).map(|t| t.last_active).max();
+        let idle = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
+        if idle < limit || self.run.console.is_full() {
+            let left = limit.saturating_sub(idle);
+            let left = if left.is_zero() { limit } else { left };
+            return pool.arm(TimerKey::global(alarms::IDLE), left);
+        }
+        self.tell_missing(pool);
+        let (count, played) = (self.cast.len(), self.played);
+        let cause = format!(
+            "no traffic for {}; {played} of {count} peers were played to the end",
+            humantime::format_duration(limit)
+        );
+        let failure = Failure::new(Status::Unmet, "replay", "replay", "the recording", cause);
+        self.fail(pool, &failure);
+    }
+
+    /// Says what every conversation still waits for.
+    fn tell_missing(&mut self, pool: &mut Pool) {
+        for ((_, sender), talk) in &self.talks {
+            if let Some(missing) = talk.player.missing() {
+                let failure = differs(&sender.to_string(), &missing);
+                self.run.console.complain(pool, &failure);
+            }
+        }
+    }
+
+    fn tell_stats(&mut self, pool: &mut Pool) {
+        let open: Vec<Traffic> = self.ears.iter().filter_map(|id| pool.traffic(*id)).collect();
+        let stats = self.run.console.sums(Name::Stats, pool, &open);
+        self.run.console.report(pool, &stats);
+    }
+
+    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.hurried = true;
+        self.end(pool, reason);
+    }
+
+    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        if self.run.is_ending() {
+            return;
+        }
+        self.run.begin_ending(pool);
+        for id in self.ears.drain(..) {
+            if let Some(traffic) = pool.traffic(id) {
+                self.run.console.count(&traffic);
+            }
+            pool.abort(id, reason);
+        }
+        self.run.console.commit(pool);
+        self.run.finish(pool);
+    }
+}
+
+impl Handler for ReplayListenSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing => {}
+            Meaning::Resume => self.ears.iter().for_each(|id| pool.resume(*id)),
+            Meaning::Stop => self.end(pool, SIGNALLED),
+            Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => {
+                if reason.detail == Detail::Timeout {
+                    self.tell_missing(pool);
+                }
+                self.end_now(pool, reason);
+            }
+        }
+    }
+}
+
+impl ReplayListenSession {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match event {
+            _ if self.run.is_ending() => {}
+            Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
+            Event::DatagramError { error, .. } => {
+                let text = format!("a peer: {}", crate::error::plain(&error));
+                self.run.console.warn(pool, crate::error::io_kind(&error), &text);
+            }
+            Event::Drained { .. } => self.say_all(pool),
+            Event::Timer { key } => self.on_timer(pool, key),
+            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            _ => {}
+        }
+    }
+}

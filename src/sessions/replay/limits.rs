@@ -1,0 +1,69 @@
+//! The timers of a replay on streams.
+
+use super::streams::{ReplaySession, Side};
+use super::talk::Part;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Id, Pool, TimerKey};
+use crate::sessions::alarms;
+
+impl ReplaySession {
+    pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
+        match (key.purpose, key.id) {
+            (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
+            (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
+            (alarms::PACE, Some(id)) => self.say(pool, id),
+            _ => {}
+        }
+    }
+
+    /// Says what every conversation still waits for.
+    pub(super) fn tell_missing(&mut self, pool: &mut Pool) {
+        for talk in self.talks.values() {
+            if let Part::Playing(player) = &talk.part
+                && let Some(missing) = player.missing()
+            {
+                let failure = super::differs(&talk.title(), &missing);
+                self.run.console.complain(pool, &failure);
+            }
+        }
+    }
+
+    fn nobody_came(&mut self, pool: &mut Pool) {
+        let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
+        let cause = format!("nobody connected within {patience}");
+        let failure = Failure::new(Status::Timeout, "timeout", "serve", "a client", cause);
+        self.run.fail(pool, &failure);
+        self.end(pool, CloseReason::HOST);
+    }
+
+    /// `--idle-timeout`: what is missing is a difference that a server tells, and a time that a
+    /// client has run out of.
+    fn check_idle(&mut self, pool: &mut Pool, id: Id) {
+        let (Some(limit), Some(traffic)) = (self.run.common.idle_timeout, pool.traffic(id)) else {
+            return;
+        };
+        let idle = pool.now().saturating_duration_since(traffic.last_active);
+        if idle < limit || self.run.console.is_full() {
+            let left = limit.saturating_sub(idle);
+            let left = if left.is_zero() { limit } else { left };
+            return pool.arm(TimerKey::of(id, alarms::IDLE), left);
+        }
+        let Some(talk) = self.talks.get(&id) else { return };
+        let missing = match &talk.part {
+            Part::Playing(player) => player.missing(),
+            _ => None,
+        };
+        let limit = humantime::format_duration(limit);
+        let cause = match missing {
+            Some(missing) => format!("no traffic for {limit}; {missing}"),
+            None => format!("no traffic for {limit}"),
+        };
+        let (status, kind) = match self.side {
+            Side::Client { .. } => (Status::Timeout, "timeout"),
+            Side::Server { .. } => (Status::Unmet, "replay"),
+        };
+        let failure = Failure::new(status, kind, "replay", talk.title(), cause);
+        self.fail(pool, id, &failure);
+    }
+}

@@ -1,0 +1,288 @@
+//! Streams that are replayed: `tcp-serve` plays all recorded connections with whoever comes,
+//! `tcp-connect` one after another.
+
+use std::collections::HashMap;
+
+use super::cast::Cast;
+use super::talk::{Part, Talk};
+use crate::close::{CloseReason, Detail};
+use crate::error::{Failure, Status};
+use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::report::{Event as Report, Name};
+use crate::sessions::alarms;
+use crate::sessions::config::{Connect, Replay, Serve};
+use crate::sessions::connector::{Connector, Established, Progress};
+use crate::sessions::console::{Console, closed_event, is_loss};
+use crate::sessions::feed::Feed;
+use crate::sessions::run::{Meaning, Run, SIGNALLED};
+
+/// The session of `--replay` on streams.
+pub struct ReplaySession {
+    pub(super) run: Run,
+    pub(super) cast: Cast,
+    pub(super) timing: bool,
+    pub(super) side: Side,
+    pub(super) talks: HashMap<Id, Talk>,
+    /// A conversation has gone otherwise.
+    pub(super) worst: Option<Status>,
+}
+
+/// Where connections come from.
+pub(super) enum Side {
+    Client {
+        config: Box<Connect>,
+        connector: Box<Connector>,
+    },
+    Server {
+        listeners: Vec<Id>,
+        /// How many to take in all.
+        conns: u64,
+    },
+}
+
+impl ReplaySession {
+    /// The client's session.
+    pub fn connect(
+        pool: &Pool,
+        config: Connect,
+        replay: &Replay,
+        console: Console,
+        feed: Feed,
+    ) -> Self {
+        let run = Run::new(config.common.clone(), console, feed);
+        let connector = Box::new(Connector::of_client(&config, pool.now()));
+        let side = Side::Client { config: Box::new(config), connector };
+        Self::new(run, replay, side)
+    }
+
+    /// The server's session.
+    pub fn serve(
+        config: Serve,
+        replay: &Replay,
+        console: Console,
+        feed: Feed,
+        listeners: Vec<Id>,
+    ) -> Self {
+        let conns = config.conns.unwrap_or(replay.scripts.len() as u64);
+        let mut run = Run::new(config.common, console, feed);
+        run.listens = true;
+        Self::new(run, replay, Side::Server { listeners, conns })
+    }
+
+    fn new(run: Run, replay: &Replay, side: Side) -> Self {
+        let (cast, timing) = (Cast::new(replay), replay.timing);
+        Self { run, cast, timing, side, talks: HashMap::new(), worst: None }
+    }
+
+    /// Says the first words: which listeners are up.
+    pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.run.say_starting(pool);
+        for (proto, local) in listeners {
+            let event = Report::new(Name::Listening).proto(proto).local(local);
+            self.run.console.report(pool, &event);
+        }
+    }
+
+    /// Everything listens, at these addresses.
+    pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
+        let address = locals.first().cloned().unwrap_or_default();
+        self.run.ready(pool, &locals, &address);
+    }
+
+    /// Tells something that the kernel changed about what was asked.
+    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
+        self.run.console.warn(pool, "socket-option", text);
+    }
+
+    /// Begins to play.
+    pub fn start(&mut self, pool: &mut Pool) {
+        self.run.start(pool);
+        match &mut self.side {
+            Side::Client { connector, .. } => {
+                self.run.console.report(pool, &Report::new(Name::Starting));
+                let progress = connector.begin(pool);
+                self.progressed(pool, progress);
+            }
+            Side::Server { .. } => {
+                if let Some(patience) = self.run.common.wait {
+                    pool.arm(TimerKey::global(alarms::FIRST_CLIENT), patience);
+                }
+            }
+        }
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
+        let Side::Client { connector, .. } = &mut self.side else { return };
+        connector.take_notes().iter().for_each(|note| note.tell(pool, &mut self.run.console));
+        match progress {
+            Progress::Pending => {}
+            Progress::Connected(Established { id, peer, local }) => {
+                self.run.forget_retry();
+                let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
+                let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
+                self.run.console.report(pool, &event);
+                self.run.ready(pool, std::slice::from_ref(&local), &peer);
+                self.begin(pool, id, peer, local);
+            }
+            Progress::Retrying { failure, pause } => self.run.tell_retry(pool, &failure, pause),
+            Progress::Failed(failure) => {
+                self.run.fail(pool, &failure);
+                self.end(pool, CloseReason::HOST);
+            }
+        }
+    }
+
+    fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
+        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
+        let number = self.run.connections() + 1;
+        let event = Report::new(Name::Accepted).conn(number).peer(&peer).local(&local);
+        self.run.console.report(pool, &event);
+        self.begin(pool, id, peer, local);
+    }
+
+    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
+        if let Some(talk) = self.talks.get_mut(&id) {
+            talk.full = false;
+            self.say(pool, id);
+        }
+    }
+
+    fn talk_closed(&mut self, pool: &mut Pool, talk: &Talk, end: &End) {
+        self.run.console.count(&end.traffic);
+        let event = closed_event(&talk.peer, &talk.local, end, 0, pool.now());
+        let is_server = matches!(self.side, Side::Server { .. });
+        let event = if is_server { event.conn(talk.number) } else { event };
+        self.run.console.report(pool, &event);
+        let is_told = match talk.part {
+            Part::Failed => true,
+            Part::Played { may_reset } => !is_loss(end) || (may_reset && end.unsent.is_empty()),
+            Part::Unknown(_) | Part::Playing(_) => false,
+        };
+        if !is_told && !self.run.is_ending() {
+            let missing = match &talk.part {
+                Part::Playing(player) => player.missing().map(|missing| missing.to_string()),
+                _ => None,
+            };
+            let cause = match missing {
+                Some(missing) => format!("{}; {missing}", end.reason),
+                None => end.reason.to_string(),
+            };
+            let status = if is_loss(end) { Status::Lost } else { Status::Unmet };
+            let failure = Failure::new(status, "replay", "replay", talk.title(), cause);
+            self.run.console.complain(pool, &failure);
+            self.worst.get_or_insert(status);
+        }
+        self.go_on(pool);
+    }
+
+    /// After a connection: the next one, or the end.
+    fn go_on(&mut self, pool: &mut Pool) {
+        let more = match &mut self.side {
+            Side::Server { listeners, .. } => !listeners.is_empty(),
+            Side::Client { .. } => !self.cast.is_over() && self.worst.is_none(),
+        };
+        if self.run.is_ending() || !more {
+            if self.talks.is_empty() {
+                self.conclude(pool);
+            }
+        } else if let Side::Client { config, connector, .. } = &mut self.side {
+            **connector = Connector::of_client(config, pool.now());
+            let progress = connector.begin(pool);
+            self.progressed(pool, progress);
+        }
+    }
+
+    fn conclude(&mut self, pool: &mut Pool) {
+        if let Some(status) = self.worst {
+            self.run.decide(status);
+        }
+        self.run.begin_ending(pool);
+        self.run.finish(pool);
+    }
+
+    fn tell_stats(&mut self, pool: &mut Pool) {
+        let open: Vec<Traffic> = self.talks.keys().filter_map(|id| pool.traffic(*id)).collect();
+        let stats = self.run.console.sums(Name::Stats, pool, &open);
+        self.run.console.report(pool, &stats);
+    }
+
+    /// Closes in order: what is queued goes out first.
+    pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.wind_up(pool);
+        self.talks.keys().for_each(|id| pool.close(*id, reason));
+    }
+
+    /// Ends at once.
+    pub(super) fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.hurried = true;
+        self.wind_up(pool);
+        self.talks.keys().for_each(|id| pool.abort(*id, reason));
+    }
+
+    fn wind_up(&mut self, pool: &mut Pool) {
+        self.run.begin_ending(pool);
+        match &mut self.side {
+            Side::Client { connector, .. } => connector.call_off(pool),
+            Side::Server { listeners, .. } => {
+                listeners.drain(..).for_each(|id| pool.abort(id, CloseReason::HOST));
+            }
+        }
+        if self.talks.is_empty() {
+            self.conclude(pool);
+        }
+    }
+}
+
+impl Handler for ReplaySession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing => {}
+            Meaning::Resume => self.talks.keys().for_each(|id| pool.resume(*id)),
+            Meaning::Stop => self.end(pool, SIGNALLED),
+            Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => {
+                if reason.detail == Detail::Timeout {
+                    self.tell_missing(pool);
+                }
+                self.end_now(pool, reason);
+            }
+        }
+    }
+}
+
+impl ReplaySession {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+        if let Side::Client { connector, .. } = &mut self.side {
+            let progress = connector.on(pool, &event);
+            let is_news = !matches!(progress, Progress::Pending);
+            self.progressed(pool, progress);
+            if is_news {
+                return;
+            }
+        }
+        match event {
+            Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
+            Event::AcceptFailed { error, .. } => {
+                let text = format!("cannot accept: {}", crate::error::plain(&error));
+                self.run.console.warn(pool, "starved", &text);
+            }
+            Event::Data { id, bytes } => self.on_data(pool, id, bytes),
+            Event::Eof { id } => self.on_eof(pool, id),
+            Event::Drained { id } => self.on_drained(pool, id),
+            Event::Closed { id, end } => {
+                if let Some(talk) = self.talks.remove(&id) {
+                    self.talk_closed(pool, &talk, &end);
+                }
+            }
+            Event::Timer { key } => self.on_timer(pool, key),
+            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            _ => {}
+        }
+    }
+}
