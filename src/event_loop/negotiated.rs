@@ -30,6 +30,7 @@ impl Pool {
 struct Negotiated {
     inner: Box<dyn Transport>,
     exchange: Exchange,
+    max_frame: usize,
     /// What was heard and not yet read by the channel.
     heard: Vec<u8>,
     /// How much of that was read.
@@ -52,6 +53,7 @@ impl Negotiated {
         Self {
             inner,
             exchange: Exchange::new(max),
+            max_frame,
             heard: Vec::new(),
             taken: 0,
             ended: false,
@@ -107,16 +109,18 @@ impl Negotiated {
         count
     }
 
-    /// Whether the writing that waits may be helped by listening, of which at most one message is
-    /// kept for a channel that does not read.
+    /// Whether the writing that waits may be helped by listening. A channel that does not read has
+    /// one message kept for it, and then the peer's offers wait; one that does not wait is heard no
+    /// further.
     fn may_listen(&self) -> bool {
-        let has_room = self.heard.is_empty() || self.exchange.is_mid_message();
+        let has_room = self.heard.len() <= self.max_frame.saturating_add(EARFUL);
         has_room && !self.ended && self.broken.is_none() && self.exchange.waits()
     }
 }
 
 impl Transport for Negotiated {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.exchange.withhold(false);
         loop {
             if !self.heard.is_empty() {
                 return Ok(self.deliver(into));
@@ -132,6 +136,10 @@ impl Transport for Negotiated {
     }
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let first = pieces.iter().find_map(|piece| piece.first());
+        if first.is_some_and(|first| self.exchange.would_pass_for_go(*first)) {
+            self.exchange.withhold(false);
+        }
         self.flush()?;
         let mut allowed = self.exchange.allowance()?;
         let mut cut = [IoSlice::new(&[]); PIECES];
@@ -234,6 +242,7 @@ impl Transport for Negotiated {
     fn listen(&mut self) -> io::Result<()> {
         let mut wire = [0; EARFUL];
         while self.may_listen() {
+            self.exchange.withhold(!self.heard.is_empty());
             self.hear(&mut wire)?;
         }
         Ok(())

@@ -93,12 +93,16 @@ pub struct Exchange {
     max: u32,
     incoming: Incoming,
     outgoing: Outgoing,
-    /// How many bytes of our own are due that say OK: a hello, or go.
+    /// Our hello has been written.
+    greeted: bool,
+    /// How many times go is due.
     due: u32,
     /// Behind those, the peer is told that its message is too large.
     refuses: bool,
     /// The peer's last length came where go was expected, and its message has not begun.
     collided: bool,
+    /// The peer's offers are left unanswered.
+    withholds: bool,
 }
 
 impl Exchange {
@@ -108,9 +112,11 @@ impl Exchange {
             max: max.min(LONGEST),
             incoming: Incoming::Hello,
             outgoing: Outgoing::Length { bytes: [0; 4], have: 0 },
-            due: 1,
+            greeted: false,
+            due: 0,
             refuses: false,
             collided: false,
+            withholds: false,
         }
     }
 
@@ -127,6 +133,25 @@ impl Exchange {
     /// Whether the peer is in the middle of a message.
     pub fn is_mid_message(&self) -> bool {
         !matches!(self.incoming, Incoming::Length { have: 0, .. } | Incoming::Ended)
+    }
+
+    /// Leaves the peer's offers unanswered, so that nothing more comes, or answers them again.
+    /// Messages of our own go out all the same.
+    pub fn withhold(&mut self, withholds: bool) {
+        self.withholds = withholds;
+    }
+
+    /// Whether a message of ours that begins with `first` would pass for go, because the peer
+    /// waits for one that is withheld.
+    pub fn would_pass_for_go(&self, first: u8) -> bool {
+        let is_due = self.withholds && self.due > 0;
+        is_due && first == OK && matches!(self.outgoing, Outgoing::Message { begun: false, .. })
+    }
+
+    /// Whether the peer has offered a message and was not answered.
+    fn is_unanswered(&self) -> bool {
+        let begun = matches!(self.incoming, Incoming::Message { begun: true, .. });
+        self.withholds && self.due > 0 && !begun
     }
 
     /// Takes bytes from the wire and appends to `stream` what of them belongs to messages.
@@ -194,12 +219,18 @@ impl Exchange {
             Outgoing::Message { begun, .. } => !begun,
             Outgoing::Finished => false,
         };
+        if !self.greeted {
+            return Some(OK);
+        }
         let own = if self.due > 0 { Some(OK) } else { self.refuses.then_some(ERROR) };
-        own.filter(|_| place)
+        own.filter(|_| place && !self.withholds)
     }
 
     /// That byte has been written.
     pub fn own_written(&mut self) {
+        if !std::mem::replace(&mut self.greeted, true) {
+            return;
+        }
         match self.due.checked_sub(1) {
             Some(due) => self.due = due,
             None => self.refuses = false,
@@ -217,7 +248,9 @@ impl Exchange {
             // Go would never come.
             _ if self.incoming == Incoming::Ended => Err(ExchangeError::Closed),
             // While the peer is in the middle of a message, it hears ours first.
-            Outgoing::Length { have: 0, .. } if self.is_mid_message() => Ok(0),
+            Outgoing::Length { have: 0, .. } if self.is_mid_message() && !self.is_unanswered() => {
+                Ok(0)
+            }
             Outgoing::Length { have, .. } => Ok(4 - usize::from(have)),
             Outgoing::Offered { .. } | Outgoing::Finished => Ok(0),
         }
@@ -235,6 +268,8 @@ impl Exchange {
                 have += 1;
                 rest = behind;
             }
+            let unbegun = matches!(self.incoming, Incoming::Message { begun: false, .. });
+            self.collided |= have == 4 && self.due > 0 && unbegun;
             self.outgoing = match have {
                 4 => Outgoing::Offered { len: u32::from_be_bytes(length) },
                 _ => Outgoing::Length { bytes: length, have: have as u8 },
@@ -246,7 +281,7 @@ impl Exchange {
 
     /// Whether FIN may be said: no message of ours is under way, and no answer is due.
     pub fn may_finish(&self) -> bool {
-        self.due == 0 && matches!(self.outgoing, Outgoing::Length { have: 0, .. })
+        self.greeted && self.due == 0 && matches!(self.outgoing, Outgoing::Length { have: 0, .. })
     }
 
     /// FIN has been said: nothing is answered any more.

@@ -267,3 +267,31 @@ fn a_client_says_what_it_waits_for() {
     client(&["--quit-after", "0"], &server.address).run().code(0);
     assert_eq!(server.join(), b"\xff");
 }
+
+/// SPEC section 10.7, although each message that is sent needs an answer to be read.
+#[test]
+fn a_blocked_stdout_does_not_hold_up_stdin() {
+    let lines =
+        |count: usize| -> String { (0..count).map(|n| format!("number {n:060}\n")).collect() };
+    let (ours, theirs) = (lines(5_000), lines(60_000));
+    let (mut stdout, blocked) = std::io::pipe().expect("a pipe");
+    let (mut server, address) = serve(&["--conns", "1"]);
+    let mut input = server.stdin.take().expect("a pipe");
+    let far = std::thread::spawn(move || {
+        input.write_all(lines(60_000).as_bytes()).expect("it is read");
+        input
+    });
+    let mut near = client(&["--quit-after", "0"], &address).stdout(blocked).piped().start();
+    near.say(&ours);
+    server.wait_for_length(ours.len());
+    let reader = std::thread::spawn(move || {
+        let mut bytes = vec![0; theirs.len()];
+        stdout.read_exact(&mut bytes).expect("all of it comes");
+        (bytes == theirs.as_bytes(), stdout)
+    });
+    let (whole, _stdout) = reader.join().expect("it is read");
+    assert!(whole, "what was held up comes whole");
+    near.wait().code(0);
+    drop(far.join().expect("all is written"));
+    assert!(server.wait().code(0).stdout == ours.as_bytes());
+}
