@@ -21,6 +21,9 @@
 //! that run beside, the steps of the end) an event meets first, in their `run`. When each direction
 //! ends is decided by [`protocol::relay`], what becomes of a slow client by [`protocol::slow`].
 //!
+//! Where the two sides have to agree on each message first (`--frame tinyproto`), a transport around
+//! the connection keeps that exchange, and nobody above it knows of it.
+//!
 //! Three things grew otherwise than they were first drawn. Channels stand on a trait,
 //! [`event_loop::Transport`], rather than on a closed list, so that a simulation can hold the other
 //! ends and drive the real loop in virtual time. Plain system calls go through rustix and nix,
