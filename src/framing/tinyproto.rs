@@ -125,9 +125,15 @@ impl Exchange {
         self.incoming != Incoming::Hello
     }
 
-    /// Whether go or hello is waited for, which may come behind a message of the peer.
+    /// Whether our next message waits for what the peer says: hello, go, or the rest of a message
+    /// that it was let send.
     pub fn waits(&self) -> bool {
-        !self.is_open() || matches!(self.outgoing, Outgoing::Offered { .. })
+        match self.outgoing {
+            _ if !self.is_open() => true,
+            Outgoing::Offered { .. } => true,
+            Outgoing::Length { have: 0, .. } => self.is_mid_message() && !self.is_unanswered(),
+            _ => false,
+        }
     }
 
     /// Whether the peer is in the middle of a message.
