@@ -23,6 +23,7 @@ mod probe;
 mod programs;
 mod progress;
 mod rate;
+mod recipes;
 mod reconnect;
 mod recording;
 mod refusals;

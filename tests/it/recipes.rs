@@ -1,0 +1,257 @@
+//! The recipes of the README's chapter for scripts, run exactly as they stand there.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Instant;
+
+use libc::SIGTERM;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+
+use super::support::data::noise;
+use super::support::net::{accept, connect, read_all, read_exactly, read_what_comes};
+use super::support::{PATIENCE, Program, Running, program, wirecat_path};
+
+/// What tells the recipes apart.
+const RECIPES: [&str; 13] = [
+    "-z --wait",
+    "./run-tests",
+    "--expect",
+    "> copy",
+    "< original",
+    "./send-metrics",
+    "tail",
+    "--forward",
+    "--record session.ndjson",
+    "--replay",
+    "mcast-join",
+    "unix:api.sock",
+    "--on '",
+];
+
+fn lines() -> Vec<&'static str> {
+    let readme = include_str!("../../README.md");
+    let chapter = readme.split("## For scripts and CI").nth(1).expect("the chapter");
+    let chapter = chapter.split("\n## ").next().expect("its text");
+    let blocks = chapter.split("```sh\n").skip(1);
+    blocks.flat_map(|block| block.split("```").next().expect("its end").lines()).collect()
+}
+
+#[test]
+fn every_recipe_has_its_test() {
+    let lines = lines();
+    assert_eq!(lines.len(), RECIPES.len());
+    for line in lines {
+        let known = RECIPES.iter().filter(|words| line.contains(**words)).count();
+        assert_eq!(known, 1, "{line}");
+    }
+}
+
+/// A directory to run recipes in.
+struct Kitchen(TempDir);
+
+impl Kitchen {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Puts a program there.
+    fn script(&self, name: &str, text: &str) {
+        let mut options = File::options();
+        let file = options.write(true).create_new(true).mode(0o755).open(self.path(name));
+        write!(file.expect("a new file"), "#!/bin/bash\n{text}\n").expect("it is written");
+    }
+
+    /// The recipe with these words, as a shell runs it, in a process group of its own.
+    fn recipe(&self, words: &str) -> Program {
+        assert!(RECIPES.contains(&words));
+        let line = lines().into_iter().find(|line| line.contains(words)).expect("the recipe");
+        let binaries = Path::new(wirecat_path()).parent().expect("a directory").to_owned();
+        let others = std::env::var_os("PATH").expect("a PATH");
+        let all = [binaries].into_iter().chain(std::env::split_paths(&others));
+        let mut bash = Command::new("bash");
+        bash.args(["-o", "pipefail", "-c", line]).current_dir(self.0.path()).process_group(0);
+        program(bash).with(|bash| {
+            bash.env("PATH", std::env::join_paths(all).expect("a PATH"));
+        })
+    }
+}
+
+#[test]
+fn it_waits_for_a_server_that_stands() {
+    let mut waits = Kitchen::new().recipe("-z --wait").start();
+    waits.wait_for("retry");
+    let listener = TcpListener::bind("127.0.0.1:7001").unwrap();
+    drop(accept(&listener));
+    let stands = accept(&listener);
+    waits.wait().code(0);
+    drop(stands);
+}
+
+#[test]
+fn a_suite_finds_its_mock_server() {
+    for (expected, status) in [("ready", 0), ("steady", 1)] {
+        let kitchen = Kitchen::new();
+        let talk = format!(
+            "exec 3<>\"/dev/tcp/$WIRECAT_HOST/$WIRECAT_PORT\"; read -r line <&3; [[ $line = {expected} ]]"
+        );
+        kitchen.script("run-tests", &talk);
+        kitchen.recipe("./run-tests").run().code(status);
+    }
+}
+
+#[test]
+fn a_health_check_tells_the_healthy_from_the_sick() {
+    let listener = TcpListener::bind("127.0.0.1:7003").unwrap();
+    let answers = thread::spawn(move || {
+        for status in ["200 OK", "503 Service Unavailable"] {
+            let client = accept(&listener);
+            let mut head = BufReader::new(&client).lines().map_while(Result::ok);
+            assert_eq!(head.next().as_deref(), Some("GET /health HTTP/1.0"));
+            (&client).write_all(format!("HTTP/1.0 {status}\r\n\r\n").as_bytes()).unwrap();
+        }
+    });
+    for status in [0, 1] {
+        Kitchen::new().recipe("--expect").run().code(status);
+    }
+    answers.join().unwrap();
+}
+
+#[test]
+fn a_file_arrives_whole() {
+    let (here, there) = (Kitchen::new(), Kitchen::new());
+    let original = noise(3 << 20);
+    fs::write(here.path("original"), &original).unwrap();
+    let takes = there.recipe("> copy").start();
+    here.recipe("< original").run().code(0);
+    takes.wait().code(0);
+    assert!(fs::read(there.path("copy")).unwrap() == original);
+}
+
+#[test]
+fn three_datagrams_are_counted() {
+    for (count, status) in [(3, 0), (2, 1)] {
+        let kitchen = Kitchen::new();
+        let send = format!("seq {count} | wirecat udp-send \"$WIRECAT_ADDR\"");
+        kitchen.script("send-metrics", &send);
+        let ended = kitchen.recipe("./send-metrics").run();
+        assert_eq!(ended.code, Some(status), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_log_is_seen_by_many() {
+    let kitchen = Kitchen::new();
+    let mut log = File::create(kitchen.path("app.log")).unwrap();
+    let mut server = kitchen.recipe("tail").start();
+    server.wait_for("listening tcp");
+    let viewers = [(); 2].map(|()| connect("127.0.0.1:7006"));
+    let views = viewers.map(|viewer| thread::spawn(move || read_exactly(&viewer, 9)));
+    // Who comes a moment later sees the next line.
+    let deadline = Instant::now() + PATIENCE;
+    while !views.iter().all(thread::JoinHandle::is_finished) && Instant::now() < deadline {
+        log.write_all(b"one line\n").unwrap();
+        thread::sleep(std::time::Duration::from_millis(20));
+    }
+    for view in views {
+        assert_eq!(view.join().unwrap(), b"one line\n");
+    }
+    end_group(&server);
+}
+
+#[test]
+fn a_forward_is_captured() {
+    let kitchen = Kitchen::new();
+    let backend = TcpListener::bind("127.0.0.1:7008").unwrap();
+    let mut server = kitchen.recipe("--forward").start();
+    server.wait_for("listening tcp");
+    let mut client = connect("127.0.0.1:7007");
+    client.write_all(b"over there").unwrap();
+    let far = accept(&backend);
+    assert_eq!(read_exactly(&far, 10), b"over there");
+    drop((client, far));
+    server.signal(SIGTERM);
+    server.wait().code(0);
+    let capture = fs::read(kitchen.path("session.pcapng")).unwrap();
+    assert!(capture.starts_with(b"\x0a\x0d\x0d\x0a"), "not pcapng");
+    assert!(capture.windows(10).any(|window| window == b"over there"));
+}
+
+#[test]
+fn a_session_becomes_a_mock_of_the_service() {
+    let kitchen = Kitchen::new();
+    let service = TcpListener::bind("127.0.0.1:7009").unwrap();
+    let records = kitchen.recipe("--record session.ndjson").start();
+    let mut real = accept(&service);
+    assert_eq!(read_exactly(&real, 12), b"PING\r\nQUIT\r\n");
+    real.write_all(b"+PONG\r\n+OK\r\n").unwrap();
+    drop(real);
+    records.wait().code(0);
+    for (said, status) in [(b"PING\r\nQUIT\r\n", 0), (b"PING\r\nEXIT\r\n", 1)] {
+        let mut mock = kitchen.recipe("--replay").start();
+        mock.wait_for("listening tcp");
+        let mut client = connect("127.0.0.1:7010");
+        client.write_all(said).unwrap();
+        if status == 0 {
+            assert_eq!(read_exactly(&client, 12), b"+PONG\r\n+OK\r\n");
+        } else {
+            // Whoever says something else is cut off.
+            assert_eq!(read_what_comes(&client), b"");
+        }
+        drop(client);
+        mock.wait().code(status);
+    }
+}
+
+#[test]
+fn multicast_works_on_this_machine() {
+    Kitchen::new().recipe("mcast-join").run().code(0);
+}
+
+#[test]
+fn an_api_answers_on_its_socket() {
+    let kitchen = Kitchen::new();
+    let api = UnixListener::bind(kitchen.path("api.sock")).unwrap();
+    let answers = thread::spawn(move || {
+        let (mut client, _) = api.accept().unwrap();
+        let mut request = [0; 25];
+        client.read_exact(&mut request).unwrap();
+        assert_eq!(&request, b"GET /version HTTP/1.0\r\n\r\n");
+        client.write_all(b"HTTP/1.0 200 OK\r\n\r\n1.2").unwrap();
+    });
+    let ended = kitchen.recipe("unix:api.sock").run().code(0);
+    assert_eq!(ended.stdout, b"HTTP/1.0 200 OK\r\n\r\n1.2");
+    answers.join().unwrap();
+}
+
+#[test]
+fn a_command_hears_of_every_guest() {
+    let kitchen = Kitchen::new();
+    let mut server = kitchen.recipe("--on '").start();
+    server.wait_for("listening tcp");
+    let guests = [(); 2].map(|()| connect("127.0.0.1:7012"));
+    drop(TcpStream::shutdown(&guests[0], std::net::Shutdown::Write));
+    assert_eq!(read_all(&guests[0]), b"");
+    server.signal(SIGTERM);
+    server.wait().code(0);
+    let visitors = fs::read_to_string(kitchen.path("visitors")).unwrap();
+    assert_eq!(visitors.lines().count(), 2, "{visitors}");
+    assert!(visitors.lines().all(|line| line.contains("\"event\":\"accepted\"")), "{visitors}");
+}
+
+/// Ends a pipeline whose parts would not end with the shell.
+fn end_group(running: &Running) {
+    let group = Pid::from_raw(running.pid() as i32).expect("a pid");
+    kill_process_group(group, Signal::TERM).expect("the group is there");
+}
