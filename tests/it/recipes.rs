@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::support::data::noise;
 use super::support::net::{accept, connect, read_all, read_exactly, read_what_comes};
-use super::support::{PATIENCE, Program, Running, program, wirecat_path};
+use super::support::{PATIENCE, Program, Running, program, skip, wirecat_path};
 
 /// What tells the recipes apart.
 const RECIPES: [&str; 13] = [
@@ -73,10 +73,15 @@ impl Kitchen {
         write!(file.expect("a new file"), "#!/bin/bash\n{text}\n").expect("it is written");
     }
 
-    /// The recipe with these words, as a shell runs it, in a process group of its own.
+    /// The recipe with these words, as a shell runs it.
     fn recipe(&self, words: &str) -> Program {
         assert!(RECIPES.contains(&words));
         let line = lines().into_iter().find(|line| line.contains(words)).expect("the recipe");
+        self.shell(line)
+    }
+
+    /// A line as a shell runs it, in a process group of its own.
+    fn shell(&self, line: &str) -> Program {
         let binaries = Path::new(wirecat_path()).parent().expect("a directory").to_owned();
         let others = std::env::var_os("PATH").expect("a PATH");
         let all = [binaries].into_iter().chain(std::env::split_paths(&others));
@@ -241,13 +246,30 @@ fn a_command_hears_of_every_guest() {
     let mut server = kitchen.recipe("--on '").start();
     server.wait_for("listening tcp");
     let guests = [(); 2].map(|()| connect("127.0.0.1:7012"));
-    drop(TcpStream::shutdown(&guests[0], std::net::Shutdown::Write));
+    guests[0].shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&guests[0]), b"");
     server.signal(SIGTERM);
     server.wait().code(0);
     let visitors = fs::read_to_string(kitchen.path("visitors")).unwrap();
     assert_eq!(visitors.lines().count(), 2, "{visitors}");
     assert!(visitors.lines().all(|line| line.contains("\"event\":\"accepted\"")), "{visitors}");
+}
+
+#[test]
+fn the_program_in_the_readme_is_a_server() {
+    let readme = include_str!("../../README.md");
+    let text = readme.split("```python\n").nth(1).and_then(|rest| rest.split("```").next());
+    let kitchen = Kitchen::new();
+    fs::write(kitchen.path("server.py"), text.expect("a program")).unwrap();
+    if Command::new("python3").arg("--version").output().is_err() {
+        return skip("recipes::the_program", "python3 is not installed");
+    }
+    let mut server = kitchen.shell("exec python3 server.py").start();
+    server.wait_for("listening tcp");
+    let mut client = connect("127.0.0.1:7013");
+    client.write_all(b"hello\nthere\n").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&client), b"HELLO\nTHERE\n");
 }
 
 /// Ends a pipeline whose parts would not end with the shell.

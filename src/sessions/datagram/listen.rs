@@ -280,11 +280,8 @@ impl ListenSession {
     }
 
     fn nothing_came(&mut self, pool: &mut Pool) {
-        let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
-        let cause = format!("none within {patience}");
-        let failure = Failure::new(Status::Timeout, "timeout", "receive", "a message", cause);
         self.diagnose(pool);
-        self.run.fail(pool, &failure);
+        self.run.patience_ends(pool, "receive", "a message", "none");
         self.end(pool, CloseReason::HOST);
     }
 

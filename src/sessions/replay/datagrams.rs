@@ -206,11 +206,8 @@ impl ReplayListenSession {
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
             alarms::FIRST_MESSAGE if !self.heard => {
-                let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
-                let cause = format!("none within {patience}");
-                let failure =
-                    Failure::new(Status::Timeout, "timeout", "receive", "a message", cause);
-                self.fail(pool, &failure);
+                self.run.patience_ends(pool, "receive", "a message", "none");
+                self.end(pool, CloseReason::HOST);
             }
             alarms::IDLE => self.check_idle(pool),
             alarms::PACE => {

@@ -30,10 +30,7 @@ impl ReplaySession {
     }
 
     fn nobody_came(&mut self, pool: &mut Pool) {
-        let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
-        let cause = format!("nobody connected within {patience}");
-        let failure = Failure::new(Status::Timeout, "timeout", "serve", "a client", cause);
-        self.run.fail(pool, &failure);
+        self.run.patience_ends(pool, "serve", "a client", "nobody connected");
         self.end(pool, CloseReason::HOST);
     }
 

@@ -111,6 +111,20 @@ impl Run {
         }
     }
 
+    /// `--wait` ran out before the other side came.
+    pub(crate) fn patience_ends(
+        &mut self,
+        pool: &mut Pool,
+        operation: &'static str,
+        target: &str,
+        cause: &str,
+    ) {
+        let patience = humantime::format_duration(self.common.wait.unwrap_or_default());
+        let cause = format!("{cause} within {patience}");
+        let failure = Failure::new(Status::Timeout, "timeout", operation, target, cause);
+        self.fail(pool, &failure);
+    }
+
     /// The work is done: what is left are other programs, and then the last word. An unmet
     /// `--expect` or `--count` shows here.
     pub(crate) fn finish(&mut self, pool: &mut Pool) {

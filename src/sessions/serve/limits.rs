@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::ServeSession;
 use crate::close::{Cause, CloseReason, Detail};
-use crate::error::{Failure, Status};
+use crate::error::Status;
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::sessions::alarms;
 use crate::sessions::run::GRACE;
@@ -44,10 +44,7 @@ impl ServeSession {
     }
 
     fn nobody_came(&mut self, pool: &mut Pool) {
-        let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
-        let cause = format!("nobody connected within {patience}");
-        let failure = Failure::new(Status::Timeout, "timeout", "serve", "a client", cause);
-        self.run.fail(pool, &failure);
+        self.run.patience_ends(pool, "serve", "a client", "nobody connected");
         self.end(pool, CloseReason::HOST);
     }
 
