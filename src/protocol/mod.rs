@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod backoff;
+pub mod chat;
 pub mod command;
 pub mod counts;
 pub mod crlf;

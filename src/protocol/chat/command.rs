@@ -1,0 +1,112 @@
+//! What a member types: talk, or a command.
+
+use super::line::Line;
+use super::nick::Nick;
+
+/// The commands, for whoever asks.
+pub const HELP: &str = "/who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit  (// says a /)";
+
+/// A line as a member means it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// To all.
+    Say(&'a str),
+    /// `/me`: to all, as something done.
+    Me(&'a str),
+    /// `/nick`: another name.
+    Nick(&'a str),
+    /// `/msg`: to one.
+    Msg(&'a str, &'a str),
+    /// `/who`: who is there.
+    Who,
+    /// `/quit`, and why.
+    Quit(&'a str),
+    /// `/help`.
+    Help,
+    /// Nothing at all.
+    Empty,
+    /// A command that does not exist, or that lacks something.
+    Bad,
+}
+
+impl<'a> Command<'a> {
+    /// Reads a line.
+    pub fn parse(line: &'a str) -> Self {
+        if line.trim().is_empty() {
+            return Self::Empty;
+        }
+        let Some(command) = line.strip_prefix('/') else { return Self::Say(line) };
+        if command.starts_with('/') {
+            return Self::Say(command);
+        }
+        let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
+        let rest = rest.trim();
+        match word {
+            "me" if !rest.is_empty() => Self::Me(rest),
+            "nick" if !rest.is_empty() => Self::Nick(rest),
+            "msg" => match rest.split_once(' ') {
+                Some((to, text)) => Self::Msg(to, text.trim_start()),
+                None => Self::Bad,
+            },
+            "who" => Self::Who,
+            "quit" => Self::Quit(rest),
+            "help" => Self::Help,
+            _ => Self::Bad,
+        }
+    }
+
+    /// What the speaker sees of it, where the others see something: nobody is sent his own words.
+    pub fn echo(&self, you: &Nick) -> Option<Line> {
+        match self {
+            Self::Say(text) => Some(Line::Said(you.clone(), (*text).to_owned())),
+            Self::Me(text) => Some(Line::Did(you.clone(), (*text).to_owned())),
+            Self::Msg(to, text) => Some(Line::Confided(to.parse().ok()?, (*text).to_owned())),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_talk_or_a_command() {
+        let table = [
+            ("hello", Command::Say("hello")),
+            ("  indented", Command::Say("  indented")),
+            ("//etc is a path", Command::Say("/etc is a path")),
+            ("/me waves", Command::Me("waves")),
+            ("/nick ann", Command::Nick("ann")),
+            ("/msg bob  psst /me", Command::Msg("bob", "psst /me")),
+            ("/who", Command::Who),
+            ("/quit", Command::Quit("")),
+            ("/quit dinner time", Command::Quit("dinner time")),
+            ("/help", Command::Help),
+            ("", Command::Empty),
+            (" \t", Command::Empty),
+            ("/me", Command::Bad),
+            ("/me ", Command::Bad),
+            ("/nick", Command::Bad),
+            ("/msg bob", Command::Bad),
+            ("/dance", Command::Bad),
+            ("/", Command::Bad),
+        ];
+        for (line, command) in table {
+            assert_eq!(Command::parse(line), command, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_speaker_sees_what_the_others_see() {
+        let ann: Nick = "ann".parse().unwrap();
+        let echo = |line: &str| Command::parse(line).echo(&ann).map(|line| line.to_string());
+        assert_eq!(echo("hi").as_deref(), Some("<ann> hi"));
+        assert_eq!(echo("/me waves").as_deref(), Some("* ann waves"));
+        assert_eq!(echo("/msg bob psst").as_deref(), Some("[-> bob] psst"));
+        assert_eq!(
+            [echo("/who"), echo("/nick x"), echo("/msg <b> x"), echo("")],
+            [const { None }; 4]
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! Rooms without a host in virtual time, on a network that delivers to all.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::Nick;
+use super::allowance::BURST;
+use super::gathering::{Deed, Gathering, HEARTBEAT, SILENCE};
+
+/// Members by number, and what each has been shown.
+struct Net {
+    members: Vec<Option<Gathering>>,
+    shown: Vec<Vec<String>>,
+    /// What is to be sent at the next turn, and by whom.
+    outbox: Vec<(usize, Deed)>,
+    now: Instant,
+    seed: u32,
+}
+
+fn address(member: usize) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 1000 + u16::try_from(member).unwrap()).into()
+}
+
+impl Net {
+    fn new() -> Self {
+        Self {
+            members: Vec::new(),
+            shown: Vec::new(),
+            outbox: Vec::new(),
+            now: Instant::now(),
+            seed: 1,
+        }
+    }
+
+    fn join(&mut self, nick: &str) -> usize {
+        self.members.push(Some(Gathering::enter(nick.parse().unwrap(), self.now)));
+        self.shown.push(Vec::new());
+        self.pass(Duration::from_millis(500));
+        self.members.len() - 1
+    }
+
+    fn say(&mut self, member: usize, line: &str) {
+        self.members[member].as_mut().unwrap().say(line.as_bytes());
+        self.pass(Duration::from_millis(30));
+    }
+
+    /// Time goes by in steps of 10 ms, and everybody hears everybody.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now += Duration::from_millis(10);
+            for (member, deed) in std::mem::take(&mut self.outbox) {
+                self.carry_out(member, deed);
+            }
+            for member in 0..self.members.len() {
+                if let Some(gathering) = &mut self.members[member] {
+                    gathering.pump(self.now);
+                }
+                self.shown_so_far(member);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, member: usize, deed: Deed) {
+        match deed {
+            Deed::Show(_) => {}
+            Deed::Leave => self.members[member] = None,
+            Deed::Send(line) => {
+                for other in (0..self.members.len()).filter(|other| *other != member) {
+                    self.deliver(member, other, &line.to_string());
+                }
+            }
+            Deed::SendTo(to, line) => {
+                self.deliver(member, usize::from(to.port() - 1000), &line.to_string());
+            }
+        }
+    }
+
+    fn deliver(&mut self, from: usize, to: usize, text: &str) {
+        // A chance for each that is the same in every run.
+        self.seed = self.seed.wrapping_mul(1_103_515_245).wrapping_add(12345);
+        let chance = f64::from(self.seed >> 16) / 65536.0;
+        if let Some(gathering) = &mut self.members[to] {
+            gathering.hear(address(from), text.as_bytes(), self.now, chance);
+        }
+        self.shown_so_far(to);
+    }
+
+    /// Notes what it is shown; what it has to send goes out at its next turn.
+    fn shown_so_far(&mut self, member: usize) {
+        if let Some(gathering) = &mut self.members[member] {
+            for deed in gathering.take_deeds() {
+                match deed {
+                    Deed::Show(line) => self.shown[member].push(line.to_string()),
+                    other => self.outbox.push((member, other)),
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, member: usize) -> Vec<String> {
+        std::mem::take(&mut self.shown[member])
+    }
+
+    fn names(&mut self, member: usize) -> String {
+        self.take(member);
+        self.say(member, "/who");
+        self.take(member).pop().unwrap()
+    }
+}
+
+#[test]
+fn members_find_each_other_and_talk() {
+    let mut net = Net::new();
+    let (ann, bob) = (net.join("ann"), net.join("bob"));
+    assert_eq!(net.take(ann), ["*** you are ann", "*** bob joined"]);
+    assert_eq!(net.take(bob), ["*** you are bob", "*** ann is here"]);
+    let cid = net.join("cid");
+    assert_eq!(net.names(cid), "*** here: ann, bob, cid");
+    net.take(ann);
+    net.take(bob);
+    net.say(ann, "hello");
+    net.say(bob, "/me waves");
+    net.say(cid, "/msg ANN psst");
+    net.say(cid, "/nick zoe");
+    net.say(bob, "/quit for dinner");
+    assert_eq!(
+        net.take(ann),
+        ["* bob waves", "[cid] psst", "*** cid is now zoe", "*** bob left (for dinner)"]
+    );
+    assert_eq!(net.take(bob), ["<ann> hello", "*** cid is now zoe"]);
+    assert_eq!(net.names(cid), "*** here: ann, zoe");
+}
+
+#[test]
+fn who_is_silent_is_gone() {
+    let mut net = Net::new();
+    let (ann, bob) = (net.join("ann"), net.join("bob"));
+    net.pass(SILENCE * 2);
+    assert_eq!(net.names(ann), "*** here: ann, bob", "a heartbeat is enough to be there");
+    net.members[bob] = None;
+    net.pass(SILENCE + HEARTBEAT);
+    assert!(net.take(ann).contains(&"*** bob left (silent)".to_owned()));
+    assert_eq!(net.names(ann), "*** here: ann");
+}
+
+#[test]
+fn the_second_of_a_name_takes_another() {
+    let mut net = Net::new();
+    let (first, second) = (net.join("ann"), net.join("Ann"));
+    assert!(net.names(first).starts_with("*** here: Ann-"), "{:?}", net.names(first));
+    let names = net.names(second);
+    assert!(names.contains("ann") && names.contains("Ann-"), "{names}");
+    net.say(second, "/nick ANN");
+    assert!(net.take(second).contains(&"*** ANN is taken".to_owned()));
+}
+
+#[test]
+fn what_no_member_would_send_is_shown_with_its_address() {
+    let mut net = Net::new();
+    let ann = net.join("ann");
+    net.take(ann);
+    let hear = |net: &mut Net, text: &[u8]| {
+        let now = net.now;
+        net.members[ann].as_mut().unwrap().hear(address(9), text, now, 0.5);
+        net.shown_so_far(ann);
+        net.take(ann)
+    };
+    assert_eq!(hear(&mut net, b"hello\n"), ["<127.0.0.1:1009> hello"]);
+    assert_eq!(hear(&mut net, b"\xff\x1b[2J"), ["<127.0.0.1:1009> \\xff\\x1b[2J"]);
+    assert_eq!(hear(&mut net, b"*** you are eve"), ["<127.0.0.1:1009> *** you are eve"]);
+    assert_eq!(hear(&mut net, b"*** ann left"), [""; 0], "nobody speaks for another");
+    assert_eq!(
+        hear(&mut net, b"<eve> now as a member"),
+        ["*** eve is here", "<eve> now as a member"]
+    );
+    for _ in 0..BURST {
+        hear(&mut net, b"<eve> flood");
+    }
+    assert_eq!(hear(&mut net, b"<eve> flood"), [""; 0]);
+    net.pass(Duration::from_secs(60));
+}
+
+/// A script's lines are paced, so that nobody has to drop any.
+#[test]
+fn many_lines_are_all_heard() {
+    let mut net = Net::new();
+    let (ann, bob) = (net.join("ann"), net.join("bob"));
+    net.take(bob);
+    for number in 0..100 {
+        net.members[ann].as_mut().unwrap().say(format!("line {number}").as_bytes());
+    }
+    net.members[ann].as_mut().unwrap().hang_up();
+    net.pass(Duration::from_secs(60));
+    let heard = net.take(bob);
+    assert_eq!(heard.len(), 101);
+    assert_eq!(heard[99..], ["<ann> line 99", "*** ann left"]);
+    assert!(net.members[ann].is_none());
+}
+
+proptest! {
+    /// However many come under one name, and whenever, in the end all names differ.
+    #[test]
+    fn names_differ_in_the_end(count in 2..6_usize) {
+        let mut net = Net::new();
+        for _ in 0..count {
+            net.members.push(Some(Gathering::enter("ann".parse::<Nick>().unwrap(), net.now)));
+            net.shown.push(Vec::new());
+        }
+        net.pass(HEARTBEAT * 4);
+        let names = net.names(0);
+        let mut names: Vec<&str> = names.split("here: ").nth(1).unwrap().split(", ").collect();
+        names.sort_unstable();
+        names.dedup();
+        prop_assert_eq!(names.len(), count);
+    }
+}

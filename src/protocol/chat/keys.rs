@@ -1,0 +1,200 @@
+//! What the keys of a terminal mean to the chat.
+//!
+//! The bytes are read by termina's parser, which is crossterm's as a plain function: crossterm's
+//! own reader keeps the terminal to itself, blocks in the middle of a sequence, and spins for ever
+//! when the terminal is gone (crossterm issues 793 and 1110).
+
+use termina::event::{KeyCode, KeyEvent, KeyEventKind, Modifiers};
+use termina::{Event, Parser};
+
+use super::editor::Edit;
+
+/// What a key asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A change of the line.
+    Edit(Edit),
+    /// Enter.
+    Submit,
+    /// Older lines (1), newer ones (-1).
+    Page(isize),
+    /// ^C.
+    Interrupt,
+    /// ^D: leaves where nothing is typed, else deletes.
+    EndOfFile,
+    /// ^Z.
+    Suspend,
+    /// ^L.
+    Redraw,
+}
+
+/// The keys of one terminal.
+#[derive(Debug, Default)]
+pub struct Keys {
+    parser: Parser,
+    /// The parser holds the beginning of a sequence.
+    is_open: bool,
+}
+
+impl Keys {
+    /// Takes what the terminal has sent.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Action> {
+        // Alt and one of these keys is sent as the beginning of a sequence, which would swallow
+        // whatever is typed next.
+        if !self.is_open && matches!(bytes, [0x1b, b'[' | b']' | b'O' | b'P']) {
+            return Vec::new();
+        }
+        self.parser.parse(bytes, false);
+        let (mut actions, mut seen) = (Vec::new(), false);
+        while let Some(event) = self.parser.pop() {
+            seen = true;
+            actions.extend(action(event));
+        }
+        self.is_open = !seen && !bytes.is_empty();
+        actions
+    }
+}
+
+fn action(event: Event) -> Option<Action> {
+    match event {
+        Event::Paste(text) => Some(Action::Edit(Edit::Insert(text))),
+        Event::Key(key) if key.kind != KeyEventKind::Release => of_key(key),
+        _ => None,
+    }
+}
+
+fn of_key(key: KeyEvent) -> Option<Action> {
+    let (control, alt) =
+        (key.modifiers.contains(Modifiers::CONTROL), key.modifiers.contains(Modifiers::ALT));
+    let by_word = control || alt;
+    let edit = match key.code {
+        KeyCode::Enter => return Some(Action::Submit),
+        KeyCode::PageUp => return Some(Action::Page(1)),
+        KeyCode::PageDown => return Some(Action::Page(-1)),
+        KeyCode::Char(char) if control => return of_control(char),
+        KeyCode::Char('b' | 'B') if alt => Edit::WordLeft,
+        KeyCode::Char('f' | 'F') if alt => Edit::WordRight,
+        KeyCode::Char(_) if alt => return None,
+        KeyCode::Char(char) => Edit::Insert(char.into()),
+        KeyCode::Tab => Edit::Insert("\t".into()),
+        KeyCode::Backspace if alt => Edit::CutWord,
+        KeyCode::Backspace => Edit::Backspace,
+        KeyCode::Delete => Edit::Delete,
+        KeyCode::Left if by_word => Edit::WordLeft,
+        KeyCode::Right if by_word => Edit::WordRight,
+        KeyCode::Left => Edit::Left,
+        KeyCode::Right => Edit::Right,
+        KeyCode::Home => Edit::Home,
+        KeyCode::End => Edit::End,
+        KeyCode::Up => Edit::Earlier,
+        KeyCode::Down => Edit::Later,
+        _ => return None,
+    };
+    Some(Action::Edit(edit))
+}
+
+/// Keys with control, as readline has them.
+fn of_control(char: char) -> Option<Action> {
+    let edit = match char {
+        'c' => return Some(Action::Interrupt),
+        'd' => return Some(Action::EndOfFile),
+        'z' => return Some(Action::Suspend),
+        'l' => return Some(Action::Redraw),
+        'j' => return Some(Action::Submit),
+        'a' => Edit::Home,
+        'b' => Edit::Left,
+        'e' => Edit::End,
+        'f' => Edit::Right,
+        'h' => Edit::Backspace,
+        'k' => Edit::CutToEnd,
+        'n' => Edit::Later,
+        'p' => Edit::Earlier,
+        'u' => Edit::CutToStart,
+        'w' => Edit::CutWord,
+        'y' => Edit::Yank,
+        _ => return None,
+    };
+    Some(Action::Edit(edit))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn edits(actions: Vec<Action>) -> Vec<Edit> {
+        let edit = |action| match action {
+            Action::Edit(edit) => Some(edit),
+            _ => None,
+        };
+        actions.into_iter().filter_map(edit).collect()
+    }
+
+    #[test]
+    fn what_terminals_send_for_each_key() {
+        let table: &[(&str, Edit)] = &[
+            ("ä", Edit::Insert("ä".into())),
+            ("A", Edit::Insert("A".into())),
+            ("\x1b[D", Edit::Left),
+            ("\x1bOC", Edit::Right),
+            ("\x1b[1;5D", Edit::WordLeft),
+            ("\x1bf", Edit::WordRight),
+            ("\x1b[H", Edit::Home),
+            ("\x1b[4~", Edit::End),
+            ("\x1b[3~", Edit::Delete),
+            ("\x7f", Edit::Backspace),
+            ("\x08", Edit::Backspace),
+            ("\x1b\x7f", Edit::CutWord),
+            ("\x17", Edit::CutWord),
+            ("\x15", Edit::CutToStart),
+            ("\x0b", Edit::CutToEnd),
+            ("\x19", Edit::Yank),
+            ("\x1b[A", Edit::Earlier),
+            ("\x1b[200~two\nlines\x1b[201~", Edit::Insert("two\nlines".into())),
+        ];
+        for (bytes, edit) in table {
+            let found = edits(Keys::default().feed(bytes.as_bytes()));
+            assert_eq!(found, std::slice::from_ref(edit), "{bytes:?}");
+        }
+        let keys = |bytes: &[u8]| Keys::default().feed(bytes);
+        assert_eq!(
+            keys(b"\r\x03\x04\x1a\x0c"),
+            [Action::Submit, Action::Interrupt, Action::EndOfFile, Action::Suspend, Action::Redraw]
+        );
+        assert_eq!(keys(b"\x1b[5~\x1b[6~"), [Action::Page(1), Action::Page(-1)]);
+    }
+
+    #[test]
+    fn sequences_may_come_in_pieces() {
+        let mut keys = Keys::default();
+        let pieces: &[&[u8]] =
+            &[b"\x1b[1;", b"5D", b"\xc3", b"\xa4", b"\x1b[200~a", b"\x1b", b"[201~"];
+        let actions: Vec<Action> = pieces.iter().flat_map(|piece| keys.feed(piece)).collect();
+        let expected = [Edit::WordLeft, Edit::Insert("ä".into()), Edit::Insert("a".into())];
+        assert_eq!(edits(actions), expected);
+    }
+
+    /// Alt with a bracket is no beginning of anything.
+    #[test]
+    fn no_key_swallows_what_is_typed_behind_it() {
+        for key in [&b"\x1b["[..], b"\x1b]", b"\x1bO", b"\x1bP", b"\x1b", b"\x1bx", b"\x1b\x1b"] {
+            let mut keys = Keys::default();
+            keys.feed(key);
+            assert_eq!(edits(keys.feed(b"a")), [Edit::Insert("a".into())], "{key:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_it(pieces in prop::collection::vec("[\x00-\x7fé\x1b\\[\\]0-9;<>?~MPOu]{0,12}", 0..20), raw: Vec<u8>) {
+            let mut keys = Keys::default();
+            for piece in pieces {
+                keys.feed(piece.as_bytes());
+            }
+            keys.feed(&raw);
+            let mut keys = Keys::default();
+            keys.feed(&raw);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The lines of a chat: what each says, and how it is written on the wire.
+//!
+//! Everything is text that reads well in nc: `<ann> hello`, `* ann waves`, `[ann] for you alone`,
+//! `*** ann joined`. What a host or member writes in another way is a [`Line::Other`], and is shown
+//! as it is. Text is escaped when it becomes a line, so no line can disturb a terminal.
+
+use std::fmt;
+
+use super::nick::Nick;
+use crate::protocol::text::escape_keeping_newlines;
+
+/// One line of a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Somebody says something.
+    Said(Nick, String),
+    /// Somebody does something (`/me`).
+    Did(Nick, String),
+    /// Somebody says something to you alone (`/msg`).
+    Whispered(Nick, String),
+    /// You said something to somebody alone.
+    Confided(Nick, String),
+    /// Somebody has come.
+    Joined(Nick),
+    /// Somebody has gone, and why, where it is known.
+    Left(Nick, Option<String>),
+    /// Somebody has another name.
+    Renamed(Nick, Nick),
+    /// Somebody is there: how members without a host learn of each other.
+    Present(Nick),
+    /// What you are called.
+    You(Nick),
+    /// Some of those who are there.
+    Here(Vec<Nick>),
+    /// Anything else that the host, or this program, has to say.
+    Notice(String),
+    /// A line of another form, as it came.
+    Other(String),
+}
+
+impl Line {
+    /// Reads a line as it came; what could disturb a terminal is escaped.
+    pub fn read(bytes: &[u8]) -> Self {
+        let text = readable(bytes);
+        Self::parse(&text).unwrap_or(Self::Other(text))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        if let Some(words) = text.strip_prefix("*** ") {
+            return Some(notice(words).unwrap_or_else(|| Self::Notice(words.to_owned())));
+        }
+        let quoted = |open: &str, close: &str| {
+            let (nick, said) = text.strip_prefix(open)?.split_once(close)?;
+            Some((nick.parse::<Nick>().ok()?, said.to_owned()))
+        };
+        let line = |(nick, said), kind: fn(Nick, String) -> Self| kind(nick, said);
+        quoted("<", "> ")
+            .map(|found| line(found, Self::Said))
+            .or_else(|| quoted("* ", " ").map(|found| line(found, Self::Did)))
+            .or_else(|| quoted("[-> ", "] ").map(|found| line(found, Self::Confided)))
+            .or_else(|| quoted("[", "] ").map(|found| line(found, Self::Whispered)))
+    }
+
+    /// Who speaks, where somebody does.
+    pub fn speaker(&self) -> Option<&Nick> {
+        match self {
+            Self::Said(nick, _) | Self::Did(nick, _) | Self::Whispered(nick, _) => Some(nick),
+            _ => None,
+        }
+    }
+
+    /// Whether it is talk, rather than about who is there.
+    pub fn is_talk(&self) -> bool {
+        self.speaker().is_some() || matches!(self, Self::Other(_))
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Said(nick, text) => write!(out, "<{nick}> {text}"),
+            Self::Did(nick, text) => write!(out, "* {nick} {text}"),
+            Self::Whispered(nick, text) => write!(out, "[{nick}] {text}"),
+            Self::Confided(nick, text) => write!(out, "[-> {nick}] {text}"),
+            Self::Joined(nick) => write!(out, "*** {nick} joined"),
+            Self::Left(nick, None) => write!(out, "*** {nick} left"),
+            Self::Left(nick, Some(why)) => write!(out, "*** {nick} left ({why})"),
+            Self::Renamed(old, new) => write!(out, "*** {old} is now {new}"),
+            Self::Present(nick) => write!(out, "*** {nick} is here"),
+            Self::You(nick) => write!(out, "*** you are {nick}"),
+            Self::Here(nicks) => {
+                let names: Vec<&str> = nicks.iter().map(Nick::as_str).collect();
+                write!(out, "*** here: {}", names.join(", "))
+            }
+            Self::Notice(text) => write!(out, "*** {text}"),
+            Self::Other(text) => out.write_str(text),
+        }
+    }
+}
+
+/// A peer's bytes as text on one line. Backslashes stay: what a host has escaped must not be
+/// escaped again.
+pub fn readable(bytes: &[u8]) -> String {
+    escape_keeping_newlines(bytes).replace('\n', "\\n")
+}
+
+/// The notices that say who is there.
+fn notice(words: &str) -> Option<Line> {
+    let nick = |text: &str| text.parse::<Nick>().ok();
+    if let Some(names) = words.strip_prefix("here: ") {
+        return names.split(", ").map(nick).collect::<Option<_>>().map(Line::Here);
+    }
+    if let Some(name) = words.strip_prefix("you are ") {
+        return nick(name).map(Line::You);
+    }
+    let (name, rest) = words.split_once(' ')?;
+    let name = nick(name)?;
+    if let Some(new) = rest.strip_prefix("is now ") {
+        return nick(new).map(|new| Line::Renamed(name, new));
+    }
+    match rest {
+        "joined" => Some(Line::Joined(name)),
+        "is here" => Some(Line::Present(name)),
+        "left" => Some(Line::Left(name, None)),
+        _ => {
+            let why = rest.strip_prefix("left (")?.strip_suffix(')')?;
+            Some(Line::Left(name, Some(why.to_owned())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn nick(text: &str) -> Nick {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn each_line_is_written_and_read_alike() {
+        let (ann, bob) = (nick("ann"), nick("bob"));
+        let text = "hello: <b> *x*".to_owned();
+        let table = [
+            (Line::Said(ann.clone(), text.clone()), "<ann> hello: <b> *x*"),
+            (Line::Did(ann.clone(), text.clone()), "* ann hello: <b> *x*"),
+            (Line::Whispered(ann.clone(), text.clone()), "[ann] hello: <b> *x*"),
+            (Line::Confided(bob.clone(), text), "[-> bob] hello: <b> *x*"),
+            (Line::Joined(ann.clone()), "*** ann joined"),
+            (Line::Left(ann.clone(), None), "*** ann left"),
+            (Line::Left(ann.clone(), Some("lost (x)".into())), "*** ann left (lost (x))"),
+            (Line::Renamed(ann.clone(), bob.clone()), "*** ann is now bob"),
+            (Line::Present(ann.clone()), "*** ann is here"),
+            (Line::You(ann.clone()), "*** you are ann"),
+            (Line::Here(vec![ann, bob]), "*** here: ann, bob"),
+            (Line::Notice("too fast".into()), "*** too fast"),
+            (Line::Other("<not a nick> hello".into()), "<not a nick> hello"),
+            (Line::Other("from nc".into()), "from nc"),
+        ];
+        for (line, text) in table {
+            assert_eq!(line.to_string(), text);
+            assert_eq!(Line::read(text.as_bytes()), line);
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_line_reaches_the_terminal_as_it_came() {
+        let line = Line::read(b"<ann> \x1b[2J\xff\x07\tend");
+        assert_eq!(line, Line::Said(nick("ann"), "\\x1b[2J\\xff\\x07\tend".into()));
+        assert_eq!(Line::read(line.to_string().as_bytes()), line, "once is enough");
+        assert_eq!(Line::read(b"<\x1b[1m> x").to_string(), "<\\x1b[1m> x");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_line_that_stays_as_it_is(bytes: Vec<u8>) {
+            let text = Line::read(&bytes).to_string();
+            prop_assert!(!text.contains(|c| crate::protocol::text::is_unprintable(c) && c != '\t'));
+            prop_assert_eq!(Line::read(text.as_bytes()).to_string(), text);
+        }
+
+        #[test]
+        fn what_is_said_is_read_as_said(text in "[ -~]{0,40}", name in "[a-z]{1,8}") {
+            let line = Line::Said(nick(&name), text);
+            prop_assert_eq!(Line::read(line.to_string().as_bytes()), line);
+        }
+    }
+}

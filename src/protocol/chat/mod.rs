@@ -1,0 +1,33 @@
+//! Chat: who is there, what a line means and whom it goes to, and what a person sees of it.
+//!
+//! Pure. [`room`] is a hosted room, [`gathering`] one without a host; both speak in [`line`]s,
+//! which are plain text on the wire, so that nc and telnet can take part. [`editor`], [`scrollback`]
+//! and [`view`] are the screen as data.
+
+pub mod allowance;
+pub mod command;
+pub mod editor;
+#[cfg(test)]
+mod editor_tests;
+pub mod gathering;
+#[cfg(test)]
+mod gathering_tests;
+pub mod keys;
+pub mod line;
+pub mod nick;
+pub mod room;
+#[cfg(test)]
+mod room_tests;
+pub mod roster;
+pub mod scrollback;
+pub mod view;
+
+pub use line::Line;
+pub use nick::Nick;
+
+/// The longest line that a member may send, in bytes without its end.
+pub const MAX_LINE: usize = 4096;
+
+/// The longest line that a host sends: what disturbs a terminal takes up to four times its room
+/// when it is escaped, and the nick comes before it.
+pub const MAX_RELAYED: usize = 4 * MAX_LINE + 256;

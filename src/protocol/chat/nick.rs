@@ -1,0 +1,124 @@
+//! Names of members: what may be one, and when two are the same.
+
+use std::fmt;
+use std::str::FromStr;
+
+use unicode_width::UnicodeWidthStr;
+
+/// Columns that a nick may take, so that the text behind it has room.
+const WIDEST: usize = 20;
+/// Bytes that a nick may take: marks that have no width are bounded too.
+const LONGEST: usize = 64;
+
+/// A member's name: letters and digits of any script, and `- _ . '`. It holds neither blanks nor
+/// the signs that a line is made of, so a line reads in one way only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Nick(String);
+
+impl Nick {
+    /// The name as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Makes a name of whatever the user is called elsewhere; `None` where nothing is left of it.
+    pub fn tamed(text: &str) -> Option<Self> {
+        let mut name = String::new();
+        for char in text.chars().filter(|char| is_allowed(*char)) {
+            name.push(char);
+            if !fits(&name) {
+                name.pop();
+                break;
+            }
+        }
+        name.parse().ok()
+    }
+
+    /// The name of somebody who has not said one.
+    pub fn guest(number: u64) -> Self {
+        Self(format!("guest-{number}"))
+    }
+
+    /// The same name with a number behind it, for who comes second.
+    #[must_use]
+    pub fn numbered(&self, number: u64) -> Self {
+        let suffix = format!("-{number}");
+        let mut base = self.0.clone();
+        while !fits(&format!("{base}{suffix}")) && base.pop().is_some() {}
+        Self(base + &suffix)
+    }
+
+    /// Whether two names are the same to a reader; case does not tell people apart.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.to_lowercase() == other.0.to_lowercase()
+    }
+}
+
+impl FromStr for Nick {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.width() > 0 && fits(text) && text.chars().all(is_allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("a nick is 1 to {WIDEST} letters, digits or - _ . '"))
+        }
+    }
+}
+
+impl fmt::Display for Nick {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+fn is_allowed(char: char) -> bool {
+    char.is_alphanumeric() || "-_.'".contains(char)
+}
+
+fn fits(text: &str) -> bool {
+    text.width() <= WIDEST && text.len() <= LONGEST
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_all_scripts_and_nothing_else() {
+        for good in ["a", "Ann", "d'Arc", "x_1.y-z", "Jörg", "漢字", "12345678901234567890"] {
+            assert_eq!(good.parse::<Nick>().unwrap().as_str(), good);
+        }
+        let long = "x".repeat(21);
+        let wide = "漢".repeat(11);
+        let bad = ["", " ", "a b", "<a>", "a:", "a,", "\x1b[31m", "a\n", "\u{202e}x", "@a", "/a"];
+        for bad in bad.into_iter().chain([long.as_str(), &wide, "\u{301}"]) {
+            assert!(bad.parse::<Nick>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_user_is_called_is_tamed() {
+        let table = [
+            ("ann", Some("ann")),
+            ("DOMAIN\\ann lee", Some("DOMAINannlee")),
+            ("\x1b[2J", Some("2J")),
+            ("...", Some("...")),
+            ("/ /", None),
+            ("", None),
+        ];
+        for (text, nick) in table {
+            assert_eq!(Nick::tamed(text).map(|nick| nick.0).as_deref(), nick, "{text:?}");
+        }
+        assert_eq!(Nick::tamed(&"y".repeat(99)).unwrap().0.len(), 20);
+    }
+
+    #[test]
+    fn a_second_one_gets_a_number_that_fits() {
+        let nick = |text: &str| text.parse::<Nick>().unwrap();
+        assert_eq!(nick("ann").numbered(2).as_str(), "ann-2");
+        assert_eq!(nick("12345678901234567890").numbered(10).as_str(), "12345678901234567-10");
+        assert_eq!(nick(&"漢".repeat(10)).numbered(2).as_str(), format!("{}-2", "漢".repeat(9)));
+        assert!(nick("Ann").is_same(&nick("aNN")) && !nick("ann").is_same(&nick("anna")));
+    }
+}

@@ -1,0 +1,203 @@
+//! The rules of a room, as its members see them.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::allowance::{BURST, REFILL};
+use super::room::{Effect, FLOOD, HISTORY, Member, Room};
+
+/// A room in virtual time.
+struct Scene {
+    room: Room,
+    now: Instant,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self { room: Room::default(), now: Instant::now() }
+    }
+
+    /// A scene with these members, whose greetings are over.
+    fn with(names: &[&str]) -> Self {
+        let mut scene = Self::new();
+        for (member, name) in (1..).zip(names) {
+            scene.room.arrive(member, scene.now);
+            scene.says(member, &format!("/nick {name}"));
+        }
+        scene
+    }
+
+    /// What follows from a line, as `1,2: words`, and `1: closed`.
+    fn says(&mut self, member: Member, line: &str) -> Vec<String> {
+        self.now += Duration::from_secs(60);
+        self.room.hear(member, line.as_bytes());
+        self.effects()
+    }
+
+    fn effects(&mut self) -> Vec<String> {
+        self.room.pump(self.now);
+        self.room.take_effects().iter().map(shown).collect()
+    }
+}
+
+fn shown(effect: &Effect) -> String {
+    match effect {
+        Effect::Tell(to, line) => {
+            let to: Vec<String> = to.iter().map(u64::to_string).collect();
+            format!("{}: {line}", to.join(","))
+        }
+        Effect::Close(member) => format!("{member}: closed"),
+    }
+}
+
+#[test]
+fn a_program_says_its_name_and_a_person_is_a_guest() {
+    let mut scene = Scene::new();
+    scene.room.enter(0, Some(&"host".parse().unwrap()), scene.now);
+    assert_eq!(scene.effects(), ["0: *** you are host", "0: *** here: host"]);
+    scene.room.arrive(1, scene.now);
+    scene.room.hear(1, b"/nick ann");
+    assert_eq!(
+        scene.effects(),
+        ["1: *** you are ann", "1: *** here: host, ann", "0: *** ann joined"]
+    );
+    scene.room.arrive(2, scene.now);
+    assert_eq!(scene.effects(), [""; 0], "it may still say its name");
+    scene.now += Duration::from_secs(1);
+    assert_eq!(
+        scene.effects(),
+        ["2: *** you are guest-2", "2: *** here: host, ann, guest-2", "0,1: *** guest-2 joined"]
+    );
+}
+
+#[test]
+fn what_each_command_does() {
+    let mut scene = Scene::with(&["ann", "bob", "cid"]);
+    let table: &[(Member, &str, &[&str])] = &[
+        (1, "hello", &["2,3: <ann> hello"]),
+        (1, "//x", &["2,3: <ann> /x"]),
+        (2, "/me waves", &["1,3: * bob waves"]),
+        (3, "/msg ANN psst", &["1: [cid] psst"]),
+        (3, "/msg eve psst", &["3: *** nobody here is called eve"]),
+        (1, "/who", &["1: *** here: ann, bob, cid"]),
+        (1, "/nick anna", &["1: *** you are anna", "2,3: *** ann is now anna"]),
+        (1, "/nick anna", &[]),
+        (
+            2,
+            "/nick CID",
+            &["2: *** CID is taken", "2: *** you are CID-2", "1,3: *** bob is now CID-2"],
+        ),
+        (2, "/nick \x1b[m", &["2: *** a nick is 1 to 20 letters, digits or - _ . '"]),
+        (
+            2,
+            "/dance",
+            &[
+                "2: *** no such command: /who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit  (// says a /)",
+            ],
+        ),
+        (2, "", &[]),
+        (3, "\x1b[2J\u{202e}\u{7}", &["1,2: <cid> \\x1b[2J\\u{202e}\\x07"]),
+        (3, "/quit for dinner", &["3: closed", "1,2: *** cid left (for dinner)"]),
+        (3, "/who", &[]),
+    ];
+    for (member, line, effects) in table {
+        assert_eq!(scene.says(*member, line), *effects, "{line:?}");
+    }
+}
+
+#[test]
+fn a_newcomer_is_shown_the_last_lines_of_talk() {
+    let mut scene = Scene::with(&["ann"]);
+    for number in 0..HISTORY + 5 {
+        scene.says(1, &format!("line {number}"));
+        scene.says(1, "/msg ann not this");
+    }
+    scene.room.arrive(2, scene.now);
+    let seen = scene.says(2, "/nick bob");
+    assert_eq!(
+        (seen[0].as_str(), seen[HISTORY - 1].as_str()),
+        ("2: <ann> line 5", "2: <ann> line 204")
+    );
+    assert_eq!(seen[HISTORY], "2: *** you are bob");
+}
+
+/// A flood waits for its turn, line by line, and the others are heard as if it were not there.
+#[test]
+fn a_flood_is_slowed_and_loses_nothing() {
+    let mut scene = Scene::with(&["ann", "bob"]);
+    scene.now += Duration::from_secs(60);
+    for number in 0..100 {
+        scene.room.hear(1, format!("flood {number}").as_bytes());
+    }
+    assert_eq!(scene.effects().len(), BURST as usize);
+    assert!(scene.room.is_stuffed(1) && !scene.room.is_stuffed(2));
+    scene.room.hear(2, b"hello");
+    assert_eq!(scene.effects(), ["1: <bob> hello"]);
+    scene.room.hang_up(1);
+    let mut rest = Vec::new();
+    while let Some(pause) = scene.room.pump(scene.now) {
+        assert!(pause <= REFILL);
+        scene.now += pause;
+        rest.extend(scene.room.take_effects());
+    }
+    rest.extend(scene.room.take_effects());
+    assert_eq!(rest.len(), 100 - BURST as usize + 2);
+    assert_eq!(shown(&rest[rest.len() - 3]), "2: <ann> flood 99");
+    assert_eq!(shown(&rest[rest.len() - 2]), "1: closed");
+    assert_eq!(shown(&rest[rest.len() - 1]), "2: *** ann left");
+}
+
+/// What waits is bounded, but for the host's own lines.
+#[test]
+fn a_flood_beyond_all_bounds_ends_its_sender() {
+    let mut scene = Scene::with(&["ann", "bob"]);
+    scene.room.enter(0, None, scene.now);
+    scene.effects();
+    for _ in 0..=FLOOD {
+        scene.room.hear(0, b"from the host");
+        scene.room.hear(1, b"flood");
+    }
+    assert!(scene.room.is_stuffed(0) && !scene.room.is_stuffed(1));
+    let effects = scene.effects();
+    assert_eq!(effects[..2], ["1: closed", "0,2: *** ann left (flood)"]);
+    assert!(effects[2..].iter().all(|effect| effect.ends_with("from the host")));
+}
+
+#[test]
+fn who_goes_before_it_was_announced_was_never_there() {
+    let mut scene = Scene::with(&["ann"]);
+    scene.room.arrive(2, scene.now);
+    scene.room.depart(2, Some("reset"));
+    assert_eq!(scene.effects(), [""; 0]);
+    scene.room.depart(1, Some("lost\n\x1b"));
+    assert!(scene.room.is_empty());
+}
+
+proptest! {
+    /// Whatever members do, names stay unique, and nobody hears of what was said to others.
+    #[test]
+    fn names_are_unique_and_every_line_has_its_way(
+        deeds in prop::collection::vec((1..5_u64, "(/nick [abAB]{1,2}|/me x|hi|/quit|/msg a x)"), 0..60),
+    ) {
+        let mut scene = Scene::new();
+        for (member, line) in deeds {
+            if !scene.room.is_stuffed(member) && scene.says(member, "").is_empty() {
+                scene.room.arrive(member, scene.now);
+            }
+            let effects = scene.says(member, &line);
+            if line == "hi" {
+                let own = format!("{member}: ");
+                prop_assert!(effects.iter().all(|effect| !(effect.starts_with(&own) && effect.ends_with("> hi") && effect.contains(','))));
+            }
+            let who = scene.says(member, "/who");
+            if let Some(names) = who.iter().find_map(|line| line.split("here: ").nth(1)) {
+                let mut names: Vec<String> = names.split(", ").map(str::to_lowercase).collect();
+                let all = names.len();
+                names.sort();
+                names.dedup();
+                prop_assert_eq!(names.len(), all);
+            }
+        }
+    }
+}

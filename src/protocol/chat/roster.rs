@@ -1,0 +1,94 @@
+//! Who is there, as one member learns it from the lines.
+
+use std::collections::BTreeSet;
+
+use super::line::Line;
+use super::nick::Nick;
+
+/// More names than these are not kept, whatever a host claims.
+const MOST: usize = 10_000;
+
+/// You and the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    you: Option<Nick>,
+    names: BTreeSet<Nick>,
+}
+
+impl Roster {
+    /// What you are called, where it is known.
+    pub fn you(&self) -> Option<&Nick> {
+        self.you.as_ref()
+    }
+
+    /// Everybody in order, you among them.
+    pub fn names(&self) -> impl Iterator<Item = &Nick> {
+        self.names.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether nobody is known to be there.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Takes from a line who is there.
+    pub fn note(&mut self, line: &Line) {
+        match line {
+            Line::You(nick) => {
+                if let Some(old) = self.you.replace(nick.clone()) {
+                    self.names.remove(&old);
+                }
+                self.add(nick);
+            }
+            Line::Here(nicks) => nicks.iter().for_each(|nick| self.add(nick)),
+            Line::Joined(nick) | Line::Present(nick) => self.add(nick),
+            Line::Left(nick, _) => {
+                self.names.remove(nick);
+            }
+            Line::Renamed(old, new) => {
+                self.names.remove(old);
+                self.add(new);
+            }
+            _ => {}
+        }
+    }
+
+    /// The room is not reached any more: nobody but you is known to be there.
+    pub fn forget_others(&mut self) {
+        self.names.retain(|name| Some(name) == self.you.as_ref());
+    }
+
+    fn add(&mut self, nick: &Nick) {
+        if self.names.len() < MOST {
+            self.names.insert(nick.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_tell_who_is_there() {
+        let mut roster = Roster::default();
+        let lines = [
+            "*** you are guest-2",
+            "*** here: ann, bob, guest-2",
+            "*** cid joined",
+            "*** bob left (lost)",
+            "<eve> says nothing about it",
+            "*** you are dan",
+            "*** ann is now anna",
+        ];
+        lines.iter().for_each(|line| roster.note(&Line::read(line.as_bytes())));
+        let names: Vec<&str> = roster.names().map(Nick::as_str).collect();
+        assert_eq!(names, ["anna", "cid", "dan"]);
+        assert_eq!((roster.you().map(Nick::as_str), roster.len()), (Some("dan"), 3));
+    }
+}
