@@ -40,6 +40,7 @@ complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "udp-send" -d 'Send 
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "udp-listen" -d 'Hear datagrams of all peers: theirs to stdout, stdin back to them'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "mcast-join" -d 'Join multicast groups: what is sent to them to stdout'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "mcast-send" -d 'Send datagrams to multicast groups: each line of stdin is one'
+complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "chat" -d 'Chat with others: join a room, host one, or meet in a multicast group'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "man" -d 'Print a man page (try `wirecat man tcp-serve | man -l -`)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
@@ -274,5 +275,38 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l test -d '
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s q -l quiet -d 'Show only errors'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l nick -d 'Take part as NAME [default: $USER]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l send -d 'Say TEXT in place of stdin; repeatable, one line each' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-clients -d 'Have at most N members at once; the rest wait (with --host)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l queue -d 'How much may wait to be sent to one member (with --host) [default: 1MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'Let it pass N routers at most, minus one (with a group) [default: 1]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l on -d 'Run CMD on each EVENT, with the event as JSON on its stdin; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
+json\t'One JSON object a line'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
+always\t'Always'
+never\t'Never'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tag -d 'Put TEXT into every event' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l wait -d 'Keep trying to connect for D; with --host or a group: give up if nobody has come after D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s c -l count -d 'Stop after N lines of others; fewer is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l output -d 'How lines are written: line, raw, nul, hex, dump, json or none [default: a screen; else line]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l time -d 'Show the time of each line'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s n -l no-stdin -d 'Only listen: do not read stdin'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l host -d 'Host the room, and take part in it'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l headless -d 'Only host the room (with --host)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l reconnect -d 'Connect again when the connection to the host is lost'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s 4 -d 'Use IPv4 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s 6 -d 'Use IPv6 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s q -l quiet -d 'Show only errors'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wirecat -n "__fish_wirecat_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -317,6 +317,49 @@ module completions {
     ...groups: string         # Which groups to send to
   ]
 
+  def "nu-complete wirecat chat log" [] {
+    [ "text" "json" ]
+  }
+
+  def "nu-complete wirecat chat color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Chat with others: join a room, host one, or meet in a multicast group
+  export extern "wirecat chat" [
+    --nick: string            # Take part as NAME [default: $USER]
+    --time                    # Show the time of each line
+    --send: string            # Say TEXT in place of stdin; repeatable, one line each
+    --no-stdin(-n)            # Only listen: do not read stdin
+    --host                    # Host the room, and take part in it
+    --headless                # Only host the room (with --host)
+    --max-clients: string     # Have at most N members at once; the rest wait (with --host)
+    --queue: string           # How much may wait to be sent to one member (with --host) [default: 1MiB]
+    --reconnect               # Connect again when the connection to the host is lost
+    --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
+    --bind: string            # Connect from this local address and port
+    --ttl: string             # Let it pass N routers at most, minus one (with a group) [default: 1]
+    --timeout(-w): string     # End the whole run after D, with exit status 124
+    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    --port-file: path         # When ready, write the local ports to FILE, one a line
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    -4                        # Use IPv4 only
+    -6                        # Use IPv6 only
+    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --quiet(-q)               # Show only errors
+    --log: string@"nu-complete wirecat chat log" # The form of the events on stderr: text or json [default: text]
+    --color: string@"nu-complete wirecat chat color" # When to colour the events: auto, always or never [default: auto]
+    --tag: string             # Put TEXT into every event
+    --wait: string            # Keep trying to connect for D; with --host or a group: give up if nobody has come after D
+    --count(-c): string       # Stop after N lines of others; fewer is exit status 1
+    --output: string          # How lines are written: line, raw, nul, hex, dump, json or none [default: a screen; else line]
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout
+    --help(-h)                # Print help
+    address: string           # The host to join, the address to host on, or a multicast group
+  ]
+
   def "nu-complete wirecat completions shell" [] {
     [ "bash" "zsh" "fish" "powershell" "elvish" "nushell" ]
   }
@@ -328,7 +371,7 @@ module completions {
   ]
 
   def "nu-complete wirecat man command" [] {
-    [ "tcp-connect" "tcp-serve" "udp-send" "udp-listen" "mcast-join" "mcast-send" "events" "events-schema" ]
+    [ "tcp-connect" "tcp-serve" "udp-send" "udp-listen" "mcast-join" "mcast-send" "chat" "events" "events-schema" ]
   }
 
   # Print a man page (try `wirecat man tcp-serve | man -l -`)

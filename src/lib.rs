@@ -24,10 +24,16 @@
 //! Where the two sides have to agree on each message first (`--frame tinyproto`), a transport around
 //! the connection keeps that exchange, and nobody above it knows of it.
 //!
-//! Three things grew otherwise than they were first drawn. Channels stand on a trait,
+//! A chat is data on the pure floor ([`protocol::chat`]): the room, its lines, the editor, the
+//! scrollback and the keys. The sessions carry it, and draw the screen into the queue of stdout like
+//! any other data; only `sessions::chat::tty` touches the terminal itself.
+//!
+//! Four things grew otherwise than they were first drawn. Channels stand on a trait,
 //! [`event_loop::Transport`], rather than on a closed list, so that a simulation can hold the other
 //! ends and drive the real loop in virtual time. Plain system calls go through rustix and nix,
-//! which leaves little that is unsafe. And what a user is told is one type, [`error::Failure`], on
+//! which leaves little that is unsafe. The keys of a terminal come through the channel of stdin like
+//! all input, and are read by termina's parser: crossterm's reader, from which it stems, blocks in
+//! the middle of a sequence. And what a user is told is one type, [`error::Failure`], on
 //! every floor, so that nothing is lost in translation at the edge.
 //!
 //! # The library

@@ -1,6 +1,7 @@
 //! The commands: configuration to sockets, session and loop, and the exit status that follows.
 
 mod assets;
+mod chat;
 mod datagrams;
 mod mcast;
 mod replay;
@@ -41,6 +42,9 @@ pub fn run(cli: &Cli) -> Status {
         }),
         Command::McastSend(args) => start(cli, &args.report, &args.sender.run, |report| {
             config::mcast_send(args, report).and_then(mcast::send)
+        }),
+        Command::Chat(args) => start(cli, &args.report, &args.run, |report| {
+            config::chat(args, report).and_then(chat::run)
         }),
         Command::Completions { shell } => assets::print(assets::completions(*shell)),
         Command::Man { command } => assets::print(assets::man(*command)),

@@ -114,6 +114,15 @@ impl EventLoop {
         Ok(())
     }
 
+    /// Turns SIGWINCH into an event too, once signals are watched, and leaves it to the handler to
+    /// end at a second signal: a terminal that was taken over has to be put back.
+    ///
+    /// # Errors
+    /// Those of `sigaction(2)`.
+    pub fn watch_terminal(&mut self) -> io::Result<()> {
+        self.signals.as_mut().map_or(Ok(()), signals::Signals::watch_terminal)
+    }
+
     /// Turns until the handler stops the pool.
     ///
     /// # Errors

@@ -10,7 +10,8 @@ use std::sync::atomic::AtomicBool;
 
 use mio::Registry;
 use mio::net::UnixStream;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::SigId;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGWINCH};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 
@@ -30,6 +31,8 @@ pub enum Signal {
     Report,
     /// `SIGCHLD`: a child of the process may have ended. Several ends may share one signal.
     Child,
+    /// `SIGWINCH`: the window has another size.
+    Resize,
 }
 
 impl Signal {
@@ -40,6 +43,7 @@ impl Signal {
             SIGHUP => Some(Self::Hangup),
             SIGUSR1 => Some(Self::Report),
             SIGCHLD => Some(Self::Child),
+            SIGWINCH => Some(Self::Resize),
             _ => None,
         }
     }
@@ -48,6 +52,8 @@ impl Signal {
 /// The signals that a loop listens to.
 pub(super) struct Signals {
     source: SignalDelivery<UnixStream, WithRawSiginfo>,
+    /// What ends the process at a second signal.
+    at_once: Vec<SigId>,
 }
 
 impl Signals {
@@ -61,17 +67,28 @@ impl Signals {
             .into_iter()
             .filter(|s| !sys::signals::is_ignored(*s))
             .collect();
+        let mut at_once = Vec::new();
         for signal in &wanted {
             let seen = Arc::new(AtomicBool::new(false));
             // In this order the first signal finds the flag unset, and sets it for the second.
-            signal_hook::flag::register_conditional_default(*signal, Arc::clone(&seen))?;
+            let kill = signal_hook::flag::register_conditional_default(*signal, Arc::clone(&seen))?;
+            at_once.push(kill);
             signal_hook::flag::register(*signal, seen)?;
         }
         let (read, write) = UnixStream::pair()?;
         let all = wanted.into_iter().chain([SIGUSR1, SIGCHLD]);
         let mut source = SignalDelivery::with_pipe(read, write, WithRawSiginfo, all)?;
         registry.register(source.get_read_mut(), SIGNALS, mio::Interest::READABLE)?;
-        Ok(Self { source })
+        Ok(Self { source, at_once })
+    }
+
+    /// Listens to `SIGWINCH` as well, and leaves every signal to the loop: the terminal has to be
+    /// put back before the process ends.
+    pub(super) fn watch_terminal(&mut self) -> io::Result<()> {
+        for kill in self.at_once.drain(..) {
+            signal_hook::low_level::unregister(kill);
+        }
+        self.source.handle().add_signal(SIGWINCH)
     }
 
     /// The signals that came since the last call, each with whether the terminal sent it.

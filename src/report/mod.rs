@@ -16,6 +16,7 @@ pub mod transcript;
 use std::io;
 use std::time::SystemTime;
 
+use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
 pub use event::{Event, Name};
@@ -60,6 +61,17 @@ pub enum Color {
     Never,
 }
 
+impl Color {
+    /// Whether what goes to this stream is to have colours.
+    pub fn is_wanted(self, stream: &impl RawStream) -> bool {
+        match self {
+            Self::Auto => AutoStream::choice(stream) != ColorChoice::Never,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
 /// What the command line says about events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -87,12 +99,11 @@ pub struct Reporter {
 impl Reporter {
     /// A reporter of these settings. Whether stderr is a terminal is looked up now, once.
     pub fn new(settings: Settings) -> Self {
-        let coloured = match settings.color {
-            Color::Auto => AutoStream::choice(&io::stderr()) != ColorChoice::Never,
-            Color::Always => true,
-            Color::Never => false,
+        let palette = if settings.color.is_wanted(&io::stderr()) {
+            Palette::COLOURED
+        } else {
+            Palette::default()
         };
-        let palette = if coloured { Palette::COLOURED } else { Palette::default() };
         let sink = Box::new(|line: &[u8]| stderr::write_whole(io::stderr(), line));
         Self { settings, palette, sink, progress: None }
     }

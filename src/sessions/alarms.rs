@@ -58,3 +58,5 @@ pub(crate) const COMPANION: u8 = 27;
 pub(crate) const HOOKS: u8 = 28;
 /// The queue of hooks takes events again.
 pub(crate) const RESUME: u8 = 29;
+/// The room of a chat has something to say again.
+pub(crate) const TALK: u8 = 30;

@@ -259,6 +259,11 @@ impl Console {
         }
     }
 
+    /// Writes what is no message: a frame of a screen.
+    pub(crate) fn paint(&mut self, pool: &mut Pool, frame: &[u8]) {
+        self.write(pool, frame);
+    }
+
     fn write(&mut self, pool: &mut Pool, bytes: &[u8]) {
         if let Some(stdout) = self.stdout {
             if self.terminal && !bytes.ends_with(b"\n") {

@@ -1,6 +1,7 @@
 //! Sessions: the handlers behind the commands, and the glue between events and pure logic.
 
 mod alarms;
+pub mod chat;
 pub mod children;
 mod companion;
 pub mod config;

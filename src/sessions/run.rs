@@ -387,7 +387,7 @@ fn status_of(signal: Signal) -> Option<Status> {
         Signal::Interrupt => Some(Status::Interrupt),
         Signal::Terminate => Some(Status::Terminate),
         Signal::Hangup => Some(Status::Hangup),
-        Signal::Report | Signal::Child => None,
+        Signal::Report | Signal::Child | Signal::Resize => None,
     }
 }
 

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub mod child;
+pub mod clock;
 pub mod fd;
 pub mod mmsg;
 pub mod multicast;

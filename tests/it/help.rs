@@ -3,7 +3,7 @@
 
 use crate::support::wirecat;
 
-const PAGES: [&[&str]; 9] = [
+const PAGES: [&[&str]; 10] = [
     &[],
     &["tcp-connect"],
     &["tcp-serve"],
@@ -11,6 +11,7 @@ const PAGES: [&[&str]; 9] = [
     &["udp-listen"],
     &["mcast-join"],
     &["mcast-send"],
+    &["chat"],
     &["completions"],
     &["man"],
 ];

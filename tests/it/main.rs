@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod addresses;
+mod chat;
 mod children;
 mod conformance;
 mod control;

@@ -1,5 +1,6 @@
 //! Every command and option, with the words of `--help`, the man pages and the completions.
 
+mod chat;
 mod common;
 mod datagram;
 mod stream;
@@ -7,6 +8,7 @@ mod words;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use chat::ChatArgs;
 pub use common::{
     FamilyArgs, InputArgs, InputForm, LogForm, ReplayArgs, ReportArgs, RunArgs, When,
 };
@@ -82,6 +84,13 @@ pub enum Command {
     #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
     #[command(after_help = format!("{MCAST_SEND_EXAMPLES}\n\n{GROUPS}\n\n{VALUES}"))]
     McastSend(Box<McastSendArgs>),
+    /// Chat with others: join a room, host one, or meet in a multicast group
+    #[command(mut_arg("wait", |arg| arg.help(WAIT_CHAT)))]
+    #[command(mut_arg("count", |arg| arg.help(COUNT_CHAT)))]
+    #[command(mut_arg("output", |arg| arg.help(OUTPUT_CHAT)))]
+    #[command(mut_arg("socket_option", |arg| arg.help(STREAM_OPTIONS)))]
+    #[command(after_help = format!("{CHAT_EXAMPLES}\n\n{CHAT_COMMANDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    Chat(Box<ChatArgs>),
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -126,6 +135,8 @@ pub enum Page {
     McastJoin,
     /// `wirecat-mcast-send(1)`
     McastSend,
+    /// `wirecat-chat(1)`
+    Chat,
     /// `wirecat-events(7)`: what programs read
     Events,
     /// The events as a JSON Schema

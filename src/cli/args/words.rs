@@ -77,6 +77,17 @@ Examples:
   echo hello | wirecat mcast-send 239.1.2.3:5000%eth0
   wirecat mcast-send --test --rate 1000/s --duration 10s 239.1.2.3:5000";
 
+pub(super) const CHAT_EXAMPLES: &str = "\
+Examples:
+  wirecat chat --host :9000               host a room, and take part in it
+  wirecat chat host:9000                  join it; nc host 9000 does as well
+  tail -f log | wirecat chat host:9000    tell the room what happens
+  wirecat chat 239.1.2.3:9000             a room without a host";
+
+pub(super) const CHAT_COMMANDS: &str = "\
+In the room:
+  /who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit";
+
 pub(super) const GROUPS: &str = "\
 Groups:
   239.1.2.3:5000  [ff05::1]:5000   any source, on the interface of the route
@@ -109,6 +120,11 @@ Commands (one a line of stdin):
   to be closed.";
 
 pub(super) const WAIT_CONNECT: &str = "Keep trying to connect for D [default: 0, one attempt]";
+pub(super) const WAIT_CHAT: &str =
+    "Keep trying to connect for D; with --host or a group: give up if nobody has come after D";
+pub(super) const COUNT_CHAT: &str = "Stop after N lines of others; fewer is exit status 1";
+pub(super) const OUTPUT_CHAT: &str =
+    "How lines are written: line, raw, nul, hex, dump, json or none [default: a screen; else line]";
 pub(super) const WAIT_SERVE: &str = "Give up if no client has come after D";
 pub(super) const WAIT_LISTEN: &str = "Give up if no message has come after D";
 pub(super) const WAIT_SEND: &str = "Send again once a second until the first answer, for D at most";

@@ -4,6 +4,7 @@
 //! This file has what all commands share; `stream` and `datagram` have the rest, `partners` what
 //! connections are relayed to.
 
+mod chat;
 mod datagram;
 mod partners;
 mod replay;
@@ -22,6 +23,7 @@ use crate::sessions::config::{Common, Scripting};
 use crate::sessions::ready::{Readiness, ReadyFd};
 use crate::sockets::{Address, Family, SocketOptions};
 
+pub use chat::chat;
 pub use datagram::{mcast_join, mcast_send, udp_listen, udp_send};
 pub use stream::{connect, serve};
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::Winsize;
 
 use super::{PATIENCE, let_children_hear_signals};
 
@@ -44,12 +45,17 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts a program as the leader of a session of its own (setsid(1) of util-linux).
     pub(crate) fn start(program: &str, args: &[&str]) -> Self {
+        Self::of_kind("dumb", program, args)
+    }
+
+    /// The same on a terminal that can do what `kind` (TERM) says.
+    pub(crate) fn of_kind(kind: &str, program: &str, args: &[&str]) -> Self {
         let_children_hear_signals();
         let (master, slave) = pty();
         let end = || slave.try_clone().expect("a descriptor");
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program).args(args);
-        command.env("PS1", "$ ").env("TERM", "dumb").env_remove("NO_COLOR");
+        command.env("PS1", "$ ").env("TERM", kind).env_remove("NO_COLOR");
         command.stdin(end()).stdout(end()).stderr(end());
         let child = command.spawn().expect("setsid of util-linux");
         let mut reader = master.try_clone().expect("a descriptor");
@@ -69,6 +75,22 @@ impl Terminal {
     /// Types what a person would; `\x03` is ^C and `\x04` is ^D.
     pub(crate) fn type_in(&mut self, keys: &str) {
         self.master.write_all(keys.as_bytes()).expect("the terminal takes it");
+    }
+
+    /// Gives the window another size.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&self.master, size).expect("a terminal");
+    }
+
+    /// The bytes that the screen was sent so far, once there are more than `known`, or it is late.
+    pub(crate) fn more_than(&mut self, known: usize, deadline: Instant) -> &[u8] {
+        self.seen.extend(self.screen.try_iter().flatten());
+        if self.seen.len() <= known {
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.seen.extend(self.screen.recv_timeout(left).into_iter().flatten());
+        }
+        &self.seen
     }
 
     /// What the screen has shown so far.

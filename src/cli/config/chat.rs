@@ -1,0 +1,177 @@
+//! The configuration of `chat`: which of its three ways is meant, and what fits it.
+
+use std::time::Duration;
+
+use super::{NOT_IP, as_usize, check_port_file, check_stdin_takers, common, refuse, refuse_any};
+use crate::cli::args::ChatArgs;
+use crate::cli::text;
+use crate::error::Failure;
+use crate::framing::{Framing, Input};
+use crate::multicast::GroupAddress;
+use crate::protocol::chat::{MAX_LINE, Nick};
+use crate::protocol::output::{Output, Written};
+use crate::report::Settings;
+use crate::sessions::chat::config::{Chat, Group, Host, Join, Persona};
+use crate::sessions::config::{Common, Connect};
+use crate::sockets::{Address, AddressError};
+
+const QUEUE: u64 = 1 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The configuration of `chat`.
+///
+/// # Errors
+/// A bad address, or options that cannot apply.
+pub fn chat(args: &ChatArgs, report: Settings) -> Result<Chat, Failure> {
+    let way = way(args)?;
+    check(args, &way)?;
+    let mut common = common(&args.run, &args.family, report)?;
+    if !args.send.is_empty() {
+        check_stdin_takers(&args.send)?;
+        common.send = args.send.iter().map(|text| text::read(text)).collect::<Result<_, _>>()?;
+    }
+    common.stdin = !args.no_stdin;
+    common.input = Input::Line;
+    common.chomp = true;
+    common.framing = Framing::Line;
+    common.max_frame = MAX_LINE;
+    common.output = args.run.output.unwrap_or(Output::Written(Written::Line));
+    match way {
+        Way::Group(group) => self::group(args, group, common),
+        Way::Address(address) if args.host => host(args, address, common),
+        Way::Address(address) => join(args, address, common),
+    }
+}
+
+/// Where the room is.
+enum Way {
+    Address(Address),
+    Group(GroupAddress),
+}
+
+fn way(args: &ChatArgs) -> Result<Way, Failure> {
+    match args.address.parse::<GroupAddress>() {
+        Ok(group) => Ok(Way::Group(group)),
+        Err(wrong) => match args.address.parse::<Address>() {
+            // It is one that is not written as a group is.
+            Err(AddressError::Group(_)) => Err(wrong.into()),
+            address => Ok(Way::Address(address?)),
+        },
+    }
+}
+
+/// Options of one way that were given to another.
+fn check(args: &ChatArgs, way: &Way) -> Result<(), Failure> {
+    let hosting = [
+        (args.headless, "--headless"),
+        (args.max_clients.is_some(), "--max-clients"),
+        (args.queue.is_some(), "--queue"),
+    ];
+    let joining = [
+        (args.reconnect, "--reconnect"),
+        (args.connect_timeout.is_some(), "--connect-timeout"),
+        (args.bind.is_some(), "--bind"),
+    ];
+    match way {
+        Way::Group(_) => {
+            refuse_any(&[(args.host, "--host")], "a room in a group has no host")?;
+            refuse_any(&joining, "a room in a group has no host to connect to")?;
+            refuse_any(&hosting, "it needs --host")?;
+            let family = [(args.family.v4, "-4"), (args.family.v6, "-6")];
+            refuse_any(&family, "the group says which family it is of")?;
+        }
+        Way::Address(_) if args.host => {
+            refuse_any(&[(!args.send.is_empty(), "--send")], "it is for those who join")?;
+            refuse_any(&joining, "it is for those who join")?;
+        }
+        Way::Address(_) => refuse_any(&hosting, "it needs --host")?,
+    }
+    if matches!(way, Way::Address(_)) {
+        refuse_any(&[(args.ttl.is_some(), "--ttl")], "it needs a group")?;
+    }
+    if args.no_stdin {
+        refuse_any(&[(!args.send.is_empty(), "-n")], "--send stands in the place of stdin")?;
+    }
+    let persona = [
+        (args.nick.is_some(), "--nick"),
+        (args.time, "--time"),
+        (args.no_stdin, "--no-stdin"),
+        (matches!(args.run.output, Some(Output::Written(_))), "--output"),
+    ];
+    if args.headless {
+        refuse_any(&persona, "with --headless nobody takes part here")?;
+    }
+    Ok(())
+}
+
+fn group(args: &ChatArgs, group: GroupAddress, mut common: Common) -> Result<Chat, Failure> {
+    group.check_send()?;
+    common.framing = Framing::None;
+    common.datagrams = true;
+    let ttl = args.ttl.unwrap_or(1);
+    Ok(Chat::Group(Box::new(Group { common, group, persona: persona(args), ttl })))
+}
+
+fn host(args: &ChatArgs, address: Address, mut common: Common) -> Result<Chat, Failure> {
+    check_family(args, &address)?;
+    check_port_file(&args.run, std::slice::from_ref(&address))?;
+    common.rules.serving = true;
+    common.stdin &= !args.headless;
+    Ok(Chat::Host(Box::new(Host {
+        common,
+        address,
+        persona: (!args.headless).then(|| persona(args)),
+        max_clients: args.max_clients.map(as_usize),
+        queue: as_usize(args.queue.unwrap_or(QUEUE)),
+    })))
+}
+
+fn join(args: &ChatArgs, address: Address, common: Common) -> Result<Chat, Failure> {
+    address.check_connect()?;
+    check_family(args, &address)?;
+    if !matches!(address, Address::Inet { .. }) {
+        refuse_any(&[(args.bind.is_some(), "--bind")], NOT_IP)?;
+    }
+    if matches!(address, Address::Fd(_)) {
+        let given = [
+            (args.run.wait.is_some(), "--wait"),
+            (args.connect_timeout.is_some(), "--connect-timeout"),
+            (args.reconnect, "--reconnect"),
+        ];
+        refuse_any(&given, "an inherited socket is connected already")?;
+    }
+    check_port_file(&args.run, std::slice::from_ref(&address))?;
+    let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
+    let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
+    common.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
+    let connect = Connect {
+        common,
+        address,
+        bind,
+        connect_timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+        reconnect: args.reconnect,
+        settle: Duration::ZERO,
+        probe: false,
+        exec: None,
+        replay: None,
+    };
+    Ok(Chat::Join(Box::new(Join { connect, persona: persona(args) })))
+}
+
+fn check_family(args: &ChatArgs, address: &Address) -> Result<(), Failure> {
+    match address {
+        Address::Inet { .. } => Ok(()),
+        _ => refuse_any(&[(args.family.v4, "-4"), (args.family.v6, "-6")], NOT_IP),
+    }
+}
+
+fn persona(args: &ChatArgs) -> Persona {
+    // What other programs write would end up in the middle of a screen.
+    let is_alone = args.run.command.is_empty() && args.run.on.is_empty();
+    let user = || Nick::tamed(&std::env::var("USER").ok()?);
+    Persona {
+        nick: args.nick.clone().or_else(user),
+        time: args.time,
+        screen: args.run.output.is_none() && args.send.is_empty() && !args.no_stdin && is_alone,
+    }
+}

@@ -1,0 +1,136 @@
+//! How the person here sees the chat, and speaks: plain lines on stdout and stdin, or a screen.
+
+use std::time::SystemTime;
+
+use super::config::Persona;
+use super::screen::Screen;
+use crate::error::Failure;
+use crate::event_loop::Pool;
+use crate::protocol::chat::command::Command;
+use crate::protocol::chat::roster::Roster;
+use crate::protocol::chat::{Line, Nick};
+use crate::sessions::console::Message;
+use crate::sessions::run::Run;
+use crate::sys::clock;
+
+/// What the person here has entered.
+#[derive(Debug, Default)]
+pub(super) struct Entered {
+    /// Whole lines, without their ends.
+    pub(super) lines: Vec<Vec<u8>>,
+    /// Why the rest of stdin cannot be read.
+    pub(super) failure: Option<Failure>,
+    /// It leaves, once everything is said.
+    pub(super) leaves: bool,
+    /// ^C, which a screen has as a key.
+    pub(super) interrupts: bool,
+}
+
+/// The person's side of a chat.
+pub struct Face {
+    time: bool,
+    roster: Roster,
+    screen: Option<Box<Screen>>,
+}
+
+impl Face {
+    /// The face of a person, with a screen where there is one.
+    pub fn new(persona: &Persona, screen: Option<Screen>) -> Self {
+        Self { time: persona.time, roster: Roster::default(), screen: screen.map(Box::new) }
+    }
+
+    /// Shows a line that came from a peer of this address, or by this connection.
+    pub(super) fn show(
+        &mut self,
+        pool: &mut Pool,
+        run: &mut Run,
+        line: &Line,
+        from: (Option<u64>, &str),
+    ) {
+        self.roster.note(line);
+        let text = self.stamped(line);
+        if let Some(screen) = &mut self.screen {
+            screen.change().roster.note(line);
+            screen.view.show(line, text);
+            return;
+        }
+        let peer = line.speaker().map_or(from.1, |nick| nick.as_str());
+        let message = Message { conn: from.0, ..Message::new(text.as_bytes(), peer) };
+        run.console.deliver(pool, &message);
+    }
+
+    /// Shows the person what it has said itself, where it does not see that anyway.
+    pub(super) fn echo(&mut self, command: &Command<'_>) {
+        let line = self.roster.you().and_then(|you| command.echo(you));
+        if let Some(line) = line {
+            let text = self.stamped(&line);
+            if let Some(screen) = &mut self.screen {
+                screen.change().echo(&text);
+            }
+        }
+    }
+
+    /// Takes what stdin has given.
+    pub(super) fn enter(&mut self, run: &mut Run, bytes: &[u8], eof: bool) -> Entered {
+        run.feed.saw(bytes);
+        if let Some(screen) = &mut self.screen {
+            return screen.enter(bytes, eof);
+        }
+        let (batch, result) = run.feed.convert(bytes, eof);
+        let line = |message: &[u8]| message.strip_suffix(b"\n").unwrap_or(message).to_vec();
+        let lines = batch.messages().map(line).collect();
+        Entered { lines, failure: result.err(), ..Entered::default() }
+    }
+
+    /// What the person is called here, where the room has said it.
+    pub(super) fn nick(&self) -> Option<&Nick> {
+        self.roster.you()
+    }
+
+    /// The room is here.
+    pub(super) fn opened(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.change().is_connected = true;
+        }
+    }
+
+    /// There is a connection to the room.
+    pub(super) fn connected(&mut self, peer: &str) {
+        if let Some(screen) = &mut self.screen {
+            screen.change().is_connected = true;
+            screen.view.tell(&format!("connected to {peer}"));
+        }
+    }
+
+    /// There is none; whoever was there is not known to be.
+    pub(super) fn disconnected(&mut self) {
+        self.roster.forget_others();
+        if let Some(screen) = &mut self.screen {
+            screen.change().is_connected = false;
+            screen.view.roster.forget_others();
+        }
+    }
+
+    /// The window may have another size.
+    pub(super) fn resize(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.resize();
+        }
+    }
+
+    /// Brings what was shown since the last time to the person.
+    pub(super) fn refresh(&mut self, pool: &mut Pool, run: &mut Run) {
+        match &mut self.screen {
+            Some(screen) => screen.refresh(pool, run),
+            None => run.console.commit(pool),
+        }
+    }
+
+    fn stamped(&self, line: &Line) -> String {
+        if !self.time {
+            return line.to_string();
+        }
+        let (hours, minutes) = clock::hours_and_minutes(SystemTime::now());
+        format!("{hours:02}:{minutes:02} {line}")
+    }
+}

@@ -1,0 +1,292 @@
+//! `chat GROUP`: a member of a room without a host.
+//!
+//! It hears by a socket that has joined the group, and by the one that it speaks from, where words
+//! for it alone arrive.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use super::config::Group;
+use super::face::Face;
+use super::screen::Screen;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{BatchSent, Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::protocol::chat::Nick;
+use crate::protocol::chat::command::Command;
+use crate::protocol::chat::gathering::{Deed, Gathering};
+use crate::protocol::chat::line::{Line, readable};
+use crate::protocol::relay::Source;
+use crate::report::{Event as Report, Name};
+use crate::sessions::alarms;
+use crate::sessions::console::Console;
+use crate::sessions::feed::Feed;
+use crate::sessions::run::{Meaning, Run, SIGNALLED};
+use crate::sys::mmsg::{Arrival, Outgoing, Sender};
+
+/// The sockets of a room without a host.
+pub struct Sockets {
+    /// Hears the group.
+    pub ear: Id,
+    /// Speaks to it.
+    pub mouth: Id,
+    /// The port of the mouth, and the addresses of this machine: what comes from there is our own.
+    pub own: (u16, Vec<IpAddr>),
+    /// Where to send to.
+    pub group: SocketAddr,
+    /// The interface of the group.
+    pub iface: String,
+}
+
+/// The session of a member.
+pub struct GroupSession {
+    run: Run,
+    face: Face,
+    gathering: Gathering,
+    sockets: Sockets,
+    /// What the kernel has not taken yet.
+    outbox: VecDeque<(SocketAddr, String)>,
+    /// Somebody was heard.
+    is_heard: bool,
+}
+
+impl GroupSession {
+    /// A session on open sockets.
+    pub fn new(
+        pool: &Pool,
+        config: Group,
+        console: Console,
+        feed: Feed,
+        sockets: Sockets,
+        screen: Option<Screen>,
+    ) -> Self {
+        let guest = || Nick::guest(sockets.own.0.into());
+        let nick = config.persona.nick.clone().unwrap_or_else(guest);
+        Self {
+            face: Face::new(&config.persona, screen),
+            gathering: Gathering::enter(nick, pool.now()),
+            run: Run::new(config.common, console, feed),
+            sockets,
+            outbox: VecDeque::new(),
+            is_heard: false,
+        }
+    }
+
+    /// Tells what the kernel changed about what was asked.
+    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
+        self.run.console.warn(pool, "socket-option", text);
+    }
+
+    /// Comes in.
+    pub fn start(&mut self, pool: &mut Pool) {
+        self.run.say_starting(pool);
+        let group = self.sockets.group.to_string();
+        let event = Report::new(Name::Joined).proto("udp").group(&group);
+        self.run.console.report(pool, &event.iface(&self.sockets.iface));
+        self.run.start(pool);
+        if let Some(patience) = self.run.common.wait {
+            pool.arm(TimerKey::global(alarms::FIRST_MESSAGE), patience);
+        }
+        self.face.opened();
+        self.run.feed.resume(pool);
+        self.turn(pool);
+        self.run.ready(pool, std::slice::from_ref(&group), &group);
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    fn on_datagrams(&mut self, pool: &mut Pool, batch: &[Arrival<'_>]) {
+        for arrival in batch {
+            let Sender::Inet(from) = &arrival.from else { continue };
+            let (port, addresses) = &self.sockets.own;
+            if from.port() == *port && addresses.contains(&from.ip()) {
+                continue;
+            }
+            if !std::mem::replace(&mut self.is_heard, true) {
+                pool.disarm(TimerKey::global(alarms::FIRST_MESSAGE));
+            }
+            self.gathering.hear(*from, arrival.payload, pool.now(), fastrand::f64());
+        }
+        self.turn(pool);
+    }
+
+    fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        let entered = self.face.enter(&mut self.run, bytes, eof);
+        for line in entered.lines {
+            self.face.echo(&Command::parse(&readable(&line)));
+            self.run.count_sent(1);
+            self.gathering.say(&line);
+        }
+        if entered.interrupts {
+            self.run.overrule(Status::Interrupt);
+            return self.leave_now(pool, SIGNALLED);
+        }
+        if eof {
+            self.run.feed.end();
+        }
+        // Nobody is there to leave where stdin was empty from the start.
+        let input = self.run.feed.input();
+        if entered.leaves || (eof && (input.source == Source::Terminal || !input.empty)) {
+            self.gathering.hang_up();
+        }
+        self.turn(pool);
+        if let Some(failure) = entered.failure {
+            self.run.fail(pool, &failure);
+            self.leave(pool, CloseReason::HOST);
+        }
+    }
+
+    /// Carries out what is to be done.
+    fn turn(&mut self, pool: &mut Pool) {
+        let rest = self.gathering.pump(pool.now());
+        pool.arm(TimerKey::global(alarms::TALK), rest);
+        let mut leaves = false;
+        for deed in self.gathering.take_deeds() {
+            match deed {
+                Deed::Send(line) => {
+                    self.outbox.push_back((self.sockets.group, line.to_string()));
+                }
+                Deed::SendTo(to, line) => self.outbox.push_back((to, line.to_string())),
+                Deed::Show(line) => self.show(pool, &line),
+                Deed::Leave => leaves = true,
+            }
+        }
+        self.send(pool);
+        self.face.refresh(pool, &mut self.run);
+        if leaves || (self.run.has_enough() && !self.run.is_ending()) {
+            self.end(pool, CloseReason::HOST);
+        } else if self.gathering.is_stuffed() {
+            self.run.feed.pause(pool);
+        } else {
+            self.run.feed.resume(pool);
+        }
+        self.listen(pool);
+    }
+
+    fn show(&mut self, pool: &mut Pool, line: &Line) {
+        if !line.is_talk() || self.run.take_message(line.to_string().as_bytes()) {
+            let group = self.sockets.group.to_string();
+            self.face.show(pool, &mut self.run, line, (None, &group));
+        }
+    }
+
+    /// Nobody is heard while stdout is full.
+    fn listen(&mut self, pool: &mut Pool) {
+        for id in [self.sockets.ear, self.sockets.mouth] {
+            if self.run.console.is_full() { pool.pause(id) } else { pool.resume(id) }
+        }
+    }
+
+    fn send(&mut self, pool: &mut Pool) {
+        while let Some((to, line)) = self.outbox.front() {
+            let datagram = Outgoing { payload: line.as_bytes(), to: Some(*to) };
+            match pool.send_datagrams(self.sockets.mouth, &[datagram]) {
+                BatchSent::All => {}
+                // `Drained` tells when to go on.
+                BatchSent::Some(_) => return,
+                BatchSent::Failed(_, error) => {
+                    let failure = crate::sockets::datagram::failure(&to.to_string(), &error);
+                    self.run.console.complain(pool, &failure);
+                }
+                BatchSent::Gone => {}
+            }
+            self.outbox.pop_front();
+        }
+    }
+
+    fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
+        match key.purpose {
+            alarms::TALK => self.turn(pool),
+            alarms::FIRST_MESSAGE => {
+                let wait = humantime::format_duration(self.run.common.wait.unwrap_or_default());
+                let cause = format!("nobody was heard within {wait}");
+                let target = self.sockets.group.to_string();
+                let failure =
+                    Failure::new(Status::Timeout, "timeout", "meet anybody in", target, cause);
+                self.run.fail(pool, &failure);
+                self.leave(pool, CloseReason::HOST);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
+        match signal {
+            Signal::Resize => {
+                self.face.resize();
+                self.face.refresh(pool, &mut self.run);
+            }
+            Signal::Report => {
+                let ids = [self.sockets.ear, self.sockets.mouth];
+                let open: Vec<_> = ids.iter().filter_map(|id| pool.traffic(*id)).collect();
+                let stats = self.run.console.sums(Name::Stats, pool, &open);
+                self.run.console.report(pool, &stats);
+            }
+            _ => {}
+        }
+    }
+
+    fn leave_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.hurried = true;
+        self.leave(pool, reason);
+    }
+
+    /// Says goodbye to the others, who would wait for it otherwise, and ends.
+    fn leave(&mut self, pool: &mut Pool, reason: CloseReason) {
+        if !self.run.is_ending() {
+            self.gathering.leave("");
+            for deed in self.gathering.take_deeds() {
+                if let Deed::Send(line) = deed {
+                    self.outbox.push_back((self.sockets.group, line.to_string()));
+                }
+            }
+            self.send(pool);
+        }
+        self.end(pool, reason);
+    }
+
+    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        if self.run.is_ending() {
+            return;
+        }
+        self.run.begin_ending(pool);
+        pool.disarm(TimerKey::global(alarms::TALK));
+        for id in [self.sockets.ear, self.sockets.mouth] {
+            if let Some(traffic) = pool.traffic(id) {
+                self.run.console.count(&traffic);
+            }
+            pool.abort(id, reason);
+        }
+        self.run.finish(pool);
+    }
+}
+
+impl Handler for GroupSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing => {}
+            Meaning::Resume => self.turn(pool),
+            Meaning::Stop | Meaning::End => self.leave(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => self.leave_now(pool, reason),
+        }
+    }
+}
+
+impl GroupSession {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match event {
+            _ if self.run.is_ending() => {}
+            Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
+            Event::Eof { .. } => self.on_input(pool, &[], true),
+            Event::Datagrams { batch, .. } => self.on_datagrams(pool, batch),
+            Event::Drained { .. } => self.send(pool),
+            Event::Timer { key } => self.on_timer(pool, key),
+            Event::Signal(signal) => self.on_signal(pool, signal),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! `chat --host`: a room on this machine, which the person here may take part in.
+//!
+//! This file owns the listeners and the connections of the members, `ending` how the run ends;
+//! what the lines mean and who is told what is the room's business.
+
+mod ending;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::config::Host;
+use super::face::Face;
+use super::screen::Screen;
+use crate::close::CloseReason;
+use crate::error::Status;
+use crate::event_loop::{End, Event, Handler, Id, Pool, SendOutcome, TimerKey};
+use crate::framing::FrameError;
+use crate::protocol::chat::command::Command;
+use crate::protocol::chat::line::{Line, readable};
+use crate::protocol::chat::room::{Effect, Member, Room};
+use crate::protocol::relay::Source;
+use crate::report::{Event as Report, Name};
+use crate::sessions::alarms;
+use crate::sessions::console::{Console, closed_event};
+use crate::sessions::feed::Feed;
+use crate::sessions::inlet::Inlet;
+use crate::sessions::run::{Meaning, Run, SIGNALLED};
+
+/// How long members have to be sent what is queued when the room closes.
+const GRACE: Duration = Duration::from_secs(2);
+/// The person here, whom no connection has brought.
+const HOST: Member = 0;
+
+/// The session of a room.
+pub struct HostSession {
+    run: Run,
+    face: Option<Face>,
+    room: Room,
+    queue: usize,
+    max_clients: Option<usize>,
+    listeners: Vec<Id>,
+    clients: HashMap<Id, Client>,
+    ids: HashMap<Member, Id>,
+    /// stdout is full, and members are not read.
+    paused: bool,
+    /// Accepting failed for want of descriptors, and that was told.
+    starved: bool,
+}
+
+/// The connection of a member.
+struct Client {
+    member: Member,
+    peer: String,
+    local: String,
+    inlet: Inlet,
+    /// Its FIN has come.
+    peer_ended: bool,
+    /// Its queue has reached the limit and not drained since.
+    full: bool,
+    /// Why it is closed, where the end of the connection does not say it.
+    why: Option<String>,
+}
+
+impl HostSession {
+    /// A room over open listeners.
+    pub fn new(
+        pool: &Pool,
+        config: Host,
+        console: Console,
+        feed: Feed,
+        listeners: Vec<Id>,
+        screen: Option<Screen>,
+    ) -> Self {
+        let mut room = Room::default();
+        let face = config.persona.map(|persona| {
+            room.enter(HOST, persona.nick.as_ref(), pool.now());
+            Face::new(&persona, screen)
+        });
+        let mut run = Run::new(config.common, console, feed);
+        run.listens = true;
+        Self {
+            run,
+            face,
+            room,
+            queue: config.queue,
+            max_clients: config.max_clients,
+            listeners,
+            clients: HashMap::new(),
+            ids: HashMap::new(),
+            paused: false,
+            starved: false,
+        }
+    }
+
+    /// Says the first words: where members may come to.
+    pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.run.say_starting(pool);
+        for (proto, local) in listeners {
+            if let Some(face) = &mut self.face {
+                face.opened();
+            }
+            let event = Report::new(Name::Listening).proto(proto).local(local);
+            self.run.console.report(pool, &event);
+        }
+    }
+
+    /// Tells something that the kernel changed about what was asked.
+    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
+        self.run.console.warn(pool, "socket-option", text);
+    }
+
+    /// Opens the room, whose addresses these are.
+    pub fn start(&mut self, pool: &mut Pool, locals: Vec<String>) {
+        self.run.start(pool);
+        if let Some(patience) = self.run.common.wait {
+            pool.arm(TimerKey::global(alarms::FIRST_CLIENT), patience);
+        }
+        self.run.feed.resume(pool);
+        self.turn(pool);
+        let address = locals.first().cloned().unwrap_or_default();
+        self.run.ready(pool, &locals, &address);
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    fn on_accepted(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
+        let member = self.run.count_connection();
+        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
+        let event = Report::new(Name::Accepted).conn(member).peer(&peer).local(&local);
+        self.run.console.report(pool, &event);
+        pool.set_high_mark(id, self.queue);
+        let inlet = Inlet::new(&self.run.common, pool.now());
+        let client =
+            Client { member, peer, local, inlet, peer_ended: false, full: false, why: None };
+        self.clients.insert(id, client);
+        self.ids.insert(member, id);
+        self.room.arrive(member, pool.now());
+        if self.max_clients.is_some_and(|most| self.clients.len() >= most) {
+            self.listeners.iter().for_each(|listener| pool.pause(*listener));
+        }
+        self.turn(pool);
+    }
+
+    fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let (room, run, member) = (&mut self.room, &mut self.run, client.member);
+        let outcome = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
+            if run.take_message(frame.payload) {
+                room.hear(member, frame.payload);
+            }
+        });
+        if let Err(error) = outcome {
+            self.bad_line(pool, id, &error);
+        } else if eof {
+            client.peer_ended = true;
+            self.room.hang_up(member);
+        }
+        self.turn(pool);
+        if self.run.has_enough() {
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+
+    /// A member that cannot keep to lines is closed; the room lives.
+    fn bad_line(&mut self, pool: &mut Pool, id: Id, error: &FrameError) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let text = format!("#{} {} is closed: {error}", client.member, client.peer);
+        client.why = Some(error.to_string());
+        self.run.console.warn(pool, "frame", &text);
+        pool.abort(id, CloseReason::FRAME);
+    }
+
+    /// What the person here enters.
+    fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        let Some(face) = &mut self.face else { return };
+        let entered = face.enter(&mut self.run, bytes, eof);
+        for line in entered.lines {
+            face.echo(&Command::parse(&readable(&line)));
+            self.run.count_sent(1);
+            self.room.hear(HOST, &line);
+        }
+        if entered.interrupts {
+            self.run.overrule(Status::Interrupt);
+            return self.end_now(pool, SIGNALLED);
+        }
+        if entered.leaves {
+            self.room.hang_up(HOST);
+        }
+        if eof {
+            self.run.feed.end();
+            // Nobody is there to leave where stdin was empty from the start.
+            let input = self.run.feed.input();
+            let is_person = input.source == Source::Terminal;
+            if is_person || !self.run.common.rules.has_nothing_to_say(input) {
+                self.room.hang_up(HOST);
+            }
+        }
+        self.turn(pool);
+        if let Some(failure) = entered.failure {
+            self.run.fail(pool, &failure);
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+
+    /// Carries out what the room wants, and reads from those whose lines it can take.
+    fn turn(&mut self, pool: &mut Pool) {
+        match self.room.pump(pool.now()) {
+            Some(pause) => pool.arm(TimerKey::global(alarms::TALK), pause),
+            None => pool.disarm(TimerKey::global(alarms::TALK)),
+        }
+        for effect in self.room.take_effects() {
+            match effect {
+                Effect::Tell(to, line) => self.tell(pool, &to, &line),
+                Effect::Close(HOST) => self.end(pool, CloseReason::HOST),
+                Effect::Close(member) => {
+                    if let Some(id) = self.ids.get(&member) {
+                        let ended = self.clients.get(id).is_some_and(|client| client.peer_ended);
+                        let reason = if ended { CloseReason::PEER } else { CloseReason::HOST };
+                        pool.close(*id, reason);
+                        pool.arm(TimerKey::of(*id, alarms::GRACE), GRACE);
+                    }
+                }
+            }
+        }
+        if let Some(face) = &mut self.face {
+            face.refresh(pool, &mut self.run);
+        }
+        self.balance(pool);
+    }
+
+    fn tell(&mut self, pool: &mut Pool, to: &[Member], line: &Line) {
+        let piece = Bytes::from(format!("{line}\n"));
+        for member in to {
+            match (self.ids.get(member).copied(), &mut self.face) {
+                (Some(id), _) => self.send(pool, id, &piece),
+                (None, Some(face)) if *member == HOST => {
+                    let conn = line.speaker().and_then(|nick| self.room.find(nick));
+                    face.show(pool, &mut self.run, line, (conn, "room"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends a line to a member. One whose queue is full, and who does not take a byte when asked
+    /// once more, is too slow for a talk that is live.
+    fn send(&mut self, pool: &mut Pool, id: Id, piece: &Bytes) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        if client.full {
+            pool.flush(id);
+        }
+        if client.full && pool.room(id) == 0 && client.why.is_none() {
+            let text = format!("#{} {} was too slow and is closed", client.member, client.peer);
+            client.why = Some("too slow".to_owned());
+            self.run.console.warn(pool, "slow", &text);
+            pool.abort(id, CloseReason::SLOW);
+        }
+        if client.why.is_none() {
+            client.full |= pool.send_shared(id, piece.clone()) == SendOutcome::Full;
+        }
+    }
+
+    /// Pauses whom the room has enough of, and all while stdout is full.
+    fn balance(&mut self, pool: &mut Pool) {
+        self.paused = self.run.console.is_full();
+        for (id, client) in &self.clients {
+            if self.paused || self.room.is_stuffed(client.member) {
+                pool.pause(*id);
+            } else {
+                pool.resume(*id);
+            }
+        }
+        if self.run.is_ending() || self.room.is_stuffed(HOST) {
+            self.run.feed.pause(pool);
+        } else {
+            self.run.feed.resume(pool);
+        }
+    }
+
+    fn on_drained(&mut self, id: Id) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.full = false;
+        }
+    }
+
+    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
+        if let Some(client) = self.clients.remove(&id) {
+            self.client_closed(pool, &client, end);
+        }
+    }
+
+    fn client_closed(&mut self, pool: &mut Pool, client: &Client, end: &End) {
+        self.ids.remove(&client.member);
+        self.run.console.count(&end.traffic);
+        let undelivered = client.inlet.undelivered();
+        let event = closed_event(&client.peer, &client.local, end, undelivered, pool.now());
+        self.run.console.report(pool, &event.conn(client.member));
+        let why = client.why.clone().unwrap_or_else(|| end.reason.to_string());
+        self.room.depart(client.member, Some(&why));
+        if self.max_clients.is_some_and(|most| self.clients.len() < most) {
+            self.listeners.iter().for_each(|listener| pool.resume(*listener));
+        }
+        if !self.run.is_ending() {
+            self.turn(pool);
+        } else if self.clients.is_empty() {
+            self.run.finish(pool);
+        }
+    }
+
+    fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
+        if !std::mem::replace(&mut self.starved, true) {
+            let (count, cause) = (self.clients.len(), crate::error::plain(error));
+            let text = format!(
+                "cannot accept more than {count} members: {cause} (`ulimit -n` sets the limit); the rest wait"
+            );
+            self.run.console.warn(pool, "starved", &text);
+        }
+    }
+}
+
+impl Handler for HostSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing => {}
+            Meaning::Resume => self.turn(pool),
+            Meaning::Stop => self.end(pool, SIGNALLED),
+            Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        }
+    }
+}
+
+impl HostSession {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match event {
+            Event::Accepted { id, peer, local, .. } => self.on_accepted(pool, id, peer, local),
+            Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
+            Event::Data { .. } | Event::Eof { .. } if self.run.is_ending() => {}
+            Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
+            Event::Eof { id } if self.run.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } => self.on_data(pool, id, &[], true),
+            Event::Drained { id } => self.on_drained(id),
+            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            Event::Timer { key } => self.on_timer(pool, key),
+            Event::Signal(signal) => self.on_signal(pool, signal),
+            _ => {}
+        }
+    }
+}

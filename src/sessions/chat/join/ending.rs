@@ -1,0 +1,79 @@
+//! The end of the connection: what it cost, and whether another one follows.
+
+use bytes::Bytes;
+
+use super::{JoinSession, Link};
+use crate::close::Detail;
+use crate::error::{Failure, Status};
+use crate::event_loop::{End, Id, Pool};
+use crate::report::{Event as Report, Name};
+use crate::sessions::console::{closed_event, is_loss};
+
+impl JoinSession {
+    pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
+        if self.link.as_ref().is_some_and(|link| link.id == id) {
+            self.link_closed(pool, end);
+        }
+    }
+
+    fn link_closed(&mut self, pool: &mut Pool, end: &End) {
+        let Some(link) = self.link.take() else { return };
+        self.run.console.count(&end.traffic);
+        let undelivered = link.inlet.undelivered();
+        let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
+        self.run.console.report(pool, &event);
+        if self.reconnect && !self.run.is_ending() && !self.run.feed.input().ended {
+            return self.connect_again(pool, &link, end);
+        }
+        if is_loss(end) && !self.run.is_decided() {
+            self.tell_loss(pool, &link, end);
+        } else if end.reason.detail == Detail::Fin && !self.run.feed.input().ended {
+            let text = format!("{} has closed the connection", link.peer);
+            self.run.console.warn(pool, "closed", &text);
+        }
+        self.tell_unsent(pool);
+        self.run.begin_ending(pool);
+        self.run.finish(pool);
+    }
+
+    fn connect_again(&mut self, pool: &mut Pool, link: &Link, end: &End) {
+        let pause = self.connector.begin_again(pool, end.traffic.received > 0);
+        let text = format!("connection to {} ended: {}", link.peer, end.reason);
+        let event = Report::new(Name::Retry).kind("lost").secs(pause).message(text);
+        self.run.console.report(pool, &event);
+        for line in end.unsent.clone().into_pieces(true).into_iter().rev() {
+            // The next connection is introduced anew.
+            if !line.starts_with(b"/nick ") {
+                self.waiting.push_front(line);
+            }
+        }
+        self.face.disconnected();
+        self.face.refresh(pool, &mut self.run);
+    }
+
+    fn tell_loss(&mut self, pool: &mut Pool, link: &Link, end: &End) {
+        let cause = match &end.error {
+            Some(error) => crate::error::plain(error),
+            None => end.reason.to_string(),
+        };
+        let peer = link.peer.clone();
+        let failure = Failure::new(Status::Lost, "reset", "keep the connection to", peer, cause);
+        let unsent = end.unsent.len();
+        let failure = match unsent {
+            0 => failure,
+            _ => failure.fix(format!("{unsent} bytes of input were not sent")),
+        };
+        self.run.fail(pool, &failure);
+    }
+
+    /// Says that lines were left, where nothing else has decided how the run ends.
+    pub(super) fn tell_unsent(&mut self, pool: &mut Pool) {
+        let is_talk = |line: &&Bytes| !(line.starts_with(b"/quit") || line.starts_with(b"/nick"));
+        let count = self.waiting.iter().filter(is_talk).count();
+        if count > 0 && !self.run.is_decided() && !self.run.has_enough() {
+            let target = if count == 1 { "a line".to_owned() } else { format!("{count} lines") };
+            let cause = "there is no connection";
+            self.run.fail(pool, &Failure::new(Status::Lost, "unsent", "send", target, cause));
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! `chat ADDR`: a member of a room that somebody hosts.
+//!
+//! The host may be any program that speaks lines; one of ours is told the nick first. This file
+//! owns the connection and what goes through it, `ending` what follows its end.
+
+mod ending;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::config::Join;
+use super::face::Face;
+use super::screen::Screen;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Handler, Id, Pool, SendOutcome, Signal, TimerKey};
+use crate::protocol::chat::allowance::{Allowance, OWN_BURST};
+use crate::protocol::chat::command::Command;
+use crate::protocol::chat::line::{Line, readable};
+use crate::protocol::chat::{MAX_RELAYED, Nick};
+use crate::protocol::relay::Step;
+use crate::report::{Event as Report, Name};
+use crate::sessions::alarms;
+use crate::sessions::connector::{Connector, Established, Note, Progress};
+use crate::sessions::console::Console;
+use crate::sessions::feed::Feed;
+use crate::sessions::inlet::Inlet;
+use crate::sessions::run::{Meaning, Run, SIGNALLED};
+
+/// Bytes that wait for the host before stdin is paused.
+const QUEUE: usize = 64 * 1024;
+
+/// The session of a member.
+pub struct JoinSession {
+    run: Run,
+    face: Face,
+    nick: Option<Nick>,
+    connector: Connector,
+    reconnect: bool,
+    link: Option<Link>,
+    /// Lines that were not sent yet.
+    waiting: VecDeque<Bytes>,
+    allowance: Allowance,
+    /// The connection takes no more for now.
+    full: bool,
+    /// The person here leaves, once everything is said.
+    leaves: bool,
+}
+
+/// The connection to the host, while there is one.
+struct Link {
+    id: Id,
+    peer: String,
+    local: String,
+    inlet: Inlet,
+    peer_ended: bool,
+}
+
+impl JoinSession {
+    /// A session on an open console and feed.
+    pub fn new(
+        pool: &Pool,
+        config: Join,
+        console: Console,
+        feed: Feed,
+        screen: Option<Screen>,
+    ) -> Self {
+        let mut common = config.connect.common.clone();
+        // A host puts names before lines, and escapes what is in them.
+        common.max_frame = MAX_RELAYED;
+        Self {
+            connector: Connector::of_client(&config.connect, pool.now()),
+            reconnect: config.connect.reconnect,
+            face: Face::new(&config.persona, screen),
+            nick: config.persona.nick,
+            run: Run::new(common, console, feed),
+            link: None,
+            waiting: VecDeque::new(),
+            allowance: Allowance::of(OWN_BURST, pool.now()),
+            full: false,
+            leaves: false,
+        }
+    }
+
+    /// Begins to connect.
+    pub fn start(&mut self, pool: &mut Pool) {
+        self.run.say_starting(pool);
+        self.run.start(pool);
+        let progress = self.connector.begin(pool);
+        self.tell_notes(pool);
+        self.progressed(pool, progress);
+        self.face.refresh(pool, &mut self.run);
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
+        match progress {
+            Progress::Pending => {}
+            Progress::Connected(new) => self.connected(pool, new),
+            Progress::Retrying { failure, pause } => self.run.tell_retry(pool, &failure, pause),
+            Progress::Failed(failure) => {
+                self.run.fail(pool, &failure);
+                self.end(pool, CloseReason::HOST);
+            }
+        }
+    }
+
+    fn tell_notes(&mut self, pool: &mut Pool) {
+        for note in self.connector.take_notes() {
+            match note {
+                Note::Warning(text) => self.run.console.warn(pool, "socket-option", &text),
+                Note::Failed { peer, failure } => {
+                    let event = Report::new(Name::ConnectFailed).peer(&peer).kind(failure.kind);
+                    self.run.console.report(pool, &event.message(failure.cause));
+                }
+            }
+        }
+    }
+
+    fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
+        let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
+        let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
+        self.run.console.report(pool, &event);
+        self.run.count_connection();
+        self.run.forget_retry();
+        self.run.ready(pool, std::slice::from_ref(&local), &peer);
+        self.face.connected(&peer);
+        pool.set_high_mark(id, QUEUE);
+        let inlet = Inlet::new(&self.run.common, pool.now());
+        self.link = Some(Link { id, peer, local, inlet, peer_ended: false });
+        let nick = self.face.nick().cloned().or_else(|| self.nick.clone());
+        if let Some(nick) = nick {
+            self.waiting.push_front(Bytes::from(format!("/nick {nick}\n")));
+        }
+        self.full = false;
+        self.pump(pool);
+    }
+
+    /// Sends as many lines as a host allows; those that no connection takes are for the next.
+    fn pump(&mut self, pool: &mut Pool) {
+        while let (Some(link), Some(line), false) = (&self.link, self.waiting.front(), self.full) {
+            if let Err(pause) = self.allowance.take(pool.now()) {
+                pool.arm(TimerKey::global(alarms::TALK), pause);
+                break;
+            }
+            match pool.send_shared(link.id, line.clone()) {
+                SendOutcome::Gone => break,
+                outcome => self.full = outcome == SendOutcome::Full,
+            }
+            self.waiting.pop_front();
+        }
+        if !self.waiting.is_empty() {
+            return self.run.feed.pause(pool);
+        }
+        if self.leaves {
+            self.end(pool, CloseReason::HOST);
+        } else if self.run.feed.input().ended {
+            self.input_ended(pool);
+        } else {
+            self.run.feed.resume(pool);
+        }
+    }
+
+    fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        let entered = self.face.enter(&mut self.run, bytes, eof);
+        for line in entered.lines {
+            let text = readable(&line);
+            let command = Command::parse(&text);
+            self.leaves = matches!(command, Command::Quit(_));
+            self.face.echo(&command);
+            self.run.count_sent(1);
+            self.waiting.push_back(Bytes::from([line.as_slice(), b"\n"].concat()));
+            if self.leaves {
+                break;
+            }
+        }
+        if entered.interrupts {
+            self.run.overrule(Status::Interrupt);
+            return self.end_now(pool, SIGNALLED);
+        }
+        self.face.refresh(pool, &mut self.run);
+        if let Some(failure) = entered.failure {
+            self.run.fail(pool, &failure);
+            self.end(pool, CloseReason::HOST);
+            return;
+        }
+        self.leaves |= entered.leaves;
+        if eof {
+            self.run.feed.end();
+        }
+        if self.leaves && self.link.is_none() {
+            self.end(pool, CloseReason::HOST);
+        } else {
+            self.pump(pool);
+        }
+    }
+
+    fn input_ended(&mut self, pool: &mut Pool) {
+        let Some(link) = &self.link else { return };
+        match self.run.common.rules.input_ended(self.run.feed.input(), link.peer_ended) {
+            Step::HalfClose => pool.finish(link.id),
+            Step::Close | Step::Leave => pool.close(link.id, CloseReason::PEER),
+            Step::Continue => {}
+        }
+    }
+
+    fn on_data(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        let Some(link) = &mut self.link else { return };
+        let (run, face, peer) = (&mut self.run, &mut self.face, link.peer.as_str());
+        let outcome = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
+            let line = Line::read(frame.payload);
+            if !line.is_talk() || run.take_message(frame.payload) {
+                face.show(pool, run, &line, (None, peer));
+            }
+        });
+        self.hold_back(pool);
+        if let Err(error) = outcome {
+            let Some(link) = &self.link else { return };
+            let cause = error.to_string();
+            let failure =
+                Failure::new(Status::Lost, "frame", "read from", link.peer.clone(), cause);
+            self.run.fail(pool, &failure);
+            self.end_now(pool, CloseReason::FRAME);
+        } else if self.run.has_enough() {
+            self.end(pool, CloseReason::HOST);
+        } else if eof {
+            self.peer_ended(pool);
+        }
+    }
+
+    /// The host is not read while stdout is full.
+    fn hold_back(&mut self, pool: &mut Pool) {
+        self.face.refresh(pool, &mut self.run);
+        if let (true, Some(link)) = (self.run.console.is_full(), &self.link) {
+            pool.pause(link.id);
+        }
+    }
+
+    fn peer_ended(&mut self, pool: &mut Pool) {
+        let Some(link) = &mut self.link else { return };
+        link.peer_ended = true;
+        let (id, peer) = (link.id, link.peer.clone());
+        self.run.console.report(pool, &Report::new(Name::Eof).peer(&peer));
+        let input = self.run.feed.input();
+        let step = if self.reconnect && !input.ended {
+            Step::Close
+        } else {
+            self.run.common.rules.peer_ended(input)
+        };
+        if step != Step::Continue {
+            pool.close(id, CloseReason::PEER);
+        }
+    }
+
+    /// stdout takes lines again.
+    fn resume(&mut self, pool: &mut Pool) {
+        self.face.refresh(pool, &mut self.run);
+        if let (false, Some(link)) = (self.run.console.is_full(), &self.link) {
+            pool.resume(link.id);
+        }
+    }
+
+    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
+        if self.link.as_ref().is_some_and(|link| link.id == id) {
+            self.full = false;
+            self.pump(pool);
+        }
+    }
+
+    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
+        match signal {
+            Signal::Resize => {
+                self.face.resize();
+                self.face.refresh(pool, &mut self.run);
+            }
+            Signal::Report => {
+                let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
+                let stats = self.run.console.sums(Name::Stats, pool, open.as_slice());
+                self.run.console.report(pool, &stats);
+            }
+            _ => {}
+        }
+    }
+
+    /// Leaves in order: what was said goes out first.
+    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.tell_unsent(pool);
+        self.wind_up(pool);
+        match &self.link {
+            Some(link) => pool.close(link.id, reason),
+            None => self.run.finish(pool),
+        }
+    }
+
+    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.hurried = true;
+        self.wind_up(pool);
+        match &self.link {
+            Some(link) => pool.abort(link.id, reason),
+            None => self.run.finish(pool),
+        }
+    }
+
+    fn wind_up(&mut self, pool: &mut Pool) {
+        self.run.begin_ending(pool);
+        self.connector.call_off(pool);
+        self.run.feed.close(pool);
+        pool.disarm(TimerKey::global(alarms::TALK));
+    }
+}
+
+impl Handler for JoinSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing => {}
+            Meaning::Resume => self.resume(pool),
+            Meaning::Stop | Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        }
+    }
+}
+
+impl JoinSession {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+        let progress = self.connector.on(pool, &event);
+        self.tell_notes(pool);
+        if !matches!(progress, Progress::Pending) {
+            self.progressed(pool, progress);
+            return self.face.refresh(pool, &mut self.run);
+        }
+        match event {
+            Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { bytes, .. } => self.on_data(pool, bytes, false),
+            Event::Eof { id } if self.run.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { .. } => self.on_data(pool, &[], true),
+            Event::Drained { id } => self.on_drained(pool, id),
+            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            Event::Timer { key } if key == TimerKey::global(alarms::TALK) => self.pump(pool),
+            Event::Signal(signal) => self.on_signal(pool, signal),
+            _ => {}
+        }
+    }
+}

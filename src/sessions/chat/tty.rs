@@ -1,0 +1,136 @@
+//! The terminal as a screen of our own, and its way back to what it was.
+//!
+//! It is put back whatever happens: at the end of the [`Tty`], and by a panic.
+
+use std::io::{self, Write};
+use std::panic;
+use std::sync::{Arc, Mutex, Once, PoisonError};
+
+use crossterm::cursor::Show;
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::style::ResetColor;
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
+use crossterm::{ExecutableCommand, QueueableCommand};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::stdio::{stdin, stdout};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+
+/// The settings to go back to, while the screen is ours.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+/// How long a terminal that takes nothing is waited for at the end.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
+
+/// The terminal, taken over. Dropping it puts it back, and then tells what was noted meanwhile.
+pub struct Tty {
+    notes: Notes,
+}
+
+impl Tty {
+    /// Whether stdin and stdout are a terminal that can show a screen.
+    pub fn is_there() -> bool {
+        let is_able =
+            std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+        is_able && rustix::termios::isatty(stdin()) && rustix::termios::isatty(stdout())
+    }
+
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// It refuses.
+    pub fn enter(notes: Notes) -> io::Result<Self> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let previous = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                leave();
+                previous(info);
+            }));
+        });
+        enter()?;
+        Ok(Self { notes })
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        leave();
+        self.notes.release();
+    }
+}
+
+/// Makes the terminal a screen: keys come one by one, and what was shown stays as it is.
+pub(super) fn enter() -> io::Result<()> {
+    let before = tcgetattr(stdin())?;
+    let mut raw = before.clone();
+    raw.make_raw();
+    *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+    tcsetattr(stdin(), OptionalActions::Now, &raw)?;
+    io::stdout().queue(EnterAlternateScreen)?.execute(EnableBracketedPaste)?;
+    Ok(())
+}
+
+/// Puts the terminal back, if it is not what it was.
+pub(super) fn leave() {
+    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(before) = before else { return };
+    // One that takes nothing, because nobody looks at it, is not to hold up the end.
+    let mut fds = [PollFd::from_borrowed_fd(stdout(), PollFlags::OUT)];
+    if poll(&mut fds, Some(&PATIENCE)).is_ok_and(|count| count > 0) {
+        let _ = write_leave();
+    }
+    let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
+}
+
+fn write_leave() -> io::Result<()> {
+    let mut out = Vec::new();
+    out.queue(DisableBracketedPaste)?
+        .queue(ResetColor)?
+        .queue(Show)?
+        .queue(LeaveAlternateScreen)?;
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&out)?;
+    stdout.flush()
+}
+
+/// Columns and rows of the terminal; one that does not know is taken for the usual.
+pub(super) fn size() -> (u16, u16) {
+    match tcgetwinsize(stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+        _ => (80, 24),
+    }
+}
+
+/// Lines that would be on stderr, where stderr is the terminal that shows the screen. The screen
+/// takes them; what is left goes to stderr when the terminal is back.
+#[derive(Clone, Default)]
+pub struct Notes(Arc<Mutex<Noted>>);
+
+#[derive(Default)]
+struct Noted {
+    text: Vec<u8>,
+    is_released: bool,
+}
+
+impl Notes {
+    /// Takes a line.
+    pub fn add(&self, line: &[u8]) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.is_released {
+            // There is no other place to complain.
+            let _ = io::stderr().write_all(line);
+        } else {
+            noted.text.extend_from_slice(line);
+        }
+    }
+
+    /// The lines since the last time.
+    pub(super) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).text)
+    }
+
+    fn release(&self) {
+        let text = self.take();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_released = true;
+        let _ = io::stderr().write_all(&text);
+    }
+}
