@@ -54,6 +54,13 @@ fn every_recipe_has_its_test() {
     }
 }
 
+/// The picture of a chat is the one that a test of the chat makes.
+#[test]
+fn the_picture_is_fresh() {
+    let picture = include_str!("chat/screen.txt");
+    assert!(include_str!("../../README.md").contains(picture), "README.md has another screen.txt");
+}
+
 /// A directory to run recipes in.
 struct Kitchen(TempDir);
 
