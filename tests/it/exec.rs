@@ -327,6 +327,11 @@ fn back_pressure_reaches_the_command_and_the_client() {
         assert!(grown < 4 << 10, "{grown} KiB");
     }
     drop((stuck, flooder));
+    // A server that is only killed could not see to what its shell has started.
+    for server in [server, deaf_server] {
+        server.signal(libc::SIGTERM);
+        server.wait();
+    }
 }
 
 /// SPEC 7, `tcp-connect --exec`: the connection is the command's, and so is the status.
