@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use super::{broken_loop, event_loop};
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Pool};
+use crate::framing::Framing;
 use crate::multicast::{
     Interface, JoinSocket, Membership, SenderOptions, interfaces, memberships, open_sender,
 };
@@ -41,6 +42,8 @@ impl Seat {
         persona: Option<&Persona>,
         place: &str,
     ) -> Result<Self, Failure> {
+        // Lines are typed, whatever becomes of them on the wire.
+        let common = &Common { framing: Framing::Line, ..common.clone() };
         let (settings, takes_part) = (common.report.clone(), persona.is_some());
         if !(persona.is_some_and(|persona| persona.screen) && Tty::is_there()) {
             let pool = event_loop.pool();

@@ -55,7 +55,7 @@ else:
 ";
 
 /// The folders of the versions that can be imported.
-fn versions(test: &str) -> Vec<PathBuf> {
+pub(crate) fn versions(test: &str) -> Vec<PathBuf> {
     let all = std::env::var_os("WIRECAT_TEST_TINYPROTO").unwrap_or_default();
     let found: Vec<PathBuf> = std::env::split_paths(&all).filter(|path| path.is_dir()).collect();
     if found.is_empty() {

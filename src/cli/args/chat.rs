@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::common::{FamilyArgs, ReportArgs, RunArgs, take_hyphens};
+use crate::framing::Framing;
 use crate::protocol::chat::Nick;
 use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
 
@@ -22,6 +23,9 @@ pub struct ChatArgs {
     /// Show the time of each line
     #[arg(long, help_heading = "Chat")]
     pub time: bool,
+    /// Speak the chat of the Python library tinyproto (--frame tinyproto), with a host [default: line]
+    #[arg(long, value_name = "FRAMING", help_heading = "Chat")]
+    pub frame: Option<Framing>,
     /// Say TEXT in place of stdin; repeatable, one line each
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Chat")]
     pub send: Vec<String>,

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{NOT_IP, as_usize, check_port_file, check_stdin_takers, common, refuse, refuse_any};
+use super::{
+    NOT_IP, as_usize, check_nodelay, check_port_file, check_stdin_takers, common, refuse,
+    refuse_any,
+};
 use crate::cli::args::ChatArgs;
 use crate::cli::text;
 use crate::error::Failure;
@@ -25,6 +28,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub fn chat(args: &ChatArgs, report: Settings) -> Result<Chat, Failure> {
     let way = way(args)?;
     check(args, &way)?;
+    check_frame(args, &way)?;
     let mut common = common(&args.run, &args.family, report)?;
     if !args.send.is_empty() {
         check_stdin_takers(&args.send)?;
@@ -33,13 +37,31 @@ pub fn chat(args: &ChatArgs, report: Settings) -> Result<Chat, Failure> {
     common.stdin = !args.no_stdin;
     common.input = Input::Line;
     common.chomp = true;
-    common.framing = Framing::Line;
+    common.framing = args.frame.unwrap_or(Framing::Line);
+    common.rules.undivided = common.framing == Framing::Tinyproto;
     common.max_frame = MAX_LINE;
     common.output = args.run.output.unwrap_or(Output::Written(Written::Line));
     match way {
         Way::Group(group) => self::group(args, group, common),
         Way::Address(address) if args.host => host(args, address, common),
         Way::Address(address) => join(args, address, common),
+    }
+}
+
+/// `--frame`: lines, or the chat of tinyproto, which has a host and no names.
+fn check_frame(args: &ChatArgs, way: &Way) -> Result<(), Failure> {
+    let Some(framing) = args.frame else { return Ok(()) };
+    if matches!(way, Way::Group(_)) {
+        return Err(refuse("--frame", "a room in a group is made of datagrams"));
+    }
+    match framing {
+        Framing::Line => Ok(()),
+        Framing::Tinyproto => {
+            let nick = [(args.nick.is_some(), "--nick")];
+            refuse_any(&nick, "the chat of tinyproto has no names")?;
+            check_nodelay(framing, &args.run)
+        }
+        _ => Err(refuse(&format!("--frame {framing}"), "a chat is of lines, or of tinyproto")),
     }
 }
 

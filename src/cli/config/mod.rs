@@ -178,6 +178,18 @@ fn socket_options(texts: &[String]) -> Result<SocketOptions, Failure> {
     Ok(options)
 }
 
+/// Where each message is offered first, one held back would wait for an answer to the last.
+fn check_nodelay(framing: Framing, args: &RunArgs) -> Result<(), Failure> {
+    let is_off = |option: &String| {
+        let value = option.strip_prefix("nodelay=");
+        value.is_some_and(|value| ["off", "no", "false", "0"].contains(&value))
+    };
+    if framing == Framing::Tinyproto && args.socket_option.iter().any(is_off) {
+        return Err(refuse("-O nodelay", "--frame tinyproto waits for each answer"));
+    }
+    Ok(())
+}
+
 /// A size as this machine counts; beyond its memory all sizes are alike.
 fn as_usize(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::partners::{self, CONNECT_TIMEOUT};
 use super::{
-    NO_STDIN, NOT_IP, ONE_PURPOSE, as_usize, check_port_file, check_stdin_takers, common,
-    has_ports, refuse, refuse_any, replay, set_input,
+    NO_STDIN, NOT_IP, ONE_PURPOSE, as_usize, check_nodelay, check_port_file, check_stdin_takers,
+    common, has_ports, refuse, refuse_any, replay, set_input,
 };
 use crate::cli::args::{ConnectArgs, InputForm, OnPeerClose, ServeArgs, StreamArgs};
 use crate::cli::text;
@@ -292,9 +292,7 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
     if args.keep_cr && args.frame != Framing::Line {
         return Err(refuse("--keep-cr", "it needs --frame line"));
     }
-    if args.frame == Framing::Tinyproto && sets_nodelay_off(&args.run.socket_option) {
-        return Err(refuse("-O nodelay", "--frame tinyproto waits for each answer"));
-    }
+    check_nodelay(args.frame, &args.run)?;
     let max = args.max_frame.unwrap_or(MAX_FRAME);
     match (args.frame, args.input.input) {
         (Framing::Fixed(size), _) | (_, Some(InputForm::Messages(Input::Fixed(size))))
@@ -307,14 +305,6 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
-}
-
-fn sets_nodelay_off(options: &[String]) -> bool {
-    let is_off = |option: &String| {
-        let value = option.strip_prefix("nodelay=");
-        value.is_some_and(|value| ["off", "no", "false", "0"].contains(&value))
-    };
-    options.iter().any(is_off)
 }
 
 /// Options that speak of the end of stdin, or of its bytes, mean nothing where it gives commands.

@@ -1,11 +1,13 @@
 //! Chat: who is there, what a line means and whom it goes to, and what a person sees of it.
 //!
 //! Pure. [`room`] is a hosted room, [`gathering`] one without a host; both speak in [`line`]s,
-//! which are plain text on the wire, so that nc and telnet can take part. [`editor`], [`scrollback`]
+//! which are plain text on the wire, so that nc and telnet can take part; with a host there is a
+//! second [`dialect`]. [`editor`], [`scrollback`]
 //! and [`view`] are the screen as data.
 
 pub mod allowance;
 pub mod command;
+pub mod dialect;
 pub mod editor;
 #[cfg(test)]
 mod editor_tests;
@@ -22,6 +24,7 @@ pub mod roster;
 pub mod scrollback;
 pub mod view;
 
+pub use dialect::Dialect;
 pub use line::Line;
 pub use nick::Nick;
 

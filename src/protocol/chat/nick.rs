@@ -39,6 +39,35 @@ impl Nick {
         Self(format!("guest-{number}"))
     }
 
+    /// What the person here is called where the room does not say it.
+    pub fn you() -> Self {
+        Self("you".to_owned())
+    }
+
+    /// The name of somebody in a room without names: a UUID of version 4 (RFC 9562) out of random
+    /// bits. It is longer than names that are chosen.
+    pub fn uuid4(random: u128) -> Self {
+        let bits = random & !(0xf << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62);
+        let short = |shift: u32| (bits >> shift) & 0xffff;
+        let (first, last) = (bits >> 96, bits & 0xffff_ffff_ffff);
+        Self(format!(
+            "{first:08x}-{:04x}-{:04x}-{:04x}-{last:012x}",
+            short(80),
+            short(64),
+            short(48)
+        ))
+    }
+
+    /// Such a name as it was written by somebody else.
+    pub fn of_uuid(text: &str) -> Option<Self> {
+        let is_uuid = text.len() == 36
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            });
+        is_uuid.then(|| Self(text.to_owned()))
+    }
+
     /// The same name with a number behind it, for who comes second.
     #[must_use]
     pub fn numbered(&self, number: u64) -> Self {
@@ -94,6 +123,27 @@ mod tests {
         let bad = ["", " ", "a b", "<a>", "a:", "a,", "\x1b[31m", "a\n", "\u{202e}x", "@a", "/a"];
         for bad in bad.into_iter().chain([long.as_str(), &wide, "\u{301}"]) {
             assert!(bad.parse::<Nick>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn uuids_have_their_version_and_variant() {
+        for (random, text) in [
+            (0, "00000000-0000-4000-8000-000000000000"),
+            (u128::MAX, "ffffffff-ffff-4fff-bfff-ffffffffffff"),
+            (0x01234567_89ab_cdef_0123_456789abcdef, "01234567-89ab-4def-8123-456789abcdef"),
+        ] {
+            let nick = Nick::uuid4(random);
+            assert_eq!(nick.as_str(), text);
+            assert_eq!(Nick::of_uuid(text), Some(nick));
+        }
+        for bad in [
+            "",
+            "0123",
+            "01234567-89ab-4def-8123-456789abcdeg",
+            "é1234567-89ab-4def-8123-456789abcde",
+        ] {
+            assert_eq!(Nick::of_uuid(bad), None);
         }
     }
 

@@ -11,7 +11,8 @@ use bytes::{BufMut, BytesMut};
 use memchr::memchr;
 
 use super::allowance::Allowance;
-use super::command::{Command, HELP};
+use super::command::Command;
+use super::dialect::Dialect;
 use super::line::{Line, readable};
 use super::nick::Nick;
 
@@ -40,6 +41,7 @@ pub enum Effect {
 /// The room.
 #[derive(Debug, Default)]
 pub struct Room {
+    dialect: Dialect,
     members: BTreeMap<Member, Person>,
     history: VecDeque<Line>,
     effects: Vec<Effect>,
@@ -63,12 +65,17 @@ struct Person {
 }
 
 impl Room {
-    /// Somebody has come, under the name of a guest until it says another one.
-    pub fn arrive(&mut self, member: Member, now: Instant) {
-        let nick = self.free(&Nick::guest(member), member);
+    /// An empty room that is spoken in like this.
+    pub fn new(dialect: Dialect) -> Self {
+        Self { dialect, ..Self::default() }
+    }
+
+    /// Somebody has come, under this name until it says another one.
+    pub fn arrive(&mut self, member: Member, nick: &Nick, now: Instant) {
+        let patience = if self.dialect.introduces() { INTRODUCTION } else { Duration::ZERO };
         let person = Person {
-            nick,
-            unannounced: Some(now + INTRODUCTION),
+            nick: self.free(nick, member),
+            unannounced: Some(now + patience),
             allowance: Allowance::new(now),
             waiting: BytesMut::new(),
             count: 0,
@@ -79,12 +86,8 @@ impl Room {
     }
 
     /// Whoever hosts the room takes part in it from the start.
-    pub fn enter(&mut self, member: Member, nick: Option<&Nick>, now: Instant) {
-        self.arrive(member, now);
-        if let Some(nick) = nick {
-            let nick = self.free(nick, member);
-            self.set_nick(member, nick);
-        }
+    pub fn enter(&mut self, member: Member, nick: &Nick, now: Instant) {
+        self.arrive(member, nick, now);
         if let Some(person) = self.members.get_mut(&member) {
             person.is_host = true;
         }
@@ -98,7 +101,12 @@ impl Room {
             self.effects.push(Effect::Close(member));
             return self.depart(member, Some("flood"));
         }
-        person.waiting.extend_from_slice(line);
+        // A message may hold an end of line, which is no end here.
+        if memchr(b'\n', line).is_some() {
+            person.waiting.extend_from_slice(readable(line).as_bytes());
+        } else {
+            person.waiting.extend_from_slice(line);
+        }
         person.waiting.put_u8(b'\n');
         person.count += 1;
     }
@@ -185,7 +193,8 @@ impl Room {
     }
 
     fn speak(&mut self, member: Member, text: &str) {
-        let command = Command::parse(text);
+        let is_host = self.members.get(&member).is_some_and(|person| person.is_host);
+        let command = if is_host { self.dialect.typed(text) } else { self.dialect.heard(text) };
         if !matches!(command, Command::Nick(_)) {
             self.announce(member);
         }
@@ -198,18 +207,26 @@ impl Room {
             Command::Msg(to, text) => self.whisper(member, nick, to, text),
             Command::Nick(name) => self.rename(member, name),
             Command::Who => self.list(member),
-            Command::Help => self.notice(member, HELP),
+            Command::Help => self.notice(member, self.dialect.help()),
             Command::Quit(why) => {
+                if let Some(words) = self.dialect.last_words() {
+                    self.talk(member, Line::Said(nick, words.to_owned()));
+                }
                 self.effects.push(Effect::Close(member));
                 self.depart(member, Some(why).filter(|why| !why.is_empty()));
             }
-            Command::Bad => self.notice(member, &format!("no such command: {HELP}")),
+            Command::Bad => {
+                self.notice(member, &format!("no such command: {}", self.dialect.help()))
+            }
             Command::Empty => {}
         }
     }
 
     fn talk(&mut self, member: Member, line: Line) {
         self.tell_present(Some(member), &line);
+        if !self.dialect.introduces() {
+            return;
+        }
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }

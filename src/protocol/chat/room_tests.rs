@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::allowance::{BURST, REFILL};
+use super::dialect::Dialect;
+use super::nick::Nick;
 use super::room::{Effect, FLOOD, HISTORY, Member, Room};
 
 /// A room in virtual time.
@@ -22,7 +24,7 @@ impl Scene {
     fn with(names: &[&str]) -> Self {
         let mut scene = Self::new();
         for (member, name) in (1..).zip(names) {
-            scene.room.arrive(member, scene.now);
+            scene.room.arrive(member, &Nick::guest(member), scene.now);
             scene.says(member, &format!("/nick {name}"));
         }
         scene
@@ -41,6 +43,23 @@ impl Scene {
     }
 }
 
+#[test]
+fn a_room_of_tinyproto_has_no_greeting_and_no_commands() {
+    let mut scene = Scene { room: Room::new(Dialect::Tinyproto), now: Instant::now() };
+    scene.room.enter(0, &"h".parse().unwrap(), scene.now);
+    assert_eq!(scene.effects(), ["0: *** you are h", "0: *** here: h"]);
+    scene.room.arrive(1, &"a".parse().unwrap(), scene.now);
+    assert_eq!(scene.effects(), ["1: *** you are a", "1: *** here: h, a", "0: *** a joined"]);
+    assert_eq!(scene.says(1, "/nick x"), ["0: <a> /nick x"], "it is text");
+    assert_eq!(scene.says(1, "two\nlines"), ["0: <a> two\\nlines"]);
+    assert!(scene.says(0, "/who")[0].starts_with("0: *** no such command: /quit "));
+    scene.room.arrive(2, &"b".parse().unwrap(), scene.now);
+    let greeting = ["2: *** you are b", "2: *** here: h, a, b", "0,1: *** b joined"];
+    assert_eq!(scene.effects(), greeting, "what was said before is not told");
+    assert_eq!(scene.says(1, "quit"), ["0,2: <a> quit", "1: closed", "0,2: *** a left"]);
+    assert_eq!(scene.says(0, "quit"), ["2: <h> quit", "0: closed", "2: *** h left"]);
+}
+
 fn shown(effect: &Effect) -> String {
     match effect {
         Effect::Tell(to, line) => {
@@ -54,15 +73,15 @@ fn shown(effect: &Effect) -> String {
 #[test]
 fn a_program_says_its_name_and_a_person_is_a_guest() {
     let mut scene = Scene::new();
-    scene.room.enter(0, Some(&"host".parse().unwrap()), scene.now);
+    scene.room.enter(0, &"host".parse().unwrap(), scene.now);
     assert_eq!(scene.effects(), ["0: *** you are host", "0: *** here: host"]);
-    scene.room.arrive(1, scene.now);
+    scene.room.arrive(1, &Nick::guest(1), scene.now);
     scene.room.hear(1, b"/nick ann");
     assert_eq!(
         scene.effects(),
         ["1: *** you are ann", "1: *** here: host, ann", "0: *** ann joined"]
     );
-    scene.room.arrive(2, scene.now);
+    scene.room.arrive(2, &Nick::guest(2), scene.now);
     assert_eq!(scene.effects(), [""; 0], "it may still say its name");
     scene.now += Duration::from_secs(1);
     assert_eq!(
@@ -113,7 +132,7 @@ fn a_newcomer_is_shown_the_last_lines_of_talk() {
         scene.says(1, &format!("line {number}"));
         scene.says(1, "/msg ann not this");
     }
-    scene.room.arrive(2, scene.now);
+    scene.room.arrive(2, &Nick::guest(2), scene.now);
     let seen = scene.says(2, "/nick bob");
     assert_eq!(
         (seen[0].as_str(), seen[HISTORY - 1].as_str()),
@@ -152,7 +171,7 @@ fn a_flood_is_slowed_and_loses_nothing() {
 #[test]
 fn a_flood_beyond_all_bounds_ends_its_sender() {
     let mut scene = Scene::with(&["ann", "bob"]);
-    scene.room.enter(0, None, scene.now);
+    scene.room.enter(0, &Nick::guest(0), scene.now);
     scene.effects();
     for _ in 0..=FLOOD {
         scene.room.hear(0, b"from the host");
@@ -167,7 +186,7 @@ fn a_flood_beyond_all_bounds_ends_its_sender() {
 #[test]
 fn who_goes_before_it_was_announced_was_never_there() {
     let mut scene = Scene::with(&["ann"]);
-    scene.room.arrive(2, scene.now);
+    scene.room.arrive(2, &Nick::guest(2), scene.now);
     scene.room.depart(2, Some("reset"));
     assert_eq!(scene.effects(), [""; 0]);
     scene.room.depart(1, Some("lost\n\x1b"));
@@ -183,7 +202,7 @@ proptest! {
         let mut scene = Scene::new();
         for (member, line) in deeds {
             if !scene.room.is_stuffed(member) && scene.says(member, "").is_empty() {
-                scene.room.arrive(member, scene.now);
+                scene.room.arrive(member, &Nick::guest(member), scene.now);
             }
             let effects = scene.says(member, &line);
             if line == "hi" {

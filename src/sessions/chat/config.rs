@@ -1,7 +1,8 @@
 //! What a chat is asked to do.
 
+use crate::framing::Framing;
 use crate::multicast::GroupAddress;
-use crate::protocol::chat::Nick;
+use crate::protocol::chat::{Dialect, Nick};
 use crate::sessions::config::{Common, Connect};
 use crate::sockets::Address;
 
@@ -14,6 +15,14 @@ pub struct Persona {
     pub time: bool,
     /// Whether it sits at a terminal that can show a screen.
     pub screen: bool,
+}
+
+/// How a room with a host is spoken in, which its framing decides.
+pub(super) fn dialect(common: &Common) -> Dialect {
+    match common.framing {
+        Framing::Tinyproto => Dialect::Tinyproto,
+        _ => Dialect::Lines,
+    }
 }
 
 /// `chat ADDR`.

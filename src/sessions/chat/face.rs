@@ -59,6 +59,23 @@ impl Face {
         run.console.deliver(pool, &message);
     }
 
+    /// The person has this name here, which the room does not say.
+    pub(super) fn call(&mut self, nick: Nick) {
+        let line = Line::You(nick);
+        self.roster.note(&line);
+        if let Some(screen) = &mut self.screen {
+            screen.change().roster.note(&line);
+        }
+    }
+
+    /// Tells the person something that nobody else hears of.
+    pub(super) fn tell(&mut self, pool: &mut Pool, run: &mut Run, text: &str) {
+        match &mut self.screen {
+            Some(screen) => screen.change().tell(text),
+            None => run.console.warn(pool, "chat", text),
+        }
+    }
+
     /// Shows the person what it has said itself, where it does not see that anyway.
     pub(super) fn echo(&mut self, command: &Command<'_>) {
         let line = self.roster.you().and_then(|you| command.echo(you));

@@ -9,6 +9,7 @@ mod refusals;
 mod restored;
 mod room;
 mod screen;
+mod tinyproto;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,9 +1,9 @@
 //! How a room ends: by a limit, a signal, or the wish of its host.
 
-use super::{GRACE, HostSession};
+use super::{GRACE, HELLO, HostSession};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{Id, Pool, Signal, TimerKey, Traffic};
 use crate::protocol::chat::Line;
 use crate::protocol::chat::room::Member;
 use crate::report::Name;
@@ -20,12 +20,22 @@ impl HostSession {
                 self.run.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
             }
+            (alarms::HELLO, Some(id)) if !pool.is_open(id) => self.no_hello(pool, id),
             (alarms::GRACE, Some(id)) => {
                 pool.abort(id, CloseReason::new(Cause::Timeout, Detail::Slow));
             }
             (alarms::GRACE, None) => self.end_now(pool, CloseReason::HOST),
             _ => {}
         }
+    }
+
+    fn no_hello(&mut self, pool: &mut Pool, id: Id) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let cause = format!("no hello within {}", humantime::format_duration(HELLO));
+        let text = format!("#{} {} is closed: {cause}", client.member, client.peer);
+        client.why = Some(cause);
+        self.run.console.warn(pool, "timeout", &text);
+        pool.abort(id, CloseReason::new(Cause::Timeout, Detail::ReadTimeout));
     }
 
     pub(super) fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {

@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::config::Host;
+use super::config::{Host, dialect};
 use super::face::Face;
 use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{End, Event, Handler, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
-use crate::protocol::chat::command::Command;
 use crate::protocol::chat::line::{Line, readable};
 use crate::protocol::chat::room::{Effect, Member, Room};
+use crate::protocol::chat::{Dialect, Nick};
 use crate::protocol::relay::Source;
 use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
@@ -30,6 +30,8 @@ use crate::sessions::run::{Meaning, Run, SIGNALLED};
 
 /// How long members have to be sent what is queued when the room closes.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long a newcomer may take to say hello, where the protocol has one.
+const HELLO: Duration = Duration::from_secs(10);
 /// The person here, whom no connection has brought.
 const HOST: Member = 0;
 
@@ -37,6 +39,7 @@ const HOST: Member = 0;
 pub struct HostSession {
     run: Run,
     face: Option<Face>,
+    dialect: Dialect,
     room: Room,
     queue: usize,
     max_clients: Option<usize>,
@@ -73,9 +76,11 @@ impl HostSession {
         listeners: Vec<Id>,
         screen: Option<Screen>,
     ) -> Self {
-        let mut room = Room::default();
+        let dialect = dialect(&config.common);
+        let mut room = Room::new(dialect);
         let face = config.persona.map(|persona| {
-            room.enter(HOST, persona.nick.as_ref(), pool.now());
+            let nick = persona.nick.clone().filter(|_| dialect.introduces());
+            room.enter(HOST, &nick.unwrap_or_else(|| name(dialect, HOST)), pool.now());
             Face::new(&persona, screen)
         });
         let mut run = Run::new(config.common, console, feed);
@@ -83,6 +88,7 @@ impl HostSession {
         Self {
             run,
             face,
+            dialect,
             room,
             queue: config.queue,
             max_clients: config.max_clients,
@@ -134,12 +140,16 @@ impl HostSession {
         let event = Report::new(Name::Accepted).conn(member).peer(&peer).local(&local);
         self.run.console.report(pool, &event);
         pool.set_high_mark(id, self.queue);
+        if let Some(max_frame) = self.run.common.negotiated() {
+            pool.negotiate(id, max_frame);
+            pool.arm(TimerKey::of(id, alarms::HELLO), HELLO);
+        }
         let inlet = Inlet::new(&self.run.common, pool.now());
         let client =
             Client { member, peer, local, inlet, peer_ended: false, full: false, why: None };
         self.clients.insert(id, client);
         self.ids.insert(member, id);
-        self.room.arrive(member, pool.now());
+        self.room.arrive(member, &name(self.dialect, member), pool.now());
         if self.max_clients.is_some_and(|most| self.clients.len() >= most) {
             self.listeners.iter().for_each(|listener| pool.pause(*listener));
         }
@@ -180,7 +190,7 @@ impl HostSession {
         let Some(face) = &mut self.face else { return };
         let entered = face.enter(&mut self.run, bytes, eof);
         for line in entered.lines {
-            face.echo(&Command::parse(&readable(&line)));
+            face.echo(&self.dialect.typed(&readable(&line)));
             self.run.count_sent(1);
             self.room.hear(HOST, &line);
         }
@@ -234,10 +244,14 @@ impl HostSession {
     }
 
     fn tell(&mut self, pool: &mut Pool, to: &[Member], line: &Line) {
-        let piece = Bytes::from(format!("{line}\n"));
+        let piece = self.dialect.write(line);
         for member in to {
             match (self.ids.get(member).copied(), &mut self.face) {
-                (Some(id), _) => self.send(pool, id, &piece),
+                (Some(id), _) => {
+                    if let Some(piece) = &piece {
+                        self.send(pool, id, piece);
+                    }
+                }
                 (None, Some(face)) if *member == HOST => {
                     let conn = line.speaker().and_then(|nick| self.room.find(nick));
                     face.show(pool, &mut self.run, line, (conn, "room"));
@@ -320,6 +334,14 @@ impl HostSession {
             );
             self.run.console.warn(pool, "starved", &text);
         }
+    }
+}
+
+/// What a member is called that has not said a name.
+fn name(dialect: Dialect, member: Member) -> Nick {
+    match dialect {
+        Dialect::Lines => Nick::guest(member),
+        Dialect::Tinyproto => Nick::uuid4(fastrand::u128(..)),
     }
 }
 

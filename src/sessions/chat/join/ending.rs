@@ -68,7 +68,7 @@ impl JoinSession {
 
     /// Says that lines were left, where nothing else has decided how the run ends.
     pub(super) fn tell_unsent(&mut self, pool: &mut Pool) {
-        let is_talk = |line: &&Bytes| !(line.starts_with(b"/quit") || line.starts_with(b"/nick"));
+        let is_talk = |line: &&Bytes| self.dialect.is_talk(line);
         let count = self.waiting.iter().filter(is_talk).count();
         if count > 0 && !self.run.is_decided() && !self.run.has_enough() {
             let target = if count == 1 { "a line".to_owned() } else { format!("{count} lines") };

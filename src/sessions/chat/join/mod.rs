@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::config::Join;
+use super::config::{Join, dialect};
 use super::face::Face;
 use super::screen::Screen;
 use crate::close::CloseReason;
@@ -17,8 +17,8 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, SendOutcome, Signal, TimerKey};
 use crate::protocol::chat::allowance::{Allowance, OWN_BURST};
 use crate::protocol::chat::command::Command;
-use crate::protocol::chat::line::{Line, readable};
-use crate::protocol::chat::{MAX_RELAYED, Nick};
+use crate::protocol::chat::line::readable;
+use crate::protocol::chat::{Dialect, MAX_RELAYED, Nick};
 use crate::protocol::relay::Step;
 use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
@@ -35,6 +35,7 @@ const QUEUE: usize = 64 * 1024;
 pub struct JoinSession {
     run: Run,
     face: Face,
+    dialect: Dialect,
     nick: Option<Nick>,
     connector: Connector,
     reconnect: bool,
@@ -61,20 +62,25 @@ impl JoinSession {
     /// A session on an open console and feed.
     pub fn new(
         pool: &Pool,
-        config: Join,
+        mut config: Join,
         console: Console,
         feed: Feed,
         screen: Option<Screen>,
     ) -> Self {
-        let mut common = config.connect.common.clone();
         // A host puts names before lines, and escapes what is in them.
-        common.max_frame = MAX_RELAYED;
+        config.connect.common.max_frame = MAX_RELAYED;
+        let dialect = dialect(&config.connect.common);
+        let mut face = Face::new(&config.persona, screen);
+        if !dialect.introduces() {
+            face.call(Nick::you());
+        }
         Self {
             connector: Connector::of_client(&config.connect, pool.now()),
             reconnect: config.connect.reconnect,
-            face: Face::new(&config.persona, screen),
-            nick: config.persona.nick,
-            run: Run::new(common, console, feed),
+            face,
+            dialect,
+            nick: config.persona.nick.filter(|_| dialect.introduces()),
+            run: Run::new(config.connect.common, console, feed),
             link: None,
             waiting: VecDeque::new(),
             allowance: Allowance::of(OWN_BURST, pool.now()),
@@ -134,7 +140,7 @@ impl JoinSession {
         let inlet = Inlet::new(&self.run.common, pool.now());
         self.link = Some(Link { id, peer, local, inlet, peer_ended: false });
         let nick = self.face.nick().cloned().or_else(|| self.nick.clone());
-        if let Some(nick) = nick {
+        if let Some(nick) = nick.filter(|_| self.dialect.introduces()) {
             self.waiting.push_front(Bytes::from(format!("/nick {nick}\n")));
         }
         self.full = false;
@@ -170,11 +176,9 @@ impl JoinSession {
         let entered = self.face.enter(&mut self.run, bytes, eof);
         for line in entered.lines {
             let text = readable(&line);
-            let command = Command::parse(&text);
+            let command = self.dialect.typed(&text);
             self.leaves = matches!(command, Command::Quit(_));
-            self.face.echo(&command);
-            self.run.count_sent(1);
-            self.waiting.push_back(Bytes::from([line.as_slice(), b"\n"].concat()));
+            self.say(pool, &command, &line);
             if self.leaves {
                 break;
             }
@@ -189,14 +193,36 @@ impl JoinSession {
             self.end(pool, CloseReason::HOST);
             return;
         }
-        self.leaves |= entered.leaves;
         if eof {
             self.run.feed.end();
         }
+        // The end of what is said is told where there are words for it.
+        let goodbye = self.dialect.last_words().filter(|_| eof || entered.leaves);
+        if let (Some(_), false) = (goodbye, self.leaves) {
+            self.leaves = true;
+            self.waiting.extend(self.dialect.ask(&Command::Quit(""), b""));
+        }
+        self.leaves |= entered.leaves;
         if self.leaves && self.link.is_none() {
             self.end(pool, CloseReason::HOST);
         } else {
             self.pump(pool);
+        }
+    }
+
+    /// Sends a line to the host, and shows it here. What the host does not understand is answered
+    /// here.
+    fn say(&mut self, pool: &mut Pool, command: &Command<'_>, line: &[u8]) {
+        self.face.echo(command);
+        if let Some(packed) = self.dialect.ask(command, line) {
+            self.run.count_sent(1);
+            self.waiting.push_back(packed);
+        } else if *command != Command::Empty {
+            let text = match command {
+                Command::Help => self.dialect.help().to_owned(),
+                _ => format!("no such command: {}", self.dialect.help()),
+            };
+            self.face.tell(pool, &mut self.run, &text);
         }
     }
 
@@ -212,8 +238,9 @@ impl JoinSession {
     fn on_data(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         let Some(link) = &mut self.link else { return };
         let (run, face, peer) = (&mut self.run, &mut self.face, link.peer.as_str());
+        let dialect = self.dialect;
         let outcome = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
-            let line = Line::read(frame.payload);
+            let line = dialect.read(frame.payload);
             if !line.is_talk() || run.take_message(frame.payload) {
                 face.show(pool, run, &line, (None, peer));
             }
