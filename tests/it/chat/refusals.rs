@@ -15,7 +15,7 @@ fn options_that_cannot_apply_are_refused() {
         ("--host --headless -n 127.0.0.1:0", "--no-stdin: with --headless"),
         ("--host --headless --output hex 127.0.0.1:0", "--output: with --headless"),
         ("--host --port-file x unix:/tmp/x", "a unix socket has no port"),
-        ("--frame tinyproto 239.1.2.3:9@lo", "--frame: a room in a group is made of datagrams"),
+        ("--frame tinyproto 239.1.2.3:9%lo", "--frame: a room in a group is made of datagrams"),
         ("--frame tinyproto --nick a 127.0.0.1:1", "--nick: the chat of tinyproto has no names"),
         ("--frame tinyproto -O nodelay=off 127.0.0.1:1", "-O nodelay"),
         ("--frame u32 127.0.0.1:1", "--frame u32: a chat is of lines, or of tinyproto"),
