@@ -28,6 +28,7 @@ pub(super) fn man(page: Option<Page>) -> &'static str {
         Some(Page::McastJoin) => include_str!("../../man/wirecat-mcast-join.1"),
         Some(Page::Chat) => include_str!("../../man/wirecat-chat.1"),
         Some(Page::McastSend) => include_str!("../../man/wirecat-mcast-send.1"),
+        Some(Page::Echo) => include_str!("../../man/wirecat-echo.1"),
         Some(Page::Events) => include_str!("../../man/wirecat-events.7"),
         Some(Page::EventsSchema) => include_str!("../../man/wirecat-events.schema.json"),
     }

@@ -3,6 +3,7 @@
 mod assets;
 mod chat;
 mod datagrams;
+mod echo;
 mod mcast;
 mod replay;
 mod tcp_connect;
@@ -45,6 +46,10 @@ pub fn run(cli: &Cli) -> Status {
         }),
         Command::Chat(args) => start(cli, &args.report, &args.run, |report| {
             config::chat(args, report).and_then(chat::run)
+        }),
+        Command::Echo(args) => start(cli, &args.report, &args.run, |report| match args.ping {
+            true => config::ping(args, report).and_then(echo::ping),
+            false => config::echo(args, report).and_then(echo::serve),
         }),
         Command::Completions { shell } => assets::print(assets::completions(*shell)),
         Command::Man { command } => assets::print(assets::man(*command)),

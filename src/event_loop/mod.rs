@@ -32,11 +32,14 @@ mod transport;
 mod turn;
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Token};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
 
+use crate::sys::alarm::Alarm;
 use crate::sys::mmsg::ReceiveBatch;
 
 pub use datagrams::BatchSent;
@@ -56,6 +59,7 @@ pub use transport::{Place, Readiness, Ready, Transport};
 /// never has its top bit set.
 const WAKE: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
+const ALARM: Token = Token(usize::MAX - 2);
 
 /// Events taken from the poll at a time.
 const EVENTS: usize = 1024;
@@ -74,6 +78,8 @@ pub struct EventLoop {
     batch: Option<Box<ReceiveBatch>>,
     letters: Receiver<mailbox::Letter>,
     signals: Option<signals::Signals>,
+    /// Wakes the loop in time, from the first exact timer on.
+    alarm: Option<Alarm>,
     /// Signals, each with whether the terminal sent it.
     arrived: Vec<(Signal, bool)>,
 }
@@ -95,6 +101,7 @@ impl EventLoop {
             batch: None,
             letters,
             signals: None,
+            alarm: None,
             arrived: Vec::new(),
         })
     }
@@ -142,13 +149,17 @@ impl EventLoop {
             std::thread::sleep(REST);
         }
         let timeout = self.pool.patience(Instant::now);
+        if let (true, Some(after)) = (self.pool.exact, timeout) {
+            // Where there is no such clock, the grain of the poll has to do.
+            let _ = self.set_alarm(after);
+        }
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             outcome => outcome?,
         }
         for event in &self.events {
             match event.token() {
-                WAKE => {}
+                WAKE | ALARM => {}
                 SIGNALS => self.arrived.extend(self.signals.iter_mut().flat_map(|s| s.pending())),
                 token => {
                     let hint =
@@ -159,5 +170,21 @@ impl EventLoop {
             }
         }
         Ok(())
+    }
+
+    /// Has the poll wake up for the next timer to the microsecond. Its own timeout is of whole
+    /// milliseconds, rounded up.
+    fn set_alarm(&mut self, after: Duration) -> io::Result<()> {
+        let Some(at) = self.pool.next_timer() else { return Ok(()) };
+        if after.is_zero() {
+            return Ok(());
+        }
+        if self.alarm.is_none() {
+            let alarm = Alarm::open()?;
+            let fd = alarm.as_raw_fd();
+            self.poll.registry().register(&mut SourceFd(&fd), ALARM, Interest::READABLE)?;
+            self.alarm = Some(alarm);
+        }
+        self.alarm.as_mut().map_or(Ok(()), |alarm| alarm.set(at, after))
     }
 }

@@ -64,6 +64,8 @@ pub struct Pool {
     pub(super) stopped: bool,
     /// The signal that is being handled came from the terminal.
     pub(super) typed: bool,
+    /// Timers fire to the microsecond.
+    pub(super) exact: bool,
 }
 
 impl Pool {
@@ -83,6 +85,7 @@ impl Pool {
             now,
             stopped: false,
             typed: false,
+            exact: false,
         }
     }
 

@@ -173,6 +173,12 @@ impl Pool {
         self.stopped
     }
 
+    /// Has timers fire to the microsecond rather than the millisecond, at a system call for each:
+    /// for whoever measures time, and not for whoever gathers what is due.
+    pub fn keep_exact_time(&mut self) {
+        self.exact = true;
+    }
+
     /// When the next timer is due; a simulation moves its clock there.
     pub fn next_timer(&mut self) -> Option<Instant> {
         self.timers.next()

@@ -104,6 +104,14 @@ pub const FIELDS: &[Field] = &[
     field("latency_mean", Form::Number, "the mean"),
     field("latency_p99", Form::Number, "99 % were not longer"),
     field("latency_max", Form::Number, "the longest"),
+    field("corrupt", Form::Count, "answers that are not what was sent"),
+    field("rtt_min", Form::Number, "the shortest round trip in seconds"),
+    field("rtt_mean", Form::Number, "the mean"),
+    field("rtt_p50", Form::Number, "50 % were not longer"),
+    field("rtt_p90", Form::Number, "90 % were not longer"),
+    field("rtt_p99", Form::Number, "99 % were not longer"),
+    field("rtt_p999", Form::Number, "99.9 % were not longer"),
+    field("rtt_max", Form::Number, "the longest"),
     field("message", Form::Text, "words for people, which may change"),
 ];
 
@@ -191,7 +199,8 @@ pub const EVENTS: &[Entry] = &[
     entry(
         Name::Stats,
         "Counts so far, because somebody asked (SIGUSR1, /stats); or, with --stats, the figures \
-         of one source over --interval or the whole run.",
+         of one source over --interval or the whole run; of echo --ping those of all answers, once \
+         more at the end.",
         &[],
         &[
             "peer",
@@ -220,6 +229,14 @@ pub const EVENTS: &[Entry] = &[
             "latency_mean",
             "latency_p99",
             "latency_max",
+            "corrupt",
+            "rtt_min",
+            "rtt_mean",
+            "rtt_p50",
+            "rtt_p90",
+            "rtt_p99",
+            "rtt_p999",
+            "rtt_max",
         ],
     ),
     entry(Name::Stopping, "The run is about to end; what is queued is still sent.", &[], &[]),

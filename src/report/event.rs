@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::figures::Figures;
+use super::ping::PingFigures;
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::protocol::output::Direction;
@@ -143,6 +144,7 @@ pub struct Event<'a> {
     pub(super) undelivered: Option<u64>,
     pub(super) unsent: Option<u64>,
     pub(super) figures: Option<Figures>,
+    pub(super) ping: Option<PingFigures>,
     pub(super) message: Option<Cow<'a, str>>,
 }
 
@@ -177,6 +179,7 @@ impl<'a> Event<'a> {
             undelivered: None,
             unsent: None,
             figures: None,
+            ping: None,
             message: None,
         }
     }
@@ -255,6 +258,12 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn figures(self, figures: Figures) -> Self {
         Self { figures: Some(figures), ..self }
+    }
+
+    /// The figures of a latency probe.
+    #[must_use]
+    pub fn ping(self, figures: PingFigures) -> Self {
+        Self { ping: Some(figures), ..self }
     }
 
     /// The line of the commands that the event answers.

@@ -88,12 +88,12 @@ impl fmt::Display for Figures {
     }
 }
 
-fn count(out: &mut fmt::Formatter<'_>, what: &str, count: u64) -> fmt::Result {
+pub(super) fn count(out: &mut fmt::Formatter<'_>, what: &str, count: u64) -> fmt::Result {
     if count > 0 { write!(out, " {what} {count}") } else { Ok(()) }
 }
 
 /// A time in the unit that suits it.
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = match seconds.abs() {

@@ -14,6 +14,7 @@ use serde_json::ser::Formatter;
 
 use super::event::Event;
 use super::figures::Figures;
+use super::ping::PingFigures;
 use crate::protocol::output::Direction;
 use crate::protocol::text::is_unprintable;
 
@@ -68,6 +69,7 @@ impl Serialize for Object<'_> {
         fields.maybe("undelivered", event.undelivered)?;
         fields.maybe("unsent", event.unsent)?;
         fields.figures(event.figures.as_ref())?;
+        fields.ping(event.ping.as_ref())?;
         fields.maybe("message", event.message.as_deref())?;
         fields.0.end()
     }
@@ -110,6 +112,25 @@ impl<M: SerializeMap> Fields<M> {
             self.put("latency_max", &latency.latency_max)?;
         }
         Ok(())
+    }
+
+    /// The figures of a latency probe stand there too.
+    fn ping(&mut self, figures: Option<&PingFigures>) -> Result<(), M::Error> {
+        let Some(figures) = figures else { return Ok(()) };
+        self.put("expected", &figures.expected)?;
+        self.put("lost", &figures.lost)?;
+        self.put("loss", &figures.loss)?;
+        self.put("duplicates", &figures.duplicates)?;
+        self.put("reordered", &figures.reordered)?;
+        self.put("corrupt", &figures.corrupt)?;
+        let Some(trips) = &figures.trips else { return Ok(()) };
+        self.put("rtt_min", &trips.min)?;
+        self.put("rtt_mean", &trips.mean)?;
+        self.put("rtt_p50", &trips.p50)?;
+        self.put("rtt_p90", &trips.p90)?;
+        self.put("rtt_p99", &trips.p99)?;
+        self.put("rtt_p999", &trips.p999)?;
+        self.put("rtt_max", &trips.max)
     }
 
     /// A payload as text where it is text, else in base64 (RFC 4648, section 4).

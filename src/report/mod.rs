@@ -8,12 +8,13 @@ mod event;
 mod figures;
 mod json;
 pub mod pcapng;
+mod ping;
 mod progress;
 mod stderr;
 mod text;
 pub mod transcript;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::SystemTime;
 
 use anstream::stream::RawStream;
@@ -21,6 +22,7 @@ use anstream::{AutoStream, ColorChoice};
 
 pub use event::{Event, Name};
 pub use figures::{Figures, LatencyFigures, SequenceFigures};
+pub use ping::PingFigures;
 use progress::Progress;
 pub use progress::{INTERVAL, Moved};
 use text::Palette;
@@ -145,6 +147,30 @@ impl Reporter {
     pub fn begin_progress(&mut self, total: Option<u64>) -> bool {
         self.progress = Progress::begin(total);
         self.progress.is_some()
+    }
+
+    /// Begins to show a line of words, where somebody may look at it; returns whether that is so.
+    pub fn begin_line(&mut self) -> bool {
+        if self.settings.log == Log::Text && self.settings.verbosity > Verbosity::Quiet {
+            self.progress = Progress::begin_words();
+        }
+        self.progress.is_some()
+    }
+
+    /// Shows these words in the line, if there is one.
+    pub fn show_line(&self, words: String) {
+        if let Some(progress) = &self.progress {
+            progress.say(words);
+        }
+    }
+
+    /// Shows lines that are for people only, if stderr is a terminal.
+    pub fn show_picture(&self, lines: &[String]) {
+        let is_wanted = self.settings.log == Log::Text && self.shows(Name::Warning);
+        if is_wanted && !lines.is_empty() && io::stderr().is_terminal() {
+            let text = lines.join("\n") + "\n";
+            self.beside_progress(|| (self.sink)(text.as_bytes()));
+        }
     }
 
     /// Shows how far the run has come, if that is shown.

@@ -48,6 +48,24 @@ impl Progress {
         Some(progress)
     }
 
+    /// Begins a line of words, if stderr is a terminal that can do it.
+    pub(super) fn begin_words() -> Option<Self> {
+        let target = ProgressDrawTarget::stderr();
+        if target.is_hidden() {
+            return None;
+        }
+        let style = ProgressStyle::with_template("{msg}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
+        Some(Self { bar, has_end: false })
+    }
+
+    /// Draws these words.
+    pub(super) fn say(&self, words: String) {
+        self.bar.set_message(words);
+        self.bar.tick();
+    }
+
     /// Draws how far it has come.
     pub(super) fn show(&self, moved: &Moved) {
         let size = |bytes| ByteSize::b(bytes).display().iec();

@@ -123,6 +123,7 @@ impl Line {
             .labelled("to", event.group)
             .labelled("on", event.iface)
             .maybe(event.figures)
+            .maybe(event.ping)
     }
 
     fn traffic(self, event: &Event<'_>) -> Self {

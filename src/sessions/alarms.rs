@@ -60,3 +60,7 @@ pub(crate) const HOOKS: u8 = 28;
 pub(crate) const RESUME: u8 = 29;
 /// The room of a chat has something to say again.
 pub(crate) const TALK: u8 = 30;
+/// What a client of `echo` is to get is due.
+pub(crate) const ECHO: u8 = 31;
+/// The next probe of a connection is due, or the last answer overdue.
+pub(crate) const NEXT_PROBE: u8 = 32;

@@ -1,5 +1,7 @@
 //! What a session is asked to do: plain values, with nothing of the command line left in them.
 
+mod echo;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+pub use echo::{Echo, EchoPlace, Ping};
 
 use super::children::Program;
 use super::ready::Readiness;

@@ -5,6 +5,7 @@
 
 mod closed;
 mod hooked;
+mod live;
 
 use std::io::{self, ErrorKind};
 use std::time::{Instant, SystemTime};

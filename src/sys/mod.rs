@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod alarm;
 pub mod child;
 pub mod clock;
 pub mod fd;

@@ -3,7 +3,7 @@
 
 use crate::support::wirecat;
 
-const PAGES: [&[&str]; 10] = [
+const PAGES: [&[&str]; 11] = [
     &[],
     &["tcp-connect"],
     &["tcp-serve"],
@@ -11,6 +11,7 @@ const PAGES: [&[&str]; 10] = [
     &["udp-listen"],
     &["mcast-join"],
     &["mcast-send"],
+    &["echo"],
     &["chat"],
     &["completions"],
     &["man"],

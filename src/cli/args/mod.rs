@@ -3,6 +3,7 @@
 mod chat;
 mod common;
 mod datagram;
+mod echo;
 mod stream;
 mod words;
 
@@ -15,6 +16,7 @@ pub use common::{
 pub use datagram::{
     ListenerArgs, McastJoinArgs, McastSendArgs, SenderArgs, UdpListenArgs, UdpSendArgs,
 };
+pub use echo::EchoArgs;
 pub use stream::{ConnectArgs, OnPeerClose, ServeArgs, StreamArgs};
 
 use words::*;
@@ -91,6 +93,13 @@ pub enum Command {
     #[command(mut_arg("socket_option", |arg| arg.help(STREAM_OPTIONS)))]
     #[command(after_help = format!("{CHAT_EXAMPLES}\n\n{CHAT_COMMANDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     Chat(Box<ChatArgs>),
+    /// Send back what comes, or with --ping measure how long that takes
+    #[command(mut_arg("wait", |arg| arg.help(WAIT_ECHO)))]
+    #[command(mut_arg("count", |arg| arg.help(COUNT_ECHO)))]
+    #[command(mut_arg("output", |arg| arg.help(OUTPUT_ECHO)))]
+    #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
+    #[command(after_help = format!("{ECHO_EXAMPLES}\n\n{ECHO_NOTES}\n\n{ADDRESSES}\n\n{VALUES}"))]
+    Echo(Box<EchoArgs>),
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -137,6 +146,8 @@ pub enum Page {
     McastSend,
     /// `wirecat-chat(1)`
     Chat,
+    /// `wirecat-echo(1)`
+    Echo,
     /// `wirecat-events(7)`: what programs read
     Events,
     /// The events as a JSON Schema

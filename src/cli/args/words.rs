@@ -88,6 +88,23 @@ pub(super) const CHAT_COMMANDS: &str = "\
 In the room:
   /who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit";
 
+pub(super) const ECHO_EXAMPLES: &str = "\
+Examples:
+  wirecat echo :7000                            TCP and UDP, until it is stopped
+  wirecat echo --delay 20ms --drop 1% 7000      a bad network on loopback
+  wirecat echo --udp 239.1.2.3:5000%eth0        members of a group that answer
+  wirecat echo --ping host:7                    any RFC 862 echo server
+  wirecat echo --ping --udp --interval 20ms -c 500 --max-loss 0.1% host:7
+  wirecat echo --ping --interval 0 --conns 50 -c 1000 :7000   under load";
+
+pub(super) const ECHO_NOTES: &str = "\
+How it measures:
+  With an interval, probes are due in step whatever the answers do, and a round
+  trip counts from when its probe was due, not from when a late sender sent it.
+  With --interval 0 each connection waits for its answer first: what a server
+  that stalls is not asked meanwhile is then missing in the figures.
+  Every byte of an answer is checked; one that differs is corrupt, and lost.";
+
 pub(super) const GROUPS: &str = "\
 Groups:
   239.1.2.3:5000  [ff05::1]:5000   any source, on the interface of the route
@@ -130,6 +147,11 @@ pub(super) const WAIT_LISTEN: &str = "Give up if no message has come after D";
 pub(super) const WAIT_SEND: &str = "Send again once a second until the first answer, for D at most";
 pub(super) const COUNT_FRAMES: &str =
     "Stop after N messages received; fewer is exit status 1 (with --frame)";
+pub(super) const WAIT_ECHO: &str =
+    "Give up if nobody has come after D; with --ping, keep trying to connect for D";
+pub(super) const COUNT_ECHO: &str =
+    "Stop after N messages received; with --ping, probes on each connection [default: 10]";
+pub(super) const OUTPUT_ECHO: &str = "Write events to stdout: json (or none) [default: none]";
 pub(super) const OUTPUT_DATAGRAMS: &str =
     "How messages are written: raw, line, nul, hex, dump, json or none [default: raw]";
 pub(super) const INPUT_STREAMS: &str = "How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do";

@@ -6,6 +6,7 @@
 
 mod chat;
 mod datagram;
+mod echo;
 mod partners;
 mod replay;
 mod stream;
@@ -25,6 +26,7 @@ use crate::sockets::{Address, Family, SocketOptions};
 
 pub use chat::chat;
 pub use datagram::{mcast_join, mcast_send, udp_listen, udp_send};
+pub use echo::{echo, ping};
 pub use stream::{connect, serve};
 
 const NOT_IP: &str = "it speaks of IP addresses, and this is another kind of socket";

@@ -1,0 +1,200 @@
+//! The configurations of `echo`: a server, or with `--ping` a probe.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::partners::CONNECT_TIMEOUT;
+use super::{NOT_IP, as_usize, check_port_file, common, refuse, refuse_any};
+use crate::cli::args::EchoArgs;
+use crate::cli::text;
+use crate::error::Failure;
+use crate::framing::Framing;
+use crate::protocol::output::Output;
+use crate::protocol::ping::LEAST;
+use crate::report::Settings;
+use crate::sessions::config::{Common, Echo, EchoPlace, Ping};
+use crate::sockets::{Address, AddressError};
+use crate::sys::mmsg::MAX_PAYLOAD;
+
+const MAX_FRAME: u64 = 16 << 20;
+const COUNT: u64 = 10;
+const SIZE: u64 = 56;
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The largest probe on a stream.
+const LARGEST: usize = 16 << 20;
+
+/// The configuration of `echo` as a server.
+///
+/// # Errors
+/// A bad address, options that cannot apply, a TEXT that cannot be read.
+pub fn echo(args: &EchoArgs, report: Settings) -> Result<Echo, Failure> {
+    let given = [
+        (args.interval.is_some(), "--interval"),
+        (args.size.is_some(), "--size"),
+        (args.conns.is_some(), "--conns"),
+        (args.max_loss.is_some(), "--max-loss"),
+        (args.connect_timeout.is_some(), "--connect-timeout"),
+    ];
+    refuse_any(&given, "it needs --ping")?;
+    check_output(args)?;
+    let places = places(args)?;
+    check_kinds(args, &places)?;
+    let (streams, datagrams) = (!args.udp, !args.tcp);
+    let has_messages = [
+        args.drop.is_some(),
+        args.prefix.is_some(),
+        args.quit_word.is_some(),
+        args.stop_word.is_some(),
+        args.run.count.is_some(),
+    ];
+    // Where an option speaks of messages, a stream needs some.
+    let implied = if has_messages.contains(&true) { Framing::Line } else { Framing::None };
+    let mut common = common(&args.run, &args.family, report)?;
+    common.framing = args.frame.unwrap_or(if streams { implied } else { Framing::None });
+    common.max_frame = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
+    // Bytes go back as they came.
+    common.keep_cr = true;
+    common.datagrams = !streams;
+    common.idle_timeout = args.idle_timeout;
+    let max_frame = (args.max_frame.is_some() && common.framing == Framing::None, "--max-frame");
+    refuse_any(&[max_frame], "a stream has no messages without a framing, such as --frame line")?;
+    Ok(Echo {
+        places,
+        streams,
+        datagrams,
+        delay: args.delay.unwrap_or_default(),
+        drop: args.drop.unwrap_or_default(),
+        prefix: args.prefix.as_deref().map(text::read).transpose()?.unwrap_or_default(),
+        quit_word: word("--quit-word", args.quit_word.as_deref())?,
+        stop_word: word("--stop-word", args.stop_word.as_deref())?,
+        common,
+    })
+}
+
+fn word(option: &str, text: Option<&str>) -> Result<Option<Bytes>, Failure> {
+    match text {
+        Some("") => Err(refuse(option, "an empty word would be met by chance")),
+        text => text.map(text::read).transpose(),
+    }
+}
+
+/// An echo server has nothing to write to stdout but events.
+fn check_output(args: &EchoArgs) -> Result<(), Failure> {
+    match args.run.output {
+        Some(Output::Written(_)) => {
+            Err(refuse("--output", "echo writes no messages to stdout (json shows the events)"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn places(args: &EchoArgs) -> Result<Vec<EchoPlace>, Failure> {
+    if args.addresses.is_empty() {
+        return Ok(vec![EchoPlace::Address("0".parse()?)]);
+    }
+    let place = |text: &String| match text.parse::<Address>() {
+        Ok(address) => Ok(EchoPlace::Address(address)),
+        Err(AddressError::Group(_)) => Ok(EchoPlace::Group(text.parse()?)),
+        Err(error) => Err(error.into()),
+    };
+    args.addresses.iter().map(place).collect()
+}
+
+/// Options that speak of a kind of socket need one.
+fn check_kinds(args: &EchoArgs, places: &[EchoPlace]) -> Result<(), Failure> {
+    let addresses: Vec<Address> = places
+        .iter()
+        .filter_map(|place| match place {
+            EchoPlace::Address(address) => Some(address.clone()),
+            EchoPlace::Group(_) => None,
+        })
+        .collect();
+    let has_groups = addresses.len() < places.len();
+    if has_groups && args.tcp {
+        return Err(refuse("--tcp", "a group is for datagrams"));
+    }
+    if addresses.len() == places.len() {
+        check_port_file(&args.run, &addresses)?;
+    }
+    if !addresses.iter().any(|address| matches!(address, Address::Inet { .. })) {
+        refuse_any(&[(args.family.v4, "-4"), (args.family.v6, "-6")], NOT_IP)?;
+    }
+    if args.udp || addresses.is_empty() {
+        let given = [
+            (args.frame.is_some(), "--frame"),
+            (args.max_frame.is_some(), "--max-frame"),
+            (args.quit_word.is_some(), "--quit-word"),
+            (args.idle_timeout.is_some(), "--idle-timeout"),
+        ];
+        refuse_any(&given, "datagrams have no connection")?;
+    }
+    Ok(())
+}
+
+/// The configuration of `echo --ping`.
+///
+/// # Errors
+/// A bad address, or options that cannot apply.
+pub fn ping(args: &EchoArgs, report: Settings) -> Result<Ping, Failure> {
+    check_probe(args)?;
+    check_output(args)?;
+    let [text] = args.addresses.as_slice() else {
+        return Err(refuse("--ping", "it takes the one address to probe"));
+    };
+    let address: Address = match text.parse() {
+        Err(AddressError::Group(_)) => {
+            return Err(refuse(text, "a group has many answers: probe one of its members"));
+        }
+        other => other?,
+    };
+    address.check_connect()?;
+    check_port_file(&args.run, std::slice::from_ref(&address))?;
+    if !matches!(address, Address::Inet { .. }) {
+        refuse_any(&[(args.family.v4, "-4"), (args.family.v6, "-6")], NOT_IP)?;
+    }
+    let conns = as_usize(args.conns.unwrap_or(1));
+    if matches!(address, Address::Fd(_)) && conns > 1 {
+        return Err(refuse("--conns", "an inherited socket can be used once"));
+    }
+    let largest = if args.udp { MAX_PAYLOAD } else { LARGEST };
+    let size = as_usize(args.size.unwrap_or(SIZE));
+    if !(LEAST..=largest).contains(&size) {
+        return Err(refuse("--size", format!("a probe has {LEAST} to {largest} bytes")));
+    }
+    if args.udp {
+        let given = [
+            (args.run.wait.is_some(), "--wait"),
+            (args.connect_timeout.is_some(), "--connect-timeout"),
+        ];
+        refuse_any(&given, "datagrams are sent without a connection")?;
+    }
+    let common = common(&args.run, &args.family, report)?;
+    Ok(Ping {
+        common: Common { count: None, datagrams: args.udp, ..common },
+        address,
+        datagrams: args.udp,
+        connect_timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+        count: args.run.count.unwrap_or(COUNT),
+        interval: args.interval.unwrap_or(INTERVAL),
+        size,
+        conns,
+        max_loss: args.max_loss.unwrap_or(0.0),
+    })
+}
+
+/// What a server does, a probe does not.
+fn check_probe(args: &EchoArgs) -> Result<(), Failure> {
+    let given = [
+        (args.delay.is_some(), "--delay"),
+        (args.drop.is_some(), "--drop"),
+        (args.frame.is_some(), "--frame"),
+        (args.max_frame.is_some(), "--max-frame"),
+        (args.prefix.is_some(), "--prefix"),
+        (args.quit_word.is_some(), "--quit-word"),
+        (args.stop_word.is_some(), "--stop-word"),
+        (args.idle_timeout.is_some(), "--idle-timeout"),
+        (args.run.expect.is_some(), "--expect"),
+    ];
+    refuse_any(&given, "--ping knows what it expects, and serves nobody")
+}

@@ -1,0 +1,207 @@
+//! `echo`: listeners and datagram sockets, or the connections of a probe, on a loop.
+
+use super::{broken_loop, event_loop};
+use crate::error::{Failure, Status};
+use crate::event_loop::{EventLoop, Id, Pool};
+use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
+use crate::report::Reporter;
+use crate::sessions::config::{Common, Echo, EchoPlace, Ping};
+use crate::sessions::{Console, EchoSession, Feed, PingSession};
+use crate::sockets::datagram::{self, Opened, Socket};
+use crate::sockets::{self, Address, Listening, Purpose, Target, UnixGuard, first_target, resolve};
+
+/// Ports that are tried until one is free for streams and for datagrams.
+const ATTEMPTS: usize = 32;
+
+pub(super) fn serve(config: Echo) -> Result<Status, Failure> {
+    crate::sys::process::raise_descriptor_limit();
+    let mut event_loop = event_loop(&config.common)?;
+    let pool = event_loop.pool();
+    let mut open = Open::default();
+    for place in &config.places {
+        match place {
+            EchoPlace::Address(address) => open.address(pool, address, &config)?,
+            EchoPlace::Group(group) => open.group(pool, group, &config)?,
+        }
+    }
+    let Open { listeners, sockets, locals, mut warnings, guards: _guards, groups: _groups } = open;
+    warnings.dedup();
+    let (console, feed) = streams(pool, &config.common)?;
+    let mut session = EchoSession::new(config, console, feed, listeners, sockets);
+    session.tell_listening(pool, &locals);
+    warnings.iter().for_each(|warning| session.warn(pool, warning));
+    session.start(pool);
+    let locals: Vec<String> = locals.into_iter().map(|(_, local, _)| local).collect();
+    session.ready(pool, &locals);
+    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
+    Ok(session.status())
+}
+
+/// stdout, and no stdin.
+fn streams(pool: &mut Pool, common: &Common) -> Result<(Console, Feed), Failure> {
+    let reporter = Reporter::new(common.report.clone());
+    let console = Console::open(pool, reporter, common.output, false)?;
+    Ok((console, Feed::open(pool, common, false)?))
+}
+
+/// What is open so far.
+#[derive(Default)]
+struct Open {
+    listeners: Vec<Id>,
+    sockets: Vec<Id>,
+    /// What is listened on: protocol, address, and the interface of a group.
+    locals: Vec<(&'static str, String, Option<String>)>,
+    warnings: Vec<String>,
+    /// These remove socket files when they are dropped.
+    guards: Vec<UnixGuard>,
+    /// These leave when they are dropped.
+    groups: Vec<JoinSocket>,
+}
+
+impl Open {
+    fn address(
+        &mut self,
+        pool: &mut Pool,
+        address: &Address,
+        config: &Echo,
+    ) -> Result<(), Failure> {
+        let is_inet = matches!(address, Address::Inet { .. });
+        // One name is one socket file, and an inherited socket is of one kind.
+        let both = is_inet && config.streams && config.datagrams;
+        let (listening, opened) = match both {
+            true => self.both(address, &config.common)?,
+            false if config.streams => (self.listen(address, &config.common)?, Vec::new()),
+            false => (Vec::new(), self.hear(address, &config.common)?),
+        };
+        for one in listening {
+            self.locals.push((one.proto, one.local.clone(), None));
+            self.listeners.push(pool.add_listener(one)?);
+        }
+        for one in opened {
+            self.add(pool, one)?;
+        }
+        Ok(())
+    }
+
+    /// Streams and datagrams on the same port, which the kernel chooses for the streams.
+    fn both(
+        &mut self,
+        address: &Address,
+        common: &Common,
+    ) -> Result<(Vec<Listening>, Vec<Opened>), Failure> {
+        let mut attempt = 1;
+        loop {
+            let listening = self.listen(address, common)?;
+            let chosen = listening.first().and_then(|one| one.port);
+            let (is_free, same) = match (address, chosen) {
+                (Address::Inet { host, port: 0 }, Some(port)) => {
+                    (true, Address::Inet { host: host.clone(), port })
+                }
+                _ => (false, address.clone()),
+            };
+            match self.hear(&same, common) {
+                Err(failure)
+                    if is_free && attempt < ATTEMPTS && failure.kind == "address-in-use" =>
+                {
+                    attempt += 1;
+                }
+                opened => return Ok((listening, opened?)),
+            }
+        }
+    }
+
+    fn listen(&mut self, address: &Address, common: &Common) -> Result<Vec<Listening>, Failure> {
+        let (all, said) = sockets::listen::listen(address, common.family, &common.options)?;
+        self.warnings.extend(said);
+        Ok(all)
+    }
+
+    fn hear(&mut self, address: &Address, common: &Common) -> Result<Vec<Opened>, Failure> {
+        let (all, said) = datagram::listen(address, common.family, &common.options)?;
+        self.warnings.extend(said);
+        Ok(all)
+    }
+
+    fn add(&mut self, pool: &mut Pool, mut one: Opened) -> Result<(), Failure> {
+        self.guards.extend(one.cleanup.take());
+        self.locals.push((one.proto, one.local.clone(), None));
+        self.sockets.push(add(pool, one)?);
+        Ok(())
+    }
+
+    fn group(
+        &mut self,
+        pool: &mut Pool,
+        group: &GroupAddress,
+        config: &Echo,
+    ) -> Result<(), Failure> {
+        self.warnings.extend(group.range_warning());
+        for membership in memberships(group, &interfaces::list()?)? {
+            let iface = membership.interface.name.clone();
+            let title = membership.socket_address(group.port).to_string();
+            let options = &config.common.options;
+            let (socket, said) = JoinSocket::open(membership, group.port, options)?;
+            socket.join()?;
+            self.warnings.extend(said);
+            let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
+            let ears = socket.socket().try_clone().map_err(fail)?;
+            self.sockets.push(pool.add_datagrams(Socket::from(ears)).map_err(fail)?);
+            self.groups.push(socket);
+            self.locals.push(("udp", title, Some(iface)));
+        }
+        Ok(())
+    }
+}
+
+fn add(pool: &mut Pool, opened: Opened) -> Result<Id, Failure> {
+    let local = opened.local.clone();
+    pool.add_datagrams(opened.socket)
+        .map_err(|error| Failure::io(Status::Local, "open", local, &error))
+}
+
+pub(super) fn ping(config: Ping) -> Result<Status, Failure> {
+    crate::sys::process::raise_descriptor_limit();
+    let mut event_loop = event_loop(&config.common)?;
+    if config.datagrams {
+        return ping_datagrams(event_loop, config);
+    }
+    let pool = event_loop.pool();
+    let (console, feed) = streams(pool, &config.common)?;
+    let mut session = PingSession::new(config, console, feed);
+    session.start(pool);
+    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
+    Ok(session.status())
+}
+
+fn ping_datagrams(mut event_loop: EventLoop, config: Ping) -> Result<Status, Failure> {
+    let pool = event_loop.pool();
+    let common = &config.common;
+    let target = target(&config)?;
+    let (mut sockets, mut warnings, mut guards) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..config.conns {
+        let (mut opened, said) = datagram::connect(&target, None, &common.options, false)?;
+        opened.ask_for_times();
+        guards.extend(opened.cleanup.take());
+        warnings.extend(said);
+        let local = opened.local.clone();
+        sockets.push((add(pool, opened)?, local));
+    }
+    warnings.dedup();
+    let (console, feed) = streams(pool, common)?;
+    let mut session = PingSession::new(config, console, feed);
+    warnings.iter().for_each(|warning| session.warn(pool, warning));
+    session.start_with(pool, sockets, &target.to_string());
+    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
+    Ok(session.status())
+}
+
+fn target(config: &Ping) -> Result<Target, Failure> {
+    let Address::Inet { host, port } = &config.address else {
+        return first_target(&config.address);
+    };
+    let all = resolve::resolve(host, *port, config.common.family, Purpose::Connect)?;
+    match all.first() {
+        Some(address) => Ok(Target::Tcp(*address)),
+        None => first_target(&config.address),
+    }
+}

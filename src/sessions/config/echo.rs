@@ -1,0 +1,64 @@
+//! `echo`, the server and the probe.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Common;
+use crate::multicast::GroupAddress;
+use crate::sockets::Address;
+
+/// `echo`.
+#[derive(Clone, Debug)]
+pub struct Echo {
+    /// What all commands share.
+    pub common: Common,
+    /// Where to listen.
+    pub places: Vec<EchoPlace>,
+    /// Whether streams are served.
+    pub streams: bool,
+    /// Whether datagrams are answered.
+    pub datagrams: bool,
+    /// How long each answer is held back.
+    pub delay: Duration,
+    /// How many of the messages get no answer, in percent.
+    pub drop: f64,
+    /// What stands before each answer.
+    pub prefix: Bytes,
+    /// The message that closes its connection.
+    pub quit_word: Option<Bytes>,
+    /// The message that ends the run.
+    pub stop_word: Option<Bytes>,
+}
+
+/// Where an echo server listens.
+#[derive(Clone, Debug)]
+pub enum EchoPlace {
+    /// An address of this machine.
+    Address(Address),
+    /// A group, whose members answer by unicast.
+    Group(GroupAddress),
+}
+
+/// `echo --ping`.
+#[derive(Clone, Debug)]
+pub struct Ping {
+    /// What all commands share.
+    pub common: Common,
+    /// Whom to probe.
+    pub address: Address,
+    /// Whether by datagrams.
+    pub datagrams: bool,
+    /// The time for one attempt to connect.
+    pub connect_timeout: Duration,
+    /// How many probes on each connection.
+    pub count: u64,
+    /// From one probe to the next; zero waits for the answer instead.
+    pub interval: Duration,
+    /// Bytes of a probe.
+    pub size: usize,
+    /// How many connections, or sockets.
+    pub conns: usize,
+    /// More loss than this, in percent, is a failure.
+    pub max_loss: f64,
+}

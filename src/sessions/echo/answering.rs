@@ -1,0 +1,122 @@
+//! What is made of a message: an answer, nothing, or the end.
+
+use bytes::Bytes;
+use fastrand::Rng;
+
+use crate::framing::{FrameError, Framer};
+use crate::sessions::config::Echo;
+
+/// The rules for all messages.
+pub(super) struct Answering {
+    framer: Option<Box<dyn Framer>>,
+    prefix: Bytes,
+    quit_word: Option<Bytes>,
+    stop_word: Option<Bytes>,
+    /// The share of messages without an answer, from 0 to 1.
+    drop: f64,
+    rng: Rng,
+    told_to_stop: bool,
+}
+
+/// What a message is.
+pub(super) enum Kind {
+    /// It is to be answered.
+    Echo,
+    /// It gets no answer.
+    Dropped,
+    /// It closes its connection.
+    Quit,
+    /// It ends the run.
+    Stop,
+}
+
+impl Answering {
+    pub(super) fn new(config: &Echo) -> Self {
+        let common = &config.common;
+        Self {
+            framer: common.framing.framer(common.max_frame, common.keep_cr),
+            prefix: config.prefix.clone(),
+            quit_word: config.quit_word.clone(),
+            stop_word: config.stop_word.clone(),
+            drop: config.drop / 100.0,
+            rng: Rng::new(),
+            told_to_stop: false,
+        }
+    }
+
+    /// Looks at a message. A word may have the end of its line with it.
+    pub(super) fn judge(&mut self, payload: &[u8]) -> Kind {
+        let text = payload.strip_suffix(b"\n").unwrap_or(payload);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let is = |word: &Option<Bytes>| word.as_deref() == Some(text);
+        if is(&self.stop_word) {
+            self.told_to_stop = true;
+            Kind::Stop
+        } else if is(&self.quit_word) {
+            Kind::Quit
+        } else if self.drop > 0.0 && self.rng.f64() < self.drop {
+            Kind::Dropped
+        } else {
+            Kind::Echo
+        }
+    }
+
+    /// The stop word has come.
+    pub(super) fn is_told_to_stop(&self) -> bool {
+        self.told_to_stop
+    }
+
+    /// The answer as a datagram.
+    pub(super) fn datagram(&self, payload: &[u8]) -> Bytes {
+        [&self.prefix, payload].concat().into()
+    }
+
+    /// The answer on a stream; a last message without its proper end goes back without one.
+    pub(super) fn stream(&self, payload: &[u8], partial: bool) -> Result<Vec<u8>, FrameError> {
+        let mut out = Vec::with_capacity(self.prefix.len() + payload.len() + 16);
+        match &self.framer {
+            Some(framer) if !partial => {
+                framer.encode(&[&self.prefix, payload].concat(), &mut out)?;
+            }
+            _ => {
+                out.extend_from_slice(&self.prefix);
+                out.extend_from_slice(payload);
+            }
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answering() -> Answering {
+        Answering {
+            framer: None,
+            prefix: Bytes::from_static(b"> "),
+            quit_word: Some(Bytes::from_static(b"quit")),
+            stop_word: Some(Bytes::from_static(b"stop")),
+            drop: 0.5,
+            rng: Rng::with_seed(7),
+            told_to_stop: false,
+        }
+    }
+
+    #[test]
+    fn half_of_the_messages_are_dropped_and_words_never() {
+        let mut answering = answering();
+        let dropped = (0..10_000).filter(|_| matches!(answering.judge(b"x"), Kind::Dropped));
+        assert!((4_800..5_200).contains(&dropped.count()));
+        assert!((0..99).all(|_| matches!(answering.judge(b"quit\r\n"), Kind::Quit)));
+        assert!(!answering.is_told_to_stop());
+        assert!((0..99).all(|_| matches!(answering.judge(b"stop"), Kind::Stop)));
+        assert!(answering.is_told_to_stop());
+    }
+
+    #[test]
+    fn the_prefix_stands_before_each_answer() {
+        assert_eq!(answering().datagram(b"a"), &b"> a"[..]);
+        assert_eq!(answering().stream(b"a\n", false).unwrap(), b"> a\n");
+    }
+}

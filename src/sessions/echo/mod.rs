@@ -1,0 +1,279 @@
+//! `echo`: what comes goes back, on streams and datagram sockets alike.
+//!
+//! This file owns the course of the run; `streams` has the connections, `datagrams` the sockets,
+//! `answering` what is made of a message, `delayed` the answers that are held back.
+
+mod answering;
+mod datagrams;
+mod delayed;
+mod streams;
+
+use std::collections::HashMap;
+use std::io;
+
+use super::alarms;
+use super::config::Echo;
+use super::console::Console;
+use super::feed::Feed;
+use super::run::{GRACE, Meaning, Run, SIGNALLED};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::report::{Event as Report, Name};
+
+use answering::Answering;
+use datagrams::Ear;
+use delayed::Delayed;
+use streams::Client;
+
+/// The echo server's session.
+pub struct EchoSession {
+    run: Run,
+    answering: Answering,
+    delayed: Delayed,
+    listeners: Vec<Id>,
+    clients: HashMap<Id, Client>,
+    ears: HashMap<Id, Ear>,
+    /// What the worst end of a connection means for the status.
+    worst: Option<Status>,
+    /// Nothing is read, because nobody reads the events.
+    paused: bool,
+    /// Accepting failed for want of descriptors, and that was told.
+    starved: bool,
+}
+
+impl EchoSession {
+    /// A session over open listeners and datagram sockets.
+    pub fn new(
+        config: Echo,
+        console: Console,
+        feed: Feed,
+        listeners: Vec<Id>,
+        sockets: Vec<Id>,
+    ) -> Self {
+        let (delayed, answering) = (Delayed::new(config.delay), Answering::new(&config));
+        let mut run = Run::new(config.common, console, feed);
+        run.listens = true;
+        Self {
+            run,
+            answering,
+            delayed,
+            listeners,
+            clients: HashMap::new(),
+            ears: sockets.into_iter().map(|id| (id, Ear::default())).collect(),
+            worst: None,
+            paused: false,
+            starved: false,
+        }
+    }
+
+    /// Says the first words: which listeners are up, and which groups are joined.
+    pub fn tell_listening(&mut self, pool: &mut Pool, locals: &[(&str, String, Option<String>)]) {
+        self.run.say_starting(pool);
+        for (proto, local, iface) in locals {
+            let event = match iface {
+                Some(iface) => Report::new(Name::Joined).group(local).iface(iface),
+                None => Report::new(Name::Listening).local(local),
+            };
+            self.run.console.report(pool, &event.proto(proto));
+        }
+    }
+
+    /// Tells something that the kernel changed about what was asked.
+    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
+        self.run.console.warn(pool, "socket-option", text);
+    }
+
+    /// Begins to serve.
+    pub fn start(&mut self, pool: &mut Pool) {
+        self.run.start(pool);
+        if self.delayed.is_wanted() {
+            pool.keep_exact_time();
+        }
+        if let Some(patience) = self.run.common.wait {
+            pool.arm(TimerKey::global(alarms::FIRST_CLIENT), patience);
+        }
+    }
+
+    /// Everything is up, at these addresses.
+    pub fn ready(&mut self, pool: &mut Pool, locals: &[String]) {
+        let address = locals.first().cloned().unwrap_or_default();
+        self.run.ready(pool, locals, &address);
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    fn nobody_came(&mut self, pool: &mut Pool) {
+        let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
+        let cause = format!("nobody came within {patience}");
+        let failure = Failure::new(Status::Timeout, "timeout", "serve", "a client", cause);
+        self.run.fail(pool, &failure);
+        self.end(pool, CloseReason::HOST);
+    }
+
+    /// Somebody has come.
+    fn somebody_came(&mut self, pool: &mut Pool) {
+        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
+    }
+
+    /// What was received is dealt with: the run may have enough, or nobody may read its events.
+    fn mind(&mut self, pool: &mut Pool) {
+        self.run.console.commit(pool);
+        if self.run.has_enough() || self.answering.is_told_to_stop() {
+            return self.end(pool, CloseReason::HOST);
+        }
+        let full = self.run.console.is_full();
+        if std::mem::replace(&mut self.paused, full) != full {
+            let listeners: Vec<Id> = self.listeners.clone();
+            for id in listeners {
+                if full { pool.pause(id) } else { pool.resume(id) }
+            }
+            let ids: Vec<Id> = self.clients.keys().chain(self.ears.keys()).copied().collect();
+            ids.into_iter().for_each(|id| self.balance(pool, id));
+        }
+    }
+
+    /// Reads a source, or leaves what it sends in the kernel while its answers wait.
+    fn balance(&mut self, pool: &mut Pool, id: Id) {
+        let held = match (self.clients.get(&id), self.ears.get(&id)) {
+            (Some(client), _) => client.is_held(),
+            (_, Some(ear)) => ear.is_held(),
+            _ => return,
+        };
+        if held || self.paused || self.delayed.is_much(id) {
+            pool.pause(id);
+        } else {
+            pool.resume(id);
+        }
+    }
+
+    /// Answers are due.
+    fn answer_due(&mut self, pool: &mut Pool) {
+        while let Some((id, answer)) = self.delayed.pop(pool.now()) {
+            match &answer.to {
+                Some(to) => self.send_datagram(pool, id, answer.bytes, to),
+                None => self.send_stream(pool, id, answer.bytes),
+            }
+            self.balance(pool, id);
+            self.close_if_answered(pool, id);
+        }
+        self.set_alarm(pool);
+        self.finish_if_alone(pool);
+    }
+
+    fn set_alarm(&self, pool: &mut Pool) {
+        if let Some(due) = self.delayed.next() {
+            let after = due.saturating_duration_since(pool.now());
+            pool.arm(TimerKey::global(alarms::ECHO), after);
+        }
+    }
+
+    /// Nobody new is let in; whoever is there still gets the answers that are on their way.
+    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        if self.run.is_ending() {
+            return;
+        }
+        self.run.begin_ending(pool);
+        for listener in self.listeners.drain(..) {
+            pool.abort(listener, reason);
+        }
+        if let Some(worst) = self.worst {
+            self.run.decide(worst);
+        }
+        pool.arm(TimerKey::global(alarms::GRACE), self.delayed.delay() + GRACE);
+        let ids: Vec<Id> = self.clients.keys().copied().collect();
+        for id in ids {
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.leave(reason);
+            }
+            pool.pause(id);
+            self.close_if_answered(pool, id);
+        }
+        self.ears.keys().for_each(|id| pool.pause(*id));
+        self.finish_if_alone(pool);
+    }
+
+    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.run.hurried = true;
+        self.delayed.clear();
+        self.end(pool, reason);
+        self.clients.keys().for_each(|id| pool.abort(*id, reason));
+        self.ears.values_mut().for_each(Ear::give_up);
+        self.finish_if_alone(pool);
+    }
+
+    fn finish_if_alone(&mut self, pool: &mut Pool) {
+        let is_quiet = self.clients.is_empty() && self.delayed.next().is_none();
+        if !(self.run.is_ending() && is_quiet && self.ears.values().all(Ear::is_quiet)) {
+            return;
+        }
+        for (id, _) in self.ears.drain() {
+            if let Some(traffic) = pool.traffic(id) {
+                self.run.console.count(&traffic);
+            }
+            pool.abort(id, CloseReason::HOST);
+        }
+        self.run.finish(pool);
+    }
+
+    fn tell_stats(&mut self, pool: &mut Pool) {
+        let ids = self.clients.keys().chain(self.ears.keys());
+        let open: Vec<Traffic> = ids.filter_map(|id| pool.traffic(*id)).collect();
+        let event = self.run.console.sums(Name::Stats, pool, &open);
+        self.run.console.report(pool, &event.clients(self.clients.len() as u64));
+    }
+
+    fn accept_failed(&mut self, pool: &mut Pool, error: &io::Error) {
+        if !std::mem::replace(&mut self.starved, true) {
+            let text = format!(
+                "cannot accept more than {} connections: {} (`ulimit -n` sets the limit); the rest wait",
+                self.clients.len(),
+                crate::error::plain(error)
+            );
+            self.run.console.warn(pool, "starved", &text);
+        }
+    }
+}
+
+impl Handler for EchoSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing => {}
+            Meaning::Resume => self.mind(pool),
+            // What has come is still read, and answered.
+            Meaning::Stop => self.run.leave(pool, std::time::Duration::ZERO),
+            Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        }
+    }
+}
+
+impl EchoSession {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match event {
+            Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
+            Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
+            Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
+            Event::Eof { id } => self.on_data(pool, id, &[], true),
+            Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
+            Event::DatagramError { error, .. } => self.on_trouble(pool, "a peer", &error),
+            Event::Drained { id } => self.on_drained(pool, id),
+            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            Event::Timer { key } => match (key.purpose, key.id) {
+                (alarms::ECHO, _) => self.answer_due(pool),
+                (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
+                (alarms::HELLO, Some(id)) => self.check_hello(pool, id),
+                (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
+                (alarms::GRACE, _) => self.end_now(pool, SIGNALLED),
+                (alarms::NOTE, _) => self.run.tell_waiting(pool),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! `echo --ping`: probes to an echo server, and how long the answers take.
+//!
+//! This file owns the course of the run; `opening` has how its connections come to be, `probing`
+//! when what is sent, `telling` the figures.
+
+mod opening;
+mod probing;
+mod telling;
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::alarms;
+use super::config::Ping;
+use super::connector::Connector;
+use super::console::{Console, closed_event};
+use super::feed::Feed;
+use super::run::{Meaning, Run};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{End, Event, Handler, Id, Pool, Signal};
+use crate::protocol::ping::{Line, Schedule, Tally};
+use crate::report::{Event as Report, Name};
+use crate::sockets::datagram;
+
+/// The probe's session.
+pub struct PingSession {
+    run: Run,
+    config: Ping,
+    /// The first connection in the making.
+    connector: Option<Connector>,
+    /// The others, once the first is there, and whom each is to.
+    connecting: HashMap<Id, String>,
+    /// Connections that are up and wait for the others, with both addresses.
+    up: Vec<(Id, String, String)>,
+    lines: HashMap<Id, Probing>,
+    tally: Tally,
+}
+
+/// One connection or socket.
+struct Probing {
+    number: u64,
+    peer: String,
+    local: String,
+    line: Line,
+    schedule: Schedule,
+    /// When the last probe was due.
+    last: Option<Instant>,
+    /// A datagram that the kernel did not take.
+    held: Option<Vec<u8>>,
+    /// What waits to be written is much, or refused by the kernel: no more for now.
+    full: bool,
+    /// All its answers are there, or are not waited for any more.
+    done: bool,
+}
+
+impl PingSession {
+    /// A session that connects by itself, unless it is given sockets.
+    pub fn new(config: Ping, console: Console, feed: Feed) -> Self {
+        let run = Run::new(config.common.clone(), console, feed);
+        Self {
+            run,
+            config,
+            connector: None,
+            connecting: HashMap::new(),
+            up: Vec::new(),
+            lines: HashMap::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.run.status()
+    }
+
+    /// Tells something that the kernel changed about what was asked.
+    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
+        self.run.console.warn(pool, "socket-option", text);
+    }
+
+    /// Something that the run cannot go on without has failed.
+    fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
+        self.run.fail(pool, failure);
+        self.end(pool, CloseReason::HOST);
+    }
+
+    /// The figures, the judgement on the loss, and the end.
+    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        if self.run.is_ending() {
+            return;
+        }
+        self.run.begin_ending(pool);
+        if let Some(mut connector) = self.connector.take() {
+            connector.call_off(pool);
+        }
+        let waiting = self.connecting.drain().map(|(id, _)| id);
+        for id in waiting.chain(self.up.drain(..).map(|(id, ..)| id)) {
+            pool.abort(id, reason);
+        }
+        self.tell_result(pool);
+        let ids: Vec<Id> = self.lines.keys().copied().collect();
+        for id in ids {
+            match self.config.datagrams || self.run.is_decided() {
+                true => pool.abort(id, reason),
+                false => pool.close(id, reason),
+            }
+        }
+        self.finish_if_alone(pool);
+    }
+
+    fn finish_if_alone(&mut self, pool: &mut Pool) {
+        if self.run.is_ending() && self.lines.is_empty() {
+            self.run.finish(pool);
+        }
+    }
+
+    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
+        let Some(probing) = self.lines.remove(&id) else { return };
+        self.run.console.count(&end.traffic);
+        let event = closed_event(&probing.peer, &probing.local, end, 0, pool.now());
+        self.run.console.report(pool, &event.conn(probing.number));
+        if !self.run.is_ending() && !probing.done {
+            let failure = match &end.error {
+                Some(error) => Failure::io(Status::Lost, "probe", probing.peer.as_str(), error),
+                None => left(&probing.peer),
+            };
+            self.fail(pool, &failure);
+        }
+        self.finish_if_alone(pool);
+    }
+
+    /// The peer sends no more, before all answers are there.
+    fn on_eof(&mut self, pool: &mut Pool, id: Id) {
+        let Some(probing) = self.lines.get(&id) else { return };
+        let event = Report::new(Name::Eof).conn(probing.number).peer(&probing.peer);
+        let failure = left(&probing.peer);
+        let is_early = !probing.done;
+        self.run.console.report(pool, &event);
+        if is_early && !self.run.is_ending() {
+            self.fail(pool, &failure);
+        }
+    }
+
+    /// The network says that a datagram did not arrive.
+    fn on_trouble(&mut self, pool: &mut Pool, id: Id, error: &std::io::Error) {
+        let Some(probing) = self.lines.get(&id) else { return };
+        let failure = datagram::failure(&probing.peer, error);
+        // Who has answered before was there.
+        let status = if self.tally.answered() > 0 { Status::Lost } else { failure.status };
+        self.fail(pool, &Failure { status, ..failure });
+    }
+}
+
+fn left(peer: &str) -> Failure {
+    Failure::new(Status::Lost, "lost", "probe", peer, "it closed the connection before its answers")
+}
+
+impl Handler for PingSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.run.on(pool, &event) {
+            Meaning::Own => self.handle_event(pool, event),
+            Meaning::Nothing | Meaning::Resume => {}
+            Meaning::Stop | Meaning::End => self.end(pool, CloseReason::HOST),
+            Meaning::EndNow(reason) => {
+                self.run.hurried = true;
+                self.end(pool, reason);
+            }
+        }
+    }
+}
+
+impl PingSession {
+    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+        if self.run.is_ending() {
+            if let Event::Closed { id, end } = event {
+                self.on_closed(pool, id, &end);
+            }
+            return;
+        }
+        if self.connector.is_some() || !self.connecting.is_empty() {
+            self.open(pool, &event);
+        }
+        match event {
+            Event::Data { id, bytes } => self.on_stream(pool, id, bytes),
+            Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
+            Event::DatagramError { id, error } => self.on_trouble(pool, id, &error),
+            Event::Drained { id } => self.on_drained(pool, id),
+            Event::Eof { id } => self.on_eof(pool, id),
+            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            Event::Timer { key } => match (key.purpose, key.id) {
+                (alarms::NEXT_PROBE, Some(id)) => self.advance(pool, id),
+                (alarms::PROGRESS, _) => self.show(pool),
+                _ => {}
+            },
+            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! How the connections come to be: the first with all the patience of a client, and then the
+//! others to the address that it found, all at once.
+
+use std::net::SocketAddr;
+
+use super::PingSession;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Id, Pool, TimerKey};
+use crate::report::{Event as Report, Name};
+use crate::sessions::alarms;
+use crate::sessions::config::Connect;
+use crate::sessions::connector::{Connector, Progress};
+use crate::sockets::{Address, Target, connect};
+
+impl PingSession {
+    /// Begins to connect.
+    pub fn start(&mut self, pool: &mut Pool) {
+        self.run.say_starting(pool);
+        self.run.start(pool);
+        pool.keep_exact_time();
+        let mut connector = Connector::of_client(&self.as_client(), pool.now());
+        let progress = connector.begin(pool);
+        self.connector = Some(connector);
+        self.progress(pool, progress);
+    }
+
+    /// Begins with sockets that are open, each with its own address.
+    pub fn start_with(&mut self, pool: &mut Pool, sockets: Vec<(Id, String)>, peer: &str) {
+        self.run.say_starting(pool);
+        self.run.start(pool);
+        pool.keep_exact_time();
+        self.up = sockets.into_iter().map(|(id, local)| (id, peer.to_owned(), local)).collect();
+        self.all_up(pool);
+    }
+
+    fn as_client(&self) -> Connect {
+        Connect {
+            common: self.config.common.clone(),
+            address: self.config.address.clone(),
+            bind: None,
+            connect_timeout: self.config.connect_timeout,
+            reconnect: false,
+            settle: std::time::Duration::ZERO,
+            probe: false,
+            exec: None,
+            replay: None,
+        }
+    }
+
+    /// Follows the connections in the making.
+    pub(super) fn open(&mut self, pool: &mut Pool, event: &Event<'_>) {
+        if let Some(connector) = &mut self.connector {
+            let progress = connector.on(pool, event);
+            return self.progress(pool, progress);
+        }
+        match event {
+            Event::Connected { id, peer, local } if self.connecting.remove(id).is_some() => {
+                self.up.push((*id, peer.clone(), local.clone()));
+                self.up_if_all(pool);
+            }
+            Event::ConnectFailed { id, error } => {
+                if let Some(target) = self.connecting.remove(id) {
+                    self.fail(pool, &connect::failure(&target, error));
+                }
+            }
+            Event::Timer { key } if key.purpose == alarms::CONNECT => self.too_late(pool),
+            _ => {}
+        }
+    }
+
+    fn too_late(&mut self, pool: &mut Pool) {
+        let limit = humantime::format_duration(self.config.connect_timeout);
+        let (all, left) = (self.config.conns, self.connecting.len());
+        let cause = format!("{left} of {all} connections had no answer within {limit}");
+        let target = self.config.address.to_string();
+        let failure = Failure::new(Status::Timeout, "timeout", "connect to", target, cause);
+        self.fail(pool, &failure);
+    }
+
+    fn progress(&mut self, pool: &mut Pool, progress: Progress) {
+        let notes = self.connector.as_mut().map(Connector::take_notes).unwrap_or_default();
+        for note in notes {
+            note.tell(pool, &mut self.run.console);
+        }
+        match progress {
+            Progress::Pending => {}
+            Progress::Retrying { failure, pause } => self.run.tell_retry(pool, &failure, pause),
+            Progress::Failed(failure) => self.fail(pool, &failure),
+            Progress::Connected(new) => {
+                self.connector = None;
+                let target = match (new.peer.parse::<SocketAddr>(), &self.config.address) {
+                    (Ok(address), _) => Some(Target::Tcp(address)),
+                    (Err(_), Address::Unix(name)) => Some(Target::Unix(name.clone())),
+                    (Err(_), _) => None,
+                };
+                self.up.push((new.id, new.peer, new.local));
+                if let Err(failure) = self.connect_others(pool, target.as_ref()) {
+                    return self.fail(pool, &failure);
+                }
+                pool.arm(TimerKey::global(alarms::CONNECT), self.config.connect_timeout);
+                self.up_if_all(pool);
+            }
+        }
+    }
+
+    fn connect_others(&mut self, pool: &mut Pool, target: Option<&Target>) -> Result<(), Failure> {
+        let Some(target) = target else { return Ok(()) };
+        for _ in 1..self.config.conns {
+            let (stream, _) = connect::start(target, None, &self.config.common.options)?;
+            self.connecting.insert(pool.add_connecting(stream)?, target.to_string());
+        }
+        Ok(())
+    }
+
+    fn up_if_all(&mut self, pool: &mut Pool) {
+        if self.connecting.is_empty() {
+            pool.disarm(TimerKey::global(alarms::CONNECT));
+            self.all_up(pool);
+        }
+    }
+
+    /// Everybody is there: the probes begin.
+    fn all_up(&mut self, pool: &mut Pool) {
+        let up = std::mem::take(&mut self.up);
+        let address = up.first().map(|(_, peer, _)| peer.clone()).unwrap_or_default();
+        let locals: Vec<String> = up.iter().map(|(.., local)| local.clone()).collect();
+        let count = up.len();
+        for (at, (id, peer, local)) in up.into_iter().enumerate() {
+            let number = self.run.count_connection();
+            let proto = match (self.config.datagrams, peer.starts_with("unix")) {
+                (_, true) => "unix",
+                (true, _) => "udp",
+                (false, _) => "tcp",
+            };
+            let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
+            self.run.console.report(pool, &event.conn(number));
+            self.add(pool, id, (number, peer, local), (at, count));
+        }
+        self.run.ready(pool, &locals, &address);
+        self.run.console.begin_line(pool);
+        let ids: Vec<Id> = self.lines.keys().copied().collect();
+        for id in ids {
+            self.advance(pool, id);
+        }
+        if self.lines.is_empty() {
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+}

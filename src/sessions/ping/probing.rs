@@ -1,0 +1,172 @@
+//! When what is sent, and what comes back.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::{PingSession, Probing};
+use crate::close::CloseReason;
+use crate::event_loop::{BatchSent, Id, Pool, SendOutcome, TimerKey};
+use crate::protocol::ping::{Line, Schedule};
+use crate::sessions::alarms;
+use crate::sys::mmsg::{Arrival, Outgoing};
+
+/// Probes that are sent at once where the sender has fallen behind; the next ones follow after
+/// what has come meanwhile is read.
+const AT_ONCE: usize = 64;
+/// The least time that the last answer has.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The same before any answer has come.
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+/// The least time after which a lost answer holds the next probe up no longer (`--interval 0`).
+const LEAST_PAUSE: Duration = Duration::from_millis(200);
+
+impl PingSession {
+    /// Takes in a connection, the `at`th of `count`: they are spread over the interval.
+    pub(super) fn add(
+        &mut self,
+        pool: &mut Pool,
+        id: Id,
+        (number, peer, local): (u64, String, String),
+        (at, count): (usize, usize),
+    ) {
+        let (interval, size) = (self.config.interval, self.config.size);
+        let begun = pool.now() + interval.mul_f64(at as f64 / count.max(1) as f64);
+        let probing = Probing {
+            number,
+            peer,
+            local,
+            line: Line::new(fastrand::u64(..), size),
+            schedule: Schedule::new(interval, self.config.count, begun),
+            last: None,
+            held: None,
+            full: false,
+            done: false,
+        };
+        self.lines.insert(id, probing);
+    }
+
+    /// How long an answer may take before it counts as lost.
+    pub(super) fn patience(&self) -> Duration {
+        match self.tally.longest() {
+            Some(longest) => (2 * longest).clamp(PATIENCE, FIRST_PATIENCE.max(longest)),
+            None => FIRST_PATIENCE,
+        }
+    }
+
+    /// How long a closed loop waits for an answer.
+    fn pause(&self) -> Duration {
+        self.tally.longest().map_or(PATIENCE, |longest| (2 * longest).max(LEAST_PAUSE))
+    }
+
+    /// Sends what is due, and sets the clock for what comes next.
+    pub(super) fn advance(&mut self, pool: &mut Pool, id: Id) {
+        for _ in 0..AT_ONCE {
+            let Some(due) = self.due(pool, id) else { break };
+            self.send(pool, id, due);
+            if self.run.is_ending() {
+                return;
+            }
+        }
+        self.wait_for_next(pool, id);
+    }
+
+    /// The time at which the next probe was due, if that has come.
+    fn due(&self, pool: &Pool, id: Id) -> Option<Instant> {
+        let probing = self.lines.get(&id).filter(|probing| !probing.full)?;
+        let due = probing.schedule.due()?;
+        if !probing.schedule.is_closed_loop() {
+            return Some(due).filter(|due| *due <= pool.now());
+        }
+        let is_awaited =
+            probing.line.last_waiting().is_some_and(|last| pool.now() < last + self.pause());
+        // A closed loop cannot be late: the time of sending is when it was due.
+        (!is_awaited).then(Instant::now)
+    }
+
+    fn send(&mut self, pool: &mut Pool, id: Id, due: Instant) {
+        let Some(probing) = self.lines.get_mut(&id) else { return };
+        let bytes = probing.line.probe(due, &mut self.tally);
+        probing.schedule.sent();
+        probing.last = Some(due);
+        if !self.config.datagrams {
+            probing.full = pool.send(id, bytes) == SendOutcome::Full;
+            return;
+        }
+        match pool.send_datagrams(id, &[Outgoing { payload: bytes, to: None }]) {
+            BatchSent::All | BatchSent::Gone => {}
+            BatchSent::Some(_) => {
+                (probing.held, probing.full) = (Some(bytes.to_vec()), true);
+            }
+            BatchSent::Failed(_, error) => self.on_trouble(pool, id, &error),
+        }
+    }
+
+    pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
+        let Some(probing) = self.lines.get_mut(&id) else { return };
+        if let Some(held) = probing.held.take() {
+            match pool.send_datagrams(id, &[Outgoing { payload: &held, to: None }]) {
+                BatchSent::All | BatchSent::Gone => {}
+                BatchSent::Some(_) => {
+                    probing.held = Some(held);
+                    return;
+                }
+                BatchSent::Failed(_, error) => return self.on_trouble(pool, id, &error),
+            }
+        }
+        probing.full = false;
+        self.advance(pool, id);
+    }
+
+    fn wait_for_next(&mut self, pool: &mut Pool, id: Id) {
+        let (patience, pause) = (self.patience(), self.pause());
+        let Some(probing) = self.lines.get_mut(&id) else { return };
+        if probing.full || probing.done {
+            return;
+        }
+        let last = probing.last.unwrap_or(pool.now());
+        let next = match probing.schedule.due() {
+            Some(_) if probing.schedule.is_closed_loop() => last + pause,
+            Some(due) => due,
+            None if probing.line.is_settled() => return self.done(pool, id),
+            None if last + patience <= pool.now() => return self.done(pool, id),
+            None => last + patience,
+        };
+        pool.arm(TimerKey::of(id, alarms::NEXT_PROBE), next.saturating_duration_since(pool.now()));
+    }
+
+    /// Nothing more is expected of a connection.
+    fn done(&mut self, pool: &mut Pool, id: Id) {
+        if let Some(probing) = self.lines.get_mut(&id) {
+            probing.done = true;
+            pool.disarm(TimerKey::of(id, alarms::NEXT_PROBE));
+        }
+        if self.lines.values().all(|probing| probing.done) {
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+
+    pub(super) fn on_stream(&mut self, pool: &mut Pool, id: Id, bytes: &[u8]) {
+        if let Some(probing) = self.lines.get_mut(&id) {
+            probing.line.answer_stream(bytes, pool.now(), &mut self.tally);
+            self.advance(pool, id);
+        }
+    }
+
+    pub(super) fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
+        let Some(probing) = self.lines.get_mut(&id) else { return };
+        let stamps = batch.iter().any(|arrival| arrival.time.is_some());
+        let clocks = stamps.then(|| (SystemTime::now(), Instant::now()));
+        for arrival in batch {
+            let at = arrived(arrival.time, clocks).unwrap_or(pool.now());
+            probing.line.answer(arrival.payload, at.min(pool.now()), &mut self.tally);
+        }
+        self.advance(pool, id);
+    }
+}
+
+/// When a datagram came, from the kernel's stamp and what both clocks show now.
+fn arrived(stamp: Option<SystemTime>, clocks: Option<(SystemTime, Instant)>) -> Option<Instant> {
+    let (wall, now) = clocks?;
+    // A clock that was set back meanwhile tells nothing.
+    let age = wall.duration_since(stamp?).ok().filter(|age| *age < PATIENCE)?;
+    now.checked_sub(age)
+}

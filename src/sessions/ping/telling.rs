@@ -1,0 +1,67 @@
+//! The figures: while it runs, when somebody asks, and at the end.
+
+use super::PingSession;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Pool, Traffic};
+use crate::protocol::ping::bars;
+use crate::report::{Name, PingFigures};
+
+impl PingSession {
+    /// What is known so far. A probe that may still be answered is not lost.
+    fn figures(&self, pool: &Pool) -> PingFigures {
+        let since = pool.now().checked_sub(self.patience());
+        let open = |probing: &super::Probing| match since {
+            Some(since) if !probing.done => probing.line.waiting_since(since),
+            _ => 0,
+        };
+        let open: u64 = self.lines.values().map(open).sum();
+        let tally = &self.tally;
+        let expected = tally.sent.saturating_sub(open);
+        let lost = expected.saturating_sub(tally.answered());
+        PingFigures {
+            expected,
+            lost,
+            loss: if expected > 0 { 100.0 * lost as f64 / expected as f64 } else { 0.0 },
+            duplicates: tally.duplicates,
+            reordered: tally.reordered,
+            corrupt: tally.corrupt,
+            trips: tally.round_trips(),
+        }
+    }
+
+    /// Somebody asks.
+    pub(super) fn tell_stats(&mut self, pool: &mut Pool) {
+        let open: Vec<Traffic> = self.lines.keys().filter_map(|id| pool.traffic(*id)).collect();
+        let event = self.run.console.sums(Name::Stats, pool, &open);
+        let peer = self.config.address.to_string();
+        let event = event.peer(&peer).ping(self.figures(pool));
+        self.run.console.report(pool, &event);
+    }
+
+    /// The line of a run under way.
+    pub(super) fn show(&mut self, pool: &mut Pool) {
+        let words = format!("{} {}", self.config.address, self.figures(pool));
+        self.run.console.show_line(pool, words);
+    }
+
+    /// The last figures, the histogram, and the judgement on the loss.
+    pub(super) fn tell_result(&mut self, pool: &mut Pool) {
+        if self.tally.sent == 0 {
+            return;
+        }
+        self.tell_stats(pool);
+        let picture = self.tally.histogram().map(bars).unwrap_or_default();
+        self.run.console.show_picture(&picture);
+        let figures = self.figures(pool);
+        if figures.loss <= self.config.max_loss || self.run.is_decided() {
+            return;
+        }
+        let (target, limit) = (self.config.address.to_string(), self.config.max_loss);
+        let PingFigures { lost, expected, loss, .. } = figures;
+        let cause = format!(
+            "{lost} of {expected} probes were lost, {loss:.2} %, and --max-loss is {limit} %"
+        );
+        let failure = Failure::new(Status::Unmet, "loss", "accept the loss to", target, cause);
+        self.run.fail(pool, &failure);
+    }
+}

@@ -1,0 +1,96 @@
+//! A clock that wakes a poll to the microsecond: timerfd_create(2) on Linux.
+//!
+//! epoll_wait(2) takes whole milliseconds. kqueue(2) takes nanoseconds, and needs none of this.
+
+#[cfg(target_os = "linux")]
+mod timerfd {
+    use std::io;
+    use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+    use std::time::{Duration, Instant};
+
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+
+    /// The clock. Its descriptor is readable once it has gone off.
+    #[derive(Debug)]
+    pub struct Alarm {
+        fd: OwnedFd,
+        set: Option<Instant>,
+    }
+
+    impl Alarm {
+        /// A clock that is not set.
+        ///
+        /// # Errors
+        /// The process is out of descriptors.
+        pub fn open() -> io::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            Ok(Self { fd: timerfd_create(TimerfdClockId::Monotonic, flags)?, set: None })
+        }
+
+        /// Has it go off at a time, which is `after` from now and not now. To set it again rearms
+        /// it without a read; to set it as it is costs nothing.
+        ///
+        /// # Errors
+        /// A time beyond what the kernel can count.
+        pub fn set(&mut self, at: Instant, after: Duration) -> io::Result<()> {
+            if self.set == Some(at) {
+                return Ok(());
+            }
+            let it_value = Timespec::try_from(after).map_err(|_| io::ErrorKind::InvalidInput)?;
+            let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let value = Itimerspec { it_interval, it_value };
+            timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &value)?;
+            self.set = Some(at);
+            Ok(())
+        }
+    }
+
+    impl AsRawFd for Alarm {
+        fn as_raw_fd(&self) -> RawFd {
+            self.fd.as_raw_fd()
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod none {
+    use std::io;
+    use std::os::fd::{AsRawFd, RawFd};
+    use std::time::{Duration, Instant};
+
+    /// A clock that there is no need for.
+    #[derive(Debug)]
+    pub struct Alarm;
+
+    impl Alarm {
+        /// There is none.
+        ///
+        /// # Errors
+        /// Always.
+        pub fn open() -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        /// Does nothing.
+        ///
+        /// # Errors
+        /// None.
+        pub fn set(&mut self, _: Instant, _: Duration) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl AsRawFd for Alarm {
+        fn as_raw_fd(&self) -> RawFd {
+            -1
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub use none::Alarm;
+#[cfg(target_os = "linux")]
+pub use timerfd::Alarm;
