@@ -41,6 +41,7 @@ complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "udp-listen" -d 'Hea
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "mcast-join" -d 'Join multicast groups: what is sent to them to stdout'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "mcast-send" -d 'Send datagrams to multicast groups: each line of stdin is one'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "chat" -d 'Chat with others: join a room, host one, or meet in a multicast group'
+complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "echo" -d 'Send back what comes, or with --ping measure how long that takes'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "man" -d 'Print a man page (try `wirecat man tcp-serve | man -l -`)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
@@ -309,5 +310,42 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s 6 -d 'Use IPv6 
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s q -l quiet -d 'Show only errors'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l delay -d 'Hold each answer back for D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l drop -d 'Do not answer PCT of the messages, chosen at random' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l frame -d 'How messages are marked on the stream, as for tcp-serve [default: none; line where an option speaks of messages]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-frame -d 'The largest message to take from a stream [default: 16MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l prefix -d 'Put TEXT before each message' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l quit-word -d 'The message W closes its connection, and is not answered' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l stop-word -d 'The message W ends the run with 0, and is not answered' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l idle-timeout -d 'End a connection that has no traffic for D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l interval -d 'From one probe to the next; 0 sends each when the last is answered [default: 1s]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l size -d 'Bytes of a probe [default: 56]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l conns -d 'Probe on N connections at once [default: 1]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-loss -d 'More loss than PCT is exit status 1 [default: 0]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l connect-timeout -d 'Give up an attempt to connect after D [default: 10s]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l on -d 'Run CMD on each EVENT, with the event as JSON on its stdin; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
+json\t'One JSON object a line'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
+always\t'Always'
+never\t'Never'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tag -d 'Put TEXT into every event' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l wait -d 'Give up if nobody has come after D; with --ping, keep trying to connect for D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s c -l count -d 'Stop after N messages received; with --ping, probes on each connection [default: 10]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l output -d 'Write events to stdout: json (or none) [default: none]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tcp -d 'Streams only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l udp -d 'Datagrams only; with --ping, probes are datagrams'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l ping -d 'Probe an echo server: round trips, loss, duplicates, reordering, corruption'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s 4 -d 'Use IPv4 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s 6 -d 'Use IPv6 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s q -l quiet -d 'Show only errors'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wirecat -n "__fish_wirecat_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'

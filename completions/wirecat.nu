@@ -361,6 +361,53 @@ module completions {
     address: string           # The host to join, the address to host on, or a multicast group
   ]
 
+  def "nu-complete wirecat echo log" [] {
+    [ "text" "json" ]
+  }
+
+  def "nu-complete wirecat echo color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Send back what comes, or with --ping measure how long that takes
+  export extern "wirecat echo" [
+    --tcp                     # Streams only
+    --udp                     # Datagrams only; with --ping, probes are datagrams
+    --delay: string           # Hold each answer back for D
+    --drop: string            # Do not answer PCT of the messages, chosen at random
+    --frame: string           # How messages are marked on the stream, as for tcp-serve [default: none; line where an option speaks of messages]
+    --max-frame: string       # The largest message to take from a stream [default: 16MiB]
+    --prefix: string          # Put TEXT before each message
+    --quit-word: string       # The message W closes its connection, and is not answered
+    --stop-word: string       # The message W ends the run with 0, and is not answered
+    --idle-timeout: string    # End a connection that has no traffic for D
+    --ping                    # Probe an echo server: round trips, loss, duplicates, reordering, corruption
+    --interval: string        # From one probe to the next; 0 sends each when the last is answered [default: 1s]
+    --size: string            # Bytes of a probe [default: 56]
+    --conns: string           # Probe on N connections at once [default: 1]
+    --max-loss: string        # More loss than PCT is exit status 1 [default: 0]
+    --connect-timeout: string # Give up an attempt to connect after D [default: 10s]
+    --timeout(-w): string     # End the whole run after D, with exit status 124
+    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    --port-file: path         # When ready, write the local ports to FILE, one a line
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    -4                        # Use IPv4 only
+    -6                        # Use IPv6 only
+    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --quiet(-q)               # Show only errors
+    --log: string@"nu-complete wirecat echo log" # The form of the events on stderr: text or json [default: text]
+    --color: string@"nu-complete wirecat echo color" # When to colour the events: auto, always or never [default: auto]
+    --tag: string             # Put TEXT into every event
+    --wait: string            # Give up if nobody has come after D; with --ping, keep trying to connect for D
+    --count(-c): string       # Stop after N messages received; with --ping, probes on each connection [default: 10]
+    --output: string          # Write events to stdout: json (or none) [default: none]
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
+    --help(-h)                # Print help
+    ...addresses: string      # Where to listen [default: 0, a free port on loopback]; with --ping, whom to probe
+  ]
+
   def "nu-complete wirecat completions shell" [] {
     [ "bash" "zsh" "fish" "powershell" "elvish" "nushell" ]
   }
@@ -372,7 +419,7 @@ module completions {
   ]
 
   def "nu-complete wirecat man command" [] {
-    [ "tcp-connect" "tcp-serve" "udp-send" "udp-listen" "mcast-join" "mcast-send" "chat" "events" "events-schema" ]
+    [ "tcp-connect" "tcp-serve" "udp-send" "udp-listen" "mcast-join" "mcast-send" "chat" "echo" "events" "events-schema" ]
   }
 
   # Print a man page (try `wirecat man tcp-serve | man -l -`)

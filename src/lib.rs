@@ -28,6 +28,9 @@
 //! scrollback and the keys. The sessions carry it, and draw the screen into the queue of stdout like
 //! any other data; only `sessions::chat::tty` touches the terminal itself.
 //!
+//! Timers are as fine as the poll, which knows whole milliseconds. Who measures time, or promises
+//! it, asks for better ([`event_loop::Pool::keep_exact_time`]): `echo` with `--delay` or `--ping`.
+//!
 //! Four things grew otherwise than they were first drawn. Channels stand on a trait,
 //! [`event_loop::Transport`], rather than on a closed list, so that a simulation can hold the other
 //! ends and drive the real loop in virtual time. Plain system calls go through rustix and nix,

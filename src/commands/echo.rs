@@ -29,7 +29,9 @@ pub(super) fn serve(config: Echo) -> Result<Status, Failure> {
     let (console, feed) = streams(pool, &config.common)?;
     let mut session = EchoSession::new(config, console, feed, listeners, sockets);
     session.tell_listening(pool, &locals);
-    warnings.iter().for_each(|warning| session.warn(pool, warning));
+    for (kind, text) in &warnings {
+        session.warn(pool, kind, text);
+    }
     session.start(pool);
     let locals: Vec<String> = locals.into_iter().map(|(_, local, _)| local).collect();
     session.ready(pool, &locals);
@@ -51,7 +53,8 @@ struct Open {
     sockets: Vec<Id>,
     /// What is listened on: protocol, address, and the interface of a group.
     locals: Vec<(&'static str, String, Option<String>)>,
-    warnings: Vec<String>,
+    /// Warnings, each with its kind.
+    warnings: Vec<(&'static str, String)>,
     /// These remove socket files when they are dropped.
     guards: Vec<UnixGuard>,
     /// These leave when they are dropped.
@@ -112,14 +115,18 @@ impl Open {
 
     fn listen(&mut self, address: &Address, common: &Common) -> Result<Vec<Listening>, Failure> {
         let (all, said) = sockets::listen::listen(address, common.family, &common.options)?;
-        self.warnings.extend(said);
+        self.warn(said);
         Ok(all)
     }
 
     fn hear(&mut self, address: &Address, common: &Common) -> Result<Vec<Opened>, Failure> {
         let (all, said) = datagram::listen(address, common.family, &common.options)?;
-        self.warnings.extend(said);
+        self.warn(said);
         Ok(all)
+    }
+
+    fn warn(&mut self, texts: Vec<String>) {
+        self.warnings.extend(texts.into_iter().map(|text| ("socket-option", text)));
     }
 
     fn add(&mut self, pool: &mut Pool, mut one: Opened) -> Result<(), Failure> {
@@ -135,14 +142,14 @@ impl Open {
         group: &GroupAddress,
         config: &Echo,
     ) -> Result<(), Failure> {
-        self.warnings.extend(group.range_warning());
+        self.warnings.extend(group.range_warning().map(|text| ("ssm-range", text)));
         for membership in memberships(group, &interfaces::list()?)? {
             let iface = membership.interface.name.clone();
             let title = membership.socket_address(group.port).to_string();
             let options = &config.common.options;
             let (socket, said) = JoinSocket::open(membership, group.port, options)?;
             socket.join()?;
-            self.warnings.extend(said);
+            self.warn(said);
             let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
             let ears = socket.socket().try_clone().map_err(fail)?;
             self.sockets.push(pool.add_datagrams(Socket::from(ears)).map_err(fail)?);
@@ -180,7 +187,6 @@ fn ping_datagrams(mut event_loop: EventLoop, config: Ping) -> Result<Status, Fai
     let (mut sockets, mut warnings, mut guards) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..config.conns {
         let (mut opened, said) = datagram::connect(&target, None, &common.options, false)?;
-        opened.ask_for_times();
         guards.extend(opened.cleanup.take());
         warnings.extend(said);
         let local = opened.local.clone();

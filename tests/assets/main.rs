@@ -15,8 +15,16 @@ use clap_mangen::roff::{Roff, bold, roman};
 use wirecat::cli::Cli;
 
 /// The commands with a page of their own; the page of wirecat itself lists all commands.
-const PAGES: [&str; 8] =
-    ["tcp-connect", "tcp-serve", "udp-send", "udp-listen", "mcast-join", "mcast-send", "echo", "chat"];
+const PAGES: [&str; 8] = [
+    "tcp-connect",
+    "tcp-serve",
+    "udp-send",
+    "udp-listen",
+    "mcast-join",
+    "mcast-send",
+    "echo",
+    "chat",
+];
 
 const RELATED: &str = "nc(1), ncat(1), socat(1)";
 

@@ -6,6 +6,7 @@ mod chat;
 mod children;
 mod conformance;
 mod control;
+mod echo;
 mod events;
 mod exec;
 mod expect;

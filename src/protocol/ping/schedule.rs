@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// What it takes to wake up at a given time. That is our own, and not the network's.
+const WAKING: Duration = Duration::from_micros(200);
+
 /// The probes of one connection: how many, and when.
 #[derive(Clone, Debug)]
 pub struct Schedule {
@@ -36,6 +39,13 @@ impl Schedule {
         (!self.is_over()).then(|| self.begun.checked_add(after).unwrap_or(self.begun))
     }
 
+    /// When the round trip of a probe begins: when it is sent, if that is as good as in time, and
+    /// when it was due, if the sender is late.
+    pub fn begins(&self, due: Instant, sent: Instant) -> Instant {
+        let late = sent.saturating_duration_since(due);
+        if late <= WAKING.min(self.interval / 2) { sent } else { due }
+    }
+
     /// The next probe is sent.
     pub fn sent(&mut self) {
         self.sent += 1;
@@ -57,5 +67,17 @@ mod tests {
         }
         assert_eq!(due, [0, 10, 20]);
         assert!(schedule.is_over() && !schedule.is_closed_loop());
+    }
+
+    #[test]
+    fn a_late_sender_does_not_make_the_round_trip_shorter() {
+        let (due, micros) = (Instant::now(), Duration::from_micros);
+        for (interval, late, counts_from) in
+            [(10_000, 0, 0), (10_000, 200, 200), (10_000, 201, 0), (100, 50, 50), (100, 51, 0)]
+        {
+            let schedule = Schedule::new(micros(interval), 1, due);
+            let begins = schedule.begins(due, due + micros(late));
+            assert_eq!(begins, due + micros(counts_from), "{interval} {late}");
+        }
     }
 }

@@ -79,9 +79,9 @@ impl EchoSession {
         }
     }
 
-    /// Tells something that the kernel changed about what was asked.
-    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, "socket-option", text);
+    /// Tells something odd about what was asked, of a stable kind.
+    pub fn warn(&mut self, pool: &mut Pool, kind: &str, text: &str) {
+        self.run.console.warn(pool, kind, text);
     }
 
     /// Begins to serve.

@@ -48,6 +48,8 @@ struct Probing {
     last: Option<Instant>,
     /// A datagram that the kernel did not take.
     held: Option<Vec<u8>>,
+    /// The clock of a closed loop is set.
+    watched: bool,
     /// What waits to be written is much, or refused by the kernel: no more for now.
     full: bool,
     /// All its answers are there, or are not waited for any more.
@@ -165,6 +167,7 @@ impl Handler for PingSession {
             Meaning::EndNow(reason) => {
                 self.run.hurried = true;
                 self.end(pool, reason);
+                self.lines.keys().for_each(|id| pool.abort(*id, reason));
             }
         }
     }
@@ -189,7 +192,7 @@ impl PingSession {
             Event::Eof { id } => self.on_eof(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => match (key.purpose, key.id) {
-                (alarms::NEXT_PROBE, Some(id)) => self.advance(pool, id),
+                (alarms::NEXT_PROBE, Some(id)) => self.on_clock(pool, id),
                 (alarms::PROGRESS, _) => self.show(pool),
                 _ => {}
             },

@@ -1,6 +1,6 @@
 //! When what is sent, and what comes back.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::{PingSession, Probing};
 use crate::close::CloseReason;
@@ -16,6 +16,8 @@ const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The same before any answer has come.
 const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+/// Until a sender that has fallen behind goes on.
+const NEXT_TURN: Duration = Duration::from_micros(1);
 /// The least time after which a lost answer holds the next probe up no longer (`--interval 0`).
 const LEAST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -38,6 +40,7 @@ impl PingSession {
             schedule: Schedule::new(interval, self.config.count, begun),
             last: None,
             held: None,
+            watched: false,
             full: false,
             done: false,
         };
@@ -74,7 +77,7 @@ impl PingSession {
         let probing = self.lines.get(&id).filter(|probing| !probing.full)?;
         let due = probing.schedule.due()?;
         if !probing.schedule.is_closed_loop() {
-            return Some(due).filter(|due| *due <= pool.now());
+            return (due <= pool.now()).then(|| probing.schedule.begins(due, Instant::now()));
         }
         let is_awaited =
             probing.line.last_waiting().is_some_and(|last| pool.now() < last + self.pause());
@@ -92,7 +95,7 @@ impl PingSession {
             return;
         }
         match pool.send_datagrams(id, &[Outgoing { payload: bytes, to: None }]) {
-            BatchSent::All | BatchSent::Gone => {}
+            BatchSent::All | BatchSent::Gone => self.run.count_sent(1),
             BatchSent::Some(_) => {
                 (probing.held, probing.full) = (Some(bytes.to_vec()), true);
             }
@@ -104,7 +107,7 @@ impl PingSession {
         let Some(probing) = self.lines.get_mut(&id) else { return };
         if let Some(held) = probing.held.take() {
             match pool.send_datagrams(id, &[Outgoing { payload: &held, to: None }]) {
-                BatchSent::All | BatchSent::Gone => {}
+                BatchSent::All | BatchSent::Gone => self.run.count_sent(1),
                 BatchSent::Some(_) => {
                     probing.held = Some(held);
                     return;
@@ -116,21 +119,38 @@ impl PingSession {
         self.advance(pool, id);
     }
 
+    /// The clock that was set has gone off.
+    pub(super) fn on_clock(&mut self, pool: &mut Pool, id: Id) {
+        if let Some(probing) = self.lines.get_mut(&id) {
+            probing.watched = false;
+        }
+        self.advance(pool, id);
+    }
+
+    /// Sets the clock. In a closed loop it goes on from one probe to the next, and is set again
+    /// only when it has gone off: a system call for each probe would be in what is measured.
     fn wait_for_next(&mut self, pool: &mut Pool, id: Id) {
         let (patience, pause) = (self.patience(), self.pause());
         let Some(probing) = self.lines.get_mut(&id) else { return };
         if probing.full || probing.done {
             return;
         }
+        let is_loop = probing.schedule.is_closed_loop() && !probing.schedule.is_over();
+        if is_loop && probing.watched {
+            return;
+        }
+        probing.watched = is_loop;
         let last = probing.last.unwrap_or(pool.now());
         let next = match probing.schedule.due() {
-            Some(_) if probing.schedule.is_closed_loop() => last + pause,
+            Some(_) if is_loop => last + pause,
             Some(due) => due,
             None if probing.line.is_settled() => return self.done(pool, id),
             None if last + patience <= pool.now() => return self.done(pool, id),
             None => last + patience,
         };
-        pool.arm(TimerKey::of(id, alarms::NEXT_PROBE), next.saturating_duration_since(pool.now()));
+        // Not at once: a timer of no time would let nothing else come.
+        let after = next.saturating_duration_since(pool.now()).max(NEXT_TURN);
+        pool.arm(TimerKey::of(id, alarms::NEXT_PROBE), after);
     }
 
     /// Nothing more is expected of a connection.
@@ -146,27 +166,21 @@ impl PingSession {
 
     pub(super) fn on_stream(&mut self, pool: &mut Pool, id: Id, bytes: &[u8]) {
         if let Some(probing) = self.lines.get_mut(&id) {
-            probing.line.answer_stream(bytes, pool.now(), &mut self.tally);
+            // The time of the turn may be older than the probe.
+            probing.line.answer_stream(bytes, Instant::now(), &mut self.tally);
             self.advance(pool, id);
         }
     }
 
     pub(super) fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
         let Some(probing) = self.lines.get_mut(&id) else { return };
-        let stamps = batch.iter().any(|arrival| arrival.time.is_some());
-        let clocks = stamps.then(|| (SystemTime::now(), Instant::now()));
+        // Not the kernel's time of arrival: what a program sees of the network ends when it wakes
+        // up, on datagrams as on streams.
+        let at = Instant::now();
         for arrival in batch {
-            let at = arrived(arrival.time, clocks).unwrap_or(pool.now());
-            probing.line.answer(arrival.payload, at.min(pool.now()), &mut self.tally);
+            probing.line.answer(arrival.payload, at, &mut self.tally);
+            self.run.take_message(arrival.payload);
         }
         self.advance(pool, id);
     }
-}
-
-/// When a datagram came, from the kernel's stamp and what both clocks show now.
-fn arrived(stamp: Option<SystemTime>, clocks: Option<(SystemTime, Instant)>) -> Option<Instant> {
-    let (wall, now) = clocks?;
-    // A clock that was set back meanwhile tells nothing.
-    let age = wall.duration_since(stamp?).ok().filter(|age| *age < PATIENCE)?;
-    now.checked_sub(age)
 }

@@ -46,7 +46,7 @@ impl PingSession {
 
     /// The last figures, the histogram, and the judgement on the loss.
     pub(super) fn tell_result(&mut self, pool: &mut Pool) {
-        if self.tally.sent == 0 {
+        if self.tally.sent == 0 || (self.tally.answered() == 0 && self.run.is_decided()) {
             return;
         }
         self.tell_stats(pool);

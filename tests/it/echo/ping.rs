@@ -1,0 +1,125 @@
+//! The probe against servers that do what they should.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, UdpSocket};
+use std::thread;
+
+use super::{counts, ping, serve};
+use crate::support::wirecat;
+
+/// RFC 862 on both kinds of socket, by plain sockets that serve for as long as the test runs.
+fn plain_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let socket = UdpSocket::bind(address).expect("the same port");
+    thread::spawn(move || {
+        let mut bytes = vec![0; 65_536];
+        while let Ok((count, from)) = socket.recv_from(&mut bytes) {
+            let _ = socket.send_to(&bytes[..count], from);
+        }
+    });
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                // Small pieces: an answer need not come as it was sent.
+                let mut bytes = [0; 7];
+                while let Ok(count @ 1..) = stream.read(&mut bytes) {
+                    if stream.write_all(&bytes[..count]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address.to_string()
+}
+
+#[test]
+fn any_echo_server_is_measured() {
+    let address = plain_server();
+    for args in ["", "--udp", "--size 1400", "--udp --size 60000", "--conns 3"] {
+        let (stats, ended) = ping(&format!("{address} -c 8 --interval 5ms {args}"), 0);
+        let lines = if args == "--conns 3" { 3 } else { 1 };
+        let names = ["expected", "lost", "duplicates", "reordered", "corrupt", "connections"];
+        assert_eq!(counts(&stats, names), [8 * lines, 0, 0, 0, 0, lines], "{args}");
+        let order = ["min", "p50", "p90", "p99", "p999", "max"];
+        let trips = order.map(|name| stats[format!("rtt_{name}")].as_f64().expect("a time"));
+        assert!(trips.is_sorted() && trips[0] > 0.0, "{args}: {stats}");
+        assert_eq!(ended.events().iter().filter(|event| event["event"] == "stats").count(), 1);
+    }
+}
+
+/// The figures are those of the network: best of several runs, for the machine may be busy. What
+/// the same probes take without a delay is ours.
+#[test]
+fn the_median_is_the_injected_delay_to_a_fifth_of_a_millisecond() {
+    let (_plain, direct) = serve("");
+    let (_server, delayed) = serve("--delay 7500us");
+    for kind in ["--udp", "--tcp"] {
+        let median = |address: &str| {
+            let (stats, _) = ping(&format!("{kind} -c 40 --interval 3ms {address}"), 0);
+            stats["rtt_p50"].as_f64().expect("a time")
+        };
+        let mut errors = Vec::new();
+        let is_right = (0..12).any(|_| {
+            let (delayed, own) = (median(&delayed), median(&direct));
+            errors.push((delayed - 7.5e-3, own));
+            (-1e-5..2e-4 + own).contains(&(delayed - 7.5e-3))
+        });
+        assert!(is_right, "{kind}: {errors:?}");
+    }
+}
+
+#[test]
+fn many_connections_back_to_back() {
+    let (_server, address) = serve("");
+    let (stats, _) = ping(&format!("{address} --conns 50 --interval 0 -c 1000"), 0);
+    let names = ["expected", "lost", "corrupt", "connections"];
+    assert_eq!(counts(&stats, names), [50_000, 0, 0, 50]);
+    let (stats, _) = ping(&format!("{address} --udp --conns 5 --interval 0 -c 100"), 0);
+    assert_eq!(counts(&stats, names), [500, 0, 0, 5]);
+}
+
+/// A server that stalls is measured by when probes were due: one that was late because the one
+/// before was not answered would hide it.
+#[test]
+fn a_stall_shows_in_every_probe_that_it_held_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = [0; 16];
+        stream.read_exact(&mut bytes).unwrap();
+        thread::sleep(std::time::Duration::from_millis(500));
+        stream.write_all(&bytes).unwrap();
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = stream.read(&mut bytes) {
+            let _ = stream.write_all(&bytes[..count]);
+        }
+    });
+    let (stats, _) = ping(&format!("{address} -c 20 --size 16 --interval 20ms"), 0);
+    let [min, p50, max] =
+        ["rtt_min", "rtt_p50", "rtt_max"].map(|name| stats[name].as_f64().unwrap());
+    assert!(max >= 0.5 && (0.2..=max).contains(&p50) && min < p50, "{stats}");
+}
+
+#[test]
+fn unix_sockets_are_measured_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = format!("unix:{}", directory.path().join("echo").display());
+    let mut server = super::echo(&address).start();
+    server.wait_for("listening unix");
+    let (stats, _) = ping(&format!("{address} -c 5 --interval 1ms --conns 2"), 0);
+    assert_eq!(counts(&stats, ["expected", "lost"]), [10, 0]);
+}
+
+/// SPEC 2: `-- CMD` runs while it probes, and the figures are told at the end.
+#[test]
+fn it_waits_for_a_server_that_is_not_there_yet() {
+    let (server, address) = serve("");
+    drop(server);
+    let probe = super::echo(&format!("--ping --wait 30s -c 2 --interval 1ms {address}")).start();
+    let mut server = wirecat(["echo", &address]).start();
+    server.wait_for("listening tcp");
+    probe.wait().code(0).says("2 probes lost 0");
+}

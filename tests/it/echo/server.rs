@@ -1,0 +1,181 @@
+//! The server: what comes goes back.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, UdpSocket};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+
+use libc::SIGTERM;
+use socket2::SockRef;
+
+use super::{echo, serve};
+use crate::multicast::Port;
+use crate::support::datagrams::socket;
+use crate::support::net::{connect, connect_narrow, read_all, read_exactly};
+use crate::support::{PATIENCE, wirecat};
+
+#[track_caller]
+fn ask(socket: &UdpSocket, address: &str, text: &[u8]) -> Vec<u8> {
+    socket.send_to(text, address).expect("it is sent");
+    answer(socket)
+}
+
+#[track_caller]
+fn answer(socket: &UdpSocket) -> Vec<u8> {
+    let mut bytes = vec![0; 65_536];
+    let (count, _) = socket.recv_from(&mut bytes).expect("an answer");
+    bytes.truncate(count);
+    bytes
+}
+
+/// SPEC 7: "server on TCP and UDP of ADDR", on the same port.
+#[test]
+fn streams_and_datagrams_on_one_port() {
+    let (server, address) = serve("-v");
+    let client = connect(&address);
+    let bytes: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
+    let mut writer = client.try_clone().unwrap();
+    let sent = bytes.clone();
+    let thread = std::thread::spawn(move || {
+        writer.write_all(&sent).unwrap();
+        writer.shutdown(Shutdown::Write).unwrap();
+    });
+    assert!(read_all(&client) == bytes);
+    thread.join().unwrap();
+    let peer = socket();
+    for text in [&b"a\r\n"[..], b"", &[7; 60_000]] {
+        assert!(ask(&peer, &address, text) == text);
+    }
+    server.signal(SIGTERM);
+    server.wait().code(0).says("(peer closed)");
+}
+
+/// A client that does not read is read no further; another one is served.
+#[test]
+fn a_stuck_client_holds_up_nobody_and_takes_no_memory() {
+    for args in ["", "--delay 1ms"] {
+        let (_server, address) = serve(args);
+        let mut stuck = connect_narrow(&address);
+        SockRef::from(&stuck).set_nonblocking(true).unwrap();
+        let mut taken = 0;
+        let mut idle = 0;
+        // The kernel's buffers and our queues are finite.
+        while idle < 50 {
+            match stuck.write(&[0; 65_536]) {
+                Ok(count) => (taken, idle) = (taken + count, 0),
+                Err(_) => {
+                    idle += 1;
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                }
+            }
+            assert!(taken < 64 << 20, "it takes everything");
+        }
+        let mut other = connect(&address);
+        other.write_all(b"hello").unwrap();
+        assert_eq!(read_exactly(&other, 5), b"hello");
+    }
+}
+
+#[test]
+fn unix_sockets_of_both_kinds() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("stream");
+    let mut server = echo(&format!("unix:{} --stop-word stop", path.display())).start();
+    server.wait_for("listening unix");
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.write_all(b"one\nstop\n").unwrap();
+    let mut all = Vec::new();
+    client.read_to_end(&mut all).unwrap();
+    assert_eq!(all, b"one\n");
+    server.wait().code(0);
+
+    let path = directory.path().join("datagrams");
+    let mut server = echo(&format!("--udp unix:{}", path.display())).start();
+    server.wait_for("listening unix");
+    let ours = UnixDatagram::bind(directory.path().join("ours")).unwrap();
+    ours.set_read_timeout(Some(PATIENCE)).unwrap();
+    ours.send_to(b"one", &path).unwrap();
+    assert_eq!(ours.recv(&mut [0; 9]).unwrap(), 3);
+}
+
+/// SPEC 7: "a group answers by unicast".
+#[test]
+fn a_member_of_a_group_answers_by_unicast() {
+    let port = Port::new().number;
+    let mut server = echo(&format!("239.78.0.1:{port}%lo -c 2")).start();
+    server.wait_for("joined ");
+    let peer = socket();
+    SockRef::from(&peer).set_multicast_if_v4(&std::net::Ipv4Addr::LOCALHOST).unwrap();
+    for text in [&b"one"[..], b"two"] {
+        peer.send_to(text, format!("239.78.0.1:{port}")).unwrap();
+        let mut bytes = [0; 9];
+        let (count, from) = peer.recv_from(&mut bytes).expect("an answer");
+        assert_eq!((&bytes[..count], from.port()), (text, port));
+        assert!(!from.ip().is_multicast(), "{from}");
+    }
+    server.wait().code(0);
+}
+
+/// Without a framing, options that speak of messages speak of lines; all else stays as it is.
+#[test]
+fn prefix_and_words_on_lines_and_datagrams() {
+    let (server, address) = serve("--prefix >\\x20 --quit-word quit --stop-word stop");
+    let mut client = connect(&address);
+    client.write_all(b"a\r\n\nb").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&client), b"> a\r\n> \n> b");
+    let mut client = connect(&address);
+    client.write_all(b"quitter\nquit\nmore\n").unwrap();
+    assert_eq!(read_all(&client), b"> quitter\n");
+    let peer = socket();
+    assert_eq!(ask(&peer, &address, b"a"), b"> a");
+    // One connection stops for all; what it said before is answered.
+    let others = connect(&address);
+    let mut client = connect(&address);
+    client.write_all(b"last\nstop\n").unwrap();
+    assert_eq!(read_all(&client), b"> last\n");
+    assert_eq!(read_all(&others), b"");
+    server.wait().code(0);
+}
+
+#[test]
+fn frames_are_echoed_as_frames() {
+    let (server, address) = serve("--tcp --frame netstring --prefix : --stop-word stop");
+    let mut client = connect(&address);
+    client.write_all(b"2:ab,0:,").unwrap();
+    assert_eq!(read_exactly(&client, 10), b"3::ab,1::,");
+    client.write_all(b"4:stop,").unwrap();
+    assert_eq!(read_all(&client), b"");
+    server.wait().code(0);
+    // Formats with an exchange of their own, with our client as the other side.
+    for frame in ["tinyproto", "obj"] {
+        let (server, address) = serve(&format!("--tcp --frame {frame}"));
+        let args = ["tcp-connect", "--frame", frame, "-c", "2", &address];
+        let ended = wirecat(args).input("[1,2]\n\"x\"\n").run().code(0);
+        assert_eq!(ended.text().replace(' ', ""), "[1,2]\n\"x\"\n", "{frame}");
+        server.signal(SIGTERM);
+        server.wait().code(0);
+    }
+    let (_server, address) = serve("--frame netstring");
+    let mut client = connect(&address);
+    client.write_all(b"nonsense").unwrap();
+    assert_eq!(read_all(&client), b"");
+}
+
+/// What is held back is still sent when the server is told to stop, and to whoever has closed.
+#[test]
+fn held_answers_are_not_lost() {
+    let (server, address) = serve("--delay 300ms");
+    let mut client = connect(&address);
+    client.write_all(b"one").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&client), b"one");
+    let mut client = connect(&address);
+    client.write_all(b"two").unwrap();
+    let peer = socket();
+    peer.send_to(b"three", &address).unwrap();
+    server.signal(SIGTERM);
+    assert_eq!(read_all(&client), b"two");
+    assert_eq!(answer(&peer), b"three");
+    server.wait().code(0);
+}

@@ -1,0 +1,149 @@
+//! The probe against servers and networks that do what they should not.
+
+use std::io::{Read, Write};
+use std::net::UdpSocket;
+use std::thread;
+
+use libc::{SIGINT, SIGUSR1};
+
+use super::{counts, echo, ping, serve};
+use crate::support::Running;
+use crate::support::net::{listener, peer};
+
+const NAMES: [&str; 5] = ["expected", "lost", "duplicates", "reordered", "corrupt"];
+
+/// A server whose answers to the `n`th probe are the datagrams that `answer` makes of it.
+fn odd_server(mut answer: impl FnMut(usize, Vec<u8>) -> Vec<Vec<u8>> + Send + 'static) -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let mut bytes = [0; 2048];
+        for number in 0.. {
+            let Ok((count, from)) = socket.recv_from(&mut bytes) else { return };
+            for datagram in answer(number, bytes[..count].to_vec()) {
+                let _ = socket.send_to(&datagram, from);
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_corrupt_answer_is_no_answer() {
+    let address = odd_server(|number, mut probe| {
+        match number {
+            2 => *probe.last_mut().unwrap() ^= 1,
+            3 => probe[0] ^= 0x80,
+            4 => probe.truncate(20),
+            _ => {}
+        }
+        vec![probe]
+    });
+    let (stats, ended) = ping(&format!("--udp {address} -c 10 --interval 2ms"), 1);
+    assert_eq!(counts(&stats, NAMES), [10, 3, 0, 0, 3]);
+    assert_eq!(stats["loss"], 30.0);
+    ended.says("3 of 10 probes were lost, 30.00 %, and --max-loss is 0 %");
+}
+
+#[test]
+fn duplicates_and_reordering_are_counted_and_lose_nothing() {
+    let mut kept = Vec::new();
+    let address = odd_server(move |number, probe| match number {
+        1 => vec![probe.clone(), probe],
+        4 => {
+            kept = probe;
+            Vec::new()
+        }
+        5 => vec![probe, kept.clone()],
+        _ => vec![probe],
+    });
+    let (stats, _) = ping(&format!("--udp {address} -c 8 --interval 2ms"), 0);
+    assert_eq!(counts(&stats, NAMES), [8, 0, 1, 1, 0]);
+}
+
+#[test]
+fn loss_is_judged_by_max_loss() {
+    let address =
+        odd_server(|number, probe| if number % 4 == 1 { Vec::new() } else { vec![probe] });
+    let (stats, _) = ping(&format!("--udp {address} -c 8 --interval 2ms --max-loss 25%"), 0);
+    assert_eq!(counts(&stats, NAMES), [8, 2, 0, 0, 0]);
+    let (_, ended) = ping(&format!("--udp {address} -c 8 --interval 2ms --max-loss 24.9"), 1);
+    ended.says("--max-loss is 24.9 %");
+    // A lost answer holds the next probe up for a moment only.
+    let (stats, _) = ping(&format!("--udp {address} -c 8 --interval 0 --max-loss 25"), 0);
+    assert_eq!(counts(&stats, NAMES), [8, 2, 0, 0, 0]);
+}
+
+/// `--drop 50%`: 200 probes leave 25 % to 75 %, unless the world ends first.
+#[test]
+fn a_server_that_drops_half_shows_as_loss() {
+    let (_server, address) = serve("--drop 50%");
+    let (stats, _) = ping(&format!("--udp {address} -c 200 --interval 1ms --max-loss 75"), 0);
+    let [expected, lost] = counts(&stats, ["expected", "lost"]);
+    assert!(expected == 200 && (50..150).contains(&lost), "{stats}");
+}
+
+#[test]
+fn a_stream_with_foreign_bytes_is_corrupt() {
+    let server = peer(|mut stream| {
+        let mut bytes = [0; 160];
+        stream.read_exact(&mut bytes).unwrap();
+        bytes[40] ^= 1;
+        stream.write_all(&bytes).unwrap();
+        let _ = stream.read(&mut bytes);
+    });
+    let (stats, _) = ping(&format!("{} -c 10 --interval 1ms --size 16", server.address), 1);
+    assert_eq!(counts(&stats, NAMES), [10, 1, 0, 0, 1]);
+    server.join();
+}
+
+#[test]
+fn nobody_there_is_4() {
+    let (free, address) = listener();
+    drop(free);
+    echo(&format!("--ping {address}")).run().code(4).says("connection refused");
+    echo(&format!("--ping --udp {address}")).run().code(4).says("nothing listens there");
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_is_6() {
+    let server = peer(|mut stream| {
+        let mut bytes = [0; 56];
+        stream.read_exact(&mut bytes).unwrap();
+        stream.write_all(&bytes).unwrap();
+        stream.read_exact(&mut bytes).unwrap();
+    });
+    let (stats, ended) = ping(&format!("{} -c 50 --interval 5ms", server.address), 6);
+    assert_eq!(stats["rtt_min"], stats["rtt_max"], "one answer: {stats}");
+    ended.says("cannot probe 127.0.0.1:");
+
+    let (server, address) = serve("");
+    let mut probe = echo(&format!("--ping --udp --interval 5ms -c 100000 {address} -v")).start();
+    await_figures(&mut probe);
+    drop(server);
+    probe.wait().code(6).says("connection refused");
+}
+
+/// Whoever asks, or ends it, gets the figures so far.
+#[test]
+fn signals_and_the_time_limit_tell_the_figures() {
+    let (_server, address) = serve("");
+    let mut probe = echo(&format!("--ping --interval 5ms -c 100000 {address} -v")).start();
+    await_figures(&mut probe);
+    probe.signal(SIGINT);
+    let ended = probe.wait();
+    assert_eq!(ended.signal, Some(SIGINT), "{}", ended.stderr);
+    let last = ended.stderr.lines().rfind(|line| line.starts_with("stats")).unwrap();
+    assert!(last.contains("lost 0 (0.00 %)") && last.contains(" rtt "), "{last}");
+    let ended = echo(&format!("--ping -c 100 {address} -w 100ms")).run().code(124);
+    ended.says("1 probe lost 0");
+}
+
+/// Asks until there are answers.
+fn await_figures(probe: &mut Running) {
+    probe.wait_for("connected");
+    while !probe.has_said(" rtt ") {
+        probe.signal(SIGUSR1);
+        thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
