@@ -23,7 +23,7 @@ pub struct ChatArgs {
     /// Show the time of each line
     #[arg(long, help_heading = "Chat")]
     pub time: bool,
-    /// Speak the chat of the Python library tinyproto (--frame tinyproto), with a host [default: line]
+    /// What is spoken with a host: line, or tinyproto as the Python library has it [default: line]
     #[arg(long, value_name = "FRAMING", help_heading = "Chat")]
     pub frame: Option<Framing>,
     /// Say TEXT in place of stdin; repeatable, one line each
