@@ -315,7 +315,7 @@ Register-ArgumentCompleter -Native -CommandName 'wirecat' -ScriptBlock {
         }
         'wirecat;chat' {
             [CompletionResult]::new('--nick', '--nick', [CompletionResultType]::ParameterName, 'Take part as NAME [default: $USER]')
-            [CompletionResult]::new('--frame', '--frame', [CompletionResultType]::ParameterName, 'Speak the chat of the Python library tinyproto (--frame tinyproto), with a host [default: line]')
+            [CompletionResult]::new('--frame', '--frame', [CompletionResultType]::ParameterName, 'What is spoken with a host: line, or tinyproto as the Python library has it [default: line]')
             [CompletionResult]::new('--send', '--send', [CompletionResultType]::ParameterName, 'Say TEXT in place of stdin; repeatable, one line each')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'Have at most N members at once; the rest wait (with --host)')
             [CompletionResult]::new('--queue', '--queue', [CompletionResultType]::ParameterName, 'How much may wait to be sent to one member (with --host) [default: 1MiB]')

@@ -305,7 +305,7 @@ set edit:completion:arg-completer[wirecat] = {|@words|
         }
         &'wirecat;chat'= {
             cand --nick 'Take part as NAME [default: $USER]'
-            cand --frame 'Speak the chat of the Python library tinyproto (--frame tinyproto), with a host [default: line]'
+            cand --frame 'What is spoken with a host: line, or tinyproto as the Python library has it [default: line]'
             cand --send 'Say TEXT in place of stdin; repeatable, one line each'
             cand --max-clients 'Have at most N members at once; the rest wait (with --host)'
             cand --queue 'How much may wait to be sent to one member (with --host) [default: 1MiB]'

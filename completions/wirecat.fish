@@ -277,7 +277,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s v -l verb
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s q -l quiet -d 'Show only errors'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l nick -d 'Take part as NAME [default: $USER]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l frame -d 'Speak the chat of the Python library tinyproto (--frame tinyproto), with a host [default: line]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l frame -d 'What is spoken with a host: line, or tinyproto as the Python library has it [default: line]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l send -d 'Say TEXT in place of stdin; repeatable, one line each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-clients -d 'Have at most N members at once; the rest wait (with --host)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l queue -d 'How much may wait to be sent to one member (with --host) [default: 1MiB]' -r

@@ -329,7 +329,7 @@ module completions {
   export extern "wirecat chat" [
     --nick: string            # Take part as NAME [default: $USER]
     --time                    # Show the time of each line
-    --frame: string           # Speak the chat of the Python library tinyproto (--frame tinyproto), with a host [default: line]
+    --frame: string           # What is spoken with a host: line, or tinyproto as the Python library has it [default: line]
     --send: string            # Say TEXT in place of stdin; repeatable, one line each
     --no-stdin(-n)            # Only listen: do not read stdin
     --host                    # Host the room, and take part in it
