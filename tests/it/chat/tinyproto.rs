@@ -191,7 +191,7 @@ fn a_lost_host_is_found_again() {
 /// 4096 bytes are a line; a member that offers more is refused, and the room lives.
 #[test]
 fn a_line_that_is_too_long_costs_its_sender() {
-    let (_host, address) = host(&["--headless"]);
+    let (mut host, address) = host(&["--headless"]);
     let mut ann = Plain::join(&address);
     let mut eve = Plain::join(&address);
     let eves = ann.hears("**joined the chat");
@@ -200,7 +200,12 @@ fn a_line_that_is_too_long_costs_its_sender() {
     assert_eq!(ann.hears(&"\\x07".repeat(4096)), eves);
     eve.0.write_all(&4097_u32.to_be_bytes()).unwrap();
     assert_eq!(read_exactly(&eve.0, 1), b"\0");
+    host.wait_for("4097 bytes long");
     assert_eq!(ann.hears("**left the chat"), eves);
+    let mut browser = connect(&address);
+    browser.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    host.wait_for("no tinyproto: it begins with 0x47");
+    assert_eq!(ann.hears("**joined the chat"), ann.hears("**left the chat"));
 }
 
 /// A client of the library, as its example has it: it says the lines of stdin, and prints.

@@ -1,9 +1,9 @@
 //! How a room ends: by a limit, a signal, or the wish of its host.
 
-use super::{GRACE, HELLO, HostSession};
+use super::{Client, GRACE, HELLO, HostSession};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{End, Id, Pool, Signal, TimerKey, Traffic};
 use crate::protocol::chat::Line;
 use crate::protocol::chat::room::Member;
 use crate::report::Name;
@@ -36,6 +36,15 @@ impl HostSession {
         client.why = Some(cause);
         self.run.console.warn(pool, "timeout", &text);
         pool.abort(id, CloseReason::new(Cause::Timeout, Detail::ReadTimeout));
+    }
+
+    /// Says what a member did that breaks the rules of the exchange, which the connection itself sees.
+    pub(super) fn tell_offence(&mut self, pool: &mut Pool, client: &Client, end: &End) {
+        if let (CloseReason::FRAME, None, Some(error)) = (end.reason, &client.why, &end.error) {
+            let cause = crate::error::plain(error);
+            let text = format!("#{} {} is closed: {cause}", client.member, client.peer);
+            self.run.console.warn(pool, "frame", &text);
+        }
     }
 
     pub(super) fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {

@@ -304,6 +304,7 @@ impl HostSession {
 
     fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         if let Some(client) = self.clients.remove(&id) {
+            self.tell_offence(pool, &client, end);
             self.client_closed(pool, &client, end);
         }
     }
