@@ -16,11 +16,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Once};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-
-use libc::{SIGHUP, SIGINT};
 
 /// How long anything may take that should be quick, on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,19 +38,6 @@ pub(crate) fn wirecat<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Pro
 pub(crate) fn program(mut command: Command) -> Program {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Program { command, input: None }
-}
-
-/// Sees to it that children hear SIGINT and SIGHUP. A run in the background of a script, or under
-/// nohup, ignores them, and so would the children; a handler is not inherited (execve(2)).
-pub(crate) fn let_children_hear_signals() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        for signal in [SIGINT, SIGHUP] {
-            if proc::ignores(std::process::id(), signal) {
-                signal_hook::flag::register(signal, Arc::default()).expect("a handler");
-            }
-        }
-    });
 }
 
 pub(crate) struct Program {
@@ -93,7 +77,7 @@ impl Program {
     }
 
     pub(crate) fn start(mut self) -> Running {
-        let_children_hear_signals();
+        proc::let_children_hear_signals();
         let started = Instant::now();
         let mut child = self.command.spawn().expect("the program starts");
         let stdin = child.stdin.take();

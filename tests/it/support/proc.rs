@@ -1,7 +1,10 @@
 //! What Linux tells about a process from outside.
 
 use std::fs::read_to_string;
+use std::sync::{Arc, Once};
 use std::time::Duration;
+
+use libc::{SIGHUP, SIGINT};
 
 /// A field of `/proc/PID/status`, such as `VmHWM`, without its unit.
 pub(crate) fn status(pid: u32, field: &str) -> String {
@@ -37,4 +40,17 @@ pub(crate) fn cpu_time(pid: u32) -> Duration {
     let fields = rest.split_whitespace().skip(11).take(2);
     let ticks: u64 = fields.map(|field| field.parse::<u64>().expect("a number")).sum();
     Duration::from_millis(ticks * 10)
+}
+
+/// Sees to it that children hear SIGINT and SIGHUP. A run in the background of a script, or under
+/// nohup, ignores them, and so would the children; a handler is not inherited (execve(2)).
+pub(crate) fn let_children_hear_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGINT, SIGHUP] {
+            if ignores(std::process::id(), signal) {
+                signal_hook::flag::register(signal, Arc::default()).expect("a handler");
+            }
+        }
+    });
 }

@@ -16,7 +16,8 @@ use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::Winsize;
 
-use super::{PATIENCE, let_children_hear_signals};
+use super::PATIENCE;
+use super::proc::let_children_hear_signals;
 
 /// The two ends of a new terminal: the person's and the program's.
 pub(crate) fn pty() -> (File, File) {

@@ -1,0 +1,92 @@
+//! Who is relayed, for how long, and how it ends.
+
+use super::*;
+
+/// SPEC 5: traffic in either direction keeps a pair alive; none ends both its sides.
+#[test]
+fn idle_time_is_that_of_both_directions() {
+    let (upstream, target) = listener();
+    let (mut server, address) = relay(&target, &["-1", "-v", "--idle-timeout", "800ms"]);
+    let (client, mut far) = through(&address, &upstream);
+    for _ in 0..8 {
+        // The pauses add up to more than the limit, which is what is tested.
+        thread::sleep(Duration::from_millis(200));
+        far.write_all(b".").unwrap();
+    }
+    assert!(!server.has_said("no traffic"));
+    assert_eq!(read_what_comes(&client), b"........");
+    assert_eq!(read_what_comes(&far), b"");
+    server.wait_for("no traffic for 800ms");
+    server.wait().code(0).says("(idle)");
+}
+
+/// SPEC 9: SIGTERM writes what was taken, to both sides, and is a good end.
+#[test]
+fn sigterm_drains_both_ways() {
+    let (upstream, target) = listener();
+    let (mut server, address) = relay(&target, &["-v"]);
+    let (mut client, far) = through(&address, &upstream);
+    server.wait_for("connected #1");
+    client.write_all(b"on its way").unwrap();
+    assert_eq!(read_exactly(&far, 2), b"on");
+    server.signal(libc::SIGTERM);
+    assert_eq!(read_all(&far), b" its way");
+    assert_eq!(read_all(&client), b"");
+    server.wait().code(0);
+}
+
+/// ^C while nobody answers: it ends at once.
+#[test]
+fn an_interrupt_does_not_wait_for_connections_in_the_making() {
+    // A backlog that is full answers no more.
+    let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    full.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    full.listen(0).unwrap();
+    let target = full.local_addr().unwrap().as_socket().unwrap().to_string();
+    let _waiting = TcpStream::connect(&target).unwrap();
+    let (mut server, address) = relay(&target, &["-v"]);
+    let _client = connect(&address);
+    server.wait_for("accepted #1");
+    server.signal(libc::SIGINT);
+    let ended = server.wait();
+    assert_eq!(ended.signal, Some(libc::SIGINT), "{}", ended.stderr);
+}
+
+/// `--connect-timeout`: nobody is kept waiting for an upstream that does not answer.
+#[test]
+fn an_upstream_that_does_not_answer_is_given_up() {
+    let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    full.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    full.listen(0).unwrap();
+    let target = full.local_addr().unwrap().as_socket().unwrap().to_string();
+    let _waiting = TcpStream::connect(&target).unwrap();
+    let (server, address) = relay(&target, &["-1", "--connect-timeout", "300ms"]);
+    let client = connect(&address);
+    assert_eq!(read_to_reset(&client).0, b"");
+    server.wait().code(124).says("no answer within 300ms");
+}
+
+/// SPEC 7: `--allow` and `--deny`. Who is refused is told so, and does not count.
+#[test]
+fn networks_are_let_in_or_not() {
+    for (args, admitted) in [
+        (&["--allow", "127.0.0.0/8"][..], true),
+        (&["--allow", "10.0.0.0/8"], false),
+        (&["--allow", "127.0.0.1", "--deny", "127.0.0.0/8"], false),
+        (&["--deny", "127.0.0.2"], true),
+    ] {
+        let command = ["tcp-serve", "--conns", "1", "-v", "--reply", "in", "127.0.0.1:0"];
+        let mut server = wirecat(command.iter().chain(args)).start();
+        let client = connect(&server.address());
+        if admitted {
+            assert_eq!(read_all(&client), b"in", "{args:?}");
+            drop(client);
+            server.wait().code(0);
+            continue;
+        }
+        assert_eq!(read_what_comes(&client), b"", "{args:?}");
+        let line = server.wait_for("closed 127.0.0.1:");
+        assert!(line.contains("(refused)"), "{line}");
+        assert!(!server.has_said("accepted") && server.is_running());
+    }
+}
