@@ -229,7 +229,8 @@ fn what_is_no_json_is_not_sent() {
 /// Each connection has a decoder of its own: fragments of many objects, in turn.
 #[test]
 fn many_clients_do_not_disturb_each_other() {
-    const CLIENTS: usize = 400;
+    const CLIENTS: usize = 2000;
+    wirecat::sys::process::raise_descriptor_limit();
     let (server, address) = serve(&["--conns", &CLIENTS.to_string()]);
     let object = |client: usize| format!("{{\"client\":{client},\"text\":\"{client:0>300}\"}}");
     let clients: Vec<(TcpStream, Vec<u8>)> =

@@ -144,7 +144,7 @@ fn a_child_that_does_not_end_when_asked_is_killed() {
 fn nobody_outlives_the_owner() {
     let mut event_loop = EventLoop::new().unwrap();
     let mut children = Children::new(KILL);
-    children.spawn(event_loop.pool(), launch("sleep 1000")).unwrap();
+    children.spawn(event_loop.pool(), launch("exec sleep 1000")).unwrap();
     let pid = children.living[0].child.id();
     drop(children);
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
