@@ -22,7 +22,7 @@ use crate::protocol::chat::{Dialect, MAX_RELAYED, Nick};
 use crate::protocol::relay::Step;
 use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
-use crate::sessions::connector::{Connector, Established, Note, Progress};
+use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::Console;
 use crate::sessions::feed::Feed;
 use crate::sessions::inlet::Inlet;
@@ -117,15 +117,8 @@ impl JoinSession {
     }
 
     fn tell_notes(&mut self, pool: &mut Pool) {
-        for note in self.connector.take_notes() {
-            match note {
-                Note::Warning(text) => self.run.console.warn(pool, "socket-option", &text),
-                Note::Failed { peer, failure } => {
-                    let event = Report::new(Name::ConnectFailed).peer(&peer).kind(failure.kind);
-                    self.run.console.report(pool, &event.message(failure.cause));
-                }
-            }
-        }
+        let notes = self.connector.take_notes();
+        notes.iter().for_each(|note| note.tell(pool, &mut self.run.console));
     }
 
     fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
