@@ -1,6 +1,6 @@
 //! Chat: who is there, what a line means and whom it goes to, and what a person sees of it.
 //!
-//! Pure. [`room`] is a hosted room, [`gathering`] one without a host; both speak in [`line`]s,
+//! Pure. [`room`] is a hosted room, [`gathering`] one without a host; both speak in [`mod@line`]s,
 //! which are plain text on the wire, so that nc and telnet can take part; with a host there is a
 //! second [`dialect`]. [`editor`], [`scrollback`]
 //! and [`view`] are the screen as data.
