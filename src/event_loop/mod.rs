@@ -151,12 +151,8 @@ impl EventLoop {
         if self.pool.may_rest(REST) {
             std::thread::sleep(REST);
         }
-        let mut timeout = self.pool.patience(Instant::now);
-        if let (true, Some(after)) = (self.pool.exact, &mut timeout) {
-            *after = after.saturating_sub(EARLY);
-            // Where there is no such clock, the grain of the poll has to do.
-            let _ = self.set_alarm(*after);
-        }
+        let timeout = self.pool.patience(Instant::now);
+        let timeout = if self.pool.exact { self.exact(timeout) } else { timeout };
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             outcome => outcome?,
@@ -176,19 +172,28 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Has the poll wake up just before the next timer. Its own timeout is of whole milliseconds,
-    /// rounded up.
+    /// What is left to the poll's own timeout, which is of whole milliseconds, where timers are to
+    /// be exact: a clock wakes it just before the next one, and from then on it does not sleep.
+    fn exact(&mut self, timeout: Option<Duration>) -> Option<Duration> {
+        let after = timeout?.saturating_sub(EARLY);
+        if after.is_zero() {
+            return Some(after);
+        }
+        // Where there is no such clock, the grain of the poll has to do.
+        if self.set_alarm(after).is_ok() { None } else { Some(after) }
+    }
+
     fn set_alarm(&mut self, after: Duration) -> io::Result<()> {
         let Some(at) = self.pool.next_timer() else { return Ok(()) };
-        if after.is_zero() {
-            return Ok(());
-        }
-        if self.alarm.is_none() {
-            let alarm = Alarm::open()?;
-            let fd = alarm.as_raw_fd();
-            self.poll.registry().register(&mut SourceFd(&fd), ALARM, Interest::READABLE)?;
-            self.alarm = Some(alarm);
-        }
-        self.alarm.as_mut().map_or(Ok(()), |alarm| alarm.set(at, after))
+        let alarm = match &mut self.alarm {
+            Some(alarm) => alarm,
+            none => {
+                let alarm = Alarm::open()?;
+                let fd = alarm.as_raw_fd();
+                self.poll.registry().register(&mut SourceFd(&fd), ALARM, Interest::READABLE)?;
+                none.insert(alarm)
+            }
+        };
+        alarm.set(at, after)
     }
 }

@@ -261,6 +261,16 @@ impl Pool {
         }
     }
 
+    /// Notes that a source is not on that list any more.
+    pub(super) fn unlist(&mut self, id: Id) {
+        match self.sources.get_mut(id) {
+            Some(Source::Channel(channel)) => channel.listed = false,
+            Some(Source::Acceptor(acceptor)) => acceptor.listed = false,
+            Some(Source::Datagrams(datagrams)) => datagrams.listed = false,
+            None => {}
+        }
+    }
+
     pub(super) fn mark_dirty(&mut self, id: Id) {
         let dirty = match self.sources.get_mut(id) {
             Some(Source::Channel(channel)) => &mut channel.dirty,

@@ -69,21 +69,14 @@ impl EventLoop {
     fn advance_ready(&mut self, handler: &mut dyn Handler) {
         for _ in 0..self.pool.ready.len() {
             let Some(id) = self.pool.ready.pop_front() else { return };
-            match self.pool.sources.get_mut(id) {
-                Some(Source::Acceptor(acceptor)) => {
-                    acceptor.listed = false;
-                    self.pool.accept_ready(id, handler);
-                }
-                Some(Source::Channel(channel)) => {
-                    channel.listed = false;
-                    self.read_ready(id, handler);
-                }
-                Some(Source::Datagrams(datagrams)) => {
-                    datagrams.listed = false;
-                    self.receive_ready(id, handler);
-                }
+            // It stays listed meanwhile: what its own handler does to it needs no second turn.
+            match self.pool.sources.get(id) {
+                Some(Source::Acceptor(_)) => self.pool.accept_ready(id, handler),
+                Some(Source::Channel(_)) => self.read_ready(id, handler),
+                Some(Source::Datagrams(_)) => self.receive_ready(id, handler),
                 None => {}
             }
+            self.pool.unlist(id);
             self.pool.list(id);
         }
     }

@@ -1,6 +1,6 @@
 //! How fast wirecat moves a stream, beside nc.openbsd, ncat and socat; how fast it sends and
-//! receives datagrams, beside those, iperf3 and sockperf; how many messages it makes events of; and
-//! how fast it starts.
+//! receives datagrams, beside those, iperf3 and sockperf; how many messages it makes events of;
+//! what it takes for a round trip, beside sockperf; and how fast it starts.
 //!
 //! ```text
 //! cargo bench --bench bench                                  # 2 GiB, 5 rounds: minutes
@@ -9,6 +9,7 @@
 //! cargo bench --bench bench -- udp --rounds 3                # all of datagrams
 //! cargo bench --bench bench -- udp-send sockperf wirecat     # sending them, two tools
 //! cargo bench --bench bench -- json                          # fails below 300,000 a second
+//! cargo bench --bench bench -- ping                          # round trips, and their error
 //! cargo bench --bench bench -- start-up                      # fails above 3 ms
 //! ```
 
@@ -16,6 +17,7 @@ mod json;
 mod options;
 #[path = "../it/support/peers.rs"]
 mod peers;
+mod ping;
 mod process;
 mod start_up;
 mod statistics;
@@ -27,7 +29,7 @@ mod udp;
 use std::error::Error;
 use std::process::ExitCode;
 
-use options::Options;
+use options::{Options, Probe};
 use transfer::{Place, Sample, Shape};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
@@ -65,10 +67,14 @@ fn run(mut options: Options) -> Fallible<()> {
         }
     }
     udp::measure(&options.loads, &options.udp_tools, options.rounds)?;
-    if options.json {
-        json::measure(options.rounds)?;
+    for probe in &options.probes {
+        match probe {
+            Probe::Json => json::measure(options.rounds)?,
+            Probe::Ping => ping::measure(options.rounds)?,
+            Probe::StartUp => start_up::measure()?,
+        }
     }
-    if options.start_up { start_up::measure() } else { Ok(()) }
+    Ok(())
 }
 
 /// The samples of each tool. The tools take turns, so that whatever else the machine does hits

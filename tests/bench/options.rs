@@ -1,4 +1,4 @@
-//! What to measure: `[--size SIZE] [--rounds N] [SHAPE|LOAD|TOOL|json|start-up]...`.
+//! What to measure: `[--size SIZE] [--rounds N] [SHAPE|LOAD|TOOL|json|ping|start-up]...`.
 
 use wirecat::protocol::values::parse_nonzero_size;
 
@@ -7,8 +7,25 @@ use crate::tools::Tool;
 use crate::transfer::Shape;
 use crate::udp;
 
-const START_UP: &str = "start-up";
-const JSON: &str = "json";
+/// What has no peers, or always the same ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    Json,
+    Ping,
+    StartUp,
+}
+
+impl Probe {
+    const ALL: [Self; 3] = [Self::Json, Self::Ping, Self::StartUp];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ping => "ping",
+            Self::StartUp => "start-up",
+        }
+    }
+}
 
 pub(crate) struct Options {
     pub(crate) size: u64,
@@ -17,14 +34,12 @@ pub(crate) struct Options {
     pub(crate) tools: Vec<Tool>,
     pub(crate) loads: Vec<udp::Load>,
     pub(crate) udp_tools: Vec<udp::Tool>,
-    pub(crate) json: bool,
-    pub(crate) start_up: bool,
+    pub(crate) probes: Vec<Probe>,
 }
 
 impl Options {
-    /// Words choose: shapes, loads of datagrams and the start-up, or tools. Loads and tools go by
-    /// how their names begin. Without any of
-    /// a kind, all of that kind are measured.
+    /// Words choose: shapes, loads of datagrams and probes, or tools. Loads and tools go by how
+    /// their names begin. Without any of a kind, all of that kind are measured.
     pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Fallible<Self> {
         let mut options = Self {
             size: 2 << 30,
@@ -33,8 +48,7 @@ impl Options {
             tools: vec![],
             loads: vec![],
             udp_tools: vec![],
-            json: false,
-            start_up: false,
+            probes: vec![],
         };
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or(format!("{arg} takes a value"));
@@ -47,12 +61,12 @@ impl Options {
             }
         }
         let any_tool = options.tools.is_empty() && options.udp_tools.is_empty();
-        let alone = options.json || options.start_up;
-        if options.shapes.is_empty() && options.loads.is_empty() && !alone {
+        if options.shapes.is_empty() && options.loads.is_empty() && options.probes.is_empty() {
             options.shapes = Shape::ALL.to_vec();
             options.loads = udp::Load::ALL.to_vec();
-            options.json = any_tool;
-            options.start_up = any_tool;
+            if any_tool {
+                options.probes = Probe::ALL.to_vec();
+            }
         }
         if any_tool {
             options.tools = Tool::ALL.to_vec();
@@ -62,7 +76,11 @@ impl Options {
     }
 
     fn chosen(&self) -> usize {
-        self.shapes.len() + self.tools.len() + self.loads.len() + self.udp_tools.len()
+        self.shapes.len()
+            + self.tools.len()
+            + self.loads.len()
+            + self.udp_tools.len()
+            + self.probes.len()
     }
 
     fn choose(&mut self, word: &str) -> Fallible<()> {
@@ -70,23 +88,21 @@ impl Options {
         let tools = Tool::ALL.into_iter().filter(|tool| tool.name().starts_with(word));
         let loads = udp::Load::ALL.into_iter().filter(|load| load.name().starts_with(word));
         let udp_tools = udp::Tool::ALL.into_iter().filter(|tool| tool.name().starts_with(word));
+        let probes = Probe::ALL.into_iter().filter(|probe| probe.name() == word);
         let before = self.chosen();
         self.shapes.extend(shapes);
         self.tools.extend(tools);
         self.loads.extend(loads);
         self.udp_tools.extend(udp_tools);
-        if word == START_UP {
-            self.start_up = true;
-        } else if word == JSON {
-            self.json = true;
-        } else if before == self.chosen() {
+        self.probes.extend(probes);
+        if before == self.chosen() {
             let shapes = Shape::ALL.map(Shape::name).join(", ");
             let loads = udp::Load::ALL.map(udp::Load::name).join(", ");
             let tools = Tool::ALL.map(Tool::name).join(", ");
             let udp_tools = udp::Tool::ALL.map(udp::Tool::name).join(", ");
-            let text = format!(
-                "{word} is none of {shapes}, {loads}, {JSON}, {START_UP}, {tools}, {udp_tools}"
-            );
+            let probes = Probe::ALL.map(Probe::name).join(", ");
+            let text =
+                format!("{word} is none of {shapes}, {loads}, {probes}, {tools}, {udp_tools}");
             return Err(text.into());
         }
         Ok(())

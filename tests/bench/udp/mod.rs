@@ -9,6 +9,7 @@ mod tools;
 
 use crate::Fallible;
 
+pub(crate) use kernel::{Counters, free_port};
 pub(crate) use tools::Tool;
 
 /// Datagrams of one load.
