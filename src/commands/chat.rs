@@ -7,7 +7,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Pool};
 use crate::framing::Framing;
 use crate::multicast::{
-    Interface, JoinSocket, Membership, SenderOptions, interfaces, memberships, open_sender,
+    JoinSocket, Membership, SenderOptions, interfaces, memberships, open_sender,
 };
 use crate::report::{Color, Reporter, Settings};
 use crate::sessions::chat::config::{Chat, Group, Host, Join, Persona};
@@ -97,7 +97,7 @@ fn group(config: Group) -> Result<Status, Failure> {
         return Err(Failure::new(Status::Usage, "usage", "meet in", target, cause));
     };
     let pool = event_loop.pool();
-    let (sockets, warnings) = open(pool, &config, membership, &interfaces)?;
+    let (sockets, warnings) = open(pool, &config, membership)?;
     let place = config.group.to_string();
     let seat = Seat::take(&mut event_loop, &config.common, Some(&config.persona), &place)?;
     let pool = event_loop.pool();
@@ -116,7 +116,6 @@ fn open(
     pool: &mut Pool,
     config: &Group,
     membership: Membership,
-    interfaces: &[Interface],
 ) -> Result<(Sockets, Vec<String>), Failure> {
     let (port, options) = (config.group.port, &config.common.options);
     let group = membership.socket_address(port);
@@ -130,13 +129,12 @@ fn open(
     ear.join()?;
     warnings.extend(said);
     warnings.dedup();
-    let own_port = mouth.local_addr().map_err(fail)?.as_socket().map_or(0, |local| local.port());
-    let addresses = interfaces.iter().flat_map(|one| one.addresses.iter().copied()).collect();
+    let own = mouth.local_addr().map_err(fail)?.as_socket().map_or(0, |local| local.port());
     let ear = ear.socket().try_clone().map_err(fail)?;
     let sockets = Sockets {
         ear: pool.add_datagrams(Socket::from(ear)).map_err(fail)?,
         mouth: pool.add_datagrams(Socket::from(mouth)).map_err(fail)?,
-        own: (own_port, addresses),
+        own,
         group,
         iface,
     };

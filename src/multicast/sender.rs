@@ -48,6 +48,7 @@ pub fn open_sender(
         let target = format!("{group} by {}", interface.name);
         Failure::io(Status::Listen, "send to", target, &error)
     };
+    asked.options.check_datagrams()?;
     let local = local_address(group, asked.bind)?;
     let socket = new_socket(Domain::for_address(local)).map_err(failed)?;
     choose_way(&socket, interface, asked, group.is_ipv6()).map_err(failed)?;

@@ -35,6 +35,7 @@ impl JoinSocket {
         port: u16,
         options: &SocketOptions,
     ) -> Result<(Self, Vec<String>), Failure> {
+        options.check_datagrams()?;
         let address = membership.socket_address(port);
         let failed = |error: io::Error| bind_failure(&membership, port, &error);
         let socket = new_socket(Domain::for_address(address)).map_err(failed)?;

@@ -40,6 +40,8 @@ pub enum Deed {
 #[derive(Debug)]
 pub struct Gathering {
     you: Nick,
+    /// The name that the person here asked for, which somebody else may have.
+    wanted: Nick,
     peers: BTreeMap<SocketAddr, Peer>,
     allowance: Allowance,
     /// Lines of the person here that were not said yet.
@@ -68,7 +70,8 @@ impl Gathering {
         let deeds =
             vec![Deed::Send(Line::Joined(nick.clone())), Deed::Show(Line::You(nick.clone()))];
         Self {
-            you: nick,
+            you: nick.clone(),
+            wanted: nick,
             peers: BTreeMap::new(),
             allowance: Allowance::of(OWN_BURST, now),
             waiting: VecDeque::new(),
@@ -193,7 +196,10 @@ impl Gathering {
                 None => self.notice(format!("nobody here is called {to}")),
             },
             Command::Nick(name) => match name.parse::<Nick>() {
-                Ok(nick) => self.rename(&nick, 2),
+                Ok(nick) => {
+                    self.wanted = nick;
+                    self.rename(2);
+                }
                 Err(error) => self.notice(error),
             },
             Command::Who => {
@@ -212,16 +218,17 @@ impl Gathering {
         }
     }
 
-    /// Takes a name, or that with a number from `first` on where somebody has it.
-    fn rename(&mut self, wanted: &Nick, first: u64) {
+    /// Takes the wanted name, or that with a number from `first` on where somebody has it.
+    fn rename(&mut self, first: u64) {
+        let wanted = self.wanted.clone();
         let is_free = |nick: &Nick| {
             let has_it = |peer: &Peer| peer.nick.as_ref().is_some_and(|other| other.is_same(nick));
             !self.peers.values().any(has_it)
         };
         let numbered = (first..).map(|number| wanted.numbered(number));
-        let free = std::iter::once(wanted.clone()).chain(numbered).find(is_free);
-        let new = free.unwrap_or_else(|| wanted.clone());
-        if !new.is_same(wanted) {
+        let new = std::iter::once(wanted.clone()).chain(numbered).find(is_free);
+        let new = new.unwrap_or_else(|| wanted.clone());
+        if !new.is_same(&wanted) {
             self.notice(format!("{wanted} is taken"));
         }
         if new != self.you {
@@ -235,7 +242,7 @@ impl Gathering {
     /// same one again, so chance picks the number.
     fn give_way(&mut self, chance: f64) {
         let first = 2 + (chance.clamp(0.0, 1.0) * 97.0) as u64;
-        self.rename(&self.you.clone(), first);
+        self.rename(first);
     }
 
     /// Whether a member is heard now; notes what it calls itself.

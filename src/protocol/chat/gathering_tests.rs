@@ -157,6 +157,29 @@ fn the_second_of_a_name_takes_another() {
     assert!(net.take(second).contains(&"*** ANN is taken".to_owned()));
 }
 
+/// However often it has to give way, it is the wanted name with one number.
+#[test]
+fn a_name_that_is_given_way_again_and_again_stays_short() {
+    let mut net = Net::new();
+    let ann = net.join("ann");
+    let mut name = "ann".to_owned();
+    for round in 0..20 {
+        let (now, text) = (net.now, format!("*** {name} is here"));
+        net.members[ann].as_mut().unwrap().hear(
+            address(9),
+            text.as_bytes(),
+            now,
+            0.05 * f64::from(round),
+        );
+        net.pass(Duration::from_secs(1));
+        let shown = net.take(ann);
+        let you = shown.iter().rev().find_map(|line| line.strip_prefix("*** you are "));
+        name = you.expect("another name").to_owned();
+        let number = name.strip_prefix("ann").unwrap().trim_start_matches('-');
+        assert!(number.is_empty() || number.parse::<u64>().is_ok(), "{name}");
+    }
+}
+
 #[test]
 fn what_no_member_would_send_is_shown_with_its_address() {
     let mut net = Net::new();

@@ -4,7 +4,7 @@
 //! for it alone arrive.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::config::Group;
 use super::face::Face;
@@ -22,6 +22,7 @@ use crate::sessions::alarms;
 use crate::sessions::console::Console;
 use crate::sessions::feed::Feed;
 use crate::sessions::run::{Meaning, Run, SIGNALLED};
+use crate::sockets::datagram::is_of_this_machine;
 use crate::sys::mmsg::{Arrival, Outgoing, Sender};
 
 /// The sockets of a room without a host.
@@ -30,8 +31,8 @@ pub struct Sockets {
     pub ear: Id,
     /// Speaks to it.
     pub mouth: Id,
-    /// The port of the mouth, and the addresses of this machine: what comes from there is our own.
-    pub own: (u16, Vec<IpAddr>),
+    /// The port of the mouth: what comes from there on this machine is our own.
+    pub own: u16,
     /// Where to send to.
     pub group: SocketAddr,
     /// The interface of the group.
@@ -60,7 +61,7 @@ impl GroupSession {
         sockets: Sockets,
         screen: Option<Screen>,
     ) -> Self {
-        let guest = || Nick::guest(sockets.own.0.into());
+        let guest = || Nick::guest(sockets.own.into());
         let nick = config.persona.nick.clone().unwrap_or_else(guest);
         Self {
             face: Face::new(&config.persona, screen),
@@ -100,15 +101,18 @@ impl GroupSession {
 
     fn on_datagrams(&mut self, pool: &mut Pool, batch: &[Arrival<'_>]) {
         for arrival in batch {
-            let Sender::Inet(from) = &arrival.from else { continue };
-            let (port, addresses) = &self.sockets.own;
-            if from.port() == *port && addresses.contains(&from.ip()) {
+            let &Sender::Inet(mut from) = arrival.from else { continue };
+            // A machine with nothing but lo sends to groups from nowhere.
+            if from.ip() == Ipv4Addr::UNSPECIFIED {
+                from.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            if from.port() == self.sockets.own && is_of_this_machine(from) {
                 continue;
             }
             if !std::mem::replace(&mut self.is_heard, true) {
                 pool.disarm(TimerKey::global(alarms::FIRST_MESSAGE));
             }
-            self.gathering.hear(*from, arrival.payload, pool.now(), fastrand::f64());
+            self.gathering.hear(from, arrival.payload, pool.now(), fastrand::f64());
         }
         self.turn(pool);
     }

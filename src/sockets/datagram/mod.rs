@@ -48,6 +48,12 @@ impl Socket {
     }
 }
 
+/// Whether this is an address of this machine now, which it is where one can bind to it.
+pub fn is_of_this_machine(mut address: SocketAddr) -> bool {
+    address.set_port(0);
+    std::net::UdpSocket::bind(address).is_ok()
+}
+
 impl From<socket2::Socket> for Socket {
     /// Takes a non-blocking UDP socket.
     fn from(socket: socket2::Socket) -> Self {

@@ -2,7 +2,8 @@
 
 use super::person::Person;
 use crate::multicast::Port;
-use crate::support::{Running, wirecat};
+use crate::support::namespaces::Host;
+use crate::support::{Running, skip, wirecat};
 
 /// A member at a pipe.
 fn member(group: &str, nick: &str) -> Running {
@@ -59,6 +60,36 @@ fn two_of_one_name_are_told_apart() {
     first.wait_for_output("*** ann joined\n*** ann is now ann-");
 }
 
+/// A machine that has nothing but lo sends to groups from 0.0.0.0: what a member says itself is
+/// not the word of another all the same.
+#[test]
+fn nobody_takes_itself_for_another() {
+    let test = "nobody_takes_itself_for_another";
+    let alone = match Host::new() {
+        Ok(alone) => alone,
+        Err(why) => return skip(test, &why),
+    };
+    let join = |nick: &str| {
+        let one = alone.wirecat(&format!("chat --nick {nick} 239.77.20.6:5000%lo"));
+        let mut one = one.piped().start();
+        one.wait_for_output(format!("*** you are {nick}\n"));
+        one
+    };
+    let mut ann = join("ann");
+    let mut bob = join("bob");
+    bob.wait_for_output("*** ann is here\n");
+    ann.say("hello\n/who\n");
+    ann.wait_for_output("*** here: ann, bob\n");
+    bob.say("/msg ann psst\n");
+    ann.wait_for_output("[bob] psst\n");
+    let ended = bob.wait().code(0);
+    let shown = "*** you are bob\n*** ann is here\n<ann> hello\n";
+    assert_eq!(ended.text(), shown);
+    let ended = ann.wait().code(0);
+    let shown = "*** you are ann\n*** bob joined\n*** here: ann, bob\n[bob] psst\n*** bob left\n";
+    assert_eq!(ended.text(), shown);
+}
+
 /// Any program may send to a group.
 #[test]
 fn what_others_send_is_shown_with_their_address() {
@@ -101,6 +132,8 @@ fn what_cannot_be_is_refused() {
         ("--reconnect 239.77.20.9:5000%lo", 2, "--reconnect: a room in a group has no host"),
         ("--queue 1k 239.77.20.9:5000%lo", 2, "--queue: it needs --host"),
         ("-6 239.77.20.9:5000%lo", 2, "-6: the group says"),
+        ("-O backlog=5 239.77.20.9:5000%lo", 2, "-O: backlog is an option of streams"),
+        ("-O keepalive=on 239.77.20.9:5000%lo", 2, "-O: keepalive is an option of streams"),
         ("--ttl 3 127.0.0.1:5000", 2, "--ttl: it needs a group"),
         ("10.0.0.1@232.1.1.1:5000%lo", 2, "SOURCE@"),
         ("239.77.20.9+2:5000%lo", 2, "one group on one interface"),
