@@ -124,8 +124,9 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Turns SIGWINCH into an event too, once signals are watched, and leaves it to the handler to
-    /// end at a second signal: a terminal that was taken over has to be put back.
+    /// Turns SIGWINCH, SIGTSTP and SIGCONT into events too, once signals are watched, and leaves it
+    /// to the handler to stop, and to end at a second signal: a terminal that was taken over has to
+    /// be put back.
     ///
     /// # Errors
     /// Those of `sigaction(2)`.

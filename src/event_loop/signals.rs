@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use mio::Registry;
 use mio::net::UnixStream;
 use signal_hook::SigId;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGWINCH};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1, SIGWINCH};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 
@@ -33,6 +33,10 @@ pub enum Signal {
     Child,
     /// `SIGWINCH`: the window has another size.
     Resize,
+    /// `SIGTSTP`: the shell wants the terminal.
+    Suspend,
+    /// `SIGCONT`: the shell gave it back.
+    Continue,
 }
 
 impl Signal {
@@ -44,6 +48,8 @@ impl Signal {
             SIGUSR1 => Some(Self::Report),
             SIGCHLD => Some(Self::Child),
             SIGWINCH => Some(Self::Resize),
+            SIGTSTP => Some(Self::Suspend),
+            SIGCONT => Some(Self::Continue),
             _ => None,
         }
     }
@@ -82,13 +88,18 @@ impl Signals {
         Ok(Self { source, at_once })
     }
 
-    /// Listens to `SIGWINCH` as well, and leaves every signal to the loop: the terminal has to be
-    /// put back before the process ends.
+    /// Listens to `SIGWINCH` and those of job control as well, and leaves every signal to the loop:
+    /// the terminal has to be put back before the process ends or stops.
     pub(super) fn watch_terminal(&mut self) -> io::Result<()> {
         for kill in self.at_once.drain(..) {
             signal_hook::low_level::unregister(kill);
         }
-        self.source.handle().add_signal(SIGWINCH)
+        for signal in [SIGWINCH, SIGTSTP, SIGCONT] {
+            if !sys::signals::is_ignored(signal) {
+                self.source.handle().add_signal(signal)?;
+            }
+        }
+        Ok(())
     }
 
     /// The signals that came since the last call, each with whether the terminal sent it.

@@ -64,7 +64,7 @@ impl Companion {
             Signal::Interrupt => libc::SIGINT,
             Signal::Terminate => libc::SIGTERM,
             Signal::Hangup => libc::SIGHUP,
-            Signal::Report | Signal::Child | Signal::Resize => return,
+            _ => return,
         };
         self.ask(pool, (!pool.is_typed()).then_some(number));
     }

@@ -152,6 +152,7 @@ impl Run {
                 // The session may have children of its own.
                 Meaning::Own
             }
+            Happening::Signal(Signal::Report) => self.on_request(pool),
             Happening::Signal(signal) => self.on_signal(pool, *signal),
             Happening::Timer { key } => self.on_timer(pool, *key),
             Happening::Drained { id } if self.console.is(*id) => {
@@ -183,9 +184,7 @@ impl Run {
     }
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) -> Meaning {
-        let Some(status) = status_of(signal) else {
-            return self.on_request(pool);
-        };
+        let Some(status) = status_of(signal) else { return self.unless_over(Meaning::Own) };
         self.companion.pass_on(pool, signal);
         let in_order = signal == Signal::Terminate && self.listens;
         if !in_order {
@@ -387,7 +386,7 @@ fn status_of(signal: Signal) -> Option<Status> {
         Signal::Interrupt => Some(Status::Interrupt),
         Signal::Terminate => Some(Status::Terminate),
         Signal::Hangup => Some(Status::Hangup),
-        Signal::Report | Signal::Child | Signal::Resize => None,
+        _ => None,
     }
 }
 

@@ -54,6 +54,29 @@ pub(super) fn restore() {
     }
 }
 
+/// Stops this process as job control does (`SIGTSTP`), until somebody lets it go on. Where no shell
+/// could do so, because the process group is orphaned, it goes on at once.
+pub fn stop() {
+    by_default(libc::SIGTSTP, || {
+        // SAFETY: it touches no memory; a signal to oneself is delivered before it returns.
+        unsafe { libc::raise(libc::SIGTSTP) }
+    });
+}
+
+/// Does something while a signal does its default.
+pub fn by_default<T>(signal: i32, action: impl FnOnce() -> T) -> T {
+    // SAFETY: an all-zero sigaction is valid: SIG_DFL, no flags, nothing blocked.
+    let (default, mut before): (libc::sigaction, libc::sigaction) = unsafe { std::mem::zeroed() };
+    // SAFETY: both are valid; SIG_DFL installs no handler code.
+    let changed = unsafe { libc::sigaction(signal, &raw const default, &raw mut before) } == 0;
+    let result = action();
+    if changed {
+        // SAFETY: `before` is what the kernel has just said.
+        unsafe { libc::sigaction(signal, &raw const before, std::ptr::null_mut()) };
+    }
+    result
+}
+
 fn disposition(signal: i32) -> Option<libc::sighandler_t> {
     // SAFETY: an all-zero sigaction is a valid value for the kernel to overwrite.
     let mut current: libc::sigaction = unsafe { std::mem::zeroed() };

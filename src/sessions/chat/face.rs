@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::config::Persona;
 use super::screen::Screen;
 use crate::error::Failure;
-use crate::event_loop::Pool;
+use crate::event_loop::{Pool, Signal};
 use crate::protocol::chat::command::Command;
 use crate::protocol::chat::roster::Roster;
 use crate::protocol::chat::{Line, Nick};
@@ -128,10 +128,13 @@ impl Face {
         }
     }
 
-    /// The window may have another size.
-    pub(super) fn resize(&mut self) {
-        if let Some(screen) = &mut self.screen {
-            screen.resize();
+    /// Something happens to the terminal.
+    pub(super) fn on_signal(&mut self, signal: Signal) {
+        match (signal, &mut self.screen) {
+            (Signal::Resize, Some(screen)) => screen.resize(),
+            (Signal::Suspend, Some(screen)) => screen.suspend(),
+            (Signal::Continue, Some(screen)) => screen.go_on(),
+            _ => {}
         }
     }
 

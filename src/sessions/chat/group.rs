@@ -219,17 +219,16 @@ impl GroupSession {
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
         match signal {
-            Signal::Resize => {
-                self.face.resize();
-                self.face.refresh(pool, &mut self.run);
-            }
             Signal::Report => {
                 let ids = [self.sockets.ear, self.sockets.mouth];
                 let open: Vec<_> = ids.iter().filter_map(|id| pool.traffic(*id)).collect();
                 let stats = self.run.console.sums(Name::Stats, pool, &open);
                 self.run.console.report(pool, &stats);
             }
-            _ => {}
+            _ => {
+                self.face.on_signal(signal);
+                self.face.refresh(pool, &mut self.run);
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use crate::event_loop::Pool;
 use crate::protocol::chat::keys::Keys;
 use crate::protocol::chat::view::{View, Wish};
 use crate::sessions::run::Run;
+use crate::sys::signals;
 
 const BELL: &[u8] = b"\x07";
 
@@ -78,7 +79,7 @@ impl Screen {
                 }
                 Some(Wish::Leave) => entered.leaves = true,
                 Some(Wish::Interrupt) => entered.interrupts = true,
-                Some(Wish::Suspend) => self.suspend(),
+                Some(Wish::Suspend) => suspend_all(),
                 Some(Wish::Redraw) => self.shown = None,
                 Some(Wish::Bell) => self.rings = true,
                 None => {}
@@ -87,11 +88,15 @@ impl Screen {
         entered
     }
 
-    /// ^Z: the shell has the terminal until it goes on with us.
-    fn suspend(&mut self) {
+    /// The shell has the terminal until it lets us go on.
+    pub(super) fn suspend(&mut self) {
         tty::leave();
-        // It returns when the process goes on; where it has no shell above it, at once.
-        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        signals::stop();
+        self.go_on();
+    }
+
+    /// We have the terminal again.
+    pub(super) fn go_on(&mut self) {
         if let Err(error) = tty::enter() {
             self.view.tell(&format!("cannot take the terminal back: {error}"));
         }
@@ -140,4 +145,10 @@ impl Screen {
         self.shown = Some(next);
         Ok(out)
     }
+}
+
+/// ^Z: as the terminal would do it, all programs of the job are told to stop, and this one hears it
+/// like a signal from elsewhere.
+fn suspend_all() {
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }

@@ -13,7 +13,12 @@ use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{ExecutableCommand, QueueableCommand};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::stdio::{stdin, stdout};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{
+    Action, OptionalActions, Termios, tcflow, tcgetattr, tcgetwinsize, tcsetattr,
+};
+
+use crate::sys::process::in_background;
+use crate::sys::signals::by_default;
 
 /// The settings to go back to, while the screen is ours.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
@@ -26,11 +31,12 @@ pub struct Tty {
 }
 
 impl Tty {
-    /// Whether stdin and stdout are a terminal that can show a screen.
+    /// Whether stdin and stdout are a terminal that can show a screen, and is ours to show one.
     pub fn is_there() -> bool {
         let is_able =
             std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
-        is_able && rustix::termios::isatty(stdin()) && rustix::termios::isatty(stdout())
+        let is_terminal = rustix::termios::isatty(stdin()) && rustix::termios::isatty(stdout());
+        is_able && is_terminal && !in_background(stdin())
     }
 
     /// Takes the terminal over.
@@ -58,14 +64,22 @@ impl Drop for Tty {
     }
 }
 
-/// Makes the terminal a screen: keys come one by one, and what was shown stays as it is.
+/// Makes the terminal a screen: keys come one by one, and what was shown stays as it is. It may be
+/// one already, which something has disturbed.
 pub(super) fn enter() -> io::Result<()> {
-    let before = tcgetattr(stdin())?;
-    let mut raw = before.clone();
+    // In the background the kernel stops us here, until we are in the foreground.
+    by_default(libc::SIGTTOU, || tcflow(stdin(), Action::OOn))?;
+    let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_new = before.is_none();
+    let now = tcgetattr(stdin())?;
+    let mut raw = before.get_or_insert(now).clone();
     raw.make_raw();
-    *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
     tcsetattr(stdin(), OptionalActions::Now, &raw)?;
-    io::stdout().queue(EnterAlternateScreen)?.execute(EnableBracketedPaste)?;
+    let mut stdout = io::stdout();
+    if is_new {
+        stdout.queue(EnterAlternateScreen)?;
+    }
+    stdout.execute(EnableBracketedPaste)?;
     Ok(())
 }
 

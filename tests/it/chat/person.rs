@@ -107,14 +107,15 @@ impl Person {
         }
     }
 
-    /// The number between `name=` and `=`, as the shell has written it.
+    /// The number between `name=` and `=`, as the shell has written it last.
     #[track_caller]
     pub(super) fn number(&mut self, name: &str) -> i32 {
         let find = |bytes: &str| {
             bytes
                 .split(&format!("{name}="))
                 .skip(1)
-                .find_map(|rest| rest.split('=').next()?.parse().ok())
+                .filter_map(|rest| rest.split('=').next()?.parse().ok())
+                .last()
         };
         let deadline = Instant::now() + PATIENCE;
         loop {

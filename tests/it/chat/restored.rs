@@ -6,7 +6,7 @@ use std::process::Command;
 use wirecat::sessions::chat::{Notes, Tty};
 
 use super::person::Person;
-use super::relay;
+use super::{Guest, relay};
 use crate::support::net::{accept, listener, reset};
 use crate::support::terminal::pty;
 use crate::support::wirecat;
@@ -130,32 +130,116 @@ fn without_a_terminal_it_ends() {
     assert!(matches!(ended.code, Some(0 | 7)), "{ended:?}");
 }
 
+/// A person in a shell with job control, and how the terminal is there.
+fn in_a_shell() -> (Person, String) {
+    let mut person = Person::run("env PS1='$ ' bash --norc --noprofile --noediting -i");
+    let before = person.terminal.settings();
+    person.types("\n");
+    person.sees("$ ");
+    (person, before)
+}
+
+/// The same, once ann chats in the foreground and has typed something.
+fn chatting_in_a_shell(address: &str) -> (Person, String) {
+    let (mut person, before) = in_a_shell();
+    let wirecat = crate::support::wirecat_path();
+    let command = format!("(echo pid=$BASHPID=; exec '{wirecat}' chat --nick ann {address})\n");
+    person.types(&command);
+    person.until("a screen", |screen| screen.alternate_screen());
+    person.sees("you are ann");
+    person.types("typed");
+    person.has_typed("> typed", 7);
+    (person, before)
+}
+
+/// The shell says that the job is stopped, on a screen and a terminal of its own.
+#[track_caller]
+fn is_stopped(person: &mut Person, before: &str, words: &str) {
+    person.until(words, |screen| !screen.alternate_screen() && screen.contents().contains(words));
+    assert!(!person.screen().bracketed_paste());
+    assert_eq!(person.terminal.settings(), before);
+}
+
+/// The chat is on the screen again, in the foreground, and then left.
+#[track_caller]
+fn goes_on(person: &mut Person, before: &str) {
+    person.types("fg\n");
+    person.until("a screen", |screen| screen.alternate_screen());
+    person.has_typed("> typed", 7);
+    person.sees("you are ann");
+    person.types(" more");
+    person.has_typed("> typed more", 12);
+    person.types("\x15/quit\r");
+    person.until("the shell", |screen| !screen.alternate_screen());
+    person.types("exit\n");
+    person.ended_with(0);
+    looks_restored(person, before);
+}
+
 /// ^Z gives the terminal to the shell, and `fg` takes it back.
 #[test]
 fn while_it_is_suspended() {
     let (_host, address) = relay();
-    let shell = "env PS1='$ ' bash --norc --noprofile --noediting -i";
-    let person = Person::run(shell);
-    let before = person.terminal.settings();
-    let mut person = person;
-    person.types("\n");
-    person.sees("$ ");
-    let command = format!("'{}' chat --nick ann {address}\n", crate::support::wirecat_path());
-    person.types(&command);
-    person.until("a screen", |screen| screen.alternate_screen());
-    person.sees("you are ann");
-    person.types("typed\x1a");
+    let (mut person, before) = chatting_in_a_shell(&address);
+    person.types("\x1a");
+    is_stopped(&mut person, &before, "Stopped");
+    goes_on(&mut person, &before);
+}
+
+/// The same by a signal from elsewhere, which has no key.
+#[test]
+fn while_somebody_else_suspends_it() {
+    let (_host, address) = relay();
+    let (mut person, before) = chatting_in_a_shell(&address);
+    person.signal(libc::SIGTSTP);
+    is_stopped(&mut person, &before, "Stopped");
+    goes_on(&mut person, &before);
+}
+
+/// In the background it would draw over what the shell does.
+#[test]
+fn in_the_background_it_stays_stopped() {
+    let (_host, address) = relay();
+    let (mut person, before) = chatting_in_a_shell(&address);
+    person.types("\x1a");
+    is_stopped(&mut person, &before, "Stopped");
+    person.types("bg; until jobs | grep -q Stopped; do sleep 0.01; done; echo again=$?\n");
+    is_stopped(&mut person, &before, "again=0");
+    goes_on(&mut person, &before);
+}
+
+/// SIGSTOP cannot be prepared for; what the shell has left on the screen is drawn over.
+#[test]
+fn after_a_stop_without_a_word() {
+    let (_host, address) = relay();
+    let (mut person, before) = chatting_in_a_shell(&address);
+    person.signal(libc::SIGSTOP);
     person.sees("Stopped");
-    assert!(!person.screen().alternate_screen() && !person.screen().bracketed_paste());
-    assert_eq!(person.terminal.settings(), before);
+    person.types("echo mess\n");
+    person.sees("mess");
     person.types("fg\n");
-    person.until("a screen", |screen| screen.alternate_screen());
-    person.has_typed("> typed", 7);
+    person.until("no mess", |screen| !screen.contents().contains("mess"));
     person.sees("you are ann");
     person.types("\x15/quit\r");
     person.until("the shell", |screen| !screen.alternate_screen());
     person.types("exit\n");
     person.ended_with(0);
+    assert_eq!(person.terminal.settings(), before);
+}
+
+/// SPEC 10.14: a background job has no terminal, but is not stopped either: it shows plain lines.
+#[test]
+fn a_background_job_takes_no_terminal() {
+    let (_host, address) = relay();
+    let (mut person, before) = in_a_shell();
+    person.types(&format!("'{}' chat --nick ann {address} &\n", crate::support::wirecat_path()));
+    person.sees("*** here: ann");
+    assert!(!person.screen().alternate_screen());
+    assert_eq!(person.terminal.settings(), before);
+    Guest::join(&address, "bob").say("hello");
+    person.sees("<bob> hello");
+    person.types("kill %1; wait %1; exit\n");
+    person.ended_with(143);
 }
 
 /// A panic is no exit that anybody wants, and leaves the terminal usable all the same. Nothing in

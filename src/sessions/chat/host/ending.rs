@@ -49,12 +49,6 @@ impl HostSession {
 
     pub(super) fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
         match signal {
-            Signal::Resize => {
-                if let Some(face) = &mut self.face {
-                    face.resize();
-                    face.refresh(pool, &mut self.run);
-                }
-            }
             Signal::Report => {
                 let open: Vec<Traffic> =
                     self.clients.keys().filter_map(|id| pool.traffic(*id)).collect();
@@ -62,7 +56,12 @@ impl HostSession {
                 let stats = self.run.console.sums(Name::Stats, pool, &open).clients(clients);
                 self.run.console.report(pool, &stats);
             }
-            _ => {}
+            _ => {
+                if let Some(face) = &mut self.face {
+                    face.on_signal(signal);
+                    face.refresh(pool, &mut self.run);
+                }
+            }
         }
     }
 

@@ -294,16 +294,15 @@ impl JoinSession {
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
         match signal {
-            Signal::Resize => {
-                self.face.resize();
-                self.face.refresh(pool, &mut self.run);
-            }
             Signal::Report => {
                 let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
                 let stats = self.run.console.sums(Name::Stats, pool, open.as_slice());
                 self.run.console.report(pool, &stats);
             }
-            _ => {}
+            _ => {
+                self.face.on_signal(signal);
+                self.face.refresh(pool, &mut self.run);
+            }
         }
     }
 
