@@ -9,7 +9,7 @@ use super::{NOT_IP, as_usize, check_port_file, common, refuse, refuse_any};
 use crate::cli::args::EchoArgs;
 use crate::cli::text;
 use crate::error::Failure;
-use crate::framing::Framing;
+use crate::framing::{Deframer, Frame, Framing};
 use crate::protocol::output::Output;
 use crate::protocol::ping::LEAST;
 use crate::report::Settings;
@@ -59,24 +59,45 @@ pub fn echo(args: &EchoArgs, report: Settings) -> Result<Echo, Failure> {
     common.idle_timeout = args.idle_timeout;
     let max_frame = (args.max_frame.is_some() && common.framing == Framing::None, "--max-frame");
     refuse_any(&[max_frame], "a stream has no messages without a framing, such as --frame line")?;
+    let prefix = args.prefix.as_deref().map(text::read).transpose()?.unwrap_or_default();
+    let takes_prefix = !matches!(common.framing, Framing::Fixed(_) | Framing::Obj);
+    if !takes_prefix && !prefix.is_empty() {
+        let cause = format!("no message of --frame {} can have one", common.framing);
+        return Err(refuse("--prefix", cause));
+    }
     Ok(Echo {
         places,
         streams,
         datagrams,
         delay: args.delay.unwrap_or_default(),
         drop: args.drop.unwrap_or_default(),
-        prefix: args.prefix.as_deref().map(text::read).transpose()?.unwrap_or_default(),
-        quit_word: word("--quit-word", args.quit_word.as_deref())?,
-        stop_word: word("--stop-word", args.stop_word.as_deref())?,
+        prefix,
+        quit_word: word("--quit-word", args.quit_word.as_deref(), &common)?,
+        stop_word: word("--stop-word", args.stop_word.as_deref(), &common)?,
         common,
     })
 }
 
-fn word(option: &str, text: Option<&str>) -> Result<Option<Bytes>, Failure> {
-    match text {
-        Some("") => Err(refuse(option, "an empty word would be met by chance")),
-        text => text.map(text::read).transpose(),
+/// A word as it will come: in the form that the framing gives it.
+fn word(option: &str, text: Option<&str>, common: &Common) -> Result<Option<Bytes>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let word = text::read(text)?;
+    if word.is_empty() {
+        return Err(refuse(option, "an empty word would be met by chance"));
     }
+    let Some(framer) = common.framing.framer(common.max_frame, common.keep_cr) else {
+        return Ok(Some(word));
+    };
+    let mut deframer = Deframer::new(framer);
+    let (mut wire, mut comes) = (Vec::new(), None);
+    deframer
+        .encode(&word, &mut wire)
+        .and_then(|()| {
+            let deliver = &mut |frame: Frame<'_>| comes = Some(frame.payload.to_vec().into());
+            deframer.feed(&wire, true, deliver)
+        })
+        .map_err(|error| refuse(option, format!("it never comes by --frame: {error}")))?;
+    Ok(comes)
 }
 
 /// An echo server has nothing to write to stdout but events.

@@ -10,7 +10,7 @@ use super::answering::Kind;
 use super::delayed::Answer;
 use crate::event_loop::{Id, Pool};
 use crate::sessions::console::Message;
-use crate::sys::mmsg::{Arrival, MAX_PAYLOAD, Sender};
+use crate::sys::mmsg::{Arrival, Sender};
 
 /// A socket, and the answers that the kernel has not taken yet.
 #[derive(Default)]
@@ -49,8 +49,10 @@ impl EchoSession {
             self.run.console.deliver(pool, &Message::new(arrival.payload, &peer));
             if arrival.truncated {
                 let length = arrival.payload.len();
-                let text = format!("a datagram from {peer} was cut to {length} bytes");
+                let text =
+                    format!("a datagram from {peer} was cut to {length} bytes, and not answered");
                 self.run.console.warn(pool, "truncated", &text);
+                continue;
             }
             match self.answering.judge(arrival.payload) {
                 Kind::Dropped | Kind::Quit => {}
@@ -65,10 +67,6 @@ impl EchoSession {
 
     fn answer_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
         let bytes = self.answering.datagram(arrival.payload);
-        if bytes.len() > MAX_PAYLOAD {
-            let text = format!("an answer to {} has no room for --prefix", arrival.from);
-            return self.run.console.warn(pool, "too-large", &text);
-        }
         if self.delayed.is_wanted() {
             let to = Some(arrival.from.clone());
             self.delayed.push(pool.now(), id, Answer { bytes, to });

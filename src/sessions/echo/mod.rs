@@ -180,7 +180,8 @@ impl EchoSession {
         for listener in self.listeners.drain(..) {
             pool.abort(listener, reason);
         }
-        if let Some(worst) = self.worst {
+        // The stop word ends the run in order, as SIGTERM does: what became of others is told.
+        if let Some(worst) = self.worst.filter(|_| !self.answering.is_told_to_stop()) {
             self.run.decide(worst);
         }
         pool.arm(TimerKey::global(alarms::GRACE), self.delayed.delay() + GRACE);

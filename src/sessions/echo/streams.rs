@@ -169,7 +169,6 @@ impl EchoSession {
 
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         let Some(client) = self.clients.remove(&id) else { return };
-        self.starved = false;
         self.run.console.count(&end.traffic);
         let undelivered = client.inlet.undelivered();
         let event = closed_event(&client.peer, &client.local, end, undelivered, pool.now());

@@ -162,6 +162,48 @@ fn frames_are_echoed_as_frames() {
     assert_eq!(read_all(&client), b"");
 }
 
+/// A word is what it means, however it is written.
+#[test]
+fn a_word_of_obj_is_an_object() {
+    let server = serve("--tcp --frame obj --stop-word {\"stop\":true}");
+    let (mut server, address) = server;
+    server.wait_for("listening tcp");
+    let args = ["tcp-connect", "--frame", "obj", &address];
+    let ended = wirecat(args).input("[1]\n{ \"stop\" : true }\n").run().code(0);
+    assert_eq!(ended.text(), "[1]\n");
+    server.wait().code(0);
+}
+
+/// The stop word ends the run in order, like SIGTERM, whoever was lost or closed before.
+#[test]
+fn the_stop_word_is_0_whatever_became_of_others() {
+    let (mut server, address) = serve("--tcp --frame netstring --stop-word stop");
+    let mut bad = connect(&address);
+    bad.write_all(b"nonsense").unwrap();
+    assert_eq!(read_all(&bad), b"");
+    server.wait_for("in the length of a netstring");
+    connect(&address).write_all(b"4:stop,").unwrap();
+    server.wait().code(0);
+}
+
+/// What the kernel carries goes back; what did not fit whole is no message.
+#[test]
+fn a_large_datagram_of_a_unix_socket_is_answered_whole_or_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("datagrams");
+    let mut server = echo(&format!("--udp unix:{}", path.display())).start();
+    server.wait_for("listening unix");
+    let ours = UnixDatagram::bind(directory.path().join("ours")).unwrap();
+    ours.set_read_timeout(Some(PATIENCE)).unwrap();
+    for size in [65_600, 65_536, 1] {
+        ours.send_to(&vec![7; size], &path).unwrap();
+    }
+    let mut bytes = vec![0; 70_000];
+    assert_eq!(ours.recv(&mut bytes).unwrap(), 65_536);
+    assert_eq!(ours.recv(&mut bytes).unwrap(), 1);
+    server.wait_for("was cut to 65536 bytes, and not answered");
+}
+
 /// What is held back is still sent when the server is told to stop, and to whoever has closed.
 #[test]
 fn held_answers_are_not_lost() {
