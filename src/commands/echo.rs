@@ -2,13 +2,13 @@
 
 use super::{broken_loop, event_loop};
 use crate::error::{Failure, Status};
-use crate::event_loop::{EventLoop, Id, Pool};
+use crate::event_loop::{Id, Pool};
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
 use crate::report::Reporter;
 use crate::sessions::config::{Common, Echo, EchoPlace, Ping};
 use crate::sessions::{Console, EchoSession, Feed, PingSession};
 use crate::sockets::datagram::{self, Opened, Socket};
-use crate::sockets::{self, Address, Listening, Purpose, Target, UnixGuard, first_target, resolve};
+use crate::sockets::{self, Address, Listening, UnixGuard};
 
 /// Ports that are tried until one is free for streams and for datagrams.
 const ATTEMPTS: usize = 32;
@@ -169,45 +169,10 @@ fn add(pool: &mut Pool, opened: Opened) -> Result<Id, Failure> {
 pub(super) fn ping(config: Ping) -> Result<Status, Failure> {
     crate::sys::process::raise_descriptor_limit();
     let mut event_loop = event_loop(&config.common)?;
-    if config.datagrams {
-        return ping_datagrams(event_loop, config);
-    }
     let pool = event_loop.pool();
     let (console, feed) = streams(pool, &config.common)?;
     let mut session = PingSession::new(config, console, feed);
     session.start(pool);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
-}
-
-fn ping_datagrams(mut event_loop: EventLoop, config: Ping) -> Result<Status, Failure> {
-    let pool = event_loop.pool();
-    let common = &config.common;
-    let target = target(&config)?;
-    let (mut sockets, mut warnings, mut guards) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..config.conns {
-        let (mut opened, said) = datagram::connect(&target, None, &common.options, false)?;
-        guards.extend(opened.cleanup.take());
-        warnings.extend(said);
-        let local = opened.local.clone();
-        sockets.push((add(pool, opened)?, local));
-    }
-    warnings.dedup();
-    let (console, feed) = streams(pool, common)?;
-    let mut session = PingSession::new(config, console, feed);
-    warnings.iter().for_each(|warning| session.warn(pool, warning));
-    session.start_with(pool, sockets, &target.to_string());
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
-}
-
-fn target(config: &Ping) -> Result<Target, Failure> {
-    let Address::Inet { host, port } = &config.address else {
-        return first_target(&config.address);
-    };
-    let all = resolve::resolve(host, *port, config.common.family, Purpose::Connect)?;
-    match all.first() {
-        Some(address) => Ok(Target::Tcp(*address)),
-        None => first_target(&config.address),
-    }
 }

@@ -15,7 +15,7 @@ pub use histogram::bars;
 pub use schedule::Schedule;
 pub use tally::{RoundTrips, Tally};
 
-/// Bytes of the smallest probe: a key and a number.
+/// Bytes of the smallest probe: a key, a number and LF.
 pub const LEAST: usize = 16;
 /// Probes that are remembered while they are without an answer.
 const MEMORY: usize = 65_536;
@@ -39,6 +39,8 @@ impl Line {
     /// A line of probes of `size` bytes that nobody else has, as far as keys differ.
     pub fn new(key: u64, size: usize) -> Self {
         let (waiting, cut, scratch) = (BTreeMap::new(), Vec::new(), Vec::new());
+        // No byte of the key is LF.
+        let key = key | 0x8080_8080_8080_8080;
         Self { key, size: size.max(LEAST), next: 0, highest: None, waiting, cut, scratch }
     }
 
@@ -55,47 +57,49 @@ impl Line {
         &self.scratch
     }
 
-    /// Takes a datagram that came back.
-    pub fn answer(&mut self, payload: &[u8], at: Instant, tally: &mut Tally) {
-        match self.recognise(payload) {
-            None => tally.corrupt += 1,
-            Some(number) => match self.waiting.remove(&number) {
-                Some(due) => {
-                    if self.highest.is_some_and(|highest| number < highest) {
-                        tally.reordered += 1;
-                    }
-                    self.highest = self.highest.max(Some(number));
-                    tally.take(at.saturating_duration_since(due));
+    /// Takes a datagram that came back; whether it is an answer of ours.
+    pub fn answer(&mut self, payload: &[u8], at: Instant, tally: &mut Tally) -> bool {
+        let Some(number) = self.recognise(payload) else {
+            tally.corrupt += 1;
+            return false;
+        };
+        match self.waiting.remove(&number) {
+            Some(due) => {
+                if self.highest.is_some_and(|highest| number < highest) {
+                    tally.reordered += 1;
                 }
-                None => tally.duplicates += 1,
-            },
+                self.highest = self.highest.max(Some(number));
+                tally.take(at.saturating_duration_since(due));
+            }
+            None => tally.duplicates += 1,
         }
+        true
     }
 
     /// Takes a piece of the stream that comes back: RFC 862 answers bytes, so that it is cut by
-    /// size.
-    pub fn answer_stream(&mut self, mut piece: &[u8], at: Instant, tally: &mut Tally) {
-        while !piece.is_empty() {
-            let wanted = self.size - self.cut.len();
-            let (head, rest) = piece.split_at(wanted.min(piece.len()));
-            piece = rest;
-            if self.cut.is_empty() && head.len() == self.size {
-                self.answer(head, at, tally);
-                continue;
-            }
-            self.cut.extend_from_slice(head);
-            if self.cut.len() == self.size {
-                let mut whole = std::mem::take(&mut self.cut);
-                self.answer(&whole, at, tally);
-                whole.clear();
-                self.cut = whole;
-            }
+    /// size. Behind foreign bytes it is cut anew where the next answer begins.
+    pub fn answer_stream(&mut self, piece: &[u8], at: Instant, tally: &mut Tally) {
+        let mut stream = std::mem::take(&mut self.cut);
+        stream.extend_from_slice(piece);
+        let mut begin = 0;
+        while let Some(head) = stream.get(begin..begin + self.size) {
+            begin += if self.answer(head, at, tally) { self.size } else { self.foreign(head) };
         }
+        stream.drain(..begin);
+        self.cut = stream;
+    }
+
+    /// How far it is to what may be the beginning of an answer.
+    fn foreign(&self, head: &[u8]) -> usize {
+        let key = self.key.to_be_bytes();
+        let begins = |at: &usize| head.iter().skip(*at).zip(&key).all(|(is, own)| is == own);
+        (1..head.len()).find(begins).unwrap_or(head.len())
     }
 
     /// The number of a probe of ours that is whole to the last byte.
     fn recognise(&mut self, payload: &[u8]) -> Option<u64> {
-        let number = u64::from_be_bytes(payload.get(8..LEAST)?.try_into().ok()?);
+        let digits = payload.get(size_of::<u64>()..LEAST - 1)?;
+        let number = digits.iter().fold(0, |sum, digit| sum << 7 | u64::from(digit & 0x7f));
         if number >= self.next {
             return None;
         }
@@ -120,20 +124,26 @@ impl Line {
     }
 }
 
-/// A probe: its key and number, and noise that follows from them (splitmix64).
+/// A probe: its key, its number in seven digits to the base of 128, and noise that follows from
+/// both (splitmix64). It is a line: only its last byte is LF, so that a server that takes lines, or
+/// drops some of them, has whole probes.
 fn write(key: u64, number: u64, size: usize, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&key.to_be_bytes());
-    out.extend_from_slice(&number.to_be_bytes());
+    out.extend((0..7).rev().map(|digit| (number >> (7 * digit)) as u8 | 0x80));
     let mut state = key ^ number.rotate_left(32);
     while out.len() < size {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = state;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        out.extend_from_slice(&(word ^ (word >> 31)).to_be_bytes());
+        let noise = (word ^ (word >> 31)).to_be_bytes();
+        out.extend(noise.map(|byte| if byte == b'\n' { b'.' } else { byte }));
     }
     out.truncate(size);
+    if let Some(last) = out.last_mut() {
+        *last = b'\n';
+    }
 }
 
 #[cfg(test)]
@@ -152,7 +162,7 @@ mod tests {
         let (mut line, mut tally, start) = (Line::new(7, 40), Tally::default(), Instant::now());
         let mut probes = probes(&mut line, 5, start, &mut tally);
         let at = start + Duration::from_millis(2);
-        probes[4][39] ^= 1;
+        probes[4][38] ^= 1;
         for number in [1, 0, 0, 3, 4] {
             line.answer(&probes[number], at, &mut tally);
         }
@@ -191,6 +201,32 @@ mod tests {
             }
             prop_assert!(line.is_settled());
             prop_assert_eq!((tally.answered(), tally.corrupt, tally.reordered), (count as u64, 0, 0));
+        }
+    }
+
+    #[test]
+    fn foreign_bytes_cost_the_answer_that_they_hit_and_no_other() {
+        let (mut line, mut tally, at) = (Line::new(9, 56), Tally::default(), Instant::now());
+        let mut probes = probes(&mut line, 8, at, &mut tally);
+        probes[1].truncate(53);
+        probes[3].drain(..1);
+        probes[5].insert(20, b'x');
+        probes[6][0] ^= 1;
+        let stream = [b"220 ready\r\n".to_vec(), probes.concat()].concat();
+        for piece in stream.chunks(17) {
+            line.answer_stream(piece, at, &mut tally);
+        }
+        assert_eq!((tally.answered(), tally.duplicates, tally.reordered), (4, 0, 0));
+        assert!((5..8).contains(&tally.corrupt), "{}", tally.corrupt);
+        assert_eq!(line.cut, b"");
+    }
+
+    proptest! {
+        #[test]
+        fn a_probe_is_one_line(key: u64, number in 0_u64..1 << 49, size in LEAST..300) {
+            let mut probe = Vec::new();
+            write(key | 0x8080_8080_8080_8080, number, size, &mut probe);
+            prop_assert_eq!((probe.len(), memchr::memchr(b'\n', &probe)), (size, Some(size - 1)));
         }
     }
 }

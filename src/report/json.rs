@@ -117,6 +117,7 @@ impl<M: SerializeMap> Fields<M> {
     /// The figures of a latency probe stand there too.
     fn ping(&mut self, figures: Option<&PingFigures>) -> Result<(), M::Error> {
         let Some(figures) = figures else { return Ok(()) };
+        self.put("probes", &figures.probes)?;
         self.put("expected", &figures.expected)?;
         self.put("lost", &figures.lost)?;
         self.put("loss", &figures.loss)?;
@@ -153,13 +154,19 @@ impl Serialize for Base64<'_> {
     }
 }
 
-/// Compact JSON whose seconds always have six decimals and whose strings are fit for a terminal.
+/// Compact JSON whose fractions have six decimals, nine where they say more, and whose strings are
+/// fit for a terminal.
 struct Style;
 
 impl Formatter for Style {
-    /// The only fractions are seconds. An f64 holds microseconds exactly enough until 2242.
-    fn write_f64<W: io::Write + ?Sized>(&mut self, out: &mut W, seconds: f64) -> io::Result<()> {
-        write!(out, "{seconds:.6}")
+    /// Mostly seconds. An f64 holds the microseconds of a date exactly enough until 2242, and the
+    /// nanoseconds of what takes less than a month.
+    fn write_f64<W: io::Write + ?Sized>(&mut self, out: &mut W, number: f64) -> io::Result<()> {
+        if number >= 1e6 {
+            return write!(out, "{number:.6}");
+        }
+        let text = format!("{number:.9}");
+        out.write_all(text.strip_suffix("000").unwrap_or(&text).as_bytes())
     }
 
     /// serde_json itself escapes the control characters below the blank, as JSON demands.
@@ -267,6 +274,14 @@ mod tests {
         assert!(line.contains(r#""text":"\u001b\u007f é\u009b\u202e✓""#), "{line}");
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["text"], text);
+    }
+
+    #[test]
+    fn short_times_are_told_to_the_nanosecond() {
+        for (nanos, text) in [(16_123, "0.000016123"), (2_000, "0.000002"), (1, "0.000000001")] {
+            let line = json(&Event::new(Name::Stats).secs(Duration::from_nanos(nanos)), None);
+            assert!(line.ends_with(&format!("\"secs\":{text}}}\n")), "{line}");
+        }
     }
 
     #[test]

@@ -8,7 +8,9 @@ use crate::protocol::ping::RoundTrips;
 /// What is known so far. Times in seconds, loss in percent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PingFigures {
-    /// Probes that should have been answered by now.
+    /// Probes sent.
+    pub probes: u64,
+    /// Probes that should have been answered by now; the others may still be.
     pub expected: u64,
     /// Those that were not.
     pub lost: u64,
@@ -27,8 +29,9 @@ pub struct PingFigures {
 impl fmt::Display for PingFigures {
     /// The figures in words; what is zero and good news is left out.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = if self.expected == 1 { "probe" } else { "probes" };
-        write!(out, "{} {words} lost {} ({:.2} %)", self.expected, self.lost, self.loss)?;
+        let words = if self.probes == 1 { "probe" } else { "probes" };
+        write!(out, "{} {words} lost {} ({:.2} %)", self.probes, self.lost, self.loss)?;
+        count(out, "unanswered yet", self.probes.saturating_sub(self.expected))?;
         count(out, "duplicates", self.duplicates)?;
         count(out, "reordered", self.reordered)?;
         count(out, "corrupt", self.corrupt)?;
@@ -53,8 +56,9 @@ mod tests {
         let (min, mean, p50, p90) = (12.3e-6, 1e-3, 2e-3, 3e-3);
         let trips = RoundTrips { min, mean, p50, p90, p99: 0.5, p999: 1.0, max: 2.0 };
         let figures =
-            PingFigures { expected: 4, lost: 1, loss: 25.0, corrupt: 1, ..Default::default() };
-        assert_eq!(figures.to_string(), "4 probes lost 1 (25.00 %) corrupt 1");
+            PingFigures { probes: 6, expected: 4, lost: 1, loss: 25.0, ..Default::default() };
+        let figures = PingFigures { corrupt: 1, ..figures };
+        assert_eq!(figures.to_string(), "6 probes lost 1 (25.00 %) unanswered yet 2 corrupt 1");
         assert_eq!(
             PingFigures { trips: Some(trips), ..PingFigures::default() }.to_string(),
             "0 probes lost 0 (0.00 %) rtt min/avg/p50/p90/p99/p99.9/max \

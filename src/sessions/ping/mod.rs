@@ -1,13 +1,14 @@
 //! `echo --ping`: probes to an echo server, and how long the answers take.
 //!
-//! This file owns the course of the run; `opening` has how its connections come to be, `probing`
-//! when what is sent, `telling` the figures.
+//! This file owns the course of the run; `opening` and `datagrams` have how its connections and
+//! sockets come to be, `probing` when what is sent, `telling` the figures.
 
+mod datagrams;
 mod opening;
 mod probing;
 mod telling;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use super::alarms;
@@ -18,10 +19,10 @@ use super::feed::Feed;
 use super::run::{Meaning, Run};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Event, Handler, Id, Pool, Signal};
+use crate::event_loop::{End, Event, Handler, Id, Pool, Query, Signal};
 use crate::protocol::ping::{Line, Schedule, Tally};
 use crate::report::{Event as Report, Name};
-use crate::sockets::datagram;
+use crate::sockets::{Target, UnixGuard, datagram};
 
 /// The probe's session.
 pub struct PingSession {
@@ -35,6 +36,14 @@ pub struct PingSession {
     up: Vec<(Id, String, String)>,
     lines: HashMap<Id, Probing>,
     tally: Tally,
+    /// What the resolver was asked and has not answered, for datagrams.
+    question: Option<Query>,
+    /// Addresses of the name that were not tried, for datagrams.
+    addresses: VecDeque<Target>,
+    /// Why the address before is left, once its sockets are closed.
+    refused: Option<Failure>,
+    /// Socket files of our own.
+    guards: Vec<UnixGuard>,
 }
 
 /// One connection or socket.
@@ -57,9 +66,10 @@ struct Probing {
 }
 
 impl PingSession {
-    /// A session that connects by itself, unless it is given sockets.
+    /// A session that connects by itself.
     pub fn new(config: Ping, console: Console, feed: Feed) -> Self {
         let run = Run::new(config.common.clone(), console, feed);
+        let closed_loop = config.interval.is_zero();
         Self {
             run,
             config,
@@ -67,18 +77,17 @@ impl PingSession {
             connecting: HashMap::new(),
             up: Vec::new(),
             lines: HashMap::new(),
-            tally: Tally::default(),
+            tally: Tally::new(closed_loop),
+            question: None,
+            addresses: VecDeque::new(),
+            refused: None,
+            guards: Vec::new(),
         }
     }
 
     /// How the run ended.
     pub fn status(&self) -> Status {
         self.run.status()
-    }
-
-    /// Tells something that the kernel changed about what was asked.
-    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, "socket-option", text);
     }
 
     /// Something that the run cannot go on without has failed.
@@ -122,6 +131,9 @@ impl PingSession {
         self.run.console.count(&end.traffic);
         let event = closed_event(&probing.peer, &probing.local, end, 0, pool.now());
         self.run.console.report(pool, &event.conn(probing.number));
+        if !self.run.is_ending() && self.lines.is_empty() && self.refused.is_some() {
+            return self.open_next(pool);
+        }
         if !self.run.is_ending() && !probing.done {
             let failure = match &end.error {
                 Some(error) => Failure::io(Status::Lost, "probe", probing.peer.as_str(), error),
@@ -134,10 +146,10 @@ impl PingSession {
 
     /// The peer sends no more, before all answers are there.
     fn on_eof(&mut self, pool: &mut Pool, id: Id) {
-        let Some(probing) = self.lines.get(&id) else { return };
+        let Some(probing) = self.lines.get_mut(&id) else { return };
         let event = Report::new(Name::Eof).conn(probing.number).peer(&probing.peer);
         let failure = left(&probing.peer);
-        let is_early = !probing.done;
+        let is_early = !std::mem::replace(&mut probing.done, true);
         self.run.console.report(pool, &event);
         if is_early && !self.run.is_ending() {
             self.fail(pool, &failure);
@@ -148,6 +160,9 @@ impl PingSession {
     fn on_trouble(&mut self, pool: &mut Pool, id: Id, error: &std::io::Error) {
         let Some(probing) = self.lines.get(&id) else { return };
         let failure = datagram::failure(&probing.peer, error);
+        if self.tally.answered() == 0 && (self.refused.is_some() || !self.addresses.is_empty()) {
+            return self.leave_address(pool, failure);
+        }
         // Who has answered before was there.
         let status = if self.tally.answered() > 0 { Status::Lost } else { failure.status };
         self.fail(pool, &Failure { status, ..failure });
@@ -181,7 +196,7 @@ impl PingSession {
             }
             return;
         }
-        if self.connector.is_some() || !self.connecting.is_empty() {
+        if self.lines.is_empty() {
             self.open(pool, &event);
         }
         match event {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::PingSession;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Id, Pool, TimerKey};
+use crate::event_loop::{Event, Id, Mail, Pool, TimerKey};
 use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
 use crate::sessions::config::Connect;
@@ -19,19 +19,13 @@ impl PingSession {
         self.run.say_starting(pool);
         self.run.start(pool);
         pool.keep_exact_time();
+        if self.config.datagrams {
+            return self.find(pool);
+        }
         let mut connector = Connector::of_client(&self.as_client(), pool.now());
         let progress = connector.begin(pool);
         self.connector = Some(connector);
         self.progress(pool, progress);
-    }
-
-    /// Begins with sockets that are open, each with its own address.
-    pub fn start_with(&mut self, pool: &mut Pool, sockets: Vec<(Id, String)>, peer: &str) {
-        self.run.say_starting(pool);
-        self.run.start(pool);
-        pool.keep_exact_time();
-        self.up = sockets.into_iter().map(|(id, local)| (id, peer.to_owned(), local)).collect();
-        self.all_up(pool);
     }
 
     fn as_client(&self) -> Connect {
@@ -55,6 +49,10 @@ impl PingSession {
             return self.progress(pool, progress);
         }
         match event {
+            Event::Mail(Mail::Resolved(query, answer)) if self.question.as_ref() == Some(query) => {
+                self.question = None;
+                self.found(pool, answer.clone());
+            }
             Event::Connected { id, peer, local } if self.connecting.remove(id).is_some() => {
                 self.up.push((*id, peer.clone(), local.clone()));
                 self.up_if_all(pool);
@@ -121,7 +119,7 @@ impl PingSession {
     }
 
     /// Everybody is there: the probes begin.
-    fn all_up(&mut self, pool: &mut Pool) {
+    pub(super) fn all_up(&mut self, pool: &mut Pool) {
         let up = std::mem::take(&mut self.up);
         let address = up.first().map(|(_, peer, _)| peer.clone()).unwrap_or_default();
         let locals: Vec<String> = up.iter().map(|(.., local)| local.clone()).collect();

@@ -57,7 +57,8 @@ impl PingSession {
 
     /// How long a closed loop waits for an answer.
     fn pause(&self) -> Duration {
-        self.tally.longest().map_or(PATIENCE, |longest| (2 * longest).max(LEAST_PAUSE))
+        let pause = |longest: Duration| (2 * longest).clamp(LEAST_PAUSE, FIRST_PATIENCE);
+        self.tally.longest().map_or(PATIENCE, pause)
     }
 
     /// Sends what is due, and sets the clock for what comes next.

@@ -7,7 +7,7 @@ use crate::protocol::ping::bars;
 use crate::report::{Name, PingFigures};
 
 impl PingSession {
-    /// What is known so far. A probe that may still be answered is not lost.
+    /// What is known so far. A probe that may still be answered is not lost yet.
     fn figures(&self, pool: &Pool) -> PingFigures {
         let since = pool.now().checked_sub(self.patience());
         let open = |probing: &super::Probing| match since {
@@ -19,6 +19,7 @@ impl PingSession {
         let expected = tally.sent.saturating_sub(open);
         let lost = expected.saturating_sub(tally.answered());
         PingFigures {
+            probes: tally.sent,
             expected,
             lost,
             loss: if expected > 0 { 100.0 * lost as f64 / expected as f64 } else { 0.0 },
@@ -46,11 +47,13 @@ impl PingSession {
 
     /// The last figures, the histogram, and the judgement on the loss.
     pub(super) fn tell_result(&mut self, pool: &mut Pool) {
-        if self.tally.sent == 0 || (self.tally.answered() == 0 && self.run.is_decided()) {
+        // Where nobody is there, nothing is measured.
+        let is_nobody = self.tally.answered() == 0 && self.run.status() == Status::Connect;
+        if self.tally.sent == 0 || is_nobody {
             return;
         }
         self.tell_stats(pool);
-        let picture = self.tally.histogram().map(bars).unwrap_or_default();
+        let picture = self.tally.histogram().as_deref().map(bars).unwrap_or_default();
         self.run.console.show_picture(&picture);
         let figures = self.figures(pool);
         if figures.loss <= self.config.max_loss || self.run.is_decided() {

@@ -80,10 +80,8 @@ fn many_connections_back_to_back() {
     assert_eq!(counts(&stats, names), [500, 0, 0, 5]);
 }
 
-/// A server that stalls is measured by when probes were due: one that was late because the one
-/// before was not answered would hide it.
-#[test]
-fn a_stall_shows_in_every_probe_that_it_held_up() {
+/// A server whose first answer takes half a second.
+fn stalling_server() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -97,10 +95,31 @@ fn a_stall_shows_in_every_probe_that_it_held_up() {
             let _ = stream.write_all(&bytes[..count]);
         }
     });
-    let (stats, _) = ping(&format!("{address} -c 20 --size 16 --interval 20ms"), 0);
-    let [min, p50, max] =
-        ["rtt_min", "rtt_p50", "rtt_max"].map(|name| stats[name].as_f64().unwrap());
-    assert!(max >= 0.5 && (0.2..=max).contains(&p50) && min < p50, "{stats}");
+    address
+}
+
+/// A server that stalls is measured by when probes were due: one that was late because the one
+/// before was not answered would hide it.
+#[test]
+fn a_stall_shows_in_every_probe_that_it_held_up() {
+    let args = format!("-c 20 --size 16 --interval 20ms {}", stalling_server());
+    let [min, p50, max] = trips(&args);
+    assert!(max >= 0.5 && (0.2..=max).contains(&p50) && min < p50, "{min} {p50} {max}");
+}
+
+/// The same where each probe waits for the answer before, and so is not sent.
+#[test]
+fn a_stall_shows_in_the_probes_that_it_kept_from_being_sent() {
+    let args = format!("-c 20 --size 16 --interval 0 {}", stalling_server());
+    let [min, p50, max] = trips(&args);
+    assert!(max >= 0.5 && (0.2..=max).contains(&p50) && min < 0.1, "{min} {p50} {max}");
+}
+
+/// The shortest, middle and longest round trip.
+#[track_caller]
+fn trips(args: &str) -> [f64; 3] {
+    let (stats, _) = ping(args, 0);
+    ["rtt_min", "rtt_p50", "rtt_max"].map(|name| stats[name].as_f64().unwrap())
 }
 
 #[test]

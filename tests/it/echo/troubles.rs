@@ -97,6 +97,63 @@ fn a_stream_with_foreign_bytes_is_corrupt() {
     server.join();
 }
 
+/// A probe is a line: a server that takes lines drops all of one, or nothing.
+#[test]
+fn a_stream_whose_lines_are_dropped_goes_on() {
+    let (_server, address) = serve("--tcp --drop 50%");
+    for interval in ["1ms", "0"] {
+        let args = format!("-c 40 --interval {interval} --max-loss 95 {address}");
+        let (stats, _) = ping(&args, 0);
+        let [expected, lost, corrupt] = counts(&stats, ["expected", "lost", "corrupt"]);
+        assert!(expected == 40 && (2..38).contains(&lost) && corrupt == 0, "{stats}");
+    }
+}
+
+/// What a server says of its own costs no answer.
+#[test]
+fn foreign_bytes_in_between_cost_no_answer() {
+    let server = peer(|mut stream| {
+        stream.write_all(b"220 welcome\r\n").unwrap();
+        let mut bytes = [0; 56];
+        while stream.read_exact(&mut bytes).is_ok() {
+            stream.write_all(&bytes).unwrap();
+            stream.write_all(b"x").unwrap();
+        }
+    });
+    let (stats, _) = ping(&format!("{} -c 5 --interval 1ms", server.address), 0);
+    let [lost, corrupt] = counts(&stats, ["lost", "corrupt"]);
+    assert!(lost == 0 && corrupt >= 4, "{stats}");
+    server.join();
+}
+
+/// Whoever gives a silent server up sees what was sent; what a server that has closed can answer
+/// no more is lost.
+#[test]
+fn figures_are_told_without_an_answer_too() {
+    let silent = odd_server(|_, _| Vec::new());
+    let (stats, _) = ping(&format!("--udp {silent} --interval 10ms -w 1s"), 124);
+    assert_eq!(counts(&stats, ["probes", "expected", "lost"]), [10, 0, 0]);
+    let server = peer(|mut stream| {
+        stream.read_exact(&mut [0; 56]).unwrap();
+        stream.write_all(&[0; 20]).unwrap();
+    });
+    let (stats, _) = ping(&server.address, 6);
+    assert_eq!(counts(&stats, ["probes", "expected", "lost"]), [1, 1, 1]);
+    server.join();
+}
+
+/// Names have more than one address, and the server may be at any of them.
+#[test]
+fn datagrams_find_the_address_that_answers() {
+    for host in ["127.0.0.1", "[::1]"] {
+        let mut server = echo(&format!("--udp {host}:0")).start();
+        let line = server.wait_for("listening udp");
+        let port = line.rsplit(':').next().unwrap();
+        let (stats, _) = ping(&format!("--udp --conns 3 -c 2 --interval 1ms {port}"), 0);
+        assert_eq!(counts(&stats, ["expected", "lost"]), [6, 0], "{host}");
+    }
+}
+
 #[test]
 fn nobody_there_is_4() {
     let (free, address) = listener();
@@ -115,6 +172,7 @@ fn a_server_that_dies_in_the_middle_is_6() {
     });
     let (stats, ended) = ping(&format!("{} -c 50 --interval 5ms", server.address), 6);
     assert_eq!(stats["rtt_min"], stats["rtt_max"], "one answer: {stats}");
+    assert_eq!(stats["probes"], stats["expected"], "no more can come: {stats}");
     ended.says("cannot probe 127.0.0.1:");
 
     let (server, address) = serve("");
