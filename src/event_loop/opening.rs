@@ -86,6 +86,13 @@ impl Pool {
         self.add(transport, sides, Phase::Open)
     }
 
+    /// Has what is sent on a channel leave at once, where the system would gather it.
+    pub fn hurry(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            channel.transport.hurry();
+        }
+    }
+
     /// Puts another transport around that of a channel on which nothing has moved yet.
     pub(super) fn dress(
         &mut self,

@@ -102,8 +102,8 @@ How it measures:
   With an interval, probes are due in step whatever the answers do, and a round
   trip counts from when its probe was due, not from when a late sender sent it.
   With --interval 0 each connection waits for its answer first. A round trip of
-  twice the median or more then also counts for the probes that were not sent
-  meanwhile, one for each median, with what was left of it for them.
+  twice the mean or more then also counts for the probes that were not sent
+  meanwhile, one for each mean, with what was left of it for them.
   Every byte of an answer is checked; one that differs is corrupt, and lost.";
 
 pub(super) const GROUPS: &str = "\

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::partners::CONNECT_TIMEOUT;
-use super::{NOT_IP, as_usize, check_port_file, common, refuse, refuse_any};
+use super::{NOT_IP, as_usize, check_port_file, common, refuse, refuse_any, refuse_delay};
 use crate::cli::args::EchoArgs;
 use crate::cli::text;
 use crate::error::Failure;
@@ -37,7 +37,7 @@ pub fn echo(args: &EchoArgs, report: Settings) -> Result<Echo, Failure> {
         (args.connect_timeout.is_some(), "--connect-timeout"),
     ];
     refuse_any(&given, "it needs --ping")?;
-    check_output(args)?;
+    check_run(args)?;
     let places = places(args)?;
     check_kinds(args, &places)?;
     let (streams, datagrams) = (!args.udp, !args.tcp);
@@ -100,8 +100,9 @@ fn word(option: &str, text: Option<&str>, common: &Common) -> Result<Option<Byte
     Ok(comes)
 }
 
-/// An echo server has nothing to write to stdout but events.
-fn check_output(args: &EchoArgs) -> Result<(), Failure> {
+/// An echo server has nothing to write to stdout but events, and time is what it is about.
+fn check_run(args: &EchoArgs) -> Result<(), Failure> {
+    refuse_delay(&args.run, "no answer is to wait for the one before")?;
     match args.run.output {
         Some(Output::Written(_)) => {
             Err(refuse("--output", "echo writes no messages to stdout (json shows the events)"))
@@ -159,7 +160,7 @@ fn check_kinds(args: &EchoArgs, places: &[EchoPlace]) -> Result<(), Failure> {
 /// A bad address, or options that cannot apply.
 pub fn ping(args: &EchoArgs, report: Settings) -> Result<Ping, Failure> {
     check_probe(args)?;
-    check_output(args)?;
+    check_run(args)?;
     let [text] = args.addresses.as_slice() else {
         return Err(refuse("--ping", "it takes the one address to probe"));
     };

@@ -182,14 +182,21 @@ fn socket_options(texts: &[String]) -> Result<SocketOptions, Failure> {
 
 /// Where each message is offered first, one held back would wait for an answer to the last.
 fn check_nodelay(framing: Framing, args: &RunArgs) -> Result<(), Failure> {
+    match framing {
+        Framing::Tinyproto => refuse_delay(args, "--frame tinyproto waits for each answer"),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_delay(args: &RunArgs, why: &str) -> Result<(), Failure> {
     let is_off = |option: &String| {
         let value = option.strip_prefix("nodelay=");
         value.is_some_and(|value| ["off", "no", "false", "0"].contains(&value))
     };
-    if framing == Framing::Tinyproto && args.socket_option.iter().any(is_off) {
-        return Err(refuse("-O nodelay", "--frame tinyproto waits for each answer"));
+    match args.socket_option.iter().any(is_off) {
+        true => Err(refuse("-O nodelay", why)),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// A size as this machine counts; beyond its memory all sizes are alike.

@@ -51,6 +51,8 @@ impl EchoSession {
         self.run.console.report(pool, &event);
         let inlet = Inlet::new(&self.run.common, pool.now());
         self.clients.insert(id, Client { number, peer, local, inlet, full: false, leaving: None });
+        // An answer must not wait until the one before is acknowledged.
+        pool.hurry(id);
         if let Some(max_frame) = self.run.common.negotiated() {
             pool.negotiate(id, max_frame);
             pool.arm(TimerKey::of(id, alarms::HELLO), HELLO);

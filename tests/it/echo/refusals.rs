@@ -30,6 +30,7 @@ fn an_option_that_cannot_apply_is_refused() {
         ("7 --udp --frame line", "datagrams have no connection"),
         ("7 --udp --quit-word x", "datagrams have no connection"),
         ("7 --max-frame 10", "without a framing"),
+        ("7 --tcp -O nodelay=off", "cannot use -O nodelay: no answer is to wait"),
         ("7 --drop -1", "is not a percentage"),
         ("7 --frame fixed:4 --prefix >", "no message of --frame fixed:4 can have one"),
         ("7 --frame obj --prefix >", "no message of --frame obj can have one"),
