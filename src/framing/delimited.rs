@@ -181,7 +181,7 @@ mod tests {
         let text = "a message with `\\n` in it (at byte 1) would arrive as two";
         assert_eq!(error.to_string(), text);
         let large = framer.encode(b"abcd", &mut out).unwrap_err();
-        assert_eq!(large.to_string(), "4 bytes long, and --max-frame is 3");
+        assert_eq!(large.to_string(), "4 bytes long, and the limit is 3");
         assert_eq!(out, b"xa\r\n");
     }
 }

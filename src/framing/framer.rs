@@ -56,7 +56,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The length of a message is known, and over the limit.
-    #[error("{len} bytes long, and --max-frame is {max}")]
+    #[error("{len} bytes long, and the limit is {max}")]
     TooLarge {
         /// Length of the message in bytes.
         len: u64,
@@ -64,7 +64,7 @@ pub enum FrameError {
         max: usize,
     },
     /// A message has passed the limit, and its end is not known.
-    #[error("longer than the {max} bytes of --max-frame")]
+    #[error("longer than the limit of {max} bytes")]
     TooLong {
         /// The limit in bytes.
         max: usize,
@@ -87,6 +87,11 @@ impl FrameError {
             Self::Unsafe(_) => "unsafe-pickle",
             _ => "frame",
         }
+    }
+
+    /// Whether it is about the limit of messages.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::TooLarge { .. } | Self::TooLong { .. })
     }
 }
 

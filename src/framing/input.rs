@@ -197,7 +197,7 @@ mod tests {
             (b"01\n\n012\n", "line 3: an odd number of hex digits"),
             (b"01\n0x2\n", "line 2: `x` is no hex digit"),
             (b"01\n0\r1\n", "line 2: `\\r` is no hex digit"),
-            (b"01\n112233445566778899\n", "9 bytes long, and --max-frame is 8"),
+            (b"01\n112233445566778899\n", "9 bytes long, and the limit is 8"),
         ];
         for (text, expected) in cases {
             let (messages, fed) = cut(Input::Hex, false, text);

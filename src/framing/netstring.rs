@@ -112,7 +112,7 @@ mod tests {
             (b"00:,", "a netstring length with a leading zero"),
             (b"99999999999999999999", "a netstring length beyond 64 bits"),
             (b"1:ab", "a netstring ends with `,`, this one with `b`"),
-            (b"13:", "13 bytes long, and --max-frame is 12"),
+            (b"13:", "13 bytes long, and the limit is 12"),
         ];
         for (input, text) in cases {
             let error = step(input).unwrap_err();

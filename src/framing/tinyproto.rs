@@ -36,7 +36,7 @@ pub enum ExchangeError {
     #[error("closed by the peer before its hello")]
     Silent,
     /// A message is larger than we take; the peer has been told.
-    #[error("{len} bytes long, and --max-frame is {max}")]
+    #[error("{len} bytes long, and the limit is {max}")]
     TooLarge {
         /// Bytes of the message.
         len: u32,

@@ -295,9 +295,7 @@ impl Feed {
         let number = *messages;
         let outcome = match (refused, cut) {
             (Some(error), _) => Err(unsendable(number, name, &error)),
-            (None, Err(error @ (FrameError::TooLarge { .. } | FrameError::TooLong { .. }))) => {
-                Err(unsendable(number + 1, name, &error))
-            }
+            (None, Err(error)) if error.is_limit() => Err(unsendable(number + 1, name, &error)),
             (None, Err(error)) => Err(Failure::new(
                 Status::Local,
                 "input",

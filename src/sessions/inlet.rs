@@ -4,8 +4,15 @@
 use std::time::{Duration, Instant};
 
 use super::config::Common;
+use crate::error::{Failure, Status};
 use crate::framing::{Deframer, Frame, FrameError};
 use crate::protocol::expect::Lookout;
+
+/// A connection delivers what is no message.
+pub(crate) fn bad_frame(target: String, error: &FrameError) -> Failure {
+    let failure = Failure::new(Status::Lost, error.kind(), "read from", target, error.to_string());
+    if error.is_limit() { failure.fix("--max-frame sets it") } else { failure }
+}
 
 /// The receiving side of one connection.
 pub(crate) struct Inlet {

@@ -202,7 +202,7 @@ fn a_bad_header_or_a_cut_object_is_an_error() {
         (&b"GET / HTTP/1.1\r\n\r\n"[..], "is no length in hex"),
         (b"       0", "an object of 0 bytes"),
         (b"       5\x80\x04N.N", "bytes behind its end"),
-        (b" 2000000", "33554432 bytes long, and --max-frame is 16777216"),
+        (b" 2000000", "33554432 bytes long, and the limit is 16777216 (--max-frame sets it)"),
         (b"       9\x80\x04N", "in the middle of a message"),
     ] {
         let server = peer(move |mut stream| {
@@ -263,6 +263,6 @@ fn max_frame_is_about_the_pickle() {
     assert_eq!(server.join(), framed(&encode(json)));
     let server = peer(|stream| read_all(&stream));
     let args = ["tcp-connect", "--frame", "obj", "--max-frame", "20", &server.address];
-    wirecat(args).input("\"more than twenty bytes\"").run().code(6).says("--max-frame is 20");
+    wirecat(args).input("\"more than twenty bytes\"").run().code(6).says("the limit is 20");
     server.join();
 }

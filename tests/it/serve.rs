@@ -318,9 +318,10 @@ fn a_bad_frame_costs_its_client_only() {
     let (mut server, address) = serve(&args);
     let mut good = connect(&address);
     good.write_all(b"4:be").unwrap();
-    for (bad, reason) in
-        [("x", "cannot read from #2"), ("11:", "11 bytes long, and --max-frame is 10")]
-    {
+    for (bad, reason) in [
+        ("x", "cannot read from #2"),
+        ("11:", "11 bytes long, and the limit is 10 (--max-frame sets it)"),
+    ] {
         let mut client = connect(&address);
         client.write_all(bad.as_bytes()).unwrap();
         server.wait_for(reason);

@@ -136,7 +136,7 @@ fn a_message_that_is_too_large_is_refused_and_ends_the_connection() {
     say(&stream, b"\xff\0\0\0\x0b");
     hear(&stream, b"\xff\0");
     assert_eq!(read_what_comes(&stream), b"");
-    server.wait_for("11 bytes long, and --max-frame is 10");
+    server.wait_for("11 bytes long, and the limit is 10");
     server.wait().code(6);
 }
 

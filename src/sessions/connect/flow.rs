@@ -12,6 +12,7 @@ use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
 use crate::sessions::console::Message;
 use crate::sessions::feed::Batch;
+use crate::sessions::inlet;
 use crate::sessions::orders;
 use crate::sessions::run::NOTE_AFTER;
 use crate::sessions::throttle::Due;
@@ -145,13 +146,7 @@ impl ConnectSession {
 
     fn bad_frame(&mut self, pool: &mut Pool, error: &FrameError) {
         let Some(link) = &self.link else { return };
-        let failure = Failure::new(
-            Status::Lost,
-            error.kind(),
-            "read from",
-            link.peer.clone(),
-            error.to_string(),
-        );
+        let failure = inlet::bad_frame(link.peer.clone(), error);
         pool.abort(link.id, CloseReason::FRAME);
         self.run.fail(pool, &failure);
         self.end(pool, CloseReason::FRAME);

@@ -10,7 +10,7 @@ use crate::framing::FrameError;
 use crate::report::{Event as Report, Name};
 use crate::sessions::alarms;
 use crate::sessions::console::{Message, closed_event, is_loss};
-use crate::sessions::inlet::Inlet;
+use crate::sessions::inlet::{self, Inlet};
 use std::time::Duration;
 
 /// How long a client has for the first words of its protocol.
@@ -146,8 +146,7 @@ impl EchoSession {
 
     fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &FrameError) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        let (kind, cause) = (error.kind(), error.to_string());
-        let failure = Failure::new(Status::Lost, kind, "read from", client.title(), cause);
+        let failure = inlet::bad_frame(client.title(), error);
         self.run.console.complain(pool, &failure);
         pool.abort(id, CloseReason::FRAME);
     }

@@ -15,6 +15,7 @@ use crate::protocol::output::{Output, Written};
 use crate::protocol::relay::{Input, Step};
 use crate::report::{Event as Report, Name};
 use crate::sessions::console::{Message, write_message};
+use crate::sessions::inlet;
 
 impl ServeSession {
     pub(super) fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
@@ -131,13 +132,7 @@ impl ServeSession {
 
     fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &FrameError) {
         let Some(client) = self.clients.get(&id) else { return };
-        let failure = Failure::new(
-            Status::Lost,
-            error.kind(),
-            "read from",
-            client.title(),
-            error.to_string(),
-        );
+        let failure = inlet::bad_frame(client.title(), error);
         self.run.console.complain(pool, &failure);
         pool.abort(id, CloseReason::FRAME);
     }
