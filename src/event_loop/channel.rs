@@ -201,7 +201,7 @@ impl Channel {
         self.high_mark = bytes.max(1);
     }
 
-    /// Asks for `Drained` at an empty queue.
+    /// Asks for `Drained` at an empty queue, once it can be written at all.
     pub(super) fn await_flush(&mut self) {
         self.awaited = Some(0);
     }
@@ -209,7 +209,8 @@ impl Channel {
     /// Whether the mark that somebody waits for has been reached, or never will be; says so once.
     pub(super) fn take_drained(&mut self) -> bool {
         let failed = matches!(self.writing, Way::Failed(_));
-        let reached = self.awaited.is_some_and(|mark| failed || self.queue.len() <= mark);
+        let written = |mark| self.transport.is_open() && self.queue.len() <= mark;
+        let reached = self.awaited.is_some_and(|mark| failed || written(mark));
         if reached {
             self.awaited = None;
         }

@@ -185,7 +185,8 @@ impl Pool {
         }
     }
 
-    /// Asks for one `Drained` when everything queued is written; at once if it is already.
+    /// Asks for one `Drained` when everything queued is written; at once if it is already, and the
+    /// two sides have said hello where they have to.
     pub fn await_flush(&mut self, id: Id) {
         if let Some(channel) = self.channel_mut(id) {
             channel.await_flush();

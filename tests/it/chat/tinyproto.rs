@@ -205,7 +205,35 @@ fn a_line_that_is_too_long_costs_its_sender() {
     let mut browser = connect(&address);
     browser.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     host.wait_for("no tinyproto: it begins with 0x47");
-    assert_eq!(ann.hears("**joined the chat"), ann.hears("**left the chat"));
+    let mut bob = Plain::join(&address);
+    let bobs = ann.hears("**joined the chat");
+    ann.say("who came was no member");
+    bob.hears("who came was no member");
+    bob.say("quit");
+    assert_eq!([ann.hears("quit"), ann.hears("**left the chat")], [bobs.clone(), bobs]);
+}
+
+/// Who connects and says no hello, or half a one, is no member yet: nobody hears of it.
+#[test]
+fn who_only_knocks_is_not_announced() {
+    let (mut host, address) = host(&[]);
+    let silent = connect(&address);
+    for _ in 0..5 {
+        drop(connect(&address));
+    }
+    let mut ann = Plain::join(&address);
+    host.wait_for_output(" joined\n");
+    // A first message right behind the hello, in one piece, is heard.
+    let mut bob = connect(&address);
+    bob.write_all(b"\xff\0\0\0\x02hi").unwrap();
+    let bobs = ann.hears("**joined the chat");
+    assert_eq!(ann.hears("hi"), bobs);
+    drop((silent, bob));
+    assert_eq!(ann.hears("**left the chat"), bobs);
+    host.say("/quit\n");
+    let ended = host.wait_open().code(0);
+    assert_eq!(ended.text().matches(" joined\n").count(), 2, "{}", ended.text());
+    assert_eq!(ended.text().matches(" left").count(), 1, "{}", ended.text());
 }
 
 /// A client of the library, as its example has it: it says the lines of stdin, and prints.

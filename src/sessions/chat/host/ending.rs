@@ -1,6 +1,7 @@
 //! How a room ends: by a limit, a signal, or the wish of its host.
 
-use super::{Client, GRACE, HELLO, HostSession};
+use super::door::HELLO;
+use super::{Client, GRACE, HostSession};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, Signal, TimerKey, Traffic};

@@ -1,8 +1,9 @@
 //! `chat --host`: a room on this machine, which the person here may take part in.
 //!
-//! This file owns the listeners and the connections of the members, `ending` how the run ends;
-//! what the lines mean and who is told what is the room's business.
+//! This file owns what the members send and are told, `door` how they come in, `ending` how the
+//! run ends; what the lines mean and who is told what is the room's business.
 
+mod door;
 mod ending;
 
 use std::collections::HashMap;
@@ -30,8 +31,6 @@ use crate::sessions::run::{Meaning, Run, SIGNALLED};
 
 /// How long members have to be sent what is queued when the room closes.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long a newcomer may take to say hello, where the protocol has one.
-const HELLO: Duration = Duration::from_secs(10);
 /// The person here, whom no connection has brought.
 const HOST: Member = 0;
 
@@ -58,6 +57,8 @@ struct Client {
     peer: String,
     local: String,
     inlet: Inlet,
+    /// The room knows it.
+    is_member: bool,
     /// Its FIN has come.
     peer_ended: bool,
     /// Its queue has reached the limit and not drained since.
@@ -134,29 +135,8 @@ impl HostSession {
         self.run.status()
     }
 
-    fn on_accepted(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        let member = self.run.count_connection();
-        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
-        let event = Report::new(Name::Accepted).conn(member).peer(&peer).local(&local);
-        self.run.console.report(pool, &event);
-        pool.set_high_mark(id, self.queue);
-        if let Some(max_frame) = self.run.common.negotiated() {
-            pool.negotiate(id, max_frame);
-            pool.arm(TimerKey::of(id, alarms::HELLO), HELLO);
-        }
-        let inlet = Inlet::new(&self.run.common, pool.now());
-        let client =
-            Client { member, peer, local, inlet, peer_ended: false, full: false, why: None };
-        self.clients.insert(id, client);
-        self.ids.insert(member, id);
-        self.room.arrive(member, &name(self.dialect, member), pool.now());
-        if self.max_clients.is_some_and(|most| self.clients.len() >= most) {
-            self.listeners.iter().for_each(|listener| pool.pause(*listener));
-        }
-        self.turn(pool);
-    }
-
     fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
+        self.let_in(pool, id);
         let Some(client) = self.clients.get_mut(&id) else { return };
         let (room, run, member) = (&mut self.room, &mut self.run, client.member);
         let outcome = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
@@ -296,9 +276,13 @@ impl HostSession {
         }
     }
 
-    fn on_drained(&mut self, id: Id) {
+    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.full = false;
+        }
+        if pool.is_open(id) {
+            self.let_in(pool, id);
+            self.turn(pool);
         }
     }
 
@@ -324,16 +308,6 @@ impl HostSession {
             self.turn(pool);
         } else if self.clients.is_empty() {
             self.run.finish(pool);
-        }
-    }
-
-    fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
-        if !std::mem::replace(&mut self.starved, true) {
-            let (count, cause) = (self.clients.len(), crate::error::plain(error));
-            let text = format!(
-                "cannot accept more than {count} members: {cause} (`ulimit -n` sets the limit); the rest wait"
-            );
-            self.run.console.warn(pool, "starved", &text);
         }
     }
 }
@@ -369,7 +343,7 @@ impl HostSession {
             Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
             Event::Eof { id } if self.run.feed.is(id) => self.on_input(pool, &[], true),
             Event::Eof { id } => self.on_data(pool, id, &[], true),
-            Event::Drained { id } => self.on_drained(id),
+            Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => self.on_timer(pool, key),
             Event::Signal(signal) => self.on_signal(pool, signal),
