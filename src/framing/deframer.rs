@@ -3,7 +3,10 @@
 //! Owns the bytes that wait for the end of their frame, and nothing else: frames that lie whole in
 //! a piece are lent from it. The work is linear in the bytes fed, whatever the cuts.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use bytes::Bytes;
 
 use super::framer::{FrameError, Framer, Step};
 
@@ -15,6 +18,9 @@ const MIN_GROWTH: usize = 64;
 pub struct Frame<'a> {
     /// The message without its marks.
     pub payload: &'a [u8],
+    /// The same as a handle, where the message is not lent from the stream but was made of what
+    /// lies there: to keep it takes no copy.
+    pub made: Option<&'a Bytes>,
     /// The stream ended before the frame did (`line` and `nul`: no delimiter).
     pub partial: bool,
 }
@@ -77,7 +83,7 @@ impl Deframer {
             return Ok(());
         };
         while let Step::Frame { payload, consumed, partial } = self.framer.step(rest, eof)? {
-            self.deliver(rest, payload, partial, deliver)?;
+            self.deliver(Cow::Borrowed(rest), payload, partial, deliver)?;
             rest = rest.get(consumed..).unwrap_or_default();
         }
         self.tail = rest.to_vec();
@@ -86,13 +92,21 @@ impl Deframer {
 
     fn deliver(
         &self,
-        input: &[u8],
+        input: Cow<'_, [u8]>,
         payload: Range<usize>,
         partial: bool,
         deliver: &mut dyn FnMut(Frame<'_>),
     ) -> Result<(), FrameError> {
-        let message = self.framer.decode(input.get(payload).unwrap_or_default())?;
-        deliver(Frame { payload: &message, partial });
+        let made = match self.framer.decode(input.get(payload).unwrap_or_default())? {
+            Cow::Borrowed(payload) => {
+                deliver(Frame { payload, made: None, partial });
+                return Ok(());
+            }
+            Cow::Owned(made) => Bytes::from(made),
+        };
+        // It may be large, and so may be what was made of it.
+        drop(input);
+        deliver(Frame { payload: &made, made: Some(&made), partial });
         Ok(())
     }
 
@@ -115,7 +129,7 @@ impl Deframer {
             match self.framer.step(&self.tail, eof && later.is_empty())? {
                 Step::Frame { payload, consumed, partial } => {
                     let tail = std::mem::take(&mut self.tail);
-                    self.deliver(&tail, payload, partial, deliver)?;
+                    self.deliver(Cow::Owned(tail), payload, partial, deliver)?;
                     rest = rest.get(consumed.saturating_sub(held)..).unwrap_or_default();
                 }
                 Step::More if later.is_empty() => return Ok(None),

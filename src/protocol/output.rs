@@ -154,6 +154,11 @@ pub fn write(form: Written, message: &Shown<'_>, sanitise: bool, out: &mut Vec<u
 
 fn write_line(line: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(line);
+    end_line(line, out);
+}
+
+/// Appends a newline where the line before it lacks one.
+pub fn end_line(line: &[u8], out: &mut Vec<u8>) {
     if !line.ends_with(b"\n") {
         out.push(b'\n');
     }

@@ -6,6 +6,7 @@
 mod closed;
 mod hooked;
 mod live;
+mod message;
 
 use std::io::{self, ErrorKind};
 use std::time::{Instant, SystemTime};
@@ -16,39 +17,18 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, Kind};
 use crate::event_loop::{End, Id, Pool, SendOutcome, Sides, TimerKey, Traffic, Transport};
-use crate::protocol::output::{self, Direction, Output, Shown, Written};
+use crate::protocol::output::{self, Output, Written};
 use crate::report::{Event, INTERVAL, Moved, Name, Reporter};
 
 pub(crate) use closed::{closed_event, is_loss};
+pub use message::Message;
+pub(crate) use message::write_message;
 
 /// Raw messages from this size on go out by themselves; smaller ones are gathered, so that a
 /// burst of them costs one write.
 const DIRECT: usize = 4096;
-/// What is gathered of a burst that goes on.
+/// What is gathered of a burst that goes on; lines from this size on go out by themselves.
 const MANY: usize = 64 * 1024;
-
-/// A received message on its way to stdout.
-pub struct Message<'a> {
-    /// The message itself.
-    pub payload: &'a [u8],
-    /// It is the last one of its stream and has no proper end.
-    pub partial: bool,
-    /// The number of the connection, on servers.
-    pub conn: Option<u64>,
-    /// Whom it came from.
-    pub peer: &'a str,
-    /// The group that it was sent to.
-    pub group: Option<&'a str>,
-    /// The interface that it came in by.
-    pub iface: Option<&'a str>,
-}
-
-impl<'a> Message<'a> {
-    /// A whole message of a peer.
-    pub fn new(payload: &'a [u8], peer: &'a str) -> Self {
-        Self { payload, partial: false, conn: None, peer, group: None, iface: None }
-    }
-}
 
 /// What has gone through all connections that are gone, and how many there were.
 #[derive(Clone, Copy, Debug, Default)]
@@ -211,13 +191,16 @@ impl Console {
             || self.reporter.shows(Name::Data)
             || self.hooks.want(Name::Data)
         {
-            self.tell_message(pool, message);
+            self.tell(pool, &message.event());
         }
         match self.form {
             Output::None | Output::Json => {}
             Output::Written(Written::Raw) if message.payload.len() >= DIRECT => {
-                self.commit(pool);
-                self.write(pool, message.payload);
+                self.write_directly(pool, message);
+            }
+            Output::Written(Written::Line) if message.payload.len() >= MANY && !self.terminal => {
+                self.write_directly(pool, message);
+                output::end_line(message.payload, &mut self.pending);
             }
             Output::Written(Written::Raw) => self.pending.extend_from_slice(message.payload),
             Output::Written(form) => {
@@ -226,20 +209,15 @@ impl Console {
         }
     }
 
-    /// The `data` event of a message, wherever events go.
-    fn tell_message(&mut self, pool: &mut Pool, message: &Message<'_>) {
-        let mut event =
-            Event::new(Name::Data).peer(message.peer).bytes(message.payload, message.partial);
-        if let Some(conn) = message.conn {
-            event = event.conn(conn);
+    /// Writes a message by itself, behind what was gathered before it.
+    fn write_directly(&mut self, pool: &mut Pool, message: &Message<'_>) {
+        self.commit(pool);
+        match (message.made, self.stdout) {
+            (Some(made), Some(stdout)) if made.len() >= MANY && !self.terminal => {
+                self.full |= pool.send_shared(stdout, made.clone()) == SendOutcome::Full;
+            }
+            _ => self.write(pool, message.payload),
         }
-        if let Some(group) = message.group {
-            event = event.group(group);
-        }
-        if let Some(iface) = message.iface {
-            event = event.iface(iface);
-        }
-        self.tell(pool, &event);
     }
 
     /// Writes what was gathered where it is much: a burst of answers has no end of its own.
@@ -367,20 +345,4 @@ impl Console {
             pool.abort(stdout, reason);
         }
     }
-}
-
-/// Appends a message in its written form.
-pub(crate) fn write_message(
-    form: Written,
-    message: &Message<'_>,
-    sanitise: bool,
-    out: &mut Vec<u8>,
-) {
-    let shown = Shown {
-        payload: message.payload,
-        direction: Direction::In,
-        peer: message.peer,
-        time: SystemTime::now(),
-    };
-    output::write(form, &shown, sanitise, out);
 }

@@ -48,7 +48,7 @@ impl Inlet {
     ) -> Result<(), FrameError> {
         let Some(deframer) = &mut self.deframer else {
             if !piece.is_empty() {
-                deliver(Frame { payload: piece, partial: false });
+                deliver(Frame { payload: piece, made: None, partial: false });
             }
             self.matched |= self.lookout.as_mut().is_some_and(|lookout| lookout.feed(piece));
             return Ok(());

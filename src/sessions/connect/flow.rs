@@ -125,8 +125,7 @@ impl ConnectSession {
         let (run, conn, peer) = (&mut self.run, link.number, link.peer.as_str());
         let result = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
             if run.take_message(frame.payload) {
-                let (payload, partial) = (frame.payload, frame.partial);
-                let message = Message { partial, conn, ..Message::new(payload, peer) };
+                let message = Message { conn, ..Message::framed(&frame, peer) };
                 run.console.deliver(pool, &message);
             }
         });

@@ -1,5 +1,7 @@
 //! What is made of a message: an answer, nothing, or the end.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use fastrand::Rng;
 
@@ -68,7 +70,14 @@ impl Answering {
 
     /// The answer as a datagram.
     pub(super) fn datagram(&self, payload: &[u8]) -> Bytes {
-        [&self.prefix, payload].concat().into()
+        Bytes::from(self.prefixed(payload).into_owned())
+    }
+
+    fn prefixed<'a>(&self, payload: &'a [u8]) -> Cow<'a, [u8]> {
+        match self.prefix.is_empty() {
+            true => Cow::Borrowed(payload),
+            false => Cow::Owned([&self.prefix, payload].concat()),
+        }
     }
 
     /// The answer on a stream; a last message without its proper end goes back without one.
@@ -76,7 +85,7 @@ impl Answering {
         let mut out = Vec::with_capacity(self.prefix.len() + payload.len() + 16);
         match &self.framer {
             Some(framer) if !partial => {
-                framer.encode(&[&self.prefix, payload].concat(), &mut out)?;
+                framer.encode(&self.prefixed(payload), &mut out)?;
             }
             _ => {
                 out.extend_from_slice(&self.prefix);

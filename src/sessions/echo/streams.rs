@@ -74,16 +74,15 @@ impl EchoSession {
             if over || !self.run.take_message(frame.payload) {
                 return;
             }
-            let (payload, partial) = (frame.payload, frame.partial);
-            let message = Message { partial, conn: Some(number), ..Message::new(payload, &peer) };
+            let message = Message { conn: Some(number), ..Message::framed(&frame, &peer) };
             self.run.console.deliver(pool, &message);
-            match self.answering.judge(payload) {
+            match self.answering.judge(frame.payload) {
                 Kind::Dropped => {}
                 Kind::Quit | Kind::Stop => over = true,
-                Kind::Echo => match self.answering.stream(payload, partial) {
-                    Ok(mut answer) => {
+                Kind::Echo => match self.answering.stream(frame.payload, frame.partial) {
+                    Ok(answer) => {
                         self.run.count_sent(1);
-                        answers.append(&mut answer);
+                        add(&mut answers, answer);
                     }
                     Err(error) => trouble = trouble.take().or(Some(error)),
                 },
@@ -210,5 +209,13 @@ impl EchoSession {
         let text = format!("{} is closed: {what} {limit}", client.title());
         self.run.console.warn(pool, "timeout", &text);
         pool.abort(id, CloseReason::new(Cause::Timeout, detail));
+    }
+}
+
+/// Adds an answer to those before it; a first one, which may be large, is taken as it is.
+fn add(answers: &mut Vec<u8>, mut answer: Vec<u8>) {
+    match answers.is_empty() {
+        true => *answers = answer,
+        false => answers.append(&mut answer),
     }
 }

@@ -28,8 +28,7 @@ impl ServeSession {
             if trouble.is_some() || !self.run.take_message(frame.payload) {
                 return;
             }
-            let (payload, partial) = (frame.payload, frame.partial);
-            let message = Message { partial, conn: Some(number), ..Message::new(payload, &peer) };
+            let message = Message { conn: Some(number), ..Message::framed(&frame, &peer) };
             trouble = self.handle(pool, id, file.as_mut(), &message).err();
         });
         self.run.note_match(client.inlet.has_matched());
