@@ -1,6 +1,6 @@
 //! `--frame obj`: Python objects behind a length in hex, as JSON on stdin and stdout.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use wirecat::framing::{FrameError, Framer, Framing};
 
 use crate::support::net::{connect, peer, read_all, read_exactly, read_what_comes};
-use crate::support::{Running, skip, wirecat};
+use crate::support::{Running, proc, skip, wirecat};
 
 const VECTORS: &str = include_str!("vectors/pickle.jsonl");
 const REFUSED: &str = include_str!("vectors/pickle-refused.jsonl");
@@ -265,4 +265,54 @@ fn max_frame_is_about_the_pickle() {
     let args = ["tcp-connect", "--frame", "obj", "--max-frame", "20", &server.address];
     wirecat(args).input("\"more than twenty bytes\"").run().code(6).says("the limit is 20");
     server.join();
+}
+
+/// What a pickle starts with, repeats and ends with, and its cost.
+type Dense = (&'static [u8], &'static [u8], &'static [u8], u64);
+
+/// What a pickle of the same opcodes over and over costs its receiver at most, in bytes for each
+/// of its own: itself, what its values and groups take, and the text, which has up to 14. There is
+/// slack of a fifth, and of what an allocator keeps. The text goes to a stdout that nobody reads.
+const DENSE: &[Dense] = &[
+    (b"(", b"N", b"t.", 17),
+    (b"(", b"]", b"t.", 11),
+    (b"(", b")", b"t.", 27),
+    (b"(", b"]2", b"t.", 16),
+    (b"(", b"]\x94", b"t.", 14),
+    (b"(", b"N\x85", b"t.", 22),
+    (b"(", b"])a", b"t.", 17),
+    (b"]", b"K\x01a", b".", 5),
+    (b"(", b"\x8c\x00", b"t.", 7),
+    (b"}(", b"KxN", b"u.", 9),
+    (b"N\x94(", b"h\x00", b"t.", 8),
+    (b"N", b"2", b".", 7),
+    (b"N", b"\x94", b".", 7),
+    (b"N", b"(", b"t.", 7),
+    (b")", b"\x85", b".", 11),
+];
+
+/// WIRE.md: what a hostile pickle costs is in proportion to its size.
+#[test]
+fn the_densest_pickles_have_a_bounded_cost() {
+    const LEN: usize = 4 << 20;
+    for (start, unit, end, times) in DENSE {
+        let pickle = [*start, &unit.repeat(LEN / unit.len()), end].concat();
+        let (mut stdout, unread) = std::io::pipe().expect("a pipe");
+        let mut server =
+            wirecat(["tcp-serve", "--frame", "obj", "127.0.0.1:0"]).stdout(unread).start();
+        let mut client = connect(&server.address());
+        let before = proc::peak_kib(server.pid());
+        client.write_all(&framed(&pickle)).expect("it is taken");
+        if unit == b"\x85" {
+            server.wait_for("nested deeper than 1024");
+        } else {
+            stdout.read_exact(&mut [0]).expect("the beginning");
+            // What is told of now comes behind all that the pickle has caused.
+            server.signal(libc::SIGUSR1);
+            server.wait_for("stats");
+        }
+        let grown = (proc::peak_kib(server.pid()) - before) << 10;
+        let name = unit.escape_ascii();
+        assert!(grown <= LEN as u64 * times, "{name}: {:.1}", grown as f64 / LEN as f64);
+    }
 }

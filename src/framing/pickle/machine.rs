@@ -1,109 +1,26 @@
-//! The stack machine: opcodes become groups of values, without a copy of any of them.
+//! The stack machine: opcodes become values and groups of them, without a copy of what they hold.
 //!
-//! A value is the offset of its opcode in the pickle, or a group; it takes eight bytes, whatever
-//! it holds. What values mean and how they are written is the writer's affair. Every opcode costs
-//! what it takes from the pickle and the stack, and no more.
+//! A value takes four bytes, whatever it is: on the stack, in the memo, and once more in the
+//! [`Store`] when it is put into a group. What it means and how it is written is the writer's
+//! affair. Every opcode costs what it takes from the pickle and the stack, and no more.
 
 use std::collections::HashMap;
 
 use super::reader::Reader;
+use super::store::Store;
+use super::value::{Kind, Value};
 use super::{PickleError, malformed, number, refused, text};
-
-/// A value on the stack, in the memo or in a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    /// A string, whose opcode is at this offset.
-    Text(u32),
-    /// `None`, a bool or a number, whose opcode is at this offset.
-    Plain(u32),
-    /// Bytes.
-    Bytes(Octets),
-    /// Bytes that can be changed.
-    Bytearray(Octets),
-    /// A group, by its number.
-    Group(u32),
-    /// One of the few callables that stand for data.
-    Callable(Callable),
-}
-
-/// Where bytes are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Octets {
-    None,
-    /// Behind the opcode at this offset.
-    Raw(u32),
-    /// As the characters of the string at this offset, the way protocols 0 to 2 do it.
-    Latin1(u32),
-}
-
-/// What protocols 0 to 2 call to make what they have no opcode for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Callable {
-    Encode,
-    Bytes,
-    Bytearray,
-    Set,
-    Frozenset,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    List,
-    /// Keys and values in turn.
-    Dict,
-    Tuple,
-    Set,
-    Frozenset,
-}
-
-/// No cell.
-pub(super) const END: u32 = u32::MAX;
-
-/// A list, dict, tuple or set: a chain of cells.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Group {
-    pub(super) kind: Kind,
-    /// A tuple that may be a key: it holds nothing that can be changed.
-    hashable: bool,
-    /// Its cells belong to another group, which may have more of them by now.
-    pub(super) shares: bool,
-    pub(super) first: u32,
-    pub(super) last: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cell {
-    pub(super) value: Value,
-    pub(super) next: u32,
-}
 
 /// What a pickle came to.
 pub(super) struct Program<'a> {
-    pub(super) pickle: &'a [u8],
-    pub(super) groups: Vec<Group>,
-    pub(super) cells: Vec<Cell>,
+    pub(super) store: Store<'a>,
     pub(super) result: Value,
-}
-
-impl Program<'_> {
-    /// Whether a value may be the key of a dict or a member of a set.
-    pub(super) fn is_hashable(&self, value: Value) -> bool {
-        is_hashable(&self.groups, value)
-    }
-}
-
-fn is_hashable(groups: &[Group], value: Value) -> bool {
-    match value {
-        Value::Group(number) => groups.get(number as usize).is_some_and(|group| group.hashable),
-        Value::Bytearray(_) => false,
-        _ => true,
-    }
 }
 
 /// Runs a pickle to its end.
 pub(super) fn run(pickle: &[u8]) -> Result<Program<'_>, PickleError> {
-    if u32::try_from(pickle.len()).is_err() {
-        return malformed("more than 4 GiB");
+    if pickle.len() > Value::RANGE {
+        return malformed("more than 2 GiB");
     }
     let mut machine = Machine::new(pickle);
     while !machine.step()? {}
@@ -111,20 +28,19 @@ pub(super) fn run(pickle: &[u8]) -> Result<Program<'_>, PickleError> {
         return malformed("bytes behind its end");
     }
     let result = machine.pop()?;
-    Ok(Program { pickle, groups: machine.groups, cells: machine.cells, result })
+    Ok(Program { store: machine.store, result })
 }
 
 pub(super) struct Machine<'a> {
     pub(super) reader: Reader<'a>,
     pub(super) stack: Vec<Value>,
     /// How high the stack was at each mark.
-    marks: Vec<usize>,
+    marks: Vec<u32>,
     /// What was memoized in order, which is how picklers count.
     memo: Vec<Value>,
     /// What was memoized under another number.
     odd_memo: HashMap<u32, Value>,
-    pub(super) groups: Vec<Group>,
-    pub(super) cells: Vec<Cell>,
+    pub(super) store: Store<'a>,
 }
 
 impl<'a> Machine<'a> {
@@ -135,8 +51,7 @@ impl<'a> Machine<'a> {
             marks: Vec::new(),
             memo: Vec::new(),
             odd_memo: HashMap::new(),
-            groups: Vec::new(),
-            cells: Vec::new(),
+            store: Store::new(pickle),
         }
     }
 
@@ -148,24 +63,21 @@ impl<'a> Machine<'a> {
             b'.' => return Ok(true),
             b'N' | 0x88 | 0x89 | b'I' | b'J' | b'K' | b'M' | b'L' | 0x8a | 0x8b | b'F' | b'G' => {
                 number::check(opcode, &mut self.reader)?;
-                self.stack.push(Value::Plain(at));
+                self.stack.push(Value::opcode(at));
             }
             b'S' | b'T' | b'U' | b'V' | b'X' | 0x8c | 0x8d => {
                 let string = text::string(opcode, &mut self.reader)?;
                 string.check()?;
                 self.stack.push(match string.is_text() {
-                    true => Value::Text(at),
-                    false => Value::Bytes(Octets::Raw(at)),
+                    true => Value::opcode(at),
+                    false => self.store.old_bytes(at)?,
                 });
             }
-            b'B' | b'C' | 0x8e => {
+            b'B' | b'C' | 0x8e | 0x96 => {
                 text::octets(opcode, &mut self.reader)?;
-                self.stack.push(Value::Bytes(Octets::Raw(at)));
+                self.stack.push(Value::opcode(at));
             }
-            0x96 => {
-                text::octets(opcode, &mut self.reader)?;
-                self.stack.push(Value::Bytearray(Octets::Raw(at)));
-            }
+            b']' | b'}' | b')' | 0x8f => self.stack.push(Value::opcode(at)),
             0x80 | 0x95 => self.prelude(opcode)?,
             b'p' | b'q' | b'r' | 0x94 | b'g' | b'h' | b'j' => self.remember(opcode)?,
             b'(' | b'0' | b'1' | b'2' => self.shuffle(opcode)?,
@@ -202,11 +114,14 @@ impl<'a> Machine<'a> {
             self.stack.push(*value);
             return Ok(());
         }
-        let value = self.top()?;
+        let value = self.settle_top()?;
         let next = self.memo.len();
         match self.memo.get_mut(index as usize) {
             Some(place) => *place = value,
-            None if index as usize == next => self.memo.push(value),
+            None if index as usize == next => {
+                self.odd_memo.remove(&index);
+                self.memo.push(value);
+            }
             None => drop(self.odd_memo.insert(index, value)),
         }
         Ok(())
@@ -214,14 +129,19 @@ impl<'a> Machine<'a> {
 
     fn shuffle(&mut self, opcode: u8) -> Result<(), PickleError> {
         match opcode {
-            b'(' => self.marks.push(self.stack.len()),
+            b'(' => self.marks.push(self.stack.len() as u32),
             b'1' => {
                 let mark = self.mark()?;
                 self.stack.truncate(mark);
             }
-            b'2' => self.stack.push(self.top()?),
+            b'2' => {
+                let value = self.settle_top()?;
+                self.stack.push(value);
+            }
             // POP right behind a mark takes the mark.
-            _ if self.marks.last() == Some(&self.stack.len()) => drop(self.marks.pop()),
+            _ if self.marks.last().is_some_and(|mark| *mark as usize == self.stack.len()) => {
+                self.marks.pop();
+            }
             _ => drop(self.pop()?),
         }
         Ok(())
@@ -229,22 +149,16 @@ impl<'a> Machine<'a> {
 
     fn group(&mut self, opcode: u8) -> Result<(), PickleError> {
         match opcode {
-            b']' => self.open(Kind::List),
-            b'}' => self.open(Kind::Dict),
-            b')' => self.open(Kind::Tuple),
-            0x8f => self.open(Kind::Set),
             b'l' => self.gather(Kind::List),
             b'd' => self.gather(Kind::Dict),
             b't' => self.gather(Kind::Tuple),
             0x91 => self.gather(Kind::Frozenset),
             0x85..=0x87 => {
-                let count = usize::from(opcode - 0x84);
-                let from = self.stack.len().checked_sub(count).filter(|from| *from >= self.floor());
-                let Some(from) = from else { return underflow() };
+                let from = self.below_top(usize::from(opcode - 0x84))?;
                 self.gather_from(from, Kind::Tuple)
             }
-            b'a' => self.extend_by(1, Kind::List),
-            b's' => self.extend_by(2, Kind::Dict),
+            b'a' => self.below_top(1).and_then(|from| self.extend_from(from, Kind::List)),
+            b's' => self.below_top(2).and_then(|from| self.extend_from(from, Kind::Dict)),
             b'e' => self.extend(Kind::List),
             b'u' => self.extend(Kind::Dict),
             0x90 => self.extend(Kind::Set),
@@ -256,15 +170,6 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// An empty group.
-    pub(super) fn open(&mut self, kind: Kind) -> Result<(), PickleError> {
-        let number = self.groups.len() as u32;
-        let hashable = matches!(kind, Kind::Tuple | Kind::Frozenset);
-        self.groups.push(Group { kind, hashable, shares: false, first: END, last: END });
-        self.stack.push(Value::Group(number));
-        Ok(())
-    }
-
     /// A group of everything above the mark.
     fn gather(&mut self, kind: Kind) -> Result<(), PickleError> {
         let mark = self.mark()?;
@@ -272,14 +177,9 @@ impl<'a> Machine<'a> {
     }
 
     fn gather_from(&mut self, from: usize, kind: Kind) -> Result<(), PickleError> {
-        let number = self.groups.len() as u32;
-        let values = self.stack.get(from..).unwrap_or_default();
-        let flat =
-            kind != Kind::Tuple || values.iter().all(|value| is_hashable(&self.groups, *value));
-        let hashable = flat && matches!(kind, Kind::Tuple | Kind::Frozenset);
-        self.groups.push(Group { kind, hashable, shares: false, first: END, last: END });
-        self.append(number, from)?;
-        self.stack.push(Value::Group(number));
+        let group = self.store.group(kind, self.stack.get(from..).unwrap_or_default())?;
+        self.stack.truncate(from);
+        self.stack.push(group);
         Ok(())
     }
 
@@ -289,80 +189,50 @@ impl<'a> Machine<'a> {
         self.extend_from(mark, kind)
     }
 
-    fn extend_by(&mut self, count: usize, kind: Kind) -> Result<(), PickleError> {
-        match self.stack.len().checked_sub(count) {
-            Some(from) if from >= self.floor() => self.extend_from(from, kind),
-            _ => underflow(),
-        }
-    }
-
     fn extend_from(&mut self, from: usize, kind: Kind) -> Result<(), PickleError> {
         let below = from.checked_sub(1).filter(|below| *below >= self.floor());
-        let group = match below.and_then(|below| self.stack.get(below)) {
-            Some(Value::Group(number)) => *number,
-            Some(_) => return malformed("it puts something into what is no container"),
-            None => return underflow(),
-        };
-        match self.groups.get(group as usize) {
-            Some(found) if found.kind == kind && !found.shares => self.append(group, from),
-            _ => malformed("it puts something into another kind of container"),
-        }
+        let Some(below) = below else { return underflow() };
+        let group = self.settle(below)?;
+        self.store.append(kind, group, self.stack.get(from..).unwrap_or_default())?;
+        self.stack.truncate(from);
+        Ok(())
     }
 
-    /// Moves the top of the stack into a group.
-    fn append(&mut self, number: u32, from: usize) -> Result<(), PickleError> {
-        let Self { stack, groups, cells, .. } = self;
-        let values = stack.get(from..).unwrap_or_default();
-        let kind = groups.get(number as usize).map(|group| group.kind);
-        let fits = match kind {
-            Some(Kind::Dict) => {
-                if values.len() % 2 != 0 {
-                    return malformed("a key without a value");
-                }
-                values.iter().step_by(2).all(|key| is_hashable(groups, *key))
-            }
-            Some(Kind::Set | Kind::Frozenset) => {
-                values.iter().all(|value| is_hashable(groups, *value))
-            }
-            _ => true,
-        };
-        if !fits {
-            return malformed("a key that can be changed");
+    /// Gives a value on the stack a place of its own, if things can happen to it.
+    fn settle(&mut self, place: usize) -> Result<Value, PickleError> {
+        let Some(value) = self.stack.get_mut(place) else { return underflow() };
+        *value = self.store.settled(*value)?;
+        Ok(*value)
+    }
+
+    fn settle_top(&mut self) -> Result<Value, PickleError> {
+        let top = self.below_top(1)?;
+        self.settle(top)
+    }
+
+    /// Where so many values at the top of the stack begin.
+    fn below_top(&self, count: usize) -> Result<usize, PickleError> {
+        match self.stack.len().checked_sub(count) {
+            Some(from) if from >= self.floor() => Ok(from),
+            _ => underflow(),
         }
-        let Some(group) = groups.get_mut(number as usize) else { return underflow() };
-        for value in values {
-            let place = cells.len() as u32;
-            match cells.get_mut(group.last as usize) {
-                Some(last) => last.next = place,
-                None => group.first = place,
-            }
-            group.last = place;
-            cells.push(Cell { value: *value, next: END });
-        }
-        stack.truncate(from);
-        Ok(())
     }
 
     /// Below this the stack belongs to whoever set the mark.
     fn floor(&self) -> usize {
-        self.marks.last().copied().unwrap_or(0)
+        self.marks.last().copied().unwrap_or(0) as usize
     }
 
     fn mark(&mut self) -> Result<usize, PickleError> {
-        self.marks.pop().map_or_else(|| malformed("a mark that was never set"), Ok)
-    }
-
-    fn top(&self) -> Result<Value, PickleError> {
-        match self.stack.last() {
-            Some(value) if self.stack.len() > self.floor() => Ok(*value),
-            _ => underflow(),
+        match self.marks.pop() {
+            Some(mark) => Ok(mark as usize),
+            None => malformed("a mark that was never set"),
         }
     }
 
     pub(super) fn pop(&mut self) -> Result<Value, PickleError> {
-        let value = self.top()?;
-        self.stack.pop();
-        Ok(value)
+        self.below_top(1)?;
+        self.stack.pop().map_or_else(underflow, Ok)
     }
 }
 

@@ -1,9 +1,14 @@
 //! Python pickles as JSON text, and JSON text as pickles: the payload of `--frame obj`.
 //!
 //! Data only: whatever would make a program of a pickle is refused, and nothing is ever called.
-//! [`decode`] runs the stack machine over offsets into the pickle (`machine`, `call`) and then writes the
-//! JSON text (`writer`); [`encode`] turns JSON tokens (`json`) into opcodes (`encoder`). What JSON
+//! [`decode`] runs the stack machine over the pickle (`machine`, `call`) and then writes the JSON
+//! text (`writer`); [`encode`] turns JSON tokens (`json`) into opcodes (`encoder`). What JSON
 //! lacks is tagged, as in `{"$bytes":"AP8="}`, so that JSON to object to JSON changes nothing.
+//!
+//! To the machine a value is four bytes (`value`): the offset of its opcode in the pickle, where
+//! all of it can be read again, or the place of a record in an array of words (`store`), which
+//! holds what was put together: groups, and what protocols 0 to 2 spell as calls. So no byte of a
+//! pickle comes to more than twelve (`]2` over and over does) before the text is written.
 //!
 //! serde-pickle, the crate for this, sorts dicts, makes bytes of bytearrays and copies whatever
 //! the memo repeats, which lets a few hundred bytes fill any memory; hence this module. Depth,
@@ -16,8 +21,10 @@ mod json;
 mod machine;
 mod number;
 mod reader;
+mod store;
 mod tag;
 mod text;
+mod value;
 mod writer;
 
 pub(super) use encoder::encode;

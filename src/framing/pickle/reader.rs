@@ -14,11 +14,6 @@ impl<'a> Reader<'a> {
         Self { pickle, at }
     }
 
-    /// All of it.
-    pub(super) fn pickle(&self) -> &'a [u8] {
-        self.pickle
-    }
-
     /// How many bytes have been taken.
     pub(super) fn at(&self) -> usize {
         self.at

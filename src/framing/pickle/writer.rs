@@ -3,7 +3,9 @@
 //! A group that is referred to twice is written twice, so the text can outgrow any pickle: it is
 //! written against an allowance, and nothing of it is kept where that is used up.
 
-use super::machine::{Callable, Group, Kind, Octets, Program, Value};
+use super::machine::Program;
+use super::store::{Members, Store};
+use super::value::{Kind, Octets, Value, View};
 use super::{MAX_DEPTH, PickleError, malformed, number, refused, tag, text};
 
 /// What the text of a pickle of so many bytes may come to. Without any repetition no byte becomes
@@ -15,10 +17,8 @@ fn allowance(len: usize) -> usize {
 
 /// A group of which a part has been written.
 struct Open {
-    /// What is written next.
-    next: u32,
-    /// The last one.
-    last: u32,
+    /// What has not been.
+    members: Members,
     form: Form,
     /// Nothing of it has been written.
     first: bool,
@@ -43,9 +43,9 @@ enum Form {
 
 /// Appends the result of a program to `out`.
 pub(super) fn write(program: &Program<'_>, out: &mut Vec<u8>) -> Result<(), PickleError> {
-    let spent = allowance(program.pickle.len());
-    let mut writer =
-        Writer { program, limit: out.len().saturating_add(spent), out, open: Vec::new() };
+    let store = &program.store;
+    let limit = out.len().saturating_add(allowance(store.pickle.len()));
+    let mut writer = Writer { store, limit, out, open: Vec::new() };
     writer.value(program.result)?;
     while writer.step()? {}
     Ok(())
@@ -64,7 +64,7 @@ fn separator(form: Form, first: bool) -> &'static [u8] {
 }
 
 struct Writer<'a> {
-    program: &'a Program<'a>,
+    store: &'a Store<'a>,
     out: &'a mut Vec<u8>,
     limit: usize,
     open: Vec<Open>,
@@ -74,18 +74,16 @@ impl Writer<'_> {
     /// Writes the next part of the innermost group; false when all are closed.
     fn step(&mut self) -> Result<bool, PickleError> {
         let Some(open) = self.open.last_mut() else { return Ok(false) };
-        let Some(cell) = self.program.cells.get(open.next as usize) else {
+        let Some(value) = self.store.next(&mut open.members) else {
             self.close();
             return Ok(true);
         };
-        open.next = if open.next == open.last { super::machine::END } else { cell.next };
         let (form, first) = (open.form, std::mem::replace(&mut open.first, false));
         match &mut open.form {
             Form::Object { at_value } | Form::Pairs { at_value } => *at_value = !*at_value,
             Form::List | Form::Tagged { .. } => {}
         }
-        let value = cell.value;
-        if form == (Form::Tagged { hashable: true }) && !self.program.is_hashable(value) {
+        if form == (Form::Tagged { hashable: true }) && !self.store.is_hashable(value) {
             return malformed("a key that can be changed");
         }
         self.out.extend_from_slice(separator(form, first));
@@ -107,32 +105,23 @@ impl Writer<'_> {
     }
 
     fn value(&mut self, value: Value) -> Result<(), PickleError> {
-        let pickle = self.program.pickle;
-        match value {
-            Value::Text(at) => text::at(pickle, at)?.write(self.out),
-            Value::Plain(at) => {
+        let pickle = self.store.pickle;
+        match self.store.view(value) {
+            View::Text(at) => text::at(pickle, at)?.write(self.out),
+            View::Plain(at) => {
                 let cost = number::write(pickle, at, self.out)?;
                 self.limit = self.limit.saturating_sub(cost);
                 Ok(())
             }
-            Value::Bytes(octets) => self.octets(tag::BYTES, octets),
-            Value::Bytearray(octets) => self.octets(tag::BYTEARRAY, octets),
-            Value::Callable(
-                Callable::Encode
-                | Callable::Bytes
-                | Callable::Bytearray
-                | Callable::Set
-                | Callable::Frozenset,
-            ) => refused("a function in place of a value"),
-            Value::Group(number) => match self.program.groups.get(number as usize) {
-                Some(group) => self.group(group),
-                None => malformed("a value that is none"),
-            },
+            View::Bytes(octets) => self.octets(tag::BYTES, octets),
+            View::Bytearray(octets) => self.octets(tag::BYTEARRAY, octets),
+            View::Callable(_) => refused("a function in place of a value"),
+            View::Group(kind, members) => self.group(kind, members),
         }
     }
 
     fn octets(&mut self, tag: &str, octets: Octets) -> Result<(), PickleError> {
-        let pickle = self.program.pickle;
+        let pickle = self.store.pickle;
         self.tag(tag);
         self.out.push(b'"');
         match octets {
@@ -151,36 +140,34 @@ impl Writer<'_> {
     }
 
     /// Begins a group. One that holds itself gets too deep.
-    fn group(&mut self, group: &Group) -> Result<(), PickleError> {
+    fn group(&mut self, kind: Kind, members: Members) -> Result<(), PickleError> {
         if self.open.len() >= MAX_DEPTH {
             return malformed(format!("nested deeper than {MAX_DEPTH}, or in itself"));
         }
-        let (tag, form) = match group.kind {
+        let (tag, form) = match kind {
             Kind::List => (None, Form::List),
             Kind::Tuple => (Some(tag::TUPLE), Form::Tagged { hashable: false }),
             Kind::Set => (Some(tag::SET), Form::Tagged { hashable: true }),
             Kind::Frozenset => (Some(tag::FROZENSET), Form::Tagged { hashable: true }),
-            Kind::Dict if self.is_object(group) => (None, Form::Object { at_value: false }),
+            Kind::Dict if self.is_object(members) => (None, Form::Object { at_value: false }),
             Kind::Dict => (Some(tag::DICT), Form::Pairs { at_value: false }),
         };
         if let Some(tag) = tag {
             self.tag(tag);
         }
         self.out.push(if matches!(form, Form::Object { .. }) { b'{' } else { b'[' });
-        self.open.push(Open { next: group.first, last: group.last, form, first: true });
+        self.open.push(Open { members, form, first: true });
         Ok(())
     }
 
     /// Whether all keys are strings that JSON can hold as they are.
-    fn is_object(&self, group: &Group) -> bool {
-        let cells = &self.program.cells;
-        let mut next = group.first;
-        while let Some(key) = cells.get(next as usize) {
-            let Value::Text(at) = key.value else { return false };
-            if text::at(self.program.pickle, at).is_ok_and(|text| text.looks_like_a_tag()) {
+    fn is_object(&self, mut members: Members) -> bool {
+        while let Some(key) = self.store.next(&mut members) {
+            let View::Text(at) = self.store.view(key) else { return false };
+            if text::at(self.store.pickle, at).is_ok_and(|text| text.looks_like_a_tag()) {
                 return false;
             }
-            next = cells.get(key.next as usize).map_or(super::machine::END, |value| value.next);
+            self.store.next(&mut members);
         }
         true
     }
