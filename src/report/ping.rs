@@ -27,7 +27,8 @@ pub struct PingFigures {
 }
 
 impl fmt::Display for PingFigures {
-    /// The figures in words; what is zero and good news is left out.
+    /// The figures in words; what is zero and good news is left out. The alternate form is for one
+    /// line of a terminal.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = if self.probes == 1 { "probe" } else { "probes" };
         write!(out, "{} {words} lost {} ({:.2} %)", self.probes, self.lost, self.loss)?;
@@ -37,6 +38,9 @@ impl fmt::Display for PingFigures {
         count(out, "corrupt", self.corrupt)?;
         let Some(trips) = &self.trips else { return Ok(()) };
         let RoundTrips { min, mean, p50, p90, p99, p999, max } = *trips;
+        if out.alternate() {
+            return write!(out, " p50 {} p99 {} max {}", trip(p50), trip(p99), trip(max));
+        }
         let times = [min, mean, p50, p90, p99, p999, max].map(trip).join("/");
         write!(out, " rtt min/avg/p50/p90/p99/p99.9/max {times}")
     }
@@ -59,8 +63,13 @@ mod tests {
             PingFigures { probes: 6, expected: 4, lost: 1, loss: 25.0, ..Default::default() };
         let figures = PingFigures { corrupt: 1, ..figures };
         assert_eq!(figures.to_string(), "6 probes lost 1 (25.00 %) unanswered yet 2 corrupt 1");
+        let figures = PingFigures { trips: Some(trips), ..PingFigures::default() };
         assert_eq!(
-            PingFigures { trips: Some(trips), ..PingFigures::default() }.to_string(),
+            format!("{figures:#}"),
+            "0 probes lost 0 (0.00 %) p50 2.00 ms p99 500.00 ms max 2.00 s"
+        );
+        assert_eq!(
+            figures.to_string(),
             "0 probes lost 0 (0.00 %) rtt min/avg/p50/p90/p99/p99.9/max \
              12.3 µs/1.00 ms/2.00 ms/3.00 ms/500.00 ms/1.00 s/2.00 s"
         );

@@ -54,13 +54,13 @@ impl Progress {
         if target.is_hidden() {
             return None;
         }
-        let style = ProgressStyle::with_template("{msg}");
+        let style = ProgressStyle::with_template("{wide_msg}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = ProgressBar::with_draw_target(None, target).with_style(style);
         Some(Self { bar, has_end: false })
     }
 
-    /// Draws these words.
+    /// Draws these words, as many as one line of the terminal takes.
     pub(super) fn say(&self, words: String) {
         self.bar.set_message(words);
         self.bar.tick();

@@ -41,7 +41,7 @@ impl PingSession {
 
     /// The line of a run under way.
     pub(super) fn show(&mut self, pool: &mut Pool) {
-        let words = format!("{} {}", self.config.address, self.figures(pool));
+        let words = format!("{} {:#}", self.config.address, self.figures(pool));
         self.run.console.show_line(pool, words);
     }
 
