@@ -9,6 +9,24 @@ use crate::error::{Failure, Status, plain};
 use crate::event_loop::{Id, Pool};
 use crate::sys::mmsg::Sender;
 
+/// What is said when the kernel drops the first datagrams.
+pub(in crate::sessions) const DROPPING: &str = "the kernel drops datagrams, because they come faster than they are taken (-O rcvbuf=SIZE \
+     gives them more room); the end says how many";
+
+/// What is said of them at the end.
+pub(in crate::sessions) fn dropped_in_all(count: u64) -> String {
+    format!("datagrams dropped by the kernel: {count}")
+}
+
+/// What is said of the first answer that did not go out.
+pub(in crate::sessions) fn unanswered(to: &Sender, error: &io::Error) -> String {
+    let cause = match error.kind() {
+        io::ErrorKind::WouldBlock => "the queue to it is full".to_owned(),
+        _ => plain(error),
+    };
+    format!("{to} gets no answer: {cause} (later ones are not told)")
+}
+
 /// Where a socket hears.
 pub(super) struct Place {
     /// The group, on multicast sockets.
@@ -47,9 +65,7 @@ impl ListenSession {
         let first = hearing.dropped == 0;
         hearing.dropped += u64::from(more);
         if first {
-            let text = "the kernel drops datagrams, because they come faster than they are taken \
-                        (-O rcvbuf=SIZE gives them more room); the end says how many";
-            self.run.console.warn(pool, "kernel-drops", text);
+            self.run.console.warn(pool, "kernel-drops", DROPPING);
         }
     }
 
@@ -68,19 +84,13 @@ impl ListenSession {
         let hearings = self.ears.values().chain(self.left.values());
         let dropped: u64 = hearings.map(|hearing| hearing.dropped).sum();
         if dropped > 0 {
-            let text = format!("datagrams dropped by the kernel: {dropped}");
-            self.run.console.warn(pool, "kernel-drops", &text);
+            self.run.console.warn(pool, "kernel-drops", &dropped_in_all(dropped));
         }
     }
 
     /// An answer that did not go out; the first of them is told.
     pub(super) fn warn_unanswered(&mut self, pool: &mut Pool, to: &Sender, error: &io::Error) {
-        let cause = match error.kind() {
-            io::ErrorKind::WouldBlock => "the queue to it is full".to_owned(),
-            _ => plain(error),
-        };
-        let text = format!("{to} gets no answer: {cause} (later ones are not told)");
-        self.run.console.warn(pool, "no-answer", &text);
+        self.run.console.warn(pool, "no-answer", &unanswered(to, error));
     }
 
     /// More loss than `--max-loss` allows decides the status.

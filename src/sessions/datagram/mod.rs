@@ -2,7 +2,7 @@
 
 mod answers;
 mod commands;
-mod drops;
+pub(in crate::sessions) mod drops;
 pub mod groups;
 pub mod listen;
 mod opening;

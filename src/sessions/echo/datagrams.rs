@@ -10,14 +10,17 @@ use super::answering::Kind;
 use super::delayed::Answer;
 use crate::event_loop::{Id, Pool};
 use crate::sessions::console::Message;
+use crate::sessions::datagram::drops;
 use crate::sys::mmsg::{Arrival, Sender};
 
 /// A socket, and the answers that the kernel has not taken yet.
 #[derive(Default)]
 pub(super) struct Ear {
     waiting: VecDeque<(Bytes, Sender)>,
-    /// What was lost of what came, as far as it was told.
-    dropped: Option<u32>,
+    /// The kernel's counter of dropped datagrams when it was last seen.
+    counter: u32,
+    /// Datagrams that the kernel dropped.
+    dropped: u64,
 }
 
 impl Ear {
@@ -40,7 +43,9 @@ impl EchoSession {
             return;
         }
         self.somebody_came(pool);
-        self.note_drops(pool, id, batch);
+        if let Some(counter) = batch.iter().rev().find_map(|arrival| arrival.dropped) {
+            self.note_drops(pool, id, counter);
+        }
         for arrival in batch {
             if !self.run.take_message(arrival.payload) {
                 break;
@@ -85,7 +90,7 @@ impl EchoSession {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 ear.waiting.push_back((bytes, to.clone()));
             }
-            Err(error) => self.on_trouble(pool, &to.to_string(), &error),
+            Err(error) => self.on_unanswered(pool, to, &error),
         }
     }
 
@@ -101,25 +106,40 @@ impl EchoSession {
                     }
                     break;
                 }
-                Err(error) => self.on_trouble(pool, &to.to_string(), &error),
+                Err(error) => self.on_unanswered(pool, &to, &error),
             }
         }
     }
 
-    /// One peer cannot be answered, or was not there to be; the others go on.
-    pub(super) fn on_trouble(&mut self, pool: &mut Pool, peer: &str, error: &io::Error) {
-        let text = format!("{peer} was not answered: {}", crate::error::plain(error));
-        self.run.console.warn(pool, crate::error::io_kind(error), &text);
+    /// One peer cannot be answered; the others go on, and of theirs nothing is told.
+    fn on_unanswered(&mut self, pool: &mut Pool, to: &Sender, error: &io::Error) {
+        if !std::mem::replace(&mut self.unanswered, true) {
+            self.run.console.warn(pool, "no-answer", &drops::unanswered(to, error));
+        }
     }
 
-    /// The kernel counts what it dropped; each time that it is more, it is told.
-    fn note_drops(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
-        let Some(count) = batch.iter().rev().find_map(|arrival| arrival.dropped) else { return };
+    /// The kernel counts what it drops; that is told once, and at the end.
+    fn note_drops(&mut self, pool: &mut Pool, id: Id, counter: u32) {
         let Some(ear) = self.ears.get_mut(&id) else { return };
-        let lost = count.wrapping_sub(ear.dropped.replace(count).unwrap_or(0));
-        if lost > 0 {
-            let text = format!("the kernel dropped {lost} datagrams, its buffer being full");
-            self.run.console.warn(pool, "kernel-drops", &text);
+        let more = u64::from(counter.wrapping_sub(std::mem::replace(&mut ear.counter, counter)));
+        let is_first = ear.dropped == 0 && more > 0;
+        ear.dropped += more;
+        if is_first {
+            self.run.console.warn(pool, "kernel-drops", drops::DROPPING);
+        }
+    }
+
+    /// Tells how many datagrams were dropped, also behind the last one that came.
+    pub(super) fn tell_drops(&mut self, pool: &mut Pool) {
+        let ids: Vec<Id> = self.ears.keys().copied().collect();
+        for id in ids {
+            if let Some(counter) = pool.dropped(id) {
+                self.note_drops(pool, id, counter);
+            }
+        }
+        let dropped: u64 = self.ears.values().map(|ear| ear.dropped).sum();
+        if dropped > 0 {
+            self.run.console.warn(pool, "kernel-drops", &drops::dropped_in_all(dropped));
         }
     }
 }

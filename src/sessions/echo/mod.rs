@@ -40,6 +40,8 @@ pub struct EchoSession {
     paused: bool,
     /// Accepting failed for want of descriptors, and that was told.
     starved: bool,
+    /// A datagram could not be answered, and that was told.
+    unanswered: bool,
 }
 
 impl EchoSession {
@@ -64,6 +66,7 @@ impl EchoSession {
             worst: None,
             paused: false,
             starved: false,
+            unanswered: false,
         }
     }
 
@@ -211,6 +214,7 @@ impl EchoSession {
         if !(self.run.is_ending() && is_quiet && self.ears.values().all(Ear::is_quiet)) {
             return;
         }
+        self.tell_drops(pool);
         for (id, _) in self.ears.drain() {
             if let Some(traffic) = pool.traffic(id) {
                 self.run.console.count(&traffic);
@@ -261,7 +265,10 @@ impl EchoSession {
             Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
             Event::Eof { id } => self.on_data(pool, id, &[], true),
             Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
-            Event::DatagramError { error, .. } => self.on_trouble(pool, "a peer", &error),
+            Event::DatagramError { error, .. } => {
+                let text = format!("a peer: {}", crate::error::plain(&error));
+                self.run.console.warn(pool, crate::error::io_kind(&error), &text);
+            }
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Signal(Signal::Report) => self.tell_stats(pool),

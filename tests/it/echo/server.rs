@@ -162,6 +162,24 @@ fn frames_are_echoed_as_frames() {
     assert_eq!(read_all(&client), b"");
 }
 
+/// A flood is no flood of warnings: the first drop and the first answer that fails are told.
+#[test]
+fn what_is_lost_in_masses_is_told_once() {
+    let (mut server, address) = serve("--udp --prefix > --delay 2s -O rcvbuf=4096");
+    let peer = socket();
+    for _ in 0..20 {
+        peer.send_to(&[7; 65_507], &address).unwrap();
+    }
+    for _ in 0..50_000 {
+        peer.send_to(&[7; 500], &address).unwrap();
+    }
+    server.wait_for("gets no answer: message too long (later ones are not told)");
+    server.signal(SIGTERM);
+    let ended = server.wait().code(0).says("the end says how many");
+    let ended = ended.says("datagrams dropped by the kernel: ");
+    assert!(ended.stderr.lines().count() <= 6, "{}", ended.stderr);
+}
+
 /// A word is what it means, however it is written.
 #[test]
 fn a_word_of_obj_is_an_object() {
