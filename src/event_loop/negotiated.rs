@@ -83,7 +83,7 @@ impl Negotiated {
             self.broken = self.exchange.hear(wire, &mut self.heard).err();
         } else {
             self.ended = true;
-            match self.exchange.hear_end() {
+            match self.exchange.hear_end(&mut self.heard) {
                 Err(silent @ ExchangeError::Silent) => self.broken = Some(silent),
                 ending => self.unwritable = ending.err(),
             }

@@ -197,11 +197,11 @@ impl Exchange {
         Ok(())
     }
 
-    /// The peer's FIN came.
+    /// The peer's FIN came. A length that it cuts belongs to the stream, as a message does.
     ///
     /// # Errors
     /// It came before hello, or in place of go.
-    pub fn hear_end(&mut self) -> Result<(), ExchangeError> {
+    pub fn hear_end(&mut self, stream: &mut Vec<u8>) -> Result<(), ExchangeError> {
         let before = std::mem::replace(&mut self.incoming, Incoming::Ended);
         match (before, self.outgoing) {
             (Incoming::Hello, _) => Err(ExchangeError::Silent),
@@ -209,10 +209,17 @@ impl Exchange {
             (Incoming::Length { bytes: [ERROR, ..], have: 1 }, Outgoing::Offered { len }) => {
                 Err(ExchangeError::Refused { len })
             }
-            (_, Outgoing::Offered { .. } | Outgoing::Length { have: 1.., .. }) => {
-                Err(ExchangeError::Closed)
+            (incoming, outgoing) => {
+                if let Incoming::Length { bytes, have } = incoming {
+                    stream.extend(bytes.iter().take(usize::from(have)));
+                }
+                match outgoing {
+                    Outgoing::Offered { .. } | Outgoing::Length { have: 1.., .. } => {
+                        Err(ExchangeError::Closed)
+                    }
+                    _ => Ok(()),
+                }
             }
-            _ => Ok(()),
         }
     }
 

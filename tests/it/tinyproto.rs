@@ -156,15 +156,22 @@ fn a_refused_message_is_a_loss() {
 
 #[test]
 fn a_message_cut_by_fin_is_undelivered() {
-    let server = peer(|stream| {
-        say(&stream, b"\xff\0\0\0\x05");
-        hear(&stream, b"\xff\xff");
-        say(&stream, b"he");
-    });
-    let ended = client(&["--log", "json"], &server.address).run().code(6);
-    assert_eq!(ended.text(), "");
-    ended.says("\"undelivered\":");
-    server.join();
+    for (offer, answers, rest, cut) in [
+        (&b"\0\0\0\x05"[..], &b"\xff\xff"[..], &b"he"[..], 6),
+        (b"\0\0\0", b"\xff", b"", 3),
+        (b"\0", b"\xff", b"", 1),
+    ] {
+        let server = peer(move |stream| {
+            say(&stream, b"\xff");
+            say(&stream, offer);
+            hear(&stream, answers);
+            say(&stream, rest);
+        });
+        let ended = client(&["--log", "json"], &server.address).run().code(6);
+        assert_eq!(ended.text(), "");
+        ended.says(&format!("\"undelivered\":{cut}"));
+        server.join();
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn the_client_of_the_capture() {
     play(&mut client, &script);
     assert_eq!(client.heard, framed(&[vec![0, 1, 2, 3, 4]]));
     assert!(client.exchange.may_finish());
-    assert_eq!(client.exchange.hear_end(), Ok(()));
+    assert_eq!(client.exchange.hear_end(&mut Vec::new()), Ok(()));
 }
 
 #[test]
@@ -116,14 +116,14 @@ fn hellos_that_are_none() {
     ] {
         assert_eq!(Side::new(&[]).hear(&[byte; 254]), Err(error));
     }
-    assert_eq!(Exchange::new(1).hear_end(), Err(ExchangeError::Silent));
+    assert_eq!(Exchange::new(1).hear_end(&mut Vec::new()), Err(ExchangeError::Silent));
 }
 
 #[test]
 fn a_refusal_is_a_zero_and_the_end() {
     let mut side = Side::new(&[b"ours".to_vec()]);
     play(&mut side, &[(b"\xff", b"\xff\0\0\0\x04"), (b"\0", b"")]);
-    assert_eq!(side.exchange.hear_end(), Err(ExchangeError::Refused { len: 4 }));
+    assert_eq!(side.exchange.hear_end(&mut Vec::new()), Err(ExchangeError::Refused { len: 4 }));
     let mut side = Side::new(&[b"ours".to_vec()]);
     play(&mut side, &[(b"\xff", b"\xff\0\0\0\x04")]);
     assert_eq!(side.hear(b"\xfe"), Err(ExchangeError::Refused { len: 4 }));
@@ -133,13 +133,13 @@ fn a_refusal_is_a_zero_and_the_end() {
 fn the_end_of_the_peer_in_place_of_go() {
     let mut side = Side::new(&[b"ours".to_vec()]);
     play(&mut side, &[(b"\xff", b"\xff\0\0\0\x04")]);
-    assert_eq!(side.exchange.hear_end(), Err(ExchangeError::Closed));
+    assert_eq!(side.exchange.hear_end(&mut Vec::new()), Err(ExchangeError::Closed));
     assert_eq!(side.exchange.allowance(), Err(ExchangeError::Closed));
     // One that has said go may be sent what it took.
     let mut side = Side::new(&[b"ours".to_vec()]);
     play(&mut side, &[(b"\xff", b"\xff\0\0\0\x04")]);
     side.hear(b"\xff").unwrap();
-    assert_eq!(side.exchange.hear_end(), Ok(()));
+    assert_eq!(side.exchange.hear_end(&mut Vec::new()), Ok(()));
     assert_eq!(side.write(usize::MAX), b"ours");
 }
 
@@ -231,6 +231,6 @@ proptest! {
                 break;
             }
         }
-        let _ = side.exchange.hear_end();
+        let _ = side.exchange.hear_end(&mut Vec::new());
     }
 }
