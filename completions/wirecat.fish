@@ -283,7 +283,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-clients -d 
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l queue -d 'How much may wait to be sent to one member (with --host) [default: 1MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'Let it pass N routers at most, minus one (with a group) [default: 1]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'How far it may go: past N-1 routers (with a group) [default: 1]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
@@ -299,7 +299,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tag -d 'Put TEX
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l wait -d 'Keep trying to connect for D; with --host or a group: give up if nobody has come after D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s c -l count -d 'Stop after N lines of others; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l output -d 'How lines are written: line, raw, nul, hex, dump, json or none [default: a screen; else line]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; without a group: mss keepalive nodelay user-timeout; with --host: backlog' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l time -d 'Show the time of each line'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s n -l no-stdin -d 'Only listen: do not read stdin'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l host -d 'Host the room, and take part in it'
@@ -338,7 +338,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tag -d 'Put TEX
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l wait -d 'Give up if nobody has come after D; with --ping, keep trying to connect for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s c -l count -d 'Stop after N messages received; with --ping, probes on each connection [default: 10]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l output -d 'Write events to stdout: json (or none) [default: none]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; with --tcp, or --ping over TCP: mss keepalive nodelay user-timeout; with --tcp: backlog' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tcp -d 'Streams only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l udp -d 'Datagrams only; with --ping, probes are datagrams'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l ping -d 'Probe an echo server: round trips, loss, duplicates, reordering, corruption'

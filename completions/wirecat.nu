@@ -339,7 +339,7 @@ module completions {
     --reconnect               # Connect again when the connection to the host is lost
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
     --bind: string            # Connect from this local address and port
-    --ttl: string             # Let it pass N routers at most, minus one (with a group) [default: 1]
+    --ttl: string             # How far it may go: past N-1 routers (with a group) [default: 1]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
@@ -356,7 +356,7 @@ module completions {
     --wait: string            # Keep trying to connect for D; with --host or a group: give up if nobody has come after D
     --count(-c): string       # Stop after N lines of others; fewer is exit status 1
     --output: string          # How lines are written: line, raw, nul, hex, dump, json or none [default: a screen; else line]
-    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; without a group: mss keepalive nodelay user-timeout; with --host: backlog
     --help(-h)                # Print help
     address: string           # The host to join, the address to host on, or a multicast group
   ]
@@ -403,7 +403,7 @@ module completions {
     --wait: string            # Give up if nobody has come after D; with --ping, keep trying to connect for D
     --count(-c): string       # Stop after N messages received; with --ping, probes on each connection [default: 10]
     --output: string          # Write events to stdout: json (or none) [default: none]
-    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
+    -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; with --tcp, or --ping over TCP: mss keepalive nodelay user-timeout; with --tcp: backlog
     --help(-h)                # Print help
     ...addresses: string      # Where to listen [default: 0, a free port on loopback]; with --ping, whom to probe
   ]

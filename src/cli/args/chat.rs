@@ -56,7 +56,7 @@ pub struct ChatArgs {
     #[arg(long, value_name = "ADDR", help_heading = "Joining")]
     pub bind: Option<String>,
 
-    /// Let it pass N routers at most, minus one (with a group) [default: 1]
+    /// How far it may go: past N-1 routers (with a group) [default: 1]
     #[arg(long, value_name = "N", help_heading = "Meeting in a group")]
     pub ttl: Option<u8>,
 

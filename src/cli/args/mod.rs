@@ -90,14 +90,14 @@ pub enum Command {
     #[command(mut_arg("wait", |arg| arg.help(WAIT_CHAT)))]
     #[command(mut_arg("count", |arg| arg.help(COUNT_CHAT)))]
     #[command(mut_arg("output", |arg| arg.help(OUTPUT_CHAT)))]
-    #[command(mut_arg("socket_option", |arg| arg.help(STREAM_OPTIONS)))]
+    #[command(mut_arg("socket_option", |arg| arg.help(CHAT_OPTIONS)))]
     #[command(after_help = format!("{CHAT_EXAMPLES}\n\n{CHAT_COMMANDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     Chat(Box<ChatArgs>),
     /// Send back what comes, or with --ping measure how long that takes
     #[command(mut_arg("wait", |arg| arg.help(WAIT_ECHO)))]
     #[command(mut_arg("count", |arg| arg.help(COUNT_ECHO)))]
     #[command(mut_arg("output", |arg| arg.help(OUTPUT_ECHO)))]
-    #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
+    #[command(mut_arg("socket_option", |arg| arg.help(ECHO_OPTIONS)))]
     #[command(after_help = format!("{ECHO_EXAMPLES}\n\n{ECHO_NOTES}\n\n{ADDRESSES}\n\n{VALUES}"))]
     Echo(Box<EchoArgs>),
     /// Print the completions for a shell

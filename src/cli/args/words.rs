@@ -86,7 +86,14 @@ Examples:
 
 pub(super) const CHAT_COMMANDS: &str = "\
 In the room:
-  /who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit";
+  /who              who is there
+  /nick NAME        take another name
+  /me TEXT          say what you do
+  /msg NAME TEXT    tell one member alone
+  /quit [WHY]       leave; ^D does as well, ^C at once
+  //TEXT            say a line that begins with /
+  On a screen: PgUp and PgDn scroll, Up and Down bring back what you said, ^Z
+  suspends, and the keys of readline edit.";
 
 pub(super) const ECHO_EXAMPLES: &str = "\
 Examples:
@@ -161,5 +168,7 @@ pub(super) const INPUT_DATAGRAMS: &str =
 pub(super) const INPUT_LISTEN: &str = "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do";
 pub(super) const STREAM_OPTIONS: &str =
     "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout";
+pub(super) const CHAT_OPTIONS: &str = "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; without a group: mss keepalive nodelay user-timeout; with --host: backlog";
+pub(super) const ECHO_OPTIONS: &str = "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; with --tcp, or --ping over TCP: mss keepalive nodelay user-timeout; with --tcp: backlog";
 pub(super) const DATAGRAM_OPTIONS: &str =
     "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl";

@@ -192,6 +192,7 @@ pub fn ping(args: &EchoArgs, report: Settings) -> Result<Ping, Failure> {
         refuse_any(&given, "datagrams are sent without a connection")?;
     }
     let common = common(&args.run, &args.family, report)?;
+    common.options.check_connect()?;
     Ok(Ping {
         common: Common { count: None, datagrams: args.udp, ..common },
         address,

@@ -4,7 +4,17 @@ use super::line::Line;
 use super::nick::Nick;
 
 /// The commands, for whoever asks.
-pub const HELP: &str = "/who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit  (// says a /)";
+pub const HELP: &str = "/who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit [WHY]  (// says a /)";
+
+/// What is wrong with a command of this name.
+pub fn complaint(name: &str) -> String {
+    match name {
+        "me" => "/me needs a TEXT: /me waves".to_owned(),
+        "nick" => "/nick needs a NAME: /nick ann".to_owned(),
+        "msg" => "/msg needs a NAME and a TEXT: /msg ann hello".to_owned(),
+        other => format!("there is no /{other}: /help tells what there is, and // says a /"),
+    }
+}
 
 /// A line as a member means it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +35,8 @@ pub enum Command<'a> {
     Help,
     /// Nothing at all.
     Empty,
-    /// A command that does not exist, or that lacks something.
-    Bad,
+    /// A command of this name, which does not exist or lacks something.
+    Bad(&'a str),
 }
 
 impl<'a> Command<'a> {
@@ -46,12 +56,12 @@ impl<'a> Command<'a> {
             "nick" if !rest.is_empty() => Self::Nick(rest),
             "msg" => match rest.split_once(' ') {
                 Some((to, text)) => Self::Msg(to, text.trim_start()),
-                None => Self::Bad,
+                None => Self::Bad(word),
             },
             "who" => Self::Who,
             "quit" => Self::Quit(rest),
             "help" => Self::Help,
-            _ => Self::Bad,
+            _ => Self::Bad(word),
         }
     }
 
@@ -85,16 +95,22 @@ mod tests {
             ("/help", Command::Help),
             ("", Command::Empty),
             (" \t", Command::Empty),
-            ("/me", Command::Bad),
-            ("/me ", Command::Bad),
-            ("/nick", Command::Bad),
-            ("/msg bob", Command::Bad),
-            ("/dance", Command::Bad),
-            ("/", Command::Bad),
+            ("/me", Command::Bad("me")),
+            ("/me ", Command::Bad("me")),
+            ("/nick", Command::Bad("nick")),
+            ("/msg bob", Command::Bad("msg")),
+            ("/dance with me", Command::Bad("dance")),
+            ("/", Command::Bad("")),
         ];
         for (line, command) in table {
             assert_eq!(Command::parse(line), command, "{line:?}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_name() {
+        assert!(complaint("msg").starts_with("/msg needs a NAME and a TEXT"));
+        assert!(complaint("dance").starts_with("there is no /dance: /help tells"));
     }
 
     #[test]

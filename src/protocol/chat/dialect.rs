@@ -6,7 +6,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::command::{Command, HELP};
+use super::command::{self, Command, HELP};
 use super::line::{Line, readable};
 use super::nick::Nick;
 
@@ -39,14 +39,22 @@ impl Dialect {
         }
     }
 
+    /// What is wrong with a command of this name.
+    pub fn complaint(self, name: &str) -> String {
+        match self {
+            Self::Lines => command::complaint(name),
+            Self::Tinyproto => format!("a chat of tinyproto has no /{name}: there is /quit"),
+        }
+    }
+
     /// What a person means by a line that it types.
     pub fn typed(self, line: &str) -> Command<'_> {
         match (self, Command::parse(line)) {
             (Self::Tinyproto, Command::Say(QUIT) | Command::Quit(_)) => Command::Quit(""),
-            (
-                Self::Tinyproto,
-                Command::Me(_) | Command::Nick(_) | Command::Msg(..) | Command::Who,
-            ) => Command::Bad,
+            (Self::Tinyproto, Command::Me(_)) => Command::Bad("me"),
+            (Self::Tinyproto, Command::Nick(_)) => Command::Bad("nick"),
+            (Self::Tinyproto, Command::Msg(..)) => Command::Bad("msg"),
+            (Self::Tinyproto, Command::Who) => Command::Bad("who"),
             (_, command) => command,
         }
     }
@@ -172,10 +180,10 @@ mod tests {
             ("//etc", Command::Say("/etc"), Some("/etc")),
             ("/quit dinner", Command::Quit(""), Some("quit")),
             ("quit", Command::Quit(""), Some("quit")),
-            ("/nick ann", Command::Bad, None),
-            ("/me waves", Command::Bad, None),
-            ("/msg ann x", Command::Bad, None),
-            ("/who", Command::Bad, None),
+            ("/nick ann", Command::Bad("nick"), None),
+            ("/me waves", Command::Bad("me"), None),
+            ("/msg ann x", Command::Bad("msg"), None),
+            ("/who", Command::Bad("who"), None),
             ("/help", Command::Help, None),
             (" ", Command::Empty, None),
         ];

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::allowance::{Allowance, OWN_BURST};
-use super::command::{Command, HELP};
+use super::command::{Command, HELP, complaint};
 use super::line::{Line, readable};
 use super::nick::Nick;
 
@@ -213,7 +213,7 @@ impl Gathering {
                 self.leave(why);
                 self.deeds.push(Deed::Leave);
             }
-            Command::Bad => self.notice(format!("no such command: {HELP}")),
+            Command::Bad(name) => self.notice(complaint(name)),
             Command::Empty => {}
         }
     }

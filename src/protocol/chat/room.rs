@@ -215,9 +215,7 @@ impl Room {
                 self.effects.push(Effect::Close(member));
                 self.depart(member, Some(why).filter(|why| !why.is_empty()));
             }
-            Command::Bad => {
-                self.notice(member, &format!("no such command: {}", self.dialect.help()))
-            }
+            Command::Bad(name) => self.notice(member, &self.dialect.complaint(name)),
             Command::Empty => {}
         }
     }

@@ -95,7 +95,7 @@ fn ours_and_plain_sockets_are_in_one_room() {
         assert_eq!(one.hears("/etc"), cids, "a command is nobody else's business");
     }
     dan.wait_for_output(format!("<{cids}> from ours\n<{cids}> /etc\n"));
-    cid.wait_for("no such command: /quit");
+    cid.wait_for("a chat of tinyproto has no /nick: there is /quit");
 
     cid.say("/quit\n");
     let ended = cid.wait_open().code(0);
@@ -126,7 +126,7 @@ fn the_host_takes_part() {
     host.say("welcome\n/who\n");
     let hosts = ann.hears("welcome");
     host.wait_for_output(format!("*** you are {hosts}\n*** here: {hosts}\n"));
-    host.wait_for_output("*** no such command: /quit");
+    host.wait_for_output("*** a chat of tinyproto has no /who: there is /quit");
     ann.say("/nick \x1b[2J\nx");
     host.wait_for_output("> /nick \\x1b[2J\\nx\n");
     host.say("/quit\n");

@@ -21,6 +21,7 @@ fn an_option_that_cannot_apply_is_refused() {
         ("--ping 0", "port 0 cannot be connected to"),
         ("--ping 239.1.2.3:7", "probe one of its members"),
         ("--ping 7 --output hex", "cannot use --output"),
+        ("--ping 7 -O backlog=3", "backlog is an option of listeners"),
         ("7 --interval 1s", "cannot use --interval: it needs --ping"),
         ("7 --size 99", "cannot use --size"),
         ("7 --conns 2", "cannot use --conns"),

@@ -212,8 +212,8 @@ impl JoinSession {
             self.waiting.push_back(packed);
         } else if *command != Command::Empty {
             let text = match command {
-                Command::Help => self.dialect.help().to_owned(),
-                _ => format!("no such command: {}", self.dialect.help()),
+                Command::Bad(name) => self.dialect.complaint(name),
+                _ => self.dialect.help().to_owned(),
             };
             self.face.tell(pool, &mut self.run, &text);
         }
