@@ -110,11 +110,12 @@ impl PingSession {
             pool.abort(id, reason);
         }
         self.tell_result(pool);
-        let ids: Vec<Id> = self.lines.keys().copied().collect();
-        for id in ids {
-            match self.config.datagrams || self.run.is_decided() {
-                true => pool.abort(id, reason),
-                false => pool.close(id, reason),
+        for (id, probing) in &self.lines {
+            let is_over = probing.line.is_settled() && !self.config.datagrams;
+            match is_over && !self.run.is_decided() {
+                true => pool.close(*id, reason),
+                // Nobody waits for what is still under way.
+                false => pool.abort(*id, reason),
             }
         }
         self.finish_if_alone(pool);
@@ -158,11 +159,12 @@ impl PingSession {
 
     /// The network says that a datagram did not arrive.
     fn on_trouble(&mut self, pool: &mut Pool, id: Id, error: &std::io::Error) {
-        let Some(probing) = self.lines.get(&id) else { return };
+        let Some(probing) = self.lines.get_mut(&id) else { return };
         let failure = datagram::failure(&probing.peer, error);
         if self.tally.answered() == 0 && (self.refused.is_some() || !self.addresses.is_empty()) {
             return self.leave_address(pool, failure);
         }
+        probing.done = true;
         // Who has answered before was there.
         let status = if self.tally.answered() > 0 { Status::Lost } else { failure.status };
         self.fail(pool, &Failure { status, ..failure });

@@ -134,23 +134,27 @@ impl PingSession {
     /// only when it has gone off: a system call for each probe would be in what is measured.
     fn wait_for_next(&mut self, pool: &mut Pool, id: Id) {
         let (patience, pause) = (self.patience(), self.pause());
-        let Some(probing) = self.lines.get_mut(&id) else { return };
-        if probing.full || probing.done {
-            return;
-        }
-        let is_loop = probing.schedule.is_closed_loop() && !probing.schedule.is_over();
+        let Some(probing) = self.lines.get_mut(&id).filter(|probing| !probing.done) else { return };
+        let is_loop =
+            probing.schedule.is_closed_loop() && !probing.schedule.is_over() && !probing.full;
         if is_loop && probing.watched {
             return;
         }
         probing.watched = is_loop;
         let last = probing.last.unwrap_or(pool.now());
         let next = match probing.schedule.due() {
+            // A peer that takes nothing and says nothing is waited for no longer than an answer.
+            _ if probing.full => {
+                pool.traffic(id).map_or(last, |traffic| traffic.last_active) + patience
+            }
             Some(_) if is_loop => last + pause,
             Some(due) => due,
             None if probing.line.is_settled() => return self.done(pool, id),
-            None if last + patience <= pool.now() => return self.done(pool, id),
             None => last + patience,
         };
+        if next <= pool.now() && (probing.full || probing.schedule.is_over()) {
+            return self.done(pool, id);
+        }
         // Not at once: a timer of no time would let nothing else come.
         let after = next.saturating_duration_since(pool.now()).max(NEXT_TURN);
         pool.arm(TimerKey::of(id, alarms::NEXT_PROBE), after);

@@ -142,6 +142,25 @@ fn figures_are_told_without_an_answer_too() {
     server.join();
 }
 
+/// What it cannot send is waited for as long as an answer, and no longer.
+#[test]
+fn a_server_that_ceases_to_read_is_given_up() {
+    for args in ["--interval 1ms", "--interval 0", "--interval 0 --max-loss 100"] {
+        let (listener, address) = listener();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = vec![0; 4 << 20];
+            stream.read_exact(&mut bytes).unwrap();
+            stream.write_all(&bytes).unwrap();
+            thread::park();
+        });
+        let code = if args.contains("--max-loss") { 0 } else { 1 };
+        let (stats, _) = ping(&format!("-c 50 --size 4M {args} {address}"), code);
+        let [probes, expected, lost] = counts(&stats, ["probes", "expected", "lost"]);
+        assert!((2..50).contains(&probes) && lost == probes - 1 && expected == probes, "{stats}");
+    }
+}
+
 /// Names have more than one address, and the server may be at any of them.
 #[test]
 fn datagrams_find_the_address_that_answers() {
