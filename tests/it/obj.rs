@@ -54,6 +54,25 @@ fn every_vector_is_decoded_and_comes_back() {
     }
 }
 
+/// Python has halves of surrogate pairs in the names of files that are no UTF-8; JSON can write
+/// them down.
+#[test]
+fn halves_of_surrogate_pairs_come_and_go() {
+    let json = r#"["a\udcffb","\ude00\ud83d",{"\ud800":1}]"#;
+    let pickle = b"\x80\x04](\x8c\x05a\xed\xb3\xbfb\x8c\x06\xed\xb8\x80\xed\xa0\xbd}(\x8c\x03\xed\xa0\x80K\x01ue.";
+    assert_eq!(encode(json), pickle);
+    assert_eq!(framer().decode(pickle).unwrap().as_ref(), json.as_bytes());
+    let old = b"V\\ud83d\\ude00\\ud83dx\\udcff\n.";
+    assert_eq!(framer().decode(old).unwrap().as_ref(), "\"😀\\ud83dx\\udcff\"".as_bytes());
+    let pair = encode(r#""\ud83d\ude00""#);
+    assert_eq!(pair, b"\x80\x04\x8c\x04\xf0\x9f\x98\x80.");
+    for broken in
+        [&b"\x8c\x02\xed\xa0."[..], b"\x8c\x03\xed\xa0\xc0.", b"\x8c\x01\xff.", b"V\\U00110000\n."]
+    {
+        assert!(framer().decode(broken).is_err(), "{}", broken.escape_ascii());
+    }
+}
+
 /// Pickles that are made rather than written down: too deep, too many digits, and the memo in
 /// itself.
 fn made() -> Vec<(&'static str, Vec<u8>)> {

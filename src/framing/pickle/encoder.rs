@@ -4,7 +4,7 @@
 use data_encoding::BASE64;
 
 use super::json::{Lexer, Token};
-use super::{MAX_DEPTH, number, tag};
+use super::{MAX_DEPTH, PickleError, number, tag};
 
 /// Encodes one JSON text as a pickle and appends it to `out`.
 ///
@@ -94,10 +94,12 @@ impl<'a> Encoder<'a, '_> {
     }
 
     fn int(&mut self, digits: &str) -> Result<(), String> {
-        number::encode_int(digits, self.out).or_else(|error| self.lexer.fail(&error.to_string()))
+        number::encode_int(digits, self.out).or_else(|error| match error {
+            PickleError::Malformed(what) | PickleError::Unsafe(what) => self.lexer.fail(&what),
+        })
     }
 
-    fn text(&mut self, text: &str) {
+    fn text(&mut self, text: &[u8]) {
         match u8::try_from(text.len()) {
             Ok(len) => self.out.extend_from_slice(&[0x8c, len]),
             Err(_) => {
@@ -105,7 +107,7 @@ impl<'a> Encoder<'a, '_> {
                 self.out.extend_from_slice(&(text.len() as u64).to_le_bytes());
             }
         }
-        self.out.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(text);
     }
 
     /// An object is a dict, or one of the tagged forms.
@@ -116,12 +118,12 @@ impl<'a> Encoder<'a, '_> {
         }
         let key = self.lexer.string()?;
         self.lexer.expect(b':')?;
-        if !key.starts_with('$') {
+        if key.first() != Some(&b'$') {
             self.out.extend_from_slice(b"}(");
             self.text(&key);
             return self.push(Kind::Object, true);
         }
-        let kind = match key.as_ref() {
+        let kind = match std::str::from_utf8(&key).unwrap_or_default() {
             tag::TUPLE => Kind::Tuple,
             tag::SET => Kind::Set,
             tag::FROZENSET => Kind::Frozenset,
@@ -138,11 +140,13 @@ impl<'a> Encoder<'a, '_> {
             return self.unknown_tag();
         }
         let text = self.lexer.string()?;
+        // What is none is neither base64 nor a number.
+        let text = std::str::from_utf8(&text).unwrap_or("?");
         match tag {
-            tag::BYTES => self.bytes(&text)?,
-            tag::INT => self.int(&text)?,
+            tag::BYTES => self.bytes(text)?,
+            tag::INT => self.int(text)?,
             tag::FLOAT => {
-                let float = match text.as_ref() {
+                let float = match text {
                     "nan" => f64::NAN,
                     "inf" => f64::INFINITY,
                     "-inf" => f64::NEG_INFINITY,
@@ -152,7 +156,7 @@ impl<'a> Encoder<'a, '_> {
             }
             _ => {
                 self.out.extend_from_slice(b"cbuiltins\nbytearray\n");
-                self.bytes(&text)?;
+                self.bytes(text)?;
                 self.out.extend_from_slice(b"\x85R");
             }
         }
@@ -234,7 +238,7 @@ impl<'a> Encoder<'a, '_> {
             return Ok(false);
         }
         let key = self.lexer.string()?;
-        if key.starts_with('$') {
+        if key.first() == Some(&b'$') {
             return self.unknown_tag();
         }
         self.lexer.expect(b':')?;

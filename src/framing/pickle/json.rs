@@ -21,7 +21,8 @@ pub(super) enum Token<'a> {
     /// Only digits and perhaps a minus.
     Int(&'a str),
     Float(f64),
-    Text(Cow<'a, str>),
+    /// UTF-8, where halves of surrogate pairs are coded as characters are.
+    Text(Cow<'a, [u8]>),
     Array,
     Object,
 }
@@ -102,7 +103,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A string with its quotes.
-    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, String> {
+    pub(super) fn string(&mut self) -> Result<Cow<'a, [u8]>, String> {
         self.expect(b'"')?;
         let rest = self.text.get(self.at..).unwrap_or_default();
         let Some(end) = memchr2(b'"', b'\\', rest) else {
@@ -113,17 +114,17 @@ impl<'a> Lexer<'a> {
         if self.accept_here(b'"') {
             return Ok(Cow::Borrowed(plain));
         }
-        let mut whole = plain.to_owned();
+        let mut whole = plain.to_vec();
         while !self.accept_here(b'"') {
             if self.accept_here(b'\\') {
-                whole.push(self.escape()?);
+                push(self.escape()?, &mut whole);
                 continue;
             }
             let rest = self.text.get(self.at..).unwrap_or_default();
             let Some(end) = memchr2(b'"', b'\\', rest) else {
                 return self.fail("no JSON: a string without end");
             };
-            whole.push_str(self.text(rest.get(..end).unwrap_or_default())?);
+            whole.extend_from_slice(self.text(rest.get(..end).unwrap_or_default())?);
             self.at += end;
         }
         Ok(Cow::Owned(whole))
@@ -136,42 +137,49 @@ impl<'a> Lexer<'a> {
         found
     }
 
-    fn text(&self, bytes: &'a [u8]) -> Result<&'a str, String> {
+    fn text(&self, bytes: &'a [u8]) -> Result<&'a [u8], String> {
         if bytes.iter().any(|byte| *byte < 0x20) {
             return self.fail("no JSON: a control character in the string");
         }
-        std::str::from_utf8(bytes).or_else(|_| self.fail("no UTF-8 in the string"))
+        match std::str::from_utf8(bytes) {
+            Ok(_) => Ok(bytes),
+            Err(_) => self.fail("no UTF-8 in the string"),
+        }
     }
 
     /// What follows a backslash.
-    fn escape(&mut self) -> Result<char, String> {
+    fn escape(&mut self) -> Result<u32, String> {
         let Some(kind) = self.text.get(self.at) else { return self.fail("no JSON: it ends") };
         self.at += 1;
-        Ok(match kind {
-            b'"' | b'\\' | b'/' => char::from(*kind),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
+        Ok(u32::from(match kind {
+            b'"' | b'\\' | b'/' => *kind,
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
             b'u' => return self.unicode(),
             _ => return self.fail("no JSON: an unknown escape"),
-        })
+        }))
     }
 
-    /// What follows `\u`: one code, or the two of a pair.
-    fn unicode(&mut self) -> Result<char, String> {
+    /// What follows `\u`: one code, or the two of a pair. A half that stands alone is what Python
+    /// has in its strings where a file name is no UTF-8.
+    fn unicode(&mut self) -> Result<u32, String> {
         let code = self.code()?;
-        let code = match code {
-            0xd800..=0xdbff if self.accept_here(b'\\') && self.accept_here(b'u') => {
-                match self.code()? {
-                    low @ 0xdc00..=0xdfff => 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00),
-                    _ => code,
-                }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if !((0xd800..=0xdbff).contains(&code) && rest.starts_with(b"\\u")) {
+            return Ok(code);
+        }
+        let alone = self.at;
+        self.at += 2;
+        match self.code()? {
+            low @ 0xdc00..=0xdfff => Ok(0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00)),
+            _ => {
+                self.at = alone;
+                Ok(code)
             }
-            _ => code,
-        };
-        char::from_u32(code).map_or_else(|| self.fail("half of a surrogate pair"), Ok)
+        }
     }
 
     fn code(&mut self) -> Result<u32, String> {
@@ -185,6 +193,17 @@ impl<'a> Lexer<'a> {
             }
             None => self.fail("no JSON: a broken escape"),
         }
+    }
+}
+
+/// Appends a code as UTF-8, and half of a surrogate pair in the same way.
+fn push(code: u32, out: &mut Vec<u8>) {
+    match char::from_u32(code) {
+        Some(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+        None => out.extend([12, 6, 0].map(|shift| match shift {
+            12 => 0xe0 | (code >> 12) as u8,
+            _ => 0x80 | (code >> shift & 0x3f) as u8,
+        })),
     }
 }
 
@@ -234,11 +253,14 @@ mod tests {
             (r#""x\u00e9y\ud83d\ude00""#, "x\u{e9}y\u{1f600}"),
         ];
         for (text, expected) in cases {
-            assert_eq!(Lexer::new(text.as_bytes()).string().as_deref(), Ok(expected));
+            let string = Lexer::new(text.as_bytes()).string();
+            assert_eq!(string.as_deref(), Ok(expected.as_bytes()));
         }
-        for wrong in [r#""a"#, r#""\"#, r#""\x""#, r#""\u12""#, r#""\ud800""#, "\"\n\"", "a"] {
+        for wrong in [r#""a"#, r#""\"#, r#""\x""#, r#""\u12""#, r#""\ud800\u""#, "\"\n\"", "a"] {
             assert!(Lexer::new(wrong.as_bytes()).string().is_err(), "{wrong}");
         }
         assert!(Lexer::new(b"\"\xff\"").string().is_err());
+        let halves = Lexer::new(br#""\ude00\ud83d\ud83d\ude00""#).string().unwrap();
+        assert_eq!(*halves, b"\xed\xb8\x80\xed\xa0\xbd\xf0\x9f\x98\x80"[..]);
     }
 }

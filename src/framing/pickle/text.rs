@@ -3,10 +3,13 @@
 //! Nothing is copied until it is written. What protocol 0 escapes is resolved while writing.
 
 use data_encoding::BASE64;
+use memchr::memchr;
 
 use super::reader::Reader;
 use super::{PickleError, malformed};
 
+/// What half of a surrogate pair begins with, and a few characters too.
+const SURROGATE: u8 = 0xed;
 /// The longest text that is looked at as a name.
 const LONGEST_NAME: usize = 64;
 
@@ -99,12 +102,10 @@ impl Text<'_> {
     /// Refuses what is no text of its form.
     pub(super) fn check(&self) -> Result<(), PickleError> {
         match self {
-            Self::Utf8(bytes) if std::str::from_utf8(bytes).is_err() => {
-                malformed("a string that is not UTF-8 (or half of a surrogate pair)")
-            }
+            Self::Utf8(bytes) => each_piece(bytes, &mut |_, _| {}),
             Self::Escaped(text) => each_char(text, &mut |_| {}),
             Self::Literal(text) => unescape(text).map(drop),
-            Self::Utf8(_) | Self::Old(_) => Ok(()),
+            Self::Old(_) => Ok(()),
         }
     }
 
@@ -123,8 +124,8 @@ impl Text<'_> {
                 let head = text.get(..text.len().min(10)).unwrap_or_default();
                 let mut first = Vec::new();
                 // What is cut off here in the middle of an escape is behind the first character.
-                let _ = each_char(head, &mut |char| first.push(char));
-                first.first() == Some(&'$')
+                let _ = each_char(head, &mut |code| first.push(code));
+                first.first() == Some(&u32::from('$'))
             }
             Self::Literal(text) => unescape(text).is_ok_and(|bytes| bytes.first() == Some(&b'$')),
         }
@@ -134,11 +135,18 @@ impl Text<'_> {
     pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), PickleError> {
         out.push(b'"');
         match self {
+            Self::Utf8(bytes) if memchr(SURROGATE, bytes).is_some() => {
+                each_piece(bytes, &mut |plain, half| {
+                    append_json(plain, out);
+                    half.into_iter().for_each(|half| append_escape(half, out));
+                })?;
+            }
             Self::Utf8(bytes) | Self::Old(bytes) => append_json(bytes, out),
             Self::Literal(text) => append_json(&unescape(text)?, out),
-            Self::Escaped(text) => each_char(text, &mut |char| match char {
-                ' '..='~' if char != '"' && char != '\\' => out.push(char as u8),
-                _ => append_json(char.encode_utf8(&mut [0; 4]).as_bytes(), out),
+            Self::Escaped(text) => each_char(text, &mut |code| match char::from_u32(code) {
+                Some(char @ ' '..='~') if char != '"' && char != '\\' => out.push(char as u8),
+                Some(char) => append_json(char.encode_utf8(&mut [0; 4]).as_bytes(), out),
+                None => append_escape(code, out),
             })?,
         }
         out.push(b'"');
@@ -149,16 +157,16 @@ impl Text<'_> {
     pub(super) fn write_latin1(&self, out: &mut Vec<u8>) -> Result<(), PickleError> {
         let mut bytes = Vec::new();
         let mut fits = true;
-        let mut add = |char: char| match u8::try_from(u32::from(char)) {
+        let mut add = |code: u32| match u8::try_from(code) {
             Ok(byte) => bytes.push(byte),
             Err(_) => fits = false,
         };
         match self {
-            Self::Utf8(text) | Self::Old(text) => {
-                let text = std::str::from_utf8(text);
-                text.unwrap_or_default().chars().for_each(add);
-            }
-            Self::Literal(text) => unescape(text)?.into_iter().map(char::from).for_each(add),
+            Self::Utf8(text) | Self::Old(text) => match std::str::from_utf8(text) {
+                Ok(text) => text.chars().map(u32::from).for_each(add),
+                Err(_) => fits = false,
+            },
+            Self::Literal(text) => unescape(text)?.into_iter().map(u32::from).for_each(add),
             Self::Escaped(text) => each_char(text, &mut add)?,
         }
         if !fits {
@@ -182,45 +190,61 @@ fn append_json(text: &[u8], out: &mut Vec<u8>) {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            _ => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => append_escape(u32::from(*byte), out),
         }
         rest = behind;
     }
     out.extend_from_slice(rest);
 }
 
-/// The characters of Latin-1 with `\uXXXX` and `\UXXXXXXXX` (CPython's raw-unicode-escape).
-fn each_char(text: &[u8], deliver: &mut dyn FnMut(char)) -> Result<(), PickleError> {
+fn append_escape(code: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("\\u{code:04x}").as_bytes());
+}
+
+/// The pieces of a `str` of Python, which may hold halves of surrogate pairs, each coded like a
+/// character of UTF-8 (the error handler "surrogatepass"): UTF-8, and the half that follows.
+fn each_piece(text: &[u8], deliver: &mut dyn FnMut(&[u8], Option<u32>)) -> Result<(), PickleError> {
+    let mut rest = text;
+    while let Err(error) = std::str::from_utf8(rest) {
+        let (plain, broken) = rest.split_at(error.valid_up_to());
+        let [SURROGATE, second @ 0xa0..=0xbf, third @ 0x80..=0xbf, behind @ ..] = broken else {
+            return malformed("a string that is not UTF-8");
+        };
+        let half = 0xd000 | u32::from(second & 0x3f) << 6 | u32::from(third & 0x3f);
+        deliver(plain, Some(half));
+        rest = behind;
+    }
+    deliver(rest, None);
+    Ok(())
+}
+
+/// The codes of Latin-1 with `\uXXXX` and `\UXXXXXXXX` (CPython's raw-unicode-escape).
+fn each_char(text: &[u8], deliver: &mut dyn FnMut(u32)) -> Result<(), PickleError> {
     let mut rest = text;
     while let Some((byte, behind)) = rest.split_first() {
         rest = behind;
         match (byte, behind.first()) {
             (b'\\', Some(b'u' | b'U')) => {
-                let code = escape(&mut rest)?;
-                let code = match code {
-                    // A pair of surrogates is one character of a Python 2 that knew no better.
-                    0xd800..=0xdbff if matches!(rest, [b'\\', b'u', ..]) => {
-                        rest = rest.get(1..).unwrap_or_default();
-                        match escape(&mut rest)? {
-                            low @ 0xdc00..=0xdfff => {
-                                0x10000 + ((code - 0xd800) << 10) + low - 0xdc00
-                            }
-                            _ => code,
-                        }
+                let mut code = escape(&mut rest)?;
+                // A pair of surrogates is one character of a Python 2 that knew no better.
+                if (0xd800..=0xdbff).contains(&code) && rest.starts_with(b"\\u") {
+                    let mut behind = rest.get(1..).unwrap_or_default();
+                    if let low @ 0xdc00..=0xdfff = escape(&mut behind)? {
+                        code = 0x10000 + ((code - 0xd800) << 10) + low - 0xdc00;
+                        rest = behind;
                     }
-                    _ => code,
-                };
-                match char::from_u32(code) {
-                    Some(char) => deliver(char),
-                    None => return malformed("a string with half of a surrogate pair"),
                 }
+                if code > u32::from(char::MAX) {
+                    return malformed("a string with a broken escape");
+                }
+                deliver(code);
             }
             (b'\\', Some(other)) => {
-                deliver('\\');
-                deliver(char::from(*other));
+                deliver(u32::from(b'\\'));
+                deliver(u32::from(*other));
                 rest = rest.get(1..).unwrap_or_default();
             }
-            _ => deliver(char::from(*byte)),
+            _ => deliver(u32::from(*byte)),
         }
     }
     Ok(())
