@@ -92,8 +92,8 @@ In the room:
   /msg NAME TEXT    tell one member alone
   /quit [WHY]       leave; ^D does as well, ^C at once
   //TEXT            say a line that begins with /
-  On a screen: PgUp and PgDn scroll, Up and Down bring back what you said, ^Z
-  suspends, and the keys of readline edit.";
+  On a screen: PgUp and PgDn scroll, Up and Down bring back what you said, Tab
+  completes names, ^Z suspends, and the keys of readline edit.";
 
 pub(super) const ECHO_EXAMPLES: &str = "\
 Examples:

@@ -44,6 +44,8 @@ pub enum Edit {
     CutToEnd,
     /// Cuts out the word before the cursor.
     CutWord,
+    /// Cuts out the word behind the cursor.
+    CutWordRight,
     /// Puts what was cut out last at the cursor.
     Yank,
     /// The line before this one in the history.
@@ -86,10 +88,38 @@ impl Editor {
             Edit::CutToStart => return self.cut(0..self.cursor),
             Edit::CutToEnd => return self.cut(self.cursor..self.text.len()),
             Edit::CutWord => return self.cut(self.word_start()..self.cursor),
+            Edit::CutWordRight => return self.cut(self.cursor..self.word_end()),
             Edit::Yank => return self.insert(&self.cut.clone()),
             Edit::Earlier => return self.go_back(self.back + 1),
             Edit::Later => return self.back > 0 && self.go_back(self.back - 1),
         }
+        true
+    }
+
+    /// Completes the word before the cursor to one of these names, or to what all that it may be have
+    /// in common; false where that is nothing more.
+    pub fn complete<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> bool {
+        let start = self.word_start();
+        let word = self.text.get(start..self.cursor).unwrap_or_default().to_lowercase();
+        let mut fitting = names.filter(|name| name.to_lowercase().starts_with(&word));
+        let Some(first) = fitting.next().filter(|_| !word.is_empty()) else { return false };
+        let (mut common, mut is_only) = (first, true);
+        for name in fitting {
+            let shared = common.chars().zip(name.chars()).take_while(|(one, other)| one == other);
+            common = common.get(..shared.map(|(one, _)| one.len_utf8()).sum()).unwrap_or_default();
+            is_only = false;
+        }
+        let end = match is_only {
+            true if start == 0 => ": ",
+            true => " ",
+            false => "",
+        };
+        // What they have in common may be less, where they differ in case.
+        if common.chars().count() + end.len() <= word.chars().count() {
+            return false;
+        }
+        self.text.replace_range(start..self.cursor, &format!("{common}{end}"));
+        self.move_to(start + common.len() + end.len());
         true
     }
 

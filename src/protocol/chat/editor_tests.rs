@@ -32,10 +32,36 @@ fn with_cursor(editor: &Editor) -> String {
 }
 
 #[test]
+fn names_are_completed() {
+    let names = ["ann", "Anton", "bob", "漢字"];
+    let table = [
+        ("b", Some("bob: ")),
+        ("hi B", Some("hi bob ")),
+        ("/msg 漢", Some("/msg 漢字 ")),
+        ("ant", Some("Anton: ")),
+        ("bob", Some("bob: ")),
+        ("a", None),
+        ("x", None),
+        ("", None),
+        ("bob ", None),
+    ];
+    for (text, expected) in table {
+        let mut editor = typed(text);
+        assert_eq!(editor.complete(names.into_iter()), expected.is_some(), "{text:?}");
+        assert_eq!(editor.text(), expected.unwrap_or(text));
+    }
+    let mut editor = typed("so gu then");
+    (0..5).for_each(|_| assert!(editor.apply(Edit::Left)));
+    assert!(editor.complete(["guest-1", "guest-2"].into_iter()));
+    assert_eq!(with_cursor(&editor), "so guest-| then");
+    assert!(!editor.complete(["guest-1", "guest-2"].into_iter()), "nothing more in common");
+}
+
+#[test]
 fn keys_in_the_middle_of_a_line() {
     use Edit::{
-        Backspace, CutToEnd, CutToStart, CutWord, Delete, End, Home, Left, Right, WordLeft,
-        WordRight, Yank,
+        Backspace, CutToEnd, CutToStart, CutWord, CutWordRight, Delete, End, Home, Left, Right,
+        WordLeft, WordRight, Yank,
     };
     let insert = |text: &str| Edit::Insert(text.to_owned());
     let table: &[(&str, &[Edit], &str)] = &[
@@ -45,6 +71,7 @@ fn keys_in_the_middle_of_a_line() {
         ("漢字か", &[Left, Left, insert("a"), Right], "漢a字|か"),
         ("e\u{301}x", &[Left, Left, insert("a")], "a|e\u{301}x"),
         ("👩‍👩‍👧!", &[Left, Backspace], "|!"),
+        ("one two  three", &[Home, Right, CutWordRight, End, Yank], "o two  threene|"),
         ("one two  three", &[WordLeft, WordLeft], "one |two  three"),
         ("one two  three", &[Home, WordRight, WordRight], "one two|  three"),
         ("one two  three", &[CutWord, CutWord, Yank, Yank], "one two  two  |"),

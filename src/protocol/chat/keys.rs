@@ -16,6 +16,8 @@ pub enum Action {
     Edit(Edit),
     /// Enter.
     Submit,
+    /// Tab: the rest of a name.
+    Complete,
     /// Older lines (1), newer ones (-1).
     Page(isize),
     /// ^C.
@@ -69,14 +71,15 @@ fn of_key(key: KeyEvent) -> Option<Action> {
     let by_word = control || alt;
     let edit = match key.code {
         KeyCode::Enter => return Some(Action::Submit),
+        KeyCode::Tab => return Some(Action::Complete),
         KeyCode::PageUp => return Some(Action::Page(1)),
         KeyCode::PageDown => return Some(Action::Page(-1)),
         KeyCode::Char(char) if control => return of_control(char),
         KeyCode::Char('b' | 'B') if alt => Edit::WordLeft,
         KeyCode::Char('f' | 'F') if alt => Edit::WordRight,
+        KeyCode::Char('d' | 'D') if alt => Edit::CutWordRight,
         KeyCode::Char(_) if alt => return None,
         KeyCode::Char(char) => Edit::Insert(char.into()),
-        KeyCode::Tab => Edit::Insert("\t".into()),
         KeyCode::Backspace if alt => Edit::CutWord,
         KeyCode::Backspace => Edit::Backspace,
         KeyCode::Delete => Edit::Delete,
@@ -107,6 +110,7 @@ fn of_control(char: char) -> Option<Action> {
         'f' => Edit::Right,
         'h' => Edit::Backspace,
         'k' => Edit::CutToEnd,
+        'i' => return Some(Action::Complete),
         'n' => Edit::Later,
         'p' => Edit::Earlier,
         'u' => Edit::CutToStart,
@@ -147,6 +151,7 @@ mod tests {
             ("\x08", Edit::Backspace),
             ("\x1b\x7f", Edit::CutWord),
             ("\x17", Edit::CutWord),
+            ("\x1bd", Edit::CutWordRight),
             ("\x15", Edit::CutToStart),
             ("\x0b", Edit::CutToEnd),
             ("\x19", Edit::Yank),
@@ -162,6 +167,7 @@ mod tests {
             keys(b"\r\x03\x04\x1a\x0c"),
             [Action::Submit, Action::Interrupt, Action::EndOfFile, Action::Suspend, Action::Redraw]
         );
+        assert_eq!(keys(b"\t"), [Action::Complete]);
         assert_eq!(keys(b"\x1b[5~\x1b[6~"), [Action::Page(1), Action::Page(-1)]);
     }
 

@@ -5,6 +5,7 @@
 //! as it is. Text is escaped when it becomes a line, so no line can disturb a terminal.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::nick::Nick;
 use crate::protocol::text::escape_keeping_newlines;
@@ -67,6 +68,12 @@ impl Line {
             Self::Said(nick, _) | Self::Did(nick, _) | Self::Whispered(nick, _) => Some(nick),
             _ => None,
         }
+    }
+
+    /// Where its text has the name of who speaks; an empty range where nobody does.
+    pub fn name_at(&self) -> Range<usize> {
+        let start = if matches!(self, Self::Did(..)) { "* ".len() } else { "<".len() };
+        self.speaker().map_or(0..0, |nick| start..start + nick.as_str().len())
     }
 
     /// Whether it is talk, rather than about who is there.
@@ -161,6 +168,8 @@ mod tests {
         ];
         for (line, text) in table {
             assert_eq!(line.to_string(), text);
+            let name = line.speaker().map_or("", Nick::as_str);
+            assert_eq!(text.get(line.name_at()), Some(name));
             assert_eq!(Line::read(text.as_bytes()), line);
         }
     }

@@ -77,9 +77,24 @@ impl Nick {
         Self(base + &suffix)
     }
 
-    /// Whether two names are the same to a reader; case does not tell people apart.
+    /// What two names share that are the same to a reader; case does not tell people apart.
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+
+    /// Whether two names are the same to a reader.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.0.to_lowercase() == other.0.to_lowercase()
+        self.key() == other.key()
+    }
+
+    /// Whether somebody of this name is meant: it stands in the text as a word.
+    pub fn is_named_in(&self, text: &str) -> bool {
+        let (text, key) = (text.to_lowercase(), self.key());
+        text.match_indices(&key).any(|(at, _)| {
+            let before = text.get(..at).and_then(|before| before.chars().next_back());
+            let behind = text.get(at + key.len()..).and_then(|behind| behind.chars().next());
+            ![before, behind].into_iter().flatten().any(char::is_alphanumeric)
+        })
     }
 }
 
@@ -161,6 +176,17 @@ mod tests {
             assert_eq!(Nick::tamed(text).map(|nick| nick.0).as_deref(), nick, "{text:?}");
         }
         assert_eq!(Nick::tamed(&"y".repeat(99)).unwrap().0.len(), 20);
+    }
+
+    #[test]
+    fn a_name_is_heard_as_a_word() {
+        let ann: Nick = "Ann".parse().unwrap();
+        for text in ["ann", "hi ANN!", "ann: lunch?", "annual reports, ann"] {
+            assert!(ann.is_named_in(text), "{text}");
+        }
+        for text in ["", "annual", "hanna and anna", "漢ann"] {
+            assert!(!ann.is_named_in(text), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who is there, as one member learns it from the lines.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::line::Line;
 use super::nick::Nick;
@@ -12,7 +12,8 @@ const MOST: usize = 10_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roster {
     you: Option<Nick>,
-    names: BTreeSet<Nick>,
+    /// By what makes two names the same.
+    names: BTreeMap<String, Nick>,
 }
 
 impl Roster {
@@ -23,7 +24,7 @@ impl Roster {
 
     /// Everybody in order, you among them.
     pub fn names(&self) -> impl Iterator<Item = &Nick> {
-        self.names.iter()
+        self.names.values()
     }
 
     /// How many there are.
@@ -41,17 +42,17 @@ impl Roster {
         match line {
             Line::You(nick) => {
                 if let Some(old) = self.you.replace(nick.clone()) {
-                    self.names.remove(&old);
+                    self.names.remove(&old.key());
                 }
                 self.add(nick);
             }
             Line::Here(nicks) => nicks.iter().for_each(|nick| self.add(nick)),
             Line::Joined(nick) | Line::Present(nick) => self.add(nick),
             Line::Left(nick, _) => {
-                self.names.remove(nick);
+                self.names.remove(&nick.key());
             }
             Line::Renamed(old, new) => {
-                self.names.remove(old);
+                self.names.remove(&old.key());
                 self.add(new);
             }
             _ => {}
@@ -60,12 +61,12 @@ impl Roster {
 
     /// The room is not reached any more: nobody but you is known to be there.
     pub fn forget_others(&mut self) {
-        self.names.retain(|name| Some(name) == self.you.as_ref());
+        self.names.retain(|_, name| Some(&*name) == self.you.as_ref());
     }
 
     fn add(&mut self, nick: &Nick) {
         if self.names.len() < MOST {
-            self.names.insert(nick.clone());
+            self.names.insert(nick.key(), nick.clone());
         }
     }
 }
@@ -79,7 +80,7 @@ mod tests {
         let mut roster = Roster::default();
         let lines = [
             "*** you are guest-2",
-            "*** here: ann, bob, guest-2",
+            "*** here: ann, bob, Bea, guest-2",
             "*** cid joined",
             "*** bob left (lost)",
             "<eve> says nothing about it",
@@ -88,7 +89,7 @@ mod tests {
         ];
         lines.iter().for_each(|line| roster.note(&Line::read(line.as_bytes())));
         let names: Vec<&str> = roster.names().map(Nick::as_str).collect();
-        assert_eq!(names, ["anna", "cid", "dan"]);
-        assert_eq!((roster.you().map(Nick::as_str), roster.len()), (Some("dan"), 3));
+        assert_eq!(names, ["anna", "Bea", "cid", "dan"]);
+        assert_eq!((roster.you().map(Nick::as_str), roster.len()), (Some("dan"), 4));
     }
 }

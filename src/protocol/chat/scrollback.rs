@@ -1,6 +1,7 @@
 //! What was said, as rows of a window: wrapped, scrolled, with a mark before what is new.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -9,15 +10,19 @@ use unicode_width::UnicodeWidthStr;
 const KEPT: usize = 5000;
 /// What stands before the first line that has not been seen.
 const MARK: &str = "── new ──";
+/// How far the rows of a line behind the first are indented, where there is room for it.
+const INDENT: &str = "  ";
+/// The narrowest window that has room for it.
+const WITH_INDENT: usize = 20;
 
 /// What a row is, for whoever gives it a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Somebody else talks.
+    /// Somebody talks.
     Talk,
-    /// You talk.
-    Own,
-    /// Words for you alone.
+    /// Somebody else names you.
+    Mention,
+    /// Words for one alone.
     Private,
     /// Who is there, and what the room has to say.
     Notice,
@@ -27,19 +32,21 @@ pub enum Kind {
     Mark,
 }
 
-/// One row of the window.
+/// A line, or one row of the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// What it is.
     pub kind: Kind,
-    /// The text, which is no wider than the window.
+    /// The text; that of a row is no wider than the window.
     pub text: String,
+    /// Where in the text the name of the speaker is; an empty range where it is nowhere.
+    pub name: Range<usize>,
 }
 
 /// The lines so far, and which of them are in sight.
 #[derive(Clone, Debug, Default)]
 pub struct Scrollback {
-    lines: VecDeque<(Kind, String)>,
+    lines: VecDeque<Row>,
     width: usize,
     height: usize,
     /// Rows below the window.
@@ -50,15 +57,15 @@ pub struct Scrollback {
 
 impl Scrollback {
     /// Adds a line. A window that looks at older lines stays where it is.
-    pub fn push(&mut self, kind: Kind, text: String) {
+    pub fn push(&mut self, line: Row) {
         if self.below > 0 {
-            self.below += wrap(&text, self.width).len();
+            self.below += wrap(&line.text, self.width, self.indent().len()).len();
             let before = self.unread.is_none();
             self.unread.get_or_insert(0);
             self.below += usize::from(before);
         }
         self.unread = self.unread.map(|count| count + 1);
-        self.lines.push_back((kind, text));
+        self.lines.push_back(line);
         if self.lines.len() > KEPT {
             self.lines.pop_front();
         }
@@ -75,6 +82,10 @@ impl Scrollback {
     pub fn page(&mut self, windows: isize) {
         let page = self.height.saturating_sub(1).max(1);
         let rows = windows.unsigned_abs().saturating_mul(page);
+        if self.below == 0 {
+            // All that was new has been looked at.
+            self.unread = None;
+        }
         self.below = if windows > 0 {
             self.reachable(self.below.saturating_add(rows))
         } else {
@@ -108,13 +119,17 @@ impl Scrollback {
 
     /// All rows, from the last.
     fn upwards(&self) -> impl Iterator<Item = Row> {
-        self.lines.iter().rev().enumerate().flat_map(|(age, (kind, text))| {
-            let rows = wrap(text, self.width).into_iter().rev();
-            let rows = rows.map(|text| Row { kind: *kind, text: text.to_owned() });
-            let mark = (self.unread == Some(age + 1))
-                .then(|| Row { kind: Kind::Mark, text: MARK.to_owned() });
-            rows.chain(mark)
+        self.lines.iter().rev().enumerate().flat_map(|(age, line)| {
+            let indent = self.indent();
+            let rows = wrap(&line.text, self.width, indent.len()).into_iter().enumerate();
+            let rows: Vec<Row> = rows.map(|(row, text)| line.row(row, text, indent)).collect();
+            let mark = Row { kind: Kind::Mark, text: MARK.to_owned(), name: 0..0 };
+            rows.into_iter().rev().chain((self.unread == Some(age + 1)).then_some(mark))
         })
+    }
+
+    fn indent(&self) -> &'static str {
+        if self.width < WITH_INDENT { "" } else { INDENT }
     }
 
     /// So many rows below the window, or as many as there are.
@@ -127,8 +142,20 @@ impl Scrollback {
     }
 }
 
-/// Cuts a line into rows, between words where there are words.
-pub fn wrap(text: &str, width: usize) -> Vec<&str> {
+impl Row {
+    /// One of the rows that a line is cut into.
+    fn row(&self, row: usize, text: &str, indent: &str) -> Self {
+        let (text, name) = match row {
+            0 => (text.to_owned(), self.name.start.min(text.len())..self.name.end.min(text.len())),
+            _ => (format!("{indent}{text}"), 0..0),
+        };
+        Self { kind: self.kind, text, name }
+    }
+}
+
+/// Cuts a line into rows, between words where there are words. The rows behind the first have
+/// `indent` columns less.
+pub fn wrap(text: &str, width: usize, indent: usize) -> Vec<&str> {
     let width = width.max(1);
     let (mut rows, mut start, mut column, mut blank) = (Vec::new(), 0, 0, None);
     for (at, grapheme) in text.grapheme_indices(true) {
@@ -137,7 +164,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<&str> {
             let cut = blank.filter(|blank| *blank > start && grapheme != " ").unwrap_or(at);
             rows.push(text.get(start..cut).unwrap_or_default().trim_end());
             start = cut;
-            column = text.get(cut..at).unwrap_or_default().width();
+            column = indent + text.get(cut..at).unwrap_or_default().width();
             blank = None;
         }
         column += wide;
@@ -146,7 +173,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<&str> {
             // A blank that begins a row has done its work at the end of the one before.
             if at == start && !rows.is_empty() {
                 start = at + 1;
-                column = 0;
+                column = indent;
             }
         }
     }
@@ -176,15 +203,20 @@ mod tests {
             ("ab", 0, &["a", "b"]),
         ];
         for (text, width, rows) in table {
-            assert_eq!(wrap(text, *width), *rows, "{text:?} in {width}");
+            assert_eq!(wrap(text, *width, 0), *rows, "{text:?} in {width}");
         }
+        assert_eq!(wrap("one two three four", 8, 2), ["one two", "three", "four"]);
     }
 
     fn filled(lines: usize) -> Scrollback {
         let mut scrollback = Scrollback::default();
         scrollback.resize(10, 4);
-        (0..lines).for_each(|number| scrollback.push(Kind::Talk, format!("line {number}")));
+        (0..lines).for_each(|number| scrollback.push(line(&format!("line {number}"))));
         scrollback
+    }
+
+    fn line(text: &str) -> Row {
+        Row { kind: Kind::Talk, text: text.to_owned(), name: 0..0 }
     }
 
     fn texts(scrollback: &Scrollback) -> Vec<String> {
@@ -198,13 +230,15 @@ mod tests {
         scrollback.page(1);
         let before = ["line 13", "line 14", "line 15", "line 16"];
         assert_eq!(texts(&scrollback), before);
-        scrollback.push(Kind::Talk, "new and long".to_owned());
-        scrollback.push(Kind::Talk, "newer".to_owned());
+        scrollback.push(line("new and long"));
+        scrollback.push(line("newer"));
         assert_eq!((texts(&scrollback), scrollback.unread()), (before.map(String::from).into(), 2));
         scrollback.page(-1);
         assert_eq!(texts(&scrollback), ["line 16", "line 17", "line 18", "line 19"]);
         scrollback.page(-5);
         assert_eq!(texts(&scrollback), [MARK, "new and", "long", "newer"]);
+        scrollback.page(1);
+        assert_eq!(scrollback.unread(), 0, "it has been looked at");
         scrollback.catch_up();
         assert_eq!(texts(&scrollback), ["line 19", "new and", "long", "newer"]);
     }
@@ -224,10 +258,23 @@ mod tests {
         assert_eq!(texts(&long), [""; 0]);
     }
 
+    #[test]
+    fn the_name_is_in_the_first_row_and_the_others_are_indented() {
+        let mut scrollback = Scrollback::default();
+        scrollback.resize(20, 4);
+        let text = "<ann> as long as a line of two rows is".to_owned();
+        scrollback.push(Row { kind: Kind::Talk, text, name: 1..4 });
+        let rows = scrollback.rows();
+        assert_eq!(rows[0].text.get(rows[0].name.clone()), Some("ann"));
+        assert_eq!((rows[1].text.as_str(), rows[1].name.clone()), ("  line of two rows", 0..0));
+        scrollback.resize(2, 40);
+        assert_eq!(scrollback.rows()[0].name, 1..2, "no more of it than there is");
+    }
+
     proptest! {
         #[test]
         fn no_row_is_too_wide_and_nothing_is_lost(text in "[a-z 漢é\u{301}👧]{0,60}", width in 2..12_usize) {
-            let rows = wrap(&text, width);
+            let rows = wrap(&text, width, 0);
             prop_assert!(rows.iter().all(|row| row.trim_end().width() <= width), "{:?}", rows);
             let solid = |text: &str| text.replace(' ', "");
             prop_assert_eq!(solid(&rows.concat()), solid(&text));

@@ -3,8 +3,9 @@
 use super::editor::{Edit, Editor};
 use super::keys::Action;
 use super::line::Line;
+use super::nick::Nick;
 use super::roster::Roster;
-use super::scrollback::{Kind, Scrollback};
+use super::scrollback::{Kind, Row, Scrollback};
 
 /// The screen.
 #[derive(Clone, Debug, Default)]
@@ -44,25 +45,36 @@ impl View {
         Self { place, ..Self::default() }
     }
 
-    /// Adds a line of the room.
-    pub fn show(&mut self, line: &Line, text: String) {
+    /// Adds a line of the room, with the time or nothing before it; true where it is for the person
+    /// here more than for others.
+    pub fn show(&mut self, line: &Line, time: &str) -> bool {
+        let names_you = |text: &String| self.roster.you().is_some_and(|you| you.is_named_in(text));
         let kind = match line {
-            Line::Said(..) | Line::Did(..) | Line::Other(_) => Kind::Talk,
+            Line::Said(_, text) | Line::Did(_, text) if names_you(text) => Kind::Mention,
             Line::Whispered(..) => Kind::Private,
-            _ => Kind::Notice,
+            line => kind(line),
         };
-        self.scrollback.push(kind, untabbed(&text));
+        self.add(kind, line, time);
+        matches!(kind, Kind::Mention | Kind::Private)
     }
 
     /// Adds what the person here said, which is the time to look at what is new.
-    pub fn echo(&mut self, text: &str) {
-        self.scrollback.push(Kind::Own, untabbed(text));
+    pub fn echo(&mut self, line: &Line, time: &str) {
+        self.add(kind(line), line, time);
         self.scrollback.catch_up();
     }
 
     /// Adds what the program has to say.
-    pub fn tell(&mut self, text: &str) {
-        self.scrollback.push(Kind::Event, untabbed(text));
+    pub fn tell(&mut self, text: &str, time: &str) {
+        let text = untabbed(&format!("{time}{text}"));
+        self.scrollback.push(Row { kind: Kind::Event, text, name: 0..0 });
+    }
+
+    fn add(&mut self, kind: Kind, line: &Line, time: &str) {
+        let name = line.name_at();
+        let text = untabbed(&format!("{time}{line}"));
+        let name = name.start + time.len()..name.end + time.len();
+        self.scrollback.push(Row { kind, text, name });
     }
 
     /// Does what a key asks for.
@@ -75,6 +87,10 @@ impl View {
             Action::Edit(edit) => {
                 return (!self.editor.apply(edit)).then_some(Wish::Bell);
             }
+            Action::Complete => {
+                let names = self.roster.names().map(Nick::as_str);
+                return (!self.editor.complete(names)).then_some(Wish::Bell);
+            }
             Action::Submit => return Some(Wish::Say(self.editor.submit())),
             Action::Page(windows) => self.scrollback.page(windows),
             Action::Interrupt => return Some(Wish::Interrupt),
@@ -82,6 +98,15 @@ impl View {
             Action::Redraw => return Some(Wish::Redraw),
         }
         None
+    }
+}
+
+/// What a line is to anybody.
+fn kind(line: &Line) -> Kind {
+    match line {
+        Line::Said(..) | Line::Did(..) | Line::Other(_) => Kind::Talk,
+        Line::Whispered(..) | Line::Confided(..) => Kind::Private,
+        _ => Kind::Notice,
     }
 }
 
@@ -93,6 +118,27 @@ fn untabbed(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_for_you_stands_out() {
+        let mut view = View::default();
+        view.scrollback.resize(40, 9);
+        view.roster.note(&Line::read(b"*** you are ann"));
+        let table = [
+            ("<bob> hello", Kind::Talk, false),
+            ("<bob> Ann: hello", Kind::Mention, true),
+            ("* bob waves to ann", Kind::Mention, true),
+            ("[bob] psst", Kind::Private, true),
+            ("*** ann joined", Kind::Notice, false),
+        ];
+        for (text, kind, is_for_you) in table {
+            let line = Line::read(text.as_bytes());
+            assert_eq!(view.show(&line, "12:00 "), is_for_you, "{text}");
+            let row = view.scrollback.rows().pop().unwrap();
+            assert_eq!(row.kind, kind, "{text}");
+            assert_eq!(row.text.get(row.name), Some(line.speaker().map_or("", Nick::as_str)));
+        }
+    }
 
     #[test]
     fn end_of_file_leaves_only_where_nothing_is_typed() {

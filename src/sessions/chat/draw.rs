@@ -13,8 +13,22 @@ use crate::protocol::chat::view::View;
 const WITH_ROSTER: u16 = 50;
 /// Columns of the names, with the line before them.
 const ROSTER: u16 = 22;
-/// What stands before the line being typed.
+/// What stands before the line being typed, behind the name where there is room for it.
 const PROMPT: &str = "> ";
+/// How to go on, at the end of the title.
+const HINT: &str = "/help  /quit ";
+/// The colours of names, which tell them apart on a dark ground as well as on a light one.
+const HUES: [Color; 6] = [
+    Color::Green,
+    Color::Cyan,
+    Color::LightBlue,
+    Color::LightMagenta,
+    Color::Yellow,
+    Color::LightRed,
+];
+
+const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
+const DIM: Style = Style::new().add_modifier(Modifier::DIM);
 
 /// Where the parts of the screen are.
 struct Plan {
@@ -28,13 +42,13 @@ struct Plan {
 impl Plan {
     /// The input has the last row, the title the first where there are three; a window too narrow
     /// for one or the other part does without.
-    fn of(area: Rect) -> Self {
+    fn of(area: Rect, prompt: usize) -> Self {
         let Rect { x, y, width, height } = area;
         let title = u16::from(height >= 3);
         let input = u16::from(height >= 1);
         let talk = height - title - input;
         let roster = if width >= WITH_ROSTER { ROSTER } else { 0 };
-        let prompt = if width >= 8 { 2 } else { 0 };
+        let prompt = u16::try_from(prompt).unwrap_or(0);
         let last = y + height - input;
         Self {
             title: Rect::new(x, y, width, title),
@@ -48,20 +62,31 @@ impl Plan {
 
 /// The size of the part where the talk is.
 pub(super) fn talk_size(area: Rect) -> (usize, usize) {
-    let talk = Plan::of(area).talk;
+    let talk = Plan::of(area, 0).talk;
     (talk.width.into(), talk.height.into())
 }
 
 /// Draws the screen, and says where the cursor is.
 pub(super) fn draw(view: &View, coloured: bool, buffer: &mut Buffer) -> Position {
-    let plan = Plan::of(*buffer.area());
+    let prompt = prompt(view, buffer.area().width.into());
+    let plan = Plan::of(*buffer.area(), prompt.width());
     title(view, plan.title, buffer);
     talk(view, plan.talk, coloured, buffer);
     roster(view, plan.roster, coloured, buffer);
-    put(buffer, plan.prompt, 0, PROMPT, Style::new());
+    put(buffer, plan.prompt, 0, &prompt, Style::new());
     let (text, column) = view.editor.view(plan.input.width.into());
     put(buffer, plan.input, 0, &text, Style::new());
     Position::new(plan.input.x + u16::try_from(column).unwrap_or(0), plan.input.y)
+}
+
+/// What stands before the line being typed, which is to have the most of a window.
+fn prompt(view: &View, width: usize) -> String {
+    let you = view.roster.you().map_or("", Nick::as_str);
+    match [format!("{you}{PROMPT}"), PROMPT.to_owned()] {
+        [named, _] if named.width() * 3 <= width => named,
+        [_, bare] if width >= 8 => bare,
+        _ => String::new(),
+    }
 }
 
 fn title(view: &View, area: Rect, buffer: &mut Buffer) {
@@ -71,51 +96,89 @@ fn title(view: &View, area: Rect, buffer: &mut Buffer) {
         (false, _) => "not connected".to_owned(),
         (true, count) => format!("{count} here"),
     };
-    let unread = match view.scrollback.unread() {
-        0 if view.scrollback.is_scrolled() => " · older lines".to_owned(),
-        0 => String::new(),
-        count => format!(" · {count} new"),
+    let below = match (view.scrollback.is_scrolled(), view.scrollback.unread()) {
+        (false, _) => String::new(),
+        (true, 0) => " · older lines, PgDn".to_owned(),
+        (true, count) => format!(" · {count} new, PgDn"),
     };
-    put(buffer, area, 0, &format!(" {} · {state}{unread}", view.place), style);
+    let room = usize::from(area.width).saturating_sub(state.width() + below.width() + 4);
+    let text = format!(" {}{state}{below}", place(&view.place, room));
+    put(buffer, area, 0, &text, style);
+    let hint = u16::try_from(HINT.width()).unwrap_or(0);
+    if text.width() + HINT.width() < area.width.into() {
+        put(buffer, beyond(area, area.width - hint), 0, HINT, style);
+    }
+}
+
+/// The room, as far as there is room for it: how things are there matters more.
+fn place(name: &str, room: usize) -> String {
+    if name.width() <= room {
+        return format!("{name} · ");
+    }
+    let short: String = name.chars().take(room.saturating_sub(1)).collect();
+    if short.is_empty() { short } else { format!("{short}… · ") }
 }
 
 fn talk(view: &View, area: Rect, coloured: bool, buffer: &mut Buffer) {
     for (row, line) in (0..area.height).zip(view.scrollback.rows()) {
-        put(buffer, area, row, &line.text, style(line.kind, coloured));
+        let base = style(line.kind, coloured);
+        put(buffer, area, row, &line.text, base);
+        let before = line.text.get(..line.name.start).unwrap_or_default().width();
+        let name = line.text.get(line.name).unwrap_or_default();
+        if line.kind != Kind::Private {
+            let at = beyond(area, u16::try_from(before).unwrap_or(0));
+            put(buffer, at, row, name, base.patch(hue(view, name, coloured)));
+        }
+    }
+}
+
+/// What of an area is behind so many columns.
+fn beyond(area: Rect, columns: u16) -> Rect {
+    let columns = columns.min(area.width);
+    Rect { x: area.x + columns, width: area.width - columns, ..area }
+}
+
+/// How a name looks, which is the same wherever it stands: a colour of its own, and yours bold.
+fn hue(view: &View, name: &str, coloured: bool) -> Style {
+    let is_yours = view.roster.you().is_some_and(|you| you.as_str() == name);
+    let style = if is_yours { BOLD } else { Style::new() };
+    let sum = name.bytes().fold(0_usize, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.to_ascii_lowercase().into())
+    });
+    match HUES.get(sum % HUES.len()) {
+        Some(hue) if coloured => style.fg(*hue),
+        _ => style,
     }
 }
 
 fn roster(view: &View, area: Rect, coloured: bool, buffer: &mut Buffer) {
-    let border = if coloured { Style::new().fg(Color::DarkGray) } else { Style::new() };
     for row in 0..area.height {
-        put(buffer, area, row, "│", border);
+        put(buffer, area, row, "│", DIM);
     }
-    let inside =
-        Rect { x: area.x + area.width.min(2), width: area.width.saturating_sub(2), ..area };
+    let inside = beyond(area, 2);
     let names: Vec<&Nick> = view.roster.names().collect();
     for (row, name) in (0..area.height).zip(&names) {
         let is_last = row + 1 == area.height;
         if is_last && names.len() > usize::from(area.height) {
             let more = format!("and {} more", names.len() - usize::from(row));
-            put(buffer, inside, row, &more, Style::new());
+            put(buffer, inside, row, &more, DIM);
         } else {
-            let own = Style::new().add_modifier(Modifier::BOLD);
-            let is_you = view.roster.you() == Some(*name);
-            put(buffer, inside, row, name.as_str(), if is_you { own } else { Style::new() });
+            put(buffer, inside, row, name.as_str(), hue(view, name.as_str(), coloured));
         }
     }
 }
 
+/// How a line looks. What matters is told without colours as well.
 fn style(kind: Kind, coloured: bool) -> Style {
-    let colour = match kind {
+    let (style, colour) = match kind {
         Kind::Talk => return Style::new(),
-        Kind::Own => Color::Cyan,
-        Kind::Private => Color::Magenta,
-        Kind::Notice => Color::DarkGray,
-        Kind::Event => Color::Yellow,
-        Kind::Mark => Color::Red,
+        Kind::Notice => return DIM,
+        Kind::Mention => (BOLD, Color::Yellow),
+        Kind::Private => (BOLD, Color::Magenta),
+        Kind::Event => (Style::new(), Color::Yellow),
+        Kind::Mark => (Style::new(), Color::Red),
     };
-    if coloured { Style::new().fg(colour) } else { Style::new() }
+    if coloured { style.fg(colour) } else { style }
 }
 
 /// Puts text into a row of an area, as far as it fits.
@@ -141,7 +204,7 @@ mod tests {
             ["*** you are ann", "*** here: ann, bob", "<bob> 漢字 and a longer line of words"];
         for line in lines.map(|line| Line::read(line.as_bytes())) {
             view.roster.note(&line);
-            view.show(&line, line.to_string());
+            view.show(&line, "");
         }
         view.editor.apply(Edit::Insert("typed 漢".to_owned()));
         view
@@ -160,13 +223,14 @@ mod tests {
     #[test]
     fn the_screen_in_several_sizes() {
         let (rows, cursor) = drawn(60, 5);
-        assert_eq!(rows[0], " 127.0.0.1:9000 · 2 here");
+        assert_eq!(rows[0], format!(" {:46}/help  /quit", "127.0.0.1:9000 · 2 here"));
         assert_eq!(rows[1], format!("{:38}│ ann", "*** you are ann"));
         assert_eq!(rows[2], format!("{:38}│ bob", "*** here: ann, bob"));
         assert!(rows[3].starts_with("<bob> 漢 字  and a longer line of words"), "{rows:?}");
-        assert_eq!((rows[4].as_str(), cursor), ("> typed 漢", Position::new(10, 4)));
+        assert_eq!((rows[4].as_str(), cursor), ("ann> typed 漢", Position::new(13, 4)));
         let (rows, cursor) = drawn(12, 3);
         assert_eq!((rows[1].as_str(), cursor), ("words", Position::new(10, 2)));
+        assert_eq!(rows[0], " 1… · 2 here");
     }
 
     #[test]

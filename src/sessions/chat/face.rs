@@ -48,12 +48,11 @@ impl Face {
         from: (Option<u64>, &str),
     ) {
         self.roster.note(line);
-        let text = self.stamped(line);
+        let time = self.clock();
         if let Some(screen) = &mut self.screen {
-            screen.change().roster.note(line);
-            screen.view.show(line, text);
-            return;
+            return screen.show(line, &time);
         }
+        let text = format!("{time}{line}");
         let peer = line.speaker().map_or(from.1, |nick| nick.as_str());
         let message = Message { conn: from.0, ..Message::new(text.as_bytes(), peer) };
         run.console.deliver(pool, &message);
@@ -70,20 +69,18 @@ impl Face {
 
     /// Tells the person something that nobody else hears of.
     pub(super) fn tell(&mut self, pool: &mut Pool, run: &mut Run, text: &str) {
+        let time = self.clock();
         match &mut self.screen {
-            Some(screen) => screen.change().tell(text),
+            Some(screen) => screen.change().tell(text, &time),
             None => run.console.warn(pool, "chat", text),
         }
     }
 
     /// Shows the person what it has said itself, where it does not see that anyway.
     pub(super) fn echo(&mut self, command: &Command<'_>) {
-        let line = self.roster.you().and_then(|you| command.echo(you));
-        if let Some(line) = line {
-            let text = self.stamped(&line);
-            if let Some(screen) = &mut self.screen {
-                screen.change().echo(&text);
-            }
+        let (line, time) = (self.roster.you().and_then(|you| command.echo(you)), self.clock());
+        if let (Some(line), Some(screen)) = (line, &mut self.screen) {
+            screen.change().echo(&line, &time);
         }
     }
 
@@ -113,9 +110,10 @@ impl Face {
 
     /// There is a connection to the room.
     pub(super) fn connected(&mut self, peer: &str) {
+        let time = self.clock();
         if let Some(screen) = &mut self.screen {
             screen.change().is_connected = true;
-            screen.view.tell(&format!("connected to {peer}"));
+            screen.view.tell(&format!("connected to {peer}"), &time);
         }
     }
 
@@ -140,17 +138,19 @@ impl Face {
 
     /// Brings what was shown since the last time to the person.
     pub(super) fn refresh(&mut self, pool: &mut Pool, run: &mut Run) {
+        let time = self.clock();
         match &mut self.screen {
-            Some(screen) => screen.refresh(pool, run),
+            Some(screen) => screen.refresh(pool, run, &time),
             None => run.console.commit(pool),
         }
     }
 
-    fn stamped(&self, line: &Line) -> String {
+    /// What stands before a line that is shown now.
+    fn clock(&self) -> String {
         if !self.time {
-            return line.to_string();
+            return String::new();
         }
         let (hours, minutes) = clock::hours_and_minutes(SystemTime::now());
-        format!("{hours:02}:{minutes:02} {line}")
+        format!("{hours:02}:{minutes:02} ")
     }
 }

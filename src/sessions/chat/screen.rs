@@ -10,6 +10,7 @@ use super::draw::{draw, talk_size};
 use super::face::Entered;
 use super::tty::{self, Notes};
 use crate::event_loop::Pool;
+use crate::protocol::chat::Line;
 use crate::protocol::chat::keys::Keys;
 use crate::protocol::chat::view::{View, Wish};
 use crate::sessions::run::Run;
@@ -67,6 +68,14 @@ impl Screen {
         &mut self.view
     }
 
+    /// Shows a line of the room. The terminal rings for one that is for the person here.
+    pub(super) fn show(&mut self, line: &Line, time: &str) {
+        let view = self.change();
+        view.roster.note(line);
+        let is_for_you = view.show(line, time);
+        self.rings |= is_for_you;
+    }
+
     /// Takes what the terminal has sent; at its end nobody is there any more.
     pub(super) fn enter(&mut self, bytes: &[u8], eof: bool) -> Entered {
         let mut entered = Entered { leaves: eof, ..Entered::default() };
@@ -98,18 +107,19 @@ impl Screen {
     /// We have the terminal again.
     pub(super) fn go_on(&mut self) {
         if let Err(error) = tty::enter() {
-            self.view.tell(&format!("cannot take the terminal back: {error}"));
+            self.view.tell(&format!("cannot take the terminal back: {error}"), "");
         }
         self.resize();
     }
 
-    /// Shows what has changed, as soon as the terminal has taken what it was sent before.
-    pub(super) fn refresh(&mut self, pool: &mut Pool, run: &mut Run) {
+    /// Shows what has changed, as soon as the terminal has taken what it was sent before; what the
+    /// program has said meanwhile with the time or nothing before it.
+    pub(super) fn refresh(&mut self, pool: &mut Pool, run: &mut Run, time: &str) {
         // What is said at the end is for the time after the screen.
         if !run.is_ending() {
             let notes = self.notes.take();
             for note in String::from_utf8_lossy(&notes).lines() {
-                self.change().tell(note);
+                self.change().tell(note, time);
             }
         }
         if !self.is_stale || run.console.is_full() || run.is_ending() {

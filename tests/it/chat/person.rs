@@ -77,6 +77,13 @@ impl Person {
         self.screen().rows(0, columns.get()).map(|row| row.trim_end().to_owned()).collect()
     }
 
+    /// The row that begins with these words.
+    #[track_caller]
+    pub(super) fn row_of(&self, words: &str) -> u16 {
+        let row = self.rows().iter().position(|row| row.starts_with(words));
+        u16::try_from(row.expect("a row with these words")).expect("a small number")
+    }
+
     /// Waits until the screen shows these words.
     #[track_caller]
     pub(super) fn sees(&mut self, words: &str) {

@@ -16,16 +16,16 @@ fn the_picture_is_of_the_screen_as_it_is() {
     ann.sees("bob joined");
     let mut eve = Guest::join(&address, "漢字");
     ann.sees("漢字 joined");
-    bob.say("did the build pass?");
+    bob.say("ann: did the build pass?");
     ann.sees("did the build pass?");
-    ann.types("yes, on all of them\r");
-    ann.sees("<ann> yes, on all of them");
+    ann.types("b\tyes, on all of the machines that were awake\r");
+    ann.sees("were awake");
     eve.say("/me opens the next one");
     ann.sees("opens the next one");
     bob.say("/msg ann lunch?");
     ann.sees("[bob] lunch?");
     ann.types("/msg bob in five min");
-    ann.has_typed("> /msg bob in five min", 22);
+    ann.has_typed("ann> /msg bob in five min", 25);
     // Whatever the port is, the columns stay where they are.
     let port = address.rsplit_once(':').unwrap().1;
     let known = format!("{:width$}", "9000", width = port.len());

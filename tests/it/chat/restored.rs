@@ -148,7 +148,7 @@ fn chatting_in_a_shell(address: &str) -> (Person, String) {
     person.until("a screen", |screen| screen.alternate_screen());
     person.sees("you are ann");
     person.types("typed");
-    person.has_typed("> typed", 7);
+    person.has_typed("ann> typed", 10);
     (person, before)
 }
 
@@ -165,10 +165,10 @@ fn is_stopped(person: &mut Person, before: &str, words: &str) {
 fn goes_on(person: &mut Person, before: &str) {
     person.types("fg\n");
     person.until("a screen", |screen| screen.alternate_screen());
-    person.has_typed("> typed", 7);
+    person.has_typed("ann> typed", 10);
     person.sees("you are ann");
     person.types(" more");
-    person.has_typed("> typed more", 12);
+    person.has_typed("ann> typed more", 15);
     person.types("\x15/quit\r");
     person.until("the shell", |screen| !screen.alternate_screen());
     person.types("exit\n");

@@ -20,20 +20,48 @@ fn two_members_talk() {
     ann.types("hello bob\r");
     assert_eq!(bob.next().unwrap(), "<ann> hello bob");
     ann.sees("<ann> hello bob");
-    ann.has_typed(">", 2);
+    ann.has_typed("ann>", 5);
     bob.say("/me waves");
     ann.sees("* bob waves");
     ann.types("/msg bob psst\r");
     assert_eq!(bob.next().unwrap(), "[ann] psst");
     ann.sees("[-> bob] psst");
     let rows = ann.rows();
-    assert!(rows[0].ends_with(" · 2 here"), "{rows:#?}");
+    assert!(rows[0].contains(" · 2 here ") && rows[0].ends_with("/help  /quit"), "{rows:#?}");
     assert!(rows[1].ends_with("│ ann") && rows[2].ends_with("│ bob"), "{rows:#?}");
     bob.say("/nick robert");
     ann.sees("│ robert");
     bob.say("/quit");
     ann.sees("*** robert left");
     ann.sees(" · 1 here");
+    ann.types("/dance\r/msg bob\r");
+    ann.sees("*** there is no /dance: /help tells");
+    ann.sees("*** /msg needs a NAME and a TEXT");
+}
+
+/// Tab completes names; the terminal rings for words to ann, and shows that they are.
+#[test]
+fn one_is_called_by_name() {
+    let (_host, mut ann, mut bob) = ann_and_bob();
+    ann.types("b\t");
+    ann.has_typed("ann> bob:", 10);
+    ann.types("hi\r");
+    assert_eq!(bob.next().unwrap(), "<ann> bob: hi");
+    let bells = |ann: &mut Person| ann.terminal.shown().matches('\x07').count();
+    for (line, shown, is_for_ann) in [
+        ("an annual thing", "<bob> an annual thing", false),
+        ("Ann: hi", "<bob> Ann: hi", true),
+        ("/msg ann psst", "[bob] psst", true),
+    ] {
+        let before = bells(&mut ann);
+        bob.say(line);
+        ann.sees(shown);
+        assert_eq!(bells(&mut ann) - before, usize::from(is_for_ann), "{shown}");
+        let row = ann.row_of(shown);
+        let cell = ann.screen().cell(row, 8).unwrap();
+        assert_eq!(cell.bold(), is_for_ann, "{shown}");
+        assert_eq!(cell.fgcolor() != vt100::Color::Default, is_for_ann, "{shown}");
+    }
 }
 
 /// Two terminals: one hosts.
@@ -60,19 +88,19 @@ fn a_host_at_a_terminal_takes_part() {
 fn editing_in_the_middle_with_wide_characters() {
     let (_host, mut ann, mut bob) = ann_and_bob();
     ann.types("hallo 漢字 e\u{301}");
-    ann.has_typed("> hallo 漢字 e\u{301}", 14);
+    ann.has_typed("ann> hallo 漢字 e\u{301}", 17);
     ann.types("\x1b[D\x1b[D\x1b[D");
-    ann.has_typed("> hallo 漢字 e\u{301}", 10);
+    ann.has_typed("ann> hallo 漢字 e\u{301}", 13);
     ann.types("\x7f");
-    ann.has_typed("> hallo 字 e\u{301}", 8);
+    ann.has_typed("ann> hallo 字 e\u{301}", 11);
     ann.types("\x01\x1b[C\x1b[3~e");
-    ann.has_typed("> hello 字 e\u{301}", 4);
+    ann.has_typed("ann> hello 字 e\u{301}", 7);
     ann.types("\x05\x17\x17\x19 !\r");
     assert_eq!(bob.next().unwrap(), "<ann> hello 字  !");
     ann.types("\x1b[A");
-    ann.has_typed("> hello 字  !", 13);
+    ann.has_typed("ann> hello 字  !", 16);
     ann.types("\x15");
-    ann.has_typed(">", 2);
+    ann.has_typed("ann>", 5);
 }
 
 /// A paste is a text, not keys: what is in it does not send anything before the person does.
@@ -80,7 +108,7 @@ fn editing_in_the_middle_with_wide_characters() {
 fn a_paste_is_sent_when_the_person_says_so() {
     let (_host, mut ann, mut bob) = ann_and_bob();
     ann.pastes("first\r\nsecond\n\x1b[31m\x03\x04third");
-    ann.has_typed("> first⏎second⏎[31mthird", 24);
+    ann.has_typed("ann> first⏎second⏎[31mthird", 27);
     ann.types("\r");
     assert_eq!(bob.next().unwrap(), "<ann> first");
     assert_eq!(bob.next().unwrap(), "<ann> second");
@@ -118,14 +146,14 @@ fn looking_back_and_what_is_new() {
 fn the_window_takes_any_size() {
     let (_host, mut ann, mut bob) = ann_and_bob();
     ann.types("typed");
-    ann.has_typed("> typed", 7);
+    ann.has_typed("ann> typed", 10);
     let before = ann.rows();
     ann.resizes(20, 5);
     ann.sees("<bob> hello ann");
-    ann.has_typed("> typed", 7);
-    assert!(ann.rows()[0].starts_with(" 127.0.0.1:"), "{:?}", ann.rows());
+    ann.has_typed("ann> typed", 10);
+    assert!(ann.rows()[0].starts_with(" 127.0.0.1… · 2 here"), "{:?}", ann.rows());
     bob.say("a line that takes more than one row of such a window");
-    ann.sees("such a window");
+    ann.sees("  window");
     for (columns, rows) in [(1, 1), (2, 2), (3, 1), (1, 9), (300, 100)] {
         ann.resizes(columns, rows);
         bob.say("漢字");
@@ -136,7 +164,7 @@ fn the_window_takes_any_size() {
         });
     }
     ann.resizes(USUAL.0, USUAL.1);
-    ann.has_typed("> typed", 7);
+    ann.has_typed("ann> typed", 10);
     ann.sees("a line that takes more than one row");
     assert_eq!(ann.rows()[..4], before[..4]);
 }
@@ -176,9 +204,15 @@ fn colours_are_there_unless_they_are_not_wanted() {
     for (options, coloured) in [("", true), ("--color never", false), ("--color always", true)] {
         let mut ann = Person::chat(&format!("{options} --nick ann {address}")).go();
         ann.sees("*** you are ann");
-        let cell = |screen: &vt100::Screen| screen.cell(2, 0).map(vt100::Cell::fgcolor);
-        let has_colour = cell(ann.screen()).is_some_and(|colour| colour != vt100::Color::Default);
-        assert_eq!(has_colour, coloured, "{options:?}");
+        let mut bob = Guest::join(&address, "bob");
+        bob.say("hello");
+        ann.sees("<bob> hello");
+        let cell = ann.screen().cell(ann.row_of("<bob> "), 1).unwrap();
+        assert_eq!(cell.fgcolor() != vt100::Color::Default, coloured, "{options:?}");
+        // What is of less weight is so without colours too.
+        assert!(ann.screen().cell(ann.row_of("*** you are ann"), 0).unwrap().dim());
+        bob.say("/quit");
+        ann.sees("*** bob left");
     }
 }
 
