@@ -59,27 +59,29 @@ impl Framer for Obj {
     }
 }
 
-/// The length in a header; `None` while it is not whole.
+/// The length in a header; `None` while it is not whole. An error quotes no more than what makes
+/// it none, however much of it has come.
 fn length(header: &[u8]) -> Result<Option<u64>, FrameError> {
-    let bad = || {
-        let text = header.escape_ascii();
+    let bad = |end: usize| {
+        let text = header.get(..end).unwrap_or(header).escape_ascii();
         FrameError::Malformed(format!("`{text}` is no length in hex"))
     };
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let digits = header.trim_ascii();
-    let blanks = header.iter().filter(|byte| is_blank(byte)).count();
-    let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
-    if !is_hex || blanks + digits.len() != header.len() {
-        return Err(bad());
+    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+    let start = header.iter().take_while(is_blank).count();
+    let digits = header.iter().skip(start).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let end = start + digits;
+    let whole = end + header.iter().skip(end).take_while(is_blank).count();
+    if whole < header.len() {
+        return Err(bad(whole + 1));
     }
-    if header.len() < HEADER {
+    if whole < HEADER {
         return Ok(None);
     }
-    let text = std::str::from_utf8(digits).unwrap_or_default();
-    match u64::from_str_radix(text, 16) {
+    let digits = header.get(start..end).unwrap_or_default();
+    match u64::from_str_radix(std::str::from_utf8(digits).unwrap_or_default(), 16) {
         Ok(0) => Err(FrameError::Malformed("an object of 0 bytes".to_owned())),
         Ok(len) => Ok(Some(len)),
-        Err(_) => Err(bad()),
+        Err(_) => Err(bad(whole)),
     }
 }
 
@@ -126,6 +128,8 @@ mod tests {
     #[test]
     fn a_header_that_cannot_become_one_is_refused_at_once() {
         assert_eq!(step(b"   1"), Ok(Step::More));
+        let error = step(b"  1 GET ").unwrap_err();
+        assert_eq!(error.to_string(), "`  1 G` is no length in hex");
         for start in [&b"GET "[..], b"   1 1", b"\x80\x04"] {
             assert!(step(start).is_err(), "{}", start.escape_ascii());
         }

@@ -121,7 +121,7 @@ proptest! {
 
     #[test]
     fn garbage_comes_to_the_same_wherever_it_is_cut(
-        framing in framings(),
+        framing in prop_oneof![9 => framings(), 1 => Just(Framing::Obj)],
         max in 0..40_usize,
         keep_cr: bool,
         stream in garbage(),
@@ -131,7 +131,9 @@ proptest! {
         let deframer = || Deframer::new(framing.framer(max, keep_cr).unwrap());
         let whole = deframe(&mut deframer(), &[(&stream, true)]);
         let cut = deframe(&mut deframer(), &pieces(&stream, &sizes, late_end));
-        prop_assert!(whole.0.iter().all(|(payload, _)| payload.len() <= max));
+        // The JSON text of a pickle may be longer.
+        let fits = |payload: &[u8]| framing == Framing::Obj || payload.len() <= max;
+        prop_assert!(whole.0.iter().all(|(payload, _)| fits(payload)));
         prop_assert_eq!(cut, whole);
     }
 

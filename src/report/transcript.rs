@@ -82,6 +82,10 @@ impl fmt::Display for BadLine {
     }
 }
 
+/// The end of the year 9999. Times beyond it are none that a clock shows, and a pause of that
+/// length could be added to no other time.
+const LATEST: Duration = Duration::from_secs(253_402_300_800);
+
 /// Reads a whole transcript.
 ///
 /// # Errors
@@ -120,7 +124,8 @@ fn parse_line(text: &[u8], recording: &mut Recording) -> Result<(), String> {
         "listening" => Some(Role::Bound),
         _ => None,
     };
-    let at = Duration::try_from_secs_f64(entry.ts).map_err(|_| "a `ts` that is no time")?;
+    let at = Duration::try_from_secs_f64(entry.ts).ok().filter(|at| *at < LATEST);
+    let at = at.ok_or("a `ts` that is no time")?;
     if let Some(role) = role {
         let name = entry.proto.as_deref().ok_or("missing field `proto`")?;
         let proto = name.parse().map_err(|()| format!("unknown `proto` {name:?}"))?;
@@ -245,6 +250,7 @@ mod tests {
             (r#"{"event":"accepted","proto":"udp","conn":2}"#, "does not happen on udp"),
             (r#"{"event":"hello","conn":1}"#, r#"unknown `event` "hello""#),
             (r#"{"event":"closed","conn":1,"ts":-1}"#, "a `ts` that is no time"),
+            (r#"{"event":"closed","conn":1,"ts":1e19}"#, "a `ts` that is no time"),
         ];
         for (text, cause) in table {
             let error = parse(format!("{open}\n\n{text}\n").as_bytes()).unwrap_err();
