@@ -29,7 +29,7 @@ pub(crate) struct Run {
     pub(crate) console: Console,
     pub(crate) feed: Feed,
     /// Looks for `--expect` in each message.
-    lookout: Option<Lookout>,
+    pub(crate) lookout: Option<Lookout>,
     /// `--expect` has found its match.
     matched: bool,
     /// This side listens, and to be asked to stop is how it ends.

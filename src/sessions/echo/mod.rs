@@ -19,6 +19,7 @@ use super::run::{GRACE, Meaning, Run, SIGNALLED};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::protocol::expect::Lookout;
 use crate::report::{Event as Report, Name};
 
 use answering::Answering;
@@ -56,6 +57,10 @@ impl EchoSession {
         let (delayed, answering) = (Delayed::new(config.delay), Answering::new(&config));
         let mut run = Run::new(config.common, console, feed);
         run.listens = true;
+        // Datagrams are messages, also beside streams that have none.
+        if config.datagrams {
+            run.lookout = run.common.expect.as_ref().map(Lookout::new);
+        }
         Self {
             run,
             answering,

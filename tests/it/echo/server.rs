@@ -180,6 +180,23 @@ fn what_is_lost_in_masses_is_told_once() {
     assert!(ended.stderr.lines().count() <= 6, "{}", ended.stderr);
 }
 
+/// `--expect` hears both kinds of socket, and a match across reads of a stream.
+#[test]
+fn what_is_expected_may_come_either_way() {
+    for options in ["", "--frame line"] {
+        let (server, address) = serve(&format!("--expect h.llo {options}"));
+        assert_eq!(ask(&socket(), &address, b"say hello"), b"say hello");
+        server.wait().code(0);
+    }
+    let (server, address) = serve("--expect a\\nb");
+    let mut client = connect(&address);
+    client.write_all(b"xa\n").unwrap();
+    assert_eq!(read_exactly(&client, 3), b"xa\n");
+    client.write_all(b"by").unwrap();
+    assert_eq!(read_all(&client), b"by");
+    server.wait().code(0);
+}
+
 /// A word is what it means, however it is written.
 #[test]
 fn a_word_of_obj_is_an_object() {
