@@ -13,7 +13,7 @@ use super::MAX_LINE;
 use crate::protocol::text::is_unprintable;
 
 /// The most that may be typed or pasted at a time.
-const LONGEST: usize = 64 * 1024;
+pub const LONGEST: usize = 64 * 1024;
 /// Lines that are remembered.
 const REMEMBERED: usize = 500;
 
@@ -71,6 +71,11 @@ impl Editor {
     /// What is typed so far.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether so much text may be put to what is typed.
+    pub fn has_room_for(&self, text: &str) -> bool {
+        self.text.len() + text.len() <= LONGEST
     }
 
     /// Does what a key asks for; false where it cannot.
@@ -160,7 +165,7 @@ impl Editor {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let text: String =
             text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_unprintable(*c)).collect();
-        if text.is_empty() || self.text.len() + text.len() > LONGEST {
+        if text.is_empty() || !self.has_room_for(&text) {
             return false;
         }
         self.text.insert_str(self.cursor, &text);

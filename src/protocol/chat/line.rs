@@ -10,6 +10,8 @@ use std::ops::Range;
 use super::nick::Nick;
 use crate::protocol::text::escape_keeping_newlines;
 
+const EARLIER: &str = "this was said before:";
+
 /// One line of a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
@@ -29,6 +31,8 @@ pub enum Line {
     Renamed(Nick, Nick),
     /// Somebody is there: how members without a host learn of each other.
     Present(Nick),
+    /// What was said before you came follows, up to what you are called.
+    Earlier,
     /// What you are called.
     You(Nick),
     /// Some of those who are there.
@@ -94,6 +98,7 @@ impl fmt::Display for Line {
             Self::Left(nick, Some(why)) => write!(out, "*** {nick} left ({why})"),
             Self::Renamed(old, new) => write!(out, "*** {old} is now {new}"),
             Self::Present(nick) => write!(out, "*** {nick} is here"),
+            Self::Earlier => write!(out, "*** {EARLIER}"),
             Self::You(nick) => write!(out, "*** you are {nick}"),
             Self::Here(nicks) => {
                 let names: Vec<&str> = nicks.iter().map(Nick::as_str).collect();
@@ -114,6 +119,9 @@ pub fn readable(bytes: &[u8]) -> String {
 /// The notices that say who is there.
 fn notice(words: &str) -> Option<Line> {
     let nick = |text: &str| text.parse::<Nick>().ok();
+    if words == EARLIER {
+        return Some(Line::Earlier);
+    }
     if let Some(names) = words.strip_prefix("here: ") {
         return names.split(", ").map(nick).collect::<Option<_>>().map(Line::Here);
     }
@@ -160,6 +168,7 @@ mod tests {
             (Line::Left(ann.clone(), Some("lost (x)".into())), "*** ann left (lost (x))"),
             (Line::Renamed(ann.clone(), bob.clone()), "*** ann is now bob"),
             (Line::Present(ann.clone()), "*** ann is here"),
+            (Line::Earlier, "*** this was said before:"),
             (Line::You(ann.clone()), "*** you are ann"),
             (Line::Here(vec![ann, bob]), "*** here: ann, bob"),
             (Line::Notice("too fast".into()), "*** too fast"),

@@ -268,6 +268,9 @@ impl Room {
             return;
         }
         let nick = person.nick.clone();
+        if !self.history.is_empty() {
+            self.tell(member, Line::Earlier);
+        }
         for line in self.history.clone() {
             self.tell(member, line);
         }

@@ -127,7 +127,8 @@ fn a_newcomer_is_shown_the_last_lines_of_talk() {
         scene.says(1, "/msg ann not this");
     }
     scene.room.arrive(2, &Nick::guest(2), scene.now);
-    let seen = scene.says(2, "/nick bob");
+    let mut seen = scene.says(2, "/nick bob");
+    assert_eq!(seen.remove(0), "2: *** this was said before:");
     assert_eq!(
         (seen[0].as_str(), seen[HISTORY - 1].as_str()),
         ("2: <ann> line 5", "2: <ann> line 204")

@@ -1,6 +1,6 @@
 //! What is on the screen, as data: the lines, the line being typed, who is there.
 
-use super::editor::{Edit, Editor};
+use super::editor::{Edit, Editor, LONGEST};
 use super::keys::Action;
 use super::line::Line;
 use super::nick::Nick;
@@ -58,6 +58,11 @@ impl View {
         matches!(kind, Kind::Mention | Kind::Private)
     }
 
+    /// Adds a line that was said before the person here came.
+    pub fn show_earlier(&mut self, line: &Line) {
+        self.add(Kind::Notice, line, "");
+    }
+
     /// Adds what the person here said, which is the time to look at what is new.
     pub fn echo(&mut self, line: &Line, time: &str) {
         self.add(kind(line), line, time);
@@ -83,6 +88,11 @@ impl View {
             Action::EndOfFile if self.editor.text().is_empty() => return Some(Wish::Leave),
             Action::EndOfFile => {
                 self.editor.apply(Edit::Delete);
+            }
+            Action::Edit(Edit::Insert(text)) if !self.editor.has_room_for(&text) => {
+                let (size, most) = (text.len(), LONGEST / 1024);
+                self.tell(&format!("{size} bytes are too many to paste: {most} KiB at most"), "");
+                return Some(Wish::Bell);
             }
             Action::Edit(edit) => {
                 return (!self.editor.apply(edit)).then_some(Wish::Bell);

@@ -30,13 +30,21 @@ pub(super) struct Entered {
 pub struct Face {
     time: bool,
     roster: Roster,
+    /// What comes was said before this person came, and nobody knows when.
+    is_earlier: bool,
     screen: Option<Box<Screen>>,
 }
 
 impl Face {
     /// The face of a person, with a screen where there is one.
     pub fn new(persona: &Persona, screen: Option<Screen>) -> Self {
-        Self { time: persona.time, roster: Roster::default(), screen: screen.map(Box::new) }
+        let screen = screen.map(Box::new);
+        Self { time: persona.time, roster: Roster::default(), is_earlier: false, screen }
+    }
+
+    /// Whether a line is said to this person, rather than about who is there, or to others before.
+    pub(super) fn is_news(&self, line: &Line) -> bool {
+        line.is_talk() && !self.is_earlier
     }
 
     /// Shows a line that came from a peer of this address, or by this connection.
@@ -48,9 +56,16 @@ impl Face {
         from: (Option<u64>, &str),
     ) {
         self.roster.note(line);
-        let time = self.clock();
-        if let Some(screen) = &mut self.screen {
-            return screen.show(line, &time);
+        match line {
+            Line::Earlier => self.is_earlier = true,
+            Line::You(_) => self.is_earlier = false,
+            _ => {}
+        }
+        let time = if self.is_earlier { String::new() } else { self.clock() };
+        match &mut self.screen {
+            Some(screen) if self.is_earlier => return screen.show_earlier(line),
+            Some(screen) => return screen.show(line, &time),
+            None => {}
         }
         let text = format!("{time}{line}");
         let peer = line.speaker().map_or(from.1, |nick| nick.as_str());
@@ -120,6 +135,7 @@ impl Face {
     /// There is none; whoever was there is not known to be.
     pub(super) fn disconnected(&mut self) {
         self.roster.forget_others();
+        self.is_earlier = false;
         if let Some(screen) = &mut self.screen {
             screen.change().is_connected = false;
             screen.view.roster.forget_others();

@@ -76,6 +76,11 @@ impl Screen {
         self.rings |= is_for_you;
     }
 
+    /// Shows a line that was said before the person here came.
+    pub(super) fn show_earlier(&mut self, line: &Line) {
+        self.change().show_earlier(line);
+    }
+
     /// Takes what the terminal has sent; at its end nobody is there any more.
     pub(super) fn enter(&mut self, bytes: &[u8], eof: bool) -> Entered {
         let mut entered = Entered { leaves: eof, ..Entered::default() };

@@ -67,16 +67,38 @@ fn a_newcomer_sees_the_last_200_lines() {
     ann.say("the last");
     bob.hears("the last");
     let mut newcomer = Guest::connect(&address);
-    let mut seen = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
     loop {
         match newcomer.next().expect("a greeting") {
             line if line.starts_with("*** you are guest-") => break,
             line => seen.push(line),
         }
     }
+    assert_eq!(seen.remove(0), "*** this was said before:");
     assert_eq!(seen.len(), 200);
     assert_eq!(seen.last().unwrap(), "<ann> the last");
     assert!(seen[0].ends_with("line 11"), "{}", seen[0]);
+}
+
+/// `--count` and `--expect` wait for what comes, and are not met by what was said before.
+#[test]
+fn what_was_said_before_meets_no_expectation() {
+    let (_host, address) = relay();
+    let mut ann = Guest::join(&address, "ann");
+    ann.say("deployed yesterday");
+    for limit in [["--count", "1"], ["--expect", "deployed"]] {
+        let args = ["chat", "--nick", "bot", "--time", "-n", limit[0], limit[1], &address];
+        let mut bot = wirecat(args).start();
+        ann.hears("*** bot joined");
+        // It is not known when it was said.
+        bot.wait_for_output("*** this was said before:\n<ann> deployed yesterday\n");
+        bot.wait_for_output("*** you are bot\n");
+        ann.say("deployed today");
+        let ended = bot.wait().code(0);
+        let (clock, last) = ended.text().trim_end().rsplit_once('\n').unwrap().1.split_at(6);
+        assert_eq!((clock.as_bytes()[2], last), (b':', "<ann> deployed today"));
+        ann.hears("*** bot left");
+    }
 }
 
 #[test]

@@ -119,6 +119,9 @@ fn a_paste_is_sent_when_the_person_says_so() {
     let lines: Vec<String> = (0..3).map(|_| bob.next().unwrap().replace("<ann> ", "")).collect();
     assert_eq!(lines.concat(), long);
     assert!(lines.iter().all(|line| line.len() <= 4096));
+    ann.pastes(&"x".repeat(100_000));
+    ann.sees("100000 bytes are too many to paste: 64 KiB at most");
+    ann.has_typed("ann>", 5);
 }
 
 #[test]

@@ -234,7 +234,7 @@ impl JoinSession {
         let dialect = self.dialect;
         let outcome = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
             let line = dialect.read(frame.payload);
-            if !line.is_talk() || run.take_message(frame.payload) {
+            if !face.is_news(&line) || run.take_message(frame.payload) {
                 face.show(pool, run, &line, (None, peer));
             }
         });
