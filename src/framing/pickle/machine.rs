@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::reader::Reader;
-use super::store::Store;
+use super::store::{FEW, Store};
 use super::value::{Kind, Value};
 use super::{PickleError, malformed, number, refused, text};
 
@@ -47,7 +47,7 @@ impl<'a> Machine<'a> {
     fn new(pickle: &'a [u8]) -> Self {
         Self {
             reader: Reader::new(pickle, 0),
-            stack: Vec::new(),
+            stack: Vec::with_capacity(pickle.len().min(FEW)),
             marks: Vec::new(),
             memo: Vec::new(),
             odd_memo: HashMap::new(),

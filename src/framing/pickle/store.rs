@@ -20,6 +20,9 @@
 use super::value::{Callable, Kind, Octets, Place, Value, View};
 use super::{PickleError, malformed};
 
+/// How many values there is room for at first; most pickles are small.
+pub(super) const FEW: usize = 64;
+
 /// The part of a head that counts.
 const COUNT: u32 = (1 << 28) - 1;
 const LIST: u32 = 0 << 28;
@@ -62,7 +65,7 @@ pub(super) struct Store<'a> {
 
 impl<'a> Store<'a> {
     pub(super) fn new(pickle: &'a [u8]) -> Self {
-        Self { pickle, words: Vec::new() }
+        Self { pickle, words: Vec::with_capacity(pickle.len().min(FEW)) }
     }
 
     fn word(&self, at: u32) -> u32 {
