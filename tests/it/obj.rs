@@ -1,16 +1,17 @@
 //! `--frame obj`: Python objects behind a length in hex, as JSON on stdin and stdout.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
+use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::Value;
 use wirecat::framing::{FrameError, Framer, Framing};
 
 use crate::support::net::{connect, peer, read_all, read_exactly, read_what_comes};
-use crate::support::{Running, proc, skip, wirecat};
+use crate::support::{PATIENCE, Running, proc, skip, wirecat};
 
 const VECTORS: &str = include_str!("vectors/pickle.jsonl");
 const REFUSED: &str = include_str!("vectors/pickle-refused.jsonl");
@@ -316,7 +317,7 @@ fn the_densest_pickles_have_a_bounded_cost() {
     const LEN: usize = 4 << 20;
     for (start, unit, end, times) in DENSE {
         let pickle = [*start, &unit.repeat(LEN / unit.len()), end].concat();
-        let (mut stdout, unread) = std::io::pipe().expect("a pipe");
+        let (stdout, unread) = std::io::pipe().expect("a pipe");
         let mut server =
             wirecat(["tcp-serve", "--frame", "obj", "127.0.0.1:0"]).stdout(unread).start();
         let mut client = connect(&server.address());
@@ -325,7 +326,9 @@ fn the_densest_pickles_have_a_bounded_cost() {
         if unit == b"\x85" {
             server.wait_for("nested deeper than 1024");
         } else {
-            stdout.read_exact(&mut [0]).expect("the beginning");
+            let mut begun = [PollFd::new(&stdout, PollFlags::IN)];
+            let patience = PATIENCE.try_into().expect("a time");
+            assert_eq!(poll(&mut begun, Some(&patience)), Ok(1), "{}", unit.escape_ascii());
             // What is told of now comes behind all that the pickle has caused.
             server.signal(libc::SIGUSR1);
             server.wait_for("stats");
