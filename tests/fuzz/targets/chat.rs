@@ -106,7 +106,7 @@ fn screen(choices: &mut Unstructured<'_>) -> Result<()> {
                 for line in said {
                     harmless(&line);
                     assert!(line.len() <= MAX_LINE && !line.is_empty());
-                    view.echo(&line);
+                    view.echo(&Line::read(line.as_bytes()), "12:00");
                 }
             }
         }
