@@ -11,7 +11,7 @@ use super::{echo, serve};
 use crate::multicast::Port;
 use crate::support::datagrams::socket;
 use crate::support::net::{connect, connect_narrow, read_all, read_exactly};
-use crate::support::{PATIENCE, wirecat};
+use crate::support::{PATIENCE, program, wirecat, wirecat_path};
 
 #[track_caller]
 fn ask(socket: &UdpSocket, address: &str, text: &[u8]) -> Vec<u8> {
@@ -195,6 +195,25 @@ fn what_is_expected_may_come_either_way() {
     client.write_all(b"by").unwrap();
     assert_eq!(read_all(&client), b"by");
     server.wait().code(0);
+}
+
+/// SPEC 10.17: "says so once", and serves the rest as places come free.
+#[test]
+fn more_clients_than_descriptors_are_told_of_once() {
+    let mut command = std::process::Command::new("sh");
+    let line = "ulimit -n 24; exec \"$0\" echo --tcp 127.0.0.1:0";
+    command.args(["-c", line, wirecat_path()]);
+    let mut server = program(command).start();
+    let address = server.address();
+    let clients: Vec<_> = (0..40).map(|_| connect(&address)).collect();
+    server.wait_for("cannot accept more than");
+    for mut client in clients {
+        client.write_all(b"x").unwrap();
+        assert_eq!(read_exactly(&client, 1), b"x");
+    }
+    server.signal(SIGTERM);
+    let ended = server.wait().code(0);
+    assert_eq!(ended.stderr.matches("cannot accept").count(), 1, "{}", ended.stderr);
 }
 
 /// A word is what it means, however it is written.
