@@ -55,7 +55,12 @@ impl Roster {
                 self.names.remove(&old.key());
                 self.add(new);
             }
-            _ => {}
+            // Who talks is there, whatever a host tells of it.
+            line => {
+                if let Some(nick) = line.speaker() {
+                    self.add(nick);
+                }
+            }
         }
     }
 
@@ -83,13 +88,13 @@ mod tests {
             "*** here: ann, bob, Bea, guest-2",
             "*** cid joined",
             "*** bob left (lost)",
-            "<eve> says nothing about it",
+            "<eve> a host may say nothing about it",
             "*** you are dan",
             "*** ann is now anna",
         ];
         lines.iter().for_each(|line| roster.note(&Line::read(line.as_bytes())));
         let names: Vec<&str> = roster.names().map(Nick::as_str).collect();
-        assert_eq!(names, ["anna", "Bea", "cid", "dan"]);
-        assert_eq!((roster.you().map(Nick::as_str), roster.len()), (Some("dan"), 4));
+        assert_eq!(names, ["anna", "Bea", "cid", "dan", "eve"]);
+        assert_eq!((roster.you().map(Nick::as_str), roster.len()), (Some("dan"), 5));
     }
 }

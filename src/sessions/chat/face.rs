@@ -55,7 +55,9 @@ impl Face {
         line: &Line,
         from: (Option<u64>, &str),
     ) {
-        self.roster.note(line);
+        if self.is_news(line) || !line.is_talk() {
+            self.roster.note(line);
+        }
         match line {
             Line::Earlier => self.is_earlier = true,
             Line::You(_) => self.is_earlier = false,

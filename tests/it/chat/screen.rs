@@ -64,6 +64,20 @@ fn one_is_called_by_name() {
     }
 }
 
+/// Who has talked before one came is not there for that.
+#[test]
+fn who_talked_before_is_not_there() {
+    let (_host, address) = relay();
+    let mut eve = Guest::join(&address, "eve");
+    eve.say("I was here");
+    eve.say("/quit");
+    eve.rest();
+    let mut ann = Person::chat(&format!("--nick ann {address}")).go();
+    ann.sees("<eve> I was here");
+    ann.sees(" · 1 here ");
+    assert!(!ann.rows().iter().any(|row| row.ends_with("│ eve")), "{:#?}", ann.rows());
+}
+
 /// Two terminals: one hosts.
 #[test]
 fn a_host_at_a_terminal_takes_part() {
