@@ -110,9 +110,14 @@ fn screen(choices: &mut Unstructured<'_>) -> Result<()> {
                 }
             }
         }
+        if choices.ratio(1, 8)? {
+            view.show(&Line::read(&said(choices)?), "12:00 ");
+        }
         let (text, column) = view.editor.view(width);
         assert!(column <= width && !text.contains(['\n', '\t']), "{column} {text:?}");
-        assert!(view.scrollback.rows().len() <= height);
+        let rows = view.scrollback.rows();
+        assert!(rows.len() <= height);
+        assert!(rows.iter().all(|row| row.text.get(row.name.clone()).is_some()), "{rows:?}");
     }
     Ok(())
 }
