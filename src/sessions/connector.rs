@@ -4,25 +4,30 @@
 //! [`Connector::on`] and learns how it ends. Many can be at work at once: each has its own owner,
 //! and knows its events from those of the others.
 
+mod note;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::alarms;
 use super::config::{Connect, Route};
-use super::console::Console;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
 use crate::protocol::backoff::Backoff;
 use crate::protocol::eyeballs::{Race, Step};
-use crate::report::{Event as Report, Name};
 use crate::sockets::{Address, FORGOTTEN, FdName, Target, connect, resolve};
+
+pub(crate) use note::Note;
 
 /// The first and the longest pause between attempts of `--reconnect`.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
 /// The same for `--wait`, where somebody waits for the answer.
 const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
+
+/// What the last attempt of a `--wait` gets, which begins when that ends.
+const LAST: Duration = Duration::from_secs(1);
 
 /// What has become of the connection.
 #[derive(Debug)]
@@ -45,31 +50,6 @@ pub(crate) struct Established {
     pub(crate) local: String,
 }
 
-/// Something that happened on the way.
-#[derive(Debug)]
-pub(crate) enum Note {
-    /// The kernel changed what was asked of a socket.
-    Warning(String),
-    /// One address did not answer, or refused.
-    Failed { peer: String, failure: Failure },
-}
-
-impl Note {
-    /// Tells it.
-    pub(crate) fn tell(&self, pool: &mut Pool, console: &mut Console) {
-        match self {
-            Self::Warning(text) => console.warn(pool, "socket-option", text),
-            Self::Failed { peer, failure } => {
-                let event = Report::new(Name::ConnectFailed)
-                    .peer(peer)
-                    .kind(failure.kind)
-                    .message(failure.cause.as_str());
-                console.report(pool, &event);
-            }
-        }
-    }
-}
-
 /// One connection in the making.
 pub(crate) struct Connector {
     route: Route,
@@ -79,6 +59,8 @@ pub(crate) struct Connector {
     patience: Option<Duration>,
     backoff: Backoff,
     since: Instant,
+    /// How long this attempt may take.
+    limit: Duration,
     /// What the resolver was asked and has not answered.
     question: Option<Query>,
     race: Option<Race>,
@@ -120,6 +102,7 @@ impl Connector {
 
     fn new(route: Route, owner: Option<Id>, now: Instant) -> Self {
         Self {
+            limit: route.timeout,
             route,
             owner,
             patience: Some(Duration::ZERO),
@@ -253,14 +236,25 @@ impl Connector {
     }
 
     fn timed_out(&self) -> Failure {
-        let limit = humantime::format_duration(self.route.timeout);
+        let limit = humantime::format_duration(self.limit);
         let (target, cause) = (self.route.address.to_string(), format!("no answer within {limit}"));
         Failure::new(Status::Timeout, "timeout", "connect to", target, cause)
     }
 
+    /// How long an attempt may take that begins now: a peer that does not answer makes no `--wait`
+    /// longer.
+    fn limit(&self, now: Instant) -> Duration {
+        let spent = now.saturating_duration_since(self.since);
+        match self.patience {
+            None | Some(Duration::ZERO) => self.route.timeout,
+            Some(patience) => self.route.timeout.min(patience.saturating_sub(spent).max(LAST)),
+        }
+    }
+
     /// One attempt over all addresses.
     fn attempt(&mut self, pool: &mut Pool) -> Progress {
-        pool.arm(self.timer(alarms::CONNECT), self.route.timeout);
+        self.limit = self.limit(pool.now());
+        pool.arm(self.timer(alarms::CONNECT), self.limit);
         match self.route.address.clone() {
             Address::Inet { host, port } => {
                 self.find(pool, Query { host, port, family: self.route.family })

@@ -143,3 +143,18 @@ fn a_route_that_comes_late_is_used() {
     let args = ["udp-send", "--wait", "4", "--send", "x", "192.0.2.1:9"];
     unshare(&args).run().code(124).says("retry in").says("no route leads there");
 }
+
+/// A peer that is there and does not answer, here to the hello of tinyproto, ends the wait in time.
+#[test]
+fn a_peer_that_does_not_answer_makes_the_wait_no_longer() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asks = ["tcp-connect", "-n", "--frame", "tinyproto", &address];
+    for (limits, said) in [
+        (&["--wait", "1500ms"][..], "no answer within 1s 500ms"),
+        (&["--wait", "1500ms", "--connect-timeout", "100ms"], "no answer within 100ms"),
+        (&["--connect-timeout", "200ms"], "no answer within 200ms"),
+    ] {
+        wirecat(asks.iter().chain(limits)).run().code(124).says(said);
+    }
+}

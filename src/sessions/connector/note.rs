@@ -1,0 +1,31 @@
+//! What happens on the way to a connection, and how it is told.
+
+use crate::error::Failure;
+use crate::event_loop::Pool;
+use crate::report::{Event as Report, Name};
+use crate::sessions::console::Console;
+
+/// Something that happened on the way.
+#[derive(Debug)]
+pub(crate) enum Note {
+    /// The kernel changed what was asked of a socket.
+    Warning(String),
+    /// One address did not answer, or refused.
+    Failed { peer: String, failure: Failure },
+}
+
+impl Note {
+    /// Tells it.
+    pub(crate) fn tell(&self, pool: &mut Pool, console: &mut Console) {
+        match self {
+            Self::Warning(text) => console.warn(pool, "socket-option", text),
+            Self::Failed { peer, failure } => {
+                let event = Report::new(Name::ConnectFailed)
+                    .peer(peer)
+                    .kind(failure.kind)
+                    .message(failure.cause.as_str());
+                console.report(pool, &event);
+            }
+        }
+    }
+}
