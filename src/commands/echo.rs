@@ -50,7 +50,8 @@ fn streams(pool: &mut Pool, common: &Common) -> Result<(Console, Feed), Failure>
 #[derive(Default)]
 struct Open {
     listeners: Vec<Id>,
-    sockets: Vec<Id>,
+    /// Datagram sockets, those of groups with the group and its interface.
+    sockets: Vec<(Id, Option<(String, String)>)>,
     /// What is listened on: protocol, address, and the interface of a group.
     locals: Vec<(&'static str, String, Option<String>)>,
     /// Warnings, each with its kind.
@@ -132,7 +133,7 @@ impl Open {
     fn add(&mut self, pool: &mut Pool, mut one: Opened) -> Result<(), Failure> {
         self.guards.extend(one.cleanup.take());
         self.locals.push((one.proto, one.local.clone(), None));
-        self.sockets.push(add(pool, one)?);
+        self.sockets.push((add(pool, one)?, None));
         Ok(())
     }
 
@@ -152,7 +153,8 @@ impl Open {
             self.warn(said);
             let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
             let ears = socket.socket().try_clone().map_err(fail)?;
-            self.sockets.push(pool.add_datagrams(Socket::from(ears)).map_err(fail)?);
+            let id = pool.add_datagrams(Socket::from(ears)).map_err(fail)?;
+            self.sockets.push((id, Some((title.clone(), iface.clone()))));
             self.groups.push(socket);
             self.locals.push(("udp", title, Some(iface)));
         }

@@ -16,6 +16,8 @@ use crate::sys::mmsg::{Arrival, Sender};
 /// A socket, and the answers that the kernel has not taken yet.
 #[derive(Default)]
 pub(super) struct Ear {
+    /// The group and the interface that it is joined on.
+    joined: Option<(String, String)>,
     waiting: VecDeque<(Bytes, Sender)>,
     /// The kernel's counter of dropped datagrams when it was last seen.
     counter: u32,
@@ -24,6 +26,10 @@ pub(super) struct Ear {
 }
 
 impl Ear {
+    pub(super) fn new(joined: Option<(String, String)>) -> Self {
+        Self { joined, ..Self::default() }
+    }
+
     pub(super) fn is_held(&self) -> bool {
         !self.waiting.is_empty()
     }
@@ -46,12 +52,15 @@ impl EchoSession {
         if let Some(counter) = batch.iter().rev().find_map(|arrival| arrival.dropped) {
             self.note_drops(pool, id, counter);
         }
+        let joined = self.ears.get(&id).and_then(|ear| ear.joined.clone());
+        let (group, iface) = joined.as_ref().map(|(group, iface)| (&**group, &**iface)).unzip();
         for arrival in batch {
             if !self.run.take_message(arrival.payload) {
                 break;
             }
             let peer = arrival.from.to_string();
-            self.run.console.deliver(pool, &Message::new(arrival.payload, &peer));
+            let message = Message { group, iface, ..Message::new(arrival.payload, &peer) };
+            self.run.console.deliver(pool, &message);
             if arrival.truncated {
                 let length = arrival.payload.len();
                 let text =

@@ -46,13 +46,14 @@ pub struct EchoSession {
 }
 
 impl EchoSession {
-    /// A session over open listeners and datagram sockets.
+    /// A session over open listeners and datagram sockets, those of groups with the group and its
+    /// interface.
     pub fn new(
         config: Echo,
         console: Console,
         feed: Feed,
         listeners: Vec<Id>,
-        sockets: Vec<Id>,
+        sockets: Vec<(Id, Option<(String, String)>)>,
     ) -> Self {
         let (delayed, answering) = (Delayed::new(config.delay), Answering::new(&config));
         let mut run = Run::new(config.common, console, feed);
@@ -67,7 +68,7 @@ impl EchoSession {
             delayed,
             listeners,
             clients: HashMap::new(),
-            ears: sockets.into_iter().map(|id| (id, Ear::default())).collect(),
+            ears: sockets.into_iter().map(|(id, joined)| (id, Ear::new(joined))).collect(),
             worst: None,
             paused: false,
             starved: false,

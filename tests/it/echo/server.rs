@@ -102,8 +102,8 @@ fn unix_sockets_of_both_kinds() {
 #[test]
 fn a_member_of_a_group_answers_by_unicast() {
     let port = Port::new().number;
-    let mut server = echo(&format!("239.78.0.1:{port}%lo -c 2")).start();
-    server.wait_for("joined ");
+    let mut server = echo(&format!("239.78.0.1:{port}%lo -c 2 -vv --log json")).start();
+    server.wait_for("joined");
     let peer = socket();
     SockRef::from(&peer).set_multicast_if_v4(&std::net::Ipv4Addr::LOCALHOST).unwrap();
     for text in [&b"one"[..], b"two"] {
@@ -113,7 +113,12 @@ fn a_member_of_a_group_answers_by_unicast() {
         assert_eq!((&bytes[..count], from.port()), (text, port));
         assert!(!from.ip().is_multicast(), "{from}");
     }
-    server.wait().code(0);
+    let ended = server.wait().code(0);
+    let events = ended.stderr.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    let heard = events.filter(|event: &serde_json::Value| event["event"] == "data");
+    let group = format!("239.78.0.1:{port}");
+    let told = heard.filter(|event| event["group"] == *group && event["iface"] == "lo");
+    assert_eq!(told.count(), 2);
 }
 
 /// Without a framing, options that speak of messages speak of lines; all else stays as it is.
