@@ -103,6 +103,15 @@ impl Failure {
         self
     }
 
+    /// Adds what mends it, where something does.
+    #[must_use]
+    pub fn maybe_fix(self, fix: Option<&str>) -> Self {
+        match fix {
+            Some(fix) => self.fix(fix),
+            None => self,
+        }
+    }
+
     /// A failure of the operating system; the kind follows from the error.
     pub fn io(
         status: Status,

@@ -10,8 +10,8 @@ use crate::protocol::expect::Lookout;
 
 /// A connection delivers what is no message.
 pub(crate) fn bad_frame(target: String, error: &FrameError) -> Failure {
-    let failure = Failure::new(Status::Lost, error.kind(), "read from", target, error.to_string());
-    if error.is_limit() { failure.fix("--max-frame sets it") } else { failure }
+    let cause = error.to_string();
+    Failure::new(Status::Lost, error.kind(), "read from", target, cause).maybe_fix(error.fix())
 }
 
 /// The receiving side of one connection.

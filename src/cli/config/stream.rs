@@ -271,7 +271,8 @@ fn check_sendable(common: &Common) -> Result<(), Failure> {
     let encode = |text| framer.encode(text, &mut Vec::new());
     match common.send.iter().find_map(|text| encode(text).err()) {
         Some(error) => {
-            Err(refuse(&format!("--send with --frame {}", common.framing), error.to_string()))
+            let what = format!("--send with --frame {}", common.framing);
+            Err(refuse(&what, error.to_string()).maybe_fix(error.fix()))
         }
         None => Ok(()),
     }

@@ -157,7 +157,8 @@ impl Frame<'_> {
         let mut framed = Vec::new();
         framer.encode(text, &mut framed).map_err(|error| {
             let target = format!("{option} with --frame {}", self.framing);
-            Failure::new(Status::Usage, "frame", "send", target, error.to_string())
+            let cause = error.to_string();
+            Failure::new(Status::Usage, "frame", "send", target, cause).maybe_fix(error.fix())
         })?;
         Ok(framed.into())
     }

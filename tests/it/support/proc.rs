@@ -14,7 +14,8 @@ pub(crate) fn status(pid: u32, field: &str) -> String {
     word.unwrap_or_else(|| panic!("no {field} in {status}")).to_owned()
 }
 
-/// The most memory that the process ever had resident, in KiB.
+/// The most memory that the process ever had resident, in KiB. The kernel sums up what its
+/// processors have counted, and may see a little less later (Linux 6.2 and on).
 pub(crate) fn peak_kib(pid: u32) -> u64 {
     status(pid, "VmHWM").parse().expect("a number")
 }
