@@ -2,7 +2,8 @@
 //! far from an injected delay the former are.
 //!
 //! Where both ends run matters more than who they are: on one core every system call counts, on
-//! two mostly how long the kernel takes to wake the other one. Hence both, each pinned.
+//! two mostly how long the kernel takes to wake the other one. Hence both, each pinned. Where they
+//! wait for a delay, they run where the kernel puts them.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -23,7 +24,11 @@ const SIZE: &str = "56";
 const SECONDS: &str = "2";
 const DELAY: Duration = Duration::from_millis(10);
 /// The cores of the server and of the client.
-const PLACES: [(&str, [&str; 2]); 2] = [("one core", ["0", "0"]), ("two cores", ["0", "1"])];
+const PLACES: [(&str, [Core; 2]); 2] =
+    [("one core", [Some("0"), Some("0")]), ("two cores", [Some("0"), Some("1")])];
+
+/// Where a program runs: on this core, or on any.
+type Core = Option<&'static str>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tool {
@@ -87,10 +92,10 @@ pub(crate) fn measure(rounds: usize) -> Fallible<()> {
 /// What p50 is more than the delay of a server that holds each answer back.
 fn measure_delay(rounds: usize) -> Fallible<()> {
     for protocol in ["udp", "tcp"] {
-        let server = Server::start(Tool::Wirecat, protocol, "0", &["--delay", "10ms"])?;
+        let server = Server::start(Tool::Wirecat, protocol, None, &["--delay", "10ms"])?;
         let p50 = (0..rounds).map(|_| {
             let probe = format!("echo --ping --{protocol} --interval 20ms -c 100 --output json");
-            ping(&probe, &server.address, "1")
+            ping(&probe, &server.address, None)
         });
         let p50 = median(p50.collect::<Fallible<Vec<_>>>()?.into_iter());
         let more = p50 - DELAY.as_secs_f64();
@@ -100,7 +105,7 @@ fn measure_delay(rounds: usize) -> Fallible<()> {
 }
 
 /// The median of one run, in seconds.
-fn run(tool: Tool, protocol: &str, [server, client]: [&str; 2]) -> Fallible<f64> {
+fn run(tool: Tool, protocol: &str, [server, client]: [Core; 2]) -> Fallible<f64> {
     let server = Server::start(tool, protocol, server, &[])?;
     match tool {
         Tool::Wirecat => {
@@ -119,7 +124,7 @@ fn run(tool: Tool, protocol: &str, [server, client]: [&str; 2]) -> Fallible<f64>
 }
 
 /// The median that `echo --ping` tells.
-fn ping(args: &str, address: &str, core: &str) -> Fallible<f64> {
+fn ping(args: &str, address: &str, core: Core) -> Fallible<f64> {
     let mut command = pinned(env!("CARGO_BIN_EXE_wirecat"), core);
     let text = output(command.args(args.split_whitespace()).arg(address))?;
     for line in text.lines() {
@@ -143,7 +148,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(tool: Tool, protocol: &str, core: &str, more: &[&str]) -> Fallible<Self> {
+    fn start(tool: Tool, protocol: &str, core: Core, more: &[&str]) -> Fallible<Self> {
         let (port, feed) = (free_port()?, tempfile::tempdir()?);
         let address = format!("127.0.0.1:{port}");
         let mut place = vec!["-i".into(), "127.0.0.1".into(), "-p".into(), port.to_string()];
@@ -176,15 +181,17 @@ impl Server {
     }
 }
 
-/// A program on one core.
-fn pinned(program: &str, core: &str) -> Command {
+/// A program where it is to run.
+fn pinned(program: &str, core: Core) -> Command {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    if cores < 2 || !installed("taskset") {
-        return Command::new(program);
+    match core.filter(|_| cores > 1 && installed("taskset")) {
+        Some(core) => {
+            let mut command = Command::new("taskset");
+            command.args(["-c", core, program]);
+            command
+        }
+        None => Command::new(program),
     }
-    let mut command = Command::new("taskset");
-    command.args(["-c", core, program]);
-    command
 }
 
 fn silent(mut command: Command) -> Command {
