@@ -184,13 +184,15 @@ impl Console {
         self.report(pool, &Event::warning(kind, text));
     }
 
+    /// Whether anybody is told of each message.
+    pub(crate) fn tells_messages(&self) -> bool {
+        self.form == Output::Json || self.reporter.shows(Name::Data) || self.hooks.want(Name::Data)
+    }
+
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.
     pub(crate) fn deliver(&mut self, pool: &mut Pool, message: &Message<'_>) {
         // An event costs more than all the rest, and mostly nobody looks at it.
-        if self.form == Output::Json
-            || self.reporter.shows(Name::Data)
-            || self.hooks.want(Name::Data)
-        {
+        if self.tells_messages() {
             self.tell(pool, &message.event());
         }
         match self.form {

@@ -52,17 +52,16 @@ impl EchoSession {
         if let Some(counter) = batch.iter().rev().find_map(|arrival| arrival.dropped) {
             self.note_drops(pool, id, counter);
         }
-        let joined = self.ears.get(&id).and_then(|ear| ear.joined.clone());
-        let (group, iface) = joined.as_ref().map(|(group, iface)| (&**group, &**iface)).unzip();
+        let told = self.run.console.tells_messages();
         for arrival in batch {
             if !self.run.take_message(arrival.payload) {
                 break;
             }
-            let peer = arrival.from.to_string();
-            let message = Message { group, iface, ..Message::new(arrival.payload, &peer) };
-            self.run.console.deliver(pool, &message);
+            if told {
+                self.tell_datagram(pool, id, arrival);
+            }
             if arrival.truncated {
-                let length = arrival.payload.len();
+                let (peer, length) = (arrival.from, arrival.payload.len());
                 let text =
                     format!("a datagram from {peer} was cut to {length} bytes, and not answered");
                 self.run.console.warn(pool, "truncated", &text);
@@ -77,6 +76,14 @@ impl EchoSession {
         self.balance(pool, id);
         self.set_alarm(pool);
         self.mind(pool);
+    }
+
+    fn tell_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
+        let joined = self.ears.get(&id).and_then(|ear| ear.joined.as_ref());
+        let (group, iface) = joined.map(|(group, iface)| (&**group, &**iface)).unzip();
+        let peer = arrival.from.to_string();
+        let message = Message { group, iface, ..Message::new(arrival.payload, &peer) };
+        self.run.console.deliver(pool, &message);
     }
 
     fn answer_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {

@@ -11,9 +11,11 @@ use super::Sender;
 use super::batch::{Received, SLOT, SLOTS};
 use super::facts::Facts;
 
-/// Slots that a call gets as long as the last one filled no more: to point a header at each of
-/// them costs more than to receive the few datagrams that mostly wait.
-const FEW: usize = 16;
+/// Slots that a call gets as long as the last one filled fewer, and then as long as it filled fewer
+/// than these: to point a header at each of them costs more than to receive the one datagram, or
+/// the few, that mostly wait.
+const FEW: usize = 4;
+const SOME: usize = 16;
 
 /// Where the kernel writes who sent a datagram, and the facts about it.
 #[derive(Clone, Copy)]
@@ -36,15 +38,15 @@ const NO_NAME: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
 /// What receiving needs beside the memory for payloads.
 pub(super) struct Receiver {
     envelopes: Box<[Envelope]>,
-    /// The last call got more than [`FEW`] would take.
-    many: bool,
+    /// How many datagrams the last call got.
+    last: usize,
     batching: bool,
 }
 
 impl Receiver {
     pub(super) fn new() -> Self {
         let empty = Envelope { name: NO_NAME, control: Control([0; 256]) };
-        Self { envelopes: vec![empty; SLOTS].into_boxed_slice(), many: false, batching: true }
+        Self { envelopes: vec![empty; SLOTS].into_boxed_slice(), last: 0, batching: true }
     }
 
     /// Receives into the slots of `memory`, and pushes what came on `received`. True where it
@@ -56,10 +58,10 @@ impl Receiver {
         memory: &mut [u8],
         received: &mut Vec<Received>,
     ) -> io::Result<bool> {
-        if self.many {
-            self.receive_into::<SLOTS>(socket, memory, received)
-        } else {
-            self.receive_into::<FEW>(socket, memory, received)
+        match self.last {
+            ..FEW => self.receive_into::<FEW>(socket, memory, received),
+            FEW..SOME => self.receive_into::<SOME>(socket, memory, received),
+            _ => self.receive_into::<SLOTS>(socket, memory, received),
         }
     }
 
@@ -80,7 +82,7 @@ impl Receiver {
         for (header, envelope) in headers.iter().zip(&self.envelopes).take(count) {
             received.push(open(header, envelope));
         }
-        self.many = count >= FEW;
+        self.last = count;
         Ok(self.batching && count < MOST)
     }
 
@@ -180,16 +182,16 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let send = || socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
         let mut memory = vec![0; SLOTS * SLOT];
-        for (many, most) in [(false, FEW), (true, SLOTS)] {
+        for (last, most) in [(0, FEW), (FEW, SOME), (SOME, SLOTS)] {
             for (sent, emptied) in [(1, true), (most - 1, true), (most, false)] {
                 for _ in 0..sent {
                     send();
                 }
                 let (mut receiver, mut received) =
-                    (Receiver { many, ..Receiver::new() }, Vec::new());
+                    (Receiver { last, ..Receiver::new() }, Vec::new());
                 let outcome = receiver.receive(socket.as_fd(), &mut memory, &mut received);
                 assert_eq!((outcome.unwrap(), received.len()), (emptied, sent));
-                assert_eq!(receiver.many, sent >= FEW);
+                assert_eq!(receiver.last, sent);
             }
         }
         send();
