@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::alarms;
 use super::config::{Connect, Route};
+use super::console::Console;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
@@ -148,6 +149,11 @@ impl Connector {
     /// What happened since the last call.
     pub(crate) fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
+    }
+
+    /// Tells what happened since the last call.
+    pub(crate) fn tell_notes(&mut self, pool: &mut Pool, console: &mut Console) {
+        self.take_notes().iter().for_each(|note| note.tell(pool, console));
     }
 
     /// Looks at an event; those of other sources leave it `Pending`.

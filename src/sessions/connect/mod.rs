@@ -88,7 +88,7 @@ impl ConnectSession {
             self.resume_input(pool);
         }
         let progress = self.connector.begin(pool);
-        self.tell_notes(pool);
+        self.connector.tell_notes(pool, &mut self.run.console);
         self.progressed(pool, progress);
     }
 
@@ -120,11 +120,6 @@ impl ConnectSession {
                 self.end(pool, CloseReason::HOST);
             }
         }
-    }
-
-    fn tell_notes(&mut self, pool: &mut Pool) {
-        let notes = self.connector.take_notes();
-        notes.iter().for_each(|note| note.tell(pool, &mut self.run.console));
     }
 
     fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
@@ -232,7 +227,7 @@ impl Handler for ConnectSession {
 impl ConnectSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = self.connector.on(pool, &event);
-        self.tell_notes(pool);
+        self.connector.tell_notes(pool, &mut self.run.console);
         if !matches!(progress, Progress::Pending) {
             return self.progressed(pool, progress);
         }

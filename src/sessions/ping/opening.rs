@@ -77,9 +77,8 @@ impl PingSession {
     }
 
     fn progress(&mut self, pool: &mut Pool, progress: Progress) {
-        let notes = self.connector.as_mut().map(Connector::take_notes).unwrap_or_default();
-        for note in notes {
-            note.tell(pool, &mut self.run.console);
+        if let Some(connector) = &mut self.connector {
+            connector.tell_notes(pool, &mut self.run.console);
         }
         match progress {
             Progress::Pending => {}

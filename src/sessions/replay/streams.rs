@@ -118,7 +118,7 @@ impl ReplaySession {
 
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
         let Side::Client { connector, .. } = &mut self.side else { return };
-        connector.take_notes().iter().for_each(|note| note.tell(pool, &mut self.run.console));
+        connector.tell_notes(pool, &mut self.run.console);
         match progress {
             Progress::Pending => {}
             Progress::Connected(Established { id, peer, local }) => {

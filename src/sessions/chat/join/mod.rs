@@ -94,7 +94,7 @@ impl JoinSession {
         self.run.say_starting(pool);
         self.run.start(pool);
         let progress = self.connector.begin(pool);
-        self.tell_notes(pool);
+        self.connector.tell_notes(pool, &mut self.run.console);
         self.progressed(pool, progress);
         self.face.refresh(pool, &mut self.run);
     }
@@ -114,11 +114,6 @@ impl JoinSession {
                 self.end(pool, CloseReason::HOST);
             }
         }
-    }
-
-    fn tell_notes(&mut self, pool: &mut Pool) {
-        let notes = self.connector.take_notes();
-        notes.iter().for_each(|note| note.tell(pool, &mut self.run.console));
     }
 
     fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
@@ -348,7 +343,7 @@ impl Handler for JoinSession {
 impl JoinSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = self.connector.on(pool, &event);
-        self.tell_notes(pool);
+        self.connector.tell_notes(pool, &mut self.run.console);
         if !matches!(progress, Progress::Pending) {
             self.progressed(pool, progress);
             return self.face.refresh(pool, &mut self.run);
