@@ -157,7 +157,7 @@ fn host(config: Host) -> Result<Status, Failure> {
     let pool = event_loop.pool();
     let (console, feed) = (seat.console, seat.feed);
     let mut session = HostSession::new(pool, config, console, feed, listeners, seat.screen);
-    session.tell_listening(pool, &locals);
+    session.report_listening(pool, &locals);
     for warning in &warnings {
         session.warn(pool, warning);
     }

@@ -28,7 +28,7 @@ pub(super) fn serve(config: Echo) -> Result<Status, Failure> {
     warnings.dedup();
     let (console, feed) = streams(pool, &config.common)?;
     let mut session = EchoSession::new(config, console, feed, listeners, sockets);
-    session.tell_listening(pool, &locals);
+    session.report_listening(pool, &locals);
     for (kind, text) in &warnings {
         session.warn(pool, kind, text);
     }

@@ -21,7 +21,7 @@ pub(super) fn join(config: McastJoin) -> Result<Status, Failure> {
     let groups = Groups::new(common.options.clone(), config.rejoin);
     let (console, feed) = datagrams::streams(pool, &common, true)?;
     let mut session = ListenSession::new(config.listen, console, feed, Vec::new(), Some(groups));
-    session.tell_listening(pool, &[]);
+    session.report_listening(pool, &[]);
     for group in &config.groups {
         session.join(pool, group)?;
     }

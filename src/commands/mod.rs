@@ -18,7 +18,7 @@ use crate::cli::{Cli, Command, config};
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Tapping};
 use crate::protocol::output::Output;
-use crate::report::{Event, Name, Reporter, Settings};
+use crate::report::{Name, Notice, Reporter, Settings};
 use crate::sessions::LastWords;
 use crate::sessions::config::Common;
 use crate::sessions::recorder::Recorder;
@@ -70,12 +70,12 @@ fn start(
     };
     let reporter = Reporter::new(settings);
     let code = u32::from(failure.status.code());
-    let events = [Event::error(&failure), Event::new(Name::Summary).code(code)];
+    let events = [Notice::error(&failure), Notice::new(Name::Summary).code(code)];
     let mut lines = Vec::new();
     for event in &events {
         reporter.json_line(event, SystemTime::now(), &mut lines);
     }
-    tell(reporter, args, &events);
+    report_alone(reporter, args, &events);
     if args.output == Some(Output::Json) {
         // The status tells already that the run failed.
         let _ = std::io::stdout().write_all(&lines);
@@ -84,13 +84,13 @@ fn start(
 }
 
 /// Tells events without a session, to hooks as well.
-fn tell(reporter: Reporter, args: &RunArgs, events: &[Event<'_>]) {
+fn report_alone(reporter: Reporter, args: &RunArgs, events: &[Notice<'_>]) {
     let hooks = args.on.clone();
     let event_loop = if hooks.is_empty() { None } else { bare_event_loop().ok() };
     match event_loop {
         Some(mut event_loop) => {
             // There is nobody left to tell that this failed.
-            let _ = LastWords::tell(&mut event_loop, reporter, hooks, args.timeout, events);
+            let _ = LastWords::report(&mut event_loop, reporter, hooks, args.timeout, events);
         }
         None => events.iter().for_each(|event| reporter.report(event)),
     }

@@ -29,7 +29,7 @@ pub(super) fn serve(config: Serve, replay: &Replay) -> Result<Status, Failure> {
         listening.into_iter().map(|one| pool.add_listener(one)).collect::<Result<_, _>>()?;
     let (console, feed) = streams(pool, &config.common)?;
     let mut session = ReplaySession::serve(config, replay, console, feed, listeners);
-    session.tell_listening(pool, &addresses);
+    session.report_listening(pool, &addresses);
     warnings.iter().for_each(|warning| session.warn(pool, warning));
     session.start(pool);
     session.ready(pool, addresses.into_iter().map(|(_, local)| local).collect());
@@ -45,7 +45,7 @@ pub(super) fn listen(config: &UdpListen, replay: &Replay) -> Result<Status, Fail
     let (console, feed) = datagrams::streams(pool, common, true)?;
     let ears = ears.into_iter().map(|ear| ear.id).collect();
     let mut session = ReplayListenSession::new(common.clone(), replay, console, feed, ears);
-    session.tell_listening(pool, &locals);
+    session.report_listening(pool, &locals);
     session.warn_all(pool, &warnings);
     session.start(pool);
     session.ready(pool, locals.into_iter().map(|(_, local)| local).collect());

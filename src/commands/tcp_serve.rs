@@ -25,7 +25,7 @@ pub(super) fn run(mut config: Serve) -> Result<Status, Failure> {
     let addresses: Vec<(&str, String)> =
         listening.iter().map(|one| (one.proto, one.local.clone())).collect();
     let mut session = open(pool, config, listening)?;
-    session.tell_listening(pool, &addresses);
+    session.report_listening(pool, &addresses);
     for warning in &warnings {
         session.warn(pool, warning);
     }

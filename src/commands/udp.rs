@@ -74,7 +74,7 @@ pub(super) fn listen(mut config: UdpListen) -> Result<Status, Failure> {
     let (console, feed) = datagrams::streams(pool, &common, true)?;
     let mut session = ListenSession::new(config.listen, console, feed, ears, None);
     session.speak_by(mouth);
-    session.tell_listening(pool, &locals);
+    session.report_listening(pool, &locals);
     session.warn_all(pool, &warnings);
     session.start(pool);
     session.ready(pool, locals.into_iter().map(|(_, local)| local).collect());

@@ -2,7 +2,7 @@
 //! mean. The page `wirecat-events(7)` and the JSON Schema are made from it, and the tests hold
 //! every line that the program prints against it.
 
-use super::event::Name;
+use super::notice::Name;
 
 /// One field of the JSON form.
 #[derive(Clone, Copy, Debug)]
@@ -323,7 +323,7 @@ pub const KINDS: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::error_code;
+    use super::super::notice::error_code;
     use super::*;
 
     #[test]

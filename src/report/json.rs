@@ -12,14 +12,14 @@ use data_encoding::BASE64;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::ser::Formatter;
 
-use super::event::Event;
 use super::figures::Figures;
+use super::notice::Notice;
 use super::ping::PingFigures;
 use crate::protocol::output::Direction;
 use crate::protocol::text::is_unprintable;
 
 /// Appends an event and a newline. `now` is the event's `ts`.
-pub(super) fn write(event: &Event<'_>, tag: Option<&str>, now: SystemTime, out: &mut Vec<u8>) {
+pub(super) fn write(event: &Notice<'_>, tag: Option<&str>, now: SystemTime, out: &mut Vec<u8>) {
     let object = Object { event, tag, now };
     // It cannot fail: a Vec takes every byte, and no field refuses to be serialised.
     let _ = object.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Style));
@@ -28,7 +28,7 @@ pub(super) fn write(event: &Event<'_>, tag: Option<&str>, now: SystemTime, out: 
 
 /// An event with what surrounds it.
 struct Object<'a> {
-    event: &'a Event<'a>,
+    event: &'a Notice<'a>,
     tag: Option<&'a str>,
     now: SystemTime,
 }
@@ -135,7 +135,7 @@ impl<M: SerializeMap> Fields<M> {
     }
 
     /// A payload as text where it is text, else in base64 (RFC 4648, section 4).
-    fn payload(&mut self, event: &Event<'_>) -> Result<(), M::Error> {
+    fn payload(&mut self, event: &Notice<'_>) -> Result<(), M::Error> {
         let Some(bytes) = event.bytes else { return Ok(()) };
         self.put("len", &bytes.len())?;
         match str::from_utf8(bytes) {
@@ -195,12 +195,12 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    use super::super::event::Name;
+    use super::super::notice::Name;
     use super::*;
     use crate::close::CloseReason;
     use crate::error::{Failure, Status};
 
-    fn json(event: &Event<'_>, tag: Option<&str>) -> String {
+    fn json(event: &Notice<'_>, tag: Option<&str>) -> String {
         let mut out = Vec::new();
         let now = UNIX_EPOCH + Duration::from_micros(1_763_646_660_500_000);
         write(event, tag, now, &mut out);
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn fields_come_in_their_order_and_only_where_they_apply() {
-        let event = Event::new;
+        let event = Notice::new;
         let secs = Duration::from_micros(3_200_001);
         let failure = Failure::new(Status::Listen, "address-in-use", "listen on", ":1", "in use");
         let table = [
@@ -236,7 +236,7 @@ mod tests {
                 r#""event":"closed","in":1,"out":2,"secs":3.200001,"reason":"error","detail":"frame","undelivered":3,"unsent":4"#,
             ),
             (
-                Event::error(&failure),
+                Notice::error(&failure),
                 r#""event":"error","kind":"address-in-use","code":1005,"message":"cannot listen on :1: in use""#,
             ),
             (
@@ -248,7 +248,7 @@ mod tests {
                 r#""event":"sent","line":4,"len":5,"count":3"#,
             ),
             (
-                Event::send_failed("not-connected", "no").conn(2).line(4),
+                Notice::send_failed("not-connected", "no").conn(2).line(4),
                 r#""event":"send-failed","conn":2,"line":4,"kind":"not-connected","code":1001,"message":"no""#,
             ),
             (
@@ -263,14 +263,14 @@ mod tests {
 
     #[test]
     fn the_tag_stands_before_the_payload() {
-        let line = json(&Event::new(Name::Data).conn(7).bytes(b"x", false), Some("a"));
+        let line = json(&Notice::new(Name::Data).conn(7).bytes(b"x", false), Some("a"));
         assert!(line.contains(r#""conn":7,"tag":"a","len":1,"#), "{line}");
     }
 
     #[test]
     fn strings_are_fit_for_a_terminal_and_lose_nothing() {
         let text = "\x1b\x7f é\u{9b}\u{202e}✓";
-        let line = json(&Event::new(Name::Data).bytes(text.as_bytes(), false), None);
+        let line = json(&Notice::new(Name::Data).bytes(text.as_bytes(), false), None);
         assert!(line.contains(r#""text":"\u001b\u007f é\u009b\u202e✓""#), "{line}");
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["text"], text);
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn short_times_are_told_to_the_nanosecond() {
         for (nanos, text) in [(16_123, "0.000016123"), (2_000, "0.000002"), (1, "0.000000001")] {
-            let line = json(&Event::new(Name::Stats).secs(Duration::from_nanos(nanos)), None);
+            let line = json(&Notice::new(Name::Stats).secs(Duration::from_nanos(nanos)), None);
             assert!(line.ends_with(&format!("\"secs\":{text}}}\n")), "{line}");
         }
     }
@@ -289,7 +289,7 @@ mod tests {
         for micros in [0, 1, 1_763_646_660_123_456, 4_102_444_799_999_999, 8_583_000_000_000_001] {
             let mut out = Vec::new();
             let now = UNIX_EPOCH + Duration::from_micros(micros);
-            write(&Event::new(Name::Stopped), None, now, &mut out);
+            write(&Notice::new(Name::Stopped), None, now, &mut out);
             let ts = format!("{{\"ts\":{}.{:06},", micros / 1_000_000, micros % 1_000_000);
             assert!(out.starts_with(ts.as_bytes()), "{ts}");
         }
@@ -304,7 +304,7 @@ mod tests {
             count: u64,
         ) {
             for payload in [bytes.as_slice(), text.as_bytes()] {
-                let event = Event::new(Name::Data).peer(&text).bytes(payload, false);
+                let event = Notice::new(Name::Data).peer(&text).bytes(payload, false);
                 let event = event.message(text.as_str()).secs(secs).traffic(count, 0);
                 let line = json(&event, Some(&text));
                 let object = line.strip_suffix('\n').unwrap();

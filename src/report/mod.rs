@@ -4,9 +4,9 @@
 //! session that wants events there takes them from [`Reporter::json_line`].
 
 pub mod catalogue;
-mod event;
 mod figures;
 mod json;
+mod notice;
 pub mod pcapng;
 mod ping;
 mod progress;
@@ -20,8 +20,8 @@ use std::time::SystemTime;
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
-pub use event::{Event, Name};
 pub use figures::{Figures, LatencyFigures, SequenceFigures};
+pub use notice::{Name, Notice};
 pub use ping::PingFigures;
 use progress::Progress;
 pub use progress::{INTERVAL, Moved};
@@ -136,7 +136,7 @@ impl Reporter {
     ///
     /// It waits for a stderr that is full, and ignores one that fails: there is no other place to
     /// complain.
-    pub fn report(&self, event: &Event<'_>) {
+    pub fn report(&self, event: &Notice<'_>) {
         if self.shows(event.name()) {
             let line = self.line(event, SystemTime::now());
             self.beside_progress(|| (self.sink)(&line));
@@ -194,11 +194,11 @@ impl Reporter {
     }
 
     /// Appends an event as a line of JSON to `out`, whatever the settings show.
-    pub fn json_line(&self, event: &Event<'_>, now: SystemTime, out: &mut Vec<u8>) {
+    pub fn json_line(&self, event: &Notice<'_>, now: SystemTime, out: &mut Vec<u8>) {
         json::write(event, self.settings.tag.as_deref(), now, out);
     }
 
-    fn line(&self, event: &Event<'_>, now: SystemTime) -> Vec<u8> {
+    fn line(&self, event: &Notice<'_>, now: SystemTime) -> Vec<u8> {
         match self.settings.log {
             Log::Text => {
                 text::line(event, self.settings.tag.as_deref(), &self.palette).into_bytes()
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn both_forms_carry_the_tag() {
-        let event = Event::new(Name::Stopped);
+        let event = Notice::new(Name::Stopped);
         let line = |log| reporter(Verbosity::Normal, log).line(&event, UNIX_EPOCH);
         assert_eq!(line(Log::Text), b"[t] stopped\n");
         assert_eq!(line(Log::Json), b"{\"ts\":0.000000,\"event\":\"stopped\",\"tag\":\"t\"}\n");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 
-use super::event::{Event, Name};
+use super::notice::{Name, Notice};
 use crate::protocol::text::escape_words;
 
 /// How the parts of a line look; the default is plain.
@@ -30,7 +30,7 @@ impl Palette {
 }
 
 /// The line of an event, with its newline.
-pub(super) fn line(event: &Event<'_>, tag: Option<&str>, palette: &Palette) -> String {
+pub(super) fn line(event: &Notice<'_>, tag: Option<&str>, palette: &Palette) -> String {
     let tag = tag.map(|tag| format!("[{}] ", escape_words(tag))).unwrap_or_default();
     let words = escape_words(&words(event));
     let Palette { error, warning, rest } = palette;
@@ -44,7 +44,7 @@ pub(super) fn line(event: &Event<'_>, tag: Option<&str>, palette: &Palette) -> S
 }
 
 /// What an event says, where a person needs it: a field that goes without saying is left out.
-fn words(event: &Event<'_>) -> String {
+fn words(event: &Notice<'_>) -> String {
     let line = Line(event.name.as_str().to_owned());
     let line = match event.name {
         Name::Error | Name::Warning | Name::SendFailed => return troubles(event),
@@ -79,7 +79,7 @@ fn words(event: &Event<'_>) -> String {
 }
 
 /// An error or a warning speaks for itself; without words its kind does.
-fn troubles(event: &Event<'_>) -> String {
+fn troubles(event: &Notice<'_>) -> String {
     event.message.as_deref().or(event.kind).unwrap_or(event.name.as_str()).to_owned()
 }
 
@@ -98,19 +98,19 @@ impl Line {
         self.maybe(word.map(|word| format!("{label} {word}")))
     }
 
-    fn message(mut self, event: &Event<'_>) -> Self {
+    fn message(mut self, event: &Notice<'_>) -> Self {
         if let Some(message) = &event.message {
             self.0 += &format!(": {message}");
         }
         self
     }
 
-    fn conn(self, event: &Event<'_>) -> Self {
+    fn conn(self, event: &Notice<'_>) -> Self {
         self.maybe(event.conn.map(|conn| format!("#{conn}")))
     }
 
     /// The connection where they are numbered, else the peer.
-    fn who(self, event: &Event<'_>) -> Self {
+    fn who(self, event: &Notice<'_>) -> Self {
         match event.conn {
             Some(_) => self.conn(event),
             None => self.maybe(event.peer),
@@ -118,7 +118,7 @@ impl Line {
     }
 
     /// A flow: who, to which group, and its figures.
-    fn flow(self, event: &Event<'_>) -> Self {
+    fn flow(self, event: &Notice<'_>) -> Self {
         self.maybe(event.peer)
             .labelled("to", event.group)
             .labelled("on", event.iface)
@@ -126,7 +126,7 @@ impl Line {
             .maybe(event.ping)
     }
 
-    fn traffic(self, event: &Event<'_>) -> Self {
+    fn traffic(self, event: &Notice<'_>) -> Self {
         let seconds = event.time.map(|time| format!("{:.1} s", time.as_secs_f64()));
         self.labelled("in", event.received.map(size))
             .maybe(event.messages_in.map(|n| format!("({})", count(n, "message"))))
@@ -135,24 +135,24 @@ impl Line {
             .maybe(seconds)
     }
 
-    fn queued(self, event: &Event<'_>) -> Self {
+    fn queued(self, event: &Notice<'_>) -> Self {
         self.labelled("queued", event.queued.map(size))
     }
 
     /// Of a list, how many there are; of a message, how many it went to.
-    fn number(self, event: &Event<'_>) -> Self {
+    fn number(self, event: &Notice<'_>) -> Self {
         match event.name {
             Name::List => self.maybe(event.number.map(|number| format!("{number} in all"))),
             _ => self.labelled("to", event.number),
         }
     }
 
-    fn counts(self, event: &Event<'_>) -> Self {
+    fn counts(self, event: &Notice<'_>) -> Self {
         self.maybe(event.connections.map(|n| count(n, "connection")))
             .maybe(event.clients.map(|n| count(n, "client")))
     }
 
-    fn losses(self, event: &Event<'_>) -> Self {
+    fn losses(self, event: &Notice<'_>) -> Self {
         self.labelled("undelivered", event.undelivered.map(size))
             .labelled("unsent", event.unsent.map(size))
     }
@@ -180,14 +180,14 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn plain(event: &Event<'_>) -> String {
+    fn plain(event: &Notice<'_>) -> String {
         line(event, None, &Palette::default())
     }
 
     #[test]
     fn connections_from_first_to_last() {
         let secs = Duration::from_millis(3210);
-        let event = Event::new;
+        let event = Notice::new;
         let table = [
             (
                 event(Name::Starting).message("tcp-serve 127.0.0.1:0"),
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn answers_to_commands() {
-        let event = Event::new;
+        let event = Notice::new;
         let secs = Duration::from_secs(3);
         let table = [
             (
@@ -266,7 +266,7 @@ mod tests {
             ),
             (event(Name::List).group("239.1.2.3:5").iface("lo"), "list 239.1.2.3:5 on lo"),
             (event(Name::List).number(2), "list 2 in all"),
-            (Event::send_failed("slow", "cannot send"), "wirecat: warning: cannot send"),
+            (Notice::send_failed("slow", "cannot send"), "wirecat: warning: cannot send"),
         ];
         for (event, expected) in table {
             assert_eq!(plain(&event), format!("{expected}\n"));
@@ -276,14 +276,14 @@ mod tests {
     #[test]
     fn sums() {
         let secs = Duration::from_millis(3210);
-        let summary = Event::new(Name::Summary).traffic(MIB * 6 / 5, 340).secs(secs).code(0);
+        let summary = Notice::new(Name::Summary).traffic(MIB * 6 / 5, 340).secs(secs).code(0);
         assert_eq!(plain(&summary), "summary in 1.2 MiB out 340 B 3.2 s exit 0\n");
         assert_eq!(
             plain(&summary.messages(12, 1).connections(5).unsent(7)),
             "summary in 1.2 MiB (12 messages) out 340 B (1 message) 3.2 s 5 connections unsent 7 B exit 0\n"
         );
         assert_eq!(
-            plain(&Event::new(Name::Stats).traffic(1, 2).secs(secs).connections(9).clients(1)),
+            plain(&Notice::new(Name::Stats).traffic(1, 2).secs(secs).connections(9).clients(1)),
             "stats in 1 B out 2 B 3.2 s 9 connections 1 client\n"
         );
     }
@@ -291,14 +291,17 @@ mod tests {
     #[test]
     fn troubles_name_the_program() {
         let failure = Failure::new(Status::Connect, "refused", "connect to", "[::1]:1", "refused");
-        assert_eq!(plain(&Event::error(&failure)), "wirecat: cannot connect to [::1]:1: refused\n");
-        assert_eq!(plain(&Event::warning("odd", "is odd")), "wirecat: warning: is odd\n");
-        assert_eq!(plain(&Event::new(Name::Error).kind("odd")), "wirecat: odd\n");
+        assert_eq!(
+            plain(&Notice::error(&failure)),
+            "wirecat: cannot connect to [::1]:1: refused\n"
+        );
+        assert_eq!(plain(&Notice::warning("odd", "is odd")), "wirecat: warning: is odd\n");
+        assert_eq!(plain(&Notice::new(Name::Error).kind("odd")), "wirecat: odd\n");
     }
 
     #[test]
     fn a_line_stays_a_line_and_shows_its_tag() {
-        let event = Event::new(Name::Eof).peer("unix:/a\n\x1b[2J");
+        let event = Notice::new(Name::Eof).peer("unix:/a\n\x1b[2J");
         assert_eq!(
             line(&event, Some("b\r1"), &Palette::default()),
             "[b\\r1] eof unix:/a\\n\\x1b[2J\n"
@@ -309,13 +312,13 @@ mod tests {
     fn colours_are_modest() {
         let coloured = |event| line(&event, None, &Palette::COLOURED);
         assert_eq!(
-            coloured(Event::new(Name::Error).kind("odd")),
+            coloured(Notice::new(Name::Error).kind("odd")),
             "\x1b[1m\x1b[31mwirecat:\x1b[0m odd\n"
         );
         assert_eq!(
-            coloured(Event::warning("odd", "odd")),
+            coloured(Notice::warning("odd", "odd")),
             "\x1b[33mwirecat: warning:\x1b[0m odd\n"
         );
-        assert_eq!(coloured(Event::new(Name::Stopped)), "\x1b[2mstopped\x1b[0m\n");
+        assert_eq!(coloured(Notice::new(Name::Stopped)), "\x1b[2mstopped\x1b[0m\n");
     }
 }

@@ -28,8 +28,8 @@ use std::time::{Duration, SystemTime};
 use data_encoding::BASE64;
 use serde::Deserialize;
 
-use super::event::{Event, Name};
 use super::json;
+use super::notice::{Name, Notice};
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Line, Proto, Role, Sight};
 use crate::protocol::replay::{Happening, Recorded, Recording};
@@ -37,7 +37,7 @@ use crate::protocol::replay::{Happening, Recorded, Recording};
 /// Appends what was seen as a line.
 pub fn write(line: &Line, sight: &Sight<'_>, time: SystemTime, out: &mut Vec<u8>) {
     let event =
-        |name| Event::new(name).proto(line.proto.as_str()).conn(line.number).local(&line.local);
+        |name| Notice::new(name).proto(line.proto.as_str()).conn(line.number).local(&line.local);
     let of_peer = |name| match &line.peer {
         Some(peer) => event(name).peer(peer),
         None => event(name),

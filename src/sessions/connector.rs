@@ -152,7 +152,7 @@ impl Connector {
     }
 
     /// Tells what happened since the last call.
-    pub(crate) fn tell_notes(&mut self, pool: &mut Pool, console: &mut Console) {
+    pub(crate) fn report_notes(&mut self, pool: &mut Pool, console: &mut Console) {
         self.take_notes().iter().for_each(|note| note.tell(pool, console));
     }
 

@@ -18,7 +18,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, Kind};
 use crate::event_loop::{End, Id, Pool, SendOutcome, Sides, TimerKey, Traffic, Transport};
 use crate::protocol::output::{self, Output, Written};
-use crate::report::{Event, INTERVAL, Moved, Name, Reporter};
+use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
 
 pub(crate) use closed::{closed_event, is_loss};
 pub use message::Message;
@@ -148,21 +148,21 @@ impl Console {
     }
 
     /// Tells an event.
-    pub(crate) fn report(&mut self, pool: &mut Pool, event: &Event<'_>) {
-        self.tell(pool, event);
+    pub(crate) fn report(&mut self, pool: &mut Pool, event: &Notice<'_>) {
+        self.report_batched(pool, event);
         if self.form == Output::Json {
             self.commit(pool);
         }
     }
 
     /// Tells an event that is one of many; [`Console::commit`] ends the burst.
-    pub(crate) fn tell(&mut self, pool: &mut Pool, event: &Event<'_>) {
+    pub(crate) fn report_batched(&mut self, pool: &mut Pool, event: &Notice<'_>) {
         self.show(event);
         self.fire(pool, event);
     }
 
     /// Shows an event wherever events go, except to its hooks.
-    fn show(&mut self, event: &Event<'_>) {
+    fn show(&mut self, event: &Notice<'_>) {
         // Whoever asked a question reads the answer; there may be a thousand lines of it.
         let is_answer = matches!(event.name(), Name::List | Name::Stats);
         if !(is_answer && self.form == Output::Json) {
@@ -176,24 +176,24 @@ impl Console {
 
     /// Tells a failure, without ending anything.
     pub(crate) fn complain(&mut self, pool: &mut Pool, failure: &Failure) {
-        self.report(pool, &Event::error(failure));
+        self.report(pool, &Notice::error(failure));
     }
 
     /// Tells something that is wrong and does not end anything.
     pub(crate) fn warn(&mut self, pool: &mut Pool, kind: &str, text: &str) {
-        self.report(pool, &Event::warning(kind, text));
+        self.report(pool, &Notice::warning(kind, text));
     }
 
     /// Whether anybody is told of each message.
-    pub(crate) fn tells_messages(&self) -> bool {
+    pub(crate) fn reports_messages(&self) -> bool {
         self.form == Output::Json || self.reporter.shows(Name::Data) || self.hooks.want(Name::Data)
     }
 
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.
     pub(crate) fn deliver(&mut self, pool: &mut Pool, message: &Message<'_>) {
         // An event costs more than all the rest, and mostly nobody looks at it.
-        if self.tells_messages() {
-            self.tell(pool, &message.event());
+        if self.reports_messages() {
+            self.report_batched(pool, &message.event());
         }
         match self.form {
             Output::None | Output::Json => {}
@@ -285,9 +285,9 @@ impl Console {
     }
 
     /// The totals as an event. `open` is what the connections that still live have moved.
-    pub(crate) fn sums(&self, name: Name, pool: &Pool, open: &[Traffic]) -> Event<'static> {
+    pub(crate) fn sums(&self, name: Name, pool: &Pool, open: &[Traffic]) -> Notice<'static> {
         let sum = |part: fn(&Traffic) -> u64| open.iter().map(part).sum::<u64>();
-        let event = Event::new(name)
+        let event = Notice::new(name)
             .traffic(
                 self.totals.received + sum(|traffic| traffic.received),
                 self.totals.sent + sum(|traffic| traffic.sent),

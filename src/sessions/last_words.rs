@@ -21,12 +21,12 @@ impl LastWords {
     ///
     /// # Errors
     /// The loop does not work.
-    pub fn tell(
+    pub fn report(
         event_loop: &mut EventLoop,
         reporter: Reporter,
         hooks: Vec<Hook>,
         limit: Option<Duration>,
-        events: &[report::Event<'_>],
+        events: &[report::Notice<'_>],
     ) -> Result<(), Failure> {
         let pool = event_loop.pool();
         let mut console = Console::open(pool, reporter, Output::None, false)?;

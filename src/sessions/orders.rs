@@ -12,7 +12,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::framing::{Line, Lines};
 use crate::protocol::command::{Command, Form, Whom};
-use crate::report::Event;
+use crate::report::Notice;
 
 /// stdin on its way to becoming commands.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ pub(crate) fn follow(session: &mut impl Commanded, pool: &mut Pool, piece: &[u8]
         };
         let console = &mut session.run().console;
         if let Err(failure) = outcome {
-            console.tell(pool, &Event::error(&failure).line(line.number));
+            console.report_batched(pool, &Notice::error(&failure).line(line.number));
         }
         console.commit_many(pool);
     }
@@ -126,8 +126,8 @@ pub(crate) fn not_connected(operation: &'static str, whom: &Whom) -> Failure {
 }
 
 /// The `send-failed` of a command, which says whom it was for.
-pub(crate) fn send_failed<'a>(line: u64, whom: &'a Whom, failure: &Failure) -> Event<'a> {
-    let event = Event::send_failed(failure.kind, failure.to_string()).line(line);
+pub(crate) fn send_failed<'a>(line: u64, whom: &'a Whom, failure: &Failure) -> Notice<'a> {
+    let event = Notice::send_failed(failure.kind, failure.to_string()).line(line);
     match whom {
         Whom::All => event,
         Whom::Conn(number) => event.conn(*number),

@@ -16,10 +16,10 @@ use super::hooks::Hooks;
 use super::ready::Readiness;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Event as Happening, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey, Traffic};
 use crate::protocol::expect::Lookout;
 use crate::protocol::relay::Source;
-use crate::report::{Event, Name};
+use crate::report::{Name, Notice};
 
 use end::{Leaving, Stage};
 
@@ -99,8 +99,8 @@ impl Run {
     }
 
     /// Says the first word.
-    pub(crate) fn say_starting(&mut self, pool: &mut Pool) {
-        self.console.report(pool, &Event::new(Name::Starting));
+    pub(crate) fn report_starting(&mut self, pool: &mut Pool) {
+        self.console.report(pool, &Notice::new(Name::Starting));
     }
 
     /// Has the next part of a throttled input sent then.
@@ -145,23 +145,23 @@ impl Run {
     }
 
     /// The run's part in an event, and what it means for the session.
-    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Happening<'_>) -> Meaning {
+    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Meaning {
         match event {
-            Happening::Signal(Signal::Child) => {
+            Event::Signal(Signal::Child) => {
                 self.reap(pool);
                 // The session may have children of its own.
                 Meaning::Own
             }
-            Happening::Signal(Signal::Report) => self.on_request(pool),
-            Happening::Signal(signal) => self.on_signal(pool, *signal),
-            Happening::Timer { key } => self.on_timer(pool, *key),
-            Happening::Drained { id } if self.console.is(*id) => {
+            Event::Signal(Signal::Report) => self.on_request(pool),
+            Event::Signal(signal) => self.on_signal(pool, *signal),
+            Event::Timer { key } => self.on_timer(pool, *key),
+            Event::Drained { id } if self.console.is(*id) => {
                 self.console.drained();
                 self.resume(pool)
             }
-            Happening::Drained { id } if self.console.hooks.own(*id) => Meaning::Nothing,
-            Happening::Closed { id, end } => self.on_closed(pool, *id, end),
-            Happening::TapFailed => {
+            Event::Drained { id } if self.console.hooks.own(*id) => Meaning::Nothing,
+            Event::Closed { id, end } => self.on_closed(pool, *id, end),
+            Event::TapFailed => {
                 self.check_tap(pool);
                 Meaning::Nothing
             }
@@ -218,7 +218,7 @@ impl Run {
             (alarms::HOOKS, None) => self.console.hooks.on_timer(pool),
             (alarms::RESUME, None) => return self.resume(pool),
             (alarms::LEAVE, None) => return self.leave_when_read(pool),
-            (alarms::NOTE, None) if self.stage != Stage::Working => self.tell_waiting(pool),
+            (alarms::NOTE, None) if self.stage != Stage::Working => self.report_waiting(pool),
             _ => return self.unless_over(Meaning::Own),
         }
         match key.purpose {
@@ -247,7 +247,7 @@ impl Run {
     pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
         if !std::mem::replace(&mut self.ending, true) {
             Readiness::announce_end();
-            self.console.report(pool, &Event::new(Name::Stopping));
+            self.console.report(pool, &Notice::new(Name::Stopping));
             pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
         }
     }
@@ -268,12 +268,12 @@ impl Run {
     }
 
     /// Tells why it takes another attempt; the same cause over and over is told once.
-    pub(crate) fn tell_retry(&mut self, pool: &mut Pool, failure: &Failure, pause: Duration) {
+    pub(crate) fn report_retry(&mut self, pool: &mut Pool, failure: &Failure, pause: Duration) {
         if self.last_retry.replace(failure.clone()).as_ref() == Some(failure) {
             return;
         }
         let event =
-            Event::new(Name::Retry).kind(failure.kind).secs(pause).message(failure.to_string());
+            Notice::new(Name::Retry).kind(failure.kind).secs(pause).message(failure.to_string());
         self.console.report(pool, &event);
     }
 

@@ -123,7 +123,7 @@ impl Room {
         let Some(person) = self.members.remove(&member) else { return };
         if person.unannounced.is_none() {
             let why = why.map(|why| readable(why.as_bytes()));
-            self.tell_present(None, &Line::Left(person.nick, why));
+            self.announce_present(None, &Line::Left(person.nick, why));
         }
     }
 
@@ -221,7 +221,7 @@ impl Room {
     }
 
     fn talk(&mut self, member: Member, line: Line) {
-        self.tell_present(Some(member), &line);
+        self.announce_present(Some(member), &line);
         if !self.dialect.introduces() {
             return;
         }
@@ -257,7 +257,7 @@ impl Room {
             self.announce(member);
         } else if old != new {
             self.tell(member, Line::You(new.clone()));
-            self.tell_present(Some(member), &Line::Renamed(old, new));
+            self.announce_present(Some(member), &Line::Renamed(old, new));
         }
     }
 
@@ -276,7 +276,7 @@ impl Room {
         }
         self.tell(member, Line::You(nick.clone()));
         self.list(member);
-        self.tell_present(Some(member), &Line::Joined(nick));
+        self.announce_present(Some(member), &Line::Joined(nick));
     }
 
     /// Tells a member who is there.
@@ -316,7 +316,7 @@ impl Room {
         self.effects.push(Effect::Tell(vec![member], line));
     }
 
-    fn tell_present(&mut self, except: Option<Member>, line: &Line) {
+    fn announce_present(&mut self, except: Option<Member>, line: &Line) {
         let present = self.members.keys().copied();
         let to: Vec<Member> =
             present.filter(|member| Some(*member) != except && self.is_present(*member)).collect();

@@ -17,7 +17,7 @@ use crate::protocol::chat::command::Command;
 use crate::protocol::chat::gathering::{Deed, Gathering};
 use crate::protocol::chat::line::{Line, readable};
 use crate::protocol::relay::Source;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::console::Console;
 use crate::sessions::feed::Feed;
@@ -80,9 +80,9 @@ impl GroupSession {
 
     /// Comes in.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.say_starting(pool);
+        self.run.report_starting(pool);
         let group = self.sockets.group.to_string();
-        let event = Report::new(Name::Joined).proto("udp").group(&group);
+        let event = Notice::new(Name::Joined).proto("udp").group(&group);
         self.run.console.report(pool, &event.iface(&self.sockets.iface));
         self.run.start(pool);
         if let Some(patience) = self.run.common.wait {

@@ -10,7 +10,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::protocol::command::{Command, Whom};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
 use crate::sessions::run::Run;
 
@@ -25,7 +25,7 @@ impl Commanded for ConnectSession {
             Command::Close(whom) if self.is_peer(&whom) => self.quit(pool),
             Command::Close(whom) => return Err(not_connected("close", &whom)),
             Command::List => self.list(pool, line),
-            Command::Stats => self.tell_stats(pool),
+            Command::Stats => self.report_stats(pool),
             Command::Join(_) | Command::Leave(_) => {
                 return Err(unfit(line, "a stream has no groups: mcast-join has"));
             }
@@ -67,8 +67,8 @@ impl ConnectSession {
             Failure::new(Status::Lost, "frame", "send to", to.to_string(), error.to_string())
         });
         match sent.and_then(|message| self.send_to_peer(pool, message, to)) {
-            Ok(event) => self.run.console.tell(pool, &event.line(line).len(len)),
-            Err(failure) => self.run.console.tell(pool, &send_failed(line, to, &failure)),
+            Ok(event) => self.run.console.report_batched(pool, &event.line(line).len(len)),
+            Err(failure) => self.run.console.report_batched(pool, &send_failed(line, to, &failure)),
         }
     }
 
@@ -77,11 +77,11 @@ impl ConnectSession {
         pool: &mut Pool,
         message: Vec<u8>,
         to: &Whom,
-    ) -> Result<Report<'static>, Failure> {
+    ) -> Result<Notice<'static>, Failure> {
         if !self.is_peer(to) {
             return Err(not_connected("send to", to));
         }
-        let event = Report::new(Name::Sent);
+        let event = Notice::new(Name::Sent);
         let link = self.link.as_ref().map(|link| (link.id, link.number));
         let sent = match link {
             // A message that may have to be sent again is a piece of its own.
@@ -138,12 +138,12 @@ impl ConnectSession {
     }
 
     /// Tells that everything queued is written.
-    pub(super) fn tell_drained(&mut self, pool: &mut Pool) {
+    pub(super) fn report_drained(&mut self, pool: &mut Pool) {
         let Some(link) = self.link.as_ref().filter(|link| pool.queued(link.id) == 0) else {
             return;
         };
         if let Some(number) = link.number {
-            let event = Report::new(Name::Drained).conn(number).peer(&link.peer);
+            let event = Notice::new(Name::Drained).conn(number).peer(&link.peer);
             self.run.console.report(pool, &event);
         }
     }
@@ -153,7 +153,7 @@ impl ConnectSession {
         let waits: usize = self.carried.drain(..).map(|message| message.len()).sum();
         if self.run.feed.commands() && waits > 0 {
             let text = format!("{waits} bytes were not sent, for want of a connection");
-            let event = Report::send_failed("unsent", text).unsent(waits as u64);
+            let event = Notice::send_failed("unsent", text).unsent(waits as u64);
             self.run.console.report(pool, &event);
             self.run.decide(Status::Lost);
         }
@@ -161,11 +161,11 @@ impl ConnectSession {
     }
 
     /// Tells that what was queued is lost with the connection.
-    pub(super) fn tell_unsent(&mut self, pool: &mut Pool, link: &Link, end: &End) {
+    pub(super) fn report_unsent(&mut self, pool: &mut Pool, link: &Link, end: &End) {
         let unsent = end.unsent.len();
         if let (Some(number), true) = (link.number, unsent > 0) {
             let text = format!("{unsent} bytes for {} were not sent", link.peer);
-            let event = Report::send_failed("unsent", text).conn(number).peer(&link.peer);
+            let event = Notice::send_failed("unsent", text).conn(number).peer(&link.peer);
             self.run.console.report(pool, &event.unsent(unsent as u64));
         }
     }
@@ -183,16 +183,16 @@ impl ConnectSession {
         let link = self.link.as_ref();
         let listed = link.and_then(|link| Some((link, link.number?, pool.traffic(link.id)?)));
         if let Some((link, number, traffic)) = listed {
-            let event = Report::new(Name::List)
+            let event = Notice::new(Name::List)
                 .conn(number)
                 .local(&link.local)
                 .peer(&link.peer)
                 .traffic(traffic.received, traffic.sent)
                 .secs(pool.now().saturating_duration_since(traffic.opened))
                 .queued(pool.queued(link.id));
-            self.run.console.tell(pool, &event);
+            self.run.console.report_batched(pool, &event);
         }
         let number = usize::from(listed.is_some());
-        self.run.console.tell(pool, &Report::new(Name::List).line(line).number(number));
+        self.run.console.report_batched(pool, &Notice::new(Name::List).line(line).number(number));
     }
 }

@@ -5,7 +5,7 @@ use crate::close::Cause;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, TimerKey};
 use crate::framing::Framing;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::console::{closed_event, is_loss};
 
@@ -23,7 +23,7 @@ impl ConnectSession {
         let undelivered = link.inlet.undelivered();
         let again = self.wants_another(end);
         if !again {
-            self.tell_unsent(pool, &link, end);
+            self.report_unsent(pool, &link, end);
         }
         let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
         self.run.console.report(pool, &event.maybe_conn(link.number));
@@ -35,13 +35,13 @@ impl ConnectSession {
             return;
         }
         if is_loss(end) {
-            self.tell_loss(pool, &link, end);
+            self.report_loss(pool, &link, end);
         }
         self.run.begin_ending(pool);
         self.finish_if_over(pool);
     }
 
-    fn tell_loss(&mut self, pool: &mut Pool, link: &Link, end: &End) {
+    fn report_loss(&mut self, pool: &mut Pool, link: &Link, end: &End) {
         let cause = match &end.error {
             Some(error) => crate::error::plain(error),
             None => end.reason.to_string(),
@@ -76,7 +76,7 @@ impl ConnectSession {
             self.run.console.warn(pool, "may-be-lost", &text);
             self.run.decide(Status::Lost);
         }
-        let event = Report::new(Name::Retry)
+        let event = Notice::new(Name::Retry)
             .kind("lost")
             .secs(pause)
             .message(format!("connection to {} ended: {}", link.peer, end.reason));

@@ -9,7 +9,7 @@ use super::ConnectSession;
 use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{End, Event, Id, Pool};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::children::Program;
 use crate::sessions::pairs::Pairs;
 use crate::sessions::runners::Runners;
@@ -89,7 +89,7 @@ impl ConnectSession {
             && *id == link.id
         {
             link.peer_ended = true;
-            self.run.console.report(pool, &Report::new(Name::Eof).peer(&link.peer));
+            self.run.console.report(pool, &Notice::new(Name::Eof).peer(&link.peer));
         }
         self.finish_if_over(pool);
         is_far
@@ -104,10 +104,10 @@ impl ConnectSession {
     }
 
     /// Says why there is no end yet.
-    pub(super) fn tell_awaited(&mut self, pool: &mut Pool) {
+    pub(super) fn report_awaited(&mut self, pool: &mut Pool) {
         match self.exec.as_ref().and_then(|exec| exec.runners.awaited()) {
             Some(text) => self.run.console.warn(pool, "waiting", &text),
-            None => self.run.tell_waiting(pool),
+            None => self.run.report_waiting(pool),
         }
     }
 }

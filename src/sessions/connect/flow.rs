@@ -8,7 +8,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
 use crate::protocol::relay::Step;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::console::Message;
 use crate::sessions::feed::Batch;
@@ -155,9 +155,9 @@ impl ConnectSession {
         let Some(link) = &mut self.link else { return };
         link.peer_ended = true;
         let id = link.id;
-        let event = Report::new(Name::Eof).maybe_conn(link.number).peer(&link.peer);
+        let event = Notice::new(Name::Eof).maybe_conn(link.number).peer(&link.peer);
         self.run.console.report(pool, &event);
-        self.tell_undelivered(pool);
+        self.report_undelivered(pool);
         let input = self.run.feed.input();
         if self.reconnect && !(input.ended && pool.queued(id) == 0) {
             pool.close(id, CloseReason::PEER);
@@ -189,14 +189,14 @@ impl ConnectSession {
     }
 
     /// A message that was cut by the peer's FIN is not delivered, but told.
-    fn tell_undelivered(&mut self, pool: &mut Pool) {
+    fn report_undelivered(&mut self, pool: &mut Pool) {
         let Some(link) = &self.link else { return };
         let count = link.inlet.undelivered();
         if count > 0 {
             let cause = "the peer closed in the middle of a message";
             let failure =
                 Failure::new(Status::Lost, "cut-frame", "read from", link.peer.clone(), cause);
-            let event = Report::error(&failure).undelivered(count);
+            let event = Notice::error(&failure).undelivered(count);
             self.run.console.report(pool, &event);
             self.run.decide(Status::Lost);
         }
@@ -216,7 +216,7 @@ impl ConnectSession {
         if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
             link.full = false;
             if self.run.feed.commands() {
-                self.tell_drained(pool);
+                self.report_drained(pool);
                 return self.allow_commands(pool);
             }
             self.resume_input(pool);

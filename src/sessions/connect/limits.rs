@@ -11,7 +11,7 @@ use crate::sessions::alarms;
 impl ConnectSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, &self.link) {
-            (alarms::NOTE, _) if self.run.is_ending() => self.tell_awaited(pool),
+            (alarms::NOTE, _) if self.run.is_ending() => self.report_awaited(pool),
             (alarms::NOTE, Some(_)) if self.is_worth_a_note() => {
                 let text = "waiting for the peer to close (--quit-after limits this)";
                 self.run.console.warn(pool, "waiting", text);

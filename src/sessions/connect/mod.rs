@@ -24,7 +24,7 @@ use super::run::{GRACE, Meaning, Run};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use exec::Exec;
 
 /// Bytes that wait for the connection before stdin is paused. The kernel's own buffer is behind
@@ -82,19 +82,19 @@ impl ConnectSession {
 
     /// Begins to connect.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.say_starting(pool);
+        self.run.report_starting(pool);
         self.run.start(pool);
         if self.run.feed.commands() {
             self.resume_input(pool);
         }
         let progress = self.connector.begin(pool);
-        self.connector.tell_notes(pool, &mut self.run.console);
+        self.connector.report_notes(pool, &mut self.run.console);
         self.progressed(pool, progress);
     }
 
     /// Begins on a connection that is open already, in place of [`ConnectSession::start`].
     pub fn adopt(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        self.run.say_starting(pool);
+        self.run.report_starting(pool);
         self.run.start(pool);
         self.connected(pool, Established { id, peer, local });
     }
@@ -114,7 +114,7 @@ impl ConnectSession {
         match progress {
             Progress::Pending => {}
             Progress::Connected(new) => self.connected(pool, new),
-            Progress::Retrying { failure, pause } => self.run.tell_retry(pool, &failure, pause),
+            Progress::Retrying { failure, pause } => self.run.report_retry(pool, &failure, pause),
             Progress::Failed(failure) => {
                 self.run.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
@@ -126,14 +126,14 @@ impl ConnectSession {
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
         let number = self.run.count_connection();
         let number = self.run.feed.commands().then_some(number);
-        let event = Report::new(Name::Connected).maybe_conn(number).proto(proto);
+        let event = Notice::new(Name::Connected).maybe_conn(number).proto(proto);
         self.run.console.report(pool, &event.peer(&peer).local(&local));
         self.run.forget_retry();
         pool.set_high_mark(id, QUEUE);
         let inlet = Inlet::new(&self.run.common, pool.now());
         self.link = Some(Link { id, number, peer, local, inlet, peer_ended: false, full: false });
         if self.probe {
-            self.tell_ready(pool);
+            self.report_ready(pool);
             self.run.begin_ending(pool);
             return pool.abort(id, CloseReason::HOST);
         }
@@ -160,18 +160,18 @@ impl ConnectSession {
             self.run.feed.resume(pool);
         }
         self.start_command(pool);
-        self.tell_ready(pool);
+        self.report_ready(pool);
     }
 
     /// There is a connection.
-    fn tell_ready(&mut self, pool: &mut Pool) {
+    fn report_ready(&mut self, pool: &mut Pool) {
         if let Some(link) = &self.link {
             self.reached.clone_from(&link.peer);
             self.run.ready(pool, std::slice::from_ref(&link.local), &link.peer);
         }
     }
 
-    fn tell_stats(&mut self, pool: &mut Pool) {
+    fn report_stats(&mut self, pool: &mut Pool) {
         let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
         let stats = self.run.console.sums(Name::Stats, pool, open.as_slice());
         self.run.console.report(pool, &stats);
@@ -227,7 +227,7 @@ impl Handler for ConnectSession {
 impl ConnectSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = self.connector.on(pool, &event);
-        self.connector.tell_notes(pool, &mut self.run.console);
+        self.connector.report_notes(pool, &mut self.run.console);
         if !matches!(progress, Progress::Pending) {
             return self.progressed(pool, progress);
         }
@@ -242,7 +242,7 @@ impl ConnectSession {
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
     }

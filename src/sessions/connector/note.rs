@@ -2,7 +2,7 @@
 
 use crate::error::Failure;
 use crate::event_loop::Pool;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::console::Console;
 
 /// Something that happened on the way.
@@ -20,7 +20,7 @@ impl Note {
         match self {
             Self::Warning(text) => console.warn(pool, "socket-option", text),
             Self::Failed { peer, failure } => {
-                let event = Report::new(Name::ConnectFailed)
+                let event = Notice::new(Name::ConnectFailed)
                     .peer(peer)
                     .kind(failure.kind)
                     .message(failure.cause.as_str());

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::close::Cause;
 use crate::event_loop::End;
-use crate::report::{Event, Name};
+use crate::report::{Name, Notice};
 
 /// The `closed` event of a connection.
 pub(crate) fn closed_event<'a>(
@@ -13,8 +13,8 @@ pub(crate) fn closed_event<'a>(
     end: &End,
     undelivered: u64,
     now: Instant,
-) -> Event<'a> {
-    let mut event = Event::new(Name::Closed)
+) -> Notice<'a> {
+    let mut event = Notice::new(Name::Closed)
         .peer(peer)
         .local(local)
         .traffic(end.traffic.received, end.traffic.sent)

@@ -5,23 +5,23 @@ use std::time::SystemTime;
 use super::Console;
 use crate::event_loop::Pool;
 use crate::protocol::output::Output;
-use crate::report::Event;
+use crate::report::Notice;
 
 impl Console {
     /// Runs the hooks of an event, where it has any.
-    pub(super) fn fire(&mut self, pool: &mut Pool, event: &Event<'_>) {
+    pub(super) fn fire(&mut self, pool: &mut Pool, event: &Notice<'_>) {
         if self.hooks.want(event.name()) {
             let mut line = Vec::new();
             self.reporter.json_line(event, SystemTime::now(), &mut line);
             let failures = self.hooks.fire(pool, event.name(), &line.into());
-            self.tell_failures(pool, &failures);
+            self.report_failures(pool, &failures);
         }
     }
 
     /// Hooks have ended, and others may begin.
     pub(crate) fn reap_hooks(&mut self, pool: &mut Pool) {
         let failures = self.hooks.reap(pool);
-        self.tell_failures(pool, &failures);
+        self.report_failures(pool, &failures);
     }
 
     /// No more hooks run, because there is no time left.
@@ -29,14 +29,14 @@ impl Console {
         if !self.hooks.are_idle() {
             let unheard = self.hooks.cut(pool);
             let text = format!("the commands of --on are cut off, and {unheard} more do not run");
-            self.tell_failures(pool, &[text]);
+            self.report_failures(pool, &[text]);
         }
     }
 
     /// The failure of a hook is not told to hooks, or one that fails would call itself for ever.
-    fn tell_failures(&mut self, pool: &mut Pool, failures: &[String]) {
+    fn report_failures(&mut self, pool: &mut Pool, failures: &[String]) {
         for text in failures {
-            self.show(&Event::warning("hook", text.as_str()));
+            self.show(&Notice::warning("hook", text.as_str()));
             if self.form == Output::Json {
                 self.commit(pool);
             }

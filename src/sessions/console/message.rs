@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::framing::Frame;
 use crate::protocol::output::{self, Direction, Shown, Written};
-use crate::report::{Event, Name};
+use crate::report::{Name, Notice};
 
 /// A received message on its way to stdout.
 pub struct Message<'a> {
@@ -38,8 +38,8 @@ impl<'a> Message<'a> {
     }
 
     /// The `data` event that tells of it.
-    pub(super) fn event(&self) -> Event<'a> {
-        let mut event = Event::new(Name::Data).peer(self.peer).bytes(self.payload, self.partial);
+    pub(super) fn event(&self) -> Notice<'a> {
+        let mut event = Notice::new(Name::Data).peer(self.peer).bytes(self.payload, self.partial);
         if let Some(conn) = self.conn {
             event = event.conn(conn);
         }

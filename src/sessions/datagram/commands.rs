@@ -9,7 +9,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::multicast::GroupAddress;
 use crate::protocol::command::{Command, Whom};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
 use crate::sessions::run::Run;
 use crate::sys::mmsg::Sender;
@@ -26,7 +26,7 @@ impl Commanded for ListenSession {
             Command::Send { payload, to } => self.send_as_told(pool, line, payload.into(), &to)?,
             Command::Close(_) => return Err(unfit(line, "datagrams have no connections to close")),
             Command::List => self.list(pool, line),
-            Command::Stats => self.tell_all(pool),
+            Command::Stats => self.report_all(pool),
             Command::Join(group) => {
                 self.check_groups(line)?;
                 self.join(pool, &group.parse::<GroupAddress>()?)?;
@@ -78,8 +78,8 @@ impl ListenSession {
             Whom::All | Whom::Peer(_) => {}
         }
         match self.send_to_peers(pool, line, &message, to) {
-            Ok(event) => self.run.console.tell(pool, &event.line(line)),
-            Err(failure) => self.run.console.tell(pool, &send_failed(line, to, &failure)),
+            Ok(event) => self.run.console.report_batched(pool, &event.line(line)),
+            Err(failure) => self.run.console.report_batched(pool, &send_failed(line, to, &failure)),
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl ListenSession {
         line: u64,
         message: &Bytes,
         to: &'a Whom,
-    ) -> Result<Report<'a>, Failure> {
+    ) -> Result<Notice<'a>, Failure> {
         if message.len() > self.run.common.max_frame {
             let cause = format!("a datagram holds {} bytes at most", self.run.common.max_frame);
             return Err(Failure::new(Status::Lost, "too-large", "send to", to.to_string(), cause));
@@ -107,14 +107,14 @@ impl ListenSession {
                     let failure = crate::sockets::datagram::failure(&title, &error);
                     if several {
                         let whom = Whom::Peer(title);
-                        self.run.console.tell(pool, &send_failed(line, &whom, &failure));
+                        self.run.console.report_batched(pool, &send_failed(line, &whom, &failure));
                     }
                     last = Some(failure);
                 }
             }
         }
         self.run.count_sent(count);
-        let event = Report::new(Name::Sent).len(message.len()).queued(self.talk.waiting());
+        let event = Notice::new(Name::Sent).len(message.len()).queued(self.talk.waiting());
         match (count, last, to) {
             (0, Some(failure), _) => Err(failure),
             (0, None, _) => Err(not_connected("send to", to)),
@@ -138,7 +138,7 @@ impl ListenSession {
     /// Everything that waited has been said.
     pub(super) fn all_said(&mut self, pool: &mut Pool) {
         if self.run.feed.commands() {
-            self.run.console.report(pool, &Report::new(Name::Drained));
+            self.run.console.report(pool, &Notice::new(Name::Drained));
         }
         if std::mem::take(&mut self.quitting) {
             self.end(pool, CloseReason::HOST);
@@ -146,8 +146,8 @@ impl ListenSession {
     }
 
     /// Tells that a message, which waited, could not be sent.
-    pub(super) fn tell_unsent(&mut self, pool: &mut Pool, to: &str, failure: &Failure) {
-        let event = Report::send_failed(failure.kind, failure.to_string()).peer(to);
+    pub(super) fn report_unsent(&mut self, pool: &mut Pool, to: &str, failure: &Failure) {
+        let event = Notice::send_failed(failure.kind, failure.to_string()).peer(to);
         self.run.console.report(pool, &event);
     }
 
@@ -155,19 +155,21 @@ impl ListenSession {
     fn list(&mut self, pool: &mut Pool, line: u64) {
         let mut number = 0;
         for (group, iface) in self.joined() {
-            self.run.console.tell(pool, &Report::new(Name::List).group(&group).iface(&iface));
+            self.run
+                .console
+                .report_batched(pool, &Notice::new(Name::List).group(&group).iface(&iface));
             number += 1;
         }
         for (id, peer) in self.peers.titles() {
-            let event = Report::new(Name::List).peer(peer);
+            let event = Notice::new(Name::List).peer(peer);
             let group = self.ears.get(&id).and_then(|hearing| hearing.place.group.as_deref());
             let event = match group {
                 Some(group) => event.group(group),
                 None => event,
             };
-            self.run.console.tell(pool, &event);
+            self.run.console.report_batched(pool, &event);
             number += 1;
         }
-        self.run.console.tell(pool, &Report::new(Name::List).line(line).number(number));
+        self.run.console.report_batched(pool, &Notice::new(Name::List).line(line).number(number));
     }
 }

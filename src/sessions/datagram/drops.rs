@@ -80,7 +80,7 @@ impl ListenSession {
     }
 
     /// Says how many datagrams the kernel dropped, if any.
-    pub(super) fn tell_drops(&mut self, pool: &mut Pool) {
+    pub(super) fn report_drops(&mut self, pool: &mut Pool) {
         let hearings = self.ears.values().chain(self.left.values());
         let dropped: u64 = hearings.map(|hearing| hearing.dropped).sum();
         if dropped > 0 {

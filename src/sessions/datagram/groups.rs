@@ -12,7 +12,7 @@ use crate::multicast::{
     Counters, GroupAddress, Interface, JoinSocket, Membership, Probe, ProcPaths, diagnose,
     interfaces, memberships,
 };
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sockets::SocketOptions;
 use crate::sockets::datagram::Socket;
@@ -98,7 +98,7 @@ impl ListenSession {
             for warning in warnings {
                 self.run.console.warn(pool, "socket-option", &warning);
             }
-            let event = Report::new(Name::Joined).proto("udp").group(&group).iface(&iface);
+            let event = Notice::new(Name::Joined).proto("udp").group(&group).iface(&iface);
             self.run.console.report(pool, &event);
         }
         Ok(())
@@ -120,7 +120,7 @@ impl ListenSession {
             }
             pool.abort(member.id, CloseReason::HOST);
             let iface = &membership.interface.name;
-            let event = Report::new(Name::Left).proto("udp").group(&group).iface(iface);
+            let event = Notice::new(Name::Left).proto("udp").group(&group).iface(iface);
             self.run.console.report(pool, &event);
         }
         Ok(())

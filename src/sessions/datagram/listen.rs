@@ -12,7 +12,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::protocol::access::Access;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::config::Listen;
 use crate::sessions::console::{Console, Message};
@@ -96,10 +96,10 @@ impl ListenSession {
     }
 
     /// Says the first words: what is listened on.
-    pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.run.say_starting(pool);
+    pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.run.report_starting(pool);
         for (proto, local) in listeners {
-            let event = Report::new(Name::Listening).proto(proto).local(local);
+            let event = Notice::new(Name::Listening).proto(proto).local(local);
             self.run.console.report(pool, &event);
         }
     }
@@ -230,7 +230,7 @@ impl ListenSession {
         for (to, error) in errors {
             let failure = crate::sockets::datagram::failure(&to, &error);
             if self.run.feed.commands() {
-                self.tell_unsent(pool, &to, &failure);
+                self.report_unsent(pool, &to, &failure);
             } else {
                 self.run.console.complain(pool, &failure);
             }
@@ -267,7 +267,7 @@ impl ListenSession {
             alarms::FIRST_MESSAGE => self.nothing_came(pool),
             alarms::IDLE => self.check_idle(pool),
             alarms::INTERVAL => {
-                self.tell_stats(pool, self.interval);
+                self.report_stats(pool, self.interval);
                 if let Some(interval) = self.interval {
                     pool.arm(TimerKey::global(alarms::INTERVAL), interval);
                 }
@@ -333,11 +333,11 @@ impl ListenSession {
         self.run.begin_ending(pool);
         self.note_last_drops(pool);
         if self.stats {
-            self.tell_stats(pool, None);
+            self.report_stats(pool, None);
         } else {
-            self.tell_drops(pool);
+            self.report_drops(pool);
         }
-        self.tell_doubts(pool);
+        self.report_doubts(pool);
         self.judge_loss(pool);
         for (id, _) in self.ears.drain() {
             if let Some(traffic) = pool.traffic(id) {
@@ -373,7 +373,7 @@ impl ListenSession {
             Event::DatagramError { id, error } => self.on_error(pool, id, &error),
             Event::Drained { .. } => self.pump(pool),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.tell_all(pool),
+            Event::Signal(Signal::Report) => self.report_all(pool),
             Event::Closed { id, end } => self.on_closed(id, &end),
             _ => {}
         }

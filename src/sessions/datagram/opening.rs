@@ -203,7 +203,7 @@ impl SendSession {
         opener.last_failure = Some(failure.clone());
         let pause = opener.backoff.pause(fastrand::f64());
         pool.arm(TimerKey::global(alarms::RETRY), pause);
-        self.run.tell_retry(pool, &failure, pause);
+        self.run.report_retry(pool, &failure, pause);
     }
 
     /// The one that was listening on a unix socket is gone, and another one has to be connected to

@@ -94,7 +94,7 @@ impl SendSession {
 
     /// Begins to send.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.say_starting(pool);
+        self.run.report_starting(pool);
         self.run.start(pool);
         if let Some(patience) = self.patience {
             pool.arm(TimerKey::global(alarms::FIRST_ANSWER), patience);
@@ -303,7 +303,7 @@ impl SendSession {
         }
     }
 
-    fn tell_stats(&mut self, pool: &mut Pool) {
+    fn report_stats(&mut self, pool: &mut Pool) {
         let stats = self.run.console.sums(Name::Stats, pool, &self.open_traffic(pool));
         self.run.console.report(pool, &stats);
     }
@@ -357,7 +357,7 @@ impl SendSession {
             Event::DatagramError { id, error } => self.on_error(pool, id, &error),
             Event::Drained { .. } => self.pump(pool),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
     }

@@ -52,13 +52,13 @@ impl EchoSession {
         if let Some(counter) = batch.iter().rev().find_map(|arrival| arrival.dropped) {
             self.note_drops(pool, id, counter);
         }
-        let told = self.run.console.tells_messages();
+        let told = self.run.console.reports_messages();
         for arrival in batch {
             if !self.run.take_message(arrival.payload) {
                 break;
             }
             if told {
-                self.tell_datagram(pool, id, arrival);
+                self.report_datagram(pool, id, arrival);
             }
             if arrival.truncated {
                 let (peer, length) = (arrival.from, arrival.payload.len());
@@ -78,7 +78,7 @@ impl EchoSession {
         self.mind(pool);
     }
 
-    fn tell_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
+    fn report_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
         let joined = self.ears.get(&id).and_then(|ear| ear.joined.as_ref());
         let (group, iface) = joined.map(|(group, iface)| (&**group, &**iface)).unzip();
         let peer = arrival.from.to_string();
@@ -146,7 +146,7 @@ impl EchoSession {
     }
 
     /// Tells how many datagrams were dropped, also behind the last one that came.
-    pub(super) fn tell_drops(&mut self, pool: &mut Pool) {
+    pub(super) fn report_drops(&mut self, pool: &mut Pool) {
         let ids: Vec<Id> = self.ears.keys().copied().collect();
         for id in ids {
             if let Some(counter) = pool.dropped(id) {

@@ -20,7 +20,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::protocol::expect::Lookout;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 
 use answering::Answering;
 use datagrams::Ear;
@@ -77,12 +77,12 @@ impl EchoSession {
     }
 
     /// Says the first words: which listeners are up, and which groups are joined.
-    pub fn tell_listening(&mut self, pool: &mut Pool, locals: &[(&str, String, Option<String>)]) {
-        self.run.say_starting(pool);
+    pub fn report_listening(&mut self, pool: &mut Pool, locals: &[(&str, String, Option<String>)]) {
+        self.run.report_starting(pool);
         for (proto, local, iface) in locals {
             let event = match iface {
-                Some(iface) => Report::new(Name::Joined).group(local).iface(iface),
-                None => Report::new(Name::Listening).local(local),
+                Some(iface) => Notice::new(Name::Joined).group(local).iface(iface),
+                None => Notice::new(Name::Listening).local(local),
             };
             self.run.console.report(pool, &event.proto(proto));
         }
@@ -220,7 +220,7 @@ impl EchoSession {
         if !(self.run.is_ending() && is_quiet && self.ears.values().all(Ear::is_quiet)) {
             return;
         }
-        self.tell_drops(pool);
+        self.report_drops(pool);
         for (id, _) in self.ears.drain() {
             if let Some(traffic) = pool.traffic(id) {
                 self.run.console.count(&traffic);
@@ -230,7 +230,7 @@ impl EchoSession {
         self.run.finish(pool);
     }
 
-    fn tell_stats(&mut self, pool: &mut Pool) {
+    fn report_stats(&mut self, pool: &mut Pool) {
         let ids = self.clients.keys().chain(self.ears.keys());
         let open: Vec<Traffic> = ids.filter_map(|id| pool.traffic(*id)).collect();
         let event = self.run.console.sums(Name::Stats, pool, &open);
@@ -277,14 +277,14 @@ impl EchoSession {
             }
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
-            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            Event::Signal(Signal::Report) => self.report_stats(pool),
             Event::Timer { key } => match (key.purpose, key.id) {
                 (alarms::ECHO, _) => self.answer_due(pool),
                 (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
                 (alarms::HELLO, Some(id)) => self.check_hello(pool, id),
                 (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
                 (alarms::GRACE, _) => self.end_now(pool, SIGNALLED),
-                (alarms::NOTE, _) => self.run.tell_waiting(pool),
+                (alarms::NOTE, _) => self.run.report_waiting(pool),
                 _ => {}
             },
             _ => {}

@@ -7,7 +7,7 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::console::{Message, closed_event, is_loss};
 use crate::sessions::inlet::{self, Inlet};
@@ -47,7 +47,7 @@ impl EchoSession {
     pub(super) fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
         self.somebody_came(pool);
         let number = self.run.count_connection();
-        let event = Report::new(Name::Accepted).conn(number).peer(&peer).local(&local);
+        let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
         self.run.console.report(pool, &event);
         let inlet = Inlet::new(&self.run.common, pool.now());
         self.clients.insert(id, Client { number, peer, local, inlet, full: false, leaving: None });
@@ -131,13 +131,13 @@ impl EchoSession {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let cut = client.inlet.undelivered();
         client.leave(if cut > 0 { CloseReason::FRAME } else { CloseReason::PEER });
-        let event = Report::new(Name::Eof).conn(client.number).peer(&client.peer);
+        let event = Notice::new(Name::Eof).conn(client.number).peer(&client.peer);
         self.run.console.report(pool, &event);
         if cut > 0 {
             let cause = "it closed in the middle of a message";
             let failure =
                 Failure::new(Status::Lost, "cut-frame", "read from", client.title(), cause);
-            let event = Report::error(&failure).conn(client.number).undelivered(cut);
+            let event = Notice::error(&failure).conn(client.number).undelivered(cut);
             self.run.console.report(pool, &event);
             self.worst.get_or_insert(Status::Lost);
         }

@@ -21,7 +21,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Query, Signal};
 use crate::protocol::ping::{Line, Schedule, Tally};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sockets::{Target, UnixGuard, datagram};
 
 /// The probe's session.
@@ -109,7 +109,7 @@ impl PingSession {
         for id in waiting.chain(self.up.drain(..).map(|(id, ..)| id)) {
             pool.abort(id, reason);
         }
-        self.tell_result(pool);
+        self.report_result(pool);
         for (id, probing) in &self.lines {
             let is_over = probing.line.is_settled() && !self.config.datagrams;
             match is_over && !self.run.is_decided() {
@@ -148,7 +148,7 @@ impl PingSession {
     /// The peer sends no more, before all answers are there.
     fn on_eof(&mut self, pool: &mut Pool, id: Id) {
         let Some(probing) = self.lines.get_mut(&id) else { return };
-        let event = Report::new(Name::Eof).conn(probing.number).peer(&probing.peer);
+        let event = Notice::new(Name::Eof).conn(probing.number).peer(&probing.peer);
         let failure = left(&probing.peer);
         let is_early = !std::mem::replace(&mut probing.done, true);
         self.run.console.report(pool, &event);
@@ -213,7 +213,7 @@ impl PingSession {
                 (alarms::PROGRESS, _) => self.show(pool),
                 _ => {}
             },
-            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use super::PingSession;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, TimerKey};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::config::Connect;
 use crate::sessions::connector::{Connector, Progress};
@@ -16,7 +16,7 @@ use crate::sockets::{Address, Target, connect};
 impl PingSession {
     /// Begins to connect.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.say_starting(pool);
+        self.run.report_starting(pool);
         self.run.start(pool);
         pool.keep_exact_time();
         if self.config.datagrams {
@@ -78,11 +78,11 @@ impl PingSession {
 
     fn progress(&mut self, pool: &mut Pool, progress: Progress) {
         if let Some(connector) = &mut self.connector {
-            connector.tell_notes(pool, &mut self.run.console);
+            connector.report_notes(pool, &mut self.run.console);
         }
         match progress {
             Progress::Pending => {}
-            Progress::Retrying { failure, pause } => self.run.tell_retry(pool, &failure, pause),
+            Progress::Retrying { failure, pause } => self.run.report_retry(pool, &failure, pause),
             Progress::Failed(failure) => self.fail(pool, &failure),
             Progress::Connected(new) => {
                 self.connector = None;
@@ -130,7 +130,7 @@ impl PingSession {
                 (true, _) => "udp",
                 (false, _) => "tcp",
             };
-            let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
+            let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
             self.run.console.report(pool, &event.conn(number));
             self.add(pool, id, (number, peer, local), (at, count));
         }

@@ -31,7 +31,7 @@ impl PingSession {
     }
 
     /// Somebody asks.
-    pub(super) fn tell_stats(&mut self, pool: &mut Pool) {
+    pub(super) fn report_stats(&mut self, pool: &mut Pool) {
         let open: Vec<Traffic> = self.lines.keys().filter_map(|id| pool.traffic(*id)).collect();
         let event = self.run.console.sums(Name::Stats, pool, &open);
         let peer = self.config.address.to_string();
@@ -46,13 +46,13 @@ impl PingSession {
     }
 
     /// The last figures, the histogram, and the judgement on the loss.
-    pub(super) fn tell_result(&mut self, pool: &mut Pool) {
+    pub(super) fn report_result(&mut self, pool: &mut Pool) {
         // Where nobody is there, nothing is measured.
         let is_nobody = self.tally.answered() == 0 && self.run.status() == Status::Connect;
         if self.tally.sent == 0 || is_nobody {
             return;
         }
-        self.tell_stats(pool);
+        self.report_stats(pool);
         let picture = self.tally.histogram().as_deref().map(bars).unwrap_or_default();
         self.run.console.show_picture(&picture);
         let figures = self.figures(pool);

@@ -11,7 +11,7 @@ use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::protocol::replay::{Next, Player, Say};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::config::{Common, Replay};
 use crate::sessions::console::{Console, Message};
@@ -60,10 +60,10 @@ impl ReplayListenSession {
     }
 
     /// Says the first words: what is listened on.
-    pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.run.say_starting(pool);
+    pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.run.report_starting(pool);
         for (proto, local) in listeners {
-            let event = Report::new(Name::Listening).proto(proto).local(local);
+            let event = Notice::new(Name::Listening).proto(proto).local(local);
             self.run.console.report(pool, &event);
         }
     }
@@ -227,7 +227,7 @@ impl ReplayListenSession {
             let left = if left.is_zero() { limit } else { left };
             return pool.arm(TimerKey::global(alarms::IDLE), left);
         }
-        self.tell_missing(pool);
+        self.report_missing(pool);
         let (count, played) = (self.cast.len(), self.played);
         let cause = format!(
             "no traffic for {}; {played} of {count} peers were played to the end",
@@ -238,7 +238,7 @@ impl ReplayListenSession {
     }
 
     /// Says what every conversation still waits for.
-    fn tell_missing(&mut self, pool: &mut Pool) {
+    fn report_missing(&mut self, pool: &mut Pool) {
         for ((_, sender), talk) in &self.talks {
             if let Some(missing) = talk.player.missing() {
                 let failure = differs(&sender.to_string(), &missing);
@@ -247,7 +247,7 @@ impl ReplayListenSession {
         }
     }
 
-    fn tell_stats(&mut self, pool: &mut Pool) {
+    fn report_stats(&mut self, pool: &mut Pool) {
         let open: Vec<Traffic> = self.ears.iter().filter_map(|id| pool.traffic(*id)).collect();
         let stats = self.run.console.sums(Name::Stats, pool, &open);
         self.run.console.report(pool, &stats);
@@ -284,7 +284,7 @@ impl Handler for ReplayListenSession {
             Meaning::End => self.end(pool, CloseReason::HOST),
             Meaning::EndNow(reason) => {
                 if reason.detail == Detail::Timeout {
-                    self.tell_missing(pool);
+                    self.report_missing(pool);
                 }
                 self.end_now(pool, reason);
             }
@@ -303,7 +303,7 @@ impl ReplayListenSession {
             }
             Event::Drained { .. } => self.say_all(pool),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
     }

@@ -18,7 +18,7 @@ impl ReplaySession {
     }
 
     /// Says what every conversation still waits for.
-    pub(super) fn tell_missing(&mut self, pool: &mut Pool) {
+    pub(super) fn report_missing(&mut self, pool: &mut Pool) {
         for talk in self.talks.values() {
             if let Part::Playing(player) = &talk.part
                 && let Some(missing) = player.missing()

@@ -8,7 +8,7 @@ use super::talk::{Part, Talk};
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::config::{Connect, Replay, Serve};
 use crate::sessions::connector::{Connector, Established, Progress};
@@ -75,10 +75,10 @@ impl ReplaySession {
     }
 
     /// Says the first words: which listeners are up.
-    pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.run.say_starting(pool);
+    pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.run.report_starting(pool);
         for (proto, local) in listeners {
-            let event = Report::new(Name::Listening).proto(proto).local(local);
+            let event = Notice::new(Name::Listening).proto(proto).local(local);
             self.run.console.report(pool, &event);
         }
     }
@@ -99,7 +99,7 @@ impl ReplaySession {
         self.run.start(pool);
         match &mut self.side {
             Side::Client { connector, .. } => {
-                self.run.console.report(pool, &Report::new(Name::Starting));
+                self.run.console.report(pool, &Notice::new(Name::Starting));
                 let progress = connector.begin(pool);
                 self.progressed(pool, progress);
             }
@@ -118,18 +118,18 @@ impl ReplaySession {
 
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
         let Side::Client { connector, .. } = &mut self.side else { return };
-        connector.tell_notes(pool, &mut self.run.console);
+        connector.report_notes(pool, &mut self.run.console);
         match progress {
             Progress::Pending => {}
             Progress::Connected(Established { id, peer, local }) => {
                 self.run.forget_retry();
                 let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
-                let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
+                let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
                 self.run.console.report(pool, &event);
                 self.run.ready(pool, std::slice::from_ref(&local), &peer);
                 self.begin(pool, id, peer, local);
             }
-            Progress::Retrying { failure, pause } => self.run.tell_retry(pool, &failure, pause),
+            Progress::Retrying { failure, pause } => self.run.report_retry(pool, &failure, pause),
             Progress::Failed(failure) => {
                 self.run.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
@@ -140,7 +140,7 @@ impl ReplaySession {
     fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
         pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
         let number = self.run.connections() + 1;
-        let event = Report::new(Name::Accepted).conn(number).peer(&peer).local(&local);
+        let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
         self.run.console.report(pool, &event);
         self.begin(pool, id, peer, local);
     }
@@ -205,7 +205,7 @@ impl ReplaySession {
         self.run.finish(pool);
     }
 
-    fn tell_stats(&mut self, pool: &mut Pool) {
+    fn report_stats(&mut self, pool: &mut Pool) {
         let open: Vec<Traffic> = self.talks.keys().filter_map(|id| pool.traffic(*id)).collect();
         let stats = self.run.console.sums(Name::Stats, pool, &open);
         self.run.console.report(pool, &stats);
@@ -248,7 +248,7 @@ impl Handler for ReplaySession {
             Meaning::End => self.end(pool, CloseReason::HOST),
             Meaning::EndNow(reason) => {
                 if reason.detail == Detail::Timeout {
-                    self.tell_missing(pool);
+                    self.report_missing(pool);
                 }
                 self.end_now(pool, reason);
             }
@@ -281,7 +281,7 @@ impl ReplaySession {
                 }
             }
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
     }

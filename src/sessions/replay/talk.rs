@@ -6,7 +6,7 @@ use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::protocol::replay::{Next, Player, Say};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::console::Message;
 
@@ -141,7 +141,7 @@ impl ReplaySession {
 
     pub(super) fn on_eof(&mut self, pool: &mut Pool, id: Id) {
         let Some(talk) = self.talks.get(&id) else { return };
-        let event = Report::new(Name::Eof).peer(&talk.peer);
+        let event = Notice::new(Name::Eof).peer(&talk.peer);
         let is_server = matches!(self.side, Side::Server { .. });
         let event = if is_server { event.conn(talk.number) } else { event };
         self.run.console.report(pool, &event);

@@ -7,7 +7,7 @@ use super::{Meaning, NOTE_AFTER, Run, UNHEARD};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Pool, TimerKey};
-use crate::report::{Event, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::console::StdoutEnd;
 
@@ -82,7 +82,7 @@ impl Run {
         if let Some(exit) = self.companion.reap() {
             if let Some(status) = self.companion.verdict(&exit, self.status) {
                 let text = format!("{}: {exit}", self.companion.title());
-                let event = Event::new(Name::Error).kind("child").message(text);
+                let event = Notice::new(Name::Error).kind("child").message(text);
                 self.console.report(pool, &event);
                 self.overrule(status);
             }
@@ -139,7 +139,7 @@ impl Run {
         self.feed.close(pool);
         pool.end_tap();
         self.check_tap(pool);
-        self.console.report(pool, &Event::new(Name::Stopped));
+        self.console.report(pool, &Notice::new(Name::Stopped));
         self.stage = Stage::Waiting;
         // A command that works with a run that has failed has nothing to work with.
         if self.status() != Status::Done {
@@ -188,7 +188,7 @@ impl Run {
     }
 
     /// Says what an end that takes long waits for.
-    pub(crate) fn tell_waiting(&mut self, pool: &mut Pool) {
+    pub(crate) fn report_waiting(&mut self, pool: &mut Pool) {
         let what = match self.stage {
             Stage::Working => "the peer to take what is left".to_owned(),
             Stage::Closing => "the reader of stdout to take what is left".to_owned(),

@@ -10,7 +10,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::protocol::command::{Command, Whom};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
 use crate::sessions::run::Run;
 
@@ -54,7 +54,7 @@ impl Commanded for ServeSession {
             Command::Send { payload, to } => self.send_as_told(pool, line, payload, &to),
             Command::Close(whom) => return self.close_as_told(pool, &whom),
             Command::List => self.list(pool, line),
-            Command::Stats => self.tell_stats(pool),
+            Command::Stats => self.report_stats(pool),
             Command::Join(_) | Command::Leave(_) => {
                 return Err(unfit(line, "a stream has no groups: mcast-join has"));
             }
@@ -86,8 +86,8 @@ impl ServeSession {
             None => Err(not_connected("send to", to)),
         });
         match sent {
-            Ok(event) => self.run.console.tell(pool, &event.line(line).len(len)),
-            Err(failure) => self.run.console.tell(pool, &send_failed(line, to, &failure)),
+            Ok(event) => self.run.console.report_batched(pool, &event.line(line).len(len)),
+            Err(failure) => self.run.console.report_batched(pool, &send_failed(line, to, &failure)),
         }
     }
 
@@ -98,7 +98,7 @@ impl ServeSession {
         id: Id,
         message: &[u8],
         to: &Whom,
-    ) -> Result<Report<'static>, Failure> {
+    ) -> Result<Notice<'static>, Failure> {
         if !self.keeps_up(pool, id, 1) {
             let cause = "its queue is full, and it drains nothing";
             return Err(Failure::new(Status::Lost, "slow", "send to", to.to_string(), cause));
@@ -110,7 +110,7 @@ impl ServeSession {
         self.run.count_sent(1);
         let number = self.clients.get(&id).map_or(0, |client| client.number);
         let waits = self.await_drained(pool, id);
-        Ok(Report::new(Name::Sent).conn(number).queued(waits))
+        Ok(Notice::new(Name::Sent).conn(number).queued(waits))
     }
 
     /// Sends to every client, and gives the one event that says so.
@@ -118,7 +118,7 @@ impl ServeSession {
         &mut self,
         pool: &mut Pool,
         message: Bytes,
-    ) -> Result<Report<'static>, Failure> {
+    ) -> Result<Notice<'static>, Failure> {
         let (mut count, mut waits) = (0, 0);
         let ids: Vec<Id> = self.clients.keys().copied().collect();
         for id in ids {
@@ -138,7 +138,7 @@ impl ServeSession {
         if count == 0 {
             return Err(not_connected("send to", &Whom::All));
         }
-        Ok(Report::new(Name::Sent).queued(waits).number(count))
+        Ok(Notice::new(Name::Sent).queued(waits).number(count))
     }
 
     /// What waits for a client; where anything does, `drained` is told when it is written.
@@ -152,22 +152,22 @@ impl ServeSession {
 
     /// Tells that a client's queue is empty. One that cannot be written to any more has nothing to
     /// tell: its `closed` follows.
-    pub(super) fn tell_drained(&mut self, pool: &mut Pool, id: Id) {
+    pub(super) fn report_drained(&mut self, pool: &mut Pool, id: Id) {
         if !self.run.feed.commands() || pool.queued(id) > 0 {
             return;
         }
         if let Some(client) = self.clients.get(&id) {
-            let event = Report::new(Name::Drained).conn(client.number).peer(&client.peer);
+            let event = Notice::new(Name::Drained).conn(client.number).peer(&client.peer);
             self.run.console.report(pool, &event);
         }
     }
 
     /// Tells that what was queued is lost with its connection.
-    pub(super) fn tell_unsent(&mut self, pool: &mut Pool, client: &Client, end: &End) {
+    pub(super) fn report_unsent(&mut self, pool: &mut Pool, client: &Client, end: &End) {
         let unsent = end.unsent.len();
         if self.run.feed.commands() && unsent > 0 {
             let text = format!("{unsent} bytes for {} were not sent", client.title());
-            let event = Report::send_failed("unsent", text);
+            let event = Notice::send_failed("unsent", text);
             let event = event.conn(client.number).peer(&client.peer).unsent(unsent as u64);
             self.run.console.report(pool, &event);
         }
@@ -203,15 +203,17 @@ impl ServeSession {
             let (Some(client), Some(traffic)) = (self.clients.get(id), pool.traffic(*id)) else {
                 continue;
             };
-            let event = Report::new(Name::List)
+            let event = Notice::new(Name::List)
                 .conn(*number)
                 .local(&client.local)
                 .peer(&client.peer)
                 .traffic(traffic.received, traffic.sent)
                 .secs(pool.now().saturating_duration_since(traffic.opened))
                 .queued(pool.queued(*id));
-            self.run.console.tell(pool, &event);
+            self.run.console.report_batched(pool, &event);
         }
-        self.run.console.tell(pool, &Report::new(Name::List).line(line).number(ids.len()));
+        self.run
+            .console
+            .report_batched(pool, &Notice::new(Name::List).line(line).number(ids.len()));
     }
 }

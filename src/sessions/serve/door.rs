@@ -10,7 +10,7 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::protocol::output::Output;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::inlet::Inlet;
 
 /// Descriptors that the clients do not get: ours, and those that it takes to start a child.
@@ -24,13 +24,13 @@ impl ServeSession {
     /// Takes a new connection into the session.
     pub fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
         if !self.admits(&peer) {
-            let event = Report::new(Name::Closed).peer(&peer).local(&local).closed(REFUSED);
+            let event = Notice::new(Name::Closed).peer(&peer).local(&local).closed(REFUSED);
             self.run.console.report(pool, &event);
             return pool.abort(id, REFUSED);
         }
         let number = self.run.count_connection();
         pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
-        let event = Report::new(Name::Accepted).conn(number).peer(&peer).local(&local);
+        let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
         self.run.console.report(pool, &event);
         let file = match self.open_file(number, &peer) {
             Ok(file) => file,

@@ -49,7 +49,7 @@ impl ServeSession {
     }
 
     /// Says why there is no end yet.
-    pub(super) fn tell_awaited(&mut self, pool: &mut Pool) {
+    pub(super) fn report_awaited(&mut self, pool: &mut Pool) {
         let command = match &self.service {
             Service::Relay(partners) => partners.awaited(),
             _ => None,
@@ -58,7 +58,7 @@ impl ServeSession {
             Some(text) if self.clients.is_empty() => {
                 self.run.console.warn(pool, "waiting", &text);
             }
-            _ if self.run.is_ending() => self.run.tell_waiting(pool),
+            _ if self.run.is_ending() => self.run.report_waiting(pool),
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use super::partners::{Partners, Recipe};
 use super::service::Service;
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Mail, Pool};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Established, Note, Progress};
 use crate::sessions::pairs::{PARTNER_LOST, Partner};
@@ -106,7 +106,7 @@ impl ServeSession {
     }
 
     fn connector_progressed(&mut self, pool: &mut Pool, client: Id, progress: Progress) {
-        self.tell_connector_notes(pool, client);
+        self.report_connector_notes(pool, client);
         match progress {
             // Why it takes another attempt is told when it comes to nothing.
             Progress::Pending | Progress::Retrying { .. } => {}
@@ -120,7 +120,7 @@ impl ServeSession {
         }
     }
 
-    fn tell_connector_notes(&mut self, pool: &mut Pool, id: Id) {
+    fn report_connector_notes(&mut self, pool: &mut Pool, id: Id) {
         let Some(connector) = self.connectors().and_then(|all| all.making.get_mut(&id)) else {
             return;
         };
@@ -132,7 +132,7 @@ impl ServeSession {
                     }
                 }
                 Note::Failed { peer, failure } => {
-                    let event = Report::new(Name::ConnectFailed)
+                    let event = Notice::new(Name::ConnectFailed)
                         .maybe_conn(self.clients.get(&id).map(|client| client.number))
                         .peer(&peer)
                         .kind(failure.kind)
@@ -151,7 +151,7 @@ impl ServeSession {
         let Partners { recipe: Recipe::Forward(connectors), .. } = &mut **partners else { return };
         let Established { id, peer, local } = new;
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
-        let event = Report::new(Name::Connected).conn(client.number).proto(proto);
+        let event = Notice::new(Name::Connected).conn(client.number).proto(proto);
         self.run.console.report(pool, &event.peer(peer).local(local));
         connectors.making.remove(&near);
         connectors.titles.insert(*id, format!("{peer} for {}", client.title()));

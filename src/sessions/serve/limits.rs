@@ -36,7 +36,7 @@ impl ServeSession {
                 self.late(pool, id, Detail::ReadTimeout, "no hello within", HELLO);
             }
             (alarms::QUIT, Some(id)) => pool.leave(id, CloseReason::HOST),
-            (alarms::NOTE, _) => self.tell_awaited(pool),
+            (alarms::NOTE, _) => self.report_awaited(pool),
             (alarms::ORDERS, _) => self.on_input(pool, &[], false),
             (alarms::SLOW, Some(id)) => self.judge_again(pool, id),
             _ => {}

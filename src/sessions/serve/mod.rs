@@ -33,7 +33,7 @@ use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic
 use crate::framing::Framer;
 use crate::protocol::access::Access;
 use crate::protocol::slow::SlowRules;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 
 use client::Client;
 use commands::Directory;
@@ -135,10 +135,10 @@ impl ServeSession {
     }
 
     /// Says the first words: which listeners are up.
-    pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.run.say_starting(pool);
+    pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.run.report_starting(pool);
         for (proto, local) in listeners {
-            let event = Report::new(Name::Listening).proto(proto).local(local);
+            let event = Notice::new(Name::Listening).proto(proto).local(local);
             self.run.console.report(pool, &event);
         }
     }
@@ -155,7 +155,7 @@ impl ServeSession {
 
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         self.client_drained(pool, id);
-        self.tell_drained(pool, id);
+        self.report_drained(pool, id);
         if let (true, Some(patience)) = (self.input().ended, self.run.common.rules.quit_after) {
             pool.arm(TimerKey::of(id, alarms::QUIT), patience);
         }
@@ -164,14 +164,14 @@ impl ServeSession {
     fn client_closed(&mut self, pool: &mut Pool, id: Id, client: &Client, end: &End) {
         self.holders.remove(&id);
         self.directory.remove(client.number, &client.peer, id);
-        self.tell_unsent(pool, client, end);
+        self.report_unsent(pool, client, end);
         self.run.console.count(&end.traffic);
         self.run.console.report(pool, &client.closed(end, pool.now()));
         // Who has enough cuts off what the others do not take.
         let is_enough = self.run.has_enough() && end.reason.cause == Cause::Host;
         if is_loss(end) && !is_enough {
             self.worst.get_or_insert(Status::Lost);
-            self.tell_loss(pool, client, end);
+            self.report_loss(pool, client, end);
         }
         if client.lag.skipped > 0 {
             let text = format!("{} missed {} messages", client.title(), client.lag.skipped);
@@ -204,14 +204,14 @@ impl ServeSession {
     }
 
     /// Says what a client's end cost, where its `closed` event alone would not be seen.
-    fn tell_loss(&mut self, pool: &mut Pool, client: &Client, end: &End) {
+    fn report_loss(&mut self, pool: &mut Pool, client: &Client, end: &End) {
         let unsent = end.unsent.len();
         if end.reason == CloseReason::FRAME
             && let Some(error) = &end.error
         {
             let cause = crate::error::plain(error);
             let failure = Failure::new(Status::Lost, "frame", "read from", client.title(), cause);
-            let event = Report::error(&failure).conn(client.number);
+            let event = Notice::error(&failure).conn(client.number);
             self.run.console.report(pool, &event);
         } else if let (Some(error), false) = (&end.error, self.run.is_ending()) {
             let text = format!("{} was lost: {}", client.title(), crate::error::plain(error));
@@ -233,7 +233,7 @@ impl ServeSession {
         self.clients.keys().filter_map(|id| pool.traffic(*id)).collect()
     }
 
-    fn tell_stats(&mut self, pool: &mut Pool) {
+    fn report_stats(&mut self, pool: &mut Pool) {
         let open = self.open_traffic(pool);
         let clients = self.clients.len() as u64;
         let stats = self.run.console.sums(Name::Stats, pool, &open).clients(clients);
@@ -324,7 +324,7 @@ impl ServeSession {
                 }
             }
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.tell_stats(pool),
+            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
     }

@@ -11,7 +11,7 @@ use super::service::Service;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status, plain};
 use crate::event_loop::{End, Event, Id, Pool};
-use crate::report::Event as Report;
+use crate::report::Notice;
 use crate::sessions::pairs::{Pairs, Partner};
 use crate::sessions::runners::Runners;
 
@@ -161,7 +161,7 @@ impl ServeSession {
         if let Some(client) = self.clients.get(&id) {
             let target = format!("{} for {}", failure.target, client.title());
             let failure = Failure { target, ..failure.clone() };
-            let event = Report::error(&failure).conn(client.number);
+            let event = Notice::error(&failure).conn(client.number);
             self.run.console.report(pool, &event);
             self.worst.get_or_insert(failure.status);
         }

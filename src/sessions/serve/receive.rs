@@ -13,7 +13,7 @@ use crate::event_loop::{Id, Pool};
 use crate::framing::FrameError;
 use crate::protocol::output::{Output, Written};
 use crate::protocol::relay::{Input, Step};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::console::{Message, write_message};
 use crate::sessions::inlet;
 
@@ -138,7 +138,7 @@ impl ServeSession {
 
     fn peer_ended(&mut self, pool: &mut Pool, id: Id) {
         self.client_ended(pool, id);
-        self.tell_undelivered(pool, id);
+        self.report_undelivered(pool, id);
         let reason = self.end_reason(id);
         match self.run.common.rules.peer_ended(self.input()) {
             Step::Leave => pool.abort(id, reason),
@@ -151,7 +151,7 @@ impl ServeSession {
     pub(super) fn client_ended(&mut self, pool: &mut Pool, id: Id) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.peer_ended = true;
-        let event = Report::new(Name::Eof).conn(client.number).peer(&client.peer);
+        let event = Notice::new(Name::Eof).conn(client.number).peer(&client.peer);
         self.run.console.report(pool, &event);
     }
 
@@ -166,14 +166,14 @@ impl ServeSession {
         self.service.input(self.run.feed.input())
     }
 
-    fn tell_undelivered(&mut self, pool: &mut Pool, id: Id) {
+    fn report_undelivered(&mut self, pool: &mut Pool, id: Id) {
         let Some(client) = self.clients.get(&id) else { return };
         let count = client.inlet.undelivered();
         if count > 0 {
             let cause = "it closed in the middle of a message";
             let failure =
                 Failure::new(Status::Lost, "cut-frame", "read from", client.title(), cause);
-            let event = Report::error(&failure).conn(client.number).undelivered(count);
+            let event = Notice::error(&failure).conn(client.number).undelivered(count);
             self.run.console.report(pool, &event);
             self.worst.get_or_insert(Status::Lost);
         }
@@ -186,7 +186,7 @@ impl Client {
         &'a self,
         end: &crate::event_loop::End,
         now: std::time::Instant,
-    ) -> Report<'a> {
+    ) -> Notice<'a> {
         let undelivered = self.inlet.undelivered();
         crate::sessions::console::closed_event(&self.peer, &self.local, end, undelivered, now)
             .conn(self.number)

@@ -197,7 +197,7 @@ impl Server {
             Event::Data { id, bytes } if Some(*id) == self.stage.stdin => {
                 self.stage.consumed.extend(*bytes);
                 let messages = self.cut.feed(bytes, false);
-                self.tell_all(None, &messages);
+                self.report_all(None, &messages);
             }
             Event::Eof { id } if Some(*id) == self.stage.stdin => self.stage.input_ended = true,
             Event::Data { id, bytes } => self.foresee_data(*id, bytes, false, now),
@@ -238,7 +238,7 @@ impl Server {
         }
         let messages = guest.cut.feed(bytes, eof);
         match &self.plan.handling {
-            Handling::Hub => self.tell_all(Some(id), &messages),
+            Handling::Hub => self.report_all(Some(id), &messages),
             Handling::Reply(text) if framing != Framing::None => {
                 let reply = encode(framing, text);
                 let guest = self.guest(id).expect("the same guest");
@@ -252,7 +252,7 @@ impl Server {
         }
     }
 
-    fn tell_all(&mut self, from: Option<Id>, messages: &[Vec<u8>]) {
+    fn report_all(&mut self, from: Option<Id>, messages: &[Vec<u8>]) {
         let framing = self.plan.basics.framing;
         let told = |guest: &&mut Guest| guest.listens && Some(guest.id) != from;
         for guest in self.guests.iter_mut().filter(told) {

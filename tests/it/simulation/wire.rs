@@ -138,7 +138,7 @@ impl State {
         hiccup
     }
 
-    fn tell_reset(&mut self) -> io::Error {
+    fn report_reset(&mut self) -> io::Error {
         self.reset = Reset::Told;
         ErrorKind::ConnectionReset.into()
     }
@@ -163,7 +163,7 @@ impl Transport for Near {
             return Ok(count);
         }
         match state.reset {
-            Reset::Untold => Err(state.tell_reset()),
+            Reset::Untold => Err(state.report_reset()),
             Reset::Told => Ok(0),
             Reset::Never if state.inbound_ended => Ok(0),
             Reset::Never => Err(ErrorKind::WouldBlock.into()),
@@ -176,7 +176,7 @@ impl Transport for Near {
             return Err(ErrorKind::WouldBlock.into());
         }
         match state.reset {
-            Reset::Untold => return Err(state.tell_reset()),
+            Reset::Untold => return Err(state.report_reset()),
             Reset::Told => return Err(ErrorKind::BrokenPipe.into()),
             Reset::Never if state.left => return Err(ErrorKind::BrokenPipe.into()),
             Reset::Never => {}
@@ -225,7 +225,7 @@ impl Transport for Near {
 
     fn take_error(&mut self) -> Option<io::Error> {
         let mut state = lock(&self.0);
-        (state.reset == Reset::Untold).then(|| state.tell_reset())
+        (state.reset == Reset::Untold).then(|| state.report_reset())
     }
 
     fn unacknowledged(&self) -> u64 {

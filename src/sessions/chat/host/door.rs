@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Client, HostSession, name};
 use crate::event_loop::{Id, Pool, TimerKey};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::inlet::Inlet;
 
@@ -15,7 +15,7 @@ impl HostSession {
     pub(super) fn on_accepted(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
         let member = self.run.count_connection();
         pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
-        let event = Report::new(Name::Accepted).conn(member).peer(&peer).local(&local);
+        let event = Notice::new(Name::Accepted).conn(member).peer(&peer).local(&local);
         self.run.console.report(pool, &event);
         pool.set_high_mark(id, self.queue);
         if let Some(max_frame) = self.run.common.negotiated() {

@@ -40,7 +40,7 @@ impl HostSession {
     }
 
     /// Says what a member did that breaks the rules of the exchange, which the connection itself sees.
-    pub(super) fn tell_offence(&mut self, pool: &mut Pool, client: &Client, end: &End) {
+    pub(super) fn report_offence(&mut self, pool: &mut Pool, client: &Client, end: &End) {
         if let (CloseReason::FRAME, None, Some(error)) = (end.reason, &client.why, &end.error) {
             let cause = crate::error::plain(error);
             let text = format!("#{} {} is closed: {cause}", client.member, client.peer);

@@ -22,7 +22,7 @@ use crate::protocol::chat::line::{Line, readable};
 use crate::protocol::chat::room::{Effect, Member, Room};
 use crate::protocol::chat::{Dialect, Nick};
 use crate::protocol::relay::Source;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::console::{Console, closed_event};
 use crate::sessions::feed::Feed;
@@ -102,13 +102,13 @@ impl HostSession {
     }
 
     /// Says the first words: where members may come to.
-    pub fn tell_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.run.say_starting(pool);
+    pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.run.report_starting(pool);
         for (proto, local) in listeners {
             if let Some(face) = &mut self.face {
                 face.opened();
             }
-            let event = Report::new(Name::Listening).proto(proto).local(local);
+            let event = Notice::new(Name::Listening).proto(proto).local(local);
             self.run.console.report(pool, &event);
         }
     }
@@ -288,7 +288,7 @@ impl HostSession {
 
     fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         if let Some(client) = self.clients.remove(&id) {
-            self.tell_offence(pool, &client, end);
+            self.report_offence(pool, &client, end);
             self.client_closed(pool, &client, end);
         }
     }

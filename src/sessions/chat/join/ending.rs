@@ -6,7 +6,7 @@ use super::{JoinSession, Link};
 use crate::close::Detail;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool};
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::console::{closed_event, is_loss};
 
 impl JoinSession {
@@ -26,12 +26,12 @@ impl JoinSession {
             return self.connect_again(pool, &link, end);
         }
         if is_loss(end) && !self.run.is_decided() {
-            self.tell_loss(pool, &link, end);
+            self.report_loss(pool, &link, end);
         } else if end.reason.detail == Detail::Fin && !self.run.feed.input().ended {
             let text = format!("{} has closed the connection", link.peer);
             self.run.console.warn(pool, "closed", &text);
         }
-        self.tell_unsent(pool);
+        self.report_unsent(pool);
         self.run.begin_ending(pool);
         self.run.finish(pool);
     }
@@ -39,7 +39,7 @@ impl JoinSession {
     fn connect_again(&mut self, pool: &mut Pool, link: &Link, end: &End) {
         let pause = self.connector.begin_again(pool, end.traffic.received > 0);
         let text = format!("connection to {} ended: {}", link.peer, end.reason);
-        let event = Report::new(Name::Retry).kind("lost").secs(pause).message(text);
+        let event = Notice::new(Name::Retry).kind("lost").secs(pause).message(text);
         self.run.console.report(pool, &event);
         for line in end.unsent.clone().into_pieces(true).into_iter().rev() {
             // The next connection is introduced anew.
@@ -51,7 +51,7 @@ impl JoinSession {
         self.face.refresh(pool, &mut self.run);
     }
 
-    fn tell_loss(&mut self, pool: &mut Pool, link: &Link, end: &End) {
+    fn report_loss(&mut self, pool: &mut Pool, link: &Link, end: &End) {
         let cause = match &end.error {
             Some(error) => crate::error::plain(error),
             None => end.reason.to_string(),
@@ -67,7 +67,7 @@ impl JoinSession {
     }
 
     /// Says that lines were left, where nothing else has decided how the run ends.
-    pub(super) fn tell_unsent(&mut self, pool: &mut Pool) {
+    pub(super) fn report_unsent(&mut self, pool: &mut Pool) {
         let is_talk = |line: &&Bytes| self.dialect.is_talk(line);
         let count = self.waiting.iter().filter(is_talk).count();
         if count > 0 && !self.run.is_decided() && !self.run.has_enough() {

@@ -20,7 +20,7 @@ use crate::protocol::chat::command::Command;
 use crate::protocol::chat::line::readable;
 use crate::protocol::chat::{Dialect, MAX_RELAYED, Nick};
 use crate::protocol::relay::Step;
-use crate::report::{Event as Report, Name};
+use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::Console;
@@ -91,10 +91,10 @@ impl JoinSession {
 
     /// Begins to connect.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.say_starting(pool);
+        self.run.report_starting(pool);
         self.run.start(pool);
         let progress = self.connector.begin(pool);
-        self.connector.tell_notes(pool, &mut self.run.console);
+        self.connector.report_notes(pool, &mut self.run.console);
         self.progressed(pool, progress);
         self.face.refresh(pool, &mut self.run);
     }
@@ -108,7 +108,7 @@ impl JoinSession {
         match progress {
             Progress::Pending => {}
             Progress::Connected(new) => self.connected(pool, new),
-            Progress::Retrying { failure, pause } => self.run.tell_retry(pool, &failure, pause),
+            Progress::Retrying { failure, pause } => self.run.report_retry(pool, &failure, pause),
             Progress::Failed(failure) => {
                 self.run.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
@@ -118,7 +118,7 @@ impl JoinSession {
 
     fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
-        let event = Report::new(Name::Connected).proto(proto).peer(&peer).local(&local);
+        let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
         self.run.console.report(pool, &event);
         self.run.count_connection();
         self.run.forget_retry();
@@ -260,7 +260,7 @@ impl JoinSession {
         let Some(link) = &mut self.link else { return };
         link.peer_ended = true;
         let (id, peer) = (link.id, link.peer.clone());
-        self.run.console.report(pool, &Report::new(Name::Eof).peer(&peer));
+        self.run.console.report(pool, &Notice::new(Name::Eof).peer(&peer));
         let input = self.run.feed.input();
         let step = if self.reconnect && !input.ended {
             Step::Close
@@ -303,7 +303,7 @@ impl JoinSession {
 
     /// Leaves in order: what was said goes out first.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.tell_unsent(pool);
+        self.report_unsent(pool);
         self.wind_up(pool);
         match &self.link {
             Some(link) => pool.close(link.id, reason),
@@ -343,7 +343,7 @@ impl Handler for JoinSession {
 impl JoinSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = self.connector.on(pool, &event);
-        self.connector.tell_notes(pool, &mut self.run.console);
+        self.connector.report_notes(pool, &mut self.run.console);
         if !matches!(progress, Progress::Pending) {
             self.progressed(pool, progress);
             return self.face.refresh(pool, &mut self.run);

@@ -1,6 +1,6 @@
-//! One event as data: its name and whatever of the fields applies.
+//! One notice: an event for users as data, with its name and the fields that apply.
 //!
-//! It says nothing about how an event looks; `text` and `json` do that.
+//! It does not know how a notice looks; `text` and `json` do that.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -114,9 +114,9 @@ impl Name {
     }
 }
 
-/// One event, built field by field: `Event::new(Name::Accepted).conn(1).peer("127.0.0.1:51312")`.
+/// One event as reported to users, built field by field: `Notice::new(Name::Accepted).conn(1).peer("127.0.0.1:51312")`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Event<'a> {
+pub struct Notice<'a> {
     pub(super) name: Name,
     pub(super) proto: Option<&'a str>,
     pub(super) conn: Option<u64>,
@@ -148,7 +148,7 @@ pub struct Event<'a> {
     pub(super) message: Option<Cow<'a, str>>,
 }
 
-impl<'a> Event<'a> {
+impl<'a> Notice<'a> {
     /// An event without fields.
     pub const fn new(name: Name) -> Self {
         Self {
@@ -391,8 +391,8 @@ mod tests {
         ];
         for (kind, code) in table {
             let failure = Failure::new(Status::Lost, kind, "send to", "x", "y");
-            assert_eq!(Event::error(&failure).code, code, "{kind}");
-            assert_eq!(Event::warning(kind, "words").code, code, "{kind}");
+            assert_eq!(Notice::error(&failure).code, code, "{kind}");
+            assert_eq!(Notice::warning(kind, "words").code, code, "{kind}");
         }
     }
 }
