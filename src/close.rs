@@ -4,75 +4,48 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use crate::vocabulary::vocabulary;
 
-/// Who or what ended a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cause {
-    /// The transport or the protocol on it failed.
-    Error,
-    /// This side decided to close.
-    Host,
-    /// The peer closed in order.
-    Peer,
-    /// A time limit ran out.
-    Timeout,
+vocabulary! {
+    /// Who or what ended a connection.
+    pub enum Cause {
+        Error = "error": "the transport or the protocol on it failed";
+        Host = "host": "this side decided to close";
+        Peer = "peer": "the peer closed in order";
+        Timeout = "timeout": "a time limit ran out";
+    }
 }
 
-/// What exactly happened; stable names that scripts may match on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Detail {
-    /// Both sides said FIN.
-    Fin,
-    /// The peer reset the connection, or a write met a closed peer.
-    Reset,
-    /// No traffic for `--idle-timeout`.
-    Idle,
-    /// No whole message within `--read-timeout`.
-    ReadTimeout,
-    /// A limit of this side was reached (`--count`, `--quit-after`, the end of the run).
-    Limit,
-    /// The client did not drain its queue in time.
-    Slow,
-    /// A frame was broken, cut or too large.
-    Frame,
-    /// A signal ended the run.
-    Signal,
-    /// Nobody listens there.
-    Refused,
-    /// The whole run took longer than `--timeout`.
-    Timeout,
-    /// A local file or descriptor failed.
-    Local,
-    /// Any other failure of the transport.
-    Transport,
-    /// What the connection was relayed to was lost, or could not be had.
-    Upstream,
-}
-
-impl Cause {
-    /// All of them.
-    pub const ALL: &[Self] = &[Self::Error, Self::Host, Self::Peer, Self::Timeout];
-}
-
-impl Detail {
-    /// All of them.
-    pub const ALL: &[Self] = &[
-        Self::Fin,
-        Self::Reset,
-        Self::Idle,
-        Self::ReadTimeout,
-        Self::Limit,
-        Self::Slow,
-        Self::Frame,
-        Self::Signal,
-        Self::Refused,
-        Self::Timeout,
-        Self::Local,
-        Self::Transport,
-    ];
+vocabulary! {
+    /// What exactly happened; the meaning is how a `closed` line puts it.
+    pub enum Detail {
+        /// Both sides sent FIN.
+        Fin = "fin": "closed";
+        /// The peer sent RST, or a write met a closed peer.
+        Reset = "reset": "reset by the peer";
+        /// `--idle-timeout` passed without traffic.
+        Idle = "idle": "idle";
+        /// `--read-timeout` passed without a whole message.
+        ReadTimeout = "read-timeout": "no whole message in time";
+        /// This side reached a limit: `--count`, `--quit-after`, the end of the run.
+        Limit = "limit": "closed";
+        /// The client did not drain its queue in time.
+        Slow = "slow": "too slow";
+        /// A frame was broken, cut or too large.
+        Frame = "frame": "bad frame";
+        /// A signal ended the run.
+        Signal = "signal": "signal";
+        /// Nobody listens there, or the peer did not take a message.
+        Refused = "refused": "refused";
+        /// `--timeout` passed for the whole run.
+        Timeout = "timeout": "out of time";
+        /// A local file or descriptor failed.
+        Local = "local": "local failure";
+        /// Any other failure of the transport.
+        Transport = "transport": "connection failed";
+        /// The connection that this one was relayed to was lost or could not be made.
+        Upstream = "upstream": "upstream lost";
+    }
 }
 
 /// Why a connection ended.
@@ -107,20 +80,7 @@ impl CloseReason {
 impl fmt::Display for CloseReason {
     /// The words between the parentheses of a `closed` line.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match (self.cause, self.detail) {
-            (Cause::Peer, _) => "peer closed",
-            (_, Detail::Fin | Detail::Limit) => "closed",
-            (_, Detail::Reset) => "reset by the peer",
-            (_, Detail::Idle) => "idle",
-            (_, Detail::ReadTimeout) => "no whole message in time",
-            (_, Detail::Slow) => "too slow",
-            (_, Detail::Frame) => "bad frame",
-            (_, Detail::Signal) => "signal",
-            (_, Detail::Refused) => "refused",
-            (_, Detail::Timeout) => "out of time",
-            (_, Detail::Local) => "local failure",
-            (_, Detail::Transport) => "connection failed",
-            (_, Detail::Upstream) => "upstream lost",
-        })
+        let is_peer = self.cause == Cause::Peer;
+        out.write_str(if is_peer { "peer closed" } else { self.detail.meaning() })
     }
 }

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::io;
 
+use crate::kind::Kind;
+
 /// The exit statuses of the command line; the numbers are a contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -72,8 +74,8 @@ impl Status {
 pub struct Failure {
     /// The exit status that this failure leads to when it ends the run.
     pub status: Status,
-    /// A stable word for programs, such as `refused` or `address-in-use`.
-    pub kind: &'static str,
+    /// The stable word for programs.
+    pub kind: Kind,
     /// What was tried, as it follows "cannot": `connect to`, `listen on`, `write to`.
     pub operation: &'static str,
     /// What it was tried on: an address, a file, `stdout`.
@@ -88,7 +90,7 @@ impl Failure {
     /// A failure without a fix.
     pub fn new(
         status: Status,
-        kind: &'static str,
+        kind: Kind,
         operation: &'static str,
         target: impl Into<String>,
         cause: impl Into<String>,
@@ -119,7 +121,7 @@ impl Failure {
         target: impl Into<String>,
         error: &io::Error,
     ) -> Self {
-        Self::new(status, io_kind(error), operation, target, plain(error))
+        Self::new(status, Kind::from(error), operation, target, plain(error))
     }
 }
 
@@ -145,25 +147,6 @@ pub fn plain(error: &io::Error) -> String {
     }
 }
 
-/// The stable word for an operating system's error.
-pub fn io_kind(error: &io::Error) -> &'static str {
-    use io::ErrorKind as Kind;
-    match error.kind() {
-        Kind::ConnectionRefused => "refused",
-        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "reset",
-        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => "unreachable",
-        Kind::TimedOut => "timeout",
-        Kind::AddrInUse => "address-in-use",
-        Kind::AddrNotAvailable => "address-not-available",
-        Kind::PermissionDenied => "permission-denied",
-        Kind::NotFound => "not-found",
-        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "storage-full",
-        Kind::NotConnected => "not-connected",
-        Kind::InvalidData => "frame",
-        _ => "io",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +161,6 @@ mod tests {
             "cannot listen on 127.0.0.1:80: permission denied \
              (ports below 1024 need CAP_NET_BIND_SERVICE)"
         );
-        assert_eq!((failure.kind, failure.status.code()), ("permission-denied", 5));
+        assert_eq!((failure.kind, failure.status.code()), (Kind::PermissionDenied, 5));
     }
 }

@@ -11,7 +11,7 @@
 //! | 4 | [`event_loop`] | the pool of sources, streams and datagrams, the turn, timers, signals, mail, stdin and stdout |
 //! | 3 | [`sockets`], [`multicast`] | addresses, resolving, listening and connecting with options; groups, interfaces, membership |
 //! | 2 | [`report`] | events as data, their text and their JSON; recordings as NDJSON and pcapng |
-//! | 1 | [`protocol`], [`framing`], [`buffers`], [`close`], [`error`] | pure: no descriptor, no clock, no poll |
+//! | 1 | [`protocol`], [`framing`], [`buffers`], [`close`], [`error`], [`kind`] | pure: no descriptor, no clock, no poll |
 //! | 0 | [`sys`] | the only `unsafe` |
 //!
 //! To follow a byte: stdin is a channel in the [`event_loop::Pool`] like any connection;
@@ -133,9 +133,11 @@ pub mod commands;
 pub mod error;
 pub mod event_loop;
 pub mod framing;
+pub mod kind;
 pub mod multicast;
 pub mod protocol;
 pub mod report;
 pub mod sessions;
 pub mod sockets;
 pub mod sys;
+mod vocabulary;

@@ -6,6 +6,7 @@ use super::{broken_loop, event_loop};
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Pool};
 use crate::framing::Framing;
+use crate::kind::Kind;
 use crate::multicast::{
     JoinSocket, Membership, SenderOptions, interfaces, memberships, open_sender,
 };
@@ -94,7 +95,7 @@ fn group(config: Group) -> Result<Status, Failure> {
     let (Some(membership), true) = (found.pop(), found.is_empty()) else {
         let cause = "a room is one group on one interface";
         let target = config.group.to_string();
-        return Err(Failure::new(Status::Usage, "usage", "meet in", target, cause));
+        return Err(Failure::new(Status::Usage, Kind::Usage, "meet in", target, cause));
     };
     let pool = event_loop.pool();
     let (sockets, warnings) = open(pool, &config, membership)?;

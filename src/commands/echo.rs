@@ -3,6 +3,7 @@
 use super::{broken_loop, event_loop};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
+use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
 use crate::report::Reporter;
 use crate::sessions::config::{Common, Echo, EchoPlace, Ping};
@@ -30,7 +31,7 @@ pub(super) fn serve(config: Echo) -> Result<Status, Failure> {
     let mut session = EchoSession::new(config, console, feed, listeners, sockets);
     session.report_listening(pool, &locals);
     for (kind, text) in &warnings {
-        session.warn(pool, kind, text);
+        session.warn(pool, *kind, text);
     }
     session.start(pool);
     let locals: Vec<String> = locals.into_iter().map(|(_, local, _)| local).collect();
@@ -55,7 +56,7 @@ struct Open {
     /// What is listened on: protocol, address, and the interface of a group.
     locals: Vec<(&'static str, String, Option<String>)>,
     /// Warnings, each with its kind.
-    warnings: Vec<(&'static str, String)>,
+    warnings: Vec<(Kind, String)>,
     /// These remove socket files when they are dropped.
     guards: Vec<UnixGuard>,
     /// These leave when they are dropped.
@@ -105,7 +106,7 @@ impl Open {
             };
             match self.hear(&same, common) {
                 Err(failure)
-                    if is_free && attempt < ATTEMPTS && failure.kind == "address-in-use" =>
+                    if is_free && attempt < ATTEMPTS && failure.kind == Kind::AddressInUse =>
                 {
                     attempt += 1;
                 }
@@ -127,7 +128,7 @@ impl Open {
     }
 
     fn warn(&mut self, texts: Vec<String>) {
-        self.warnings.extend(texts.into_iter().map(|text| ("socket-option", text)));
+        self.warnings.extend(texts.into_iter().map(|text| (Kind::SocketOption, text)));
     }
 
     fn add(&mut self, pool: &mut Pool, mut one: Opened) -> Result<(), Failure> {
@@ -143,7 +144,7 @@ impl Open {
         group: &GroupAddress,
         config: &Echo,
     ) -> Result<(), Failure> {
-        self.warnings.extend(group.range_warning().map(|text| ("ssm-range", text)));
+        self.warnings.extend(group.range_warning().map(|text| (Kind::SsmRange, text)));
         for membership in memberships(group, &interfaces::list()?)? {
             let iface = membership.interface.name.clone();
             let title = membership.socket_address(group.port).to_string();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::{broken_loop, datagrams, event_loop, replay};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
+use crate::kind::Kind;
 use crate::sessions::config::{To, UdpListen, UdpSend};
 use crate::sessions::datagram::{Ear, ListenSession, Opener, SendSession};
 use crate::sockets::UnixGuard;
@@ -91,7 +92,7 @@ fn mouth(to: &To, locals: &[(&str, String)], ears: &[Ear]) -> Result<Option<Id>,
         Some(ear) => Ok(Some(ear.id)),
         None => {
             let cause = "none of the sockets listened on is of its family";
-            Err(Failure::new(Status::Usage, "usage", "use", format!("--to {address}"), cause))
+            Err(Failure::new(Status::Usage, Kind::Usage, "use", format!("--to {address}"), cause))
         }
     }
 }

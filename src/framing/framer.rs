@@ -3,6 +3,7 @@
 //! Owns the [`Framer`] trait and its errors. A framer knows one format; it keeps no bytes, and
 //! what it finds may not depend on how the stream happened to be cut into reads.
 
+use crate::kind::Kind;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -82,10 +83,10 @@ pub enum FrameError {
 
 impl FrameError {
     /// The stable word for programs.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> Kind {
         match self {
-            Self::Unsafe(_) => "unsafe-pickle",
-            _ => "frame",
+            Self::Unsafe(_) => Kind::UnsafePickle,
+            _ => Kind::Frame,
         }
     }
 

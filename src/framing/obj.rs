@@ -89,6 +89,7 @@ fn length(header: &[u8]) -> Result<Option<u64>, FrameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::Kind;
 
     fn step(input: &[u8]) -> Result<Step, FrameError> {
         Obj::new(1000).step(input, true)
@@ -164,12 +165,12 @@ mod tests {
     #[test]
     fn an_unsafe_pickle_is_called_so() {
         let error = Obj::new(1000).decode(b"cos\nsystem\n.").unwrap_err();
-        assert_eq!(error.kind(), "unsafe-pickle");
+        assert_eq!(error.kind(), Kind::UnsafePickle);
         assert_eq!(error.to_string(), "unsafe pickle: it asks for os.system");
         let error = Obj::new(1000).decode(b"N").unwrap_err();
         assert_eq!(
             (error.kind(), error.to_string().as_str()),
-            ("frame", "bad pickle: it ends in the middle")
+            (Kind::Frame, "bad pickle: it ends in the middle")
         );
     }
 }

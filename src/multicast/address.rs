@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use super::grammar;
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::sockets::AddressError;
 
 /// A group, or a range of them, as the user wrote it. `Display` writes it so that it can be read
@@ -100,8 +101,8 @@ pub enum GroupError {
 impl From<GroupError> for Failure {
     fn from(error: GroupError) -> Self {
         let kind = match error {
-            GroupError::Unicast(_) => "not-multicast",
-            _ => "bad-address",
+            GroupError::Unicast(_) => Kind::NotMulticast,
+            _ => Kind::BadAddress,
         };
         Self::new(Status::Usage, kind, "use", "the group", error.to_string())
     }
@@ -247,11 +248,11 @@ mod tests {
     fn a_unicast_address_has_a_kind_of_its_own() {
         let failure = |text: &str| Failure::from(text.parse::<GroupAddress>().unwrap_err());
         let unicast = failure("10.0.0.1:5000");
-        assert_eq!((unicast.status, unicast.kind), (Status::Usage, "not-multicast"));
+        assert_eq!((unicast.status, unicast.kind), (Status::Usage, Kind::NotMulticast));
         assert_eq!(
             unicast.to_string(),
             "cannot use the group: 10.0.0.1 is not a multicast group: use udp-listen or udp-send"
         );
-        assert_eq!(failure("239.1.2.3").kind, "bad-address");
+        assert_eq!(failure("239.1.2.3").kind, Kind::BadAddress);
     }
 }

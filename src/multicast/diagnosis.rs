@@ -3,6 +3,7 @@
 //! It looks and says; it changes nothing, and it claims nothing that it cannot read. The counters
 //! are judged in `traffic`, rp_filter in `reverse_path`; `probe` listens on other interfaces.
 
+use crate::kind::Kind;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
@@ -20,7 +21,7 @@ const NAMED_GROUPS: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// A stable word for programs, such as `interface-down`.
-    pub kind: &'static str,
+    pub kind: Kind,
     /// The cause, and what can be done about it.
     pub text: String,
 }
@@ -97,14 +98,14 @@ fn interface_finding(member: &Membership, interfaces: &[Interface]) -> Option<Fi
     let name = &member.interface.name;
     let Some(now) = interfaces.iter().find(|now| now.index == member.interface.index) else {
         let text = format!("interface {name} is gone, and its memberships with it");
-        return Some(Finding { kind: "no-such-interface", text });
+        return Some(Finding { kind: Kind::NoSuchInterface, text });
     };
     if let Some(problem) = now.problem(member.group) {
         let text = format!("interface {name}: {} ({})", problem.cause, problem.fix);
         return Some(Finding { kind: problem.kind, text });
     }
     let text = || format!("interface {name} has no carrier: no cable, no link, no peer");
-    (!now.running).then(|| Finding { kind: "no-carrier", text: text() })
+    (!now.running).then(|| Finding { kind: Kind::NoCarrier, text: text() })
 }
 
 /// Groups that the kernel does not have as joined, one finding for each interface.
@@ -120,7 +121,7 @@ fn not_joined(memberships: &[Membership], paths: &ProcPaths) -> Vec<Finding> {
         missing.entry(&member.interface.name).or_default().push(member.group);
     }
     let finding = |(name, groups): (&str, Vec<IpAddr>)| Finding {
-        kind: "not-joined",
+        kind: Kind::NotJoined,
         text: format!("the kernel has not joined on {name}: {}", shortened(&groups)),
     };
     missing.into_iter().map(finding).collect()
@@ -158,7 +159,7 @@ mod tests {
         }
     }
 
-    fn kinds(findings: &[Finding]) -> Vec<&'static str> {
+    fn kinds(findings: &[Finding]) -> Vec<Kind> {
         findings.iter().map(|finding| finding.kind).collect()
     }
 
@@ -168,11 +169,11 @@ mod tests {
         let joined = member("239.1.2.3", None, eth0.clone());
         let kind = |now: &[Interface]| interface_finding(&joined, now).map(|it| it.kind);
         assert_eq!(kind(std::slice::from_ref(&eth0)), None);
-        assert_eq!(kind(&[]), Some("no-such-interface"));
-        assert_eq!(kind(&[Interface { up: false, ..eth0.clone() }]), Some("interface-down"));
-        assert_eq!(kind(&[Interface { running: false, ..eth0.clone() }]), Some("no-carrier"));
+        assert_eq!(kind(&[]), Some(Kind::NoSuchInterface));
+        assert_eq!(kind(&[Interface { up: false, ..eth0.clone() }]), Some(Kind::InterfaceDown));
+        assert_eq!(kind(&[Interface { running: false, ..eth0.clone() }]), Some(Kind::NoCarrier));
         let mute = Interface { multicast: false, ..eth0 };
-        assert_eq!(kind(&[mute]), Some("interface-not-multicast"));
+        assert_eq!(kind(&[mute]), Some(Kind::InterfaceNotMulticast));
     }
 
     #[test]
@@ -187,7 +188,10 @@ mod tests {
         fs::write(&paths.igmp6, line).unwrap();
         let text = "the kernel has not joined on eth0: \
                     ff05::1, ff05::2, ff05::4, ff05::5 and 2 more";
-        assert_eq!(not_joined(&all, &paths), [Finding { kind: "not-joined", text: text.into() }]);
+        assert_eq!(
+            not_joined(&all, &paths),
+            [Finding { kind: Kind::NotJoined, text: text.into() }]
+        );
         assert_eq!(not_joined(&all[2..3], &paths), []);
     }
 
@@ -197,8 +201,8 @@ mod tests {
         let paths = proc_in(directory.path());
         let joined = [member("239.1.2.3", None, lo()), member("239.1.2.4", None, lo())];
         let findings = diagnose(&joined, &[lo()], &Counters::default(), &paths);
-        assert_eq!(kinds(&findings), ["firewall-unknown"]);
+        assert_eq!(kinds(&findings), [Kind::FirewallUnknown]);
         let findings = diagnose(&joined, &[], &Counters::default(), &paths);
-        assert_eq!(kinds(&findings), ["no-such-interface", "firewall-unknown"]);
+        assert_eq!(kinds(&findings), [Kind::NoSuchInterface, Kind::FirewallUnknown]);
     }
 }

@@ -12,6 +12,7 @@ use nix::sys::socket::SockaddrStorage;
 use super::address::InterfaceChoice;
 use super::route;
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 
 /// A network interface as it was when it was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -35,7 +36,7 @@ pub struct Interface {
 /// Why an interface cannot be used for a group.
 pub(super) struct Problem {
     /// The stable word for it.
-    pub(super) kind: &'static str,
+    pub(super) kind: Kind,
     /// What is wrong, as it follows "it".
     pub(super) cause: &'static str,
     /// What the user can do about it.
@@ -85,15 +86,19 @@ impl Interface {
     /// What keeps this interface from carrying a group.
     pub(super) fn problem(&self, group: IpAddr) -> Option<Problem> {
         let (kind, cause, fix) = if !self.up {
-            ("interface-down", "it is down", format!("`ip link set {} up` turns it on", self.name))
+            (
+                Kind::InterfaceDown,
+                "it is down",
+                format!("`ip link set {} up` turns it on", self.name),
+            )
         } else if self.loopback && group.is_ipv6() && cfg!(target_os = "linux") {
             // No packet comes back, whatever the routes and flags say (Linux 6.18).
             let fix = "join on another interface, such as one end of a veth pair";
-            ("interface-not-multicast", "loopback carries no IPv6 groups", fix.to_owned())
+            (Kind::InterfaceNotMulticast, "loopback carries no IPv6 groups", fix.to_owned())
         } else if !self.multicast && !self.loopback {
             // IPv4 groups work on lo, which has no MULTICAST on Linux.
             let fix = format!("`ip link set {} multicast on` sets it", self.name);
-            ("interface-not-multicast", "it has no MULTICAST flag", fix)
+            (Kind::InterfaceNotMulticast, "it has no MULTICAST flag", fix)
         } else {
             return None;
         };
@@ -134,7 +139,7 @@ fn all(group: IpAddr, interfaces: &[Interface]) -> Result<Vec<Interface>, Failur
     if usable.is_empty() {
         let family = if group.is_ipv4() { "IPv4" } else { "IPv6" };
         let cause = format!("no interface is up with MULTICAST and an {family} address");
-        return Err(unusable("no-such-interface", "all", cause).fix(there_are(interfaces)));
+        return Err(unusable(Kind::NoSuchInterface, "all", cause).fix(there_are(interfaces)));
     }
     Ok(usable)
 }
@@ -153,7 +158,11 @@ fn named<'a>(name: &str, interfaces: &'a [Interface]) -> Result<&'a Interface, F
             _ => "is called",
         };
         let there_are = there_are(interfaces);
-        unusable("no-such-interface", name, format!("no interface {property} {name}; {there_are}"))
+        unusable(
+            Kind::NoSuchInterface,
+            name,
+            format!("no interface {property} {name}; {there_are}"),
+        )
     })
 }
 
@@ -163,7 +172,7 @@ fn by_route(group: IpAddr, interfaces: &[Interface]) -> Result<&Interface, Failu
         let failure = Failure::io(Status::Listen, "find the interface for", target, &error);
         let example = if group.is_ipv4() { ", such as %lo for this machine alone" } else { "" };
         let fix = format!("add %IF{example}; {}", there_are(interfaces));
-        Failure { kind: "no-route", ..failure.fix(fix) }
+        Failure { kind: Kind::NoRoute, ..failure.fix(fix) }
     })
 }
 
@@ -172,7 +181,7 @@ fn there_are(interfaces: &[Interface]) -> String {
     format!("there are: {}", names.join(", "))
 }
 
-fn unusable(kind: &'static str, name: &str, cause: impl Into<String>) -> Failure {
+fn unusable(kind: Kind, name: &str, cause: impl Into<String>) -> Failure {
     Failure::new(Status::Listen, kind, "use", format!("%{name}"), cause)
 }
 

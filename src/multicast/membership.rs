@@ -12,6 +12,7 @@ use socket2::{InterfaceIndexOrAddress, SockRef};
 use super::address::GroupAddress;
 use super::interfaces::{self, Interface};
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::sys;
 
 /// One group on one interface, from any source or from one.
@@ -88,11 +89,11 @@ impl Membership {
         match error.raw_os_error() {
             Some(libc::EADDRINUSE) if !is_from_source => self.already_joined(),
             Some(libc::EADDRNOTAVAIL) if is_from_source => self.already_joined(),
-            Some(libc::ENODEV) => Failure { kind: "no-such-interface", ..failure }
+            Some(libc::ENODEV) => Failure { kind: Kind::NoSuchInterface, ..failure }
                 .fix(format!("{} is gone; `ip link` shows what there is", self.interface.name)),
             Some(libc::ENOBUFS) if self.group.is_ipv4() => {
                 let cause = "more groups than net.ipv4.igmp_max_memberships allows";
-                Failure { kind: "too-many-groups", cause: cause.to_owned(), ..failure }
+                Failure { kind: Kind::TooManyGroups, cause: cause.to_owned(), ..failure }
                     .fix("`sysctl -w net.ipv4.igmp_max_memberships=N` raises it")
             }
             _ => failure,
@@ -101,14 +102,14 @@ impl Membership {
 
     fn already_joined(&self) -> Failure {
         let cause = "it is joined already";
-        Failure::new(Status::Listen, "already-joined", "join", self.to_string(), cause)
+        Failure::new(Status::Listen, Kind::AlreadyJoined, "join", self.to_string(), cause)
     }
 
     fn leave_failure(&self, error: &io::Error) -> Failure {
         let target = self.to_string();
         match error.raw_os_error() {
             Some(libc::EADDRNOTAVAIL | libc::EINVAL) => {
-                Failure::new(Status::Listen, "not-joined", "leave", target, "it is not joined")
+                Failure::new(Status::Listen, Kind::NotJoined, "leave", target, "it is not joined")
             }
             _ => Failure::io(Status::Listen, "leave", target, error),
         }
@@ -156,11 +157,11 @@ mod tests {
         for text in ["239.255.1.1:5000%lo", "127.0.0.1@232.255.1.1:5000%lo"] {
             let (socket, member) = (UdpSocket::bind("127.0.0.1:0").unwrap(), on_lo(text));
             let kind = |outcome: Result<(), Failure>| outcome.unwrap_err().kind;
-            assert_eq!(kind(member.leave(&socket)), "not-joined", "{text}");
+            assert_eq!(kind(member.leave(&socket)), Kind::NotJoined, "{text}");
             member.join(&socket).unwrap();
-            assert_eq!(kind(member.join(&socket)), "already-joined", "{text}");
+            assert_eq!(kind(member.join(&socket)), Kind::AlreadyJoined, "{text}");
             member.leave(&socket).unwrap();
-            assert_eq!(kind(member.leave(&socket)), "not-joined", "{text}");
+            assert_eq!(kind(member.leave(&socket)), Kind::NotJoined, "{text}");
         }
     }
 
@@ -173,10 +174,10 @@ mod tests {
             "cannot join 239.1.2.3 on lo: more groups than net.ipv4.igmp_max_memberships allows \
              (`sysctl -w net.ipv4.igmp_max_memberships=N` raises it)"
         );
-        assert_eq!(failure(libc::ENODEV).kind, "no-such-interface");
+        assert_eq!(failure(libc::ENODEV).kind, Kind::NoSuchInterface);
         let gone = Interface { index: u32::MAX, ..lo() };
         let member = Membership { interface: gone, ..member };
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert_eq!(member.join(&socket).unwrap_err().kind, "no-such-interface");
+        assert_eq!(member.join(&socket).unwrap_err().kind, Kind::NoSuchInterface);
     }
 }

@@ -16,6 +16,7 @@ use super::interfaces::{self, Interface};
 use super::membership::{Membership, memberships};
 use super::socket::tests::heard;
 use super::{Counters, JoinSocket, ProcPaths, SenderOptions, diagnose, open_sender};
+use crate::kind::Kind;
 use crate::sockets::SocketOptions;
 
 /// Runs a test in a namespace with lo and the veth pair `left` and `right`, all up.
@@ -105,7 +106,7 @@ fn an_ipv6_group_is_heard_once_on_each_interface() {
             right.leave().unwrap();
             send("later", &format!("{group}%left"));
             assert_eq!(heard(&right), Vec::<String>::new(), "{group}");
-            assert_eq!(right.leave().unwrap_err().kind, "not-joined");
+            assert_eq!(right.leave().unwrap_err().kind, Kind::NotJoined);
         }
     });
 }
@@ -116,12 +117,12 @@ fn an_ipv6_source_filter_drops_the_other_source() {
         ip("addr add fd00::5/64 dev left nodad");
         let wanted = joined("[fd00::5]@[ff35::1]:5000%right");
         let other = joined("[fd00::6]@[ff35::1]:5000%right");
-        assert_eq!(wanted.join().unwrap_err().kind, "already-joined");
+        assert_eq!(wanted.join().unwrap_err().kind, Kind::AlreadyJoined);
         send("from five", "[ff35::1]:5000%left");
         assert_eq!(heard(&wanted), ["from five"]);
         assert_eq!(heard(&other), Vec::<String>::new());
         wanted.leave().unwrap();
-        assert_eq!(wanted.leave().unwrap_err().kind, "not-joined");
+        assert_eq!(wanted.leave().unwrap_err().kind, Kind::NotJoined);
     });
 }
 
@@ -133,7 +134,7 @@ fn the_route_decides_where_nothing_else_does() {
             interfaces::resolve(&InterfaceChoice::Route, group, &interfaces::list().unwrap())
         };
         let failure = chosen("239.1.2.3").unwrap_err();
-        assert_eq!((failure.status.code(), failure.kind), (5, "no-route"));
+        assert_eq!((failure.status.code(), failure.kind), (5, Kind::NoRoute));
         assert!(failure.to_string().contains("add %IF"), "{failure}");
         ip("addr add 10.1.0.1/24 dev left");
         ip("addr add 10.2.0.1/24 dev right");
@@ -153,7 +154,7 @@ fn more_groups_than_the_kernel_allows_are_refused_with_the_setting() {
         let member = member("239.1.2.3:5000%lo");
         let (socket, _) = JoinSocket::open(member, 5000, &SocketOptions::default()).unwrap();
         let failure = socket.join().unwrap_err();
-        assert_eq!(failure.kind, "too-many-groups");
+        assert_eq!(failure.kind, Kind::TooManyGroups);
         assert!(failure.to_string().contains("net.ipv4.igmp_max_memberships"), "{failure}");
     });
 }
@@ -161,23 +162,26 @@ fn more_groups_than_the_kernel_allows_are_refused_with_the_setting() {
 #[test]
 fn a_diagnosis_sees_what_the_kernel_sees() {
     in_namespace(|| {
-        let kinds = |member: &Membership, before: &Counters| -> Vec<&str> {
+        let kinds = |member: &Membership, before: &Counters| -> Vec<Kind> {
             let interfaces = interfaces::list().unwrap();
             let found = diagnose(std::slice::from_ref(member), &interfaces, before, &our_proc());
             found.into_iter().map(|finding| finding.kind).collect()
         };
         let socket = joined("239.1.2.3:5000%left");
         let before = Counters::read(&our_proc());
-        assert_eq!(kinds(socket.membership(), &before), ["nothing-arrived", "firewall-unknown"]);
+        assert_eq!(
+            kinds(socket.membership(), &before),
+            [Kind::NothingArrived, Kind::FirewallUnknown]
+        );
         socket.leave().unwrap();
-        assert!(kinds(socket.membership(), &before).contains(&"not-joined"));
+        assert!(kinds(socket.membership(), &before).contains(&Kind::NotJoined));
         ip("link set right down");
-        wait_until(|| kinds(socket.membership(), &before).contains(&"no-carrier"));
+        wait_until(|| kinds(socket.membership(), &before).contains(&Kind::NoCarrier));
         ip("link set left multicast off");
-        assert!(kinds(socket.membership(), &before).contains(&"interface-not-multicast"));
+        assert!(kinds(socket.membership(), &before).contains(&Kind::InterfaceNotMulticast));
         ip("link set left down");
-        assert!(kinds(socket.membership(), &before).contains(&"interface-down"));
+        assert!(kinds(socket.membership(), &before).contains(&Kind::InterfaceDown));
         ip("link del left");
-        assert!(kinds(socket.membership(), &before).contains(&"no-such-interface"));
+        assert!(kinds(socket.membership(), &before).contains(&Kind::NoSuchInterface));
     });
 }

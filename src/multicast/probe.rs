@@ -11,6 +11,7 @@ use super::diagnosis::Finding;
 use super::interfaces::Interface;
 use super::membership::Membership;
 use super::socket::JoinSocket;
+use crate::kind::Kind;
 use crate::sockets::SocketOptions;
 
 /// A non-blocking socket that hears a group from any source on one interface.
@@ -67,11 +68,11 @@ impl Probe {
                 "{group} arrives from {sender} on {name}, and is joined on {expected_on}: \
                  join it with %{name}"
             );
-            return Some(Finding { kind: "other-interface", text });
+            return Some(Finding { kind: Kind::OtherInterface, text });
         }
         let wanted = self.wanted.filter(|wanted| *wanted != sender)?;
         let text = format!("{group} arrives from {sender}, and is joined for {wanted} only");
-        Some(Finding { kind: "other-source", text })
+        Some(Finding { kind: Kind::OtherSource, text })
     }
 }
 
@@ -90,7 +91,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     /// What the only probe hears within a second.
-    fn heard(probes: &[Probe]) -> Option<(&'static str, String)> {
+    fn heard(probes: &[Probe]) -> Option<(Kind, String)> {
         let end = Instant::now() + Duration::from_secs(1);
         while Instant::now() < end {
             if let Some(finding) = probes[0].heard() {
@@ -115,7 +116,7 @@ mod tests {
         send(b"x", "239.255.5.1", port, "127.0.0.1");
         let text = "239.255.5.1 arrives from 127.0.0.1 on lo, and is joined on eth9: \
                     join it with %lo";
-        assert_eq!(heard(&probes), Some(("other-interface", text.to_owned())));
+        assert_eq!(heard(&probes), Some((Kind::OtherInterface, text.to_owned())));
     }
 
     #[test]
@@ -126,7 +127,7 @@ mod tests {
         send(b"", "232.255.5.2", port, "127.0.0.2");
         send(b"", "232.255.5.2", port, "127.0.0.3");
         let text = "232.255.5.2 arrives from 127.0.0.3, and is joined for 127.0.0.2 only";
-        assert_eq!(heard(&probes), Some(("other-source", text.to_owned())));
+        assert_eq!(heard(&probes), Some((Kind::OtherSource, text.to_owned())));
         let any_source = member("232.255.5.2", None, lo());
         assert!(Probe::open_all(&any_source, port, &[lo()]).is_empty());
     }

@@ -2,6 +2,7 @@
 //!
 //! It is IPv4's alone: for IPv6 only a firewall does the like.
 
+use crate::kind::Kind;
 use std::fs;
 use std::path::Path;
 
@@ -42,7 +43,7 @@ pub(super) fn finding(
             "rp_filter is on for {name} (2, loose), and {cause} (add a route to the sender)"
         ),
     };
-    Some(Finding { kind: "rp-filter", text })
+    Some(Finding { kind: Kind::RpFilter, text })
 }
 
 /// The filter of an interface: the higher of its own and that of `all` (ip-sysctl.rst).

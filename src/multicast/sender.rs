@@ -11,6 +11,7 @@ use socket2::{Domain, Socket};
 use super::interfaces::Interface;
 use super::socket::{new_socket, prepare_receiver};
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::sockets::SocketOptions;
 
 /// How groups are sent to.
@@ -62,7 +63,13 @@ fn local_address(group: IpAddr, bind: Option<SocketAddr>) -> Result<SocketAddr, 
     match bind {
         Some(address) if address.is_ipv4() != group.is_ipv4() => {
             let cause = format!("{group} is of the other family");
-            Err(Failure::new(Status::Usage, "bad-address", "send from", address.to_string(), cause))
+            Err(Failure::new(
+                Status::Usage,
+                Kind::BadAddress,
+                "send from",
+                address.to_string(),
+                cause,
+            ))
         }
         Some(address) => Ok(address),
         None if group.is_ipv4() => Ok((Ipv4Addr::UNSPECIFIED, 0).into()),

@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::membership::Membership;
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::sockets::SocketOptions;
 
 /// Bytes asked for as receive buffer, so that a burst is not lost to a short pause.
@@ -151,7 +152,7 @@ fn bind_failure(membership: &Membership, port: u16, error: &io::Error) -> Failur
         Some(libc::EACCES) if port < 1024 => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }
-        Some(libc::ENODEV) => Failure { kind: "no-such-interface", ..failure },
+        Some(libc::ENODEV) => Failure { kind: Kind::NoSuchInterface, ..failure },
         _ => failure,
     }
 }
@@ -219,7 +220,7 @@ pub(super) mod tests {
         one.leave().unwrap();
         send(b"second", "239.255.2.3", port, "127.0.0.1");
         assert_eq!((heard(&one), heard(&two)), (vec![], vec!["second".to_owned()]));
-        assert_eq!(one.leave().unwrap_err().kind, "not-joined");
+        assert_eq!(one.leave().unwrap_err().kind, Kind::NotJoined);
     }
 
     #[test]
@@ -238,7 +239,7 @@ pub(super) mod tests {
         let address = format!("239.255.2.4:{port}%{}", lo().name).parse().unwrap();
         let member = memberships(&address, &[lo()]).unwrap().remove(0);
         let failure = JoinSocket::open(member, port, &SocketOptions::default()).unwrap_err();
-        assert_eq!((failure.status, failure.kind), (Status::Listen, "address-in-use"));
+        assert_eq!((failure.status, failure.kind), (Status::Listen, Kind::AddressInUse));
         assert!(failure.to_string().contains("another program has it for itself"), "{failure}");
     }
 

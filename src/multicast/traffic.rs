@@ -5,6 +5,7 @@
 
 use super::counters::Counters;
 use super::diagnosis::Finding;
+use crate::kind::Kind;
 
 /// Packets that rp_filter dropped (`LINUX_MIB_IPRPFILTER`).
 pub(super) const REVERSE_PATH_FILTER: &str = "TcpExt:IPReversePathFilter";
@@ -62,7 +63,8 @@ pub(super) fn findings(
         used.flat_map(|family| family_findings(family, before, now)).collect();
     let firewall = has_v4.then(|| firewall(before, now)).flatten();
     findings.push(
-        firewall.unwrap_or_else(|| Finding { kind: "firewall-unknown", text: UNKNOWN.to_owned() }),
+        firewall
+            .unwrap_or_else(|| Finding { kind: Kind::FirewallUnknown, text: UNKNOWN.to_owned() }),
     );
     findings
 }
@@ -73,10 +75,10 @@ fn family_findings(family: &Family, before: &Counters, now: &Counters) -> Vec<Fi
     // InErrors counts those two as well.
     let other = rise("InErrors").saturating_sub(full + corrupt);
     let counted = [
-        (full, "receive-buffer-full", "found a receive buffer full (`-O rcvbuf` enlarges ours)"),
-        (corrupt, "bad-checksum", "had a wrong UDP checksum"),
-        (other, "udp-errors", "were dropped by UDP (InErrors)"),
-        (rise("IgnoredMulti"), "ignored-datagrams", IGNORED),
+        (full, Kind::ReceiveBufferFull, "found a receive buffer full (`-O rcvbuf` enlarges ours)"),
+        (corrupt, Kind::BadChecksum, "had a wrong UDP checksum"),
+        (other, Kind::UdpErrors, "were dropped by UDP (InErrors)"),
+        (rise("IgnoredMulti"), Kind::IgnoredDatagrams, IGNORED),
     ];
     let risen = counted.into_iter().filter(|(count, ..)| *count > 0);
     let findings = risen.map(|(count, kind, what)| {
@@ -100,7 +102,7 @@ fn nothing_arrived(family: &Family, before: &Counters, now: &Counters) -> Option
         "{came}: it is lost on the way here (the sender's TTL or interface, a switch that snoops \
          without a querier, another network)"
     );
-    Some(Finding { kind: "nothing-arrived", text })
+    Some(Finding { kind: Kind::NothingArrived, text })
 }
 
 /// What to say of packets that may all be this machine's own: nothing at all was delivered, and
@@ -136,7 +138,7 @@ fn firewall(before: &Counters, now: &Counters) -> Option<Finding> {
              came in and were not delivered (`nft list ruleset`, as root, shows its rules)"
         )
     };
-    (dropped > 0).then(|| Finding { kind: "firewall", text: text() })
+    (dropped > 0).then(|| Finding { kind: Kind::Firewall, text: text() })
 }
 
 #[cfg(test)]
@@ -166,37 +168,37 @@ mod tests {
         found.into_iter().map(|finding| format!("{}: {}", finding.kind, finding.text)).collect()
     }
 
-    fn assert_kinds(found: &[String], kinds: &[&str]) {
-        let is_kind = |(text, kind): (&String, &&str)| text.starts_with(&format!("{kind}: "));
+    fn assert_kinds(found: &[String], kinds: &[Kind]) {
+        let is_kind = |(text, kind): (&String, &Kind)| text.starts_with(&format!("{kind}: "));
         assert_eq!(found.len(), kinds.len(), "{found:#?}");
         assert!(found.iter().zip(kinds).all(is_kind), "{found:#?}");
     }
 
     #[test]
     fn silence_is_the_fault_of_the_network() {
-        assert_kinds(&after(&[], true, false), &["nothing-arrived", "firewall-unknown"]);
+        assert_kinds(&after(&[], true, false), &[Kind::NothingArrived, Kind::FirewallUnknown]);
         let both = after(&[], true, true);
-        assert_kinds(&both, &["nothing-arrived", "nothing-arrived", "firewall-unknown"]);
+        assert_kinds(&both, &[Kind::NothingArrived, Kind::NothingArrived, Kind::FirewallUnknown]);
         let delivered = [("IpExt:InMcastPkts", 5), ("Ip:InDelivers", 5)];
-        assert_kinds(&after(&delivered, true, false), &["firewall-unknown"]);
+        assert_kinds(&after(&delivered, true, false), &[Kind::FirewallUnknown]);
         let filtered = [("TcpExt:IPReversePathFilter", 5)];
-        assert_kinds(&after(&filtered, true, false), &["firewall-unknown"]);
+        assert_kinds(&after(&filtered, true, false), &[Kind::FirewallUnknown]);
     }
 
     #[test]
     fn packets_that_came_in_and_were_not_delivered_met_a_firewall() {
         let dropped = after(&[("IpExt:InMcastPkts", 8), ("Ip:InDelivers", 5)], true, false);
-        assert_kinds(&dropped, &["firewall"]);
+        assert_kinds(&dropped, &[Kind::Firewall]);
         assert!(dropped[0].contains("dropped 3 IPv4 multicast packets or more"), "{dropped:?}");
         // What this machine sends comes back in, joined or not.
         let own = [("IpExt:InMcastPkts", 8), ("IpExt:OutMcastPkts", 8)];
         let found = after(&own, true, false);
-        assert_kinds(&found, &["nothing-arrived", "firewall-unknown"]);
+        assert_kinds(&found, &[Kind::NothingArrived, Kind::FirewallUnknown]);
         assert!(found[0].contains("came in but 8, which may be this machine's own"), "{found:?}");
         let busy = [&own[..], &[("Ip:InDelivers", 1)]].concat();
-        assert_kinds(&after(&busy, true, false), &["firewall-unknown"]);
+        assert_kinds(&after(&busy, true, false), &[Kind::FirewallUnknown]);
         let v6 = [("Ip6InMcastPkts", 8)];
-        assert_kinds(&after(&v6, false, true), &["firewall-unknown"]);
+        assert_kinds(&after(&v6, false, true), &[Kind::FirewallUnknown]);
     }
 
     #[test]
@@ -204,10 +206,10 @@ mod tests {
         let arrived = [("IpExt:InMcastPkts", 9), ("Ip:InDelivers", 9)];
         let found = |rises: &[(&str, u64)]| after(&[rises, &arrived[..]].concat(), true, false);
         let full = found(&[("Udp:InErrors", 4), ("Udp:RcvbufErrors", 4)]);
-        assert_kinds(&full, &["receive-buffer-full", "firewall-unknown"]);
+        assert_kinds(&full, &[Kind::ReceiveBufferFull, Kind::FirewallUnknown]);
         let corrupt = found(&[("Udp:InErrors", 4), ("Udp:InCsumErrors", 3)]);
-        assert_kinds(&corrupt, &["bad-checksum", "udp-errors", "firewall-unknown"]);
+        assert_kinds(&corrupt, &[Kind::BadChecksum, Kind::UdpErrors, Kind::FirewallUnknown]);
         let ignored = found(&[("Udp:IgnoredMulti", 2)]);
-        assert_kinds(&ignored, &["ignored-datagrams", "firewall-unknown"]);
+        assert_kinds(&ignored, &[Kind::IgnoredDatagrams, Kind::FirewallUnknown]);
     }
 }

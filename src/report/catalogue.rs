@@ -34,7 +34,7 @@ pub enum Form {
     Cause,
     /// One of the details of a close.
     Detail,
-    /// One of [`KINDS`].
+    /// One of [`crate::kind::Kind`].
     Kind,
 }
 
@@ -251,79 +251,8 @@ pub const EVENTS: &[Entry] = &[
     ),
 ];
 
-/// The kinds of errors, warnings and retries, with what each means.
-pub const KINDS: &[(&str, &str)] = &[
-    ("address-in-use", "somebody else listens there"),
-    ("address-not-available", "no interface of this machine has the address"),
-    ("already-joined", "the group is joined on this interface already"),
-    ("bad-address", "an address that is not one"),
-    ("bad-checksum", "datagrams came with a wrong checksum"),
-    ("bad-command", "a line of --input commands or json that is none"),
-    ("bind", "the local address cannot be used"),
-    ("broadcast", "a broadcast address without --broadcast"),
-    ("child", "the command behind -- failed"),
-    ("closed", "a server accepted the connection and closed it at once"),
-    ("count", "fewer messages came than --count asks for"),
-    ("cut-frame", "the peer closed in the middle of a message"),
-    ("doubtful-sequence", "--seq points at something that is no sequence number"),
-    ("expect", "nothing that came matches --expect"),
-    ("family-unavailable", "this machine has no such address family"),
-    ("fd", "an inherited descriptor is not what it should be"),
-    ("firewall", "a firewall of this machine drops the datagrams"),
-    ("firewall-unknown", "packets are dropped, and by whom cannot be known"),
-    ("frame", "a frame is broken or too large"),
-    ("hook", "a command of --on failed"),
-    ("idle", "nothing came for --idle-timeout"),
-    ("ignored-datagrams", "datagrams came that no socket took"),
-    ("input", "stdin is not what --input says"),
-    ("interface-down", "the interface is down"),
-    ("interface-not-multicast", "the interface cannot do multicast"),
-    ("io", "the system refused for another reason"),
-    ("kernel-drops", "the kernel dropped datagrams, its buffer being full"),
-    ("loss", "more was lost than --max-loss allows"),
-    ("lost", "a client's connection was lost"),
-    ("may-be-lost", "what was sent before a connection was lost may not have arrived"),
-    ("no-activation", "fd: without sockets from the service manager"),
-    ("no-answer", "a name server or a peer gave no answer"),
-    ("no-carrier", "the interface has no link"),
-    ("no-route", "no route leads to the group"),
-    ("no-such-interface", "there is no interface of this name"),
-    ("not-connected", "there is no such connection (any more)"),
-    ("not-found", "a file, a command or an interface is not there"),
-    ("not-joined", "the group is not joined on this interface"),
-    ("not-multicast", "the address is no multicast group"),
-    ("nothing-arrived", "nothing reached this machine"),
-    ("notify", "NOTIFY_SOCKET does not take the word"),
-    ("other-interface", "the group is heard on another interface"),
-    ("other-source", "the group is heard from another source"),
-    ("permission-denied", "the system does not allow it"),
-    ("receive-buffer-full", "the receive buffer was full"),
-    ("refused", "nobody listens there"),
-    ("replay", "what came is not what was recorded"),
-    ("reply", "no answer came to what was sent"),
-    ("reset", "the peer cut the connection off"),
-    ("rp-filter", "the reverse path filter drops the source"),
-    ("skipped", "a slow client was not sent all messages"),
-    ("slow", "a client does not take what it is sent"),
-    ("socket-option", "the kernel changed what was asked of a socket"),
-    ("ssm-range", "source-specific join outside of 232/8 or ff3x::/32"),
-    ("starved", "out of descriptors: new clients wait"),
-    ("storage-full", "the disk or the quota is full"),
-    ("timeout", "a limit of time has passed"),
-    ("too-large", "a message that no datagram holds"),
-    ("too-many-groups", "more groups than the kernel allows (igmp_max_memberships)"),
-    ("truncated", "a datagram was longer than what could be received"),
-    ("udp-errors", "the kernel counted UDP errors"),
-    ("unreachable", "no route, or a host that does not answer"),
-    ("unsafe-pickle", "an object of --frame obj asks for more than data"),
-    ("unsent", "something was accepted for sending and never left"),
-    ("usage", "options that cannot be used like this"),
-    ("waiting", "what the program waits for, told to a person"),
-];
-
 #[cfg(test)]
 mod tests {
-    use super::super::notice::error_code;
     use super::*;
 
     #[test]
@@ -338,12 +267,5 @@ mod tests {
                 assert!(FIELDS.iter().any(|field| field.name == *key), "{key}");
             }
         }
-    }
-
-    #[test]
-    fn kinds_are_sorted_and_those_with_a_code_are_among_them() {
-        assert!(KINDS.is_sorted_by_key(|(kind, _)| kind));
-        let coded = KINDS.iter().filter(|(kind, _)| error_code(kind).is_some()).count();
-        assert_eq!(coded, 5, "all but already-connected, which nothing tells");
     }
 }

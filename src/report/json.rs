@@ -199,6 +199,7 @@ mod tests {
     use super::*;
     use crate::close::CloseReason;
     use crate::error::{Failure, Status};
+    use crate::kind::Kind;
 
     fn json(event: &Notice<'_>, tag: Option<&str>) -> String {
         let mut out = Vec::new();
@@ -211,7 +212,7 @@ mod tests {
     fn fields_come_in_their_order_and_only_where_they_apply() {
         let event = Notice::new;
         let secs = Duration::from_micros(3_200_001);
-        let failure = Failure::new(Status::Listen, "address-in-use", "listen on", ":1", "in use");
+        let failure = Failure::new(Status::Listen, Kind::AddressInUse, "listen on", ":1", "in use");
         let table = [
             (event(Name::Stopped), r#""event":"stopped""#),
             (
@@ -248,7 +249,7 @@ mod tests {
                 r#""event":"sent","line":4,"len":5,"count":3"#,
             ),
             (
-                Notice::send_failed("not-connected", "no").conn(2).line(4),
+                Notice::send_failed(Kind::NotConnected, "no").conn(2).line(4),
                 r#""event":"send-failed","conn":2,"line":4,"kind":"not-connected","code":1001,"message":"no""#,
             ),
             (

@@ -9,6 +9,7 @@ use super::figures::Figures;
 use super::ping::PingFigures;
 use crate::close::CloseReason;
 use crate::error::Failure;
+use crate::kind::Kind;
 use crate::protocol::output::Direction;
 
 /// The names of the events: a contract with scripts, as is their meaning.
@@ -139,7 +140,7 @@ pub struct Notice<'a> {
     pub(super) clients: Option<u64>,
     pub(super) time: Option<Duration>,
     pub(super) closed: Option<CloseReason>,
-    pub(super) kind: Option<&'a str>,
+    pub(super) kind: Option<Kind>,
     pub(super) code: Option<u32>,
     pub(super) undelivered: Option<u64>,
     pub(super) unsent: Option<u64>,
@@ -186,19 +187,21 @@ impl<'a> Notice<'a> {
 
     /// A failure as an `error`, with the code that some kinds have.
     pub fn error(failure: &Failure) -> Self {
-        let event = Self::new(Name::Error).kind(failure.kind).message(failure.to_string());
-        Self { code: error_code(failure.kind), ..event }
+        Self::new(Name::Error).kind_and_code(failure.kind).message(failure.to_string())
     }
 
     /// A `warning` of a stable kind, in words for people.
-    pub fn warning(kind: &'a str, words: impl Into<Cow<'a, str>>) -> Self {
-        let event = Self::new(Name::Warning).kind(kind).message(words);
-        Self { code: error_code(kind), ..event }
+    pub fn warning(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
+        Self::new(Name::Warning).kind_and_code(kind).message(words)
     }
 
     /// A message that was not sent, of a stable kind, in words for people.
-    pub fn send_failed(kind: &'a str, words: impl Into<Cow<'a, str>>) -> Self {
+    pub fn send_failed(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
         Self { name: Name::SendFailed, ..Self::warning(kind, words) }
+    }
+
+    fn kind_and_code(self, kind: Kind) -> Self {
+        Self { kind: Some(kind), code: kind.code(), ..self }
     }
 
     /// The event's name.
@@ -334,7 +337,7 @@ impl<'a> Notice<'a> {
 
     /// A stable word for what went wrong.
     #[must_use]
-    pub fn kind(self, kind: &'a str) -> Self {
+    pub fn kind(self, kind: Kind) -> Self {
         Self { kind: Some(kind), ..self }
     }
 
@@ -363,33 +366,14 @@ impl<'a> Notice<'a> {
     }
 }
 
-/// The number that a kind of error or warning has beside its word.
-pub(super) fn error_code(kind: &str) -> Option<u32> {
-    match kind {
-        "already-connected" => Some(1000),
-        "not-connected" => Some(1001),
-        "already-joined" => Some(1002),
-        "not-joined" => Some(1003),
-        "not-multicast" => Some(1004),
-        "address-in-use" => Some(1005),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Status;
 
     #[test]
-    fn some_kinds_carry_a_code() {
-        let table = [
-            ("already-connected", Some(1000)),
-            ("not-connected", Some(1001)),
-            ("address-in-use", Some(1005)),
-            ("refused", None),
-        ];
-        for (kind, code) in table {
+    fn errors_and_warnings_carry_the_code_of_their_kind() {
+        for (kind, code) in [(Kind::NotConnected, Some(1001)), (Kind::Refused, None)] {
             let failure = Failure::new(Status::Lost, kind, "send to", "x", "y");
             assert_eq!(Notice::error(&failure).code, code, "{kind}");
             assert_eq!(Notice::warning(kind, "words").code, code, "{kind}");

@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 
 use super::notice::{Name, Notice};
+use crate::kind::Kind;
 use crate::protocol::text::escape_words;
 
 /// How the parts of a line look; the default is plain.
@@ -80,7 +81,8 @@ fn words(event: &Notice<'_>) -> String {
 
 /// An error or a warning speaks for itself; without words its kind does.
 fn troubles(event: &Notice<'_>) -> String {
-    event.message.as_deref().or(event.kind).unwrap_or(event.name.as_str()).to_owned()
+    let kind = event.kind.map(Kind::as_str);
+    event.message.as_deref().or(kind).unwrap_or(event.name.as_str()).to_owned()
 }
 
 /// A line in the making: words with a blank between them.
@@ -266,7 +268,7 @@ mod tests {
             ),
             (event(Name::List).group("239.1.2.3:5").iface("lo"), "list 239.1.2.3:5 on lo"),
             (event(Name::List).number(2), "list 2 in all"),
-            (Notice::send_failed("slow", "cannot send"), "wirecat: warning: cannot send"),
+            (Notice::send_failed(Kind::Slow, "cannot send"), "wirecat: warning: cannot send"),
         ];
         for (event, expected) in table {
             assert_eq!(plain(&event), format!("{expected}\n"));
@@ -290,13 +292,14 @@ mod tests {
 
     #[test]
     fn troubles_name_the_program() {
-        let failure = Failure::new(Status::Connect, "refused", "connect to", "[::1]:1", "refused");
+        let failure =
+            Failure::new(Status::Connect, Kind::Refused, "connect to", "[::1]:1", "refused");
         assert_eq!(
             plain(&Notice::error(&failure)),
             "wirecat: cannot connect to [::1]:1: refused\n"
         );
-        assert_eq!(plain(&Notice::warning("odd", "is odd")), "wirecat: warning: is odd\n");
-        assert_eq!(plain(&Notice::new(Name::Error).kind("odd")), "wirecat: odd\n");
+        assert_eq!(plain(&Notice::warning(Kind::Io, "is odd")), "wirecat: warning: is odd\n");
+        assert_eq!(plain(&Notice::new(Name::Error).kind(Kind::Io)), "wirecat: io\n");
     }
 
     #[test]
@@ -312,11 +315,11 @@ mod tests {
     fn colours_are_modest() {
         let coloured = |event| line(&event, None, &Palette::COLOURED);
         assert_eq!(
-            coloured(Notice::new(Name::Error).kind("odd")),
-            "\x1b[1m\x1b[31mwirecat:\x1b[0m odd\n"
+            coloured(Notice::new(Name::Error).kind(Kind::Io)),
+            "\x1b[1m\x1b[31mwirecat:\x1b[0m io\n"
         );
         assert_eq!(
-            coloured(Notice::warning("odd", "odd")),
+            coloured(Notice::warning(Kind::Io, "odd")),
             "\x1b[33mwirecat: warning:\x1b[0m odd\n"
         );
         assert_eq!(coloured(Notice::new(Name::Stopped)), "\x1b[2mstopped\x1b[0m\n");

@@ -16,6 +16,7 @@ use super::console::Console;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
+use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
 use crate::protocol::eyeballs::{Race, Step};
 use crate::sockets::{Address, FORGOTTEN, FdName, Target, connect, resolve};
@@ -212,7 +213,8 @@ impl Connector {
                 pool.abort(new.id, CloseReason::PEER);
                 let cause = "it was accepted and closed at once";
                 let target = self.route.address.to_string();
-                let failure = Failure::new(Status::Connect, "closed", "connect to", target, cause);
+                let failure =
+                    Failure::new(Status::Connect, Kind::Closed, "connect to", target, cause);
                 self.attempt_failed(pool, failure)
             }
             Some(new) => {
@@ -244,7 +246,7 @@ impl Connector {
     fn timed_out(&self) -> Failure {
         let limit = humantime::format_duration(self.limit);
         let (target, cause) = (self.route.address.to_string(), format!("no answer within {limit}"));
-        Failure::new(Status::Timeout, "timeout", "connect to", target, cause)
+        Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause)
     }
 
     /// How long an attempt may take that begins now: a peer that does not answer makes no `--wait`
@@ -272,7 +274,7 @@ impl Connector {
             Address::Fd(_) => {
                 let text = self.route.address.to_string();
                 let cause = "an inherited socket can be used once";
-                self.attempt_failed(pool, Failure::new(Status::Local, "fd", "use", text, cause))
+                self.attempt_failed(pool, Failure::new(Status::Local, Kind::Fd, "use", text, cause))
             }
         }
     }
@@ -361,7 +363,7 @@ impl Connector {
         let patience = match self.owner {
             // A listener that has too much to do for now is there; others wait in its backlog, and
             // those of unix sockets wait here.
-            Some(_) if failure.kind == "busy" => Some(self.route.timeout),
+            Some(_) if failure.kind == Kind::Busy => Some(self.route.timeout),
             _ => self.patience,
         };
         let left = patience.map(|patience| patience.saturating_sub(spent));

@@ -15,8 +15,9 @@ use super::alarms;
 use super::hooks::Hooks;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::stdio::{self, Kind};
+use crate::event_loop::stdio::{self, StdioKind};
 use crate::event_loop::{End, Id, Pool, SendOutcome, Sides, TimerKey, Traffic, Transport};
+use crate::kind::Kind;
 use crate::protocol::output::{self, Output, Written};
 use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
 
@@ -88,7 +89,7 @@ impl Console {
         }
         let fail = |error: io::Error| Failure::io(Status::Local, "write to", "stdout", &error);
         let (transport, kind) = stdio::output().map_err(fail)?;
-        Self::on(pool, reporter, form, transport, kind == Kind::Terminal).map_err(fail)
+        Self::on(pool, reporter, form, transport, kind == StdioKind::Terminal).map_err(fail)
     }
 
     /// A console on a transport of the caller's.
@@ -180,7 +181,7 @@ impl Console {
     }
 
     /// Tells something that is wrong and does not end anything.
-    pub(crate) fn warn(&mut self, pool: &mut Pool, kind: &str, text: &str) {
+    pub(crate) fn warn(&mut self, pool: &mut Pool, kind: Kind, text: &str) {
         self.report(pool, &Notice::warning(kind, text));
     }
 

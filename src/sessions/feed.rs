@@ -16,9 +16,10 @@ use super::orders::Orders;
 use super::texts::Texts;
 use super::throttle::{Due, Throttle};
 use crate::error::{Failure, Status};
-use crate::event_loop::stdio::{self, Kind};
+use crate::event_loop::stdio::{self, StdioKind};
 use crate::event_loop::{Id, Memory, Pool, Sides, TimerKey, Transport};
 use crate::framing::{Cutter, FrameError, Framer, Framing, Input};
+use crate::kind::Kind;
 use crate::protocol::crlf::Crlf;
 use crate::protocol::relay::{self, Source};
 
@@ -101,7 +102,7 @@ impl Feed {
                 .map_err(|error| Failure::io(Status::Local, "send", "texts", &error));
         }
         let (transport, kind) = stdio::input().map_err(|error| unreadable(&error))?;
-        let source = if kind == Kind::Terminal { Source::Terminal } else { Source::Stream };
+        let source = if kind == StdioKind::Terminal { Source::Terminal } else { Source::Stream };
         let size = stdio::input_size();
         let feed = Self::on(pool, common, transport, source);
         feed.map(|feed| Self { size, ..feed }).map_err(|error| unreadable(&error))
@@ -298,7 +299,7 @@ impl Feed {
             (None, Err(error)) if error.is_limit() => Err(unsendable(number + 1, name, &error)),
             (None, Err(error)) => Err(Failure::new(
                 Status::Local,
-                "input",
+                Kind::Input,
                 "read messages from",
                 *name,
                 error.to_string(),
@@ -365,5 +366,5 @@ pub(crate) fn unreadable(error: &io::Error) -> Failure {
 
 fn unsendable(number: u64, name: &str, error: &FrameError) -> Failure {
     let target = format!("message {number} of {name}");
-    Failure::new(Status::Lost, "frame", "send", target, error.to_string())
+    Failure::new(Status::Lost, Kind::Frame, "send", target, error.to_string())
 }

@@ -11,6 +11,7 @@ use super::run::Run;
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::framing::{Line, Lines};
+use crate::kind::Kind;
 use crate::protocol::command::{Command, Form, Whom};
 use crate::report::Notice;
 
@@ -113,7 +114,7 @@ pub(crate) fn follow(session: &mut impl Commanded, pool: &mut Pool, piece: &[u8]
 
 /// A line that is no command, or one that this kind of run has no use for.
 pub(crate) fn unfit(line: u64, cause: impl Into<String>) -> Failure {
-    Failure::new(Status::Usage, "bad-command", "obey", format!("line {line}"), cause)
+    Failure::new(Status::Usage, Kind::BadCommand, "obey", format!("line {line}"), cause)
 }
 
 /// Somebody who is not there.
@@ -122,7 +123,7 @@ pub(crate) fn not_connected(operation: &'static str, whom: &Whom) -> Failure {
         Whom::All => "nobody is connected",
         Whom::Conn(_) | Whom::Peer(_) => "it is not connected",
     };
-    Failure::new(Status::Lost, "not-connected", operation, whom.to_string(), cause)
+    Failure::new(Status::Lost, Kind::NotConnected, operation, whom.to_string(), cause)
 }
 
 /// The `send-failed` of a command, which says whom it was for.

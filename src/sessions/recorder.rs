@@ -130,6 +130,7 @@ impl Tap for Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::Kind;
     use crate::protocol::output::Direction;
     use crate::protocol::recording::{Proto, Role};
 
@@ -143,7 +144,7 @@ mod tests {
         let mut recorder = Recorder::create(Path::new("/dev/full")).unwrap();
         recorder.see(&line(), Sight::Opened);
         let failure = recorder.flush().unwrap_err();
-        assert_eq!((failure.status, failure.kind), (Status::Local, "storage-full"));
+        assert_eq!((failure.status, failure.kind), (Status::Local, Kind::StorageFull));
         assert_eq!(failure.to_string(), "cannot record to /dev/full: no space left on device");
         recorder.see(&line(), Sight::Bytes(Direction::In, b"x"));
         assert_eq!((recorder.flush(), recorder.end()), (Ok(()), Ok(())));

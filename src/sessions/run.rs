@@ -17,6 +17,7 @@ use super::ready::Readiness;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey, Traffic};
+use crate::kind::Kind;
 use crate::protocol::expect::Lookout;
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
@@ -134,7 +135,7 @@ impl Run {
         let free = (self.feed.input().source == Source::Absent, !self.console.uses_stdout());
         let outcome = self.readiness.announce(locals).and_then(|warning| {
             if let Some(text) = warning {
-                self.console.warn(pool, "notify", &text);
+                self.console.warn(pool, Kind::Notify, &text);
             }
             self.companion.start(pool, address, free)
         });
@@ -354,11 +355,11 @@ impl Run {
             (Some(expect), _) => {
                 let target = format!("a match of {:?}", expect.to_string());
                 let cause = "nothing that came matches";
-                Some(Failure::new(Status::Unmet, "expect", "receive", target, cause))
+                Some(Failure::new(Status::Unmet, Kind::Expect, "receive", target, cause))
             }
             (None, Some(count)) if received < count => {
                 let (target, cause) = (format!("{count} messages"), format!("{received} came"));
-                Some(Failure::new(Status::Unmet, "count", "receive", target, cause))
+                Some(Failure::new(Status::Unmet, Kind::Count, "receive", target, cause))
             }
             (None, _) => None,
         }

@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use super::grammar;
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 
 /// An address as the user wrote it. `Display` writes it so that it can be read again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -146,7 +147,7 @@ pub enum AddressError {
 
 impl From<AddressError> for Failure {
     fn from(error: AddressError) -> Self {
-        Self::new(Status::Usage, "bad-address", "use", "the address", error.to_string())
+        Self::new(Status::Usage, Kind::BadAddress, "use", "the address", error.to_string())
     }
 }
 

@@ -9,6 +9,7 @@ use super::address::{Address, FdName, UnixName};
 use super::inherited;
 use super::resolve::{Family, Purpose, resolve};
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 
 /// How many ports are tried until one is free in both families.
 const PORT_ATTEMPTS: usize = 20;
@@ -59,7 +60,7 @@ fn on_one_port<T>(
         match on_all(addresses, &mut open_one, &port) {
             Err(failure)
                 if is_free_choice
-                    && failure.kind == "address-in-use"
+                    && failure.kind == Kind::AddressInUse
                     && attempts < PORT_ATTEMPTS =>
             {
                 attempts += 1;
@@ -97,8 +98,8 @@ fn on_all<T>(
 /// Whether a machine without this family of addresses, or with it turned off, fails so.
 fn is_absent_family(address: SocketAddr, failure: &Failure) -> bool {
     let is_everywhere = address.ip().is_loopback() || address.ip().is_unspecified();
-    failure.kind == "family-unavailable"
-        || (is_everywhere && failure.kind == "address-not-available")
+    failure.kind == Kind::FamilyUnavailable
+        || (is_everywhere && failure.kind == Kind::AddressNotAvailable)
 }
 
 /// Why an internet address cannot be listened on; `ss` is the command that shows who does.
@@ -112,7 +113,7 @@ pub(super) fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> 
             "another program listens there; `{ss}` shows which, port 0 picks a free one"
         )),
         Some(libc::EADDRNOTAVAIL) => failure.fix("no interface has this address"),
-        Some(libc::EAFNOSUPPORT) => Failure { kind: "family-unavailable", ..failure },
+        Some(libc::EAFNOSUPPORT) => Failure { kind: Kind::FamilyUnavailable, ..failure },
         _ => failure,
     }
 }

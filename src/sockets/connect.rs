@@ -16,6 +16,7 @@ use super::options::SocketOptions;
 use super::stream::Stream;
 use super::unix;
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 
 /// Begins a connection without waiting for it, with warnings of what the kernel changed.
 ///
@@ -40,7 +41,7 @@ pub fn start(
 /// Only an internet socket has a local address to choose.
 pub(super) fn unbindable(target: &Target, bind: SocketAddr) -> Failure {
     let cause = format!("{target} is no internet address");
-    Failure::new(Status::Usage, "bind", "bind to", bind.to_string(), cause)
+    Failure::new(Status::Usage, Kind::Bind, "bind to", bind.to_string(), cause)
 }
 
 fn start_tcp(
@@ -163,7 +164,7 @@ fn tcp_failure(failure: Failure, error: &io::Error) -> Failure {
 pub(super) fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> Failure {
     match error.raw_os_error() {
         Some(libc::EAGAIN) => Failure {
-            kind: "busy",
+            kind: Kind::Busy,
             cause: "the listener's backlog is full".to_owned(),
             ..failure.fix("try again later, or use --wait")
         },

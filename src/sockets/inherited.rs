@@ -10,6 +10,7 @@ use rustix::io::{FdFlags, fcntl_getfd};
 use socket2::{Domain, Socket, Type};
 
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::sys::fd::adopt;
 
 /// The first descriptor that socket activation passes on (`SD_LISTEN_FDS_START`).
@@ -99,7 +100,7 @@ fn is_listener(_: &Socket) -> io::Result<bool> {
 pub(super) fn activated() -> Result<Range<RawFd>, Failure> {
     let variable = |name| std::env::var(name).ok();
     passed(variable("LISTEN_PID"), variable("LISTEN_FDS"), std::process::id()).map_err(|cause| {
-        Failure::new(Status::Local, "no-activation", "use", "socket activation", cause)
+        Failure::new(Status::Local, Kind::NoActivation, "use", "socket activation", cause)
             .fix("start wirecat from a .socket unit or systemd-socket-activate, or name an fd:N")
     })
 }

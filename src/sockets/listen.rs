@@ -99,6 +99,7 @@ fn inherited_one(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::Kind;
     use crate::sockets::inherited::tests::inherit;
     use std::net::TcpStream;
     use std::os::unix::net::UnixStream;
@@ -192,7 +193,7 @@ mod tests {
         assert_eq!((taken[0].local.as_str(), taken[0].proto), (local.as_str(), "tcp"));
         assert!(TcpStream::connect(local).is_ok());
         assert_eq!(open("fd:9999").unwrap_err().status, Status::Local);
-        assert_eq!(open("fd:").unwrap_err().kind, "no-activation");
+        assert_eq!(open("fd:").unwrap_err().kind, Kind::NoActivation);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use socket2::{Domain, Socket};
 
 use super::setting::{KEYS, Setting};
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 
 /// Connections that may wait to be accepted where `-O backlog` does not say.
 const DEFAULT_BACKLOG: i32 = 1024;
@@ -46,7 +47,7 @@ pub enum OptionError {
 
 impl From<OptionError> for Failure {
     fn from(error: OptionError) -> Self {
-        Self::new(Status::Usage, "bad-option", "use", "-O", error.to_string())
+        Self::new(Status::Usage, Kind::BadOption, "use", "-O", error.to_string())
     }
 }
 

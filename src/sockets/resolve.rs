@@ -9,6 +9,7 @@ use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind};
 
 use super::address::{Address, FdName, Host, Target};
 use crate::error::{Failure, Status, plain};
+use crate::kind::Kind;
 
 /// Which addresses are wanted (`-4`, `-6`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub fn first_target(address: &Address) -> Result<Target, Failure> {
     address.check_connect()?;
     let unusable = || {
         let target = address.to_string();
-        Failure::new(Status::Usage, "bad-address", "connect to", target, "it names no socket")
+        Failure::new(Status::Usage, Kind::BadAddress, "connect to", target, "it names no socket")
     };
     match address {
         Address::Inet { host, port } => resolve(host, *port, Family::Any, Purpose::Connect)?
@@ -132,7 +133,7 @@ pub fn local_for(
         Some(address) => Ok(Some(*address)),
         None => {
             let cause = "--bind gives no address of this family";
-            let (kind, target) = ("address-not-available", target.to_string());
+            let (kind, target) = (Kind::AddressNotAvailable, target.to_string());
             Err(Failure::new(Status::Connect, kind, operation, target, cause))
         }
     }
@@ -146,7 +147,7 @@ fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
 fn literal(ip: IpAddr, scope: Option<&str>, family: Family) -> Result<SocketAddr, Failure> {
     if !family.admits(ip) {
         let cause = format!("it is not an {} address", family.word());
-        let failure = Failure::new(Status::Usage, "bad-address", "use", ip.to_string(), cause);
+        let failure = Failure::new(Status::Usage, Kind::BadAddress, "use", ip.to_string(), cause);
         return Err(failure.fix("-4 and -6 choose among the addresses of a name"));
     }
     match scope {
@@ -169,7 +170,7 @@ fn scoped(ip: IpAddr, scope: &str) -> Result<SocketAddr, Failure> {
         Some(Ok(info)) => Ok(info.sockaddr),
         _ => {
             let cause = format!("there is no interface {scope}");
-            Err(Failure::new(Status::Usage, "bad-address", "use", text, cause))
+            Err(Failure::new(Status::Usage, Kind::BadAddress, "use", text, cause))
         }
     }
 }
@@ -197,15 +198,15 @@ fn lookup(name: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Fail
 fn unresolved(name: &str, family: Family, error: LookupError) -> Failure {
     let failed = |kind, cause: &str| Failure::new(Status::Resolve, kind, "resolve", name, cause);
     match error.kind() {
-        LookupErrorKind::NoName => failed("unknown-name", "name or service not known")
+        LookupErrorKind::NoName => failed(Kind::UnknownName, "name or service not known")
             .fix("neither DNS nor /etc/hosts has it: is it spelled right?"),
-        LookupErrorKind::Again => failed("resolver", "temporary failure in name resolution")
+        LookupErrorKind::Again => failed(Kind::Resolver, "temporary failure in name resolution")
             .fix("no name server answered: see /etc/resolv.conf"),
         // EAI_ADDRFAMILY has no kind here; both say that the name exists, but not in this family.
         LookupErrorKind::NoData | LookupErrorKind::IO if error.error_num() != 0 => {
-            failed("no-address", &format!("the name has no {} address", family.word()))
+            failed(Kind::NoAddress, &format!("the name has no {} address", family.word()))
         }
-        _ => failed("resolver", &resolver_text(error)),
+        _ => failed(Kind::Resolver, &resolver_text(error)),
     }
 }
 

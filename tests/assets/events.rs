@@ -2,9 +2,10 @@
 
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use serde_json::{Map, Value, json};
-use wirecat::close::{Cause, CloseReason, Detail};
+use wirecat::close::{Cause, Detail};
+use wirecat::kind::Kind;
 use wirecat::report::Name;
-use wirecat::report::catalogue::{EVENTS, Entry, FIELDS, Field, Form, KINDS};
+use wirecat::report::catalogue::{EVENTS, Entry, FIELDS, Field, Form};
 
 use super::check;
 
@@ -68,17 +69,13 @@ fn page() -> String {
     roff.control("SH", ["HOW CONNECTIONS END"]);
     roff.text([roman("The details of a closed event, and how the text form puts them:")]);
     for detail in Detail::ALL {
-        let words = CloseReason::new(Cause::Error, *detail).to_string();
-        term(&mut roff, &name_of(detail), &words);
+        term(&mut roff, detail.as_str(), detail.meaning());
     }
     roff.control("SH", ["KINDS"]);
-    for (kind, words) in KINDS {
-        term(&mut roff, kind, words);
+    for kind in Kind::ALL {
+        term(&mut roff, kind.as_str(), kind.meaning());
     }
-    roff.text([roman(
-        "Some kinds carry a number as well: not-connected 1001, already-joined 1002, not-joined \
-         1003, not-multicast 1004, address-in-use 1005.",
-    )]);
+    roff.text([roman(format!("Some kinds carry a number as well: {}.", numbered_kinds()))]);
     roff.control("SH", ["EXAMPLE"]);
     roff.control("nf", []);
     for line in EXAMPLE {
@@ -167,15 +164,17 @@ fn value(field: &Field) -> Value {
         Form::Event => json!({"enum": Name::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>()}),
         Form::Cause => json!({"enum": Cause::ALL}),
         Form::Detail => json!({"enum": Detail::ALL}),
-        Form::Kind => json!({"enum": KINDS.iter().map(|(kind, _)| kind).collect::<Vec<_>>()}),
+        Form::Kind => json!({"enum": Kind::ALL}),
     };
     value["description"] = field.words.into();
     value
 }
 
-fn name_of(detail: &Detail) -> String {
-    match serde_json::to_value(detail) {
-        Ok(Value::String(name)) => name,
-        other => panic!("a detail is a string: {other:?}"),
-    }
+/// `not-connected 1001, …`, in the order of the numbers.
+fn numbered_kinds() -> String {
+    let mut numbered: Vec<(u32, Kind)> =
+        Kind::ALL.iter().filter_map(|kind| Some((kind.code()?, *kind))).collect();
+    numbered.sort_by_key(|(code, _)| *code);
+    let words: Vec<String> = numbered.iter().map(|(code, kind)| format!("{kind} {code}")).collect();
+    words.join(", ")
 }

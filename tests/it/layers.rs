@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// floor says that they are mates.
 const FLOORS: [(u8, &[&str], bool); 7] = [
     (0, &["sys"], false),
-    (1, &["protocol", "framing", "buffers", "close", "error"], true),
+    (1, &["protocol", "framing", "buffers", "close", "error", "kind", "vocabulary"], true),
     (2, &["report"], false),
     (3, &["sockets", "multicast"], true),
     (4, &["event_loop"], false),

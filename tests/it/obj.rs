@@ -108,7 +108,7 @@ fn what_asks_for_more_than_data_is_called_unsafe() {
         let name = vector["name"].to_string();
         if named.iter().any(|word| name.contains(word)) {
             let error = framer().decode(&unhex(&vector["pickle"])).map(|_| ()).unwrap_err();
-            assert_eq!(error.kind(), "unsafe-pickle", "{name}: {error}");
+            assert_eq!(error.kind(), wirecat::kind::Kind::UnsafePickle, "{name}: {error}");
             seen += 1;
         }
     }

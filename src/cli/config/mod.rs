@@ -15,6 +15,7 @@ use super::args::{FamilyArgs, InputArgs, InputForm, LogForm, ReportArgs, RunArgs
 use super::text;
 use crate::error::{Failure, Status};
 use crate::framing::{Framing, Input};
+use crate::kind::Kind;
 use crate::protocol::command::Form;
 use crate::protocol::output::{Output, Written};
 use crate::protocol::relay::Rules;
@@ -35,7 +36,7 @@ const NO_STDIN: &str = "-n says that there is no stdin";
 
 /// A combination that cannot work: `cannot use OPTION: CAUSE`.
 fn refuse(option: &str, cause: impl Into<String>) -> Failure {
-    Failure::new(Status::Usage, "usage", "use", option, cause)
+    Failure::new(Status::Usage, Kind::Usage, "use", option, cause)
 }
 
 /// Refuses the first option that is given and cannot apply.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{refuse, refuse_any};
 use crate::cli::args::{ReplayArgs, RunArgs};
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::protocol::recording::Role;
 use crate::protocol::replay::{Recording, Script};
 use crate::report::transcript;
@@ -51,7 +52,7 @@ fn load(
     if run.record.as_deref().is_some_and(|record| is_same(record, path)) {
         return Err(refuse("--record", "it would overwrite the recording that is replayed"));
     }
-    let wrong = |cause: String| Failure::new(Status::Usage, "usage", "replay", &*name, cause);
+    let wrong = |cause: String| Failure::new(Status::Usage, Kind::Usage, "replay", &*name, cause);
     if bytes.starts_with(PCAPNG) {
         let cause = "it is pcapng, which does not say what was sent by whom in answer to what";
         return Err(wrong(cause.to_owned()).fix("record to a name without .pcapng"));

@@ -30,7 +30,7 @@ const PIPE_SIZE: usize = 1024 * 1024;
 
 /// What a standard stream is, as far as the rules for its end go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum StdioKind {
     /// A person sits there.
     Terminal,
     /// A program is on the other side.
@@ -47,7 +47,7 @@ pub enum Kind {
 ///
 /// # Errors
 /// The descriptor is not usable at all.
-pub fn input() -> io::Result<(Box<dyn Transport>, Kind)> {
+pub fn input() -> io::Result<(Box<dyn Transport>, StdioKind)> {
     open(rustix::stdio::stdin(), Access::Read)
 }
 
@@ -67,7 +67,7 @@ pub fn input_size() -> Option<u64> {
 ///
 /// # Errors
 /// The descriptor is not usable at all.
-pub fn output() -> io::Result<(Box<dyn Transport>, Kind)> {
+pub fn output() -> io::Result<(Box<dyn Transport>, StdioKind)> {
     open(rustix::stdio::stdout(), Access::Write)
 }
 
@@ -80,13 +80,13 @@ pub fn own_pipe(fd: OwnedFd) -> io::Result<Box<dyn Transport>> {
     Ok(Box::new(Reopened::new(fd)))
 }
 
-fn open(fd: BorrowedFd<'static>, access: Access) -> io::Result<(Box<dyn Transport>, Kind)> {
+fn open(fd: BorrowedFd<'static>, access: Access) -> io::Result<(Box<dyn Transport>, StdioKind)> {
     let kind = kind(fd)?;
     let transport: Box<dyn Transport> = match kind {
-        Kind::File => Box::new(Plain::new(fd)),
-        Kind::Socket => Box::new(Socket::new(fd)),
-        Kind::Terminal | Kind::Pipe | Kind::Device => {
-            if kind == Kind::Pipe {
+        StdioKind::File => Box::new(Plain::new(fd)),
+        StdioKind::Socket => Box::new(Socket::new(fd)),
+        StdioKind::Terminal | StdioKind::Pipe | StdioKind::Device => {
+            if kind == StdioKind::Pipe {
                 widen_pipe(fd, PIPE_SIZE);
             }
             match (reopen_nonblocking(fd, access), access) {
@@ -99,12 +99,12 @@ fn open(fd: BorrowedFd<'static>, access: Access) -> io::Result<(Box<dyn Transpor
     Ok((transport, kind))
 }
 
-fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
+fn kind(fd: BorrowedFd<'_>) -> io::Result<StdioKind> {
     Ok(match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
-        FileType::Fifo => Kind::Pipe,
-        FileType::Socket => Kind::Socket,
-        FileType::CharacterDevice if rustix::termios::isatty(fd) => Kind::Terminal,
-        FileType::CharacterDevice => Kind::Device,
-        _ => Kind::File,
+        FileType::Fifo => StdioKind::Pipe,
+        FileType::Socket => StdioKind::Socket,
+        FileType::CharacterDevice if rustix::termios::isatty(fd) => StdioKind::Terminal,
+        FileType::CharacterDevice => StdioKind::Device,
+        _ => StdioKind::File,
     })
 }

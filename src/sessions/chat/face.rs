@@ -6,6 +6,7 @@ use super::config::Persona;
 use super::screen::Screen;
 use crate::error::Failure;
 use crate::event_loop::{Pool, Signal};
+use crate::kind::Kind;
 use crate::protocol::chat::command::Command;
 use crate::protocol::chat::roster::Roster;
 use crate::protocol::chat::{Line, Nick};
@@ -89,7 +90,7 @@ impl Face {
         let time = self.clock();
         match &mut self.screen {
             Some(screen) => screen.change().tell(text, &time),
-            None => run.console.warn(pool, "chat", text),
+            None => run.console.warn(pool, Kind::Chat, text),
         }
     }
 

@@ -12,6 +12,7 @@ use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{BatchSent, Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::kind::Kind;
 use crate::protocol::chat::Nick;
 use crate::protocol::chat::command::Command;
 use crate::protocol::chat::gathering::{Deed, Gathering};
@@ -75,7 +76,7 @@ impl GroupSession {
 
     /// Tells what the kernel changed about what was asked.
     pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, "socket-option", text);
+        self.run.console.warn(pool, Kind::SocketOption, text);
     }
 
     /// Comes in.
@@ -209,7 +210,7 @@ impl GroupSession {
                 let cause = format!("nobody was heard within {wait}");
                 let target = self.sockets.group.to_string();
                 let failure =
-                    Failure::new(Status::Timeout, "timeout", "meet anybody in", target, cause);
+                    Failure::new(Status::Timeout, Kind::Timeout, "meet anybody in", target, cause);
                 self.run.fail(pool, &failure);
                 self.leave(pool, CloseReason::HOST);
             }

@@ -9,6 +9,7 @@ use super::{ConnectSession, Link, QUEUE};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, SendOutcome};
+use crate::kind::Kind;
 use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
 use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
@@ -64,7 +65,7 @@ impl ConnectSession {
     fn send_as_told(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Whom) {
         let len = payload.len();
         let sent = self.run.feed.encode(payload).map_err(|error| {
-            Failure::new(Status::Lost, "frame", "send to", to.to_string(), error.to_string())
+            Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
         });
         match sent.and_then(|message| self.send_to_peer(pool, message, to)) {
             Ok(event) => self.run.console.report_batched(pool, &event.line(line).len(len)),
@@ -153,7 +154,7 @@ impl ConnectSession {
         let waits: usize = self.carried.drain(..).map(|message| message.len()).sum();
         if self.run.feed.commands() && waits > 0 {
             let text = format!("{waits} bytes were not sent, for want of a connection");
-            let event = Notice::send_failed("unsent", text).unsent(waits as u64);
+            let event = Notice::send_failed(Kind::Unsent, text).unsent(waits as u64);
             self.run.console.report(pool, &event);
             self.run.decide(Status::Lost);
         }
@@ -165,7 +166,7 @@ impl ConnectSession {
         let unsent = end.unsent.len();
         if let (Some(number), true) = (link.number, unsent > 0) {
             let text = format!("{unsent} bytes for {} were not sent", link.peer);
-            let event = Notice::send_failed("unsent", text).conn(number).peer(&link.peer);
+            let event = Notice::send_failed(Kind::Unsent, text).conn(number).peer(&link.peer);
             self.run.console.report(pool, &event.unsent(unsent as u64));
         }
     }

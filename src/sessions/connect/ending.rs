@@ -5,6 +5,7 @@ use crate::close::Cause;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, TimerKey};
 use crate::framing::Framing;
+use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::console::{closed_event, is_loss};
@@ -46,7 +47,7 @@ impl ConnectSession {
             Some(error) => crate::error::plain(error),
             None => end.reason.to_string(),
         };
-        let kind = end.error.as_ref().map_or("reset", crate::error::io_kind);
+        let kind = end.error.as_ref().map_or(Kind::Reset, Kind::from);
         let mut failure =
             Failure::new(Status::Lost, kind, "keep the connection to", link.peer.clone(), cause);
         if !end.unsent.is_empty() {
@@ -73,11 +74,11 @@ impl ConnectSession {
         let count = in_doubt(end);
         if count > 0 {
             let text = format!("up to {count} bytes sent to {} may be lost", link.peer);
-            self.run.console.warn(pool, "may-be-lost", &text);
+            self.run.console.warn(pool, Kind::MayBeLost, &text);
             self.run.decide(Status::Lost);
         }
         let event = Notice::new(Name::Retry)
-            .kind("lost")
+            .kind(Kind::Lost)
             .secs(pause)
             .message(format!("connection to {} ended: {}", link.peer, end.reason));
         self.run.console.report(pool, &event);

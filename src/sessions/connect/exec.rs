@@ -9,6 +9,7 @@ use super::ConnectSession;
 use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{End, Event, Id, Pool};
+use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::children::Program;
 use crate::sessions::pairs::Pairs;
@@ -106,7 +107,7 @@ impl ConnectSession {
     /// Says why there is no end yet.
     pub(super) fn report_awaited(&mut self, pool: &mut Pool) {
         match self.exec.as_ref().and_then(|exec| exec.runners.awaited()) {
-            Some(text) => self.run.console.warn(pool, "waiting", &text),
+            Some(text) => self.run.console.warn(pool, Kind::Waiting, &text),
             None => self.run.report_waiting(pool),
         }
     }

@@ -7,6 +7,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
+use crate::kind::Kind;
 use crate::protocol::relay::Step;
 use crate::report::{Name, Notice};
 use crate::sessions::alarms;
@@ -177,7 +178,7 @@ impl ConnectSession {
         if waits || pool.queued(id) > 0 || self.run.feed.is_holding() {
             let failure = Failure::new(
                 Status::Lost,
-                "unsent",
+                Kind::Unsent,
                 "send",
                 "the rest of stdin",
                 "the peer closed before it was sent",
@@ -195,7 +196,7 @@ impl ConnectSession {
         if count > 0 {
             let cause = "the peer closed in the middle of a message";
             let failure =
-                Failure::new(Status::Lost, "cut-frame", "read from", link.peer.clone(), cause);
+                Failure::new(Status::Lost, Kind::CutFrame, "read from", link.peer.clone(), cause);
             let event = Notice::error(&failure).undelivered(count);
             self.run.console.report(pool, &event);
             self.run.decide(Status::Lost);

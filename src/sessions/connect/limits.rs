@@ -6,6 +6,7 @@ use super::ConnectSession;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
+use crate::kind::Kind;
 use crate::sessions::alarms;
 
 impl ConnectSession {
@@ -14,7 +15,7 @@ impl ConnectSession {
             (alarms::NOTE, _) if self.run.is_ending() => self.report_awaited(pool),
             (alarms::NOTE, Some(_)) if self.is_worth_a_note() => {
                 let text = "waiting for the peer to close (--quit-after limits this)";
-                self.run.console.warn(pool, "waiting", text);
+                self.run.console.warn(pool, Kind::Waiting, text);
             }
             (alarms::QUIT, Some(link)) => {
                 pool.leave(link.id, CloseReason::HOST);
@@ -81,7 +82,7 @@ impl ConnectSession {
     fn late(&mut self, pool: &mut Pool, detail: Detail, cause: String) {
         let Some(link) = &self.link else { return };
         let peer = link.peer.clone();
-        let failure = Failure::new(Status::Timeout, "timeout", "hear from", peer, cause);
+        let failure = Failure::new(Status::Timeout, Kind::Timeout, "hear from", peer, cause);
         self.run.fail(pool, &failure);
         self.end_now(pool, CloseReason::new(Cause::Timeout, detail));
     }

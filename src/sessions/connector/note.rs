@@ -2,6 +2,7 @@
 
 use crate::error::Failure;
 use crate::event_loop::Pool;
+use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::console::Console;
 
@@ -18,7 +19,7 @@ impl Note {
     /// Tells it.
     pub(crate) fn tell(&self, pool: &mut Pool, console: &mut Console) {
         match self {
-            Self::Warning(text) => console.warn(pool, "socket-option", text),
+            Self::Warning(text) => console.warn(pool, Kind::SocketOption, text),
             Self::Failed { peer, failure } => {
                 let event = Notice::new(Name::ConnectFailed)
                     .peer(peer)

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::Console;
 use crate::event_loop::Pool;
+use crate::kind::Kind;
 use crate::protocol::output::Output;
 use crate::report::Notice;
 
@@ -36,7 +37,7 @@ impl Console {
     /// The failure of a hook is not told to hooks, or one that fails would call itself for ever.
     fn report_failures(&mut self, pool: &mut Pool, failures: &[String]) {
         for text in failures {
-            self.show(&Notice::warning("hook", text.as_str()));
+            self.show(&Notice::warning(Kind::Hook, text.as_str()));
             if self.form == Output::Json {
                 self.commit(pool);
             }

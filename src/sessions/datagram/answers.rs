@@ -4,6 +4,7 @@ use super::outbox::Destination;
 use super::send::SendSession;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, TimerKey};
+use crate::kind::Kind;
 use crate::sessions::alarms;
 use crate::sessions::console::Message;
 use crate::sys::mmsg::Arrival;
@@ -43,7 +44,7 @@ impl SendSession {
         }
         let patience = humantime::format_duration(self.patience.unwrap_or_default());
         let cause = format!("none within {patience}");
-        let failure = Failure::new(Status::Timeout, "timeout", "receive", "an answer", cause);
+        let failure = Failure::new(Status::Timeout, Kind::Timeout, "receive", "an answer", cause);
         self.run.fail(pool, &failure);
         self.end(pool);
     }
@@ -61,7 +62,7 @@ impl SendSession {
         }
         if self.answers == 0 {
             let cause = format!("none within {}", humantime::format_duration(patience));
-            let failure = Failure::new(Status::Unmet, "reply", "receive", "an answer", cause);
+            let failure = Failure::new(Status::Unmet, Kind::Reply, "receive", "an answer", cause);
             self.run.fail(pool, &failure);
         }
         self.end(pool);

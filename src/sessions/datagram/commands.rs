@@ -7,6 +7,7 @@ use super::listen::ListenSession;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
+use crate::kind::Kind;
 use crate::multicast::GroupAddress;
 use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
@@ -95,7 +96,13 @@ impl ListenSession {
     ) -> Result<Notice<'a>, Failure> {
         if message.len() > self.run.common.max_frame {
             let cause = format!("a datagram holds {} bytes at most", self.run.common.max_frame);
-            return Err(Failure::new(Status::Lost, "too-large", "send to", to.to_string(), cause));
+            return Err(Failure::new(
+                Status::Lost,
+                Kind::TooLarge,
+                "send to",
+                to.to_string(),
+                cause,
+            ));
         }
         let receivers = self.receivers(to);
         let (several, mut count, mut last) = (receivers.len() > 1, 0, None);

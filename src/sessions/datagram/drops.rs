@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::listen::ListenSession;
 use crate::error::{Failure, Status, plain};
 use crate::event_loop::{Id, Pool};
+use crate::kind::Kind;
 use crate::sys::mmsg::Sender;
 
 /// What is said when the kernel drops the first datagrams.
@@ -65,7 +66,7 @@ impl ListenSession {
         let first = hearing.dropped == 0;
         hearing.dropped += u64::from(more);
         if first {
-            self.run.console.warn(pool, "kernel-drops", DROPPING);
+            self.run.console.warn(pool, Kind::KernelDrops, DROPPING);
         }
     }
 
@@ -84,13 +85,13 @@ impl ListenSession {
         let hearings = self.ears.values().chain(self.left.values());
         let dropped: u64 = hearings.map(|hearing| hearing.dropped).sum();
         if dropped > 0 {
-            self.run.console.warn(pool, "kernel-drops", &dropped_in_all(dropped));
+            self.run.console.warn(pool, Kind::KernelDrops, &dropped_in_all(dropped));
         }
     }
 
     /// An answer that did not go out; the first of them is told.
     pub(super) fn warn_unanswered(&mut self, pool: &mut Pool, to: &Sender, error: &io::Error) {
-        self.run.console.warn(pool, "no-answer", &unanswered(to, error));
+        self.run.console.warn(pool, Kind::NoAnswer, &unanswered(to, error));
     }
 
     /// More loss than `--max-loss` allows decides the status.
@@ -100,7 +101,7 @@ impl ListenSession {
         if loss > most {
             let cause = format!("{loss:.2} % were lost");
             let target = format!("--max-loss {most} %");
-            let failure = Failure::new(Status::Unmet, "loss", "keep to", target, cause);
+            let failure = Failure::new(Status::Unmet, Kind::Loss, "keep to", target, cause);
             self.run.fail(pool, &failure);
         }
     }

@@ -8,6 +8,7 @@ use super::listen::ListenSession;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
+use crate::kind::Kind;
 use crate::multicast::{
     Counters, GroupAddress, Interface, JoinSocket, Membership, Probe, ProcPaths, diagnose,
     interfaces, memberships,
@@ -67,7 +68,7 @@ impl Groups {
         let title = title(&membership, port);
         if self.find(&membership, port).is_some() {
             let cause = format!("it is joined on {} already", membership.interface.name);
-            return Err(Failure::new(Status::Listen, "already-joined", "join", title, cause));
+            return Err(Failure::new(Status::Listen, Kind::AlreadyJoined, "join", title, cause));
         }
         let (socket, warnings) = JoinSocket::open(membership, port, &self.options)?;
         socket.join()?;
@@ -87,7 +88,7 @@ impl ListenSession {
     /// Not a group, no such interface, or what the kernel says; what was joined before stays.
     pub fn join(&mut self, pool: &mut Pool, address: &GroupAddress) -> Result<(), Failure> {
         if let Some(text) = address.range_warning() {
-            self.run.console.warn(pool, "ssm-range", &text);
+            self.run.console.warn(pool, Kind::SsmRange, &text);
         }
         for membership in memberships(address, &interfaces::list()?)? {
             let group = title(&membership, address.port);
@@ -96,7 +97,7 @@ impl ListenSession {
             let (id, warnings) = groups.open(pool, membership, address.port)?;
             self.ears.insert(id, Hearing::new(Some(group.clone()), Some(iface.clone())));
             for warning in warnings {
-                self.run.console.warn(pool, "socket-option", &warning);
+                self.run.console.warn(pool, Kind::SocketOption, &warning);
             }
             let event = Notice::new(Name::Joined).proto("udp").group(&group).iface(&iface);
             self.run.console.report(pool, &event);
@@ -111,7 +112,7 @@ impl ListenSession {
             let Some(groups) = &mut self.groups else { return Ok(()) };
             let Some(at) = groups.find(&membership, address.port) else {
                 let cause = format!("it is not joined on {}", membership.interface.name);
-                return Err(Failure::new(Status::Listen, "not-joined", "leave", group, cause));
+                return Err(Failure::new(Status::Listen, Kind::NotJoined, "leave", group, cause));
             };
             let member = groups.members.swap_remove(at);
             member.socket.leave()?;
@@ -132,7 +133,7 @@ impl ListenSession {
         let Some(groups) = &self.groups else { return };
         // A membership that could not be taken up again last time is tried once more.
         let leave = |member: &Member| match member.socket.leave() {
-            Err(failure) if failure.kind != "not-joined" => Err(failure),
+            Err(failure) if failure.kind != Kind::NotJoined => Err(failure),
             _ => Ok(()),
         };
         let again = |member: &Member| leave(member).and_then(|()| member.socket.join());

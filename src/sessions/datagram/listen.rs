@@ -11,6 +11,7 @@ use super::talk::Talk;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::kind::Kind;
 use crate::protocol::access::Access;
 use crate::report::{Name, Notice};
 use crate::sessions::alarms;
@@ -107,7 +108,7 @@ impl ListenSession {
     /// Tells what the kernel changed about what was asked.
     pub fn warn_all(&mut self, pool: &mut Pool, texts: &[String]) {
         for text in texts {
-            self.run.console.warn(pool, "socket-option", text);
+            self.run.console.warn(pool, Kind::SocketOption, text);
         }
     }
 
@@ -183,7 +184,7 @@ impl ListenSession {
                 message.peer,
                 arrival.payload.len()
             );
-            self.run.console.warn(pool, "truncated", &text);
+            self.run.console.warn(pool, Kind::Truncated, &text);
         }
         match self.talk.hear(pool, id, arrival.from) {
             Ok(sent) => self.run.count_sent(usize::from(sent)),
@@ -299,7 +300,7 @@ impl ListenSession {
         }
         if self.heard == 0 {
             let cause = format!("none within {}", humantime::format_duration(limit));
-            let failure = Failure::new(Status::Unmet, "idle", "receive", "a message", cause);
+            let failure = Failure::new(Status::Unmet, Kind::Idle, "receive", "a message", cause);
             self.diagnose(pool);
             self.run.fail(pool, &failure);
         }
@@ -317,7 +318,7 @@ impl ListenSession {
         // What an ICMP message says of a peer that was answered; the others go on.
         let group = self.ears.get(&id).and_then(|hearing| hearing.place.group.as_deref());
         let text = format!("{}: {}", group.unwrap_or("a peer"), crate::error::plain(error));
-        self.run.console.warn(pool, crate::error::io_kind(error), &text);
+        self.run.console.warn(pool, Kind::from(error), &text);
     }
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {

@@ -9,6 +9,7 @@ use super::prober::Prober;
 use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::kind::Kind;
 use crate::protocol::pacer::Pacer;
 use crate::report::Name;
 use crate::sessions::alarms;
@@ -126,7 +127,7 @@ impl SendSession {
 
     /// Tells something that the kernel changed about what was asked.
     pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, "socket-option", text);
+        self.run.console.warn(pool, Kind::SocketOption, text);
     }
 
     /// How the run ended.
@@ -187,7 +188,7 @@ impl SendSession {
             self.refused(pool, to, error);
         } else {
             // While `--wait` lasts a route may come to be, and all is sent again.
-            if !(self.is_waiting() && crate::error::io_kind(error) == "unreachable") {
+            if !(self.is_waiting() && Kind::from(error) == Kind::Unreachable) {
                 self.complain(pool, to, error);
             }
             self.outbox.skip(to);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::drops::Hearing;
 use super::listen::ListenSession;
 use crate::event_loop::{Id, Pool, Traffic};
+use crate::kind::Kind;
 use crate::report::{Figures, Name, Notice};
 
 impl ListenSession {
@@ -73,7 +74,7 @@ impl ListenSession {
                 "the numbers of {peer} do not look like sequence numbers, so its loss means \
                  nothing (does --seq name the right place?)"
             );
-            self.run.console.warn(pool, "doubtful-sequence", &text);
+            self.run.console.warn(pool, Kind::DoubtfulSequence, &text);
         }
     }
 }

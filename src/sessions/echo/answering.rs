@@ -21,7 +21,7 @@ pub(super) struct Answering {
 }
 
 /// What a message is.
-pub(super) enum Kind {
+pub(super) enum Verdict {
     /// It is to be answered.
     Echo,
     /// It gets no answer.
@@ -47,19 +47,19 @@ impl Answering {
     }
 
     /// Looks at a message. A word may have the end of its line with it.
-    pub(super) fn judge(&mut self, payload: &[u8]) -> Kind {
+    pub(super) fn judge(&mut self, payload: &[u8]) -> Verdict {
         let text = payload.strip_suffix(b"\n").unwrap_or(payload);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let is = |word: &Option<Bytes>| word.as_deref() == Some(text);
         if is(&self.stop_word) {
             self.told_to_stop = true;
-            Kind::Stop
+            Verdict::Stop
         } else if is(&self.quit_word) {
-            Kind::Quit
+            Verdict::Quit
         } else if self.drop > 0.0 && self.rng.f64() < self.drop {
-            Kind::Dropped
+            Verdict::Dropped
         } else {
-            Kind::Echo
+            Verdict::Echo
         }
     }
 
@@ -115,11 +115,11 @@ mod tests {
     #[test]
     fn half_of_the_messages_are_dropped_and_words_never() {
         let mut answering = answering();
-        let dropped = (0..10_000).filter(|_| matches!(answering.judge(b"x"), Kind::Dropped));
+        let dropped = (0..10_000).filter(|_| matches!(answering.judge(b"x"), Verdict::Dropped));
         assert!((4_800..5_200).contains(&dropped.count()));
-        assert!((0..99).all(|_| matches!(answering.judge(b"quit\r\n"), Kind::Quit)));
+        assert!((0..99).all(|_| matches!(answering.judge(b"quit\r\n"), Verdict::Quit)));
         assert!(!answering.is_told_to_stop());
-        assert!((0..99).all(|_| matches!(answering.judge(b"stop"), Kind::Stop)));
+        assert!((0..99).all(|_| matches!(answering.judge(b"stop"), Verdict::Stop)));
         assert!(answering.is_told_to_stop());
     }
 

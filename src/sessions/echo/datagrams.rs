@@ -6,9 +6,10 @@ use std::io;
 use bytes::Bytes;
 
 use super::EchoSession;
-use super::answering::Kind;
+use super::answering::Verdict;
 use super::delayed::Answer;
 use crate::event_loop::{Id, Pool};
+use crate::kind::Kind;
 use crate::sessions::console::Message;
 use crate::sessions::datagram::drops;
 use crate::sys::mmsg::{Arrival, Sender};
@@ -64,13 +65,13 @@ impl EchoSession {
                 let (peer, length) = (arrival.from, arrival.payload.len());
                 let text =
                     format!("a datagram from {peer} was cut to {length} bytes, and not answered");
-                self.run.console.warn(pool, "truncated", &text);
+                self.run.console.warn(pool, Kind::Truncated, &text);
                 continue;
             }
             match self.answering.judge(arrival.payload) {
-                Kind::Dropped | Kind::Quit => {}
-                Kind::Stop => break,
-                Kind::Echo => self.answer_datagram(pool, id, arrival),
+                Verdict::Dropped | Verdict::Quit => {}
+                Verdict::Stop => break,
+                Verdict::Echo => self.answer_datagram(pool, id, arrival),
             }
         }
         self.balance(pool, id);
@@ -130,7 +131,7 @@ impl EchoSession {
     /// One peer cannot be answered; the others go on, and of theirs nothing is told.
     fn on_unanswered(&mut self, pool: &mut Pool, to: &Sender, error: &io::Error) {
         if !std::mem::replace(&mut self.unanswered, true) {
-            self.run.console.warn(pool, "no-answer", &drops::unanswered(to, error));
+            self.run.console.warn(pool, Kind::NoAnswer, &drops::unanswered(to, error));
         }
     }
 
@@ -141,7 +142,7 @@ impl EchoSession {
         let is_first = ear.dropped == 0 && more > 0;
         ear.dropped += more;
         if is_first {
-            self.run.console.warn(pool, "kernel-drops", drops::DROPPING);
+            self.run.console.warn(pool, Kind::KernelDrops, drops::DROPPING);
         }
     }
 
@@ -155,7 +156,7 @@ impl EchoSession {
         }
         let dropped: u64 = self.ears.values().map(|ear| ear.dropped).sum();
         if dropped > 0 {
-            self.run.console.warn(pool, "kernel-drops", &drops::dropped_in_all(dropped));
+            self.run.console.warn(pool, Kind::KernelDrops, &drops::dropped_in_all(dropped));
         }
     }
 }

@@ -19,6 +19,7 @@ use super::run::{GRACE, Meaning, Run, SIGNALLED};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::kind::Kind;
 use crate::protocol::expect::Lookout;
 use crate::report::{Name, Notice};
 
@@ -89,7 +90,7 @@ impl EchoSession {
     }
 
     /// Tells something odd about what was asked, of a stable kind.
-    pub fn warn(&mut self, pool: &mut Pool, kind: &str, text: &str) {
+    pub fn warn(&mut self, pool: &mut Pool, kind: Kind, text: &str) {
         self.run.console.warn(pool, kind, text);
     }
 
@@ -118,7 +119,7 @@ impl EchoSession {
     fn nobody_came(&mut self, pool: &mut Pool) {
         let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
         let cause = format!("nobody came within {patience}");
-        let failure = Failure::new(Status::Timeout, "timeout", "serve", "a client", cause);
+        let failure = Failure::new(Status::Timeout, Kind::Timeout, "serve", "a client", cause);
         self.run.fail(pool, &failure);
         self.end(pool, CloseReason::HOST);
     }
@@ -244,7 +245,7 @@ impl EchoSession {
                 self.clients.len(),
                 crate::error::plain(error)
             );
-            self.run.console.warn(pool, "starved", &text);
+            self.run.console.warn(pool, Kind::Starved, &text);
         }
     }
 }
@@ -273,7 +274,7 @@ impl EchoSession {
             Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
             Event::DatagramError { error, .. } => {
                 let text = format!("a peer: {}", crate::error::plain(&error));
-                self.run.console.warn(pool, crate::error::io_kind(&error), &text);
+                self.run.console.warn(pool, Kind::from(&error), &text);
             }
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),

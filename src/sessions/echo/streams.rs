@@ -1,12 +1,13 @@
 //! The connections: each is read as far as it takes its answers.
 
 use super::EchoSession;
-use super::answering::Kind;
+use super::answering::Verdict;
 use super::delayed::Answer;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
+use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::console::{Message, closed_event, is_loss};
@@ -77,9 +78,9 @@ impl EchoSession {
             let message = Message { conn: Some(number), ..Message::framed(&frame, &peer) };
             self.run.console.deliver(pool, &message);
             match self.answering.judge(frame.payload) {
-                Kind::Dropped => {}
-                Kind::Quit | Kind::Stop => over = true,
-                Kind::Echo => match self.answering.stream(frame.payload, frame.partial) {
+                Verdict::Dropped => {}
+                Verdict::Quit | Verdict::Stop => over = true,
+                Verdict::Echo => match self.answering.stream(frame.payload, frame.partial) {
                     Ok(answer) => {
                         self.run.count_sent(1);
                         add(&mut answers, answer);
@@ -136,7 +137,7 @@ impl EchoSession {
         if cut > 0 {
             let cause = "it closed in the middle of a message";
             let failure =
-                Failure::new(Status::Lost, "cut-frame", "read from", client.title(), cause);
+                Failure::new(Status::Lost, Kind::CutFrame, "read from", client.title(), cause);
             let event = Notice::error(&failure).conn(client.number).undelivered(cut);
             self.run.console.report(pool, &event);
             self.worst.get_or_insert(Status::Lost);
@@ -177,7 +178,7 @@ impl EchoSession {
             self.worst.get_or_insert(Status::Lost);
             if let Some(error) = &end.error {
                 let text = format!("{} was lost: {}", client.title(), crate::error::plain(error));
-                self.run.console.warn(pool, "lost", &text);
+                self.run.console.warn(pool, Kind::Lost, &text);
             }
         }
         self.finish_if_alone(pool);
@@ -207,7 +208,7 @@ impl EchoSession {
         let Some(client) = self.clients.get(&id) else { return };
         let limit = humantime::format_duration(limit);
         let text = format!("{} is closed: {what} {limit}", client.title());
-        self.run.console.warn(pool, "timeout", &text);
+        self.run.console.warn(pool, Kind::Timeout, &text);
         pool.abort(id, CloseReason::new(Cause::Timeout, detail));
     }
 }

@@ -7,6 +7,7 @@ use super::PingSession;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, Query};
+use crate::kind::Kind;
 use crate::protocol::ping::Tally;
 use crate::sessions::connector::Note;
 use crate::sockets::{Address, Target, datagram, first_target};
@@ -82,7 +83,7 @@ impl PingSession {
         }
         warnings.dedup();
         for warning in &warnings {
-            self.run.console.warn(pool, "socket-option", warning);
+            self.run.console.warn(pool, Kind::SocketOption, warning);
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ use super::run::{Meaning, Run};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Query, Signal};
+use crate::kind::Kind;
 use crate::protocol::ping::{Line, Schedule, Tally};
 use crate::report::{Name, Notice};
 use crate::sockets::{Target, UnixGuard, datagram};
@@ -172,7 +173,13 @@ impl PingSession {
 }
 
 fn left(peer: &str) -> Failure {
-    Failure::new(Status::Lost, "lost", "probe", peer, "it closed the connection before its answers")
+    Failure::new(
+        Status::Lost,
+        Kind::Lost,
+        "probe",
+        peer,
+        "it closed the connection before its answers",
+    )
 }
 
 impl Handler for PingSession {

@@ -7,6 +7,7 @@ use super::PingSession;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, TimerKey};
+use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::config::Connect;
@@ -72,7 +73,7 @@ impl PingSession {
         let (all, left) = (self.config.conns, self.connecting.len());
         let cause = format!("{left} of {all} connections had no answer within {limit}");
         let target = self.config.address.to_string();
-        let failure = Failure::new(Status::Timeout, "timeout", "connect to", target, cause);
+        let failure = Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause);
         self.fail(pool, &failure);
     }
 

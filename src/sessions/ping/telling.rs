@@ -3,6 +3,7 @@
 use super::PingSession;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, Traffic};
+use crate::kind::Kind;
 use crate::protocol::ping::bars;
 use crate::report::{Name, PingFigures};
 
@@ -64,7 +65,7 @@ impl PingSession {
         let cause = format!(
             "{lost} of {expected} probes were lost, {loss:.2} %, and --max-loss is {limit} %"
         );
-        let failure = Failure::new(Status::Unmet, "loss", "accept the loss to", target, cause);
+        let failure = Failure::new(Status::Unmet, Kind::Loss, "accept the loss to", target, cause);
         self.run.fail(pool, &failure);
     }
 }

@@ -10,6 +10,7 @@ use super::differs;
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::kind::Kind;
 use crate::protocol::replay::{Next, Player, Say};
 use crate::report::{Name, Notice};
 use crate::sessions::alarms;
@@ -77,7 +78,7 @@ impl ReplayListenSession {
     /// Tells what the kernel changed about what was asked.
     pub fn warn_all(&mut self, pool: &mut Pool, texts: &[String]) {
         for text in texts {
-            self.run.console.warn(pool, "socket-option", text);
+            self.run.console.warn(pool, Kind::SocketOption, text);
         }
     }
 
@@ -130,7 +131,7 @@ impl ReplayListenSession {
                 };
                 let Some(script) = script else {
                     let cause = format!("only {} peers were recorded", self.cast.len());
-                    let failure = Failure::new(Status::Unmet, "replay", "replay", title, cause);
+                    let failure = Failure::new(Status::Unmet, Kind::Replay, "replay", title, cause);
                     return self.fail(pool, &failure);
                 };
                 let player = Player::new(script, self.timing, pool.now());
@@ -233,7 +234,7 @@ impl ReplayListenSession {
             "no traffic for {}; {played} of {count} peers were played to the end",
             humantime::format_duration(limit)
         );
-        let failure = Failure::new(Status::Unmet, "replay", "replay", "the recording", cause);
+        let failure = Failure::new(Status::Unmet, Kind::Replay, "replay", "the recording", cause);
         self.fail(pool, &failure);
     }
 
@@ -299,7 +300,7 @@ impl ReplayListenSession {
             Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
             Event::DatagramError { error, .. } => {
                 let text = format!("a peer: {}", crate::error::plain(&error));
-                self.run.console.warn(pool, crate::error::io_kind(&error), &text);
+                self.run.console.warn(pool, Kind::from(&error), &text);
             }
             Event::Drained { .. } => self.say_all(pool),
             Event::Timer { key } => self.on_timer(pool, key),

@@ -5,6 +5,7 @@ use super::talk::Part;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
+use crate::kind::Kind;
 use crate::sessions::alarms;
 
 impl ReplaySession {
@@ -57,8 +58,8 @@ impl ReplaySession {
             None => format!("no traffic for {limit}"),
         };
         let (status, kind) = match self.side {
-            Side::Client { .. } => (Status::Timeout, "timeout"),
-            Side::Server { .. } => (Status::Unmet, "replay"),
+            Side::Client { .. } => (Status::Timeout, Kind::Timeout),
+            Side::Server { .. } => (Status::Unmet, Kind::Replay),
         };
         let failure = Failure::new(status, kind, "replay", talk.title(), cause);
         self.fail(pool, id, &failure);

@@ -10,6 +10,7 @@ mod streams;
 mod talk;
 
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::protocol::replay::Difference;
 
 pub use datagrams::ReplayListenSession;
@@ -17,5 +18,5 @@ pub use streams::ReplaySession;
 
 /// Something came otherwise than it was recorded.
 fn differs(with: &str, difference: &Difference) -> Failure {
-    Failure::new(Status::Unmet, "replay", "replay", with, difference.to_string())
+    Failure::new(Status::Unmet, Kind::Replay, "replay", with, difference.to_string())
 }

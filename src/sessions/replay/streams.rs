@@ -8,6 +8,7 @@ use super::talk::{Part, Talk};
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::config::{Connect, Replay, Serve};
@@ -91,7 +92,7 @@ impl ReplaySession {
 
     /// Tells something that the kernel changed about what was asked.
     pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, "socket-option", text);
+        self.run.console.warn(pool, Kind::SocketOption, text);
     }
 
     /// Begins to play.
@@ -173,7 +174,7 @@ impl ReplaySession {
                 None => end.reason.to_string(),
             };
             let status = if is_loss(end) { Status::Lost } else { Status::Unmet };
-            let failure = Failure::new(status, "replay", "replay", talk.title(), cause);
+            let failure = Failure::new(status, Kind::Replay, "replay", talk.title(), cause);
             self.run.console.complain(pool, &failure);
             self.worst.get_or_insert(status);
         }
@@ -270,7 +271,7 @@ impl ReplaySession {
             Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
             Event::AcceptFailed { error, .. } => {
                 let text = format!("cannot accept: {}", crate::error::plain(&error));
-                self.run.console.warn(pool, "starved", &text);
+                self.run.console.warn(pool, Kind::Starved, &text);
             }
             Event::Data { id, bytes } => self.on_data(pool, id, bytes),
             Event::Eof { id } => self.on_eof(pool, id),

@@ -7,6 +7,7 @@ use super::{Meaning, NOTE_AFTER, Run, UNHEARD};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Pool, TimerKey};
+use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::console::StdoutEnd;
@@ -82,7 +83,7 @@ impl Run {
         if let Some(exit) = self.companion.reap() {
             if let Some(status) = self.companion.verdict(&exit, self.status) {
                 let text = format!("{}: {exit}", self.companion.title());
-                let event = Notice::new(Name::Error).kind("child").message(text);
+                let event = Notice::new(Name::Error).kind(Kind::Child).message(text);
                 self.console.report(pool, &event);
                 self.overrule(status);
             }
@@ -99,7 +100,7 @@ impl Run {
     pub(super) fn time_is_up(&mut self, pool: &mut Pool) {
         let limit = humantime::format_duration(self.common.timeout.unwrap_or_default());
         let cause = format!("the time of {limit} is up");
-        let failure = Failure::new(Status::Timeout, "timeout", "finish", "the run", cause);
+        let failure = Failure::new(Status::Timeout, Kind::Timeout, "finish", "the run", cause);
         self.fail(pool, &failure);
         self.console.cut_hooks(pool);
         if self.stage != Stage::Working {
@@ -121,7 +122,7 @@ impl Run {
     ) {
         let patience = humantime::format_duration(self.common.wait.unwrap_or_default());
         let cause = format!("{cause} within {patience}");
-        let failure = Failure::new(Status::Timeout, "timeout", operation, target, cause);
+        let failure = Failure::new(Status::Timeout, Kind::Timeout, operation, target, cause);
         self.fail(pool, &failure);
     }
 
@@ -195,7 +196,7 @@ impl Run {
             _ if self.companion.is_running() => format!("{} to end", self.companion.title()),
             _ => "the commands of --on to end".to_owned(),
         };
-        self.console.warn(pool, "waiting", &format!("waiting for {what} (-w limits this)"));
+        self.console.warn(pool, Kind::Waiting, &format!("waiting for {what} (-w limits this)"));
     }
 
     /// stdout is gone, or drained after the last data.

@@ -9,6 +9,7 @@ use super::client::Client;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, SendOutcome};
+use crate::kind::Kind;
 use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
 use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
@@ -76,7 +77,7 @@ impl ServeSession {
     fn send_as_told(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Whom) {
         let len = payload.len();
         let outcome = self.run.feed.encode(payload).map_err(|error| {
-            Failure::new(Status::Lost, "frame", "send to", to.to_string(), error.to_string())
+            Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
         });
         let sent = outcome.and_then(|message| match self.directory.find(to) {
             Some(id) => self.send_to_one(pool, id, &message, to),
@@ -101,7 +102,7 @@ impl ServeSession {
     ) -> Result<Notice<'static>, Failure> {
         if !self.keeps_up(pool, id, 1) {
             let cause = "its queue is full, and it drains nothing";
-            return Err(Failure::new(Status::Lost, "slow", "send to", to.to_string(), cause));
+            return Err(Failure::new(Status::Lost, Kind::Slow, "send to", to.to_string(), cause));
         }
         match pool.send(id, message) {
             SendOutcome::Gone => return Err(not_connected("send to", to)),
@@ -167,7 +168,7 @@ impl ServeSession {
         let unsent = end.unsent.len();
         if self.run.feed.commands() && unsent > 0 {
             let text = format!("{unsent} bytes for {} were not sent", client.title());
-            let event = Notice::send_failed("unsent", text);
+            let event = Notice::send_failed(Kind::Unsent, text);
             let event = event.conn(client.number).peer(&client.peer).unsent(unsent as u64);
             self.run.console.report(pool, &event);
         }

@@ -9,6 +9,7 @@ use super::{ServeSession, alarms};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
+use crate::kind::Kind;
 use crate::protocol::output::Output;
 use crate::report::{Name, Notice};
 use crate::sessions::inlet::Inlet;
@@ -162,7 +163,7 @@ impl ServeSession {
                 self.clients.len(),
                 crate::error::plain(error)
             );
-            self.run.console.warn(pool, "starved", &text);
+            self.run.console.warn(pool, Kind::Starved, &text);
         }
     }
 }

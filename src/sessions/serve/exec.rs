@@ -6,6 +6,7 @@ use super::partners::{Partners, Recipe};
 use super::service::Service;
 use crate::error::Status;
 use crate::event_loop::{Event, Id, Pool};
+use crate::kind::Kind;
 use crate::sessions::runners::Tie;
 
 impl ServeSession {
@@ -39,7 +40,7 @@ impl ServeSession {
             let is_expected = served.tie == Tie::Lost || self.run.is_ending();
             if exit.status() != Status::Done && !is_expected {
                 let text = format!("the command of {} ended: {exit}", served.title);
-                self.run.console.warn(pool, "command", &text);
+                self.run.console.warn(pool, Kind::Command, &text);
             }
         }
         if !exits.is_empty() {
@@ -56,7 +57,7 @@ impl ServeSession {
         };
         match command {
             Some(text) if self.clients.is_empty() => {
-                self.run.console.warn(pool, "waiting", &text);
+                self.run.console.warn(pool, Kind::Waiting, &text);
             }
             _ if self.run.is_ending() => self.run.report_waiting(pool),
             _ => {}

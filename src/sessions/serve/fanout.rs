@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::ServeSession;
 use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
+use crate::kind::Kind;
 use crate::protocol::slow::Verdict;
 use crate::sessions::alarms;
 use crate::sessions::orders::Commanded;
@@ -84,13 +85,13 @@ impl ServeSession {
                 // It is sent nothing more until it is gone, at the end of this turn.
                 client.lag.skips = true;
                 let text = format!("{} was too slow and is closed", client.title());
-                self.run.console.warn(pool, "slow", &text);
+                self.run.console.warn(pool, Kind::Slow, &text);
                 pool.abort(id, CloseReason::SLOW);
             }
             Verdict::Skip => {
                 client.lag.skips = true;
                 let text = format!("{} is too slow and misses messages", client.title());
-                self.run.console.warn(pool, "slow", &text);
+                self.run.console.warn(pool, Kind::Slow, &text);
             }
         }
     }

@@ -7,6 +7,7 @@ use super::partners::{Partners, Recipe};
 use super::service::Service;
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Mail, Pool};
+use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Established, Note, Progress};
@@ -128,7 +129,7 @@ impl ServeSession {
             match note {
                 Note::Warning(text) => {
                     if self.connectors().is_some_and(|all| all.told.insert(text.clone())) {
-                        self.run.console.warn(pool, "socket-option", &text);
+                        self.run.console.warn(pool, Kind::SocketOption, &text);
                     }
                 }
                 Note::Failed { peer, failure } => {

@@ -6,6 +6,7 @@ use super::ServeSession;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::Status;
 use crate::event_loop::{Id, Pool, TimerKey};
+use crate::kind::Kind;
 use crate::sessions::alarms;
 use crate::sessions::run::GRACE;
 
@@ -86,7 +87,7 @@ impl ServeSession {
         let Some(client) = self.clients.get(&id) else { return };
         let limit = humantime::format_duration(limit);
         let text = format!("{} is closed: {what} {limit}", client.title());
-        self.run.console.warn(pool, "timeout", &text);
+        self.run.console.warn(pool, Kind::Timeout, &text);
         if detail == Detail::ReadTimeout {
             self.worst.get_or_insert(Status::Timeout);
         }

@@ -31,6 +31,7 @@ use crate::close::{Cause, CloseReason};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::framing::Framer;
+use crate::kind::Kind;
 use crate::protocol::access::Access;
 use crate::protocol::slow::SlowRules;
 use crate::report::{Name, Notice};
@@ -145,7 +146,7 @@ impl ServeSession {
 
     /// Tells something that the kernel changed about what was asked.
     pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, "socket-option", text);
+        self.run.console.warn(pool, Kind::SocketOption, text);
     }
 
     /// How the run ended.
@@ -175,7 +176,7 @@ impl ServeSession {
         }
         if client.lag.skipped > 0 {
             let text = format!("{} missed {} messages", client.title(), client.lag.skipped);
-            self.run.console.warn(pool, "skipped", &text);
+            self.run.console.warn(pool, Kind::Skipped, &text);
             self.worst.get_or_insert(Status::Lost);
         }
         self.part(pool, id, end);
@@ -210,16 +211,17 @@ impl ServeSession {
             && let Some(error) = &end.error
         {
             let cause = crate::error::plain(error);
-            let failure = Failure::new(Status::Lost, "frame", "read from", client.title(), cause);
+            let failure =
+                Failure::new(Status::Lost, Kind::Frame, "read from", client.title(), cause);
             let event = Notice::error(&failure).conn(client.number);
             self.run.console.report(pool, &event);
         } else if let (Some(error), false) = (&end.error, self.run.is_ending()) {
             let text = format!("{} was lost: {}", client.title(), crate::error::plain(error));
-            self.run.console.warn(pool, "lost", &text);
+            self.run.console.warn(pool, Kind::Lost, &text);
         }
         if unsent > 0 {
             let text = format!("{unsent} bytes for {} were not sent", client.title());
-            self.run.console.warn(pool, "unsent", &text);
+            self.run.console.warn(pool, Kind::Unsent, &text);
         }
     }
 

@@ -11,6 +11,7 @@ use super::service::Service;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status, plain};
 use crate::event_loop::{End, Event, Id, Pool};
+use crate::kind::Kind;
 use crate::report::Notice;
 use crate::sessions::pairs::{Pairs, Partner};
 use crate::sessions::runners::Runners;
@@ -182,7 +183,7 @@ impl ServeSession {
                 (None, unsent) => format!("{unsent} bytes were not sent"),
             };
             let text = format!("the connection to {title} was lost: {cause}");
-            self.run.console.warn(pool, "lost", &text);
+            self.run.console.warn(pool, Kind::Lost, &text);
             self.worst.get_or_insert(Status::Lost);
         }
         self.somebody_left(pool);

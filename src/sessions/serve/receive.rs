@@ -11,6 +11,7 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::framing::FrameError;
+use crate::kind::Kind;
 use crate::protocol::output::{Output, Written};
 use crate::protocol::relay::{Input, Step};
 use crate::report::{Name, Notice};
@@ -112,8 +113,13 @@ impl ServeSession {
             // What came in as a frame goes out as one, with one exception: an object that repeats
             // itself can be larger when written out.
             Err(error) => {
-                let failure =
-                    Failure::new(Status::Lost, "frame", "pass on", "a message", error.to_string());
+                let failure = Failure::new(
+                    Status::Lost,
+                    Kind::Frame,
+                    "pass on",
+                    "a message",
+                    error.to_string(),
+                );
                 self.run.console.complain(pool, &failure);
                 self.worst.get_or_insert(Status::Lost);
             }
@@ -172,7 +178,7 @@ impl ServeSession {
         if count > 0 {
             let cause = "it closed in the middle of a message";
             let failure =
-                Failure::new(Status::Lost, "cut-frame", "read from", client.title(), cause);
+                Failure::new(Status::Lost, Kind::CutFrame, "read from", client.title(), cause);
             let event = Notice::error(&failure).conn(client.number).undelivered(count);
             self.run.console.report(pool, &event);
             self.worst.get_or_insert(Status::Lost);

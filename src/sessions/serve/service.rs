@@ -13,6 +13,7 @@ use super::partners::{Partners, Recipe};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::framing::{Framer, Framing};
+use crate::kind::Kind;
 use crate::protocol::relay::{Input, Source};
 use crate::sessions::config::Handling;
 use crate::sessions::runners::Runners;
@@ -158,7 +159,7 @@ impl Frame<'_> {
         framer.encode(text, &mut framed).map_err(|error| {
             let target = format!("{option} with --frame {}", self.framing);
             let cause = error.to_string();
-            Failure::new(Status::Usage, "frame", "send", target, cause).maybe_fix(error.fix())
+            Failure::new(Status::Usage, Kind::Frame, "send", target, cause).maybe_fix(error.fix())
         })?;
         Ok(framed.into())
     }

@@ -11,6 +11,7 @@ use socket2::Domain;
 
 use super::{Opened, ask_for_drops, ask_for_runs, new};
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::sockets::address::{Target, UnixName};
 use crate::sockets::connect::{bind_failure, unbindable, unix_failure};
 use crate::sockets::inherited::{self, Role};
@@ -57,7 +58,7 @@ pub fn failure(target: &str, error: &io::Error) -> Failure {
 
 fn no_broadcast(target: &Target) -> Failure {
     let cause = "only an internet address can be a broadcast address";
-    Failure::new(Status::Usage, "broadcast", "broadcast to", target.to_string(), cause)
+    Failure::new(Status::Usage, Kind::Broadcast, "broadcast to", target.to_string(), cause)
 }
 
 fn connect_udp(
@@ -158,7 +159,7 @@ mod tests {
         say(&opened, b"x").unwrap();
         let (_, from) = receiver.recv_from(&mut [0]).unwrap();
         assert_eq!(from.to_string(), opened.local);
-        assert_eq!(bound(&opened.local).unwrap_err().kind, "address-in-use");
+        assert_eq!(bound(&opened.local).unwrap_err().kind, Kind::AddressInUse);
         assert_eq!(bound("192.0.2.254:0").unwrap_err().status, Status::Listen);
     }
 

@@ -106,6 +106,7 @@ fn inherited_one(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::Kind;
     use crate::sockets::inherited::tests::inherit;
     use crate::sys::mmsg::ReceiveBatch;
     use std::net::UdpSocket;
@@ -148,7 +149,7 @@ mod tests {
     fn a_port_is_shared_only_by_reuseport() {
         let (first, _) = open_with("127.0.0.1:0", "reuseport=on").unwrap();
         assert!(open_with(&first[0].local, "reuseport=on").is_ok());
-        assert_eq!(open(&first[0].local).unwrap_err().kind, "address-in-use");
+        assert_eq!(open(&first[0].local).unwrap_err().kind, Kind::AddressInUse);
     }
 
     #[test]
@@ -208,6 +209,6 @@ mod tests {
         assert_eq!((taken[0].local.as_str(), taken[0].proto), (local.as_str(), "udp"));
         let stream = inherit(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
         assert!(open(&format!("fd:{stream}")).unwrap_err().to_string().contains("datagram socket"));
-        assert_eq!(open("fd:").unwrap_err().kind, "no-activation");
+        assert_eq!(open("fd:").unwrap_err().kind, Kind::NoActivation);
     }
 }

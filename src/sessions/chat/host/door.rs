@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Client, HostSession, name};
 use crate::event_loop::{Id, Pool, TimerKey};
+use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::alarms;
 use crate::sessions::inlet::Inlet;
@@ -61,7 +62,7 @@ impl HostSession {
             let text = format!(
                 "cannot accept more than {count} members: {cause} (`ulimit -n` sets the limit); the rest wait"
             );
-            self.run.console.warn(pool, "starved", &text);
+            self.run.console.warn(pool, Kind::Starved, &text);
         }
     }
 }

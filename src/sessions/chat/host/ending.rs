@@ -5,6 +5,7 @@ use super::{Client, GRACE, HostSession};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, Signal, TimerKey, Traffic};
+use crate::kind::Kind;
 use crate::protocol::chat::Line;
 use crate::protocol::chat::room::Member;
 use crate::report::Name;
@@ -17,7 +18,8 @@ impl HostSession {
             (alarms::FIRST_CLIENT, _) => {
                 let wait = humantime::format_duration(self.run.common.wait.unwrap_or_default());
                 let cause = format!("nobody came within {wait}");
-                let failure = Failure::new(Status::Timeout, "timeout", "host", "the room", cause);
+                let failure =
+                    Failure::new(Status::Timeout, Kind::Timeout, "host", "the room", cause);
                 self.run.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
             }
@@ -35,7 +37,7 @@ impl HostSession {
         let cause = format!("no hello within {}", humantime::format_duration(HELLO));
         let text = format!("#{} {} is closed: {cause}", client.member, client.peer);
         client.why = Some(cause);
-        self.run.console.warn(pool, "timeout", &text);
+        self.run.console.warn(pool, Kind::Timeout, &text);
         pool.abort(id, CloseReason::new(Cause::Timeout, Detail::ReadTimeout));
     }
 
@@ -44,7 +46,7 @@ impl HostSession {
         if let (CloseReason::FRAME, None, Some(error)) = (end.reason, &client.why, &end.error) {
             let cause = crate::error::plain(error);
             let text = format!("#{} {} is closed: {cause}", client.member, client.peer);
-            self.run.console.warn(pool, "frame", &text);
+            self.run.console.warn(pool, Kind::Frame, &text);
         }
     }
 

@@ -18,6 +18,7 @@ use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{End, Event, Handler, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
+use crate::kind::Kind;
 use crate::protocol::chat::line::{Line, readable};
 use crate::protocol::chat::room::{Effect, Member, Room};
 use crate::protocol::chat::{Dialect, Nick};
@@ -115,7 +116,7 @@ impl HostSession {
 
     /// Tells something that the kernel changed about what was asked.
     pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, "socket-option", text);
+        self.run.console.warn(pool, Kind::SocketOption, text);
     }
 
     /// Opens the room, whose addresses these are.
@@ -161,7 +162,7 @@ impl HostSession {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let text = format!("#{} {} is closed: {error}", client.member, client.peer);
         client.why = Some(error.to_string());
-        self.run.console.warn(pool, "frame", &text);
+        self.run.console.warn(pool, Kind::Frame, &text);
         pool.abort(id, CloseReason::FRAME);
     }
 
@@ -251,7 +252,7 @@ impl HostSession {
         if client.full && pool.room(id) == 0 && client.why.is_none() {
             let text = format!("#{} {} was too slow and is closed", client.member, client.peer);
             client.why = Some("too slow".to_owned());
-            self.run.console.warn(pool, "slow", &text);
+            self.run.console.warn(pool, Kind::Slow, &text);
             pool.abort(id, CloseReason::SLOW);
         }
         if client.why.is_none() {

@@ -6,6 +6,7 @@ use super::{JoinSession, Link};
 use crate::close::Detail;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool};
+use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::console::{closed_event, is_loss};
 
@@ -29,7 +30,7 @@ impl JoinSession {
             self.report_loss(pool, &link, end);
         } else if end.reason.detail == Detail::Fin && !self.run.feed.input().ended {
             let text = format!("{} has closed the connection", link.peer);
-            self.run.console.warn(pool, "closed", &text);
+            self.run.console.warn(pool, Kind::Closed, &text);
         }
         self.report_unsent(pool);
         self.run.begin_ending(pool);
@@ -39,7 +40,7 @@ impl JoinSession {
     fn connect_again(&mut self, pool: &mut Pool, link: &Link, end: &End) {
         let pause = self.connector.begin_again(pool, end.traffic.received > 0);
         let text = format!("connection to {} ended: {}", link.peer, end.reason);
-        let event = Notice::new(Name::Retry).kind("lost").secs(pause).message(text);
+        let event = Notice::new(Name::Retry).kind(Kind::Lost).secs(pause).message(text);
         self.run.console.report(pool, &event);
         for line in end.unsent.clone().into_pieces(true).into_iter().rev() {
             // The next connection is introduced anew.
@@ -57,7 +58,8 @@ impl JoinSession {
             None => end.reason.to_string(),
         };
         let peer = link.peer.clone();
-        let failure = Failure::new(Status::Lost, "reset", "keep the connection to", peer, cause);
+        let failure =
+            Failure::new(Status::Lost, Kind::Reset, "keep the connection to", peer, cause);
         let unsent = end.unsent.len();
         let failure = match unsent {
             0 => failure,
@@ -73,7 +75,7 @@ impl JoinSession {
         if count > 0 && !self.run.is_decided() && !self.run.has_enough() {
             let target = if count == 1 { "a line".to_owned() } else { format!("{count} lines") };
             let cause = "there is no connection";
-            self.run.fail(pool, &Failure::new(Status::Lost, "unsent", "send", target, cause));
+            self.run.fail(pool, &Failure::new(Status::Lost, Kind::Unsent, "send", target, cause));
         }
     }
 }

@@ -15,6 +15,7 @@ use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, SendOutcome, Signal, TimerKey};
+use crate::kind::Kind;
 use crate::protocol::chat::allowance::{Allowance, OWN_BURST};
 use crate::protocol::chat::command::Command;
 use crate::protocol::chat::line::readable;
@@ -238,7 +239,7 @@ impl JoinSession {
             let Some(link) = &self.link else { return };
             let cause = error.to_string();
             let failure =
-                Failure::new(Status::Lost, "frame", "read from", link.peer.clone(), cause);
+                Failure::new(Status::Lost, Kind::Frame, "read from", link.peer.clone(), cause);
             self.run.fail(pool, &failure);
             self.end_now(pool, CloseReason::FRAME);
         } else if self.run.has_enough() {

@@ -1,0 +1,135 @@
+//! The kinds: stable words for what went wrong, which scripts may match on.
+
+use std::io;
+
+use crate::vocabulary::vocabulary;
+
+vocabulary! {
+    /// What kind of trouble a failure, a warning or a retry is about.
+    pub enum Kind {
+        AddressInUse = "address-in-use": "somebody else listens there";
+        AddressNotAvailable = "address-not-available": "no interface of this machine has the address";
+        AlreadyJoined = "already-joined": "the group is joined on this interface already";
+        BadAddress = "bad-address": "an address that is not one";
+        BadChecksum = "bad-checksum": "datagrams came with a wrong checksum";
+        BadCommand = "bad-command": "a line of --input commands or json that is none";
+        BadOption = "bad-option": "an option of a socket that is none, or a value that it does not take";
+        Bind = "bind": "the local address cannot be used";
+        Broadcast = "broadcast": "a broadcast address without --broadcast";
+        Busy = "busy": "the backlog of the listener is full";
+        Chat = "chat": "what the chat says to its user alone, such as a line that is no command";
+        Child = "child": "the command behind -- failed";
+        Closed = "closed": "a server accepted the connection and closed it at once";
+        Command = "command": "a command of --exec failed";
+        Count = "count": "fewer messages came than --count asks for";
+        CutFrame = "cut-frame": "the peer closed in the middle of a message";
+        DoubtfulSequence = "doubtful-sequence": "--seq points at something that is no sequence number";
+        Expect = "expect": "nothing that came matches --expect";
+        FamilyUnavailable = "family-unavailable": "this machine has no such address family";
+        Fd = "fd": "an inherited descriptor is not what it should be";
+        Firewall = "firewall": "a firewall of this machine drops the datagrams";
+        FirewallUnknown = "firewall-unknown": "packets are dropped, and by whom cannot be known";
+        Frame = "frame": "a frame is broken or too large";
+        Hook = "hook": "a command of --on failed";
+        Idle = "idle": "nothing came for --idle-timeout";
+        IgnoredDatagrams = "ignored-datagrams": "datagrams came that no socket took";
+        Input = "input": "stdin is not what --input says";
+        InterfaceDown = "interface-down": "the interface is down";
+        InterfaceNotMulticast = "interface-not-multicast": "the interface cannot do multicast";
+        Io = "io": "the system refused for another reason";
+        KernelDrops = "kernel-drops": "the kernel dropped datagrams, its buffer being full";
+        Loss = "loss": "more was lost than --max-loss allows";
+        Lost = "lost": "a client's connection was lost";
+        MayBeLost = "may-be-lost": "what was sent before a connection was lost may not have arrived";
+        NoActivation = "no-activation": "fd: without sockets from the service manager";
+        NoAddress = "no-address": "the name has no address of the wanted family";
+        NoAnswer = "no-answer": "a name server or a peer gave no answer";
+        NoCarrier = "no-carrier": "the interface has no link";
+        NoRoute = "no-route": "no route leads to the group";
+        NoSuchInterface = "no-such-interface": "there is no interface of this name";
+        NotConnected = "not-connected": "there is no such connection (any more)";
+        NotFound = "not-found": "a file, a command or an interface is not there";
+        NotJoined = "not-joined": "the group is not joined on this interface";
+        NotMulticast = "not-multicast": "the address is no multicast group";
+        NothingArrived = "nothing-arrived": "nothing reached this machine";
+        Notify = "notify": "NOTIFY_SOCKET does not take the word";
+        OtherInterface = "other-interface": "the group is heard on another interface";
+        OtherSource = "other-source": "the group is heard from another source";
+        PermissionDenied = "permission-denied": "the system does not allow it";
+        ReceiveBufferFull = "receive-buffer-full": "the receive buffer was full";
+        Refused = "refused": "nobody listens there";
+        Replay = "replay": "what came is not what was recorded";
+        Reply = "reply": "no answer came to what was sent";
+        Reset = "reset": "the peer cut the connection off";
+        Resolver = "resolver": "the resolver failed";
+        RpFilter = "rp-filter": "the reverse path filter drops the source";
+        Skipped = "skipped": "a slow client was not sent all messages";
+        Slow = "slow": "a client does not take what it is sent";
+        SocketOption = "socket-option": "the kernel changed what was asked of a socket";
+        SsmRange = "ssm-range": "source-specific join outside of 232/8 or ff3x::/32";
+        Starved = "starved": "out of descriptors: new clients wait";
+        StorageFull = "storage-full": "the disk or the quota is full";
+        Timeout = "timeout": "a limit of time has passed";
+        TooLarge = "too-large": "a message that no datagram holds";
+        TooManyGroups = "too-many-groups": "more groups than the kernel allows (igmp_max_memberships)";
+        Truncated = "truncated": "a datagram was longer than what could be received";
+        UdpErrors = "udp-errors": "the kernel counted UDP errors";
+        UnknownName = "unknown-name": "the name is not known";
+        Unreachable = "unreachable": "no route, or a host that does not answer";
+        UnsafePickle = "unsafe-pickle": "an object of --frame obj asks for more than data";
+        Unsent = "unsent": "something was accepted for sending and never left";
+        Usage = "usage": "options that cannot be used like this";
+        Waiting = "waiting": "what the program waits for, told to a person";
+    }
+}
+
+impl Kind {
+    /// The number that some kinds have beside their word.
+    pub const fn code(self) -> Option<u32> {
+        match self {
+            Self::NotConnected => Some(1001),
+            Self::AlreadyJoined => Some(1002),
+            Self::NotJoined => Some(1003),
+            Self::NotMulticast => Some(1004),
+            Self::AddressInUse => Some(1005),
+            _ => None,
+        }
+    }
+}
+
+impl From<&io::Error> for Kind {
+    fn from(error: &io::Error) -> Self {
+        use io::ErrorKind as Os;
+        match error.kind() {
+            Os::ConnectionRefused => Self::Refused,
+            Os::ConnectionReset | Os::ConnectionAborted | Os::BrokenPipe => Self::Reset,
+            Os::HostUnreachable | Os::NetworkUnreachable | Os::NetworkDown => Self::Unreachable,
+            Os::TimedOut => Self::Timeout,
+            Os::AddrInUse => Self::AddressInUse,
+            Os::AddrNotAvailable => Self::AddressNotAvailable,
+            Os::PermissionDenied => Self::PermissionDenied,
+            Os::NotFound => Self::NotFound,
+            Os::StorageFull | Os::QuotaExceeded | Os::FileTooLarge => Self::StorageFull,
+            Os::NotConnected => Self::NotConnected,
+            Os::InvalidData => Self::Frame,
+            _ => Self::Io,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_sorted_and_unique() {
+        assert!(Kind::ALL.windows(2).all(|pair| pair[0].as_str() < pair[1].as_str()));
+    }
+
+    #[test]
+    fn codes_are_unique() {
+        let codes: Vec<u32> = Kind::ALL.iter().filter_map(|kind| kind.code()).collect();
+        let unique: std::collections::BTreeSet<&u32> = codes.iter().collect();
+        assert_eq!(codes.len(), unique.len());
+    }
+}
