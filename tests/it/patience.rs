@@ -2,11 +2,13 @@
 //! last cause.
 
 use std::io::Read;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::support::datagrams::{ClosedPort, hear};
 use crate::support::net::{accept, read_all};
@@ -31,7 +33,10 @@ fn answer(peer: &UnixDatagram) -> Vec<u8> {
 fn a_service_that_comes_up_late_is_reached() {
     let directory = tempfile::tempdir().unwrap();
     let (stream, datagram) = (directory.path().join("s"), directory.path().join("d"));
-    let free = TcpListener::bind("127.5.5.7:0").unwrap().local_addr().unwrap();
+    // A socket that has the port and does not listen yet refuses like a free port does.
+    let late = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    late.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let free = late.local_addr().unwrap().as_socket().unwrap();
     let closed = ClosedPort::new();
     let clients = [
         ("tcp-connect", free.to_string()),
@@ -43,7 +48,8 @@ fn a_service_that_comes_up_late_is_reached() {
         wirecat([command, "--wait", "60", "--send", "hello", &address]).start()
     });
     thread::sleep(Duration::from_secs(3));
-    let streams = (TcpListener::bind(free).unwrap(), UnixListener::bind(&stream).unwrap());
+    late.listen(8).unwrap();
+    let streams = (TcpListener::from(late), UnixListener::bind(&stream).unwrap());
     let datagrams: (UdpSocket, _) = (closed.open("127.0.0.1"), listen_at(&datagram));
     assert_eq!(read_all(&accept(&streams.0)), b"hello");
     let mut received = Vec::new();

@@ -32,7 +32,8 @@ fn a_person_sees_how_far_a_file_has_come() {
     let line = format!("tcp-connect {args} {} < {}", server.address, file.display());
     let mut terminal = on_terminal(&line);
     terminal.wait_for("in 0 B out 0 B 0 B/s [");
-    terminal.wait_for("50% ETA 1s");
+    // A loaded machine draws this line seldom, so that no one figure is sure to be on it.
+    terminal.wait_for_match(r"[1-9]\d% ETA [12]s");
     terminal.wait_for_code(0);
     let shown = terminal.wait_for("exit 0");
     // The event came on a line of its own, and nothing of the progress stands beside the end.

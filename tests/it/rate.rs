@@ -34,13 +34,12 @@ fn a_client_keeps_to_a_rate_of_bytes() {
 /// The rate of a server is that of stdin, however many clients there are.
 #[test]
 fn a_server_keeps_to_a_rate_of_bytes() {
-    let args = ["tcp-serve", "--conns", "2", "--rate", "1MiB/s", "127.0.0.1:0"];
+    let args = ["tcp-serve", "-v", "--conns", "2", "--rate", "1MiB/s", "127.0.0.1:0"];
     let mut server = wirecat(args).piped().start();
     let address = server.address();
     let clients = [connect(&address), connect(&address)];
-    server.wait_for("listening");
     // Both are to be there before the first byte.
-    std::thread::sleep(Duration::from_millis(300));
+    server.wait_for("accepted #2");
     let began = Instant::now();
     let clients = clients.map(|client| std::thread::spawn(move || is_paced(&client, began)));
     let mut stdin = server.stdin.take().unwrap();

@@ -1,17 +1,20 @@
-//! The recipes of the README's chapter for scripts, run exactly as they stand there.
+//! The recipes of the README's chapter for scripts, run as they stand there but for their ports:
+//! those of the README may be taken, here or by the tests of another checkout.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 use std::thread;
 use std::time::Instant;
 
 use libc::SIGTERM;
+use regex::{Captures, Regex};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
@@ -35,6 +38,42 @@ const RECIPES: [&str; 13] = [
     "unix:api.sock",
     "--on '",
 ];
+
+/// The README's port from which all others count.
+const FIRST: u16 = 7000;
+const PORTS: u16 = 14;
+
+/// The port that stands for FIRST. The ones behind it are the tests' own as long as they run: one
+/// that looks for ports claims them by a listener on the first, which no recipe has.
+fn first_port() -> u16 {
+    static CLAIM: LazyLock<(TcpListener, u16)> = LazyLock::new(|| {
+        let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
+        // Below the ports that Linux gives to whoever asks for any.
+        let claim = (20_000..32_000).step_by(usize::from(PORTS)).find_map(|first| {
+            let claim = bind(first)?;
+            (first + 1..first + PORTS).all(|port| bind(port).is_some()).then_some((claim, first))
+        });
+        claim.expect("free ports")
+    });
+    CLAIM.1
+}
+
+/// The port that stands for one of the README.
+fn port(readme: u16) -> u16 {
+    first_port() + (readme - FIRST)
+}
+
+/// The address of a port of the README.
+fn local(readme: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port(readme)).into()
+}
+
+/// A text of the README with the ports that stand for its own.
+fn with_free_ports(text: &str) -> String {
+    let ports = Regex::new(r"\b70\d\d\b").expect("an expression");
+    let replace = |found: &Captures<'_>| port(found[0].parse().expect("a port")).to_string();
+    ports.replace_all(text, replace).into_owned()
+}
 
 fn lines() -> Vec<&'static str> {
     let readme = include_str!("../../README.md");
@@ -84,7 +123,7 @@ impl Kitchen {
     fn recipe(&self, words: &str) -> Program {
         assert!(RECIPES.contains(&words));
         let line = lines().into_iter().find(|line| line.contains(words)).expect("the recipe");
-        self.shell(line)
+        self.shell(&with_free_ports(line))
     }
 
     /// A line as a shell runs it, in a process group of its own.
@@ -104,7 +143,7 @@ impl Kitchen {
 fn it_waits_for_a_server_that_stands() {
     let mut waits = Kitchen::new().recipe("-z --wait").start();
     waits.wait_for("retry");
-    let listener = TcpListener::bind("127.0.0.1:7001").unwrap();
+    let listener = TcpListener::bind(local(7001)).unwrap();
     drop(accept(&listener));
     let stands = accept(&listener);
     waits.wait().code(0);
@@ -125,7 +164,7 @@ fn a_suite_finds_its_mock_server() {
 
 #[test]
 fn a_health_check_tells_the_healthy_from_the_sick() {
-    let listener = TcpListener::bind("127.0.0.1:7003").unwrap();
+    let listener = TcpListener::bind(local(7003)).unwrap();
     let answers = thread::spawn(move || {
         for status in ["200 OK", "503 Service Unavailable"] {
             let client = accept(&listener);
@@ -168,7 +207,7 @@ fn a_log_is_seen_by_many() {
     let mut log = File::create(kitchen.path("app.log")).unwrap();
     let mut server = kitchen.recipe("tail").start();
     server.wait_for("listening tcp");
-    let viewers = [(); 2].map(|()| connect("127.0.0.1:7006"));
+    let viewers = [(); 2].map(|()| connect(&local(7006).to_string()));
     let views = viewers.map(|viewer| thread::spawn(move || read_exactly(&viewer, 9)));
     // Who comes a moment later sees the next line.
     let deadline = Instant::now() + PATIENCE;
@@ -185,10 +224,10 @@ fn a_log_is_seen_by_many() {
 #[test]
 fn a_forward_is_captured() {
     let kitchen = Kitchen::new();
-    let backend = TcpListener::bind("127.0.0.1:7008").unwrap();
+    let backend = TcpListener::bind(local(7008)).unwrap();
     let mut server = kitchen.recipe("--forward").start();
     server.wait_for("listening tcp");
-    let mut client = connect("127.0.0.1:7007");
+    let mut client = connect(&local(7007).to_string());
     client.write_all(b"over there").unwrap();
     let far = accept(&backend);
     assert_eq!(read_exactly(&far, 10), b"over there");
@@ -203,7 +242,7 @@ fn a_forward_is_captured() {
 #[test]
 fn a_session_becomes_a_mock_of_the_service() {
     let kitchen = Kitchen::new();
-    let service = TcpListener::bind("127.0.0.1:7009").unwrap();
+    let service = TcpListener::bind(local(7009)).unwrap();
     let records = kitchen.recipe("--record session.ndjson").start();
     let mut real = accept(&service);
     assert_eq!(read_exactly(&real, 12), b"PING\r\nQUIT\r\n");
@@ -213,7 +252,7 @@ fn a_session_becomes_a_mock_of_the_service() {
     for (said, status) in [(b"PING\r\nQUIT\r\n", 0), (b"PING\r\nEXIT\r\n", 1)] {
         let mut mock = kitchen.recipe("--replay").start();
         mock.wait_for("listening tcp");
-        let mut client = connect("127.0.0.1:7010");
+        let mut client = connect(&local(7010).to_string());
         client.write_all(said).unwrap();
         if status == 0 {
             assert_eq!(read_exactly(&client, 12), b"+PONG\r\n+OK\r\n");
@@ -252,7 +291,7 @@ fn a_command_hears_of_every_guest() {
     let kitchen = Kitchen::new();
     let mut server = kitchen.recipe("--on '").start();
     server.wait_for("listening tcp");
-    let guests = [(); 2].map(|()| connect("127.0.0.1:7012"));
+    let guests = [(); 2].map(|()| connect(&local(7012).to_string()));
     guests[0].shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&guests[0]), b"");
     server.signal(SIGTERM);
@@ -267,13 +306,14 @@ fn the_program_in_the_readme_is_a_server() {
     let readme = include_str!("../../README.md");
     let text = readme.split("```python\n").nth(1).and_then(|rest| rest.split("```").next());
     let kitchen = Kitchen::new();
-    fs::write(kitchen.path("server.py"), text.expect("a program")).unwrap();
+    let text = with_free_ports(text.expect("a program"));
+    fs::write(kitchen.path("server.py"), text).unwrap();
     if Command::new("python3").arg("--version").output().is_err() {
         return skip("recipes::the_program", "python3 is not installed");
     }
     let mut server = kitchen.shell("exec python3 server.py").start();
     server.wait_for("listening tcp");
-    let mut client = connect("127.0.0.1:7013");
+    let mut client = connect(&local(7013).to_string());
     client.write_all(b"hello\nthere\n").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&client), b"HELLO\nTHERE\n");

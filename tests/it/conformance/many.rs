@@ -83,7 +83,8 @@ impl Crowd {
             self.poll.registry().deregister(&mut client.stream).expect("it was registered");
             // Whoever waits for the crowd does not wait for it.
             client.got = usize::MAX;
-            let stream = rustix::io::dup(&client.stream).expect("a descriptor");
+            // The children of other tests must not inherit it.
+            let stream = rustix::io::fcntl_dupfd_cloexec(&client.stream, 0).expect("a descriptor");
             TcpStream::from_std(stream.into())
         });
         stuck.collect()

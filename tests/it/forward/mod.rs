@@ -14,7 +14,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::data::{assert_same, noise};
 use crate::support::net::{
-    accept, connect, connect_narrow, listener, read_all, read_exactly, read_what_comes, reset,
+    accept, connect, connect_narrow, listener, listener_with_backlog, read_all, read_exactly,
+    read_what_comes, reset,
 };
 use crate::support::peers::{Peer, Role};
 use crate::support::{Running, proc, program, skip, wirecat, wirecat_path};
@@ -205,7 +206,8 @@ fn a_stuck_client_stalls_only_its_own_upstream() {
 fn a_thousand_clients_are_relayed_at_once() {
     const CLIENTS: usize = 1000;
     wirecat::sys::process::raise_descriptor_limit();
-    let (upstream, target) = listener();
+    // Whom a short backlog drops comes again after a second, then after three, then seven.
+    let (upstream, target) = listener_with_backlog(CLIENTS);
     let echo = thread::spawn(move || {
         let streams: Vec<TcpStream> = (0..CLIENTS).map(|_| accept(&upstream)).collect();
         for mut stream in streams {

@@ -12,27 +12,27 @@ const JOIN_V6: &str = "mcast-join [ff15::77:60]:5000%eth0 --output json --wait 3
 /// one long (the kernel checks it at arrival, or when it is read), and one cut short.
 const SEND_FAULTY: &str = r#"
 import socket, struct, sys
-group = sys.argv[1]
-is_v6 = ":" in group
-family = socket.AF_INET6 if is_v6 else socket.AF_INET
-raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_UDP)
-if is_v6:
-    eth0 = socket.if_nametoindex("eth0")
-    raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, eth0)
-for size, promised in [(8, 8), (1000, 1000), (8, 1000)]:
-    header = struct.pack("!HHHH", 5000, 5000, 8 + promised, 1)
-    raw.sendto(header + b"x" * size, (group, 0))
+for group in sys.argv[1:]:
+    is_v6 = ":" in group
+    family = socket.AF_INET6 if is_v6 else socket.AF_INET
+    raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_UDP)
+    if is_v6:
+        eth0 = socket.if_nametoindex("eth0")
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, eth0)
+    for size, promised in [(8, 8), (1000, 1000), (8, 1000)]:
+        header = struct.pack("!HHHH", 5000, 5000, 8 + promised, 1)
+        raw.sendto(header + b"x" * size, (group, 0))
 "#;
 
 /// Sends more to a socket that nobody reads than its buffer holds.
 const FILL_A_BUFFER: &str = r#"
 import socket, sys
-address = sys.argv[1]
-udp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-udp.bind((address, 0))
-for _ in range(50):
-    udp.sendto(b"x" * 1000, udp.getsockname())
+for address in sys.argv[1:]:
+    udp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    udp.bind((address, 0))
+    for _ in range(50):
+        udp.sendto(b"x" * 1000, udp.getsockname())
 "#;
 
 /// Joins on the second machine, does something to it, sends from the first, and waits for the
@@ -129,19 +129,26 @@ fn a_group_that_arrives_elsewhere_is_told() {
     for host in [(0, 1), (1, 2)] {
         lan.plug_in(&lan.hosts[host.0], "eth1", host.1);
     }
-    for (join, send, kind, words) in [
+    let cases = [
         ("239.77.60.1:5000%eth0", "239.77.60.1:5000%eth1", "other-interface", "%eth1"),
         ("[ff15::77:60]:5000%eth0", "[ff15::77:60]:5000%eth1", "other-interface", "%eth1"),
         ("10.77.0.9@232.77.60.1:5000%eth0", "232.77.60.1:5000%eth0", "other-source", "10.77.0.1"),
-    ] {
-        let args = format!("mcast-join {join} --output json --wait 3s");
+    ];
+    let members = cases.map(|(join, ..)| {
+        let args = format!("mcast-join {join} --output json --wait 6s");
         let mut member = lan.hosts[1].wirecat(&args).start();
         joined(&mut member);
-        // The ears on the other interfaces open half-way.
-        lan.hosts[1].shell("sleep 1.8");
-        lan.hosts[0].wirecat(&format!("mcast-send {send} --repeat 3 --rate 5/s")).input("x").run();
+        member
+    });
+    // Sent all the time, because the sockets on the other interfaces open half-way.
+    let senders = cases.map(|(_, send, ..)| {
+        let args = format!("mcast-send {send} --repeat 30 --rate 5/s");
+        lan.hosts[0].wirecat(&args).input("x").start()
+    });
+    for (member, (_, _, kind, words)) in members.into_iter().zip(cases) {
         warns(&member.wait().code(124), kind, words);
     }
+    drop(senders);
 }
 
 /// SPEC 7: rp_filter drops a source that the machine has no route back to.
@@ -189,13 +196,15 @@ fn the_errors_of_udp_are_told_apart() {
         return skip(test, "no python3");
     }
     let Some(lan) = lan(test, 2) else { return };
-    for (join, family, group, loopback) in
-        [(JOIN, "IPv4", "239.77.60.1", "127.0.0.1"), (JOIN_V6, "IPv6", "ff15::77:60", "::1")]
-    {
-        let mut member = lan.hosts[1].wirecat(join).start();
+    let members = [(JOIN, "IPv4"), (JOIN_V6, "IPv6")].map(|(join, family)| {
+        // A loaded machine takes its time to start the two programs.
+        let mut member = lan.hosts[1].wirecat(&join.replace("3s", "8s")).start();
         joined(&mut member);
-        lan.hosts[1].shell(&format!("python3 -c '{FILL_A_BUFFER}' {loopback}"));
-        lan.hosts[0].shell(&format!("python3 -c '{SEND_FAULTY}' {group}"));
+        (member, family)
+    });
+    lan.hosts[1].shell(&format!("python3 -c '{FILL_A_BUFFER}' 127.0.0.1 ::1"));
+    lan.hosts[0].shell(&format!("python3 -c '{SEND_FAULTY}' 239.77.60.1 ff15::77:60"));
+    for (member, family) in members {
         let ended = member.wait().code(124);
         let buffer = format!("{family} datagrams found a receive buffer full");
         warns(&ended, "receive-buffer-full", &buffer);

@@ -18,6 +18,15 @@ pub(crate) fn listener() -> (TcpListener, String) {
     (listener, address)
 }
 
+/// The same where many connect at once.
+pub(crate) fn listener_with_backlog(backlog: usize) -> (TcpListener, String) {
+    let (listener, address) = listener();
+    // A second listen(2) changes the backlog of a listener, and nothing else.
+    let backlog = i32::try_from(backlog).expect("a small number");
+    SockRef::from(&listener).listen(backlog).expect("a longer backlog");
+    (listener, address)
+}
+
 /// The next connection.
 pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     let (stream, _) = listener.accept().expect("somebody connects");

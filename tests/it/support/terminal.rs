@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use regex::Regex;
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::Winsize;
@@ -103,15 +104,23 @@ impl Terminal {
     /// Waits until the screen has shown these words, and returns all that it has shown.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, words: &str) -> String {
+        self.wait_for_match(&regex::escape(words))
+    }
+
+    /// Waits until the screen has shown what this regular expression matches, and returns all that
+    /// it has shown.
+    #[track_caller]
+    pub(crate) fn wait_for_match(&mut self, pattern: &str) -> String {
+        let expression = Regex::new(pattern).expect("an expression");
         let deadline = Instant::now() + PATIENCE;
         loop {
             let shown = self.shown();
-            if shown.contains(words) {
+            if expression.is_match(&shown) {
                 return shown;
             }
             match self.screen.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(more) => self.seen.extend(more),
-                Err(error) => panic!("no {words:?} on the screen ({error}):\n{shown}"),
+                Err(error) => panic!("no {pattern:?} on the screen ({error}):\n{shown}"),
             }
         }
     }
