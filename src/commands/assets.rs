@@ -1,42 +1,55 @@
-//! The completions and man pages, made from the definitions of the command line and embedded.
+//! The completions and man pages: made from the definitions of the command line (`tests/assets`),
+//! deflated by `src/build.rs`, and embedded.
 
 use std::io::Write;
+
+use miniz_oxide::inflate;
 
 use crate::cli::args::{Page, Shell};
 use crate::error::Status;
 
+/// An embedded text, still deflated.
+pub(super) struct Asset(&'static [u8]);
+
+macro_rules! deflated {
+    ($name:literal) => {
+        Asset(include_bytes!(concat!(env!("OUT_DIR"), "/", $name)))
+    };
+}
+
 /// The completions for a shell.
-pub(super) fn completions(shell: Shell) -> &'static str {
+pub(super) fn completions(shell: Shell) -> Asset {
     match shell {
-        Shell::Bash => include_str!("../../completions/wirecat.bash"),
-        Shell::Zsh => include_str!("../../completions/_wirecat"),
-        Shell::Fish => include_str!("../../completions/wirecat.fish"),
-        Shell::Powershell => include_str!("../../completions/_wirecat.ps1"),
-        Shell::Elvish => include_str!("../../completions/wirecat.elv"),
-        Shell::Nushell => include_str!("../../completions/wirecat.nu"),
+        Shell::Bash => deflated!("wirecat.bash"),
+        Shell::Zsh => deflated!("_wirecat"),
+        Shell::Fish => deflated!("wirecat.fish"),
+        Shell::Powershell => deflated!("_wirecat.ps1"),
+        Shell::Elvish => deflated!("wirecat.elv"),
+        Shell::Nushell => deflated!("wirecat.nu"),
     }
 }
 
 /// A man page, in roff; the schema of the events, in JSON.
-pub(super) fn man(page: Option<Page>) -> &'static str {
+pub(super) fn man(page: Option<Page>) -> Asset {
     match page {
-        None => include_str!("../../man/wirecat.1"),
-        Some(Page::TcpConnect) => include_str!("../../man/wirecat-tcp-connect.1"),
-        Some(Page::TcpServe) => include_str!("../../man/wirecat-tcp-serve.1"),
-        Some(Page::UdpSend) => include_str!("../../man/wirecat-udp-send.1"),
-        Some(Page::UdpListen) => include_str!("../../man/wirecat-udp-listen.1"),
-        Some(Page::McastJoin) => include_str!("../../man/wirecat-mcast-join.1"),
-        Some(Page::Chat) => include_str!("../../man/wirecat-chat.1"),
-        Some(Page::McastSend) => include_str!("../../man/wirecat-mcast-send.1"),
-        Some(Page::Echo) => include_str!("../../man/wirecat-echo.1"),
-        Some(Page::Events) => include_str!("../../man/wirecat-events.7"),
-        Some(Page::EventsSchema) => include_str!("../../man/wirecat-events.schema.json"),
+        None => deflated!("wirecat.1"),
+        Some(Page::TcpConnect) => deflated!("wirecat-tcp-connect.1"),
+        Some(Page::TcpServe) => deflated!("wirecat-tcp-serve.1"),
+        Some(Page::UdpSend) => deflated!("wirecat-udp-send.1"),
+        Some(Page::UdpListen) => deflated!("wirecat-udp-listen.1"),
+        Some(Page::McastJoin) => deflated!("wirecat-mcast-join.1"),
+        Some(Page::Chat) => deflated!("wirecat-chat.1"),
+        Some(Page::McastSend) => deflated!("wirecat-mcast-send.1"),
+        Some(Page::Echo) => deflated!("wirecat-echo.1"),
+        Some(Page::Events) => deflated!("wirecat-events.7"),
+        Some(Page::EventsSchema) => deflated!("wirecat-events.schema.json"),
     }
 }
 
 /// Prints a text; a reader that leaves early has seen enough.
-pub(super) fn print(text: &str) -> Status {
-    match std::io::stdout().write_all(text.as_bytes()) {
+pub(super) fn print(asset: Asset) -> Status {
+    let Ok(text) = inflate::decompress_to_vec(asset.0) else { return Status::Local };
+    match std::io::stdout().write_all(&text) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Status::Local,
         _ => Status::Done,
     }
