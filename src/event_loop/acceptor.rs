@@ -8,7 +8,7 @@ use mio::{Interest, Registry, Token};
 use super::event::{End, Traffic};
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
-use crate::sockets::{Listener, Listening, Stream};
+use crate::sockets::{Endpoint, Listener, Listening, Stream};
 
 pub(super) struct Acceptor {
     listening: Listening,
@@ -26,8 +26,8 @@ pub(super) struct Acceptor {
 pub(super) enum Accepted {
     Connection {
         stream: Stream,
-        peer: String,
-        local: String,
+        peer: Endpoint,
+        local: Endpoint,
     },
     /// No more for now.
     Nothing,
@@ -69,7 +69,7 @@ impl Acceptor {
             };
             match outcome {
                 Ok((stream, peer)) => {
-                    let peer = peer.map_or_else(|| stream.peer(), |peer| peer.to_string());
+                    let peer = peer.map_or_else(|| stream.peer(), Endpoint::from);
                     return Accepted::Connection { peer, local: stream.local(), stream };
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -324,5 +324,11 @@ fn line(socket: &Socket, number: u64) -> Line {
         Socket::Udp(_) => Proto::Udp,
         Socket::Unix(_) => Proto::Unixgram,
     };
-    Line { number, proto, role, local: socket.local(), peer }
+    Line {
+        number,
+        proto,
+        role,
+        local: socket.local().to_string(),
+        peer: peer.map(|it| it.to_string()),
+    }
 }

@@ -10,6 +10,7 @@ use super::signals::Signal;
 use super::timers::TimerKey;
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
+use crate::sockets::Endpoint;
 use crate::sys::mmsg::Arrival;
 
 /// The one thing that a program on the loop implements.
@@ -31,9 +32,9 @@ pub enum Event<'a> {
         /// The listener it came in by.
         listener: Id,
         /// The address of the other side.
-        peer: String,
+        peer: Endpoint,
         /// The address of this side.
-        local: String,
+        local: Endpoint,
     },
     /// A listener could not take a connection, and tries again by itself.
     AcceptFailed {
@@ -47,9 +48,9 @@ pub enum Event<'a> {
         /// The connection.
         id: Id,
         /// The address of the other side.
-        peer: String,
+        peer: Endpoint,
         /// The address of this side.
-        local: String,
+        local: Endpoint,
     },
     /// A connection that was begun failed; its id is gone.
     ConnectFailed {

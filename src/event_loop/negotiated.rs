@@ -12,6 +12,7 @@ use super::id::Id;
 use super::pool::Pool;
 use super::transport::{Place, Readiness, Transport};
 use crate::framing::{Exchange, ExchangeError};
+use crate::sockets::Endpoint;
 
 /// Bytes that are heard at once while the channel wants no data.
 const EARFUL: usize = 4096;
@@ -191,7 +192,7 @@ impl Transport for Negotiated {
         Ok(true)
     }
 
-    fn addresses(&self) -> (String, String) {
+    fn addresses(&self) -> (Endpoint, Endpoint) {
         self.inner.addresses()
     }
 

@@ -72,7 +72,7 @@ impl Pool {
     /// # Errors
     /// It cannot be registered with the poll.
     pub fn add_connecting(&mut self, stream: Stream) -> Result<Id, Failure> {
-        let peer = stream.peer();
+        let peer = stream.peer().to_string();
         let transport = self.tapped(stream, Role::Connected);
         self.add(transport, Sides::Both, Phase::Connecting)
             .map_err(|error| Failure::io(Status::Connect, "connect to", peer, &error))

@@ -17,7 +17,7 @@ use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Line, Proto, Role, Sight};
-use crate::sockets::Stream;
+use crate::sockets::{Endpoint, Stream};
 
 /// Sees what goes through the sockets of a pool, in its order.
 pub trait Tap: Send {
@@ -127,8 +127,8 @@ impl TappedStream {
                 number: tapping.number(),
                 proto: *proto,
                 role: *role,
-                local,
-                peer: Some(peer),
+                local: local.to_string(),
+                peer: Some(peer.to_string()),
             };
             tapping.see(&line, Sight::Opened);
             line
@@ -180,7 +180,7 @@ impl Transport for TappedStream {
         Ok(connected)
     }
 
-    fn addresses(&self) -> (String, String) {
+    fn addresses(&self) -> (Endpoint, Endpoint) {
         self.inner.addresses()
     }
 

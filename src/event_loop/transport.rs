@@ -10,7 +10,7 @@ use mio::{Interest, Registry, Token, event::Source};
 use super::id::Id;
 use super::mailbox::Mailbox;
 use crate::close::CloseReason;
-use crate::sockets::Stream;
+use crate::sockets::{Endpoint, Stream};
 
 /// A channel of bytes. `WouldBlock` means: try again after the next sign of readiness.
 pub trait Transport: Send {
@@ -40,9 +40,9 @@ pub trait Transport: Send {
         Ok(true)
     }
 
-    /// The addresses of the other side and of this one, where it has addresses.
-    fn addresses(&self) -> (String, String) {
-        (String::new(), String::new())
+    /// The addresses of the other side and of this one, `unknown` where it has none.
+    fn addresses(&self) -> (Endpoint, Endpoint) {
+        Default::default()
     }
 
     /// Asks to be told of readiness from now on.
@@ -191,7 +191,7 @@ impl Transport for Stream {
         crate::sockets::connect::finished(self)
     }
 
-    fn addresses(&self) -> (String, String) {
+    fn addresses(&self) -> (Endpoint, Endpoint) {
         (self.peer(), self.local())
     }
 

@@ -19,7 +19,7 @@ use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
 use crate::protocol::eyeballs::{Race, Step};
-use crate::sockets::{Address, FORGOTTEN, FdName, Target, connect, resolve};
+use crate::sockets::{Address, FdName, Target, connect, resolve};
 
 pub(crate) use note::Note;
 
@@ -168,8 +168,8 @@ impl Connector {
                 Some(target) => {
                     self.call_off(pool);
                     // A peer that has reset already is forgotten by the kernel.
-                    let peer = if peer == FORGOTTEN { target } else { peer.clone() };
-                    self.established(pool, Established { id: *id, peer, local: local.clone() })
+                    let peer = if peer.is_unknown() { target } else { peer.to_string() };
+                    self.established(pool, Established { id: *id, peer, local: local.to_string() })
                 }
                 None => Progress::Pending,
             },

@@ -225,8 +225,8 @@ mod tests {
         let stream = begin(&Target::Tcp(address)).unwrap();
         assert!(outcome(&stream).unwrap());
         let (_, client) = listener.accept().unwrap();
-        assert_eq!(stream.peer(), address.to_string());
-        assert_eq!((stream.local(), stream.proto()), (client.to_string(), "tcp"));
+        assert_eq!(stream.peer().to_string(), address.to_string());
+        assert_eq!((stream.local().to_string(), stream.proto()), (client.to_string(), "tcp"));
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
             let from = from.parse::<SocketAddr>().unwrap();
             start(&target, Some(&from), &SocketOptions::default())
         };
-        assert!(bound("127.0.0.2:0").unwrap().0.local().starts_with("127.0.0.2:"));
+        assert!(bound("127.0.0.2:0").unwrap().0.local().to_string().starts_with("127.0.0.2:"));
         let failure = bound("192.0.2.254:0").unwrap_err();
         assert_eq!(failure.status, Status::Listen);
         assert!(failure.to_string().starts_with("cannot bind to 192.0.2.254:0: "));
@@ -297,8 +297,8 @@ mod tests {
         let _listener = UnixListener::bind(&path).unwrap();
         let stream = begin(&unix_target(&path)).unwrap();
         assert!(finished(&stream).unwrap());
-        assert_eq!(stream.peer(), format!("unix:{}", path.display()));
-        assert_eq!((stream.local().as_str(), stream.proto()), ("unix", "unix"));
+        assert_eq!(stream.peer().to_string(), format!("unix:{}", path.display()));
+        assert_eq!((stream.local().to_string().as_str(), stream.proto()), ("unix", "unix"));
     }
 
     #[test]

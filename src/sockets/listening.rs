@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use mio::net::{TcpListener, UnixListener};
 use socket2::Socket;
 
-use super::stream::unix_name;
+use super::endpoint::Endpoint;
 use super::unix::UnixGuard;
 
 /// A listening socket of either kind.
@@ -48,7 +48,7 @@ impl Listening {
             },
             None => {
                 let listener = UnixListener::from_std(fd.into());
-                let local = unix_name(listener.local_addr());
+                let local = Endpoint::unix(listener.local_addr()).to_string();
                 let listener = Listener::Unix(listener);
                 Self { listener, local, proto: "unix", port: None, cleanup: None }
             }

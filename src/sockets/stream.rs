@@ -1,16 +1,14 @@
-//! A stream socket of either kind, and the names of its ends.
+//! A stream socket of either kind.
 
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::SocketAddr as UnixSocketAddr;
 use std::time::Duration;
 
 use mio::net::{TcpStream, UnixStream};
 use socket2::{Domain, SockRef, Socket};
 
-/// What an end of a TCP connection is called once the kernel has forgotten its address.
-pub(crate) const FORGOTTEN: &str = "unknown";
+use super::endpoint::Endpoint;
 
 /// A non-blocking stream socket, connected or about to be.
 #[derive(Debug)]
@@ -40,19 +38,19 @@ impl Stream {
         }
     }
 
-    /// This end: `127.0.0.1:51312`, `unix:/path`, or `unix` where it has no name.
-    pub fn local(&self) -> String {
+    /// This end.
+    pub fn local(&self) -> Endpoint {
         match self {
-            Self::Tcp(stream) => ip_name(stream.local_addr()),
-            Self::Unix(stream) => unix_name(stream.local_addr()),
+            Self::Tcp(stream) => Endpoint::inet(stream.local_addr()),
+            Self::Unix(stream) => Endpoint::unix(stream.local_addr()),
         }
     }
 
-    /// The other end, in the same form.
-    pub fn peer(&self) -> String {
+    /// The other end.
+    pub fn peer(&self) -> Endpoint {
         match self {
-            Self::Tcp(stream) => ip_name(stream.peer_addr()),
-            Self::Unix(stream) => unix_name(stream.peer_addr()),
+            Self::Tcp(stream) => Endpoint::inet(stream.peer_addr()),
+            Self::Unix(stream) => Endpoint::unix(stream.peer_addr()),
         }
     }
 
@@ -95,35 +93,4 @@ impl AsFd for Stream {
             Self::Unix(stream) => stream.as_fd(),
         }
     }
-}
-
-/// The name of an end that has an IP address.
-pub(super) fn ip_name(address: io::Result<std::net::SocketAddr>) -> String {
-    address.map_or_else(|_| FORGOTTEN.to_owned(), |address| address.to_string())
-}
-
-/// The name of an end of a unix socket as an address writes it.
-pub(super) fn unix_name(address: io::Result<UnixSocketAddr>) -> String {
-    let Ok(address) = address else { return "unix".to_owned() };
-    if let Some(path) = address.as_pathname() {
-        return format!("unix:{}", path.display());
-    }
-    match abstract_name(&address) {
-        Some(name) => format!("unix:@{}", String::from_utf8_lossy(name)),
-        None => "unix".to_owned(),
-    }
-}
-
-#[cfg(any(target_os = "android", target_os = "linux"))]
-fn abstract_name(address: &UnixSocketAddr) -> Option<&[u8]> {
-    #[cfg(target_os = "android")]
-    use std::os::android::net::SocketAddrExt;
-    #[cfg(target_os = "linux")]
-    use std::os::linux::net::SocketAddrExt;
-    address.as_abstract_name()
-}
-
-#[cfg(not(any(target_os = "android", target_os = "linux")))]
-fn abstract_name(_: &UnixSocketAddr) -> Option<&[u8]> {
-    None
 }

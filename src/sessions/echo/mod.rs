@@ -267,7 +267,9 @@ impl Handler for EchoSession {
 impl EchoSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
-            Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
+            Event::Accepted { id, peer, local, .. } => {
+                self.accept(pool, id, peer.to_string(), local.to_string())
+            }
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
             Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
             Event::Eof { id } => self.on_data(pool, id, &[], true),

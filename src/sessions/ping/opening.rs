@@ -55,7 +55,7 @@ impl PingSession {
                 self.found(pool, answer.clone());
             }
             Event::Connected { id, peer, local } if self.connecting.remove(id).is_some() => {
-                self.up.push((*id, peer.clone(), local.clone()));
+                self.up.push((*id, peer.to_string(), local.to_string()));
                 self.up_if_all(pool);
             }
             Event::ConnectFailed { id, error } => {

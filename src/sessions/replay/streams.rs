@@ -268,7 +268,9 @@ impl ReplaySession {
             }
         }
         match event {
-            Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
+            Event::Accepted { id, peer, local, .. } => {
+                self.accept(pool, id, peer.to_string(), local.to_string())
+            }
             Event::AcceptFailed { error, .. } => {
                 let text = format!("cannot accept: {}", crate::error::plain(&error));
                 self.run.console.warn(pool, Kind::Starved, &text);

@@ -313,7 +313,9 @@ impl ServeSession {
             return;
         }
         match event {
-            Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
+            Event::Accepted { id, peer, local, .. } => {
+                self.accept(pool, id, peer.to_string(), local.to_string())
+            }
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
             Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),
             Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),

@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use mio::net::{UdpSocket, UnixDatagram};
 use socket2::Domain;
 
-use super::stream::{ip_name, unix_name};
+use super::endpoint::Endpoint;
 use super::unix::UnixGuard;
 use crate::sys::sockopt::{Report, report};
 
@@ -31,19 +31,21 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// This end: `127.0.0.1:51312`, `unix:/path`, or `unix` where it has no name.
-    pub fn local(&self) -> String {
+    /// This end.
+    pub fn local(&self) -> Endpoint {
         match self {
-            Self::Udp(socket) => ip_name(socket.local_addr()),
-            Self::Unix(socket) => unix_name(socket.local_addr()),
+            Self::Udp(socket) => Endpoint::inet(socket.local_addr()),
+            Self::Unix(socket) => Endpoint::unix(socket.local_addr()),
         }
     }
 
     /// The other end, where there is only one.
-    pub fn peer(&self) -> Option<String> {
+    pub fn peer(&self) -> Option<Endpoint> {
         match self {
-            Self::Udp(socket) => socket.peer_addr().ok().map(|address| address.to_string()),
-            Self::Unix(socket) => socket.peer_addr().ok().map(|address| unix_name(Ok(address))),
+            Self::Udp(socket) => socket.peer_addr().ok().map(Endpoint::from),
+            Self::Unix(socket) => {
+                socket.peer_addr().ok().map(|address| Endpoint::unix(Ok(address)))
+            }
         }
     }
 }
@@ -96,7 +98,7 @@ impl Opened {
             },
             None => {
                 let socket = UnixDatagram::from_std(fd.into());
-                let local = unix_name(socket.local_addr());
+                let local = Endpoint::unix(socket.local_addr()).to_string();
                 let socket = Socket::Unix(socket);
                 Self { socket, local, proto: "unix", port: None, cleanup }
             }

@@ -337,7 +337,9 @@ impl Handler for HostSession {
 impl HostSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
-            Event::Accepted { id, peer, local, .. } => self.on_accepted(pool, id, peer, local),
+            Event::Accepted { id, peer, local, .. } => {
+                self.on_accepted(pool, id, peer.to_string(), local.to_string())
+            }
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
             Event::Data { .. } | Event::Eof { .. } if self.run.is_ending() => {}
             Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),

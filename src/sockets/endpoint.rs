@@ -1,0 +1,117 @@
+//! The address of one end of a connection, kept as a value and written out when it is reported.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::unix::net::SocketAddr as UnixSocketAddr;
+
+/// One end of a connection: `127.0.0.1:51312`, `unix:/path`, `unix` where it has no name, or
+/// `unknown` where the kernel has forgotten it.
+///
+/// A server keeps one for each client, so all that is rare or large is boxed: it takes 16 bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoint(Form);
+
+#[derive(Clone, Debug, Default)]
+enum Form {
+    Inet4(SocketAddrV4),
+    Inet6(Box<SocketAddrV6>),
+    Unix(Box<UnixSocketAddr>),
+    /// A unix socket that was never bound, as most clients are.
+    Unnamed,
+    /// A TCP connection that was reset before anybody asked for its address.
+    #[default]
+    Unknown,
+}
+
+impl Endpoint {
+    /// The end that getsockname(2), getpeername(2) or accept(2) told of an IP socket.
+    pub(super) fn inet(address: io::Result<SocketAddr>) -> Self {
+        address.map_or(Self(Form::Unknown), Self::from)
+    }
+
+    /// The same of a unix socket.
+    pub(super) fn unix(address: io::Result<UnixSocketAddr>) -> Self {
+        Self(match address {
+            Ok(address) if !address.is_unnamed() => Form::Unix(Box::new(address)),
+            _ => Form::Unnamed,
+        })
+    }
+
+    /// Whether the kernel no longer knows the address.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.0, Form::Unknown)
+    }
+
+    /// The IP address, where it has one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match &self.0 {
+            Form::Inet4(address) => Some((*address.ip()).into()),
+            Form::Inet6(address) => Some((*address.ip()).into()),
+            Form::Unix(_) | Form::Unnamed | Form::Unknown => None,
+        }
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self(match address {
+            SocketAddr::V4(address) => Form::Inet4(address),
+            SocketAddr::V6(address) => Form::Inet6(Box::new(address)),
+        })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Form::Inet4(address) => address.fmt(f),
+            Form::Inet6(address) => address.fmt(f),
+            Form::Unnamed => f.pad("unix"),
+            Form::Unknown => f.pad("unknown"),
+            Form::Unix(address) => match (address.as_pathname(), abstract_name(address)) {
+                (Some(path), _) => write!(f, "unix:{}", path.display()),
+                (None, Some(name)) => write!(f, "unix:@{}", String::from_utf8_lossy(name)),
+                (None, None) => f.pad("unix"),
+            },
+        }
+    }
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn abstract_name(address: &UnixSocketAddr) -> Option<&[u8]> {
+    #[cfg(target_os = "android")]
+    use std::os::android::net::SocketAddrExt;
+    #[cfg(target_os = "linux")]
+    use std::os::linux::net::SocketAddrExt;
+    address.as_abstract_name()
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn abstract_name(_: &UnixSocketAddr) -> Option<&[u8]> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_written_as_an_address_names_it() {
+        for text in ["192.0.2.1:80", "[2001:db8::1]:80", "[fe80::1%3]:80"] {
+            let end = Endpoint::from(text.parse::<SocketAddr>().unwrap());
+            assert_eq!(end.to_string(), text);
+            assert!(end.ip().is_some());
+        }
+        let unix = |path| Endpoint::unix(UnixSocketAddr::from_pathname(path));
+        assert_eq!(unix("/run/app").to_string(), "unix:/run/app");
+        assert_eq!(unix("").to_string(), "unix");
+        let gone = Endpoint::inet(Err(io::ErrorKind::NotConnected.into()));
+        assert_eq!((gone.to_string().as_str(), gone.is_unknown()), ("unknown", true));
+    }
+
+    #[test]
+    fn an_end_is_small() {
+        assert_eq!(size_of::<Endpoint>(), 16);
+    }
+}
