@@ -5,9 +5,9 @@
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, Signal};
 
-use super::alarms;
 use super::children::{ChildId, Children, Exit, Launch, Program, Stream};
 use super::ready;
+use super::timers;
 
 /// The command, before, while and after it runs.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Companion {
 impl Companion {
     pub(crate) fn new(program: Option<Program>) -> Self {
         let title = program.as_ref().map(Program::title).unwrap_or_default();
-        let children = Children::new(alarms::COMPANION);
+        let children = Children::new(timers::MAIN_COMMAND);
         Self { program, title, children, running: None, asked: false }
     }
 

@@ -10,9 +10,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::alarms;
 use super::config::{Connect, Route};
 use super::console::Console;
+use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
@@ -134,7 +134,7 @@ impl Connector {
         }
         self.since = pool.now();
         let pause = self.backoff.pause(fastrand::f64());
-        pool.arm(self.timer(alarms::RETRY), pause);
+        pool.arm(self.timer(timers::RETRY), pause);
         pause
     }
 
@@ -184,13 +184,13 @@ impl Connector {
 
     fn on_timer(&mut self, pool: &mut Pool, purpose: u8) -> Progress {
         match purpose {
-            alarms::NEXT_ADDRESS => self.advance(pool),
-            alarms::CONNECT => {
+            timers::NEXT_ADDRESS => self.advance(pool),
+            timers::CONNECT => {
                 let failure = self.timed_out();
                 self.attempt_failed(pool, failure)
             }
-            alarms::RETRY => self.attempt(pool),
-            alarms::SETTLE => self.settled(pool),
+            timers::RETRY => self.attempt(pool),
+            timers::SETTLE => self.settled(pool),
             _ => Progress::Pending,
         }
     }
@@ -202,7 +202,7 @@ impl Connector {
             return Progress::Connected(new);
         }
         pool.pause(new.id);
-        pool.arm(self.timer(alarms::SETTLE), self.settle);
+        pool.arm(self.timer(timers::SETTLE), self.settle);
         self.settling = Some(new);
         Progress::Pending
     }
@@ -262,7 +262,7 @@ impl Connector {
     /// One attempt over all addresses.
     fn attempt(&mut self, pool: &mut Pool) -> Progress {
         self.limit = self.limit(pool.now());
-        pool.arm(self.timer(alarms::CONNECT), self.limit);
+        pool.arm(self.timer(timers::CONNECT), self.limit);
         match self.route.address.clone() {
             Address::Inet { host, port } => {
                 self.find(pool, Query { host, port, family: self.route.family })
@@ -322,7 +322,7 @@ impl Connector {
                     }
                 }
                 Step::Wait(pause) => {
-                    pool.arm(self.timer(alarms::NEXT_ADDRESS), pause);
+                    pool.arm(self.timer(timers::NEXT_ADDRESS), pause);
                     return Progress::Pending;
                 }
                 Step::Watch => return Progress::Pending,
@@ -373,7 +373,7 @@ impl Connector {
         }
         // The last attempt is made when patience ends, and not before.
         let pause = self.backoff.pause(fastrand::f64()).min(left.unwrap_or(Duration::MAX));
-        pool.arm(self.timer(alarms::RETRY), pause);
+        pool.arm(self.timer(timers::RETRY), pause);
         Progress::Retrying { failure, pause }
     }
 
@@ -384,7 +384,7 @@ impl Connector {
             pool.abort(id, CloseReason::HOST);
         }
         (self.race, self.question) = (None, None);
-        for purpose in [alarms::NEXT_ADDRESS, alarms::CONNECT, alarms::RETRY, alarms::SETTLE] {
+        for purpose in [timers::NEXT_ADDRESS, timers::CONNECT, timers::RETRY, timers::SETTLE] {
             pool.disarm(self.timer(purpose));
         }
     }

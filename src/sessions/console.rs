@@ -11,8 +11,8 @@ mod message;
 use std::io::{self, ErrorKind};
 use std::time::{Instant, SystemTime};
 
-use super::alarms;
 use super::hooks::Hooks;
+use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, StdioKind};
@@ -264,7 +264,7 @@ impl Console {
     /// Begins to show how far the run has come, where there is a terminal to show it on.
     pub(crate) fn begin_progress(&mut self, pool: &mut Pool, total: Option<u64>) {
         if self.reporter.begin_progress(total) {
-            pool.arm(TimerKey::global(alarms::PROGRESS), INTERVAL);
+            pool.arm(TimerKey::global(timers::PROGRESS), INTERVAL);
         }
     }
 
@@ -276,7 +276,7 @@ impl Console {
             sent: self.totals.sent + sum(|traffic| traffic.sent),
             passed,
         });
-        pool.arm(TimerKey::global(alarms::PROGRESS), INTERVAL);
+        pool.arm(TimerKey::global(timers::PROGRESS), INTERVAL);
     }
 
     /// Adds what a connection moved to the totals.

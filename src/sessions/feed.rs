@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::alarms;
 use super::config::Common;
 use super::orders::Orders;
 use super::texts::Texts;
 use super::throttle::{Due, Throttle};
+use super::timers;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, StdioKind};
 use crate::event_loop::{Id, Memory, Pool, Sides, TimerKey, Transport};
@@ -187,7 +187,7 @@ impl Feed {
     pub(crate) fn resume(&self, pool: &mut Pool) {
         let Some(id) = self.id else { return };
         if self.orders.as_ref().is_some_and(Orders::wait) {
-            pool.arm(TimerKey::global(alarms::ORDERS), Duration::ZERO);
+            pool.arm(TimerKey::global(timers::COMMANDS), Duration::ZERO);
         } else {
             pool.resume(id);
         }

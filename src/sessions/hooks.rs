@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::alarms;
 use super::children::{ChildId, Children, Launch, Program, Stream};
 use super::config::Hook;
+use super::timers;
 use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::report::Name;
@@ -47,7 +47,7 @@ impl Hooks {
     pub(crate) fn new(hooks: Vec<Hook>, shares_stdout: bool) -> Self {
         Self {
             hooks,
-            children: Children::new(alarms::HOOKS),
+            children: Children::new(timers::HOOKS),
             running: Vec::new(),
             queue: VecDeque::new(),
             queued: 0,
@@ -85,7 +85,7 @@ impl Hooks {
         }
         if self.full && self.queued <= HIGH_MARK / 4 {
             self.full = false;
-            pool.arm(TimerKey::global(alarms::RESUME), Duration::ZERO);
+            pool.arm(TimerKey::global(timers::HOOKS_DRAINED), Duration::ZERO);
         }
         failures
     }

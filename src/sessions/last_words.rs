@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::alarms;
 use super::config::Hook;
 use super::console::Console;
 use super::hooks::Hooks;
+use super::timers;
 use crate::error::Failure;
 use crate::event_loop::{Event, EventLoop, Handler, Pool, Signal, TimerKey};
 use crate::protocol::output::Output;
@@ -32,7 +32,7 @@ impl LastWords {
         let mut console = Console::open(pool, reporter, Output::None, false)?;
         console.hooks = Hooks::new(hooks, false);
         if let Some(limit) = limit {
-            pool.arm(TimerKey::global(alarms::TOTAL), limit);
+            pool.arm(TimerKey::global(timers::TOTAL), limit);
         }
         for event in events {
             console.report(pool, event);
@@ -51,11 +51,11 @@ impl Handler for LastWords {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             Event::Signal(Signal::Child) => self.console.reap_hooks(pool),
-            Event::Timer { key } if key.purpose == alarms::HOOKS => {
+            Event::Timer { key } if key.purpose == timers::HOOKS => {
                 self.console.hooks.on_timer(pool);
             }
             Event::Signal(Signal::Interrupt | Signal::Terminate | Signal::Hangup)
-            | Event::Timer { key: TimerKey { id: None, purpose: alarms::TOTAL } } => {
+            | Event::Timer { key: TimerKey { id: None, purpose: timers::TOTAL } } => {
                 self.console.cut_hooks(pool);
             }
             _ => {}

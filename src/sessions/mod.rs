@@ -1,6 +1,5 @@
 //! Sessions: the handlers behind the commands, and the glue between events and pure logic.
 
-mod alarms;
 pub mod chat;
 pub mod children;
 mod companion;
@@ -8,6 +7,7 @@ pub mod config;
 pub mod connect;
 mod connector;
 pub mod console;
+mod core;
 pub mod datagram;
 pub mod echo;
 pub mod feed;
@@ -20,11 +20,11 @@ pub mod ping;
 pub mod ready;
 pub mod recorder;
 pub mod replay;
-mod run;
 mod runners;
 pub mod serve;
 mod texts;
 mod throttle;
+mod timers;
 
 pub use connect::ConnectSession;
 pub use console::Console;

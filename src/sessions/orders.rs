@@ -7,7 +7,7 @@
 //! Nothing is lost to a slow reader. Answers gather in stdout's queue, and while that is full no
 //! command is read; neither is one while the queue of a connection is.
 
-use super::run::Run;
+use super::core::Core;
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::framing::{Line, Lines};
@@ -34,7 +34,7 @@ struct Reader {
 
 /// A session that obeys commands.
 pub(crate) trait Commanded {
-    fn run(&mut self) -> &mut Run;
+    fn core(&mut self) -> &mut Core;
 
     /// Obeys one command, which is not `/quit`.
     ///
@@ -80,14 +80,14 @@ impl Reader {
 ///
 /// [`Feed::resume`]: super::feed::Feed::resume
 pub(crate) fn follow(session: &mut impl Commanded, pool: &mut Pool, piece: &[u8], eof: bool) {
-    let Some(mut orders) = session.run().feed.take_orders() else { return };
+    let Some(mut orders) = session.core().feed.take_orders() else { return };
     orders.lines.push(piece);
     if eof {
         orders.lines.end();
-        session.run().feed.end();
+        session.core().feed.end();
     }
     // `/quit` closes the feed: behind it nobody is left to obey.
-    while session.run().feed.is_open() && !session.is_held() {
+    while session.core().feed.is_open() && !session.is_held() {
         let Some(line) = orders.lines.next_line() else { break };
         let outcome = match orders.reader.command(&line) {
             Ok(Command::Quit) => {
@@ -97,18 +97,18 @@ pub(crate) fn follow(session: &mut impl Commanded, pool: &mut Pool, piece: &[u8]
             Ok(command) => session.obey(pool, line.number, command),
             Err(failure) => Err(failure),
         };
-        let console = &mut session.run().console;
+        let console = &mut session.core().console;
         if let Err(failure) = outcome {
             console.report_batched(pool, &Notice::error(&failure).line(line.number));
         }
         console.commit_many(pool);
     }
-    session.run().console.commit(pool);
-    if session.run().feed.is_open() && orders.lines.is_over() {
+    session.core().console.commit(pool);
+    if session.core().feed.is_open() && orders.lines.is_over() {
         session.quit(pool);
     } else {
         orders.waits = session.is_held();
-        session.run().feed.put_orders(orders);
+        session.core().feed.put_orders(orders);
     }
 }
 

@@ -8,9 +8,9 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 
-use super::alarms;
 use super::children::{ChildId, Children, Exit, Launch, Program, Stream};
 use super::pairs::{Partner, is_in_order};
+use super::timers;
 use crate::error::Failure;
 use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey};
 
@@ -42,7 +42,7 @@ pub(crate) enum Tie {
 
 impl Runners {
     pub(crate) fn new(program: Program) -> Self {
-        Self { program, children: Children::new(alarms::CHILDREN), served: HashMap::new() }
+        Self { program, children: Children::new(timers::EXEC_CHILDREN), served: HashMap::new() }
     }
 
     /// Starts a child for a connection of this name.
@@ -76,7 +76,7 @@ impl Runners {
                 let exits = self.children.reap().into_iter();
                 exits.filter_map(|exit| Some((self.served.remove(&exit.id)?, exit))).collect()
             }
-            Event::Timer { key } if *key == TimerKey::global(alarms::CHILDREN) => {
+            Event::Timer { key } if *key == TimerKey::global(timers::EXEC_CHILDREN) => {
                 self.children.on_timer(pool);
                 Vec::new()
             }

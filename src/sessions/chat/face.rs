@@ -11,7 +11,7 @@ use crate::protocol::chat::command::Command;
 use crate::protocol::chat::roster::Roster;
 use crate::protocol::chat::{Line, Nick};
 use crate::sessions::console::Message;
-use crate::sessions::run::Run;
+use crate::sessions::core::Core;
 use crate::sys::clock;
 
 /// What the person here has entered.
@@ -52,7 +52,7 @@ impl Face {
     pub(super) fn show(
         &mut self,
         pool: &mut Pool,
-        run: &mut Run,
+        core: &mut Core,
         line: &Line,
         from: (Option<u64>, &str),
     ) {
@@ -73,7 +73,7 @@ impl Face {
         let text = format!("{time}{line}");
         let peer = line.speaker().map_or(from.1, |nick| nick.as_str());
         let message = Message { conn: from.0, ..Message::new(text.as_bytes(), peer) };
-        run.console.deliver(pool, &message);
+        core.console.deliver(pool, &message);
     }
 
     /// The person has this name here, which the room does not say.
@@ -86,11 +86,11 @@ impl Face {
     }
 
     /// Tells the person something that nobody else hears of.
-    pub(super) fn tell(&mut self, pool: &mut Pool, run: &mut Run, text: &str) {
+    pub(super) fn tell(&mut self, pool: &mut Pool, core: &mut Core, text: &str) {
         let time = self.clock();
         match &mut self.screen {
             Some(screen) => screen.change().tell(text, &time),
-            None => run.console.warn(pool, Kind::Chat, text),
+            None => core.console.warn(pool, Kind::Chat, text),
         }
     }
 
@@ -103,12 +103,12 @@ impl Face {
     }
 
     /// Takes what stdin has given.
-    pub(super) fn enter(&mut self, run: &mut Run, bytes: &[u8], eof: bool) -> Entered {
-        run.feed.saw(bytes);
+    pub(super) fn enter(&mut self, core: &mut Core, bytes: &[u8], eof: bool) -> Entered {
+        core.feed.saw(bytes);
         if let Some(screen) = &mut self.screen {
             return screen.enter(bytes, eof);
         }
-        let (batch, result) = run.feed.convert(bytes, eof);
+        let (batch, result) = core.feed.convert(bytes, eof);
         let line = |message: &[u8]| message.strip_suffix(b"\n").unwrap_or(message).to_vec();
         let lines = batch.messages().map(line).collect();
         Entered { lines, failure: result.err(), ..Entered::default() }
@@ -156,11 +156,11 @@ impl Face {
     }
 
     /// Brings what was shown since the last time to the person.
-    pub(super) fn refresh(&mut self, pool: &mut Pool, run: &mut Run) {
+    pub(super) fn refresh(&mut self, pool: &mut Pool, core: &mut Core) {
         let time = self.clock();
         match &mut self.screen {
-            Some(screen) => screen.refresh(pool, run, &time),
-            None => run.console.commit(pool),
+            Some(screen) => screen.refresh(pool, core, &time),
+            None => core.console.commit(pool),
         }
     }
 

@@ -19,10 +19,10 @@ use crate::protocol::chat::gathering::{Deed, Gathering};
 use crate::protocol::chat::line::{Line, readable};
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::console::Console;
+use crate::sessions::core::{Core, Disposition, SIGNALLED};
 use crate::sessions::feed::Feed;
-use crate::sessions::run::{Meaning, Run, SIGNALLED};
+use crate::sessions::timers;
 use crate::sockets::datagram::is_of_this_machine;
 use crate::sys::mmsg::{Arrival, Outgoing, Sender};
 
@@ -42,7 +42,7 @@ pub struct Sockets {
 
 /// The session of a member.
 pub struct GroupSession {
-    run: Run,
+    core: Core,
     face: Face,
     gathering: Gathering,
     sockets: Sockets,
@@ -67,7 +67,7 @@ impl GroupSession {
         Self {
             face: Face::new(&config.persona, screen),
             gathering: Gathering::enter(nick, pool.now()),
-            run: Run::new(config.common, console, feed),
+            core: Core::new(config.common, console, feed),
             sockets,
             outbox: VecDeque::new(),
             is_heard: false,
@@ -76,28 +76,28 @@ impl GroupSession {
 
     /// Tells what the kernel changed about what was asked.
     pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, Kind::SocketOption, text);
+        self.core.console.warn(pool, Kind::SocketOption, text);
     }
 
     /// Comes in.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.report_starting(pool);
+        self.core.report_starting(pool);
         let group = self.sockets.group.to_string();
         let event = Notice::new(Name::Joined).proto("udp").group(&group);
-        self.run.console.report(pool, &event.iface(&self.sockets.iface));
-        self.run.start(pool);
-        if let Some(patience) = self.run.common.wait {
-            pool.arm(TimerKey::global(alarms::FIRST_MESSAGE), patience);
+        self.core.console.report(pool, &event.iface(&self.sockets.iface));
+        self.core.start(pool);
+        if let Some(patience) = self.core.common.wait {
+            pool.arm(TimerKey::global(timers::FIRST_MESSAGE), patience);
         }
         self.face.opened();
-        self.run.feed.resume(pool);
+        self.core.feed.resume(pool);
         self.turn(pool);
-        self.run.ready(pool, std::slice::from_ref(&group), &group);
+        self.core.ready(pool, std::slice::from_ref(&group), &group);
     }
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     fn on_datagrams(&mut self, pool: &mut Pool, batch: &[Arrival<'_>]) {
@@ -111,7 +111,7 @@ impl GroupSession {
                 continue;
             }
             if !std::mem::replace(&mut self.is_heard, true) {
-                pool.disarm(TimerKey::global(alarms::FIRST_MESSAGE));
+                pool.disarm(TimerKey::global(timers::FIRST_MESSAGE));
             }
             self.gathering.hear(from, arrival.payload, pool.now(), fastrand::f64());
         }
@@ -119,27 +119,27 @@ impl GroupSession {
     }
 
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        let entered = self.face.enter(&mut self.run, bytes, eof);
+        let entered = self.face.enter(&mut self.core, bytes, eof);
         for line in entered.lines {
             self.face.echo(&Command::parse(&readable(&line)));
-            self.run.count_sent(1);
+            self.core.count_sent(1);
             self.gathering.say(&line);
         }
         if entered.interrupts {
-            self.run.overrule(Status::Interrupt);
+            self.core.overrule(Status::Interrupt);
             return self.leave_now(pool, SIGNALLED);
         }
         if eof {
-            self.run.feed.end();
+            self.core.feed.end();
         }
         // Nobody is there to leave where stdin was empty from the start.
-        let input = self.run.feed.input();
+        let input = self.core.feed.input();
         if entered.leaves || (eof && (input.source == Source::Terminal || !input.empty)) {
             self.gathering.hang_up();
         }
         self.turn(pool);
         if let Some(failure) = entered.failure {
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
             self.leave(pool, CloseReason::HOST);
         }
     }
@@ -147,7 +147,7 @@ impl GroupSession {
     /// Carries out what is to be done.
     fn turn(&mut self, pool: &mut Pool) {
         let rest = self.gathering.pump(pool.now());
-        pool.arm(TimerKey::global(alarms::TALK), rest);
+        pool.arm(TimerKey::global(timers::CHAT), rest);
         let mut leaves = false;
         for deed in self.gathering.take_deeds() {
             match deed {
@@ -160,28 +160,28 @@ impl GroupSession {
             }
         }
         self.send(pool);
-        self.face.refresh(pool, &mut self.run);
-        if leaves || (self.run.has_enough() && !self.run.is_ending()) {
+        self.face.refresh(pool, &mut self.core);
+        if leaves || (self.core.has_enough() && !self.core.is_ending()) {
             self.end(pool, CloseReason::HOST);
         } else if self.gathering.is_stuffed() {
-            self.run.feed.pause(pool);
+            self.core.feed.pause(pool);
         } else {
-            self.run.feed.resume(pool);
+            self.core.feed.resume(pool);
         }
         self.listen(pool);
     }
 
     fn show(&mut self, pool: &mut Pool, line: &Line) {
-        if !line.is_talk() || self.run.take_message(line.to_string().as_bytes()) {
+        if !line.is_talk() || self.core.take_message(line.to_string().as_bytes()) {
             let group = self.sockets.group.to_string();
-            self.face.show(pool, &mut self.run, line, (None, &group));
+            self.face.show(pool, &mut self.core, line, (None, &group));
         }
     }
 
     /// Nobody is heard while stdout is full.
     fn listen(&mut self, pool: &mut Pool) {
         for id in [self.sockets.ear, self.sockets.mouth] {
-            if self.run.console.is_full() { pool.pause(id) } else { pool.resume(id) }
+            if self.core.console.is_full() { pool.pause(id) } else { pool.resume(id) }
         }
     }
 
@@ -194,7 +194,7 @@ impl GroupSession {
                 BatchSent::Some(_) => return,
                 BatchSent::Failed(_, error) => {
                     let failure = crate::sockets::datagram::failure(&to.to_string(), &error);
-                    self.run.console.complain(pool, &failure);
+                    self.core.console.complain(pool, &failure);
                 }
                 BatchSent::Gone => {}
             }
@@ -204,14 +204,14 @@ impl GroupSession {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            alarms::TALK => self.turn(pool),
-            alarms::FIRST_MESSAGE => {
-                let wait = humantime::format_duration(self.run.common.wait.unwrap_or_default());
+            timers::CHAT => self.turn(pool),
+            timers::FIRST_MESSAGE => {
+                let wait = humantime::format_duration(self.core.common.wait.unwrap_or_default());
                 let cause = format!("nobody was heard within {wait}");
                 let target = self.sockets.group.to_string();
                 let failure =
                     Failure::new(Status::Timeout, Kind::Timeout, "meet anybody in", target, cause);
-                self.run.fail(pool, &failure);
+                self.core.fail(pool, &failure);
                 self.leave(pool, CloseReason::HOST);
             }
             _ => {}
@@ -223,24 +223,24 @@ impl GroupSession {
             Signal::Report => {
                 let ids = [self.sockets.ear, self.sockets.mouth];
                 let open: Vec<_> = ids.iter().filter_map(|id| pool.traffic(*id)).collect();
-                let stats = self.run.console.sums(Name::Stats, pool, &open);
-                self.run.console.report(pool, &stats);
+                let stats = self.core.console.sums(Name::Stats, pool, &open);
+                self.core.console.report(pool, &stats);
             }
             _ => {
                 self.face.on_signal(signal);
-                self.face.refresh(pool, &mut self.run);
+                self.face.refresh(pool, &mut self.core);
             }
         }
     }
 
     fn leave_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.hurried = true;
+        self.core.hurried = true;
         self.leave(pool, reason);
     }
 
     /// Says goodbye to the others, who would wait for it otherwise, and ends.
     fn leave(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if !self.run.is_ending() {
+        if !self.core.is_ending() {
             self.gathering.leave("");
             for deed in self.gathering.take_deeds() {
                 if let Deed::Send(line) = deed {
@@ -253,29 +253,29 @@ impl GroupSession {
     }
 
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if self.run.is_ending() {
+        if self.core.is_ending() {
             return;
         }
-        self.run.begin_ending(pool);
-        pool.disarm(TimerKey::global(alarms::TALK));
+        self.core.begin_ending(pool);
+        pool.disarm(TimerKey::global(timers::CHAT));
         for id in [self.sockets.ear, self.sockets.mouth] {
             if let Some(traffic) = pool.traffic(id) {
-                self.run.console.count(&traffic);
+                self.core.console.count(&traffic);
             }
             pool.abort(id, reason);
         }
-        self.run.finish(pool);
+        self.core.finish(pool);
     }
 }
 
 impl Handler for GroupSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing => {}
-            Meaning::Resume => self.turn(pool),
-            Meaning::Stop | Meaning::End => self.leave(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => self.leave_now(pool, reason),
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.turn(pool),
+            Disposition::Stop | Disposition::End => self.leave(pool, CloseReason::HOST),
+            Disposition::EndNow(reason) => self.leave_now(pool, reason),
         }
     }
 }
@@ -283,7 +283,7 @@ impl Handler for GroupSession {
 impl GroupSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
-            _ if self.run.is_ending() => {}
+            _ if self.core.is_ending() => {}
             Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
             Event::Eof { .. } => self.on_input(pool, &[], true),
             Event::Datagrams { batch, .. } => self.on_datagrams(pool, batch),

@@ -13,7 +13,7 @@ use crate::event_loop::Pool;
 use crate::protocol::chat::Line;
 use crate::protocol::chat::keys::Keys;
 use crate::protocol::chat::view::{View, Wish};
-use crate::sessions::run::Run;
+use crate::sessions::core::Core;
 use crate::sys::signals;
 
 const BELL: &[u8] = b"\x07";
@@ -119,21 +119,21 @@ impl Screen {
 
     /// Shows what has changed, as soon as the terminal has taken what it was sent before; what the
     /// program has said meanwhile with the time or nothing before it.
-    pub(super) fn refresh(&mut self, pool: &mut Pool, run: &mut Run, time: &str) {
+    pub(super) fn refresh(&mut self, pool: &mut Pool, core: &mut Core, time: &str) {
         // What is said at the end is for the time after the screen.
-        if !run.is_ending() {
+        if !core.is_ending() {
             let notes = self.notes.take();
             for note in String::from_utf8_lossy(&notes).lines() {
                 self.change().tell(note, time);
             }
         }
-        if !self.is_stale || run.console.is_full() || run.is_ending() {
+        if !self.is_stale || core.console.is_full() || core.is_ending() {
             return;
         }
         self.is_stale = false;
         // A frame in memory cannot fail.
         if let Ok(frame) = self.frame() {
-            run.console.paint(pool, &frame);
+            core.console.paint(pool, &frame);
         }
     }
 

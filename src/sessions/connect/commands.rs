@@ -12,12 +12,12 @@ use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
 use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
+use crate::sessions::core::Core;
 use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
-use crate::sessions::run::Run;
 
 impl Commanded for ConnectSession {
-    fn run(&mut self) -> &mut Run {
-        &mut self.run
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
     }
 
     fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
@@ -37,14 +37,14 @@ impl Commanded for ConnectSession {
 
     fn is_held(&self) -> bool {
         let full = self.link.as_ref().map_or(self.laden, |link| link.full);
-        full || self.run.console.is_full()
+        full || self.core.console.is_full()
     }
 
     fn quit(&mut self, pool: &mut Pool) {
         if self.link.is_none() && !self.carried.is_empty() {
             // It ends when the connection that this waits for has taken it, or cannot be made.
             self.quitting = true;
-            self.run.feed.close(pool);
+            self.core.feed.close(pool);
         } else {
             self.end(pool, CloseReason::HOST);
         }
@@ -64,12 +64,14 @@ impl ConnectSession {
 
     fn send_as_told(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Whom) {
         let len = payload.len();
-        let sent = self.run.feed.encode(payload).map_err(|error| {
+        let sent = self.core.feed.encode(payload).map_err(|error| {
             Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
         });
         match sent.and_then(|message| self.send_to_peer(pool, message, to)) {
-            Ok(event) => self.run.console.report_batched(pool, &event.line(line).len(len)),
-            Err(failure) => self.run.console.report_batched(pool, &send_failed(line, to, &failure)),
+            Ok(event) => self.core.console.report_batched(pool, &event.line(line).len(len)),
+            Err(failure) => {
+                self.core.console.report_batched(pool, &send_failed(line, to, &failure))
+            }
         }
     }
 
@@ -103,7 +105,7 @@ impl ConnectSession {
             Some(_) if !self.reconnect => return Err(not_connected("send to", to)),
             _ => event.queued(self.carry(message.into())),
         };
-        self.run.count_sent(1);
+        self.core.count_sent(1);
         Ok(event)
     }
 
@@ -145,20 +147,20 @@ impl ConnectSession {
         };
         if let Some(number) = link.number {
             let event = Notice::new(Name::Drained).conn(number).peer(&link.peer);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
     }
 
     /// Nothing more comes of it: what waited for a connection is lost.
     pub(super) fn give_up(&mut self, pool: &mut Pool) {
         let waits: usize = self.carried.drain(..).map(|message| message.len()).sum();
-        if self.run.feed.commands() && waits > 0 {
+        if self.core.feed.commands() && waits > 0 {
             let text = format!("{waits} bytes were not sent, for want of a connection");
             let event = Notice::send_failed(Kind::Unsent, text).unsent(waits as u64);
-            self.run.console.report(pool, &event);
-            self.run.decide(Status::Lost);
+            self.core.console.report(pool, &event);
+            self.core.decide(Status::Lost);
         }
-        self.run.finish(pool);
+        self.core.finish(pool);
     }
 
     /// Tells that what was queued is lost with the connection.
@@ -167,16 +169,16 @@ impl ConnectSession {
         if let (Some(number), true) = (link.number, unsent > 0) {
             let text = format!("{unsent} bytes for {} were not sent", link.peer);
             let event = Notice::send_failed(Kind::Unsent, text).conn(number).peer(&link.peer);
-            self.run.console.report(pool, &event.unsent(unsent as u64));
+            self.core.console.report(pool, &event.unsent(unsent as u64));
         }
     }
 
     /// Reads on or waits: commands need no connection, but room for their answers and messages.
     pub(super) fn allow_commands(&mut self, pool: &mut Pool) {
-        if self.is_held() || self.run.is_ending() {
-            self.run.feed.pause(pool);
+        if self.is_held() || self.core.is_ending() {
+            self.core.feed.pause(pool);
         } else {
-            self.run.feed.resume(pool);
+            self.core.feed.resume(pool);
         }
     }
 
@@ -191,9 +193,9 @@ impl ConnectSession {
                 .traffic(traffic.received, traffic.sent)
                 .secs(pool.now().saturating_duration_since(traffic.opened))
                 .queued(pool.queued(link.id));
-            self.run.console.report_batched(pool, &event);
+            self.core.console.report_batched(pool, &event);
         }
         let number = usize::from(listed.is_some());
-        self.run.console.report_batched(pool, &Notice::new(Name::List).line(line).number(number));
+        self.core.console.report_batched(pool, &Notice::new(Name::List).line(line).number(number));
     }
 }

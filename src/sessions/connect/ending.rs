@@ -7,8 +7,8 @@ use crate::event_loop::{End, Id, Pool, TimerKey};
 use crate::framing::Framing;
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::console::{closed_event, is_loss};
+use crate::sessions::timers;
 
 impl ConnectSession {
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
@@ -19,15 +19,15 @@ impl ConnectSession {
 
     fn link_closed(&mut self, pool: &mut Pool, end: &End) {
         let Some(link) = self.link.take() else { return };
-        self.run.console.count(&end.traffic);
-        pool.disarm(TimerKey::global(alarms::NOTE));
+        self.core.console.count(&end.traffic);
+        pool.disarm(TimerKey::global(timers::NOTE));
         let undelivered = link.inlet.undelivered();
         let again = self.wants_another(end);
         if !again {
             self.report_unsent(pool, &link, end);
         }
         let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
-        self.run.console.report(pool, &event.maybe_conn(link.number));
+        self.core.console.report(pool, &event.maybe_conn(link.number));
         if let Some(exec) = &mut self.exec {
             exec.near_closed(pool, link.id, end);
         }
@@ -38,7 +38,7 @@ impl ConnectSession {
         if is_loss(end) {
             self.report_loss(pool, &link, end);
         }
-        self.run.begin_ending(pool);
+        self.core.begin_ending(pool);
         self.finish_if_over(pool);
     }
 
@@ -54,37 +54,37 @@ impl ConnectSession {
             failure = failure.fix(format!("{} bytes of input were not sent", end.unsent.len()));
         }
         // What decided the status before has been told, and who has enough loses nothing.
-        if !self.run.is_decided() && !self.run.has_enough() {
-            self.run.fail(pool, &failure);
+        if !self.core.is_decided() && !self.core.has_enough() {
+            self.core.fail(pool, &failure);
         }
     }
 
     /// Whether the connection is worth making again: something is left to send or to hear.
     fn wants_another(&self, end: &End) -> bool {
-        let done = self.run.feed.input().ended && !is_loss(end);
-        self.reconnect && !self.run.is_ending() && !done
+        let done = self.core.feed.input().ended && !is_loss(end);
+        self.reconnect && !self.core.is_ending() && !done
     }
 
     fn connect_again(&mut self, pool: &mut Pool, link: &Link, end: &End) {
-        if !self.run.feed.commands() {
-            self.run.feed.pause(pool);
+        if !self.core.feed.commands() {
+            self.core.feed.pause(pool);
         }
-        let framed = self.run.common.framing != Framing::None;
+        let framed = self.core.common.framing != Framing::None;
         let pause = self.connector.begin_again(pool, end.traffic.received > 0);
         let count = in_doubt(end);
         if count > 0 {
             let text = format!("up to {count} bytes sent to {} may be lost", link.peer);
-            self.run.console.warn(pool, Kind::MayBeLost, &text);
-            self.run.decide(Status::Lost);
+            self.core.console.warn(pool, Kind::MayBeLost, &text);
+            self.core.decide(Status::Lost);
         }
         let event = Notice::new(Name::Retry)
             .kind(Kind::Lost)
             .secs(pause)
             .message(format!("connection to {} ended: {}", link.peer, end.reason));
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
         let unsent = end.unsent.clone().into_pieces(framed);
         self.carried.splice(..0, unsent);
-        if self.run.feed.commands() {
+        if self.core.feed.commands() {
             self.allow_commands(pool);
         }
     }

@@ -64,7 +64,7 @@ impl ConnectSession {
         match exec.runners.start(pool, (link.id, link.peer.clone()), env) {
             Ok(partner) => exec.pairs.join(pool, link.id, partner, QUEUE),
             Err(failure) => {
-                self.run.fail(pool, &failure);
+                self.core.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
             }
         }
@@ -76,7 +76,7 @@ impl ConnectSession {
         for (served, exit) in exec.runners.on(pool, event) {
             exec.pairs.partner_ended(pool, served.near);
             if exit.status() != Status::Done {
-                self.run.decide(exit.status());
+                self.core.decide(exit.status());
             }
         }
         let is_far = match event {
@@ -90,7 +90,7 @@ impl ConnectSession {
             && *id == link.id
         {
             link.peer_ended = true;
-            self.run.console.report(pool, &Notice::new(Name::Eof).peer(&link.peer));
+            self.core.console.report(pool, &Notice::new(Name::Eof).peer(&link.peer));
         }
         self.finish_if_over(pool);
         is_far
@@ -99,7 +99,7 @@ impl ConnectSession {
     /// Says the last word once the connection and the command have ended.
     pub(super) fn finish_if_over(&mut self, pool: &mut Pool) {
         let is_over = self.exec.as_ref().is_none_or(Exec::is_over);
-        if self.run.is_ending() && self.link.is_none() && is_over {
+        if self.core.is_ending() && self.link.is_none() && is_over {
             self.give_up(pool);
         }
     }
@@ -107,8 +107,8 @@ impl ConnectSession {
     /// Says why there is no end yet.
     pub(super) fn report_awaited(&mut self, pool: &mut Pool) {
         match self.exec.as_ref().and_then(|exec| exec.runners.awaited()) {
-            Some(text) => self.run.console.warn(pool, Kind::Waiting, &text),
-            None => self.run.report_waiting(pool),
+            Some(text) => self.core.console.warn(pool, Kind::Waiting, &text),
+            None => self.core.report_waiting(pool),
         }
     }
 }

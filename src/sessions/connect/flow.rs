@@ -10,59 +10,59 @@ use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::relay::Step;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::console::Message;
+use crate::sessions::core::NOTE_AFTER;
 use crate::sessions::feed::Batch;
 use crate::sessions::inlet;
 use crate::sessions::orders;
-use crate::sessions::run::NOTE_AFTER;
 use crate::sessions::throttle::Due;
+use crate::sessions::timers;
 
 impl ConnectSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        if self.run.feed.commands() {
+        if self.core.feed.commands() {
             orders::follow(self, pool, bytes, eof);
             return self.allow_commands(pool);
         }
         let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
-        self.run.feed.saw(bytes);
-        if self.run.feed.is_throttled() {
-            self.run.feed.hold(pool, bytes, eof);
+        self.core.feed.saw(bytes);
+        if self.core.feed.is_throttled() {
+            self.core.feed.hold(pool, bytes, eof);
             return self.resume_input(pool);
         }
-        if self.run.feed.is_transparent() {
+        if self.core.feed.is_transparent() {
             if !bytes.is_empty() {
                 let outcome = pool.send(id, bytes);
                 self.sent(pool, outcome);
                 self.keep_if_gone(outcome, bytes);
             }
         } else {
-            let (batch, result) = self.run.feed.convert(bytes, eof);
+            let (batch, result) = self.core.feed.convert(bytes, eof);
             self.send_batch(pool, id, &batch);
             if let Err(failure) = result {
                 self.bad_input(pool, &failure);
             }
         }
         if eof {
-            self.run.feed.end();
+            self.core.feed.end();
             self.input_ended(pool);
         }
     }
 
     /// Reads on, or sends what is due (`--rate`) of what was read.
     pub(super) fn resume_input(&mut self, pool: &mut Pool) {
-        if !self.run.feed.is_throttled() {
-            return self.run.feed.resume(pool);
+        if !self.core.feed.is_throttled() {
+            return self.core.feed.resume(pool);
         }
         while let Some(id) = self.link.as_ref().filter(|link| !link.full).map(|link| link.id) {
-            match self.run.feed.due(pool.now()) {
-                _ if self.run.is_ending() => return,
+            match self.core.feed.due(pool.now()) {
+                _ if self.core.is_ending() => return,
                 Due::Batch(batch) => self.send_batch(pool, id, &batch),
-                Due::At(at) => return self.run.wake_at(pool, at),
-                Due::Nothing => return self.run.feed.resume(pool),
+                Due::At(at) => return self.core.wake_at(pool, at),
+                Due::Nothing => return self.core.feed.resume(pool),
                 Due::End(Err(failure)) => return self.bad_input(pool, &failure),
                 Due::End(Ok(())) => {
-                    self.run.feed.end();
+                    self.core.feed.end();
                     return self.input_ended(pool);
                 }
             }
@@ -70,12 +70,12 @@ impl ConnectSession {
     }
 
     fn bad_input(&mut self, pool: &mut Pool, failure: &Failure) {
-        self.run.fail(pool, failure);
+        self.core.fail(pool, failure);
         self.end(pool, CloseReason::HOST);
     }
 
     fn send_batch(&mut self, pool: &mut Pool, id: Id, batch: &Batch) {
-        self.run.count_sent(batch.ends.len());
+        self.core.count_sent(batch.ends.len());
         if self.reconnect {
             // Each message is a piece of its own, so that one that was cut can be sent again.
             for message in batch.messages() {
@@ -92,7 +92,7 @@ impl ConnectSession {
     pub(super) fn sent(&mut self, pool: &mut Pool, outcome: SendOutcome) {
         if outcome != SendOutcome::Queued {
             // Where the connection is gone, `Closed` tells what that means.
-            self.run.feed.pause(pool);
+            self.core.feed.pause(pool);
             if let Some(link) = &mut self.link {
                 link.full = true;
             }
@@ -109,33 +109,33 @@ impl ConnectSession {
     /// The input has ended, and there is a connection that may be told.
     pub(super) fn input_ended(&mut self, pool: &mut Pool) {
         let Some(link) = &self.link else { return };
-        match self.run.common.rules.input_ended(self.run.feed.input(), link.peer_ended) {
+        match self.core.common.rules.input_ended(self.core.feed.input(), link.peer_ended) {
             Step::HalfClose => pool.finish(link.id),
             Step::Close | Step::Leave => pool.close(link.id, CloseReason::PEER),
             Step::Continue => {}
         }
-        if self.run.common.rules.quit_after.is_some() {
+        if self.core.common.rules.quit_after.is_some() {
             pool.await_flush(link.id);
         } else {
-            pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
+            pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         }
     }
 
     pub(super) fn on_data(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         let Some(link) = &mut self.link else { return };
-        let (run, conn, peer) = (&mut self.run, link.number, link.peer.as_str());
+        let (core, conn, peer) = (&mut self.core, link.number, link.peer.as_str());
         let result = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
-            if run.take_message(frame.payload) {
+            if core.take_message(frame.payload) {
                 let message = Message { conn, ..Message::framed(&frame, peer) };
-                run.console.deliver(pool, &message);
+                core.console.deliver(pool, &message);
             }
         });
-        run.note_match(link.inlet.has_matched());
-        run.console.commit(pool);
-        if run.console.is_full() {
+        core.note_match(link.inlet.has_matched());
+        core.console.commit(pool);
+        if core.console.is_full() {
             pool.pause(link.id);
         }
-        if self.run.has_enough() {
+        if self.core.has_enough() {
             self.end_with_enough(pool);
         } else if let Err(error) = result {
             self.bad_frame(pool, &error);
@@ -148,7 +148,7 @@ impl ConnectSession {
         let Some(link) = &self.link else { return };
         let failure = inlet::bad_frame(link.peer.clone(), error);
         pool.abort(link.id, CloseReason::FRAME);
-        self.run.fail(pool, &failure);
+        self.core.fail(pool, &failure);
         self.end(pool, CloseReason::FRAME);
     }
 
@@ -157,14 +157,14 @@ impl ConnectSession {
         link.peer_ended = true;
         let id = link.id;
         let event = Notice::new(Name::Eof).maybe_conn(link.number).peer(&link.peer);
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
         self.report_undelivered(pool);
-        let input = self.run.feed.input();
+        let input = self.core.feed.input();
         if self.reconnect && !(input.ended && pool.queued(id) == 0) {
             pool.close(id, CloseReason::PEER);
             return;
         }
-        match self.run.common.rules.peer_ended(input) {
+        match self.core.common.rules.peer_ended(input) {
             Step::Leave => self.leave(pool, id),
             Step::Close | Step::HalfClose => pool.close(id, CloseReason::PEER),
             Step::Continue => {}
@@ -175,7 +175,7 @@ impl ConnectSession {
     fn leave(&mut self, pool: &mut Pool, id: Id) {
         pool.flush(id);
         let waits = self.link.as_ref().is_some_and(|link| link.full);
-        if waits || pool.queued(id) > 0 || self.run.feed.is_holding() {
+        if waits || pool.queued(id) > 0 || self.core.feed.is_holding() {
             let failure = Failure::new(
                 Status::Lost,
                 Kind::Unsent,
@@ -183,9 +183,9 @@ impl ConnectSession {
                 "the rest of stdin",
                 "the peer closed before it was sent",
             );
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
         }
-        self.run.begin_ending(pool);
+        self.core.begin_ending(pool);
         pool.abort(id, CloseReason::PEER);
     }
 
@@ -198,8 +198,8 @@ impl ConnectSession {
             let failure =
                 Failure::new(Status::Lost, Kind::CutFrame, "read from", link.peer.clone(), cause);
             let event = Notice::error(&failure).undelivered(count);
-            self.run.console.report(pool, &event);
-            self.run.decide(Status::Lost);
+            self.core.console.report(pool, &event);
+            self.core.decide(Status::Lost);
         }
     }
 
@@ -208,7 +208,7 @@ impl ConnectSession {
         if let Some(link) = &self.link {
             pool.resume(link.id);
         }
-        if self.run.feed.commands() {
+        if self.core.feed.commands() {
             self.allow_commands(pool);
         }
     }
@@ -216,15 +216,15 @@ impl ConnectSession {
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
             link.full = false;
-            if self.run.feed.commands() {
+            if self.core.feed.commands() {
                 self.report_drained(pool);
                 return self.allow_commands(pool);
             }
             self.resume_input(pool);
             if let (true, Some(patience)) =
-                (self.run.feed.input().ended, self.run.common.rules.quit_after)
+                (self.core.feed.input().ended, self.core.common.rules.quit_after)
             {
-                pool.arm(TimerKey::of(id, alarms::QUIT), patience);
+                pool.arm(TimerKey::of(id, timers::QUIT), patience);
             }
         }
     }

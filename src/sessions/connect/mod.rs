@@ -12,15 +12,15 @@ mod limits;
 
 use bytes::Bytes;
 
-use super::alarms;
 use super::children::{self, Program};
 use super::config::Connect;
 use super::connector::{Connector, Established, Progress};
 use super::console::Console;
+use super::core::{Core, Disposition, GRACE};
 use super::feed::Feed;
 use super::inlet::Inlet;
 use super::ready;
-use super::run::{GRACE, Meaning, Run};
+use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
@@ -33,7 +33,7 @@ const QUEUE: usize = 64 * 1024;
 
 /// The client's session.
 pub struct ConnectSession {
-    run: Run,
+    core: Core,
     connector: Connector,
     reconnect: bool,
     /// All that is asked is whether there is a connection.
@@ -71,7 +71,7 @@ impl ConnectSession {
             reconnect: config.reconnect,
             probe: config.probe,
             exec: config.exec.map(Exec::new),
-            run: Run::new(config.common, console, feed),
+            core: Core::new(config.common, console, feed),
             link: None,
             carried: Vec::new(),
             quitting: false,
@@ -82,20 +82,20 @@ impl ConnectSession {
 
     /// Begins to connect.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.report_starting(pool);
-        self.run.start(pool);
-        if self.run.feed.commands() {
+        self.core.report_starting(pool);
+        self.core.start(pool);
+        if self.core.feed.commands() {
             self.resume_input(pool);
         }
         let progress = self.connector.begin(pool);
-        self.connector.report_notes(pool, &mut self.run.console);
+        self.connector.report_notes(pool, &mut self.core.console);
         self.progressed(pool, progress);
     }
 
     /// Begins on a connection that is open already, in place of [`ConnectSession::start`].
     pub fn adopt(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        self.run.report_starting(pool);
-        self.run.start(pool);
+        self.core.report_starting(pool);
+        self.core.start(pool);
         self.connected(pool, Established { id, peer, local });
     }
 
@@ -107,16 +107,16 @@ impl ConnectSession {
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
         match progress {
             Progress::Pending => {}
             Progress::Connected(new) => self.connected(pool, new),
-            Progress::Retrying { failure, pause } => self.run.report_retry(pool, &failure, pause),
+            Progress::Retrying { failure, pause } => self.core.report_retry(pool, &failure, pause),
             Progress::Failed(failure) => {
-                self.run.fail(pool, &failure);
+                self.core.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
             }
         }
@@ -124,26 +124,26 @@ impl ConnectSession {
 
     fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
-        let number = self.run.count_connection();
-        let number = self.run.feed.commands().then_some(number);
+        let number = self.core.count_connection();
+        let number = self.core.feed.commands().then_some(number);
         let event = Notice::new(Name::Connected).maybe_conn(number).proto(proto);
-        self.run.console.report(pool, &event.peer(&peer).local(&local));
-        self.run.forget_retry();
+        self.core.console.report(pool, &event.peer(&peer).local(&local));
+        self.core.forget_retry();
         pool.set_high_mark(id, QUEUE);
-        let inlet = Inlet::new(&self.run.common, pool.now());
+        let inlet = Inlet::new(&self.core.common, pool.now());
         self.link = Some(Link { id, number, peer, local, inlet, peer_ended: false, full: false });
         if self.probe {
             self.report_ready(pool);
-            self.run.begin_ending(pool);
+            self.core.begin_ending(pool);
             return pool.abort(id, CloseReason::HOST);
         }
-        if let Some(limit) = self.run.common.idle_timeout {
-            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
+        if let Some(limit) = self.core.common.idle_timeout {
+            pool.arm(TimerKey::of(id, timers::IDLE), limit);
         }
-        if let Some(limit) = self.run.common.read_timeout {
-            pool.arm(TimerKey::of(id, alarms::MESSAGE), limit);
+        if let Some(limit) = self.core.common.read_timeout {
+            pool.arm(TimerKey::of(id, timers::READ), limit);
         }
-        if self.run.console.is_full() {
+        if self.core.console.is_full() {
             pool.pause(id);
         }
         let carried = std::mem::take(&mut self.carried);
@@ -152,12 +152,12 @@ impl ConnectSession {
             let outcome = pool.send_shared(id, piece);
             self.sent(pool, outcome);
         }
-        if self.run.feed.commands() {
+        if self.core.feed.commands() {
             self.carried_over(pool, carries);
-        } else if self.run.feed.input().ended {
+        } else if self.core.feed.input().ended {
             self.input_ended(pool);
         } else {
-            self.run.feed.resume(pool);
+            self.core.feed.resume(pool);
         }
         self.start_command(pool);
         self.report_ready(pool);
@@ -167,21 +167,21 @@ impl ConnectSession {
     fn report_ready(&mut self, pool: &mut Pool) {
         if let Some(link) = &self.link {
             self.reached.clone_from(&link.peer);
-            self.run.ready(pool, std::slice::from_ref(&link.local), &link.peer);
+            self.core.ready(pool, std::slice::from_ref(&link.local), &link.peer);
         }
     }
 
     fn report_stats(&mut self, pool: &mut Pool) {
         let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
-        let stats = self.run.console.sums(Name::Stats, pool, open.as_slice());
-        self.run.console.report(pool, &stats);
+        let stats = self.core.console.sums(Name::Stats, pool, open.as_slice());
+        self.core.console.report(pool, &stats);
     }
 
     /// Closes in order: what is queued goes out first.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.begin_ending(pool);
+        self.core.begin_ending(pool);
         self.connector.call_off(pool);
-        self.run.feed.close(pool);
+        self.core.feed.close(pool);
         match &self.link {
             Some(link) => pool.close(link.id, reason),
             None => self.finish_if_over(pool),
@@ -192,16 +192,16 @@ impl ConnectSession {
     fn end_with_enough(&mut self, pool: &mut Pool) {
         self.end(pool, CloseReason::HOST);
         if let Some(link) = &self.link {
-            pool.arm(TimerKey::of(link.id, alarms::GRACE), GRACE);
+            pool.arm(TimerKey::of(link.id, timers::GRACE), GRACE);
         }
     }
 
     /// Ends at once.
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.begin_ending(pool);
-        self.run.hurried = true;
+        self.core.begin_ending(pool);
+        self.core.hurried = true;
         self.connector.call_off(pool);
-        self.run.feed.close(pool);
+        self.core.feed.close(pool);
         if let Some(exec) = &mut self.exec {
             exec.abort(pool);
         }
@@ -214,12 +214,12 @@ impl ConnectSession {
 
 impl Handler for ConnectSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing => {}
-            Meaning::Resume => self.resume(pool),
-            Meaning::Stop | Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.resume(pool),
+            Disposition::Stop | Disposition::End => self.end(pool, CloseReason::HOST),
+            Disposition::EndNow(reason) => self.end_now(pool, reason),
         }
     }
 }
@@ -227,7 +227,7 @@ impl Handler for ConnectSession {
 impl ConnectSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = self.connector.on(pool, &event);
-        self.connector.report_notes(pool, &mut self.run.console);
+        self.connector.report_notes(pool, &mut self.core.console);
         if !matches!(progress, Progress::Pending) {
             return self.progressed(pool, progress);
         }
@@ -235,9 +235,9 @@ impl ConnectSession {
             return;
         }
         match event {
-            Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { id, bytes } if self.core.feed.is(id) => self.on_input(pool, bytes, false),
             Event::Data { bytes, .. } => self.on_data(pool, bytes, false),
-            Event::Eof { id } if self.run.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } if self.core.feed.is(id) => self.on_input(pool, &[], true),
             Event::Eof { .. } => self.on_data(pool, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),

@@ -5,8 +5,8 @@ use super::send::SendSession;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, TimerKey};
 use crate::kind::Kind;
-use crate::sessions::alarms;
 use crate::sessions::console::Message;
+use crate::sessions::timers;
 use crate::sys::mmsg::Arrival;
 
 impl SendSession {
@@ -15,23 +15,23 @@ impl SendSession {
             return;
         }
         for arrival in batch {
-            if self.run.take_message(arrival.payload) {
+            if self.core.take_message(arrival.payload) {
                 let (payload, peer) = (arrival.payload, arrival.from.to_string());
-                self.run.console.deliver(pool, &Message::new(payload, &peer));
+                self.core.console.deliver(pool, &Message::new(payload, &peer));
             }
         }
-        self.run.console.commit(pool);
-        if self.run.console.is_full() {
+        self.core.console.commit(pool);
+        if self.core.console.is_full() {
             self.pause_answers(pool, true);
         }
         let was_waiting = self.is_waiting();
         self.answers += batch.len() as u64;
         self.last_answer = pool.now();
-        if self.run.has_enough() {
+        if self.core.has_enough() {
             self.end(pool);
         } else if was_waiting {
-            pool.disarm(TimerKey::global(alarms::FIRST_ANSWER));
-            pool.disarm(TimerKey::global(alarms::RESEND));
+            pool.disarm(TimerKey::global(timers::FIRST_ANSWER));
+            pool.disarm(TimerKey::global(timers::RESEND));
             self.pump(pool);
         }
     }
@@ -39,13 +39,13 @@ impl SendSession {
     /// `--wait`: the time for a first answer is up.
     pub(super) fn nobody_answered(&mut self, pool: &mut Pool) {
         if let Some(failure) = self.why_not_open() {
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
             return self.end(pool);
         }
         let patience = humantime::format_duration(self.patience.unwrap_or_default());
         let cause = format!("none within {patience}");
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "receive", "an answer", cause);
-        self.run.fail(pool, &failure);
+        self.core.fail(pool, &failure);
         self.end(pool);
     }
 
@@ -57,13 +57,13 @@ impl SendSession {
         if silent < patience || self.paused {
             let left = patience.saturating_sub(silent);
             let left = if left.is_zero() { patience } else { left };
-            pool.arm(TimerKey::global(alarms::ANSWERS), left);
+            pool.arm(TimerKey::global(timers::ANSWERS), left);
             return;
         }
         if self.answers == 0 {
             let cause = format!("none within {}", humantime::format_duration(patience));
             let failure = Failure::new(Status::Unmet, Kind::Reply, "receive", "an answer", cause);
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
         }
         self.end(pool);
     }

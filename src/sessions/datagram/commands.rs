@@ -11,15 +11,15 @@ use crate::kind::Kind;
 use crate::multicast::GroupAddress;
 use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
+use crate::sessions::core::Core;
 use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
-use crate::sessions::run::Run;
 use crate::sys::mmsg::Sender;
 
 const NO_CONNECTIONS: &str = "datagrams have no connections: name the peer, as IP:PORT";
 
 impl Commanded for ListenSession {
-    fn run(&mut self) -> &mut Run {
-        &mut self.run
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
     }
 
     fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
@@ -42,13 +42,13 @@ impl Commanded for ListenSession {
     }
 
     fn is_held(&self) -> bool {
-        self.talk.waits() || self.run.console.is_full()
+        self.talk.waits() || self.core.console.is_full()
     }
 
     fn quit(&mut self, pool: &mut Pool) {
         if self.talk.waits() {
             self.quitting = true;
-            self.run.feed.close(pool);
+            self.core.feed.close(pool);
         } else {
             self.end(pool, CloseReason::HOST);
         }
@@ -79,8 +79,10 @@ impl ListenSession {
             Whom::All | Whom::Peer(_) => {}
         }
         match self.send_to_peers(pool, line, &message, to) {
-            Ok(event) => self.run.console.report_batched(pool, &event.line(line)),
-            Err(failure) => self.run.console.report_batched(pool, &send_failed(line, to, &failure)),
+            Ok(event) => self.core.console.report_batched(pool, &event.line(line)),
+            Err(failure) => {
+                self.core.console.report_batched(pool, &send_failed(line, to, &failure))
+            }
         }
         Ok(())
     }
@@ -94,8 +96,8 @@ impl ListenSession {
         message: &Bytes,
         to: &'a Whom,
     ) -> Result<Notice<'a>, Failure> {
-        if message.len() > self.run.common.max_frame {
-            let cause = format!("a datagram holds {} bytes at most", self.run.common.max_frame);
+        if message.len() > self.core.common.max_frame {
+            let cause = format!("a datagram holds {} bytes at most", self.core.common.max_frame);
             return Err(Failure::new(
                 Status::Lost,
                 Kind::TooLarge,
@@ -114,13 +116,13 @@ impl ListenSession {
                     let failure = crate::sockets::datagram::failure(&title, &error);
                     if several {
                         let whom = Whom::Peer(title);
-                        self.run.console.report_batched(pool, &send_failed(line, &whom, &failure));
+                        self.core.console.report_batched(pool, &send_failed(line, &whom, &failure));
                     }
                     last = Some(failure);
                 }
             }
         }
-        self.run.count_sent(count);
+        self.core.count_sent(count);
         let event = Notice::new(Name::Sent).len(message.len()).queued(self.talk.waiting());
         match (count, last, to) {
             (0, Some(failure), _) => Err(failure),
@@ -144,8 +146,8 @@ impl ListenSession {
 
     /// Everything that waited has been said.
     pub(super) fn all_said(&mut self, pool: &mut Pool) {
-        if self.run.feed.commands() {
-            self.run.console.report(pool, &Notice::new(Name::Drained));
+        if self.core.feed.commands() {
+            self.core.console.report(pool, &Notice::new(Name::Drained));
         }
         if std::mem::take(&mut self.quitting) {
             self.end(pool, CloseReason::HOST);
@@ -155,14 +157,14 @@ impl ListenSession {
     /// Tells that a message, which waited, could not be sent.
     pub(super) fn report_unsent(&mut self, pool: &mut Pool, to: &str, failure: &Failure) {
         let event = Notice::send_failed(failure.kind, failure.to_string()).peer(to);
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
     }
 
     /// One `list` event a group and one a peer, and one that counts them.
     fn list(&mut self, pool: &mut Pool, line: u64) {
         let mut number = 0;
         for (group, iface) in self.joined() {
-            self.run
+            self.core
                 .console
                 .report_batched(pool, &Notice::new(Name::List).group(&group).iface(&iface));
             number += 1;
@@ -174,9 +176,9 @@ impl ListenSession {
                 Some(group) => event.group(group),
                 None => event,
             };
-            self.run.console.report_batched(pool, &event);
+            self.core.console.report_batched(pool, &event);
             number += 1;
         }
-        self.run.console.report_batched(pool, &Notice::new(Name::List).line(line).number(number));
+        self.core.console.report_batched(pool, &Notice::new(Name::List).line(line).number(number));
     }
 }

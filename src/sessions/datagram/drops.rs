@@ -66,7 +66,7 @@ impl ListenSession {
         let first = hearing.dropped == 0;
         hearing.dropped += u64::from(more);
         if first {
-            self.run.console.warn(pool, Kind::KernelDrops, DROPPING);
+            self.core.console.warn(pool, Kind::KernelDrops, DROPPING);
         }
     }
 
@@ -85,13 +85,13 @@ impl ListenSession {
         let hearings = self.ears.values().chain(self.left.values());
         let dropped: u64 = hearings.map(|hearing| hearing.dropped).sum();
         if dropped > 0 {
-            self.run.console.warn(pool, Kind::KernelDrops, &dropped_in_all(dropped));
+            self.core.console.warn(pool, Kind::KernelDrops, &dropped_in_all(dropped));
         }
     }
 
     /// An answer that did not go out; the first of them is told.
     pub(super) fn warn_unanswered(&mut self, pool: &mut Pool, to: &Sender, error: &io::Error) {
-        self.run.console.warn(pool, Kind::NoAnswer, &unanswered(to, error));
+        self.core.console.warn(pool, Kind::NoAnswer, &unanswered(to, error));
     }
 
     /// More loss than `--max-loss` allows decides the status.
@@ -102,7 +102,7 @@ impl ListenSession {
             let cause = format!("{loss:.2} % were lost");
             let target = format!("--max-loss {most} %");
             let failure = Failure::new(Status::Unmet, Kind::Loss, "keep to", target, cause);
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::multicast::{
     interfaces, memberships,
 };
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
+use crate::sessions::timers;
 use crate::sockets::SocketOptions;
 use crate::sockets::datagram::Socket;
 
@@ -88,7 +88,7 @@ impl ListenSession {
     /// Not a group, no such interface, or what the kernel says; what was joined before stays.
     pub fn join(&mut self, pool: &mut Pool, address: &GroupAddress) -> Result<(), Failure> {
         if let Some(text) = address.range_warning() {
-            self.run.console.warn(pool, Kind::SsmRange, &text);
+            self.core.console.warn(pool, Kind::SsmRange, &text);
         }
         for membership in memberships(address, &interfaces::list()?)? {
             let group = title(&membership, address.port);
@@ -97,10 +97,10 @@ impl ListenSession {
             let (id, warnings) = groups.open(pool, membership, address.port)?;
             self.ears.insert(id, Hearing::new(Some(group.clone()), Some(iface.clone())));
             for warning in warnings {
-                self.run.console.warn(pool, Kind::SocketOption, &warning);
+                self.core.console.warn(pool, Kind::SocketOption, &warning);
             }
             let event = Notice::new(Name::Joined).proto("udp").group(&group).iface(&iface);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
         Ok(())
     }
@@ -122,7 +122,7 @@ impl ListenSession {
             pool.abort(member.id, CloseReason::HOST);
             let iface = &membership.interface.name;
             let event = Notice::new(Name::Left).proto("udp").group(&group).iface(iface);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
         Ok(())
     }
@@ -141,10 +141,10 @@ impl ListenSession {
             groups.members.iter().filter_map(|member| again(member).err()).collect();
         let every = groups.rejoin;
         for failure in failures {
-            self.run.console.complain(pool, &failure);
+            self.core.console.complain(pool, &failure);
         }
         if let Some(every) = every {
-            pool.arm(TimerKey::global(alarms::REJOIN), every);
+            pool.arm(TimerKey::global(timers::REJOIN), every);
         }
     }
 
@@ -181,7 +181,7 @@ impl ListenSession {
         ));
         findings.dedup();
         for finding in findings {
-            self.run.console.warn(pool, finding.kind, &finding.text);
+            self.core.console.warn(pool, finding.kind, &finding.text);
         }
     }
 

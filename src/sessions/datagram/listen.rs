@@ -14,12 +14,12 @@ use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::access::Access;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::config::Listen;
 use crate::sessions::console::{Console, Message};
+use crate::sessions::core::{Core, Disposition};
 use crate::sessions::feed::Feed;
 use crate::sessions::orders::{self, Commanded};
-use crate::sessions::run::{Meaning, Run};
+use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Sender};
 
 /// A socket that is listened on.
@@ -36,7 +36,7 @@ pub struct Ear {
 
 /// The listener's session.
 pub struct ListenSession {
-    pub(super) run: Run,
+    pub(super) core: Core,
     pub(super) ears: HashMap<Id, Hearing>,
     /// Sockets that are closed, while what was counted by them is still to be told.
     pub(super) left: HashMap<Id, Hearing>,
@@ -68,8 +68,8 @@ impl ListenSession {
     ) -> Self {
         let counts = config.stats || config.max_loss.is_some();
         let mouths = ears.iter().filter_map(|ear| Some((ear.is_v6?, ear.id))).collect();
-        let mut run = Run::new(config.common, console, feed);
-        run.listens = true;
+        let mut core = Core::new(config.common, console, feed);
+        core.listens = true;
         let ears = ears.into_iter().map(|ear| (ear.id, Hearing::new(ear.group, ear.iface)));
         Self {
             ears: ears.collect(),
@@ -86,29 +86,29 @@ impl ListenSession {
             max_loss: config.max_loss,
             heard: 0,
             paused: false,
-            run,
+            core,
         }
     }
 
     /// All sockets are open, at these addresses.
     pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
         let address = locals.first().cloned().unwrap_or_default();
-        self.run.ready(pool, &locals, &address);
+        self.core.ready(pool, &locals, &address);
     }
 
     /// Says the first words: what is listened on.
     pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.run.report_starting(pool);
+        self.core.report_starting(pool);
         for (proto, local) in listeners {
             let event = Notice::new(Name::Listening).proto(proto).local(local);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
     }
 
     /// Tells what the kernel changed about what was asked.
     pub fn warn_all(&mut self, pool: &mut Pool, texts: &[String]) {
         for text in texts {
-            self.run.console.warn(pool, Kind::SocketOption, text);
+            self.core.console.warn(pool, Kind::SocketOption, text);
         }
     }
 
@@ -119,14 +119,14 @@ impl ListenSession {
 
     /// Begins to listen.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.start(pool);
-        let common = &self.run.common;
+        self.core.start(pool);
+        let common = &self.core.common;
         let timers = [
-            (common.wait, alarms::FIRST_MESSAGE),
-            (common.idle_timeout, alarms::IDLE),
-            (self.interval.filter(|_| self.stats), alarms::INTERVAL),
-            (self.groups.as_ref().and_then(Groups::rejoin_every), alarms::REJOIN),
-            (common.wait.filter(|_| self.has_groups()).map(|wait| wait / 2), alarms::PROBE),
+            (common.wait, timers::FIRST_MESSAGE),
+            (common.idle_timeout, timers::IDLE),
+            (self.interval.filter(|_| self.stats), timers::INTERVAL),
+            (self.groups.as_ref().and_then(Groups::rejoin_every), timers::REJOIN),
+            (common.wait.filter(|_| self.has_groups()).map(|wait| wait / 2), timers::PROBE),
         ];
         for (after, purpose) in timers {
             if let Some(after) = after {
@@ -138,7 +138,7 @@ impl ListenSession {
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
@@ -149,26 +149,26 @@ impl ListenSession {
         for arrival in batch {
             self.on_datagram(pool, id, &place, arrival);
         }
-        self.run.console.commit(pool);
+        self.core.console.commit(pool);
         if self.talk.is_silent() {
             pool.let_gather(id);
         }
-        if self.run.console.is_full() && !self.paused {
+        if self.core.console.is_full() && !self.paused {
             self.paused = true;
             self.ears.keys().for_each(|id| pool.pause(*id));
         }
-        if self.run.has_enough() {
+        if self.core.has_enough() {
             self.end(pool, CloseReason::HOST);
         }
         self.allow_input(pool);
     }
 
     fn on_datagram(&mut self, pool: &mut Pool, id: Id, place: &Place, arrival: &Arrival<'_>) {
-        if !self.admits(id, arrival.from) || !self.run.take_message(arrival.payload) {
+        if !self.admits(id, arrival.from) || !self.core.take_message(arrival.payload) {
             return;
         }
         if self.heard == 0 {
-            pool.disarm(TimerKey::global(alarms::FIRST_MESSAGE));
+            pool.disarm(TimerKey::global(timers::FIRST_MESSAGE));
         }
         self.heard += 1;
         let peer = self.peers.arrive(id, arrival).map(|peer| peer.title.as_str());
@@ -177,17 +177,17 @@ impl ListenSession {
             iface: place.iface.as_deref(),
             ..Message::new(arrival.payload, peer.unwrap_or("?"))
         };
-        self.run.console.deliver(pool, &message);
+        self.core.console.deliver(pool, &message);
         if arrival.truncated {
             let text = format!(
                 "a datagram from {} was cut to {} bytes",
                 message.peer,
                 arrival.payload.len()
             );
-            self.run.console.warn(pool, Kind::Truncated, &text);
+            self.core.console.warn(pool, Kind::Truncated, &text);
         }
         match self.talk.hear(pool, id, arrival.from) {
-            Ok(sent) => self.run.count_sent(usize::from(sent)),
+            Ok(sent) => self.core.count_sent(usize::from(sent)),
             Err(error) => self.warn_unanswered(pool, arrival.from, &error),
         }
     }
@@ -207,19 +207,19 @@ impl ListenSession {
     }
 
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        self.run.feed.saw(bytes);
+        self.core.feed.saw(bytes);
         if eof {
-            self.run.feed.end();
+            self.core.feed.end();
         }
-        if self.run.feed.commands() {
+        if self.core.feed.commands() {
             orders::follow(self, pool, bytes, eof);
             return self.allow_input(pool);
         }
-        let (batch, result) = self.run.feed.convert(bytes, eof);
+        let (batch, result) = self.core.feed.convert(bytes, eof);
         self.talk.say(batch, &self.peers);
         self.pump(pool);
         if let Err(failure) = result {
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
             self.end(pool, CloseReason::HOST);
         }
     }
@@ -227,13 +227,13 @@ impl ListenSession {
     fn pump(&mut self, pool: &mut Pool) {
         let waited = self.talk.waits();
         let (sent, errors) = self.talk.pump(pool);
-        self.run.count_sent(sent);
+        self.core.count_sent(sent);
         for (to, error) in errors {
             let failure = crate::sockets::datagram::failure(&to, &error);
-            if self.run.feed.commands() {
+            if self.core.feed.commands() {
                 self.report_unsent(pool, &to, &failure);
             } else {
-                self.run.console.complain(pool, &failure);
+                self.core.console.complain(pool, &failure);
             }
         }
         if waited && !self.talk.waits() {
@@ -244,14 +244,14 @@ impl ListenSession {
 
     /// stdin is read while somebody is there to be told, and nothing waits to be sent.
     fn allow_input(&mut self, pool: &mut Pool) {
-        let ready = match self.run.feed.commands() {
+        let ready = match self.core.feed.commands() {
             true => !self.is_held(),
             false => self.talk.is_ready(),
         };
         if ready {
-            self.run.feed.resume(pool);
+            self.core.feed.resume(pool);
         } else {
-            self.run.feed.pause(pool);
+            self.core.feed.pause(pool);
         }
     }
 
@@ -265,51 +265,51 @@ impl ListenSession {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            alarms::FIRST_MESSAGE => self.nothing_came(pool),
-            alarms::IDLE => self.check_idle(pool),
-            alarms::INTERVAL => {
+            timers::FIRST_MESSAGE => self.nothing_came(pool),
+            timers::IDLE => self.check_idle(pool),
+            timers::INTERVAL => {
                 self.report_stats(pool, self.interval);
                 if let Some(interval) = self.interval {
-                    pool.arm(TimerKey::global(alarms::INTERVAL), interval);
+                    pool.arm(TimerKey::global(timers::INTERVAL), interval);
                 }
             }
-            alarms::ORDERS => self.on_input(pool, &[], false),
-            alarms::REJOIN => self.rejoin(pool),
-            alarms::PROBE if self.heard == 0 => self.probe_elsewhere(),
+            timers::COMMANDS => self.on_input(pool, &[], false),
+            timers::REJOIN => self.rejoin(pool),
+            timers::PROBE if self.heard == 0 => self.probe_elsewhere(),
             _ => {}
         }
     }
 
     fn nothing_came(&mut self, pool: &mut Pool) {
         self.diagnose(pool);
-        self.run.patience_ends(pool, "receive", "a message", "none");
+        self.core.patience_ends(pool, "receive", "a message", "none");
         self.end(pool, CloseReason::HOST);
     }
 
     /// `--idle-timeout`: the normal end of a listener, if anything came at all.
     fn check_idle(&mut self, pool: &mut Pool) {
-        let Some(limit) = self.run.common.idle_timeout else { return };
+        let Some(limit) = self.core.common.idle_timeout else { return };
         let last = self.ears.keys().filter_map(|id| pool.traffic(*id)).map(|t| t.last_active).max();
         let idle = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
         // While stdout is full nothing is received, and what has come waits in the kernel.
         if idle < limit || self.paused {
             let left = limit.saturating_sub(idle);
             let left = if left.is_zero() { limit } else { left };
-            pool.arm(TimerKey::global(alarms::IDLE), left);
+            pool.arm(TimerKey::global(timers::IDLE), left);
             return;
         }
         if self.heard == 0 {
             let cause = format!("none within {}", humantime::format_duration(limit));
             let failure = Failure::new(Status::Unmet, Kind::Idle, "receive", "a message", cause);
             self.diagnose(pool);
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
         }
         self.end(pool, CloseReason::HOST);
     }
 
     fn on_closed(&mut self, id: Id, end: &End) {
         if let Some(hearing) = self.ears.remove(&id) {
-            self.run.console.count(&end.traffic);
+            self.core.console.count(&end.traffic);
             self.leave_behind(id, hearing);
         }
     }
@@ -318,20 +318,20 @@ impl ListenSession {
         // What an ICMP message says of a peer that was answered; the others go on.
         let group = self.ears.get(&id).and_then(|hearing| hearing.place.group.as_deref());
         let text = format!("{}: {}", group.unwrap_or("a peer"), crate::error::plain(error));
-        self.run.console.warn(pool, Kind::from(error), &text);
+        self.core.console.warn(pool, Kind::from(error), &text);
     }
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.hurried = true;
+        self.core.hurried = true;
         self.end(pool, reason);
     }
 
     /// The last figures, the doubts and the judgement on the loss, and the end.
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if self.run.is_ending() {
+        if self.core.is_ending() {
             return;
         }
-        self.run.begin_ending(pool);
+        self.core.begin_ending(pool);
         self.note_last_drops(pool);
         if self.stats {
             self.report_stats(pool, None);
@@ -342,24 +342,24 @@ impl ListenSession {
         self.judge_loss(pool);
         for (id, _) in self.ears.drain() {
             if let Some(traffic) = pool.traffic(id) {
-                self.run.console.count(&traffic);
+                self.core.console.count(&traffic);
             }
             pool.abort(id, reason);
         }
-        self.run.finish(pool);
+        self.core.finish(pool);
     }
 }
 
 impl Handler for ListenSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing => {}
-            Meaning::Resume => self.resume(pool),
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.resume(pool),
             // What has come is still read.
-            Meaning::Stop => self.run.leave(pool, Duration::ZERO),
-            Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
+            Disposition::Stop => self.core.leave(pool, Duration::ZERO),
+            Disposition::End => self.end(pool, CloseReason::HOST),
+            Disposition::EndNow(reason) => self.end_now(pool, reason),
         }
     }
 }
@@ -367,7 +367,7 @@ impl Handler for ListenSession {
 impl ListenSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
-            _ if self.run.is_ending() && !matches!(event, Event::Closed { .. }) => {}
+            _ if self.core.is_ending() && !matches!(event, Event::Closed { .. }) => {}
             Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
             Event::Eof { .. } => self.on_input(pool, &[], true),
             Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),

@@ -9,8 +9,8 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
 use crate::protocol::backoff::Backoff;
-use crate::sessions::alarms;
 use crate::sessions::config::UdpSend;
+use crate::sessions::timers;
 use crate::sockets::UnixGuard;
 use crate::sockets::datagram;
 use crate::sockets::{Address, Target, first_target, resolve};
@@ -106,7 +106,7 @@ impl Opener {
                 }
                 Some(self.advance(pool))
             }
-            Event::Timer { key } if *key == TimerKey::global(alarms::RETRY) => {
+            Event::Timer { key } if *key == TimerKey::global(timers::RETRY) => {
                 Some(self.advance(pool))
             }
             _ => None,
@@ -197,20 +197,20 @@ impl SendSession {
         let is_hopeless = matches!(failure.status, Status::Usage | Status::Local);
         let Some(opener) = self.opener.as_mut().filter(|_| self.patience.is_some() && !is_hopeless)
         else {
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
             return self.end(pool);
         };
         opener.last_failure = Some(failure.clone());
         let pause = opener.backoff.pause(fastrand::f64());
-        pool.arm(TimerKey::global(alarms::RETRY), pause);
-        self.run.report_retry(pool, &failure, pause);
+        pool.arm(TimerKey::global(timers::RETRY), pause);
+        self.core.report_retry(pool, &failure, pause);
     }
 
     /// The one that was listening on a unix socket is gone, and another one has to be connected to
     /// anew: everything is opened and sent again.
     pub(super) fn open_again(&mut self, pool: &mut Pool, failure: Failure) {
         for traffic in self.open_traffic(pool) {
-            self.run.console.count(&traffic);
+            self.core.console.count(&traffic);
         }
         for to in self.destinations.drain(..) {
             to.ids().for_each(|id| pool.abort(id, CloseReason::HOST));

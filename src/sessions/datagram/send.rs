@@ -12,11 +12,11 @@ use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::pacer::Pacer;
 use crate::report::Name;
-use crate::sessions::alarms;
 use crate::sessions::config::{Send, Test};
 use crate::sessions::console::Console;
+use crate::sessions::core::{Core, Disposition};
 use crate::sessions::feed::Feed;
-use crate::sessions::run::{Meaning, Run};
+use crate::sessions::timers;
 
 /// How often `--wait` sends again.
 const RESEND: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const DEVICE_FULL: Duration = Duration::from_millis(1);
 
 /// The sender's session.
 pub struct SendSession {
-    pub(super) run: Run,
+    pub(super) core: Core,
     /// Opens the destinations, where they are not open from the start.
     pub(super) opener: Option<Opener>,
     pub(super) destinations: Vec<Destination>,
@@ -84,7 +84,7 @@ impl SendSession {
             last_answer: now,
             sent_all: false,
             paused: false,
-            run: Run::new(config.common, console, feed),
+            core: Core::new(config.common, console, feed),
         }
     }
 
@@ -95,10 +95,10 @@ impl SendSession {
 
     /// Begins to send.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.report_starting(pool);
-        self.run.start(pool);
+        self.core.report_starting(pool);
+        self.core.start(pool);
         if let Some(patience) = self.patience {
-            pool.arm(TimerKey::global(alarms::FIRST_ANSWER), patience);
+            pool.arm(TimerKey::global(timers::FIRST_ANSWER), patience);
         }
         match &self.opener {
             Some(_) => self.open(pool),
@@ -109,43 +109,43 @@ impl SendSession {
     /// Sends, now that there is whom to; again what nobody has answered before.
     pub(super) fn begin(&mut self, pool: &mut Pool) {
         if self.patience.is_some() {
-            pool.arm(TimerKey::global(alarms::RESEND), RESEND);
+            pool.arm(TimerKey::global(timers::RESEND), RESEND);
         }
         if self.outbox.begin_again(&self.destinations) {
             self.pump(pool);
         } else if self.prober.is_some() {
             self.probe(pool);
         } else {
-            self.run.feed.resume(pool);
+            self.core.feed.resume(pool);
         }
     }
 
     /// All sockets are open, at these addresses; `address` is the first one that is sent to.
     pub fn ready(&mut self, pool: &mut Pool, locals: &[String], address: &str) {
-        self.run.ready(pool, locals, address);
+        self.core.ready(pool, locals, address);
     }
 
     /// Tells something that the kernel changed about what was asked.
     pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, Kind::SocketOption, text);
+        self.core.console.warn(pool, Kind::SocketOption, text);
     }
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        self.run.feed.saw(bytes);
-        let (batch, result) = self.run.feed.convert(bytes, eof);
+        self.core.feed.saw(bytes);
+        let (batch, result) = self.core.feed.convert(bytes, eof);
         if eof {
-            self.run.feed.end();
+            self.core.feed.end();
         }
         if let Err(failure) = result {
-            self.run.fail(pool, &failure);
-            self.run.feed.end();
+            self.core.fail(pool, &failure);
+            self.core.feed.end();
         }
-        self.run.feed.pause(pool);
+        self.core.feed.pause(pool);
         self.outbox.load(batch, self.repeat, &self.destinations);
         self.pump(pool);
     }
@@ -168,7 +168,7 @@ impl SendSession {
 
     fn pump_at(&self, pool: &mut Pool, at: Instant) {
         let pause = at.saturating_duration_since(pool.now());
-        pool.arm(TimerKey::global(alarms::PACE), pause);
+        pool.arm(TimerKey::global(timers::PACE), pause);
     }
 
     /// Deals with a datagram that failed; false where sending has to pause for it.
@@ -210,7 +210,7 @@ impl SendSession {
 
     fn complain(&mut self, pool: &mut Pool, to: &Destination, error: &io::Error) {
         let failure = crate::sockets::datagram::failure(&to.title, error);
-        self.run.fail(pool, &failure);
+        self.core.fail(pool, &failure);
     }
 
     fn batch_done(&mut self, pool: &mut Pool) {
@@ -226,10 +226,10 @@ impl SendSession {
         }
         if self.prober.is_some() {
             self.probe(pool);
-        } else if self.run.feed.input().ended || self.destinations.is_empty() {
+        } else if self.core.feed.input().ended || self.destinations.is_empty() {
             self.all_sent(pool);
         } else {
-            self.run.feed.resume(pool);
+            self.core.feed.resume(pool);
         }
     }
 
@@ -267,7 +267,7 @@ impl SendSession {
         match self.reply {
             Some(patience) if !self.destinations.is_empty() => {
                 self.last_answer = pool.now();
-                pool.arm(TimerKey::global(alarms::ANSWERS), patience);
+                pool.arm(TimerKey::global(timers::ANSWERS), patience);
             }
             _ => self.end(pool),
         }
@@ -285,34 +285,34 @@ impl SendSession {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            alarms::PACE if self.outbox.is_done() && self.prober.is_some() => self.probe(pool),
-            alarms::PACE => self.pump(pool),
-            alarms::RESEND if self.is_waiting() => {
+            timers::PACE if self.outbox.is_done() && self.prober.is_some() => self.probe(pool),
+            timers::PACE => self.pump(pool),
+            timers::RESEND if self.is_waiting() => {
                 if self.outbox.is_done() {
                     self.outbox.rewind(&mut self.destinations);
                 }
-                pool.arm(TimerKey::global(alarms::RESEND), RESEND);
+                pool.arm(TimerKey::global(timers::RESEND), RESEND);
                 self.pump(pool);
             }
-            alarms::PROGRESS => {
+            timers::PROGRESS => {
                 let open = self.open_traffic(pool);
-                self.run.show_progress(pool, &open, self.outbox.waiting());
+                self.core.show_progress(pool, &open, self.outbox.waiting());
             }
-            alarms::FIRST_ANSWER => self.nobody_answered(pool),
-            alarms::ANSWERS => self.check_answers(pool),
+            timers::FIRST_ANSWER => self.nobody_answered(pool),
+            timers::ANSWERS => self.check_answers(pool),
             _ => {}
         }
     }
 
     fn report_stats(&mut self, pool: &mut Pool) {
-        let stats = self.run.console.sums(Name::Stats, pool, &self.open_traffic(pool));
-        self.run.console.report(pool, &stats);
+        let stats = self.core.console.sums(Name::Stats, pool, &self.open_traffic(pool));
+        self.core.console.report(pool, &stats);
     }
 
     /// Takes no more input, and ends once what it took is sent.
     fn end_when_sent(&mut self, pool: &mut Pool) {
-        self.run.feed.close(pool);
-        self.run.feed.end();
+        self.core.feed.close(pool);
+        self.core.feed.end();
         self.prober = None;
         if self.outbox.is_done() {
             self.all_sent(pool);
@@ -328,7 +328,7 @@ impl SendSession {
     }
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.hurried = true;
+        self.core.hurried = true;
         self.end_with(pool, reason);
     }
 
@@ -337,20 +337,20 @@ impl SendSession {
     }
 
     fn end_with(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.begin_ending(pool);
-        self.run.count_sent(usize::try_from(self.outbox.sent).unwrap_or(usize::MAX));
+        self.core.begin_ending(pool);
+        self.core.count_sent(usize::try_from(self.outbox.sent).unwrap_or(usize::MAX));
         for traffic in self.open_traffic(pool) {
-            self.run.console.count(&traffic);
+            self.core.console.count(&traffic);
         }
         for to in self.destinations.drain(..) {
             to.ids().for_each(|id| pool.abort(id, reason));
         }
-        self.run.finish(pool);
+        self.core.finish(pool);
     }
 
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
-            _ if self.run.is_ending() && !matches!(event, Event::Closed { .. }) => {}
+            _ if self.core.is_ending() && !matches!(event, Event::Closed { .. }) => {}
             _ if self.on_opening(pool, &event) => {}
             Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
             Event::Eof { .. } => self.on_input(pool, &[], true),
@@ -366,12 +366,12 @@ impl SendSession {
 
 impl Handler for SendSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing => {}
-            Meaning::Resume => self.pause_answers(pool, false),
-            Meaning::Stop | Meaning::End => self.end_when_sent(pool),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.pause_answers(pool, false),
+            Disposition::Stop | Disposition::End => self.end_when_sent(pool),
+            Disposition::EndNow(reason) => self.end_now(pool, reason),
         }
     }
 }

@@ -26,8 +26,8 @@ impl ListenSession {
     /// The sums of the run, and the figures of each source: when a person or a signal asks.
     pub(super) fn report_all(&mut self, pool: &mut Pool) {
         let open: Vec<Traffic> = self.ears.keys().filter_map(|id| pool.traffic(*id)).collect();
-        let sums = self.run.console.sums(Name::Stats, pool, &open);
-        self.run.console.report(pool, &sums);
+        let sums = self.core.console.sums(Name::Stats, pool, &open);
+        self.core.console.report(pool, &sums);
         self.report_stats(pool, None);
     }
 
@@ -44,7 +44,7 @@ impl ListenSession {
                 Some(group) => event.group(group),
                 None => event,
             };
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
         self.report_drop_figures(pool, interval.is_some());
     }
@@ -62,7 +62,7 @@ impl ListenSession {
                     Some(group) => event.group(group),
                     None => event,
                 };
-                self.run.console.report(pool, &event);
+                self.core.console.report(pool, &event);
             }
         }
     }
@@ -74,7 +74,7 @@ impl ListenSession {
                 "the numbers of {peer} do not look like sequence numbers, so its loss means \
                  nothing (does --seq name the right place?)"
             );
-            self.run.console.warn(pool, Kind::DoubtfulSequence, &text);
+            self.core.console.warn(pool, Kind::DoubtfulSequence, &text);
         }
     }
 }

@@ -46,16 +46,16 @@ impl Ear {
 
 impl EchoSession {
     pub(super) fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
-        if self.run.is_ending() {
+        if self.core.is_ending() {
             return;
         }
         self.somebody_came(pool);
         if let Some(counter) = batch.iter().rev().find_map(|arrival| arrival.dropped) {
             self.note_drops(pool, id, counter);
         }
-        let told = self.run.console.reports_messages();
+        let told = self.core.console.reports_messages();
         for arrival in batch {
-            if !self.run.take_message(arrival.payload) {
+            if !self.core.take_message(arrival.payload) {
                 break;
             }
             if told {
@@ -65,7 +65,7 @@ impl EchoSession {
                 let (peer, length) = (arrival.from, arrival.payload.len());
                 let text =
                     format!("a datagram from {peer} was cut to {length} bytes, and not answered");
-                self.run.console.warn(pool, Kind::Truncated, &text);
+                self.core.console.warn(pool, Kind::Truncated, &text);
                 continue;
             }
             match self.answering.judge(arrival.payload) {
@@ -84,7 +84,7 @@ impl EchoSession {
         let (group, iface) = joined.map(|(group, iface)| (&**group, &**iface)).unzip();
         let peer = arrival.from.to_string();
         let message = Message { group, iface, ..Message::new(arrival.payload, &peer) };
-        self.run.console.deliver(pool, &message);
+        self.core.console.deliver(pool, &message);
     }
 
     fn answer_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
@@ -103,7 +103,7 @@ impl EchoSession {
             return ear.waiting.push_back((bytes, to.clone()));
         }
         match pool.answer(id, &bytes, to) {
-            Ok(()) => self.run.count_sent(1),
+            Ok(()) => self.core.count_sent(1),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 ear.waiting.push_back((bytes, to.clone()));
             }
@@ -116,7 +116,7 @@ impl EchoSession {
         while let Some((bytes, to)) = self.ears.get_mut(&id).and_then(|ear| ear.waiting.pop_front())
         {
             match pool.answer(id, &bytes, &to) {
-                Ok(()) => self.run.count_sent(1),
+                Ok(()) => self.core.count_sent(1),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if let Some(ear) = self.ears.get_mut(&id) {
                         ear.waiting.push_front((bytes, to));
@@ -131,7 +131,7 @@ impl EchoSession {
     /// One peer cannot be answered; the others go on, and of theirs nothing is told.
     fn on_unanswered(&mut self, pool: &mut Pool, to: &Sender, error: &io::Error) {
         if !std::mem::replace(&mut self.unanswered, true) {
-            self.run.console.warn(pool, Kind::NoAnswer, &drops::unanswered(to, error));
+            self.core.console.warn(pool, Kind::NoAnswer, &drops::unanswered(to, error));
         }
     }
 
@@ -142,7 +142,7 @@ impl EchoSession {
         let is_first = ear.dropped == 0 && more > 0;
         ear.dropped += more;
         if is_first {
-            self.run.console.warn(pool, Kind::KernelDrops, drops::DROPPING);
+            self.core.console.warn(pool, Kind::KernelDrops, drops::DROPPING);
         }
     }
 
@@ -156,7 +156,7 @@ impl EchoSession {
         }
         let dropped: u64 = self.ears.values().map(|ear| ear.dropped).sum();
         if dropped > 0 {
-            self.run.console.warn(pool, Kind::KernelDrops, &drops::dropped_in_all(dropped));
+            self.core.console.warn(pool, Kind::KernelDrops, &drops::dropped_in_all(dropped));
         }
     }
 }

@@ -11,11 +11,11 @@ mod streams;
 use std::collections::HashMap;
 use std::io;
 
-use super::alarms;
 use super::config::Echo;
 use super::console::Console;
+use super::core::{Core, Disposition, GRACE, SIGNALLED};
 use super::feed::Feed;
-use super::run::{GRACE, Meaning, Run, SIGNALLED};
+use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
@@ -30,7 +30,7 @@ use streams::Client;
 
 /// The echo server's session.
 pub struct EchoSession {
-    run: Run,
+    core: Core,
     answering: Answering,
     delayed: Delayed,
     listeners: Vec<Id>,
@@ -57,14 +57,14 @@ impl EchoSession {
         sockets: Vec<(Id, Option<(String, String)>)>,
     ) -> Self {
         let (delayed, answering) = (Delayed::new(config.delay), Answering::new(&config));
-        let mut run = Run::new(config.common, console, feed);
-        run.listens = true;
+        let mut core = Core::new(config.common, console, feed);
+        core.listens = true;
         // Datagrams are messages, also beside streams that have none.
         if config.datagrams {
-            run.lookout = run.common.expect.as_ref().map(Lookout::new);
+            core.lookout = core.common.expect.as_ref().map(Lookout::new);
         }
         Self {
-            run,
+            core,
             answering,
             delayed,
             listeners,
@@ -79,63 +79,63 @@ impl EchoSession {
 
     /// Says the first words: which listeners are up, and which groups are joined.
     pub fn report_listening(&mut self, pool: &mut Pool, locals: &[(&str, String, Option<String>)]) {
-        self.run.report_starting(pool);
+        self.core.report_starting(pool);
         for (proto, local, iface) in locals {
             let event = match iface {
                 Some(iface) => Notice::new(Name::Joined).group(local).iface(iface),
                 None => Notice::new(Name::Listening).local(local),
             };
-            self.run.console.report(pool, &event.proto(proto));
+            self.core.console.report(pool, &event.proto(proto));
         }
     }
 
     /// Tells something odd about what was asked, of a stable kind.
     pub fn warn(&mut self, pool: &mut Pool, kind: Kind, text: &str) {
-        self.run.console.warn(pool, kind, text);
+        self.core.console.warn(pool, kind, text);
     }
 
     /// Begins to serve.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.start(pool);
+        self.core.start(pool);
         if self.delayed.is_wanted() {
             pool.keep_exact_time();
         }
-        if let Some(patience) = self.run.common.wait {
-            pool.arm(TimerKey::global(alarms::FIRST_CLIENT), patience);
+        if let Some(patience) = self.core.common.wait {
+            pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
         }
     }
 
     /// Everything is up, at these addresses.
     pub fn ready(&mut self, pool: &mut Pool, locals: &[String]) {
         let address = locals.first().cloned().unwrap_or_default();
-        self.run.ready(pool, locals, &address);
+        self.core.ready(pool, locals, &address);
     }
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     fn nobody_came(&mut self, pool: &mut Pool) {
-        let patience = humantime::format_duration(self.run.common.wait.unwrap_or_default());
+        let patience = humantime::format_duration(self.core.common.wait.unwrap_or_default());
         let cause = format!("nobody came within {patience}");
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "serve", "a client", cause);
-        self.run.fail(pool, &failure);
+        self.core.fail(pool, &failure);
         self.end(pool, CloseReason::HOST);
     }
 
     /// Somebody has come.
     fn somebody_came(&mut self, pool: &mut Pool) {
-        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
+        pool.disarm(TimerKey::global(timers::FIRST_CLIENT));
     }
 
     /// What was received is dealt with: the run may have enough, or nobody may read its events.
     fn mind(&mut self, pool: &mut Pool) {
-        self.run.console.commit(pool);
-        if self.run.has_enough() || self.answering.is_told_to_stop() {
+        self.core.console.commit(pool);
+        if self.core.has_enough() || self.answering.is_told_to_stop() {
             return self.end(pool, CloseReason::HOST);
         }
-        let full = self.run.console.is_full();
+        let full = self.core.console.is_full();
         if std::mem::replace(&mut self.paused, full) != full {
             let listeners: Vec<Id> = self.listeners.clone();
             for id in listeners {
@@ -177,24 +177,24 @@ impl EchoSession {
     fn set_alarm(&self, pool: &mut Pool) {
         if let Some(due) = self.delayed.next() {
             let after = due.saturating_duration_since(pool.now());
-            pool.arm(TimerKey::global(alarms::ECHO), after);
+            pool.arm(TimerKey::global(timers::ANSWER_DUE), after);
         }
     }
 
     /// Nobody new is let in; whoever is there still gets the answers that are on their way.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if self.run.is_ending() {
+        if self.core.is_ending() {
             return;
         }
-        self.run.begin_ending(pool);
+        self.core.begin_ending(pool);
         for listener in self.listeners.drain(..) {
             pool.abort(listener, reason);
         }
         // The stop word ends the run in order, as SIGTERM does: what became of others is told.
         if let Some(worst) = self.worst.filter(|_| !self.answering.is_told_to_stop()) {
-            self.run.decide(worst);
+            self.core.decide(worst);
         }
-        pool.arm(TimerKey::global(alarms::GRACE), self.delayed.delay() + GRACE);
+        pool.arm(TimerKey::global(timers::GRACE), self.delayed.delay() + GRACE);
         let ids: Vec<Id> = self.clients.keys().copied().collect();
         for id in ids {
             if let Some(client) = self.clients.get_mut(&id) {
@@ -208,7 +208,7 @@ impl EchoSession {
     }
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.hurried = true;
+        self.core.hurried = true;
         self.delayed.clear();
         self.end(pool, reason);
         self.clients.keys().for_each(|id| pool.abort(*id, reason));
@@ -218,24 +218,24 @@ impl EchoSession {
 
     fn finish_if_alone(&mut self, pool: &mut Pool) {
         let is_quiet = self.clients.is_empty() && self.delayed.next().is_none();
-        if !(self.run.is_ending() && is_quiet && self.ears.values().all(Ear::is_quiet)) {
+        if !(self.core.is_ending() && is_quiet && self.ears.values().all(Ear::is_quiet)) {
             return;
         }
         self.report_drops(pool);
         for (id, _) in self.ears.drain() {
             if let Some(traffic) = pool.traffic(id) {
-                self.run.console.count(&traffic);
+                self.core.console.count(&traffic);
             }
             pool.abort(id, CloseReason::HOST);
         }
-        self.run.finish(pool);
+        self.core.finish(pool);
     }
 
     fn report_stats(&mut self, pool: &mut Pool) {
         let ids = self.clients.keys().chain(self.ears.keys());
         let open: Vec<Traffic> = ids.filter_map(|id| pool.traffic(*id)).collect();
-        let event = self.run.console.sums(Name::Stats, pool, &open);
-        self.run.console.report(pool, &event.clients(self.clients.len() as u64));
+        let event = self.core.console.sums(Name::Stats, pool, &open);
+        self.core.console.report(pool, &event.clients(self.clients.len() as u64));
     }
 
     fn accept_failed(&mut self, pool: &mut Pool, error: &io::Error) {
@@ -245,21 +245,21 @@ impl EchoSession {
                 self.clients.len(),
                 crate::error::plain(error)
             );
-            self.run.console.warn(pool, Kind::Starved, &text);
+            self.core.console.warn(pool, Kind::Starved, &text);
         }
     }
 }
 
 impl Handler for EchoSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing => {}
-            Meaning::Resume => self.mind(pool),
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.mind(pool),
             // What has come is still read, and answered.
-            Meaning::Stop => self.run.leave(pool, std::time::Duration::ZERO),
-            Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
+            Disposition::Stop => self.core.leave(pool, std::time::Duration::ZERO),
+            Disposition::End => self.end(pool, CloseReason::HOST),
+            Disposition::EndNow(reason) => self.end_now(pool, reason),
         }
     }
 }
@@ -276,18 +276,18 @@ impl EchoSession {
             Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
             Event::DatagramError { error, .. } => {
                 let text = format!("a peer: {}", crate::error::plain(&error));
-                self.run.console.warn(pool, Kind::from(&error), &text);
+                self.core.console.warn(pool, Kind::from(&error), &text);
             }
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Signal(Signal::Report) => self.report_stats(pool),
             Event::Timer { key } => match (key.purpose, key.id) {
-                (alarms::ECHO, _) => self.answer_due(pool),
-                (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
-                (alarms::HELLO, Some(id)) => self.check_hello(pool, id),
-                (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
-                (alarms::GRACE, _) => self.end_now(pool, SIGNALLED),
-                (alarms::NOTE, _) => self.run.report_waiting(pool),
+                (timers::ANSWER_DUE, _) => self.answer_due(pool),
+                (timers::FIRST_CLIENT, _) => self.nobody_came(pool),
+                (timers::HELLO, Some(id)) => self.check_hello(pool, id),
+                (timers::IDLE, Some(id)) => self.check_idle(pool, id),
+                (timers::GRACE, _) => self.end_now(pool, SIGNALLED),
+                (timers::NOTE, _) => self.core.report_waiting(pool),
                 _ => {}
             },
             _ => {}

@@ -9,9 +9,9 @@ use crate::event_loop::{End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::console::{Message, closed_event, is_loss};
 use crate::sessions::inlet::{self, Inlet};
+use crate::sessions::timers;
 use std::time::Duration;
 
 /// How long a client has for the first words of its protocol.
@@ -47,21 +47,21 @@ impl Client {
 impl EchoSession {
     pub(super) fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
         self.somebody_came(pool);
-        let number = self.run.count_connection();
+        let number = self.core.count_connection();
         let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
-        self.run.console.report(pool, &event);
-        let inlet = Inlet::new(&self.run.common, pool.now());
+        self.core.console.report(pool, &event);
+        let inlet = Inlet::new(&self.core.common, pool.now());
         self.clients.insert(id, Client { number, peer, local, inlet, full: false, leaving: None });
         // An answer must not wait until the one before is acknowledged.
         pool.hurry(id);
-        if let Some(max_frame) = self.run.common.negotiated() {
+        if let Some(max_frame) = self.core.common.negotiated() {
             pool.negotiate(id, max_frame);
-            pool.arm(TimerKey::of(id, alarms::HELLO), HELLO);
+            pool.arm(TimerKey::of(id, timers::HELLO), HELLO);
         }
-        if let Some(limit) = self.run.common.idle_timeout {
-            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
+        if let Some(limit) = self.core.common.idle_timeout {
+            pool.arm(TimerKey::of(id, timers::IDLE), limit);
         }
-        if self.paused || self.run.is_ending() {
+        if self.paused || self.core.is_ending() {
             pool.pause(id);
         }
     }
@@ -72,24 +72,24 @@ impl EchoSession {
         let (number, peer) = (client.number, client.peer.clone());
         let (mut over, mut answers, mut trouble) = (client.leaving.is_some(), Vec::new(), None);
         let framed = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
-            if over || !self.run.take_message(frame.payload) {
+            if over || !self.core.take_message(frame.payload) {
                 return;
             }
             let message = Message { conn: Some(number), ..Message::framed(&frame, &peer) };
-            self.run.console.deliver(pool, &message);
+            self.core.console.deliver(pool, &message);
             match self.answering.judge(frame.payload) {
                 Verdict::Dropped => {}
                 Verdict::Quit | Verdict::Stop => over = true,
                 Verdict::Echo => match self.answering.stream(frame.payload, frame.partial) {
                     Ok(answer) => {
-                        self.run.count_sent(1);
+                        self.core.count_sent(1);
                         add(&mut answers, answer);
                     }
                     Err(error) => trouble = trouble.take().or(Some(error)),
                 },
             }
         });
-        self.run.note_match(client.inlet.has_matched());
+        self.core.note_match(client.inlet.has_matched());
         if over {
             client.leave(CloseReason::HOST);
         }
@@ -133,13 +133,13 @@ impl EchoSession {
         let cut = client.inlet.undelivered();
         client.leave(if cut > 0 { CloseReason::FRAME } else { CloseReason::PEER });
         let event = Notice::new(Name::Eof).conn(client.number).peer(&client.peer);
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
         if cut > 0 {
             let cause = "it closed in the middle of a message";
             let failure =
                 Failure::new(Status::Lost, Kind::CutFrame, "read from", client.title(), cause);
             let event = Notice::error(&failure).conn(client.number).undelivered(cut);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
             self.worst.get_or_insert(Status::Lost);
         }
     }
@@ -147,7 +147,7 @@ impl EchoSession {
     fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &FrameError) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let failure = inlet::bad_frame(client.title(), error);
-        self.run.console.complain(pool, &failure);
+        self.core.console.complain(pool, &failure);
         pool.abort(id, CloseReason::FRAME);
     }
 
@@ -170,15 +170,15 @@ impl EchoSession {
 
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         let Some(client) = self.clients.remove(&id) else { return };
-        self.run.console.count(&end.traffic);
+        self.core.console.count(&end.traffic);
         let undelivered = client.inlet.undelivered();
         let event = closed_event(&client.peer, &client.local, end, undelivered, pool.now());
-        self.run.console.report(pool, &event.conn(client.number));
+        self.core.console.report(pool, &event.conn(client.number));
         if is_loss(end) {
             self.worst.get_or_insert(Status::Lost);
             if let Some(error) = &end.error {
                 let text = format!("{} was lost: {}", client.title(), crate::error::plain(error));
-                self.run.console.warn(pool, Kind::Lost, &text);
+                self.core.console.warn(pool, Kind::Lost, &text);
             }
         }
         self.finish_if_alone(pool);
@@ -191,14 +191,14 @@ impl EchoSession {
     }
 
     pub(super) fn check_idle(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(traffic)) = (self.run.common.idle_timeout, pool.traffic(id)) else {
+        let (Some(limit), Some(traffic)) = (self.core.common.idle_timeout, pool.traffic(id)) else {
             return;
         };
         let idle = pool.now().saturating_duration_since(traffic.last_active);
         if idle < limit {
-            pool.arm(TimerKey::of(id, alarms::IDLE), limit - idle);
+            pool.arm(TimerKey::of(id, timers::IDLE), limit - idle);
         } else if self.paused || self.delayed.has(id) {
-            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
+            pool.arm(TimerKey::of(id, timers::IDLE), limit);
         } else {
             self.late(pool, id, Detail::Idle, "no traffic for", limit);
         }
@@ -208,7 +208,7 @@ impl EchoSession {
         let Some(client) = self.clients.get(&id) else { return };
         let limit = humantime::format_duration(limit);
         let text = format!("{} is closed: {what} {limit}", client.title());
-        self.run.console.warn(pool, Kind::Timeout, &text);
+        self.core.console.warn(pool, Kind::Timeout, &text);
         pool.abort(id, CloseReason::new(Cause::Timeout, detail));
     }
 }

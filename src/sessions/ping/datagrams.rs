@@ -83,7 +83,7 @@ impl PingSession {
         }
         warnings.dedup();
         for warning in &warnings {
-            self.run.console.warn(pool, Kind::SocketOption, warning);
+            self.core.console.warn(pool, Kind::SocketOption, warning);
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl PingSession {
         }
         let peer = self.lines.values().next().map(|probing| probing.peer.clone());
         let note = Note::Failed { peer: peer.unwrap_or_default(), failure: failure.clone() };
-        note.tell(pool, &mut self.run.console);
+        note.tell(pool, &mut self.core.console);
         self.refused = Some(failure);
     }
 }

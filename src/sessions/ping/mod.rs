@@ -11,12 +11,12 @@ mod telling;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use super::alarms;
 use super::config::Ping;
 use super::connector::Connector;
 use super::console::{Console, closed_event};
+use super::core::{Core, Disposition};
 use super::feed::Feed;
-use super::run::{Meaning, Run};
+use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Query, Signal};
@@ -27,7 +27,7 @@ use crate::sockets::{Target, UnixGuard, datagram};
 
 /// The probe's session.
 pub struct PingSession {
-    run: Run,
+    core: Core,
     config: Ping,
     /// The first connection in the making.
     connector: Option<Connector>,
@@ -69,10 +69,10 @@ struct Probing {
 impl PingSession {
     /// A session that connects by itself.
     pub fn new(config: Ping, console: Console, feed: Feed) -> Self {
-        let run = Run::new(config.common.clone(), console, feed);
+        let core = Core::new(config.common.clone(), console, feed);
         let closed_loop = config.interval.is_zero();
         Self {
-            run,
+            core,
             config,
             connector: None,
             connecting: HashMap::new(),
@@ -88,21 +88,21 @@ impl PingSession {
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     /// Something that the run cannot go on without has failed.
     fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
-        self.run.fail(pool, failure);
+        self.core.fail(pool, failure);
         self.end(pool, CloseReason::HOST);
     }
 
     /// The figures, the judgement on the loss, and the end.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if self.run.is_ending() {
+        if self.core.is_ending() {
             return;
         }
-        self.run.begin_ending(pool);
+        self.core.begin_ending(pool);
         if let Some(mut connector) = self.connector.take() {
             connector.call_off(pool);
         }
@@ -113,7 +113,7 @@ impl PingSession {
         self.report_result(pool);
         for (id, probing) in &self.lines {
             let is_over = probing.line.is_settled() && !self.config.datagrams;
-            match is_over && !self.run.is_decided() {
+            match is_over && !self.core.is_decided() {
                 true => pool.close(*id, reason),
                 // Nobody waits for what is still under way.
                 false => pool.abort(*id, reason),
@@ -123,20 +123,20 @@ impl PingSession {
     }
 
     fn finish_if_alone(&mut self, pool: &mut Pool) {
-        if self.run.is_ending() && self.lines.is_empty() {
-            self.run.finish(pool);
+        if self.core.is_ending() && self.lines.is_empty() {
+            self.core.finish(pool);
         }
     }
 
     fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         let Some(probing) = self.lines.remove(&id) else { return };
-        self.run.console.count(&end.traffic);
+        self.core.console.count(&end.traffic);
         let event = closed_event(&probing.peer, &probing.local, end, 0, pool.now());
-        self.run.console.report(pool, &event.conn(probing.number));
-        if !self.run.is_ending() && self.lines.is_empty() && self.refused.is_some() {
+        self.core.console.report(pool, &event.conn(probing.number));
+        if !self.core.is_ending() && self.lines.is_empty() && self.refused.is_some() {
             return self.open_next(pool);
         }
-        if !self.run.is_ending() && !probing.done {
+        if !self.core.is_ending() && !probing.done {
             let failure = match &end.error {
                 Some(error) => Failure::io(Status::Lost, "probe", probing.peer.as_str(), error),
                 None => left(&probing.peer),
@@ -152,8 +152,8 @@ impl PingSession {
         let event = Notice::new(Name::Eof).conn(probing.number).peer(&probing.peer);
         let failure = left(&probing.peer);
         let is_early = !std::mem::replace(&mut probing.done, true);
-        self.run.console.report(pool, &event);
-        if is_early && !self.run.is_ending() {
+        self.core.console.report(pool, &event);
+        if is_early && !self.core.is_ending() {
             self.fail(pool, &failure);
         }
     }
@@ -184,12 +184,12 @@ fn left(peer: &str) -> Failure {
 
 impl Handler for PingSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing | Meaning::Resume => {}
-            Meaning::Stop | Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => {
-                self.run.hurried = true;
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing | Disposition::Resume => {}
+            Disposition::Stop | Disposition::End => self.end(pool, CloseReason::HOST),
+            Disposition::EndNow(reason) => {
+                self.core.hurried = true;
                 self.end(pool, reason);
                 self.lines.keys().for_each(|id| pool.abort(*id, reason));
             }
@@ -199,7 +199,7 @@ impl Handler for PingSession {
 
 impl PingSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
-        if self.run.is_ending() {
+        if self.core.is_ending() {
             if let Event::Closed { id, end } = event {
                 self.on_closed(pool, id, &end);
             }
@@ -216,8 +216,8 @@ impl PingSession {
             Event::Eof { id } => self.on_eof(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => match (key.purpose, key.id) {
-                (alarms::NEXT_PROBE, Some(id)) => self.on_clock(pool, id),
-                (alarms::PROGRESS, _) => self.show(pool),
+                (timers::NEXT_PROBE, Some(id)) => self.on_clock(pool, id),
+                (timers::PROGRESS, _) => self.show(pool),
                 _ => {}
             },
             Event::Signal(Signal::Report) => self.report_stats(pool),

@@ -9,16 +9,16 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::config::Connect;
 use crate::sessions::connector::{Connector, Progress};
+use crate::sessions::timers;
 use crate::sockets::{Address, Target, connect};
 
 impl PingSession {
     /// Begins to connect.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.report_starting(pool);
-        self.run.start(pool);
+        self.core.report_starting(pool);
+        self.core.start(pool);
         pool.keep_exact_time();
         if self.config.datagrams {
             return self.find(pool);
@@ -63,7 +63,7 @@ impl PingSession {
                     self.fail(pool, &connect::failure(&target, error));
                 }
             }
-            Event::Timer { key } if key.purpose == alarms::CONNECT => self.too_late(pool),
+            Event::Timer { key } if key.purpose == timers::CONNECT => self.too_late(pool),
             _ => {}
         }
     }
@@ -79,11 +79,11 @@ impl PingSession {
 
     fn progress(&mut self, pool: &mut Pool, progress: Progress) {
         if let Some(connector) = &mut self.connector {
-            connector.report_notes(pool, &mut self.run.console);
+            connector.report_notes(pool, &mut self.core.console);
         }
         match progress {
             Progress::Pending => {}
-            Progress::Retrying { failure, pause } => self.run.report_retry(pool, &failure, pause),
+            Progress::Retrying { failure, pause } => self.core.report_retry(pool, &failure, pause),
             Progress::Failed(failure) => self.fail(pool, &failure),
             Progress::Connected(new) => {
                 self.connector = None;
@@ -96,7 +96,7 @@ impl PingSession {
                 if let Err(failure) = self.connect_others(pool, target.as_ref()) {
                     return self.fail(pool, &failure);
                 }
-                pool.arm(TimerKey::global(alarms::CONNECT), self.config.connect_timeout);
+                pool.arm(TimerKey::global(timers::CONNECT), self.config.connect_timeout);
                 self.up_if_all(pool);
             }
         }
@@ -113,7 +113,7 @@ impl PingSession {
 
     fn up_if_all(&mut self, pool: &mut Pool) {
         if self.connecting.is_empty() {
-            pool.disarm(TimerKey::global(alarms::CONNECT));
+            pool.disarm(TimerKey::global(timers::CONNECT));
             self.all_up(pool);
         }
     }
@@ -125,18 +125,18 @@ impl PingSession {
         let locals: Vec<String> = up.iter().map(|(.., local)| local.clone()).collect();
         let count = up.len();
         for (at, (id, peer, local)) in up.into_iter().enumerate() {
-            let number = self.run.count_connection();
+            let number = self.core.count_connection();
             let proto = match (self.config.datagrams, peer.starts_with("unix")) {
                 (_, true) => "unix",
                 (true, _) => "udp",
                 (false, _) => "tcp",
             };
             let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
-            self.run.console.report(pool, &event.conn(number));
+            self.core.console.report(pool, &event.conn(number));
             self.add(pool, id, (number, peer, local), (at, count));
         }
-        self.run.ready(pool, &locals, &address);
-        self.run.console.begin_line(pool);
+        self.core.ready(pool, &locals, &address);
+        self.core.console.begin_line(pool);
         let ids: Vec<Id> = self.lines.keys().copied().collect();
         for id in ids {
             self.advance(pool, id);

@@ -6,7 +6,7 @@ use super::{PingSession, Probing};
 use crate::close::CloseReason;
 use crate::event_loop::{BatchSent, Id, Pool, SendOutcome, TimerKey};
 use crate::protocol::ping::{Line, Schedule};
-use crate::sessions::alarms;
+use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Outgoing};
 
 /// Probes that are sent at once where the sender has fallen behind; the next ones follow after
@@ -68,7 +68,7 @@ impl PingSession {
         for _ in 0..AT_ONCE {
             let Some(due) = self.due(pool, id) else { break };
             self.send(pool, id, due);
-            if self.run.is_ending() {
+            if self.core.is_ending() {
                 return;
             }
         }
@@ -98,7 +98,7 @@ impl PingSession {
             return;
         }
         match pool.send_datagrams(id, &[Outgoing { payload: bytes, to: None }]) {
-            BatchSent::All | BatchSent::Gone => self.run.count_sent(1),
+            BatchSent::All | BatchSent::Gone => self.core.count_sent(1),
             BatchSent::Some(_) => {
                 (probing.held, probing.full) = (Some(bytes.to_vec()), true);
             }
@@ -110,7 +110,7 @@ impl PingSession {
         let Some(probing) = self.lines.get_mut(&id) else { return };
         if let Some(held) = probing.held.take() {
             match pool.send_datagrams(id, &[Outgoing { payload: &held, to: None }]) {
-                BatchSent::All | BatchSent::Gone => self.run.count_sent(1),
+                BatchSent::All | BatchSent::Gone => self.core.count_sent(1),
                 BatchSent::Some(_) => {
                     probing.held = Some(held);
                     return;
@@ -157,14 +157,14 @@ impl PingSession {
         }
         // Not at once: a timer of no time would let nothing else come.
         let after = next.saturating_duration_since(pool.now()).max(NEXT_TURN);
-        pool.arm(TimerKey::of(id, alarms::NEXT_PROBE), after);
+        pool.arm(TimerKey::of(id, timers::NEXT_PROBE), after);
     }
 
     /// Nothing more is expected of a connection.
     fn done(&mut self, pool: &mut Pool, id: Id) {
         if let Some(probing) = self.lines.get_mut(&id) {
             probing.done = true;
-            pool.disarm(TimerKey::of(id, alarms::NEXT_PROBE));
+            pool.disarm(TimerKey::of(id, timers::NEXT_PROBE));
         }
         if self.lines.values().all(|probing| probing.done) {
             self.end(pool, CloseReason::HOST);
@@ -186,7 +186,7 @@ impl PingSession {
         let at = Instant::now();
         for arrival in batch {
             probing.line.answer(arrival.payload, at, &mut self.tally);
-            self.run.take_message(arrival.payload);
+            self.core.take_message(arrival.payload);
         }
         self.advance(pool, id);
     }

@@ -34,30 +34,30 @@ impl PingSession {
     /// Somebody asks.
     pub(super) fn report_stats(&mut self, pool: &mut Pool) {
         let open: Vec<Traffic> = self.lines.keys().filter_map(|id| pool.traffic(*id)).collect();
-        let event = self.run.console.sums(Name::Stats, pool, &open);
+        let event = self.core.console.sums(Name::Stats, pool, &open);
         let peer = self.config.address.to_string();
         let event = event.peer(&peer).ping(self.figures(pool));
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
     }
 
     /// The line of a run under way.
     pub(super) fn show(&mut self, pool: &mut Pool) {
         let words = format!("{} {:#}", self.config.address, self.figures(pool));
-        self.run.console.show_line(pool, words);
+        self.core.console.show_line(pool, words);
     }
 
     /// The last figures, the histogram, and the judgement on the loss.
     pub(super) fn report_result(&mut self, pool: &mut Pool) {
         // Where nobody is there, nothing is measured.
-        let is_nobody = self.tally.answered() == 0 && self.run.status() == Status::Connect;
+        let is_nobody = self.tally.answered() == 0 && self.core.status() == Status::Connect;
         if self.tally.sent == 0 || is_nobody {
             return;
         }
         self.report_stats(pool);
         let picture = self.tally.histogram().as_deref().map(bars).unwrap_or_default();
-        self.run.console.show_picture(&picture);
+        self.core.console.show_picture(&picture);
         let figures = self.figures(pool);
-        if figures.loss <= self.config.max_loss || self.run.is_decided() {
+        if figures.loss <= self.config.max_loss || self.core.is_decided() {
             return;
         }
         let (target, limit) = (self.config.address.to_string(), self.config.max_loss);
@@ -66,6 +66,6 @@ impl PingSession {
             "{lost} of {expected} probes were lost, {loss:.2} %, and --max-loss is {limit} %"
         );
         let failure = Failure::new(Status::Unmet, Kind::Loss, "accept the loss to", target, cause);
-        self.run.fail(pool, &failure);
+        self.core.fail(pool, &failure);
     }
 }

@@ -13,11 +13,11 @@ use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::kind::Kind;
 use crate::protocol::replay::{Next, Player, Say};
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::config::{Common, Replay};
 use crate::sessions::console::{Console, Message};
+use crate::sessions::core::{Core, Disposition, SIGNALLED};
 use crate::sessions::feed::Feed;
-use crate::sessions::run::{Meaning, Run, SIGNALLED};
+use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Sender};
 
 /// Whom a conversation is with: the socket and the sender.
@@ -25,7 +25,7 @@ type Peer = (Id, Sender);
 
 /// The session of `--replay` on datagrams.
 pub struct ReplayListenSession {
-    run: Run,
+    core: Core,
     cast: Cast,
     timing: bool,
     ears: Vec<Id>,
@@ -55,39 +55,39 @@ impl ReplayListenSession {
         ears: Vec<Id>,
     ) -> Self {
         let (cast, timing) = (Cast::new(replay), replay.timing);
-        let mut run = Run::new(common, console, feed);
-        run.listens = true;
-        Self { run, cast, timing, ears, talks: HashMap::new(), played: 0, heard: false, due: None }
+        let mut core = Core::new(common, console, feed);
+        core.listens = true;
+        Self { core, cast, timing, ears, talks: HashMap::new(), played: 0, heard: false, due: None }
     }
 
     /// Says the first words: what is listened on.
     pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.run.report_starting(pool);
+        self.core.report_starting(pool);
         for (proto, local) in listeners {
             let event = Notice::new(Name::Listening).proto(proto).local(local);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
     }
 
     /// Everything listens, at these addresses.
     pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
         let address = locals.first().cloned().unwrap_or_default();
-        self.run.ready(pool, &locals, &address);
+        self.core.ready(pool, &locals, &address);
     }
 
     /// Tells what the kernel changed about what was asked.
     pub fn warn_all(&mut self, pool: &mut Pool, texts: &[String]) {
         for text in texts {
-            self.run.console.warn(pool, Kind::SocketOption, text);
+            self.core.console.warn(pool, Kind::SocketOption, text);
         }
     }
 
     /// Begins to listen.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.start(pool);
+        self.core.start(pool);
         let timers = [
-            (self.run.common.wait, alarms::FIRST_MESSAGE),
-            (self.run.common.idle_timeout, alarms::IDLE),
+            (self.core.common.wait, timers::FIRST_MESSAGE),
+            (self.core.common.idle_timeout, timers::IDLE),
         ];
         for (after, purpose) in timers {
             if let Some(after) = after {
@@ -98,28 +98,28 @@ impl ReplayListenSession {
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
         for arrival in batch {
-            if self.run.is_ending() {
+            if self.core.is_ending() {
                 break;
             }
             self.on_datagram(pool, id, arrival);
         }
-        self.run.console.commit(pool);
-        if self.run.console.is_full() {
+        self.core.console.commit(pool);
+        if self.core.console.is_full() {
             self.ears.iter().for_each(|id| pool.pause(*id));
         }
     }
 
     fn on_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
-        pool.disarm(TimerKey::global(alarms::FIRST_MESSAGE));
+        pool.disarm(TimerKey::global(timers::FIRST_MESSAGE));
         self.heard = true;
-        self.run.take_message(arrival.payload);
+        self.core.take_message(arrival.payload);
         let title = arrival.from.to_string();
-        self.run.console.deliver(pool, &Message::new(arrival.payload, &title));
+        self.core.console.deliver(pool, &Message::new(arrival.payload, &title));
         let peer = (id, arrival.from.clone());
         let talk = match self.talks.get_mut(&peer) {
             Some(talk) => talk,
@@ -163,14 +163,14 @@ impl ReplayListenSession {
                         let due = self.due.map_or(at, |due| due.min(at));
                         self.due = Some(due);
                         let after = due.saturating_duration_since(pool.now());
-                        return pool.arm(TimerKey::global(alarms::PACE), after);
+                        return pool.arm(TimerKey::global(timers::PACE), after);
                     }
                     Next::Hear => return,
                     Next::Done => break,
                 },
             };
             match pool.answer(*id, &bytes, sender) {
-                Ok(()) => self.run.count_sent(1),
+                Ok(()) => self.core.count_sent(1),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     talk.pending = Some(bytes);
                     return;
@@ -193,25 +193,25 @@ impl ReplayListenSession {
     fn say_all(&mut self, pool: &mut Pool) {
         let peers: Vec<Peer> = self.talks.keys().cloned().collect();
         for peer in peers {
-            if !self.run.is_ending() {
+            if !self.core.is_ending() {
                 self.say(pool, &peer);
             }
         }
     }
 
     fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
-        self.run.fail(pool, failure);
+        self.core.fail(pool, failure);
         self.end(pool, CloseReason::HOST);
     }
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            alarms::FIRST_MESSAGE if !self.heard => {
-                self.run.patience_ends(pool, "receive", "a message", "none");
+            timers::FIRST_MESSAGE if !self.heard => {
+                self.core.patience_ends(pool, "receive", "a message", "none");
                 self.end(pool, CloseReason::HOST);
             }
-            alarms::IDLE => self.check_idle(pool),
-            alarms::PACE => {
+            timers::IDLE => self.check_idle(pool),
+            timers::PACE => {
                 self.due = None;
                 self.say_all(pool);
             }
@@ -220,13 +220,13 @@ impl ReplayListenSession {
     }
 
     fn check_idle(&mut self, pool: &mut Pool) {
-        let Some(limit) = self.run.common.idle_timeout else { return };
+        let Some(limit) = self.core.common.idle_timeout else { return };
         let last = self.ears.iter().filter_map(|id| pool.traffic(*id)).map(|t| t.last_active).max();
         let idle = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
-        if idle < limit || self.run.console.is_full() {
+        if idle < limit || self.core.console.is_full() {
             let left = limit.saturating_sub(idle);
             let left = if left.is_zero() { limit } else { left };
-            return pool.arm(TimerKey::global(alarms::IDLE), left);
+            return pool.arm(TimerKey::global(timers::IDLE), left);
         }
         self.report_missing(pool);
         let (count, played) = (self.cast.len(), self.played);
@@ -243,47 +243,47 @@ impl ReplayListenSession {
         for ((_, sender), talk) in &self.talks {
             if let Some(missing) = talk.player.missing() {
                 let failure = differs(&sender.to_string(), &missing);
-                self.run.console.complain(pool, &failure);
+                self.core.console.complain(pool, &failure);
             }
         }
     }
 
     fn report_stats(&mut self, pool: &mut Pool) {
         let open: Vec<Traffic> = self.ears.iter().filter_map(|id| pool.traffic(*id)).collect();
-        let stats = self.run.console.sums(Name::Stats, pool, &open);
-        self.run.console.report(pool, &stats);
+        let stats = self.core.console.sums(Name::Stats, pool, &open);
+        self.core.console.report(pool, &stats);
     }
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.hurried = true;
+        self.core.hurried = true;
         self.end(pool, reason);
     }
 
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if self.run.is_ending() {
+        if self.core.is_ending() {
             return;
         }
-        self.run.begin_ending(pool);
+        self.core.begin_ending(pool);
         for id in self.ears.drain(..) {
             if let Some(traffic) = pool.traffic(id) {
-                self.run.console.count(&traffic);
+                self.core.console.count(&traffic);
             }
             pool.abort(id, reason);
         }
-        self.run.console.commit(pool);
-        self.run.finish(pool);
+        self.core.console.commit(pool);
+        self.core.finish(pool);
     }
 }
 
 impl Handler for ReplayListenSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing => {}
-            Meaning::Resume => self.ears.iter().for_each(|id| pool.resume(*id)),
-            Meaning::Stop => self.end(pool, SIGNALLED),
-            Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => {
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.ears.iter().for_each(|id| pool.resume(*id)),
+            Disposition::Stop => self.end(pool, SIGNALLED),
+            Disposition::End => self.end(pool, CloseReason::HOST),
+            Disposition::EndNow(reason) => {
                 if reason.detail == Detail::Timeout {
                     self.report_missing(pool);
                 }
@@ -296,11 +296,11 @@ impl Handler for ReplayListenSession {
 impl ReplayListenSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
-            _ if self.run.is_ending() => {}
+            _ if self.core.is_ending() => {}
             Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
             Event::DatagramError { error, .. } => {
                 let text = format!("a peer: {}", crate::error::plain(&error));
-                self.run.console.warn(pool, Kind::from(&error), &text);
+                self.core.console.warn(pool, Kind::from(&error), &text);
             }
             Event::Drained { .. } => self.say_all(pool),
             Event::Timer { key } => self.on_timer(pool, key),

@@ -6,14 +6,14 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::kind::Kind;
-use crate::sessions::alarms;
+use crate::sessions::timers;
 
 impl ReplaySession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
-            (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
-            (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
-            (alarms::PACE, Some(id)) => self.say(pool, id),
+            (timers::FIRST_CLIENT, _) => self.nobody_came(pool),
+            (timers::IDLE, Some(id)) => self.check_idle(pool, id),
+            (timers::PACE, Some(id)) => self.say(pool, id),
             _ => {}
         }
     }
@@ -25,27 +25,27 @@ impl ReplaySession {
                 && let Some(missing) = player.missing()
             {
                 let failure = super::differs(&talk.title(), &missing);
-                self.run.console.complain(pool, &failure);
+                self.core.console.complain(pool, &failure);
             }
         }
     }
 
     fn nobody_came(&mut self, pool: &mut Pool) {
-        self.run.patience_ends(pool, "serve", "a client", "nobody connected");
+        self.core.patience_ends(pool, "serve", "a client", "nobody connected");
         self.end(pool, CloseReason::HOST);
     }
 
     /// `--idle-timeout`: what is missing is a difference that a server tells, and a time that a
     /// client has run out of.
     fn check_idle(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(traffic)) = (self.run.common.idle_timeout, pool.traffic(id)) else {
+        let (Some(limit), Some(traffic)) = (self.core.common.idle_timeout, pool.traffic(id)) else {
             return;
         };
         let idle = pool.now().saturating_duration_since(traffic.last_active);
-        if idle < limit || self.run.console.is_full() {
+        if idle < limit || self.core.console.is_full() {
             let left = limit.saturating_sub(idle);
             let left = if left.is_zero() { limit } else { left };
-            return pool.arm(TimerKey::of(id, alarms::IDLE), left);
+            return pool.arm(TimerKey::of(id, timers::IDLE), left);
         }
         let Some(talk) = self.talks.get(&id) else { return };
         let missing = match &talk.part {

@@ -10,16 +10,16 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::config::{Connect, Replay, Serve};
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::{Console, closed_event, is_loss};
+use crate::sessions::core::{Core, Disposition, SIGNALLED};
 use crate::sessions::feed::Feed;
-use crate::sessions::run::{Meaning, Run, SIGNALLED};
+use crate::sessions::timers;
 
 /// The session of `--replay` on streams.
 pub struct ReplaySession {
-    pub(super) run: Run,
+    pub(super) core: Core,
     pub(super) cast: Cast,
     pub(super) timing: bool,
     pub(super) side: Side,
@@ -50,10 +50,10 @@ impl ReplaySession {
         console: Console,
         feed: Feed,
     ) -> Self {
-        let run = Run::new(config.common.clone(), console, feed);
+        let core = Core::new(config.common.clone(), console, feed);
         let connector = Box::new(Connector::of_client(&config, pool.now()));
         let side = Side::Client { config: Box::new(config), connector };
-        Self::new(run, replay, side)
+        Self::new(core, replay, side)
     }
 
     /// The server's session.
@@ -65,48 +65,48 @@ impl ReplaySession {
         listeners: Vec<Id>,
     ) -> Self {
         let conns = config.conns.unwrap_or(replay.scripts.len() as u64);
-        let mut run = Run::new(config.common, console, feed);
-        run.listens = true;
-        Self::new(run, replay, Side::Server { listeners, conns })
+        let mut core = Core::new(config.common, console, feed);
+        core.listens = true;
+        Self::new(core, replay, Side::Server { listeners, conns })
     }
 
-    fn new(run: Run, replay: &Replay, side: Side) -> Self {
+    fn new(core: Core, replay: &Replay, side: Side) -> Self {
         let (cast, timing) = (Cast::new(replay), replay.timing);
-        Self { run, cast, timing, side, talks: HashMap::new(), worst: None }
+        Self { core, cast, timing, side, talks: HashMap::new(), worst: None }
     }
 
     /// Says the first words: which listeners are up.
     pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.run.report_starting(pool);
+        self.core.report_starting(pool);
         for (proto, local) in listeners {
             let event = Notice::new(Name::Listening).proto(proto).local(local);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
     }
 
     /// Everything listens, at these addresses.
     pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
         let address = locals.first().cloned().unwrap_or_default();
-        self.run.ready(pool, &locals, &address);
+        self.core.ready(pool, &locals, &address);
     }
 
     /// Tells something that the kernel changed about what was asked.
     pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, Kind::SocketOption, text);
+        self.core.console.warn(pool, Kind::SocketOption, text);
     }
 
     /// Begins to play.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.start(pool);
+        self.core.start(pool);
         match &mut self.side {
             Side::Client { connector, .. } => {
-                self.run.console.report(pool, &Notice::new(Name::Starting));
+                self.core.console.report(pool, &Notice::new(Name::Starting));
                 let progress = connector.begin(pool);
                 self.progressed(pool, progress);
             }
             Side::Server { .. } => {
-                if let Some(patience) = self.run.common.wait {
-                    pool.arm(TimerKey::global(alarms::FIRST_CLIENT), patience);
+                if let Some(patience) = self.core.common.wait {
+                    pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
                 }
             }
         }
@@ -114,35 +114,35 @@ impl ReplaySession {
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
         let Side::Client { connector, .. } = &mut self.side else { return };
-        connector.report_notes(pool, &mut self.run.console);
+        connector.report_notes(pool, &mut self.core.console);
         match progress {
             Progress::Pending => {}
             Progress::Connected(Established { id, peer, local }) => {
-                self.run.forget_retry();
+                self.core.forget_retry();
                 let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
                 let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
-                self.run.console.report(pool, &event);
-                self.run.ready(pool, std::slice::from_ref(&local), &peer);
+                self.core.console.report(pool, &event);
+                self.core.ready(pool, std::slice::from_ref(&local), &peer);
                 self.begin(pool, id, peer, local);
             }
-            Progress::Retrying { failure, pause } => self.run.report_retry(pool, &failure, pause),
+            Progress::Retrying { failure, pause } => self.core.report_retry(pool, &failure, pause),
             Progress::Failed(failure) => {
-                self.run.fail(pool, &failure);
+                self.core.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
             }
         }
     }
 
     fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
-        let number = self.run.connections() + 1;
+        pool.disarm(TimerKey::global(timers::FIRST_CLIENT));
+        let number = self.core.connections() + 1;
         let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
         self.begin(pool, id, peer, local);
     }
 
@@ -154,17 +154,17 @@ impl ReplaySession {
     }
 
     fn talk_closed(&mut self, pool: &mut Pool, talk: &Talk, end: &End) {
-        self.run.console.count(&end.traffic);
+        self.core.console.count(&end.traffic);
         let event = closed_event(&talk.peer, &talk.local, end, 0, pool.now());
         let is_server = matches!(self.side, Side::Server { .. });
         let event = if is_server { event.conn(talk.number) } else { event };
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
         let is_told = match talk.part {
             Part::Failed => true,
             Part::Played { may_reset } => !is_loss(end) || (may_reset && end.unsent.is_empty()),
             Part::Unknown(_) | Part::Playing(_) => false,
         };
-        if !is_told && !self.run.is_ending() {
+        if !is_told && !self.core.is_ending() {
             let missing = match &talk.part {
                 Part::Playing(player) => player.missing().map(|missing| missing.to_string()),
                 _ => None,
@@ -175,7 +175,7 @@ impl ReplaySession {
             };
             let status = if is_loss(end) { Status::Lost } else { Status::Unmet };
             let failure = Failure::new(status, Kind::Replay, "replay", talk.title(), cause);
-            self.run.console.complain(pool, &failure);
+            self.core.console.complain(pool, &failure);
             self.worst.get_or_insert(status);
         }
         self.go_on(pool);
@@ -187,7 +187,7 @@ impl ReplaySession {
             Side::Server { listeners, .. } => !listeners.is_empty(),
             Side::Client { .. } => !self.cast.is_over() && self.worst.is_none(),
         };
-        if self.run.is_ending() || !more {
+        if self.core.is_ending() || !more {
             if self.talks.is_empty() {
                 self.conclude(pool);
             }
@@ -200,16 +200,16 @@ impl ReplaySession {
 
     fn conclude(&mut self, pool: &mut Pool) {
         if let Some(status) = self.worst {
-            self.run.decide(status);
+            self.core.decide(status);
         }
-        self.run.begin_ending(pool);
-        self.run.finish(pool);
+        self.core.begin_ending(pool);
+        self.core.finish(pool);
     }
 
     fn report_stats(&mut self, pool: &mut Pool) {
         let open: Vec<Traffic> = self.talks.keys().filter_map(|id| pool.traffic(*id)).collect();
-        let stats = self.run.console.sums(Name::Stats, pool, &open);
-        self.run.console.report(pool, &stats);
+        let stats = self.core.console.sums(Name::Stats, pool, &open);
+        self.core.console.report(pool, &stats);
     }
 
     /// Closes in order: what is queued goes out first.
@@ -220,13 +220,13 @@ impl ReplaySession {
 
     /// Ends at once.
     pub(super) fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.hurried = true;
+        self.core.hurried = true;
         self.wind_up(pool);
         self.talks.keys().for_each(|id| pool.abort(*id, reason));
     }
 
     fn wind_up(&mut self, pool: &mut Pool) {
-        self.run.begin_ending(pool);
+        self.core.begin_ending(pool);
         match &mut self.side {
             Side::Client { connector, .. } => connector.call_off(pool),
             Side::Server { listeners, .. } => {
@@ -241,13 +241,13 @@ impl ReplaySession {
 
 impl Handler for ReplaySession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing => {}
-            Meaning::Resume => self.talks.keys().for_each(|id| pool.resume(*id)),
-            Meaning::Stop => self.end(pool, SIGNALLED),
-            Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => {
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.talks.keys().for_each(|id| pool.resume(*id)),
+            Disposition::Stop => self.end(pool, SIGNALLED),
+            Disposition::End => self.end(pool, CloseReason::HOST),
+            Disposition::EndNow(reason) => {
                 if reason.detail == Detail::Timeout {
                     self.report_missing(pool);
                 }
@@ -273,7 +273,7 @@ impl ReplaySession {
             }
             Event::AcceptFailed { error, .. } => {
                 let text = format!("cannot accept: {}", crate::error::plain(&error));
-                self.run.console.warn(pool, Kind::Starved, &text);
+                self.core.console.warn(pool, Kind::Starved, &text);
             }
             Event::Data { id, bytes } => self.on_data(pool, id, bytes),
             Event::Eof { id } => self.on_eof(pool, id),

@@ -7,8 +7,8 @@ use crate::error::Failure;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::protocol::replay::{Next, Player, Say};
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::console::Message;
+use crate::sessions::timers;
 
 /// A connection, and what is played on it.
 pub(super) struct Talk {
@@ -43,11 +43,11 @@ impl Talk {
 impl ReplaySession {
     /// Begins to play on a new connection.
     pub(super) fn begin(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        let number = self.run.count_connection();
-        if let Some(limit) = self.run.common.idle_timeout {
-            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
+        let number = self.core.count_connection();
+        if let Some(limit) = self.core.common.idle_timeout {
+            pool.arm(TimerKey::of(id, timers::IDLE), limit);
         }
-        if self.run.console.is_full() {
+        if self.core.console.is_full() {
             pool.pause(id);
         }
         let part = match &mut self.side {
@@ -102,7 +102,7 @@ impl ReplaySession {
                 Next::Say(Say::Fin) => pool.finish(id),
                 Next::At(at) => {
                     let after = at.saturating_duration_since(pool.now());
-                    return pool.arm(TimerKey::of(id, alarms::PACE), after);
+                    return pool.arm(TimerKey::of(id, timers::PACE), after);
                 }
                 Next::Hear => return,
                 Next::Done => {
@@ -116,7 +116,7 @@ impl ReplaySession {
     /// A conversation has failed: it is told and closed. A client has nothing more to do then; the
     /// other clients of a server are no worse off.
     pub(super) fn fail(&mut self, pool: &mut Pool, id: Id, failure: &Failure) {
-        self.run.console.complain(pool, failure);
+        self.core.console.complain(pool, failure);
         self.worst.get_or_insert(failure.status);
         if let Some(talk) = self.talks.get_mut(&id) {
             talk.part = Part::Failed;
@@ -131,9 +131,9 @@ impl ReplaySession {
         let Some(talk) = self.talks.get(&id) else { return };
         let conn = matches!(self.side, Side::Server { .. }).then_some(talk.number);
         let message = Message { conn, ..Message::new(bytes, &talk.peer) };
-        self.run.console.deliver(pool, &message);
-        self.run.console.commit(pool);
-        if self.run.console.is_full() {
+        self.core.console.deliver(pool, &message);
+        self.core.console.commit(pool);
+        if self.core.console.is_full() {
             self.talks.keys().for_each(|id| pool.pause(*id));
         }
         self.hear(pool, id, bytes, false);
@@ -144,7 +144,7 @@ impl ReplaySession {
         let event = Notice::new(Name::Eof).peer(&talk.peer);
         let is_server = matches!(self.side, Side::Server { .. });
         let event = if is_server { event.conn(talk.number) } else { event };
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
         self.hear(pool, id, &[], true);
     }
 }

@@ -12,8 +12,8 @@ use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
 use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
+use crate::sessions::core::Core;
 use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
-use crate::sessions::run::Run;
 
 /// The clients by the names that commands call them.
 #[derive(Default)]
@@ -46,8 +46,8 @@ impl Directory {
 }
 
 impl Commanded for ServeSession {
-    fn run(&mut self) -> &mut Run {
-        &mut self.run
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
     }
 
     fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
@@ -65,7 +65,7 @@ impl Commanded for ServeSession {
     }
 
     fn is_held(&self) -> bool {
-        !self.holders.is_empty() || self.run.console.is_full()
+        !self.holders.is_empty() || self.core.console.is_full()
     }
 
     fn quit(&mut self, pool: &mut Pool) {
@@ -76,7 +76,7 @@ impl Commanded for ServeSession {
 impl ServeSession {
     fn send_as_told(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Whom) {
         let len = payload.len();
-        let outcome = self.run.feed.encode(payload).map_err(|error| {
+        let outcome = self.core.feed.encode(payload).map_err(|error| {
             Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
         });
         let sent = outcome.and_then(|message| match self.directory.find(to) {
@@ -87,8 +87,10 @@ impl ServeSession {
             None => Err(not_connected("send to", to)),
         });
         match sent {
-            Ok(event) => self.run.console.report_batched(pool, &event.line(line).len(len)),
-            Err(failure) => self.run.console.report_batched(pool, &send_failed(line, to, &failure)),
+            Ok(event) => self.core.console.report_batched(pool, &event.line(line).len(len)),
+            Err(failure) => {
+                self.core.console.report_batched(pool, &send_failed(line, to, &failure))
+            }
         }
     }
 
@@ -108,7 +110,7 @@ impl ServeSession {
             SendOutcome::Gone => return Err(not_connected("send to", to)),
             outcome => self.sent_to(pool, id, outcome),
         }
-        self.run.count_sent(1);
+        self.core.count_sent(1);
         let number = self.clients.get(&id).map_or(0, |client| client.number);
         let waits = self.await_drained(pool, id);
         Ok(Notice::new(Name::Sent).conn(number).queued(waits))
@@ -135,7 +137,7 @@ impl ServeSession {
                 waits += self.await_drained(pool, id);
             }
         }
-        self.run.count_sent(1);
+        self.core.count_sent(1);
         if count == 0 {
             return Err(not_connected("send to", &Whom::All));
         }
@@ -154,23 +156,23 @@ impl ServeSession {
     /// Tells that a client's queue is empty. One that cannot be written to any more has nothing to
     /// tell: its `closed` follows.
     pub(super) fn report_drained(&mut self, pool: &mut Pool, id: Id) {
-        if !self.run.feed.commands() || pool.queued(id) > 0 {
+        if !self.core.feed.commands() || pool.queued(id) > 0 {
             return;
         }
         if let Some(client) = self.clients.get(&id) {
             let event = Notice::new(Name::Drained).conn(client.number).peer(&client.peer);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
     }
 
     /// Tells that what was queued is lost with its connection.
     pub(super) fn report_unsent(&mut self, pool: &mut Pool, client: &Client, end: &End) {
         let unsent = end.unsent.len();
-        if self.run.feed.commands() && unsent > 0 {
+        if self.core.feed.commands() && unsent > 0 {
             let text = format!("{unsent} bytes for {} were not sent", client.title());
             let event = Notice::send_failed(Kind::Unsent, text);
             let event = event.conn(client.number).peer(&client.peer).unsent(unsent as u64);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
     }
 
@@ -211,9 +213,9 @@ impl ServeSession {
                 .traffic(traffic.received, traffic.sent)
                 .secs(pool.now().saturating_duration_since(traffic.opened))
                 .queued(pool.queued(*id));
-            self.run.console.report_batched(pool, &event);
+            self.core.console.report_batched(pool, &event);
         }
-        self.run
+        self.core
             .console
             .report_batched(pool, &Notice::new(Name::List).line(line).number(ids.len()));
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::client::{Client, Lag, create_file};
 use super::service::Service;
-use super::{ServeSession, alarms};
+use super::{ServeSession, timers};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
@@ -26,26 +26,26 @@ impl ServeSession {
     pub fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
         if !self.admits(&peer) {
             let event = Notice::new(Name::Closed).peer(&peer).local(&local).closed(REFUSED);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
             return pool.abort(id, REFUSED);
         }
-        let number = self.run.count_connection();
-        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
+        let number = self.core.count_connection();
+        pool.disarm(TimerKey::global(timers::FIRST_CLIENT));
         let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
         let file = match self.open_file(number, &peer) {
             Ok(file) => file,
             Err(failure) => {
-                self.run.console.complain(pool, &failure);
+                self.core.console.complain(pool, &failure);
                 self.worst.get_or_insert(Status::Local);
                 pool.abort(id, UNSERVED);
                 None
             }
         };
-        if self.run.feed.commands() {
+        if self.core.feed.commands() {
             self.directory.add(number, &peer, id);
         }
-        let inlet = Inlet::new(&self.run.common, pool.now());
+        let inlet = Inlet::new(&self.core.common, pool.now());
         let lag = Lag::default();
         self.clients
             .insert(id, Client { number, peer, local, inlet, peer_ended: false, file, lag });
@@ -75,7 +75,7 @@ impl ServeSession {
 
     /// `--conns` ends accepting.
     fn guard_limits(&mut self, pool: &mut Pool) {
-        if self.conns.is_some_and(|conns| self.run.connections() >= conns) {
+        if self.conns.is_some_and(|conns| self.core.connections() >= conns) {
             self.stop_listening(pool);
         }
     }
@@ -84,8 +84,8 @@ impl ServeSession {
     /// reads the events: each would add some. Hooks that do not keep up are such readers.
     pub(super) fn mind_the_door(&mut self, pool: &mut Pool) {
         let is_crowded = self.is_crowded();
-        let is_unread = self.run.common.output == Output::Json && self.run.console.is_full();
-        let shut = is_crowded || is_unread || self.run.console.hooks.are_full();
+        let is_unread = self.core.common.output == Output::Json && self.core.console.is_full();
+        let shut = is_crowded || is_unread || self.core.console.hooks.are_full();
         if std::mem::replace(&mut self.shut, shut) != shut {
             for listener in &self.listeners {
                 if shut { pool.pause(*listener) } else { pool.resume(*listener) }
@@ -124,9 +124,9 @@ impl ServeSession {
     /// The first words and the timers of a new client.
     fn begin(&mut self, pool: &mut Pool, id: Id) {
         pool.set_high_mark(id, self.queue);
-        if let Some(max_frame) = self.run.common.negotiated() {
+        if let Some(max_frame) = self.core.common.negotiated() {
             pool.negotiate(id, max_frame);
-            pool.arm(TimerKey::of(id, alarms::HELLO), super::limits::HELLO);
+            pool.arm(TimerKey::of(id, timers::HELLO), super::limits::HELLO);
         }
         if self.clients_paused {
             pool.pause(id);
@@ -140,18 +140,18 @@ impl ServeSession {
         if let Some((words, messages)) = self.words.clone() {
             let outcome = pool.send_shared(id, words);
             self.sent_to(pool, id, outcome);
-            self.run.count_sent(messages);
+            self.core.count_sent(messages);
         }
         if is_told_all {
             pool.finish(id);
         } else if self.input().ended {
             self.input_ended(pool, id);
         }
-        if let Some(limit) = self.run.common.idle_timeout {
-            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
+        if let Some(limit) = self.core.common.idle_timeout {
+            pool.arm(TimerKey::of(id, timers::IDLE), limit);
         }
-        if let Some(limit) = self.run.common.read_timeout {
-            pool.arm(TimerKey::of(id, alarms::MESSAGE), limit);
+        if let Some(limit) = self.core.common.read_timeout {
+            pool.arm(TimerKey::of(id, timers::READ), limit);
         }
         self.find_partner(pool, id);
     }
@@ -163,7 +163,7 @@ impl ServeSession {
                 self.clients.len(),
                 crate::error::plain(error)
             );
-            self.run.console.warn(pool, Kind::Starved, &text);
+            self.core.console.warn(pool, Kind::Starved, &text);
         }
     }
 }

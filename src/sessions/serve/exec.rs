@@ -37,10 +37,10 @@ impl ServeSession {
         let exits = runners.on(pool, event);
         for (served, exit) in &exits {
             pairs.partner_ended(pool, served.near);
-            let is_expected = served.tie == Tie::Lost || self.run.is_ending();
+            let is_expected = served.tie == Tie::Lost || self.core.is_ending();
             if exit.status() != Status::Done && !is_expected {
                 let text = format!("the command of {} ended: {exit}", served.title);
-                self.run.console.warn(pool, Kind::Command, &text);
+                self.core.console.warn(pool, Kind::Command, &text);
             }
         }
         if !exits.is_empty() {
@@ -57,9 +57,9 @@ impl ServeSession {
         };
         match command {
             Some(text) if self.clients.is_empty() => {
-                self.run.console.warn(pool, Kind::Waiting, &text);
+                self.core.console.warn(pool, Kind::Waiting, &text);
             }
-            _ if self.run.is_ending() => self.run.report_waiting(pool),
+            _ if self.core.is_ending() => self.core.report_waiting(pool),
             _ => {}
         }
     }

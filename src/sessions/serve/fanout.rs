@@ -7,8 +7,8 @@ use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::slow::Verdict;
-use crate::sessions::alarms;
 use crate::sessions::orders::Commanded;
+use crate::sessions::timers;
 
 impl ServeSession {
     /// Sends a piece of so many messages to every client but `from`.
@@ -76,7 +76,7 @@ impl ServeSession {
         match verdict {
             Verdict::Wait(time) => {
                 self.holders.insert(id);
-                pool.arm(TimerKey::of(id, alarms::SLOW), time);
+                pool.arm(TimerKey::of(id, timers::SLOW), time);
             }
             Verdict::Hold => {
                 self.holders.insert(id);
@@ -85,13 +85,13 @@ impl ServeSession {
                 // It is sent nothing more until it is gone, at the end of this turn.
                 client.lag.skips = true;
                 let text = format!("{} was too slow and is closed", client.title());
-                self.run.console.warn(pool, Kind::Slow, &text);
+                self.core.console.warn(pool, Kind::Slow, &text);
                 pool.abort(id, CloseReason::SLOW);
             }
             Verdict::Skip => {
                 client.lag.skips = true;
                 let text = format!("{} is too slow and misses messages", client.title());
-                self.run.console.warn(pool, Kind::Slow, &text);
+                self.core.console.warn(pool, Kind::Slow, &text);
             }
         }
     }
@@ -119,11 +119,11 @@ impl ServeSession {
     /// Whether stdin may be read, and what was read be sent.
     pub(super) fn may_feed(&self) -> bool {
         // Commands need no client, but their answers need a place to go.
-        let waits = match self.run.feed.commands() {
+        let waits = match self.core.feed.commands() {
             true => self.is_held(),
             false => !self.holders.is_empty() || self.clients.is_empty(),
         };
-        !waits && !self.run.is_ending()
+        !waits && !self.core.is_ending()
     }
 
     /// Pauses what would overflow a queue, and resumes what may flow again.
@@ -133,9 +133,9 @@ impl ServeSession {
         if self.may_feed() {
             self.resume_input(pool);
         } else {
-            self.run.feed.pause(pool);
+            self.core.feed.pause(pool);
         }
-        let full = self.run.console.is_full() || (held && self.service.is_hub());
+        let full = self.core.console.is_full() || (held && self.service.is_hub());
         let pause = full && !self.service.relays();
         if pause != self.clients_paused {
             self.clients_paused = pause;

@@ -129,7 +129,7 @@ impl ServeSession {
             match note {
                 Note::Warning(text) => {
                     if self.connectors().is_some_and(|all| all.told.insert(text.clone())) {
-                        self.run.console.warn(pool, Kind::SocketOption, &text);
+                        self.core.console.warn(pool, Kind::SocketOption, &text);
                     }
                 }
                 Note::Failed { peer, failure } => {
@@ -138,7 +138,7 @@ impl ServeSession {
                         .peer(&peer)
                         .kind(failure.kind)
                         .message(failure.cause);
-                    self.run.console.report(pool, &event);
+                    self.core.console.report(pool, &event);
                 }
             }
         }
@@ -153,7 +153,7 @@ impl ServeSession {
         let Established { id, peer, local } = new;
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
         let event = Notice::new(Name::Connected).conn(client.number).proto(proto);
-        self.run.console.report(pool, &event.peer(peer).local(local));
+        self.core.console.report(pool, &event.peer(peer).local(local));
         connectors.making.remove(&near);
         connectors.titles.insert(*id, format!("{peer} for {}", client.title()));
         partners.join(pool, near, Partner::connection(*id));

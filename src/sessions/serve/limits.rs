@@ -7,8 +7,8 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::Status;
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::kind::Kind;
-use crate::sessions::alarms;
-use crate::sessions::run::GRACE;
+use crate::sessions::core::GRACE;
+use crate::sessions::timers;
 
 /// How long a client has for the first words of its protocol; as long as a client of ours gives
 /// a server.
@@ -19,55 +19,55 @@ const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeo
 impl ServeSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
-            (alarms::PROGRESS, _) => {
+            (timers::PROGRESS, _) => {
                 let open = self.open_traffic(pool);
                 let queued = self.clients.keys().map(|id| pool.queued(*id)).max();
-                self.run.show_progress(pool, &open, queued.unwrap_or(0));
+                self.core.show_progress(pool, &open, queued.unwrap_or(0));
             }
-            (alarms::PACE, _) => self.balance(pool),
-            (alarms::FIRST_CLIENT, _) => self.nobody_came(pool),
-            (alarms::GRACE, Some(id)) if self.run.has_enough() => {
+            (timers::PACE, _) => self.balance(pool),
+            (timers::FIRST_CLIENT, _) => self.nobody_came(pool),
+            (timers::GRACE, Some(id)) if self.core.has_enough() => {
                 pool.abort(id, CloseReason::HOST);
             }
-            (alarms::GRACE, Some(id)) => pool.abort(id, TOO_LATE),
-            (alarms::GRACE, None) => self.end_now(pool, crate::sessions::run::SIGNALLED),
-            (alarms::IDLE, Some(id)) => self.check_idle(pool, id),
-            (alarms::MESSAGE, Some(id)) => self.check_message(pool, id),
-            (alarms::HELLO, Some(id)) if !pool.is_open(id) => {
+            (timers::GRACE, Some(id)) => pool.abort(id, TOO_LATE),
+            (timers::GRACE, None) => self.end_now(pool, crate::sessions::core::SIGNALLED),
+            (timers::IDLE, Some(id)) => self.check_idle(pool, id),
+            (timers::READ, Some(id)) => self.check_message(pool, id),
+            (timers::HELLO, Some(id)) if !pool.is_open(id) => {
                 self.late(pool, id, Detail::ReadTimeout, "no hello within", HELLO);
             }
-            (alarms::QUIT, Some(id)) => pool.leave(id, CloseReason::HOST),
-            (alarms::NOTE, _) => self.report_awaited(pool),
-            (alarms::ORDERS, _) => self.on_input(pool, &[], false),
-            (alarms::SLOW, Some(id)) => self.judge_again(pool, id),
+            (timers::QUIT, Some(id)) => pool.leave(id, CloseReason::HOST),
+            (timers::NOTE, _) => self.report_awaited(pool),
+            (timers::COMMANDS, _) => self.on_input(pool, &[], false),
+            (timers::SLOW, Some(id)) => self.judge_again(pool, id),
             _ => {}
         }
     }
 
     fn nobody_came(&mut self, pool: &mut Pool) {
-        self.run.patience_ends(pool, "serve", "a client", "nobody connected");
+        self.core.patience_ends(pool, "serve", "a client", "nobody connected");
         self.end(pool, CloseReason::HOST);
     }
 
     fn check_idle(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(traffic)) = (self.run.common.idle_timeout, pool.traffic(id)) else {
+        let (Some(limit), Some(traffic)) = (self.core.common.idle_timeout, pool.traffic(id)) else {
             return;
         };
         let last_active = self.service.last_active(pool, id).unwrap_or(traffic.last_active);
         let idle = pool.now().saturating_duration_since(last_active);
         let full = self.clients.get(&id).is_some_and(|client| client.lag.full);
         if idle < limit {
-            pool.arm(TimerKey::of(id, alarms::IDLE), limit - idle);
+            pool.arm(TimerKey::of(id, timers::IDLE), limit - idle);
         } else if (self.clients_paused && !full) || self.service.is_awaited(id) {
             // It may be talking all the time: it is not read, because of stdout or somebody else.
-            pool.arm(TimerKey::of(id, alarms::IDLE), limit);
+            pool.arm(TimerKey::of(id, timers::IDLE), limit);
         } else {
             self.late(pool, id, Detail::Idle, "no traffic for", limit);
         }
     }
 
     fn check_message(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(client)) = (self.run.common.read_timeout, self.clients.get(&id))
+        let (Some(limit), Some(client)) = (self.core.common.read_timeout, self.clients.get(&id))
         else {
             return;
         };
@@ -77,7 +77,7 @@ impl ServeSession {
         // While it is not read, because the output is blocked, the client is not late.
         let left = client.inlet.time_left(limit, pool.now());
         match left.or(self.clients_paused.then_some(limit)) {
-            Some(left) => pool.arm(TimerKey::of(id, alarms::MESSAGE), left),
+            Some(left) => pool.arm(TimerKey::of(id, timers::READ), left),
             None => self.late(pool, id, Detail::ReadTimeout, "no whole message within", limit),
         }
     }
@@ -87,7 +87,7 @@ impl ServeSession {
         let Some(client) = self.clients.get(&id) else { return };
         let limit = humantime::format_duration(limit);
         let text = format!("{} is closed: {what} {limit}", client.title());
-        self.run.console.warn(pool, Kind::Timeout, &text);
+        self.core.console.warn(pool, Kind::Timeout, &text);
         if detail == Detail::ReadTimeout {
             self.worst.get_or_insert(Status::Timeout);
         }
@@ -97,7 +97,7 @@ impl ServeSession {
             pool.abort(id, reason);
         } else {
             pool.close(id, reason);
-            pool.arm(TimerKey::of(id, alarms::GRACE), GRACE);
+            pool.arm(TimerKey::of(id, timers::GRACE), GRACE);
         }
     }
 }

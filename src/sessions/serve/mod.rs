@@ -22,11 +22,11 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use bytes::Bytes;
 
-use super::alarms;
 use super::config::Serve;
 use super::console::{Console, is_loss};
+use super::core::{Core, Disposition, GRACE, NOTE_AFTER, SIGNALLED};
 use super::feed::Feed;
-use super::run::{GRACE, Meaning, NOTE_AFTER, Run, SIGNALLED};
+use super::timers;
 use crate::close::{Cause, CloseReason};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
@@ -46,7 +46,7 @@ type Clients = HashMap<Id, Client, BuildHasherDefault<DefaultHasher>>;
 
 /// The server's session.
 pub struct ServeSession {
-    run: Run,
+    core: Core,
     service: Service,
     access: Access,
     slow: SlowRules,
@@ -93,8 +93,8 @@ impl ServeSession {
         let frame = Frame { framer: framer.as_deref(), framing: common.framing };
         let greet = config.greet.as_ref().map(|text| frame.text("--greet", text)).transpose()?;
         let service = Service::new(config.handling, config.queue, &frame)?;
-        let mut run = Run::new(config.common, console, feed);
-        run.listens = true;
+        let mut core = Core::new(config.common, console, feed);
+        core.listens = true;
         Ok(Self {
             greet,
             words,
@@ -106,7 +106,7 @@ impl ServeSession {
             conns: config.conns,
             max_clients: config.max_clients,
             places: None,
-            run,
+            core,
             listeners,
             clients: Clients::default(),
             directory: Directory::default(),
@@ -122,9 +122,9 @@ impl ServeSession {
 
     /// Begins to serve.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.start(pool);
-        if let Some(patience) = self.run.common.wait {
-            pool.arm(TimerKey::global(alarms::FIRST_CLIENT), patience);
+        self.core.start(pool);
+        if let Some(patience) = self.core.common.wait {
+            pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
         }
         self.balance(pool);
     }
@@ -132,33 +132,33 @@ impl ServeSession {
     /// All listeners are up, at these addresses.
     pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
         let address = locals.first().cloned().unwrap_or_default();
-        self.run.ready(pool, &locals, &address);
+        self.core.ready(pool, &locals, &address);
     }
 
     /// Says the first words: which listeners are up.
     pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.run.report_starting(pool);
+        self.core.report_starting(pool);
         for (proto, local) in listeners {
             let event = Notice::new(Name::Listening).proto(proto).local(local);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
     }
 
     /// Tells something that the kernel changed about what was asked.
     pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, Kind::SocketOption, text);
+        self.core.console.warn(pool, Kind::SocketOption, text);
     }
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         self.client_drained(pool, id);
         self.report_drained(pool, id);
-        if let (true, Some(patience)) = (self.input().ended, self.run.common.rules.quit_after) {
-            pool.arm(TimerKey::of(id, alarms::QUIT), patience);
+        if let (true, Some(patience)) = (self.input().ended, self.core.common.rules.quit_after) {
+            pool.arm(TimerKey::of(id, timers::QUIT), patience);
         }
     }
 
@@ -166,17 +166,17 @@ impl ServeSession {
         self.holders.remove(&id);
         self.directory.remove(client.number, &client.peer, id);
         self.report_unsent(pool, client, end);
-        self.run.console.count(&end.traffic);
-        self.run.console.report(pool, &client.closed(end, pool.now()));
+        self.core.console.count(&end.traffic);
+        self.core.console.report(pool, &client.closed(end, pool.now()));
         // Who has enough cuts off what the others do not take.
-        let is_enough = self.run.has_enough() && end.reason.cause == Cause::Host;
+        let is_enough = self.core.has_enough() && end.reason.cause == Cause::Host;
         if is_loss(end) && !is_enough {
             self.worst.get_or_insert(Status::Lost);
             self.report_loss(pool, client, end);
         }
         if client.lag.skipped > 0 {
             let text = format!("{} missed {} messages", client.title(), client.lag.skipped);
-            self.run.console.warn(pool, Kind::Skipped, &text);
+            self.core.console.warn(pool, Kind::Skipped, &text);
             self.worst.get_or_insert(Status::Lost);
         }
         self.part(pool, id, end);
@@ -186,15 +186,15 @@ impl ServeSession {
     /// A client is gone, or the partner of one: others may come, or the run is over.
     fn somebody_left(&mut self, pool: &mut Pool) {
         self.balance(pool);
-        if !(self.clients.is_empty() && (self.run.is_ending() || self.listeners.is_empty())) {
+        if !(self.clients.is_empty() && (self.core.is_ending() || self.listeners.is_empty())) {
             return;
         }
         if let Some(partners) = self.service.partners() {
             partners.dismiss_lost(pool);
-            pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
+            pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         }
         if self.is_deserted() {
-            self.run.begin_ending(pool);
+            self.core.begin_ending(pool);
             self.finish(pool);
         }
     }
@@ -214,20 +214,20 @@ impl ServeSession {
             let failure =
                 Failure::new(Status::Lost, Kind::Frame, "read from", client.title(), cause);
             let event = Notice::error(&failure).conn(client.number);
-            self.run.console.report(pool, &event);
-        } else if let (Some(error), false) = (&end.error, self.run.is_ending()) {
+            self.core.console.report(pool, &event);
+        } else if let (Some(error), false) = (&end.error, self.core.is_ending()) {
             let text = format!("{} was lost: {}", client.title(), crate::error::plain(error));
-            self.run.console.warn(pool, Kind::Lost, &text);
+            self.core.console.warn(pool, Kind::Lost, &text);
         }
         if unsent > 0 {
             let text = format!("{unsent} bytes for {} were not sent", client.title());
-            self.run.console.warn(pool, Kind::Unsent, &text);
+            self.core.console.warn(pool, Kind::Unsent, &text);
         }
     }
 
     /// Ends in order, but soon: it writes what it has accepted first.
     fn end_soon(&mut self, pool: &mut Pool, reason: CloseReason) {
-        pool.arm(TimerKey::global(alarms::GRACE), GRACE);
+        pool.arm(TimerKey::global(timers::GRACE), GRACE);
         self.end(pool, reason);
     }
 
@@ -238,8 +238,8 @@ impl ServeSession {
     fn report_stats(&mut self, pool: &mut Pool) {
         let open = self.open_traffic(pool);
         let clients = self.clients.len() as u64;
-        let stats = self.run.console.sums(Name::Stats, pool, &open).clients(clients);
-        self.run.console.report(pool, &stats);
+        let stats = self.core.console.sums(Name::Stats, pool, &open).clients(clients);
+        self.core.console.report(pool, &stats);
     }
 
     /// Stops listening and closes all clients in order.
@@ -255,18 +255,18 @@ impl ServeSession {
 
     /// Has received what it was for. What is queued goes out, to clients that take it soon.
     fn end_with_enough(&mut self, pool: &mut Pool) {
-        if self.run.is_ending() {
+        if self.core.is_ending() {
             return;
         }
         self.end(pool, CloseReason::HOST);
         for id in self.clients.keys() {
-            pool.arm(TimerKey::of(*id, alarms::GRACE), GRACE);
+            pool.arm(TimerKey::of(*id, timers::GRACE), GRACE);
         }
     }
 
     /// Stops listening and cuts all clients off.
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.hurried = true;
+        self.core.hurried = true;
         self.wind_up(pool);
         if let Some(partners) = self.service.partners() {
             partners.abort(pool, reason);
@@ -277,8 +277,8 @@ impl ServeSession {
     }
 
     fn wind_up(&mut self, pool: &mut Pool) {
-        self.run.begin_ending(pool);
-        self.run.feed.close(pool);
+        self.core.begin_ending(pool);
+        self.core.feed.close(pool);
         self.stop_listening(pool);
         if self.is_deserted() {
             self.finish(pool);
@@ -288,21 +288,21 @@ impl ServeSession {
     /// Nobody is left: what their ends cost decides the status, where nothing else has.
     fn finish(&mut self, pool: &mut Pool) {
         if let Some(status) = self.worst {
-            self.run.decide(status);
+            self.core.decide(status);
         }
-        self.run.finish(pool);
+        self.core.finish(pool);
     }
 }
 
 impl Handler for ServeSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing => {}
-            Meaning::Resume => self.balance(pool),
-            Meaning::Stop => self.end_soon(pool, SIGNALLED),
-            Meaning::End => self.end_soon(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.balance(pool),
+            Disposition::Stop => self.end_soon(pool, SIGNALLED),
+            Disposition::End => self.end_soon(pool, CloseReason::HOST),
+            Disposition::EndNow(reason) => self.end_now(pool, reason),
         }
     }
 }
@@ -317,9 +317,9 @@ impl ServeSession {
                 self.accept(pool, id, peer.to_string(), local.to_string())
             }
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
-            Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { id, bytes } if self.core.feed.is(id) => self.on_input(pool, bytes, false),
             Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
-            Event::Eof { id } if self.run.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } if self.core.feed.is(id) => self.on_input(pool, &[], true),
             Event::Eof { id } => self.on_data(pool, id, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => {

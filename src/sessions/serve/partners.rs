@@ -163,7 +163,7 @@ impl ServeSession {
             let target = format!("{} for {}", failure.target, client.title());
             let failure = Failure { target, ..failure.clone() };
             let event = Notice::error(&failure).conn(client.number);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
             self.worst.get_or_insert(failure.status);
         }
         pool.reset(id, reason);
@@ -183,7 +183,7 @@ impl ServeSession {
                 (None, unsent) => format!("{unsent} bytes were not sent"),
             };
             let text = format!("the connection to {title} was lost: {cause}");
-            self.run.console.warn(pool, Kind::Lost, &text);
+            self.core.console.warn(pool, Kind::Lost, &text);
             self.worst.get_or_insert(Status::Lost);
         }
         self.somebody_left(pool);

@@ -26,19 +26,19 @@ impl ServeSession {
         let (number, peer) = (client.number, client.peer.clone());
         let file = &mut client.file;
         let framed = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
-            if trouble.is_some() || !self.run.take_message(frame.payload) {
+            if trouble.is_some() || !self.core.take_message(frame.payload) {
                 return;
             }
             let message = Message { conn: Some(number), ..Message::framed(&frame, &peer) };
             trouble = self.handle(pool, id, file.as_mut(), &message).err();
         });
-        self.run.note_match(client.inlet.has_matched());
+        self.core.note_match(client.inlet.has_matched());
         self.clients.insert(id, client);
-        self.run.console.commit(pool);
+        self.core.console.commit(pool);
         self.send_replies(pool, id);
         if let Some(error) = trouble {
             self.save_failed(pool, id, &error);
-        } else if self.run.has_enough() {
+        } else if self.core.has_enough() {
             self.end_with_enough(pool);
         } else if let Err(error) = framed {
             self.bad_frame(pool, id, &error);
@@ -57,19 +57,19 @@ impl ServeSession {
         message: &Message<'_>,
     ) -> io::Result<()> {
         match &mut self.service {
-            Service::Talk => self.run.console.deliver(pool, message),
+            Service::Talk => self.core.console.deliver(pool, message),
             Service::Hub => {
-                self.run.console.deliver(pool, message);
+                self.core.console.deliver(pool, message);
                 self.pass_on(pool, id, message.payload);
             }
             Service::Reply(reply) => {
-                self.run.console.deliver(pool, message);
+                self.core.console.deliver(pool, message);
                 reply.due += usize::from(!reply.at_once);
             }
             // What has a partner goes there, before it gets here.
             Service::Discard | Service::Relay(_) => {}
             Service::Save(_) => {
-                let form = match self.run.common.output {
+                let form = match self.core.common.output {
                     Output::Written(form) => form,
                     Output::Json | Output::None => Written::Raw,
                 };
@@ -88,7 +88,7 @@ impl ServeSession {
     fn send_replies(&mut self, pool: &mut Pool, id: Id) {
         let Service::Reply(reply) = &mut self.service else { return };
         let (due, text) = (std::mem::take(&mut reply.due), reply.text.clone());
-        self.run.count_sent(due);
+        self.core.count_sent(due);
         for _ in 0..due {
             let outcome = pool.send_shared(id, text.clone());
             self.sent_to(pool, id, outcome);
@@ -120,7 +120,7 @@ impl ServeSession {
                     "a message",
                     error.to_string(),
                 );
-                self.run.console.complain(pool, &failure);
+                self.core.console.complain(pool, &failure);
                 self.worst.get_or_insert(Status::Lost);
             }
         }
@@ -130,7 +130,7 @@ impl ServeSession {
         let Some(client) = self.clients.get(&id) else { return };
         let target = format!("what {} sends", client.title());
         let failure = Failure::io(Status::Local, "save", target, error);
-        self.run.console.complain(pool, &failure);
+        self.core.console.complain(pool, &failure);
         self.worst.get_or_insert(Status::Local);
         pool.abort(id, CloseReason::new(Cause::Error, Detail::Local));
     }
@@ -138,7 +138,7 @@ impl ServeSession {
     fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &FrameError) {
         let Some(client) = self.clients.get(&id) else { return };
         let failure = inlet::bad_frame(client.title(), error);
-        self.run.console.complain(pool, &failure);
+        self.core.console.complain(pool, &failure);
         pool.abort(id, CloseReason::FRAME);
     }
 
@@ -146,7 +146,7 @@ impl ServeSession {
         self.client_ended(pool, id);
         self.report_undelivered(pool, id);
         let reason = self.end_reason(id);
-        match self.run.common.rules.peer_ended(self.input()) {
+        match self.core.common.rules.peer_ended(self.input()) {
             Step::Leave => pool.abort(id, reason),
             Step::Close | Step::HalfClose => pool.close(id, reason),
             Step::Continue => {}
@@ -158,7 +158,7 @@ impl ServeSession {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.peer_ended = true;
         let event = Notice::new(Name::Eof).conn(client.number).peer(&client.peer);
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
     }
 
     /// A message that was cut by the client's FIN makes its end an error.
@@ -169,7 +169,7 @@ impl ServeSession {
 
     /// The input as a client sees it.
     pub(super) fn input(&self) -> Input {
-        self.service.input(self.run.feed.input())
+        self.service.input(self.core.feed.input())
     }
 
     fn report_undelivered(&mut self, pool: &mut Pool, id: Id) {
@@ -180,7 +180,7 @@ impl ServeSession {
             let failure =
                 Failure::new(Status::Lost, Kind::CutFrame, "read from", client.title(), cause);
             let event = Notice::error(&failure).conn(client.number).undelivered(count);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
             self.worst.get_or_insert(Status::Lost);
         }
     }

@@ -13,18 +13,18 @@ use crate::sessions::throttle::Due;
 
 impl ServeSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        self.run.feed.saw(bytes);
-        if self.run.feed.commands() {
+        self.core.feed.saw(bytes);
+        if self.core.feed.commands() {
             orders::follow(self, pool, bytes, eof);
             self.balance(pool);
             return;
         }
-        if self.run.feed.is_throttled() {
-            self.run.feed.hold(pool, bytes, eof);
+        if self.core.feed.is_throttled() {
+            self.core.feed.hold(pool, bytes, eof);
             return self.balance(pool);
         }
-        if !self.run.feed.is_transparent() {
-            let (batch, result) = self.run.feed.convert(bytes, eof);
+        if !self.core.feed.is_transparent() {
+            let (batch, result) = self.core.feed.convert(bytes, eof);
             self.send_batch(pool, &batch);
             if let Err(failure) = result {
                 self.bad_input(pool, &failure);
@@ -39,21 +39,21 @@ impl ServeSession {
 
     /// Reads on, or sends what is due (`--rate`) of what was read.
     pub(super) fn resume_input(&mut self, pool: &mut Pool) {
-        if !self.run.feed.is_throttled() {
-            return self.run.feed.resume(pool);
+        if !self.core.feed.is_throttled() {
+            return self.core.feed.resume(pool);
         }
         // Sending comes by here again.
         if std::mem::replace(&mut self.letting_go, true) {
             return;
         }
         while self.may_feed() {
-            match self.run.feed.due(pool.now()) {
+            match self.core.feed.due(pool.now()) {
                 Due::Batch(batch) => {
                     self.send_batch(pool, &batch);
                     continue;
                 }
-                Due::At(at) => self.run.wake_at(pool, at),
-                Due::Nothing => self.run.feed.resume(pool),
+                Due::At(at) => self.core.wake_at(pool, at),
+                Due::Nothing => self.core.feed.resume(pool),
                 Due::End(Err(failure)) => self.bad_input(pool, &failure),
                 Due::End(Ok(())) => self.all_read(pool),
             }
@@ -63,17 +63,17 @@ impl ServeSession {
     }
 
     fn send_batch(&mut self, pool: &mut Pool, batch: &Batch) {
-        self.run.count_sent(batch.ends.len());
+        self.core.count_sent(batch.ends.len());
         self.send_to_all(pool, &batch.bytes, batch.ends.len() as u64);
     }
 
     fn bad_input(&mut self, pool: &mut Pool, failure: &Failure) {
-        self.run.fail(pool, failure);
+        self.core.fail(pool, failure);
         self.end(pool, CloseReason::HOST);
     }
 
     fn all_read(&mut self, pool: &mut Pool) {
-        self.run.feed.end();
+        self.core.feed.end();
         if self.input().ended {
             let ids: Vec<Id> = self.clients.keys().copied().collect();
             ids.into_iter().for_each(|id| self.input_ended(pool, id));
@@ -96,7 +96,7 @@ impl ServeSession {
     /// The input has ended, as one client sees it.
     pub(super) fn input_ended(&mut self, pool: &mut Pool, id: Id) {
         let Some(client) = self.clients.get(&id) else { return };
-        let (rules, input) = (self.run.common.rules, self.input());
+        let (rules, input) = (self.core.common.rules, self.input());
         match rules.input_ended(input, client.peer_ended) {
             Step::HalfClose => pool.finish(id),
             Step::Close | Step::Leave => pool.close(id, self.end_reason(id)),

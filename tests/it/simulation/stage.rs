@@ -19,7 +19,7 @@ use super::world::World;
 
 /// The most that one read of the loop gives.
 pub(super) const BATCH: usize = 64 * 1024;
-/// The purposes of two of the sessions' timers (src/sessions/alarms.rs).
+/// The purposes of two of the sessions' timers (src/sessions/timers.rs).
 pub(super) const TOTAL: u8 = 1;
 pub(super) const IDLE: u8 = 3;
 /// What stdout may hold when it is full.

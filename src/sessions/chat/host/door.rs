@@ -6,24 +6,24 @@ use super::{Client, HostSession, name};
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::inlet::Inlet;
+use crate::sessions::timers;
 
 /// How long a newcomer may take to say hello, where the protocol has one.
 pub(super) const HELLO: Duration = Duration::from_secs(10);
 
 impl HostSession {
     pub(super) fn on_accepted(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        let member = self.run.count_connection();
-        pool.disarm(TimerKey::global(alarms::FIRST_CLIENT));
+        let member = self.core.count_connection();
+        pool.disarm(TimerKey::global(timers::FIRST_CLIENT));
         let event = Notice::new(Name::Accepted).conn(member).peer(&peer).local(&local);
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
         pool.set_high_mark(id, self.queue);
-        if let Some(max_frame) = self.run.common.negotiated() {
+        if let Some(max_frame) = self.core.common.negotiated() {
             pool.negotiate(id, max_frame);
-            pool.arm(TimerKey::of(id, alarms::HELLO), HELLO);
+            pool.arm(TimerKey::of(id, timers::HELLO), HELLO);
         }
-        let inlet = Inlet::new(&self.run.common, pool.now());
+        let inlet = Inlet::new(&self.core.common, pool.now());
         let client = Client {
             member,
             peer,
@@ -62,7 +62,7 @@ impl HostSession {
             let text = format!(
                 "cannot accept more than {count} members: {cause} (`ulimit -n` sets the limit); the rest wait"
             );
-            self.run.console.warn(pool, Kind::Starved, &text);
+            self.core.console.warn(pool, Kind::Starved, &text);
         }
     }
 }

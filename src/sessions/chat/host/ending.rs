@@ -9,25 +9,25 @@ use crate::kind::Kind;
 use crate::protocol::chat::Line;
 use crate::protocol::chat::room::Member;
 use crate::report::Name;
-use crate::sessions::alarms;
+use crate::sessions::timers;
 
 impl HostSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
-            (alarms::TALK, _) => self.turn(pool),
-            (alarms::FIRST_CLIENT, _) => {
-                let wait = humantime::format_duration(self.run.common.wait.unwrap_or_default());
+            (timers::CHAT, _) => self.turn(pool),
+            (timers::FIRST_CLIENT, _) => {
+                let wait = humantime::format_duration(self.core.common.wait.unwrap_or_default());
                 let cause = format!("nobody came within {wait}");
                 let failure =
                     Failure::new(Status::Timeout, Kind::Timeout, "host", "the room", cause);
-                self.run.fail(pool, &failure);
+                self.core.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
             }
-            (alarms::HELLO, Some(id)) if !pool.is_open(id) => self.no_hello(pool, id),
-            (alarms::GRACE, Some(id)) => {
+            (timers::HELLO, Some(id)) if !pool.is_open(id) => self.no_hello(pool, id),
+            (timers::GRACE, Some(id)) => {
                 pool.abort(id, CloseReason::new(Cause::Timeout, Detail::Slow));
             }
-            (alarms::GRACE, None) => self.end_now(pool, CloseReason::HOST),
+            (timers::GRACE, None) => self.end_now(pool, CloseReason::HOST),
             _ => {}
         }
     }
@@ -37,7 +37,7 @@ impl HostSession {
         let cause = format!("no hello within {}", humantime::format_duration(HELLO));
         let text = format!("#{} {} is closed: {cause}", client.member, client.peer);
         client.why = Some(cause);
-        self.run.console.warn(pool, Kind::Timeout, &text);
+        self.core.console.warn(pool, Kind::Timeout, &text);
         pool.abort(id, CloseReason::new(Cause::Timeout, Detail::ReadTimeout));
     }
 
@@ -46,7 +46,7 @@ impl HostSession {
         if let (CloseReason::FRAME, None, Some(error)) = (end.reason, &client.why, &end.error) {
             let cause = crate::error::plain(error);
             let text = format!("#{} {} is closed: {cause}", client.member, client.peer);
-            self.run.console.warn(pool, Kind::Frame, &text);
+            self.core.console.warn(pool, Kind::Frame, &text);
         }
     }
 
@@ -56,13 +56,13 @@ impl HostSession {
                 let open: Vec<Traffic> =
                     self.clients.keys().filter_map(|id| pool.traffic(*id)).collect();
                 let clients = self.clients.len() as u64;
-                let stats = self.run.console.sums(Name::Stats, pool, &open).clients(clients);
-                self.run.console.report(pool, &stats);
+                let stats = self.core.console.sums(Name::Stats, pool, &open).clients(clients);
+                self.core.console.report(pool, &stats);
             }
             _ => {
                 if let Some(face) = &mut self.face {
                     face.on_signal(signal);
-                    face.refresh(pool, &mut self.run);
+                    face.refresh(pool, &mut self.core);
                 }
             }
         }
@@ -70,30 +70,30 @@ impl HostSession {
 
     /// Closes the room in order: everybody is told, and sent what is queued.
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if !self.run.is_ending() {
+        if !self.core.is_ending() {
             let members: Vec<Member> = self.ids.keys().copied().collect();
             self.tell(pool, &members, &Line::Notice("the host has closed the room".to_owned()));
-            pool.arm(TimerKey::global(alarms::GRACE), GRACE);
+            pool.arm(TimerKey::global(timers::GRACE), GRACE);
         }
         self.wind_up(pool);
         self.clients.keys().for_each(|id| pool.close(*id, reason));
     }
 
     pub(super) fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.hurried = true;
+        self.core.hurried = true;
         self.wind_up(pool);
         self.clients.keys().for_each(|id| pool.abort(*id, reason));
     }
 
     fn wind_up(&mut self, pool: &mut Pool) {
-        self.run.begin_ending(pool);
-        self.run.feed.close(pool);
-        pool.disarm(TimerKey::global(alarms::TALK));
+        self.core.begin_ending(pool);
+        self.core.feed.close(pool);
+        pool.disarm(TimerKey::global(timers::CHAT));
         for listener in self.listeners.drain(..) {
             pool.abort(listener, CloseReason::HOST);
         }
         if self.clients.is_empty() {
-            self.run.finish(pool);
+            self.core.finish(pool);
         }
     }
 }

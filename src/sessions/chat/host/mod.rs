@@ -24,11 +24,11 @@ use crate::protocol::chat::room::{Effect, Member, Room};
 use crate::protocol::chat::{Dialect, Nick};
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::console::{Console, closed_event};
+use crate::sessions::core::{Core, Disposition, SIGNALLED};
 use crate::sessions::feed::Feed;
 use crate::sessions::inlet::Inlet;
-use crate::sessions::run::{Meaning, Run, SIGNALLED};
+use crate::sessions::timers;
 
 /// How long members have to be sent what is queued when the room closes.
 const GRACE: Duration = Duration::from_secs(2);
@@ -37,7 +37,7 @@ const HOST: Member = 0;
 
 /// The session of a room.
 pub struct HostSession {
-    run: Run,
+    core: Core,
     face: Option<Face>,
     dialect: Dialect,
     room: Room,
@@ -85,10 +85,10 @@ impl HostSession {
             room.enter(HOST, &nick.unwrap_or_else(|| name(dialect, HOST)), pool.now());
             Face::new(&persona, screen)
         });
-        let mut run = Run::new(config.common, console, feed);
-        run.listens = true;
+        let mut core = Core::new(config.common, console, feed);
+        core.listens = true;
         Self {
-            run,
+            core,
             face,
             dialect,
             room,
@@ -104,44 +104,44 @@ impl HostSession {
 
     /// Says the first words: where members may come to.
     pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.run.report_starting(pool);
+        self.core.report_starting(pool);
         for (proto, local) in listeners {
             if let Some(face) = &mut self.face {
                 face.opened();
             }
             let event = Notice::new(Name::Listening).proto(proto).local(local);
-            self.run.console.report(pool, &event);
+            self.core.console.report(pool, &event);
         }
     }
 
     /// Tells something that the kernel changed about what was asked.
     pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.run.console.warn(pool, Kind::SocketOption, text);
+        self.core.console.warn(pool, Kind::SocketOption, text);
     }
 
     /// Opens the room, whose addresses these are.
     pub fn start(&mut self, pool: &mut Pool, locals: Vec<String>) {
-        self.run.start(pool);
-        if let Some(patience) = self.run.common.wait {
-            pool.arm(TimerKey::global(alarms::FIRST_CLIENT), patience);
+        self.core.start(pool);
+        if let Some(patience) = self.core.common.wait {
+            pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
         }
-        self.run.feed.resume(pool);
+        self.core.feed.resume(pool);
         self.turn(pool);
         let address = locals.first().cloned().unwrap_or_default();
-        self.run.ready(pool, &locals, &address);
+        self.core.ready(pool, &locals, &address);
     }
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
         self.let_in(pool, id);
         let Some(client) = self.clients.get_mut(&id) else { return };
-        let (room, run, member) = (&mut self.room, &mut self.run, client.member);
+        let (room, core, member) = (&mut self.room, &mut self.core, client.member);
         let outcome = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
-            if run.take_message(frame.payload) {
+            if core.take_message(frame.payload) {
                 room.hear(member, frame.payload);
             }
         });
@@ -152,7 +152,7 @@ impl HostSession {
             self.room.hang_up(member);
         }
         self.turn(pool);
-        if self.run.has_enough() {
+        if self.core.has_enough() {
             self.end(pool, CloseReason::HOST);
         }
     }
@@ -162,38 +162,38 @@ impl HostSession {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let text = format!("#{} {} is closed: {error}", client.member, client.peer);
         client.why = Some(error.to_string());
-        self.run.console.warn(pool, Kind::Frame, &text);
+        self.core.console.warn(pool, Kind::Frame, &text);
         pool.abort(id, CloseReason::FRAME);
     }
 
     /// What the person here enters.
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         let Some(face) = &mut self.face else { return };
-        let entered = face.enter(&mut self.run, bytes, eof);
+        let entered = face.enter(&mut self.core, bytes, eof);
         for line in entered.lines {
             face.echo(&self.dialect.typed(&readable(&line)));
-            self.run.count_sent(1);
+            self.core.count_sent(1);
             self.room.hear(HOST, &line);
         }
         if entered.interrupts {
-            self.run.overrule(Status::Interrupt);
+            self.core.overrule(Status::Interrupt);
             return self.end_now(pool, SIGNALLED);
         }
         if entered.leaves {
             self.room.hang_up(HOST);
         }
         if eof {
-            self.run.feed.end();
+            self.core.feed.end();
             // Nobody is there to leave where stdin was empty from the start.
-            let input = self.run.feed.input();
+            let input = self.core.feed.input();
             let is_person = input.source == Source::Terminal;
-            if is_person || !self.run.common.rules.has_nothing_to_say(input) {
+            if is_person || !self.core.common.rules.has_nothing_to_say(input) {
                 self.room.hang_up(HOST);
             }
         }
         self.turn(pool);
         if let Some(failure) = entered.failure {
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
             self.end(pool, CloseReason::HOST);
         }
     }
@@ -201,8 +201,8 @@ impl HostSession {
     /// Carries out what the room wants, and reads from those whose lines it can take.
     fn turn(&mut self, pool: &mut Pool) {
         match self.room.pump(pool.now()) {
-            Some(pause) => pool.arm(TimerKey::global(alarms::TALK), pause),
-            None => pool.disarm(TimerKey::global(alarms::TALK)),
+            Some(pause) => pool.arm(TimerKey::global(timers::CHAT), pause),
+            None => pool.disarm(TimerKey::global(timers::CHAT)),
         }
         for effect in self.room.take_effects() {
             match effect {
@@ -213,13 +213,13 @@ impl HostSession {
                         let ended = self.clients.get(id).is_some_and(|client| client.peer_ended);
                         let reason = if ended { CloseReason::PEER } else { CloseReason::HOST };
                         pool.close(*id, reason);
-                        pool.arm(TimerKey::of(*id, alarms::GRACE), GRACE);
+                        pool.arm(TimerKey::of(*id, timers::GRACE), GRACE);
                     }
                 }
             }
         }
         if let Some(face) = &mut self.face {
-            face.refresh(pool, &mut self.run);
+            face.refresh(pool, &mut self.core);
         }
         self.balance(pool);
     }
@@ -235,7 +235,7 @@ impl HostSession {
                 }
                 (None, Some(face)) if *member == HOST => {
                     let conn = line.speaker().and_then(|nick| self.room.find(nick));
-                    face.show(pool, &mut self.run, line, (conn, "room"));
+                    face.show(pool, &mut self.core, line, (conn, "room"));
                 }
                 _ => {}
             }
@@ -252,7 +252,7 @@ impl HostSession {
         if client.full && pool.room(id) == 0 && client.why.is_none() {
             let text = format!("#{} {} was too slow and is closed", client.member, client.peer);
             client.why = Some("too slow".to_owned());
-            self.run.console.warn(pool, Kind::Slow, &text);
+            self.core.console.warn(pool, Kind::Slow, &text);
             pool.abort(id, CloseReason::SLOW);
         }
         if client.why.is_none() {
@@ -262,7 +262,7 @@ impl HostSession {
 
     /// Pauses whom the room has enough of, and all while stdout is full.
     fn balance(&mut self, pool: &mut Pool) {
-        self.paused = self.run.console.is_full();
+        self.paused = self.core.console.is_full();
         for (id, client) in &self.clients {
             if self.paused || self.room.is_stuffed(client.member) {
                 pool.pause(*id);
@@ -270,10 +270,10 @@ impl HostSession {
                 pool.resume(*id);
             }
         }
-        if self.run.is_ending() || self.room.is_stuffed(HOST) {
-            self.run.feed.pause(pool);
+        if self.core.is_ending() || self.room.is_stuffed(HOST) {
+            self.core.feed.pause(pool);
         } else {
-            self.run.feed.resume(pool);
+            self.core.feed.resume(pool);
         }
     }
 
@@ -296,19 +296,19 @@ impl HostSession {
 
     fn client_closed(&mut self, pool: &mut Pool, client: &Client, end: &End) {
         self.ids.remove(&client.member);
-        self.run.console.count(&end.traffic);
+        self.core.console.count(&end.traffic);
         let undelivered = client.inlet.undelivered();
         let event = closed_event(&client.peer, &client.local, end, undelivered, pool.now());
-        self.run.console.report(pool, &event.conn(client.member));
+        self.core.console.report(pool, &event.conn(client.member));
         let why = client.why.clone().unwrap_or_else(|| end.reason.to_string());
         self.room.depart(client.member, Some(&why));
         if self.max_clients.is_some_and(|most| self.clients.len() < most) {
             self.listeners.iter().for_each(|listener| pool.resume(*listener));
         }
-        if !self.run.is_ending() {
+        if !self.core.is_ending() {
             self.turn(pool);
         } else if self.clients.is_empty() {
-            self.run.finish(pool);
+            self.core.finish(pool);
         }
     }
 }
@@ -323,13 +323,13 @@ fn name(dialect: Dialect, member: Member) -> Nick {
 
 impl Handler for HostSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing => {}
-            Meaning::Resume => self.turn(pool),
-            Meaning::Stop => self.end(pool, SIGNALLED),
-            Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.turn(pool),
+            Disposition::Stop => self.end(pool, SIGNALLED),
+            Disposition::End => self.end(pool, CloseReason::HOST),
+            Disposition::EndNow(reason) => self.end_now(pool, reason),
         }
     }
 }
@@ -341,10 +341,10 @@ impl HostSession {
                 self.on_accepted(pool, id, peer.to_string(), local.to_string())
             }
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
-            Event::Data { .. } | Event::Eof { .. } if self.run.is_ending() => {}
-            Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { .. } | Event::Eof { .. } if self.core.is_ending() => {}
+            Event::Data { id, bytes } if self.core.feed.is(id) => self.on_input(pool, bytes, false),
             Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
-            Event::Eof { id } if self.run.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } if self.core.feed.is(id) => self.on_input(pool, &[], true),
             Event::Eof { id } => self.on_data(pool, id, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),

@@ -19,29 +19,29 @@ impl JoinSession {
 
     fn link_closed(&mut self, pool: &mut Pool, end: &End) {
         let Some(link) = self.link.take() else { return };
-        self.run.console.count(&end.traffic);
+        self.core.console.count(&end.traffic);
         let undelivered = link.inlet.undelivered();
         let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
-        self.run.console.report(pool, &event);
-        if self.reconnect && !self.run.is_ending() && !self.run.feed.input().ended {
+        self.core.console.report(pool, &event);
+        if self.reconnect && !self.core.is_ending() && !self.core.feed.input().ended {
             return self.connect_again(pool, &link, end);
         }
-        if is_loss(end) && !self.run.is_decided() {
+        if is_loss(end) && !self.core.is_decided() {
             self.report_loss(pool, &link, end);
-        } else if end.reason.detail == Detail::Fin && !self.run.feed.input().ended {
+        } else if end.reason.detail == Detail::Fin && !self.core.feed.input().ended {
             let text = format!("{} has closed the connection", link.peer);
-            self.run.console.warn(pool, Kind::Closed, &text);
+            self.core.console.warn(pool, Kind::Closed, &text);
         }
         self.report_unsent(pool);
-        self.run.begin_ending(pool);
-        self.run.finish(pool);
+        self.core.begin_ending(pool);
+        self.core.finish(pool);
     }
 
     fn connect_again(&mut self, pool: &mut Pool, link: &Link, end: &End) {
         let pause = self.connector.begin_again(pool, end.traffic.received > 0);
         let text = format!("connection to {} ended: {}", link.peer, end.reason);
         let event = Notice::new(Name::Retry).kind(Kind::Lost).secs(pause).message(text);
-        self.run.console.report(pool, &event);
+        self.core.console.report(pool, &event);
         for line in end.unsent.clone().into_pieces(true).into_iter().rev() {
             // The next connection is introduced anew.
             if !line.starts_with(b"/nick ") {
@@ -49,7 +49,7 @@ impl JoinSession {
             }
         }
         self.face.disconnected();
-        self.face.refresh(pool, &mut self.run);
+        self.face.refresh(pool, &mut self.core);
     }
 
     fn report_loss(&mut self, pool: &mut Pool, link: &Link, end: &End) {
@@ -65,17 +65,17 @@ impl JoinSession {
             0 => failure,
             _ => failure.fix(format!("{unsent} bytes of input were not sent")),
         };
-        self.run.fail(pool, &failure);
+        self.core.fail(pool, &failure);
     }
 
     /// Says that lines were left, where nothing else has decided how the run ends.
     pub(super) fn report_unsent(&mut self, pool: &mut Pool) {
         let is_talk = |line: &&Bytes| self.dialect.is_talk(line);
         let count = self.waiting.iter().filter(is_talk).count();
-        if count > 0 && !self.run.is_decided() && !self.run.has_enough() {
+        if count > 0 && !self.core.is_decided() && !self.core.has_enough() {
             let target = if count == 1 { "a line".to_owned() } else { format!("{count} lines") };
             let cause = "there is no connection";
-            self.run.fail(pool, &Failure::new(Status::Lost, Kind::Unsent, "send", target, cause));
+            self.core.fail(pool, &Failure::new(Status::Lost, Kind::Unsent, "send", target, cause));
         }
     }
 }

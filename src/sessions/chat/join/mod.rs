@@ -22,19 +22,19 @@ use crate::protocol::chat::line::readable;
 use crate::protocol::chat::{Dialect, MAX_RELAYED, Nick};
 use crate::protocol::relay::Step;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::Console;
+use crate::sessions::core::{Core, Disposition, SIGNALLED};
 use crate::sessions::feed::Feed;
 use crate::sessions::inlet::Inlet;
-use crate::sessions::run::{Meaning, Run, SIGNALLED};
+use crate::sessions::timers;
 
 /// Bytes that wait for the host before stdin is paused.
 const QUEUE: usize = 64 * 1024;
 
 /// The session of a member.
 pub struct JoinSession {
-    run: Run,
+    core: Core,
     face: Face,
     dialect: Dialect,
     nick: Option<Nick>,
@@ -81,7 +81,7 @@ impl JoinSession {
             face,
             dialect,
             nick: config.persona.nick.filter(|_| dialect.introduces()),
-            run: Run::new(config.connect.common, console, feed),
+            core: Core::new(config.connect.common, console, feed),
             link: None,
             waiting: VecDeque::new(),
             allowance: Allowance::of(OWN_BURST, pool.now()),
@@ -92,26 +92,26 @@ impl JoinSession {
 
     /// Begins to connect.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.run.report_starting(pool);
-        self.run.start(pool);
+        self.core.report_starting(pool);
+        self.core.start(pool);
         let progress = self.connector.begin(pool);
-        self.connector.report_notes(pool, &mut self.run.console);
+        self.connector.report_notes(pool, &mut self.core.console);
         self.progressed(pool, progress);
-        self.face.refresh(pool, &mut self.run);
+        self.face.refresh(pool, &mut self.core);
     }
 
     /// How the run ended.
     pub fn status(&self) -> Status {
-        self.run.status()
+        self.core.status()
     }
 
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
         match progress {
             Progress::Pending => {}
             Progress::Connected(new) => self.connected(pool, new),
-            Progress::Retrying { failure, pause } => self.run.report_retry(pool, &failure, pause),
+            Progress::Retrying { failure, pause } => self.core.report_retry(pool, &failure, pause),
             Progress::Failed(failure) => {
-                self.run.fail(pool, &failure);
+                self.core.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
             }
         }
@@ -120,13 +120,13 @@ impl JoinSession {
     fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
         let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
-        self.run.console.report(pool, &event);
-        self.run.count_connection();
-        self.run.forget_retry();
-        self.run.ready(pool, std::slice::from_ref(&local), &peer);
+        self.core.console.report(pool, &event);
+        self.core.count_connection();
+        self.core.forget_retry();
+        self.core.ready(pool, std::slice::from_ref(&local), &peer);
         self.face.connected(&peer);
         pool.set_high_mark(id, QUEUE);
-        let inlet = Inlet::new(&self.run.common, pool.now());
+        let inlet = Inlet::new(&self.core.common, pool.now());
         self.link = Some(Link { id, peer, local, inlet, peer_ended: false });
         let nick = self.face.nick().cloned().or_else(|| self.nick.clone());
         if let Some(nick) = nick.filter(|_| self.dialect.introduces()) {
@@ -140,7 +140,7 @@ impl JoinSession {
     fn pump(&mut self, pool: &mut Pool) {
         while let (Some(link), Some(line), false) = (&self.link, self.waiting.front(), self.full) {
             if let Err(pause) = self.allowance.take(pool.now()) {
-                pool.arm(TimerKey::global(alarms::TALK), pause);
+                pool.arm(TimerKey::global(timers::CHAT), pause);
                 break;
             }
             match pool.send_shared(link.id, line.clone()) {
@@ -150,19 +150,19 @@ impl JoinSession {
             self.waiting.pop_front();
         }
         if !self.waiting.is_empty() {
-            return self.run.feed.pause(pool);
+            return self.core.feed.pause(pool);
         }
         if self.leaves {
             self.end(pool, CloseReason::HOST);
-        } else if self.run.feed.input().ended {
+        } else if self.core.feed.input().ended {
             self.input_ended(pool);
         } else {
-            self.run.feed.resume(pool);
+            self.core.feed.resume(pool);
         }
     }
 
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        let entered = self.face.enter(&mut self.run, bytes, eof);
+        let entered = self.face.enter(&mut self.core, bytes, eof);
         for line in entered.lines {
             let text = readable(&line);
             let command = self.dialect.typed(&text);
@@ -173,17 +173,17 @@ impl JoinSession {
             }
         }
         if entered.interrupts {
-            self.run.overrule(Status::Interrupt);
+            self.core.overrule(Status::Interrupt);
             return self.end_now(pool, SIGNALLED);
         }
-        self.face.refresh(pool, &mut self.run);
+        self.face.refresh(pool, &mut self.core);
         if let Some(failure) = entered.failure {
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
             self.end(pool, CloseReason::HOST);
             return;
         }
         if eof {
-            self.run.feed.end();
+            self.core.feed.end();
         }
         // The end of what is said is told where there are words for it.
         let goodbye = self.dialect.last_words().filter(|_| eof || entered.leaves);
@@ -204,20 +204,20 @@ impl JoinSession {
     fn say(&mut self, pool: &mut Pool, command: &Command<'_>, line: &[u8]) {
         self.face.echo(command);
         if let Some(packed) = self.dialect.ask(command, line) {
-            self.run.count_sent(1);
+            self.core.count_sent(1);
             self.waiting.push_back(packed);
         } else if *command != Command::Empty {
             let text = match command {
                 Command::Bad(name) => self.dialect.complaint(name),
                 _ => self.dialect.help().to_owned(),
             };
-            self.face.tell(pool, &mut self.run, &text);
+            self.face.tell(pool, &mut self.core, &text);
         }
     }
 
     fn input_ended(&mut self, pool: &mut Pool) {
         let Some(link) = &self.link else { return };
-        match self.run.common.rules.input_ended(self.run.feed.input(), link.peer_ended) {
+        match self.core.common.rules.input_ended(self.core.feed.input(), link.peer_ended) {
             Step::HalfClose => pool.finish(link.id),
             Step::Close | Step::Leave => pool.close(link.id, CloseReason::PEER),
             Step::Continue => {}
@@ -226,12 +226,12 @@ impl JoinSession {
 
     fn on_data(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         let Some(link) = &mut self.link else { return };
-        let (run, face, peer) = (&mut self.run, &mut self.face, link.peer.as_str());
+        let (core, face, peer) = (&mut self.core, &mut self.face, link.peer.as_str());
         let dialect = self.dialect;
         let outcome = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
             let line = dialect.read(frame.payload);
-            if !face.is_news(&line) || run.take_message(frame.payload) {
-                face.show(pool, run, &line, (None, peer));
+            if !face.is_news(&line) || core.take_message(frame.payload) {
+                face.show(pool, core, &line, (None, peer));
             }
         });
         self.hold_back(pool);
@@ -240,9 +240,9 @@ impl JoinSession {
             let cause = error.to_string();
             let failure =
                 Failure::new(Status::Lost, Kind::Frame, "read from", link.peer.clone(), cause);
-            self.run.fail(pool, &failure);
+            self.core.fail(pool, &failure);
             self.end_now(pool, CloseReason::FRAME);
-        } else if self.run.has_enough() {
+        } else if self.core.has_enough() {
             self.end(pool, CloseReason::HOST);
         } else if eof {
             self.peer_ended(pool);
@@ -251,8 +251,8 @@ impl JoinSession {
 
     /// The host is not read while stdout is full.
     fn hold_back(&mut self, pool: &mut Pool) {
-        self.face.refresh(pool, &mut self.run);
-        if let (true, Some(link)) = (self.run.console.is_full(), &self.link) {
+        self.face.refresh(pool, &mut self.core);
+        if let (true, Some(link)) = (self.core.console.is_full(), &self.link) {
             pool.pause(link.id);
         }
     }
@@ -261,12 +261,12 @@ impl JoinSession {
         let Some(link) = &mut self.link else { return };
         link.peer_ended = true;
         let (id, peer) = (link.id, link.peer.clone());
-        self.run.console.report(pool, &Notice::new(Name::Eof).peer(&peer));
-        let input = self.run.feed.input();
+        self.core.console.report(pool, &Notice::new(Name::Eof).peer(&peer));
+        let input = self.core.feed.input();
         let step = if self.reconnect && !input.ended {
             Step::Close
         } else {
-            self.run.common.rules.peer_ended(input)
+            self.core.common.rules.peer_ended(input)
         };
         if step != Step::Continue {
             pool.close(id, CloseReason::PEER);
@@ -275,8 +275,8 @@ impl JoinSession {
 
     /// stdout takes lines again.
     fn resume(&mut self, pool: &mut Pool) {
-        self.face.refresh(pool, &mut self.run);
-        if let (false, Some(link)) = (self.run.console.is_full(), &self.link) {
+        self.face.refresh(pool, &mut self.core);
+        if let (false, Some(link)) = (self.core.console.is_full(), &self.link) {
             pool.resume(link.id);
         }
     }
@@ -292,12 +292,12 @@ impl JoinSession {
         match signal {
             Signal::Report => {
                 let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
-                let stats = self.run.console.sums(Name::Stats, pool, open.as_slice());
-                self.run.console.report(pool, &stats);
+                let stats = self.core.console.sums(Name::Stats, pool, open.as_slice());
+                self.core.console.report(pool, &stats);
             }
             _ => {
                 self.face.on_signal(signal);
-                self.face.refresh(pool, &mut self.run);
+                self.face.refresh(pool, &mut self.core);
             }
         }
     }
@@ -308,35 +308,35 @@ impl JoinSession {
         self.wind_up(pool);
         match &self.link {
             Some(link) => pool.close(link.id, reason),
-            None => self.run.finish(pool),
+            None => self.core.finish(pool),
         }
     }
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.run.hurried = true;
+        self.core.hurried = true;
         self.wind_up(pool);
         match &self.link {
             Some(link) => pool.abort(link.id, reason),
-            None => self.run.finish(pool),
+            None => self.core.finish(pool),
         }
     }
 
     fn wind_up(&mut self, pool: &mut Pool) {
-        self.run.begin_ending(pool);
+        self.core.begin_ending(pool);
         self.connector.call_off(pool);
-        self.run.feed.close(pool);
-        pool.disarm(TimerKey::global(alarms::TALK));
+        self.core.feed.close(pool);
+        pool.disarm(TimerKey::global(timers::CHAT));
     }
 }
 
 impl Handler for JoinSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.run.on(pool, &event) {
-            Meaning::Own => self.handle_event(pool, event),
-            Meaning::Nothing => {}
-            Meaning::Resume => self.resume(pool),
-            Meaning::Stop | Meaning::End => self.end(pool, CloseReason::HOST),
-            Meaning::EndNow(reason) => self.end_now(pool, reason),
+        match self.core.on(pool, &event) {
+            Disposition::Own => self.handle_event(pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.resume(pool),
+            Disposition::Stop | Disposition::End => self.end(pool, CloseReason::HOST),
+            Disposition::EndNow(reason) => self.end_now(pool, reason),
         }
     }
 }
@@ -344,19 +344,19 @@ impl Handler for JoinSession {
 impl JoinSession {
     fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = self.connector.on(pool, &event);
-        self.connector.report_notes(pool, &mut self.run.console);
+        self.connector.report_notes(pool, &mut self.core.console);
         if !matches!(progress, Progress::Pending) {
             self.progressed(pool, progress);
-            return self.face.refresh(pool, &mut self.run);
+            return self.face.refresh(pool, &mut self.core);
         }
         match event {
-            Event::Data { id, bytes } if self.run.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { id, bytes } if self.core.feed.is(id) => self.on_input(pool, bytes, false),
             Event::Data { bytes, .. } => self.on_data(pool, bytes, false),
-            Event::Eof { id } if self.run.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } if self.core.feed.is(id) => self.on_input(pool, &[], true),
             Event::Eof { .. } => self.on_data(pool, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
-            Event::Timer { key } if key == TimerKey::global(alarms::TALK) => self.pump(pool),
+            Event::Timer { key } if key == TimerKey::global(timers::CHAT) => self.pump(pool),
             Event::Signal(signal) => self.on_signal(pool, signal),
             _ => {}
         }

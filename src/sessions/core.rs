@@ -1,19 +1,19 @@
 //! What all sessions have in common: the console, stdin, the limits of the run, the other programs
 //! that have a part in it, and the status that it ends with.
 //!
-//! A session shows each event to [`Run::on`] first, and does what that says.
+//! A session shows each event to [`Core::on`] first, and does what that says.
 
-mod end;
+mod shutdown;
 
 use std::time::{Duration, Instant};
 
-use super::alarms;
 use super::companion::Companion;
 use super::config::Common;
 use super::console::Console;
 use super::feed::{Feed, unreadable};
 use super::hooks::Hooks;
 use super::ready::Readiness;
+use super::timers;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey, Traffic};
@@ -22,10 +22,10 @@ use crate::protocol::expect::Lookout;
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
 
-use end::{Leaving, Stage};
+use shutdown::{Leaving, Stage};
 
 /// The course of one run.
-pub(crate) struct Run {
+pub(crate) struct Core {
     pub(crate) common: Common,
     pub(crate) console: Console,
     pub(crate) feed: Feed,
@@ -55,7 +55,7 @@ pub(crate) struct Run {
 }
 
 /// What an event means for a session.
-pub(crate) enum Meaning {
+pub(crate) enum Disposition {
     /// It is the session's own affair.
     Own,
     /// Nothing is left to be done about it.
@@ -70,7 +70,7 @@ pub(crate) enum Meaning {
     EndNow(CloseReason),
 }
 
-impl Run {
+impl Core {
     pub(crate) fn new(mut common: Common, mut console: Console, feed: Feed) -> Self {
         console.totals.connections = (!common.datagrams).then_some(0);
         console.totals.messages = common.has_messages().then_some((0, 0));
@@ -106,13 +106,13 @@ impl Run {
 
     /// Has the next part of a throttled input sent then.
     pub(crate) fn wake_at(&self, pool: &mut Pool, at: Instant) {
-        pool.arm(TimerKey::global(alarms::PACE), at.saturating_duration_since(pool.now()));
+        pool.arm(TimerKey::global(timers::PACE), at.saturating_duration_since(pool.now()));
     }
 
     /// Starts the clock of the whole run.
     pub(crate) fn start(&mut self, pool: &mut Pool) {
         if let Some(limit) = self.common.timeout {
-            pool.arm(TimerKey::global(alarms::TOTAL), limit);
+            pool.arm(TimerKey::global(timers::TOTAL), limit);
         }
         if self.common.progress {
             self.console.begin_progress(pool, self.feed.size());
@@ -146,12 +146,12 @@ impl Run {
     }
 
     /// The run's part in an event, and what it means for the session.
-    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Meaning {
+    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Disposition {
         match event {
             Event::Signal(Signal::Child) => {
                 self.reap(pool);
                 // The session may have children of its own.
-                Meaning::Own
+                Disposition::Own
             }
             Event::Signal(Signal::Report) => self.on_request(pool),
             Event::Signal(signal) => self.on_signal(pool, *signal),
@@ -160,32 +160,32 @@ impl Run {
                 self.console.drained();
                 self.resume(pool)
             }
-            Event::Drained { id } if self.console.hooks.own(*id) => Meaning::Nothing,
+            Event::Drained { id } if self.console.hooks.own(*id) => Disposition::Nothing,
             Event::Closed { id, end } => self.on_closed(pool, *id, end),
             Event::TapFailed => {
                 self.check_tap(pool);
-                Meaning::Nothing
+                Disposition::Nothing
             }
-            _ => self.unless_over(Meaning::Own),
+            _ => self.unless_over(Disposition::Own),
         }
     }
 
     /// Output that was full takes data again, unless another part of it is still full.
-    fn resume(&self, pool: &mut Pool) -> Meaning {
+    fn resume(&self, pool: &mut Pool) -> Disposition {
         if self.console.is_full() {
-            return Meaning::Nothing;
+            return Disposition::Nothing;
         }
         self.leave_after_output(pool);
-        self.unless_over(Meaning::Resume)
+        self.unless_over(Disposition::Resume)
     }
 
     /// What a session is told while it works.
-    fn unless_over(&self, meaning: Meaning) -> Meaning {
-        if self.stage == Stage::Working { meaning } else { Meaning::Nothing }
+    fn unless_over(&self, meaning: Disposition) -> Disposition {
+        if self.stage == Stage::Working { meaning } else { Disposition::Nothing }
     }
 
-    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) -> Meaning {
-        let Some(status) = status_of(signal) else { return self.unless_over(Meaning::Own) };
+    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) -> Disposition {
+        let Some(status) = status_of(signal) else { return self.unless_over(Disposition::Own) };
         self.companion.pass_on(pool, signal);
         let in_order = signal == Signal::Terminate && self.listens;
         if !in_order {
@@ -195,52 +195,52 @@ impl Run {
         }
         if self.stage != Stage::Working {
             self.hurry(pool);
-            Meaning::Nothing
+            Disposition::Nothing
         } else if in_order && self.leaving.is_none() {
-            Meaning::Stop
+            Disposition::Stop
         } else {
-            Meaning::EndNow(SIGNALLED)
+            Disposition::EndNow(SIGNALLED)
         }
     }
 
     /// Somebody asks how things are.
-    fn on_request(&mut self, pool: &mut Pool) -> Meaning {
+    fn on_request(&mut self, pool: &mut Pool) -> Disposition {
         if self.stage != Stage::Working {
             let stats = self.console.sums(Name::Stats, pool, &[]);
             self.console.report(pool, &stats);
         }
-        self.unless_over(Meaning::Own)
+        self.unless_over(Disposition::Own)
     }
 
-    fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) -> Meaning {
+    fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) -> Disposition {
         match (key.purpose, key.id) {
-            (alarms::TOTAL, None) => self.time_is_up(pool),
-            (alarms::COMPANION, None) => self.companion.on_timer(pool),
-            (alarms::HOOKS, None) => self.console.hooks.on_timer(pool),
-            (alarms::RESUME, None) => return self.resume(pool),
-            (alarms::LEAVE, None) => return self.leave_when_read(pool),
-            (alarms::NOTE, None) if self.stage != Stage::Working => self.report_waiting(pool),
-            _ => return self.unless_over(Meaning::Own),
+            (timers::TOTAL, None) => self.time_is_up(pool),
+            (timers::MAIN_COMMAND, None) => self.companion.on_timer(pool),
+            (timers::HOOKS, None) => self.console.hooks.on_timer(pool),
+            (timers::HOOKS_DRAINED, None) => return self.resume(pool),
+            (timers::DRAIN, None) => return self.leave_when_read(pool),
+            (timers::NOTE, None) if self.stage != Stage::Working => self.report_waiting(pool),
+            _ => return self.unless_over(Disposition::Own),
         }
         match key.purpose {
-            alarms::TOTAL => self.unless_over(Meaning::EndNow(TIMED_OUT)),
-            _ => Meaning::Nothing,
+            timers::TOTAL => self.unless_over(Disposition::EndNow(TIMED_OUT)),
+            _ => Disposition::Nothing,
         }
     }
 
-    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) -> Meaning {
+    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) -> Disposition {
         if self.console.is(id) {
             return self.stdout_closed(pool, end);
         }
         if !self.feed.is(id) {
-            return self.unless_over(Meaning::Own);
+            return self.unless_over(Disposition::Own);
         }
         match &end.error {
             Some(error) => {
                 self.fail(pool, &unreadable(error));
-                self.unless_over(Meaning::End)
+                self.unless_over(Disposition::End)
             }
-            None => Meaning::Nothing,
+            None => Disposition::Nothing,
         }
     }
 
@@ -249,7 +249,7 @@ impl Run {
         if !std::mem::replace(&mut self.ending, true) {
             Readiness::announce_end();
             self.console.report(pool, &Notice::new(Name::Stopping));
-            pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
+            pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         }
     }
 

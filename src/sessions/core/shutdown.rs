@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use super::{Meaning, NOTE_AFTER, Run, UNHEARD};
+use super::{Core, Disposition, NOTE_AFTER, UNHEARD};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::alarms;
 use crate::sessions::console::StdoutEnd;
+use crate::sessions::timers;
 
 /// Turns for which what has come is read on where it does not cease. They are far more than empty
 /// the buffers of the kernel, on a machine however loaded.
@@ -43,39 +43,39 @@ pub(super) enum Leaving {
     AfterOutput,
 }
 
-impl Run {
-    /// Ends the run in order once what has come is read; the session hears [`Meaning::End`].
+impl Core {
+    /// Ends the run in order once what has come is read; the session hears [`Disposition::End`].
     /// `after` this time it is looked for the first time.
     pub(crate) fn leave(&mut self, pool: &mut Pool, after: Duration) {
         if self.leaving.is_none() {
             self.leaving = Some(Leaving::Within(READ_ON));
-            pool.arm(TimerKey::global(alarms::LEAVE), after);
+            pool.arm(TimerKey::global(timers::DRAIN), after);
         }
     }
 
     /// Output takes data again; what waited for that is read before the end.
     pub(super) fn leave_after_output(&self, pool: &mut Pool) {
         if matches!(self.leaving, Some(Leaving::AfterOutput)) {
-            pool.arm(TimerKey::global(alarms::LEAVE), NEXT_TURN);
+            pool.arm(TimerKey::global(timers::DRAIN), NEXT_TURN);
         }
     }
 
-    pub(super) fn leave_when_read(&mut self, pool: &mut Pool) -> Meaning {
+    pub(super) fn leave_when_read(&mut self, pool: &mut Pool) -> Disposition {
         let turns = match self.leaving {
-            None => return Meaning::Nothing,
+            None => return Disposition::Nothing,
             Some(Leaving::Within(turns)) => turns,
             Some(Leaving::AfterOutput) => READ_ON,
         };
         if self.console.is_full() {
             self.leaving = Some(Leaving::AfterOutput);
-            return Meaning::Nothing;
+            return Disposition::Nothing;
         }
         if pool.has_ready() && turns > 0 {
             self.leaving = Some(Leaving::Within(turns - 1));
-            pool.arm(TimerKey::global(alarms::LEAVE), NEXT_TURN);
-            return Meaning::Nothing;
+            pool.arm(TimerKey::global(timers::DRAIN), NEXT_TURN);
+            return Disposition::Nothing;
         }
-        self.unless_over(Meaning::End)
+        self.unless_over(Disposition::End)
     }
 
     /// Children have ended.
@@ -146,7 +146,7 @@ impl Run {
         if self.status() != Status::Done {
             self.companion.terminate(pool);
         }
-        pool.arm(TimerKey::global(alarms::NOTE), NOTE_AFTER);
+        pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         self.advance(pool);
     }
 
@@ -200,7 +200,7 @@ impl Run {
     }
 
     /// stdout is gone, or drained after the last data.
-    pub(super) fn stdout_closed(&mut self, pool: &mut Pool, end: &End) -> Meaning {
+    pub(super) fn stdout_closed(&mut self, pool: &mut Pool, end: &End) -> Disposition {
         match self.console.stdout_closed(end) {
             StdoutEnd::Failed(failure) => {
                 self.fail(pool, &failure);
@@ -218,6 +218,6 @@ impl Run {
             self.stage = Stage::Over;
             self.advance(pool);
         }
-        self.unless_over(Meaning::EndNow(UNHEARD))
+        self.unless_over(Disposition::EndNow(UNHEARD))
     }
 }
