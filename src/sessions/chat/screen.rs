@@ -2,9 +2,10 @@
 
 use std::io;
 
-use ratatui::backend::{Backend, ClearType, CrosstermBackend};
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui_core::backend::{Backend, ClearType};
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use ratatui_crossterm::CrosstermBackend;
 
 use super::draw::{draw, talk_size};
 use super::face::Entered;
