@@ -1,7 +1,7 @@
 //! Python objects behind a length in hex, as the library obj-over-tcp sends them.
 //!
 //! Owns the header, `%8X` in ASCII. The pickles behind it become JSON text, and JSON text becomes
-//! pickles, in [`pickle`](super::pickle).
+//! pickles, in [`super::pickle`].
 
 use std::borrow::Cow;
 

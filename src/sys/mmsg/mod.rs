@@ -1,6 +1,6 @@
 //! Datagrams in batches: many for one system call, and still each with its own boundaries.
 //!
-//! [`ReceiveBatch`] takes what the kernel has, [`send`] gives it what it takes. On Linux these are
+//! [`ReceiveBatch`] takes what the kernel has, [`send()`] gives it what it takes. On Linux these are
 //! recvmmsg(2), sendmmsg(2) and UDP's segmentation and coalescing (GSO, GRO: udp(7)); `portable`
 //! does the same one datagram at a time, where there is nothing better and where the kernel
 //! refuses. Sockets are lent: nothing here opens, closes or waits for one, and all of it works on
