@@ -26,7 +26,7 @@
 //!
 //! A chat is data on the pure floor ([`protocol::chat`]): the room, its lines, the editor, the
 //! scrollback and the keys. The sessions carry it, and draw the screen into the queue of stdout like
-//! any other data; only `sessions::chat::tty` touches the terminal itself.
+//! any other data; only `sessions::chat::terminal` touches the terminal itself.
 //!
 //! Timers are as fine as the poll, which knows whole milliseconds. Who measures time, or promises
 //! it, asks for better ([`event_loop::Pool::keep_exact_time`]): `echo` with `--delay` or `--ping`.

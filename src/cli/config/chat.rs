@@ -14,7 +14,7 @@ use crate::multicast::GroupAddress;
 use crate::protocol::chat::{MAX_LINE, Nick};
 use crate::protocol::output::{Output, Written};
 use crate::report::Settings;
-use crate::sessions::chat::config::{Chat, Group, Host, Join, Persona};
+use crate::sessions::chat::config::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
 use crate::sessions::config::{Common, Connect};
 use crate::sockets::{Address, AddressError};
 
@@ -25,7 +25,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// A bad address, or options that cannot apply.
-pub fn chat(args: &ChatArgs, report: Settings) -> Result<Chat, Failure> {
+pub fn chat(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Failure> {
     let way = way(args)?;
     check(args, &way)?;
     check_frame(args, &way)?;
@@ -114,41 +114,41 @@ fn check(args: &ChatArgs, way: &Way) -> Result<(), Failure> {
     if args.no_stdin {
         refuse_any(&[(!args.send.is_empty(), "-n")], "--send stands in the place of stdin")?;
     }
-    let persona = [
+    let identity = [
         (args.nick.is_some(), "--nick"),
         (args.time, "--time"),
         (args.no_stdin, "--no-stdin"),
         (matches!(args.run.output, Some(Output::Written(_))), "--output"),
     ];
     if args.headless {
-        refuse_any(&persona, "with --headless nobody takes part here")?;
+        refuse_any(&identity, "with --headless nobody takes part here")?;
     }
     Ok(())
 }
 
-fn group(args: &ChatArgs, group: GroupAddress, mut common: Common) -> Result<Chat, Failure> {
+fn group(args: &ChatArgs, group: GroupAddress, mut common: Common) -> Result<ChatConfig, Failure> {
     group.check_send()?;
     common.framing = Framing::None;
     common.datagrams = true;
     let ttl = args.ttl.unwrap_or(1);
-    Ok(Chat::Group(Box::new(Group { common, group, persona: persona(args), ttl })))
+    Ok(ChatConfig::Group(Box::new(GroupConfig { common, group, identity: identity(args), ttl })))
 }
 
-fn host(args: &ChatArgs, address: Address, mut common: Common) -> Result<Chat, Failure> {
+fn host(args: &ChatArgs, address: Address, mut common: Common) -> Result<ChatConfig, Failure> {
     check_family(args, &address)?;
     check_port_file(&args.run, std::slice::from_ref(&address))?;
     common.rules.serving = true;
     common.stdin &= !args.headless;
-    Ok(Chat::Host(Box::new(Host {
+    Ok(ChatConfig::Host(Box::new(HostConfig {
         common,
         address,
-        persona: (!args.headless).then(|| persona(args)),
+        identity: (!args.headless).then(|| identity(args)),
         max_clients: args.max_clients.map(as_usize),
         queue: as_usize(args.queue.unwrap_or(QUEUE)),
     })))
 }
 
-fn join(args: &ChatArgs, address: Address, common: Common) -> Result<Chat, Failure> {
+fn join(args: &ChatArgs, address: Address, common: Common) -> Result<ChatConfig, Failure> {
     address.check_connect()?;
     check_family(args, &address)?;
     if !matches!(address, Address::Inet { .. }) {
@@ -177,7 +177,7 @@ fn join(args: &ChatArgs, address: Address, common: Common) -> Result<Chat, Failu
         exec: None,
         replay: None,
     };
-    Ok(Chat::Join(Box::new(Join { connect, persona: persona(args) })))
+    Ok(ChatConfig::Join(Box::new(JoinConfig { connect, identity: identity(args) })))
 }
 
 fn check_family(args: &ChatArgs, address: &Address) -> Result<(), Failure> {
@@ -187,11 +187,11 @@ fn check_family(args: &ChatArgs, address: &Address) -> Result<(), Failure> {
     }
 }
 
-fn persona(args: &ChatArgs) -> Persona {
+fn identity(args: &ChatArgs) -> Identity {
     // What other programs write would end up in the middle of a screen.
     let is_alone = args.run.command.is_empty() && args.run.on.is_empty();
     let user = || Nick::tamed(&std::env::var("USER").ok()?);
-    Persona {
+    Identity {
         nick: args.nick.clone().or_else(user),
         time: args.time,
         screen: args.run.output.is_none() && args.send.is_empty() && !args.no_stdin && is_alone,

@@ -1,6 +1,6 @@
 //! What a member types: talk, or a command.
 
-use super::line::Line;
+use super::line::ChatLine;
 use super::nick::Nick;
 
 /// The commands, for whoever asks.
@@ -18,7 +18,7 @@ pub fn complaint(name: &str) -> String {
 
 /// A line as a member means it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command<'a> {
+pub enum ChatCommand<'a> {
     /// To all.
     Say(&'a str),
     /// `/me`: to all, as something done.
@@ -39,7 +39,7 @@ pub enum Command<'a> {
     Bad(&'a str),
 }
 
-impl<'a> Command<'a> {
+impl<'a> ChatCommand<'a> {
     /// Reads a line.
     pub fn parse(line: &'a str) -> Self {
         if line.trim().is_empty() {
@@ -66,11 +66,11 @@ impl<'a> Command<'a> {
     }
 
     /// What the speaker sees of it, where the others see something: nobody is sent his own words.
-    pub fn echo(&self, you: &Nick) -> Option<Line> {
+    pub fn echo(&self, you: &Nick) -> Option<ChatLine> {
         match self {
-            Self::Say(text) => Some(Line::Said(you.clone(), (*text).to_owned())),
-            Self::Me(text) => Some(Line::Did(you.clone(), (*text).to_owned())),
-            Self::Msg(to, text) => Some(Line::Confided(to.parse().ok()?, (*text).to_owned())),
+            Self::Say(text) => Some(ChatLine::Said(you.clone(), (*text).to_owned())),
+            Self::Me(text) => Some(ChatLine::Did(you.clone(), (*text).to_owned())),
+            Self::Msg(to, text) => Some(ChatLine::Confided(to.parse().ok()?, (*text).to_owned())),
             _ => None,
         }
     }
@@ -83,27 +83,27 @@ mod tests {
     #[test]
     fn a_line_is_talk_or_a_command() {
         let table = [
-            ("hello", Command::Say("hello")),
-            ("  indented", Command::Say("  indented")),
-            ("//etc is a path", Command::Say("/etc is a path")),
-            ("/me waves", Command::Me("waves")),
-            ("/nick ann", Command::Nick("ann")),
-            ("/msg bob  psst /me", Command::Msg("bob", "psst /me")),
-            ("/who", Command::Who),
-            ("/quit", Command::Quit("")),
-            ("/quit dinner time", Command::Quit("dinner time")),
-            ("/help", Command::Help),
-            ("", Command::Empty),
-            (" \t", Command::Empty),
-            ("/me", Command::Bad("me")),
-            ("/me ", Command::Bad("me")),
-            ("/nick", Command::Bad("nick")),
-            ("/msg bob", Command::Bad("msg")),
-            ("/dance with me", Command::Bad("dance")),
-            ("/", Command::Bad("")),
+            ("hello", ChatCommand::Say("hello")),
+            ("  indented", ChatCommand::Say("  indented")),
+            ("//etc is a path", ChatCommand::Say("/etc is a path")),
+            ("/me waves", ChatCommand::Me("waves")),
+            ("/nick ann", ChatCommand::Nick("ann")),
+            ("/msg bob  psst /me", ChatCommand::Msg("bob", "psst /me")),
+            ("/who", ChatCommand::Who),
+            ("/quit", ChatCommand::Quit("")),
+            ("/quit dinner time", ChatCommand::Quit("dinner time")),
+            ("/help", ChatCommand::Help),
+            ("", ChatCommand::Empty),
+            (" \t", ChatCommand::Empty),
+            ("/me", ChatCommand::Bad("me")),
+            ("/me ", ChatCommand::Bad("me")),
+            ("/nick", ChatCommand::Bad("nick")),
+            ("/msg bob", ChatCommand::Bad("msg")),
+            ("/dance with me", ChatCommand::Bad("dance")),
+            ("/", ChatCommand::Bad("")),
         ];
         for (line, command) in table {
-            assert_eq!(Command::parse(line), command, "{line:?}");
+            assert_eq!(ChatCommand::parse(line), command, "{line:?}");
         }
     }
 
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn the_speaker_sees_what_the_others_see() {
         let ann: Nick = "ann".parse().unwrap();
-        let echo = |line: &str| Command::parse(line).echo(&ann).map(|line| line.to_string());
+        let echo = |line: &str| ChatCommand::parse(line).echo(&ann).map(|line| line.to_string());
         assert_eq!(echo("hi").as_deref(), Some("<ann> hi"));
         assert_eq!(echo("/me waves").as_deref(), Some("* ann waves"));
         assert_eq!(echo("/msg bob psst").as_deref(), Some("[-> bob] psst"));

@@ -11,7 +11,7 @@ use super::editor::Edit;
 
 /// What a key asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum KeyAction {
     /// A change of the line.
     Edit(Edit),
     /// Enter.
@@ -40,7 +40,7 @@ pub struct Keys {
 
 impl Keys {
     /// Takes what the terminal has sent.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Action> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<KeyAction> {
         // Alt and one of these keys is sent as the beginning of a sequence, which would swallow
         // whatever is typed next.
         if !self.is_open && matches!(bytes, [0x1b, b'[' | b']' | b'O' | b'P']) {
@@ -57,23 +57,23 @@ impl Keys {
     }
 }
 
-fn action(event: Event) -> Option<Action> {
+fn action(event: Event) -> Option<KeyAction> {
     match event {
-        Event::Paste(text) => Some(Action::Edit(Edit::Insert(text))),
+        Event::Paste(text) => Some(KeyAction::Edit(Edit::Insert(text))),
         Event::Key(key) if key.kind != KeyEventKind::Release => of_key(key),
         _ => None,
     }
 }
 
-fn of_key(key: KeyEvent) -> Option<Action> {
+fn of_key(key: KeyEvent) -> Option<KeyAction> {
     let (control, alt) =
         (key.modifiers.contains(Modifiers::CONTROL), key.modifiers.contains(Modifiers::ALT));
     let by_word = control || alt;
     let edit = match key.code {
-        KeyCode::Enter => return Some(Action::Submit),
-        KeyCode::Tab => return Some(Action::Complete),
-        KeyCode::PageUp => return Some(Action::Page(1)),
-        KeyCode::PageDown => return Some(Action::Page(-1)),
+        KeyCode::Enter => return Some(KeyAction::Submit),
+        KeyCode::Tab => return Some(KeyAction::Complete),
+        KeyCode::PageUp => return Some(KeyAction::Page(1)),
+        KeyCode::PageDown => return Some(KeyAction::Page(-1)),
         KeyCode::Char(char) if control => return of_control(char),
         KeyCode::Char('b' | 'B') if alt => Edit::WordLeft,
         KeyCode::Char('f' | 'F') if alt => Edit::WordRight,
@@ -93,24 +93,24 @@ fn of_key(key: KeyEvent) -> Option<Action> {
         KeyCode::Down => Edit::Later,
         _ => return None,
     };
-    Some(Action::Edit(edit))
+    Some(KeyAction::Edit(edit))
 }
 
 /// Keys with control, as readline has them.
-fn of_control(char: char) -> Option<Action> {
+fn of_control(char: char) -> Option<KeyAction> {
     let edit = match char {
-        'c' => return Some(Action::Interrupt),
-        'd' => return Some(Action::EndOfFile),
-        'z' => return Some(Action::Suspend),
-        'l' => return Some(Action::Redraw),
-        'j' => return Some(Action::Submit),
+        'c' => return Some(KeyAction::Interrupt),
+        'd' => return Some(KeyAction::EndOfFile),
+        'z' => return Some(KeyAction::Suspend),
+        'l' => return Some(KeyAction::Redraw),
+        'j' => return Some(KeyAction::Submit),
         'a' => Edit::Home,
         'b' => Edit::Left,
         'e' => Edit::End,
         'f' => Edit::Right,
         'h' => Edit::Backspace,
         'k' => Edit::CutToEnd,
-        'i' => return Some(Action::Complete),
+        'i' => return Some(KeyAction::Complete),
         'n' => Edit::Later,
         'p' => Edit::Earlier,
         'u' => Edit::CutToStart,
@@ -118,7 +118,7 @@ fn of_control(char: char) -> Option<Action> {
         'y' => Edit::Yank,
         _ => return None,
     };
-    Some(Action::Edit(edit))
+    Some(KeyAction::Edit(edit))
 }
 
 #[cfg(test)]
@@ -127,9 +127,9 @@ mod tests {
 
     use super::*;
 
-    fn edits(actions: Vec<Action>) -> Vec<Edit> {
+    fn edits(actions: Vec<KeyAction>) -> Vec<Edit> {
         let edit = |action| match action {
-            Action::Edit(edit) => Some(edit),
+            KeyAction::Edit(edit) => Some(edit),
             _ => None,
         };
         actions.into_iter().filter_map(edit).collect()
@@ -165,10 +165,16 @@ mod tests {
         let keys = |bytes: &[u8]| Keys::default().feed(bytes);
         assert_eq!(
             keys(b"\r\x03\x04\x1a\x0c"),
-            [Action::Submit, Action::Interrupt, Action::EndOfFile, Action::Suspend, Action::Redraw]
+            [
+                KeyAction::Submit,
+                KeyAction::Interrupt,
+                KeyAction::EndOfFile,
+                KeyAction::Suspend,
+                KeyAction::Redraw
+            ]
         );
-        assert_eq!(keys(b"\t"), [Action::Complete]);
-        assert_eq!(keys(b"\x1b[5~\x1b[6~"), [Action::Page(1), Action::Page(-1)]);
+        assert_eq!(keys(b"\t"), [KeyAction::Complete]);
+        assert_eq!(keys(b"\x1b[5~\x1b[6~"), [KeyAction::Page(1), KeyAction::Page(-1)]);
     }
 
     #[test]
@@ -176,7 +182,7 @@ mod tests {
         let mut keys = Keys::default();
         let pieces: &[&[u8]] =
             &[b"\x1b[1;", b"5D", b"\xc3", b"\xa4", b"\x1b[200~a", b"\x1b", b"[201~"];
-        let actions: Vec<Action> = pieces.iter().flat_map(|piece| keys.feed(piece)).collect();
+        let actions: Vec<KeyAction> = pieces.iter().flat_map(|piece| keys.feed(piece)).collect();
         let expected = [Edit::WordLeft, Edit::Insert("ä".into()), Edit::Insert("a".into())];
         assert_eq!(edits(actions), expected);
     }

@@ -1,7 +1,7 @@
 //! The lines of a chat: what each says, and how it is written on the wire.
 //!
 //! Everything is text that reads well in nc: `<ann> hello`, `* ann waves`, `[ann] for you alone`,
-//! `*** ann joined`. What a host or member writes in another way is a [`Line::Other`], and is shown
+//! `*** ann joined`. What a host or member writes in another way is a [`ChatLine::Other`], and is shown
 //! as it is. Text is escaped when it becomes a line, so no line can disturb a terminal.
 
 use std::fmt;
@@ -14,7 +14,7 @@ const EARLIER: &str = "this was said before:";
 
 /// One line of a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum ChatLine {
     /// Somebody says something.
     Said(Nick, String),
     /// Somebody does something (`/me`).
@@ -43,7 +43,7 @@ pub enum Line {
     Other(String),
 }
 
-impl Line {
+impl ChatLine {
     /// Reads a line as it came; what could disturb a terminal is escaped.
     pub fn read(bytes: &[u8]) -> Self {
         let text = readable(bytes);
@@ -86,7 +86,7 @@ impl Line {
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for ChatLine {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Said(nick, text) => write!(out, "<{nick}> {text}"),
@@ -117,29 +117,29 @@ pub fn readable(bytes: &[u8]) -> String {
 }
 
 /// The notices that say who is there.
-fn notice(words: &str) -> Option<Line> {
+fn notice(words: &str) -> Option<ChatLine> {
     let nick = |text: &str| text.parse::<Nick>().ok();
     if words == EARLIER {
-        return Some(Line::Earlier);
+        return Some(ChatLine::Earlier);
     }
     if let Some(names) = words.strip_prefix("here: ") {
-        return names.split(", ").map(nick).collect::<Option<_>>().map(Line::Here);
+        return names.split(", ").map(nick).collect::<Option<_>>().map(ChatLine::Here);
     }
     if let Some(name) = words.strip_prefix("you are ") {
-        return nick(name).map(Line::You);
+        return nick(name).map(ChatLine::You);
     }
     let (name, rest) = words.split_once(' ')?;
     let name = nick(name)?;
     if let Some(new) = rest.strip_prefix("is now ") {
-        return nick(new).map(|new| Line::Renamed(name, new));
+        return nick(new).map(|new| ChatLine::Renamed(name, new));
     }
     match rest {
-        "joined" => Some(Line::Joined(name)),
-        "is here" => Some(Line::Present(name)),
-        "left" => Some(Line::Left(name, None)),
+        "joined" => Some(ChatLine::Joined(name)),
+        "is here" => Some(ChatLine::Present(name)),
+        "left" => Some(ChatLine::Left(name, None)),
         _ => {
             let why = rest.strip_prefix("left (")?.strip_suffix(')')?;
-            Some(Line::Left(name, Some(why.to_owned())))
+            Some(ChatLine::Left(name, Some(why.to_owned())))
         }
     }
 }
@@ -159,50 +159,50 @@ mod tests {
         let (ann, bob) = (nick("ann"), nick("bob"));
         let text = "hello: <b> *x*".to_owned();
         let table = [
-            (Line::Said(ann.clone(), text.clone()), "<ann> hello: <b> *x*"),
-            (Line::Did(ann.clone(), text.clone()), "* ann hello: <b> *x*"),
-            (Line::Whispered(ann.clone(), text.clone()), "[ann] hello: <b> *x*"),
-            (Line::Confided(bob.clone(), text), "[-> bob] hello: <b> *x*"),
-            (Line::Joined(ann.clone()), "*** ann joined"),
-            (Line::Left(ann.clone(), None), "*** ann left"),
-            (Line::Left(ann.clone(), Some("lost (x)".into())), "*** ann left (lost (x))"),
-            (Line::Renamed(ann.clone(), bob.clone()), "*** ann is now bob"),
-            (Line::Present(ann.clone()), "*** ann is here"),
-            (Line::Earlier, "*** this was said before:"),
-            (Line::You(ann.clone()), "*** you are ann"),
-            (Line::Here(vec![ann, bob]), "*** here: ann, bob"),
-            (Line::Notice("too fast".into()), "*** too fast"),
-            (Line::Other("<not a nick> hello".into()), "<not a nick> hello"),
-            (Line::Other("from nc".into()), "from nc"),
+            (ChatLine::Said(ann.clone(), text.clone()), "<ann> hello: <b> *x*"),
+            (ChatLine::Did(ann.clone(), text.clone()), "* ann hello: <b> *x*"),
+            (ChatLine::Whispered(ann.clone(), text.clone()), "[ann] hello: <b> *x*"),
+            (ChatLine::Confided(bob.clone(), text), "[-> bob] hello: <b> *x*"),
+            (ChatLine::Joined(ann.clone()), "*** ann joined"),
+            (ChatLine::Left(ann.clone(), None), "*** ann left"),
+            (ChatLine::Left(ann.clone(), Some("lost (x)".into())), "*** ann left (lost (x))"),
+            (ChatLine::Renamed(ann.clone(), bob.clone()), "*** ann is now bob"),
+            (ChatLine::Present(ann.clone()), "*** ann is here"),
+            (ChatLine::Earlier, "*** this was said before:"),
+            (ChatLine::You(ann.clone()), "*** you are ann"),
+            (ChatLine::Here(vec![ann, bob]), "*** here: ann, bob"),
+            (ChatLine::Notice("too fast".into()), "*** too fast"),
+            (ChatLine::Other("<not a nick> hello".into()), "<not a nick> hello"),
+            (ChatLine::Other("from nc".into()), "from nc"),
         ];
         for (line, text) in table {
             assert_eq!(line.to_string(), text);
             let name = line.speaker().map_or("", Nick::as_str);
             assert_eq!(text.get(line.name_at()), Some(name));
-            assert_eq!(Line::read(text.as_bytes()), line);
+            assert_eq!(ChatLine::read(text.as_bytes()), line);
         }
     }
 
     #[test]
     fn nothing_in_a_line_reaches_the_terminal_as_it_came() {
-        let line = Line::read(b"<ann> \x1b[2J\xff\x07\tend");
-        assert_eq!(line, Line::Said(nick("ann"), "\\x1b[2J\\xff\\x07\tend".into()));
-        assert_eq!(Line::read(line.to_string().as_bytes()), line, "once is enough");
-        assert_eq!(Line::read(b"<\x1b[1m> x").to_string(), "<\\x1b[1m> x");
+        let line = ChatLine::read(b"<ann> \x1b[2J\xff\x07\tend");
+        assert_eq!(line, ChatLine::Said(nick("ann"), "\\x1b[2J\\xff\\x07\tend".into()));
+        assert_eq!(ChatLine::read(line.to_string().as_bytes()), line, "once is enough");
+        assert_eq!(ChatLine::read(b"<\x1b[1m> x").to_string(), "<\\x1b[1m> x");
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_a_line_that_stays_as_it_is(bytes: Vec<u8>) {
-            let text = Line::read(&bytes).to_string();
+            let text = ChatLine::read(&bytes).to_string();
             prop_assert!(!text.contains(|c| crate::protocol::text::is_unprintable(c) && c != '\t'));
-            prop_assert_eq!(Line::read(text.as_bytes()).to_string(), text);
+            prop_assert_eq!(ChatLine::read(text.as_bytes()).to_string(), text);
         }
 
         #[test]
         fn what_is_said_is_read_as_said(text in "[ -~]{0,40}", name in "[a-z]{1,8}") {
-            let line = Line::Said(nick(&name), text);
-            prop_assert_eq!(Line::read(line.to_string().as_bytes()), line);
+            let line = ChatLine::Said(nick(&name), text);
+            prop_assert_eq!(ChatLine::read(line.to_string().as_bytes()), line);
         }
     }
 }

@@ -1,31 +1,32 @@
-//! Chat: who is there, what a line means and whom it goes to, and what a person sees of it.
+//! Chat: who is there, what a line means and whom it goes to, and what the user sees of it.
 //!
-//! Pure. [`room`] is a hosted room, [`gathering`] one without a host; both speak in [`mod@line`]s,
-//! which are plain text on the wire, so that nc and telnet can take part; with a host there is a
-//! second [`dialect`]. [`editor`], [`scrollback`]
-//! and [`view`] are the screen as data.
+//! Pure. [`room`] is a hosted room, [`group_room`] one without a host; both keep their `members` in one
+//! way and speak in [`mod@line`]s, which are plain text on the wire, so that nc and telnet can take
+//! part; with a host there is a second [`dialect`]. [`editor`], [`scrollback`] and [`view`] are the
+//! screen as data.
 
-pub mod allowance;
 pub mod command;
 pub mod dialect;
 pub mod editor;
 #[cfg(test)]
 mod editor_tests;
-pub mod gathering;
+pub mod group_room;
 #[cfg(test)]
-mod gathering_tests;
+mod group_room_tests;
 pub mod keys;
 pub mod line;
+mod members;
 pub mod nick;
 pub mod room;
 #[cfg(test)]
 mod room_tests;
 pub mod roster;
 pub mod scrollback;
+pub mod token_bucket;
 pub mod view;
 
 pub use dialect::Dialect;
-pub use line::Line;
+pub use line::ChatLine;
 pub use nick::Nick;
 
 /// The longest line that a member may send, in bytes without its end.

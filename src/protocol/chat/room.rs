@@ -1,228 +1,204 @@
-//! A hosted room: its members, what they are told, and how much each may say.
+//! A hosted room: its members, what they are sent, and at what rate each may speak.
 //!
-//! Whatever happens becomes [`Effect`]s, which the session carries out. A member that says more
-//! than its [`Allowance`] has its lines wait here, and is not to be read meanwhile; the others do
-//! not notice. One whose lines are too many even for that has to go.
+//! Whatever happens becomes [`RoomAction`]s, which the session carries out. A member that sends faster
+//! than its token bucket allows has its lines wait here, and the session does not read it meanwhile;
+//! the others do not notice. One with more than [`FLOOD`] waiting lines is removed.
+//!
+//! ```text
+//! add_member ──> unannounced ── nick, first line or 300 ms ──> present ──> removed
+//!                     └──────────────── remove_member ────────────────────────┘
+//! ```
+//! Only members that are present receive lines. `finish` marks the end of a member's input: it is
+//! announced, its lines pass, and it is closed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut, BytesMut};
-use memchr::memchr;
-
-use super::allowance::Allowance;
-use super::command::Command;
+use super::command::ChatCommand;
 use super::dialect::Dialect;
-use super::line::{Line, readable};
+use super::line::{ChatLine, readable};
+use super::members::{Member, Members, PacedLines};
 use super::nick::Nick;
+use super::token_bucket::TokenBucket;
 
 /// Lines of talk that a newcomer is shown.
 pub const HISTORY: usize = 200;
 /// Names on one line of a roster, so that it stays a line.
 const NAMES: usize = 50;
-/// Lines of one member that may wait to be said; more are a flood.
+/// Lines of one member that may wait; more are a flood.
 pub const FLOOD: usize = 1000;
-/// How long a newcomer has to say its name before it is announced as a guest. A person at nc says
-/// nothing; a program does so at once.
+/// How long a newcomer has to send its nick before it is announced as a guest. A program does so at
+/// once; a person at nc may never do so.
 const INTRODUCTION: Duration = Duration::from_millis(300);
 
-/// A member, by a number that is never given again.
-pub type Member = u64;
+/// The number of a member, which is never given again.
+pub type MemberId = u64;
 
 /// What the session is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Tell these members.
-    Tell(Vec<Member>, Line),
-    /// A member is done: close its connection once it has been sent everything.
-    Close(Member),
+pub enum RoomAction {
+    /// Send a line to these members.
+    Send(Vec<MemberId>, ChatLine),
+    /// Close the connection of a member once it has been sent everything.
+    Close(MemberId),
 }
 
 /// The room.
 #[derive(Debug, Default)]
 pub struct Room {
     dialect: Dialect,
-    members: BTreeMap<Member, Person>,
-    history: VecDeque<Line>,
-    effects: Vec<Effect>,
+    members: Members<MemberId, Presence>,
+    history: VecDeque<ChatLine>,
+    actions: Vec<RoomAction>,
 }
 
-/// A member as the room knows it.
+/// What a hosted room keeps about a member.
 #[derive(Debug)]
-struct Person {
-    nick: Nick,
-    /// Until when it may say its name, before the others hear of it.
+struct Presence {
+    /// Until when it may send its nick, before the others hear of it; `None` once they have.
     unannounced: Option<Instant>,
-    allowance: Allowance,
-    /// Lines that have come and were not said yet, each with its end.
-    waiting: BytesMut,
-    /// How many they are.
-    count: usize,
-    /// The room is its own: it may have as many as it likes wait.
+    /// It hosts the room: no number of waiting lines is a flood.
     is_host: bool,
-    /// It sends no more, and goes when everything is said.
-    is_leaving: bool,
+    /// It sends no more, and is closed when its lines have passed.
+    is_finished: bool,
 }
 
 impl Room {
-    /// An empty room that is spoken in like this.
+    /// An empty room of a dialect.
     pub fn new(dialect: Dialect) -> Self {
         Self { dialect, ..Self::default() }
     }
 
-    /// Somebody has come, under this name until it says another one.
-    pub fn arrive(&mut self, member: Member, nick: &Nick, now: Instant) {
-        let patience = if self.dialect.introduces() { INTRODUCTION } else { Duration::ZERO };
-        let person = Person {
-            nick: self.free(nick, member),
-            unannounced: Some(now + patience),
-            allowance: Allowance::new(now),
-            waiting: BytesMut::new(),
-            count: 0,
-            is_host: false,
-            is_leaving: false,
-        };
-        self.members.insert(member, person);
+    /// Adds a member, under this nick until it sends another one.
+    pub fn add_member(&mut self, id: MemberId, nick: &Nick, now: Instant) {
+        let patience = if self.dialect.has_nicks() { INTRODUCTION } else { Duration::ZERO };
+        let nick = Some(self.members.free_nick(nick, Some(id), 2));
+        let lines = PacedLines::new(TokenBucket::new(now));
+        let unannounced = Some(now + patience);
+        let state = Presence { unannounced, is_host: false, is_finished: false };
+        self.members.insert(id, Member { nick, lines, state });
     }
 
-    /// Whoever hosts the room takes part in it from the start.
-    pub fn enter(&mut self, member: Member, nick: &Nick, now: Instant) {
-        self.arrive(member, nick, now);
-        if let Some(person) = self.members.get_mut(&member) {
-            person.is_host = true;
+    /// Adds the host of the room, who is announced at once.
+    pub fn add_host(&mut self, id: MemberId, nick: &Nick, now: Instant) {
+        self.add_member(id, nick, now);
+        if let Some(member) = self.members.get_mut(id) {
+            member.state.is_host = true;
         }
-        self.announce(member);
+        self.announce(id);
     }
 
-    /// A member has sent a line. One that sends more than can wait has to go.
-    pub fn hear(&mut self, member: Member, line: &[u8]) {
-        let Some(person) = self.members.get_mut(&member) else { return };
-        if person.count == FLOOD && !person.is_host {
-            self.effects.push(Effect::Close(member));
-            return self.depart(member, Some("flood"));
-        }
-        // A message may hold an end of line, which is no end here.
-        if memchr(b'\n', line).is_some() {
-            person.waiting.extend_from_slice(readable(line).as_bytes());
+    /// Takes a line of a member.
+    pub fn receive(&mut self, id: MemberId, line: &[u8]) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        if member.lines.len() == FLOOD && !member.state.is_host {
+            self.close(id, Some("flood"));
         } else {
-            person.waiting.extend_from_slice(line);
-        }
-        person.waiting.put_u8(b'\n');
-        person.count += 1;
-    }
-
-    /// A member will send no more; it leaves when everything it sent is said.
-    pub fn hang_up(&mut self, member: Member) {
-        if let Some(person) = self.members.get_mut(&member) {
-            person.is_leaving = true;
+            member.lines.push(line);
         }
     }
 
-    /// A member is gone.
-    pub fn depart(&mut self, member: Member, why: Option<&str>) {
-        let Some(person) = self.members.remove(&member) else { return };
-        if person.unannounced.is_none() {
+    /// A member sends no more; it is closed when its lines have passed.
+    pub fn finish(&mut self, id: MemberId) {
+        if let Some(member) = self.members.get_mut(id) {
+            member.state.is_finished = true;
+        }
+    }
+
+    /// Removes a member, and says why to the others.
+    pub fn remove_member(&mut self, id: MemberId, why: Option<&str>) {
+        let Some(Member { nick: Some(nick), state, .. }) = self.members.remove(id) else { return };
+        if state.unannounced.is_none() {
             let why = why.map(|why| readable(why.as_bytes()));
-            self.announce_present(None, &Line::Left(person.nick, why));
+            self.broadcast(None, &ChatLine::Left(nick, why));
         }
     }
 
     /// Whether lines of a member wait, so that it should not be read.
-    pub fn is_stuffed(&self, member: Member) -> bool {
-        self.members.get(&member).is_some_and(|person| !person.waiting.is_empty())
+    pub fn is_backlogged(&self, id: MemberId) -> bool {
+        self.members.get(id).is_some_and(|member| !member.lines.is_empty())
     }
 
-    /// The member of this name.
-    pub fn find(&self, nick: &Nick) -> Option<Member> {
-        self.members.iter().find(|(_, person)| person.nick.is_same(nick)).map(|(member, _)| *member)
+    /// The member of this nick.
+    pub fn find(&self, nick: &Nick) -> Option<MemberId> {
+        self.members.find(nick)
     }
 
-    /// How many members there are.
-    pub fn len(&self) -> usize {
-        self.members.len()
-    }
-
-    /// Whether nobody is there.
-    pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
-
-    /// Says what may be said, and announces who has had time enough; returns when there is
-    /// something to do again.
-    pub fn pump(&mut self, now: Instant) -> Option<Duration> {
-        let members: Vec<Member> = self.members.keys().copied().collect();
-        members.into_iter().filter_map(|member| self.pump_one(member, now)).min()
+    /// Passes on the lines that may pass, and announces who has had time enough; returns when to look
+    /// again.
+    pub fn advance(&mut self, now: Instant) -> Option<Duration> {
+        let ids: Vec<MemberId> = self.members.iter().map(|(id, _)| id).collect();
+        ids.into_iter().filter_map(|id| self.advance_member(id, now)).min()
     }
 
     /// What is to be done, in order.
-    pub fn take_effects(&mut self) -> Vec<Effect> {
-        std::mem::take(&mut self.effects)
+    pub fn take_actions(&mut self) -> Vec<RoomAction> {
+        std::mem::take(&mut self.actions)
     }
 
-    fn pump_one(&mut self, member: Member, now: Instant) -> Option<Duration> {
+    fn advance_member(&mut self, id: MemberId, now: Instant) -> Option<Duration> {
         loop {
-            let person = self.members.get_mut(&member)?;
-            if person.waiting.is_empty() {
-                return self.rest(member, now);
+            match self.members.get_mut(id)?.lines.next(now) {
+                Ok(Some(line)) => self.execute(id, &line),
+                Ok(None) => return self.advance_idle(id, now),
+                Err(pause) => return Some(pause),
             }
-            if let Err(pause) = person.allowance.take(now) {
-                return Some(pause);
-            }
-            let end = memchr(b'\n', &person.waiting)?;
-            let line = person.waiting.split_to(end + 1);
-            person.count -= 1;
-            self.speak(member, &readable(line.get(..end).unwrap_or_default()));
         }
     }
 
-    /// A member has nothing to say for now.
-    fn rest(&mut self, member: Member, now: Instant) -> Option<Duration> {
-        let person = self.members.get(&member)?;
-        let is_leaving = person.is_leaving;
-        let left = person.unannounced.map(|until| until.saturating_duration_since(now));
-        // Who has said all it will ever say needs no name, but is to hear what was said here.
-        if is_leaving || left.is_some_and(|left| left.is_zero()) {
-            self.announce(member);
+    /// A member of which no line waits.
+    fn advance_idle(&mut self, id: MemberId, now: Instant) -> Option<Duration> {
+        let state = &self.members.get(id)?.state;
+        let is_finished = state.is_finished;
+        let left = state.unannounced.map(|until| until.saturating_duration_since(now));
+        // One that has sent all it will ever send needs no nick, but receives what was said before.
+        if is_finished || left.is_some_and(|left| left.is_zero()) {
+            self.announce(id);
         }
-        if is_leaving {
-            self.effects.push(Effect::Close(member));
-            self.depart(member, None);
+        if is_finished {
+            self.close(id, None);
             return None;
         }
         left.filter(|left| !left.is_zero())
     }
 
-    fn speak(&mut self, member: Member, text: &str) {
-        let is_host = self.members.get(&member).is_some_and(|person| person.is_host);
-        let command = if is_host { self.dialect.typed(text) } else { self.dialect.heard(text) };
-        if !matches!(command, Command::Nick(_)) {
-            self.announce(member);
-        }
-        let Some(nick) = self.members.get(&member).map(|person| person.nick.clone()) else {
-            return;
+    fn execute(&mut self, id: MemberId, text: &str) {
+        let is_host = self.members.get(id).is_some_and(|member| member.state.is_host);
+        let command = if is_host {
+            self.dialect.parse_typed(text)
+        } else {
+            self.dialect.parse_received(text)
         };
+        if !matches!(command, ChatCommand::Nick(_)) {
+            self.announce(id);
+        }
+        let Some(nick) = self.members.nick(id) else { return };
         match command {
-            Command::Say(text) => self.talk(member, Line::Said(nick, text.to_owned())),
-            Command::Me(text) => self.talk(member, Line::Did(nick, text.to_owned())),
-            Command::Msg(to, text) => self.whisper(member, nick, to, text),
-            Command::Nick(name) => self.rename(member, name),
-            Command::Who => self.list(member),
-            Command::Help => self.notice(member, self.dialect.help()),
-            Command::Quit(why) => {
-                if let Some(words) = self.dialect.last_words() {
-                    self.talk(member, Line::Said(nick, words.to_owned()));
+            ChatCommand::Say(text) => self.talk(id, ChatLine::Said(nick, text.to_owned())),
+            ChatCommand::Me(text) => self.talk(id, ChatLine::Did(nick, text.to_owned())),
+            ChatCommand::Msg(to, text) => self.whisper(id, nick, to, text),
+            ChatCommand::Nick(name) => self.rename(id, name),
+            ChatCommand::Who => self.list(id),
+            ChatCommand::Help => self.notice(id, self.dialect.help()),
+            ChatCommand::Quit(why) => {
+                if let Some(words) = self.dialect.farewell() {
+                    self.talk(id, ChatLine::Said(nick, words.to_owned()));
                 }
-                self.effects.push(Effect::Close(member));
-                self.depart(member, Some(why).filter(|why| !why.is_empty()));
+                self.close(id, Some(why).filter(|why| !why.is_empty()));
             }
-            Command::Bad(name) => self.notice(member, &self.dialect.complaint(name)),
-            Command::Empty => {}
+            ChatCommand::Bad(name) => self.notice(id, &self.dialect.complaint(name)),
+            ChatCommand::Empty => {}
         }
     }
 
-    fn talk(&mut self, member: Member, line: Line) {
-        self.announce_present(Some(member), &line);
-        if !self.dialect.introduces() {
+    fn close(&mut self, id: MemberId, why: Option<&str>) {
+        self.actions.push(RoomAction::Close(id));
+        self.remove_member(id, why);
+    }
+
+    fn talk(&mut self, id: MemberId, line: ChatLine) {
+        self.broadcast(Some(id), &line);
+        if !self.dialect.has_nicks() {
             return;
         }
         if self.history.len() == HISTORY {
@@ -231,97 +207,85 @@ impl Room {
         self.history.push_back(line);
     }
 
-    fn whisper(&mut self, member: Member, nick: Nick, to: &str, text: &str) {
+    fn whisper(&mut self, id: MemberId, nick: Nick, to: &str, text: &str) {
         let found = to.parse().ok().and_then(|nick| self.find(&nick));
-        let found = found.filter(|other| self.is_present(*other));
-        match found {
-            Some(other) => self.tell(other, Line::Whispered(nick, text.to_owned())),
-            None => self.notice(member, &format!("nobody here is called {to}")),
+        match found.filter(|other| self.is_present(*other)) {
+            Some(other) => self.send(other, ChatLine::Whispered(nick, text.to_owned())),
+            None => self.notice(id, &format!("nobody here is called {to}")),
         }
     }
 
-    fn rename(&mut self, member: Member, name: &str) {
+    fn rename(&mut self, id: MemberId, name: &str) {
         let wanted = match name.parse::<Nick>() {
             Ok(nick) => nick,
             Err(error) => {
-                self.announce(member);
-                return self.notice(member, &error);
+                self.announce(id);
+                return self.notice(id, &error);
             }
         };
-        let new = self.free(&wanted, member);
+        let new = self.members.free_nick(&wanted, Some(id), 2);
         if !new.is_same(&wanted) {
-            self.notice(member, &format!("{wanted} is taken"));
+            self.notice(id, &format!("{wanted} is taken"));
         }
-        let Some(old) = self.set_nick(member, new.clone()) else { return };
-        if !self.is_present(member) {
-            self.announce(member);
+        let Some(member) = self.members.get_mut(id) else { return };
+        let Some(old) = member.nick.replace(new.clone()) else { return };
+        if !self.is_present(id) {
+            self.announce(id);
         } else if old != new {
-            self.tell(member, Line::You(new.clone()));
-            self.announce_present(Some(member), &Line::Renamed(old, new));
+            self.send(id, ChatLine::You(new.clone()));
+            self.broadcast(Some(id), &ChatLine::Renamed(old, new));
         }
     }
 
-    /// Lets the others hear of a member, and the member of them and of what was said before.
-    fn announce(&mut self, member: Member) {
-        let Some(person) = self.members.get_mut(&member) else { return };
-        if person.unannounced.take().is_none() {
+    /// Announces a member to the others, and sends it what was said before and who is there. Does
+    /// nothing for one that is present.
+    fn announce(&mut self, id: MemberId) {
+        let Some(Member { nick: Some(nick), state, .. }) = self.members.get_mut(id) else { return };
+        if state.unannounced.take().is_none() {
             return;
         }
-        let nick = person.nick.clone();
+        let nick = nick.clone();
         if !self.history.is_empty() {
-            self.tell(member, Line::Earlier);
+            self.send(id, ChatLine::Earlier);
         }
         for line in self.history.clone() {
-            self.tell(member, line);
+            self.send(id, line);
         }
-        self.tell(member, Line::You(nick.clone()));
-        self.list(member);
-        self.announce_present(Some(member), &Line::Joined(nick));
+        self.send(id, ChatLine::You(nick.clone()));
+        self.list(id);
+        self.broadcast(Some(id), &ChatLine::Joined(nick));
     }
 
-    /// Tells a member who is there.
-    fn list(&mut self, member: Member) {
-        let present = self.members.values().filter(|person| person.unannounced.is_none());
-        let nicks: Vec<Nick> = present.map(|person| person.nick.clone()).collect();
+    /// Sends a member who is there.
+    fn list(&mut self, id: MemberId) {
+        let present = self.present().filter_map(|(_, member)| member.nick.clone());
+        let nicks: Vec<Nick> = present.collect();
         for names in nicks.chunks(NAMES) {
-            self.tell(member, Line::Here(names.to_vec()));
+            self.send(id, ChatLine::Here(names.to_vec()));
         }
     }
 
-    /// The name that a member may have: the one it wants, or that with a number.
-    fn free(&self, wanted: &Nick, member: Member) -> Nick {
-        let is_free = |nick: &Nick| {
-            self.members
-                .iter()
-                .all(|(other, person)| *other == member || !person.nick.is_same(nick))
-        };
-        let numbered = (2..).map(|number| wanted.numbered(number));
-        std::iter::once(wanted.clone()).chain(numbered).find(is_free).unwrap_or(wanted.clone())
+    fn present(&self) -> impl Iterator<Item = (MemberId, &Member<Presence>)> {
+        self.members.iter().filter(|(_, member)| member.state.unannounced.is_none())
     }
 
-    fn set_nick(&mut self, member: Member, nick: Nick) -> Option<Nick> {
-        let person = self.members.get_mut(&member)?;
-        Some(std::mem::replace(&mut person.nick, nick))
+    fn is_present(&self, id: MemberId) -> bool {
+        self.members.get(id).is_some_and(|member| member.state.unannounced.is_none())
     }
 
-    fn is_present(&self, member: Member) -> bool {
-        self.members.get(&member).is_some_and(|person| person.unannounced.is_none())
+    fn notice(&mut self, id: MemberId, text: &str) {
+        self.send(id, ChatLine::Notice(text.to_owned()));
     }
 
-    fn notice(&mut self, member: Member, text: &str) {
-        self.tell(member, Line::Notice(text.to_owned()));
+    fn send(&mut self, id: MemberId, line: ChatLine) {
+        self.actions.push(RoomAction::Send(vec![id], line));
     }
 
-    fn tell(&mut self, member: Member, line: Line) {
-        self.effects.push(Effect::Tell(vec![member], line));
-    }
-
-    fn announce_present(&mut self, except: Option<Member>, line: &Line) {
-        let present = self.members.keys().copied();
-        let to: Vec<Member> =
-            present.filter(|member| Some(*member) != except && self.is_present(*member)).collect();
+    fn broadcast(&mut self, except: Option<MemberId>, line: &ChatLine) {
+        let present = self.present().map(|(id, _)| id);
+        let to: Vec<MemberId> = present.filter(|id| Some(*id) != except).collect();
         if !to.is_empty() {
-            self.effects.push(Effect::Tell(to, line.clone()));
+            self.actions.push(RoomAction::Send(to, line.clone()));
         }
     }
 }

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::allowance::{BURST, REFILL};
 use super::dialect::Dialect;
 use super::nick::Nick;
-use super::room::{Effect, FLOOD, HISTORY, Member, Room};
+use super::room::{FLOOD, HISTORY, MemberId, Room, RoomAction};
+use super::token_bucket::{BURST, REFILL};
 
 /// A room in virtual time.
 struct Scene {
@@ -24,68 +24,68 @@ impl Scene {
     fn with(names: &[&str]) -> Self {
         let mut scene = Self::new();
         for (member, name) in (1..).zip(names) {
-            scene.room.arrive(member, &Nick::guest(member), scene.now);
+            scene.room.add_member(member, &Nick::guest(member), scene.now);
             scene.says(member, &format!("/nick {name}"));
         }
         scene
     }
 
     /// What follows from a line, as `1,2: words`, and `1: closed`.
-    fn says(&mut self, member: Member, line: &str) -> Vec<String> {
+    fn says(&mut self, member: MemberId, line: &str) -> Vec<String> {
         self.now += Duration::from_secs(60);
-        self.room.hear(member, line.as_bytes());
-        self.effects()
+        self.room.receive(member, line.as_bytes());
+        self.actions()
     }
 
-    fn effects(&mut self) -> Vec<String> {
-        self.room.pump(self.now);
-        self.room.take_effects().iter().map(shown).collect()
+    fn actions(&mut self) -> Vec<String> {
+        self.room.advance(self.now);
+        self.room.take_actions().iter().map(shown).collect()
     }
 }
 
 #[test]
 fn a_room_of_tinyproto_has_no_greeting_and_no_commands() {
     let mut scene = Scene { room: Room::new(Dialect::Tinyproto), now: Instant::now() };
-    scene.room.enter(0, &"h".parse().unwrap(), scene.now);
-    assert_eq!(scene.effects(), ["0: *** you are h", "0: *** here: h"]);
-    scene.room.arrive(1, &"a".parse().unwrap(), scene.now);
-    assert_eq!(scene.effects(), ["1: *** you are a", "1: *** here: h, a", "0: *** a joined"]);
+    scene.room.add_host(0, &"h".parse().unwrap(), scene.now);
+    assert_eq!(scene.actions(), ["0: *** you are h", "0: *** here: h"]);
+    scene.room.add_member(1, &"a".parse().unwrap(), scene.now);
+    assert_eq!(scene.actions(), ["1: *** you are a", "1: *** here: h, a", "0: *** a joined"]);
     assert_eq!(scene.says(1, "/nick x"), ["0: <a> /nick x"], "it is text");
     assert_eq!(scene.says(1, "two\nlines"), ["0: <a> two\\nlines"]);
     assert!(scene.says(0, "/who")[0].starts_with("0: *** a chat of tinyproto has no /who"));
-    scene.room.arrive(2, &"b".parse().unwrap(), scene.now);
+    scene.room.add_member(2, &"b".parse().unwrap(), scene.now);
     let greeting = ["2: *** you are b", "2: *** here: h, a, b", "0,1: *** b joined"];
-    assert_eq!(scene.effects(), greeting, "what was said before is not told");
+    assert_eq!(scene.actions(), greeting, "what was said before is not told");
     assert_eq!(scene.says(1, "quit"), ["0,2: <a> quit", "1: closed", "0,2: *** a left"]);
     assert_eq!(scene.says(0, "quit"), ["2: <h> quit", "0: closed", "2: *** h left"]);
 }
 
-fn shown(effect: &Effect) -> String {
-    match effect {
-        Effect::Tell(to, line) => {
+fn shown(action: &RoomAction) -> String {
+    match action {
+        RoomAction::Send(to, line) => {
             let to: Vec<String> = to.iter().map(u64::to_string).collect();
             format!("{}: {line}", to.join(","))
         }
-        Effect::Close(member) => format!("{member}: closed"),
+        RoomAction::Close(member) => format!("{member}: closed"),
     }
 }
 
 #[test]
 fn a_program_says_its_name_and_a_person_is_a_guest() {
     let mut scene = Scene::new();
-    scene.room.enter(0, &"host".parse().unwrap(), scene.now);
-    assert_eq!(scene.effects(), ["0: *** you are host", "0: *** here: host"]);
-    scene.room.arrive(1, &Nick::guest(1), scene.now);
-    scene.room.hear(1, b"/nick ann");
+    scene.room.add_host(0, &"host".parse().unwrap(), scene.now);
+    assert_eq!(scene.actions(), ["0: *** you are host", "0: *** here: host"]);
+    scene.room.add_member(1, &Nick::guest(1), scene.now);
+    scene.room.receive(1, b"/nick ann");
     assert_eq!(
-        scene.effects(),
+        scene.actions(),
         ["1: *** you are ann", "1: *** here: host, ann", "0: *** ann joined"]
     );
-    scene.room.arrive(2, &Nick::guest(2), scene.now);
-    assert_eq!(scene.effects(), [""; 0], "it may still say its name");
+    scene.room.add_member(2, &Nick::guest(2), scene.now);
+    assert_eq!(scene.actions(), [""; 0], "it may still say its name");
     scene.now += Duration::from_secs(1);
     assert_eq!(
-        scene.effects(),
+        scene.actions(),
         ["2: *** you are guest-2", "2: *** here: host, ann, guest-2", "0,1: *** guest-2 joined"]
     );
 }
@@ -93,7 +93,7 @@ fn a_program_says_its_name_and_a_person_is_a_guest() {
 #[test]
 fn what_each_command_does() {
     let mut scene = Scene::with(&["ann", "bob", "cid"]);
-    let table: &[(Member, &str, &[&str])] = &[
+    let table: &[(MemberId, &str, &[&str])] = &[
         (1, "hello", &["2,3: <ann> hello"]),
         (1, "//x", &["2,3: <ann> /x"]),
         (2, "/me waves", &["1,3: * bob waves"]),
@@ -114,8 +114,8 @@ fn what_each_command_does() {
         (3, "/quit for dinner", &["3: closed", "1,2: *** cid left (for dinner)"]),
         (3, "/who", &[]),
     ];
-    for (member, line, effects) in table {
-        assert_eq!(scene.says(*member, line), *effects, "{line:?}");
+    for (member, line, actions) in table {
+        assert_eq!(scene.says(*member, line), *actions, "{line:?}");
     }
 }
 
@@ -126,7 +126,7 @@ fn a_newcomer_is_shown_the_last_lines_of_talk() {
         scene.says(1, &format!("line {number}"));
         scene.says(1, "/msg ann not this");
     }
-    scene.room.arrive(2, &Nick::guest(2), scene.now);
+    scene.room.add_member(2, &Nick::guest(2), scene.now);
     let mut seen = scene.says(2, "/nick bob");
     assert_eq!(seen.remove(0), "2: *** this was said before:");
     assert_eq!(
@@ -142,20 +142,20 @@ fn a_flood_is_slowed_and_loses_nothing() {
     let mut scene = Scene::with(&["ann", "bob"]);
     scene.now += Duration::from_secs(60);
     for number in 0..100 {
-        scene.room.hear(1, format!("flood {number}").as_bytes());
+        scene.room.receive(1, format!("flood {number}").as_bytes());
     }
-    assert_eq!(scene.effects().len(), BURST as usize);
-    assert!(scene.room.is_stuffed(1) && !scene.room.is_stuffed(2));
-    scene.room.hear(2, b"hello");
-    assert_eq!(scene.effects(), ["1: <bob> hello"]);
-    scene.room.hang_up(1);
+    assert_eq!(scene.actions().len(), BURST as usize);
+    assert!(scene.room.is_backlogged(1) && !scene.room.is_backlogged(2));
+    scene.room.receive(2, b"hello");
+    assert_eq!(scene.actions(), ["1: <bob> hello"]);
+    scene.room.finish(1);
     let mut rest = Vec::new();
-    while let Some(pause) = scene.room.pump(scene.now) {
+    while let Some(pause) = scene.room.advance(scene.now) {
         assert!(pause <= REFILL);
         scene.now += pause;
-        rest.extend(scene.room.take_effects());
+        rest.extend(scene.room.take_actions());
     }
-    rest.extend(scene.room.take_effects());
+    rest.extend(scene.room.take_actions());
     assert_eq!(rest.len(), 100 - BURST as usize + 2);
     assert_eq!(shown(&rest[rest.len() - 3]), "2: <ann> flood 99");
     assert_eq!(shown(&rest[rest.len() - 2]), "1: closed");
@@ -166,43 +166,43 @@ fn a_flood_is_slowed_and_loses_nothing() {
 #[test]
 fn a_flood_beyond_all_bounds_ends_its_sender() {
     let mut scene = Scene::with(&["ann", "bob"]);
-    scene.room.enter(0, &Nick::guest(0), scene.now);
-    scene.effects();
+    scene.room.add_host(0, &Nick::guest(0), scene.now);
+    scene.actions();
     for _ in 0..=FLOOD {
-        scene.room.hear(0, b"from the host");
-        scene.room.hear(1, b"flood");
+        scene.room.receive(0, b"from the host");
+        scene.room.receive(1, b"flood");
     }
-    assert!(scene.room.is_stuffed(0) && !scene.room.is_stuffed(1));
-    let effects = scene.effects();
-    assert_eq!(effects[..2], ["1: closed", "0,2: *** ann left (flood)"]);
-    assert!(effects[2..].iter().all(|effect| effect.ends_with("from the host")));
+    assert!(scene.room.is_backlogged(0) && !scene.room.is_backlogged(1));
+    let actions = scene.actions();
+    assert_eq!(actions[..2], ["1: closed", "0,2: *** ann left (flood)"]);
+    assert!(actions[2..].iter().all(|action| action.ends_with("from the host")));
 }
 
 #[test]
 fn who_goes_before_it_was_announced_was_never_there() {
     let mut scene = Scene::with(&["ann"]);
-    scene.room.arrive(2, &Nick::guest(2), scene.now);
-    scene.room.depart(2, Some("reset"));
-    assert_eq!(scene.effects(), [""; 0]);
-    scene.room.depart(1, Some("lost\n\x1b"));
-    assert!(scene.room.is_empty());
+    scene.room.add_member(2, &Nick::guest(2), scene.now);
+    scene.room.remove_member(2, Some("reset"));
+    assert_eq!(scene.actions(), [""; 0]);
+    scene.room.remove_member(1, Some("lost\n\x1b"));
+    assert!(scene.room.find(&"ann".parse().unwrap()).is_none());
 }
 
 proptest! {
     /// Whatever members do, names stay unique, and nobody hears of what was said to others.
     #[test]
     fn names_are_unique_and_every_line_has_its_way(
-        deeds in prop::collection::vec((1..5_u64, "(/nick [abAB]{1,2}|/me x|hi|/quit|/msg a x)"), 0..60),
+        actions in prop::collection::vec((1..5_u64, "(/nick [abAB]{1,2}|/me x|hi|/quit|/msg a x)"), 0..60),
     ) {
         let mut scene = Scene::new();
-        for (member, line) in deeds {
-            if !scene.room.is_stuffed(member) && scene.says(member, "").is_empty() {
-                scene.room.arrive(member, &Nick::guest(member), scene.now);
+        for (member, line) in actions {
+            if !scene.room.is_backlogged(member) && scene.says(member, "").is_empty() {
+                scene.room.add_member(member, &Nick::guest(member), scene.now);
             }
-            let effects = scene.says(member, &line);
+            let actions = scene.says(member, &line);
             if line == "hi" {
                 let own = format!("{member}: ");
-                prop_assert!(effects.iter().all(|effect| !(effect.starts_with(&own) && effect.ends_with("> hi") && effect.contains(','))));
+                prop_assert!(actions.iter().all(|action| !(action.starts_with(&own) && action.ends_with("> hi") && action.contains(','))));
             }
             let who = scene.says(member, "/who");
             if let Some(names) = who.iter().find_map(|line| line.split("here: ").nth(1)) {

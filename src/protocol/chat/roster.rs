@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::line::Line;
+use super::line::ChatLine;
 use super::nick::Nick;
 
 /// More names than these are not kept, whatever a host claims.
@@ -38,20 +38,20 @@ impl Roster {
     }
 
     /// Takes from a line who is there.
-    pub fn note(&mut self, line: &Line) {
+    pub fn note(&mut self, line: &ChatLine) {
         match line {
-            Line::You(nick) => {
+            ChatLine::You(nick) => {
                 if let Some(old) = self.you.replace(nick.clone()) {
                     self.names.remove(&old.key());
                 }
                 self.add(nick);
             }
-            Line::Here(nicks) => nicks.iter().for_each(|nick| self.add(nick)),
-            Line::Joined(nick) | Line::Present(nick) => self.add(nick),
-            Line::Left(nick, _) => {
+            ChatLine::Here(nicks) => nicks.iter().for_each(|nick| self.add(nick)),
+            ChatLine::Joined(nick) | ChatLine::Present(nick) => self.add(nick),
+            ChatLine::Left(nick, _) => {
                 self.names.remove(&nick.key());
             }
-            Line::Renamed(old, new) => {
+            ChatLine::Renamed(old, new) => {
                 self.names.remove(&old.key());
                 self.add(new);
             }
@@ -92,7 +92,7 @@ mod tests {
             "*** you are dan",
             "*** ann is now anna",
         ];
-        lines.iter().for_each(|line| roster.note(&Line::read(line.as_bytes())));
+        lines.iter().for_each(|line| roster.note(&ChatLine::read(line.as_bytes())));
         let names: Vec<&str> = roster.names().map(Nick::as_str).collect();
         assert_eq!(names, ["anna", "Bea", "cid", "dan", "eve"]);
         assert_eq!((roster.you().map(Nick::as_str), roster.len()), (Some("dan"), 5));

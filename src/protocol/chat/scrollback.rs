@@ -17,7 +17,7 @@ const WITH_INDENT: usize = 20;
 
 /// What a row is, for whoever gives it a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RowKind {
     /// Somebody talks.
     Talk,
     /// Somebody else names you.
@@ -36,7 +36,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// What it is.
-    pub kind: Kind,
+    pub kind: RowKind,
     /// The text; that of a row is no wider than the window.
     pub text: String,
     /// Where in the text the name of the speaker is; an empty range where it is nowhere.
@@ -123,7 +123,7 @@ impl Scrollback {
             let indent = self.indent();
             let rows = wrap(&line.text, self.width, indent.len()).into_iter().enumerate();
             let rows: Vec<Row> = rows.map(|(row, text)| line.row(row, text, indent)).collect();
-            let mark = Row { kind: Kind::Mark, text: MARK.to_owned(), name: 0..0 };
+            let mark = Row { kind: RowKind::Mark, text: MARK.to_owned(), name: 0..0 };
             rows.into_iter().rev().chain((self.unread == Some(age + 1)).then_some(mark))
         })
     }
@@ -216,7 +216,7 @@ mod tests {
     }
 
     fn line(text: &str) -> Row {
-        Row { kind: Kind::Talk, text: text.to_owned(), name: 0..0 }
+        Row { kind: RowKind::Talk, text: text.to_owned(), name: 0..0 }
     }
 
     fn texts(scrollback: &Scrollback) -> Vec<String> {
@@ -263,7 +263,7 @@ mod tests {
         let mut scrollback = Scrollback::default();
         scrollback.resize(20, 4);
         let text = "<ann> as long as a line of two rows is".to_owned();
-        scrollback.push(Row { kind: Kind::Talk, text, name: 1..4 });
+        scrollback.push(Row { kind: RowKind::Talk, text, name: 1..4 });
         let rows = scrollback.rows();
         assert_eq!(rows[0].text.get(rows[0].name.clone()), Some("ann"));
         assert_eq!((rows[1].text.as_str(), rows[1].name.clone()), ("  line of two rows", 0..0));

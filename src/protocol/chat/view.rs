@@ -1,15 +1,15 @@
 //! What is on the screen, as data: the lines, the line being typed, who is there.
 
 use super::editor::{Edit, Editor, LONGEST};
-use super::keys::Action;
-use super::line::Line;
+use super::keys::KeyAction;
+use super::line::ChatLine;
 use super::nick::Nick;
 use super::roster::Roster;
-use super::scrollback::{Kind, Row, Scrollback};
+use super::scrollback::{Row, RowKind, Scrollback};
 
 /// The screen.
 #[derive(Clone, Debug, Default)]
-pub struct View {
+pub struct ChatView {
     /// What was said.
     pub scrollback: Scrollback,
     /// What is being typed.
@@ -22,101 +22,104 @@ pub struct View {
     pub is_connected: bool,
 }
 
-/// What a key asks of others than the screen.
+/// What a key asks of the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// These lines are to be said.
-    Say(Vec<String>),
-    /// To leave in order.
+pub enum UiAction {
+    /// Send these lines.
+    Send(Vec<String>),
+    /// Leave once everything is sent.
     Leave,
-    /// To leave at once.
+    /// Leave at once.
     Interrupt,
-    /// To stop until the shell goes on with it.
+    /// Stop until SIGCONT.
     Suspend,
-    /// To be drawn anew.
+    /// Draw all of the screen.
     Redraw,
-    /// To be told that the key could do nothing.
+    /// Ring: the key did nothing.
     Bell,
 }
 
-impl View {
+impl ChatView {
     /// A screen for a room.
     pub fn new(place: String) -> Self {
         Self { place, ..Self::default() }
     }
 
-    /// Adds a line of the room, with the time or nothing before it; true where it is for the person
-    /// here more than for others.
-    pub fn show(&mut self, line: &Line, time: &str) -> bool {
+    /// Adds a line of the room, with the time or nothing before it; true where it names the user or is
+    /// for the user alone.
+    pub fn show(&mut self, line: &ChatLine, time: &str) -> bool {
         let names_you = |text: &String| self.roster.you().is_some_and(|you| you.is_named_in(text));
         let kind = match line {
-            Line::Said(_, text) | Line::Did(_, text) if names_you(text) => Kind::Mention,
-            Line::Whispered(..) => Kind::Private,
+            ChatLine::Said(_, text) | ChatLine::Did(_, text) if names_you(text) => RowKind::Mention,
+            ChatLine::Whispered(..) => RowKind::Private,
             line => kind(line),
         };
         self.add(kind, line, time);
-        matches!(kind, Kind::Mention | Kind::Private)
+        matches!(kind, RowKind::Mention | RowKind::Private)
     }
 
-    /// Adds a line that was said before the person here came.
-    pub fn show_earlier(&mut self, line: &Line) {
-        self.add(Kind::Notice, line, "");
+    /// Adds a line that was said before the user joined.
+    pub fn show_earlier(&mut self, line: &ChatLine) {
+        self.add(RowKind::Notice, line, "");
     }
 
-    /// Adds what the person here said, which is the time to look at what is new.
-    pub fn echo(&mut self, line: &Line, time: &str) {
+    /// Adds what the user has sent, and scrolls to the newest line.
+    pub fn echo(&mut self, line: &ChatLine, time: &str) {
         self.add(kind(line), line, time);
         self.scrollback.catch_up();
     }
 
-    /// Adds what the program has to say.
-    pub fn tell(&mut self, text: &str, time: &str) {
+    /// Adds a notice of this program.
+    pub fn show_notice(&mut self, text: &str, time: &str) {
         let text = untabbed(&format!("{time}{text}"));
-        self.scrollback.push(Row { kind: Kind::Event, text, name: 0..0 });
+        self.scrollback.push(Row { kind: RowKind::Event, text, name: 0..0 });
     }
 
-    fn add(&mut self, kind: Kind, line: &Line, time: &str) {
+    fn add(&mut self, kind: RowKind, line: &ChatLine, time: &str) {
         let name = line.name_at();
         let text = untabbed(&format!("{time}{line}"));
         let name = name.start + time.len()..name.end + time.len();
         self.scrollback.push(Row { kind, text, name });
     }
 
-    /// Does what a key asks for.
-    pub fn act(&mut self, action: Action) -> Option<Wish> {
+    /// Applies a key.
+    pub fn act(&mut self, action: KeyAction) -> Option<UiAction> {
         match action {
-            Action::EndOfFile if self.editor.text().is_empty() => return Some(Wish::Leave),
-            Action::EndOfFile => {
+            KeyAction::EndOfFile if self.editor.text().is_empty() => return Some(UiAction::Leave),
+            KeyAction::EndOfFile => {
                 self.editor.apply(Edit::Delete);
             }
-            Action::Edit(Edit::Insert(text)) if !self.editor.has_room_for(&text) => {
+            KeyAction::Edit(Edit::Insert(text)) if !self.editor.has_room_for(&text) => {
                 let (size, most) = (text.len(), LONGEST / 1024);
-                self.tell(&format!("{size} bytes are too many to paste: {most} KiB at most"), "");
-                return Some(Wish::Bell);
+                self.show_notice(
+                    &format!("{size} bytes are too many to paste: {most} KiB at most"),
+                    "",
+                );
+                return Some(UiAction::Bell);
             }
-            Action::Edit(edit) => {
-                return (!self.editor.apply(edit)).then_some(Wish::Bell);
+            KeyAction::Edit(edit) => {
+                return (!self.editor.apply(edit)).then_some(UiAction::Bell);
             }
-            Action::Complete => {
+            KeyAction::Complete => {
                 let names = self.roster.names().map(Nick::as_str);
-                return (!self.editor.complete(names)).then_some(Wish::Bell);
+                return (!self.editor.complete(names)).then_some(UiAction::Bell);
             }
-            Action::Submit => return Some(Wish::Say(self.editor.submit())),
-            Action::Page(windows) => self.scrollback.page(windows),
-            Action::Interrupt => return Some(Wish::Interrupt),
-            Action::Suspend => return Some(Wish::Suspend),
-            Action::Redraw => return Some(Wish::Redraw),
+            KeyAction::Submit => return Some(UiAction::Send(self.editor.submit())),
+            KeyAction::Page(windows) => self.scrollback.page(windows),
+            KeyAction::Interrupt => return Some(UiAction::Interrupt),
+            KeyAction::Suspend => return Some(UiAction::Suspend),
+            KeyAction::Redraw => return Some(UiAction::Redraw),
         }
         None
     }
 }
 
 /// What a line is to anybody.
-fn kind(line: &Line) -> Kind {
+fn kind(line: &ChatLine) -> RowKind {
     match line {
-        Line::Said(..) | Line::Did(..) | Line::Other(_) => Kind::Talk,
-        Line::Whispered(..) | Line::Confided(..) => Kind::Private,
-        _ => Kind::Notice,
+        ChatLine::Said(..) | ChatLine::Did(..) | ChatLine::Other(_) => RowKind::Talk,
+        ChatLine::Whispered(..) | ChatLine::Confided(..) => RowKind::Private,
+        _ => RowKind::Notice,
     }
 }
 
@@ -131,18 +134,18 @@ mod tests {
 
     #[test]
     fn what_is_for_you_stands_out() {
-        let mut view = View::default();
+        let mut view = ChatView::default();
         view.scrollback.resize(40, 9);
-        view.roster.note(&Line::read(b"*** you are ann"));
+        view.roster.note(&ChatLine::read(b"*** you are ann"));
         let table = [
-            ("<bob> hello", Kind::Talk, false),
-            ("<bob> Ann: hello", Kind::Mention, true),
-            ("* bob waves to ann", Kind::Mention, true),
-            ("[bob] psst", Kind::Private, true),
-            ("*** ann joined", Kind::Notice, false),
+            ("<bob> hello", RowKind::Talk, false),
+            ("<bob> Ann: hello", RowKind::Mention, true),
+            ("* bob waves to ann", RowKind::Mention, true),
+            ("[bob] psst", RowKind::Private, true),
+            ("*** ann joined", RowKind::Notice, false),
         ];
         for (text, kind, is_for_you) in table {
-            let line = Line::read(text.as_bytes());
+            let line = ChatLine::read(text.as_bytes());
             assert_eq!(view.show(&line, "12:00 "), is_for_you, "{text}");
             let row = view.scrollback.rows().pop().unwrap();
             assert_eq!(row.kind, kind, "{text}");
@@ -152,13 +155,13 @@ mod tests {
 
     #[test]
     fn end_of_file_leaves_only_where_nothing_is_typed() {
-        let mut view = View::default();
-        assert_eq!(view.act(Action::EndOfFile), Some(Wish::Leave));
-        view.act(Action::Edit(Edit::Insert("ab".into())));
-        view.act(Action::Edit(Edit::Home));
-        assert_eq!(view.act(Action::EndOfFile), None);
+        let mut view = ChatView::default();
+        assert_eq!(view.act(KeyAction::EndOfFile), Some(UiAction::Leave));
+        view.act(KeyAction::Edit(Edit::Insert("ab".into())));
+        view.act(KeyAction::Edit(Edit::Home));
+        assert_eq!(view.act(KeyAction::EndOfFile), None);
         assert_eq!(view.editor.text(), "b");
-        assert_eq!(view.act(Action::Submit), Some(Wish::Say(vec!["b".into()])));
-        assert_eq!(view.act(Action::Edit(Edit::Backspace)), Some(Wish::Bell));
+        assert_eq!(view.act(KeyAction::Submit), Some(UiAction::Send(vec!["b".into()])));
+        assert_eq!(view.act(KeyAction::Edit(Edit::Backspace)), Some(UiAction::Bell));
     }
 }

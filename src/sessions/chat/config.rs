@@ -6,18 +6,18 @@ use crate::protocol::chat::{Dialect, Nick};
 use crate::sessions::config::{Common, Connect};
 use crate::sockets::Address;
 
-/// How the person here appears, and what it sees.
+/// Who takes part, and what the user sees.
 #[derive(Clone, Debug)]
-pub struct Persona {
+pub struct Identity {
     /// The name to ask for; the room gives one otherwise.
     pub nick: Option<Nick>,
     /// Whether lines carry the time.
     pub time: bool,
-    /// Whether it sits at a terminal that can show a screen.
+    /// Whether a screen is shown where the terminal can show one.
     pub screen: bool,
 }
 
-/// How a room with a host is spoken in, which its framing decides.
+/// The wire format of a hosted room, which its framing decides.
 pub(super) fn dialect(common: &Common) -> Dialect {
     match common.framing {
         Framing::Tinyproto => Dialect::Tinyproto,
@@ -27,23 +27,23 @@ pub(super) fn dialect(common: &Common) -> Dialect {
 
 /// `chat ADDR`.
 #[derive(Clone, Debug)]
-pub struct Join {
+pub struct JoinConfig {
     /// The connection.
     pub connect: Connect,
     /// Who joins.
-    pub persona: Persona,
+    pub identity: Identity,
 }
 
 /// `chat --host ADDR`.
 #[derive(Clone, Debug)]
-pub struct Host {
+pub struct HostConfig {
     /// What all commands share.
     pub common: Common,
-    /// Where members come to.
+    /// Where members connect to.
     pub address: Address,
-    /// Who hosts; nobody where it is only a relay.
-    pub persona: Option<Persona>,
-    /// How many members may be there at once.
+    /// Who hosts; `None` for a relay alone.
+    pub identity: Option<Identity>,
+    /// Upper bound on members at one time.
     pub max_clients: Option<usize>,
     /// Bytes that may wait for one member.
     pub queue: usize,
@@ -51,24 +51,24 @@ pub struct Host {
 
 /// `chat GROUP`.
 #[derive(Clone, Debug)]
-pub struct Group {
+pub struct GroupConfig {
     /// What all commands share.
     pub common: Common,
     /// Which group.
     pub group: GroupAddress,
     /// Who takes part.
-    pub persona: Persona,
+    pub identity: Identity,
     /// How many routers may pass it on.
     pub ttl: u8,
 }
 
-/// The three ways to chat.
+/// Which of the three kinds of chat runs.
 #[derive(Clone, Debug)]
-pub enum Chat {
+pub enum ChatConfig {
     /// With a host.
-    Join(Box<Join>),
+    Join(Box<JoinConfig>),
     /// As the host.
-    Host(Box<Host>),
+    Host(Box<HostConfig>),
     /// Without a host.
-    Group(Box<Group>),
+    Group(Box<GroupConfig>),
 }

@@ -6,8 +6,8 @@ use ratatui_core::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::protocol::chat::Nick;
-use crate::protocol::chat::scrollback::Kind;
-use crate::protocol::chat::view::View;
+use crate::protocol::chat::scrollback::RowKind;
+use crate::protocol::chat::view::ChatView;
 
 /// The narrowest window that has room for the names beside the talk.
 const WITH_ROSTER: u16 = 50;
@@ -67,7 +67,7 @@ pub(super) fn talk_size(area: Rect) -> (usize, usize) {
 }
 
 /// Draws the screen, and says where the cursor is.
-pub(super) fn draw(view: &View, coloured: bool, buffer: &mut Buffer) -> Position {
+pub(super) fn draw(view: &ChatView, coloured: bool, buffer: &mut Buffer) -> Position {
     let prompt = prompt(view, buffer.area().width.into());
     let plan = Plan::of(*buffer.area(), prompt.width());
     title(view, plan.title, buffer);
@@ -80,7 +80,7 @@ pub(super) fn draw(view: &View, coloured: bool, buffer: &mut Buffer) -> Position
 }
 
 /// What stands before the line being typed, which is to have the most of a window.
-fn prompt(view: &View, width: usize) -> String {
+fn prompt(view: &ChatView, width: usize) -> String {
     let you = view.roster.you().map_or("", Nick::as_str);
     match [format!("{you}{PROMPT}"), PROMPT.to_owned()] {
         [named, _] if named.width() * 3 <= width => named,
@@ -89,7 +89,7 @@ fn prompt(view: &View, width: usize) -> String {
     }
 }
 
-fn title(view: &View, area: Rect, buffer: &mut Buffer) {
+fn title(view: &ChatView, area: Rect, buffer: &mut Buffer) {
     let style = Style::new().add_modifier(Modifier::REVERSED);
     buffer.set_style(area, style);
     let state = match (view.is_connected, view.roster.len()) {
@@ -119,13 +119,13 @@ fn place(name: &str, room: usize) -> String {
     if short.is_empty() { short } else { format!("{short}… · ") }
 }
 
-fn talk(view: &View, area: Rect, coloured: bool, buffer: &mut Buffer) {
+fn talk(view: &ChatView, area: Rect, coloured: bool, buffer: &mut Buffer) {
     for (row, line) in (0..area.height).zip(view.scrollback.rows()) {
         let base = style(line.kind, coloured);
         put(buffer, area, row, &line.text, base);
         let before = line.text.get(..line.name.start).unwrap_or_default().width();
         let name = line.text.get(line.name).unwrap_or_default();
-        if line.kind != Kind::Private {
+        if line.kind != RowKind::Private {
             let at = beyond(area, u16::try_from(before).unwrap_or(0));
             put(buffer, at, row, name, base.patch(hue(view, name, coloured)));
         }
@@ -139,7 +139,7 @@ fn beyond(area: Rect, columns: u16) -> Rect {
 }
 
 /// How a name looks, which is the same wherever it stands: a colour of its own, and yours bold.
-fn hue(view: &View, name: &str, coloured: bool) -> Style {
+fn hue(view: &ChatView, name: &str, coloured: bool) -> Style {
     let is_yours = view.roster.you().is_some_and(|you| you.as_str() == name);
     let style = if is_yours { BOLD } else { Style::new() };
     let sum = name.bytes().fold(0_usize, |sum, byte| {
@@ -151,7 +151,7 @@ fn hue(view: &View, name: &str, coloured: bool) -> Style {
     }
 }
 
-fn roster(view: &View, area: Rect, coloured: bool, buffer: &mut Buffer) {
+fn roster(view: &ChatView, area: Rect, coloured: bool, buffer: &mut Buffer) {
     for row in 0..area.height {
         put(buffer, area, row, "│", DIM);
     }
@@ -169,14 +169,14 @@ fn roster(view: &View, area: Rect, coloured: bool, buffer: &mut Buffer) {
 }
 
 /// How a line looks. What matters is told without colours as well.
-fn style(kind: Kind, coloured: bool) -> Style {
+fn style(kind: RowKind, coloured: bool) -> Style {
     let (style, colour) = match kind {
-        Kind::Talk => return Style::new(),
-        Kind::Notice => return DIM,
-        Kind::Mention => (BOLD, Color::Yellow),
-        Kind::Private => (BOLD, Color::Magenta),
-        Kind::Event => (Style::new(), Color::Yellow),
-        Kind::Mark => (Style::new(), Color::Red),
+        RowKind::Talk => return Style::new(),
+        RowKind::Notice => return DIM,
+        RowKind::Mention => (BOLD, Color::Yellow),
+        RowKind::Private => (BOLD, Color::Magenta),
+        RowKind::Event => (Style::new(), Color::Yellow),
+        RowKind::Mark => (Style::new(), Color::Red),
     };
     if coloured { style.fg(colour) } else { style }
 }
@@ -194,15 +194,15 @@ fn put(buffer: &mut Buffer, area: Rect, row: u16, text: &str, style: Style) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::chat::Line;
+    use crate::protocol::chat::ChatLine;
     use crate::protocol::chat::editor::Edit;
 
-    fn view() -> View {
-        let mut view = View::new("127.0.0.1:9000".to_owned());
+    fn view() -> ChatView {
+        let mut view = ChatView::new("127.0.0.1:9000".to_owned());
         view.is_connected = true;
         let lines =
             ["*** you are ann", "*** here: ann, bob", "<bob> 漢字 and a longer line of words"];
-        for line in lines.map(|line| Line::read(line.as_bytes())) {
+        for line in lines.map(|line| ChatLine::read(line.as_bytes())) {
             view.roster.note(&line);
             view.show(&line, "");
         }

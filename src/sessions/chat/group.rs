@@ -1,22 +1,22 @@
 //! `chat GROUP`: a member of a room without a host.
 //!
-//! It hears by a socket that has joined the group, and by the one that it speaks from, where words
-//! for it alone arrive.
+//! One socket has joined the group and receives what is sent to it. The other sends, and receives what
+//! other members send to this one alone.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::config::Group;
-use super::face::Face;
+use super::config::GroupConfig;
+use super::frontend::Frontend;
 use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{BatchSent, Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::chat::Nick;
-use crate::protocol::chat::command::Command;
-use crate::protocol::chat::gathering::{Deed, Gathering};
-use crate::protocol::chat::line::{Line, readable};
+use crate::protocol::chat::command::ChatCommand;
+use crate::protocol::chat::group_room::{GroupAction, GroupRoom};
+use crate::protocol::chat::line::{ChatLine, readable};
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
 use crate::sessions::console::Console;
@@ -27,12 +27,12 @@ use crate::sockets::datagram::is_of_this_machine;
 use crate::sys::mmsg::{Arrival, Outgoing, Sender};
 
 /// The sockets of a room without a host.
-pub struct Sockets {
-    /// Hears the group.
-    pub ear: Id,
-    /// Speaks to it.
-    pub mouth: Id,
-    /// The port of the mouth: what comes from there on this machine is our own.
+pub struct GroupSockets {
+    /// Receives what is sent to the group.
+    pub receiver: Id,
+    /// Sends to it, and receives what is for this member alone.
+    pub sender: Id,
+    /// The port of the sender: what comes from there on this machine is our own.
     pub own: u16,
     /// Where to send to.
     pub group: SocketAddr,
@@ -43,34 +43,34 @@ pub struct Sockets {
 /// The session of a member.
 pub struct GroupSession {
     core: Core,
-    face: Face,
-    gathering: Gathering,
-    sockets: Sockets,
+    frontend: Frontend,
+    group_room: GroupRoom,
+    sockets: GroupSockets,
     /// What the kernel has not taken yet.
     outbox: VecDeque<(SocketAddr, String)>,
-    /// Somebody was heard.
-    is_heard: bool,
+    /// A datagram of another member has come.
+    has_received: bool,
 }
 
 impl GroupSession {
     /// A session on open sockets.
     pub fn new(
         pool: &Pool,
-        config: Group,
+        config: GroupConfig,
         console: Console,
         feed: Feed,
-        sockets: Sockets,
+        sockets: GroupSockets,
         screen: Option<Screen>,
     ) -> Self {
         let guest = || Nick::guest(sockets.own.into());
-        let nick = config.persona.nick.clone().unwrap_or_else(guest);
+        let nick = config.identity.nick.clone().unwrap_or_else(guest);
         Self {
-            face: Face::new(&config.persona, screen),
-            gathering: Gathering::enter(nick, pool.now()),
+            frontend: Frontend::new(&config.identity, screen),
+            group_room: GroupRoom::join(nick, pool.now()),
             core: Core::new(config.common, console, feed),
             sockets,
             outbox: VecDeque::new(),
-            is_heard: false,
+            has_received: false,
         }
     }
 
@@ -89,9 +89,9 @@ impl GroupSession {
         if let Some(patience) = self.core.common.wait {
             pool.arm(TimerKey::global(timers::FIRST_MESSAGE), patience);
         }
-        self.face.opened();
+        self.frontend.on_open();
         self.core.feed.resume(pool);
-        self.turn(pool);
+        self.advance(pool);
         self.core.ready(pool, std::slice::from_ref(&group), &group);
     }
 
@@ -110,22 +110,22 @@ impl GroupSession {
             if from.port() == self.sockets.own && is_of_this_machine(from) {
                 continue;
             }
-            if !std::mem::replace(&mut self.is_heard, true) {
+            if !std::mem::replace(&mut self.has_received, true) {
                 pool.disarm(TimerKey::global(timers::FIRST_MESSAGE));
             }
-            self.gathering.hear(from, arrival.payload, pool.now(), fastrand::f64());
+            self.group_room.receive(from, arrival.payload, pool.now(), fastrand::f64());
         }
-        self.turn(pool);
+        self.advance(pool);
     }
 
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        let entered = self.face.enter(&mut self.core, bytes, eof);
-        for line in entered.lines {
-            self.face.echo(&Command::parse(&readable(&line)));
+        let input_event = self.frontend.take_input(&mut self.core, bytes, eof);
+        for line in input_event.lines {
+            self.frontend.echo(&ChatCommand::parse(&readable(&line)));
             self.core.count_sent(1);
-            self.gathering.say(&line);
+            self.group_room.input(&line);
         }
-        if entered.interrupts {
+        if input_event.interrupts {
             self.core.overrule(Status::Interrupt);
             return self.leave_now(pool, SIGNALLED);
         }
@@ -134,53 +134,53 @@ impl GroupSession {
         }
         // Nobody is there to leave where stdin was empty from the start.
         let input = self.core.feed.input();
-        if entered.leaves || (eof && (input.source == Source::Terminal || !input.empty)) {
-            self.gathering.hang_up();
+        if input_event.leaves || (eof && (input.source == Source::Terminal || !input.empty)) {
+            self.group_room.finish();
         }
-        self.turn(pool);
-        if let Some(failure) = entered.failure {
+        self.advance(pool);
+        if let Some(failure) = input_event.failure {
             self.core.fail(pool, &failure);
             self.leave(pool, CloseReason::HOST);
         }
     }
 
     /// Carries out what is to be done.
-    fn turn(&mut self, pool: &mut Pool) {
-        let rest = self.gathering.pump(pool.now());
+    fn advance(&mut self, pool: &mut Pool) {
+        let rest = self.group_room.advance(pool.now());
         pool.arm(TimerKey::global(timers::CHAT), rest);
         let mut leaves = false;
-        for deed in self.gathering.take_deeds() {
-            match deed {
-                Deed::Send(line) => {
+        for action in self.group_room.take_actions() {
+            match action {
+                GroupAction::Broadcast(line) => {
                     self.outbox.push_back((self.sockets.group, line.to_string()));
                 }
-                Deed::SendTo(to, line) => self.outbox.push_back((to, line.to_string())),
-                Deed::Show(line) => self.show(pool, &line),
-                Deed::Leave => leaves = true,
+                GroupAction::SendTo(to, line) => self.outbox.push_back((to, line.to_string())),
+                GroupAction::Show(line) => self.show(pool, &line),
+                GroupAction::Leave => leaves = true,
             }
         }
         self.send(pool);
-        self.face.refresh(pool, &mut self.core);
+        self.frontend.refresh(pool, &mut self.core);
         if leaves || (self.core.has_enough() && !self.core.is_ending()) {
             self.end(pool, CloseReason::HOST);
-        } else if self.gathering.is_stuffed() {
+        } else if self.group_room.is_backlogged() {
             self.core.feed.pause(pool);
         } else {
             self.core.feed.resume(pool);
         }
-        self.listen(pool);
+        self.balance(pool);
     }
 
-    fn show(&mut self, pool: &mut Pool, line: &Line) {
+    fn show(&mut self, pool: &mut Pool, line: &ChatLine) {
         if !line.is_talk() || self.core.take_message(line.to_string().as_bytes()) {
             let group = self.sockets.group.to_string();
-            self.face.show(pool, &mut self.core, line, (None, &group));
+            self.frontend.show(pool, &mut self.core, line, (None, &group));
         }
     }
 
-    /// Nobody is heard while stdout is full.
-    fn listen(&mut self, pool: &mut Pool) {
-        for id in [self.sockets.ear, self.sockets.mouth] {
+    /// Pauses receiving while stdout is full.
+    fn balance(&mut self, pool: &mut Pool) {
+        for id in [self.sockets.receiver, self.sockets.sender] {
             if self.core.console.is_full() { pool.pause(id) } else { pool.resume(id) }
         }
     }
@@ -188,7 +188,7 @@ impl GroupSession {
     fn send(&mut self, pool: &mut Pool) {
         while let Some((to, line)) = self.outbox.front() {
             let datagram = Outgoing { payload: line.as_bytes(), to: Some(*to) };
-            match pool.send_datagrams(self.sockets.mouth, &[datagram]) {
+            match pool.send_datagrams(self.sockets.sender, &[datagram]) {
                 BatchSent::All => {}
                 // `Drained` tells when to go on.
                 BatchSent::Some(_) => return,
@@ -204,7 +204,7 @@ impl GroupSession {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            timers::CHAT => self.turn(pool),
+            timers::CHAT => self.advance(pool),
             timers::FIRST_MESSAGE => {
                 let wait = humantime::format_duration(self.core.common.wait.unwrap_or_default());
                 let cause = format!("nobody was heard within {wait}");
@@ -221,14 +221,14 @@ impl GroupSession {
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
         match signal {
             Signal::Report => {
-                let ids = [self.sockets.ear, self.sockets.mouth];
+                let ids = [self.sockets.receiver, self.sockets.sender];
                 let open: Vec<_> = ids.iter().filter_map(|id| pool.traffic(*id)).collect();
                 let stats = self.core.console.sums(Name::Stats, pool, &open);
                 self.core.console.report(pool, &stats);
             }
             _ => {
-                self.face.on_signal(signal);
-                self.face.refresh(pool, &mut self.core);
+                self.frontend.on_signal(signal);
+                self.frontend.refresh(pool, &mut self.core);
             }
         }
     }
@@ -241,9 +241,9 @@ impl GroupSession {
     /// Says goodbye to the others, who would wait for it otherwise, and ends.
     fn leave(&mut self, pool: &mut Pool, reason: CloseReason) {
         if !self.core.is_ending() {
-            self.gathering.leave("");
-            for deed in self.gathering.take_deeds() {
-                if let Deed::Send(line) = deed {
+            self.group_room.announce_leaving("");
+            for action in self.group_room.take_actions() {
+                if let GroupAction::Broadcast(line) = action {
                     self.outbox.push_back((self.sockets.group, line.to_string()));
                 }
             }
@@ -258,7 +258,7 @@ impl GroupSession {
         }
         self.core.begin_ending(pool);
         pool.disarm(TimerKey::global(timers::CHAT));
-        for id in [self.sockets.ear, self.sockets.mouth] {
+        for id in [self.sockets.receiver, self.sockets.sender] {
             if let Some(traffic) = pool.traffic(id) {
                 self.core.console.count(&traffic);
             }
@@ -273,7 +273,7 @@ impl Handler for GroupSession {
         match self.core.on(pool, &event) {
             Disposition::Own => self.handle_event(pool, event),
             Disposition::Nothing => {}
-            Disposition::Resume => self.turn(pool),
+            Disposition::Resume => self.advance(pool),
             Disposition::Stop | Disposition::End => self.leave(pool, CloseReason::HOST),
             Disposition::EndNow(reason) => self.leave_now(pool, reason),
         }

@@ -1,4 +1,4 @@
-//! The screen of a person at a terminal: keys in, frames out by way of stdout's queue.
+//! The screen of a chat: keys in, frames out by way of the queue of stdout.
 
 use std::io;
 
@@ -8,12 +8,12 @@ use ratatui_core::layout::Rect;
 use ratatui_crossterm::CrosstermBackend;
 
 use super::draw::{draw, talk_size};
-use super::face::Entered;
-use super::tty::{self, Notes};
+use super::frontend::InputEvent;
+use super::terminal::{self, HeldNotices};
 use crate::event_loop::Pool;
-use crate::protocol::chat::Line;
+use crate::protocol::chat::ChatLine;
 use crate::protocol::chat::keys::Keys;
-use crate::protocol::chat::view::{View, Wish};
+use crate::protocol::chat::view::{ChatView, UiAction};
 use crate::sessions::core::Core;
 use crate::sys::signals;
 
@@ -21,28 +21,28 @@ const BELL: &[u8] = b"\x07";
 
 /// A screen.
 pub struct Screen {
-    pub(super) view: View,
+    pub(super) view: ChatView,
     keys: Keys,
-    notes: Notes,
+    notices: HeldNotices,
     coloured: bool,
-    /// The size of the window, as it was last told.
+    /// The size of the window.
     area: Rect,
-    /// What the terminal shows; `None` where that is not known.
+    /// What the terminal shows; `None` where that is unknown and all of it is drawn.
     shown: Option<Buffer>,
-    /// Something has changed since.
+    /// The view has changed since.
     is_stale: bool,
     rings: bool,
 }
 
 impl Screen {
     /// The screen of a room, on a terminal that was taken over.
-    pub fn new(place: String, notes: Notes, coloured: bool) -> Self {
+    pub fn new(place: String, notices: HeldNotices, coloured: bool) -> Self {
         // This is decided above; crossterm would decide again by NO_COLOR.
         crossterm::style::force_color_output(coloured);
         let mut screen = Self {
-            view: View::new(place),
+            view: ChatView::new(place),
             keys: Keys::default(),
-            notes,
+            notices,
             coloured,
             area: Rect::default(),
             shown: None,
@@ -55,7 +55,7 @@ impl Screen {
 
     /// The window may have another size.
     pub(super) fn resize(&mut self) {
-        let (columns, rows) = tty::size();
+        let (columns, rows) = terminal::size();
         self.area = Rect::new(0, 0, columns, rows);
         let (width, height) = talk_size(self.area);
         self.view.scrollback.resize(width, height);
@@ -63,69 +63,62 @@ impl Screen {
         self.is_stale = true;
     }
 
-    /// Something in the view has changed.
-    pub(super) fn change(&mut self) -> &mut View {
+    /// The view, to change it.
+    pub(super) fn change(&mut self) -> &mut ChatView {
         self.is_stale = true;
         &mut self.view
     }
 
-    /// Shows a line of the room. The terminal rings for one that is for the person here.
-    pub(super) fn show(&mut self, line: &Line, time: &str) {
-        let view = self.change();
-        view.roster.note(line);
-        let is_for_you = view.show(line, time);
+    /// Shows a line of the room. The terminal rings for one that is for the user.
+    pub(super) fn show(&mut self, line: &ChatLine, time: &str) {
+        let is_for_you = self.change().show(line, time);
         self.rings |= is_for_you;
     }
 
-    /// Shows a line that was said before the person here came.
-    pub(super) fn show_earlier(&mut self, line: &Line) {
-        self.change().show_earlier(line);
-    }
-
-    /// Takes what the terminal has sent; at its end nobody is there any more.
-    pub(super) fn enter(&mut self, bytes: &[u8], eof: bool) -> Entered {
-        let mut entered = Entered { leaves: eof, ..Entered::default() };
+    /// Takes what the terminal has sent; at its end the user leaves.
+    pub(super) fn take_input(&mut self, bytes: &[u8], eof: bool) -> InputEvent {
+        let mut input = InputEvent { leaves: eof, ..InputEvent::default() };
         self.is_stale = true;
         for action in self.keys.feed(bytes) {
             match self.view.act(action) {
-                Some(Wish::Say(lines)) => {
-                    entered.lines.extend(lines.into_iter().map(String::into_bytes));
+                Some(UiAction::Send(lines)) => {
+                    input.lines.extend(lines.into_iter().map(String::into_bytes));
                     self.view.scrollback.catch_up();
                 }
-                Some(Wish::Leave) => entered.leaves = true,
-                Some(Wish::Interrupt) => entered.interrupts = true,
-                Some(Wish::Suspend) => suspend_all(),
-                Some(Wish::Redraw) => self.shown = None,
-                Some(Wish::Bell) => self.rings = true,
+                Some(UiAction::Leave) => input.leaves = true,
+                Some(UiAction::Interrupt) => input.interrupts = true,
+                Some(UiAction::Suspend) => suspend_all(),
+                Some(UiAction::Redraw) => self.shown = None,
+                Some(UiAction::Bell) => self.rings = true,
                 None => {}
             }
         }
-        entered
+        input
     }
 
-    /// The shell has the terminal until it lets us go on.
+    /// Gives the terminal to the shell until SIGCONT.
     pub(super) fn suspend(&mut self) {
-        tty::leave();
+        terminal::leave();
         signals::stop();
-        self.go_on();
+        self.resume();
     }
 
-    /// We have the terminal again.
-    pub(super) fn go_on(&mut self) {
-        if let Err(error) = tty::enter() {
-            self.view.tell(&format!("cannot take the terminal back: {error}"), "");
+    /// Takes the terminal back.
+    pub(super) fn resume(&mut self) {
+        if let Err(error) = terminal::enter() {
+            self.view.show_notice(&format!("cannot take the terminal back: {error}"), "");
         }
         self.resize();
     }
 
-    /// Shows what has changed, as soon as the terminal has taken what it was sent before; what the
-    /// program has said meanwhile with the time or nothing before it.
+    /// Draws what has changed, once the terminal has taken the frame before. Notices of the program are
+    /// shown with `time` before them.
     pub(super) fn refresh(&mut self, pool: &mut Pool, core: &mut Core, time: &str) {
-        // What is said at the end is for the time after the screen.
+        // Notices at the end go to stderr, after the screen.
         if !core.is_ending() {
-            let notes = self.notes.take();
-            for note in String::from_utf8_lossy(&notes).lines() {
-                self.change().tell(note, time);
+            let notices = self.notices.take();
+            for notice in String::from_utf8_lossy(&notices).lines() {
+                self.change().show_notice(notice, time);
             }
         }
         if !self.is_stale || core.console.is_full() || core.is_ending() {
@@ -163,8 +156,8 @@ impl Screen {
     }
 }
 
-/// ^Z: as the terminal would do it, all programs of the job are told to stop, and this one hears it
-/// like a signal from elsewhere.
+/// ^Z: stops all programs of the job, as the terminal would do. This one handles the signal like one
+/// from elsewhere.
 fn suspend_all() {
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }

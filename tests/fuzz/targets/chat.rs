@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use wirecat::protocol::chat::gathering::Gathering;
+use wirecat::protocol::chat::group_room::GroupRoom;
 use wirecat::protocol::chat::keys::Keys;
-use wirecat::protocol::chat::room::{Effect, Room};
-use wirecat::protocol::chat::view::{View, Wish};
-use wirecat::protocol::chat::{Dialect, Line, MAX_LINE, Nick};
+use wirecat::protocol::chat::room::{RoomAction, Room};
+use wirecat::protocol::chat::view::{ChatView, UiAction};
+use wirecat::protocol::chat::{Dialect, ChatLine, MAX_LINE, Nick};
 use wirecat::protocol::command::Form;
 use wirecat::protocol::text::is_unprintable;
 
@@ -61,7 +61,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = match choices.int_in_range(0..=3) {
         Ok(0) => screen(&mut choices),
         Ok(1) => room(&mut choices),
-        Ok(2) => gathering(&mut choices),
+        Ok(2) => group_room(&mut choices),
         _ => lines(choices.bytes(choices.len()).unwrap_or_default()),
     };
 });
@@ -69,17 +69,17 @@ fuzz_target!(|data: &[u8]| {
 /// What a peer says is shown in a harmless form, which stays as it is.
 fn lines(bytes: &[u8]) -> Result<()> {
     for dialect in [Dialect::Lines, Dialect::Tinyproto] {
-        let line = dialect.read(bytes);
+        let line = dialect.decode(bytes);
         harmless(&line.to_string());
         let text = String::from_utf8_lossy(bytes);
-        let command = dialect.typed(&text);
-        if let Some(packed) = dialect.ask(&command, text.as_bytes()) {
+        let command = dialect.parse_typed(&text);
+        if let Some(packed) = dialect.encode_request(&command, text.as_bytes()) {
             let _ = dialect.is_talk(&packed);
         }
-        let _ = (dialect.heard(&text), dialect.write(&line), command.echo(&Nick::you()));
+        let _ = (dialect.parse_received(&text), dialect.encode(&line), command.echo(&Nick::you()));
     }
-    let line = Line::read(bytes).to_string();
-    assert_eq!(Line::read(line.as_bytes()).to_string(), line);
+    let line = ChatLine::read(bytes).to_string();
+    assert_eq!(ChatLine::read(line.as_bytes()).to_string(), line);
     for form in [Form::Words, Form::Json] {
         let _ = form.parse(bytes);
     }
@@ -94,7 +94,7 @@ fn harmless(line: &str) {
 /// Keys in any order, in a window of any size.
 fn screen(choices: &mut Unstructured<'_>) -> Result<()> {
     let (width, height) = (choices.int_in_range(0..=20)?, choices.int_in_range(0..=5)?);
-    let (mut keys, mut view) = (Keys::default(), View::new("here".into()));
+    let (mut keys, mut view) = (Keys::default(), ChatView::new("here".into()));
     view.scrollback.resize(width, height);
     while !choices.is_empty() {
         let key = match choices.ratio(7, 8)? {
@@ -102,16 +102,16 @@ fn screen(choices: &mut Unstructured<'_>) -> Result<()> {
             false => choices.bytes(1)?,
         };
         for action in keys.feed(key) {
-            if let Some(Wish::Say(said)) = view.act(action) {
+            if let Some(UiAction::Send(said)) = view.act(action) {
                 for line in said {
                     harmless(&line);
                     assert!(line.len() <= MAX_LINE && !line.is_empty());
-                    view.echo(&Line::read(line.as_bytes()), "12:00");
+                    view.echo(&ChatLine::read(line.as_bytes()), "12:00");
                 }
             }
         }
         if choices.ratio(1, 8)? {
-            view.show(&Line::read(&said(choices)?), "12:00 ");
+            view.show(&ChatLine::read(&said(choices)?), "12:00 ");
         }
         let (text, column) = view.editor.view(width);
         assert!(column <= width && !text.contains(['\n', '\t']), "{column} {text:?}");
@@ -127,19 +127,19 @@ fn room(choices: &mut Unstructured<'_>) -> Result<()> {
     let mut now = Instant::now();
     let dialect = if choices.arbitrary()? { Dialect::Lines } else { Dialect::Tinyproto };
     let mut room = Room::new(dialect);
-    room.enter(0, &"host".parse().expect("a name"), now);
+    room.add_host(0, &"host".parse().expect("a name"), now);
     while !choices.is_empty() {
         let member = choices.int_in_range(0..=4)?;
         match choices.int_in_range(0..=7)? {
-            0 => room.arrive(member, &Nick::guest(member), now),
-            1 => room.hang_up(member),
-            2 => room.depart(member, None),
+            0 => room.add_member(member, &Nick::guest(member), now),
+            1 => room.finish(member),
+            2 => room.remove_member(member, None),
             3 => now += Duration::from_millis(choices.arbitrary::<u16>()?.into()),
-            _ => room.hear(member, &said(choices)?),
+            _ => room.receive(member, &said(choices)?),
         }
-        let _ = (room.pump(now), room.is_stuffed(member), room.len());
-        for effect in room.take_effects() {
-            if let Effect::Tell(_, line) = effect {
+        let _ = (room.advance(now), room.is_backlogged(member));
+        for action in room.take_actions() {
+            if let RoomAction::Send(_, line) = action {
                 harmless(&line.to_string());
             }
         }
@@ -148,29 +148,29 @@ fn room(choices: &mut Unstructured<'_>) -> Result<()> {
 }
 
 /// Datagrams of anybody.
-fn gathering(choices: &mut Unstructured<'_>) -> Result<()> {
+fn group_room(choices: &mut Unstructured<'_>) -> Result<()> {
     let mut now = Instant::now();
-    let mut gathering = Gathering::enter("ann".parse().expect("a name"), now);
+    let mut group_room = GroupRoom::join("ann".parse().expect("a name"), now);
     while !choices.is_empty() {
         match choices.int_in_range(0..=5)? {
-            0 => gathering.say(&said(choices)?),
+            0 => group_room.input(&said(choices)?),
             1 => now += Duration::from_millis(choices.arbitrary::<u16>()?.into()),
             _ => {
                 let from = ([127, 0, 0, 1], choices.int_in_range(1..=4)?).into();
                 let chance = f64::from(choices.arbitrary::<u8>()?) / 255.0;
-                gathering.hear(from, &said(choices)?, now, chance);
+                group_room.receive(from, &said(choices)?, now, chance);
             }
         }
-        let _ = (gathering.pump(now), gathering.is_stuffed());
-        for deed in gathering.take_deeds() {
-            use wirecat::protocol::chat::gathering::Deed;
-            if let Deed::Send(line) | Deed::SendTo(_, line) | Deed::Show(line) = deed {
+        let _ = (group_room.advance(now), group_room.is_backlogged());
+        for action in group_room.take_actions() {
+            use wirecat::protocol::chat::group_room::GroupAction;
+            if let GroupAction::Broadcast(line) | GroupAction::SendTo(_, line) | GroupAction::Show(line) = action {
                 harmless(&line.to_string());
             }
         }
     }
-    gathering.hang_up();
-    gathering.pump(now);
+    group_room.finish();
+    group_room.advance(now);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::process::Command;
 
-use wirecat::sessions::chat::{Notes, Tty};
+use wirecat::sessions::chat::{HeldNotices, RawTerminal};
 
 use super::person::Person;
 use super::{Guest, relay};
@@ -266,7 +266,7 @@ fn after_a_panic() {
 #[ignore = "it panics, for another test"]
 fn the_one_that_panics() {
     if std::env::var_os(PANICS).is_some() {
-        let tty = Tty::enter(Notes::default()).expect("a terminal");
+        let tty = RawTerminal::enter(HeldNotices::default()).expect("a terminal");
         // A release build aborts, and drops nothing.
         std::mem::forget(tty);
         panic!("on the screen");

@@ -45,14 +45,14 @@ impl HostSession {
         if self.max_clients.is_some_and(|most| self.clients.len() >= most) {
             self.listeners.iter().for_each(|listener| pool.pause(*listener));
         }
-        self.turn(pool);
+        self.advance(pool);
     }
 
     /// The room hears of whoever is at this connection, once.
     pub(super) fn let_in(&mut self, pool: &Pool, id: Id) {
         if let Some(client) = self.clients.get_mut(&id).filter(|client| !client.is_member) {
             client.is_member = true;
-            self.room.arrive(client.member, &name(self.dialect, client.member), pool.now());
+            self.room.add_member(client.member, &name(self.dialect, client.member), pool.now());
         }
     }
 

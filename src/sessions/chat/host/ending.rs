@@ -6,15 +6,15 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, Signal, TimerKey, Traffic};
 use crate::kind::Kind;
-use crate::protocol::chat::Line;
-use crate::protocol::chat::room::Member;
+use crate::protocol::chat::ChatLine;
+use crate::protocol::chat::room::MemberId;
 use crate::report::Name;
 use crate::sessions::timers;
 
 impl HostSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
-            (timers::CHAT, _) => self.turn(pool),
+            (timers::CHAT, _) => self.advance(pool),
             (timers::FIRST_CLIENT, _) => {
                 let wait = humantime::format_duration(self.core.common.wait.unwrap_or_default());
                 let cause = format!("nobody came within {wait}");
@@ -42,7 +42,7 @@ impl HostSession {
     }
 
     /// Says what a member did that breaks the rules of the exchange, which the connection itself sees.
-    pub(super) fn report_offence(&mut self, pool: &mut Pool, client: &Client, end: &End) {
+    pub(super) fn report_frame_error(&mut self, pool: &mut Pool, client: &Client, end: &End) {
         if let (CloseReason::FRAME, None, Some(error)) = (end.reason, &client.why, &end.error) {
             let cause = crate::error::plain(error);
             let text = format!("#{} {} is closed: {cause}", client.member, client.peer);
@@ -60,9 +60,9 @@ impl HostSession {
                 self.core.console.report(pool, &stats);
             }
             _ => {
-                if let Some(face) = &mut self.face {
-                    face.on_signal(signal);
-                    face.refresh(pool, &mut self.core);
+                if let Some(frontend) = &mut self.frontend {
+                    frontend.on_signal(signal);
+                    frontend.refresh(pool, &mut self.core);
                 }
             }
         }
@@ -71,8 +71,12 @@ impl HostSession {
     /// Closes the room in order: everybody is told, and sent what is queued.
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         if !self.core.is_ending() {
-            let members: Vec<Member> = self.ids.keys().copied().collect();
-            self.tell(pool, &members, &Line::Notice("the host has closed the room".to_owned()));
+            let members: Vec<MemberId> = self.ids.keys().copied().collect();
+            self.send_line(
+                pool,
+                &members,
+                &ChatLine::Notice("the host has closed the room".to_owned()),
+            );
             pool.arm(TimerKey::global(timers::GRACE), GRACE);
         }
         self.wind_up(pool);

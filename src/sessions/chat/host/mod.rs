@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::config::{Host, dialect};
-use super::face::Face;
+use super::config::{HostConfig, dialect};
+use super::frontend::Frontend;
 use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{End, Event, Handler, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
-use crate::protocol::chat::line::{Line, readable};
-use crate::protocol::chat::room::{Effect, Member, Room};
+use crate::protocol::chat::line::{ChatLine, readable};
+use crate::protocol::chat::room::{MemberId, Room, RoomAction};
 use crate::protocol::chat::{Dialect, Nick};
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
@@ -33,19 +33,19 @@ use crate::sessions::timers;
 /// How long members have to be sent what is queued when the room closes.
 const GRACE: Duration = Duration::from_secs(2);
 /// The person here, whom no connection has brought.
-const HOST: Member = 0;
+const HOST: MemberId = 0;
 
 /// The session of a room.
 pub struct HostSession {
     core: Core,
-    face: Option<Face>,
+    frontend: Option<Frontend>,
     dialect: Dialect,
     room: Room,
     queue: usize,
     max_clients: Option<usize>,
     listeners: Vec<Id>,
     clients: HashMap<Id, Client>,
-    ids: HashMap<Member, Id>,
+    ids: HashMap<MemberId, Id>,
     /// stdout is full, and members are not read.
     paused: bool,
     /// Accepting failed for want of descriptors, and that was told.
@@ -54,7 +54,7 @@ pub struct HostSession {
 
 /// The connection of a member.
 struct Client {
-    member: Member,
+    member: MemberId,
     peer: String,
     local: String,
     inlet: Inlet,
@@ -72,7 +72,7 @@ impl HostSession {
     /// A room over open listeners.
     pub fn new(
         pool: &Pool,
-        config: Host,
+        config: HostConfig,
         console: Console,
         feed: Feed,
         listeners: Vec<Id>,
@@ -80,16 +80,16 @@ impl HostSession {
     ) -> Self {
         let dialect = dialect(&config.common);
         let mut room = Room::new(dialect);
-        let face = config.persona.map(|persona| {
-            let nick = persona.nick.clone().filter(|_| dialect.introduces());
-            room.enter(HOST, &nick.unwrap_or_else(|| name(dialect, HOST)), pool.now());
-            Face::new(&persona, screen)
+        let frontend = config.identity.map(|identity| {
+            let nick = identity.nick.clone().filter(|_| dialect.has_nicks());
+            room.add_host(HOST, &nick.unwrap_or_else(|| name(dialect, HOST)), pool.now());
+            Frontend::new(&identity, screen)
         });
         let mut core = Core::new(config.common, console, feed);
         core.listens = true;
         Self {
             core,
-            face,
+            frontend,
             dialect,
             room,
             queue: config.queue,
@@ -106,8 +106,8 @@ impl HostSession {
     pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
         self.core.report_starting(pool);
         for (proto, local) in listeners {
-            if let Some(face) = &mut self.face {
-                face.opened();
+            if let Some(frontend) = &mut self.frontend {
+                frontend.on_open();
             }
             let event = Notice::new(Name::Listening).proto(proto).local(local);
             self.core.console.report(pool, &event);
@@ -126,7 +126,7 @@ impl HostSession {
             pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
         }
         self.core.feed.resume(pool);
-        self.turn(pool);
+        self.advance(pool);
         let address = locals.first().cloned().unwrap_or_default();
         self.core.ready(pool, &locals, &address);
     }
@@ -142,16 +142,16 @@ impl HostSession {
         let (room, core, member) = (&mut self.room, &mut self.core, client.member);
         let outcome = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
             if core.take_message(frame.payload) {
-                room.hear(member, frame.payload);
+                room.receive(member, frame.payload);
             }
         });
         if let Err(error) = outcome {
             self.bad_line(pool, id, &error);
         } else if eof {
             client.peer_ended = true;
-            self.room.hang_up(member);
+            self.room.finish(member);
         }
-        self.turn(pool);
+        self.advance(pool);
         if self.core.has_enough() {
             self.end(pool, CloseReason::HOST);
         }
@@ -168,47 +168,47 @@ impl HostSession {
 
     /// What the person here enters.
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        let Some(face) = &mut self.face else { return };
-        let entered = face.enter(&mut self.core, bytes, eof);
-        for line in entered.lines {
-            face.echo(&self.dialect.typed(&readable(&line)));
+        let Some(frontend) = &mut self.frontend else { return };
+        let input_event = frontend.take_input(&mut self.core, bytes, eof);
+        for line in input_event.lines {
+            frontend.echo(&self.dialect.parse_typed(&readable(&line)));
             self.core.count_sent(1);
-            self.room.hear(HOST, &line);
+            self.room.receive(HOST, &line);
         }
-        if entered.interrupts {
+        if input_event.interrupts {
             self.core.overrule(Status::Interrupt);
             return self.end_now(pool, SIGNALLED);
         }
-        if entered.leaves {
-            self.room.hang_up(HOST);
+        if input_event.leaves {
+            self.room.finish(HOST);
         }
         if eof {
             self.core.feed.end();
             // Nobody is there to leave where stdin was empty from the start.
             let input = self.core.feed.input();
-            let is_person = input.source == Source::Terminal;
-            if is_person || !self.core.common.rules.has_nothing_to_say(input) {
-                self.room.hang_up(HOST);
+            let is_terminal = input.source == Source::Terminal;
+            if is_terminal || !self.core.common.rules.has_nothing_to_say(input) {
+                self.room.finish(HOST);
             }
         }
-        self.turn(pool);
-        if let Some(failure) = entered.failure {
+        self.advance(pool);
+        if let Some(failure) = input_event.failure {
             self.core.fail(pool, &failure);
             self.end(pool, CloseReason::HOST);
         }
     }
 
     /// Carries out what the room wants, and reads from those whose lines it can take.
-    fn turn(&mut self, pool: &mut Pool) {
-        match self.room.pump(pool.now()) {
+    fn advance(&mut self, pool: &mut Pool) {
+        match self.room.advance(pool.now()) {
             Some(pause) => pool.arm(TimerKey::global(timers::CHAT), pause),
             None => pool.disarm(TimerKey::global(timers::CHAT)),
         }
-        for effect in self.room.take_effects() {
-            match effect {
-                Effect::Tell(to, line) => self.tell(pool, &to, &line),
-                Effect::Close(HOST) => self.end(pool, CloseReason::HOST),
-                Effect::Close(member) => {
+        for action in self.room.take_actions() {
+            match action {
+                RoomAction::Send(to, line) => self.send_line(pool, &to, &line),
+                RoomAction::Close(HOST) => self.end(pool, CloseReason::HOST),
+                RoomAction::Close(member) => {
                     if let Some(id) = self.ids.get(&member) {
                         let ended = self.clients.get(id).is_some_and(|client| client.peer_ended);
                         let reason = if ended { CloseReason::PEER } else { CloseReason::HOST };
@@ -218,24 +218,24 @@ impl HostSession {
                 }
             }
         }
-        if let Some(face) = &mut self.face {
-            face.refresh(pool, &mut self.core);
+        if let Some(frontend) = &mut self.frontend {
+            frontend.refresh(pool, &mut self.core);
         }
         self.balance(pool);
     }
 
-    fn tell(&mut self, pool: &mut Pool, to: &[Member], line: &Line) {
-        let piece = self.dialect.write(line);
+    fn send_line(&mut self, pool: &mut Pool, to: &[MemberId], line: &ChatLine) {
+        let piece = self.dialect.encode(line);
         for member in to {
-            match (self.ids.get(member).copied(), &mut self.face) {
+            match (self.ids.get(member).copied(), &mut self.frontend) {
                 (Some(id), _) => {
                     if let Some(piece) = &piece {
                         self.send(pool, id, piece);
                     }
                 }
-                (None, Some(face)) if *member == HOST => {
+                (None, Some(frontend)) if *member == HOST => {
                     let conn = line.speaker().and_then(|nick| self.room.find(nick));
-                    face.show(pool, &mut self.core, line, (conn, "room"));
+                    frontend.show(pool, &mut self.core, line, (conn, "room"));
                 }
                 _ => {}
             }
@@ -264,13 +264,13 @@ impl HostSession {
     fn balance(&mut self, pool: &mut Pool) {
         self.paused = self.core.console.is_full();
         for (id, client) in &self.clients {
-            if self.paused || self.room.is_stuffed(client.member) {
+            if self.paused || self.room.is_backlogged(client.member) {
                 pool.pause(*id);
             } else {
                 pool.resume(*id);
             }
         }
-        if self.core.is_ending() || self.room.is_stuffed(HOST) {
+        if self.core.is_ending() || self.room.is_backlogged(HOST) {
             self.core.feed.pause(pool);
         } else {
             self.core.feed.resume(pool);
@@ -283,13 +283,13 @@ impl HostSession {
         }
         if pool.is_open(id) {
             self.let_in(pool, id);
-            self.turn(pool);
+            self.advance(pool);
         }
     }
 
     fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         if let Some(client) = self.clients.remove(&id) {
-            self.report_offence(pool, &client, end);
+            self.report_frame_error(pool, &client, end);
             self.client_closed(pool, &client, end);
         }
     }
@@ -301,12 +301,12 @@ impl HostSession {
         let event = closed_event(&client.peer, &client.local, end, undelivered, pool.now());
         self.core.console.report(pool, &event.conn(client.member));
         let why = client.why.clone().unwrap_or_else(|| end.reason.to_string());
-        self.room.depart(client.member, Some(&why));
+        self.room.remove_member(client.member, Some(&why));
         if self.max_clients.is_some_and(|most| self.clients.len() < most) {
             self.listeners.iter().for_each(|listener| pool.resume(*listener));
         }
         if !self.core.is_ending() {
-            self.turn(pool);
+            self.advance(pool);
         } else if self.clients.is_empty() {
             self.core.finish(pool);
         }
@@ -314,7 +314,7 @@ impl HostSession {
 }
 
 /// What a member is called that has not said a name.
-fn name(dialect: Dialect, member: Member) -> Nick {
+fn name(dialect: Dialect, member: MemberId) -> Nick {
     match dialect {
         Dialect::Lines => Nick::guest(member),
         Dialect::Tinyproto => Nick::uuid4(fastrand::u128(..)),
@@ -326,7 +326,7 @@ impl Handler for HostSession {
         match self.core.on(pool, &event) {
             Disposition::Own => self.handle_event(pool, event),
             Disposition::Nothing => {}
-            Disposition::Resume => self.turn(pool),
+            Disposition::Resume => self.advance(pool),
             Disposition::Stop => self.end(pool, SIGNALLED),
             Disposition::End => self.end(pool, CloseReason::HOST),
             Disposition::EndNow(reason) => self.end_now(pool, reason),

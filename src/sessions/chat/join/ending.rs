@@ -48,8 +48,8 @@ impl JoinSession {
                 self.waiting.push_front(line);
             }
         }
-        self.face.disconnected();
-        self.face.refresh(pool, &mut self.core);
+        self.frontend.on_disconnected();
+        self.frontend.refresh(pool, &mut self.core);
     }
 
     fn report_loss(&mut self, pool: &mut Pool, link: &Link, end: &End) {

@@ -9,16 +9,16 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::config::{Join, dialect};
-use super::face::Face;
+use super::config::{JoinConfig, dialect};
+use super::frontend::Frontend;
 use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, SendOutcome, Signal, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::chat::allowance::{Allowance, OWN_BURST};
-use crate::protocol::chat::command::Command;
+use crate::protocol::chat::command::ChatCommand;
 use crate::protocol::chat::line::readable;
+use crate::protocol::chat::token_bucket::{OWN_BURST, TokenBucket};
 use crate::protocol::chat::{Dialect, MAX_RELAYED, Nick};
 use crate::protocol::relay::Step;
 use crate::report::{Name, Notice};
@@ -35,7 +35,7 @@ const QUEUE: usize = 64 * 1024;
 /// The session of a member.
 pub struct JoinSession {
     core: Core,
-    face: Face,
+    frontend: Frontend,
     dialect: Dialect,
     nick: Option<Nick>,
     connector: Connector,
@@ -43,7 +43,7 @@ pub struct JoinSession {
     link: Option<Link>,
     /// Lines that were not sent yet.
     waiting: VecDeque<Bytes>,
-    allowance: Allowance,
+    token_bucket: TokenBucket,
     /// The connection takes no more for now.
     full: bool,
     /// The person here leaves, once everything is said.
@@ -63,7 +63,7 @@ impl JoinSession {
     /// A session on an open console and feed.
     pub fn new(
         pool: &Pool,
-        mut config: Join,
+        mut config: JoinConfig,
         console: Console,
         feed: Feed,
         screen: Option<Screen>,
@@ -71,20 +71,20 @@ impl JoinSession {
         // A host puts names before lines, and escapes what is in them.
         config.connect.common.max_frame = MAX_RELAYED;
         let dialect = dialect(&config.connect.common);
-        let mut face = Face::new(&config.persona, screen);
-        if !dialect.introduces() {
-            face.call(Nick::you());
+        let mut frontend = Frontend::new(&config.identity, screen);
+        if !dialect.has_nicks() {
+            frontend.set_nick(Nick::you());
         }
         Self {
             connector: Connector::of_client(&config.connect, pool.now()),
             reconnect: config.connect.reconnect,
-            face,
+            frontend,
             dialect,
-            nick: config.persona.nick.filter(|_| dialect.introduces()),
+            nick: config.identity.nick.filter(|_| dialect.has_nicks()),
             core: Core::new(config.connect.common, console, feed),
             link: None,
             waiting: VecDeque::new(),
-            allowance: Allowance::of(OWN_BURST, pool.now()),
+            token_bucket: TokenBucket::of(OWN_BURST, pool.now()),
             full: false,
             leaves: false,
         }
@@ -97,7 +97,7 @@ impl JoinSession {
         let progress = self.connector.begin(pool);
         self.connector.report_notes(pool, &mut self.core.console);
         self.progressed(pool, progress);
-        self.face.refresh(pool, &mut self.core);
+        self.frontend.refresh(pool, &mut self.core);
     }
 
     /// How the run ended.
@@ -124,22 +124,22 @@ impl JoinSession {
         self.core.count_connection();
         self.core.forget_retry();
         self.core.ready(pool, std::slice::from_ref(&local), &peer);
-        self.face.connected(&peer);
+        self.frontend.on_connected(&peer);
         pool.set_high_mark(id, QUEUE);
         let inlet = Inlet::new(&self.core.common, pool.now());
         self.link = Some(Link { id, peer, local, inlet, peer_ended: false });
-        let nick = self.face.nick().cloned().or_else(|| self.nick.clone());
-        if let Some(nick) = nick.filter(|_| self.dialect.introduces()) {
+        let nick = self.frontend.nick().cloned().or_else(|| self.nick.clone());
+        if let Some(nick) = nick.filter(|_| self.dialect.has_nicks()) {
             self.waiting.push_front(Bytes::from(format!("/nick {nick}\n")));
         }
         self.full = false;
-        self.pump(pool);
+        self.flush_lines(pool);
     }
 
     /// Sends as many lines as a host allows; those that no connection takes are for the next.
-    fn pump(&mut self, pool: &mut Pool) {
+    fn flush_lines(&mut self, pool: &mut Pool) {
         while let (Some(link), Some(line), false) = (&self.link, self.waiting.front(), self.full) {
-            if let Err(pause) = self.allowance.take(pool.now()) {
+            if let Err(pause) = self.token_bucket.take(pool.now()) {
                 pool.arm(TimerKey::global(timers::CHAT), pause);
                 break;
             }
@@ -162,22 +162,22 @@ impl JoinSession {
     }
 
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        let entered = self.face.enter(&mut self.core, bytes, eof);
-        for line in entered.lines {
+        let input_event = self.frontend.take_input(&mut self.core, bytes, eof);
+        for line in input_event.lines {
             let text = readable(&line);
-            let command = self.dialect.typed(&text);
-            self.leaves = matches!(command, Command::Quit(_));
-            self.say(pool, &command, &line);
+            let command = self.dialect.parse_typed(&text);
+            self.leaves = matches!(command, ChatCommand::Quit(_));
+            self.send_line(pool, &command, &line);
             if self.leaves {
                 break;
             }
         }
-        if entered.interrupts {
+        if input_event.interrupts {
             self.core.overrule(Status::Interrupt);
             return self.end_now(pool, SIGNALLED);
         }
-        self.face.refresh(pool, &mut self.core);
-        if let Some(failure) = entered.failure {
+        self.frontend.refresh(pool, &mut self.core);
+        if let Some(failure) = input_event.failure {
             self.core.fail(pool, &failure);
             self.end(pool, CloseReason::HOST);
             return;
@@ -186,32 +186,32 @@ impl JoinSession {
             self.core.feed.end();
         }
         // The end of what is said is told where there are words for it.
-        let goodbye = self.dialect.last_words().filter(|_| eof || entered.leaves);
-        if let (Some(_), false) = (goodbye, self.leaves) {
+        let farewell = self.dialect.farewell().filter(|_| eof || input_event.leaves);
+        if let (Some(_), false) = (farewell, self.leaves) {
             self.leaves = true;
-            self.waiting.extend(self.dialect.ask(&Command::Quit(""), b""));
+            self.waiting.extend(self.dialect.encode_request(&ChatCommand::Quit(""), b""));
         }
-        self.leaves |= entered.leaves;
+        self.leaves |= input_event.leaves;
         if self.leaves && self.link.is_none() {
             self.end(pool, CloseReason::HOST);
         } else {
-            self.pump(pool);
+            self.flush_lines(pool);
         }
     }
 
     /// Sends a line to the host, and shows it here. What the host does not understand is answered
     /// here.
-    fn say(&mut self, pool: &mut Pool, command: &Command<'_>, line: &[u8]) {
-        self.face.echo(command);
-        if let Some(packed) = self.dialect.ask(command, line) {
+    fn send_line(&mut self, pool: &mut Pool, command: &ChatCommand<'_>, line: &[u8]) {
+        self.frontend.echo(command);
+        if let Some(packed) = self.dialect.encode_request(command, line) {
             self.core.count_sent(1);
             self.waiting.push_back(packed);
-        } else if *command != Command::Empty {
+        } else if *command != ChatCommand::Empty {
             let text = match command {
-                Command::Bad(name) => self.dialect.complaint(name),
+                ChatCommand::Bad(name) => self.dialect.complaint(name),
                 _ => self.dialect.help().to_owned(),
             };
-            self.face.tell(pool, &mut self.core, &text);
+            self.frontend.show_notice(pool, &mut self.core, &text);
         }
     }
 
@@ -226,12 +226,12 @@ impl JoinSession {
 
     fn on_data(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         let Some(link) = &mut self.link else { return };
-        let (core, face, peer) = (&mut self.core, &mut self.face, link.peer.as_str());
+        let (core, frontend, peer) = (&mut self.core, &mut self.frontend, link.peer.as_str());
         let dialect = self.dialect;
         let outcome = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
-            let line = dialect.read(frame.payload);
-            if !face.is_news(&line) || core.take_message(frame.payload) {
-                face.show(pool, core, &line, (None, peer));
+            let line = dialect.decode(frame.payload);
+            if !frontend.is_news(&line) || core.take_message(frame.payload) {
+                frontend.show(pool, core, &line, (None, peer));
             }
         });
         self.hold_back(pool);
@@ -251,7 +251,7 @@ impl JoinSession {
 
     /// The host is not read while stdout is full.
     fn hold_back(&mut self, pool: &mut Pool) {
-        self.face.refresh(pool, &mut self.core);
+        self.frontend.refresh(pool, &mut self.core);
         if let (true, Some(link)) = (self.core.console.is_full(), &self.link) {
             pool.pause(link.id);
         }
@@ -275,7 +275,7 @@ impl JoinSession {
 
     /// stdout takes lines again.
     fn resume(&mut self, pool: &mut Pool) {
-        self.face.refresh(pool, &mut self.core);
+        self.frontend.refresh(pool, &mut self.core);
         if let (false, Some(link)) = (self.core.console.is_full(), &self.link) {
             pool.resume(link.id);
         }
@@ -284,7 +284,7 @@ impl JoinSession {
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         if self.link.as_ref().is_some_and(|link| link.id == id) {
             self.full = false;
-            self.pump(pool);
+            self.flush_lines(pool);
         }
     }
 
@@ -296,8 +296,8 @@ impl JoinSession {
                 self.core.console.report(pool, &stats);
             }
             _ => {
-                self.face.on_signal(signal);
-                self.face.refresh(pool, &mut self.core);
+                self.frontend.on_signal(signal);
+                self.frontend.refresh(pool, &mut self.core);
             }
         }
     }
@@ -347,7 +347,7 @@ impl JoinSession {
         self.connector.report_notes(pool, &mut self.core.console);
         if !matches!(progress, Progress::Pending) {
             self.progressed(pool, progress);
-            return self.face.refresh(pool, &mut self.core);
+            return self.frontend.refresh(pool, &mut self.core);
         }
         match event {
             Event::Data { id, bytes } if self.core.feed.is(id) => self.on_input(pool, bytes, false),
@@ -356,7 +356,7 @@ impl JoinSession {
             Event::Eof { .. } => self.on_data(pool, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
-            Event::Timer { key } if key == TimerKey::global(timers::CHAT) => self.pump(pool),
+            Event::Timer { key } if key == TimerKey::global(timers::CHAT) => self.flush_lines(pool),
             Event::Signal(signal) => self.on_signal(pool, signal),
             _ => {}
         }

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::Nick;
-use super::allowance::BURST;
-use super::gathering::{Deed, Gathering, HEARTBEAT, SILENCE};
+use super::group_room::{GroupAction, GroupRoom, HEARTBEAT, SILENCE};
+use super::token_bucket::BURST;
 
 /// Members by number, and what each has been shown.
 struct Net {
-    members: Vec<Option<Gathering>>,
+    members: Vec<Option<GroupRoom>>,
     shown: Vec<Vec<String>>,
     /// What is to be sent at the next turn, and by whom.
-    outbox: Vec<(usize, Deed)>,
+    outbox: Vec<(usize, GroupAction)>,
     now: Instant,
     seed: u32,
 }
@@ -35,14 +35,14 @@ impl Net {
     }
 
     fn join(&mut self, nick: &str) -> usize {
-        self.members.push(Some(Gathering::enter(nick.parse().unwrap(), self.now)));
+        self.members.push(Some(GroupRoom::join(nick.parse().unwrap(), self.now)));
         self.shown.push(Vec::new());
         self.pass(Duration::from_millis(500));
         self.members.len() - 1
     }
 
     fn say(&mut self, member: usize, line: &str) {
-        self.members[member].as_mut().unwrap().say(line.as_bytes());
+        self.members[member].as_mut().unwrap().input(line.as_bytes());
         self.pass(Duration::from_millis(30));
     }
 
@@ -51,28 +51,28 @@ impl Net {
         let end = self.now + time;
         while self.now < end {
             self.now += Duration::from_millis(10);
-            for (member, deed) in std::mem::take(&mut self.outbox) {
-                self.carry_out(member, deed);
+            for (member, action) in std::mem::take(&mut self.outbox) {
+                self.carry_out(member, action);
             }
             for member in 0..self.members.len() {
-                if let Some(gathering) = &mut self.members[member] {
-                    gathering.pump(self.now);
+                if let Some(group_room) = &mut self.members[member] {
+                    group_room.advance(self.now);
                 }
                 self.shown_so_far(member);
             }
         }
     }
 
-    fn carry_out(&mut self, member: usize, deed: Deed) {
-        match deed {
-            Deed::Show(_) => {}
-            Deed::Leave => self.members[member] = None,
-            Deed::Send(line) => {
+    fn carry_out(&mut self, member: usize, action: GroupAction) {
+        match action {
+            GroupAction::Show(_) => {}
+            GroupAction::Leave => self.members[member] = None,
+            GroupAction::Broadcast(line) => {
                 for other in (0..self.members.len()).filter(|other| *other != member) {
                     self.deliver(member, other, &line.to_string());
                 }
             }
-            Deed::SendTo(to, line) => {
+            GroupAction::SendTo(to, line) => {
                 self.deliver(member, usize::from(to.port() - 1000), &line.to_string());
             }
         }
@@ -82,18 +82,18 @@ impl Net {
         // A chance for each that is the same in every run.
         self.seed = self.seed.wrapping_mul(1_103_515_245).wrapping_add(12345);
         let chance = f64::from(self.seed >> 16) / 65536.0;
-        if let Some(gathering) = &mut self.members[to] {
-            gathering.hear(address(from), text.as_bytes(), self.now, chance);
+        if let Some(group_room) = &mut self.members[to] {
+            group_room.receive(address(from), text.as_bytes(), self.now, chance);
         }
         self.shown_so_far(to);
     }
 
     /// Notes what it is shown; what it has to send goes out at its next turn.
     fn shown_so_far(&mut self, member: usize) {
-        if let Some(gathering) = &mut self.members[member] {
-            for deed in gathering.take_deeds() {
-                match deed {
-                    Deed::Show(line) => self.shown[member].push(line.to_string()),
+        if let Some(group_room) = &mut self.members[member] {
+            for action in group_room.take_actions() {
+                match action {
+                    GroupAction::Show(line) => self.shown[member].push(line.to_string()),
                     other => self.outbox.push((member, other)),
                 }
             }
@@ -165,7 +165,7 @@ fn a_name_that_is_given_way_again_and_again_stays_short() {
     let mut name = "ann".to_owned();
     for round in 0..20 {
         let (now, text) = (net.now, format!("*** {name} is here"));
-        net.members[ann].as_mut().unwrap().hear(
+        net.members[ann].as_mut().unwrap().receive(
             address(9),
             text.as_bytes(),
             now,
@@ -187,7 +187,7 @@ fn what_no_member_would_send_is_shown_with_its_address() {
     net.take(ann);
     let hear = |net: &mut Net, text: &[u8]| {
         let now = net.now;
-        net.members[ann].as_mut().unwrap().hear(address(9), text, now, 0.5);
+        net.members[ann].as_mut().unwrap().receive(address(9), text, now, 0.5);
         net.shown_so_far(ann);
         net.take(ann)
     };
@@ -213,9 +213,9 @@ fn many_lines_are_all_heard() {
     let (ann, bob) = (net.join("ann"), net.join("bob"));
     net.take(bob);
     for number in 0..100 {
-        net.members[ann].as_mut().unwrap().say(format!("line {number}").as_bytes());
+        net.members[ann].as_mut().unwrap().input(format!("line {number}").as_bytes());
     }
-    net.members[ann].as_mut().unwrap().hang_up();
+    net.members[ann].as_mut().unwrap().finish();
     net.pass(Duration::from_secs(60));
     let heard = net.take(bob);
     assert_eq!(heard.len(), 101);
@@ -229,7 +229,7 @@ proptest! {
     fn names_differ_in_the_end(count in 2..6_usize) {
         let mut net = Net::new();
         for _ in 0..count {
-            net.members.push(Some(Gathering::enter("ann".parse::<Nick>().unwrap(), net.now)));
+            net.members.push(Some(GroupRoom::join("ann".parse::<Nick>().unwrap(), net.now)));
             net.shown.push(Vec::new());
         }
         net.pass(HEARTBEAT * 4);

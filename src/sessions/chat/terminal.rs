@@ -1,6 +1,6 @@
-//! The terminal as a screen of our own, and its way back to what it was.
+//! The terminal in raw mode with the alternate screen, and its restoration.
 //!
-//! It is put back whatever happens: at the end of the [`Tty`], and by a panic.
+//! It is restored whatever happens: when the [`RawTerminal`] is dropped, and by a panic.
 
 use std::io::{self, Write};
 use std::panic;
@@ -22,15 +22,15 @@ use crate::sys::signals::by_default;
 
 /// The settings to go back to, while the screen is ours.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
-/// How long a terminal that takes nothing is waited for at the end.
+/// Upper bound on the wait at the end for a terminal that takes nothing: 500 ms.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
-/// The terminal, taken over. Dropping it puts it back, and then tells what was noted meanwhile.
-pub struct Tty {
-    notes: Notes,
+/// The terminal, taken over. Dropping it puts it back, and then writes the held notices.
+pub struct RawTerminal {
+    notices: HeldNotices,
 }
 
-impl Tty {
+impl RawTerminal {
     /// Whether stdin and stdout are a terminal that can show a screen, and is ours to show one.
     pub fn is_there() -> bool {
         let is_able =
@@ -43,7 +43,7 @@ impl Tty {
     ///
     /// # Errors
     /// It refuses.
-    pub fn enter(notes: Notes) -> io::Result<Self> {
+    pub fn enter(notices: HeldNotices) -> io::Result<Self> {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
             let previous = panic::take_hook();
@@ -53,14 +53,14 @@ impl Tty {
             }));
         });
         enter()?;
-        Ok(Self { notes })
+        Ok(Self { notices })
     }
 }
 
-impl Drop for Tty {
+impl Drop for RawTerminal {
     fn drop(&mut self) {
         leave();
-        self.notes.release();
+        self.notices.release();
     }
 }
 
@@ -117,23 +117,23 @@ pub(super) fn size() -> (u16, u16) {
 /// Lines that would be on stderr, where stderr is the terminal that shows the screen. The screen
 /// takes them; what is left goes to stderr when the terminal is back.
 #[derive(Clone, Default)]
-pub struct Notes(Arc<Mutex<Noted>>);
+pub struct HeldNotices(Arc<Mutex<Held>>);
 
 #[derive(Default)]
-struct Noted {
+struct Held {
     text: Vec<u8>,
     is_released: bool,
 }
 
-impl Notes {
+impl HeldNotices {
     /// Takes a line.
     pub fn add(&self, line: &[u8]) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.is_released {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_released {
             // There is no other place to complain.
             let _ = io::stderr().write_all(line);
         } else {
-            noted.text.extend_from_slice(line);
+            held.text.extend_from_slice(line);
         }
     }
 

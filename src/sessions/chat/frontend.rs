@@ -1,0 +1,191 @@
+//! The user's side of a chat: plain lines on stdout and stdin, or a screen.
+
+use std::time::SystemTime;
+
+use super::config::Identity;
+use super::screen::Screen;
+use crate::error::Failure;
+use crate::event_loop::{Pool, Signal};
+use crate::kind::Kind;
+use crate::protocol::chat::command::ChatCommand;
+use crate::protocol::chat::roster::Roster;
+use crate::protocol::chat::{ChatLine, Nick};
+use crate::sessions::console::Message;
+use crate::sessions::core::Core;
+use crate::sys::clock;
+
+/// What a read of stdin means to the chat.
+#[derive(Debug, Default)]
+pub(super) struct InputEvent {
+    /// Whole lines, without their ends.
+    pub(super) lines: Vec<Vec<u8>>,
+    /// Why the rest of stdin cannot be read.
+    pub(super) failure: Option<Failure>,
+    /// The user leaves once the lines are sent.
+    pub(super) leaves: bool,
+    /// ^C, which a screen receives as a key.
+    pub(super) interrupts: bool,
+}
+
+/// The user's side of a chat.
+pub struct Frontend {
+    time: bool,
+    /// Lines that come were said before the user joined, at an unknown time: from `Earlier` to `You`.
+    is_earlier: bool,
+    display: Display,
+}
+
+/// Where lines are shown, and who is there.
+enum Display {
+    /// stdout, line by line.
+    Plain(Roster),
+    /// A terminal, with the roster beside the talk.
+    Screen(Box<Screen>),
+}
+
+impl Frontend {
+    /// The frontend of a user, with a screen where there is one.
+    pub fn new(identity: &Identity, screen: Option<Screen>) -> Self {
+        let display = match screen {
+            Some(screen) => Display::Screen(Box::new(screen)),
+            None => Display::Plain(Roster::default()),
+        };
+        Self { time: identity.time, is_earlier: false, display }
+    }
+
+    /// Whether a line is talk that the user has not missed.
+    pub(super) fn is_news(&self, line: &ChatLine) -> bool {
+        line.is_talk() && !self.is_earlier
+    }
+
+    /// Shows a line that came by a connection of this number, if it has one, and from this peer.
+    pub(super) fn show(
+        &mut self,
+        pool: &mut Pool,
+        core: &mut Core,
+        line: &ChatLine,
+        from: (Option<u64>, &str),
+    ) {
+        if self.is_news(line) || !line.is_talk() {
+            self.roster_mut().note(line);
+        }
+        match line {
+            ChatLine::Earlier => self.is_earlier = true,
+            ChatLine::You(_) => self.is_earlier = false,
+            _ => {}
+        }
+        let time = if self.is_earlier { String::new() } else { self.clock() };
+        match &mut self.display {
+            Display::Screen(screen) if self.is_earlier => screen.change().show_earlier(line),
+            Display::Screen(screen) => screen.show(line, &time),
+            Display::Plain(_) => {
+                let text = format!("{time}{line}");
+                let peer = line.speaker().map_or(from.1, |nick| nick.as_str());
+                let message = Message { conn: from.0, ..Message::new(text.as_bytes(), peer) };
+                core.console.deliver(pool, &message);
+            }
+        }
+    }
+
+    /// Gives the user a nick that the room does not send.
+    pub(super) fn set_nick(&mut self, nick: Nick) {
+        self.roster_mut().note(&ChatLine::You(nick));
+    }
+
+    /// Shows the user a notice of this program.
+    pub(super) fn show_notice(&mut self, pool: &mut Pool, core: &mut Core, text: &str) {
+        let time = self.clock();
+        match &mut self.display {
+            Display::Screen(screen) => screen.change().show_notice(text, &time),
+            Display::Plain(_) => core.console.warn(pool, Kind::Chat, text),
+        }
+    }
+
+    /// Shows on a screen what the user has sent; a terminal shows plain lines by itself.
+    pub(super) fn echo(&mut self, command: &ChatCommand<'_>) {
+        let (line, time) = (self.nick().and_then(|you| command.echo(you)), self.clock());
+        if let (Some(line), Display::Screen(screen)) = (line, &mut self.display) {
+            screen.change().echo(&line, &time);
+        }
+    }
+
+    /// Takes what was read from stdin.
+    pub(super) fn take_input(&mut self, core: &mut Core, bytes: &[u8], eof: bool) -> InputEvent {
+        core.feed.saw(bytes);
+        if let Display::Screen(screen) = &mut self.display {
+            return screen.take_input(bytes, eof);
+        }
+        let (batch, result) = core.feed.convert(bytes, eof);
+        let line = |message: &[u8]| message.strip_suffix(b"\n").unwrap_or(message).to_vec();
+        let lines = batch.messages().map(line).collect();
+        InputEvent { lines, failure: result.err(), ..InputEvent::default() }
+    }
+
+    /// The user's nick, once the room has sent it.
+    pub(super) fn nick(&self) -> Option<&Nick> {
+        match &self.display {
+            Display::Plain(roster) => roster.you(),
+            Display::Screen(screen) => screen.view.roster.you(),
+        }
+    }
+
+    /// The room is open.
+    pub(super) fn on_open(&mut self) {
+        if let Display::Screen(screen) = &mut self.display {
+            screen.change().is_connected = true;
+        }
+    }
+
+    /// The connection to the room is up.
+    pub(super) fn on_connected(&mut self, peer: &str) {
+        let time = self.clock();
+        if let Display::Screen(screen) = &mut self.display {
+            screen.change().is_connected = true;
+            screen.view.show_notice(&format!("connected to {peer}"), &time);
+        }
+    }
+
+    /// The connection is lost; who else is there is unknown.
+    pub(super) fn on_disconnected(&mut self) {
+        self.is_earlier = false;
+        self.roster_mut().forget_others();
+        if let Display::Screen(screen) = &mut self.display {
+            screen.change().is_connected = false;
+        }
+    }
+
+    /// A signal that concerns the terminal.
+    pub(super) fn on_signal(&mut self, signal: Signal) {
+        match (signal, &mut self.display) {
+            (Signal::Resize, Display::Screen(screen)) => screen.resize(),
+            (Signal::Suspend, Display::Screen(screen)) => screen.suspend(),
+            (Signal::Continue, Display::Screen(screen)) => screen.resume(),
+            _ => {}
+        }
+    }
+
+    /// Writes what was shown since the last time.
+    pub(super) fn refresh(&mut self, pool: &mut Pool, core: &mut Core) {
+        let time = self.clock();
+        match &mut self.display {
+            Display::Screen(screen) => screen.refresh(pool, core, &time),
+            Display::Plain(_) => core.console.commit(pool),
+        }
+    }
+
+    fn roster_mut(&mut self) -> &mut Roster {
+        match &mut self.display {
+            Display::Plain(roster) => roster,
+            Display::Screen(screen) => &mut screen.change().roster,
+        }
+    }
+
+    /// The time before a line that is shown now.
+    fn clock(&self) -> String {
+        if !self.time {
+            return String::new();
+        }
+        let (hours, minutes) = clock::hours_and_minutes(SystemTime::now());
+        format!("{hours:02}:{minutes:02} ")
+    }
+}
