@@ -182,7 +182,9 @@ mod tests {
         let mut now = Instant::now();
         let mut lines = PacedLines::new(TokenBucket::of(2, now));
         assert_eq!(lines.next(now), Ok(None), "an empty queue costs no token");
-        ["one", "two\nrows", "three"].map(|line| lines.push(line.as_bytes()));
+        for line in ["one", "two\nrows", "three"] {
+            lines.push(line.as_bytes());
+        }
         assert_eq!(lines.next(now), Ok(Some("one".to_owned())));
         assert_eq!(lines.next(now), Ok(Some("two\\nrows".to_owned())));
         assert_eq!((lines.next(now), lines.len()), (Err(REFILL), 1));
