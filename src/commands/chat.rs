@@ -10,13 +10,14 @@ use crate::kind::Kind;
 use crate::multicast::{
     JoinSocket, Membership, SenderOptions, interfaces, memberships, open_sender,
 };
+use crate::protocol::chat::MAX_LINE;
 use crate::report::{Color, Reporter, Settings};
 use crate::sessions::chat::config::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
 use crate::sessions::chat::group::GroupSockets;
 use crate::sessions::chat::{
     GroupSession, HeldNotices, HostSession, JoinSession, RawTerminal, Screen,
 };
-use crate::sessions::config::Common;
+use crate::sessions::config::{Common, Wire};
 use crate::sessions::{Console, Feed};
 use crate::sockets::datagram::Socket;
 use crate::{sockets, sys};
@@ -46,13 +47,14 @@ impl Terminal {
         place: &str,
     ) -> Result<Self, Failure> {
         // Lines are typed, whatever becomes of them on the wire.
-        let common = &Common { framing: Framing::Line, ..common.clone() };
-        let (settings, takes_part) = (common.report.clone(), identity.is_some());
+        let wire = Wire { framing: Framing::Line, max: MAX_LINE, ..common.wire };
+        let common = &Common { wire, ..common.clone() };
+        let (settings, takes_part) = (common.output.report.clone(), identity.is_some());
         if !(identity.is_some_and(|identity| identity.screen) && RawTerminal::is_there()) {
             let pool = event_loop.pool();
             let reporter = Reporter::new(settings);
-            let console = Console::open(pool, reporter, common.output, takes_part)?;
-            let feed = Feed::open(pool, common, takes_part)?;
+            let console = Console::open(pool, reporter, common.output.form, takes_part)?;
+            let feed = Feed::open(pool, common)?;
             return Ok(Self { console, feed, screen: None, _raw: None });
         }
         let fail = |error: io::Error| Failure::io(Status::Local, "use", "the terminal", &error);
@@ -60,8 +62,8 @@ impl Terminal {
         let pool = event_loop.pool();
         let (notices, coloured) = (HeldNotices::default(), settings.color.is_wanted(&io::stdout()));
         let reporter = reporter(settings, &notices);
-        let console = Console::open(pool, reporter, common.output, true)?;
-        let feed = Feed::open(pool, common, true)?;
+        let console = Console::open(pool, reporter, common.output.form, true)?;
+        let feed = Feed::open(pool, common)?;
         let raw = RawTerminal::enter(notices.clone()).map_err(fail)?;
         let screen = Screen::new(place.to_owned(), notices, coloured);
         Ok(Self { console, feed, screen: Some(screen), _raw: Some(raw) })
@@ -79,9 +81,9 @@ fn reporter(settings: Settings, notices: &HeldNotices) -> Reporter {
 }
 
 fn join(config: JoinConfig) -> Result<Status, Failure> {
-    let mut event_loop = event_loop(&config.connect.common)?;
-    let place = config.connect.address.to_string();
-    let common = &config.connect.common;
+    let mut event_loop = event_loop(&config.common)?;
+    let place = config.route.address.to_string();
+    let common = &config.common;
     let terminal = Terminal::open(&mut event_loop, common, Some(&config.identity), &place)?;
     let pool = event_loop.pool();
     let mut session =
@@ -121,7 +123,7 @@ fn open(
     config: &GroupConfig,
     membership: Membership,
 ) -> Result<(GroupSockets, Vec<String>), Failure> {
-    let (port, options) = (config.group.port, &config.common.options);
+    let (port, options) = (config.group.port, &config.net.options);
     let group = membership.socket_address(port);
     let fail =
         |error: io::Error| Failure::io(Status::Listen, "meet in", config.group.to_string(), &error);
@@ -150,7 +152,7 @@ fn host(config: HostConfig) -> Result<Status, Failure> {
     let mut event_loop = event_loop(&config.common)?;
     let common = &config.common;
     let (listening, warnings) =
-        sockets::listen::listen(&config.address, common.family, &common.options)?;
+        sockets::listen::listen(&config.address, config.net.family, &config.net.options)?;
     let locals: Vec<(&str, String)> =
         listening.iter().map(|one| (one.proto, one.local.clone())).collect();
     let pool = event_loop.pool();

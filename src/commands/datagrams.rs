@@ -13,9 +13,9 @@ pub(super) fn streams(
     common: &Common,
     uses_stdout: bool,
 ) -> Result<(Console, Feed), Failure> {
-    let reporter = Reporter::new(common.report.clone());
-    let console = Console::open(pool, reporter, common.output, uses_stdout)?;
-    let feed = Feed::open(pool, common, true)?;
+    let reporter = Reporter::new(common.output.report.clone());
+    let console = Console::open(pool, reporter, common.output.form, uses_stdout)?;
+    let feed = Feed::open(pool, common)?;
     Ok((console, feed))
 }
 

@@ -6,7 +6,7 @@ use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
 use crate::report::Reporter;
-use crate::sessions::config::{Common, Echo, EchoPlace, Ping};
+use crate::sessions::config::{Common, Echo, EchoPlace, Net, Ping};
 use crate::sessions::{Console, EchoSession, Feed, PingSession};
 use crate::sockets::datagram::{self, Opened, Socket};
 use crate::sockets::{self, Address, Listening, UnixGuard};
@@ -42,9 +42,9 @@ pub(super) fn serve(config: Echo) -> Result<Status, Failure> {
 
 /// stdout, and no stdin.
 fn streams(pool: &mut Pool, common: &Common) -> Result<(Console, Feed), Failure> {
-    let reporter = Reporter::new(common.report.clone());
-    let console = Console::open(pool, reporter, common.output, false)?;
-    Ok((console, Feed::open(pool, common, false)?))
+    let reporter = Reporter::new(common.output.report.clone());
+    let console = Console::open(pool, reporter, common.output.form, false)?;
+    Ok((console, Feed::open(pool, common)?))
 }
 
 /// What is open so far.
@@ -74,9 +74,9 @@ impl Open {
         // One name is one socket file, and an inherited socket is of one kind.
         let both = is_inet && config.streams && config.datagrams;
         let (listening, opened) = match both {
-            true => self.both(address, &config.common)?,
-            false if config.streams => (self.listen(address, &config.common)?, Vec::new()),
-            false => (Vec::new(), self.hear(address, &config.common)?),
+            true => self.both(address, &config.net)?,
+            false if config.streams => (self.listen(address, &config.net)?, Vec::new()),
+            false => (Vec::new(), self.hear(address, &config.net)?),
         };
         for one in listening {
             self.locals.push((one.proto, one.local.clone(), None));
@@ -92,11 +92,11 @@ impl Open {
     fn both(
         &mut self,
         address: &Address,
-        common: &Common,
+        net: &Net,
     ) -> Result<(Vec<Listening>, Vec<Opened>), Failure> {
         let mut attempt = 1;
         loop {
-            let listening = self.listen(address, common)?;
+            let listening = self.listen(address, net)?;
             let chosen = listening.first().and_then(|one| one.port);
             let (is_free, same) = match (address, chosen) {
                 (Address::Inet { host, port: 0 }, Some(port)) => {
@@ -104,7 +104,7 @@ impl Open {
                 }
                 _ => (false, address.clone()),
             };
-            match self.hear(&same, common) {
+            match self.hear(&same, net) {
                 Err(failure)
                     if is_free && attempt < ATTEMPTS && failure.kind == Kind::AddressInUse =>
                 {
@@ -115,14 +115,14 @@ impl Open {
         }
     }
 
-    fn listen(&mut self, address: &Address, common: &Common) -> Result<Vec<Listening>, Failure> {
-        let (all, said) = sockets::listen::listen(address, common.family, &common.options)?;
+    fn listen(&mut self, address: &Address, net: &Net) -> Result<Vec<Listening>, Failure> {
+        let (all, said) = sockets::listen::listen(address, net.family, &net.options)?;
         self.warn(said);
         Ok(all)
     }
 
-    fn hear(&mut self, address: &Address, common: &Common) -> Result<Vec<Opened>, Failure> {
-        let (all, said) = datagram::listen(address, common.family, &common.options)?;
+    fn hear(&mut self, address: &Address, net: &Net) -> Result<Vec<Opened>, Failure> {
+        let (all, said) = datagram::listen(address, net.family, &net.options)?;
         self.warn(said);
         Ok(all)
     }
@@ -148,7 +148,7 @@ impl Open {
         for membership in memberships(group, &interfaces::list()?)? {
             let iface = membership.interface.name.clone();
             let title = membership.socket_address(group.port).to_string();
-            let options = &config.common.options;
+            let options = &config.net.options;
             let (socket, said) = JoinSocket::open(membership, group.port, options)?;
             socket.join()?;
             self.warn(said);

@@ -18,7 +18,7 @@ pub(super) fn join(config: McastJoin) -> Result<Status, Failure> {
     let mut event_loop = event_loop(&config.listen.common)?;
     let pool = event_loop.pool();
     let common = config.listen.common.clone();
-    let groups = Groups::new(common.options.clone(), config.rejoin);
+    let groups = Groups::new(config.net.options.clone(), config.rejoin);
     let (console, feed) = datagrams::streams(pool, &common, true)?;
     let mut session = ListenSession::new(config.listen, console, feed, Vec::new(), Some(groups));
     session.report_listening(pool, &[]);
@@ -103,7 +103,7 @@ impl Senders {
 fn sender_options(config: &McastSend, is_v6: bool) -> Result<SenderOptions, Failure> {
     let bind = match &config.bind {
         Some(Address::Inet { host, port }) => {
-            let all = resolve::resolve(host, *port, config.send.common.family, Purpose::Listen)?;
+            let all = resolve::resolve(host, *port, config.net.family, Purpose::Listen)?;
             all.iter().find(|address| address.is_ipv6() == is_v6).or(all.first()).copied()
         }
         _ => None,
@@ -112,6 +112,6 @@ fn sender_options(config: &McastSend, is_v6: bool) -> Result<SenderOptions, Fail
         ttl: config.ttl.unwrap_or(1),
         loopback: !config.no_loop,
         bind,
-        options: config.send.common.options.clone(),
+        options: config.net.options.clone(),
     })
 }

@@ -107,7 +107,7 @@ fn bare_event_loop() -> Result<EventLoop, Failure> {
 /// A loop that hears signals, and is recorded where that was asked for.
 fn event_loop(common: &Common) -> Result<EventLoop, Failure> {
     let mut event_loop = bare_event_loop()?;
-    if let Some(path) = &common.record {
+    if let Some(path) = &common.helpers.record {
         event_loop.pool().set_tap(Tapping::new(Recorder::create(path)?));
     }
     Ok(event_loop)

@@ -55,7 +55,7 @@ pub(super) fn listen(config: &UdpListen, replay: &Replay) -> Result<Status, Fail
 
 /// stdout, and no stdin.
 fn streams(pool: &mut Pool, common: &Common) -> Result<(Console, Feed), Failure> {
-    let reporter = Reporter::new(common.report.clone());
-    let console = Console::open(pool, reporter, common.output, true)?;
-    Ok((console, Feed::open(pool, common, false)?))
+    let reporter = Reporter::new(common.output.report.clone());
+    let console = Console::open(pool, reporter, common.output.form, true)?;
+    Ok((console, Feed::open(pool, common)?))
 }

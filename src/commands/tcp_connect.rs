@@ -13,13 +13,13 @@ pub(super) fn run(mut config: Connect) -> Result<Status, Failure> {
     let mut event_loop = event_loop(&config.common)?;
     let pool = event_loop.pool();
     // A probe hands over to its command; elsewhere the two run side by side.
-    let scripting = &mut config.common.scripting;
+    let scripting = &mut config.common.helpers;
     let successor = if config.probe { scripting.command.take() } else { None };
     let common = &config.common;
     let (reporter, talks) =
-        (Reporter::new(common.report.clone()), !config.probe && config.exec.is_none());
-    let console = Console::open(pool, reporter, common.output, talks)?;
-    let feed = Feed::open(pool, common, talks)?;
+        (Reporter::new(common.output.report.clone()), !config.probe && config.exec.is_none());
+    let console = Console::open(pool, reporter, common.output.form, talks)?;
+    let feed = Feed::open(pool, common)?;
     let mut session = ConnectSession::new(pool, config, console, feed);
     session.start(pool);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;

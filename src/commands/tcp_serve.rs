@@ -39,8 +39,8 @@ pub(super) fn run(mut config: Serve) -> Result<Status, Failure> {
 pub(super) fn listen(config: &Serve) -> Result<(Vec<Listening>, Vec<String>), Failure> {
     let (mut all, mut warnings) = (Vec::new(), Vec::new());
     for address in &config.addresses {
-        let common = &config.common;
-        let (listening, said) = sockets::listen::listen(address, common.family, &common.options)?;
+        let net = &config.net;
+        let (listening, said) = sockets::listen::listen(address, net.family, &net.options)?;
         all.extend(listening);
         warnings.extend(said);
     }
@@ -56,8 +56,9 @@ fn open(
     let listeners =
         listening.into_iter().map(|one| pool.add_listener(one)).collect::<Result<_, _>>()?;
     let common = &config.common;
-    let reporter = Reporter::new(common.report.clone());
-    let console = Console::open(pool, reporter, common.output, config.handling.writes_stdout())?;
-    let feed = Feed::open(pool, common, config.handling.reads_stdin())?;
+    let reporter = Reporter::new(common.output.report.clone());
+    let console =
+        Console::open(pool, reporter, common.output.form, config.handling.writes_stdout())?;
+    let feed = Feed::open(pool, common)?;
     ServeSession::new(config, console, feed, listeners)
 }

@@ -41,10 +41,10 @@ pub(super) struct Heard {
 
 /// Opens the sockets of `udp-listen`.
 pub(super) fn open(pool: &mut Pool, config: &UdpListen) -> Result<Heard, Failure> {
-    let common = &config.listen.common;
+    let net = &config.net;
     let (mut opened, mut warnings) = (Vec::new(), Vec::new());
     for address in &config.addresses {
-        let (sockets, said) = datagram::listen(address, common.family, &common.options)?;
+        let (sockets, said) = datagram::listen(address, net.family, &net.options)?;
         opened.extend(sockets);
         warnings.extend(said);
     }

@@ -14,12 +14,12 @@ pub use echo::{Echo, EchoPlace, Ping};
 
 use super::children::Program;
 use super::ready::Readiness;
-use crate::framing::{Framing, Input};
+use crate::framing::{self, Framer, Framing};
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
 use crate::protocol::command::Form;
 use crate::protocol::expect::Expect;
-use crate::protocol::output::Output;
+use crate::protocol::output;
 use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
 use crate::protocol::replay::Script;
@@ -28,70 +28,143 @@ use crate::protocol::slow::SlowRules;
 use crate::report;
 use crate::sockets::{Address, Family, SocketOptions};
 
-/// What all stream commands share.
+/// What every command is asked to do, by concern.
 #[derive(Clone, Debug)]
 pub struct Common {
+    /// How long things may take.
+    pub limits: Limits,
+    /// What the run is for, where that can be said.
+    pub goal: Goal,
+    /// What is sent.
+    pub input: Input,
+    /// What is shown.
+    pub output: Output,
+    /// How messages are marked on the wire.
+    pub wire: Wire,
+    /// What the ends of the two directions mean.
+    pub rules: Rules,
+    /// Other programs that have a part in the run.
+    pub helpers: Helpers,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
     /// The whole run must end within this.
     pub timeout: Option<Duration>,
     /// A connection without traffic for this long ends.
-    pub idle_timeout: Option<Duration>,
+    pub idle: Option<Duration>,
     /// One whole message must arrive within this.
-    pub read_timeout: Option<Duration>,
+    pub read: Option<Duration>,
     /// Patience for the other side: to connect, or for the first client.
     pub wait: Option<Duration>,
-    /// Stop after this many messages received.
+}
+
+/// What the run is for: it ends when this is reached, and fails when it ends before.
+#[derive(Clone, Debug, Default)]
+pub struct Goal {
+    /// So many messages received.
     pub count: Option<u64>,
-    /// Stop when what is received matches this.
+    /// A match in what is received.
     pub expect: Option<Expect>,
-    /// What is sent in place of stdin, one message each; stdin where there is none.
-    pub send: Vec<Bytes>,
-    /// How fast it, or stdin, is sent.
+}
+
+/// What is sent.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    /// Where it comes from.
+    pub source: InputSource,
+    /// How fast it is sent.
     pub rate: Option<Rate>,
-    /// Whether stdin, or what stands in its place, is there at all.
-    pub stdin: bool,
-    /// How stdin is cut into messages; `Raw` where texts stand in its place.
-    pub input: Input,
-    /// How commands are written, where stdin gives commands instead of messages.
-    pub commands: Option<Form>,
-    /// Whether a line of stdin is sent without its LF.
-    pub chomp: bool,
+}
+
+/// Where what is sent comes from.
+#[derive(Clone, Debug, Default)]
+pub enum InputSource {
+    /// Nothing is sent, and stdin is not read.
+    #[default]
+    Nothing,
+    /// These texts in the place of stdin, one message each.
+    Texts(Vec<Bytes>),
+    /// stdin gives messages.
+    Messages {
+        /// How it is cut into them.
+        form: framing::Input,
+        /// Whether a line is sent without its LF.
+        chomp: bool,
+    },
+    /// stdin says what is to be done.
+    Commands {
+        /// How commands are written.
+        form: Form,
+        /// Whether the text of a command is sent without its LF.
+        chomp: bool,
+    },
+}
+
+/// What is shown.
+#[derive(Clone, Debug)]
+pub struct Output {
     /// How messages are written to stdout.
-    pub output: Output,
+    pub form: output::Output,
+    /// How events are reported.
+    pub report: report::Settings,
+    /// Whether to show how far the input has come.
+    pub progress: bool,
+}
+
+/// How messages are marked on the wire.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
     /// Whether each message is a datagram, and needs no framing.
     pub datagrams: bool,
-    /// How messages are marked on the stream.
+    /// How messages are marked on a stream.
     pub framing: Framing,
     /// The largest message in bytes.
-    pub max_frame: usize,
+    pub max: usize,
     /// Whether a CR before the LF belongs to the line.
     pub keep_cr: bool,
     /// Whether LF is sent as CR LF.
     pub crlf: bool,
-    /// What the ends of the two directions mean.
-    pub rules: Rules,
+}
+
+impl Wire {
+    /// Encodes and decodes messages on a stream; `None` where it has none.
+    pub fn framer(&self) -> Option<Box<dyn Framer>> {
+        self.framing.framer(self.max, self.keep_cr)
+    }
+
+    /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
+    pub fn negotiated(&self) -> Option<usize> {
+        (self.framing == Framing::Tinyproto).then_some(self.max)
+    }
+
+    /// Whether what is sent and received are messages at all.
+    pub fn has_messages(&self) -> bool {
+        self.datagrams || self.framing != Framing::None
+    }
+}
+
+/// How sockets are opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Net {
     /// Which addresses of a name count.
     pub family: Family,
     /// What is set on each socket.
     pub options: SocketOptions,
-    /// Whether to show how far it has come.
-    pub progress: bool,
-    /// Where what goes over the network is written down.
-    pub record: Option<PathBuf>,
-    /// How events are told.
-    pub report: report::Settings,
-    /// Other programs that have a part in the run.
-    pub scripting: Scripting,
 }
 
 /// Other programs that have a part in the run.
 #[derive(Clone, Debug, Default)]
-pub struct Scripting {
+pub struct Helpers {
     /// Who waits for this side to be ready.
     pub readiness: Readiness,
     /// What runs once it is.
     pub command: Option<Program>,
     /// What runs on events.
     pub hooks: Vec<Hook>,
+    /// Where what goes over the network is written down.
+    pub record: Option<PathBuf>,
 }
 
 /// `--on EVENT=CMD`.
@@ -120,18 +193,6 @@ impl FromStr for Hook {
     }
 }
 
-impl Common {
-    /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
-    pub fn negotiated(&self) -> Option<usize> {
-        (self.framing == Framing::Tinyproto).then_some(self.max_frame)
-    }
-
-    /// Whether what is sent and received are messages at all.
-    pub fn has_messages(&self) -> bool {
-        self.datagrams || self.framing != Framing::None
-    }
-}
-
 /// `--replay`: what is played.
 #[derive(Clone, Debug)]
 pub struct Replay {
@@ -148,31 +209,32 @@ pub struct Route {
     pub address: Address,
     /// Where from.
     pub bind: Option<Address>,
-    /// Which addresses of a name count.
-    pub family: Family,
-    /// What is set on the socket.
-    pub options: SocketOptions,
+    /// How its socket is opened.
+    pub net: Net,
     /// The time for one attempt over all addresses.
     pub timeout: Duration,
     /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
     pub negotiated: Option<usize>,
 }
 
-/// `tcp-connect`.
-#[derive(Clone, Debug)]
-pub struct Connect {
-    /// What all stream commands share.
-    pub common: Common,
-    /// Where to.
-    pub address: Address,
-    /// Where from.
-    pub bind: Option<Address>,
-    /// The time for one attempt over all addresses.
-    pub connect_timeout: Duration,
+/// What a client takes for a connection, and whether one is enough.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dialing {
     /// Whether a lost connection is made again.
     pub reconnect: bool,
     /// How long a connection must stand to count as one.
     pub settle: Duration,
+}
+
+/// `tcp-connect`.
+#[derive(Clone, Debug)]
+pub struct Connect {
+    /// What every command is asked to do.
+    pub common: Common,
+    /// Where to.
+    pub route: Route,
+    /// What counts as a connection.
+    pub dialing: Dialing,
     /// Whether to end as soon as there is a connection.
     pub probe: bool,
     /// What the connection becomes stdin and stdout of, in place of ours.
@@ -184,8 +246,10 @@ pub struct Connect {
 /// `tcp-serve`.
 #[derive(Clone, Debug)]
 pub struct Serve {
-    /// What all stream commands share.
+    /// What every command is asked to do.
     pub common: Common,
+    /// How sockets are opened.
+    pub net: Net,
     /// Where to listen.
     pub addresses: Vec<Address>,
     /// How many connections to take in all.
@@ -245,7 +309,7 @@ impl Handling {
 /// `udp-send` and `mcast-send`, beside the sockets.
 #[derive(Clone, Debug)]
 pub struct Send {
-    /// What all commands share.
+    /// What every command is asked to do.
     pub common: Common,
     /// How many times each message is sent.
     pub repeat: u64,
@@ -271,7 +335,7 @@ pub struct Test {
 /// `udp-listen` and `mcast-join`, beside the sockets.
 #[derive(Clone, Debug)]
 pub struct Listen {
-    /// What all commands share.
+    /// What every command is asked to do.
     pub common: Common,
     /// Whom stdin goes to.
     pub to: To,
@@ -307,6 +371,8 @@ pub enum To {
 pub struct UdpSend {
     /// What is sent.
     pub send: Send,
+    /// How sockets are opened.
+    pub net: Net,
     /// Where to.
     pub addresses: Vec<Address>,
     /// Where from.
@@ -320,6 +386,8 @@ pub struct UdpSend {
 pub struct UdpListen {
     /// What is done with what is heard.
     pub listen: Listen,
+    /// How sockets are opened.
+    pub net: Net,
     /// Where to listen.
     pub addresses: Vec<Address>,
     /// What is played, in place of stdin and answers.
@@ -331,6 +399,8 @@ pub struct UdpListen {
 pub struct McastJoin {
     /// What is done with what is heard.
     pub listen: Listen,
+    /// How sockets are opened.
+    pub net: Net,
     /// Which groups.
     pub groups: Vec<GroupAddress>,
     /// How often all of them are joined again.
@@ -342,6 +412,8 @@ pub struct McastJoin {
 pub struct McastSend {
     /// What is sent.
     pub send: Send,
+    /// How sockets are opened.
+    pub net: Net,
     /// To which groups.
     pub groups: Vec<GroupAddress>,
     /// Where from.

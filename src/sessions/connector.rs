@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::config::{Connect, Route};
+use super::config::{Dialing, Route};
 use super::console::Console;
 use super::timers;
 use crate::close::CloseReason;
@@ -80,20 +80,17 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// The one connection of a client, as patient as it is asked to be.
-    pub(crate) fn of_client(config: &Connect, now: Instant) -> Self {
-        let common = &config.common;
-        let route = Route {
-            address: config.address.clone(),
-            bind: config.bind.clone(),
-            family: common.family,
-            options: common.options.clone(),
-            timeout: config.connect_timeout,
-            negotiated: common.negotiated(),
-        };
-        let patience = if config.reconnect { None } else { Some(Duration::ZERO) };
-        let backoff = if config.reconnect { RECONNECT } else { WAIT };
-        let (patience, settle) = (common.wait.or(patience), config.settle);
+    /// The one connection of a client, which tries for `wait`; for ever where it is to connect
+    /// again and nothing was said.
+    pub(crate) fn of_client(
+        route: Route,
+        wait: Option<Duration>,
+        dialing: Dialing,
+        now: Instant,
+    ) -> Self {
+        let patience = if dialing.reconnect { None } else { Some(Duration::ZERO) };
+        let backoff = if dialing.reconnect { RECONNECT } else { WAIT };
+        let (patience, settle) = (wait.or(patience), dialing.settle);
         Self { patience, backoff, settle, ..Self::new(route, None, now) }
     }
 
@@ -265,7 +262,7 @@ impl Connector {
         pool.arm(self.timer(timers::CONNECT), self.limit);
         match self.route.address.clone() {
             Address::Inet { host, port } => {
-                self.find(pool, Query { host, port, family: self.route.family })
+                self.find(pool, Query { host, port, family: self.route.net.family })
             }
             Address::Unix(name) => self.start_only(pool, &Target::Unix(name)),
             Address::Fd(FdName::Number(fd)) if !std::mem::replace(&mut self.spent, true) => {
@@ -339,9 +336,9 @@ impl Connector {
     }
 
     fn start(&mut self, pool: &mut Pool, target: &Target) -> Result<(), Failure> {
-        let (bind, family) = (self.route.bind.as_ref(), self.route.family);
+        let (bind, family) = (self.route.bind.as_ref(), self.route.net.family);
         let bind = resolve::local_for(bind, target, family, "connect to")?;
-        let (stream, warnings) = connect::start(target, bind.as_ref(), &self.route.options)?;
+        let (stream, warnings) = connect::start(target, bind.as_ref(), &self.route.net.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
         let id = pool.add_connecting(stream)?;
         if let Some(max_frame) = self.route.negotiated {

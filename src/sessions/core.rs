@@ -72,11 +72,11 @@ pub(crate) enum Disposition {
 
 impl Core {
     pub(crate) fn new(mut common: Common, mut console: Console, feed: Feed) -> Self {
-        console.totals.connections = (!common.datagrams).then_some(0);
-        console.totals.messages = common.has_messages().then_some((0, 0));
-        let expect = common.expect.as_ref().filter(|_| common.has_messages());
+        console.totals.connections = (!common.wire.datagrams).then_some(0);
+        console.totals.messages = common.wire.has_messages().then_some((0, 0));
+        let expect = common.goal.expect.as_ref().filter(|_| common.wire.has_messages());
         let lookout = expect.map(Lookout::new);
-        let scripting = std::mem::take(&mut common.scripting);
+        let scripting = std::mem::take(&mut common.helpers);
         console.hooks = Hooks::new(scripting.hooks, !console.uses_stdout());
         Self {
             lookout,
@@ -111,10 +111,10 @@ impl Core {
 
     /// Starts the clock of the whole run.
     pub(crate) fn start(&mut self, pool: &mut Pool) {
-        if let Some(limit) = self.common.timeout {
+        if let Some(limit) = self.common.limits.timeout {
             pool.arm(TimerKey::global(timers::TOTAL), limit);
         }
-        if self.common.progress {
+        if self.common.output.progress {
             self.console.begin_progress(pool, self.feed.size());
         }
     }
@@ -344,13 +344,13 @@ impl Core {
     }
 
     fn count_met(&self) -> bool {
-        self.common.count.is_some_and(|count| self.received() >= count)
+        self.common.goal.count.is_some_and(|count| self.received() >= count)
     }
 
     /// What was expected and has not come.
     fn unmet(&self) -> Option<Failure> {
         let received = self.received();
-        match (&self.common.expect, self.common.count) {
+        match (&self.common.goal.expect, self.common.goal.count) {
             (Some(_), _) if self.matched => None,
             (Some(expect), _) => {
                 let target = format!("a match of {:?}", expect.to_string());

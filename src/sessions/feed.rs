@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::config::Common;
+use super::config::{self, Common, InputSource};
 use super::orders::Orders;
 use super::texts::Texts;
 use super::throttle::{Due, Throttle};
@@ -85,27 +85,30 @@ impl Feed {
     ///
     /// # Errors
     /// stdin cannot be used at all.
-    pub fn open(pool: &mut Pool, common: &Common, wanted: bool) -> Result<Self, Failure> {
-        if !(wanted && common.stdin) {
-            return Ok(Self::over(None, Source::Absent, common));
-        }
-        if !common.send.is_empty() {
-            let texts = Bytes::from(common.send.concat());
-            if common.rules.serving {
-                let feed = Self::over(None, Source::Stream, common);
-                return Ok(Self { words: Some(texts), ..feed });
-            }
-            let size = Some(texts.len() as u64);
-            let feed = Self::on(pool, common, Box::new(Memory::new(texts)), Source::Stream);
-            return feed
-                .map(|feed| Self { size, ..feed })
-                .map_err(|error| Failure::io(Status::Local, "send", "texts", &error));
+    pub fn open(pool: &mut Pool, common: &Common) -> Result<Self, Failure> {
+        match &common.input.source {
+            InputSource::Nothing => return Ok(Self::over(None, Source::Absent, common)),
+            InputSource::Texts(texts) => return Self::open_texts(pool, texts, common),
+            InputSource::Messages { .. } | InputSource::Commands { .. } => {}
         }
         let (transport, kind) = stdio::input().map_err(|error| unreadable(&error))?;
         let source = if kind == StdioKind::Terminal { Source::Terminal } else { Source::Stream };
         let size = stdio::input_size();
         let feed = Self::on(pool, common, transport, source);
         feed.map(|feed| Self { size, ..feed }).map_err(|error| unreadable(&error))
+    }
+
+    /// Texts are sent like a file; a server sends each client all of them.
+    fn open_texts(pool: &mut Pool, texts: &[Bytes], common: &Common) -> Result<Self, Failure> {
+        let texts = Bytes::from(texts.concat());
+        if common.rules.serving {
+            let feed = Self::over(None, Source::Stream, common);
+            return Ok(Self { words: Some(texts), ..feed });
+        }
+        let size = Some(texts.len() as u64);
+        let feed = Self::on(pool, common, Box::new(Memory::new(texts)), Source::Stream);
+        feed.map(|feed| Self { size, ..feed })
+            .map_err(|error| Failure::io(Status::Local, "send", "texts", &error))
     }
 
     /// A feed on a transport of the caller's, paused.
@@ -124,28 +127,38 @@ impl Feed {
     }
 
     fn over(id: Option<Id>, source: Source, common: &Common) -> Self {
-        let longest = common.framing.longest_input(common.max_frame);
-        let cut = match common.input {
-            _ if common.commands.is_some() => Cut::Nowhere,
-            Input::Raw if !common.has_messages() => Cut::Nowhere,
-            _ if !common.send.is_empty() => Cut::Texts(Texts::new(&common.send)),
-            input => Cut::Input(Cutter::new(input, common.chomp, longest)),
+        let Common { input: config::Input { source: from, rate }, wire, .. } = common;
+        let longest = wire.framing.longest_input(wire.max);
+        let cut = match from {
+            InputSource::Nothing | InputSource::Commands { .. } => Cut::Nowhere,
+            InputSource::Messages { form: Input::Raw, .. } | InputSource::Texts(_)
+                if !wire.has_messages() =>
+            {
+                Cut::Nowhere
+            }
+            InputSource::Texts(texts) => Cut::Texts(Texts::new(texts)),
+            InputSource::Messages { form, chomp } => {
+                Cut::Input(Cutter::new(*form, *chomp, longest))
+            }
         };
-        let orders = |form| Orders::new(form, longest, common.chomp);
+        let orders = match from {
+            InputSource::Commands { form, chomp } => Some(Orders::new(*form, longest, *chomp)),
+            _ => None,
+        };
         Self {
             id,
             input: relay::Input::new(source),
             cut,
-            orders: common.commands.map(orders),
-            commands: common.commands.is_some(),
-            framer: common.framing.framer(common.max_frame, common.keep_cr),
-            crlf: common.crlf.then(Crlf::default),
-            lines: common.framing == Framing::Line,
+            commands: orders.is_some(),
+            orders,
+            framer: wire.framer(),
+            crlf: wire.crlf.then(Crlf::default),
+            lines: wire.framing == Framing::Line,
             messages: 0,
-            name: if common.send.is_empty() { "stdin" } else { "--send" },
+            name: if matches!(from, InputSource::Texts(_)) { "--send" } else { "stdin" },
             words: None,
             size: None,
-            throttle: common.rate.filter(|_| !common.datagrams).map(Throttle::new),
+            throttle: rate.filter(|_| !wire.datagrams).map(Throttle::new),
         }
     }
 

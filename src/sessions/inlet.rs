@@ -27,8 +27,8 @@ pub(crate) struct Inlet {
 
 impl Inlet {
     pub(crate) fn new(common: &Common, now: Instant) -> Self {
-        let framer = common.framing.framer(common.max_frame, common.keep_cr);
-        let expect = common.expect.as_ref().filter(|_| !common.has_messages());
+        let framer = common.wire.framer();
+        let expect = common.goal.expect.as_ref().filter(|_| !common.wire.has_messages());
         Self {
             deframer: framer.map(Deframer::new),
             last_message: now,

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use super::{
-    NOT_IP, as_usize, check_nodelay, check_port_file, check_stdin_takers, common, refuse,
-    refuse_any,
+    NOT_IP, as_usize, check_nodelay, check_port_file, check_stdin_takers, goal, helpers, limits,
+    net, output, read_texts, refuse, refuse_any,
 };
 use crate::cli::args::ChatArgs;
-use crate::cli::text;
 use crate::error::Failure;
-use crate::framing::{Framing, Input};
+use crate::framing::{self, Framing};
 use crate::multicast::GroupAddress;
-use crate::protocol::chat::{MAX_LINE, Nick};
+use crate::protocol::chat::{MAX_LINE, MAX_RELAYED, Nick};
 use crate::protocol::output::{Output, Written};
+use crate::protocol::relay::Rules;
 use crate::report::Settings;
 use crate::sessions::chat::config::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
-use crate::sessions::config::{Common, Connect};
+use crate::sessions::config::{Common, Dialing, Helpers, Input, InputSource, Net, Route, Wire};
 use crate::sockets::{Address, AddressError};
 
 const QUEUE: u64 = 1 << 20;
@@ -29,23 +29,51 @@ pub fn chat(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Failure> {
     let way = way(args)?;
     check(args, &way)?;
     check_frame(args, &way)?;
-    let mut common = common(&args.run, &args.family, report)?;
-    if !args.send.is_empty() {
-        check_stdin_takers(&args.send)?;
-        common.send = args.send.iter().map(|text| text::read(text)).collect::<Result<_, _>>()?;
-    }
-    common.stdin = !args.no_stdin;
-    common.input = Input::Line;
-    common.chomp = true;
-    common.framing = args.frame.unwrap_or(Framing::Line);
-    common.rules.undivided = common.framing == Framing::Tinyproto;
-    common.max_frame = MAX_LINE;
-    common.output = args.run.output.unwrap_or(Output::Written(Written::Line));
+    let place = Place { net: net(&args.run, &args.family)?, helpers: helpers(&args.run)?, report };
     match way {
-        Way::Group(group) => self::group(args, group, common),
-        Way::Address(address) if args.host => host(args, address, common),
-        Way::Address(address) => join(args, address, common),
+        Way::Group(group) => self::group(args, group, place),
+        Way::Address(address) if args.host => host(args, address, place),
+        Way::Address(address) => join(args, address, place),
     }
+}
+
+/// What is known before the way is.
+struct Place {
+    net: Net,
+    helpers: Helpers,
+    report: Settings,
+}
+
+/// What all three ways are asked to do, on such a wire.
+fn common(args: &ChatArgs, place: Place, wire: Wire) -> Result<(Common, Net), Failure> {
+    let source = if !args.send.is_empty() {
+        check_stdin_takers(&args.send)?;
+        read_texts(&args.send)?
+    } else if args.no_stdin || args.headless {
+        InputSource::Nothing
+    } else {
+        InputSource::Messages { form: framing::Input::Line, chomp: true }
+    };
+    let common = Common {
+        limits: limits(&args.run, None, None),
+        goal: goal(&args.run),
+        input: Input { source, rate: None },
+        output: output(&args.run, Written::Line, place.report, false),
+        rules: Rules {
+            serving: args.host,
+            undivided: wire.framing == Framing::Tinyproto,
+            ..Rules::default()
+        },
+        wire,
+        helpers: place.helpers,
+    };
+    Ok((common, place.net))
+}
+
+/// A stream between a host and its members, with lines of so many bytes.
+fn stream(args: &ChatArgs, max: usize) -> Wire {
+    let framing = args.frame.unwrap_or(Framing::Line);
+    Wire { datagrams: false, framing, max, keep_cr: false, crlf: false }
 }
 
 /// `--frame`: lines, or the chat of tinyproto, which has a host and no names.
@@ -126,21 +154,28 @@ fn check(args: &ChatArgs, way: &Way) -> Result<(), Failure> {
     Ok(())
 }
 
-fn group(args: &ChatArgs, group: GroupAddress, mut common: Common) -> Result<ChatConfig, Failure> {
+fn group(args: &ChatArgs, group: GroupAddress, place: Place) -> Result<ChatConfig, Failure> {
     group.check_send()?;
-    common.framing = Framing::None;
-    common.datagrams = true;
+    let framing = Framing::None;
+    let wire = Wire { datagrams: true, framing, max: MAX_LINE, keep_cr: false, crlf: false };
+    let (common, net) = common(args, place, wire)?;
     let ttl = args.ttl.unwrap_or(1);
-    Ok(ChatConfig::Group(Box::new(GroupConfig { common, group, identity: identity(args), ttl })))
+    Ok(ChatConfig::Group(Box::new(GroupConfig {
+        common,
+        net,
+        group,
+        identity: identity(args),
+        ttl,
+    })))
 }
 
-fn host(args: &ChatArgs, address: Address, mut common: Common) -> Result<ChatConfig, Failure> {
+fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
     check_family(args, &address)?;
     check_port_file(&args.run, std::slice::from_ref(&address))?;
-    common.rules.serving = true;
-    common.stdin &= !args.headless;
+    let (common, net) = common(args, place, stream(args, MAX_LINE))?;
     Ok(ChatConfig::Host(Box::new(HostConfig {
         common,
+        net,
         address,
         identity: (!args.headless).then(|| identity(args)),
         max_clients: args.max_clients.map(as_usize),
@@ -148,7 +183,7 @@ fn host(args: &ChatArgs, address: Address, mut common: Common) -> Result<ChatCon
     })))
 }
 
-fn join(args: &ChatArgs, address: Address, common: Common) -> Result<ChatConfig, Failure> {
+fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
     address.check_connect()?;
     check_family(args, &address)?;
     if !matches!(address, Address::Inet { .. }) {
@@ -165,19 +200,17 @@ fn join(args: &ChatArgs, address: Address, common: Common) -> Result<ChatConfig,
     check_port_file(&args.run, std::slice::from_ref(&address))?;
     let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
     let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
-    common.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
-    let connect = Connect {
+    place.net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
+    // A host puts names before lines, and escapes what is in them.
+    let (common, net) = common(args, place, stream(args, MAX_RELAYED))?;
+    let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let negotiated = common.wire.negotiated();
+    Ok(ChatConfig::Join(Box::new(JoinConfig {
         common,
-        address,
-        bind,
-        connect_timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
-        reconnect: args.reconnect,
-        settle: Duration::ZERO,
-        probe: false,
-        exec: None,
-        replay: None,
-    };
-    Ok(ChatConfig::Join(Box::new(JoinConfig { connect, identity: identity(args) })))
+        route: Route { address, bind, net, timeout, negotiated },
+        dialing: Dialing { reconnect: args.reconnect, settle: Duration::ZERO },
+        identity: identity(args),
+    })))
 }
 
 fn check_family(args: &ChatArgs, address: &Address) -> Result<(), Failure> {

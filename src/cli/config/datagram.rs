@@ -3,24 +3,26 @@
 use std::net::SocketAddr;
 
 use super::{
-    NOT_IP, ONE_PURPOSE, as_usize, check_port_file, check_stdin_takers, common, family_of, refuse,
-    refuse_any, replay, set_input,
+    NOT_IP, ONE_PURPOSE, as_usize, check_port_file, check_stdin_takers, family_of, goal, helpers,
+    input, limits, net, output, refuse, refuse_any, replay,
 };
 use crate::cli::args::{
-    FamilyArgs, InputArgs, InputForm, ListenerArgs, McastJoinArgs, McastSendArgs, RunArgs,
-    SenderArgs, UdpListenArgs, UdpSendArgs,
+    FamilyArgs, InputArgs, InputForm, ListenerArgs, McastJoinArgs, McastSendArgs, SenderArgs,
+    UdpListenArgs, UdpSendArgs,
 };
 use crate::cli::text;
 use crate::error::Failure;
-use crate::framing::Input;
+use crate::framing::{Framing, Input};
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
-use crate::protocol::output::Output;
+use crate::protocol::output::{Output, Written};
 use crate::protocol::pacer::Rate;
 use crate::protocol::probe::Probe;
+use crate::protocol::relay::Rules;
 use crate::report::Settings;
 use crate::sessions::config::{
-    Common, Listen, McastJoin, McastSend, Send, Test, To, UdpListen, UdpSend,
+    self, Common, InputSource, Listen, McastJoin, McastSend, Send, Test, To, UdpListen, UdpSend,
+    Wire,
 };
 use crate::sockets::{Address, Family, Host, Purpose, resolve};
 use crate::sys::mmsg::MAX_PAYLOAD;
@@ -28,6 +30,9 @@ use crate::sys::mmsg::MAX_PAYLOAD;
 const DEFAULT_ANSWER: std::time::Duration = std::time::Duration::from_secs(1);
 const PROBE_SIZE: u64 = 100;
 const PROBE_RATE: Rate = Rate::Messages(10.0);
+/// Each message is a datagram.
+const DATAGRAMS: Wire =
+    Wire { datagrams: true, framing: Framing::None, max: MAX_PAYLOAD, keep_cr: false, crlf: false };
 
 /// The configuration of `udp-send`.
 ///
@@ -39,7 +44,8 @@ pub fn udp_send(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure
     check_port_file(&args.sender.run, &addresses)?;
     check_inet(&addresses, args.sender.bind.is_some(), args.broadcast)?;
     Ok(UdpSend {
-        send: send(&args.sender, &args.family, report, None)?,
+        net: net(&args.sender.run, &args.family)?,
+        send: send(&args.sender, report, None)?,
         addresses,
         bind: bind(&args.sender)?,
         broadcast: args.broadcast,
@@ -70,19 +76,18 @@ pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, F
         Some("all") => To::All,
         Some(address) => To::Address(peer_address(address, family_of(&args.family))?),
     };
-    let input = &args.input;
-    check_stdin_takers(input.send.iter().chain(&args.listener.reply))?;
-    let reads_stdin = !input.no_stdin && input.send.is_empty();
+    let typed = &args.input;
+    check_stdin_takers(typed.send.iter().chain(&args.listener.reply))?;
+    let reads_stdin = !typed.no_stdin && typed.send.is_empty();
     if text::takes_stdin(args.listener.reply.as_deref()) && reads_stdin {
         return Err(refuse("@-", ONE_PURPOSE));
     }
-    let mut listen = listen(&args.listener, &args.family, report)?;
-    listen.to = to;
-    listen.first_peer = args.first_peer;
-    set_datagram_input(&mut listen.common, &args.input)?;
-    listen.common.stdin &= args.replay.replay.is_none();
+    let net = net(&args.listener.run, &args.family)?;
+    let source = datagram_input(&args.input)?;
     let replay = replay::datagrams(&args.replay, &args.listener.run)?;
-    Ok(UdpListen { listen, addresses, replay })
+    let source = if replay.is_some() { InputSource::Nothing } else { source };
+    let heard = Heard { to, first_peer: args.first_peer };
+    Ok(UdpListen { listen: listen(&args.listener, report, source, heard)?, net, addresses, replay })
 }
 
 /// The configuration of `mcast-join`.
@@ -91,12 +96,12 @@ pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, F
 /// A bad group, options that cannot apply, a TEXT that cannot be read.
 pub fn mcast_join(args: &McastJoinArgs, report: Settings) -> Result<McastJoin, Failure> {
     let groups = parse_groups(&args.groups)?;
-    let mut listen = listen(&args.listener, &FamilyArgs::default(), report)?;
-    listen.common.stdin = args.input.is_some();
-    listen.common.commands = args.input;
-    listen.common.input = Input::Line;
-    listen.common.chomp = true;
-    Ok(McastJoin { listen, groups, rejoin: args.rejoin })
+    let net = net(&args.listener.run, &FamilyArgs::default())?;
+    let commands = |form| InputSource::Commands { form, chomp: true };
+    let source = args.input.map_or(InputSource::Nothing, commands);
+    let heard = Heard { to: To::Last, first_peer: false };
+    let listen = listen(&args.listener, report, source, heard)?;
+    Ok(McastJoin { listen, net, groups, rejoin: args.rejoin })
 }
 
 /// The configuration of `mcast-send`.
@@ -117,7 +122,8 @@ pub fn mcast_send(args: &McastSendArgs, report: Settings) -> Result<McastSend, F
         refuse_any(&given, "--test sends probes, not stdin")?;
     }
     Ok(McastSend {
-        send: send(&args.sender, &FamilyArgs::default(), report, test)?,
+        net: net(&args.sender.run, &FamilyArgs::default())?,
+        send: send(&args.sender, report, test)?,
         groups,
         bind: bind(&args.sender)?,
         ttl: args.ttl,
@@ -170,12 +176,7 @@ fn bind(args: &SenderArgs) -> Result<Option<Address>, Failure> {
     }
 }
 
-fn send(
-    args: &SenderArgs,
-    family: &FamilyArgs,
-    report: Settings,
-    test: Option<Test>,
-) -> Result<Send, Failure> {
+fn send(args: &SenderArgs, report: Settings, test: Option<Test>) -> Result<Send, Failure> {
     // Whoever waits for an answer, counts them, or looks for something in them, wants to hear them.
     let run = &args.run;
     let wants_answers = run.wait.is_some() || run.count.is_some() || run.expect.is_some();
@@ -183,22 +184,39 @@ fn send(
     if reply.is_none() && args.run.output.is_some_and(|output| output != Output::Json) {
         return Err(refuse("--output", "without --reply nothing is received"));
     }
-    let mut common = datagram_common(&args.run, family, report)?;
-    set_datagram_input(&mut common, &args.input)?;
-    if let Some(form) = common.commands {
+    let source = datagram_input(&args.input)?;
+    if let InputSource::Commands { form, .. } = source {
         let cause = "a sender reads messages only: udp-listen and mcast-join take commands";
         return Err(refuse(&format!("--input {form}"), cause));
     }
-    common.stdin &= test.is_none();
     if args.input.no_stdin && test.is_none() {
         return Err(refuse("-n", "without stdin there is nothing to send"));
     }
-    common.rate = args.rate;
-    common.progress = args.progress;
+    let source = if test.is_some() { InputSource::Nothing } else { source };
+    let common = Common {
+        limits: limits(run, None, None),
+        goal: goal(run),
+        input: config::Input { source, rate: args.rate },
+        output: output(run, Written::Raw, report, args.progress),
+        wire: DATAGRAMS,
+        rules: Rules::default(),
+        helpers: helpers(run)?,
+    };
     Ok(Send { common, repeat: args.repeat.unwrap_or(1), reply, test })
 }
 
-fn listen(args: &ListenerArgs, family: &FamilyArgs, report: Settings) -> Result<Listen, Failure> {
+/// Whom a listener hears, and answers.
+struct Heard {
+    to: To,
+    first_peer: bool,
+}
+
+fn listen(
+    args: &ListenerArgs,
+    report: Settings,
+    source: InputSource,
+    heard: Heard,
+) -> Result<Listen, Failure> {
     if !args.stats {
         refuse_any(&[(args.interval.is_some(), "--interval")], "it needs --stats")?;
         if args.max_loss.is_none() {
@@ -208,13 +226,19 @@ fn listen(args: &ListenerArgs, family: &FamilyArgs, report: Settings) -> Result<
     if args.interval.is_some_and(|interval| interval.is_zero()) {
         return Err(refuse("--interval", "it must be longer than 0"));
     }
-    let mut common = datagram_common(&args.run, family, report)?;
-    common.idle_timeout = args.idle_timeout;
     Ok(Listen {
-        common,
-        to: To::Last,
+        common: Common {
+            limits: limits(&args.run, args.idle_timeout, None),
+            goal: goal(&args.run),
+            input: config::Input { source, rate: None },
+            output: output(&args.run, Written::Raw, report, false),
+            wire: DATAGRAMS,
+            rules: Rules::default(),
+            helpers: helpers(&args.run)?,
+        },
+        to: heard.to,
         reply: args.reply.as_deref().map(text::read).transpose()?,
-        first_peer: false,
+        first_peer: heard.first_peer,
         access: Access { allow: args.allow.clone(), deny: args.deny.clone() },
         stats: args.stats,
         interval: args.interval,
@@ -224,30 +248,21 @@ fn listen(args: &ListenerArgs, family: &FamilyArgs, report: Settings) -> Result<
 }
 
 /// How stdin becomes datagrams.
-fn set_datagram_input(common: &mut Common, args: &InputArgs) -> Result<(), Failure> {
+fn datagram_input(args: &InputArgs) -> Result<InputSource, Failure> {
     if let Some(InputForm::Messages(Input::Fixed(size))) = args.input
         && size > MAX_PAYLOAD
     {
         let cause = format!("a datagram holds {MAX_PAYLOAD} bytes at most");
         return Err(refuse(&format!("fixed:{size}"), cause));
     }
-    set_input(common, args, Input::Line)?;
-    match common.send.iter().find(|text| text.len() > MAX_PAYLOAD) {
+    let source = input(args, Input::Line)?;
+    let texts = if let InputSource::Texts(texts) = &source { texts.as_slice() } else { &[] };
+    match texts.iter().find(|text| text.len() > MAX_PAYLOAD) {
         Some(text) => {
             let cause =
                 format!("{} bytes are more than a datagram holds ({MAX_PAYLOAD})", text.len());
             Err(refuse("--send", cause))
         }
-        None => Ok(()),
+        None => Ok(source),
     }
-}
-
-/// What the datagram commands share, before a command adds its own.
-fn datagram_common(
-    args: &RunArgs,
-    family: &FamilyArgs,
-    report: Settings,
-) -> Result<Common, Failure> {
-    let common = common(args, family, report)?;
-    Ok(Common { datagrams: true, max_frame: MAX_PAYLOAD, ..common })
 }

@@ -5,15 +5,19 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::partners::CONNECT_TIMEOUT;
-use super::{NOT_IP, as_usize, check_port_file, common, refuse, refuse_any, refuse_delay};
+use super::{
+    NOT_IP, as_usize, check_port_file, goal, helpers, limits, net, output, refuse, refuse_any,
+    refuse_delay,
+};
 use crate::cli::args::EchoArgs;
 use crate::cli::text;
 use crate::error::Failure;
 use crate::framing::{Deframer, Frame, Framing};
-use crate::protocol::output::Output;
+use crate::protocol::output::{Output, Written};
 use crate::protocol::ping::LEAST;
+use crate::protocol::relay::Rules;
 use crate::report::Settings;
-use crate::sessions::config::{Common, Echo, EchoPlace, Ping};
+use crate::sessions::config::{Common, Echo, EchoPlace, Goal, Input, Ping, Route, Wire};
 use crate::sockets::{Address, AddressError};
 use crate::sys::mmsg::MAX_PAYLOAD;
 
@@ -50,44 +54,49 @@ pub fn echo(args: &EchoArgs, report: Settings) -> Result<Echo, Failure> {
     ];
     // Where an option speaks of messages, a stream needs some.
     let implied = if has_messages.contains(&true) { Framing::Line } else { Framing::None };
-    let mut common = common(&args.run, &args.family, report)?;
-    common.framing = args.frame.unwrap_or(if streams { implied } else { Framing::None });
-    common.max_frame = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
+    let framing = args.frame.unwrap_or(if streams { implied } else { Framing::None });
+    let (net, helpers) = (net(&args.run, &args.family)?, helpers(&args.run)?);
     // Bytes go back as they came.
-    common.keep_cr = true;
-    common.datagrams = !streams;
-    common.idle_timeout = args.idle_timeout;
-    let max_frame = (args.max_frame.is_some() && common.framing == Framing::None, "--max-frame");
+    let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
+    let wire = Wire { datagrams: !streams, framing, max, keep_cr: true, crlf: false };
+    let max_frame = (args.max_frame.is_some() && wire.framing == Framing::None, "--max-frame");
     refuse_any(&[max_frame], "a stream has no messages without a framing, such as --frame line")?;
     let prefix = args.prefix.as_deref().map(text::read).transpose()?.unwrap_or_default();
-    let takes_prefix = !matches!(common.framing, Framing::Fixed(_) | Framing::Obj);
+    let takes_prefix = !matches!(wire.framing, Framing::Fixed(_) | Framing::Obj);
     if !takes_prefix && !prefix.is_empty() {
-        let cause = format!("no message of --frame {} can have one", common.framing);
+        let cause = format!("no message of --frame {} can have one", wire.framing);
         return Err(refuse("--prefix", cause));
     }
     Ok(Echo {
+        net,
         places,
         streams,
         datagrams,
         delay: args.delay.unwrap_or_default(),
         drop: args.drop.unwrap_or_default(),
         prefix,
-        quit_word: word("--quit-word", args.quit_word.as_deref(), &common)?,
-        stop_word: word("--stop-word", args.stop_word.as_deref(), &common)?,
-        common,
+        quit_word: word("--quit-word", args.quit_word.as_deref(), &wire)?,
+        stop_word: word("--stop-word", args.stop_word.as_deref(), &wire)?,
+        common: Common {
+            limits: limits(&args.run, args.idle_timeout, None),
+            goal: goal(&args.run),
+            input: Input::default(),
+            output: output(&args.run, Written::Raw, report, false),
+            wire,
+            rules: Rules::default(),
+            helpers,
+        },
     })
 }
 
 /// A word as it will come: in the form that the framing gives it.
-fn word(option: &str, text: Option<&str>, common: &Common) -> Result<Option<Bytes>, Failure> {
+fn word(option: &str, text: Option<&str>, wire: &Wire) -> Result<Option<Bytes>, Failure> {
     let Some(text) = text else { return Ok(None) };
     let word = text::read(text)?;
     if word.is_empty() {
         return Err(refuse(option, "an empty word would be met by chance"));
     }
-    let Some(framer) = common.framing.framer(common.max_frame, common.keep_cr) else {
-        return Ok(Some(word));
-    };
+    let Some(framer) = wire.framer() else { return Ok(Some(word)) };
     let mut deframer = Deframer::new(framer);
     let (mut wire, mut comes) = (Vec::new(), None);
     deframer
@@ -191,13 +200,22 @@ pub fn ping(args: &EchoArgs, report: Settings) -> Result<Ping, Failure> {
         ];
         refuse_any(&given, "datagrams are sent without a connection")?;
     }
-    let common = common(&args.run, &args.family, report)?;
-    common.options.check_connect()?;
+    let (net, helpers) = (net(&args.run, &args.family)?, helpers(&args.run)?);
+    net.options.check_connect()?;
+    let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let framing = Framing::None;
     Ok(Ping {
-        common: Common { count: None, datagrams: args.udp, ..common },
-        address,
+        common: Common {
+            limits: limits(&args.run, None, None),
+            goal: Goal { count: None, expect: None },
+            input: Input::default(),
+            output: output(&args.run, Written::Raw, report, false),
+            wire: Wire { datagrams: args.udp, framing, max: size, keep_cr: false, crlf: false },
+            rules: Rules::default(),
+            helpers,
+        },
+        route: Route { address, bind: None, net, timeout, negotiated: None },
         datagrams: args.udp,
-        connect_timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
         count: args.run.count.unwrap_or(COUNT),
         interval: args.interval.unwrap_or(INTERVAL),
         size,

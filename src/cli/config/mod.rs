@@ -11,17 +11,18 @@ mod partners;
 mod replay;
 mod stream;
 
+use std::time::Duration;
+
 use super::args::{FamilyArgs, InputArgs, InputForm, LogForm, ReportArgs, RunArgs, When};
 use super::text;
 use crate::error::{Failure, Status};
 use crate::framing::{Framing, Input};
 use crate::kind::Kind;
 use crate::protocol::command::Form;
-use crate::protocol::output::{Output, Written};
-use crate::protocol::relay::Rules;
+use crate::protocol::output::{self, Written};
 use crate::report::{Color, Log, Settings, Verbosity};
 use crate::sessions::children::Program;
-use crate::sessions::config::{Common, Scripting};
+use crate::sessions::config::{Goal, Helpers, InputSource, Limits, Net, Output};
 use crate::sessions::ready::{Readiness, ReadyFd};
 use crate::sockets::{Address, Family, SocketOptions};
 
@@ -67,46 +68,36 @@ pub fn report(before: &ReportArgs, after: &ReportArgs) -> Settings {
     Settings { verbosity, log, color, tag: after.tag.clone().or_else(|| before.tag.clone()) }
 }
 
-/// What all commands share, before a command adds its own: no stdin, no framing.
-fn common(args: &RunArgs, family: &FamilyArgs, report: Settings) -> Result<Common, Failure> {
-    Ok(Common {
-        timeout: args.timeout,
-        idle_timeout: None,
-        read_timeout: None,
-        wait: args.wait,
-        count: args.count,
-        expect: args.expect.clone(),
-        send: Vec::new(),
-        rate: None,
-        progress: false,
-        stdin: false,
-        input: Input::Raw,
-        commands: None,
-        chomp: false,
-        output: args.output.unwrap_or(Output::Written(Written::Raw)),
-        datagrams: false,
-        framing: Framing::None,
-        max_frame: 0,
-        keep_cr: false,
-        crlf: false,
-        rules: Rules::default(),
-        family: family_of(family),
-        options: socket_options(&args.socket_option)?,
-        record: args.record.clone(),
-        report,
-        scripting: scripting(args)?,
-    })
+/// How long things may take. Only streams have a limit for one message.
+fn limits(args: &RunArgs, idle: Option<Duration>, read: Option<Duration>) -> Limits {
+    Limits { timeout: args.timeout, idle, read, wait: args.wait }
+}
+
+/// What the run is for.
+fn goal(args: &RunArgs) -> Goal {
+    Goal { count: args.count, expect: args.expect.clone() }
+}
+
+/// What is shown; `default` is how messages are written where nothing was said.
+fn output(args: &RunArgs, default: Written, report: Settings, progress: bool) -> Output {
+    Output { form: args.output.unwrap_or(output::Output::Written(default)), report, progress }
+}
+
+/// How sockets are opened.
+fn net(args: &RunArgs, family: &FamilyArgs) -> Result<Net, Failure> {
+    Ok(Net { family: family_of(family), options: socket_options(&args.socket_option)? })
 }
 
 /// Other programs that have a part in the run.
-fn scripting(args: &RunArgs) -> Result<Scripting, Failure> {
-    Ok(Scripting {
+fn helpers(args: &RunArgs) -> Result<Helpers, Failure> {
+    Ok(Helpers {
         readiness: Readiness {
             port_file: args.port_file.clone(),
             ready_fd: args.ready_fd.map(ReadyFd::new).transpose()?,
         },
         command: Program::new(args.command.iter().cloned()),
         hooks: args.on.clone(),
+        record: args.record.clone(),
     })
 }
 
@@ -124,37 +115,44 @@ fn check_port_file(args: &RunArgs, addresses: &[Address]) -> Result<(), Failure>
 }
 
 /// How stdin is cut into messages, where it is there at all.
-fn set_input(common: &mut Common, args: &InputArgs, default: Input) -> Result<(), Failure> {
+fn input(args: &InputArgs, default: Input) -> Result<InputSource, Failure> {
     if !args.send.is_empty() {
-        return set_texts(common, args);
+        return texts(args);
     }
-    let (input, commands) = match args.input {
-        Some(InputForm::Commands(form)) => (Input::Line, Some(form)),
-        Some(InputForm::Messages(input)) => (input, None),
-        None => (default, None),
-    };
+    let chomp = args.chomp;
     if args.no_stdin {
-        let given = [(args.input.is_some(), "--input"), (args.chomp, "--chomp")];
+        let given = [(args.input.is_some(), "--input"), (chomp, "--chomp")];
         refuse_any(&given, NO_STDIN)?;
+        return Ok(InputSource::Nothing);
     }
-    if args.chomp && (input != Input::Line || commands == Some(Form::Json)) {
+    let source = match args.input {
+        Some(InputForm::Commands(form)) => InputSource::Commands { form, chomp },
+        Some(InputForm::Messages(form)) => InputSource::Messages { form, chomp },
+        None => InputSource::Messages { form: default, chomp },
+    };
+    let takes_chomp = matches!(
+        source,
+        InputSource::Messages { form: Input::Line, .. }
+            | InputSource::Commands { form: Form::Words, .. }
+    );
+    if chomp && !takes_chomp {
         return Err(refuse("--chomp", "it needs --input line or commands"));
     }
-    common.stdin = !args.no_stdin;
-    common.input = input;
-    common.commands = commands;
-    common.chomp = args.chomp;
-    Ok(())
+    Ok(source)
 }
 
 /// `--send` in place of stdin.
-fn set_texts(common: &mut Common, args: &InputArgs) -> Result<(), Failure> {
+fn texts(args: &InputArgs) -> Result<InputSource, Failure> {
     let given = [(args.no_stdin, "-n"), (args.input.is_some(), "--input"), (args.chomp, "--chomp")];
     refuse_any(&given, "--send stands in the place of stdin")?;
     check_stdin_takers(&args.send)?;
-    common.send = args.send.iter().map(|text| text::read(text)).collect::<Result<_, _>>()?;
-    common.stdin = true;
-    Ok(())
+    read_texts(&args.send)
+}
+
+/// All texts of `--send`.
+fn read_texts(texts: &[String]) -> Result<InputSource, Failure> {
+    let texts = texts.iter().map(|text| text::read(text)).collect::<Result<_, _>>()?;
+    Ok(InputSource::Texts(texts))
 }
 
 /// Two readers of stdin would each get a part of it.

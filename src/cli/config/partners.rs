@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{NOT_IP, family_of, refuse, refuse_any, socket_options};
+use super::{NOT_IP, net, refuse, refuse_any};
 use crate::cli::args::{ConnectArgs, OnPeerClose, ServeArgs, StreamArgs};
 use crate::error::Failure;
 use crate::framing::Framing;
@@ -25,8 +25,7 @@ pub(super) fn forward(args: &ServeArgs, address: &str) -> Result<Route, Failure>
     Ok(Route {
         address,
         bind: None,
-        family: family_of(&args.stream.family),
-        options: socket_options(&args.stream.run.socket_option)?,
+        net: net(&args.stream.run, &args.stream.family)?,
         timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
         negotiated: None,
     })

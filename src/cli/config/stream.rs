@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::partners::{self, CONNECT_TIMEOUT};
 use super::{
     NO_STDIN, NOT_IP, ONE_PURPOSE, as_usize, check_nodelay, check_port_file, check_stdin_takers,
-    common, has_ports, refuse, refuse_any, replay, set_input,
+    goal, has_ports, helpers, input, limits, net, output, refuse, refuse_any, replay,
 };
 use crate::cli::args::{ConnectArgs, InputForm, OnPeerClose, ServeArgs, StreamArgs};
 use crate::cli::text;
 use crate::error::Failure;
-use crate::framing::{Framing, Input};
+use crate::framing::{self, Framing};
 use crate::protocol::command::Form;
 use crate::protocol::output::{Output, Written};
 use crate::protocol::pacer::Rate;
@@ -18,7 +18,9 @@ use crate::protocol::recording::Role;
 use crate::protocol::relay::Rules;
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::report::Settings;
-use crate::sessions::config::{Common, Connect, Handling, Serve};
+use crate::sessions::config::{
+    Common, Connect, Dialing, Handling, Input, InputSource, Route, Serve, Wire,
+};
 use crate::sockets::Address;
 
 const MAX_FRAME: u64 = 16 << 20;
@@ -56,15 +58,16 @@ pub fn connect(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure>
     let settle = if args.probe && stream.run.wait.is_some() { SETTLE } else { Duration::ZERO };
     let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
     let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
-    let common = stream_common(stream, report, true)?;
-    common.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
+    let net = net(&stream.run, &stream.family)?;
+    let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();
+    let common = stream_common(stream, report, false, sends)?;
+    net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
+    let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let negotiated = common.wire.negotiated();
     Ok(Connect {
         common,
-        address,
-        bind,
-        connect_timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
-        reconnect: args.reconnect,
-        settle: args.settle.unwrap_or(settle),
+        route: Route { address, bind, net, timeout, negotiated },
+        dialing: Dialing { reconnect: args.reconnect, settle: args.settle.unwrap_or(settle) },
         probe: args.probe,
         exec: partners::connected_to(args)?,
         replay: replay::streams(&args.replay, &stream.run, Role::Connected)?,
@@ -113,13 +116,15 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
         refuse_any(&[(args.stream.family.v4, "-4"), (args.stream.family.v6, "-6")], NOT_IP)?;
     }
     check_handling(args, &handling)?;
-    let mut common = stream_common(&args.stream, report, handling.reads_stdin())?;
-    common.rules.serving = true;
+    let net = net(&args.stream.run, &args.stream.family)?;
+    let sends = handling.reads_stdin() && args.replay.replay.is_none();
+    let common = stream_common(&args.stream, report, true, sends)?;
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
     let queue = if handling.relays() { RELAY_QUEUE } else { QUEUE };
     let access = partners::access(args, has_ports(&addresses))?;
     Ok(Serve {
         common,
+        net,
         addresses,
         conns: if args.once { Some(1) } else { args.conns },
         max_clients: args.max_clients.map(as_usize),
@@ -224,54 +229,70 @@ fn check_slow(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What both stream commands share. `sends_stdin` is false where the handler does without stdin.
+/// What both stream commands are asked to do. `sends` is false where they do without stdin.
 fn stream_common(
     args: &StreamArgs,
     report: Settings,
-    sends_stdin: bool,
+    serving: bool,
+    sends: bool,
 ) -> Result<Common, Failure> {
     check_messages(args)?;
     check_stdin(args)?;
-    let framed = args.frame != Framing::None;
-    let mut common = common(&args.run, &args.family, report)?;
-    set_input(&mut common, &args.input, if framed { Input::Line } else { Input::Raw })?;
-    // A message of a framed stream is a line without its end, unless the user asked for lines;
-    // with `--frame line` it cannot be anything else.
-    let implied = args.input.input.is_none() || common.commands.is_some();
-    common.chomp |= framed && (implied || args.frame == Framing::Line);
-    check_commands(args, common.commands)?;
-    common.stdin &= sends_stdin;
-    if framed && args.run.output.is_none() {
-        common.output = Output::Written(Written::Line);
-    }
-    common.idle_timeout = args.idle_timeout;
-    common.read_timeout = args.read_timeout;
-    common.framing = args.frame;
-    common.max_frame = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
-    common.keep_cr = args.keep_cr;
-    common.crlf = args.crlf;
-    common.rate = args.rate;
-    common.progress = args.progress;
-    check_sendable(&common)?;
-    common.rules = Rules {
-        keep_open: args.keep_open,
-        leave_on_peer_close: args.on_peer_close == OnPeerClose::Exit,
-        quit_after: args.quit_after,
-        serving: false,
-        undivided: args.frame == Framing::Tinyproto,
+    let helpers = helpers(&args.run)?;
+    let source = stream_input(args)?;
+    check_commands(args, &source)?;
+    let wire = Wire {
+        datagrams: false,
+        framing: args.frame,
+        max: as_usize(args.max_frame.unwrap_or(MAX_FRAME)),
+        keep_cr: args.keep_cr,
+        crlf: args.crlf,
     };
-    Ok(common)
+    check_sendable(&source, &wire)?;
+    let written = if wire.has_messages() { Written::Line } else { Written::Raw };
+    Ok(Common {
+        limits: limits(&args.run, args.idle_timeout, args.read_timeout),
+        goal: goal(&args.run),
+        input: Input { source: if sends { source } else { InputSource::Nothing }, rate: args.rate },
+        output: output(&args.run, written, report, args.progress),
+        wire,
+        rules: Rules {
+            keep_open: args.keep_open,
+            leave_on_peer_close: args.on_peer_close == OnPeerClose::Exit,
+            quit_after: args.quit_after,
+            serving,
+            undivided: args.frame == Framing::Tinyproto,
+        },
+        helpers,
+    })
+}
+
+/// A message of a framed stream is a line without its end, unless the user asked for lines; with
+/// `--frame line` it cannot be anything else.
+fn stream_input(args: &StreamArgs) -> Result<InputSource, Failure> {
+    let framed = args.frame != Framing::None;
+    let mut source =
+        input(&args.input, if framed { framing::Input::Line } else { framing::Input::Raw })?;
+    let implied = match &mut source {
+        InputSource::Messages { chomp, .. } => Some((chomp, args.input.input.is_none())),
+        InputSource::Commands { chomp, .. } => Some((chomp, true)),
+        InputSource::Nothing | InputSource::Texts(_) => None,
+    };
+    if let Some((chomp, implied)) = implied {
+        *chomp |= framed && (implied || args.frame == Framing::Line);
+    }
+    Ok(source)
 }
 
 /// Texts that the framing cannot carry.
-fn check_sendable(common: &Common) -> Result<(), Failure> {
-    let Some(framer) = common.framing.framer(common.max_frame, common.keep_cr) else {
+fn check_sendable(source: &InputSource, wire: &Wire) -> Result<(), Failure> {
+    let (InputSource::Texts(texts), Some(framer)) = (source, wire.framer()) else {
         return Ok(());
     };
     let encode = |text| framer.encode(text, &mut Vec::new());
-    match common.send.iter().find_map(|text| encode(text).err()) {
+    match texts.iter().find_map(|text| encode(text).err()) {
         Some(error) => {
-            let what = format!("--send with --frame {}", common.framing);
+            let what = format!("--send with --frame {}", wire.framing);
             Err(refuse(&what, error.to_string()).maybe_fix(error.fix()))
         }
         None => Ok(()),
@@ -281,7 +302,8 @@ fn check_sendable(common: &Common) -> Result<(), Failure> {
 /// Options that speak of messages need a stream that has them.
 fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
     if args.frame == Framing::None {
-        let is_raw = matches!(args.input.input, None | Some(InputForm::Messages(Input::Raw)));
+        let is_raw =
+            matches!(args.input.input, None | Some(InputForm::Messages(framing::Input::Raw)));
         let given = [
             (args.run.count.is_some(), "--count"),
             (args.read_timeout.is_some(), "--read-timeout"),
@@ -296,7 +318,7 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
     check_nodelay(args.frame, &args.run)?;
     let max = args.max_frame.unwrap_or(MAX_FRAME);
     match (args.frame, args.input.input) {
-        (Framing::Fixed(size), _) | (_, Some(InputForm::Messages(Input::Fixed(size))))
+        (Framing::Fixed(size), _) | (_, Some(InputForm::Messages(framing::Input::Fixed(size))))
             if size as u64 > max =>
         {
             Err(refuse(
@@ -309,11 +331,9 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
 }
 
 /// Options that speak of the end of stdin, or of its bytes, mean nothing where it gives commands.
-fn check_commands(args: &StreamArgs, commands: Option<Form>) -> Result<(), Failure> {
-    if commands.is_none() {
-        return Ok(());
-    }
-    if commands == Some(Form::Json) {
+fn check_commands(args: &StreamArgs, source: &InputSource) -> Result<(), Failure> {
+    let InputSource::Commands { form, .. } = source else { return Ok(()) };
+    if *form == Form::Json {
         let given = [(args.crlf, "--crlf")];
         refuse_any(&given, "--input json says byte by byte what is sent")?;
     }

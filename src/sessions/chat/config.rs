@@ -3,7 +3,7 @@
 use crate::framing::Framing;
 use crate::multicast::GroupAddress;
 use crate::protocol::chat::{Dialect, Nick};
-use crate::sessions::config::{Common, Connect};
+use crate::sessions::config::{Common, Dialing, Net, Route, Wire};
 use crate::sockets::Address;
 
 /// Who takes part, and what the user sees.
@@ -18,8 +18,8 @@ pub struct Identity {
 }
 
 /// The wire format of a hosted room, which its framing decides.
-pub(super) fn dialect(common: &Common) -> Dialect {
-    match common.framing {
+pub(super) fn dialect(wire: &Wire) -> Dialect {
+    match wire.framing {
         Framing::Tinyproto => Dialect::Tinyproto,
         _ => Dialect::Lines,
     }
@@ -28,8 +28,12 @@ pub(super) fn dialect(common: &Common) -> Dialect {
 /// `chat ADDR`.
 #[derive(Clone, Debug)]
 pub struct JoinConfig {
-    /// The connection.
-    pub connect: Connect,
+    /// What every command is asked to do.
+    pub common: Common,
+    /// Where the host is.
+    pub route: Route,
+    /// What counts as a connection.
+    pub dialing: Dialing,
     /// Who joins.
     pub identity: Identity,
 }
@@ -37,8 +41,10 @@ pub struct JoinConfig {
 /// `chat --host ADDR`.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
-    /// What all commands share.
+    /// What every command is asked to do.
     pub common: Common,
+    /// How sockets are opened.
+    pub net: Net,
     /// Where members connect to.
     pub address: Address,
     /// Who hosts; `None` for a relay alone.
@@ -52,8 +58,10 @@ pub struct HostConfig {
 /// `chat GROUP`.
 #[derive(Clone, Debug)]
 pub struct GroupConfig {
-    /// What all commands share.
+    /// What every command is asked to do.
     pub common: Common,
+    /// How sockets are opened.
+    pub net: Net,
     /// Which group.
     pub group: GroupAddress,
     /// Who takes part.

@@ -86,7 +86,7 @@ impl GroupSession {
         let event = Notice::new(Name::Joined).proto("udp").group(&group);
         self.core.console.report(pool, &event.iface(&self.sockets.iface));
         self.core.start(pool);
-        if let Some(patience) = self.core.common.wait {
+        if let Some(patience) = self.core.common.limits.wait {
             pool.arm(TimerKey::global(timers::FIRST_MESSAGE), patience);
         }
         self.frontend.on_open();
@@ -206,7 +206,8 @@ impl GroupSession {
         match key.purpose {
             timers::CHAT => self.advance(pool),
             timers::FIRST_MESSAGE => {
-                let wait = humantime::format_duration(self.core.common.wait.unwrap_or_default());
+                let wait =
+                    humantime::format_duration(self.core.common.limits.wait.unwrap_or_default());
                 let cause = format!("nobody was heard within {wait}");
                 let target = self.sockets.group.to_string();
                 let failure =

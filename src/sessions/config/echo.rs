@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Common;
+use super::{Common, Net, Route};
 use crate::multicast::GroupAddress;
 use crate::sockets::Address;
 
 /// `echo`.
 #[derive(Clone, Debug)]
 pub struct Echo {
-    /// What all commands share.
+    /// What every command is asked to do.
     pub common: Common,
+    /// How sockets are opened.
+    pub net: Net,
     /// Where to listen.
     pub places: Vec<EchoPlace>,
     /// Whether streams are served.
@@ -43,14 +45,12 @@ pub enum EchoPlace {
 /// `echo --ping`.
 #[derive(Clone, Debug)]
 pub struct Ping {
-    /// What all commands share.
+    /// What every command is asked to do.
     pub common: Common,
     /// Whom to probe.
-    pub address: Address,
+    pub route: Route,
     /// Whether by datagrams.
     pub datagrams: bool,
-    /// The time for one attempt to connect.
-    pub connect_timeout: Duration,
     /// How many probes on each connection.
     pub count: u64,
     /// From one probe to the next; zero waits for the answer instead.

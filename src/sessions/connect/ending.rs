@@ -69,7 +69,7 @@ impl ConnectSession {
         if !self.core.feed.commands() {
             self.core.feed.pause(pool);
         }
-        let framed = self.core.common.framing != Framing::None;
+        let framed = self.core.common.wire.framing != Framing::None;
         let pause = self.connector.begin_again(pool, end.traffic.received > 0);
         let count = in_doubt(end);
         if count > 0 {

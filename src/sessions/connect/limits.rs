@@ -45,7 +45,7 @@ impl ConnectSession {
     }
 
     fn check_idle(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(traffic)) = (self.core.common.idle_timeout, pool.traffic(id)) else {
+        let (Some(limit), Some(traffic)) = (self.core.common.limits.idle, pool.traffic(id)) else {
             return;
         };
         let last_active = self.exec.as_ref().and_then(|exec| exec.last_active(pool, id));
@@ -65,7 +65,7 @@ impl ConnectSession {
     }
 
     fn check_message(&mut self, pool: &mut Pool) {
-        let (Some(limit), Some(link)) = (self.core.common.read_timeout, &self.link) else { return };
+        let (Some(limit), Some(link)) = (self.core.common.limits.read, &self.link) else { return };
         let left = link.inlet.time_left(limit, pool.now());
         if link.peer_ended {
             return;

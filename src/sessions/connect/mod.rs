@@ -67,8 +67,13 @@ impl ConnectSession {
     /// A session on an open console and feed.
     pub fn new(pool: &Pool, config: Connect, console: Console, feed: Feed) -> Self {
         Self {
-            connector: Connector::of_client(&config, pool.now()),
-            reconnect: config.reconnect,
+            connector: Connector::of_client(
+                config.route,
+                config.common.limits.wait,
+                config.dialing,
+                pool.now(),
+            ),
+            reconnect: config.dialing.reconnect,
             probe: config.probe,
             exec: config.exec.map(Exec::new),
             core: Core::new(config.common, console, feed),
@@ -137,10 +142,10 @@ impl ConnectSession {
             self.core.begin_ending(pool);
             return pool.abort(id, CloseReason::HOST);
         }
-        if let Some(limit) = self.core.common.idle_timeout {
+        if let Some(limit) = self.core.common.limits.idle {
             pool.arm(TimerKey::of(id, timers::IDLE), limit);
         }
-        if let Some(limit) = self.core.common.read_timeout {
+        if let Some(limit) = self.core.common.limits.read {
             pool.arm(TimerKey::of(id, timers::READ), limit);
         }
         if self.core.console.is_full() {

@@ -98,7 +98,7 @@ impl Core {
 
     /// `--timeout` ran out.
     pub(super) fn time_is_up(&mut self, pool: &mut Pool) {
-        let limit = humantime::format_duration(self.common.timeout.unwrap_or_default());
+        let limit = humantime::format_duration(self.common.limits.timeout.unwrap_or_default());
         let cause = format!("the time of {limit} is up");
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "finish", "the run", cause);
         self.fail(pool, &failure);
@@ -120,7 +120,7 @@ impl Core {
         target: &str,
         cause: &str,
     ) {
-        let patience = humantime::format_duration(self.common.wait.unwrap_or_default());
+        let patience = humantime::format_duration(self.common.limits.wait.unwrap_or_default());
         let cause = format!("{cause} within {patience}");
         let failure = Failure::new(Status::Timeout, Kind::Timeout, operation, target, cause);
         self.fail(pool, &failure);

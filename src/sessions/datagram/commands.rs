@@ -96,8 +96,8 @@ impl ListenSession {
         message: &Bytes,
         to: &'a Whom,
     ) -> Result<Notice<'a>, Failure> {
-        if message.len() > self.core.common.max_frame {
-            let cause = format!("a datagram holds {} bytes at most", self.core.common.max_frame);
+        if message.len() > self.core.common.wire.max {
+            let cause = format!("a datagram holds {} bytes at most", self.core.common.wire.max);
             return Err(Failure::new(
                 Status::Lost,
                 Kind::TooLarge,

@@ -122,11 +122,11 @@ impl ListenSession {
         self.core.start(pool);
         let common = &self.core.common;
         let timers = [
-            (common.wait, timers::FIRST_MESSAGE),
-            (common.idle_timeout, timers::IDLE),
+            (common.limits.wait, timers::FIRST_MESSAGE),
+            (common.limits.idle, timers::IDLE),
             (self.interval.filter(|_| self.stats), timers::INTERVAL),
             (self.groups.as_ref().and_then(Groups::rejoin_every), timers::REJOIN),
-            (common.wait.filter(|_| self.has_groups()).map(|wait| wait / 2), timers::PROBE),
+            (common.limits.wait.filter(|_| self.has_groups()).map(|wait| wait / 2), timers::PROBE),
         ];
         for (after, purpose) in timers {
             if let Some(after) = after {
@@ -288,7 +288,7 @@ impl ListenSession {
 
     /// `--idle-timeout`: the normal end of a listener, if anything came at all.
     fn check_idle(&mut self, pool: &mut Pool) {
-        let Some(limit) = self.core.common.idle_timeout else { return };
+        let Some(limit) = self.core.common.limits.idle else { return };
         let last = self.ears.keys().filter_map(|id| pool.traffic(*id)).map(|t| t.last_active).max();
         let idle = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
         // While stdout is full nothing is received, and what has come waits in the kernel.

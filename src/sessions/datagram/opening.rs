@@ -63,7 +63,7 @@ impl Opener {
         while let Some(address) = self.config.addresses.get(self.open.len()).cloned() {
             let opened = match &address {
                 Address::Inet { host, port } => {
-                    let family = self.config.send.common.family;
+                    let family = self.config.net.family;
                     let query = Query { host: host.clone(), port: *port, family };
                     if query.takes_time() {
                         return self.ask(pool, query);
@@ -134,10 +134,10 @@ impl Opener {
     }
 
     fn connect_one(&mut self, pool: &mut Pool, target: &Target) -> Result<Id, Failure> {
-        let (common, bind) = (&self.config.send.common, self.config.bind.as_ref());
-        let bind = resolve::local_for(bind, target, common.family, "send to")?;
+        let (net, bind) = (&self.config.net, self.config.bind.as_ref());
+        let bind = resolve::local_for(bind, target, net.family, "send to")?;
         let (opened, said) =
-            datagram::connect(target, bind.as_ref(), &common.options, self.config.broadcast)?;
+            datagram::connect(target, bind.as_ref(), &net.options, self.config.broadcast)?;
         self.warnings.extend(said);
         self.guards.extend(opened.cleanup);
         self.ends.push((opened.local.clone(), target.to_string()));

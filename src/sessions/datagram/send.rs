@@ -74,12 +74,13 @@ impl SendSession {
             repeat: config.repeat,
             pacer: config
                 .common
+                .input
                 .rate
                 .filter(|_| prober.is_none())
                 .map(|rate| Pacer::new(rate, now)),
             prober,
             reply: config.reply,
-            patience: config.common.wait,
+            patience: config.common.limits.wait,
             answers: 0,
             last_answer: now,
             sent_all: false,

@@ -36,7 +36,7 @@ impl Answering {
     pub(super) fn new(config: &Echo) -> Self {
         let common = &config.common;
         Self {
-            framer: common.framing.framer(common.max_frame, common.keep_cr),
+            framer: common.wire.framer(),
             prefix: config.prefix.clone(),
             quit_word: config.quit_word.clone(),
             stop_word: config.stop_word.clone(),

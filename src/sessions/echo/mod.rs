@@ -61,7 +61,7 @@ impl EchoSession {
         core.listens = true;
         // Datagrams are messages, also beside streams that have none.
         if config.datagrams {
-            core.lookout = core.common.expect.as_ref().map(Lookout::new);
+            core.lookout = core.common.goal.expect.as_ref().map(Lookout::new);
         }
         Self {
             core,
@@ -100,7 +100,7 @@ impl EchoSession {
         if self.delayed.is_wanted() {
             pool.keep_exact_time();
         }
-        if let Some(patience) = self.core.common.wait {
+        if let Some(patience) = self.core.common.limits.wait {
             pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
         }
     }
@@ -117,7 +117,7 @@ impl EchoSession {
     }
 
     fn nobody_came(&mut self, pool: &mut Pool) {
-        let patience = humantime::format_duration(self.core.common.wait.unwrap_or_default());
+        let patience = humantime::format_duration(self.core.common.limits.wait.unwrap_or_default());
         let cause = format!("nobody came within {patience}");
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "serve", "a client", cause);
         self.core.fail(pool, &failure);

@@ -54,11 +54,11 @@ impl EchoSession {
         self.clients.insert(id, Client { number, peer, local, inlet, full: false, leaving: None });
         // An answer must not wait until the one before is acknowledged.
         pool.hurry(id);
-        if let Some(max_frame) = self.core.common.negotiated() {
+        if let Some(max_frame) = self.core.common.wire.negotiated() {
             pool.negotiate(id, max_frame);
             pool.arm(TimerKey::of(id, timers::HELLO), HELLO);
         }
-        if let Some(limit) = self.core.common.idle_timeout {
+        if let Some(limit) = self.core.common.limits.idle {
             pool.arm(TimerKey::of(id, timers::IDLE), limit);
         }
         if self.paused || self.core.is_ending() {
@@ -191,7 +191,7 @@ impl EchoSession {
     }
 
     pub(super) fn check_idle(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(traffic)) = (self.core.common.idle_timeout, pool.traffic(id)) else {
+        let (Some(limit), Some(traffic)) = (self.core.common.limits.idle, pool.traffic(id)) else {
             return;
         };
         let idle = pool.now().saturating_duration_since(traffic.last_active);

@@ -15,13 +15,13 @@ use crate::sockets::{Address, Target, datagram, first_target};
 impl PingSession {
     /// Finds the addresses: a name takes its time.
     pub(super) fn find(&mut self, pool: &mut Pool) {
-        let Address::Inet { host, port } = &self.config.address else {
-            return match first_target(&self.config.address) {
+        let Address::Inet { host, port } = &self.config.route.address else {
+            return match first_target(&self.config.route.address) {
                 Ok(target) => self.open_one_of(pool, vec![target]),
                 Err(failure) => self.fail(pool, &failure),
             };
         };
-        let family = self.config.common.family;
+        let family = self.config.route.net.family;
         let query = Query { host: host.clone(), port: *port, family };
         if !query.takes_time() {
             return self.found(pool, query.ask());
@@ -29,7 +29,7 @@ impl PingSession {
         match pool.look_up(&query) {
             Ok(()) => self.question = Some(query),
             Err(error) => {
-                let target = self.config.address.to_string();
+                let target = self.config.route.address.to_string();
                 self.fail(pool, &Failure::io(Status::Resolve, "resolve", target, &error));
             }
         }
@@ -72,7 +72,7 @@ impl PingSession {
     fn open_all(&mut self, pool: &mut Pool, target: &Target) -> Result<(), Failure> {
         let mut warnings = Vec::new();
         for _ in 0..self.config.conns {
-            let options = &self.config.common.options;
+            let options = &self.config.route.net.options;
             let (opened, said) = datagram::connect(target, None, options, false)?;
             self.guards.extend(opened.cleanup);
             warnings.extend(said);

@@ -9,7 +9,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Mail, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::config::Connect;
+use crate::sessions::config::Dialing;
 use crate::sessions::connector::{Connector, Progress};
 use crate::sessions::timers;
 use crate::sockets::{Address, Target, connect};
@@ -23,24 +23,15 @@ impl PingSession {
         if self.config.datagrams {
             return self.find(pool);
         }
-        let mut connector = Connector::of_client(&self.as_client(), pool.now());
+        let mut connector = Connector::of_client(
+            self.config.route.clone(),
+            self.config.common.limits.wait,
+            Dialing::default(),
+            pool.now(),
+        );
         let progress = connector.begin(pool);
         self.connector = Some(connector);
         self.progress(pool, progress);
-    }
-
-    fn as_client(&self) -> Connect {
-        Connect {
-            common: self.config.common.clone(),
-            address: self.config.address.clone(),
-            bind: None,
-            connect_timeout: self.config.connect_timeout,
-            reconnect: false,
-            settle: std::time::Duration::ZERO,
-            probe: false,
-            exec: None,
-            replay: None,
-        }
     }
 
     /// Follows the connections in the making.
@@ -69,10 +60,10 @@ impl PingSession {
     }
 
     fn too_late(&mut self, pool: &mut Pool) {
-        let limit = humantime::format_duration(self.config.connect_timeout);
+        let limit = humantime::format_duration(self.config.route.timeout);
         let (all, left) = (self.config.conns, self.connecting.len());
         let cause = format!("{left} of {all} connections had no answer within {limit}");
-        let target = self.config.address.to_string();
+        let target = self.config.route.address.to_string();
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause);
         self.fail(pool, &failure);
     }
@@ -87,7 +78,7 @@ impl PingSession {
             Progress::Failed(failure) => self.fail(pool, &failure),
             Progress::Connected(new) => {
                 self.connector = None;
-                let target = match (new.peer.parse::<SocketAddr>(), &self.config.address) {
+                let target = match (new.peer.parse::<SocketAddr>(), &self.config.route.address) {
                     (Ok(address), _) => Some(Target::Tcp(address)),
                     (Err(_), Address::Unix(name)) => Some(Target::Unix(name.clone())),
                     (Err(_), _) => None,
@@ -96,7 +87,7 @@ impl PingSession {
                 if let Err(failure) = self.connect_others(pool, target.as_ref()) {
                     return self.fail(pool, &failure);
                 }
-                pool.arm(TimerKey::global(timers::CONNECT), self.config.connect_timeout);
+                pool.arm(TimerKey::global(timers::CONNECT), self.config.route.timeout);
                 self.up_if_all(pool);
             }
         }
@@ -105,7 +96,7 @@ impl PingSession {
     fn connect_others(&mut self, pool: &mut Pool, target: Option<&Target>) -> Result<(), Failure> {
         let Some(target) = target else { return Ok(()) };
         for _ in 1..self.config.conns {
-            let (stream, _) = connect::start(target, None, &self.config.common.options)?;
+            let (stream, _) = connect::start(target, None, &self.config.route.net.options)?;
             self.connecting.insert(pool.add_connecting(stream)?, target.to_string());
         }
         Ok(())

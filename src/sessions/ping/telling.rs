@@ -35,14 +35,14 @@ impl PingSession {
     pub(super) fn report_stats(&mut self, pool: &mut Pool) {
         let open: Vec<Traffic> = self.lines.keys().filter_map(|id| pool.traffic(*id)).collect();
         let event = self.core.console.sums(Name::Stats, pool, &open);
-        let peer = self.config.address.to_string();
+        let peer = self.config.route.address.to_string();
         let event = event.peer(&peer).ping(self.figures(pool));
         self.core.console.report(pool, &event);
     }
 
     /// The line of a run under way.
     pub(super) fn show(&mut self, pool: &mut Pool) {
-        let words = format!("{} {:#}", self.config.address, self.figures(pool));
+        let words = format!("{} {:#}", self.config.route.address, self.figures(pool));
         self.core.console.show_line(pool, words);
     }
 
@@ -60,7 +60,7 @@ impl PingSession {
         if figures.loss <= self.config.max_loss || self.core.is_decided() {
             return;
         }
-        let (target, limit) = (self.config.address.to_string(), self.config.max_loss);
+        let (target, limit) = (self.config.route.address.to_string(), self.config.max_loss);
         let PingFigures { lost, expected, loss, .. } = figures;
         let cause = format!(
             "{lost} of {expected} probes were lost, {loss:.2} %, and --max-loss is {limit} %"

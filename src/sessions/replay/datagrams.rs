@@ -86,8 +86,8 @@ impl ReplayListenSession {
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
         let timers = [
-            (self.core.common.wait, timers::FIRST_MESSAGE),
-            (self.core.common.idle_timeout, timers::IDLE),
+            (self.core.common.limits.wait, timers::FIRST_MESSAGE),
+            (self.core.common.limits.idle, timers::IDLE),
         ];
         for (after, purpose) in timers {
             if let Some(after) = after {
@@ -220,7 +220,7 @@ impl ReplayListenSession {
     }
 
     fn check_idle(&mut self, pool: &mut Pool) {
-        let Some(limit) = self.core.common.idle_timeout else { return };
+        let Some(limit) = self.core.common.limits.idle else { return };
         let last = self.ears.iter().filter_map(|id| pool.traffic(*id)).map(|t| t.last_active).max();
         let idle = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
         if idle < limit || self.core.console.is_full() {

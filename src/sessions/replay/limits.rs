@@ -38,7 +38,7 @@ impl ReplaySession {
     /// `--idle-timeout`: what is missing is a difference that a server tells, and a time that a
     /// client has run out of.
     fn check_idle(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(traffic)) = (self.core.common.idle_timeout, pool.traffic(id)) else {
+        let (Some(limit), Some(traffic)) = (self.core.common.limits.idle, pool.traffic(id)) else {
             return;
         };
         let idle = pool.now().saturating_duration_since(traffic.last_active);

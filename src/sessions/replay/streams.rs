@@ -10,7 +10,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::config::{Connect, Replay, Serve};
+use crate::sessions::config::{Connect, Dialing, Replay, Route, Serve};
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::{Console, closed_event, is_loss};
 use crate::sessions::core::{Core, Disposition, SIGNALLED};
@@ -31,7 +31,8 @@ pub struct ReplaySession {
 /// Where connections come from.
 pub(super) enum Side {
     Client {
-        config: Box<Connect>,
+        route: Route,
+        dialing: Dialing,
         connector: Box<Connector>,
     },
     Server {
@@ -50,9 +51,11 @@ impl ReplaySession {
         console: Console,
         feed: Feed,
     ) -> Self {
-        let core = Core::new(config.common.clone(), console, feed);
-        let connector = Box::new(Connector::of_client(&config, pool.now()));
-        let side = Side::Client { config: Box::new(config), connector };
+        let Connect { common, route, dialing, .. } = config;
+        let wait = common.limits.wait;
+        let core = Core::new(common, console, feed);
+        let connector = Connector::of_client(route.clone(), wait, dialing, pool.now());
+        let side = Side::Client { route, dialing, connector: Box::new(connector) };
         Self::new(core, replay, side)
     }
 
@@ -105,7 +108,7 @@ impl ReplaySession {
                 self.progressed(pool, progress);
             }
             Side::Server { .. } => {
-                if let Some(patience) = self.core.common.wait {
+                if let Some(patience) = self.core.common.limits.wait {
                     pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
                 }
             }
@@ -191,8 +194,9 @@ impl ReplaySession {
             if self.talks.is_empty() {
                 self.conclude(pool);
             }
-        } else if let Side::Client { config, connector, .. } = &mut self.side {
-            **connector = Connector::of_client(config, pool.now());
+        } else if let Side::Client { route, dialing, connector } = &mut self.side {
+            let (route, wait) = (route.clone(), self.core.common.limits.wait);
+            **connector = Connector::of_client(route, wait, *dialing, pool.now());
             let progress = connector.begin(pool);
             self.progressed(pool, progress);
         }

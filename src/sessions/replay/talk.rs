@@ -44,7 +44,7 @@ impl ReplaySession {
     /// Begins to play on a new connection.
     pub(super) fn begin(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
         let number = self.core.count_connection();
-        if let Some(limit) = self.core.common.idle_timeout {
+        if let Some(limit) = self.core.common.limits.idle {
             pool.arm(TimerKey::of(id, timers::IDLE), limit);
         }
         if self.core.console.is_full() {

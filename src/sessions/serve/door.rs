@@ -84,7 +84,7 @@ impl ServeSession {
     /// reads the events: each would add some. Hooks that do not keep up are such readers.
     pub(super) fn mind_the_door(&mut self, pool: &mut Pool) {
         let is_crowded = self.is_crowded();
-        let is_unread = self.core.common.output == Output::Json && self.core.console.is_full();
+        let is_unread = self.core.common.output.form == Output::Json && self.core.console.is_full();
         let shut = is_crowded || is_unread || self.core.console.hooks.are_full();
         if std::mem::replace(&mut self.shut, shut) != shut {
             for listener in &self.listeners {
@@ -124,7 +124,7 @@ impl ServeSession {
     /// The first words and the timers of a new client.
     fn begin(&mut self, pool: &mut Pool, id: Id) {
         pool.set_high_mark(id, self.queue);
-        if let Some(max_frame) = self.core.common.negotiated() {
+        if let Some(max_frame) = self.core.common.wire.negotiated() {
             pool.negotiate(id, max_frame);
             pool.arm(TimerKey::of(id, timers::HELLO), super::limits::HELLO);
         }
@@ -147,10 +147,10 @@ impl ServeSession {
         } else if self.input().ended {
             self.input_ended(pool, id);
         }
-        if let Some(limit) = self.core.common.idle_timeout {
+        if let Some(limit) = self.core.common.limits.idle {
             pool.arm(TimerKey::of(id, timers::IDLE), limit);
         }
-        if let Some(limit) = self.core.common.read_timeout {
+        if let Some(limit) = self.core.common.limits.read {
             pool.arm(TimerKey::of(id, timers::READ), limit);
         }
         self.find_partner(pool, id);

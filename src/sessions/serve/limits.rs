@@ -50,7 +50,7 @@ impl ServeSession {
     }
 
     fn check_idle(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(traffic)) = (self.core.common.idle_timeout, pool.traffic(id)) else {
+        let (Some(limit), Some(traffic)) = (self.core.common.limits.idle, pool.traffic(id)) else {
             return;
         };
         let last_active = self.service.last_active(pool, id).unwrap_or(traffic.last_active);
@@ -67,7 +67,7 @@ impl ServeSession {
     }
 
     fn check_message(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(client)) = (self.core.common.read_timeout, self.clients.get(&id))
+        let (Some(limit), Some(client)) = (self.core.common.limits.read, self.clients.get(&id))
         else {
             return;
         };

@@ -89,8 +89,8 @@ impl ServeSession {
     ) -> Result<Self, Failure> {
         let words = feed.take_words()?.map(|batch| (batch.bytes.into(), batch.ends.len()));
         let common = &config.common;
-        let framer = common.framing.framer(common.max_frame, common.keep_cr);
-        let frame = Frame { framer: framer.as_deref(), framing: common.framing };
+        let framer = common.wire.framer();
+        let frame = Frame { framer: framer.as_deref(), framing: common.wire.framing };
         let greet = config.greet.as_ref().map(|text| frame.text("--greet", text)).transpose()?;
         let service = Service::new(config.handling, config.queue, &frame)?;
         let mut core = Core::new(config.common, console, feed);
@@ -123,7 +123,7 @@ impl ServeSession {
     /// Begins to serve.
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
-        if let Some(patience) = self.core.common.wait {
+        if let Some(patience) = self.core.common.limits.wait {
             pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
         }
         self.balance(pool);

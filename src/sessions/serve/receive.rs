@@ -69,7 +69,7 @@ impl ServeSession {
             // What has a partner goes there, before it gets here.
             Service::Discard | Service::Relay(_) => {}
             Service::Save(_) => {
-                let form = match self.core.common.output {
+                let form = match self.core.common.output.form {
                     Output::Written(form) => form,
                     Output::Json | Output::None => Written::Raw,
                 };

@@ -12,7 +12,7 @@ use wirecat::framing::Framing;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::SlowRules;
 use wirecat::sessions::ConnectSession;
-use wirecat::sessions::config::Connect;
+use wirecat::sessions::config::{Connect, Dialing, Net, Route};
 
 use super::actor::Actor;
 use super::guest::{Guest, Left};
@@ -64,13 +64,16 @@ impl Client {
         let common = basics.common(false);
         let (console, feed, stage) = stage::open(event_loop, world, &basics, &common);
         let config = Connect {
-            settle: Duration::ZERO,
             probe: false,
             common,
-            address: "192.0.2.1:9".parse().expect("an address"),
-            bind: None,
-            connect_timeout: Duration::from_secs(1),
-            reconnect: false,
+            route: Route {
+                address: "192.0.2.1:9".parse().expect("an address"),
+                bind: None,
+                net: Net::default(),
+                timeout: Duration::from_secs(1),
+                negotiated: None,
+            },
+            dialing: Dialing::default(),
             exec: None,
             replay: None,
         };

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use wirecat::event_loop::Signal;
-use wirecat::framing::{Framing, Input};
-use wirecat::protocol::output::{Output, Written};
+use wirecat::framing::{self, Framing};
+use wirecat::protocol::output::{self, Written};
 use wirecat::protocol::relay::{Rules, Source};
 use wirecat::report::{Color, Log, Settings, Verbosity};
-use wirecat::sessions::config::{Common, Scripting};
-use wirecat::sockets::{Family, SocketOptions};
+use wirecat::sessions::config::{Common, Goal, Helpers, Input, InputSource, Limits, Output, Wire};
 
 use super::actor::{Ending, Temper};
 use super::wire::Shape;
@@ -152,26 +151,34 @@ impl Basics {
 
     pub(super) fn common(&self, serving: bool) -> Common {
         let framed = self.framing != Framing::None;
+        let form = if framed { framing::Input::Line } else { framing::Input::Raw };
         Common {
-            datagrams: false,
-            timeout: self.timeout,
-            idle_timeout: self.idle,
-            read_timeout: None,
-            wait: None,
-            expect: None,
-            send: Vec::new(),
-            rate: None,
-            progress: false,
-            count: None,
-            stdin: self.source != Source::Absent,
-            input: if framed { Input::Line } else { Input::Raw },
-            commands: None,
-            chomp: framed,
-            output: Output::Written(if framed { Written::Line } else { Written::Raw }),
-            framing: self.framing,
-            max_frame: 1 << 20,
-            keep_cr: false,
-            crlf: false,
+            limits: Limits { timeout: self.timeout, idle: self.idle, read: None, wait: None },
+            goal: Goal::default(),
+            input: Input {
+                source: match self.source {
+                    Source::Absent => InputSource::Nothing,
+                    _ => InputSource::Messages { form, chomp: framed },
+                },
+                rate: None,
+            },
+            output: Output {
+                form: output::Output::Written(if framed { Written::Line } else { Written::Raw }),
+                report: Settings {
+                    verbosity: Verbosity::Verbose,
+                    log: Log::Json,
+                    color: Color::Never,
+                    tag: None,
+                },
+                progress: false,
+            },
+            wire: Wire {
+                datagrams: false,
+                framing: self.framing,
+                max: 1 << 20,
+                keep_cr: false,
+                crlf: false,
+            },
             rules: Rules {
                 keep_open: self.keep_open,
                 leave_on_peer_close: self.leave,
@@ -179,16 +186,7 @@ impl Basics {
                 serving,
                 undivided: false,
             },
-            family: Family::Any,
-            options: SocketOptions::default(),
-            record: None,
-            report: Settings {
-                verbosity: Verbosity::Verbose,
-                log: Log::Json,
-                color: Color::Never,
-                tag: None,
-            },
-            scripting: Scripting::default(),
+            helpers: Helpers::default(),
         }
     }
 }

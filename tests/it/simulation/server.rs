@@ -12,7 +12,7 @@ use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::{Policy, SlowRules};
 use wirecat::sessions::ServeSession;
-use wirecat::sessions::config::{Handling, Serve};
+use wirecat::sessions::config::{Handling, Net, Serve};
 
 use super::actor::Actor;
 use super::guest::{Guest, Left};
@@ -68,6 +68,7 @@ impl Plan {
     fn config(&self) -> Serve {
         Serve {
             common: self.basics.common(true),
+            net: Net::default(),
             addresses: Vec::new(),
             conns: Some(self.clients as u64),
             max_clients: self.max_clients,

@@ -48,12 +48,12 @@ pub(super) fn open(
 ) -> (Console, Feed, Stage) {
     let pool = event_loop.pool();
     let (sender, lines) = channel();
-    let reporter = Reporter::to(common.report.clone(), move |line| {
+    let reporter = Reporter::to(common.output.report.clone(), move |line| {
         // Nobody listens any more once the test has failed.
         let _ = sender.send(line.to_vec());
     });
     let (near, far) = wire(world.rng.fork(), basics.stdout, world.now);
-    let console = Console::on(pool, reporter, common.output, Box::new(near), false);
+    let console = Console::on(pool, reporter, common.output.form, Box::new(near), false);
     let console = console.expect("a virtual stdout");
     let stdout = far.id().expect("stdout is registered");
     let reader = Actor::new("stdout", far, basics.stdout_temper, Ending::Never, world.now);
@@ -71,7 +71,7 @@ fn open_feed(
     common: &Common,
 ) -> (Feed, Option<Id>) {
     if basics.source == Source::Absent {
-        return (Feed::open(pool, common, false).expect("nothing to open"), None);
+        return (Feed::open(pool, common).expect("nothing to open"), None);
     }
     let shape = pipe(&mut world.rng);
     let (near, far) = wire(world.rng.fork(), shape, world.now);

@@ -19,7 +19,7 @@ impl HostSession {
         let event = Notice::new(Name::Accepted).conn(member).peer(&peer).local(&local);
         self.core.console.report(pool, &event);
         pool.set_high_mark(id, self.queue);
-        if let Some(max_frame) = self.core.common.negotiated() {
+        if let Some(max_frame) = self.core.common.wire.negotiated() {
             pool.negotiate(id, max_frame);
             pool.arm(TimerKey::of(id, timers::HELLO), HELLO);
         }

@@ -16,7 +16,8 @@ impl HostSession {
         match (key.purpose, key.id) {
             (timers::CHAT, _) => self.advance(pool),
             (timers::FIRST_CLIENT, _) => {
-                let wait = humantime::format_duration(self.core.common.wait.unwrap_or_default());
+                let wait =
+                    humantime::format_duration(self.core.common.limits.wait.unwrap_or_default());
                 let cause = format!("nobody came within {wait}");
                 let failure =
                     Failure::new(Status::Timeout, Kind::Timeout, "host", "the room", cause);

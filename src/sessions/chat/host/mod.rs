@@ -78,7 +78,7 @@ impl HostSession {
         listeners: Vec<Id>,
         screen: Option<Screen>,
     ) -> Self {
-        let dialect = dialect(&config.common);
+        let dialect = dialect(&config.common.wire);
         let mut room = Room::new(dialect);
         let frontend = config.identity.map(|identity| {
             let nick = identity.nick.clone().filter(|_| dialect.has_nicks());
@@ -122,7 +122,7 @@ impl HostSession {
     /// Opens the room, whose addresses these are.
     pub fn start(&mut self, pool: &mut Pool, locals: Vec<String>) {
         self.core.start(pool);
-        if let Some(patience) = self.core.common.wait {
+        if let Some(patience) = self.core.common.limits.wait {
             pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
         }
         self.core.feed.resume(pool);

@@ -19,7 +19,7 @@ use crate::kind::Kind;
 use crate::protocol::chat::command::ChatCommand;
 use crate::protocol::chat::line::readable;
 use crate::protocol::chat::token_bucket::{OWN_BURST, TokenBucket};
-use crate::protocol::chat::{Dialect, MAX_RELAYED, Nick};
+use crate::protocol::chat::{Dialect, Nick};
 use crate::protocol::relay::Step;
 use crate::report::{Name, Notice};
 use crate::sessions::connector::{Connector, Established, Progress};
@@ -63,25 +63,28 @@ impl JoinSession {
     /// A session on an open console and feed.
     pub fn new(
         pool: &Pool,
-        mut config: JoinConfig,
+        config: JoinConfig,
         console: Console,
         feed: Feed,
         screen: Option<Screen>,
     ) -> Self {
-        // A host puts names before lines, and escapes what is in them.
-        config.connect.common.max_frame = MAX_RELAYED;
-        let dialect = dialect(&config.connect.common);
+        let dialect = dialect(&config.common.wire);
         let mut frontend = Frontend::new(&config.identity, screen);
         if !dialect.has_nicks() {
             frontend.set_nick(Nick::you());
         }
         Self {
-            connector: Connector::of_client(&config.connect, pool.now()),
-            reconnect: config.connect.reconnect,
+            connector: Connector::of_client(
+                config.route,
+                config.common.limits.wait,
+                config.dialing,
+                pool.now(),
+            ),
+            reconnect: config.dialing.reconnect,
             frontend,
             dialect,
             nick: config.identity.nick.filter(|_| dialect.has_nicks()),
-            core: Core::new(config.connect.common, console, feed),
+            core: Core::new(config.common, console, feed),
             link: None,
             waiting: VecDeque::new(),
             token_bucket: TokenBucket::of(OWN_BURST, pool.now()),
