@@ -16,12 +16,12 @@ use std::time::SystemTime;
 use crate::cli::args::{ReportArgs, RunArgs};
 use crate::cli::{Cli, Command, config};
 use crate::error::{Failure, Status};
-use crate::event_loop::{EventLoop, Tapping};
+use crate::event_loop::{EventLoop, SharedRecorder};
 use crate::protocol::output::Output;
 use crate::report::{Name, Notice, Reporter, Settings};
 use crate::sessions::LastWords;
 use crate::sessions::config::Common;
-use crate::sessions::recorder::Recorder;
+use crate::sessions::recorder::FileRecorder;
 
 /// Runs what the command line asks for.
 pub fn run(cli: &Cli) -> Status {
@@ -108,7 +108,7 @@ fn bare_event_loop() -> Result<EventLoop, Failure> {
 fn event_loop(common: &Common) -> Result<EventLoop, Failure> {
     let mut event_loop = bare_event_loop()?;
     if let Some(path) = &common.helpers.record {
-        event_loop.pool().set_tap(Tapping::new(Recorder::create(path)?));
+        event_loop.pool().set_recorder(SharedRecorder::new(FileRecorder::create(path)?));
     }
     Ok(event_loop)
 }

@@ -16,10 +16,10 @@ pub(super) struct Acceptor {
     pub(super) ready: bool,
     /// The handler wants no more for now.
     pub(super) paused: bool,
-    /// The process is out of descriptors; a timer, or a place that comes free, ends this.
+    /// The process is out of descriptors; a timer, or a descriptor that comes free, ends this.
     pub(super) starved: bool,
-    pub(super) listed: bool,
-    pub(super) doomed: Option<CloseReason>,
+    pub(super) queued_for_read: bool,
+    pub(super) closed: Option<CloseReason>,
 }
 
 /// What an attempt to accept gave.
@@ -37,7 +37,14 @@ pub(super) enum Accepted {
 
 impl Acceptor {
     pub(super) fn new(listening: Listening) -> Self {
-        Self { listening, ready: false, paused: false, starved: false, listed: false, doomed: None }
+        Self {
+            listening,
+            ready: false,
+            paused: false,
+            starved: false,
+            queued_for_read: false,
+            closed: None,
+        }
     }
 
     pub(super) fn local(&self) -> &str {
@@ -91,7 +98,7 @@ impl Acceptor {
             Listener::Unix(listener) => registry.deregister(listener),
         };
         End {
-            reason: self.doomed.unwrap_or(CloseReason::HOST),
+            reason: self.closed.unwrap_or(CloseReason::HOST),
             error: None,
             traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
             unsent: Unsent::default(),

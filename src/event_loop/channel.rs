@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::event::{SendOutcome, Traffic};
-use super::manner::Manner;
-use super::phase::{Phase, Sides, Way};
+
+use super::lifecycle::{CloseMode, Directions, Half, Phase};
 use super::transport::Transport;
 use crate::buffers::SendQueue;
 use crate::close::CloseReason;
@@ -23,27 +23,27 @@ const HIGH_MARK: usize = 256 * 1024;
 pub(super) struct Channel {
     pub(super) transport: Box<dyn Transport>,
     pub(super) phase: Phase,
-    pub(super) reading: Way,
-    pub(super) writing: Way,
+    pub(super) reading: Half,
+    pub(super) writing: Half,
     /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
     pub(super) readable: bool,
     pub(super) writable: bool,
     pub(super) paused: bool,
     /// Whether it is in the pool's list of what to read.
-    pub(super) listed: bool,
+    pub(super) queued_for_read: bool,
     /// Whether it is in the pool's list of what to flush.
     pub(super) dirty: bool,
     /// Whether it is in the pool's list of what to remove.
-    pub(super) doomed: Option<CloseReason>,
+    pub(super) closed: Option<CloseReason>,
     /// How it is closed, once it is.
-    pub(super) manner: Manner,
+    pub(super) close_mode: CloseMode,
     /// Since when everything is said and only acknowledgements are missing.
-    pub(super) said_since: Option<Instant>,
+    pub(super) all_sent_at: Option<Instant>,
     /// When FIN was said.
-    finished: Option<Instant>,
+    fin_sent_at: Option<Instant>,
     /// The peer was gone before it had acknowledged everything.
     lost: bool,
-    /// A reset that was heard of before all that came ahead of it was read; told after that.
+    /// A reset that came before the first read; it is reported after all that came ahead of it.
     pub(super) early_reset: Option<io::Error>,
     pub(super) queue: SendQueue,
     high_mark: usize,
@@ -55,7 +55,7 @@ pub(super) struct Channel {
 }
 
 /// What a read gave.
-pub(super) enum Got {
+pub(super) enum ReadOutcome {
     Bytes(usize),
     Eof,
     /// Nothing now: paused, not ready, or over.
@@ -66,25 +66,25 @@ pub(super) enum Got {
 impl Channel {
     pub(super) fn new(
         transport: Box<dyn Transport>,
-        sides: Sides,
+        sides: Directions,
         phase: Phase,
         now: Instant,
     ) -> Self {
-        let way = |missing| if sides == missing { Way::Ended } else { Way::Open };
+        let way = |missing| if sides == missing { Half::Ended } else { Half::Open };
         Self {
             transport,
             phase,
-            reading: way(Sides::Write),
-            writing: way(Sides::Read),
+            reading: way(Directions::Write),
+            writing: way(Directions::Read),
             readable: false,
             writable: false,
             paused: false,
-            listed: false,
+            queued_for_read: false,
             dirty: false,
-            doomed: None,
-            manner: Manner::Brief,
-            said_since: None,
-            finished: None,
+            closed: None,
+            close_mode: CloseMode::Linger,
+            all_sent_at: None,
+            fin_sent_at: None,
             lost: false,
             early_reset: None,
             queue: SendQueue::default(),
@@ -97,51 +97,51 @@ impl Channel {
 
     /// Whether a read may give something.
     pub(super) fn wants_reading(&self) -> bool {
-        let wanted = !self.paused || self.transport.must_listen();
+        let wanted = !self.paused || self.transport.needs_read();
         self.readable && wanted && self.reading.is_open() && self.phase != Phase::Connecting
     }
 
     /// Whether a flush may get somewhere.
     pub(super) fn wants_flushing(&self) -> bool {
         let work = !self.queue.is_empty()
-            || matches!(self.writing, Way::Finishing)
-            || self.transport.must_flush();
+            || matches!(self.writing, Half::Finishing)
+            || self.transport.needs_flush();
         self.writable && work && !self.writing.is_over() && self.phase != Phase::Connecting
     }
 
-    pub(super) fn read(&mut self, into: &mut [u8], now: Instant) -> Got {
+    pub(super) fn read(&mut self, into: &mut [u8], now: Instant) -> ReadOutcome {
         while self.wants_reading() {
             let outcome = match self.paused {
-                true => self.transport.listen().and(Err(ErrorKind::Interrupted.into())),
+                true => self.transport.read_ahead().and(Err(ErrorKind::Interrupted.into())),
                 false => self.transport.read(into),
             };
-            // What was read may be what writing waited for.
-            self.writable |= self.transport.must_flush();
+            // What was read may be what writing since_fin for.
+            self.writable |= self.transport.needs_flush();
             match outcome {
                 Ok(0) => {
                     if let Some(error) = self.early_reset.take() {
-                        self.reading = Way::Failed(error);
-                        return Got::Failed;
+                        self.reading = Half::Failed(error);
+                        return ReadOutcome::Failed;
                     }
-                    self.reading = Way::Ended;
-                    return Got::Eof;
+                    self.reading = Half::Ended;
+                    return ReadOutcome::Eof;
                 }
                 Ok(count) => {
                     if self.phase == Phase::Open {
                         self.traffic.received += count as u64;
                         self.traffic.last_active = now;
                     }
-                    return Got::Bytes(count);
+                    return ReadOutcome::Bytes(count);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.reading = Way::Failed(error);
-                    return Got::Failed;
+                    self.reading = Half::Failed(error);
+                    return ReadOutcome::Failed;
                 }
             }
         }
-        Got::Nothing
+        ReadOutcome::Nothing
     }
 
     /// Takes bytes for sending: writes at once what fits, and queues a copy of the rest.
@@ -166,7 +166,7 @@ impl Channel {
     }
 
     pub(super) fn takes(&self) -> bool {
-        self.writing.is_open() && self.phase.closing().is_none()
+        self.writing.is_open() && self.phase.close_reason().is_none()
     }
 
     fn can_write(&self) -> bool {
@@ -208,7 +208,7 @@ impl Channel {
 
     /// Whether the mark that somebody waits for has been reached, or never will be; says so once.
     pub(super) fn take_drained(&mut self) -> bool {
-        let failed = matches!(self.writing, Way::Failed(_));
+        let failed = matches!(self.writing, Half::Failed(_));
         let written = |mark| self.transport.is_open() && self.queue.len() <= mark;
         let reached = self.awaited.is_some_and(|mark| failed || written(mark));
         if reached {
@@ -219,7 +219,7 @@ impl Channel {
 
     /// Writes as much of the queue as fits, and says FIN behind it where that was asked for.
     pub(super) fn flush(&mut self, now: Instant) {
-        if self.transport.must_flush() && self.can_write() {
+        if self.transport.needs_flush() && self.can_write() {
             let flushed = self.transport.flush();
             self.note_written(flushed.map(|()| 0), now);
         }
@@ -231,30 +231,30 @@ impl Channel {
             self.queue = queue;
             self.queue.advance(count);
         }
-        if self.queue.is_empty() && matches!(self.writing, Way::Finishing) && self.can_write() {
-            self.say_fin(now);
+        if self.queue.is_empty() && matches!(self.writing, Half::Finishing) && self.can_write() {
+            self.send_fin(now);
         }
     }
 
     /// How long the peer has had to answer our FIN.
-    pub(super) fn waited(&self, now: Instant) -> Duration {
-        self.finished.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    pub(super) fn since_fin(&self, now: Instant) -> Duration {
+        self.fin_sent_at.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    fn say_fin(&mut self, now: Instant) {
-        if self.manner == Manner::Reset {
-            self.writing = Way::Ended;
+    fn send_fin(&mut self, now: Instant) {
+        if self.close_mode == CloseMode::ResetWhenAcked {
+            self.writing = Half::Ended;
             return;
         }
         match self.transport.finish() {
             Ok(()) => {
-                self.writing = Way::Ended;
-                self.finished = Some(now);
+                self.writing = Half::Ended;
+                self.fin_sent_at = Some(now);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
             // The peer is gone already, which reading will tell.
-            Err(error) if error.kind() == ErrorKind::NotConnected => self.writing = Way::Ended,
-            Err(error) => self.writing = Way::Failed(error),
+            Err(error) if error.kind() == ErrorKind::NotConnected => self.writing = Half::Ended,
+            Err(error) => self.writing = Half::Failed(error),
         }
     }
 
@@ -276,7 +276,7 @@ impl Channel {
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
-                self.writing = Way::Failed(error);
+                self.writing = Half::Failed(error);
                 // What the peer sent before it went may still be there to read.
                 self.readable = true;
             }
@@ -286,14 +286,14 @@ impl Channel {
 
     /// The reason to remove this channel, once there is one: both ways are over, or reading has
     /// failed, which leaves nobody to write to.
-    pub(super) fn verdict(&self) -> Option<CloseReason> {
+    pub(super) fn end_reason(&self) -> Option<CloseReason> {
         let failed = self.failed();
         let over =
-            self.writing.is_over() && (self.reading.is_over() || !self.manner.wants_answer());
-        if !over && !matches!(self.reading, Way::Failed(_)) {
+            self.writing.is_over() && (self.reading.is_over() || !self.close_mode.awaits_fin());
+        if !over && !matches!(self.reading, Half::Failed(_)) {
             return None;
         }
-        match self.phase.closing() {
+        match self.phase.close_reason() {
             Some(reason) if self.queue.is_empty() && !self.lost => Some(reason),
             None if !failed => Some(CloseReason::PEER),
             _ => Some(self.failure()),
@@ -303,7 +303,7 @@ impl Channel {
     /// How it failed: by the connection, or by what the peer says on it.
     fn failure(&self) -> CloseReason {
         let kind = [&self.reading, &self.writing].into_iter().find_map(|way| match way {
-            Way::Failed(error) => Some(error.kind()),
+            Half::Failed(error) => Some(error.kind()),
             _ => None,
         });
         match kind {
@@ -314,32 +314,32 @@ impl Channel {
     }
 
     fn failed(&self) -> bool {
-        matches!(self.reading, Way::Failed(_)) || matches!(self.writing, Way::Failed(_))
+        matches!(self.reading, Half::Failed(_)) || matches!(self.writing, Half::Failed(_))
     }
 
     /// Whether a channel whose two ways are over in order had better be kept until the peer has
     /// acknowledged what was written: an RST that comes in their place means a loss, and a
-    /// closed socket would not hear of it. A FIN alone (which counts as one) is not waited for.
+    /// closed socket would not hear of it. A FIN alone (which counts as one) is not since_fin for.
     pub(super) fn awaits_acknowledgement(&mut self, now: Instant, limit: Duration) -> bool {
         if self.failed() || !self.is_unacknowledged() {
             return false;
         }
-        let since = *self.said_since.get_or_insert(now);
-        self.manner.is_patient() || now.saturating_duration_since(since) < limit
+        let since = *self.all_sent_at.get_or_insert(now);
+        self.close_mode.awaits_all_acks() || now.saturating_duration_since(since) < limit
     }
 
     /// How long everything has been said while acknowledgements are missing.
-    pub(super) fn unheard(&self, now: Instant) -> Duration {
-        self.said_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    pub(super) fn since_all_sent(&self, now: Instant) -> Duration {
+        self.all_sent_at.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// Whether the peer is not to be cut off yet, however long it does not say FIN.
-    pub(super) fn keeps_waiting(&self) -> bool {
-        self.manner.is_patient() && !self.failed() && self.is_unacknowledged()
+    pub(super) fn must_be_acknowledged(&self) -> bool {
+        self.close_mode.awaits_all_acks() && !self.failed() && self.is_unacknowledged()
     }
 
     fn is_unacknowledged(&self) -> bool {
-        let fin = u64::from(self.manner != Manner::Reset);
+        let fin = u64::from(self.close_mode != CloseMode::ResetWhenAcked);
         self.transport.unacknowledged() > fin
     }
 
@@ -347,14 +347,14 @@ impl Channel {
     pub(super) fn check_acknowledgement(&mut self) {
         if let Some(error) = self.transport.take_error() {
             self.lost = true;
-            self.writing = Way::Failed(error);
+            self.writing = Half::Failed(error);
         }
     }
 
     /// What the operating system said, if this channel failed.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
-        let take = |way: &mut Way| match std::mem::replace(way, Way::Ended) {
-            Way::Failed(error) => Some(error),
+        let take = |way: &mut Half| match std::mem::replace(way, Half::Ended) {
+            Half::Failed(error) => Some(error),
             _ => None,
         };
         take(&mut self.writing).or(take(&mut self.reading))

@@ -9,15 +9,15 @@ use std::time::Instant;
 
 use mio::{Interest, Registry, Token};
 
-use super::REST;
+use super::BATCH_WAIT;
 use super::event::{End, Traffic};
 use super::id::Id;
 use super::pool::{Pool, Source};
-use super::tap::{TappedSocket, Tapping};
+use super::recorder::{RecordedSocket, SharedRecorder};
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
 use crate::protocol::output::Direction;
-use crate::protocol::recording::{Line, Proto, Role};
+use crate::protocol::recording::{Proto, RecordedFlow, Role};
 use crate::sockets::datagram::Socket;
 use crate::sys;
 use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, Sender};
@@ -34,22 +34,22 @@ pub(super) struct Datagrams {
     pub(super) readable: bool,
     pub(super) writable: bool,
     pub(super) paused: bool,
-    pub(super) listed: bool,
+    pub(super) queued_for_read: bool,
     pub(super) dirty: bool,
-    pub(super) doomed: Option<CloseReason>,
+    pub(super) closed: Option<CloseReason>,
     /// A send did not get through, and the handler waits for `Drained`.
     awaited: bool,
     /// The poll watches for room to send.
     watched: bool,
     /// Datagrams may wait in the kernel for a moment without filling it. A unix socket holds ten,
     /// and makes their senders wait (unix(7), max_dgram_qlen).
-    roomy: bool,
+    has_room: bool,
     /// The last batch came so soon after the one before, or is so small for a batch, that it
     /// would have been worth a moment to receive more at once.
-    hasty: bool,
+    arrives_fast: bool,
     paths: FastPaths,
     pub(super) traffic: Traffic,
-    tapped: Option<Box<TappedSocket>>,
+    recorded: Option<Box<RecordedSocket>>,
 }
 
 /// How far a batch of datagrams got.
@@ -66,23 +66,23 @@ pub enum BatchSent {
 }
 
 impl Datagrams {
-    pub(super) fn new(socket: Socket, tapping: Option<Tapping>, now: Instant) -> Self {
-        let tapped = tapping.map(|tapping| {
-            let line = line(&socket, tapping.number());
-            Box::new(TappedSocket::new(tapping, line))
+    pub(super) fn new(socket: Socket, recorder: Option<SharedRecorder>, now: Instant) -> Self {
+        let recorded = recorder.map(|recorder| {
+            let flow = recorded_flow(&socket, recorder.number());
+            Box::new(RecordedSocket::new(recorder, flow))
         });
         Self {
-            tapped,
+            recorded,
             paths: FastPaths::new(fd_of(&socket)),
-            roomy: has_room(&socket),
-            hasty: false,
+            has_room: has_room(&socket),
+            arrives_fast: false,
             socket,
             readable: false,
             writable: true,
             paused: false,
-            listed: false,
+            queued_for_read: false,
             dirty: false,
-            doomed: None,
+            closed: None,
             awaited: false,
             watched: false,
             traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
@@ -115,7 +115,7 @@ impl Datagrams {
     }
 
     pub(super) fn wants_reading(&self) -> bool {
-        self.readable && !self.paused && self.doomed.is_none()
+        self.readable && !self.paused && self.closed.is_none()
     }
 
     /// Receives a batch; `None` when nothing is there.
@@ -128,13 +128,13 @@ impl Datagrams {
             match batch.receive(fd_of(&self.socket)) {
                 Ok(count) => {
                     let since = now.saturating_duration_since(self.traffic.last_active);
-                    self.hasty = count < LARGE && (count > 1 || since < REST / 2);
+                    self.arrives_fast = count < LARGE && (count > 1 || since < BATCH_WAIT / 2);
                     self.traffic.received += batch.bytes();
                     self.traffic.last_active = now;
-                    if let Some(tapped) = &self.tapped {
+                    if let Some(recorded) = &self.recorded {
                         batch.arrivals().for_each(|arrival| {
                             let peer = Some(arrival.from.to_string());
-                            tapped.datagram(Direction::In, peer, arrival.payload);
+                            recorded.datagram(Direction::In, peer, arrival.payload);
                         });
                     }
                     // Saves a call that would only say `WouldBlock`.
@@ -161,10 +161,10 @@ impl Datagrams {
                     let sent = rest.iter().take(count).map(|one| one.payload.len() as u64);
                     self.traffic.sent += sent.sum::<u64>();
                     self.traffic.last_active = now;
-                    if let Some(tapped) = &self.tapped {
+                    if let Some(recorded) = &self.recorded {
                         rest.iter().take(count).for_each(|one| {
                             let peer = one.to.map(|to| to.to_string());
-                            tapped.datagram(Direction::Out, peer, one.payload);
+                            recorded.datagram(Direction::Out, peer, one.payload);
                         });
                     }
                     done += count;
@@ -183,8 +183,8 @@ impl Datagrams {
             Ok(()) => {
                 self.traffic.sent += payload.len() as u64;
                 self.traffic.last_active = now;
-                if let Some(tapped) = &self.tapped {
-                    tapped.datagram(Direction::Out, Some(to.to_string()), payload);
+                if let Some(recorded) = &self.recorded {
+                    recorded.datagram(Direction::Out, Some(to.to_string()), payload);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -215,7 +215,7 @@ impl Datagrams {
             Socket::Unix(socket) => registry.deregister(socket),
         };
         End {
-            reason: self.doomed.unwrap_or(CloseReason::HOST),
+            reason: self.closed.unwrap_or(CloseReason::HOST),
             error: None,
             traffic: self.traffic,
             unsent: Unsent::default(),
@@ -245,8 +245,8 @@ impl Pool {
     /// # Errors
     /// It cannot be registered with the poll.
     pub fn add_datagrams(&mut self, socket: Socket) -> io::Result<Id> {
-        let tapping = self.taps.tap.clone();
-        let id = self.sources.insert(Source::Datagrams(Datagrams::new(socket, tapping, self.now)));
+        let recorder = self.recording.recorder.clone();
+        let id = self.sources.insert(Source::Datagrams(Datagrams::new(socket, recorder, self.now)));
         let registered = match self.sources.get_mut(id) {
             Some(Source::Datagrams(datagrams)) => datagrams.register(&self.registry, id.token()),
             _ => Ok(()),
@@ -280,9 +280,9 @@ impl Pool {
     /// Where datagrams come in quick succession, has the loop rest for some 0.1 ms before it polls
     /// again, so that more are received together: to wake up for each of them costs more than
     /// all else that is done with it. Not for a handler whose answers somebody waits for.
-    pub fn let_gather(&mut self, id: Id) {
+    pub fn allow_batching(&mut self, id: Id) {
         if let Some(Source::Datagrams(socket)) = self.sources.get(id) {
-            self.gathering |= socket.roomy && socket.hasty && !socket.readable;
+            self.batching |= socket.has_room && socket.arrives_fast && !socket.readable;
         }
     }
 
@@ -316,15 +316,15 @@ fn has_room(socket: &Socket) -> bool {
     matches!(socket, Socket::Udp(_)) && size.is_ok_and(|size| size >= ROOM)
 }
 
-/// A socket as a tap knows it.
-fn line(socket: &Socket, number: u64) -> Line {
+/// A socket as a recorder knows it.
+fn recorded_flow(socket: &Socket, number: u64) -> RecordedFlow {
     let peer = socket.peer();
     let role = if peer.is_some() { Role::Connected } else { Role::Bound };
     let proto = match socket {
         Socket::Udp(_) => Proto::Udp,
         Socket::Unix(_) => Proto::Unixgram,
     };
-    Line {
+    RecordedFlow {
         number,
         proto,
         role,

@@ -101,8 +101,8 @@ pub enum Event<'a> {
     Mail(Mail),
     /// A signal reached the process.
     Signal(Signal),
-    /// What the tap has seen is not written; [`Pool::take_tap_failure`] says why.
-    TapFailed,
+    /// What was recorded is not written; [`Pool::take_recording_failure`] says why.
+    RecordingFailed,
     /// A source is gone; its id means nothing any more.
     Closed {
         /// The source.

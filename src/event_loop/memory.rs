@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use bytes::{Buf, Bytes};
 use mio::Registry;
 
-use super::transport::{Place, Readiness, Transport};
+use super::transport::{Readiness, Registration, Transport};
 
 /// A channel that delivers these bytes.
 pub struct Memory(Bytes);
@@ -32,7 +32,7 @@ impl Transport for Memory {
         Ok(())
     }
 
-    fn register(&mut self, _: &Place<'_>) -> io::Result<Readiness> {
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<Readiness> {
         Ok(Readiness::Always)
     }
 

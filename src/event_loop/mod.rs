@@ -12,22 +12,20 @@
 
 mod acceptor;
 mod channel;
-mod closing;
 mod datagrams;
 mod event;
 mod id;
+mod lifecycle;
 mod lookups;
 mod mailbox;
-mod manner;
 mod memory;
-mod negotiated;
 mod opening;
-mod phase;
 mod pool;
+mod recorder;
 mod signals;
 pub mod stdio;
-mod tap;
 mod timers;
+mod tinyproto_transport;
 mod transport;
 mod turn;
 
@@ -39,32 +37,32 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::sys::alarm::Alarm;
 use crate::sys::mmsg::ReceiveBatch;
+use crate::sys::timerfd::TimerFd;
 
 pub use datagrams::BatchSent;
 pub use event::{End, Event, Handler, SendOutcome, Traffic};
 pub use id::Id;
+pub use lifecycle::{CloseMode, Directions};
 pub use lookups::Query;
 pub use mailbox::{Mail, Mailbox};
 pub use memory::Memory;
-pub use phase::Sides;
 pub use pool::Pool;
+pub use recorder::{Recorder, SharedRecorder};
 pub use signals::Signal;
-pub use tap::{Tap, Tapping};
 pub use timers::TimerKey;
-pub use transport::{Place, Readiness, Ready, Transport};
+pub use transport::{Readiness, Ready, Registration, Transport};
 
 /// Tokens that no source can have: the upper half of a source's token is a generation, which
 /// never has its top bit set.
 const WAKE: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
-const ALARM: Token = Token(usize::MAX - 2);
+const TIMERFD: Token = Token(usize::MAX - 2);
 
 /// Events taken from the poll at a time.
 const EVENTS: usize = 1024;
 /// How long the loop rests for datagrams to gather. The kernel adds as much (PR_SET_TIMERSLACK).
-const REST: Duration = Duration::from_micros(50);
+const BATCH_WAIT: Duration = Duration::from_micros(50);
 /// How long before an exact timer the loop stops sleeping: to be woken takes the kernel up to
 /// 100 µs, more on an idle virtual machine than on a busy one.
 const EARLY: Duration = Duration::from_micros(150);
@@ -82,7 +80,7 @@ pub struct EventLoop {
     letters: Receiver<mailbox::Letter>,
     signals: Option<signals::Signals>,
     /// Wakes the loop in time, from the first exact timer on.
-    alarm: Option<Alarm>,
+    timerfd: Option<TimerFd>,
     /// Signals, each with whether the terminal sent it.
     arrived: Vec<(Signal, bool)>,
 }
@@ -104,7 +102,7 @@ impl EventLoop {
             batch: None,
             letters,
             signals: None,
-            alarm: None,
+            timerfd: None,
             arrived: Vec::new(),
         })
     }
@@ -149,10 +147,10 @@ impl EventLoop {
 
     /// Sleeps until there is something to do, and notes what is ready.
     fn wait(&mut self) -> io::Result<()> {
-        if self.pool.may_rest(REST) {
-            std::thread::sleep(REST);
+        if self.pool.may_wait_for_batch(BATCH_WAIT) {
+            std::thread::sleep(BATCH_WAIT);
         }
-        let timeout = self.pool.patience(Instant::now);
+        let timeout = self.pool.poll_timeout(Instant::now);
         let timeout = if self.pool.exact { self.exact(timeout) } else { timeout };
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -160,7 +158,7 @@ impl EventLoop {
         }
         for event in &self.events {
             match event.token() {
-                WAKE | ALARM => {}
+                WAKE | TIMERFD => {}
                 SIGNALS => self.arrived.extend(self.signals.iter_mut().flat_map(|s| s.pending())),
                 token => {
                     let hint =
@@ -181,20 +179,20 @@ impl EventLoop {
             return Some(after);
         }
         // Where there is no such clock, the grain of the poll has to do.
-        if self.set_alarm(after).is_ok() { None } else { Some(after) }
+        if self.set_timerfd(after).is_ok() { None } else { Some(after) }
     }
 
-    fn set_alarm(&mut self, after: Duration) -> io::Result<()> {
+    fn set_timerfd(&mut self, after: Duration) -> io::Result<()> {
         let Some(at) = self.pool.next_timer() else { return Ok(()) };
-        let alarm = match &mut self.alarm {
-            Some(alarm) => alarm,
+        let timerfd = match &mut self.timerfd {
+            Some(timerfd) => timerfd,
             none => {
-                let alarm = Alarm::open()?;
-                let fd = alarm.as_raw_fd();
-                self.poll.registry().register(&mut SourceFd(&fd), ALARM, Interest::READABLE)?;
-                none.insert(alarm)
+                let timerfd = TimerFd::open()?;
+                let fd = timerfd.as_raw_fd();
+                self.poll.registry().register(&mut SourceFd(&fd), TIMERFD, Interest::READABLE)?;
+                none.insert(timerfd)
             }
         };
-        alarm.set(at, after)
+        timerfd.set(at, after)
     }
 }

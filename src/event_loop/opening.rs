@@ -7,10 +7,10 @@ use bytes::Bytes;
 use super::acceptor::Acceptor;
 use super::channel::Channel;
 use super::id::Id;
+use super::lifecycle::{Directions, Phase};
 use super::memory::Memory;
-use super::phase::{Phase, Sides};
 use super::pool::{Pool, Source};
-use super::transport::{Place, Readiness, Transport};
+use super::transport::{Readiness, Registration, Transport};
 use crate::error::{Failure, Status};
 use crate::protocol::recording::Role;
 use crate::sockets::{self, Listening, SocketOptions, Stream};
@@ -73,8 +73,8 @@ impl Pool {
     /// It cannot be registered with the poll.
     pub fn add_connecting(&mut self, stream: Stream) -> Result<Id, Failure> {
         let peer = stream.peer().to_string();
-        let transport = self.tapped(stream, Role::Connected);
-        self.add(transport, Sides::Both, Phase::Connecting)
+        let transport = self.recorded(stream, Role::Connected);
+        self.add(transport, Directions::Both, Phase::Connecting)
             .map_err(|error| Failure::io(Status::Connect, "connect to", peer, &error))
     }
 
@@ -82,19 +82,23 @@ impl Pool {
     ///
     /// # Errors
     /// It cannot be registered with the poll.
-    pub fn add_channel(&mut self, transport: Box<dyn Transport>, sides: Sides) -> io::Result<Id> {
+    pub fn add_channel(
+        &mut self,
+        transport: Box<dyn Transport>,
+        sides: Directions,
+    ) -> io::Result<Id> {
         self.add(transport, sides, Phase::Open)
     }
 
-    /// Has what is sent on a channel leave at once, where the system would gather it.
-    pub fn hurry(&mut self, id: Id) {
+    /// Disables Nagle's algorithm (TCP_NODELAY) on a channel of TCP.
+    pub fn set_nodelay(&mut self, id: Id) {
         if let Some(channel) = self.channel_mut(id) {
-            channel.transport.hurry();
+            channel.transport.set_nodelay();
         }
     }
 
     /// Puts another transport around that of a channel on which nothing has moved yet.
-    pub(super) fn dress(
+    pub(super) fn wrap_transport(
         &mut self,
         id: Id,
         around: impl FnOnce(Box<dyn Transport>) -> Box<dyn Transport>,
@@ -106,12 +110,17 @@ impl Pool {
         }
     }
 
-    fn add(&mut self, transport: Box<dyn Transport>, sides: Sides, phase: Phase) -> io::Result<Id> {
+    fn add(
+        &mut self,
+        transport: Box<dyn Transport>,
+        sides: Directions,
+        phase: Phase,
+    ) -> io::Result<Id> {
         let channel = Channel::new(transport, sides, phase, self.now);
         let id = self.sources.insert(Source::Channel(channel));
         let Some(Source::Channel(channel)) = self.sources.get_mut(id) else { return Ok(id) };
-        let place = Place { registry: &self.registry, mailbox: &self.mailbox, id };
-        match channel.transport.register(&place) {
+        let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
+        match channel.transport.register(&registration) {
             Ok(Readiness::Evented) => Ok(id),
             Ok(Readiness::Always) => {
                 self.latch(id, true, true);

@@ -15,9 +15,9 @@ use super::event::{End, SendOutcome, Traffic};
 use super::id::{Id, Slots};
 use super::lookups::Query;
 use super::mailbox::Mailbox;
-use super::manner::Manner;
-use super::phase::Phase;
-use super::tap::Taps;
+
+use super::lifecycle::{CloseMode, Phase};
+use super::recorder::Recording;
 use super::timers::{TimerKey, Timers};
 use crate::close::CloseReason;
 
@@ -51,19 +51,19 @@ pub struct Pool {
     /// What has something to flush.
     pub(super) dirty: Vec<Id>,
     /// What is removed at the end of the turn.
-    pub(super) doomed: Vec<Id>,
+    pub(super) closed: Vec<Id>,
     /// Listeners that ran out of descriptors.
     pub(super) starved: Vec<Id>,
     pub(super) timers: Timers,
     /// Names that are being looked up.
     pub(super) lookups: Vec<Query>,
     /// The loop is to rest before it polls.
-    pub(super) gathering: bool,
-    pub(super) taps: Taps,
+    pub(super) batching: bool,
+    pub(super) recording: Recording,
     pub(super) now: Instant,
     pub(super) stopped: bool,
     /// The signal that is being handled came from the terminal.
-    pub(super) typed: bool,
+    pub(super) signal_from_tty: bool,
     /// Timers fire to the microsecond.
     pub(super) exact: bool,
 }
@@ -76,15 +76,15 @@ impl Pool {
             sources: Slots::default(),
             ready: VecDeque::new(),
             dirty: Vec::new(),
-            doomed: Vec::new(),
+            closed: Vec::new(),
             starved: Vec::new(),
             timers: Timers::default(),
             lookups: Vec::new(),
-            gathering: false,
-            taps: Taps::default(),
+            batching: false,
+            recording: Recording::default(),
             now,
             stopped: false,
-            typed: false,
+            signal_from_tty: false,
             exact: false,
         }
     }
@@ -209,13 +209,13 @@ impl Pool {
         match self.sources.get_mut(id) {
             Some(Source::Channel(channel)) => {
                 channel.paused = false;
-                channel.readable |= channel.transport.holds_input();
+                channel.readable |= channel.transport.has_buffered_input();
             }
             Some(Source::Acceptor(acceptor)) => acceptor.paused = false,
             Some(Source::Datagrams(datagrams)) => datagrams.paused = false,
             None => return,
         }
-        self.list(id);
+        self.queue_for_read(id);
     }
 
     /// Sets a timer, or moves it; its `Timer` event comes `after` from now.
@@ -246,28 +246,34 @@ impl Pool {
             }
             None => return,
         }
-        self.list(id);
+        self.queue_for_read(id);
     }
 
     /// Puts a source on the list of what to read, if a read may give something.
-    pub(super) fn list(&mut self, id: Id) {
-        let listed = match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) if channel.wants_reading() => &mut channel.listed,
-            Some(Source::Acceptor(acceptor)) if acceptor.wants_accepting() => &mut acceptor.listed,
-            Some(Source::Datagrams(socket)) if socket.wants_reading() => &mut socket.listed,
+    pub(super) fn queue_for_read(&mut self, id: Id) {
+        let queued = match self.sources.get_mut(id) {
+            Some(Source::Channel(channel)) if channel.wants_reading() => {
+                &mut channel.queued_for_read
+            }
+            Some(Source::Acceptor(acceptor)) if acceptor.wants_accepting() => {
+                &mut acceptor.queued_for_read
+            }
+            Some(Source::Datagrams(socket)) if socket.wants_reading() => {
+                &mut socket.queued_for_read
+            }
             _ => return,
         };
-        if !std::mem::replace(listed, true) {
+        if !std::mem::replace(queued, true) {
             self.ready.push_back(id);
         }
     }
 
     /// Notes that a source is not on that list any more.
-    pub(super) fn unlist(&mut self, id: Id) {
+    pub(super) fn unqueue(&mut self, id: Id) {
         match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) => channel.listed = false,
-            Some(Source::Acceptor(acceptor)) => acceptor.listed = false,
-            Some(Source::Datagrams(datagrams)) => datagrams.listed = false,
+            Some(Source::Channel(channel)) => channel.queued_for_read = false,
+            Some(Source::Acceptor(acceptor)) => acceptor.queued_for_read = false,
+            Some(Source::Datagrams(datagrams)) => datagrams.queued_for_read = false,
             None => {}
         }
     }
@@ -287,10 +293,10 @@ impl Pool {
     pub(super) fn settle(&mut self, id: Id) {
         let now = self.now;
         let Some(channel) = self.channel_mut(id) else { return };
-        if channel.doomed.is_some() {
+        if channel.closed.is_some() {
             return;
         }
-        if let Some(reason) = channel.verdict() {
+        if let Some(reason) = channel.end_reason() {
             if channel.awaits_acknowledgement(now, LINGER) {
                 self.await_acknowledgement(id);
             } else {
@@ -300,21 +306,22 @@ impl Pool {
         }
         if let (Phase::Closing(reason), true) = (channel.phase, channel.writing.is_over()) {
             channel.phase = Phase::Lingering(reason);
-            let left = LINGER.saturating_sub(channel.waited(now));
+            let left = LINGER.saturating_sub(channel.since_fin(now));
             self.arm(TimerKey::of(id, LINGER_TIMER), left);
         }
-        self.list(id);
+        self.queue_for_read(id);
     }
 
     /// Looks again for the acknowledgement, the less often the longer it takes.
     fn await_acknowledgement(&mut self, id: Id) {
         let now = self.now;
-        let unheard = self.channel(id).map_or(Duration::ZERO, |channel| channel.unheard(now));
-        let pause = (unheard / 8).clamp(ACKNOWLEDGED, LINGER);
+        let since_all_sent =
+            self.channel(id).map_or(Duration::ZERO, |channel| channel.since_all_sent(now));
+        let pause = (since_all_sent / 8).clamp(ACKNOWLEDGED, LINGER);
         self.arm(TimerKey::of(id, ACKNOWLEDGED_TIMER), pause);
     }
 
-    /// Takes a doomed source out; `None` where it was no channel or is gone already.
+    /// Takes a closed source out; `None` where it was no channel or is gone already.
     pub(super) fn remove(&mut self, id: Id) -> Option<End> {
         let source = self.sources.remove(id)?;
         self.timers.disarm(TimerKey::of(id, LINGER_TIMER));
@@ -322,9 +329,9 @@ impl Pool {
             Source::Acceptor(acceptor) => Some(acceptor.end(&self.registry, self.now)),
             Source::Datagrams(datagrams) => Some(datagrams.end(&self.registry)),
             Source::Channel(mut channel) => {
-                let reason = channel.doomed.unwrap_or(CloseReason::HOST);
+                let reason = channel.closed.unwrap_or(CloseReason::HOST);
                 channel.transport.deregister(&self.registry);
-                if channel.manner == Manner::Reset {
+                if channel.close_mode == CloseMode::ResetWhenAcked {
                     channel.transport.reset();
                 }
                 channel.transport.closed(reason);

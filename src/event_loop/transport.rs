@@ -49,7 +49,7 @@ pub trait Transport: Send {
     ///
     /// # Errors
     /// What the kernel says.
-    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness>;
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness>;
 
     /// Undoes `register`.
     fn deregister(&mut self, registry: &Registry);
@@ -76,8 +76,8 @@ pub trait Transport: Send {
         0
     }
 
-    /// Has what is written leave at once, where the system would gather it.
-    fn hurry(&mut self) {}
+    /// Disables Nagle's algorithm (TCP_NODELAY), where there is one.
+    fn set_nodelay(&mut self) {}
 
     /// Whether what the two transports have to say to each other first has been said.
     fn is_open(&self) -> bool {
@@ -85,8 +85,8 @@ pub trait Transport: Send {
     }
 
     /// Whether a flush may get somewhere although the channel has nothing to write, or could not:
-    /// the transport has bytes of its own, or has read what its writing waited for.
-    fn must_flush(&self) -> bool {
+    /// the transport has bytes of its own, or has read what its writing since_fin for.
+    fn needs_flush(&self) -> bool {
         false
     }
 
@@ -98,34 +98,34 @@ pub trait Transport: Send {
         Ok(())
     }
 
-    /// Whether writing waits for what the peer says next, so that it is to be heard even while the
-    /// channel wants no data.
-    fn must_listen(&self) -> bool {
+    /// Whether the transport must read to make progress on writing (the go of tinyproto, a TLS
+    /// renegotiation), even while the channel is paused.
+    fn needs_read(&self) -> bool {
         false
     }
 
-    /// Hears that.
+    /// Performs that read without delivering data.
     ///
     /// # Errors
     /// `WouldBlock`, or the failure that ended the channel.
-    fn listen(&mut self) -> io::Result<()> {
+    fn read_ahead(&mut self) -> io::Result<()> {
         Ok(())
     }
 
     /// Whether a read gives something whatever the poll says.
-    fn holds_input(&self) -> bool {
+    fn has_buffered_input(&self) -> bool {
         false
     }
 }
 
 /// Where a transport is registered.
-pub struct Place<'a> {
+pub struct Registration<'a> {
     pub(super) registry: &'a Registry,
     pub(super) mailbox: &'a Mailbox,
     pub(super) id: Id,
 }
 
-impl Place<'_> {
+impl Registration<'_> {
     /// The id of the channel in the pool.
     pub fn id(&self) -> Id {
         self.id
@@ -195,9 +195,9 @@ impl Transport for Stream {
         (self.peer(), self.local())
     }
 
-    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
         let both = Interest::READABLE | Interest::WRITABLE;
-        source(self).register(place.registry, place.token(), both)?;
+        source(self).register(registration.registry, registration.token(), both)?;
         Ok(Readiness::Evented)
     }
 
@@ -207,10 +207,10 @@ impl Transport for Stream {
     }
 
     fn reset(&mut self) {
-        self.forget_on_close();
+        self.reset_on_close();
     }
 
-    fn hurry(&mut self) {
+    fn set_nodelay(&mut self) {
         if let Self::Tcp(stream) = self {
             // Without it the stream is slow, and works.
             let _ = stream.set_nodelay(true);

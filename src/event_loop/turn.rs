@@ -4,11 +4,11 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::acceptor::Accepted;
-use super::channel::{Channel, Got};
+use super::channel::{Channel, ReadOutcome};
 use super::event::{Event, Handler};
 use super::id::Id;
+use super::lifecycle::{Directions, Phase};
 use super::mailbox::Letter;
-use super::phase::{Phase, Sides};
 use super::pool::{ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
@@ -34,16 +34,16 @@ impl EventLoop {
         for letter in mail {
             handler.on(&mut self.pool, letter);
         }
-        for (signal, typed) in std::mem::take(&mut self.arrived) {
-            self.pool.typed = typed;
+        for (signal, from_tty) in std::mem::take(&mut self.arrived) {
+            self.pool.signal_from_tty = from_tty;
             handler.on(&mut self.pool, Event::Signal(signal));
         }
         // Flushing may make a handler send, and a removed source may make it close another.
-        while !(self.pool.dirty.is_empty() && self.pool.doomed.is_empty()) {
+        while !(self.pool.dirty.is_empty() && self.pool.closed.is_empty()) {
             self.pool.flush_dirty(handler);
             self.pool.reap(handler);
         }
-        self.pool.flush_tap(handler);
+        self.pool.flush_recorder(handler);
     }
 
     /// Hands the turn a signal that did not come from the kernel.
@@ -69,15 +69,15 @@ impl EventLoop {
     fn advance_ready(&mut self, handler: &mut dyn Handler) {
         for _ in 0..self.pool.ready.len() {
             let Some(id) = self.pool.ready.pop_front() else { return };
-            // It stays listed meanwhile: what its own handler does to it needs no second turn.
+            // It stays queued meanwhile: what its own handler does to it needs no second turn.
             match self.pool.sources.get(id) {
                 Some(Source::Acceptor(_)) => self.pool.accept_ready(id, handler),
                 Some(Source::Channel(_)) => self.read_ready(id, handler),
                 Some(Source::Datagrams(_)) => self.receive_ready(id, handler),
                 None => {}
             }
-            self.pool.unlist(id);
-            self.pool.list(id);
+            self.pool.unqueue(id);
+            self.pool.queue_for_read(id);
         }
     }
 
@@ -88,20 +88,20 @@ impl EventLoop {
             let Some(channel) = self.pool.channel_mut(id) else { return };
             let discard = channel.phase != Phase::Open;
             match channel.read(&mut self.scratch, now) {
-                Got::Bytes(count) => {
+                ReadOutcome::Bytes(count) => {
                     budget = budget.saturating_sub(count);
                     let bytes = self.scratch.get(..count).unwrap_or_default();
                     if !discard {
                         handler.on(&mut self.pool, Event::Data { id, bytes });
                     }
                 }
-                Got::Eof => {
+                ReadOutcome::Eof => {
                     if !discard {
                         handler.on(&mut self.pool, Event::Eof { id });
                     }
                     break;
                 }
-                Got::Failed | Got::Nothing => break,
+                ReadOutcome::Failed | ReadOutcome::Nothing => break,
             }
         }
         if self.pool.channel(id).is_some_and(Channel::wants_flushing) {
@@ -131,23 +131,23 @@ impl EventLoop {
 
 impl Pool {
     /// How long the loop may sleep: not at all while there is work, else to the next timer.
-    pub(super) fn patience(&mut self, now: impl Fn() -> Instant) -> Option<Duration> {
-        if !(self.ready.is_empty() && self.dirty.is_empty() && self.doomed.is_empty()) {
+    pub(super) fn poll_timeout(&mut self, now: impl Fn() -> Instant) -> Option<Duration> {
+        if !(self.ready.is_empty() && self.dirty.is_empty() && self.closed.is_empty()) {
             return Some(Duration::ZERO);
         }
         self.timers.next().map(|at| at.saturating_duration_since(now()))
     }
 
     /// Whether the loop is to rest before it polls, and has the time to.
-    pub(super) fn may_rest(&mut self, rest: Duration) -> bool {
-        let gathering = std::mem::take(&mut self.gathering);
-        gathering && self.patience(Instant::now).is_none_or(|patience| patience > rest)
+    pub(super) fn may_wait_for_batch(&mut self, rest: Duration) -> bool {
+        let batching = std::mem::take(&mut self.batching);
+        batching && self.poll_timeout(Instant::now).is_none_or(|timeout| timeout > rest)
     }
 
     /// Whether the signal that is being handled came from the terminal: then every process in the
     /// foreground has it already.
-    pub fn is_typed(&self) -> bool {
-        self.typed
+    pub fn is_signal_from_tty(&self) -> bool {
+        self.signal_from_tty
     }
 
     /// Whether some source has more to deliver than it could in one turn, or has become ready
@@ -185,8 +185,8 @@ impl Pool {
             }
             match acceptor.accept() {
                 Accepted::Connection { stream, peer, local } => {
-                    let transport = self.tapped(stream, Role::Accepted);
-                    match self.add_channel(transport, Sides::Both) {
+                    let transport = self.recorded(stream, Role::Accepted);
+                    match self.add_channel(transport, Directions::Both) {
                         Ok(id) => {
                             handler.on(self, Event::Accepted { id, listener, peer, local });
                         }
@@ -208,7 +208,7 @@ impl Pool {
         for id in std::mem::take(&mut self.starved) {
             if let Some(Source::Acceptor(acceptor)) = self.sources.get_mut(id) {
                 acceptor.starved = false;
-                self.list(id);
+                self.queue_for_read(id);
             }
         }
     }
@@ -220,7 +220,7 @@ impl Pool {
                 continue;
             }
             match (key.purpose, key.id) {
-                (LINGER_TIMER, Some(id)) => self.linger_no_longer(id),
+                (LINGER_TIMER, Some(id)) => self.end_linger(id),
                 (ACKNOWLEDGED_TIMER, Some(id)) => self.check_acknowledgement(id),
                 (STARVED_TIMER, _) => self.feed_starved(),
                 _ => handler.on(self, Event::Timer { key }),
@@ -228,10 +228,10 @@ impl Pool {
         }
     }
 
-    fn linger_no_longer(&mut self, id: Id) {
+    fn end_linger(&mut self, id: Id) {
         let Some(channel) = self.channel(id) else { return };
-        match channel.phase.closing() {
-            Some(_) if channel.keeps_waiting() => {
+        match channel.phase.close_reason() {
+            Some(_) if channel.must_be_acknowledged() => {
                 self.arm(TimerKey::of(id, LINGER_TIMER), LINGER);
             }
             Some(reason) => self.abort(id, reason),
@@ -264,7 +264,7 @@ impl Pool {
             channel.flush(now);
             let drained = channel.take_drained();
             self.settle(id);
-            if drained && self.channel(id).is_some_and(|channel| channel.doomed.is_none()) {
+            if drained && self.channel(id).is_some_and(|channel| channel.closed.is_none()) {
                 handler.on(self, Event::Drained { id });
             }
         }
@@ -273,8 +273,8 @@ impl Pool {
     /// The kernel said something of a connection being made.
     fn conclude_connect(&mut self, id: Id, handler: &mut dyn Handler) {
         let Some(channel) = self.channel_mut(id) else { return };
-        let is_stirred = channel.writable || channel.transport.must_listen();
-        if !is_stirred || channel.doomed.is_some() {
+        let is_ready = channel.writable || channel.transport.needs_read();
+        if !is_ready || channel.closed.is_some() {
             return;
         }
         match channel.transport.connected() {
@@ -299,12 +299,12 @@ impl Pool {
         let (peer, local) = channel.transport.addresses();
         handler.on(self, Event::Connected { id, peer, local });
         self.mark_dirty(id);
-        self.list(id);
+        self.queue_for_read(id);
     }
 
     fn reap(&mut self, handler: &mut dyn Handler) {
         let mut freed = false;
-        for id in std::mem::take(&mut self.doomed) {
+        for id in std::mem::take(&mut self.closed) {
             if let Some(end) = self.remove(id) {
                 freed = true;
                 handler.on(self, Event::Closed { id, end });

@@ -66,7 +66,7 @@ pub enum Role {
 
 /// A socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct RecordedFlow {
     /// Counted from 1, in the order in which sockets were opened.
     pub number: u64,
     /// What it carries.
@@ -81,7 +81,7 @@ pub struct Line {
 
 /// What was seen on a line.
 #[derive(Clone, Copy, Debug)]
-pub enum Sight<'a> {
+pub enum Observation<'a> {
     /// The socket is there.
     Opened,
     /// Bytes of a stream.

@@ -31,33 +31,42 @@ use serde::Deserialize;
 use super::json;
 use super::notice::{Name, Notice};
 use crate::protocol::output::Direction;
-use crate::protocol::recording::{Line, Proto, Role, Sight};
+use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
 use crate::protocol::replay::{Happening, Recorded, Recording};
 
 /// Appends what was seen as a line.
-pub fn write(line: &Line, sight: &Sight<'_>, time: SystemTime, out: &mut Vec<u8>) {
-    let event =
-        |name| Notice::new(name).proto(line.proto.as_str()).conn(line.number).local(&line.local);
-    let of_peer = |name| match &line.peer {
+pub fn write(
+    recorded: &RecordedFlow,
+    observation: &Observation<'_>,
+    time: SystemTime,
+    out: &mut Vec<u8>,
+) {
+    let event = |name| {
+        Notice::new(name)
+            .proto(recorded.proto.as_str())
+            .conn(recorded.number)
+            .local(&recorded.local)
+    };
+    let of_peer = |name| match &recorded.peer {
         Some(peer) => event(name).peer(peer),
         None => event(name),
     };
-    let event = match *sight {
-        Sight::Opened => of_peer(match line.role {
+    let event = match *observation {
+        Observation::Opened => of_peer(match recorded.role {
             Role::Accepted => Name::Accepted,
             Role::Connected => Name::Connected,
             Role::Bound => Name::Listening,
         }),
-        Sight::Bytes(direction, bytes) => {
+        Observation::Bytes(direction, bytes) => {
             of_peer(Name::Data).direction(direction).bytes(bytes, false)
         }
-        Sight::Datagram(direction, peer, bytes) => {
+        Observation::Datagram(direction, peer, bytes) => {
             let event = event(Name::Data).peer(peer).direction(direction).bytes(bytes, false);
-            let to = if direction == Direction::In { &line.local } else { peer };
+            let to = if direction == Direction::In { &recorded.local } else { peer };
             if is_group(to) { event.group(to) } else { event }
         }
-        Sight::Ended(direction) => of_peer(Name::Eof).direction(direction),
-        Sight::Closed { reason, .. } => of_peer(Name::Closed).closed(reason),
+        Observation::Ended(direction) => of_peer(Name::Eof).direction(direction),
+        Observation::Closed { reason, .. } => of_peer(Name::Closed).closed(reason),
     };
     json::write(&event, None, time, out);
 }
@@ -188,26 +197,28 @@ mod tests {
     use super::*;
     use crate::close::CloseReason;
 
-    fn line(proto: Proto, role: Role, peer: Option<&str>) -> Line {
+    fn line(proto: Proto, role: Role, peer: Option<&str>) -> RecordedFlow {
         let peer = peer.map(str::to_owned);
-        Line { number: 1, proto, role, local: "127.0.0.1:80".to_owned(), peer }
+        RecordedFlow { number: 1, proto, role, local: "127.0.0.1:80".to_owned(), peer }
     }
 
-    fn written(line: &Line, sights: &[Sight<'_>]) -> String {
+    fn written(recorded: &RecordedFlow, observations: &[Observation<'_>]) -> String {
         let mut out = Vec::new();
-        sights.iter().for_each(|sight| write(line, sight, UNIX_EPOCH, &mut out));
+        observations
+            .iter()
+            .for_each(|observation| write(recorded, observation, UNIX_EPOCH, &mut out));
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn a_stream_from_first_to_last() {
         let line = line(Proto::Tcp, Role::Accepted, Some("[::1]:5"));
-        let sights = [
-            Sight::Opened,
-            Sight::Bytes(Direction::In, b"a\n"),
-            Sight::Bytes(Direction::Out, b"\xff"),
-            Sight::Ended(Direction::In),
-            Sight::Closed { reason: CloseReason::PEER, reset: false },
+        let observations = [
+            Observation::Opened,
+            Observation::Bytes(Direction::In, b"a\n"),
+            Observation::Bytes(Direction::Out, b"\xff"),
+            Observation::Ended(Direction::In),
+            Observation::Closed { reason: CloseReason::PEER, reset: false },
         ];
         let head = r#"{"ts":0.000000,"event":"#;
         let socket = r#""proto":"tcp","conn":1,"local":"127.0.0.1:80","peer":"[::1]:5""#;
@@ -218,7 +229,7 @@ mod tests {
             format!(r#"{head}"eof",{socket},"dir":"in"}}"#),
             format!(r#"{head}"closed",{socket},"reason":"peer","detail":"fin"}}"#),
         ];
-        let text = written(&line, &sights);
+        let text = written(&line, &observations);
         assert_eq!(text.lines().collect::<Vec<_>>(), rests);
         let recording = parse(text.as_bytes()).unwrap();
         assert_eq!(recording.lines.len(), 1);
@@ -228,7 +239,7 @@ mod tests {
     #[test]
     fn a_datagram_names_its_peer_and_its_group() {
         let bound = line(Proto::Udp, Role::Bound, None);
-        let text = written(&bound, &[Sight::Datagram(Direction::Out, "239.1.2.3:9", b"")]);
+        let text = written(&bound, &[Observation::Datagram(Direction::Out, "239.1.2.3:9", b"")]);
         let fields = r#""peer":"239.1.2.3:9","group":"239.1.2.3:9","dir":"out","len":0,"text":"""#;
         assert!(text.contains(fields), "{text}");
     }
@@ -264,10 +275,10 @@ mod tests {
         fn what_is_written_reads_back(pieces: Vec<(bool, Vec<u8>)>) {
             let line = line(Proto::Unix, Role::Connected, Some("unix"));
             let mut out = Vec::new();
-            write(&line, &Sight::Opened, UNIX_EPOCH, &mut out);
+            write(&line, &Observation::Opened, UNIX_EPOCH, &mut out);
             let side = |ours| if ours { Direction::Out } else { Direction::In };
             for (ours, bytes) in &pieces {
-                write(&line, &Sight::Bytes(side(*ours), bytes), UNIX_EPOCH, &mut out);
+                write(&line, &Observation::Bytes(side(*ours), bytes), UNIX_EPOCH, &mut out);
             }
             let recording = parse(&out).unwrap();
             let read = recording.lines[0].happenings.iter().map(|one| one.happening.clone());

@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool, Sides, TimerKey, stdio};
+use crate::event_loop::{Directions, Id, Pool, TimerKey, stdio};
 use crate::protocol::text::escape;
 use crate::sys;
 
@@ -224,8 +224,8 @@ impl Children {
         let mut channel = |fd: Option<OwnedFd>, sides| {
             fd.map(|fd| pool.add_channel(stdio::own_pipe(fd)?, sides)).transpose()
         };
-        let channels = channel(stdin.map(OwnedFd::from), Sides::Write)
-            .and_then(|stdin| Ok((stdin, channel(stdout.map(OwnedFd::from), Sides::Read)?)));
+        let channels = channel(stdin.map(OwnedFd::from), Directions::Write)
+            .and_then(|stdin| Ok((stdin, channel(stdout.map(OwnedFd::from), Directions::Read)?)));
         match channels {
             Ok((stdin, stdout)) => Ok(Started { id, stdin, stdout }),
             Err(error) => {

@@ -66,7 +66,7 @@ impl Companion {
             Signal::Hangup => libc::SIGHUP,
             _ => return,
         };
-        self.ask(pool, (!pool.is_typed()).then_some(number));
+        self.ask(pool, (!pool.is_signal_from_tty()).then_some(number));
     }
 
     /// Asks it to end, and kills it if it does not.

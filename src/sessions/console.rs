@@ -16,7 +16,7 @@ use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, StdioKind};
-use crate::event_loop::{End, Id, Pool, SendOutcome, Sides, TimerKey, Traffic, Transport};
+use crate::event_loop::{Directions, End, Id, Pool, SendOutcome, TimerKey, Traffic, Transport};
 use crate::kind::Kind;
 use crate::protocol::output::{self, Output, Written};
 use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
@@ -103,7 +103,7 @@ impl Console {
         transport: Box<dyn Transport>,
         terminal: bool,
     ) -> io::Result<Self> {
-        let stdout = pool.add_channel(transport, Sides::Write)?;
+        let stdout = pool.add_channel(transport, Directions::Write)?;
         Ok(Self::over(pool, reporter, form, Some(stdout), terminal))
     }
 

@@ -162,8 +162,8 @@ impl Core {
             }
             Event::Drained { id } if self.console.hooks.own(*id) => Disposition::Nothing,
             Event::Closed { id, end } => self.on_closed(pool, *id, end),
-            Event::TapFailed => {
-                self.check_tap(pool);
+            Event::RecordingFailed => {
+                self.check_recording(pool);
                 Disposition::Nothing
             }
             _ => self.unless_over(Disposition::Own),
@@ -366,8 +366,8 @@ impl Core {
     }
 
     /// Tells why not everything is recorded, if that is so.
-    pub(super) fn check_tap(&mut self, pool: &mut Pool) {
-        if let Some(failure) = pool.take_tap_failure() {
+    pub(super) fn check_recording(&mut self, pool: &mut Pool) {
+        if let Some(failure) = pool.take_recording_failure() {
             self.console.complain(pool, &failure);
             self.unrecorded = true;
         }

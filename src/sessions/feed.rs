@@ -17,7 +17,7 @@ use super::throttle::{Due, Throttle};
 use super::timers;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, StdioKind};
-use crate::event_loop::{Id, Memory, Pool, Sides, TimerKey, Transport};
+use crate::event_loop::{Directions, Id, Memory, Pool, TimerKey, Transport};
 use crate::framing::{Cutter, FrameError, Framer, Framing, Input};
 use crate::kind::Kind;
 use crate::protocol::crlf::Crlf;
@@ -121,7 +121,7 @@ impl Feed {
         transport: Box<dyn Transport>,
         source: Source,
     ) -> io::Result<Self> {
-        let id = pool.add_channel(transport, Sides::Read)?;
+        let id = pool.add_channel(transport, Directions::Read)?;
         pool.pause(id);
         Ok(Self::over(Some(id), source, common))
     }

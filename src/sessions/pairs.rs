@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::console::is_loss;
 use crate::close::{Cause, CloseReason, Detail};
-use crate::event_loop::{End, Event, Id, Pool, SendOutcome};
+use crate::event_loop::{CloseMode, End, Event, Id, Pool, SendOutcome};
 
 /// The end of a connection whose partner has nothing more to say.
 const PARTNER_DONE: CloseReason = CloseReason::new(Cause::Host, Detail::Fin);
@@ -163,8 +163,10 @@ impl Pairs {
         }
         if let Some(sink) = pair.sink {
             match end.reason.cause {
-                Cause::Peer | Cause::Host => pool.close_delivered(sink, end.reason),
-                Cause::Error | Cause::Timeout => pool.reset(sink, end.reason),
+                Cause::Peer | Cause::Host => pool.close(sink, end.reason, CloseMode::UntilAcked),
+                Cause::Error | Cause::Timeout => {
+                    pool.close(sink, end.reason, CloseMode::ResetWhenAcked)
+                }
             }
         }
         self.forget_if_gone(near);
@@ -181,9 +183,11 @@ impl Pairs {
         let is_lost = pair.duplex && is_loss(end);
         match (pair.sink, pair.source) {
             (None, None) if !pair.near => {}
-            (None, None) if is_lost => pool.reset(near, PARTNER_LOST),
-            (None, None) if pair.near_ended => pool.close_delivered(near, CloseReason::PEER),
-            (None, None) => pool.close_delivered(near, PARTNER_DONE),
+            (None, None) if is_lost => pool.close(near, PARTNER_LOST, CloseMode::ResetWhenAcked),
+            (None, None) if pair.near_ended => {
+                pool.close(near, CloseReason::PEER, CloseMode::UntilAcked)
+            }
+            (None, None) => pool.close(near, PARTNER_DONE, CloseMode::UntilAcked),
             // What the connection still says is read, and thrown away.
             (None, Some(_)) => pool.resume(near),
             (Some(sink), None) if pair.deaf => pool.abort(sink, PARTNER_DONE),

@@ -1,4 +1,4 @@
-//! `--record`: what a tap sees, written to a file.
+//! `--record`: what goes over the network, written to a file.
 //!
 //! It owns the file and its clock; how a record looks is decided in `report`. Records are gathered
 //! and written whole at the end of each turn. A file that fails is told and left alone: the run
@@ -10,8 +10,8 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use crate::error::{Failure, Status};
-use crate::event_loop::Tap;
-use crate::protocol::recording::{Line, Sight};
+use crate::event_loop::Recorder;
+use crate::protocol::recording::{Observation, RecordedFlow};
 use crate::report::pcapng::Capture;
 use crate::report::transcript;
 use crate::sockets::datagram::source_address;
@@ -20,7 +20,7 @@ use crate::sockets::datagram::source_address;
 const LARGE: usize = 1 << 20;
 
 /// Writes down what goes over the network.
-pub struct Recorder {
+pub struct FileRecorder {
     file: File,
     /// What the file is called in messages.
     name: String,
@@ -57,7 +57,7 @@ impl Clock {
     }
 }
 
-impl Recorder {
+impl FileRecorder {
     /// Creates the file; its name tells the form.
     ///
     /// # Errors
@@ -94,15 +94,15 @@ impl Recorder {
     }
 }
 
-impl Tap for Recorder {
-    fn see(&mut self, line: &Line, sight: Sight<'_>) {
+impl Recorder for FileRecorder {
+    fn record(&mut self, recorded: &RecordedFlow, observation: Observation<'_>) {
         if !matches!(self.state, State::Good) {
             return;
         }
         let now = self.clock.now();
         match &mut self.form {
-            Form::Transcript => transcript::write(line, &sight, now, &mut self.pending),
-            Form::Capture(capture) => capture.write(line, &sight, now, &mut self.pending),
+            Form::Transcript => transcript::write(recorded, &observation, now, &mut self.pending),
+            Form::Capture(capture) => capture.write(recorded, &observation, now, &mut self.pending),
         }
         if self.pending.len() >= LARGE {
             self.write();
@@ -134,19 +134,19 @@ mod tests {
     use crate::protocol::output::Direction;
     use crate::protocol::recording::{Proto, Role};
 
-    fn line() -> Line {
+    fn flow() -> RecordedFlow {
         let local = "127.0.0.1:1".to_owned();
-        Line { number: 1, proto: Proto::Tcp, role: Role::Connected, local, peer: None }
+        RecordedFlow { number: 1, proto: Proto::Tcp, role: Role::Connected, local, peer: None }
     }
 
     #[test]
     fn a_failure_is_told_once_and_ends_the_recording() {
-        let mut recorder = Recorder::create(Path::new("/dev/full")).unwrap();
-        recorder.see(&line(), Sight::Opened);
+        let mut recorder = FileRecorder::create(Path::new("/dev/full")).unwrap();
+        recorder.record(&flow(), Observation::Opened);
         let failure = recorder.flush().unwrap_err();
         assert_eq!((failure.status, failure.kind), (Status::Local, Kind::StorageFull));
         assert_eq!(failure.to_string(), "cannot record to /dev/full: no space left on device");
-        recorder.see(&line(), Sight::Bytes(Direction::In, b"x"));
+        recorder.record(&flow(), Observation::Bytes(Direction::In, b"x"));
         assert_eq!((recorder.flush(), recorder.end()), (Ok(()), Ok(())));
     }
 
@@ -155,13 +155,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("record");
         let length = || std::fs::metadata(&path).unwrap().len();
-        let mut recorder = Recorder::create(&path).unwrap();
-        recorder.see(&line(), Sight::Opened);
+        let mut recorder = FileRecorder::create(&path).unwrap();
+        recorder.record(&flow(), Observation::Opened);
         assert_eq!(length(), 0);
-        recorder.see(&line(), Sight::Bytes(Direction::In, &vec![b'x'; LARGE]));
+        recorder.record(&flow(), Observation::Bytes(Direction::In, &vec![b'x'; LARGE]));
         assert!(length() > LARGE as u64);
         recorder.end().unwrap();
-        recorder.see(&line(), Sight::Opened);
+        recorder.record(&flow(), Observation::Opened);
         let before = length();
         recorder.flush().unwrap();
         assert_eq!(length(), before);

@@ -67,7 +67,7 @@ impl Stream {
 
     /// Makes the close of a TCP connection a reset (SO_LINGER of 0, socket(7)); what the peer has
     /// not acknowledged by then is lost. A unix socket has no such thing.
-    pub fn forget_on_close(&self) {
+    pub fn reset_on_close(&self) {
         if let Self::Tcp(stream) = self {
             // Without it the peer sees FIN, which is the next best.
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));

@@ -4,7 +4,6 @@
 
 #![allow(unsafe_code)]
 
-pub mod alarm;
 pub mod child;
 pub mod clock;
 pub mod fd;
@@ -14,3 +13,4 @@ pub mod process;
 pub mod signals;
 pub mod socket;
 pub mod sockopt;
+pub mod timerfd;

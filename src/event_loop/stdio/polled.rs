@@ -7,7 +7,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use rustix::net::{RecvFlags, SendFlags};
 
-use crate::event_loop::transport::{Place, Readiness, Transport};
+use crate::event_loop::transport::{Readiness, Registration, Transport};
 use crate::sys::process::in_background;
 
 /// A file or device that never blocks for long.
@@ -34,7 +34,7 @@ impl Transport for Plain {
         Ok(())
     }
 
-    fn register(&mut self, _: &Place<'_>) -> io::Result<Readiness> {
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<Readiness> {
         Ok(Readiness::Always)
     }
 
@@ -72,8 +72,8 @@ impl Transport for Reopened {
         Ok(())
     }
 
-    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
-        register(place, self.fd.as_fd())
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
+        register(registration, self.fd.as_fd())
     }
 
     fn deregister(&mut self, registry: &Registry) {
@@ -108,8 +108,8 @@ impl Transport for Socket {
         Ok(())
     }
 
-    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
-        register(place, self.fd)
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
+        register(registration, self.fd)
     }
 
     fn deregister(&mut self, registry: &Registry) {
@@ -119,9 +119,10 @@ impl Transport for Socket {
 
 /// Polls a descriptor, or takes it as always ready where the kernel says that it is (`EPERM`,
 /// epoll_ctl(2): the target file does not support epoll).
-fn register(place: &Place<'_>, fd: BorrowedFd<'_>) -> io::Result<Readiness> {
+fn register(registration: &Registration<'_>, fd: BorrowedFd<'_>) -> io::Result<Readiness> {
     let both = Interest::READABLE | Interest::WRITABLE;
-    match place.registry.register(&mut SourceFd(&fd.as_raw_fd()), place.token(), both) {
+    match registration.registry.register(&mut SourceFd(&fd.as_raw_fd()), registration.token(), both)
+    {
         Ok(()) => Ok(Readiness::Evented),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Readiness::Always),
         Err(error) => Err(error),

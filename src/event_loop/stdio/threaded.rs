@@ -11,7 +11,7 @@ use std::thread;
 
 use mio::Registry;
 
-use crate::event_loop::transport::{Place, Readiness, Transport};
+use crate::event_loop::transport::{Readiness, Registration, Transport};
 
 /// Bytes that may wait between the thread and the loop.
 const LIMIT: usize = 256 * 1024;
@@ -83,9 +83,9 @@ impl Transport for Reader {
         Ok(())
     }
 
-    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
         let (fd, buffer) = (self.fd, Arc::clone(&self.buffer));
-        let waker = place.waker();
+        let waker = registration.waker();
         thread::Builder::new().name("stdin".into()).spawn(move || {
             let mut chunk = vec![0; CHUNK];
             let mut ended = false;
@@ -151,9 +151,9 @@ impl Transport for Writer {
         }
     }
 
-    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
         let (fd, buffer) = (self.fd, Arc::clone(&self.buffer));
-        let waker = place.waker();
+        let waker = registration.waker();
         thread::Builder::new().name("stdout".into()).spawn(move || {
             waker.ready();
             loop {

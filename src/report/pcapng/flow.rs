@@ -8,7 +8,7 @@ use super::blocks::Stamp;
 use super::packet;
 use crate::close::{Cause, CloseReason};
 use crate::protocol::output::Direction;
-use crate::protocol::recording::{Line, Role};
+use crate::protocol::recording::{RecordedFlow, Role};
 
 /// What fits into an Ethernet frame behind the headers of IPv4 and of IPv6 (RFC 6691).
 const SEGMENT_V4: u16 = 1460;
@@ -47,11 +47,11 @@ impl Flow {
     pub(super) fn open(
         local: SocketAddr,
         peer: SocketAddr,
-        line: &Line,
+        recorded: &RecordedFlow,
         stamp: &mut Stamp<'_>,
     ) -> Self {
-        let first = (line.number as u32).wrapping_mul(SPREAD);
-        Self::from(local, peer, line.role == Role::Accepted, first, stamp)
+        let first = (recorded.number as u32).wrapping_mul(SPREAD);
+        Self::from(local, peer, recorded.role == Role::Accepted, first, stamp)
     }
 
     fn from(

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use crate::protocol::output::Direction;
-use crate::protocol::recording::{Line, Sight};
+use crate::protocol::recording::{Observation, RecordedFlow};
 use blocks::Stamp;
 use flow::Flow;
 use names::Names;
@@ -39,48 +39,54 @@ impl Capture {
     }
 
     /// Appends what was seen as packets.
-    pub fn write(&mut self, line: &Line, sight: &Sight<'_>, time: SystemTime, out: &mut Vec<u8>) {
+    pub fn write(
+        &mut self,
+        recorded: &RecordedFlow,
+        observation: &Observation<'_>,
+        time: SystemTime,
+        out: &mut Vec<u8>,
+    ) {
         let mut stamp = Stamp::new(time, out);
-        match *sight {
-            Sight::Opened if line.proto.is_stream() => self.open(line, &mut stamp),
-            Sight::Opened => {}
-            Sight::Datagram(direction, peer, payload) => {
-                self.datagram(line, direction, peer, payload, &mut stamp);
+        match *observation {
+            Observation::Opened if recorded.proto.is_stream() => self.open(recorded, &mut stamp),
+            Observation::Opened => {}
+            Observation::Datagram(direction, peer, payload) => {
+                self.datagram(recorded, direction, peer, payload, &mut stamp);
             }
-            Sight::Bytes(direction, bytes) => {
-                if let Some(flow) = self.flows.get_mut(&line.number) {
+            Observation::Bytes(direction, bytes) => {
+                if let Some(flow) = self.flows.get_mut(&recorded.number) {
                     flow.bytes(direction, bytes, &mut stamp);
                 }
             }
-            Sight::Ended(direction) => {
-                if let Some(flow) = self.flows.get_mut(&line.number) {
+            Observation::Ended(direction) => {
+                if let Some(flow) = self.flows.get_mut(&recorded.number) {
                     flow.fin(direction, &mut stamp);
                 }
             }
-            Sight::Closed { reason, reset } => {
-                if let Some(flow) = self.flows.remove(&line.number) {
+            Observation::Closed { reason, reset } => {
+                if let Some(flow) = self.flows.remove(&recorded.number) {
                     flow.close(reason, reset, &mut stamp);
                 }
             }
         }
     }
 
-    fn open(&mut self, line: &Line, stamp: &mut Stamp<'_>) {
-        let peer = line.peer.as_deref().unwrap_or_default();
-        let (local, peer) = self.names.of_stream(line, peer, stamp);
-        let flow = Flow::open(local, peer, line, stamp);
-        self.flows.insert(line.number, flow);
+    fn open(&mut self, recorded: &RecordedFlow, stamp: &mut Stamp<'_>) {
+        let peer = recorded.peer.as_deref().unwrap_or_default();
+        let (local, peer) = self.names.of_stream(recorded, peer, stamp);
+        let flow = Flow::open(local, peer, recorded, stamp);
+        self.flows.insert(recorded.number, flow);
     }
 
     fn datagram(
         &mut self,
-        line: &Line,
+        recorded: &RecordedFlow,
         direction: Direction,
         peer: &str,
         payload: &[u8],
         stamp: &mut Stamp<'_>,
     ) {
-        let (local, peer) = self.names.of_datagram(line, peer, direction, stamp);
+        let (local, peer) = self.names.of_datagram(recorded, peer, direction, stamp);
         let (from, to): (SocketAddr, SocketAddr) = match direction {
             Direction::In => (peer, local),
             Direction::Out => (local, peer),

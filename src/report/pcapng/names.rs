@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::blocks::Stamp;
 use super::packet::unspecified;
 use crate::protocol::output::Direction;
-use crate::protocol::recording::{Line, Role};
+use crate::protocol::recording::{RecordedFlow, Role};
 
 /// Sockets of unix have no ports; those that they are given begin here, where the dynamic ones do.
 const FIRST_PORT: u16 = 49152;
@@ -31,45 +31,45 @@ impl Names {
     /// The two ends of a stream.
     pub(super) fn of_stream(
         &mut self,
-        line: &Line,
+        recorded: &RecordedFlow,
         peer: &str,
         stamp: &mut Stamp<'_>,
     ) -> (SocketAddr, SocketAddr) {
-        if let (Ok(local), Ok(peer)) = (line.local.parse(), peer.parse()) {
+        if let (Ok(local), Ok(peer)) = (recorded.local.parse(), peer.parse()) {
             return (local, peer);
         }
-        if line.local.starts_with("unix") || peer.starts_with("unix") {
+        if recorded.local.starts_with("unix") || peer.starts_with("unix") {
             // The client's end has no name mostly; each is one of its own all the same.
-            let own = format!("unix, connection {}", line.number);
-            let (local, peer) = match line.role {
-                Role::Accepted => (line.local.clone(), own),
+            let own = format!("unix, connection {}", recorded.number);
+            let (local, peer) = match recorded.role {
+                Role::Accepted => (recorded.local.clone(), own),
                 _ => (own, peer.to_owned()),
             };
-            stamp.comment(format!("{} {} with {peer}", line.proto, line.local));
+            stamp.comment(format!("{} {} with {peer}", recorded.proto, recorded.local));
             return (self.unix(&local), self.unix(&peer));
         }
         // The kernel has forgotten one of them, as it does after a reset.
-        let known: Option<SocketAddr> = line.local.parse().ok().or(peer.parse().ok());
+        let known: Option<SocketAddr> = recorded.local.parse().ok().or(peer.parse().ok());
         let like = known.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |known| known.ip());
         let nobody = SocketAddr::new(unspecified(like), 0);
-        (line.local.parse().unwrap_or(nobody), peer.parse().unwrap_or(nobody))
+        (recorded.local.parse().unwrap_or(nobody), peer.parse().unwrap_or(nobody))
     }
 
     /// The two ends of a datagram.
     pub(super) fn of_datagram(
         &mut self,
-        line: &Line,
+        recorded: &RecordedFlow,
         peer: &str,
         direction: Direction,
         stamp: &mut Stamp<'_>,
     ) -> (SocketAddr, SocketAddr) {
-        match (line.local.parse::<SocketAddr>(), peer.parse::<SocketAddr>()) {
+        match (recorded.local.parse::<SocketAddr>(), peer.parse::<SocketAddr>()) {
             (Ok(local), Ok(peer)) => (self.own(local, peer, direction), peer),
             _ => {
                 let known = self.ports.len();
-                let ends = (self.unix(&line.local), self.unix(peer));
+                let ends = (self.unix(&recorded.local), self.unix(peer));
                 if self.ports.len() > known {
-                    stamp.comment(format!("{} {} with {peer}", line.proto, line.local));
+                    stamp.comment(format!("{} {} with {peer}", recorded.proto, recorded.local));
                 }
                 ends
             }
@@ -103,8 +103,8 @@ mod tests {
     use super::*;
     use crate::protocol::recording::Proto;
 
-    fn line(proto: Proto, role: Role, local: &str) -> Line {
-        Line { number: 3, proto, role, local: local.to_owned(), peer: None }
+    fn line(proto: Proto, role: Role, local: &str) -> RecordedFlow {
+        RecordedFlow { number: 3, proto, role, local: local.to_owned(), peer: None }
     }
 
     #[test]
@@ -113,8 +113,8 @@ mod tests {
         let mut out = Vec::new();
         let mut stamp = Stamp::new(UNIX_EPOCH, &mut out);
         let mut stream = |role, local: &str, peer: &str| {
-            let line = line(Proto::Tcp, role, local);
-            let (local, peer) = names.of_stream(&line, peer, &mut stamp);
+            let recorded = line(Proto::Tcp, role, local);
+            let (local, peer) = names.of_stream(&recorded, peer, &mut stamp);
             format!("{local} {peer}")
         };
         let tcp = stream(Role::Accepted, "[::1]:80", "[fe80::1%2]:5");
@@ -139,8 +139,8 @@ mod tests {
             ("127.0.0.7:9", Direction::Out, "127.0.0.7:9"),
         ];
         for (local, direction, expected) in table {
-            let line = line(Proto::Udp, Role::Bound, local);
-            let (local, _) = names.of_datagram(&line, "10.9.9.9:5", direction, &mut stamp);
+            let recorded = line(Proto::Udp, Role::Bound, local);
+            let (local, _) = names.of_datagram(&recorded, "10.9.9.9:5", direction, &mut stamp);
             assert_eq!(local.to_string(), expected);
         }
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::ConnectSession;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
+use crate::event_loop::{CloseMode, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::relay::Step;
@@ -111,7 +111,7 @@ impl ConnectSession {
         let Some(link) = &self.link else { return };
         match self.core.common.rules.input_ended(self.core.feed.input(), link.peer_ended) {
             Step::HalfClose => pool.finish(link.id),
-            Step::Close | Step::Leave => pool.close(link.id, CloseReason::PEER),
+            Step::Close | Step::Leave => pool.close(link.id, CloseReason::PEER, CloseMode::Linger),
             Step::Continue => {}
         }
         if self.core.common.rules.quit_after.is_some() {
@@ -161,12 +161,12 @@ impl ConnectSession {
         self.report_undelivered(pool);
         let input = self.core.feed.input();
         if self.reconnect && !(input.ended && pool.queued(id) == 0) {
-            pool.close(id, CloseReason::PEER);
+            pool.close(id, CloseReason::PEER, CloseMode::Linger);
             return;
         }
         match self.core.common.rules.peer_ended(input) {
             Step::Leave => self.leave(pool, id),
-            Step::Close | Step::HalfClose => pool.close(id, CloseReason::PEER),
+            Step::Close | Step::HalfClose => pool.close(id, CloseReason::PEER, CloseMode::Linger),
             Step::Continue => {}
         }
     }

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use super::ConnectSession;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool, TimerKey};
+use crate::event_loop::{CloseMode, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::sessions::timers;
 
@@ -18,7 +18,7 @@ impl ConnectSession {
                 self.core.console.warn(pool, Kind::Waiting, text);
             }
             (timers::QUIT, Some(link)) => {
-                pool.leave(link.id, CloseReason::HOST);
+                pool.close(link.id, CloseReason::HOST, CloseMode::NoWait);
                 self.core.begin_ending(pool);
             }
             (timers::PROGRESS, link) => {

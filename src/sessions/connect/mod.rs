@@ -23,7 +23,7 @@ use super::ready;
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::event_loop::{CloseMode, Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::report::{Name, Notice};
 use exec::Exec;
 
@@ -188,7 +188,7 @@ impl ConnectSession {
         self.connector.call_off(pool);
         self.core.feed.close(pool);
         match &self.link {
-            Some(link) => pool.close(link.id, reason),
+            Some(link) => pool.close(link.id, reason, CloseMode::Linger),
             None => self.finish_if_over(pool),
         }
     }

@@ -138,8 +138,8 @@ impl Core {
             self.overrule(failure.status);
         }
         self.feed.close(pool);
-        pool.end_tap();
-        self.check_tap(pool);
+        pool.end_recording();
+        self.check_recording(pool);
         self.console.report(pool, &Notice::new(Name::Stopped));
         self.stage = Stage::Waiting;
         // A command that works with a run that has failed has nothing to work with.

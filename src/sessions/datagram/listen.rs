@@ -151,7 +151,7 @@ impl ListenSession {
         }
         self.core.console.commit(pool);
         if self.talk.is_silent() {
-            pool.let_gather(id);
+            pool.allow_batching(id);
         }
         if self.core.console.is_full() && !self.paused {
             self.paused = true;

@@ -5,7 +5,7 @@ use super::answering::Verdict;
 use super::delayed::Answer;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Id, Pool, SendOutcome, TimerKey};
+use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
@@ -53,7 +53,7 @@ impl EchoSession {
         let inlet = Inlet::new(&self.core.common, pool.now());
         self.clients.insert(id, Client { number, peer, local, inlet, full: false, leaving: None });
         // An answer must not wait until the one before is acknowledged.
-        pool.hurry(id);
+        pool.set_nodelay(id);
         if let Some(max_frame) = self.core.common.wire.negotiated() {
             pool.negotiate(id, max_frame);
             pool.arm(TimerKey::of(id, timers::HELLO), HELLO);
@@ -155,7 +155,7 @@ impl EchoSession {
     pub(super) fn close_if_answered(&mut self, pool: &mut Pool, id: Id) {
         let Some(reason) = self.clients.get(&id).and_then(|client| client.leaving) else { return };
         if !self.delayed.has(id) {
-            pool.close(id, reason);
+            pool.close(id, reason, CloseMode::Linger);
         }
     }
 

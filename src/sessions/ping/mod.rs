@@ -19,7 +19,7 @@ use super::feed::Feed;
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Event, Handler, Id, Pool, Query, Signal};
+use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, Query, Signal};
 use crate::kind::Kind;
 use crate::protocol::ping::{Line, Schedule, Tally};
 use crate::report::{Name, Notice};
@@ -114,7 +114,7 @@ impl PingSession {
         for (id, probing) in &self.lines {
             let is_over = probing.line.is_settled() && !self.config.datagrams;
             match is_over && !self.core.is_decided() {
-                true => pool.close(*id, reason),
+                true => pool.close(*id, reason, CloseMode::Linger),
                 // Nobody waits for what is still under way.
                 false => pool.abort(*id, reason),
             }

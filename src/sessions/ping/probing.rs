@@ -31,7 +31,7 @@ impl PingSession {
         (at, count): (usize, usize),
     ) {
         // A probe must not wait until the one before is acknowledged.
-        pool.hurry(id);
+        pool.set_nodelay(id);
         let (interval, size) = (self.config.interval, self.config.size);
         let begun = pool.now() + interval.mul_f64(at as f64 / count.max(1) as f64);
         let probing = Probing {

@@ -7,7 +7,7 @@ use super::cast::Cast;
 use super::talk::{Part, Talk};
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::config::{Connect, Dialing, Replay, Route, Serve};
@@ -219,7 +219,7 @@ impl ReplaySession {
     /// Closes in order: what is queued goes out first.
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.wind_up(pool);
-        self.talks.keys().for_each(|id| pool.close(*id, reason));
+        self.talks.keys().for_each(|id| pool.close(*id, reason, CloseMode::Linger));
     }
 
     /// Ends at once.

@@ -4,7 +4,7 @@ use super::differs;
 use super::streams::{ReplaySession, Side};
 use crate::close::CloseReason;
 use crate::error::Failure;
-use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
+use crate::event_loop::{CloseMode, Id, Pool, SendOutcome, TimerKey};
 use crate::protocol::replay::{Next, Player, Say};
 use crate::report::{Name, Notice};
 use crate::sessions::console::Message;
@@ -85,7 +85,7 @@ impl ReplaySession {
         }
         if eof && player.end(pool.now()).is_err() {
             // What is missing is told when it is known whether the end was one in order.
-            return pool.close(id, CloseReason::PEER);
+            return pool.close(id, CloseReason::PEER, CloseMode::Linger);
         }
         self.say(pool, id);
     }
@@ -107,7 +107,7 @@ impl ReplaySession {
                 Next::Hear => return,
                 Next::Done => {
                     talk.part = Part::Played { may_reset: player.ends_in_reset() };
-                    return pool.close(id, CloseReason::HOST);
+                    return pool.close(id, CloseReason::HOST, CloseMode::Linger);
                 }
             }
         }
@@ -121,7 +121,7 @@ impl ReplaySession {
         if let Some(talk) = self.talks.get_mut(&id) {
             talk.part = Part::Failed;
         }
-        pool.close(id, CloseReason::HOST);
+        pool.close(id, CloseReason::HOST, CloseMode::Linger);
         if matches!(self.side, Side::Client { .. }) {
             self.end(pool, CloseReason::HOST);
         }

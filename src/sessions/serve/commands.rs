@@ -8,7 +8,7 @@ use super::ServeSession;
 use super::client::Client;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Id, Pool, SendOutcome};
+use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
 use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
@@ -180,10 +180,10 @@ impl ServeSession {
         match (whom, self.directory.find(whom)) {
             (Whom::All, _) => {
                 for id in self.clients.keys() {
-                    pool.close(*id, self.reason_to_close(*id));
+                    pool.close(*id, self.reason_to_close(*id), CloseMode::Linger);
                 }
             }
-            (_, Some(id)) => pool.close(id, self.reason_to_close(id)),
+            (_, Some(id)) => pool.close(id, self.reason_to_close(id), CloseMode::Linger),
             (_, None) => return Err(not_connected("close", whom)),
         }
         Ok(())

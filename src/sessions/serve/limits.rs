@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ServeSession;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::Status;
-use crate::event_loop::{Id, Pool, TimerKey};
+use crate::event_loop::{CloseMode, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::sessions::core::GRACE;
 use crate::sessions::timers;
@@ -36,7 +36,7 @@ impl ServeSession {
             (timers::HELLO, Some(id)) if !pool.is_open(id) => {
                 self.late(pool, id, Detail::ReadTimeout, "no hello within", HELLO);
             }
-            (timers::QUIT, Some(id)) => pool.leave(id, CloseReason::HOST),
+            (timers::QUIT, Some(id)) => pool.close(id, CloseReason::HOST, CloseMode::NoWait),
             (timers::NOTE, _) => self.report_awaited(pool),
             (timers::COMMANDS, _) => self.on_input(pool, &[], false),
             (timers::SLOW, Some(id)) => self.judge_again(pool, id),
@@ -96,7 +96,7 @@ impl ServeSession {
             // It has not taken a byte for as long: what is queued will not leave any more.
             pool.abort(id, reason);
         } else {
-            pool.close(id, reason);
+            pool.close(id, reason, CloseMode::Linger);
             pool.arm(TimerKey::of(id, timers::GRACE), GRACE);
         }
     }

@@ -29,7 +29,7 @@ use super::feed::Feed;
 use super::timers;
 use crate::close::{Cause, CloseReason};
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::framing::Framer;
 use crate::kind::Kind;
 use crate::protocol::access::Access;
@@ -249,7 +249,7 @@ impl ServeSession {
             partners.end(pool);
         }
         for id in self.clients.keys() {
-            pool.close(*id, reason);
+            pool.close(*id, reason, CloseMode::Linger);
         }
     }
 

@@ -10,7 +10,7 @@ use super::forward::Connectors;
 use super::service::Service;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status, plain};
-use crate::event_loop::{End, Event, Id, Pool};
+use crate::event_loop::{CloseMode, End, Event, Id, Pool};
 use crate::kind::Kind;
 use crate::report::Notice;
 use crate::sessions::pairs::{Pairs, Partner};
@@ -166,7 +166,7 @@ impl ServeSession {
             self.core.console.report(pool, &event);
             self.worst.get_or_insert(failure.status);
         }
-        pool.reset(id, reason);
+        pool.close(id, reason, CloseMode::ResetWhenAcked);
     }
 
     fn partner_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {

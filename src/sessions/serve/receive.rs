@@ -9,7 +9,7 @@ use super::client::Client;
 use super::service::Service;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool};
+use crate::event_loop::{CloseMode, Id, Pool};
 use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::output::{Output, Written};
@@ -148,7 +148,7 @@ impl ServeSession {
         let reason = self.end_reason(id);
         match self.core.common.rules.peer_ended(self.input()) {
             Step::Leave => pool.abort(id, reason),
-            Step::Close | Step::HalfClose => pool.close(id, reason),
+            Step::Close | Step::HalfClose => pool.close(id, reason, CloseMode::Linger),
             Step::Continue => {}
         }
     }

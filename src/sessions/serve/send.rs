@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::ServeSession;
 use crate::close::CloseReason;
 use crate::error::Failure;
-use crate::event_loop::{Id, Pool};
+use crate::event_loop::{CloseMode, Id, Pool};
 use crate::protocol::relay::Step;
 use crate::sessions::feed::Batch;
 use crate::sessions::orders;
@@ -99,7 +99,7 @@ impl ServeSession {
         let (rules, input) = (self.core.common.rules, self.input());
         match rules.input_ended(input, client.peer_ended) {
             Step::HalfClose => pool.finish(id),
-            Step::Close | Step::Leave => pool.close(id, self.end_reason(id)),
+            Step::Close | Step::Leave => pool.close(id, self.end_reason(id), CloseMode::Linger),
             Step::Continue => {}
         }
         if rules.quit_after.is_some() && !rules.has_nothing_to_say(input) {

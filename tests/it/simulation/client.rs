@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use wirecat::close::{Cause, CloseReason, Detail};
 use wirecat::error::Status;
-use wirecat::event_loop::{Event, EventLoop, Handler, Pool, Sides, Signal};
+use wirecat::event_loop::{Directions, Event, EventLoop, Handler, Pool, Signal};
 use wirecat::framing::Framing;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::SlowRules;
@@ -84,7 +84,7 @@ impl Client {
         let ending = ending(rng, &basics, basics.ends_by_itself(false));
         let mut actor = Actor::new("server", far, temper, ending, world.now);
         actor.to_send = framed(basics.framing, &content(rng, basics.framing, "server"));
-        let id = pool.add_channel(Box::new(near), Sides::Both).expect("a connection");
+        let id = pool.add_channel(Box::new(near), Directions::Both).expect("a connection");
         let link = Guest::new(id, world.actors.len(), &actor, basics.framing, world.now);
         session.adopt(pool, id, "there".into(), "here".into());
         world.actors.push(actor);

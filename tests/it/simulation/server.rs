@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fastrand::Rng;
-use wirecat::event_loop::{Event, EventLoop, Handler, Id, Pool, Sides, Signal};
+use wirecat::event_loop::{Directions, Event, EventLoop, Handler, Id, Pool, Signal};
 use wirecat::framing::Framing;
 use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
@@ -139,7 +139,7 @@ impl Server {
         let (console, feed, stage) = stage::open(event_loop, world, &plan.basics, &config.common);
         let (near, door) = wire(rng.fork(), pipe(rng), world.now);
         let pool = event_loop.pool();
-        let listener = pool.add_channel(Box::new(near), Sides::Read).expect("a stand-in");
+        let listener = pool.add_channel(Box::new(near), Directions::Read).expect("a stand-in");
         let session = ServeSession::new(config, console, feed, vec![listener]);
         let mut session = session.expect("a session");
         session.start(pool);
@@ -169,7 +169,7 @@ impl Server {
 
     /// Takes in the next client.
     fn accept(&mut self, pool: &mut Pool, world: &mut World, near: Near, mut actor: Actor) {
-        let id = pool.add_channel(Box::new(near), Sides::Both).expect("a client");
+        let id = pool.add_channel(Box::new(near), Directions::Both).expect("a client");
         actor.wire.set_now(world.now);
         let mut guest =
             Guest::new(id, world.actors.len(), &actor, self.plan.basics.framing, world.now);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use mio::Registry;
-use wirecat::event_loop::{Id, Place, Readiness, Ready, Transport};
+use wirecat::event_loop::{Id, Readiness, Ready, Registration, Transport};
 
 /// Of so many calls, one says `WouldBlock` without need.
 const HICCUPS: u32 = 12;
@@ -212,8 +212,8 @@ impl Transport for Near {
         Ok(())
     }
 
-    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
-        let waker = Waker { ready: place.waker(), id: place.id() };
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
+        let waker = Waker { ready: registration.waker(), id: registration.id() };
         waker.ready.ready();
         lock(&self.0).ready = Some(waker);
         Ok(Readiness::Evented)

@@ -4,7 +4,7 @@ use super::door::HELLO;
 use super::{Client, GRACE, HostSession};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{CloseMode, End, Id, Pool, Signal, TimerKey, Traffic};
 use crate::kind::Kind;
 use crate::protocol::chat::ChatLine;
 use crate::protocol::chat::room::MemberId;
@@ -81,7 +81,7 @@ impl HostSession {
             pool.arm(TimerKey::global(timers::GRACE), GRACE);
         }
         self.wind_up(pool);
-        self.clients.keys().for_each(|id| pool.close(*id, reason));
+        self.clients.keys().for_each(|id| pool.close(*id, reason, CloseMode::Linger));
     }
 
     pub(super) fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {

@@ -16,7 +16,7 @@ use super::frontend::Frontend;
 use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::Status;
-use crate::event_loop::{End, Event, Handler, Id, Pool, SendOutcome, TimerKey};
+use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::chat::line::{ChatLine, readable};
@@ -212,7 +212,7 @@ impl HostSession {
                     if let Some(id) = self.ids.get(&member) {
                         let ended = self.clients.get(id).is_some_and(|client| client.peer_ended);
                         let reason = if ended { CloseReason::PEER } else { CloseReason::HOST };
-                        pool.close(*id, reason);
+                        pool.close(*id, reason, CloseMode::Linger);
                         pool.arm(TimerKey::of(*id, timers::GRACE), GRACE);
                     }
                 }

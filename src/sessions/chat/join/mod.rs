@@ -14,7 +14,7 @@ use super::frontend::Frontend;
 use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Handler, Id, Pool, SendOutcome, Signal, TimerKey};
+use crate::event_loop::{CloseMode, Event, Handler, Id, Pool, SendOutcome, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::chat::command::ChatCommand;
 use crate::protocol::chat::line::readable;
@@ -222,7 +222,7 @@ impl JoinSession {
         let Some(link) = &self.link else { return };
         match self.core.common.rules.input_ended(self.core.feed.input(), link.peer_ended) {
             Step::HalfClose => pool.finish(link.id),
-            Step::Close | Step::Leave => pool.close(link.id, CloseReason::PEER),
+            Step::Close | Step::Leave => pool.close(link.id, CloseReason::PEER, CloseMode::Linger),
             Step::Continue => {}
         }
     }
@@ -272,7 +272,7 @@ impl JoinSession {
             self.core.common.rules.peer_ended(input)
         };
         if step != Step::Continue {
-            pool.close(id, CloseReason::PEER);
+            pool.close(id, CloseReason::PEER, CloseMode::Linger);
         }
     }
 
@@ -310,7 +310,7 @@ impl JoinSession {
         self.report_unsent(pool);
         self.wind_up(pool);
         match &self.link {
-            Some(link) => pool.close(link.id, reason),
+            Some(link) => pool.close(link.id, reason, CloseMode::Linger),
             None => self.core.finish(pool),
         }
     }

@@ -10,12 +10,12 @@ use mio::Registry;
 
 use super::id::Id;
 use super::pool::Pool;
-use super::transport::{Place, Readiness, Transport};
+use super::transport::{Readiness, Registration, Transport};
 use crate::framing::{Exchange, ExchangeError};
 use crate::sockets::Endpoint;
 
-/// Bytes that are heard at once while the channel wants no data.
-const EARFUL: usize = 4096;
+/// Bytes read at once while the channel is paused.
+const READ_AHEAD: usize = 4096;
 /// Pieces in one write.
 const PIECES: usize = 16;
 
@@ -23,44 +23,44 @@ impl Pool {
     /// Puts the exchange of `--frame tinyproto` between a new connection and its peer;
     /// `max_frame` limits the messages that are taken.
     pub fn negotiate(&mut self, id: Id, max_frame: usize) {
-        self.dress(id, |inner| Box::new(Negotiated::new(inner, max_frame)));
+        self.wrap_transport(id, |inner| Box::new(TinyprotoTransport::new(inner, max_frame)));
         self.mark_dirty(id);
     }
 }
 
-struct Negotiated {
+struct TinyprotoTransport {
     inner: Box<dyn Transport>,
     exchange: Exchange,
     max_frame: usize,
-    /// What was heard and not yet read by the channel.
-    heard: Vec<u8>,
+    /// What was received and not yet read by the channel.
+    received: Vec<u8>,
     /// How much of that was read.
     taken: usize,
     /// The peer's FIN came.
     ended: bool,
-    /// What is wrong with what comes behind `heard`.
+    /// What is wrong with what comes behind `received`.
     broken: Option<ExchangeError>,
     /// Why nothing can be written any more.
     unwritable: Option<ExchangeError>,
-    /// Something was heard since the channel last tried to write.
-    stirred: bool,
+    /// Something was received since the channel last tried to write.
+    has_news: bool,
 }
 
-impl Negotiated {
+impl TinyprotoTransport {
     fn new(mut inner: Box<dyn Transport>, max_frame: usize) -> Self {
         // A length is as short as a message that waits for its answer can be.
-        inner.hurry();
+        inner.set_nodelay();
         let max = u32::try_from(max_frame).unwrap_or(u32::MAX);
         Self {
             inner,
             exchange: Exchange::new(max),
             max_frame,
-            heard: Vec::new(),
+            received: Vec::new(),
             taken: 0,
             ended: false,
             broken: None,
             unwritable: None,
-            stirred: false,
+            has_news: false,
         }
     }
 
@@ -78,13 +78,13 @@ impl Negotiated {
     /// Reads once from the wire.
     fn hear(&mut self, into: &mut [u8]) -> io::Result<()> {
         let count = self.inner.read(into)?;
-        self.stirred = true;
+        self.has_news = true;
         if count > 0 {
             let wire = into.get(..count).unwrap_or_default();
-            self.broken = self.exchange.hear(wire, &mut self.heard).err();
+            self.broken = self.exchange.hear(wire, &mut self.received).err();
         } else {
             self.ended = true;
-            match self.exchange.hear_end(&mut self.heard) {
+            match self.exchange.hear_end(&mut self.received) {
                 Err(silent @ ExchangeError::Silent) => self.broken = Some(silent),
                 ending => self.unwritable = ending.err(),
             }
@@ -94,36 +94,35 @@ impl Negotiated {
         Ok(())
     }
 
-    /// Gives the channel of what was heard.
+    /// Gives the channel some of what was received.
     fn deliver(&mut self, into: &mut [u8]) -> usize {
-        let waiting = self.heard.get(self.taken..).unwrap_or_default();
+        let waiting = self.received.get(self.taken..).unwrap_or_default();
         let count = waiting.len().min(into.len());
         let (from, to) = (waiting.get(..count), into.get_mut(..count));
         if let (Some(from), Some(to)) = (from, to) {
             to.copy_from_slice(from);
         }
         self.taken += count;
-        if self.taken == self.heard.len() {
-            self.heard = Vec::new();
+        if self.taken == self.received.len() {
+            self.received = Vec::new();
             self.taken = 0;
         }
         count
     }
 
-    /// Whether the writing that waits may be helped by listening. A channel that does not read has
-    /// one message kept for it, and then the peer's offers wait; one that does not wait is heard no
-    /// further.
-    fn may_listen(&self) -> bool {
-        let has_room = self.heard.len() <= self.max_frame.saturating_add(EARFUL);
+    /// Whether reading may help the writing that waits. A paused channel has one message kept for
+    /// it, after which the peer's offers wait.
+    fn may_read_ahead(&self) -> bool {
+        let has_room = self.received.len() <= self.max_frame.saturating_add(READ_AHEAD);
         has_room && !self.ended && self.broken.is_none() && self.exchange.waits()
     }
 }
 
-impl Transport for Negotiated {
+impl Transport for TinyprotoTransport {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.exchange.withhold(false);
         loop {
-            if !self.heard.is_empty() {
+            if !self.received.is_empty() {
                 return Ok(self.deliver(into));
             }
             if let Some(error) = self.broken.take() {
@@ -183,7 +182,7 @@ impl Transport for Negotiated {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return answered.map_or_else(would_block, |()| Ok(false));
                 }
-                heard => heard?,
+                outcome => outcome?,
             }
             if let Some(error) = self.broken.take() {
                 return Err(error.into());
@@ -196,8 +195,8 @@ impl Transport for Negotiated {
         self.inner.addresses()
     }
 
-    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
-        self.inner.register(place)
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
+        self.inner.register(registration)
     }
 
     fn deregister(&mut self, registry: &Registry) {
@@ -213,7 +212,7 @@ impl Transport for Negotiated {
     }
 
     fn has_ended(&self) -> bool {
-        self.heard.is_empty() && (self.ended || self.inner.has_ended())
+        self.received.is_empty() && (self.ended || self.inner.has_ended())
     }
 
     fn unacknowledged(&self) -> u64 {
@@ -224,33 +223,33 @@ impl Transport for Negotiated {
         self.exchange.is_open()
     }
 
-    fn must_flush(&self) -> bool {
-        self.stirred || self.exchange.own().is_some()
+    fn needs_flush(&self) -> bool {
+        self.has_news || self.exchange.own().is_some()
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stirred = false;
+        self.has_news = false;
         match &self.unwritable {
             Some(error) => Err(error.clone().into()),
             None => self.answer(),
         }
     }
 
-    fn must_listen(&self) -> bool {
-        self.may_listen()
+    fn needs_read(&self) -> bool {
+        self.may_read_ahead()
     }
 
-    fn listen(&mut self) -> io::Result<()> {
-        let mut wire = [0; EARFUL];
-        while self.may_listen() {
-            self.exchange.withhold(!self.heard.is_empty());
+    fn read_ahead(&mut self) -> io::Result<()> {
+        let mut wire = [0; READ_AHEAD];
+        while self.may_read_ahead() {
+            self.exchange.withhold(!self.received.is_empty());
             self.hear(&mut wire)?;
         }
         Ok(())
     }
 
-    fn holds_input(&self) -> bool {
-        !self.heard.is_empty() || self.ended || self.broken.is_some()
+    fn has_buffered_input(&self) -> bool {
+        !self.received.is_empty() || self.ended || self.broken.is_some()
     }
 }
 

@@ -1,8 +1,8 @@
-//! A tap: somebody who sees all that goes over the network, and may touch nothing of it.
+//! Recording: a [`Recorder`] sees all that goes over the network, and changes nothing of it.
 //!
-//! A stream is tapped by a transport around its own, which sees what was really read and really
-//! written; a datagram socket tells by itself. Whatever is opened while the pool has no tap is
-//! left as it is, and costs nothing. stdin, stdout and pipes are no network and are never tapped.
+//! A stream is recorded by a transport around its own, which sees what was really read and really
+//! written; a datagram socket reports by itself. What is opened while the pool has no recorder is
+//! left as it is, and costs nothing. stdin, stdout and pipes are no network and are never recorded.
 
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,17 +12,17 @@ use mio::Registry;
 
 use super::event::{Event, Handler};
 use super::pool::Pool;
-use super::transport::{Place, Readiness, Transport};
+use super::transport::{Readiness, Registration, Transport};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::protocol::output::Direction;
-use crate::protocol::recording::{Line, Proto, Role, Sight};
+use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
 use crate::sockets::{Endpoint, Stream};
 
 /// Sees what goes through the sockets of a pool, in its order.
-pub trait Tap: Send {
-    /// Something happened on a line.
-    fn see(&mut self, line: &Line, sight: Sight<'_>);
+pub trait Recorder: Send {
+    /// Something happened on a flow.
+    fn record(&mut self, flow: &RecordedFlow, observation: Observation<'_>);
 
     /// The turn is over: what was seen may be written.
     ///
@@ -33,120 +33,120 @@ pub trait Tap: Send {
     /// Nothing more will be seen.
     ///
     /// # Errors
-    /// As those of [`Tap::flush`].
+    /// As those of [`Recorder::flush`].
     fn end(&mut self) -> Result<(), Failure>;
 }
 
-/// A tap and the number of its lines; clones share both.
+/// A recorder and the number of its flows; clones share both.
 #[derive(Clone)]
-pub struct Tapping {
-    tap: Arc<Mutex<dyn Tap>>,
+pub struct SharedRecorder {
+    recorder: Arc<Mutex<dyn Recorder>>,
     count: Arc<AtomicU64>,
 }
 
-impl Tapping {
-    /// Makes a tap fit to be shared.
-    pub fn new(tap: impl Tap + 'static) -> Self {
-        Self { tap: Arc::new(Mutex::new(tap)), count: Arc::default() }
+impl SharedRecorder {
+    /// Wraps a recorder so that the transports of a pool can share it.
+    pub fn new(recorder: impl Recorder + 'static) -> Self {
+        Self { recorder: Arc::new(Mutex::new(recorder)), count: Arc::default() }
     }
 
-    /// The number of the next line.
+    /// The number of the next flow.
     pub(super) fn number(&self) -> u64 {
         self.count.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(super) fn see(&self, line: &Line, sight: Sight<'_>) {
-        self.lock().see(line, sight);
+    pub(super) fn record(&self, flow: &RecordedFlow, observation: Observation<'_>) {
+        self.lock().record(flow, observation);
     }
 
-    fn lock(&self) -> MutexGuard<'_, dyn Tap + 'static> {
-        // A tap that has panicked has ended the program's thread; what it has seen is still true.
-        self.tap.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, dyn Recorder + 'static> {
+        // A recorder that has panicked has ended the program's thread; what it has seen is still true.
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The tap of a pool, as long as it has one.
+/// The recorder of a pool, as long as it has one.
 #[derive(Default)]
-pub(super) struct Taps {
-    pub(super) tap: Option<Tapping>,
+pub(super) struct Recording {
+    pub(super) recorder: Option<SharedRecorder>,
     /// Why it has ended, until somebody asks.
     failure: Option<Failure>,
 }
 
-/// A datagram socket's share of a tap.
-pub(super) struct TappedSocket {
-    pub(super) tapping: Tapping,
-    pub(super) line: Line,
+/// A datagram socket that is recorded.
+pub(super) struct RecordedSocket {
+    pub(super) recorder: SharedRecorder,
+    pub(super) flow: RecordedFlow,
 }
 
-impl TappedSocket {
-    pub(super) fn new(tapping: Tapping, line: Line) -> Self {
-        tapping.see(&line, Sight::Opened);
-        Self { tapping, line }
+impl RecordedSocket {
+    pub(super) fn new(recorder: SharedRecorder, flow: RecordedFlow) -> Self {
+        recorder.record(&flow, Observation::Opened);
+        Self { recorder, flow }
     }
 
     /// A datagram went through; without a name of its own, the other side is the only one.
     pub(super) fn datagram(&self, way: Direction, peer: Option<String>, payload: &[u8]) {
-        let peer = peer.as_deref().or(self.line.peer.as_deref()).unwrap_or_default();
-        self.tapping.see(&self.line, Sight::Datagram(way, peer, payload));
+        let peer = peer.as_deref().or(self.flow.peer.as_deref()).unwrap_or_default();
+        self.recorder.record(&self.flow, Observation::Datagram(way, peer, payload));
     }
 }
 
-/// A stream's transport with a tap around it.
-pub(super) struct TappedStream {
+/// A stream's transport, recorded.
+pub(super) struct RecordedStream {
     inner: Box<dyn Transport>,
-    tapping: Tapping,
+    recorder: SharedRecorder,
     proto: Proto,
     role: Role,
     /// Known from when the connection is up.
-    line: Option<Line>,
+    flow: Option<RecordedFlow>,
     /// It is cut off, rather than closed.
     reset: bool,
 }
 
-impl TappedStream {
+impl RecordedStream {
     pub(super) fn new(
         inner: Box<dyn Transport>,
-        tapping: Tapping,
+        recorder: SharedRecorder,
         proto: Proto,
         role: Role,
     ) -> Self {
-        let mut tapped = Self { inner, tapping, proto, role, line: None, reset: false };
+        let mut recorded = Self { inner, recorder, proto, role, flow: None, reset: false };
         if role == Role::Accepted {
-            tapped.line();
+            recorded.flow();
         }
-        tapped
+        recorded
     }
 
-    /// The line, which is opened by the first need of it.
-    fn line(&mut self) -> &Line {
-        let Self { inner, tapping, proto, role, line, .. } = self;
-        line.get_or_insert_with(|| {
+    /// The flow, which is opened by the first need of it.
+    fn flow(&mut self) -> &RecordedFlow {
+        let Self { inner, recorder, proto, role, flow, .. } = self;
+        flow.get_or_insert_with(|| {
             let (peer, local) = inner.addresses();
-            let line = Line {
-                number: tapping.number(),
+            let flow = RecordedFlow {
+                number: recorder.number(),
                 proto: *proto,
                 role: *role,
                 local: local.to_string(),
                 peer: Some(peer.to_string()),
             };
-            tapping.see(&line, Sight::Opened);
-            line
+            recorder.record(&flow, Observation::Opened);
+            flow
         })
     }
 
-    fn see(&mut self, sight: Sight<'_>) {
-        let tapping = self.tapping.clone();
-        tapping.see(self.line(), sight);
+    fn record(&mut self, observation: Observation<'_>) {
+        let recorder = self.recorder.clone();
+        recorder.record(self.flow(), observation);
     }
 }
 
-impl Transport for TappedStream {
+impl Transport for RecordedStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(into)?;
         match into.get(..count) {
-            Some(bytes) if count > 0 => self.see(Sight::Bytes(Direction::In, bytes)),
-            _ => self.see(Sight::Ended(Direction::In)),
+            Some(bytes) if count > 0 => self.record(Observation::Bytes(Direction::In, bytes)),
+            _ => self.record(Observation::Ended(Direction::In)),
         }
         Ok(count)
     }
@@ -154,12 +154,11 @@ impl Transport for TappedStream {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let count = self.inner.write(pieces)?;
         match pieces {
-            [piece] if count > 0 => {
-                self.see(Sight::Bytes(Direction::Out, piece.get(..count).unwrap_or_default()))
-            }
+            [piece] if count > 0 => self
+                .record(Observation::Bytes(Direction::Out, piece.get(..count).unwrap_or_default())),
             pieces if count > 0 => {
                 let written = pieces.iter().flat_map(|piece| piece.iter()).copied().take(count);
-                self.see(Sight::Bytes(Direction::Out, &written.collect::<Vec<u8>>()));
+                self.record(Observation::Bytes(Direction::Out, &written.collect::<Vec<u8>>()));
             }
             _ => {}
         }
@@ -168,14 +167,14 @@ impl Transport for TappedStream {
 
     fn finish(&mut self) -> io::Result<()> {
         self.inner.finish()?;
-        self.see(Sight::Ended(Direction::Out));
+        self.record(Observation::Ended(Direction::Out));
         Ok(())
     }
 
     fn connected(&mut self) -> io::Result<bool> {
         let connected = self.inner.connected()?;
         if connected {
-            self.line();
+            self.flow();
         }
         Ok(connected)
     }
@@ -184,8 +183,8 @@ impl Transport for TappedStream {
         self.inner.addresses()
     }
 
-    fn register(&mut self, place: &Place<'_>) -> io::Result<Readiness> {
-        self.inner.register(place)
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
+        self.inner.register(registration)
     }
 
     fn deregister(&mut self, registry: &Registry) {
@@ -198,9 +197,9 @@ impl Transport for TappedStream {
     }
 
     fn closed(&mut self, reason: CloseReason) {
-        // An attempt that came to nothing was never a line.
-        if self.line.is_some() {
-            self.see(Sight::Closed { reason, reset: self.reset });
+        // An attempt that came to nothing was never a flow.
+        if self.flow.is_some() {
+            self.record(Observation::Closed { reason, reset: self.reset });
         }
         self.inner.closed(reason);
     }
@@ -213,32 +212,32 @@ impl Transport for TappedStream {
         self.inner.has_ended()
     }
 
-    fn hurry(&mut self) {
-        self.inner.hurry();
+    fn set_nodelay(&mut self) {
+        self.inner.set_nodelay();
     }
 
     fn is_open(&self) -> bool {
         self.inner.is_open()
     }
 
-    fn must_flush(&self) -> bool {
-        self.inner.must_flush()
+    fn needs_flush(&self) -> bool {
+        self.inner.needs_flush()
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
 
-    fn must_listen(&self) -> bool {
-        self.inner.must_listen()
+    fn needs_read(&self) -> bool {
+        self.inner.needs_read()
     }
 
-    fn listen(&mut self) -> io::Result<()> {
-        self.inner.listen()
+    fn read_ahead(&mut self) -> io::Result<()> {
+        self.inner.read_ahead()
     }
 
-    fn holds_input(&self) -> bool {
-        self.inner.holds_input()
+    fn has_buffered_input(&self) -> bool {
+        self.inner.has_buffered_input()
     }
 
     fn unacknowledged(&self) -> u64 {
@@ -247,44 +246,46 @@ impl Transport for TappedStream {
 }
 
 impl Pool {
-    /// Lets a tap see whatever is opened from now on.
-    pub fn set_tap(&mut self, tapping: Tapping) {
-        self.taps.tap = Some(tapping);
+    /// Records whatever is opened from now on.
+    pub fn set_recorder(&mut self, recorder: SharedRecorder) {
+        self.recording.recorder = Some(recorder);
     }
 
-    /// Lets the tap see no more.
-    pub fn end_tap(&mut self) {
-        if let Some(tapping) = self.taps.tap.take() {
-            self.taps.failure = self.taps.failure.take().or(tapping.lock().end().err());
+    /// Ends the recording.
+    pub fn end_recording(&mut self) {
+        if let Some(recorder) = self.recording.recorder.take() {
+            self.recording.failure = self.recording.failure.take().or(recorder.lock().end().err());
         }
     }
 
     /// Why not all that was seen is written, where that is so; told once.
-    pub fn take_tap_failure(&mut self) -> Option<Failure> {
-        self.taps.failure.take()
+    pub fn take_recording_failure(&mut self) -> Option<Failure> {
+        self.recording.failure.take()
     }
 
     /// The end of a turn.
-    pub(super) fn flush_tap(&mut self, handler: &mut dyn Handler) {
-        let Some(tapping) = &self.taps.tap else { return };
-        let outcome = tapping.lock().flush();
+    pub(super) fn flush_recorder(&mut self, handler: &mut dyn Handler) {
+        let Some(recorder) = &self.recording.recorder else { return };
+        let outcome = recorder.lock().flush();
         if let Err(failure) = outcome {
-            self.taps.tap = None;
-            self.taps.failure = Some(failure);
-            handler.on(self, Event::TapFailed);
+            self.recording.recorder = None;
+            self.recording.failure = Some(failure);
+            handler.on(self, Event::RecordingFailed);
         }
     }
 
-    /// A stream as a transport, with the pool's tap around it, where there is one.
-    pub(super) fn tapped(&self, stream: Stream, role: Role) -> Box<dyn Transport> {
+    /// A stream as a transport, recorded where the pool has a recorder.
+    pub(super) fn recorded(&self, stream: Stream, role: Role) -> Box<dyn Transport> {
         let proto = match &stream {
             Stream::Tcp(_) => Proto::Tcp,
             Stream::Unix(_) => Proto::Unix,
         };
         let transport = Box::new(stream);
-        match &self.taps.tap {
+        match &self.recording.recorder {
             None => transport,
-            Some(tapping) => Box::new(TappedStream::new(transport, tapping.clone(), proto, role)),
+            Some(recorder) => {
+                Box::new(RecordedStream::new(transport, recorder.clone(), proto, role))
+            }
         }
     }
 }
@@ -300,16 +301,16 @@ mod tests {
     /// Writes down what it sees, where the test can read it.
     struct Notes(Arc<Mutex<Vec<String>>>);
 
-    impl Tap for Notes {
-        fn see(&mut self, line: &Line, sight: Sight<'_>) {
-            let words = match sight {
-                Sight::Opened => format!("{:?} {}", line.role, line.proto),
-                Sight::Bytes(way, bytes) => format!("{way:?} {}", bytes.escape_ascii()),
-                Sight::Datagram(way, _, bytes) => format!("{way:?} {}", bytes.escape_ascii()),
-                Sight::Ended(way) => format!("end {way:?}"),
-                Sight::Closed { reason, .. } => reason.to_string(),
+    impl Recorder for Notes {
+        fn record(&mut self, flow: &RecordedFlow, observation: Observation<'_>) {
+            let words = match observation {
+                Observation::Opened => format!("{:?} {}", flow.role, flow.proto),
+                Observation::Bytes(way, bytes) => format!("{way:?} {}", bytes.escape_ascii()),
+                Observation::Datagram(way, _, bytes) => format!("{way:?} {}", bytes.escape_ascii()),
+                Observation::Ended(way) => format!("end {way:?}"),
+                Observation::Closed { reason, .. } => reason.to_string(),
             };
-            self.0.lock().unwrap().push(format!("{} {words}", line.number));
+            self.0.lock().unwrap().push(format!("{} {words}", flow.number));
         }
 
         fn flush(&mut self) -> Result<(), Failure> {
@@ -341,7 +342,7 @@ mod tests {
         let notes = Arc::new(Mutex::new(Vec::new()));
         let mut event_loop = EventLoop::new().unwrap();
         let pool = event_loop.pool();
-        pool.set_tap(Tapping::new(Notes(notes.clone())));
+        pool.set_recorder(SharedRecorder::new(Notes(notes.clone())));
         let listeners = pool.listen("127.0.0.1:0").unwrap();
         let address = pool.local_address(listeners[0]).unwrap().to_owned();
         let client = std::thread::spawn(move || {
@@ -368,7 +369,7 @@ mod tests {
             heads.map(|head| head.split('(').next().unwrap()).collect()
         };
         let wanted = names(include_str!("transport.rs"), "pub trait Transport: Send {");
-        let passed = names(include_str!("tap.rs"), "impl Transport for TappedStream {");
+        let passed = names(include_str!("recorder.rs"), "impl Transport for RecordedStream {");
         assert!(wanted.len() > 10);
         let missing: Vec<_> = wanted.iter().filter(|name| !passed.contains(name)).collect();
         assert!(missing.is_empty(), "not passed on: {missing:?}");
@@ -379,7 +380,7 @@ mod tests {
         let notes = Arc::new(Mutex::new(Vec::new()));
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut event_loop = EventLoop::new().unwrap();
-        event_loop.pool().set_tap(Tapping::new(Notes(notes.clone())));
+        event_loop.pool().set_recorder(SharedRecorder::new(Notes(notes.clone())));
         event_loop.pool().connect(&free.to_string()).unwrap();
         struct Until;
         impl Handler for Until {

@@ -15,12 +15,12 @@ mod timerfd {
 
     /// The clock. Its descriptor is readable once it has gone off.
     #[derive(Debug)]
-    pub struct Alarm {
+    pub struct TimerFd {
         fd: OwnedFd,
         set: Option<Instant>,
     }
 
-    impl Alarm {
+    impl TimerFd {
         /// A clock that is not set.
         ///
         /// # Errors
@@ -48,7 +48,7 @@ mod timerfd {
         }
     }
 
-    impl AsRawFd for Alarm {
+    impl AsRawFd for TimerFd {
         fn as_raw_fd(&self) -> RawFd {
             self.fd.as_raw_fd()
         }
@@ -63,9 +63,9 @@ mod none {
 
     /// A clock that there is no need for.
     #[derive(Debug)]
-    pub struct Alarm;
+    pub struct TimerFd;
 
-    impl Alarm {
+    impl TimerFd {
         /// There is none.
         ///
         /// # Errors
@@ -83,7 +83,7 @@ mod none {
         }
     }
 
-    impl AsRawFd for Alarm {
+    impl AsRawFd for TimerFd {
         fn as_raw_fd(&self) -> RawFd {
             -1
         }
@@ -91,6 +91,6 @@ mod none {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub use none::Alarm;
+pub use none::TimerFd;
 #[cfg(target_os = "linux")]
-pub use timerfd::Alarm;
+pub use timerfd::TimerFd;
