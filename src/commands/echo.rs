@@ -7,7 +7,7 @@ use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
 use crate::report::Reporter;
 use crate::sessions::config::{Common, Echo, EchoPlace, Net, Ping};
-use crate::sessions::{Console, EchoSession, Feed, PingSession};
+use crate::sessions::{Console, EchoSession, Feed, PingSession, Place};
 use crate::sockets::datagram::{self, Opened, Socket};
 use crate::sockets::{self, Address, Listening, UnixGuard};
 
@@ -51,8 +51,7 @@ fn streams(pool: &mut Pool, common: &Common) -> Result<(Console, Feed), Failure>
 #[derive(Default)]
 struct Open {
     listeners: Vec<Id>,
-    /// Datagram sockets, those of groups with the group and its interface.
-    sockets: Vec<(Id, Option<(String, String)>)>,
+    sockets: Vec<(Id, Place)>,
     /// What is listened on: protocol, address, and the interface of a group.
     locals: Vec<(&'static str, String, Option<String>)>,
     /// Warnings, each with its kind.
@@ -134,7 +133,7 @@ impl Open {
     fn add(&mut self, pool: &mut Pool, mut one: Opened) -> Result<(), Failure> {
         self.guards.extend(one.cleanup.take());
         self.locals.push((one.proto, one.local.clone(), None));
-        self.sockets.push((add(pool, one)?, None));
+        self.sockets.push((add(pool, one)?, Place::default()));
         Ok(())
     }
 
@@ -153,9 +152,10 @@ impl Open {
             socket.join()?;
             self.warn(said);
             let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
-            let ears = socket.socket().try_clone().map_err(fail)?;
-            let id = pool.add_datagrams(Socket::from(ears)).map_err(fail)?;
-            self.sockets.push((id, Some((title.clone(), iface.clone()))));
+            let receiver = socket.socket().try_clone().map_err(fail)?;
+            let id = pool.add_datagrams(Socket::from(receiver)).map_err(fail)?;
+            let place = Place { group: Some(title.clone()), iface: Some(iface.clone()) };
+            self.sockets.push((id, place));
             self.groups.push(socket);
             self.locals.push(("udp", title, Some(iface)));
         }

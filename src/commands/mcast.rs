@@ -8,7 +8,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::multicast::{GroupAddress, Interface, SenderOptions, interfaces, open_sender};
 use crate::sessions::config::{McastJoin, McastSend};
-use crate::sessions::datagram::groups::ways;
+use crate::sessions::datagram::groups::by_interface;
 use crate::sessions::datagram::{Groups, ListenSession, SendTo};
 use crate::sockets::datagram::Socket;
 use crate::sockets::{Address, Purpose, resolve};
@@ -20,7 +20,7 @@ pub(super) fn join(config: McastJoin) -> Result<Status, Failure> {
     let common = config.listen.common.clone();
     let groups = Groups::new(config.net.options.clone(), config.rejoin);
     let (console, feed) = datagrams::streams(pool, &common, true)?;
-    let mut session = ListenSession::new(config.listen, console, feed, Vec::new(), Some(groups));
+    let mut session = ListenSession::new(config.listen, console, feed, &[], Some(groups));
     session.report_listening(pool, &[]);
     for group in &config.groups {
         session.join(pool, group)?;
@@ -70,7 +70,7 @@ impl Senders {
         to: &mut Vec<SendTo>,
         warnings: &mut Vec<String>,
     ) -> Result<(), Failure> {
-        for (membership, title) in ways(group, interfaces)? {
+        for (membership, title) in by_interface(group, interfaces)? {
             if config.no_loop && membership.interface.loopback {
                 let name = &membership.interface.name;
                 warnings.push(format!("--no-loop does nothing on {name}, which is this machine"));

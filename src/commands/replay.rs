@@ -2,7 +2,7 @@
 
 use super::{broken_loop, datagrams, event_loop, tcp_serve, udp};
 use crate::error::{Failure, Status};
-use crate::event_loop::Pool;
+use crate::event_loop::{Id, Pool};
 use crate::report::Reporter;
 use crate::sessions::config::{Common, Connect, Replay, Serve, UdpListen};
 use crate::sessions::replay::{ReplayListenSession, ReplaySession};
@@ -41,10 +41,10 @@ pub(super) fn listen(config: &UdpListen, replay: &Replay) -> Result<Status, Fail
     let common = &config.listen.common;
     let mut event_loop = event_loop(common)?;
     let pool = event_loop.pool();
-    let udp::Heard { locals, ears, warnings, guards: _guards } = udp::open(pool, config)?;
+    let udp::Listening { locals, sockets, warnings, guards: _guards } = udp::open(pool, config)?;
     let (console, feed) = datagrams::streams(pool, common, true)?;
-    let ears = ears.into_iter().map(|ear| ear.id).collect();
-    let mut session = ReplayListenSession::new(common.clone(), replay, console, feed, ears);
+    let sockets: Vec<Id> = sockets.iter().map(|socket| socket.id).collect();
+    let mut session = ReplayListenSession::new(common.clone(), replay, console, feed, &sockets);
     session.report_listening(pool, &locals);
     session.warn_all(pool, &warnings);
     session.start(pool);

@@ -7,7 +7,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::sessions::config::{To, UdpListen, UdpSend};
-use crate::sessions::datagram::{Ear, ListenSession, Opener, SendSession};
+use crate::sessions::datagram::{ListenSession, ListenSocket, Opener, SendSession};
 use crate::sockets::UnixGuard;
 use crate::sockets::datagram::{self, Opened};
 
@@ -30,27 +30,27 @@ fn add(pool: &mut Pool, opened: Opened) -> Result<Id, Failure> {
 }
 
 /// Open sockets, and what is to be known of them.
-pub(super) struct Heard {
+pub(super) struct Listening {
     /// What is listened on, by protocol and address.
     pub(super) locals: Vec<(&'static str, String)>,
-    pub(super) ears: Vec<Ear>,
+    pub(super) sockets: Vec<ListenSocket>,
     pub(super) warnings: Vec<String>,
     /// These remove socket files when they are dropped.
     pub(super) guards: Vec<UnixGuard>,
 }
 
 /// Opens the sockets of `udp-listen`.
-pub(super) fn open(pool: &mut Pool, config: &UdpListen) -> Result<Heard, Failure> {
+pub(super) fn open(pool: &mut Pool, config: &UdpListen) -> Result<Listening, Failure> {
     let net = &config.net;
     let (mut opened, mut warnings) = (Vec::new(), Vec::new());
     for address in &config.addresses {
-        let (sockets, said) = datagram::listen(address, net.family, &net.options)?;
-        opened.extend(sockets);
+        let (all, said) = datagram::listen(address, net.family, &net.options)?;
+        opened.extend(all);
         warnings.extend(said);
     }
     warnings.dedup();
     let locals = opened.iter().map(|one| (one.proto, one.local.clone())).collect();
-    let (mut ears, mut guards) = (Vec::new(), Vec::new());
+    let (mut sockets, mut guards) = (Vec::new(), Vec::new());
     let times = config.listen.stats || config.listen.max_loss.is_some();
     for mut one in opened {
         if times {
@@ -58,9 +58,9 @@ pub(super) fn open(pool: &mut Pool, config: &UdpListen) -> Result<Heard, Failure
         }
         guards.extend(one.cleanup.take());
         let is_v6 = one.local.parse::<SocketAddr>().ok().map(|local| local.is_ipv6());
-        ears.push(Ear { id: add(pool, one)?, is_v6, group: None, iface: None });
+        sockets.push(ListenSocket { id: add(pool, one)?, is_v6 });
     }
-    Ok(Heard { locals, ears, warnings, guards })
+    Ok(Listening { locals, sockets, warnings, guards })
 }
 
 pub(super) fn listen(mut config: UdpListen) -> Result<Status, Failure> {
@@ -70,11 +70,11 @@ pub(super) fn listen(mut config: UdpListen) -> Result<Status, Failure> {
     let mut event_loop = event_loop(&config.listen.common)?;
     let pool = event_loop.pool();
     let common = config.listen.common.clone();
-    let Heard { locals, ears, warnings, guards: _guards } = open(pool, &config)?;
-    let mouth = mouth(&config.listen.to, &locals, &ears)?;
+    let Listening { locals, sockets, warnings, guards: _guards } = open(pool, &config)?;
+    let reply_socket = reply_socket(&config.listen.to, &locals, &sockets)?;
     let (console, feed) = datagrams::streams(pool, &common, true)?;
-    let mut session = ListenSession::new(config.listen, console, feed, ears, None);
-    session.speak_by(mouth);
+    let mut session = ListenSession::new(config.listen, console, feed, &sockets, None);
+    session.set_reply_socket(reply_socket);
     session.report_listening(pool, &locals);
     session.warn_all(pool, &warnings);
     session.start(pool);
@@ -84,12 +84,16 @@ pub(super) fn listen(mut config: UdpListen) -> Result<Status, Failure> {
 }
 
 /// The socket that `--to ADDR` is sent from: the first one of the address's family.
-fn mouth(to: &To, locals: &[(&str, String)], ears: &[Ear]) -> Result<Option<Id>, Failure> {
+fn reply_socket(
+    to: &To,
+    locals: &[(&str, String)],
+    sockets: &[ListenSocket],
+) -> Result<Option<Id>, Failure> {
     let To::Address(address) = to else { return Ok(None) };
     let fits = |local: &str| local.starts_with('[') == address.is_ipv6();
     let at = locals.iter().position(|(proto, local)| *proto == "udp" && fits(local));
-    match at.and_then(|at| ears.get(at)) {
-        Some(ear) => Ok(Some(ear.id)),
+    match at.and_then(|at| sockets.get(at)) {
+        Some(socket) => Ok(Some(socket.id)),
         None => {
             let cause = "none of the sockets listened on is of its family";
             Err(Failure::new(Status::Usage, Kind::Usage, "use", format!("--to {address}"), cause))

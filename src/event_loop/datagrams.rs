@@ -177,7 +177,16 @@ impl Datagrams {
         BatchSent::All
     }
 
-    fn answer(&mut self, payload: &[u8], to: &Sender, now: Instant) -> io::Result<()> {
+    /// Sends one datagram; `to` is `None` on a connected socket.
+    fn send_one(&mut self, payload: &[u8], to: Option<&Sender>, now: Instant) -> io::Result<()> {
+        let Some(to) = to else {
+            return match self.send(&[Outgoing { payload, to: None }], now) {
+                BatchSent::All => Ok(()),
+                BatchSent::Some(_) => Err(io::ErrorKind::WouldBlock.into()),
+                BatchSent::Failed(_, error) => Err(error),
+                BatchSent::Gone => Err(io::ErrorKind::NotConnected.into()),
+            };
+        };
         let outcome = mmsg::answer(fd_of(&self.socket), payload, to);
         match &outcome {
             Ok(()) => {
@@ -225,15 +234,15 @@ impl Datagrams {
 }
 
 impl Pool {
-    /// Sends one datagram back to whom another came from.
+    /// Sends one datagram, unix peers included; `to` is `None` on a connected socket.
     ///
     /// # Errors
     /// `WouldBlock`, after which `Drained` comes; what the kernel says.
-    pub fn answer(&mut self, id: Id, payload: &[u8], to: &Sender) -> io::Result<()> {
+    pub fn send_datagram(&mut self, id: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()> {
         let now = self.now;
         match self.sources.get_mut(id) {
             Some(Source::Datagrams(socket)) => {
-                let outcome = socket.answer(payload, to, now);
+                let outcome = socket.send_one(payload, to, now);
                 socket.watch_for_room(&self.registry, id.token()).and(outcome)
             }
             _ => Err(io::ErrorKind::NotConnected.into()),

@@ -17,6 +17,12 @@ const SLOT_BITS: u32 = usize::BITS / 2;
 const SLOT_MASK: usize = (1 << SLOT_BITS) - 1;
 
 impl Id {
+    /// The first source in a slot, for tests without a pool.
+    #[cfg(test)]
+    pub(crate) fn for_tests(slot: u32) -> Self {
+        Self { slot, generation: 0 }
+    }
+
     pub(super) fn token(self) -> Token {
         Token(self.slot as usize | (self.generation as usize) << SLOT_BITS)
     }

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use super::config::{Dialing, Route};
 use super::console::Console;
+use super::lookup::{Addresses, Lookup};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
+use crate::event_loop::{Event, Id, Pool, Query, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
 use crate::protocol::eyeballs::{Race, Step};
@@ -63,8 +64,7 @@ pub(crate) struct Connector {
     since: Instant,
     /// How long this attempt may take.
     limit: Duration,
-    /// What the resolver was asked and has not answered.
-    question: Option<Query>,
+    lookup: Lookup,
     race: Option<Race>,
     /// The attempts under way, and whom each is to.
     attempts: Vec<(Id, String)>,
@@ -107,7 +107,7 @@ impl Connector {
             patience: Some(Duration::ZERO),
             backoff: WAIT,
             since: now,
-            question: None,
+            lookup: Lookup::default(),
             race: None,
             attempts: Vec::new(),
             settle: Duration::ZERO,
@@ -156,11 +156,10 @@ impl Connector {
 
     /// Looks at an event; those of other sources leave it `Pending`.
     pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Progress {
+        if let Some(answer) = self.lookup.on(event) {
+            return self.answered(pool, answer);
+        }
         match event {
-            Event::Mail(Mail::Resolved(query, answer)) if self.question.as_ref() == Some(query) => {
-                self.question = None;
-                self.answered(pool, answer.clone())
-            }
             Event::Connected { id, peer, local } => match self.take_attempt(*id) {
                 Some(target) => {
                     self.call_off(pool);
@@ -278,23 +277,13 @@ impl Connector {
 
     /// Finds the addresses: a name takes its time.
     fn find(&mut self, pool: &mut Pool, query: Query) -> Progress {
-        if !query.takes_time() {
-            return self.answered(pool, query.ask());
-        }
-        match pool.look_up(&query) {
-            Ok(()) => {
-                self.question = Some(query);
-                Progress::Pending
-            }
-            Err(error) => {
-                let target = self.route.address.to_string();
-                let failure = Failure::io(Status::Resolve, "resolve", target, &error);
-                self.attempt_failed(pool, failure)
-            }
+        match self.lookup.begin(pool, query) {
+            Some(answer) => self.answered(pool, answer),
+            None => Progress::Pending,
         }
     }
 
-    fn answered(&mut self, pool: &mut Pool, answer: Result<Vec<SocketAddr>, Failure>) -> Progress {
+    fn answered(&mut self, pool: &mut Pool, answer: Addresses) -> Progress {
         match answer {
             Ok(addresses) => self.start_race(pool, addresses),
             Err(failure) => self.attempt_failed(pool, failure),
@@ -380,7 +369,8 @@ impl Connector {
         for id in self.attempts.drain(..).map(|(id, _)| id).chain(settling) {
             pool.abort(id, CloseReason::HOST);
         }
-        (self.race, self.question) = (None, None);
+        self.race = None;
+        self.lookup.cancel();
         for purpose in [timers::NEXT_ADDRESS, timers::CONNECT, timers::RETRY, timers::SETTLE] {
             pool.disarm(self.timer(purpose));
         }

@@ -3,15 +3,16 @@
 //! One socket has joined the group and receives what is sent to it. The other sends, and receives what
 //! other members send to this one alone.
 
-use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
+
+use bytes::Bytes;
 
 use super::config::GroupConfig;
 use super::frontend::Frontend;
 use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{BatchSent, Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::chat::Nick;
 use crate::protocol::chat::command::ChatCommand;
@@ -21,10 +22,11 @@ use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
 use crate::sessions::console::Console;
 use crate::sessions::core::{Core, Disposition, SIGNALLED};
+use crate::sessions::datagrams::{Outbox, Unsent};
 use crate::sessions::feed::Feed;
 use crate::sessions::timers;
 use crate::sockets::datagram::is_of_this_machine;
-use crate::sys::mmsg::{Arrival, Outgoing, Sender};
+use crate::sys::mmsg::{Arrival, Sender};
 
 /// The sockets of a room without a host.
 pub struct GroupSockets {
@@ -47,7 +49,7 @@ pub struct GroupSession {
     group_room: GroupRoom,
     sockets: GroupSockets,
     /// What the kernel has not taken yet.
-    outbox: VecDeque<(SocketAddr, String)>,
+    outbox: Outbox,
     /// A datagram of another member has come.
     has_received: bool,
 }
@@ -69,7 +71,7 @@ impl GroupSession {
             group_room: GroupRoom::join(nick, pool.now()),
             core: Core::new(config.common, console, feed),
             sockets,
-            outbox: VecDeque::new(),
+            outbox: Outbox::default(),
             has_received: false,
         }
     }
@@ -151,15 +153,12 @@ impl GroupSession {
         let mut leaves = false;
         for action in self.group_room.take_actions() {
             match action {
-                GroupAction::Broadcast(line) => {
-                    self.outbox.push_back((self.sockets.group, line.to_string()));
-                }
-                GroupAction::SendTo(to, line) => self.outbox.push_back((to, line.to_string())),
+                GroupAction::Broadcast(line) => self.send(pool, self.sockets.group, &line),
+                GroupAction::SendTo(to, line) => self.send(pool, to, &line),
                 GroupAction::Show(line) => self.show(pool, &line),
                 GroupAction::Leave => leaves = true,
             }
         }
-        self.send(pool);
         self.frontend.refresh(pool, &mut self.core);
         if leaves || (self.core.has_enough() && !self.core.is_ending()) {
             self.end(pool, CloseReason::HOST);
@@ -185,21 +184,21 @@ impl GroupSession {
         }
     }
 
-    fn send(&mut self, pool: &mut Pool) {
-        while let Some((to, line)) = self.outbox.front() {
-            let datagram = Outgoing { payload: line.as_bytes(), to: Some(*to) };
-            match pool.send_datagrams(self.sockets.sender, &[datagram]) {
-                BatchSent::All => {}
-                // `Drained` tells when to go on.
-                BatchSent::Some(_) => return,
-                BatchSent::Failed(_, error) => {
-                    let failure = crate::sockets::datagram::failure(&to.to_string(), &error);
-                    self.core.console.complain(pool, &failure);
-                }
-                BatchSent::Gone => {}
-            }
-            self.outbox.pop_front();
+    fn send(&mut self, pool: &mut Pool, to: SocketAddr, line: &ChatLine) {
+        let (to, payload) = (Sender::Inet(to), Bytes::from(line.to_string()));
+        if let Err(error) = self.outbox.send(pool, self.sockets.sender, &payload, Some(&to)) {
+            self.report_unsent(pool, &Unsent { to: Some(to), error });
         }
+    }
+
+    fn flush(&mut self, pool: &mut Pool) {
+        let flushed = self.outbox.flush(pool, self.sockets.sender);
+        flushed.failed.iter().for_each(|unsent| self.report_unsent(pool, unsent));
+    }
+
+    fn report_unsent(&mut self, pool: &mut Pool, unsent: &Unsent) {
+        let failure = unsent.failure();
+        self.core.console.complain(pool, &failure);
     }
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
@@ -245,10 +244,9 @@ impl GroupSession {
             self.group_room.announce_leaving("");
             for action in self.group_room.take_actions() {
                 if let GroupAction::Broadcast(line) = action {
-                    self.outbox.push_back((self.sockets.group, line.to_string()));
+                    self.send(pool, self.sockets.group, &line);
                 }
             }
-            self.send(pool);
         }
         self.end(pool, reason);
     }
@@ -288,7 +286,7 @@ impl GroupSession {
             Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
             Event::Eof { .. } => self.on_input(pool, &[], true),
             Event::Datagrams { batch, .. } => self.on_datagrams(pool, batch),
-            Event::Drained { .. } => self.send(pool),
+            Event::Drained { .. } => self.flush(pool),
             Event::Timer { key } => self.on_timer(pool, key),
             Event::Signal(signal) => self.on_signal(pool, signal),
             _ => {}

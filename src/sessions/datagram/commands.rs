@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::listen::ListenSession;
+use super::reports::of_group;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
@@ -12,6 +13,7 @@ use crate::multicast::GroupAddress;
 use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
 use crate::sessions::core::Core;
+use crate::sessions::datagrams::SendOutcome;
 use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
 use crate::sys::mmsg::Sender;
 
@@ -42,11 +44,11 @@ impl Commanded for ListenSession {
     }
 
     fn is_held(&self) -> bool {
-        self.talk.waits() || self.core.console.is_full()
+        self.has_unsent() || self.core.console.is_full()
     }
 
     fn quit(&mut self, pool: &mut Pool) {
-        if self.talk.waits() {
+        if self.has_unsent() {
             self.quitting = true;
             self.core.feed.close(pool);
         } else {
@@ -107,11 +109,15 @@ impl ListenSession {
             ));
         }
         let receivers = self.receivers(to);
+        self.replies.note_sent();
         let (several, mut count, mut last) = (receivers.len() > 1, 0, None);
         for (id, peer) in receivers {
             let title = peer.to_string();
-            match self.talk.tell(pool, (id, peer), message) {
-                Ok(()) => count += 1,
+            match self.sockets.send(pool, id, message, &peer) {
+                Ok(outcome) => {
+                    count += 1;
+                    self.core.count_sent(usize::from(outcome == SendOutcome::Sent));
+                }
                 Err(error) => {
                     let failure = crate::sockets::datagram::failure(&title, &error);
                     if several {
@@ -122,8 +128,7 @@ impl ListenSession {
                 }
             }
         }
-        self.core.count_sent(count);
-        let event = Notice::new(Name::Sent).len(message.len()).queued(self.talk.waiting());
+        let event = Notice::new(Name::Sent).len(message.len()).queued(self.sockets.queued());
         match (count, last, to) {
             (0, Some(failure), _) => Err(failure),
             (0, None, _) => Err(not_connected("send to", to)),
@@ -132,32 +137,26 @@ impl ListenSession {
         }
     }
 
-    /// Everybody who was heard, or the one of that name. Who was not heard can be sent to all the
-    /// same, where a socket is not bound to a group.
+    /// Every peer that has sent something, or the one of that name. Another peer can be sent to all
+    /// the same, where a socket is not bound to a group.
     fn receivers(&self, to: &Whom) -> Vec<(Id, Sender)> {
         let Whom::Peer(peer) = to else { return self.peers.all() };
-        let heard = self.peers.find(peer, self.ears.keys().copied());
-        let unheard = || {
+        let known = self.peers.find(peer, self.sockets.ids());
+        let unknown = || {
             let address = peer.parse().ok()?;
-            Some((self.talk.mouth_for(&address)?, Sender::Inet(address)))
+            Some((self.replies.socket_for(&address)?, Sender::Inet(address)))
         };
-        heard.or_else(unheard).into_iter().collect()
+        known.or_else(unknown).into_iter().collect()
     }
 
-    /// Everything that waited has been said.
-    pub(super) fn all_said(&mut self, pool: &mut Pool) {
+    /// Everything that waited is sent.
+    pub(super) fn all_sent(&mut self, pool: &mut Pool) {
         if self.core.feed.commands() {
             self.core.console.report(pool, &Notice::new(Name::Drained));
         }
         if std::mem::take(&mut self.quitting) {
             self.end(pool, CloseReason::HOST);
         }
-    }
-
-    /// Tells that a message, which waited, could not be sent.
-    pub(super) fn report_unsent(&mut self, pool: &mut Pool, to: &str, failure: &Failure) {
-        let event = Notice::send_failed(failure.kind, failure.to_string()).peer(to);
-        self.core.console.report(pool, &event);
     }
 
     /// One `list` event a group and one a peer, and one that counts them.
@@ -170,13 +169,9 @@ impl ListenSession {
             number += 1;
         }
         for (id, peer) in self.peers.titles() {
-            let event = Notice::new(Name::List).peer(peer);
-            let group = self.ears.get(&id).and_then(|hearing| hearing.place.group.as_deref());
-            let event = match group {
-                Some(group) => event.group(group),
-                None => event,
-            };
-            self.core.console.report_batched(pool, &event);
+            let group = self.sockets.group(id).filter(|_| self.sockets.is_open(id));
+            let notice = of_group(Notice::new(Name::List).peer(peer), group);
+            self.core.console.report_batched(pool, &notice);
             number += 1;
         }
         self.core.console.report_batched(pool, &Notice::new(Name::List).line(line).number(number));

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::drops::Hearing;
 use super::listen::ListenSession;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
@@ -14,6 +13,7 @@ use crate::multicast::{
     interfaces, memberships,
 };
 use crate::report::{Name, Notice};
+use crate::sessions::datagrams::Place;
 use crate::sessions::timers;
 use crate::sockets::SocketOptions;
 use crate::sockets::datagram::Socket;
@@ -25,7 +25,7 @@ pub struct Groups {
     rejoin: Option<Duration>,
     /// The kernel's counters when the run began.
     counters: Counters,
-    /// Ears on the other interfaces, while nothing has come.
+    /// Sockets on the other interfaces, while nothing has come.
     probes: Vec<Probe>,
 }
 
@@ -74,8 +74,8 @@ impl Groups {
         socket.join()?;
         let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
         // The loop reads a second descriptor of the same socket; this one joins and leaves.
-        let ears = socket.socket().try_clone().map_err(fail)?;
-        let id = pool.add_datagrams(Socket::from(ears)).map_err(fail)?;
+        let receiver = socket.socket().try_clone().map_err(fail)?;
+        let id = pool.add_datagrams(Socket::from(receiver)).map_err(fail)?;
         self.members.push(Member { id, socket, port });
         Ok((id, warnings))
     }
@@ -95,7 +95,8 @@ impl ListenSession {
             let iface = membership.interface.name.clone();
             let Some(groups) = &mut self.groups else { return Ok(()) };
             let (id, warnings) = groups.open(pool, membership, address.port)?;
-            self.ears.insert(id, Hearing::new(Some(group.clone()), Some(iface.clone())));
+            let place = Place { group: Some(group.clone()), iface: Some(iface.clone()) };
+            self.sockets.add(id, place);
             for warning in warnings {
                 self.core.console.warn(pool, Kind::SocketOption, &warning);
             }
@@ -116,9 +117,7 @@ impl ListenSession {
             };
             let member = groups.members.swap_remove(at);
             member.socket.leave()?;
-            if let Some(counter) = pool.dropped(member.id) {
-                self.note_drops(pool, member.id, counter);
-            }
+            self.sockets.read_counter(pool, &mut self.core.console, member.id);
             pool.abort(member.id, CloseReason::HOST);
             let iface = &membership.interface.name;
             let event = Notice::new(Name::Left).proto("udp").group(&group).iface(iface);
@@ -127,7 +126,7 @@ impl ListenSession {
         Ok(())
     }
 
-    /// `--rejoin`: leaves and joins each group, so that switches hear of it again. The kernel
+    /// `--rejoin`: leaves and joins each group, so that switches learn of it again. The kernel
     /// sends no leave for a group that is joined again at once; the report is what they need.
     pub(super) fn rejoin(&mut self, pool: &mut Pool) {
         let Some(groups) = &self.groups else { return };
@@ -158,7 +157,7 @@ impl ListenSession {
         told.collect()
     }
 
-    /// Opens ears on the other interfaces, to learn whether the groups arrive there.
+    /// Opens sockets on the other interfaces, to learn whether the groups arrive there.
     pub(super) fn probe_elsewhere(&mut self) {
         let (Some(groups), Ok(interfaces)) = (&mut self.groups, interfaces::list()) else { return };
         let probes = groups.members.iter().flat_map(|member| {
@@ -167,7 +166,7 @@ impl ListenSession {
         groups.probes = probes.collect();
     }
 
-    /// Tells what may keep the groups from being heard, as far as the kernel knows.
+    /// Reports what may keep the groups from arriving, as far as the kernel knows.
     pub(super) fn diagnose(&mut self, pool: &mut Pool) {
         let (Some(groups), Ok(interfaces)) = (&self.groups, interfaces::list()) else { return };
         let memberships: Vec<Membership> =
@@ -207,7 +206,7 @@ fn title(membership: &Membership, port: u16) -> String {
 ///
 /// # Errors
 /// Those of [`memberships`].
-pub fn ways(
+pub fn by_interface(
     address: &GroupAddress,
     interfaces: &[Interface],
 ) -> Result<Vec<(Membership, String)>, Failure> {

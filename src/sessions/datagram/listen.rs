@@ -1,13 +1,11 @@
 //! `udp-listen` and `mcast-join`: datagrams of many peers to stdout, stdin to some of them.
 
-use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
-use super::drops::{Hearing, Place};
 use super::groups::Groups;
 use super::peers::Peers;
-use super::talk::Talk;
+use super::replies::{Replies, unanswered};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey};
@@ -17,44 +15,58 @@ use crate::report::{Name, Notice};
 use crate::sessions::config::Listen;
 use crate::sessions::console::{Console, Message};
 use crate::sessions::core::{Core, Disposition};
+use crate::sessions::datagrams::{FullPeer, Place, SendOutcome, Sockets, Unsent};
 use crate::sessions::feed::Feed;
 use crate::sessions::orders::{self, Commanded};
 use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Sender};
 
 /// A socket that is listened on.
-pub struct Ear {
+pub struct ListenSocket {
     /// The socket.
     pub id: Id,
-    /// Whether it speaks IPv6, where it speaks IP and may send to anybody.
+    /// Whether it has an IPv6 address, where it has an IP address and may send to anybody.
     pub is_v6: Option<bool>,
-    /// The group, on multicast sockets.
-    pub group: Option<String>,
-    /// The interface it is joined on.
-    pub iface: Option<String>,
 }
 
 /// The listener's session.
 pub struct ListenSession {
     pub(super) core: Core,
-    pub(super) ears: HashMap<Id, Hearing>,
-    /// Sockets that are closed, while what was counted by them is still to be told.
-    pub(super) left: HashMap<Id, Hearing>,
+    pub(super) sockets: Sockets,
     pub(super) peers: Peers,
-    pub(super) talk: Talk,
+    pub(super) replies: Replies,
     pub(super) groups: Option<Groups>,
-    /// `/quit` waits for what is still to be said.
+    /// `/quit` waits for what is still to be sent.
     pub(super) quitting: bool,
-    access: Access,
-    first_peer: bool,
-    chosen: Option<(Id, Sender)>,
-    stats: bool,
+    admission: Admission,
+    pub(super) stats: bool,
     interval: Option<Duration>,
     pub(super) max_loss: Option<f64>,
-    /// Messages that were taken, whoever counts them.
-    heard: u64,
-    /// stdout is full, and nothing is received.
-    pub(super) paused: bool,
+    /// Messages that were taken, of whomever.
+    received: u64,
+}
+
+/// Which peers are listened to.
+struct Admission {
+    access: Access,
+    first_peer: bool,
+    /// The first peer, and the socket that it sent to.
+    chosen: Option<(Id, Sender)>,
+}
+
+impl Admission {
+    fn admits(&mut self, id: Id, from: &Sender) -> bool {
+        if let Sender::Inet(address) = from
+            && !self.access.admits(address.ip())
+        {
+            return false;
+        }
+        if !self.first_peer {
+            return true;
+        }
+        let chosen = self.chosen.get_or_insert_with(|| (id, from.clone()));
+        chosen.0 == id && chosen.1 == *from
+    }
 }
 
 impl ListenSession {
@@ -63,30 +75,28 @@ impl ListenSession {
         config: Listen,
         console: Console,
         feed: Feed,
-        ears: Vec<Ear>,
+        open: &[ListenSocket],
         groups: Option<Groups>,
     ) -> Self {
         let counts = config.stats || config.max_loss.is_some();
-        let mouths = ears.iter().filter_map(|ear| Some((ear.is_v6?, ear.id))).collect();
+        let families = open.iter().filter_map(|one| Some((one.is_v6?, one.id))).collect();
         let mut core = Core::new(config.common, console, feed);
         core.listens = true;
-        let ears = ears.into_iter().map(|ear| (ear.id, Hearing::new(ear.group, ear.iface)));
+        let mut sockets = Sockets::new(FullPeer::Miss);
+        open.iter().for_each(|one| sockets.add(one.id, Place::default()));
+        let Listen { access, first_peer, .. } = config;
         Self {
-            ears: ears.collect(),
-            left: HashMap::new(),
+            core,
+            sockets,
             peers: Peers::new(counts, config.sequence),
-            talk: Talk::new(config.to, config.reply, mouths),
+            replies: Replies::new(config.to, config.reply, families),
             groups,
             quitting: false,
-            access: config.access,
-            first_peer: config.first_peer,
-            chosen: None,
+            admission: Admission { access, first_peer, chosen: None },
             stats: config.stats,
             interval: config.interval,
             max_loss: config.max_loss,
-            heard: 0,
-            paused: false,
-            core,
+            received: 0,
         }
     }
 
@@ -113,8 +123,8 @@ impl ListenSession {
     }
 
     /// Gives the socket that `--to ADDR` is sent from.
-    pub fn speak_by(&mut self, mouth: Option<Id>) {
-        self.talk.speak_by(mouth);
+    pub fn set_reply_socket(&mut self, socket: Option<Id>) {
+        self.replies.set_reply_socket(socket);
     }
 
     /// Begins to listen.
@@ -142,20 +152,17 @@ impl ListenSession {
     }
 
     fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
-        if let Some(counter) = batch.iter().rev().find_map(|arrival| arrival.dropped) {
-            self.note_drops(pool, id, counter);
-        }
-        let Some(place) = self.ears.get(&id).map(|hearing| hearing.place.clone()) else { return };
+        self.sockets.note_drops(pool, &mut self.core.console, id, batch);
+        let Some(place) = self.sockets.place(id) else { return };
         for arrival in batch {
             self.on_datagram(pool, id, &place, arrival);
         }
         self.core.console.commit(pool);
-        if self.talk.is_silent() {
+        if self.replies.is_silent() {
             pool.allow_batching(id);
         }
-        if self.core.console.is_full() && !self.paused {
-            self.paused = true;
-            self.ears.keys().for_each(|id| pool.pause(*id));
+        if self.core.console.is_full() {
+            self.sockets.set_paused(pool, true);
         }
         if self.core.has_enough() {
             self.end(pool, CloseReason::HOST);
@@ -164,13 +171,13 @@ impl ListenSession {
     }
 
     fn on_datagram(&mut self, pool: &mut Pool, id: Id, place: &Place, arrival: &Arrival<'_>) {
-        if !self.admits(id, arrival.from) || !self.core.take_message(arrival.payload) {
+        if !self.admission.admits(id, arrival.from) || !self.core.take_message(arrival.payload) {
             return;
         }
-        if self.heard == 0 {
+        if self.received == 0 {
             pool.disarm(TimerKey::global(timers::FIRST_MESSAGE));
         }
-        self.heard += 1;
+        self.received += 1;
         let peer = self.peers.arrive(id, arrival).map(|peer| peer.title.as_str());
         let message = Message {
             group: place.group.as_deref(),
@@ -179,31 +186,19 @@ impl ListenSession {
         };
         self.core.console.deliver(pool, &message);
         if arrival.truncated {
-            let text = format!(
-                "a datagram from {} was cut to {} bytes",
-                message.peer,
-                arrival.payload.len()
-            );
+            let (peer, length) = (message.peer, arrival.payload.len());
+            let text = format!("a datagram from {peer} was cut to {length} bytes");
             self.core.console.warn(pool, Kind::Truncated, &text);
         }
-        match self.talk.hear(pool, id, arrival.from) {
-            Ok(sent) => self.core.count_sent(usize::from(sent)),
-            Err(error) => self.warn_unanswered(pool, arrival.from, &error),
+        let Some(answer) = self.replies.note(id, arrival.from) else { return };
+        // An answer that the kernel does not take now is dropped, as datagrams are.
+        match pool.send_datagram(id, &answer, Some(arrival.from)) {
+            Ok(()) => self.core.count_sent(1),
+            Err(error) if self.replies.note_failed() => {
+                self.core.console.warn(pool, Kind::NoAnswer, &unanswered(arrival.from, &error));
+            }
+            Err(_) => {}
         }
-    }
-
-    /// Whether this peer is listened to.
-    fn admits(&mut self, id: Id, from: &Sender) -> bool {
-        if let Sender::Inet(address) = from
-            && !self.access.admits(address.ip())
-        {
-            return false;
-        }
-        if !self.first_peer {
-            return true;
-        }
-        let chosen = self.chosen.get_or_insert_with(|| (id, from.clone()));
-        chosen.0 == id && chosen.1 == *from
     }
 
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
@@ -216,37 +211,65 @@ impl ListenSession {
             return self.allow_input(pool);
         }
         let (batch, result) = self.core.feed.convert(bytes, eof);
-        self.talk.say(batch, &self.peers);
-        self.pump(pool);
+        self.replies.load(batch, || self.peers.all());
+        self.send_input(pool);
         if let Err(failure) = result {
             self.core.fail(pool, &failure);
             self.end(pool, CloseReason::HOST);
         }
     }
 
-    fn pump(&mut self, pool: &mut Pool) {
-        let waited = self.talk.waits();
-        let (sent, errors) = self.talk.pump(pool);
-        self.core.count_sent(sent);
-        for (to, error) in errors {
-            let failure = crate::sockets::datagram::failure(&to, &error);
-            if self.core.feed.commands() {
-                self.report_unsent(pool, &to, &failure);
-            } else {
-                self.core.console.complain(pool, &failure);
+    /// Sends messages of stdin, until one has to wait.
+    fn send_input(&mut self, pool: &mut Pool) {
+        while self.sockets.is_flushed()
+            && let Some((message, receivers)) = self.replies.next()
+        {
+            let mut failed = Vec::new();
+            for (id, to) in receivers {
+                match self.sockets.send(pool, *id, &message, to) {
+                    Ok(SendOutcome::Sent) => self.core.count_sent(1),
+                    Ok(SendOutcome::Queued) => {}
+                    Err(error) => failed.push(Unsent { to: Some(to.clone()), error }),
+                }
             }
-        }
-        if waited && !self.talk.waits() {
-            self.all_said(pool);
+            failed.iter().for_each(|unsent| self.report_unsent(pool, unsent));
         }
         self.allow_input(pool);
+    }
+
+    /// A socket has room again.
+    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
+        let waited = self.has_unsent();
+        let flushed = self.sockets.flush(pool, id);
+        self.core.count_sent(flushed.sent);
+        flushed.failed.iter().for_each(|unsent| self.report_unsent(pool, unsent));
+        self.send_input(pool);
+        if waited && !self.has_unsent() {
+            self.all_sent(pool);
+        }
+    }
+
+    fn report_unsent(&mut self, pool: &mut Pool, unsent: &Unsent) {
+        let failure = unsent.failure();
+        if self.core.feed.commands() {
+            let peer = unsent.peer();
+            let notice = Notice::send_failed(failure.kind, failure.to_string()).peer(&peer);
+            self.core.console.report(pool, &notice);
+        } else {
+            self.core.console.complain(pool, &failure);
+        }
+    }
+
+    /// Whether something waits to be sent.
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.sockets.is_flushed() || self.replies.is_loaded()
     }
 
     /// stdin is read while somebody is there to be told, and nothing waits to be sent.
     fn allow_input(&mut self, pool: &mut Pool) {
         let ready = match self.core.feed.commands() {
             true => !self.is_held(),
-            false => self.talk.is_ready(),
+            false => self.replies.has_receiver() && !self.has_unsent(),
         };
         if ready {
             self.core.feed.resume(pool);
@@ -257,9 +280,7 @@ impl ListenSession {
 
     /// Output takes data again.
     fn resume(&mut self, pool: &mut Pool) {
-        if std::mem::take(&mut self.paused) {
-            self.ears.keys().for_each(|id| pool.resume(*id));
-        }
+        self.sockets.set_paused(pool, false);
         self.allow_input(pool);
     }
 
@@ -275,7 +296,7 @@ impl ListenSession {
             }
             timers::COMMANDS => self.on_input(pool, &[], false),
             timers::REJOIN => self.rejoin(pool),
-            timers::PROBE if self.heard == 0 => self.probe_elsewhere(),
+            timers::PROBE if self.received == 0 => self.probe_elsewhere(),
             _ => {}
         }
     }
@@ -289,16 +310,11 @@ impl ListenSession {
     /// `--idle-timeout`: the normal end of a listener, if anything came at all.
     fn check_idle(&mut self, pool: &mut Pool) {
         let Some(limit) = self.core.common.limits.idle else { return };
-        let last = self.ears.keys().filter_map(|id| pool.traffic(*id)).map(|t| t.last_active).max();
-        let idle = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
-        // While stdout is full nothing is received, and what has come waits in the kernel.
-        if idle < limit || self.paused {
-            let left = limit.saturating_sub(idle);
-            let left = if left.is_zero() { limit } else { left };
+        if let Some(left) = self.sockets.idle_left(pool, limit) {
             pool.arm(TimerKey::global(timers::IDLE), left);
             return;
         }
-        if self.heard == 0 {
+        if self.received == 0 {
             let cause = format!("none within {}", humantime::format_duration(limit));
             let failure = Failure::new(Status::Unmet, Kind::Idle, "receive", "a message", cause);
             self.diagnose(pool);
@@ -308,16 +324,15 @@ impl ListenSession {
     }
 
     fn on_closed(&mut self, id: Id, end: &End) {
-        if let Some(hearing) = self.ears.remove(&id) {
-            self.core.console.count(&end.traffic);
-            self.leave_behind(id, hearing);
+        if self.sockets.on_closed(&mut self.core.console, id, end) && !self.peers.counts() {
+            self.peers.forget(id);
         }
     }
 
     fn on_error(&mut self, pool: &mut Pool, id: Id, error: &io::Error) {
         // What an ICMP message says of a peer that was answered; the others go on.
-        let group = self.ears.get(&id).and_then(|hearing| hearing.place.group.as_deref());
-        let text = format!("{}: {}", group.unwrap_or("a peer"), crate::error::plain(error));
+        let group = self.sockets.group(id).unwrap_or("a peer");
+        let text = format!("{group}: {}", crate::error::plain(error));
         self.core.console.warn(pool, Kind::from(error), &text);
     }
 
@@ -332,20 +347,15 @@ impl ListenSession {
             return;
         }
         self.core.begin_ending(pool);
-        self.note_last_drops(pool);
+        self.sockets.read_counters(pool, &mut self.core.console);
         if self.stats {
             self.report_stats(pool, None);
         } else {
-            self.report_drops(pool);
+            self.sockets.report_drops(pool, &mut self.core.console);
         }
         self.report_doubts(pool);
-        self.judge_loss(pool);
-        for (id, _) in self.ears.drain() {
-            if let Some(traffic) = pool.traffic(id) {
-                self.core.console.count(&traffic);
-            }
-            pool.abort(id, reason);
-        }
+        self.check_loss(pool);
+        self.sockets.close_all(pool, &mut self.core.console, reason);
         self.core.finish(pool);
     }
 }
@@ -372,7 +382,7 @@ impl ListenSession {
             Event::Eof { .. } => self.on_input(pool, &[], true),
             Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
             Event::DatagramError { id, error } => self.on_error(pool, id, &error),
-            Event::Drained { .. } => self.pump(pool),
+            Event::Drained { id } => self.on_drained(pool, id),
             Event::Timer { key } => self.on_timer(pool, key),
             Event::Signal(Signal::Report) => self.report_all(pool),
             Event::Closed { id, end } => self.on_closed(id, &end),

@@ -2,18 +2,18 @@
 
 mod answers;
 mod commands;
-pub(in crate::sessions) mod drops;
 pub mod groups;
 pub mod listen;
 mod opening;
 mod outbox;
 mod peers;
 mod prober;
+mod replies;
+mod reports;
 pub mod send;
-mod talk;
-mod telling;
 
 pub use groups::Groups;
-pub use listen::{Ear, ListenSession};
+pub use listen::{ListenSession, ListenSocket};
 pub use opening::Opener;
+pub(in crate::sessions) use replies::unanswered;
 pub use send::{SendSession, SendTo};

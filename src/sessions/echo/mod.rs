@@ -14,6 +14,7 @@ use std::io;
 use super::config::Echo;
 use super::console::Console;
 use super::core::{Core, Disposition, GRACE, SIGNALLED};
+use super::datagrams::{FullPeer, Place, Sockets};
 use super::feed::Feed;
 use super::timers;
 use crate::close::CloseReason;
@@ -24,7 +25,6 @@ use crate::protocol::expect::Lookout;
 use crate::report::{Name, Notice};
 
 use answering::Answering;
-use datagrams::Ear;
 use delayed::Delayed;
 use streams::Client;
 
@@ -35,7 +35,7 @@ pub struct EchoSession {
     delayed: Delayed,
     listeners: Vec<Id>,
     clients: HashMap<Id, Client>,
-    ears: HashMap<Id, Ear>,
+    sockets: Sockets,
     /// What the worst end of a connection means for the status.
     worst: Option<Status>,
     /// Nothing is read, because nobody reads the events.
@@ -54,8 +54,10 @@ impl EchoSession {
         console: Console,
         feed: Feed,
         listeners: Vec<Id>,
-        sockets: Vec<(Id, Option<(String, String)>)>,
+        open: Vec<(Id, Place)>,
     ) -> Self {
+        let mut sockets = Sockets::new(FullPeer::Wait);
+        open.into_iter().for_each(|(id, place)| sockets.add(id, place));
         let (delayed, answering) = (Delayed::new(config.delay), Answering::new(&config));
         let mut core = Core::new(config.common, console, feed);
         core.listens = true;
@@ -69,7 +71,7 @@ impl EchoSession {
             delayed,
             listeners,
             clients: HashMap::new(),
-            ears: sockets.into_iter().map(|(id, joined)| (id, Ear::new(joined))).collect(),
+            sockets,
             worst: None,
             paused: false,
             starved: false,
@@ -141,17 +143,17 @@ impl EchoSession {
             for id in listeners {
                 if full { pool.pause(id) } else { pool.resume(id) }
             }
-            let ids: Vec<Id> = self.clients.keys().chain(self.ears.keys()).copied().collect();
+            let ids: Vec<Id> = self.clients.keys().copied().chain(self.sockets.ids()).collect();
             ids.into_iter().for_each(|id| self.balance(pool, id));
         }
     }
 
     /// Reads a source, or leaves what it sends in the kernel while its answers wait.
     fn balance(&mut self, pool: &mut Pool, id: Id) {
-        let held = match (self.clients.get(&id), self.ears.get(&id)) {
-            (Some(client), _) => client.is_held(),
-            (_, Some(ear)) => ear.is_held(),
-            _ => return,
+        let held = match self.clients.get(&id) {
+            Some(client) => client.is_held(),
+            None if self.sockets.is_open(id) => self.sockets.has_queued(id),
+            None => return,
         };
         if held || self.paused || self.delayed.is_much(id) {
             pool.pause(id);
@@ -203,7 +205,7 @@ impl EchoSession {
             pool.pause(id);
             self.close_if_answered(pool, id);
         }
-        self.ears.keys().for_each(|id| pool.pause(*id));
+        self.sockets.set_paused(pool, true);
         self.finish_if_alone(pool);
     }
 
@@ -212,28 +214,25 @@ impl EchoSession {
         self.delayed.clear();
         self.end(pool, reason);
         self.clients.keys().for_each(|id| pool.abort(*id, reason));
-        self.ears.values_mut().for_each(Ear::give_up);
+        self.sockets.clear_queues();
         self.finish_if_alone(pool);
     }
 
     fn finish_if_alone(&mut self, pool: &mut Pool) {
         let is_quiet = self.clients.is_empty() && self.delayed.next().is_none();
-        if !(self.core.is_ending() && is_quiet && self.ears.values().all(Ear::is_quiet)) {
+        if !(self.core.is_ending() && is_quiet && self.sockets.is_flushed()) {
             return;
         }
-        self.report_drops(pool);
-        for (id, _) in self.ears.drain() {
-            if let Some(traffic) = pool.traffic(id) {
-                self.core.console.count(&traffic);
-            }
-            pool.abort(id, CloseReason::HOST);
-        }
+        let console = &mut self.core.console;
+        self.sockets.read_counters(pool, console);
+        self.sockets.report_drops(pool, console);
+        self.sockets.close_all(pool, console, CloseReason::HOST);
         self.core.finish(pool);
     }
 
     fn report_stats(&mut self, pool: &mut Pool) {
-        let ids = self.clients.keys().chain(self.ears.keys());
-        let open: Vec<Traffic> = ids.filter_map(|id| pool.traffic(*id)).collect();
+        let clients = self.clients.keys().filter_map(|id| pool.traffic(*id));
+        let open: Vec<Traffic> = clients.chain(self.sockets.traffic(pool)).collect();
         let event = self.core.console.sums(Name::Stats, pool, &open);
         self.core.console.report(pool, &event.clients(self.clients.len() as u64));
     }

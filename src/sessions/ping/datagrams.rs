@@ -1,52 +1,32 @@
 //! How datagram sockets come to be: connected to the first address of a name where nothing refuses
 //! what is sent to it.
 
-use std::net::SocketAddr;
-
 use super::PingSession;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Pool, Query};
+use crate::event_loop::Pool;
 use crate::kind::Kind;
 use crate::protocol::ping::Tally;
 use crate::sessions::connector::Note;
-use crate::sockets::{Address, Target, datagram, first_target};
+use crate::sockets::{Target, datagram};
 
 impl PingSession {
     /// Finds the addresses: a name takes its time.
     pub(super) fn find(&mut self, pool: &mut Pool) {
-        let Address::Inet { host, port } = &self.config.route.address else {
-            return match first_target(&self.config.route.address) {
-                Ok(target) => self.open_one_of(pool, vec![target]),
-                Err(failure) => self.fail(pool, &failure),
-            };
-        };
         let family = self.config.route.net.family;
-        let query = Query { host: host.clone(), port: *port, family };
-        if !query.takes_time() {
-            return self.found(pool, query.ask());
-        }
-        match pool.look_up(&query) {
-            Ok(()) => self.question = Some(query),
-            Err(error) => {
-                let target = self.config.route.address.to_string();
-                self.fail(pool, &Failure::io(Status::Resolve, "resolve", target, &error));
-            }
+        if let Some(found) = self.lookup.begin_address(pool, &self.config.route.address, family) {
+            self.found(pool, found);
         }
     }
 
-    pub(super) fn found(&mut self, pool: &mut Pool, answer: Result<Vec<SocketAddr>, Failure>) {
+    pub(super) fn found(&mut self, pool: &mut Pool, answer: Result<Vec<Target>, Failure>) {
         match answer {
-            Ok(addresses) => {
-                self.open_one_of(pool, addresses.into_iter().map(Target::Tcp).collect());
+            Ok(targets) => {
+                self.addresses = targets.into();
+                self.open_next(pool);
             }
             Err(failure) => self.fail(pool, &failure),
         }
-    }
-
-    fn open_one_of(&mut self, pool: &mut Pool, targets: Vec<Target>) {
-        self.addresses = targets.into();
-        self.open_next(pool);
     }
 
     /// Opens the sockets to the next address that has a route.

@@ -15,11 +15,13 @@ use super::config::Ping;
 use super::connector::Connector;
 use super::console::{Console, closed_event};
 use super::core::{Core, Disposition};
+use super::datagrams::Outbox;
 use super::feed::Feed;
+use super::lookup::Lookup;
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, Query, Signal};
+use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, Signal};
 use crate::kind::Kind;
 use crate::protocol::ping::{Line, Schedule, Tally};
 use crate::report::{Name, Notice};
@@ -37,8 +39,8 @@ pub struct PingSession {
     up: Vec<(Id, String, String)>,
     lines: HashMap<Id, Probing>,
     tally: Tally,
-    /// What the resolver was asked and has not answered, for datagrams.
-    question: Option<Query>,
+    /// For datagrams, whose sockets this session opens by itself.
+    lookup: Lookup,
     /// Addresses of the name that were not tried, for datagrams.
     addresses: VecDeque<Target>,
     /// Why the address before is left, once its sockets are closed.
@@ -56,8 +58,8 @@ struct Probing {
     schedule: Schedule,
     /// When the last probe was due.
     last: Option<Instant>,
-    /// A datagram that the kernel did not take.
-    held: Option<Vec<u8>>,
+    /// Datagrams that the kernel did not take.
+    outbox: Outbox,
     /// The clock of a closed loop is set.
     watched: bool,
     /// What waits to be written is much, or refused by the kernel: no more for now.
@@ -79,7 +81,7 @@ impl PingSession {
             up: Vec::new(),
             lines: HashMap::new(),
             tally: Tally::new(closed_loop),
-            question: None,
+            lookup: Lookup::default(),
             addresses: VecDeque::new(),
             refused: None,
             guards: Vec::new(),

@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use super::PingSession;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Id, Mail, Pool, TimerKey};
+use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::config::Dialing;
 use crate::sessions::connector::{Connector, Progress};
+use crate::sessions::lookup;
 use crate::sessions::timers;
 use crate::sockets::{Address, Target, connect};
 
@@ -40,11 +41,10 @@ impl PingSession {
             let progress = connector.on(pool, event);
             return self.progress(pool, progress);
         }
+        if let Some(answer) = self.lookup.on(event) {
+            return self.found(pool, answer.map(lookup::targets));
+        }
         match event {
-            Event::Mail(Mail::Resolved(query, answer)) if self.question.as_ref() == Some(query) => {
-                self.question = None;
-                self.found(pool, answer.clone());
-            }
             Event::Connected { id, peer, local } if self.connecting.remove(id).is_some() => {
                 self.up.push((*id, peer.to_string(), local.to_string()));
                 self.up_if_all(pool);

@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::{PingSession, Probing};
 use crate::close::CloseReason;
-use crate::event_loop::{BatchSent, Id, Pool, SendOutcome, TimerKey};
+use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::protocol::ping::{Line, Schedule};
+use crate::sessions::datagrams::{self, Outbox};
 use crate::sessions::timers;
-use crate::sys::mmsg::{Arrival, Outgoing};
+use crate::sys::mmsg::Arrival;
 
 /// Probes that are sent at once where the sender has fallen behind; the next ones follow after
 /// what has come meanwhile is read.
@@ -41,7 +44,7 @@ impl PingSession {
             line: Line::new(fastrand::u64(..), size),
             schedule: Schedule::new(interval, self.config.count, begun),
             last: None,
-            held: None,
+            outbox: Outbox::default(),
             watched: false,
             full: false,
             done: false,
@@ -97,28 +100,24 @@ impl PingSession {
             probing.full = pool.send(id, bytes) == SendOutcome::Full;
             return;
         }
-        match pool.send_datagrams(id, &[Outgoing { payload: bytes, to: None }]) {
-            BatchSent::All | BatchSent::Gone => self.core.count_sent(1),
-            BatchSent::Some(_) => {
-                (probing.held, probing.full) = (Some(bytes.to_vec()), true);
-            }
-            BatchSent::Failed(_, error) => self.on_trouble(pool, id, &error),
+        match probing.outbox.send(pool, id, &Bytes::copy_from_slice(bytes), None) {
+            Ok(datagrams::SendOutcome::Sent) => self.core.count_sent(1),
+            Ok(datagrams::SendOutcome::Queued) => probing.full = true,
+            Err(error) => self.on_trouble(pool, id, &error),
         }
     }
 
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         let Some(probing) = self.lines.get_mut(&id) else { return };
-        if let Some(held) = probing.held.take() {
-            match pool.send_datagrams(id, &[Outgoing { payload: &held, to: None }]) {
-                BatchSent::All | BatchSent::Gone => self.core.count_sent(1),
-                BatchSent::Some(_) => {
-                    probing.held = Some(held);
-                    return;
-                }
-                BatchSent::Failed(_, error) => return self.on_trouble(pool, id, &error),
-            }
+        let flushed = probing.outbox.flush(pool, id);
+        probing.full = !probing.outbox.is_empty();
+        self.core.count_sent(flushed.sent);
+        if let Some(unsent) = flushed.failed.first() {
+            return self.on_trouble(pool, id, &unsent.error);
         }
-        probing.full = false;
+        if probing.full {
+            return;
+        }
         self.advance(pool, id);
     }
 

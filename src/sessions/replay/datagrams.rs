@@ -3,19 +3,18 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::cast::Cast;
 use super::differs;
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::replay::{Next, Player, Say};
 use crate::report::{Name, Notice};
 use crate::sessions::config::{Common, Replay};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::core::{Core, Disposition, SIGNALLED};
+use crate::sessions::datagrams::{FullPeer, Place, SendOutcome, Sockets};
 use crate::sessions::feed::Feed;
 use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Sender};
@@ -28,7 +27,7 @@ pub struct ReplayListenSession {
     core: Core,
     cast: Cast,
     timing: bool,
-    ears: Vec<Id>,
+    sockets: Sockets,
     talks: HashMap<Peer, Talk>,
     /// Conversations that went as recorded.
     played: usize,
@@ -40,24 +39,27 @@ pub struct ReplayListenSession {
 /// A conversation with one peer.
 struct Talk {
     player: Player,
-    /// What the kernel did not take.
-    pending: Option<Bytes>,
     over: bool,
 }
 
 impl ReplayListenSession {
     /// A session over open sockets.
-    pub fn new(
-        common: Common,
-        replay: &Replay,
-        console: Console,
-        feed: Feed,
-        ears: Vec<Id>,
-    ) -> Self {
+    pub fn new(common: Common, replay: &Replay, console: Console, feed: Feed, ids: &[Id]) -> Self {
+        let mut sockets = Sockets::new(FullPeer::Wait);
+        ids.iter().for_each(|id| sockets.add(*id, Place::default()));
         let (cast, timing) = (Cast::new(replay), replay.timing);
         let mut core = Core::new(common, console, feed);
         core.listens = true;
-        Self { core, cast, timing, ears, talks: HashMap::new(), played: 0, heard: false, due: None }
+        Self {
+            core,
+            cast,
+            timing,
+            sockets,
+            talks: HashMap::new(),
+            played: 0,
+            heard: false,
+            due: None,
+        }
     }
 
     /// Says the first words: what is listened on.
@@ -110,7 +112,7 @@ impl ReplayListenSession {
         }
         self.core.console.commit(pool);
         if self.core.console.is_full() {
-            self.ears.iter().for_each(|id| pool.pause(*id));
+            self.sockets.set_paused(pool, true);
         }
     }
 
@@ -135,11 +137,7 @@ impl ReplayListenSession {
                     return self.fail(pool, &failure);
                 };
                 let player = Player::new(script, self.timing, pool.now());
-                self.talks.entry(peer.clone()).or_insert(Talk {
-                    player,
-                    pending: None,
-                    over: false,
-                })
+                self.talks.entry(peer.clone()).or_insert(Talk { player, over: false })
             }
         };
         match talk.player.hear(arrival.payload, pool.now()) {
@@ -150,31 +148,28 @@ impl ReplayListenSession {
 
     /// Says what is due to a peer.
     fn say(&mut self, pool: &mut Pool, peer: &Peer) {
-        let Some(talk) = self.talks.get_mut(peer) else { return };
         let (id, sender) = peer;
+        let Some(talk) = self.talks.get_mut(peer) else { return };
         loop {
-            let bytes = match talk.pending.take() {
-                Some(bytes) => bytes,
-                None => match talk.player.next(pool.now()) {
-                    Next::Say(Say::Bytes(bytes)) => bytes,
-                    Next::Say(Say::Fin) => continue,
-                    Next::At(at) => {
-                        // One timer serves all peers: whoever is due then speaks.
-                        let due = self.due.map_or(at, |due| due.min(at));
-                        self.due = Some(due);
-                        let after = due.saturating_duration_since(pool.now());
-                        return pool.arm(TimerKey::global(timers::PACE), after);
-                    }
-                    Next::Hear => return,
-                    Next::Done => break,
-                },
-            };
-            match pool.answer(*id, &bytes, sender) {
-                Ok(()) => self.core.count_sent(1),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    talk.pending = Some(bytes);
-                    return;
+            if self.sockets.has_queued(*id) {
+                return;
+            }
+            let bytes = match talk.player.next(pool.now()) {
+                Next::Say(Say::Bytes(bytes)) => bytes,
+                Next::Say(Say::Fin) => continue,
+                Next::At(at) => {
+                    // One timer serves all peers: whoever is due then speaks.
+                    let due = self.due.map_or(at, |due| due.min(at));
+                    self.due = Some(due);
+                    let after = due.saturating_duration_since(pool.now());
+                    return pool.arm(TimerKey::global(timers::PACE), after);
                 }
+                Next::Hear => return,
+                Next::Done => break,
+            };
+            match self.sockets.send(pool, *id, &bytes, sender) {
+                Ok(SendOutcome::Sent) => self.core.count_sent(1),
+                Ok(SendOutcome::Queued) => return,
                 Err(error) => {
                     let failure = crate::sockets::datagram::failure(&sender.to_string(), &error);
                     return self.fail(pool, &failure);
@@ -186,6 +181,16 @@ impl ReplayListenSession {
         }
         if self.played >= self.cast.len() {
             self.end(pool, CloseReason::HOST);
+        }
+    }
+
+    /// The kernel takes datagrams again.
+    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
+        let flushed = self.sockets.flush(pool, id);
+        self.core.count_sent(flushed.sent);
+        match flushed.failed.first() {
+            Some(unsent) => self.fail(pool, &unsent.failure()),
+            None => self.say_all(pool),
         }
     }
 
@@ -221,11 +226,7 @@ impl ReplayListenSession {
 
     fn check_idle(&mut self, pool: &mut Pool) {
         let Some(limit) = self.core.common.limits.idle else { return };
-        let last = self.ears.iter().filter_map(|id| pool.traffic(*id)).map(|t| t.last_active).max();
-        let idle = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
-        if idle < limit || self.core.console.is_full() {
-            let left = limit.saturating_sub(idle);
-            let left = if left.is_zero() { limit } else { left };
+        if let Some(left) = self.sockets.idle_left(pool, limit) {
             return pool.arm(TimerKey::global(timers::IDLE), left);
         }
         self.report_missing(pool);
@@ -249,8 +250,7 @@ impl ReplayListenSession {
     }
 
     fn report_stats(&mut self, pool: &mut Pool) {
-        let open: Vec<Traffic> = self.ears.iter().filter_map(|id| pool.traffic(*id)).collect();
-        let stats = self.core.console.sums(Name::Stats, pool, &open);
+        let stats = self.core.console.sums(Name::Stats, pool, &self.sockets.traffic(pool));
         self.core.console.report(pool, &stats);
     }
 
@@ -264,12 +264,7 @@ impl ReplayListenSession {
             return;
         }
         self.core.begin_ending(pool);
-        for id in self.ears.drain(..) {
-            if let Some(traffic) = pool.traffic(id) {
-                self.core.console.count(&traffic);
-            }
-            pool.abort(id, reason);
-        }
+        self.sockets.close_all(pool, &mut self.core.console, reason);
         self.core.console.commit(pool);
         self.core.finish(pool);
     }
@@ -280,7 +275,7 @@ impl Handler for ReplayListenSession {
         match self.core.on(pool, &event) {
             Disposition::Own => self.handle_event(pool, event),
             Disposition::Nothing => {}
-            Disposition::Resume => self.ears.iter().for_each(|id| pool.resume(*id)),
+            Disposition::Resume => self.sockets.set_paused(pool, false),
             Disposition::Stop => self.end(pool, SIGNALLED),
             Disposition::End => self.end(pool, CloseReason::HOST),
             Disposition::EndNow(reason) => {
@@ -302,7 +297,7 @@ impl ReplayListenSession {
                 let text = format!("a peer: {}", crate::error::plain(&error));
                 self.core.console.warn(pool, Kind::from(&error), &text);
             }
-            Event::Drained { .. } => self.say_all(pool),
+            Event::Drained { id } => self.on_drained(pool, id),
             Event::Timer { key } => self.on_timer(pool, key),
             Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}

@@ -1,0 +1,185 @@
+//! What a listener sends: answers, and stdin to the last peer, to all, or to one address.
+
+use std::io;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::error::plain;
+use crate::event_loop::Id;
+use crate::sessions::config::To;
+use crate::sessions::feed::Batch;
+use crate::sys::mmsg::Sender;
+
+/// The warning about the first answer that did not go out.
+pub(in crate::sessions) fn unanswered(to: &Sender, error: &io::Error) -> String {
+    let cause = match error.kind() {
+        io::ErrorKind::WouldBlock => "the queue to it is full".to_owned(),
+        _ => plain(error),
+    };
+    format!("{to} gets no answer: {cause} (later ones are not told)")
+}
+
+/// Whom the listener sends to, and the part of stdin that is still to be sent.
+pub(super) struct Replies {
+    to: To,
+    reply: Option<Bytes>,
+    /// The peer that a message came from last, and the socket that received it.
+    last: Option<(Id, Sender)>,
+    /// The socket that `--to ADDR` is sent from.
+    reply_socket: Option<Id>,
+    /// Sockets that can send to anybody of a family, IPv6 or not.
+    families: Vec<(bool, Id)>,
+    /// Something was sent by command or from stdin.
+    has_sent: bool,
+    /// An answer has failed, and the warning about it was given.
+    has_failed: bool,
+    batch: Batch,
+    /// Messages of `batch` that are done with.
+    done: usize,
+    receivers: Vec<(Id, Sender)>,
+}
+
+impl Replies {
+    pub(super) fn new(to: To, reply: Option<Bytes>, families: Vec<(bool, Id)>) -> Self {
+        Self {
+            to,
+            reply,
+            last: None,
+            reply_socket: None,
+            families,
+            has_sent: false,
+            has_failed: false,
+            batch: Batch::default(),
+            done: 0,
+            receivers: Vec::new(),
+        }
+    }
+
+    /// Gives the socket that `--to ADDR` is sent from.
+    pub(super) fn set_reply_socket(&mut self, socket: Option<Id>) {
+        self.reply_socket = socket;
+    }
+
+    /// Notes where a message came from, and gives the answer to it.
+    pub(super) fn note(&mut self, id: Id, from: &Sender) -> Option<Bytes> {
+        let is_last =
+            self.last.as_ref().is_some_and(|(socket, last)| *socket == id && last == from);
+        if !is_last {
+            self.last = Some((id, from.clone()));
+        }
+        self.reply.clone()
+    }
+
+    /// Notes that an answer has failed; true for the first one. Later ones are as the first.
+    pub(super) fn note_failed(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_failed, true)
+    }
+
+    /// Whether nothing is sent to anybody, so that nobody waits for more.
+    pub(super) fn is_silent(&self) -> bool {
+        self.reply.is_none() && !self.has_sent
+    }
+
+    /// Whether stdin has somebody to go to.
+    pub(super) fn has_receiver(&self) -> bool {
+        match self.to {
+            To::Address(_) => self.reply_socket.is_some(),
+            To::Last | To::All => self.last.is_some(),
+        }
+    }
+
+    /// The socket by which a peer is sent to that has sent nothing.
+    pub(super) fn socket_for(&self, address: &SocketAddr) -> Option<Id> {
+        let fits = |(is_v6, _): &&(bool, Id)| *is_v6 == address.is_ipv6();
+        self.families.iter().find(fits).map(|(_, id)| *id)
+    }
+
+    /// Notes that a command sends something.
+    pub(super) fn note_sent(&mut self) {
+        self.has_sent = true;
+    }
+
+    /// Takes messages of stdin. The last batch must be sent; `all` are the peers so far.
+    pub(super) fn load(&mut self, batch: Batch, all: impl FnOnce() -> Vec<(Id, Sender)>) {
+        debug_assert!(!self.is_loaded());
+        self.has_sent |= !batch.ends.is_empty();
+        (self.batch, self.done) = (batch, 0);
+        self.receivers = match &self.to {
+            To::Last => self.last.iter().cloned().collect(),
+            To::All => all(),
+            To::Address(to) => {
+                self.reply_socket.iter().map(|id| (*id, Sender::Inet(*to))).collect()
+            }
+        };
+    }
+
+    /// Whether a message of stdin is still to be sent.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.done < self.batch.ends.len()
+    }
+
+    /// The next message of stdin, and whom it is for.
+    pub(super) fn next(&mut self) -> Option<(Bytes, &[(Id, Sender)])> {
+        if !self.is_loaded() {
+            return None;
+        }
+        let message = Bytes::copy_from_slice(self.batch.message(self.done));
+        self.done += 1;
+        Some((message, &self.receivers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(port: u16) -> Sender {
+        Sender::Inet(([127, 0, 0, 1], port).into())
+    }
+
+    fn batch() -> Batch {
+        Batch { bytes: b"oneb".to_vec(), ends: vec![3, 4] }
+    }
+
+    #[test]
+    fn stdin_goes_to_the_last_peer_or_to_all() {
+        let id = Id::for_tests(1);
+        for (to, expected) in [(To::Last, vec![2]), (To::All, vec![1, 2])] {
+            let mut replies = Replies::new(to, None, Vec::new());
+            assert!(!replies.has_receiver() && replies.is_silent());
+            for port in [1, 2] {
+                assert_eq!(replies.note(id, &peer(port)), None);
+            }
+            assert!(replies.has_receiver());
+            replies.load(batch(), || vec![(id, peer(1)), (id, peer(2))]);
+            let expected: Vec<_> = expected.into_iter().map(|port| (id, peer(port))).collect();
+            for text in [&b"one"[..], b"b"] {
+                let (message, receivers) = replies.next().unwrap();
+                assert_eq!((&message[..], receivers), (text, &expected[..]));
+            }
+            assert!(!replies.is_loaded() && replies.next().is_none() && !replies.is_silent());
+        }
+    }
+
+    #[test]
+    fn an_address_of_the_user_needs_a_socket_of_its_family() {
+        let (v4, v6) = (Id::for_tests(4), Id::for_tests(6));
+        let to = "[::1]:7".parse().unwrap();
+        let mut replies = Replies::new(To::Address(to), None, vec![(false, v4), (true, v6)]);
+        assert!(!replies.has_receiver());
+        assert_eq!(replies.socket_for(&to), Some(v6));
+        replies.set_reply_socket(Some(v6));
+        assert!(replies.has_receiver());
+        replies.load(batch(), Vec::new);
+        assert_eq!(replies.next().unwrap().1, [(v6, Sender::Inet(to))]);
+    }
+
+    #[test]
+    fn the_first_answer_that_fails_is_news() {
+        let mut replies = Replies::new(To::Last, Some(Bytes::from_static(b"ok")), Vec::new());
+        assert_eq!(replies.note(Id::for_tests(1), &peer(1)), Some(Bytes::from_static(b"ok")));
+        assert!(!replies.is_silent());
+        assert_eq!((replies.note_failed(), replies.note_failed()), (true, false));
+    }
+}

@@ -1,0 +1,241 @@
+//! Datagrams of one socket that wait until the kernel takes them.
+//!
+//! The kernel refuses a datagram while the send buffer of the socket is full (`EAGAIN`), and the
+//! loop says `Drained` once it has room. Until then the datagram waits here, behind those that
+//! wait already.
+
+use std::collections::VecDeque;
+use std::io;
+
+use bytes::Bytes;
+
+use crate::error::Failure;
+use crate::event_loop::{Id, Pool};
+use crate::sockets::datagram;
+use crate::sys::mmsg::Sender;
+
+/// Upper bound on datagrams that wait for one socket: one message to each of 65,536 peers. The
+/// owner reads none of its sources while anything waits, so that only a burst comes near it.
+const MOST: usize = 65_536;
+
+/// Sends one datagram; `to` is `None` on a connected socket.
+pub(crate) trait SendDatagram {
+    /// # Errors
+    /// `WouldBlock` where the kernel takes none now; what the kernel says.
+    fn send_datagram(&mut self, socket: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()>;
+}
+
+impl SendDatagram for Pool {
+    fn send_datagram(&mut self, socket: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()> {
+        self.send_datagram(socket, payload, to)
+    }
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SendOutcome {
+    /// The kernel has it.
+    Sent,
+    /// It waits for `Drained`.
+    Queued,
+}
+
+/// What a unix peer whose queue is full means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FullPeer {
+    /// The datagram waits: the peer's queue is full of ours, and the kernel says when it reads.
+    #[default]
+    Wait,
+    /// It misses the datagram. Where others filled its queue no event tells when it reads again,
+    /// and the other peers are not to wait for it.
+    Miss,
+}
+
+/// A datagram that did not go out.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    pub(crate) to: Option<Sender>,
+    pub(crate) error: io::Error,
+}
+
+impl Unsent {
+    /// The peer as events name it.
+    pub(crate) fn peer(&self) -> String {
+        self.to.as_ref().map(Sender::to_string).unwrap_or_default()
+    }
+
+    pub(crate) fn failure(&self) -> Failure {
+        datagram::failure(&self.peer(), &self.error)
+    }
+}
+
+/// What a flush has done.
+#[derive(Debug, Default)]
+pub(crate) struct Flushed {
+    /// Datagrams that went out.
+    pub(crate) sent: usize,
+    /// Those that failed, which are not tried again.
+    pub(crate) failed: Vec<Unsent>,
+}
+
+/// The queue of one socket, first in, first out.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    waiting: VecDeque<(Option<Sender>, Bytes)>,
+    full_peer: FullPeer,
+}
+
+impl Outbox {
+    pub(crate) fn new(full_peer: FullPeer) -> Self {
+        Self { waiting: VecDeque::new(), full_peer }
+    }
+
+    /// Sends a datagram, or has it wait behind those that wait.
+    ///
+    /// # Errors
+    /// It cannot be sent; `WouldBlock` where it may not wait.
+    pub(crate) fn send(
+        &mut self,
+        pool: &mut impl SendDatagram,
+        socket: Id,
+        payload: &Bytes,
+        to: Option<&Sender>,
+    ) -> io::Result<SendOutcome> {
+        if self.waiting.is_empty() {
+            match pool.send_datagram(socket, payload, to) {
+                Err(error) if self.is_for_later(&error, to) => {}
+                outcome => return outcome.map(|()| SendOutcome::Sent),
+            }
+        }
+        if self.waiting.len() >= MOST {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.waiting.push_back((to.cloned(), payload.clone()));
+        Ok(SendOutcome::Queued)
+    }
+
+    /// Sends what the kernel takes, in order. One that fails does not hold up the others.
+    pub(crate) fn flush(&mut self, pool: &mut impl SendDatagram, socket: Id) -> Flushed {
+        let mut flushed = Flushed::default();
+        while let Some((to, payload)) = self.waiting.pop_front() {
+            match pool.send_datagram(socket, &payload, to.as_ref()) {
+                Ok(()) => flushed.sent += 1,
+                Err(error) if self.is_for_later(&error, to.as_ref()) => {
+                    self.waiting.push_front((to, payload));
+                    break;
+                }
+                Err(error) => flushed.failed.push(Unsent { to, error }),
+            }
+        }
+        flushed
+    }
+
+    /// Whether `Drained` will say when to try again.
+    fn is_for_later(&self, error: &io::Error, to: Option<&Sender>) -> bool {
+        let may_wait = self.full_peer == FullPeer::Wait || !matches!(to, Some(Sender::Unix(_)));
+        error.kind() == io::ErrorKind::WouldBlock && may_wait
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.waiting.iter().map(|(_, payload)| payload.len()).sum()
+    }
+
+    /// Gives up what waits.
+    pub(crate) fn clear(&mut self) {
+        self.waiting.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kernel that takes so many datagrams, and refuses those to port 9.
+    #[derive(Default)]
+    struct Kernel {
+        room: usize,
+        taken: Vec<Vec<u8>>,
+    }
+
+    impl SendDatagram for Kernel {
+        fn send_datagram(&mut self, _: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()> {
+            if to == Some(&peer(9)) {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            if self.taken.len() == self.room {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.taken.push(payload.to_vec());
+            Ok(())
+        }
+    }
+
+    fn peer(port: u16) -> Sender {
+        Sender::Inet(([127, 0, 0, 1], port).into())
+    }
+
+    fn id() -> Id {
+        Id::for_tests(1)
+    }
+
+    #[test]
+    fn datagrams_wait_in_order_and_a_refused_one_holds_nobody_up() {
+        let (mut kernel, mut outbox) = (Kernel { room: 1, ..Kernel::default() }, Outbox::default());
+        let mut send = |kernel: &mut Kernel, text: &'static str, port| {
+            outbox.send(kernel, id(), &Bytes::from_static(text.as_bytes()), Some(&peer(port)))
+        };
+        assert_eq!(send(&mut kernel, "a", 1).unwrap(), SendOutcome::Sent);
+        assert_eq!(send(&mut kernel, "b", 2).unwrap(), SendOutcome::Queued);
+        // It is not tried before its turn, though it would fail at once.
+        assert_eq!(send(&mut kernel, "c", 9).unwrap(), SendOutcome::Queued);
+        kernel.room = 2;
+        assert_eq!(send(&mut kernel, "dd", 3).unwrap(), SendOutcome::Queued);
+        assert_eq!(outbox.bytes(), 4);
+        let flushed = outbox.flush(&mut kernel, id());
+        assert_eq!((flushed.sent, flushed.failed.len(), outbox.bytes()), (1, 1, 2));
+        assert_eq!(flushed.failed[0].to, Some(peer(9)));
+        kernel.room = 3;
+        assert_eq!((outbox.flush(&mut kernel, id()).sent, outbox.is_empty()), (1, true));
+        assert_eq!(kernel.taken, [b"a".to_vec(), b"b".to_vec(), b"dd".to_vec()]);
+    }
+
+    #[test]
+    fn what_fails_at_once_is_told_at_once() {
+        let (mut kernel, mut outbox) = (Kernel::default(), Outbox::default());
+        let refused = outbox.send(&mut kernel, id(), &Bytes::new(), Some(&peer(9)));
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_unix_peer_that_is_full_waits_or_misses() {
+        let unix = Sender::Unix(None);
+        for (full_peer, waits) in [(FullPeer::Wait, true), (FullPeer::Miss, false)] {
+            let (mut kernel, mut outbox) = (Kernel::default(), Outbox::new(full_peer));
+            let outcome = outbox.send(&mut kernel, id(), &Bytes::from_static(b"x"), Some(&unix));
+            assert_eq!((outcome.is_ok(), !outbox.is_empty()), (waits, waits));
+            // Others wait whatever becomes of unix peers.
+            let outcome = outbox.send(&mut kernel, id(), &Bytes::from_static(b"x"), None);
+            assert_eq!(outcome.unwrap(), SendOutcome::Queued);
+        }
+    }
+
+    #[test]
+    fn the_queue_is_bounded() {
+        let (mut kernel, mut outbox) = (Kernel::default(), Outbox::default());
+        let payload = Bytes::from_static(b"x");
+        for _ in 0..MOST {
+            outbox.send(&mut kernel, id(), &payload, None).unwrap();
+        }
+        let refused = outbox.send(&mut kernel, id(), &payload, None).unwrap_err();
+        assert_eq!((refused.kind(), outbox.bytes()), (io::ErrorKind::WouldBlock, MOST));
+        outbox.clear();
+        assert!(outbox.is_empty());
+    }
+}

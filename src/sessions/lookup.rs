@@ -1,0 +1,72 @@
+//! One name on its way through the resolver.
+//!
+//! getaddrinfo(3) blocks, so that the loop has a thread do it; an address as such needs none.
+
+use std::net::SocketAddr;
+
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Mail, Pool, Query};
+use crate::sockets::{Address, Family, Target, first_target};
+
+/// The addresses of a name, or why there are none.
+pub(crate) type Addresses = Result<Vec<SocketAddr>, Failure>;
+
+/// What the resolver was asked and has not answered.
+#[derive(Debug, Default)]
+pub(crate) struct Lookup(Option<Query>);
+
+impl Lookup {
+    /// Asks. `None` means that the answer comes later, by [`Lookup::on`].
+    pub(crate) fn begin(&mut self, pool: &mut Pool, query: Query) -> Option<Addresses> {
+        if !query.takes_time() {
+            return Some(query.ask());
+        }
+        match pool.look_up(&query) {
+            Ok(()) => {
+                self.0 = Some(query);
+                None
+            }
+            Err(error) => {
+                let Query { host, port, .. } = query;
+                let target = Address::Inet { host, port }.to_string();
+                Some(Err(Failure::io(Status::Resolve, "resolve", target, &error)))
+            }
+        }
+    }
+
+    /// Asks for whatever an address of the command line means.
+    pub(crate) fn begin_address(
+        &mut self,
+        pool: &mut Pool,
+        address: &Address,
+        family: Family,
+    ) -> Option<Result<Vec<Target>, Failure>> {
+        match address.clone() {
+            Address::Inet { host, port } => {
+                self.begin(pool, Query { host, port, family }).map(|answer| answer.map(targets))
+            }
+            other => Some(first_target(&other).map(|target| vec![target])),
+        }
+    }
+
+    /// The answer, where an event brings it.
+    pub(crate) fn on(&mut self, event: &Event<'_>) -> Option<Addresses> {
+        match event {
+            Event::Mail(Mail::Resolved(query, answer)) if self.0.as_ref() == Some(query) => {
+                self.0 = None;
+                Some(answer.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// Waits for the answer no longer.
+    pub(crate) fn cancel(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// Addresses as targets.
+pub(crate) fn targets(addresses: Vec<SocketAddr>) -> Vec<Target> {
+    addresses.into_iter().map(Target::Tcp).collect()
+}
