@@ -1,4 +1,4 @@
-//! Interop (issue 2, "It must show"): 256 MiB of random bytes between wirecat and each of
+//! Interop: 256 MiB of random bytes between wirecat and each of
 //! nc.openbsd, ncat and socat, in all four roles. Every byte arrives (SPEC section 1, number 1),
 //! and both sides end by themselves with 0 (numbers 3 and 4).
 

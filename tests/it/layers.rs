@@ -1,4 +1,4 @@
-//! The floors of DESIGN.md: imports go down only. Comments, strings and `#[cfg(test)]` items do
+//! The floors of the map in `src/lib.rs`: imports go down only. Comments, strings and `#[cfg(test)]` items do
 //! not count; `lib.rs` is the map, which names everything.
 
 use std::fs;
@@ -29,7 +29,7 @@ const RESERVED: [(&str, &[&str]); 4] = [
 /// A source file has fewer lines than this.
 const TOO_LONG: usize = 400;
 
-/// DESIGN.md, "Floors": whatever a file names stands on a lower floor, or in its own module.
+/// Whatever a file names stands on a lower floor, or in its own module.
 #[test]
 fn imports_go_down_only() {
     assert_none(each_source("src", |path, text| {
@@ -37,7 +37,7 @@ fn imports_go_down_only() {
     }));
 }
 
-/// DESIGN.md: clap stays at the edge, mio in the loop, `unsafe` on the ground floor.
+/// clap stays at the edge, mio in the loop, `unsafe` on the ground floor.
 #[test]
 fn some_words_belong_to_some_floors_only() {
     assert_none(each_source("src", misplaced));

@@ -1,4 +1,48 @@
-//! All tests of the real binary, as one program.
+//! All tests of the real binary, as one program. Each module guards a part of the contract of the
+//! command line, SPEC, by section; SPEC 1.6 is principle 6 of section 1, and so on.
+//!
+//! | module | what it guards |
+//! |---|---|
+//! | [`addresses`] | SPEC 3: socket files, abstract names, inherited sockets |
+//! | [`chat`] | SPEC 7, chat |
+//! | [`children`] | SPEC 2 and 5: `-- CMD`, `--on`, `--ready-fd`, `--port-file` |
+//! | [`conformance`] | SPEC 10, number by number |
+//! | [`control`] | SPEC 5: `--input commands` and `--input json` |
+//! | [`echo`] | SPEC 7, echo and echo --ping |
+//! | [`events`] | SPEC 8: the text of events, and `-v -q --log --tag --color` |
+//! | [`exec`] | SPEC 7: `--exec`; SPEC 10.15 |
+//! | [`expect`] | SPEC 5: `--expect` |
+//! | [`forward`] | SPEC 7: `--forward`; SPEC 10.20 |
+//! | [`half_close`] | SPEC 6: the half-close table, cell by cell |
+//! | [`help`] | SPEC 2: `--help`, as snapshots |
+//! | [`interop`] | SPEC 1.1: every byte, with nc.openbsd, ncat and socat |
+//! | [`layers`] | not the contract but the house: imports go down, files stay short |
+//! | [`libraries`] | SPEC 6: `--frame tinyproto` with the library itself |
+//! | [`limits`] | SPEC 5 and 7: the limits of time of streams |
+//! | [`messages`] | SPEC 5 and 6: `--frame`, `--input`, `--output`, `-C` |
+//! | [`multicast`] | SPEC 7, mcast-join and mcast-send |
+//! | [`obj`] | SPEC 6: `--frame obj` |
+//! | [`patience`] | SPEC 5: `--wait` of those that connect and send |
+//! | [`probe`] | SPEC 7: `-z` and `--settle` |
+//! | [`programs`] | SPEC 5: programs that drive wirecat over two pipes |
+//! | [`progress`] | SPEC 5: `--progress` |
+//! | [`rate`] | SPEC 5: `--rate` |
+//! | [`recipes`] | the recipes of the README |
+//! | [`reconnect`] | SPEC 7: `--reconnect` |
+//! | [`recording`] | SPEC 5: `--record` and `--replay` |
+//! | [`refusals`] | SPEC 1.6: options of streams that cannot apply |
+//! | [`send`] | SPEC 4 and 5: `--send` |
+//! | [`serve`] | SPEC 7, tcp-serve: whom it serves, and its handlers |
+//! | [`simulation`] | SPEC 1.3, 1.4, 1.7, 6 and 7 in virtual time, from seeds |
+//! | [`slow`] | SPEC 7: `--slow`, `--slow-after`, `--queue` |
+//! | [`smoke`] | SPEC 2: the main job in its simplest forms |
+//! | [`sockets`] | SPEC 5: `-O`, `--bind`, `-4`, `-6` |
+//! | [`stdio`] | SPEC 6: standard streams that are sockets or somebody else's pipes |
+//! | [`support`] | drives the binary; no tests |
+//! | [`terminal`] | SPEC 6 at a terminal: job control, the line that is typed |
+//! | [`tinyproto`] | SPEC 6: `--frame tinyproto`, byte by byte |
+//! | [`udp`] | SPEC 7, udp-send and udp-listen |
+//! | [`usage`] | SPEC 3 and 9: bad input is refused before anything is sent |
 #![cfg(test)]
 
 mod addresses;

@@ -1,4 +1,4 @@
-//! Issue 3, "Bad input", of the groups: a clear error that names the fix, and the run goes on
+//! Bad input to the groups: a clear error that names the fix, and the run goes on
 //! where it can.
 
 use super::{host, joined};

@@ -21,7 +21,7 @@ fn wait_until_joined(host: &Host, file: &str, entry: &str) {
     ));
 }
 
-/// Issue 3, "Interop both ways": socat hears what wirecat sends.
+/// Both ways: socat hears what wirecat sends.
 #[test]
 fn socat_hears_a_group_on_ipv4_and_ipv6() {
     let test = "socat_hears_a_group_on_ipv4_and_ipv6";
@@ -52,7 +52,7 @@ fn socat_hears_a_group_on_ipv4_and_ipv6() {
     }
 }
 
-/// Issue 3, "Interop both ways": wirecat hears what socat sends, and answers it.
+/// Both ways: wirecat hears what socat sends, and answers it.
 #[test]
 fn socat_sends_to_a_group() {
     let test = "socat_sends_to_a_group";
@@ -72,7 +72,7 @@ fn socat_sends_to_a_group() {
     }
 }
 
-/// Issue 3, "Interop both ways": iperf 2 counts from 1 and says goodbye with a negative number,
+/// Both ways: iperf 2 counts from 1 and says goodbye with a negative number,
 /// which is neither loss nor a new run.
 #[test]
 fn the_numbers_of_iperf_tell_no_loss() {

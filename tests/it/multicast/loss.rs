@@ -18,7 +18,7 @@ fn numbers<const N: usize>(figures: &Value, names: [&str; N]) -> [Option<u64>; N
     names.map(|name| figures[name].as_u64())
 }
 
-/// Issue 3, "Loss told right": nftables drops every eighth of 200, and `--max-loss` is judged on
+/// A firewall drops every eighth of 200, and `--max-loss` is judged on
 /// both sides of that.
 #[test]
 fn a_known_share_dropped_by_nftables_is_the_loss_told() {
@@ -96,7 +96,7 @@ fn relay(port: u16, order: &[u16], little: bool) {
     }
 }
 
-/// Issue 3, "Bad input": where the numbers are garbage a warning of a stable kind says so.
+/// Bad input: where the numbers are garbage a warning of a stable kind says so.
 #[test]
 fn garbage_in_the_place_of_the_number_is_warned_of() {
     let port = Port::new().number;

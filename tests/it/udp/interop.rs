@@ -1,4 +1,4 @@
-//! Interop both ways with nc.openbsd and socat (issue 3, "It must show").
+//! Interop both ways with nc.openbsd and socat.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! `udp-send` and `udp-listen` (issue 3, "Deliver" 1), against plain sockets, against each other,
-//! and against the netcats that people have.
+//! `udp-send` and `udp-listen`, against plain sockets, against each other, and against
+//! the netcats that people have.
 
 mod answers;
 mod conformance;

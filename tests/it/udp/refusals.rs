@@ -1,5 +1,4 @@
-//! What cannot be done is refused with words that help (SPEC 1.6, sections 3, 5 and 9; issue 3,
-//! "Bad input").
+//! What cannot be done is refused with words that help (SPEC 1.6, sections 3, 5 and 9).
 
 use crate::support::datagrams::socket;
 use crate::support::wirecat;

@@ -1,5 +1,4 @@
-//! `--stats`, `--interval`, `--seq` and `--max-loss` against a sender whose losses are known
-//! (issue 3, "Loss told right").
+//! `--stats`, `--interval`, `--seq` and `--max-loss` against a sender whose losses are known.
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -101,7 +100,7 @@ fn a_number_may_wrap() {
     assert_figures(&last_stats(&listener.wait().code(0)), &expected);
 }
 
-/// Issue 3, "Bad input": garbage where the number should be: the run goes on.
+/// Bad input: garbage where the number should be: the run goes on.
 #[test]
 fn datagrams_too_short_for_a_number_are_still_messages() {
     let mut listener = listen(&["--stats", "--seq", "u32@8", "-c", "3"]);
