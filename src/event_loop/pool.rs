@@ -218,7 +218,8 @@ impl Pool {
         self.queue_for_read(id);
     }
 
-    /// Sets a timer, or moves it; its `Timer` event comes `after` from now.
+    /// Sets a timer, or moves it; its `Timer` event comes `after` from now, and never in the same
+    /// turn: `Duration::ZERO` means the next one.
     pub fn arm(&mut self, key: TimerKey, after: Duration) {
         self.timers.arm(key, self.now + after);
     }

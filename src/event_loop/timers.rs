@@ -1,5 +1,8 @@
 //! Timers: a heap with lazy cancellation.
 //!
+//! Each entry carries the turn in which it was set and fires in a later one: a handler that sets a
+//! timer of no time is called again in the next turn, after what has become ready is read.
+//!
 //! Setting a timer again leaves the old entry in the heap, where it is passed over when its time
 //! comes. An idle limit costs nothing per packet: its timer compares the last activity when it
 //! fires, and is set again for the rest.
@@ -31,21 +34,32 @@ impl TimerKey {
     }
 }
 
+/// When a timer is due, and the turn in which it was set. Of two that are due at one time the older
+/// one sorts first, so that one of the current turn is never ahead of one that may fire.
+type Due = (Instant, u64);
+
 /// The pending timers of one loop.
 #[derive(Default)]
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(Instant, TimerKey)>>,
-    due: HashMap<TimerKey, Instant>,
+    heap: BinaryHeap<Reverse<(Due, TimerKey)>>,
+    due: HashMap<TimerKey, Due>,
+    turn: u64,
 }
 
 impl Timers {
     /// Sets or moves a timer.
     pub(super) fn arm(&mut self, key: TimerKey, at: Instant) {
-        self.due.insert(key, at);
-        self.heap.push(Reverse((at, key)));
+        let due = (at, self.turn);
+        self.due.insert(key, due);
+        self.heap.push(Reverse((due, key)));
         if self.heap.len() > 2 * self.due.len() + 64 {
-            self.heap = self.due.iter().map(|(key, at)| Reverse((*at, *key))).collect();
+            self.heap = self.due.iter().map(|(key, due)| Reverse((*due, *key))).collect();
         }
+    }
+
+    /// A turn begins: what was set before it may fire.
+    pub(super) fn begin_turn(&mut self) {
+        self.turn += 1;
     }
 
     pub(super) fn disarm(&mut self, key: TimerKey) {
@@ -54,18 +68,22 @@ impl Timers {
 
     /// When the next timer is due.
     pub(super) fn next(&mut self) -> Option<Instant> {
-        while let Some(Reverse((at, key))) = self.heap.peek() {
-            if self.due.get(key) == Some(at) {
-                return Some(*at);
+        self.peek().map(|(at, _)| at)
+    }
+
+    fn peek(&mut self) -> Option<Due> {
+        while let Some(Reverse((due, key))) = self.heap.peek() {
+            if self.due.get(key) == Some(due) {
+                return Some(*due);
             }
             self.heap.pop();
         }
         None
     }
 
-    /// Takes one timer that is due at `now`.
+    /// Takes one timer that is due at `now` and was set before this turn.
     pub(super) fn pop(&mut self, now: Instant) -> Option<TimerKey> {
-        self.next().filter(|at| *at <= now)?;
+        self.peek().filter(|(at, turn)| *at <= now && *turn < self.turn)?;
         let Reverse((_, key)) = self.heap.pop()?;
         self.due.remove(&key);
         Some(key)
@@ -88,11 +106,31 @@ mod tests {
         timers.arm(c, at(10));
         timers.arm(a, at(5));
         timers.disarm(c);
+        timers.begin_turn();
         assert_eq!(timers.next(), Some(at(5)));
         assert_eq!(timers.pop(at(4)), None);
         assert_eq!(timers.pop(at(100)), Some(a));
         assert_eq!(timers.pop(at(100)), Some(b));
         assert_eq!((timers.pop(at(100)), timers.next()), (None, None));
+    }
+
+    #[test]
+    fn a_timer_fires_in_a_later_turn_than_it_was_set_in() {
+        let now = Instant::now();
+        let [a, b, c] = [1, 2, 3].map(TimerKey::global);
+        let mut timers = Timers::default();
+        timers.arm(b, now);
+        timers.arm(c, now);
+        timers.begin_turn();
+        assert_eq!(timers.pop(now), Some(b));
+        // Set while it fires, it neither fires again nor holds up what was due.
+        timers.arm(b, now);
+        timers.arm(a, now);
+        assert_eq!((timers.pop(now), timers.pop(now)), (Some(c), None));
+        assert_eq!(timers.next(), Some(now));
+        timers.begin_turn();
+        let fired = [timers.pop(now), timers.pop(now), timers.pop(now)];
+        assert_eq!(fired, [Some(a), Some(b), None]);
     }
 
     #[test]

@@ -27,6 +27,7 @@ impl EventLoop {
     /// a simulation calls it with a time of its own.
     pub fn turn(&mut self, now: Instant, handler: &mut dyn Handler) {
         self.pool.now = now;
+        self.pool.timers.begin_turn();
         // Threads may have made sources ready before anything is read.
         let mail = self.sort_letters();
         self.advance_ready(handler);

@@ -19,8 +19,6 @@ const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The same before any answer has come.
 const FIRST_PATIENCE: Duration = Duration::from_secs(10);
-/// Until a sender that has fallen behind goes on.
-const NEXT_TURN: Duration = Duration::from_micros(1);
 /// The least time after which a lost answer holds the next probe up no longer (`--interval 0`).
 const LEAST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -154,8 +152,7 @@ impl PingSession {
         if next <= pool.now() && (probing.full || probing.schedule.is_over()) {
             return self.done(pool, id);
         }
-        // Not at once: a timer of no time would let nothing else come.
-        let after = next.saturating_duration_since(pool.now()).max(NEXT_TURN);
+        let after = next.saturating_duration_since(pool.now());
         pool.arm(TimerKey::of(id, timers::NEXT_PROBE), after);
     }
 
