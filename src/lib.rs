@@ -140,4 +140,4 @@ pub mod report;
 pub mod sessions;
 pub mod sockets;
 pub mod sys;
-mod vocabulary;
+pub mod vocabulary;

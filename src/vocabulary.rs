@@ -1,4 +1,114 @@
-//! The macro that defines a set of stable words once: the enum, its words and what they mean.
+//! The contract with scripts is written in tables: `vocabulary!` makes an enum of stable words from
+//! one, `fields!` a struct whose fields are the keys of a JSON object.
+//!
+//! The tables are the only place where a word, a key or its meaning stands. The serialisation, the
+//! page `wirecat-events(7)` and the JSON Schema are made from them.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::ser::SerializeMap;
+
+/// One key of a JSON object.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The key; of a [`Form::Fields`] the name of the struct's field.
+    pub key: &'static str,
+    /// What its value looks like.
+    pub form: Form,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// What the value of a field looks like.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// A string.
+    Text,
+    /// A string in base64 (RFC 4648, section 4).
+    Base64,
+    /// Seconds or another measure, with six decimals.
+    Number,
+    /// An integer that is not negative.
+    Count,
+    /// `true`; left out where it would be false.
+    Flag,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// No value of its own: these fields stand in the object itself.
+    Fields(&'static [Field]),
+}
+
+/// What a field of an object may hold.
+pub trait Value {
+    /// What it looks like.
+    const FORM: Form;
+
+    /// Adds it to an object, unless it does not apply.
+    ///
+    /// # Errors
+    /// Those of the serialiser.
+    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error>;
+}
+
+macro_rules! plain_values {
+    ($($type:ty = $form:ident;)+) => {
+        $(
+            impl Value for $type {
+                const FORM: Form = Form::$form;
+
+                fn put<M: SerializeMap>(
+                    &self,
+                    key: &'static str,
+                    map: &mut M,
+                ) -> Result<(), M::Error> {
+                    map.serialize_entry(key, self)
+                }
+            }
+        )+
+    };
+}
+
+plain_values! {
+    str = Text;
+    Cow<'_, str> = Text;
+    usize = Count;
+    u64 = Count;
+    u32 = Count;
+    f64 = Number;
+}
+
+impl Value for bool {
+    const FORM: Form = Form::Flag;
+
+    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
+        if *self { map.serialize_entry(key, self) } else { Ok(()) }
+    }
+}
+
+impl Value for Duration {
+    const FORM: Form = Form::Number;
+
+    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry(key, &self.as_secs_f64())
+    }
+}
+
+impl<T: Value> Value for Option<T> {
+    const FORM: Form = T::FORM;
+
+    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
+        self.as_ref().map_or(Ok(()), |value| value.put(key, map))
+    }
+}
+
+impl<T: Value + ?Sized> Value for &T {
+    const FORM: Form = T::FORM;
+
+    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
+        (**self).put(key, map)
+    }
+}
 
 /// Defines an enum whose variants stand for words of the contract with scripts.
 ///
@@ -16,7 +126,7 @@ macro_rules! vocabulary {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $Type {
             $(
-                #[doc = concat!("`", $word, "`: ", $meaning, ".")]
+                #[doc = concat!("`", $word, "`: ", $meaning)]
                 $(#[$more])*
                 $Variant,
             )+
@@ -52,7 +162,75 @@ macro_rules! vocabulary {
                 serializer.serialize_str(self.as_str())
             }
         }
+
+        impl $crate::vocabulary::Value for $Type {
+            const FORM: $crate::vocabulary::Form = $crate::vocabulary::Form::Word(&[$($word),+]);
+
+            fn put<M: serde::ser::SerializeMap>(
+                &self,
+                key: &'static str,
+                map: &mut M,
+            ) -> Result<(), M::Error> {
+                map.serialize_entry(key, self)
+            }
+        }
     };
 }
 
-pub(crate) use vocabulary;
+/// Defines a struct whose fields are keys of a JSON object.
+///
+/// Each line of the table reads `field: Type = "key": "meaning";`. A line without key and meaning
+/// holds a struct of the same making, whose fields stand in the object itself. From the table come
+/// the struct, `FIELDS`, `Serialize` and [`Value`], all in the order of the table.
+macro_rules! fields {
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis struct $Type:ident $(<$life:lifetime>)? {
+            $($(#[$more:meta])* $field:ident: $type:ty $(= $key:literal: $meaning:literal)?;)+
+        }
+    ) => {
+        $(#[$attribute])*
+        $visibility struct $Type $(<$life>)? {
+            $(
+                $(#[doc = concat!("`", $key, "`: ", $meaning)])?
+                $(#[$more])*
+                $visibility $field: $type,
+            )+
+        }
+
+        impl $(<$life>)? $Type $(<$life>)? {
+            /// The keys of the object, in their order.
+            $visibility const FIELDS: &'static [$crate::vocabulary::Field] = &[$(
+                $crate::vocabulary::Field {
+                    key: [$($key,)? stringify!($field)][0],
+                    form: <$type as $crate::vocabulary::Value>::FORM,
+                    meaning: concat!($($meaning)?),
+                }
+            ),+];
+        }
+
+        impl $(<$life>)? $crate::vocabulary::Value for $Type $(<$life>)? {
+            const FORM: $crate::vocabulary::Form = $crate::vocabulary::Form::Fields(Self::FIELDS);
+
+            fn put<M: serde::ser::SerializeMap>(
+                &self,
+                _: &'static str,
+                map: &mut M,
+            ) -> Result<(), M::Error> {
+                $(self.$field.put(concat!($($key)?), map)?;)+
+                Ok(())
+            }
+        }
+
+        impl $(<$life>)? serde::Serialize for $Type $(<$life>)? {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap;
+                let mut map = serializer.serialize_map(None)?;
+                $crate::vocabulary::Value::put(self, "", &mut map)?;
+                map.end()
+            }
+        }
+    };
+}
+
+pub(crate) use {fields, vocabulary};

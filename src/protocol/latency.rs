@@ -6,6 +6,7 @@
 use hdrhistogram::Histogram;
 
 use super::jitter::signed_difference;
+use crate::vocabulary::fields;
 
 /// The latencies of one flow. Its memory is at most 15 KiB for latencies of up to a minute.
 #[derive(Clone, Debug)]
@@ -18,18 +19,16 @@ pub struct Latency {
     histogram: Option<Histogram<u32>>,
 }
 
-/// Latencies in short, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LatencySummary {
-    /// The least.
-    pub min: i64,
-    /// The arithmetic mean.
-    pub mean: f64,
-    /// What 99 of 100 do not exceed, within 1 %; `None` where clocks that disagree made a latency
-    /// negative.
-    pub p99: Option<u64>,
-    /// The greatest.
-    pub max: i64,
+fields! {
+    /// Latencies in short, in seconds.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct LatencySummary {
+        min: f64 = "latency_min": "the shortest one-way delay in seconds, by two clocks";
+        mean: f64 = "latency_mean": "the mean";
+        /// Within 1 %; `None` where clocks that disagree made a latency negative.
+        p99: Option<f64> = "latency_p99": "99 % were not longer";
+        max: f64 = "latency_max": "the longest";
+    }
 }
 
 impl Latency {
@@ -55,12 +54,15 @@ impl Latency {
 
     /// The latencies so far; `None` before the first message.
     pub fn summary(&self) -> Option<LatencySummary> {
-        let p99 = self.histogram.as_ref().filter(|_| self.min >= 0);
+        let seconds = |nanoseconds: f64| nanoseconds / 1e9;
+        let (min, max) = (self.min as f64, self.max as f64);
+        // The histogram rounds, and may round beyond the longest.
+        let at_99 = |it: &Histogram<u32>| seconds((it.value_at_quantile(0.99) as f64).min(max));
         (self.count > 0).then(|| LatencySummary {
-            min: self.min,
-            mean: self.sum as f64 / self.count as f64,
-            p99: p99.map(|histogram| histogram.value_at_quantile(0.99)),
-            max: self.max,
+            min: seconds(min),
+            mean: seconds(self.sum as f64 / self.count as f64),
+            p99: self.histogram.as_ref().filter(|_| self.min >= 0).map(at_99),
+            max: seconds(max),
         })
     }
 }
@@ -87,22 +89,22 @@ mod tests {
     #[test]
     fn least_mean_and_greatest_are_exact_and_p99_is_within_one_percent() {
         let summary = summary((1..=1000).map(|value| value * 1000)).unwrap();
-        assert_eq!((summary.min, summary.mean, summary.max), (1000, 500_500.0, 1_000_000));
-        let p99 = summary.p99.unwrap() as f64;
-        assert!((p99 / 990_000.0 - 1.0).abs() < 0.01, "{p99}");
+        assert_eq!((summary.min, summary.mean, summary.max), (1e-6, 500.5e-6, 1e-3));
+        let p99 = summary.p99.unwrap();
+        assert!((p99 / 990e-6 - 1.0).abs() < 0.01, "{p99}");
     }
 
     #[test]
     fn clocks_that_disagree_are_told_by_a_negative_latency() {
-        let expected = LatencySummary { min: -300, mean: -100.0, p99: None, max: 100 };
+        let expected = LatencySummary { min: -3e-7, mean: -1e-7, p99: None, max: 1e-7 };
         assert_eq!(summary([100, -300, -100]), Some(expected));
     }
 
     #[test]
     fn no_message_has_no_latency_and_no_latency_is_too_long() {
         assert_eq!(summary([]), None);
-        assert_eq!(summary([i64::MIN, i64::MAX]).unwrap().mean, -0.5);
+        assert_eq!(summary([i64::MIN, i64::MAX]).unwrap().mean, -0.5e-9);
         let longest = summary([i64::MAX]).unwrap();
-        assert!(longest.p99.is_some_and(|p99| p99 >= 1 << 62));
+        assert!(longest.p99.is_some_and(|p99| p99 >= (1_u64 << 62) as f64 / 1e9));
     }
 }

@@ -11,6 +11,7 @@ use data_encoding::HEXLOWER;
 use pretty_hex::{HexConfig, PrettyHex};
 
 use crate::protocol::text::{escape_keeping_newlines, escape_words};
+use crate::vocabulary::vocabulary;
 
 /// What `--output` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,21 +82,20 @@ impl fmt::Display for Output {
     }
 }
 
-/// Which way a message went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From the peer to us.
-    In,
-    /// From us to the peer.
-    Out,
+vocabulary! {
+    /// Which way a message went, in the words of recordings.
+    pub enum Direction {
+        In = "in": "from the peer to us";
+        Out = "out": "from us to the peer";
+    }
 }
 
 impl Direction {
-    /// The name in a recording.
-    pub const fn as_str(self) -> &'static str {
+    /// The arrow of a dump's head: `<` towards us, `>` away.
+    const fn arrow(self) -> char {
         match self {
-            Self::In => "in",
-            Self::Out => "out",
+            Self::In => '<',
+            Self::Out => '>',
         }
     }
 
@@ -106,16 +106,6 @@ impl Direction {
             Self::In => Self::Out,
             Self::Out => Self::In,
         }
-    }
-}
-
-impl fmt::Display for Direction {
-    /// The arrow of a dump's head: `<` towards us, `>` away.
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::In => "<",
-            Self::Out => ">",
-        })
     }
 }
 
@@ -168,7 +158,7 @@ fn dump(message: &Shown<'_>) -> String {
     // humantime panics on a time before 1970, which a machine without a clock battery can show.
     let time = humantime::format_rfc3339_micros(message.time.max(UNIX_EPOCH));
     let peer = escape_words(message.peer);
-    let head = format!("{time} {} {peer} {} B\n", message.direction, message.payload.len());
+    let head = format!("{time} {} {peer} {} B\n", message.direction.arrow(), message.payload.len());
     if message.payload.is_empty() {
         return head;
     }

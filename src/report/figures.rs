@@ -1,99 +1,179 @@
-//! The figures of a flow of datagrams, as they stand in a `stats` event.
+//! The figures of a `stats` event: of a flow of datagrams, or of a latency probe.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use bytesize::ByteSize;
 
-/// What is known of one flow, or of all of them together. Rates are per second, times in
-/// seconds, loss in percent.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Figures {
-    /// Messages that arrived, duplicates included.
-    pub messages: u64,
-    /// Bytes of their payloads.
-    pub bytes: u64,
-    /// Messages a second.
-    pub rate: f64,
-    /// Bytes a second.
-    pub byte_rate: f64,
-    /// Messages that were longer than what could be received.
-    pub truncated: u64,
-    /// Datagrams that the kernel dropped because its buffer was full.
-    pub kernel_drops: u64,
-    /// What sequence numbers tell, where there are any.
-    pub sequence: Option<SequenceFigures>,
-    /// RFC 3550 interarrival jitter.
-    pub jitter: Option<f64>,
-    /// One-way delay, as far as the two clocks agree.
-    pub latency: Option<LatencyFigures>,
+use crate::protocol::flow::{Flow, Totals};
+use crate::protocol::latency::LatencySummary;
+use crate::protocol::ping::{RoundTrips, Tally};
+use crate::vocabulary::fields;
+
+fields! {
+    /// What is known of one flow, or of all answers to probes. Rates are per second, times in
+    /// seconds, loss in percent.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    pub struct Figures {
+        /// Of a flow.
+        flow: Option<FlowFigures>;
+        probes: Option<u64> = "probes": "probes sent; those not expected yet may still be answered";
+        /// Where there are numbers.
+        sequence: Option<SequenceFigures>;
+        jitter: Option<f64> = "jitter": "interarrival jitter in seconds (RFC 3550)";
+        /// Where messages say when they were sent.
+        latency: Option<LatencySummary>;
+        /// Of a probe that was answered.
+        trips: Option<RoundTrips>;
+    }
 }
 
-/// What sequence numbers tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SequenceFigures {
-    /// Numbers that should have come.
-    pub expected: u64,
-    /// Numbers that are missing.
-    pub lost: u64,
-    /// The share of them, in percent.
-    pub loss: f64,
-    /// Numbers that came again.
-    pub duplicates: u64,
-    /// Numbers that came behind a higher one.
-    pub reordered: u64,
-    /// How often the sender began anew.
-    pub restarts: u64,
+fields! {
+    /// What is counted of every flow.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    pub struct FlowFigures {
+        messages: u64 = "messages": "messages of the flow, duplicates included";
+        bytes: u64 = "bytes": "bytes of their payloads";
+        rate: f64 = "rate": "messages a second";
+        byte_rate: f64 = "byte_rate": "bytes a second";
+        truncated: u64 = "truncated": "messages that were longer than what could be received";
+        kernel_drops: u64 = "kernel_drops": "datagrams that the kernel dropped, its buffer being full";
+    }
 }
 
-/// One-way delay.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct LatencyFigures {
-    /// The shortest.
-    pub latency_min: f64,
-    /// The mean.
-    pub latency_mean: f64,
-    /// 99 % were not longer.
-    pub latency_p99: Option<f64>,
-    /// The longest.
-    pub latency_max: f64,
+fields! {
+    /// What the numbers of messages or answers tell.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    pub struct SequenceFigures {
+        expected: u64 = "expected": "sequence numbers, or answers, that should have come by now";
+        lost: u64 = "lost": "numbers that are missing";
+        loss: f64 = "loss": "the share of them, in percent";
+        duplicates: u64 = "duplicates": "numbers that came again";
+        reordered: u64 = "reordered": "numbers that came behind a higher one";
+        /// Of a flow.
+        restarts: Option<u64> = "restarts": "how often the sender began anew";
+        /// Of a probe.
+        corrupt: Option<u64> = "corrupt": "answers that are not what was sent";
+    }
+}
+
+impl Figures {
+    /// The figures of a flow: these sums of it, over this time.
+    pub fn of_flow(sums: &Totals, over: Duration, flow: &Flow) -> Self {
+        let counts = &sums.counts;
+        let sequence = SequenceFigures {
+            expected: counts.expected,
+            lost: counts.lost(),
+            loss: counts.loss_percent(),
+            duplicates: counts.duplicates,
+            reordered: counts.reordered,
+            restarts: Some(counts.restarts),
+            corrupt: None,
+        };
+        Self {
+            flow: Some(FlowFigures {
+                messages: sums.messages,
+                bytes: sums.bytes,
+                rate: sums.message_rate(over),
+                byte_rate: sums.byte_rate(over),
+                truncated: sums.truncated,
+                kernel_drops: 0,
+            }),
+            sequence: (counts.numbers() > 0).then_some(sequence),
+            jitter: flow.jitter().map(|nanoseconds| nanoseconds / 1e9),
+            latency: flow.latency(),
+            ..Self::default()
+        }
+    }
+
+    /// What the kernel dropped of a socket, whoever sent it.
+    pub fn of_drops(kernel_drops: u64) -> Self {
+        let flow = FlowFigures { kernel_drops, ..FlowFigures::default() };
+        Self { flow: Some(flow), ..Self::default() }
+    }
+
+    /// The figures of a latency probe, of which this many answers should have come by now.
+    pub fn of_probes(tally: &Tally, expected: u64) -> Self {
+        let lost = expected.saturating_sub(tally.answered());
+        let sequence = SequenceFigures {
+            expected,
+            lost,
+            loss: if expected > 0 { 100.0 * lost as f64 / expected as f64 } else { 0.0 },
+            duplicates: tally.duplicates,
+            reordered: tally.reordered,
+            restarts: None,
+            corrupt: Some(tally.corrupt),
+        };
+        let (probes, trips) = (Some(tally.sent), tally.round_trips());
+        Self { probes, sequence: Some(sequence), trips, ..Self::default() }
+    }
+
+    /// Probes that may still be answered.
+    fn unanswered(&self) -> u64 {
+        let expected = self.sequence.map_or(0, |sequence| sequence.expected);
+        self.probes.map_or(0, |probes| probes.saturating_sub(expected))
+    }
 }
 
 impl fmt::Display for Figures {
-    /// The figures in words; what is zero and good news is left out.
+    /// The figures in words; what is zero and good news is left out. The alternate form of a
+    /// probe's figures is for one line of a terminal.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = |bytes: u64| ByteSize::b(bytes).display().iec();
-        let byte_rate = size(self.byte_rate as u64);
-        let words = if self.messages == 1 { "message" } else { "messages" };
-        write!(out, "{} {words} {} {:.1}/s", self.messages, size(self.bytes), self.rate)?;
-        write!(out, " {byte_rate}/s")?;
+        if let Some(flow) = &self.flow {
+            let size = |bytes: u64| ByteSize::b(bytes).display().iec();
+            let (bytes, byte_rate) = (size(flow.bytes), size(flow.byte_rate as u64));
+            let messages = number(flow.messages, "message");
+            write!(out, "{messages} {bytes} {:.1}/s {byte_rate}/s", flow.rate)?;
+        }
+        if let Some(probes) = self.probes {
+            out.write_str(&number(probes, "probe"))?;
+        }
         if let Some(sequence) = &self.sequence {
             write!(out, " lost {} ({:.2} %)", sequence.lost, sequence.loss)?;
+            count(out, "unanswered yet", self.unanswered())?;
             count(out, "duplicates", sequence.duplicates)?;
             count(out, "reordered", sequence.reordered)?;
-            count(out, "restarts", sequence.restarts)?;
+            count(out, "restarts", sequence.restarts.unwrap_or(0))?;
+            count(out, "corrupt", sequence.corrupt.unwrap_or(0))?;
         }
         if let Some(jitter) = self.jitter {
             write!(out, " jitter {}", time(jitter))?;
         }
-        if let Some(latency) = &self.latency {
-            let LatencyFigures { latency_min, latency_mean, latency_max, .. } = *latency;
-            let times = [latency_min, latency_mean, latency_max].map(time).join("/");
-            write!(out, " latency {times}")?;
-            if let Some(p99) = latency.latency_p99 {
+        if let Some(LatencySummary { min, mean, p99, max }) = self.latency {
+            write!(out, " latency {}", [min, mean, max].map(time).join("/"))?;
+            if let Some(p99) = p99 {
                 write!(out, " p99 {}", time(p99))?;
             }
         }
-        count(out, "truncated", self.truncated)?;
-        count(out, "dropped by the kernel", self.kernel_drops)
+        if let Some(trips) = &self.trips {
+            write_trips(out, trips)?;
+        }
+        let Some(flow) = &self.flow else { return Ok(()) };
+        count(out, "truncated", flow.truncated)?;
+        count(out, "dropped by the kernel", flow.kernel_drops)
     }
 }
 
-pub(super) fn count(out: &mut fmt::Formatter<'_>, what: &str, count: u64) -> fmt::Result {
+fn write_trips(out: &mut fmt::Formatter<'_>, trips: &RoundTrips) -> fmt::Result {
+    let RoundTrips { min, mean, p50, p90, p99, p999, max } = *trips;
+    if out.alternate() {
+        return write!(out, " p50 {} p99 {} max {}", trip(p50), trip(p99), trip(max));
+    }
+    let times = [min, mean, p50, p90, p99, p999, max].map(trip).join("/");
+    write!(out, " rtt min/avg/p50/p90/p99/p99.9/max {times}")
+}
+
+/// So many of them, in words.
+pub(super) fn number(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn count(out: &mut fmt::Formatter<'_>, what: &str, count: u64) -> fmt::Result {
     if count > 0 { write!(out, " {what} {count}") } else { Ok(()) }
 }
 
 /// A time in the unit that suits it.
-pub(super) fn time(seconds: f64) -> String {
+fn time(seconds: f64) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = match seconds.abs() {
@@ -104,19 +184,25 @@ pub(super) fn time(seconds: f64) -> String {
     text
 }
 
+/// A round trip; short ones to the tenth of a microsecond.
+fn trip(seconds: f64) -> String {
+    if seconds < 1e-3 { format!("{:.1} µs", seconds * 1e6) } else { time(seconds) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn figures_read_as_a_line_that_leaves_good_news_out() {
-        let plain = Figures {
+        let flow = FlowFigures {
             messages: 1,
             bytes: 2048,
             rate: 10.0,
             byte_rate: 20480.0,
-            ..Figures::default()
+            ..FlowFigures::default()
         };
+        let plain = Figures { flow: Some(flow), ..Figures::default() };
         assert_eq!(plain.to_string(), "1 message 2.0 KiB 10.0/s 20.0 KiB/s");
         let sequence = SequenceFigures {
             expected: 10,
@@ -125,24 +211,40 @@ mod tests {
             reordered: 2,
             ..Default::default()
         };
-        let latency = LatencyFigures {
-            latency_min: 2e-5,
-            latency_mean: 3e-3,
-            latency_p99: Some(0.5),
-            latency_max: 2.0,
-        };
         let full = Figures {
-            messages: 9,
+            flow: Some(FlowFigures { messages: 9, kernel_drops: 4, ..flow }),
             sequence: Some(sequence),
             jitter: Some(1.5e-3),
-            latency: Some(latency),
-            kernel_drops: 4,
+            latency: Some(LatencySummary { min: 2e-5, mean: 3e-3, p99: Some(0.5), max: 2.0 }),
             ..plain
         };
         assert_eq!(
             full.to_string(),
             "9 messages 2.0 KiB 10.0/s 20.0 KiB/s lost 1 (10.00 %) reordered 2 jitter 1.50 ms \
              latency 20 µs/3.00 ms/2.00 s p99 500.00 ms dropped by the kernel 4"
+        );
+    }
+
+    #[test]
+    fn figures_of_a_probe_read_as_a_line() {
+        let (min, mean, p50, p90) = (12.3e-6, 1e-3, 2e-3, 3e-3);
+        let trips = RoundTrips { min, mean, p50, p90, p99: 0.5, p999: 1.0, max: 2.0 };
+        let sequence =
+            SequenceFigures { expected: 4, lost: 1, loss: 25.0, ..SequenceFigures::default() };
+        let sequence = SequenceFigures { corrupt: Some(1), ..sequence };
+        let figures = Figures { probes: Some(6), sequence: Some(sequence), ..Figures::default() };
+        assert_eq!(figures.to_string(), "6 probes lost 1 (25.00 %) unanswered yet 2 corrupt 1");
+        let sequence = Some(SequenceFigures::default());
+        let figures =
+            Figures { probes: Some(0), sequence, trips: Some(trips), ..Figures::default() };
+        assert_eq!(
+            format!("{figures:#}"),
+            "0 probes lost 0 (0.00 %) p50 2.00 ms p99 500.00 ms max 2.00 s"
+        );
+        assert_eq!(
+            figures.to_string(),
+            "0 probes lost 0 (0.00 %) rtt min/avg/p50/p90/p99/p99.9/max \
+             12.3 µs/1.00 ms/2.00 ms/3.00 ms/500.00 ms/1.00 s/2.00 s"
         );
     }
 }

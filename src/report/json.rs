@@ -5,153 +5,22 @@
 //! sequence is escaped, which JSON allows without loss.
 
 use std::io;
-use std::str;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use data_encoding::BASE64;
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
 use serde_json::ser::Formatter;
 
-use super::figures::Figures;
 use super::notice::Notice;
-use super::ping::PingFigures;
-use crate::protocol::output::Direction;
 use crate::protocol::text::is_unprintable;
 
-/// Appends an event and a newline. `now` is the event's `ts`.
-pub(super) fn write(event: &Notice<'_>, tag: Option<&str>, now: SystemTime, out: &mut Vec<u8>) {
-    let object = Object { event, tag, now };
+/// Appends a notice and a newline. `now` is its `ts`.
+pub(super) fn write(notice: &Notice<'_>, tag: Option<&str>, now: SystemTime, out: &mut Vec<u8>) {
+    // A clock before 1970 is a machine that does not know the time: 0 says so.
+    let ts = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Style);
     // It cannot fail: a Vec takes every byte, and no field refuses to be serialised.
-    let _ = object.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Style));
+    let _ = notice.object(tag, ts).serialize(&mut serializer);
     out.push(b'\n');
-}
-
-/// An event with what surrounds it.
-struct Object<'a> {
-    event: &'a Notice<'a>,
-    tag: Option<&'a str>,
-    now: SystemTime,
-}
-
-impl Serialize for Object<'_> {
-    /// The order of the fields is part of the contract.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let event = self.event;
-        // A clock before 1970 is a machine that does not know the time: 0 says so.
-        let ts = self.now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut fields = Fields(serializer.serialize_map(None)?);
-        fields.put("ts", &ts.as_secs_f64())?;
-        fields.put("event", event.name.as_str())?;
-        fields.maybe("proto", event.proto)?;
-        fields.maybe("conn", event.conn)?;
-        fields.maybe("local", event.local)?;
-        fields.maybe("peer", event.peer)?;
-        fields.maybe("group", event.group)?;
-        fields.maybe("iface", event.iface)?;
-        fields.maybe("tag", self.tag)?;
-        fields.maybe("line", event.line)?;
-        fields.maybe("len", event.len)?;
-        fields.maybe("dir", event.direction.map(Direction::as_str))?;
-        fields.payload(event)?;
-        fields.maybe("queued", event.queued)?;
-        fields.maybe("count", event.number)?;
-        fields.maybe("in", event.received)?;
-        fields.maybe("out", event.sent)?;
-        fields.maybe("messages_in", event.messages_in)?;
-        fields.maybe("messages_out", event.messages_out)?;
-        fields.maybe("connections", event.connections)?;
-        fields.maybe("clients", event.clients)?;
-        fields.maybe("secs", event.time.map(|time| time.as_secs_f64()))?;
-        fields.maybe("reason", event.closed.map(|reason| reason.cause))?;
-        fields.maybe("detail", event.closed.map(|reason| reason.detail))?;
-        fields.maybe("kind", event.kind)?;
-        fields.maybe("code", event.code)?;
-        fields.maybe("undelivered", event.undelivered)?;
-        fields.maybe("unsent", event.unsent)?;
-        fields.figures(event.figures.as_ref())?;
-        fields.ping(event.ping.as_ref())?;
-        fields.maybe("message", event.message.as_deref())?;
-        fields.0.end()
-    }
-}
-
-/// The fields of an object in the making.
-struct Fields<M>(M);
-
-impl<M: SerializeMap> Fields<M> {
-    fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), M::Error> {
-        self.0.serialize_entry(key, value)
-    }
-
-    fn maybe<T: Serialize>(&mut self, key: &str, value: Option<T>) -> Result<(), M::Error> {
-        value.map_or(Ok(()), |value| self.put(key, &value))
-    }
-
-    /// Figures stand in the object itself, beside the other fields.
-    fn figures(&mut self, figures: Option<&Figures>) -> Result<(), M::Error> {
-        let Some(figures) = figures else { return Ok(()) };
-        self.put("messages", &figures.messages)?;
-        self.put("bytes", &figures.bytes)?;
-        self.put("rate", &figures.rate)?;
-        self.put("byte_rate", &figures.byte_rate)?;
-        self.put("truncated", &figures.truncated)?;
-        self.put("kernel_drops", &figures.kernel_drops)?;
-        if let Some(sequence) = &figures.sequence {
-            self.put("expected", &sequence.expected)?;
-            self.put("lost", &sequence.lost)?;
-            self.put("loss", &sequence.loss)?;
-            self.put("duplicates", &sequence.duplicates)?;
-            self.put("reordered", &sequence.reordered)?;
-            self.put("restarts", &sequence.restarts)?;
-        }
-        self.maybe("jitter", figures.jitter)?;
-        if let Some(latency) = &figures.latency {
-            self.put("latency_min", &latency.latency_min)?;
-            self.put("latency_mean", &latency.latency_mean)?;
-            self.maybe("latency_p99", latency.latency_p99)?;
-            self.put("latency_max", &latency.latency_max)?;
-        }
-        Ok(())
-    }
-
-    /// The figures of a latency probe stand there too.
-    fn ping(&mut self, figures: Option<&PingFigures>) -> Result<(), M::Error> {
-        let Some(figures) = figures else { return Ok(()) };
-        self.put("probes", &figures.probes)?;
-        self.put("expected", &figures.expected)?;
-        self.put("lost", &figures.lost)?;
-        self.put("loss", &figures.loss)?;
-        self.put("duplicates", &figures.duplicates)?;
-        self.put("reordered", &figures.reordered)?;
-        self.put("corrupt", &figures.corrupt)?;
-        let Some(trips) = &figures.trips else { return Ok(()) };
-        self.put("rtt_min", &trips.min)?;
-        self.put("rtt_mean", &trips.mean)?;
-        self.put("rtt_p50", &trips.p50)?;
-        self.put("rtt_p90", &trips.p90)?;
-        self.put("rtt_p99", &trips.p99)?;
-        self.put("rtt_p999", &trips.p999)?;
-        self.put("rtt_max", &trips.max)
-    }
-
-    /// A payload as text where it is text, else in base64 (RFC 4648, section 4).
-    fn payload(&mut self, event: &Notice<'_>) -> Result<(), M::Error> {
-        let Some(bytes) = event.bytes else { return Ok(()) };
-        self.put("len", &bytes.len())?;
-        match str::from_utf8(bytes) {
-            Ok(text) => self.put("text", text)?,
-            Err(_) => self.put("b64", &Base64(bytes))?,
-        }
-        self.maybe("partial", event.partial.then_some(true))
-    }
-}
-
-struct Base64<'a>(&'a [u8]);
-
-impl Serialize for Base64<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&BASE64.encode_display(self.0))
-    }
 }
 
 /// Compact JSON whose fractions have six decimals, nine where they say more, and whose strings are
@@ -195,7 +64,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    use super::super::notice::Name;
+    use super::super::name::Name;
     use super::*;
     use crate::close::CloseReason;
     use crate::error::{Failure, Status};
@@ -245,7 +114,7 @@ mod tests {
                 r#""event":"sent","conn":2,"line":4,"len":5,"queued":9"#,
             ),
             (
-                event(Name::Sent).line(4).len(5).queued(0).number(3),
+                event(Name::Sent).line(4).len(5).queued(0).count(3),
                 r#""event":"sent","line":4,"len":5,"count":3"#,
             ),
             (

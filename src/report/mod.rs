@@ -3,12 +3,11 @@
 //! This floor decides which events are shown and how they look. It never touches stdout; a
 //! session that wants events there takes them from [`Reporter::json_line`].
 
-pub mod catalogue;
 mod figures;
 mod json;
+mod name;
 mod notice;
 pub mod pcapng;
-mod ping;
 mod progress;
 mod stderr;
 mod text;
@@ -20,9 +19,9 @@ use std::time::SystemTime;
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
-pub use figures::{Figures, LatencyFigures, SequenceFigures};
-pub use notice::{Name, Notice};
-pub use ping::PingFigures;
+pub use figures::{Figures, SequenceFigures};
+pub use name::Name;
+pub use notice::{Notice, keys};
 use progress::Progress;
 pub use progress::{INTERVAL, Moved};
 use text::Palette;
@@ -137,6 +136,7 @@ impl Reporter {
     /// It waits for a stderr that is full, and ignores one that fails: there is no other place to
     /// complain.
     pub fn report(&self, event: &Notice<'_>) {
+        debug_assert_eq!(event.breach(), None);
         if self.shows(event.name()) {
             let line = self.line(event, SystemTime::now());
             self.beside_progress(|| (self.sink)(&line));
@@ -195,6 +195,7 @@ impl Reporter {
 
     /// Appends an event as a line of JSON to `out`, whatever the settings show.
     pub fn json_line(&self, event: &Notice<'_>, now: SystemTime, out: &mut Vec<u8>) {
+        debug_assert_eq!(event.breach(), None);
         json::write(event, self.settings.tag.as_deref(), now, out);
     }
 

@@ -3,367 +3,270 @@
 //! It does not know how a notice looks; `text` and `json` do that.
 
 use std::borrow::Cow;
+use std::str;
 use std::time::Duration;
 
+use data_encoding::BASE64;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
 use super::figures::Figures;
-use super::ping::PingFigures;
-use crate::close::CloseReason;
+use super::name::{Name, flat};
+use crate::close::{Cause, CloseReason, Detail};
 use crate::error::Failure;
 use crate::kind::Kind;
 use crate::protocol::output::Direction;
+use crate::vocabulary::{Field, Form, Value, fields};
 
-/// The names of the events: a contract with scripts, as is their meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Name {
-    /// The run begins; the message says what it will do.
-    Starting,
-    /// A listener is open.
-    Listening,
-    /// A connection to a peer is up.
-    Connected,
-    /// An attempt to connect came to nothing.
-    ConnectFailed,
-    /// A client has come.
-    Accepted,
-    /// A multicast group has been joined on an interface.
-    Joined,
-    /// A multicast group has been left.
-    Left,
-    /// Who or what is there, because somebody asked.
-    List,
-    /// A message has come.
-    Data,
-    /// The message of a command was written, or waits in the queue of its connection. Where
-    /// `queued` says that bytes wait, `drained` follows for each connection they wait for, unless
-    /// it closes first.
-    Sent,
-    /// Everything that waited for a connection has been written.
-    Drained,
-    /// The message of a command was not sent, or is lost with its connection.
-    SendFailed,
-    /// A peer said that it sends no more.
-    Eof,
-    /// A connection is over.
-    Closed,
-    /// An attempt failed and another will follow after `secs`.
-    Retry,
-    /// Something is odd, and the run goes on.
-    Warning,
-    /// Something failed.
-    Error,
-    /// Counts so far, because somebody asked.
-    Stats,
-    /// The run is about to end; what is queued is still sent.
-    Stopping,
-    /// All sockets are closed.
-    Stopped,
-    /// The counts of the whole run and its exit status.
-    Summary,
-}
-
-impl Name {
-    /// All of them, in the order in which they may come.
-    pub const ALL: &[Self] = &[
-        Self::Starting,
-        Self::Listening,
-        Self::Connected,
-        Self::ConnectFailed,
-        Self::Accepted,
-        Self::Joined,
-        Self::Left,
-        Self::List,
-        Self::Data,
-        Self::Sent,
-        Self::Drained,
-        Self::SendFailed,
-        Self::Eof,
-        Self::Closed,
-        Self::Retry,
-        Self::Warning,
-        Self::Error,
-        Self::Stats,
-        Self::Stopping,
-        Self::Stopped,
-        Self::Summary,
-    ];
-
-    /// The name as programs see it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Listening => "listening",
-            Self::Connected => "connected",
-            Self::ConnectFailed => "connect-failed",
-            Self::Accepted => "accepted",
-            Self::Joined => "joined",
-            Self::Left => "left",
-            Self::List => "list",
-            Self::Data => "data",
-            Self::Sent => "sent",
-            Self::Drained => "drained",
-            Self::SendFailed => "send-failed",
-            Self::Eof => "eof",
-            Self::Closed => "closed",
-            Self::Retry => "retry",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Stats => "stats",
-            Self::Stopping => "stopping",
-            Self::Stopped => "stopped",
-            Self::Summary => "summary",
-        }
+fields! {
+    /// A notice as a JSON object.
+    pub(super) struct Object<'a> {
+        ts: Duration = "ts": "when it was told: seconds since 1970-01-01 00:00 UTC";
+        event: Name = "event": "what happened";
+        /// The others.
+        fields: Fields<'a>;
     }
 }
 
-/// One event as reported to users, built field by field: `Notice::new(Name::Accepted).conn(1).peer("127.0.0.1:51312")`.
+fields! {
+    /// The fields of a notice; those that do not apply are left out.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub(super) struct Fields<'a> {
+        proto: Option<&'a str> = "proto": "tcp, udp or unix";
+        conn: Option<u64> = "conn": "the number of the connection, from 1 in the order of accepting";
+        local: Option<&'a str> = "local": "the address of this side";
+        peer: Option<&'a str> = "peer": "the address of the other side";
+        group: Option<&'a str> = "group": "the multicast group and port, with its source where it has one";
+        iface: Option<&'a str> = "iface": "the name of the interface";
+        tag: Option<&'a str> = "tag": "the text of --tag";
+        line: Option<u64> = "line": "the line of the commands that this answers, counted from 1";
+        /// In recordings only.
+        direction: Option<Direction> = "dir": "which way it went";
+        len: Option<usize> = "len": "bytes of the message";
+        text: Option<&'a str> = "text": "the message, where it is UTF-8";
+        b64: Option<Base64<'a>> = "b64": "the message, where it is not";
+        partial: bool = "partial": "the message is the last of its stream and has no proper end";
+        queued: Option<usize> = "queued": "bytes that wait to be written; left out where none do";
+        count: Option<usize> = "count": "connections or peers that a message went to; entries of a list";
+        received: Option<u64> = "in": "bytes received";
+        sent: Option<u64> = "out": "bytes sent";
+        messages_in: Option<u64> = "messages_in": "messages received";
+        messages_out: Option<u64> = "messages_out": "messages sent";
+        connections: Option<u64> = "connections": "connections there have been";
+        clients: Option<u64> = "clients": "clients that are connected now";
+        secs: Option<Duration> = "secs": "how long it took; of a retry, how long until it";
+        cause: Option<Cause> = "reason": "who or what ended the connection";
+        detail: Option<Detail> = "detail": "how exactly";
+        kind: Option<Kind> = "kind": "a stable word for what is wrong";
+        code: Option<u32> = "code": "of a summary the exit status; of some kinds their number";
+        undelivered: Option<u64> = "undelivered": "bytes received that made no whole message";
+        unsent: Option<u64> = "unsent": "bytes accepted for sending that never left";
+        /// Of `stats`.
+        figures: Option<&'a Figures>;
+        message: Option<Cow<'a, str>> = "message": "words for people, which may change";
+    }
+}
+
+/// Bytes that are no text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Base64<'a>(&'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&BASE64.encode_display(self.0))
+    }
+}
+
+impl Value for Base64<'_> {
+    const FORM: Form = Form::Base64;
+
+    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry(key, self)
+    }
+}
+
+/// One event as reported to users, built field by field:
+/// `Notice::new(Name::Accepted).conn(1).peer("127.0.0.1:51312")`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice<'a> {
     pub(super) name: Name,
-    pub(super) proto: Option<&'a str>,
-    pub(super) conn: Option<u64>,
-    pub(super) local: Option<&'a str>,
-    pub(super) peer: Option<&'a str>,
-    pub(super) group: Option<&'a str>,
-    pub(super) iface: Option<&'a str>,
-    pub(super) line: Option<u64>,
-    pub(super) len: Option<u64>,
-    pub(super) direction: Option<Direction>,
-    pub(super) bytes: Option<&'a [u8]>,
-    pub(super) partial: bool,
-    pub(super) queued: Option<u64>,
-    pub(super) number: Option<u64>,
-    pub(super) received: Option<u64>,
-    pub(super) sent: Option<u64>,
-    pub(super) messages_in: Option<u64>,
-    pub(super) messages_out: Option<u64>,
-    pub(super) connections: Option<u64>,
-    pub(super) clients: Option<u64>,
-    pub(super) time: Option<Duration>,
-    pub(super) closed: Option<CloseReason>,
-    pub(super) kind: Option<Kind>,
-    pub(super) code: Option<u32>,
-    pub(super) undelivered: Option<u64>,
-    pub(super) unsent: Option<u64>,
-    pub(super) figures: Option<Figures>,
-    pub(super) ping: Option<PingFigures>,
-    pub(super) message: Option<Cow<'a, str>>,
+    pub(super) fields: Fields<'a>,
+}
+
+/// Defines the setters of single fields.
+macro_rules! setters {
+    ($($(#[$attribute:meta])* $field:ident: $type:ty;)+) => {
+        impl<'a> Notice<'a> {
+            $(
+                $(#[$attribute])*
+                #[must_use]
+                pub fn $field(mut self, $field: $type) -> Self {
+                    self.fields.$field = Some($field);
+                    self
+                }
+            )+
+        }
+    };
+}
+
+setters! {
+    /// The transport: `tcp`, `udp`, `unix`.
+    proto: &'a str;
+    /// The connection's number on a server, counted from 1.
+    conn: u64;
+    /// The address of this side.
+    local: &'a str;
+    /// The address of the peer.
+    peer: &'a str;
+    /// The multicast group, with its port, and its source where it is joined for one.
+    group: &'a str;
+    /// The interface of a group.
+    iface: &'a str;
+    /// The line of the commands that the event answers.
+    line: u64;
+    /// Bytes of a message that is not shown itself.
+    len: usize;
+    /// Which way it went, in recordings.
+    direction: Direction;
+    /// How many the event stands for: connections, peers, groups.
+    count: usize;
+    /// Connections that there have been in all.
+    connections: u64;
+    /// Clients that are connected now.
+    clients: u64;
+    /// How long it took, or for `retry` how long it will be.
+    secs: Duration;
+    /// A stable word for what went wrong.
+    kind: Kind;
+    /// An exit status or the number of a kind.
+    code: u32;
+    /// Bytes received that made no whole message.
+    undelivered: u64;
+    /// Bytes of input that never left.
+    unsent: u64;
+    /// The figures of a flow or of a latency probe.
+    figures: &'a Figures;
 }
 
 impl<'a> Notice<'a> {
-    /// An event without fields.
-    pub const fn new(name: Name) -> Self {
-        Self {
-            name,
-            proto: None,
-            conn: None,
-            local: None,
-            peer: None,
-            group: None,
-            iface: None,
-            line: None,
-            len: None,
-            direction: None,
-            bytes: None,
-            partial: false,
-            queued: None,
-            number: None,
-            received: None,
-            sent: None,
-            messages_in: None,
-            messages_out: None,
-            connections: None,
-            clients: None,
-            time: None,
-            closed: None,
-            kind: None,
-            code: None,
-            undelivered: None,
-            unsent: None,
-            figures: None,
-            ping: None,
-            message: None,
-        }
+    /// A notice without fields.
+    pub fn new(name: Name) -> Self {
+        Self { name, fields: Fields::default() }
     }
 
     /// A failure as an `error`, with the code that some kinds have.
     pub fn error(failure: &Failure) -> Self {
-        Self::new(Name::Error).kind_and_code(failure.kind).message(failure.to_string())
+        Self::trouble(Name::Error, failure.kind, failure.to_string())
     }
 
-    /// A `warning` of a stable kind, in words for people.
+    /// A `warning`, in words for people.
     pub fn warning(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
-        Self::new(Name::Warning).kind_and_code(kind).message(words)
+        Self::trouble(Name::Warning, kind, words)
     }
 
-    /// A message that was not sent, of a stable kind, in words for people.
+    /// A message that was not sent, in words for people.
     pub fn send_failed(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
-        Self { name: Name::SendFailed, ..Self::warning(kind, words) }
+        Self::trouble(Name::SendFailed, kind, words)
     }
 
-    fn kind_and_code(self, kind: Kind) -> Self {
-        Self { kind: Some(kind), code: kind.code(), ..self }
+    fn trouble(name: Name, kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
+        let fields = Fields { code: kind.code(), ..Fields::default() };
+        Self { name, fields }.kind(kind).message(words)
     }
 
-    /// The event's name.
+    /// The name of the event.
     pub const fn name(&self) -> Name {
         self.name
     }
 
-    /// The transport: `tcp`, `udp`, `unix`.
-    #[must_use]
-    pub fn proto(self, proto: &'a str) -> Self {
-        Self { proto: Some(proto), ..self }
-    }
-
-    /// The connection's number on a server, counted from 1.
-    #[must_use]
-    pub fn conn(self, conn: u64) -> Self {
-        Self { conn: Some(conn), ..self }
-    }
-
     /// The connection's number, where it has one.
     #[must_use]
-    pub fn maybe_conn(self, conn: Option<u64>) -> Self {
-        Self { conn, ..self }
-    }
-
-    /// Our own address.
-    #[must_use]
-    pub fn local(self, local: &'a str) -> Self {
-        Self { local: Some(local), ..self }
-    }
-
-    /// The peer's address.
-    #[must_use]
-    pub fn peer(self, peer: &'a str) -> Self {
-        Self { peer: Some(peer), ..self }
-    }
-
-    /// The multicast group, with its port, and its source where it is joined for one.
-    #[must_use]
-    pub fn group(self, group: &'a str) -> Self {
-        Self { group: Some(group), ..self }
-    }
-
-    /// The interface of a group.
-    #[must_use]
-    pub fn iface(self, iface: &'a str) -> Self {
-        Self { iface: Some(iface), ..self }
-    }
-
-    /// Which way it went, in recordings; `dir` in JSON.
-    #[must_use]
-    pub fn direction(self, direction: Direction) -> Self {
-        Self { direction: Some(direction), ..self }
-    }
-
-    /// The figures of a flow.
-    #[must_use]
-    pub fn figures(self, figures: Figures) -> Self {
-        Self { figures: Some(figures), ..self }
-    }
-
-    /// The figures of a latency probe.
-    #[must_use]
-    pub fn ping(self, figures: PingFigures) -> Self {
-        Self { ping: Some(figures), ..self }
-    }
-
-    /// The line of the commands that the event answers.
-    #[must_use]
-    pub fn line(self, line: u64) -> Self {
-        Self { line: Some(line), ..self }
-    }
-
-    /// Bytes of a message that is not shown itself.
-    #[must_use]
-    pub fn len(self, len: usize) -> Self {
-        Self { len: Some(len as u64), ..self }
+    pub fn maybe_conn(mut self, conn: Option<u64>) -> Self {
+        self.fields.conn = conn;
+        self
     }
 
     /// Bytes that wait to be written, where any do.
     #[must_use]
-    pub fn queued(self, bytes: usize) -> Self {
-        Self { queued: (bytes > 0).then_some(bytes as u64), ..self }
-    }
-
-    /// How many the event stands for: connections, peers, groups; `count` in JSON.
-    #[must_use]
-    pub fn number(self, number: usize) -> Self {
-        Self { number: Some(number as u64), ..self }
+    pub fn queued(mut self, bytes: usize) -> Self {
+        self.fields.queued = (bytes > 0).then_some(bytes);
+        self
     }
 
     /// A message's payload; `partial` where it is the last of its stream and has no proper end.
     #[must_use]
-    pub fn bytes(self, bytes: &'a [u8], partial: bool) -> Self {
-        Self { bytes: Some(bytes), partial, ..self }
+    pub fn bytes(mut self, bytes: &'a [u8], partial: bool) -> Self {
+        match str::from_utf8(bytes) {
+            Ok(text) => self.fields.text = Some(text),
+            Err(_) => self.fields.b64 = Some(Base64(bytes)),
+        }
+        self.fields.partial = partial;
+        self.len(bytes.len())
     }
 
     /// Bytes received and bytes sent.
     #[must_use]
-    pub fn traffic(self, received: u64, sent: u64) -> Self {
-        Self { received: Some(received), sent: Some(sent), ..self }
+    pub fn traffic(mut self, received: u64, sent: u64) -> Self {
+        self.fields.received = Some(received);
+        self.fields.sent = Some(sent);
+        self
     }
 
     /// Messages received and messages sent.
     #[must_use]
-    pub fn messages(self, received: u64, sent: u64) -> Self {
-        Self { messages_in: Some(received), messages_out: Some(sent), ..self }
+    pub fn messages(mut self, received: u64, sent: u64) -> Self {
+        self.fields.messages_in = Some(received);
+        self.fields.messages_out = Some(sent);
+        self
     }
 
-    /// Connections that there have been in all.
+    /// Why a connection ended.
     #[must_use]
-    pub fn connections(self, connections: u64) -> Self {
-        Self { connections: Some(connections), ..self }
-    }
-
-    /// Clients that are connected now.
-    #[must_use]
-    pub fn clients(self, clients: u64) -> Self {
-        Self { clients: Some(clients), ..self }
-    }
-
-    /// How long it took, or for `retry` how long it will be; `secs` in JSON.
-    #[must_use]
-    pub fn secs(self, time: Duration) -> Self {
-        Self { time: Some(time), ..self }
-    }
-
-    /// Why a connection ended; `reason` and `detail` in JSON.
-    #[must_use]
-    pub fn closed(self, reason: CloseReason) -> Self {
-        Self { closed: Some(reason), ..self }
-    }
-
-    /// A stable word for what went wrong.
-    #[must_use]
-    pub fn kind(self, kind: Kind) -> Self {
-        Self { kind: Some(kind), ..self }
-    }
-
-    /// An exit status or a code of the protocol.
-    #[must_use]
-    pub fn code(self, code: u32) -> Self {
-        Self { code: Some(code), ..self }
-    }
-
-    /// Bytes received that made no whole message.
-    #[must_use]
-    pub fn undelivered(self, bytes: u64) -> Self {
-        Self { undelivered: Some(bytes), ..self }
-    }
-
-    /// Bytes of input that never left.
-    #[must_use]
-    pub fn unsent(self, bytes: u64) -> Self {
-        Self { unsent: Some(bytes), ..self }
+    pub fn closed(mut self, reason: CloseReason) -> Self {
+        self.fields.cause = Some(reason.cause);
+        self.fields.detail = Some(reason.detail);
+        self
     }
 
     /// Words for people. What a peer sent is put in with `protocol::text::escape`.
     #[must_use]
-    pub fn message(self, words: impl Into<Cow<'a, str>>) -> Self {
-        Self { message: Some(words.into()), ..self }
+    pub fn message(mut self, words: impl Into<Cow<'a, str>>) -> Self {
+        self.fields.message = Some(words.into());
+        self
     }
+
+    /// The JSON object of a notice that is made now, of a run with this tag.
+    pub(super) fn object(&self, tag: Option<&'a str>, ts: Duration) -> Object<'_> {
+        let message = self.fields.message.as_deref().map(Cow::Borrowed);
+        Object { ts, event: self.name, fields: Fields { tag, message, ..self.fields } }
+    }
+
+    /// What the notice has or lacks against the contract of its name; `None` where it keeps it.
+    pub(super) fn breach(&self) -> Option<String> {
+        let object = serde_json::to_value(&self.fields).ok()?;
+        let object = object.as_object()?;
+        let (always, sometimes) = (self.name.always(), self.name.sometimes());
+        let missing = always.iter().find(|key| !object.contains_key(**key));
+        let has =
+            |key: &&String| !always.contains(&key.as_str()) && !sometimes.contains(&key.as_str());
+        let foreign = object.keys().find(has);
+        match (missing, foreign) {
+            (Some(key), _) => Some(format!("{} lacks {key}", self.name)),
+            (None, Some(key)) => Some(format!("{} has {key}", self.name)),
+            (None, None) => None,
+        }
+    }
+}
+
+/// All keys of the events that the program reports, in the order in which they stand in a line.
+pub fn keys() -> Vec<Field> {
+    let of_all = ["ts", "event", "tag"];
+    let is_reported = |field: &Field| {
+        let has = |name: &Name| {
+            name.always().contains(&field.key) || name.sometimes().contains(&field.key)
+        };
+        of_all.contains(&field.key) || Name::ALL.iter().any(has)
+    };
+    flat(Object::FIELDS).into_iter().filter(is_reported).collect()
 }
 
 #[cfg(test)]
@@ -375,8 +278,30 @@ mod tests {
     fn errors_and_warnings_carry_the_code_of_their_kind() {
         for (kind, code) in [(Kind::NotConnected, Some(1001)), (Kind::Refused, None)] {
             let failure = Failure::new(Status::Lost, kind, "send to", "x", "y");
-            assert_eq!(Notice::error(&failure).code, code, "{kind}");
-            assert_eq!(Notice::warning(kind, "words").code, code, "{kind}");
+            assert_eq!(Notice::error(&failure).fields.code, code, "{kind}");
+            assert_eq!(Notice::warning(kind, "words").fields.code, code, "{kind}");
         }
+    }
+
+    #[test]
+    fn the_contract_of_every_name_is_of_known_keys_and_no_key_stands_twice() {
+        let known: Vec<&str> = flat(Object::FIELDS).iter().map(|field| field.key).collect();
+        for name in Name::ALL {
+            let keys: Vec<&str> = name.always().iter().copied().chain(name.sometimes()).collect();
+            let unknown = keys.iter().find(|key| !known.contains(key));
+            assert_eq!(unknown, None, "{name}");
+        }
+        let twice = known.iter().find(|key| known.iter().filter(|other| other == key).count() > 1);
+        assert_eq!(twice, None);
+    }
+
+    #[test]
+    fn a_breach_of_the_contract_is_seen() {
+        assert_eq!(Notice::new(Name::Stopped).breach(), None);
+        assert_eq!(Notice::new(Name::Eof).breach().as_deref(), Some("eof lacks peer"));
+        assert_eq!(
+            Notice::new(Name::Stopped).conn(1).breach().as_deref(),
+            Some("stopped has conn")
+        );
     }
 }

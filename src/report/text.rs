@@ -9,7 +9,10 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 
-use super::notice::{Name, Notice};
+use super::figures::number;
+use super::name::Name;
+use super::notice::{Fields, Notice};
+use crate::close::CloseReason;
 use crate::kind::Kind;
 use crate::protocol::text::escape_words;
 
@@ -30,12 +33,12 @@ impl Palette {
     };
 }
 
-/// The line of an event, with its newline.
-pub(super) fn line(event: &Notice<'_>, tag: Option<&str>, palette: &Palette) -> String {
+/// The line of a notice, with its newline.
+pub(super) fn line(notice: &Notice<'_>, tag: Option<&str>, palette: &Palette) -> String {
     let tag = tag.map(|tag| format!("[{}] ", escape_words(tag))).unwrap_or_default();
-    let words = escape_words(&words(event));
+    let words = escape_words(&words(notice));
     let Palette { error, warning, rest } = palette;
-    match event.name {
+    match notice.name {
         Name::Error => format!("{tag}{error}wirecat:{error:#} {words}\n"),
         Name::Warning | Name::SendFailed => {
             format!("{tag}{warning}wirecat: warning:{warning:#} {words}\n")
@@ -44,54 +47,53 @@ pub(super) fn line(event: &Notice<'_>, tag: Option<&str>, palette: &Palette) -> 
     }
 }
 
-/// What an event says, where a person needs it: a field that goes without saying is left out.
-fn words(event: &Notice<'_>) -> String {
-    let line = Line(event.name.as_str().to_owned());
-    let line = match event.name {
-        Name::Error | Name::Warning | Name::SendFailed => return troubles(event),
-        Name::Starting | Name::Stopping | Name::Stopped => line.message(event),
-        Name::Listening => line.maybe(event.proto).maybe(event.local),
+/// What a notice says, where a person needs it: a field that goes without saying is left out.
+fn words(notice: &Notice<'_>) -> String {
+    let (name, fields) = (notice.name, &notice.fields);
+    let line = Line { words: name.as_str().to_owned(), fields };
+    let line = match name {
+        Name::Error | Name::Warning | Name::SendFailed => return troubles(notice),
+        Name::Starting | Name::Stopping | Name::Stopped => line,
+        Name::Listening => line.maybe(fields.proto).maybe(fields.local),
         Name::Connected => {
-            line.conn(event).maybe(event.proto).maybe(event.peer).labelled("from", event.local)
+            line.conn().maybe(fields.proto).maybe(fields.peer).labelled("from", fields.local)
         }
-        Name::ConnectFailed => line.conn(event).maybe(event.proto).maybe(event.peer).message(event),
-        Name::Accepted | Name::Eof => line.conn(event).maybe(event.peer),
-        Name::Data => line.who(event).maybe(event.bytes.map(|bytes| size(bytes.len() as u64))),
-        Name::Sent => line.who(event).maybe(event.len.map(size)).number(event).queued(event),
-        Name::Drained => line.who(event),
-        Name::Closed => {
-            let reason = event.closed.map(|reason| format!("({reason})"));
-            line.conn(event).maybe(event.peer).traffic(event).maybe(reason).losses(event)
-        }
-        Name::Retry => line.labelled("in", event.time.map(pause)).message(event),
-        Name::Joined | Name::Left => {
-            line.maybe(event.group).labelled("on", event.iface).message(event)
-        }
+        Name::ConnectFailed => line.conn().maybe(fields.proto).maybe(fields.peer).message(),
+        Name::Accepted | Name::Eof => line.conn().maybe(fields.peer),
+        Name::Data => line.who().maybe(fields.len.map(bytes)),
+        Name::Sent => line.who().maybe(fields.len.map(bytes)).labelled("to", fields.count).queued(),
+        Name::Drained => line.who(),
+        Name::Closed => line.conn().maybe(fields.peer).traffic().reason().losses(),
+        Name::Retry => line.labelled("in", fields.secs.map(pause)).message(),
+        Name::Joined | Name::Left => line.maybe(fields.group).labelled("on", fields.iface),
         Name::List => {
-            let line = line.conn(event).maybe(event.peer).maybe(event.group);
-            line.labelled("on", event.iface).traffic(event).queued(event).number(event)
+            let line = line.conn().maybe(fields.peer).maybe(fields.group);
+            let line = line.labelled("on", fields.iface).traffic().queued();
+            line.maybe(fields.count.map(|count| format!("{count} in all")))
         }
-        Name::Stats => line.flow(event).traffic(event).counts(event).losses(event),
-        Name::Summary => {
-            line.traffic(event).counts(event).losses(event).labelled("exit", event.code)
-        }
+        Name::Stats => line.flow().traffic().counts(),
+        Name::Summary => line.traffic().counts().labelled("exit", fields.code),
     };
-    line.0
+    line.words
 }
 
 /// An error or a warning speaks for itself; without words its kind does.
-fn troubles(event: &Notice<'_>) -> String {
-    let kind = event.kind.map(Kind::as_str);
-    event.message.as_deref().or(kind).unwrap_or(event.name.as_str()).to_owned()
+fn troubles(notice: &Notice<'_>) -> String {
+    let Fields { message, kind, .. } = &notice.fields;
+    let kind = kind.map(Kind::as_str);
+    message.as_deref().or(kind).unwrap_or(notice.name.as_str()).to_owned()
 }
 
-/// A line in the making: words with a blank between them.
-struct Line(String);
+/// A line in the making: words with a blank between them, and the fields that they come from.
+struct Line<'a> {
+    words: String,
+    fields: &'a Fields<'a>,
+}
 
-impl Line {
+impl Line<'_> {
     fn maybe(mut self, word: Option<impl Display>) -> Self {
         if let Some(word) = word {
-            self.0 += &format!(" {word}");
+            self.words += &format!(" {word}");
         }
         self
     }
@@ -100,63 +102,60 @@ impl Line {
         self.maybe(word.map(|word| format!("{label} {word}")))
     }
 
-    fn message(mut self, event: &Notice<'_>) -> Self {
-        if let Some(message) = &event.message {
-            self.0 += &format!(": {message}");
+    fn message(mut self) -> Self {
+        if let Some(message) = &self.fields.message {
+            self.words += &format!(": {message}");
         }
         self
     }
 
-    fn conn(self, event: &Notice<'_>) -> Self {
-        self.maybe(event.conn.map(|conn| format!("#{conn}")))
+    fn conn(self) -> Self {
+        let conn = self.fields.conn;
+        self.maybe(conn.map(|conn| format!("#{conn}")))
     }
 
     /// The connection where they are numbered, else the peer.
-    fn who(self, event: &Notice<'_>) -> Self {
-        match event.conn {
-            Some(_) => self.conn(event),
-            None => self.maybe(event.peer),
-        }
+    fn who(self) -> Self {
+        let Fields { conn, peer, .. } = *self.fields;
+        if conn.is_some() { self.conn() } else { self.maybe(peer) }
     }
 
     /// A flow: who, to which group, and its figures.
-    fn flow(self, event: &Notice<'_>) -> Self {
-        self.maybe(event.peer)
-            .labelled("to", event.group)
-            .labelled("on", event.iface)
-            .maybe(event.figures)
-            .maybe(event.ping)
+    fn flow(self) -> Self {
+        let Fields { peer, group, iface, figures, .. } = *self.fields;
+        self.maybe(peer).labelled("to", group).labelled("on", iface).maybe(figures)
     }
 
-    fn traffic(self, event: &Notice<'_>) -> Self {
-        let seconds = event.time.map(|time| format!("{:.1} s", time.as_secs_f64()));
-        self.labelled("in", event.received.map(size))
-            .maybe(event.messages_in.map(|n| format!("({})", count(n, "message"))))
-            .labelled("out", event.sent.map(size))
-            .maybe(event.messages_out.map(|n| format!("({})", count(n, "message"))))
-            .maybe(seconds)
+    fn traffic(self) -> Self {
+        let Fields { received, sent, messages_in, messages_out, secs, .. } = *self.fields;
+        let messages = |n| format!("({})", number(n, "message"));
+        self.labelled("in", received.map(size))
+            .maybe(messages_in.map(messages))
+            .labelled("out", sent.map(size))
+            .maybe(messages_out.map(messages))
+            .maybe(secs.map(|secs| format!("{:.1} s", secs.as_secs_f64())))
     }
 
-    fn queued(self, event: &Notice<'_>) -> Self {
-        self.labelled("queued", event.queued.map(size))
+    fn queued(self) -> Self {
+        let queued = self.fields.queued;
+        self.labelled("queued", queued.map(bytes))
     }
 
-    /// Of a list, how many there are; of a message, how many it went to.
-    fn number(self, event: &Notice<'_>) -> Self {
-        match event.name {
-            Name::List => self.maybe(event.number.map(|number| format!("{number} in all"))),
-            _ => self.labelled("to", event.number),
-        }
+    fn counts(self) -> Self {
+        let Fields { connections, clients, .. } = *self.fields;
+        self.maybe(connections.map(|n| number(n, "connection")))
+            .maybe(clients.map(|n| number(n, "client")))
     }
 
-    fn counts(self, event: &Notice<'_>) -> Self {
-        self.maybe(event.connections.map(|n| count(n, "connection")))
-            .maybe(event.clients.map(|n| count(n, "client")))
+    fn reason(self) -> Self {
+        let Fields { cause, detail, .. } = *self.fields;
+        let reason = cause.zip(detail).map(|(cause, detail)| CloseReason::new(cause, detail));
+        self.maybe(reason.map(|reason| format!("({reason})")))
     }
 
-    fn losses(self, event: &Notice<'_>) -> Self {
-        self.labelled("undelivered", event.undelivered.map(size))
-            .labelled("unsent", event.unsent.map(size))
+    fn losses(self) -> Self {
+        let Fields { undelivered, unsent, .. } = *self.fields;
+        self.labelled("undelivered", undelivered.map(size)).labelled("unsent", unsent.map(size))
     }
 }
 
@@ -164,8 +163,8 @@ fn size(bytes: u64) -> String {
     ByteSize::b(bytes).display().iec().to_string()
 }
 
-fn count(n: u64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+fn bytes(len: usize) -> String {
+    size(len as u64)
 }
 
 /// A pause to the millisecond: jitter makes it ragged below that.
@@ -177,7 +176,6 @@ fn pause(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::close::CloseReason;
     use crate::error::{Failure, Status};
 
     const MIB: u64 = 1 << 20;
@@ -191,10 +189,7 @@ mod tests {
         let secs = Duration::from_millis(3210);
         let event = Notice::new;
         let table = [
-            (
-                event(Name::Starting).message("tcp-serve 127.0.0.1:0"),
-                "starting: tcp-serve 127.0.0.1:0",
-            ),
+            (event(Name::Starting), "starting"),
             (
                 event(Name::Listening).proto("tcp").local("127.0.0.1:43211"),
                 "listening tcp 127.0.0.1:43211",
@@ -243,7 +238,7 @@ mod tests {
                 event(Name::Retry).secs(Duration::from_micros(50_700)).message("cannot connect"),
                 "retry in 50ms: cannot connect",
             ),
-            (event(Name::Stopping).message("SIGTERM"), "stopping: SIGTERM"),
+            (event(Name::Stopping), "stopping"),
             (event(Name::Stopped), "stopped"),
         ];
         for (event, expected) in table {
@@ -260,14 +255,14 @@ mod tests {
                 event(Name::Sent).conn(3).peer("[::1]:5").line(4).len(5).queued(9),
                 "sent #3 5 B queued 9 B",
             ),
-            (event(Name::Sent).line(4).len(5).queued(0).number(2), "sent 5 B to 2"),
+            (event(Name::Sent).line(4).len(5).queued(0).count(2), "sent 5 B to 2"),
             (event(Name::Drained).conn(3).peer("[::1]:5"), "drained #3"),
             (
                 event(Name::List).conn(3).peer("[::1]:5").traffic(1, 2).secs(secs),
                 "list #3 [::1]:5 in 1 B out 2 B 3.0 s",
             ),
             (event(Name::List).group("239.1.2.3:5").iface("lo"), "list 239.1.2.3:5 on lo"),
-            (event(Name::List).number(2), "list 2 in all"),
+            (event(Name::List).count(2), "list 2 in all"),
             (Notice::send_failed(Kind::Slow, "cannot send"), "wirecat: warning: cannot send"),
         ];
         for (event, expected) in table {
@@ -281,8 +276,8 @@ mod tests {
         let summary = Notice::new(Name::Summary).traffic(MIB * 6 / 5, 340).secs(secs).code(0);
         assert_eq!(plain(&summary), "summary in 1.2 MiB out 340 B 3.2 s exit 0\n");
         assert_eq!(
-            plain(&summary.messages(12, 1).connections(5).unsent(7)),
-            "summary in 1.2 MiB (12 messages) out 340 B (1 message) 3.2 s 5 connections unsent 7 B exit 0\n"
+            plain(&summary.messages(12, 1).connections(5)),
+            "summary in 1.2 MiB (12 messages) out 340 B (1 message) 3.2 s 5 connections exit 0\n"
         );
         assert_eq!(
             plain(&Notice::new(Name::Stats).traffic(1, 2).secs(secs).connections(9).clients(1)),

@@ -29,7 +29,8 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 
 use super::json;
-use super::notice::{Name, Notice};
+use super::name::Name;
+use super::notice::Notice;
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
 use crate::protocol::replay::{Happening, Recorded, Recording};

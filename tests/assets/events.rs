@@ -1,11 +1,11 @@
-//! `wirecat-events(7)` and the JSON Schema, made from the catalogue of the events.
+//! `wirecat-events(7)` and the JSON Schema, made from the tables of the events.
 
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use serde_json::{Map, Value, json};
-use wirecat::close::{Cause, Detail};
+use wirecat::close::Detail;
 use wirecat::kind::Kind;
-use wirecat::report::Name;
-use wirecat::report::catalogue::{EVENTS, Entry, FIELDS, Field, Form};
+use wirecat::report::{Name, keys};
+use wirecat::vocabulary::{Field, Form};
 
 use super::check;
 
@@ -61,10 +61,10 @@ fn page() -> String {
         roff.control("PP", []);
     }
     roff.control("SH", ["EVENTS"]);
-    EVENTS.iter().for_each(|entry| describe(&mut roff, entry));
+    Name::ALL.iter().for_each(|name| describe(&mut roff, *name));
     roff.control("SH", ["FIELDS"]);
-    for field in FIELDS {
-        term(&mut roff, field.name, &format!("{} ({})", field.words, kind_of_value(field.form)));
+    for field in keys() {
+        term(&mut roff, field.key, &format!("{} ({})", field.meaning, kind_of_value(&field)));
     }
     roff.control("SH", ["HOW CONNECTIONS END"]);
     roff.text([roman("The details of a closed event, and how the text form puts them:")]);
@@ -89,11 +89,11 @@ fn page() -> String {
     roff.to_roff()
 }
 
-fn describe(roff: &mut Roff, entry: &Entry) {
-    term(roff, entry.name.as_str(), entry.words);
-    let optional = entry.sometimes.iter().map(|name| format!("[{name}]"));
-    let fields: Vec<String> =
-        entry.always.iter().map(|name| (*name).to_owned()).chain(optional).collect();
+fn describe(roff: &mut Roff, name: Name) {
+    term(roff, name.as_str(), name.meaning());
+    let always = name.always().iter().map(|key| (*key).to_owned());
+    let sometimes = name.sometimes().into_iter().map(|key| format!("[{key}]"));
+    let fields: Vec<String> = always.chain(sometimes).collect();
     if !fields.is_empty() {
         roff.control("br", []);
         roff.text([italic(fields.join(" "))]);
@@ -106,25 +106,35 @@ fn term(roff: &mut Roff, name: &str, words: &str) {
     roff.text([roman(words)]);
 }
 
-const fn kind_of_value(form: Form) -> &'static str {
-    match form {
-        Form::Text => "string",
-        Form::Base64 => "string in base64",
-        Form::Number => "number",
-        Form::Count => "integer",
-        Form::Flag => "true",
-        Form::Event => "see EVENTS",
-        Form::Cause => "error, host, peer or timeout",
-        Form::Detail => "see HOW CONNECTIONS END",
-        Form::Kind => "see KINDS",
+fn kind_of_value(field: &Field) -> String {
+    let plain = match (field.key, field.form) {
+        ("event", _) => "see EVENTS",
+        ("detail", _) => "see HOW CONNECTIONS END",
+        ("kind", _) => "see KINDS",
+        (_, Form::Text) => "string",
+        (_, Form::Base64) => "string in base64",
+        (_, Form::Number) => "number",
+        (_, Form::Count) => "integer",
+        (_, Form::Flag) => "true",
+        (_, Form::Word(words)) => return alternatives(words),
+        (key, Form::Fields(_)) => panic!("{key} is no key of its own"),
+    };
+    plain.to_owned()
+}
+
+/// `a, b or c`.
+fn alternatives(words: &[&str]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => words.concat(),
     }
 }
 
 /// The schema of one line.
 fn schema() -> Value {
-    let events: Vec<Value> = EVENTS.iter().map(event).collect();
+    let events: Vec<Value> = Name::ALL.iter().map(|name| event(*name)).collect();
     let definitions: Map<String, Value> =
-        FIELDS.iter().map(|field| (field.name.to_owned(), value(field))).collect();
+        keys().iter().map(|field| (field.key.to_owned(), value(field))).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of wirecat's events",
@@ -133,20 +143,16 @@ fn schema() -> Value {
     })
 }
 
-fn event(entry: &Entry) -> Value {
-    let name = entry.name.as_str();
+fn event(name: Name) -> Value {
     let reference = |key: &str| (key.to_owned(), json!({"$ref": format!("#/$defs/{key}")}));
-    let mut properties: Map<String, Value> = ["ts", "tag"]
-        .iter()
-        .chain(entry.always)
-        .chain(entry.sometimes)
-        .map(|k| reference(k))
-        .collect();
+    let keys = ["ts", "tag"].into_iter().chain(name.always().iter().copied());
+    let mut properties: Map<String, Value> = keys.chain(name.sometimes()).map(reference).collect();
     properties.insert("event".into(), json!({"const": name}));
-    let required: Vec<&str> = ["ts", "event"].iter().chain(entry.always).copied().collect();
+    let required: Vec<&str> =
+        ["ts", "event"].into_iter().chain(name.always().iter().copied()).collect();
     json!({
         "title": name,
-        "description": entry.words,
+        "description": name.meaning(),
         "type": "object",
         "properties": properties,
         "required": required,
@@ -161,12 +167,10 @@ fn value(field: &Field) -> Value {
         Form::Number => json!({"type": "number"}),
         Form::Count => json!({"type": "integer", "minimum": 0}),
         Form::Flag => json!({"const": true}),
-        Form::Event => json!({"enum": Name::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>()}),
-        Form::Cause => json!({"enum": Cause::ALL}),
-        Form::Detail => json!({"enum": Detail::ALL}),
-        Form::Kind => json!({"enum": Kind::ALL}),
+        Form::Word(words) => json!({"enum": words}),
+        Form::Fields(_) => panic!("{} is no key of its own", field.key),
     };
-    value["description"] = field.words.into();
+    value["description"] = field.meaning.into();
     value
 }
 

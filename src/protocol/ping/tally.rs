@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::vocabulary::fields;
+
 /// Counts and round trips so far.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -25,23 +27,18 @@ pub struct Tally {
     closed_loop: bool,
 }
 
-/// Round trips in short, in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct RoundTrips {
-    /// The shortest.
-    pub min: f64,
-    /// The arithmetic mean.
-    pub mean: f64,
-    /// Half of them were not longer.
-    pub p50: f64,
-    /// 90 %.
-    pub p90: f64,
-    /// 99 %.
-    pub p99: f64,
-    /// 99.9 %.
-    pub p999: f64,
-    /// The longest.
-    pub max: f64,
+fields! {
+    /// Round trips in short, in seconds.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    pub struct RoundTrips {
+        min: f64 = "rtt_min": "the shortest round trip in seconds";
+        mean: f64 = "rtt_mean": "the mean";
+        p50: f64 = "rtt_p50": "50 % were not longer";
+        p90: f64 = "rtt_p90": "90 % were not longer";
+        p99: f64 = "rtt_p99": "99 % were not longer";
+        p999: f64 = "rtt_p999": "99.9 % were not longer";
+        max: f64 = "rtt_max": "the longest";
+    }
 }
 
 impl Tally {

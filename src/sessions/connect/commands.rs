@@ -196,6 +196,6 @@ impl ConnectSession {
             self.core.console.report_batched(pool, &event);
         }
         let number = usize::from(listed.is_some());
-        self.core.console.report_batched(pool, &Notice::new(Name::List).line(line).number(number));
+        self.core.console.report_batched(pool, &Notice::new(Name::List).line(line).count(number));
     }
 }

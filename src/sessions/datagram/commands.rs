@@ -133,7 +133,7 @@ impl ListenSession {
             (0, Some(failure), _) => Err(failure),
             (0, None, _) => Err(not_connected("send to", to)),
             (_, _, Whom::Peer(peer)) => Ok(event.peer(peer)),
-            (_, _, Whom::All | Whom::Conn(_)) => Ok(event.number(count)),
+            (_, _, Whom::All | Whom::Conn(_)) => Ok(event.count(count)),
         }
     }
 
@@ -174,6 +174,6 @@ impl ListenSession {
             self.core.console.report_batched(pool, &notice);
             number += 1;
         }
-        self.core.console.report_batched(pool, &Notice::new(Name::List).line(line).number(number));
+        self.core.console.report_batched(pool, &Notice::new(Name::List).line(line).count(number));
     }
 }

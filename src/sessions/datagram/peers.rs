@@ -8,7 +8,7 @@ use crate::protocol::flow::{Arrival as Counted, Flow, Totals};
 use crate::protocol::probe::Probe;
 use crate::protocol::sequence::Width;
 use crate::protocol::sequence_field::SequenceField;
-use crate::report::{Figures, LatencyFigures, SequenceFigures};
+use crate::report::Figures;
 use crate::sys::mmsg::{Arrival, Sender};
 
 /// The most sources that are kept; a flood of forged ones must not take all memory.
@@ -194,31 +194,7 @@ impl Account {
         if interval.is_some() {
             self.before = totals;
         }
-        let seconds = |nanoseconds: f64| nanoseconds / 1e9;
-        Figures {
-            messages: sums.messages,
-            bytes: sums.bytes,
-            rate: sums.message_rate(over),
-            byte_rate: sums.byte_rate(over),
-            truncated: sums.truncated,
-            kernel_drops: 0,
-            sequence: (sums.counts.numbers() > 0).then(|| SequenceFigures {
-                expected: sums.counts.expected,
-                lost: sums.counts.lost(),
-                loss: sums.loss_percent(),
-                duplicates: sums.counts.duplicates,
-                reordered: sums.counts.reordered,
-                restarts: sums.counts.restarts,
-            }),
-            jitter: self.flow.jitter().map(seconds),
-            latency: self.flow.latency().map(|latency| LatencyFigures {
-                latency_min: seconds(latency.min as f64),
-                latency_mean: seconds(latency.mean),
-                // The histogram rounds, and may round beyond the longest.
-                latency_p99: latency.p99.map(|p99| seconds((p99 as f64).min(latency.max as f64))),
-                latency_max: seconds(latency.max as f64),
-            }),
-        }
+        Figures::of_flow(&sums, over, &self.flow)
     }
 }
 

@@ -22,14 +22,14 @@ impl ListenSession {
         for (id, peer, figures) in self.peers.figures(interval) {
             // Of a group that was left there is nothing new to report.
             if interval.is_none() || self.sockets.is_open(id) {
-                let notice = Notice::new(Name::Stats).peer(&peer).figures(figures);
+                let notice = Notice::new(Name::Stats).peer(&peer).figures(&figures);
                 let notice = of_group(notice, self.sockets.group(id));
                 self.core.console.report(pool, &notice);
             }
         }
         for (place, kernel_drops) in self.sockets.take_drops(interval.is_some()) {
-            let figures = Figures { kernel_drops, ..Figures::default() };
-            let notice = Notice::new(Name::Stats).figures(figures);
+            let figures = Figures::of_drops(kernel_drops);
+            let notice = Notice::new(Name::Stats).figures(&figures);
             self.core.console.report(pool, &of_group(notice, place.group.as_deref()));
         }
     }

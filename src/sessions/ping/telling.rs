@@ -5,30 +5,18 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, Traffic};
 use crate::kind::Kind;
 use crate::protocol::ping::bars;
-use crate::report::{Name, PingFigures};
+use crate::report::{Figures, Name, SequenceFigures};
 
 impl PingSession {
     /// What is known so far. A probe that may still be answered is not lost yet.
-    fn figures(&self, pool: &Pool) -> PingFigures {
+    fn figures(&self, pool: &Pool) -> Figures {
         let since = pool.now().checked_sub(self.patience());
         let open = |probing: &super::Probing| match since {
             Some(since) if !probing.done => probing.line.waiting_since(since),
             _ => 0,
         };
         let open: u64 = self.lines.values().map(open).sum();
-        let tally = &self.tally;
-        let expected = tally.sent.saturating_sub(open);
-        let lost = expected.saturating_sub(tally.answered());
-        PingFigures {
-            probes: tally.sent,
-            expected,
-            lost,
-            loss: if expected > 0 { 100.0 * lost as f64 / expected as f64 } else { 0.0 },
-            duplicates: tally.duplicates,
-            reordered: tally.reordered,
-            corrupt: tally.corrupt,
-            trips: tally.round_trips(),
-        }
+        Figures::of_probes(&self.tally, self.tally.sent.saturating_sub(open))
     }
 
     /// Somebody asks.
@@ -36,8 +24,8 @@ impl PingSession {
         let open: Vec<Traffic> = self.lines.keys().filter_map(|id| pool.traffic(*id)).collect();
         let event = self.core.console.sums(Name::Stats, pool, &open);
         let peer = self.config.route.address.to_string();
-        let event = event.peer(&peer).ping(self.figures(pool));
-        self.core.console.report(pool, &event);
+        let figures = self.figures(pool);
+        self.core.console.report(pool, &event.peer(&peer).figures(&figures));
     }
 
     /// The line of a run under way.
@@ -56,12 +44,12 @@ impl PingSession {
         self.report_stats(pool);
         let picture = self.tally.histogram().as_deref().map(bars).unwrap_or_default();
         self.core.console.show_picture(&picture);
-        let figures = self.figures(pool);
-        if figures.loss <= self.config.max_loss || self.core.is_decided() {
+        let Some(sequence) = self.figures(pool).sequence else { return };
+        if sequence.loss <= self.config.max_loss || self.core.is_decided() {
             return;
         }
         let (target, limit) = (self.config.route.address.to_string(), self.config.max_loss);
-        let PingFigures { lost, expected, loss, .. } = figures;
+        let SequenceFigures { lost, expected, loss, .. } = sequence;
         let cause = format!(
             "{lost} of {expected} probes were lost, {loss:.2} %, and --max-loss is {limit} %"
         );

@@ -141,7 +141,7 @@ impl ServeSession {
         if count == 0 {
             return Err(not_connected("send to", &Whom::All));
         }
-        Ok(Notice::new(Name::Sent).queued(waits).number(count))
+        Ok(Notice::new(Name::Sent).queued(waits).count(count))
     }
 
     /// What waits for a client; where anything does, `drained` is told when it is written.
@@ -217,6 +217,6 @@ impl ServeSession {
         }
         self.core
             .console
-            .report_batched(pool, &Notice::new(Name::List).line(line).number(ids.len()));
+            .report_batched(pool, &Notice::new(Name::List).line(line).count(ids.len()));
     }
 }
