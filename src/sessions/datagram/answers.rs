@@ -1,7 +1,7 @@
 //! The answers of those that a sender asked, their silence, and a stdout that is full.
 
-use super::outbox::Destination;
 use super::send::SendSession;
+use super::send_batch::Destination;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, TimerKey};
 use crate::kind::Kind;

@@ -5,12 +5,12 @@ mod commands;
 pub mod groups;
 pub mod listen;
 mod opening;
-mod outbox;
 mod peers;
 mod prober;
 mod replies;
 mod reports;
 pub mod send;
+mod send_batch;
 
 pub use groups::Groups;
 pub use listen::{ListenSession, ListenSocket};

@@ -3,17 +3,18 @@
 
 use std::time::Duration;
 
-use super::outbox::Destination;
 use super::send::{SendSession, SendTo};
+use super::send_batch::Destination;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Id, Mail, Pool, Query, TimerKey};
+use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::protocol::backoff::Backoff;
 use crate::sessions::config::UdpSend;
+use crate::sessions::lookup::{self, Lookup};
 use crate::sessions::timers;
 use crate::sockets::UnixGuard;
 use crate::sockets::datagram;
-use crate::sockets::{Address, Target, first_target, resolve};
+use crate::sockets::{Address, Target, resolve};
 
 /// The first and the longest pause between attempts.
 const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
@@ -22,8 +23,7 @@ const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_mil
 pub struct Opener {
     config: UdpSend,
     open: Vec<SendTo>,
-    /// What the resolver was asked and has not answered.
-    question: Option<Query>,
+    lookup: Lookup,
     backoff: Backoff,
     last_failure: Option<Failure>,
     /// What the kernel changed about what was asked, to be told.
@@ -49,7 +49,7 @@ impl Opener {
         Self {
             config,
             open: Vec::new(),
-            question: None,
+            lookup: Lookup::default(),
             backoff: WAIT,
             last_failure: None,
             warnings: Vec::new(),
@@ -61,51 +61,28 @@ impl Opener {
     /// Goes on with the first destination that is not open.
     fn advance(&mut self, pool: &mut Pool) -> Opening {
         while let Some(address) = self.config.addresses.get(self.open.len()).cloned() {
-            let opened = match &address {
-                Address::Inet { host, port } => {
-                    let family = self.config.net.family;
-                    let query = Query { host: host.clone(), port: *port, family };
-                    if query.takes_time() {
-                        return self.ask(pool, query);
-                    }
-                    query.ask().and_then(|found| self.connect(pool, &address, tcp(found)))
-                }
-                other => first_target(other)
-                    .and_then(|target| self.connect(pool, &address, vec![target])),
+            let family = self.config.net.family;
+            let Some(found) = self.lookup.begin_address(pool, &address, family) else {
+                return Opening::Pending;
             };
-            match opened {
-                Ok(to) => self.open.push(to),
-                Err(failure) => return Opening::Failed(failure),
+            if let Err(failure) = self.connect_found(pool, &address, found) {
+                return Opening::Failed(failure);
             }
         }
         Opening::Done
     }
 
-    fn ask(&mut self, pool: &mut Pool, query: Query) -> Opening {
-        match pool.look_up(&query) {
-            Ok(()) => {
-                self.question = Some(query);
-                Opening::Pending
-            }
-            Err(error) => {
-                Opening::Failed(Failure::io(Status::Resolve, "resolve", "a name", &error))
-            }
-        }
-    }
-
     /// Looks at an event; `None` where it is not the opener's.
     fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Option<Opening> {
+        if let Some(answer) = self.lookup.on(event) {
+            let address = self.config.addresses.get(self.open.len()).cloned()?;
+            let found = answer.map(lookup::targets);
+            return Some(match self.connect_found(pool, &address, found) {
+                Ok(()) => self.advance(pool),
+                Err(failure) => Opening::Failed(failure),
+            });
+        }
         match event {
-            Event::Mail(Mail::Resolved(query, answer)) if self.question.as_ref() == Some(query) => {
-                self.question = None;
-                let address = self.config.addresses.get(self.open.len()).cloned()?;
-                let found = answer.clone().map(tcp);
-                match found.and_then(|targets| self.connect(pool, &address, targets)) {
-                    Ok(to) => self.open.push(to),
-                    Err(failure) => return Some(Opening::Failed(failure)),
-                }
-                Some(self.advance(pool))
-            }
             Event::Timer { key } if *key == TimerKey::global(timers::RETRY) => {
                 Some(self.advance(pool))
             }
@@ -113,15 +90,26 @@ impl Opener {
         }
     }
 
+    fn connect_found(
+        &mut self,
+        pool: &mut Pool,
+        address: &Address,
+        found: Result<Vec<Target>, Failure>,
+    ) -> Result<(), Failure> {
+        let to = self.connect(pool, address, &found?)?;
+        self.open.push(to);
+        Ok(())
+    }
+
     /// One connected socket for each address of a name; the first where somebody listens is used.
     fn connect(
         &mut self,
         pool: &mut Pool,
         address: &Address,
-        targets: Vec<Target>,
+        targets: &[Target],
     ) -> Result<SendTo, Failure> {
         let (mut ids, mut last_failure) = (Vec::new(), None);
-        for target in &targets {
+        for target in targets {
             match self.connect_one(pool, target) {
                 Ok(id) => ids.push(id),
                 Err(failure) => last_failure = Some(failure),
@@ -144,10 +132,6 @@ impl Opener {
         pool.add_datagrams(opened.socket)
             .map_err(|error| Failure::io(Status::Local, "open", opened.local, &error))
     }
-}
-
-fn tcp(addresses: Vec<std::net::SocketAddr>) -> Vec<Target> {
-    addresses.into_iter().map(Target::Tcp).collect()
 }
 
 impl SendSession {
@@ -215,7 +199,7 @@ impl SendSession {
         for to in self.destinations.drain(..) {
             to.ids().for_each(|id| pool.abort(id, CloseReason::HOST));
         }
-        self.outbox.begin_again(&[]);
+        self.batch.begin_again(&[]);
         self.not_open(pool, failure);
     }
 

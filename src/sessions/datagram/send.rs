@@ -4,8 +4,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::opening::Opener;
-use super::outbox::{Destination, Outbox, Pumped};
 use super::prober::Prober;
+use super::send_batch::{Destination, Pumped, SendBatch};
 use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
@@ -29,7 +29,7 @@ pub struct SendSession {
     /// Opens the destinations, where they are not open from the start.
     pub(super) opener: Option<Opener>,
     pub(super) destinations: Vec<Destination>,
-    pub(super) outbox: Outbox,
+    pub(super) batch: SendBatch,
     repeat: u64,
     pacer: Option<Pacer>,
     prober: Option<Prober>,
@@ -70,7 +70,7 @@ impl SendSession {
         Self {
             opener: None,
             destinations: destinations.into_iter().filter_map(Destination::new).collect(),
-            outbox: Outbox::default(),
+            batch: SendBatch::default(),
             repeat: config.repeat,
             pacer: config
                 .common
@@ -112,7 +112,7 @@ impl SendSession {
         if self.patience.is_some() {
             pool.arm(TimerKey::global(timers::RESEND), RESEND);
         }
-        if self.outbox.begin_again(&self.destinations) {
+        if self.batch.begin_again(&self.destinations) {
             self.pump(pool);
         } else if self.prober.is_some() {
             self.probe(pool);
@@ -147,14 +147,14 @@ impl SendSession {
             self.core.feed.end();
         }
         self.core.feed.pause(pool);
-        self.outbox.load(batch, self.repeat, &self.destinations);
+        self.batch.load(batch, self.repeat, &self.destinations);
         self.pump(pool);
     }
 
     /// Sends what may go now, and arranges for the rest.
     pub(super) fn pump(&mut self, pool: &mut Pool) {
         loop {
-            match self.outbox.pump(pool, self.pacer.as_mut()) {
+            match self.batch.pump(pool, self.pacer.as_mut()) {
                 Pumped::Done => return self.batch_done(pool),
                 Pumped::Blocked => return,
                 Pumped::Paced(at) => return self.pump_at(pool, at),
@@ -192,19 +192,19 @@ impl SendSession {
             if !(self.is_waiting() && Kind::from(error) == Kind::Unreachable) {
                 self.complain(pool, to, error);
             }
-            self.outbox.skip(to);
+            self.batch.skip(to);
         }
         true
     }
 
     /// A port answered that nobody listens. While `--wait` lasts, somebody may come.
     fn refused(&mut self, pool: &mut Pool, to: &Destination, error: &io::Error) {
-        if self.answers == 0 && self.outbox.turn_to_next(to, &mut self.destinations) {
+        if self.answers == 0 && self.batch.try_next_socket(to, &mut self.destinations) {
             return;
         }
         if self.patience.is_none() || self.answers > 0 {
             self.complain(pool, to, error);
-            self.outbox.give_up(to);
+            self.batch.give_up(to);
             self.destinations.retain(|destination| destination != to);
         }
     }
@@ -217,7 +217,7 @@ impl SendSession {
     fn batch_done(&mut self, pool: &mut Pool) {
         if let Some((to, error)) = self.pending_error(pool) {
             self.refused(pool, &to, &error);
-            if !self.outbox.is_done() {
+            if !self.batch.is_done() {
                 return self.pump(pool);
             }
         }
@@ -250,7 +250,7 @@ impl SendSession {
         let Some(prober) = &mut self.prober else { return };
         match prober.due(pool.now()) {
             Some(batch) => {
-                self.outbox.load(batch, 1, &self.destinations);
+                self.batch.load(batch, 1, &self.destinations);
                 self.pump(pool);
             }
             None if prober.is_done(pool.now()) => self.all_sent(pool),
@@ -286,18 +286,18 @@ impl SendSession {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            timers::PACE if self.outbox.is_done() && self.prober.is_some() => self.probe(pool),
+            timers::PACE if self.batch.is_done() && self.prober.is_some() => self.probe(pool),
             timers::PACE => self.pump(pool),
             timers::RESEND if self.is_waiting() => {
-                if self.outbox.is_done() {
-                    self.outbox.rewind(&mut self.destinations);
+                if self.batch.is_done() {
+                    self.batch.rewind(&mut self.destinations);
                 }
                 pool.arm(TimerKey::global(timers::RESEND), RESEND);
                 self.pump(pool);
             }
             timers::PROGRESS => {
                 let open = self.open_traffic(pool);
-                self.core.show_progress(pool, &open, self.outbox.waiting());
+                self.core.show_progress(pool, &open, self.batch.waiting());
             }
             timers::FIRST_ANSWER => self.nobody_answered(pool),
             timers::ANSWERS => self.check_answers(pool),
@@ -315,7 +315,7 @@ impl SendSession {
         self.core.feed.close(pool);
         self.core.feed.end();
         self.prober = None;
-        if self.outbox.is_done() {
+        if self.batch.is_done() {
             self.all_sent(pool);
         }
     }
@@ -339,7 +339,7 @@ impl SendSession {
 
     fn end_with(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.core.begin_ending(pool);
-        self.core.count_sent(usize::try_from(self.outbox.sent).unwrap_or(usize::MAX));
+        self.core.count_sent(usize::try_from(self.batch.sent).unwrap_or(usize::MAX));
         for traffic in self.open_traffic(pool) {
             self.core.console.count(&traffic);
         }

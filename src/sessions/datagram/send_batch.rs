@@ -1,7 +1,7 @@
 //! A batch of messages on its way to every destination.
 //!
-//! Each destination goes at its own pace through the same bytes: the kernel may take more for one
-//! socket than for another, and a rate releases messages to all of them together.
+//! Each destination has a cursor of its own in the same bytes: the kernel may take more for one
+//! socket than for another, while a rate releases messages to all of them together.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ const WINDOW: usize = 256;
 pub(super) struct Destination {
     /// The socket.
     pub(super) id: Id,
-    /// Sockets to try in its place, while nobody listens there.
+    /// Sockets to try in its place, while it is refused.
     others: Vec<Id>,
     /// Sockets that were refused.
     refused: Vec<Id>,
@@ -45,17 +45,16 @@ impl Destination {
         std::iter::once(self.id).chain(others)
     }
 
-    /// The same with its sockets in their first order: somebody may listen by now where nobody
-    /// did.
-    fn anew(&self) -> Self {
+    /// The same with its sockets in their first order: a refused one may have a listener by now.
+    fn from_first_socket(&self) -> Self {
         let mut ids = self.refused.iter().chain([&self.id]).chain(&self.others).copied();
         let id = ids.next().unwrap_or(self.id);
         Self { id, others: ids.collect(), refused: Vec::new(), ..self.clone() }
     }
 }
 
-/// One destination's way through the batch.
-struct Lane {
+/// How far one destination is in the batch.
+struct Cursor {
     destination: Destination,
     /// Datagrams that are done with: sent, or given up.
     done: u64,
@@ -63,18 +62,18 @@ struct Lane {
 
 /// A batch in progress.
 #[derive(Default)]
-pub(super) struct Outbox {
+pub(super) struct SendBatch {
     batch: Batch,
     /// How many times each message is sent.
     repeat: u64,
-    lanes: Vec<Lane>,
-    /// Datagrams of each lane that the rate has let go.
+    cursors: Vec<Cursor>,
+    /// Datagrams of each destination that the rate has released.
     released: u64,
-    /// Datagrams that went out, over all batches and lanes.
+    /// Datagrams that went out, over all batches and destinations.
     pub(super) sent: u64,
 }
 
-/// How far pumping got.
+/// How far sending got.
 #[derive(Debug)]
 pub(super) enum Pumped {
     /// Every destination has had every message.
@@ -83,18 +82,19 @@ pub(super) enum Pumped {
     Blocked,
     /// The rate lets the next message go at this time.
     Paced(Instant),
-    /// A datagram failed; [`Outbox::skip`] or [`Outbox::give_up`] decides what becomes of it.
+    /// A datagram failed; [`SendBatch::skip`] or [`SendBatch::give_up`] decides what becomes of it.
     Failed(Destination, io::Error),
 }
 
-impl Outbox {
+impl SendBatch {
     /// Takes a new batch for these destinations. The last one must be done.
     pub(super) fn load(&mut self, batch: Batch, repeat: u64, to: &[Destination]) {
         self.batch = batch;
         self.repeat = repeat.max(1);
         self.released = 0;
-        let lane = |destination: &Destination| Lane { destination: destination.clone(), done: 0 };
-        self.lanes = to.iter().map(lane).collect();
+        let cursor =
+            |destination: &Destination| Cursor { destination: destination.clone(), done: 0 };
+        self.cursors = to.iter().map(cursor).collect();
     }
 
     /// Starts the batch over, if there is one, for these destinations.
@@ -108,20 +108,20 @@ impl Outbox {
     /// Starts the batch over, for peers that have not answered, by their first sockets.
     pub(super) fn rewind(&mut self, all: &mut [Destination]) {
         self.released = 0;
-        for lane in &mut self.lanes {
-            *lane = Lane { destination: lane.destination.anew(), done: 0 };
+        for cursor in &mut self.cursors {
+            *cursor = Cursor { destination: cursor.destination.from_first_socket(), done: 0 };
         }
-        all.iter_mut().for_each(|known| *known = known.anew());
+        all.iter_mut().for_each(|known| *known = known.from_first_socket());
     }
 
-    /// Datagrams of each lane.
+    /// Datagrams of each cursor.
     fn total(&self) -> u64 {
         self.batch.ends.len() as u64 * self.repeat
     }
 
     /// Bytes of the batch that not every destination has had.
     pub(super) fn waiting(&self) -> usize {
-        let done = self.lanes.iter().map(|lane| lane.done).min().unwrap_or(self.total());
+        let done = self.cursors.iter().map(|cursor| cursor.done).min().unwrap_or(self.total());
         let message = usize::try_from(done / self.repeat.max(1)).unwrap_or(usize::MAX);
         let sent = message.checked_sub(1).and_then(|last| self.batch.ends.get(last));
         self.batch.bytes.len() - sent.copied().unwrap_or(0)
@@ -129,15 +129,15 @@ impl Outbox {
 
     /// Whether there is nothing left to send.
     pub(super) fn is_done(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.done >= self.total())
+        self.cursors.iter().all(|cursor| cursor.done >= self.total())
     }
 
     /// Sends what the rate and the kernel allow.
     pub(super) fn pump(&mut self, pool: &mut Pool, pacer: Option<&mut Pacer>) -> Pumped {
         let paced = self.release(pool.now(), pacer);
         let mut blocked = false;
-        for index in 0..self.lanes.len() {
-            match self.pump_lane(pool, index) {
+        for index in 0..self.cursors.len() {
+            match self.pump_cursor(pool, index) {
                 Some(Pumped::Blocked) => blocked = true,
                 Some(failed) => return failed,
                 None => {}
@@ -150,7 +150,7 @@ impl Outbox {
         }
     }
 
-    /// Lets go what is due; returns when the next message will be.
+    /// Releases what is due; returns when the next message is.
     fn release(&mut self, now: Instant, pacer: Option<&mut Pacer>) -> Option<Instant> {
         let Some(pacer) = pacer else {
             self.released = self.total();
@@ -166,16 +166,16 @@ impl Outbox {
         None
     }
 
-    /// Sends on one lane; `None` when it has had all that is released.
-    fn pump_lane(&mut self, pool: &mut Pool, index: usize) -> Option<Pumped> {
+    /// Sends for one destination; `None` when it has had all that is released.
+    fn pump_cursor(&mut self, pool: &mut Pool, index: usize) -> Option<Pumped> {
         loop {
-            let lane = self.lanes.get(index)?;
-            let left = self.released.saturating_sub(lane.done);
+            let cursor = self.cursors.get(index)?;
+            let left = self.released.saturating_sub(cursor.done);
             if left == 0 {
                 return None;
             }
             let count = usize::try_from(left).unwrap_or(WINDOW).min(WINDOW);
-            let (first, to, id) = (lane.done, lane.destination.to, lane.destination.id);
+            let (first, to, id) = (cursor.done, cursor.destination.to, cursor.destination.id);
             let window: Vec<Outgoing<'_>> = (first..)
                 .take(count)
                 .map(|at| Outgoing { payload: self.message(at), to })
@@ -185,12 +185,12 @@ impl Outbox {
                 BatchSent::All => (count, None),
                 BatchSent::Some(sent) => (sent, Some(Pumped::Blocked)),
                 BatchSent::Failed(sent, error) => {
-                    (sent, Some(Pumped::Failed(lane.destination.clone(), error)))
+                    (sent, Some(Pumped::Failed(cursor.destination.clone(), error)))
                 }
                 BatchSent::Gone => (0, Some(self.gone(index))),
             };
             self.sent += sent as u64;
-            self.lanes.get_mut(index)?.done += sent as u64;
+            self.cursors.get_mut(index)?.done += sent as u64;
             if end.is_some() {
                 return end;
             }
@@ -198,9 +198,9 @@ impl Outbox {
     }
 
     fn gone(&self, index: usize) -> Pumped {
-        match self.lanes.get(index) {
-            Some(lane) => {
-                Pumped::Failed(lane.destination.clone(), io::ErrorKind::NotConnected.into())
+        match self.cursors.get(index) {
+            Some(cursor) => {
+                Pumped::Failed(cursor.destination.clone(), io::ErrorKind::NotConnected.into())
             }
             None => Pumped::Done,
         }
@@ -211,9 +211,9 @@ impl Outbox {
         self.batch.message(index)
     }
 
-    /// Nobody listens at a destination: takes its next socket, from the first message of the
+    /// A destination refuses datagrams: takes its next socket, from the first message of the
     /// batch on. False where there is none left.
-    pub(super) fn turn_to_next(&mut self, from: &Destination, all: &mut [Destination]) -> bool {
+    pub(super) fn try_next_socket(&mut self, from: &Destination, all: &mut [Destination]) -> bool {
         if from.others.is_empty() {
             return false;
         }
@@ -226,22 +226,22 @@ impl Outbox {
         for known in all.iter_mut().filter(|known| *known == from) {
             *known = next.clone();
         }
-        for lane in self.lanes.iter_mut().filter(|lane| lane.destination == *from) {
-            *lane = Lane { destination: next.clone(), done: 0 };
+        for cursor in self.cursors.iter_mut().filter(|cursor| cursor.destination == *from) {
+            *cursor = Cursor { destination: next.clone(), done: 0 };
         }
         true
     }
 
     /// Passes over the next datagram of a destination.
     pub(super) fn skip(&mut self, destination: &Destination) {
-        self.lanes
+        self.cursors
             .iter_mut()
-            .filter(|lane| lane.destination == *destination)
-            .for_each(|lane| lane.done += 1);
+            .filter(|cursor| cursor.destination == *destination)
+            .for_each(|cursor| cursor.done += 1);
     }
 
     /// Sends nothing more to a destination.
     pub(super) fn give_up(&mut self, destination: &Destination) {
-        self.lanes.retain(|lane| lane.destination != *destination);
+        self.cursors.retain(|cursor| cursor.destination != *destination);
     }
 }
