@@ -37,6 +37,14 @@ fn the_schema_of_the_events_is_fresh() {
     check("man/wirecat-events.schema.json", &(text + "\n"));
 }
 
+#[test]
+fn the_schema_knows_every_word_of_the_tables() {
+    let words = &schema()["$defs"];
+    assert_eq!(words["kind"]["enum"], json!(Kind::ALL));
+    assert_eq!(words["detail"]["enum"], json!(Detail::ALL));
+    assert_eq!(words["event"]["enum"], json!(Name::ALL));
+}
+
 /// The example on the page is what the program would print.
 #[test]
 fn the_example_fits_the_schema() {

@@ -7,6 +7,7 @@
 //! | [`chat`] | SPEC 7, chat |
 //! | [`children`] | SPEC 2 and 5: `-- CMD`, `--on`, `--ready-fd`, `--port-file` |
 //! | [`conformance`] | SPEC 10, number by number |
+//! | [`contract`] | SPEC 8: the schema, held by events of rare troubles |
 //! | [`control`] | SPEC 5: `--input commands` and `--input json` |
 //! | [`echo`] | SPEC 7, echo and echo --ping |
 //! | [`events`] | SPEC 8: the text of events, and `-v -q --log --tag --color` |
@@ -49,6 +50,7 @@ mod addresses;
 mod chat;
 mod children;
 mod conformance;
+mod contract;
 mod control;
 mod echo;
 mod events;
