@@ -22,7 +22,7 @@ const MEMORY: usize = 65_536;
 
 /// The probes of one connection or socket.
 #[derive(Debug)]
-pub struct Line {
+pub struct ProbeStream {
     key: u64,
     size: usize,
     next: u64,
@@ -35,7 +35,7 @@ pub struct Line {
     scratch: Vec<u8>,
 }
 
-impl Line {
+impl ProbeStream {
     /// A line of probes of `size` bytes that nobody else has, as far as keys differ.
     pub fn new(key: u64, size: usize) -> Self {
         let (waiting, cut, scratch) = (BTreeMap::new(), Vec::new(), Vec::new());
@@ -153,13 +153,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn probes(line: &mut Line, count: usize, at: Instant, tally: &mut Tally) -> Vec<Vec<u8>> {
+    fn probes(
+        line: &mut ProbeStream,
+        count: usize,
+        at: Instant,
+        tally: &mut Tally,
+    ) -> Vec<Vec<u8>> {
         (0..count).map(|_| line.probe(at, tally).to_vec()).collect()
     }
 
     #[test]
     fn each_trouble_has_its_count() {
-        let (mut line, mut tally, start) = (Line::new(7, 40), Tally::default(), Instant::now());
+        let (mut line, mut tally, start) =
+            (ProbeStream::new(7, 40), Tally::default(), Instant::now());
         let mut probes = probes(&mut line, 5, start, &mut tally);
         let at = start + Duration::from_millis(2);
         probes[4][38] ^= 1;
@@ -173,13 +179,14 @@ mod tests {
         assert!(!line.is_settled());
         line.answer(&probes[2][..39], at, &mut tally);
         line.answer(b"", at, &mut tally);
-        Line::new(8, 40).answer(&probes[2], at, &mut tally);
+        ProbeStream::new(8, 40).answer(&probes[2], at, &mut tally);
         assert_eq!(tally.corrupt, 4);
     }
 
     #[test]
     fn the_round_trip_begins_when_the_probe_was_due() {
-        let (mut line, mut tally, due) = (Line::new(1, 16), Tally::default(), Instant::now());
+        let (mut line, mut tally, due) =
+            (ProbeStream::new(1, 16), Tally::default(), Instant::now());
         let probe = line.probe(due, &mut tally).to_vec();
         line.answer(&probe, due + Duration::from_millis(30), &mut tally);
         let trips = tally.round_trips().unwrap();
@@ -191,7 +198,7 @@ mod tests {
         fn a_stream_is_whole_however_it_is_cut(
             size in 16_usize..200, count in 1_usize..20, cuts in prop::collection::vec(1_usize..99, 1..40),
         ) {
-            let (mut line, mut tally, at) = (Line::new(3, size), Tally::default(), Instant::now());
+            let (mut line, mut tally, at) = (ProbeStream::new(3, size), Tally::default(), Instant::now());
             let stream = probes(&mut line, count, at, &mut tally).concat();
             let (mut rest, mut cuts) = (&stream[..], cuts.into_iter().cycle());
             while !rest.is_empty() {
@@ -206,7 +213,7 @@ mod tests {
 
     #[test]
     fn foreign_bytes_cost_the_answer_that_they_hit_and_no_other() {
-        let (mut line, mut tally, at) = (Line::new(9, 56), Tally::default(), Instant::now());
+        let (mut line, mut tally, at) = (ProbeStream::new(9, 56), Tally::default(), Instant::now());
         let mut probes = probes(&mut line, 8, at, &mut tally);
         probes[1].truncate(53);
         probes[3].drain(..1);

@@ -33,7 +33,7 @@ use super::name::Name;
 use super::notice::Notice;
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
-use crate::protocol::replay::{Happening, Recorded, Recording};
+use crate::protocol::replay::{Recorded, RecordedEvent, Recording};
 
 /// Appends what was seen as a line.
 pub fn write(
@@ -142,13 +142,13 @@ fn parse_line(text: &[u8], recording: &mut Recording) -> Result<(), String> {
         check_role(proto, role)?;
         return recording.open(entry.conn, proto, role, at);
     }
-    let happening = match entry.event.as_str() {
-        "data" => Happening::Data(entry.direction()?, entry.payload()?),
-        "eof" => Happening::Eof(entry.direction()?),
-        "closed" => Happening::Closed { reset: entry.detail.as_deref() == Some("reset") },
+    let event = match entry.event.as_str() {
+        "data" => RecordedEvent::Data(entry.direction()?, entry.payload()?),
+        "eof" => RecordedEvent::Eof(entry.direction()?),
+        "closed" => RecordedEvent::Closed { reset: entry.detail.as_deref() == Some("reset") },
         other => return Err(format!("unknown `event` {other:?}")),
     };
-    recording.add(entry.conn, Recorded { at, peer: entry.peer, happening })
+    recording.add(entry.conn, Recorded { at, peer: entry.peer, event })
 }
 
 /// Streams are made by somebody, datagrams accepted by nobody.
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(text.lines().collect::<Vec<_>>(), rests);
         let recording = parse(text.as_bytes()).unwrap();
         assert_eq!(recording.lines.len(), 1);
-        assert_eq!(recording.lines[0].happenings.len(), 4);
+        assert_eq!(recording.lines[0].events.len(), 4);
     }
 
     #[test]
@@ -282,9 +282,9 @@ mod tests {
                 write(&line, &Observation::Bytes(side(*ours), bytes), UNIX_EPOCH, &mut out);
             }
             let recording = parse(&out).unwrap();
-            let read = recording.lines[0].happenings.iter().map(|one| one.happening.clone());
+            let read = recording.lines[0].events.iter().map(|one| one.event.clone());
             let expected =
-                pieces.into_iter().map(|(ours, bytes)| Happening::Data(side(ours), bytes));
+                pieces.into_iter().map(|(ours, bytes)| RecordedEvent::Data(side(ours), bytes));
             prop_assert!(read.eq(expected));
         }
     }

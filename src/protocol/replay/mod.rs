@@ -1,20 +1,23 @@
 //! Playing one side of a recording: what to send, when, and what must come from the other side.
 //!
 //! Pure. A [`Recording`] is what was read from a file, a [`Script`] one side of one of its
-//! conversations, a [`Player`] the course of it, and a [`Difference`] what came otherwise.
+//! conversations, a [`Player`] the course of it, and a [`Difference`] the first thing that came
+//! otherwise. [`Conversations`] chooses which one a new peer plays.
 //!
 //! Where a stream is cut into reads is no part of it: the next send happens as soon as all bytes
 //! have come that the other side had sent before it, in however many pieces.
 
+mod conversations;
 mod difference;
 mod player;
 #[cfg(test)]
 mod properties;
 mod script;
 
+pub use conversations::{Conversation, Conversations};
 pub use difference::Difference;
 pub use player::{Next, Player};
-pub use script::{Say, Script};
+pub use script::{Script, Send};
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,14 +29,14 @@ use super::recording::{Proto, Role};
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     /// Its sockets, in the order of opening.
-    pub lines: Vec<RecordedLine>,
+    pub lines: Vec<RecordedSocket>,
     /// Where the open ones are, by their numbers.
     open: HashMap<u64, usize>,
 }
 
 /// A socket, and all that was seen on it.
 #[derive(Clone, Debug)]
-pub struct RecordedLine {
+pub struct RecordedSocket {
     /// What it carries.
     pub proto: Proto,
     /// Which part the recording side had.
@@ -41,7 +44,7 @@ pub struct RecordedLine {
     /// When it was opened.
     pub opened: Duration,
     /// What was seen, in its order.
-    pub happenings: Vec<Recorded>,
+    pub events: Vec<Recorded>,
 }
 
 /// Something that was seen.
@@ -52,12 +55,12 @@ pub struct Recorded {
     /// The other side, where it has a name.
     pub peer: Option<String>,
     /// What it was.
-    pub happening: Happening,
+    pub event: RecordedEvent,
 }
 
 /// What was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happening {
+pub enum RecordedEvent {
     /// Bytes of a stream, or a datagram.
     Data(Direction, Vec<u8>),
     /// The end of a direction.
@@ -84,7 +87,7 @@ impl Recording {
         if self.open.insert(number, self.lines.len()).is_some() {
             return Err(format!("conn {number} is open already"));
         }
-        self.lines.push(RecordedLine { proto, role, opened: at, happenings: Vec::new() });
+        self.lines.push(RecordedSocket { proto, role, opened: at, events: Vec::new() });
         Ok(())
     }
 
@@ -98,10 +101,10 @@ impl Recording {
         if line.role == Role::Bound && recorded.peer.is_none() {
             return Err("missing field `peer`".to_owned());
         }
-        if matches!(recorded.happening, Happening::Closed { .. }) {
+        if matches!(recorded.event, RecordedEvent::Closed { .. }) {
             self.open.remove(&number);
         }
-        line.happenings.push(recorded);
+        line.events.push(recorded);
         Ok(())
     }
 
@@ -121,13 +124,13 @@ impl Recording {
     }
 
     /// The conversations of a listener for datagrams with each of its peers, in the order in
-    /// which these were first heard.
+    /// which these were first received.
     pub fn datagrams(&self) -> Vec<Script> {
         let mut scripts = Vec::new();
         for line in self.lines.iter().filter(|line| !line.proto.is_stream()) {
             let ours = if line.role == Role::Bound { Direction::Out } else { Direction::In };
             let mut peers: Vec<Option<&str>> = Vec::new();
-            for recorded in &line.happenings {
+            for recorded in &line.events {
                 let peer = recorded.peer.as_deref();
                 // A socket for many is a conversation with each of them.
                 if line.role == Role::Bound && !peers.contains(&peer) {

@@ -11,23 +11,23 @@ const IN: Direction = Direction::In;
 const OUT: Direction = Direction::Out;
 
 /// A recording of one line; each thing happens 100 ms after the one before.
-fn recording(proto: Proto, role: Role, happenings: &[Happening]) -> Recording {
+fn recording(proto: Proto, role: Role, events: &[RecordedEvent]) -> Recording {
     let mut recording = Recording::default();
     recording.open(1, proto, role, Duration::ZERO).unwrap();
-    for (index, happening) in happenings.iter().enumerate() {
+    for (index, event) in events.iter().enumerate() {
         let at = Duration::from_millis(100 * (index as u64 + 1));
-        let recorded = Recorded { at, peer: Some("x".into()), happening: happening.clone() };
+        let recorded = Recorded { at, peer: Some("x".into()), event: event.clone() };
         recording.add(1, recorded).unwrap();
     }
     recording
 }
 
-fn data(direction: Direction, text: &str) -> Happening {
-    Happening::Data(direction, text.into())
+fn data(direction: Direction, text: &str) -> RecordedEvent {
+    RecordedEvent::Data(direction, text.into())
 }
 
-fn say(text: &str) -> Next {
-    Next::Say(Say::Bytes(text.to_owned().into()))
+fn sends(text: &str) -> Next {
+    Next::Send(Send::Bytes(text.to_owned().into()))
 }
 
 fn player(script: &Script, timing: bool, now: Instant) -> Player {
@@ -38,10 +38,10 @@ fn player(script: &Script, timing: bool, now: Instant) -> Player {
 fn the_role_decides_which_side_is_played() {
     let talk = [data(OUT, "q"), data(IN, "a")];
     let table = [
-        (Role::Connected, Role::Connected, say("q")),
-        (Role::Connected, Role::Accepted, Next::Hear),
-        (Role::Accepted, Role::Accepted, say("q")),
-        (Role::Accepted, Role::Connected, Next::Hear),
+        (Role::Connected, Role::Connected, sends("q")),
+        (Role::Connected, Role::Accepted, Next::Receive),
+        (Role::Accepted, Role::Accepted, sends("q")),
+        (Role::Accepted, Role::Connected, Next::Receive),
     ];
     for (recorded, played, next) in table {
         let scripts = recording(Proto::Tcp, recorded, &talk).streams(played);
@@ -62,24 +62,24 @@ fn each_side_waits_for_what_the_other_had_said() {
         data(IN, "hello"),
         data(OUT, "welcome"),
         data(IN, "bye"),
-        Happening::Eof(IN),
-        Happening::Eof(OUT),
-        Happening::Closed { reset: false },
+        RecordedEvent::Eof(IN),
+        RecordedEvent::Eof(OUT),
+        RecordedEvent::Closed { reset: false },
     ];
     let script = &recording(Proto::Tcp, Role::Accepted, &talk).streams(Role::Accepted)[0];
     let now = Instant::now();
     let mut player = player(script, false, now);
-    assert_eq!(player.next(now), Next::Hear);
-    player.hear(b"hell", now).unwrap();
-    assert_eq!(player.next(now), Next::Hear);
+    assert_eq!(player.next(now), Next::Receive);
+    player.receive(b"hell", now).unwrap();
+    assert_eq!(player.next(now), Next::Receive);
     // What comes early is taken, and the end is an end at any time.
-    player.hear(b"obye", now).unwrap();
+    player.receive(b"obye", now).unwrap();
     player.end(now).unwrap();
-    assert_eq!(player.next(now), say("welcome"));
+    assert_eq!(player.next(now), sends("welcome"));
     assert!(!player.is_done());
-    assert_eq!(player.next(now), Next::Say(Say::Fin));
+    assert_eq!(player.next(now), Next::Send(Send::Fin));
     assert_eq!(player.next(now), Next::Done);
-    assert_eq!(player.hear(b"!", now).unwrap_err().offset, 8);
+    assert_eq!(player.receive(b"!", now).unwrap_err().offset, 8);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn an_early_end_is_a_difference() {
     let script = &recording(Proto::Unix, Role::Accepted, &talk).streams(Role::Accepted)[0];
     let now = Instant::now();
     let mut player = player(script, false, now);
-    player.hear(b"hel", now).unwrap();
+    player.receive(b"hel", now).unwrap();
     assert_eq!(player.end(now).unwrap_err().offset, 3);
 }
 
@@ -99,11 +99,11 @@ fn pauses_are_kept_where_that_is_asked() {
     let now = Instant::now();
     let at = |millis| now + Duration::from_millis(millis);
     let mut player = player(script, true, now);
-    player.hear(b"a", at(1000)).unwrap();
+    player.receive(b"a", at(1000)).unwrap();
     assert_eq!(player.next(at(1000)), Next::At(at(1100)));
-    assert_eq!(player.next(at(1150)), say("b"));
+    assert_eq!(player.next(at(1150)), sends("b"));
     assert_eq!(player.next(at(1150)), Next::At(at(1200)));
-    assert_eq!(player.next(at(1200)), say("c"));
+    assert_eq!(player.next(at(1200)), sends("c"));
 }
 
 #[test]
@@ -113,69 +113,66 @@ fn datagrams_are_whole_and_each_peer_has_its_own() {
     for (peer, direction, text) in
         [("a", IN, "1"), ("b", IN, ""), ("a", OUT, "one"), ("b", OUT, "none"), ("a", IN, "2")]
     {
-        let recorded = Recorded {
-            at: Duration::ZERO,
-            peer: Some(peer.into()),
-            happening: data(direction, text),
-        };
+        let recorded =
+            Recorded { at: Duration::ZERO, peer: Some(peer.into()), event: data(direction, text) };
         recording.add(1, recorded).unwrap();
     }
     let scripts = recording.datagrams();
     let now = Instant::now();
     let mut players: Vec<Player> =
         scripts.iter().map(|script| player(script, false, now)).collect();
-    players[1].hear(b"", now).unwrap();
-    assert_eq!(players[1].next(now), say("none"));
+    players[1].receive(b"", now).unwrap();
+    assert_eq!(players[1].next(now), sends("none"));
     assert_eq!(players[1].next(now), Next::Done);
-    players[0].hear(b"1", now).unwrap();
-    assert_eq!(players[0].next(now), say("one"));
-    let difference = players[0].hear(b"2!", now).unwrap_err();
+    players[0].receive(b"1", now).unwrap();
+    assert_eq!(players[0].next(now), sends("one"));
+    let difference = players[0].receive(b"2!", now).unwrap_err();
     assert_eq!((difference.datagram, difference.offset), (Some(2), 1));
 }
 
 /// Plays a script against bytes that come cut at these places; what was said, and when by the
-/// count of bytes heard.
-fn play(script: &Script, heard: &[u8], cuts: &[usize]) -> Result<Vec<u8>, Difference> {
+/// count of bytes received.
+fn play(script: &Script, received: &[u8], cuts: &[usize]) -> Result<Vec<u8>, Difference> {
     let now = Instant::now();
     let mut player = player(script, false, now);
     let mut said = Vec::new();
     let mut speak = |player: &mut Player| {
-        while let Next::Say(say) = player.next(now) {
-            match say {
-                Say::Bytes(bytes) => said.extend_from_slice(&bytes),
-                Say::Fin => said.push(b'$'),
+        while let Next::Send(send) = player.next(now) {
+            match send {
+                Send::Bytes(bytes) => said.extend_from_slice(&bytes),
+                Send::Fin => said.push(b'$'),
             }
         }
     };
-    let mut rest = heard;
+    let mut rest = received;
     speak(&mut player);
     for cut in cuts {
         let (piece, tail) = rest.split_at((*cut).min(rest.len()));
-        player.hear(piece, now)?;
+        player.receive(piece, now)?;
         rest = tail;
         speak(&mut player);
     }
-    player.hear(rest, now)?;
+    player.receive(rest, now)?;
     player.end(now)?;
     speak(&mut player);
     assert!(player.is_done());
     Ok(said)
 }
 
-fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+fn events() -> impl Strategy<Value = Vec<RecordedEvent>> {
     let bytes = prop::collection::vec(b'a'..=b'c', 0..6);
     prop::collection::vec((any::<bool>(), bytes), 1..12).prop_map(|talk| {
         talk.into_iter()
-            .map(|(ours, bytes)| Happening::Data(if ours { OUT } else { IN }, bytes))
-            .chain([Happening::Eof(IN), Happening::Eof(OUT)])
+            .map(|(ours, bytes)| RecordedEvent::Data(if ours { OUT } else { IN }, bytes))
+            .chain([RecordedEvent::Eof(IN), RecordedEvent::Eof(OUT)])
             .collect()
     })
 }
 
-fn all(talk: &[Happening], wanted: Direction) -> Vec<u8> {
+fn all(talk: &[RecordedEvent], wanted: Direction) -> Vec<u8> {
     talk.iter()
-        .flat_map(|happening| match happening {
-            Happening::Data(direction, bytes) if *direction == wanted => bytes.clone(),
+        .flat_map(|event| match event {
+            RecordedEvent::Data(direction, bytes) if *direction == wanted => bytes.clone(),
             _ => Vec::new(),
         })
         .collect()
@@ -184,7 +181,7 @@ fn all(talk: &[Happening], wanted: Direction) -> Vec<u8> {
 proptest! {
     #[test]
     fn however_the_stream_is_cut_the_same_is_said(
-        talk in happenings(),
+        talk in events(),
         cuts in prop::collection::vec(0usize..5, 0..20),
     ) {
         let script = &recording(Proto::Tcp, Role::Accepted, &talk).streams(Role::Accepted)[0];
@@ -195,20 +192,20 @@ proptest! {
 
     #[test]
     fn one_changed_byte_is_found_at_its_place(
-        talk in happenings(),
+        talk in events(),
         cuts in prop::collection::vec(0usize..5, 0..20),
         place: prop::sample::Index,
     ) {
-        let mut heard = all(&talk, IN);
-        prop_assume!(!heard.is_empty());
-        let offset = place.index(heard.len());
-        heard[offset] = b'x';
+        let mut received = all(&talk, IN);
+        prop_assume!(!received.is_empty());
+        let offset = place.index(received.len());
+        received[offset] = b'x';
         let script = &recording(Proto::Tcp, Role::Accepted, &talk).streams(Role::Accepted)[0];
-        prop_assert_eq!(play(script, &heard, &cuts).unwrap_err().offset, offset);
+        prop_assert_eq!(play(script, &received, &cuts).unwrap_err().offset, offset);
     }
 
     #[test]
-    fn both_sides_of_a_recording_satisfy_each_other(talk in happenings()) {
+    fn both_sides_of_a_recording_satisfy_each_other(talk in events()) {
         let recording = recording(Proto::Tcp, Role::Accepted, &talk);
         let now = Instant::now();
         let [server, client] = [Role::Accepted, Role::Connected].map(|role| recording.streams(role));
@@ -219,11 +216,11 @@ proptest! {
                 break;
             }
             let [one, other] = &mut sides;
-            let (speaker, hearer) = if turn % 2 == 0 { (one, other) } else { (other, one) };
-            match speaker.next(now) {
-                Next::Say(Say::Bytes(bytes)) => hearer.hear(&bytes, now).unwrap(),
-                Next::Say(Say::Fin) => hearer.end(now).unwrap(),
-                Next::Hear | Next::Done => {
+            let (sender, receiver) = if turn % 2 == 0 { (one, other) } else { (other, one) };
+            match sender.next(now) {
+                Next::Send(Send::Bytes(bytes)) => receiver.receive(&bytes, now).unwrap(),
+                Next::Send(Send::Fin) => receiver.end(now).unwrap(),
+                Next::Receive | Next::Done => {
                     at_rest += 1;
                     continue;
                 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Happening, Recorded, RecordedLine};
+use super::{Recorded, RecordedEvent, RecordedSocket};
 use crate::protocol::output::Direction;
 
-/// What one side said, each thing behind what it had heard by then, and all that it heard.
+/// What one side sent, each piece with what it had received by then, and all that it received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
     pub(super) expected: Expected,
@@ -18,7 +18,7 @@ pub struct Script {
     pub(super) turns: Vec<Turn>,
 }
 
-/// All that the other side said.
+/// All that the other side sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     Stream(Vec<u8>),
@@ -35,42 +35,42 @@ impl Expected {
     }
 }
 
-/// One thing to say.
+/// One thing to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
-    /// Once so much has been heard,
+    /// Once so much has been received,
     pub(super) after: usize,
     /// and, before the end of this side, the end of the other, where that came first.
     pub(super) after_eof: bool,
     /// How long that had been then.
     pub(super) pause: Duration,
-    pub(super) say: Say,
+    pub(super) send: Send,
 }
 
-/// What to say.
+/// What to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Say {
+pub enum Send {
     /// Bytes, or a datagram.
     Bytes(Bytes),
-    /// That nothing more will follow.
+    /// The end of this side.
     Fin,
 }
 
 impl Script {
     /// One side of a stream: that whose bytes went in the direction of `ours`.
-    pub(super) fn stream(line: &RecordedLine, ours: Direction) -> Self {
+    pub(super) fn stream(line: &RecordedSocket, ours: Direction) -> Self {
         Self::of(line, ours, Expected::Stream(Vec::new()), |_| true)
     }
 
     /// One side of a conversation in datagrams, with one peer or with the only one.
-    pub(super) fn datagrams(line: &RecordedLine, ours: Direction, peer: Option<&str>) -> Self {
+    pub(super) fn datagrams(line: &RecordedSocket, ours: Direction, peer: Option<&str>) -> Self {
         Self::of(line, ours, Expected::Datagrams(Vec::new()), |recorded| {
             peer.is_none() || recorded.peer.as_deref() == peer
         })
     }
 
     fn of(
-        line: &RecordedLine,
+        line: &RecordedSocket,
         ours: Direction,
         expected: Expected,
         belongs: impl Fn(&Recorded) -> bool,
@@ -78,28 +78,30 @@ impl Script {
         let mut script =
             Self { expected, expects_eof: false, ends_in_reset: false, turns: Vec::new() };
         let mut last = line.opened;
-        for recorded in line.happenings.iter().filter(|recorded| belongs(recorded)) {
+        for recorded in line.events.iter().filter(|recorded| belongs(recorded)) {
             let pause = recorded.at.saturating_sub(last);
             last = recorded.at;
-            match &recorded.happening {
-                Happening::Data(direction, bytes) if *direction == ours => {
-                    script.say(Say::Bytes(Bytes::copy_from_slice(bytes)), pause);
+            match &recorded.event {
+                RecordedEvent::Data(direction, bytes) if *direction == ours => {
+                    script.send(Send::Bytes(Bytes::copy_from_slice(bytes)), pause);
                 }
-                Happening::Data(_, bytes) => script.expect(bytes),
-                Happening::Eof(direction) if *direction == ours => script.say(Say::Fin, pause),
-                Happening::Eof(_) => script.expects_eof = true,
-                Happening::Closed { reset } => script.ends_in_reset = *reset,
+                RecordedEvent::Data(_, bytes) => script.expect(bytes),
+                RecordedEvent::Eof(direction) if *direction == ours => {
+                    script.send(Send::Fin, pause)
+                }
+                RecordedEvent::Eof(_) => script.expects_eof = true,
+                RecordedEvent::Closed { reset } => script.ends_in_reset = *reset,
             }
         }
         script
     }
 
-    fn say(&mut self, say: Say, pause: Duration) {
+    fn send(&mut self, send: Send, pause: Duration) {
         let after = self.expected.len();
-        // Many a client half-closes early, and another that says the same does not: only the end
+        // Many a client half-closes early, and another that sends the same does not: only the end
         // waits for an end.
-        let after_eof = self.expects_eof && say == Say::Fin;
-        self.turns.push(Turn { after, after_eof, pause, say });
+        let after_eof = self.expects_eof && send == Send::Fin;
+        self.turns.push(Turn { after, after_eof, pause, send });
     }
 
     fn expect(&mut self, bytes: &[u8]) {
@@ -109,13 +111,13 @@ impl Script {
         }
     }
 
-    /// Whether nobody says anything in it.
+    /// Whether neither side sends anything.
     pub fn is_empty(&self) -> bool {
         self.turns.is_empty() && self.expected.len() == 0
     }
 
-    /// Whether this side speaks before it has heard more than `count` bytes.
-    pub fn speaks_within(&self, count: usize) -> bool {
+    /// Whether this side sends before it has received more than `count` bytes.
+    pub fn sends_within(&self, count: usize) -> bool {
         self.turns.first().is_some_and(|turn| turn.after <= count && !turn.after_eof)
     }
 

@@ -5,8 +5,8 @@ use std::io;
 use bytes::Bytes;
 
 use super::EchoSession;
-use super::answering::Verdict;
-use super::delayed::Answer;
+use super::delay_queue::Answer;
+use super::responder::Verdict;
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::sessions::console::Message;
@@ -19,7 +19,7 @@ impl EchoSession {
         if self.core.is_ending() {
             return;
         }
-        self.somebody_came(pool);
+        self.on_first_peer(pool);
         self.sockets.note_drops(pool, &mut self.core.console, id, batch);
         let told = self.core.console.reports_messages();
         for arrival in batch {
@@ -36,7 +36,7 @@ impl EchoSession {
                 self.core.console.warn(pool, Kind::Truncated, &text);
                 continue;
             }
-            match self.answering.judge(arrival.payload) {
+            match self.responder.classify(arrival.payload) {
                 Verdict::Dropped | Verdict::Quit => {}
                 Verdict::Stop => break,
                 Verdict::Echo => self.answer_datagram(pool, id, arrival),
@@ -44,7 +44,7 @@ impl EchoSession {
         }
         self.balance(pool, id);
         self.set_alarm(pool);
-        self.mind(pool);
+        self.after_receive(pool);
     }
 
     fn report_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
@@ -59,10 +59,10 @@ impl EchoSession {
     }
 
     fn answer_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
-        let bytes = self.answering.datagram(arrival.payload);
-        if self.delayed.is_wanted() {
+        let bytes = self.responder.datagram(arrival.payload);
+        if self.delay_queue.is_enabled() {
             let to = Some(arrival.from.clone());
-            self.delayed.push(pool.now(), id, Answer { bytes, to });
+            self.delay_queue.push(pool.now(), id, Answer { bytes, to });
         } else {
             self.send_datagram(pool, id, bytes, arrival.from);
         }

@@ -1,11 +1,11 @@
 //! `echo`: what comes goes back, on streams and datagram sockets alike.
 //!
 //! This file owns the course of the run; `streams` has the connections, `datagrams` the sockets,
-//! `answering` what is made of a message, `delayed` the answers that are held back.
+//! `responder` what is made of a message, `delay_queue` the answers that are held back.
 
-mod answering;
 mod datagrams;
-mod delayed;
+mod delay_queue;
+mod responder;
 mod streams;
 
 use std::collections::HashMap;
@@ -24,15 +24,15 @@ use crate::kind::Kind;
 use crate::protocol::expect::Lookout;
 use crate::report::{Name, Notice};
 
-use answering::Answering;
-use delayed::Delayed;
+use delay_queue::DelayQueue;
+use responder::Responder;
 use streams::Client;
 
 /// The echo server's session.
 pub struct EchoSession {
     core: Core,
-    answering: Answering,
-    delayed: Delayed,
+    responder: Responder,
+    delay_queue: DelayQueue<Id>,
     listeners: Vec<Id>,
     clients: HashMap<Id, Client>,
     sockets: Sockets,
@@ -58,7 +58,7 @@ impl EchoSession {
     ) -> Self {
         let mut sockets = Sockets::new(FullPeer::Wait);
         open.into_iter().for_each(|(id, place)| sockets.add(id, place));
-        let (delayed, answering) = (Delayed::new(config.delay), Answering::new(&config));
+        let (delay_queue, responder) = (DelayQueue::new(config.delay), Responder::new(&config));
         let mut core = Core::new(config.common, console, feed);
         core.listens = true;
         // Datagrams are messages, also beside streams that have none.
@@ -67,8 +67,8 @@ impl EchoSession {
         }
         Self {
             core,
-            answering,
-            delayed,
+            responder,
+            delay_queue,
             listeners,
             clients: HashMap::new(),
             sockets,
@@ -99,7 +99,7 @@ impl EchoSession {
     /// Begins to serve.
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
-        if self.delayed.is_wanted() {
+        if self.delay_queue.is_enabled() {
             pool.keep_exact_time();
         }
         if let Some(patience) = self.core.common.limits.wait {
@@ -118,7 +118,7 @@ impl EchoSession {
         self.core.status()
     }
 
-    fn nobody_came(&mut self, pool: &mut Pool) {
+    fn on_wait_expired(&mut self, pool: &mut Pool) {
         let patience = humantime::format_duration(self.core.common.limits.wait.unwrap_or_default());
         let cause = format!("nobody came within {patience}");
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "serve", "a client", cause);
@@ -127,14 +127,14 @@ impl EchoSession {
     }
 
     /// Somebody has come.
-    fn somebody_came(&mut self, pool: &mut Pool) {
+    fn on_first_peer(&mut self, pool: &mut Pool) {
         pool.disarm(TimerKey::global(timers::FIRST_CLIENT));
     }
 
     /// What was received is dealt with: the run may have enough, or nobody may read its events.
-    fn mind(&mut self, pool: &mut Pool) {
+    fn after_receive(&mut self, pool: &mut Pool) {
         self.core.console.commit(pool);
-        if self.core.has_enough() || self.answering.is_told_to_stop() {
+        if self.core.has_enough() || self.responder.has_stop_word() {
             return self.end(pool, CloseReason::HOST);
         }
         let full = self.core.console.is_full();
@@ -155,7 +155,7 @@ impl EchoSession {
             None if self.sockets.is_open(id) => self.sockets.has_queued(id),
             None => return,
         };
-        if held || self.paused || self.delayed.is_much(id) {
+        if held || self.paused || self.delay_queue.is_full(id) {
             pool.pause(id);
         } else {
             pool.resume(id);
@@ -164,7 +164,7 @@ impl EchoSession {
 
     /// Answers are due.
     fn answer_due(&mut self, pool: &mut Pool) {
-        while let Some((id, answer)) = self.delayed.pop(pool.now()) {
+        while let Some((id, answer)) = self.delay_queue.pop(pool.now()) {
             match &answer.to {
                 Some(to) => self.send_datagram(pool, id, answer.bytes, to),
                 None => self.send_stream(pool, id, answer.bytes),
@@ -177,7 +177,7 @@ impl EchoSession {
     }
 
     fn set_alarm(&self, pool: &mut Pool) {
-        if let Some(due) = self.delayed.next() {
+        if let Some(due) = self.delay_queue.next() {
             let after = due.saturating_duration_since(pool.now());
             pool.arm(TimerKey::global(timers::ANSWER_DUE), after);
         }
@@ -193,10 +193,10 @@ impl EchoSession {
             pool.abort(listener, reason);
         }
         // The stop word ends the run in order, as SIGTERM does: what became of others is told.
-        if let Some(worst) = self.worst.filter(|_| !self.answering.is_told_to_stop()) {
+        if let Some(worst) = self.worst.filter(|_| !self.responder.has_stop_word()) {
             self.core.decide(worst);
         }
-        pool.arm(TimerKey::global(timers::GRACE), self.delayed.delay() + GRACE);
+        pool.arm(TimerKey::global(timers::GRACE), self.delay_queue.delay() + GRACE);
         let ids: Vec<Id> = self.clients.keys().copied().collect();
         for id in ids {
             if let Some(client) = self.clients.get_mut(&id) {
@@ -211,7 +211,7 @@ impl EchoSession {
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.core.hurried = true;
-        self.delayed.clear();
+        self.delay_queue.clear();
         self.end(pool, reason);
         self.clients.keys().for_each(|id| pool.abort(*id, reason));
         self.sockets.clear_queues();
@@ -219,7 +219,7 @@ impl EchoSession {
     }
 
     fn finish_if_alone(&mut self, pool: &mut Pool) {
-        let is_quiet = self.clients.is_empty() && self.delayed.next().is_none();
+        let is_quiet = self.clients.is_empty() && self.delay_queue.next().is_none();
         if !(self.core.is_ending() && is_quiet && self.sockets.is_flushed()) {
             return;
         }
@@ -254,7 +254,7 @@ impl Handler for EchoSession {
         match self.core.on(pool, &event) {
             Disposition::Own => self.handle_event(pool, event),
             Disposition::Nothing => {}
-            Disposition::Resume => self.mind(pool),
+            Disposition::Resume => self.after_receive(pool),
             // What has come is still read, and answered.
             Disposition::Stop => self.core.leave(pool, std::time::Duration::ZERO),
             Disposition::End => self.end(pool, CloseReason::HOST),
@@ -282,7 +282,7 @@ impl EchoSession {
             Event::Signal(Signal::Report) => self.report_stats(pool),
             Event::Timer { key } => match (key.purpose, key.id) {
                 (timers::ANSWER_DUE, _) => self.answer_due(pool),
-                (timers::FIRST_CLIENT, _) => self.nobody_came(pool),
+                (timers::FIRST_CLIENT, _) => self.on_wait_expired(pool),
                 (timers::HELLO, Some(id)) => self.check_hello(pool, id),
                 (timers::IDLE, Some(id)) => self.check_idle(pool, id),
                 (timers::GRACE, _) => self.end_now(pool, SIGNALLED),

@@ -1,8 +1,8 @@
 //! The connections: each is read as far as it takes its answers.
 
 use super::EchoSession;
-use super::answering::Verdict;
-use super::delayed::Answer;
+use super::delay_queue::Answer;
+use super::responder::Verdict;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
@@ -46,7 +46,7 @@ impl Client {
 
 impl EchoSession {
     pub(super) fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        self.somebody_came(pool);
+        self.on_first_peer(pool);
         let number = self.core.count_connection();
         let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
         self.core.console.report(pool, &event);
@@ -77,10 +77,10 @@ impl EchoSession {
             }
             let message = Message { conn: Some(number), ..Message::framed(&frame, &peer) };
             self.core.console.deliver(pool, &message);
-            match self.answering.judge(frame.payload) {
+            match self.responder.classify(frame.payload) {
                 Verdict::Dropped => {}
                 Verdict::Quit | Verdict::Stop => over = true,
-                Verdict::Echo => match self.answering.stream(frame.payload, frame.partial) {
+                Verdict::Echo => match self.responder.stream(frame.payload, frame.partial) {
                     Ok(answer) => {
                         self.core.count_sent(1);
                         add(&mut answers, answer);
@@ -104,12 +104,12 @@ impl EchoSession {
         }
         self.balance(pool, id);
         self.close_if_answered(pool, id);
-        self.mind(pool);
+        self.after_receive(pool);
     }
 
     fn answer(&mut self, pool: &mut Pool, id: Id, answers: Vec<u8>) {
-        if self.delayed.is_wanted() {
-            self.delayed.push(pool.now(), id, Answer { bytes: answers.into(), to: None });
+        if self.delay_queue.is_enabled() {
+            self.delay_queue.push(pool.now(), id, Answer { bytes: answers.into(), to: None });
             self.set_alarm(pool);
         } else if pool.send(id, &answers) == SendOutcome::Full {
             self.mark_full(id);
@@ -154,7 +154,7 @@ impl EchoSession {
     /// A client that is to leave does so once it has its answers.
     pub(super) fn close_if_answered(&mut self, pool: &mut Pool, id: Id) {
         let Some(reason) = self.clients.get(&id).and_then(|client| client.leaving) else { return };
-        if !self.delayed.has(id) {
+        if !self.delay_queue.has(id) {
             pool.close(id, reason, CloseMode::Linger);
         }
     }
@@ -197,7 +197,7 @@ impl EchoSession {
         let idle = pool.now().saturating_duration_since(traffic.last_active);
         if idle < limit {
             pool.arm(TimerKey::of(id, timers::IDLE), limit - idle);
-        } else if self.paused || self.delayed.has(id) {
+        } else if self.paused || self.delay_queue.has(id) {
             pool.arm(TimerKey::of(id, timers::IDLE), limit);
         } else {
             self.late(pool, id, Detail::Idle, "no traffic for", limit);

@@ -73,11 +73,11 @@ impl PingSession {
         if self.refused.is_some() {
             return;
         }
-        for (id, probing) in &mut self.lines {
-            (probing.full, probing.done) = (true, true);
+        for (id, target) in &mut self.targets {
+            (target.full, target.done) = (true, true);
             pool.abort(*id, CloseReason::REFUSED);
         }
-        let peer = self.lines.values().next().map(|probing| probing.peer.clone());
+        let peer = self.targets.values().next().map(|target| target.peer.clone());
         let note = Note::Failed { peer: peer.unwrap_or_default(), failure: failure.clone() };
         note.tell(pool, &mut self.core.console);
         self.refused = Some(failure);

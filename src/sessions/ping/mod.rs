@@ -1,11 +1,11 @@
 //! `echo --ping`: probes to an echo server, and how long the answers take.
 //!
 //! This file owns the course of the run; `opening` and `datagrams` have how its connections and
-//! sockets come to be, `probing` when what is sent, `telling` the figures.
+//! sockets come to be, `target` when what is sent, `telling` the figures.
 
 mod datagrams;
 mod opening;
-mod probing;
+mod target;
 mod telling;
 
 use std::collections::{HashMap, VecDeque};
@@ -23,7 +23,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, Signal};
 use crate::kind::Kind;
-use crate::protocol::ping::{Line, Schedule, Tally};
+use crate::protocol::ping::{ProbeStream, Schedule, Tally};
 use crate::report::{Name, Notice};
 use crate::sockets::{Target, UnixGuard, datagram};
 
@@ -37,7 +37,7 @@ pub struct PingSession {
     connecting: HashMap<Id, String>,
     /// Connections that are up and wait for the others, with both addresses.
     up: Vec<(Id, String, String)>,
-    lines: HashMap<Id, Probing>,
+    targets: HashMap<Id, ProbeTarget>,
     tally: Tally,
     /// For datagrams, whose sockets this session opens by itself.
     lookup: Lookup,
@@ -50,11 +50,11 @@ pub struct PingSession {
 }
 
 /// One connection or socket.
-struct Probing {
+struct ProbeTarget {
     number: u64,
     peer: String,
     local: String,
-    line: Line,
+    stream: ProbeStream,
     schedule: Schedule,
     /// When the last probe was due.
     last: Option<Instant>,
@@ -79,7 +79,7 @@ impl PingSession {
             connector: None,
             connecting: HashMap::new(),
             up: Vec::new(),
-            lines: HashMap::new(),
+            targets: HashMap::new(),
             tally: Tally::new(closed_loop),
             lookup: Lookup::default(),
             addresses: VecDeque::new(),
@@ -113,8 +113,8 @@ impl PingSession {
             pool.abort(id, reason);
         }
         self.report_result(pool);
-        for (id, probing) in &self.lines {
-            let is_over = probing.line.is_settled() && !self.config.datagrams;
+        for (id, target) in &self.targets {
+            let is_over = target.stream.is_settled() && !self.config.datagrams;
             match is_over && !self.core.is_decided() {
                 true => pool.close(*id, reason, CloseMode::Linger),
                 // Nobody waits for what is still under way.
@@ -125,23 +125,23 @@ impl PingSession {
     }
 
     fn finish_if_alone(&mut self, pool: &mut Pool) {
-        if self.core.is_ending() && self.lines.is_empty() {
+        if self.core.is_ending() && self.targets.is_empty() {
             self.core.finish(pool);
         }
     }
 
     fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        let Some(probing) = self.lines.remove(&id) else { return };
+        let Some(target) = self.targets.remove(&id) else { return };
         self.core.console.count(&end.traffic);
-        let event = closed_event(&probing.peer, &probing.local, end, 0, pool.now());
-        self.core.console.report(pool, &event.conn(probing.number));
-        if !self.core.is_ending() && self.lines.is_empty() && self.refused.is_some() {
+        let event = closed_event(&target.peer, &target.local, end, 0, pool.now());
+        self.core.console.report(pool, &event.conn(target.number));
+        if !self.core.is_ending() && self.targets.is_empty() && self.refused.is_some() {
             return self.open_next(pool);
         }
-        if !self.core.is_ending() && !probing.done {
+        if !self.core.is_ending() && !target.done {
             let failure = match &end.error {
-                Some(error) => Failure::io(Status::Lost, "probe", probing.peer.as_str(), error),
-                None => left(&probing.peer),
+                Some(error) => Failure::io(Status::Lost, "probe", target.peer.as_str(), error),
+                None => left(&target.peer),
             };
             self.fail(pool, &failure);
         }
@@ -150,10 +150,10 @@ impl PingSession {
 
     /// The peer sends no more, before all answers are there.
     fn on_eof(&mut self, pool: &mut Pool, id: Id) {
-        let Some(probing) = self.lines.get_mut(&id) else { return };
-        let event = Notice::new(Name::Eof).conn(probing.number).peer(&probing.peer);
-        let failure = left(&probing.peer);
-        let is_early = !std::mem::replace(&mut probing.done, true);
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        let event = Notice::new(Name::Eof).conn(target.number).peer(&target.peer);
+        let failure = left(&target.peer);
+        let is_early = !std::mem::replace(&mut target.done, true);
         self.core.console.report(pool, &event);
         if is_early && !self.core.is_ending() {
             self.fail(pool, &failure);
@@ -162,12 +162,12 @@ impl PingSession {
 
     /// The network says that a datagram did not arrive.
     fn on_trouble(&mut self, pool: &mut Pool, id: Id, error: &std::io::Error) {
-        let Some(probing) = self.lines.get_mut(&id) else { return };
-        let failure = datagram::failure(&probing.peer, error);
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        let failure = datagram::failure(&target.peer, error);
         if self.tally.answered() == 0 && (self.refused.is_some() || !self.addresses.is_empty()) {
             return self.leave_address(pool, failure);
         }
-        probing.done = true;
+        target.done = true;
         // Who has answered before was there.
         let status = if self.tally.answered() > 0 { Status::Lost } else { failure.status };
         self.fail(pool, &Failure { status, ..failure });
@@ -193,7 +193,7 @@ impl Handler for PingSession {
             Disposition::EndNow(reason) => {
                 self.core.hurried = true;
                 self.end(pool, reason);
-                self.lines.keys().for_each(|id| pool.abort(*id, reason));
+                self.targets.keys().for_each(|id| pool.abort(*id, reason));
             }
         }
     }
@@ -207,7 +207,7 @@ impl PingSession {
             }
             return;
         }
-        if self.lines.is_empty() {
+        if self.targets.is_empty() {
             self.open(pool, &event);
         }
         match event {

@@ -128,11 +128,11 @@ impl PingSession {
         }
         self.core.ready(pool, &locals, &address);
         self.core.console.begin_line(pool);
-        let ids: Vec<Id> = self.lines.keys().copied().collect();
+        let ids: Vec<Id> = self.targets.keys().copied().collect();
         for id in ids {
             self.advance(pool, id);
         }
-        if self.lines.is_empty() {
+        if self.targets.is_empty() {
             self.end(pool, CloseReason::HOST);
         }
     }

@@ -11,17 +11,17 @@ impl PingSession {
     /// What is known so far. A probe that may still be answered is not lost yet.
     fn figures(&self, pool: &Pool) -> Figures {
         let since = pool.now().checked_sub(self.patience());
-        let open = |probing: &super::Probing| match since {
-            Some(since) if !probing.done => probing.line.waiting_since(since),
+        let open = |target: &super::ProbeTarget| match since {
+            Some(since) if !target.done => target.stream.waiting_since(since),
             _ => 0,
         };
-        let open: u64 = self.lines.values().map(open).sum();
+        let open: u64 = self.targets.values().map(open).sum();
         Figures::of_probes(&self.tally, self.tally.sent.saturating_sub(open))
     }
 
     /// Somebody asks.
     pub(super) fn report_stats(&mut self, pool: &mut Pool) {
-        let open: Vec<Traffic> = self.lines.keys().filter_map(|id| pool.traffic(*id)).collect();
+        let open: Vec<Traffic> = self.targets.keys().filter_map(|id| pool.traffic(*id)).collect();
         let event = self.core.console.sums(Name::Stats, pool, &open);
         let peer = self.config.route.address.to_string();
         let figures = self.figures(pool);

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::cast::Cast;
 use super::differs;
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::replay::{Next, Player, Say};
+use crate::protocol::replay::Conversations;
+use crate::protocol::replay::{Next, Player, Send};
 use crate::report::{Name, Notice};
 use crate::sessions::config::{Common, Replay};
 use crate::sessions::console::{Console, Message};
@@ -25,13 +25,13 @@ type Peer = (Id, Sender);
 /// The session of `--replay` on datagrams.
 pub struct ReplayListenSession {
     core: Core,
-    cast: Cast,
+    conversations: Conversations,
     timing: bool,
     sockets: Sockets,
     talks: HashMap<Peer, Talk>,
     /// Conversations that went as recorded.
     played: usize,
-    heard: bool,
+    received: bool,
     /// When somebody is due to be told something.
     due: Option<Instant>,
 }
@@ -47,17 +47,18 @@ impl ReplayListenSession {
     pub fn new(common: Common, replay: &Replay, console: Console, feed: Feed, ids: &[Id]) -> Self {
         let mut sockets = Sockets::new(FullPeer::Wait);
         ids.iter().for_each(|id| sockets.add(*id, Place::default()));
-        let (cast, timing) = (Cast::new(replay), replay.timing);
+        let (conversations, timing) =
+            (Conversations::new(&replay.scripts, replay.timing), replay.timing);
         let mut core = Core::new(common, console, feed);
         core.listens = true;
         Self {
             core,
-            cast,
+            conversations,
             timing,
             sockets,
             talks: HashMap::new(),
             played: 0,
-            heard: false,
+            received: false,
             due: None,
         }
     }
@@ -118,7 +119,7 @@ impl ReplayListenSession {
 
     fn on_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
         pool.disarm(TimerKey::global(timers::FIRST_MESSAGE));
-        self.heard = true;
+        self.received = true;
         self.core.take_message(arrival.payload);
         let title = arrival.from.to_string();
         self.core.console.deliver(pool, &Message::new(arrival.payload, &title));
@@ -127,12 +128,12 @@ impl ReplayListenSession {
             Some(talk) => talk,
             None => {
                 // Where all have been given out there is no conversation for one more.
-                let script = match self.cast.is_over() {
+                let script = match self.conversations.is_over() {
                     true => None,
-                    false => self.cast.choose(arrival.payload, true),
+                    false => self.conversations.choose(arrival.payload, true),
                 };
                 let Some(script) = script else {
-                    let cause = format!("only {} peers were recorded", self.cast.len());
+                    let cause = format!("only {} peers were recorded", self.conversations.count());
                     let failure = Failure::new(Status::Unmet, Kind::Replay, "replay", title, cause);
                     return self.fail(pool, &failure);
                 };
@@ -140,14 +141,14 @@ impl ReplayListenSession {
                 self.talks.entry(peer.clone()).or_insert(Talk { player, over: false })
             }
         };
-        match talk.player.hear(arrival.payload, pool.now()) {
-            Ok(()) => self.say(pool, &peer),
+        match talk.player.receive(arrival.payload, pool.now()) {
+            Ok(()) => self.send(pool, &peer),
             Err(difference) => self.fail(pool, &differs(&title, &difference)),
         }
     }
 
     /// Says what is due to a peer.
-    fn say(&mut self, pool: &mut Pool, peer: &Peer) {
+    fn send(&mut self, pool: &mut Pool, peer: &Peer) {
         let (id, sender) = peer;
         let Some(talk) = self.talks.get_mut(peer) else { return };
         loop {
@@ -155,8 +156,8 @@ impl ReplayListenSession {
                 return;
             }
             let bytes = match talk.player.next(pool.now()) {
-                Next::Say(Say::Bytes(bytes)) => bytes,
-                Next::Say(Say::Fin) => continue,
+                Next::Send(Send::Bytes(bytes)) => bytes,
+                Next::Send(Send::Fin) => continue,
                 Next::At(at) => {
                     // One timer serves all peers: whoever is due then speaks.
                     let due = self.due.map_or(at, |due| due.min(at));
@@ -164,7 +165,7 @@ impl ReplayListenSession {
                     let after = due.saturating_duration_since(pool.now());
                     return pool.arm(TimerKey::global(timers::PACE), after);
                 }
-                Next::Hear => return,
+                Next::Receive => return,
                 Next::Done => break,
             };
             match self.sockets.send(pool, *id, &bytes, sender) {
@@ -179,7 +180,7 @@ impl ReplayListenSession {
         if !std::mem::replace(&mut talk.over, true) {
             self.played += 1;
         }
-        if self.played >= self.cast.len() {
+        if self.played >= self.conversations.count() {
             self.end(pool, CloseReason::HOST);
         }
     }
@@ -190,16 +191,16 @@ impl ReplayListenSession {
         self.core.count_sent(flushed.sent);
         match flushed.failed.first() {
             Some(unsent) => self.fail(pool, &unsent.failure()),
-            None => self.say_all(pool),
+            None => self.send_all(pool),
         }
     }
 
     /// Says what is due to anybody.
-    fn say_all(&mut self, pool: &mut Pool) {
+    fn send_all(&mut self, pool: &mut Pool) {
         let peers: Vec<Peer> = self.talks.keys().cloned().collect();
         for peer in peers {
             if !self.core.is_ending() {
-                self.say(pool, &peer);
+                self.send(pool, &peer);
             }
         }
     }
@@ -211,14 +212,14 @@ impl ReplayListenSession {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            timers::FIRST_MESSAGE if !self.heard => {
+            timers::FIRST_MESSAGE if !self.received => {
                 self.core.patience_ends(pool, "receive", "a message", "none");
                 self.end(pool, CloseReason::HOST);
             }
             timers::IDLE => self.check_idle(pool),
             timers::PACE => {
                 self.due = None;
-                self.say_all(pool);
+                self.send_all(pool);
             }
             _ => {}
         }
@@ -230,7 +231,7 @@ impl ReplayListenSession {
             return pool.arm(TimerKey::global(timers::IDLE), left);
         }
         self.report_missing(pool);
-        let (count, played) = (self.cast.len(), self.played);
+        let (count, played) = (self.conversations.count(), self.played);
         let cause = format!(
             "no traffic for {}; {played} of {count} peers were played to the end",
             humantime::format_duration(limit)

@@ -1,7 +1,6 @@
 //! The timers of a replay on streams.
 
 use super::streams::{ReplaySession, Side};
-use super::talk::Part;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
@@ -13,18 +12,16 @@ impl ReplaySession {
         match (key.purpose, key.id) {
             (timers::FIRST_CLIENT, _) => self.nobody_came(pool),
             (timers::IDLE, Some(id)) => self.check_idle(pool, id),
-            (timers::PACE, Some(id)) => self.say(pool, id),
+            (timers::PACE, Some(id)) => self.send(pool, id),
             _ => {}
         }
     }
 
     /// Says what every conversation still waits for.
     pub(super) fn report_missing(&mut self, pool: &mut Pool) {
-        for talk in self.talks.values() {
-            if let Part::Playing(player) = &talk.part
-                && let Some(missing) = player.missing()
-            {
-                let failure = super::differs(&talk.title(), &missing);
+        for link in self.links.values() {
+            if let Some(missing) = link.conversation.missing() {
+                let failure = super::differs(&link.title(), &missing);
                 self.core.console.complain(pool, &failure);
             }
         }
@@ -47,11 +44,8 @@ impl ReplaySession {
             let left = if left.is_zero() { limit } else { left };
             return pool.arm(TimerKey::of(id, timers::IDLE), left);
         }
-        let Some(talk) = self.talks.get(&id) else { return };
-        let missing = match &talk.part {
-            Part::Playing(player) => player.missing(),
-            _ => None,
-        };
+        let Some(link) = self.links.get(&id) else { return };
+        let missing = link.conversation.missing();
         let limit = humantime::format_duration(limit);
         let cause = match missing {
             Some(missing) => format!("no traffic for {limit}; {missing}"),
@@ -61,7 +55,7 @@ impl ReplaySession {
             Side::Client { .. } => (Status::Timeout, Kind::Timeout),
             Side::Server { .. } => (Status::Unmet, Kind::Replay),
         };
-        let failure = Failure::new(status, kind, "replay", talk.title(), cause);
+        let failure = Failure::new(status, kind, "replay", link.title(), cause);
         self.fail(pool, id, &failure);
     }
 }

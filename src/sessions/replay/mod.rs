@@ -1,13 +1,12 @@
-//! `--replay`: one side of a recording is played, and the other side compared with what it said.
+//! `--replay`: plays one side of a recording, and compares what the other side sends with the other one.
 //!
-//! What to send and what must come is decided by `protocol::replay`; here are the connections
-//! (`streams`) and the peers (`datagrams`) that it is played with, and who plays what (`cast`).
+//! `protocol::replay` decides what to send and what must come; here are the connections (`streams`) and
+//! the peers (`datagrams`) that it is played with.
 
-mod cast;
 mod datagrams;
 mod limits;
+mod link;
 mod streams;
-mod talk;
 
 use crate::error::{Failure, Status};
 use crate::kind::Kind;

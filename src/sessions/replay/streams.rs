@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::cast::Cast;
-use super::talk::{Part, Talk};
+use super::link::Link;
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
 use crate::kind::Kind;
+use crate::protocol::replay::Conversations;
 use crate::report::{Name, Notice};
 use crate::sessions::config::{Connect, Dialing, Replay, Route, Serve};
 use crate::sessions::connector::{Connector, Established, Progress};
@@ -20,10 +20,9 @@ use crate::sessions::timers;
 /// The session of `--replay` on streams.
 pub struct ReplaySession {
     pub(super) core: Core,
-    pub(super) cast: Cast,
-    pub(super) timing: bool,
+    pub(super) conversations: Conversations,
     pub(super) side: Side,
-    pub(super) talks: HashMap<Id, Talk>,
+    pub(super) links: HashMap<Id, Link>,
     /// A conversation has gone otherwise.
     pub(super) worst: Option<Status>,
 }
@@ -74,8 +73,8 @@ impl ReplaySession {
     }
 
     fn new(core: Core, replay: &Replay, side: Side) -> Self {
-        let (cast, timing) = (Cast::new(replay), replay.timing);
-        Self { core, cast, timing, side, talks: HashMap::new(), worst: None }
+        let conversations = Conversations::new(&replay.scripts, replay.timing);
+        Self { core, conversations, side, links: HashMap::new(), worst: None }
     }
 
     /// Says the first words: which listeners are up.
@@ -150,34 +149,27 @@ impl ReplaySession {
     }
 
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
-        if let Some(talk) = self.talks.get_mut(&id) {
-            talk.full = false;
-            self.say(pool, id);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.full = false;
+            self.send(pool, id);
         }
     }
 
-    fn talk_closed(&mut self, pool: &mut Pool, talk: &Talk, end: &End) {
+    fn on_closed(&mut self, pool: &mut Pool, link: &Link, end: &End) {
         self.core.console.count(&end.traffic);
-        let event = closed_event(&talk.peer, &talk.local, end, 0, pool.now());
+        let event = closed_event(&link.peer, &link.local, end, 0, pool.now());
         let is_server = matches!(self.side, Side::Server { .. });
-        let event = if is_server { event.conn(talk.number) } else { event };
+        let event = if is_server { event.conn(link.number) } else { event };
         self.core.console.report(pool, &event);
-        let is_told = match talk.part {
-            Part::Failed => true,
-            Part::Played { may_reset } => !is_loss(end) || (may_reset && end.unsent.is_empty()),
-            Part::Unknown(_) | Part::Playing(_) => false,
-        };
-        if !is_told && !self.core.is_ending() {
-            let missing = match &talk.part {
-                Part::Playing(player) => player.missing().map(|missing| missing.to_string()),
-                _ => None,
-            };
+        let is_expected = link.conversation.may_end(is_loss(end), end.unsent.is_empty());
+        if !is_expected && !self.core.is_ending() {
+            let missing = link.conversation.missing();
             let cause = match missing {
                 Some(missing) => format!("{}; {missing}", end.reason),
                 None => end.reason.to_string(),
             };
             let status = if is_loss(end) { Status::Lost } else { Status::Unmet };
-            let failure = Failure::new(status, Kind::Replay, "replay", talk.title(), cause);
+            let failure = Failure::new(status, Kind::Replay, "replay", link.title(), cause);
             self.core.console.complain(pool, &failure);
             self.worst.get_or_insert(status);
         }
@@ -188,10 +180,10 @@ impl ReplaySession {
     fn go_on(&mut self, pool: &mut Pool) {
         let more = match &mut self.side {
             Side::Server { listeners, .. } => !listeners.is_empty(),
-            Side::Client { .. } => !self.cast.is_over() && self.worst.is_none(),
+            Side::Client { .. } => !self.conversations.is_over() && self.worst.is_none(),
         };
         if self.core.is_ending() || !more {
-            if self.talks.is_empty() {
+            if self.links.is_empty() {
                 self.conclude(pool);
             }
         } else if let Side::Client { route, dialing, connector } = &mut self.side {
@@ -211,7 +203,7 @@ impl ReplaySession {
     }
 
     fn report_stats(&mut self, pool: &mut Pool) {
-        let open: Vec<Traffic> = self.talks.keys().filter_map(|id| pool.traffic(*id)).collect();
+        let open: Vec<Traffic> = self.links.keys().filter_map(|id| pool.traffic(*id)).collect();
         let stats = self.core.console.sums(Name::Stats, pool, &open);
         self.core.console.report(pool, &stats);
     }
@@ -219,14 +211,14 @@ impl ReplaySession {
     /// Closes in order: what is queued goes out first.
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.wind_up(pool);
-        self.talks.keys().for_each(|id| pool.close(*id, reason, CloseMode::Linger));
+        self.links.keys().for_each(|id| pool.close(*id, reason, CloseMode::Linger));
     }
 
     /// Ends at once.
     pub(super) fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.core.hurried = true;
         self.wind_up(pool);
-        self.talks.keys().for_each(|id| pool.abort(*id, reason));
+        self.links.keys().for_each(|id| pool.abort(*id, reason));
     }
 
     fn wind_up(&mut self, pool: &mut Pool) {
@@ -237,7 +229,7 @@ impl ReplaySession {
                 listeners.drain(..).for_each(|id| pool.abort(id, CloseReason::HOST));
             }
         }
-        if self.talks.is_empty() {
+        if self.links.is_empty() {
             self.conclude(pool);
         }
     }
@@ -248,7 +240,7 @@ impl Handler for ReplaySession {
         match self.core.on(pool, &event) {
             Disposition::Own => self.handle_event(pool, event),
             Disposition::Nothing => {}
-            Disposition::Resume => self.talks.keys().for_each(|id| pool.resume(*id)),
+            Disposition::Resume => self.links.keys().for_each(|id| pool.resume(*id)),
             Disposition::Stop => self.end(pool, SIGNALLED),
             Disposition::End => self.end(pool, CloseReason::HOST),
             Disposition::EndNow(reason) => {
@@ -283,8 +275,8 @@ impl ReplaySession {
             Event::Eof { id } => self.on_eof(pool, id),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => {
-                if let Some(talk) = self.talks.remove(&id) {
-                    self.talk_closed(pool, &talk, &end);
+                if let Some(link) = self.links.remove(&id) {
+                    self.on_closed(pool, &link, &end);
                 }
             }
             Event::Timer { key } => self.on_timer(pool, key),

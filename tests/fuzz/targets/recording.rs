@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use wirecat::protocol::recording::Role;
-use wirecat::protocol::replay::{Next, Player, Recording, Say, Script};
+use wirecat::protocol::replay::{Next, Player, Recording, Send, Script};
 use wirecat::report::transcript;
 
 fuzz_target!(|data: &[u8]| {
@@ -65,10 +65,10 @@ fn scripts(recording: &Recording) -> Vec<Script> {
 fn play(script: &Arc<Script>, timing: bool, told: &[u8]) {
     let mut now = Instant::now();
     let mut player = Player::new(Arc::clone(script), timing, now);
-    let _ = (script.is_empty(), script.speaks_within(1), script.may_begin_with(told));
+    let _ = (script.is_empty(), script.sends_within(1), script.may_begin_with(told));
     say(&mut player, &mut now);
     for piece in told.chunks(3) {
-        if let Err(difference) = player.hear(piece, now) {
+        if let Err(difference) = player.receive(piece, now) {
             let _ = difference.to_string();
         }
         say(&mut player, &mut now);
@@ -84,7 +84,7 @@ fn play(script: &Arc<Script>, timing: bool, told: &[u8]) {
 fn say(player: &mut Player, now: &mut Instant) {
     loop {
         match player.next(*now) {
-            Next::Say(Say::Bytes(_) | Say::Fin) => {}
+            Next::Send(Send::Bytes(_) | Send::Fin) => {}
             Next::At(at) => {
                 assert!(at > *now);
                 if at.duration_since(*now) > Duration::from_secs(3600) {
@@ -92,7 +92,7 @@ fn say(player: &mut Player, now: &mut Instant) {
                 }
                 *now = at;
             }
-            Next::Hear => return,
+            Next::Receive => return,
             Next::Done => return assert!(player.is_done()),
         }
     }

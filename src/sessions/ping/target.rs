@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{PingSession, Probing};
+use super::{PingSession, ProbeTarget};
 use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
-use crate::protocol::ping::{Line, Schedule};
+use crate::protocol::ping::{ProbeStream, Schedule};
 use crate::sessions::datagrams::{self, Outbox};
 use crate::sessions::timers;
 use crate::sys::mmsg::Arrival;
@@ -35,11 +35,11 @@ impl PingSession {
         pool.set_nodelay(id);
         let (interval, size) = (self.config.interval, self.config.size);
         let begun = pool.now() + interval.mul_f64(at as f64 / count.max(1) as f64);
-        let probing = Probing {
+        let target = ProbeTarget {
             number,
             peer,
             local,
-            line: Line::new(fastrand::u64(..), size),
+            stream: ProbeStream::new(fastrand::u64(..), size),
             schedule: Schedule::new(interval, self.config.count, begun),
             last: None,
             outbox: Outbox::default(),
@@ -47,7 +47,7 @@ impl PingSession {
             full: false,
             done: false,
         };
-        self.lines.insert(id, probing);
+        self.targets.insert(id, target);
     }
 
     /// How long an answer may take before it counts as lost.
@@ -78,42 +78,42 @@ impl PingSession {
 
     /// The time at which the next probe was due, if that has come.
     fn due(&self, pool: &Pool, id: Id) -> Option<Instant> {
-        let probing = self.lines.get(&id).filter(|probing| !probing.full)?;
-        let due = probing.schedule.due()?;
-        if !probing.schedule.is_closed_loop() {
-            return (due <= pool.now()).then(|| probing.schedule.begins(due, Instant::now()));
+        let target = self.targets.get(&id).filter(|target| !target.full)?;
+        let due = target.schedule.due()?;
+        if !target.schedule.is_closed_loop() {
+            return (due <= pool.now()).then(|| target.schedule.begins(due, Instant::now()));
         }
         let is_awaited =
-            probing.line.last_waiting().is_some_and(|last| pool.now() < last + self.pause());
+            target.stream.last_waiting().is_some_and(|last| pool.now() < last + self.pause());
         // A closed loop cannot be late: the time of sending is when it was due.
         (!is_awaited).then(Instant::now)
     }
 
     fn send(&mut self, pool: &mut Pool, id: Id, due: Instant) {
-        let Some(probing) = self.lines.get_mut(&id) else { return };
-        let bytes = probing.line.probe(due, &mut self.tally);
-        probing.schedule.sent();
-        probing.last = Some(due);
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        let bytes = target.stream.probe(due, &mut self.tally);
+        target.schedule.sent();
+        target.last = Some(due);
         if !self.config.datagrams {
-            probing.full = pool.send(id, bytes) == SendOutcome::Full;
+            target.full = pool.send(id, bytes) == SendOutcome::Full;
             return;
         }
-        match probing.outbox.send(pool, id, &Bytes::copy_from_slice(bytes), None) {
+        match target.outbox.send(pool, id, &Bytes::copy_from_slice(bytes), None) {
             Ok(datagrams::SendOutcome::Sent) => self.core.count_sent(1),
-            Ok(datagrams::SendOutcome::Queued) => probing.full = true,
+            Ok(datagrams::SendOutcome::Queued) => target.full = true,
             Err(error) => self.on_trouble(pool, id, &error),
         }
     }
 
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
-        let Some(probing) = self.lines.get_mut(&id) else { return };
-        let flushed = probing.outbox.flush(pool, id);
-        probing.full = !probing.outbox.is_empty();
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        let flushed = target.outbox.flush(pool, id);
+        target.full = !target.outbox.is_empty();
         self.core.count_sent(flushed.sent);
         if let Some(unsent) = flushed.failed.first() {
             return self.on_trouble(pool, id, &unsent.error);
         }
-        if probing.full {
+        if target.full {
             return;
         }
         self.advance(pool, id);
@@ -121,8 +121,8 @@ impl PingSession {
 
     /// The clock that was set has gone off.
     pub(super) fn on_clock(&mut self, pool: &mut Pool, id: Id) {
-        if let Some(probing) = self.lines.get_mut(&id) {
-            probing.watched = false;
+        if let Some(target) = self.targets.get_mut(&id) {
+            target.watched = false;
         }
         self.advance(pool, id);
     }
@@ -131,25 +131,25 @@ impl PingSession {
     /// only when it has gone off: a system call for each probe would be in what is measured.
     fn wait_for_next(&mut self, pool: &mut Pool, id: Id) {
         let (patience, pause) = (self.patience(), self.pause());
-        let Some(probing) = self.lines.get_mut(&id).filter(|probing| !probing.done) else { return };
+        let Some(target) = self.targets.get_mut(&id).filter(|target| !target.done) else { return };
         let is_loop =
-            probing.schedule.is_closed_loop() && !probing.schedule.is_over() && !probing.full;
-        if is_loop && probing.watched {
+            target.schedule.is_closed_loop() && !target.schedule.is_over() && !target.full;
+        if is_loop && target.watched {
             return;
         }
-        probing.watched = is_loop;
-        let last = probing.last.unwrap_or(pool.now());
-        let next = match probing.schedule.due() {
+        target.watched = is_loop;
+        let last = target.last.unwrap_or(pool.now());
+        let next = match target.schedule.due() {
             // A peer that takes nothing and says nothing is waited for no longer than an answer.
-            _ if probing.full => {
+            _ if target.full => {
                 pool.traffic(id).map_or(last, |traffic| traffic.last_active) + patience
             }
             Some(_) if is_loop => last + pause,
             Some(due) => due,
-            None if probing.line.is_settled() => return self.done(pool, id),
+            None if target.stream.is_settled() => return self.done(pool, id),
             None => last + patience,
         };
-        if next <= pool.now() && (probing.full || probing.schedule.is_over()) {
+        if next <= pool.now() && (target.full || target.schedule.is_over()) {
             return self.done(pool, id);
         }
         let after = next.saturating_duration_since(pool.now());
@@ -158,30 +158,30 @@ impl PingSession {
 
     /// Nothing more is expected of a connection.
     fn done(&mut self, pool: &mut Pool, id: Id) {
-        if let Some(probing) = self.lines.get_mut(&id) {
-            probing.done = true;
+        if let Some(target) = self.targets.get_mut(&id) {
+            target.done = true;
             pool.disarm(TimerKey::of(id, timers::NEXT_PROBE));
         }
-        if self.lines.values().all(|probing| probing.done) {
+        if self.targets.values().all(|target| target.done) {
             self.end(pool, CloseReason::HOST);
         }
     }
 
     pub(super) fn on_stream(&mut self, pool: &mut Pool, id: Id, bytes: &[u8]) {
-        if let Some(probing) = self.lines.get_mut(&id) {
+        if let Some(target) = self.targets.get_mut(&id) {
             // The time of the turn may be older than the probe.
-            probing.line.answer_stream(bytes, Instant::now(), &mut self.tally);
+            target.stream.answer_stream(bytes, Instant::now(), &mut self.tally);
             self.advance(pool, id);
         }
     }
 
     pub(super) fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
-        let Some(probing) = self.lines.get_mut(&id) else { return };
+        let Some(target) = self.targets.get_mut(&id) else { return };
         // Not the kernel's time of arrival: what a program sees of the network ends when it wakes
         // up, on datagrams as on streams.
         let at = Instant::now();
         for arrival in batch {
-            probing.line.answer(arrival.payload, at, &mut self.tally);
+            target.stream.answer(arrival.payload, at, &mut self.tally);
             self.core.take_message(arrival.payload);
         }
         self.advance(pool, id);

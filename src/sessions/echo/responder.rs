@@ -1,4 +1,4 @@
-//! What is made of a message: an answer, nothing, or the end.
+//! The rules of an echo server: which messages are answered, and with what.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::framing::{FrameError, Framer};
 use crate::sessions::config::Echo;
 
 /// The rules for all messages.
-pub(super) struct Answering {
+pub(super) struct Responder {
     framer: Option<Box<dyn Framer>>,
     prefix: Bytes,
     quit_word: Option<Bytes>,
@@ -17,7 +17,7 @@ pub(super) struct Answering {
     /// The share of messages without an answer, from 0 to 1.
     drop: f64,
     rng: Rng,
-    told_to_stop: bool,
+    stopped: bool,
 }
 
 /// What a message is.
@@ -32,7 +32,7 @@ pub(super) enum Verdict {
     Stop,
 }
 
-impl Answering {
+impl Responder {
     pub(super) fn new(config: &Echo) -> Self {
         let common = &config.common;
         Self {
@@ -42,17 +42,17 @@ impl Answering {
             stop_word: config.stop_word.clone(),
             drop: config.drop / 100.0,
             rng: Rng::new(),
-            told_to_stop: false,
+            stopped: false,
         }
     }
 
-    /// Looks at a message. A word may have the end of its line with it.
-    pub(super) fn judge(&mut self, payload: &[u8]) -> Verdict {
+    /// Classifies a message. A quit or stop word may have the end of its line with it.
+    pub(super) fn classify(&mut self, payload: &[u8]) -> Verdict {
         let text = payload.strip_suffix(b"\n").unwrap_or(payload);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let is = |word: &Option<Bytes>| word.as_deref() == Some(text);
         if is(&self.stop_word) {
-            self.told_to_stop = true;
+            self.stopped = true;
             Verdict::Stop
         } else if is(&self.quit_word) {
             Verdict::Quit
@@ -63,9 +63,9 @@ impl Answering {
         }
     }
 
-    /// The stop word has come.
-    pub(super) fn is_told_to_stop(&self) -> bool {
-        self.told_to_stop
+    /// Whether the stop word has come.
+    pub(super) fn has_stop_word(&self) -> bool {
+        self.stopped
     }
 
     /// The answer as a datagram.
@@ -100,32 +100,32 @@ impl Answering {
 mod tests {
     use super::*;
 
-    fn answering() -> Answering {
-        Answering {
+    fn responder() -> Responder {
+        Responder {
             framer: None,
             prefix: Bytes::from_static(b"> "),
             quit_word: Some(Bytes::from_static(b"quit")),
             stop_word: Some(Bytes::from_static(b"stop")),
             drop: 0.5,
             rng: Rng::with_seed(7),
-            told_to_stop: false,
+            stopped: false,
         }
     }
 
     #[test]
     fn half_of_the_messages_are_dropped_and_words_never() {
-        let mut answering = answering();
-        let dropped = (0..10_000).filter(|_| matches!(answering.judge(b"x"), Verdict::Dropped));
+        let mut responder = responder();
+        let dropped = (0..10_000).filter(|_| matches!(responder.classify(b"x"), Verdict::Dropped));
         assert!((4_800..5_200).contains(&dropped.count()));
-        assert!((0..99).all(|_| matches!(answering.judge(b"quit\r\n"), Verdict::Quit)));
-        assert!(!answering.is_told_to_stop());
-        assert!((0..99).all(|_| matches!(answering.judge(b"stop"), Verdict::Stop)));
-        assert!(answering.is_told_to_stop());
+        assert!((0..99).all(|_| matches!(responder.classify(b"quit\r\n"), Verdict::Quit)));
+        assert!(!responder.has_stop_word());
+        assert!((0..99).all(|_| matches!(responder.classify(b"stop"), Verdict::Stop)));
+        assert!(responder.has_stop_word());
     }
 
     #[test]
     fn the_prefix_stands_before_each_answer() {
-        assert_eq!(answering().datagram(b"a"), &b"> a"[..]);
-        assert_eq!(answering().stream(b"a\n", false).unwrap(), b"> a\n");
+        assert_eq!(responder().datagram(b"a"), &b"> a"[..]);
+        assert_eq!(responder().stream(b"a\n", false).unwrap(), b"> a\n");
     }
 }

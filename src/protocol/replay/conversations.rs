@@ -1,0 +1,233 @@
+//! The recorded conversations: which of them a new peer plays, and how far each has come.
+//!
+//! They are given out in the order of the recording. Where the peers send first, their first bytes
+//! choose among the conversations that begin with them, so that clients that connect at the same time
+//! may come in any order; where this side sends first, the order of connecting decides.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::difference::Difference;
+use super::player::{Next, Player};
+use super::script::Script;
+
+/// The recorded conversations, and which of them are still to be played.
+#[derive(Debug)]
+pub struct Conversations {
+    scripts: Vec<Arc<Script>>,
+    free: VecDeque<Arc<Script>>,
+    /// Whether the recorded pauses are kept.
+    timing: bool,
+}
+
+/// One conversation that is played.
+///
+/// ```text
+/// Undecided ── first bytes choose ──> Playing ── all sent and received ──> Played
+///                                        └────── a difference, a failure ──> Failed
+/// ```
+#[derive(Debug)]
+pub enum Conversation {
+    /// The bytes received so far fit more than one recorded conversation.
+    Undecided(Vec<u8>),
+    /// A recorded conversation is under way.
+    Playing(Player),
+    /// All went as recorded.
+    Played {
+        /// The recorded connection ended in a reset, and this one may.
+        may_reset: bool,
+    },
+    /// It did not, which was reported.
+    Failed,
+}
+
+impl Conversations {
+    /// All of them, with the recorded pauses if `timing` is set.
+    pub fn new(scripts: &[Arc<Script>], timing: bool) -> Self {
+        Self { scripts: scripts.to_vec(), free: scripts.iter().cloned().collect(), timing }
+    }
+
+    /// Number of recorded conversations.
+    pub fn count(&self) -> usize {
+        self.scripts.len()
+    }
+
+    /// Whether all have been given out.
+    pub fn is_over(&self) -> bool {
+        self.free.is_empty()
+    }
+
+    /// Begins the next one in order.
+    pub fn begin_next(&mut self, now: Instant) -> Conversation {
+        self.refill();
+        match self.free.pop_front() {
+            Some(script) => self.begin(script, now),
+            None => Conversation::Failed,
+        }
+    }
+
+    /// Begins the one for a peer that has sent these bytes so far, as soon as they decide which it is;
+    /// `last` says that no more will come. Where none begins like this, the next one in order finds the
+    /// difference.
+    pub fn choose(&mut self, received: &[u8], last: bool) -> Option<Arc<Script>> {
+        self.refill();
+        let fits = |script: &Arc<Script>| script.may_begin_with(received);
+        let at = self.free.iter().position(fits).unwrap_or(0);
+        let first = self.free.get(at)?;
+        let alone = self.free.iter().filter(|script| fits(script)).nth(1).is_none();
+        let due = last || alone || first.sends_within(received.len());
+        if due { self.free.remove(at) } else { None }
+    }
+
+    /// Plays a script.
+    fn begin(&self, script: Arc<Script>, now: Instant) -> Conversation {
+        Conversation::Playing(Player::new(script, self.timing, now))
+    }
+
+    /// Once all were given out they begin anew: there are more peers than were recorded.
+    fn refill(&mut self) {
+        if self.free.is_empty() {
+            self.free.extend(self.scripts.iter().cloned());
+        }
+    }
+}
+
+impl Conversation {
+    /// One that the first bytes of the peer choose.
+    pub fn undecided() -> Self {
+        Self::Undecided(Vec::new())
+    }
+
+    /// Takes a piece of the stream, and its end.
+    ///
+    /// # Errors
+    /// It is not what was recorded.
+    pub fn receive(
+        &mut self,
+        all: &mut Conversations,
+        piece: &[u8],
+        eof: bool,
+        now: Instant,
+    ) -> Result<(), Difference> {
+        let chosen;
+        let mut piece = piece;
+        if let Self::Undecided(received) = self {
+            received.extend_from_slice(piece);
+            let Some(script) = all.choose(received, eof) else { return Ok(()) };
+            chosen = std::mem::take(received);
+            piece = &chosen;
+            *self = all.begin(script, now);
+        }
+        match self {
+            Self::Playing(player) => player.receive(piece, now),
+            _ => Ok(()),
+        }
+    }
+
+    /// The peer has ended; whether it had sent all that it should.
+    pub fn end(&mut self, now: Instant) -> bool {
+        match self {
+            Self::Playing(player) => player.end(now).is_ok(),
+            _ => true,
+        }
+    }
+
+    /// What comes next; `None` where nothing is played. [`Next::Done`] comes once.
+    pub fn next(&mut self, now: Instant) -> Option<Next> {
+        let Self::Playing(player) = self else { return None };
+        let next = player.next(now);
+        if next == Next::Done {
+            *self = Self::Played { may_reset: player.ends_in_reset() };
+        }
+        Some(next)
+    }
+
+    /// What is still to be received.
+    pub fn missing(&self) -> Option<Difference> {
+        match self {
+            Self::Playing(player) => player.missing(),
+            _ => None,
+        }
+    }
+
+    /// Whether a connection that ends now ends as it should, or its failure is reported. `is_lost` says
+    /// that it ends in a reset or an error, `is_sent` that the peer has acknowledged all bytes.
+    pub fn may_end(&self, is_lost: bool, is_sent: bool) -> bool {
+        match self {
+            Self::Failed => true,
+            Self::Played { may_reset } => !is_lost || (*may_reset && is_sent),
+            Self::Undecided(_) | Self::Playing(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::recording::Role;
+    use crate::report::transcript;
+
+    /// Conversations in which a client says the first text and is answered the second.
+    fn conversations(talks: &[(&str, &str)]) -> Conversations {
+        let mut text = String::new();
+        for (index, (asks, answers)) in talks.iter().enumerate() {
+            let conn = index + 1;
+            text += &format!("{{\"event\":\"accepted\",\"proto\":\"tcp\",\"conn\":{conn}}}\n");
+            for (dir, words) in [("in", asks), ("out", answers)] {
+                text += &format!(
+                    "{{\"event\":\"data\",\"conn\":{conn},\"dir\":\"{dir}\",\"text\":\"{words}\"}}\n"
+                );
+            }
+        }
+        let recording = transcript::parse(text.as_bytes()).unwrap();
+        let scripts: Vec<Arc<Script>> =
+            recording.streams(Role::Accepted).into_iter().map(Arc::new).collect();
+        Conversations::new(&scripts, false)
+    }
+
+    fn is(script: Option<Arc<Script>>, first_words: &str) -> bool {
+        script.is_some_and(|script| script.may_begin_with(first_words.as_bytes()))
+    }
+
+    #[test]
+    fn the_first_words_choose_as_soon_as_they_are_clear() {
+        let mut all = conversations(&[("GET a", "A"), ("GET b", "B"), ("PUT", "C")]);
+        assert!(all.choose(b"", false).is_none());
+        assert!(all.choose(b"GET", false).is_none());
+        assert!(is(all.choose(b"GET b", false), "GET b"));
+        assert!(is(all.choose(b"GET", false), "GET a"));
+        assert!(!all.is_over());
+        // The last one is known before a word is said; then all begin anew.
+        assert!(is(all.choose(b"", false), "PUT"));
+        assert!(all.is_over());
+        assert!(all.choose(b"G", false).is_none());
+    }
+
+    #[test]
+    fn the_order_decides_where_words_do_not() {
+        let mut all = conversations(&[("", "hello"), ("x", "y"), ("x", "z")]);
+        assert!(all.choose(b"", false).unwrap().sends_within(0));
+        let same = all.choose(b"x", false).unwrap();
+        assert!(is(Some(same), "x"));
+        // What no recording begins with is compared with the next one.
+        assert!(is(all.choose(b"other", false), "x"));
+    }
+
+    #[test]
+    fn a_conversation_is_chosen_played_and_done() {
+        let (mut all, now) = (conversations(&[("GET a", "A"), ("GET b", "B")]), Instant::now());
+        let mut conversation = Conversation::undecided();
+        conversation.receive(&mut all, b"GET", false, now).unwrap();
+        assert_eq!((conversation.next(now), conversation.missing()), (None, None));
+        assert!(!conversation.may_end(false, true));
+        conversation.receive(&mut all, b" b", false, now).unwrap();
+        let answer = Next::Send(super::super::Send::Bytes("B".into()));
+        assert_eq!(conversation.next(now), Some(answer));
+        assert_eq!((conversation.next(now), conversation.next(now)), (Some(Next::Done), None));
+        assert!(conversation.may_end(false, true) && !conversation.may_end(true, true));
+        let mut other = Conversation::undecided();
+        let difference = other.receive(&mut all, b"GET x", true, now).unwrap_err();
+        assert_eq!(difference.offset, 4);
+    }
+}
