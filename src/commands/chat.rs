@@ -18,7 +18,7 @@ use crate::sessions::chat::{
     GroupSession, HeldNotices, HostSession, JoinSession, RawTerminal, Screen,
 };
 use crate::sessions::config::{Common, Wire};
-use crate::sessions::{Console, Feed};
+use crate::sessions::{Console, Feed, Session};
 use crate::sockets::datagram::Socket;
 use crate::{sockets, sys};
 
@@ -110,7 +110,7 @@ fn group(config: GroupConfig) -> Result<Status, Failure> {
     let (console, feed) = (terminal.console, terminal.feed);
     let mut session = GroupSession::new(pool, config, console, feed, sockets, terminal.screen);
     for warning in &warnings {
-        session.warn(pool, warning);
+        session.warn(pool, Kind::SocketOption, warning);
     }
     session.start(pool);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
@@ -165,7 +165,7 @@ fn host(config: HostConfig) -> Result<Status, Failure> {
     let mut session = HostSession::new(pool, config, console, feed, listeners, terminal.screen);
     session.report_listening(pool, &locals);
     for warning in &warnings {
-        session.warn(pool, warning);
+        session.warn(pool, Kind::SocketOption, warning);
     }
     session.start(pool, locals.into_iter().map(|(_, local)| local).collect());
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;

@@ -2,10 +2,11 @@
 
 use crate::error::Failure;
 use crate::event_loop::Pool;
+use crate::kind::Kind;
 use crate::report::Reporter;
 use crate::sessions::config::{Common, Send};
 use crate::sessions::datagram::{SendSession, SendTo};
-use crate::sessions::{Console, Feed};
+use crate::sessions::{Console, Feed, Session};
 
 /// stdout and stdin of a datagram command.
 pub(super) fn streams(
@@ -29,7 +30,7 @@ pub(super) fn sender(
     let (console, feed) = streams(pool, &config.common, config.reply.is_some())?;
     let mut session = SendSession::new(pool, config, console, feed, to);
     for warning in warnings {
-        session.warn(pool, warning);
+        session.warn(pool, Kind::SocketOption, warning);
     }
     Ok(session)
 }

@@ -7,7 +7,7 @@ use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
 use crate::report::Reporter;
 use crate::sessions::config::{Common, Echo, EchoPlace, Net, Ping};
-use crate::sessions::{Console, EchoSession, Feed, PingSession, Place};
+use crate::sessions::{Console, EchoSession, Feed, PingSession, Place, Session};
 use crate::sockets::datagram::{self, Opened, Socket};
 use crate::sockets::{self, Address, Listening, UnixGuard};
 

@@ -7,6 +7,7 @@ use super::{broken_loop, datagrams, event_loop};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::multicast::{GroupAddress, Interface, SenderOptions, interfaces, open_sender};
+use crate::sessions::Session;
 use crate::sessions::config::{McastJoin, McastSend};
 use crate::sessions::datagram::groups::by_interface;
 use crate::sessions::datagram::{Groups, ListenSession, SendTo};
@@ -26,7 +27,8 @@ pub(super) fn join(config: McastJoin) -> Result<Status, Failure> {
         session.join(pool, group)?;
     }
     session.start(pool);
-    session.ready(pool, config.groups.iter().map(address).collect());
+    let locals: Vec<String> = config.groups.iter().map(address).collect();
+    session.ready(pool, &locals);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
 }

@@ -3,10 +3,11 @@
 use super::{broken_loop, datagrams, event_loop, tcp_serve, udp};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
+use crate::kind::Kind;
 use crate::report::Reporter;
 use crate::sessions::config::{Common, Connect, Replay, Serve, UdpListen};
 use crate::sessions::replay::{ReplayListenSession, ReplaySession};
-use crate::sessions::{Console, Feed};
+use crate::sessions::{Console, Feed, Session};
 
 pub(super) fn connect(config: Connect, replay: &Replay) -> Result<Status, Failure> {
     let mut event_loop = event_loop(&config.common)?;
@@ -30,9 +31,10 @@ pub(super) fn serve(config: Serve, replay: &Replay) -> Result<Status, Failure> {
     let (console, feed) = streams(pool, &config.common)?;
     let mut session = ReplaySession::serve(config, replay, console, feed, listeners);
     session.report_listening(pool, &addresses);
-    warnings.iter().for_each(|warning| session.warn(pool, warning));
+    warnings.iter().for_each(|warning| session.warn(pool, Kind::SocketOption, warning));
     session.start(pool);
-    session.ready(pool, addresses.into_iter().map(|(_, local)| local).collect());
+    let locals: Vec<String> = addresses.into_iter().map(|(_, local)| local).collect();
+    session.ready(pool, &locals);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
 }
@@ -46,9 +48,10 @@ pub(super) fn listen(config: &UdpListen, replay: &Replay) -> Result<Status, Fail
     let sockets: Vec<Id> = sockets.iter().map(|socket| socket.id).collect();
     let mut session = ReplayListenSession::new(common.clone(), replay, console, feed, &sockets);
     session.report_listening(pool, &locals);
-    session.warn_all(pool, &warnings);
+    warnings.iter().for_each(|text| session.warn(pool, Kind::SocketOption, text));
     session.start(pool);
-    session.ready(pool, locals.into_iter().map(|(_, local)| local).collect());
+    let locals: Vec<String> = locals.into_iter().map(|(_, local)| local).collect();
+    session.ready(pool, &locals);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
 }

@@ -4,7 +4,7 @@ use super::{broken_loop, event_loop, replay};
 use crate::error::{Failure, Status};
 use crate::report::Reporter;
 use crate::sessions::config::Connect;
-use crate::sessions::{ConnectSession, Console, Feed};
+use crate::sessions::{ConnectSession, Console, Feed, Session};
 
 pub(super) fn run(mut config: Connect) -> Result<Status, Failure> {
     if let Some(replay) = config.replay.take() {

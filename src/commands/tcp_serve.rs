@@ -3,9 +3,10 @@
 use super::{broken_loop, event_loop, replay};
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
+use crate::kind::Kind;
 use crate::report::Reporter;
 use crate::sessions::config::{Handling, Serve};
-use crate::sessions::{Console, Feed, ServeSession};
+use crate::sessions::{Console, Feed, ServeSession, Session};
 use crate::sockets::{self, Listening};
 use crate::sys;
 
@@ -27,11 +28,12 @@ pub(super) fn run(mut config: Serve) -> Result<Status, Failure> {
     let mut session = open(pool, config, listening)?;
     session.report_listening(pool, &addresses);
     for warning in &warnings {
-        session.warn(pool, warning);
+        session.warn(pool, Kind::SocketOption, warning);
     }
     session.limit_descriptors(limit);
     session.start(pool);
-    session.ready(pool, addresses.into_iter().map(|(_, local)| local).collect());
+    let locals: Vec<String> = addresses.into_iter().map(|(_, local)| local).collect();
+    session.ready(pool, &locals);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
 }

@@ -6,6 +6,7 @@ use super::{broken_loop, datagrams, event_loop, replay};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
+use crate::sessions::Session;
 use crate::sessions::config::{To, UdpListen, UdpSend};
 use crate::sessions::datagram::{ListenSession, ListenSocket, Opener, SendSession};
 use crate::sockets::UnixGuard;
@@ -76,9 +77,10 @@ pub(super) fn listen(mut config: UdpListen) -> Result<Status, Failure> {
     let mut session = ListenSession::new(config.listen, console, feed, &sockets, None);
     session.set_reply_socket(reply_socket);
     session.report_listening(pool, &locals);
-    session.warn_all(pool, &warnings);
+    warnings.iter().for_each(|text| session.warn(pool, Kind::SocketOption, text));
     session.start(pool);
-    session.ready(pool, locals.into_iter().map(|(_, local)| local).collect());
+    let locals: Vec<String> = locals.into_iter().map(|(_, local)| local).collect();
+    session.ready(pool, &locals);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
 }

@@ -1,8 +1,10 @@
 //! What all sessions have in common: the console, stdin, the limits of the run, the other programs
 //! that have a part in it, and the status that it ends with.
 //!
-//! A session shows each event to [`Core::on`] first, and does what that says.
+//! Each event passes [`Core::on`] first, whose [`Disposition`] says what is left for the session.
+//! `shutdown` has the phases of the run and draws how they follow each other.
 
+mod goal;
 mod shutdown;
 
 use std::time::{Duration, Instant};
@@ -18,40 +20,40 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey, Traffic};
 use crate::kind::Kind;
-use crate::protocol::expect::Lookout;
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
 
-use shutdown::{Leaving, Stage};
+use goal::GoalState;
+use shutdown::{Outcome, Phase};
 
-/// The course of one run.
-pub(crate) struct Core {
+/// The common part of a session.
+pub struct Core {
     pub(crate) common: Common,
     pub(crate) console: Console,
     pub(crate) feed: Feed,
-    /// Looks for `--expect` in each message.
-    pub(crate) lookout: Option<Lookout>,
-    /// `--expect` has found its match.
-    matched: bool,
+    goal: GoalState,
     /// This side listens, and to be asked to stop is how it ends.
     pub(crate) listens: bool,
     companion: Companion,
     readiness: Readiness,
     is_ready: bool,
-    /// How the run ends, once something has decided it; the first decision stays.
-    status: Option<Status>,
-    /// Why the last attempt failed, as far as it was told.
+    /// `--wait`: what the failure says where nobody comes in time.
+    awaited: Option<Awaited>,
+    /// Why the last attempt failed, as far as it was reported.
     last_retry: Option<Failure>,
-    /// SIGTERM has ended a listener, which forgives all but what was expected and has not come.
-    terminated: bool,
-    /// Connections are being closed, and nothing new begins.
-    ending: bool,
+    outcome: Outcome,
+    phase: Phase,
+    /// The reason of what is cut off when the time to flush is over.
+    grace: CloseReason,
     /// Nothing is waited for any more, not even stdout.
     pub(crate) hurried: bool,
-    leaving: Option<Leaving>,
-    stage: Stage,
-    /// Not everything is in the recording.
-    unrecorded: bool,
+}
+
+/// Whom a listener or sender waits for under `--wait`.
+struct Awaited {
+    operation: &'static str,
+    target: String,
+    cause: &'static str,
 }
 
 /// What an event means for a session.
@@ -74,13 +76,11 @@ impl Core {
     pub(crate) fn new(mut common: Common, mut console: Console, feed: Feed) -> Self {
         console.totals.connections = (!common.wire.datagrams).then_some(0);
         console.totals.messages = common.wire.has_messages().then_some((0, 0));
-        let expect = common.goal.expect.as_ref().filter(|_| common.wire.has_messages());
-        let lookout = expect.map(Lookout::new);
+        let goal = GoalState::new(common.goal.clone(), common.wire.has_messages());
         let scripting = std::mem::take(&mut common.helpers);
         console.hooks = Hooks::new(scripting.hooks, !console.uses_stdout());
         Self {
-            lookout,
-            matched: false,
+            goal,
             listens: false,
             companion: Companion::new(scripting.command),
             readiness: scripting.readiness,
@@ -88,20 +88,60 @@ impl Core {
             common,
             console,
             feed,
-            status: None,
+            awaited: None,
             last_retry: None,
-            terminated: false,
-            ending: false,
+            outcome: Outcome::default(),
+            phase: Phase::Working,
+            grace: SIGNALLED,
             hurried: false,
-            leaving: None,
-            stage: Stage::Working,
-            unrecorded: false,
         }
     }
 
     /// Says the first word.
     pub(crate) fn report_starting(&mut self, pool: &mut Pool) {
         self.console.report(pool, &Notice::new(Name::Starting));
+    }
+
+    /// Starts `--wait`, where it is given. Its failure says that `operation` on `target` failed,
+    /// because `cause` within the time.
+    pub(crate) fn await_first(
+        &mut self,
+        pool: &mut Pool,
+        operation: &'static str,
+        target: impl Into<String>,
+        cause: &'static str,
+    ) {
+        if let Some(patience) = self.common.limits.wait {
+            self.awaited = Some(Awaited { operation, target: target.into(), cause });
+            pool.arm(TimerKey::global(timers::FIRST_PEER), patience);
+        }
+    }
+
+    /// Somebody came within `--wait`.
+    pub(crate) fn first_came(&mut self, pool: &mut Pool) {
+        if self.awaited.take().is_some() {
+            pool.disarm(TimerKey::global(timers::FIRST_PEER));
+        }
+    }
+
+    /// `--wait` ran out: the run fails, with a `better` reason where there is one.
+    pub(crate) fn fail_waiting(&mut self, pool: &mut Pool, better: Option<Failure>) {
+        let Some(Awaited { operation, target, cause }) = self.awaited.take() else { return };
+        let patience = humantime::format_duration(self.common.limits.wait.unwrap_or_default());
+        let cause = format!("{cause} within {patience}");
+        let silence = || Failure::new(Status::Timeout, Kind::Timeout, operation, target, cause);
+        self.fail(pool, &better.unwrap_or_else(silence));
+    }
+
+    /// Cuts off after a time, for this reason, what is not closed in order by then.
+    pub(crate) fn limit_flushing(&mut self, pool: &mut Pool, reason: CloseReason, after: Duration) {
+        self.grace = reason;
+        pool.arm(TimerKey::global(timers::GRACE), after);
+    }
+
+    /// Why connections are cut off when the time to flush is over.
+    pub(super) fn grace_reason(&self) -> CloseReason {
+        self.grace
     }
 
     /// Has the next part of a throttled input sent then.
@@ -141,7 +181,7 @@ impl Core {
         });
         if let Err(failure) = outcome {
             self.fail(pool, &failure);
-            self.leave(pool, Duration::ZERO);
+            self.drain_then_end(pool, Duration::ZERO);
         }
     }
 
@@ -175,13 +215,13 @@ impl Core {
         if self.console.is_full() {
             return Disposition::Nothing;
         }
-        self.leave_after_output(pool);
+        self.drain_after_output(pool);
         self.unless_over(Disposition::Resume)
     }
 
     /// What a session is told while it works.
     fn unless_over(&self, meaning: Disposition) -> Disposition {
-        if self.stage == Stage::Working { meaning } else { Disposition::Nothing }
+        if self.phase.is_working() { meaning } else { Disposition::Nothing }
     }
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) -> Disposition {
@@ -190,13 +230,13 @@ impl Core {
         let in_order = signal == Signal::Terminate && self.listens;
         if !in_order {
             self.overrule(status);
-        } else if self.stage == Stage::Working {
-            self.terminate();
+        } else if self.phase.is_working() {
+            self.outcome.terminate();
         }
-        if self.stage != Stage::Working {
+        if !self.phase.is_working() {
             self.hurry(pool);
             Disposition::Nothing
-        } else if in_order && self.leaving.is_none() {
+        } else if in_order && !self.is_draining() {
             Disposition::Stop
         } else {
             Disposition::EndNow(SIGNALLED)
@@ -205,7 +245,7 @@ impl Core {
 
     /// Somebody asks how things are.
     fn on_request(&mut self, pool: &mut Pool) -> Disposition {
-        if self.stage != Stage::Working {
+        if !self.phase.is_working() {
             let stats = self.console.sums(Name::Stats, pool, &[]);
             self.console.report(pool, &stats);
         }
@@ -218,8 +258,8 @@ impl Core {
             (timers::MAIN_COMMAND, None) => self.companion.on_timer(pool),
             (timers::HOOKS, None) => self.console.hooks.on_timer(pool),
             (timers::HOOKS_DRAINED, None) => return self.resume(pool),
-            (timers::DRAIN, None) => return self.leave_when_read(pool),
-            (timers::NOTE, None) if self.stage != Stage::Working => self.report_waiting(pool),
+            (timers::DRAIN, None) => return self.drain_step(pool),
+            (timers::NOTE, None) if !self.phase.is_working() => self.report_waiting(pool),
             _ => return self.unless_over(Disposition::Own),
         }
         match key.purpose {
@@ -244,30 +284,6 @@ impl Core {
         }
     }
 
-    /// From here on connections are closed, and nothing new begins.
-    pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
-        if !std::mem::replace(&mut self.ending, true) {
-            Readiness::announce_end();
-            self.console.report(pool, &Notice::new(Name::Stopping));
-            pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
-        }
-    }
-
-    /// Whether the run is about to end.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.ending
-    }
-
-    /// Decides the status, unless something has decided it before.
-    pub(crate) fn decide(&mut self, status: Status) {
-        self.status.get_or_insert(status);
-    }
-
-    /// Decides the status whatever was decided before.
-    pub(crate) fn overrule(&mut self, status: Status) {
-        self.status = Some(status);
-    }
-
     /// Tells why it takes another attempt; the same cause over and over is told once.
     pub(crate) fn report_retry(&mut self, pool: &mut Pool, failure: &Failure, pause: Duration) {
         if self.last_retry.replace(failure.clone()).as_ref() == Some(failure) {
@@ -283,16 +299,15 @@ impl Core {
         self.last_retry = None;
     }
 
-    /// SIGTERM: how a listener ends in order.
-    fn terminate(&mut self) {
-        self.overrule(Status::Done);
-        self.terminated = true;
-    }
-
     /// Tells a failure that decides the status.
     pub(crate) fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
         self.console.complain(pool, failure);
         self.decide(failure.status);
+    }
+
+    /// Looks for `--expect` in messages, also beside streams that have none.
+    pub(crate) fn search_messages(&mut self) {
+        self.goal.search_messages();
     }
 
     /// Counts a message; false where it is beyond what the run is for (`--count`, `--expect`),
@@ -304,13 +319,13 @@ impl Core {
         if let Some((received, _)) = &mut self.console.totals.messages {
             *received += 1;
         }
-        self.matched |= self.lookout.as_mut().is_some_and(|lookout| lookout.matches(payload));
+        self.goal.search(payload);
         true
     }
 
     /// Notes whether a stream without messages has matched `--expect`.
     pub(crate) fn note_match(&mut self, matched: bool) {
-        self.matched |= matched;
+        self.goal.note_match(matched);
     }
 
     /// Counts a connection, and gives its number.
@@ -340,36 +355,14 @@ impl Core {
     /// Whether the run has received what it is for: the match of `--expect`, or as many messages
     /// as `--count` says, be there a match among them or not.
     pub(crate) fn has_enough(&self) -> bool {
-        self.matched || self.count_met()
-    }
-
-    fn count_met(&self) -> bool {
-        self.common.goal.count.is_some_and(|count| self.received() >= count)
-    }
-
-    /// What was expected and has not come.
-    fn unmet(&self) -> Option<Failure> {
-        let received = self.received();
-        match (&self.common.goal.expect, self.common.goal.count) {
-            (Some(_), _) if self.matched => None,
-            (Some(expect), _) => {
-                let target = format!("a match of {:?}", expect.to_string());
-                let cause = "nothing that came matches";
-                Some(Failure::new(Status::Unmet, Kind::Expect, "receive", target, cause))
-            }
-            (None, Some(count)) if received < count => {
-                let (target, cause) = (format!("{count} messages"), format!("{received} came"));
-                Some(Failure::new(Status::Unmet, Kind::Count, "receive", target, cause))
-            }
-            (None, _) => None,
-        }
+        self.goal.is_met(self.received())
     }
 
     /// Tells why not everything is recorded, if that is so.
     pub(super) fn check_recording(&mut self, pool: &mut Pool) {
         if let Some(failure) = pool.take_recording_failure() {
             self.console.complain(pool, &failure);
-            self.unrecorded = true;
+            self.outcome.unrecorded = true;
         }
     }
 }

@@ -4,8 +4,8 @@
 
 /// `--timeout`: the whole run.
 pub(crate) const TOTAL: u8 = 1;
-/// `--wait` of a listener for streams: the first client.
-pub(crate) const FIRST_CLIENT: u8 = 2;
+/// `--wait` of a listener or sender: the first client, message or answer.
+pub(crate) const FIRST_PEER: u8 = 2;
 /// `--idle-timeout`, of one connection or of all sockets together.
 pub(crate) const IDLE: u8 = 3;
 /// `--read-timeout` of one connection.
@@ -24,43 +24,39 @@ pub(crate) const CONNECT: u8 = 9;
 pub(crate) const RETRY: u8 = 10;
 /// The end of the time to flush: of the whole run, or of one connection that is too late.
 pub(crate) const GRACE: u8 = 11;
-/// `--wait` of a listener for datagrams: the first message.
-pub(crate) const FIRST_MESSAGE: u8 = 12;
 /// `--interval` of the statistics.
-pub(crate) const INTERVAL: u8 = 13;
+pub(crate) const INTERVAL: u8 = 12;
 /// `--rejoin`.
-pub(crate) const REJOIN: u8 = 14;
+pub(crate) const REJOIN: u8 = 13;
 /// The next message that a rate allows.
-pub(crate) const PACE: u8 = 15;
+pub(crate) const PACE: u8 = 14;
 /// `--wait` of a sender: the next repetition.
-pub(crate) const RESEND: u8 = 16;
-/// `--wait` of a sender: the first answer.
-pub(crate) const FIRST_ANSWER: u8 = 17;
+pub(crate) const RESEND: u8 = 15;
 /// `--reply` of a sender: silence after the last answer.
-pub(crate) const ANSWERS: u8 = 18;
+pub(crate) const ANSWERS: u8 = 16;
 /// Half of `--wait` has passed in silence: probe other interfaces too.
-pub(crate) const PROBE: u8 = 19;
+pub(crate) const PROBE: u8 = 17;
 /// `--settle`: a new connection has stood for long enough.
-pub(crate) const SETTLE: u8 = 20;
+pub(crate) const SETTLE: u8 = 18;
 /// The next drawing of `--progress`.
-pub(crate) const PROGRESS: u8 = 21;
+pub(crate) const PROGRESS: u8 = 19;
 /// The handshake of a new connection, where the framing has one.
-pub(crate) const HELLO: u8 = 22;
+pub(crate) const HELLO: u8 = 20;
 /// Input that has arrived is read before the run ends.
-pub(crate) const DRAIN: u8 = 23;
+pub(crate) const DRAIN: u8 = 21;
 /// Commands that had to wait go on.
-pub(crate) const COMMANDS: u8 = 24;
+pub(crate) const COMMANDS: u8 = 22;
 /// Children of `--exec` that were asked to end are killed.
-pub(crate) const EXEC_CHILDREN: u8 = 25;
+pub(crate) const EXEC_CHILDREN: u8 = 23;
 /// `-- CMD` that was asked to end is killed.
-pub(crate) const MAIN_COMMAND: u8 = 26;
+pub(crate) const MAIN_COMMAND: u8 = 24;
 /// Hooks that were asked to end are killed.
-pub(crate) const HOOKS: u8 = 27;
+pub(crate) const HOOKS: u8 = 25;
 /// The queue of hooks takes events again.
-pub(crate) const HOOKS_DRAINED: u8 = 28;
+pub(crate) const HOOKS_DRAINED: u8 = 26;
 /// The room of a chat has lines to send again.
-pub(crate) const CHAT: u8 = 29;
+pub(crate) const CHAT: u8 = 27;
 /// What a client of `echo` is to get is due.
-pub(crate) const ANSWER_DUE: u8 = 30;
+pub(crate) const ANSWER_DUE: u8 = 28;
 /// The next probe of a connection is due, or the last answer overdue.
-pub(crate) const NEXT_PROBE: u8 = 31;
+pub(crate) const NEXT_PROBE: u8 = 29;

@@ -11,9 +11,8 @@ use super::config::GroupConfig;
 use super::frontend::Frontend;
 use super::screen::Screen;
 use crate::close::CloseReason;
-use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
-use crate::kind::Kind;
+use crate::error::Status;
+use crate::event_loop::{Event, Id, Pool, Signal, TimerKey};
 use crate::protocol::chat::Nick;
 use crate::protocol::chat::command::ChatCommand;
 use crate::protocol::chat::group_room::{GroupAction, GroupRoom};
@@ -21,9 +20,10 @@ use crate::protocol::chat::line::{ChatLine, readable};
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
 use crate::sessions::console::Console;
-use crate::sessions::core::{Core, Disposition, SIGNALLED};
+use crate::sessions::core::{Core, SIGNALLED};
 use crate::sessions::datagrams::{Outbox, Unsent};
 use crate::sessions::feed::Feed;
+use crate::sessions::session::{How, Session};
 use crate::sessions::timers;
 use crate::sockets::datagram::is_of_this_machine;
 use crate::sys::mmsg::{Arrival, Sender};
@@ -76,11 +76,6 @@ impl GroupSession {
         }
     }
 
-    /// Tells what the kernel changed about what was asked.
-    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.core.console.warn(pool, Kind::SocketOption, text);
-    }
-
     /// Comes in.
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.report_starting(pool);
@@ -88,18 +83,11 @@ impl GroupSession {
         let event = Notice::new(Name::Joined).proto("udp").group(&group);
         self.core.console.report(pool, &event.iface(&self.sockets.iface));
         self.core.start(pool);
-        if let Some(patience) = self.core.common.limits.wait {
-            pool.arm(TimerKey::global(timers::FIRST_MESSAGE), patience);
-        }
+        self.core.await_first(pool, "meet anybody in", group.clone(), "nobody was heard");
         self.frontend.on_open();
         self.core.feed.resume(pool);
         self.advance(pool);
         self.core.ready(pool, std::slice::from_ref(&group), &group);
-    }
-
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
     }
 
     fn on_datagrams(&mut self, pool: &mut Pool, batch: &[Arrival<'_>]) {
@@ -113,7 +101,7 @@ impl GroupSession {
                 continue;
             }
             if !std::mem::replace(&mut self.has_received, true) {
-                pool.disarm(TimerKey::global(timers::FIRST_MESSAGE));
+                self.core.first_came(pool);
             }
             self.group_room.receive(from, arrival.payload, pool.now(), fastrand::f64());
         }
@@ -202,35 +190,14 @@ impl GroupSession {
     }
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
-        match key.purpose {
-            timers::CHAT => self.advance(pool),
-            timers::FIRST_MESSAGE => {
-                let wait =
-                    humantime::format_duration(self.core.common.limits.wait.unwrap_or_default());
-                let cause = format!("nobody was heard within {wait}");
-                let target = self.sockets.group.to_string();
-                let failure =
-                    Failure::new(Status::Timeout, Kind::Timeout, "meet anybody in", target, cause);
-                self.core.fail(pool, &failure);
-                self.leave(pool, CloseReason::HOST);
-            }
-            _ => {}
+        if key.purpose == timers::CHAT {
+            self.advance(pool);
         }
     }
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
-        match signal {
-            Signal::Report => {
-                let ids = [self.sockets.receiver, self.sockets.sender];
-                let open: Vec<_> = ids.iter().filter_map(|id| pool.traffic(*id)).collect();
-                let stats = self.core.console.sums(Name::Stats, pool, &open);
-                self.core.console.report(pool, &stats);
-            }
-            _ => {
-                self.frontend.on_signal(signal);
-                self.frontend.refresh(pool, &mut self.core);
-            }
-        }
+        self.frontend.on_signal(signal);
+        self.frontend.refresh(pool, &mut self.core);
     }
 
     fn leave_now(&mut self, pool: &mut Pool, reason: CloseReason) {
@@ -267,20 +234,16 @@ impl GroupSession {
     }
 }
 
-impl Handler for GroupSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing => {}
-            Disposition::Resume => self.advance(pool),
-            Disposition::Stop | Disposition::End => self.leave(pool, CloseReason::HOST),
-            Disposition::EndNow(reason) => self.leave_now(pool, reason),
-        }
+impl Session for GroupSession {
+    fn core(&self) -> &Core {
+        &self.core
     }
-}
 
-impl GroupSession {
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             _ if self.core.is_ending() => {}
             Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
@@ -291,5 +254,20 @@ impl GroupSession {
             Event::Signal(signal) => self.on_signal(pool, signal),
             _ => {}
         }
+    }
+
+    fn resume(&mut self, pool: &mut Pool) {
+        self.advance(pool);
+    }
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(_) | How::Enough | How::Late => self.leave(pool, CloseReason::HOST),
+            How::Now(reason) => self.leave_now(pool, reason),
+        }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        vec![self.sockets.receiver, self.sockets.sender]
     }
 }

@@ -104,11 +104,20 @@ impl ConnectSession {
         }
     }
 
-    /// Says why there is no end yet.
+    /// Says what keeps the run from ending, or that the peer does.
     pub(super) fn report_awaited(&mut self, pool: &mut Pool) {
-        match self.exec.as_ref().and_then(|exec| exec.runners.awaited()) {
+        let command = self.exec.as_ref().and_then(|exec| exec.runners.awaited());
+        match command {
+            _ if !self.core.is_ending() => self.report_unclosed(pool),
             Some(text) => self.core.console.warn(pool, Kind::Waiting, &text),
             None => self.core.report_waiting(pool),
+        }
+    }
+
+    fn report_unclosed(&mut self, pool: &mut Pool) {
+        if self.link.is_some() && self.is_worth_a_note() {
+            let text = "waiting for the peer to close (--quit-after limits this)";
+            self.core.console.warn(pool, Kind::Waiting, text);
         }
     }
 }

@@ -204,7 +204,7 @@ impl ConnectSession {
     }
 
     /// Output takes data again.
-    pub(super) fn resume(&mut self, pool: &mut Pool) {
+    pub(super) fn resume_reading(&mut self, pool: &mut Pool) {
         if let Some(link) = &self.link {
             pool.resume(link.id);
         }

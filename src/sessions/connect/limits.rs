@@ -12,19 +12,9 @@ use crate::sessions::timers;
 impl ConnectSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, &self.link) {
-            (timers::NOTE, _) if self.core.is_ending() => self.report_awaited(pool),
-            (timers::NOTE, Some(_)) if self.is_worth_a_note() => {
-                let text = "waiting for the peer to close (--quit-after limits this)";
-                self.core.console.warn(pool, Kind::Waiting, text);
-            }
             (timers::QUIT, Some(link)) => {
                 pool.close(link.id, CloseReason::HOST, CloseMode::NoWait);
                 self.core.begin_ending(pool);
-            }
-            (timers::PROGRESS, link) => {
-                let open = link.as_ref().and_then(|link| pool.traffic(link.id));
-                let queued = link.as_ref().map_or(0, |link| pool.queued(link.id));
-                self.core.show_progress(pool, open.as_slice(), queued);
             }
             (timers::PACE, _) => self.resume_input(pool),
             (timers::GRACE, Some(link)) => pool.abort(link.id, CloseReason::HOST),
@@ -40,7 +30,7 @@ impl ConnectSession {
 
     /// A person wants to know what is waited for; and so does anybody whose peer cannot know that
     /// there is no more input.
-    fn is_worth_a_note(&self) -> bool {
+    pub(super) fn is_worth_a_note(&self) -> bool {
         self.core.common.rules.undivided || std::io::stderr().is_terminal()
     }
 

@@ -16,14 +16,15 @@ use super::children::{self, Program};
 use super::config::Connect;
 use super::connector::{Connector, Established, Progress};
 use super::console::Console;
-use super::core::{Core, Disposition, GRACE};
+use super::core::{Core, GRACE};
 use super::feed::Feed;
 use super::inlet::Inlet;
 use super::ready;
+use super::session::{How, Session};
 use super::timers;
 use crate::close::CloseReason;
-use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::error::Failure;
+use crate::event_loop::{CloseMode, Event, Id, Pool, TimerKey};
 use crate::report::{Name, Notice};
 use exec::Exec;
 
@@ -110,11 +111,6 @@ impl ConnectSession {
         children::exec(program, &ready::environment(&self.reached))
     }
 
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
-    }
-
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
         match progress {
             Progress::Pending => {}
@@ -176,12 +172,6 @@ impl ConnectSession {
         }
     }
 
-    fn report_stats(&mut self, pool: &mut Pool) {
-        let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
-        let stats = self.core.console.sums(Name::Stats, pool, open.as_slice());
-        self.core.console.report(pool, &stats);
-    }
-
     /// Closes in order: what is queued goes out first.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.core.begin_ending(pool);
@@ -217,20 +207,16 @@ impl ConnectSession {
     }
 }
 
-impl Handler for ConnectSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing => {}
-            Disposition::Resume => self.resume(pool),
-            Disposition::Stop | Disposition::End => self.end(pool, CloseReason::HOST),
-            Disposition::EndNow(reason) => self.end_now(pool, reason),
-        }
+impl Session for ConnectSession {
+    fn core(&self) -> &Core {
+        &self.core
     }
-}
 
-impl ConnectSession {
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = self.connector.on(pool, &event);
         self.connector.report_notes(pool, &mut self.core.console);
         if !matches!(progress, Progress::Pending) {
@@ -247,8 +233,27 @@ impl ConnectSession {
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
+    }
+
+    fn resume(&mut self, pool: &mut Pool) {
+        self.resume_reading(pool);
+    }
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(_) | How::Late => self.end(pool, CloseReason::HOST),
+            How::Enough => self.end_with_enough(pool),
+            How::Now(reason) => self.end_now(pool, reason),
+        }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        self.link.as_ref().map(|link| link.id).into_iter().collect()
+    }
+
+    fn report_waiting(&mut self, pool: &mut Pool) {
+        self.report_awaited(pool);
     }
 }

@@ -10,83 +10,164 @@ use crate::event_loop::{End, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::console::StdoutEnd;
+use crate::sessions::ready::Readiness;
 use crate::sessions::timers;
 
 /// Upper bound on loop turns spent draining input at shutdown. At 256 KiB a turn, 1000 turns exceed
-/// any kernel buffer, so only a peer that never stops sending hits it.
-const READ_ON: u32 = 1000;
-/// What `-- CMD` has sent is on its way to us for so long at most, on this machine.
-const ON_ITS_WAY: Duration = Duration::from_millis(20);
+/// any kernel buffer, so that only a peer that never stops sending reaches it.
+const DRAIN_TURNS: u32 = 1000;
+/// Upper bound on how long what `-- CMD` has sent takes to arrive on this machine.
+const ARRIVAL: Duration = Duration::from_millis(20);
 
-/// How far the end has come.
+/// How far the run is.
+///
+/// ```text
+///  Working ──────────────── begin_ending ───────> Closing ── finish ──> Waiting ──> Flushing ──> Over
+///     │                                              ^                     │  programs    stdout   ^
+///     └─ drain_then_end ─> Draining ─ begin_ending ──┘                     └──── no stdout ────────┘
+/// ```
+///
+/// No phase is entered twice and none leads back. The session works up to `Closing`; after that
+/// only the core does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    /// The session has its own work to do.
+pub(super) enum Phase {
+    /// Connections come and go, and data flows.
     Working,
-    /// That is done, and other programs still run.
+    /// What has arrived is read before anything is closed.
+    Draining(Drain),
+    /// Connections are being closed, and nothing new begins.
+    Closing {
+        /// Input was drained before.
+        drained: bool,
+    },
+    /// All is closed, and other programs still run.
     Waiting,
-    /// Everything is said but the summary, and stdout drains.
-    Closing,
-    /// The last word has been said; only its hooks may still run.
+    /// Everything is reported but the summary, and stdout drains.
+    Flushing,
+    /// The summary is written; only its hooks may still run.
     Over,
 }
 
-/// The run ends as soon as what has come is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Leaving {
-    /// After so many turns at the latest.
+impl Phase {
+    /// Whether the session has work to do.
+    pub(super) fn is_working(self) -> bool {
+        self < Self::Waiting
+    }
+
+    fn is_closing(self) -> bool {
+        self >= Self::Closing { drained: false }
+    }
+}
+
+/// What ends the draining of input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Drain {
+    /// Nothing is left to read, or so many turns have passed.
     Within(u32),
-    /// What has come waits for stdout.
+    /// stdout is full; when it takes data again, reading goes on.
     AfterOutput,
 }
 
+/// How the run ends, as far as something has decided it.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The first decision stays, unless it is overruled.
+    status: Option<Status>,
+    /// SIGTERM has ended a listener, which forgives all but `--expect` or `--count` that is unmet.
+    terminated: bool,
+    /// Not everything is in the recording.
+    pub(super) unrecorded: bool,
+}
+
+impl Outcome {
+    /// SIGTERM: how a listener ends in order.
+    pub(super) fn terminate(&mut self) {
+        (self.status, self.terminated) = (Some(Status::Done), true);
+    }
+
+    /// Whether `--expect` or `--count` that is unmet decides the status.
+    fn is_open(&self) -> bool {
+        self.status.is_none() || self.terminated
+    }
+}
+
 impl Core {
-    /// Ends the run in order once what has come is read; the session hears [`Disposition::End`].
-    /// `after` this time it is looked for the first time.
-    pub(crate) fn leave(&mut self, pool: &mut Pool, after: Duration) {
-        if self.leaving.is_none() {
-            self.leaving = Some(Leaving::Within(READ_ON));
+    /// From here on connections are closed, and nothing new begins.
+    pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
+        if !self.phase.is_closing() {
+            self.phase = Phase::Closing { drained: self.is_draining() };
+            Readiness::announce_end();
+            self.console.report(pool, &Notice::new(Name::Stopping));
+            pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
+        }
+    }
+
+    /// Whether the run is about to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.phase.is_closing()
+    }
+
+    /// Whether the run was asked to end as soon as its input is drained.
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self.phase, Phase::Draining(_) | Phase::Closing { drained: true })
+    }
+
+    /// Decides the status, unless something has decided it before.
+    pub(crate) fn decide(&mut self, status: Status) {
+        self.outcome.status.get_or_insert(status);
+    }
+
+    /// Decides the status whatever was decided before.
+    pub(crate) fn overrule(&mut self, status: Status) {
+        self.outcome.status = Some(status);
+    }
+
+    /// Ends the run in order once what has arrived is read, with [`Disposition::End`]. The first
+    /// look whether it is comes `after` this time.
+    pub(crate) fn drain_then_end(&mut self, pool: &mut Pool, after: Duration) {
+        if self.phase == Phase::Working {
+            self.phase = Phase::Draining(Drain::Within(DRAIN_TURNS));
             pool.arm(TimerKey::global(timers::DRAIN), after);
         }
     }
 
-    /// Output takes data again; what waited for that is read before the end.
-    pub(super) fn leave_after_output(&self, pool: &mut Pool) {
-        if matches!(self.leaving, Some(Leaving::AfterOutput)) {
+    /// stdout takes data again, and draining that waited for it goes on.
+    pub(super) fn drain_after_output(&self, pool: &mut Pool) {
+        if self.phase == Phase::Draining(Drain::AfterOutput) {
             pool.arm(TimerKey::global(timers::DRAIN), Duration::ZERO);
         }
     }
 
-    pub(super) fn leave_when_read(&mut self, pool: &mut Pool) -> Disposition {
-        let turns = match self.leaving {
-            None => return Disposition::Nothing,
-            Some(Leaving::Within(turns)) => turns,
-            Some(Leaving::AfterOutput) => READ_ON,
+    pub(super) fn drain_step(&mut self, pool: &mut Pool) -> Disposition {
+        let turns = match self.phase {
+            Phase::Draining(Drain::Within(turns)) => turns,
+            Phase::Draining(Drain::AfterOutput) => DRAIN_TURNS,
+            _ => return Disposition::Nothing,
         };
         if self.console.is_full() {
-            self.leaving = Some(Leaving::AfterOutput);
+            self.phase = Phase::Draining(Drain::AfterOutput);
             return Disposition::Nothing;
         }
         if pool.has_ready() && turns > 0 {
-            self.leaving = Some(Leaving::Within(turns - 1));
+            self.phase = Phase::Draining(Drain::Within(turns - 1));
             pool.arm(TimerKey::global(timers::DRAIN), Duration::ZERO);
             return Disposition::Nothing;
         }
-        self.unless_over(Disposition::End)
+        Disposition::End
     }
 
     /// Children have ended.
     pub(super) fn reap(&mut self, pool: &mut Pool) {
         if let Some(exit) = self.companion.reap() {
-            if let Some(status) = self.companion.verdict(&exit, self.status) {
+            if let Some(status) = self.companion.verdict(&exit, self.outcome.status) {
                 let text = format!("{}: {exit}", self.companion.title());
                 let event = Notice::new(Name::Error).kind(Kind::Child).message(text);
                 self.console.report(pool, &event);
                 self.overrule(status);
             }
-            if self.stage == Stage::Working && !self.ending {
+            if !self.phase.is_closing() {
                 self.feed.close(pool);
-                self.leave(pool, ON_ITS_WAY);
+                self.drain_then_end(pool, ARRIVAL);
             }
         }
         self.console.reap_hooks(pool);
@@ -100,7 +181,7 @@ impl Core {
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "finish", "the run", cause);
         self.fail(pool, &failure);
         self.console.cut_hooks(pool);
-        if self.stage != Stage::Working {
+        if !self.phase.is_working() {
             if self.status() == Status::Done {
                 self.overrule(Status::Timeout);
             }
@@ -109,28 +190,14 @@ impl Core {
         }
     }
 
-    /// `--wait` ran out before the other side came.
-    pub(crate) fn patience_ends(
-        &mut self,
-        pool: &mut Pool,
-        operation: &'static str,
-        target: &str,
-        cause: &str,
-    ) {
-        let patience = humantime::format_duration(self.common.limits.wait.unwrap_or_default());
-        let cause = format!("{cause} within {patience}");
-        let failure = Failure::new(Status::Timeout, Kind::Timeout, operation, target, cause);
-        self.fail(pool, &failure);
-    }
-
     /// The work is done: what is left are other programs, and then the last word. An unmet
     /// `--expect` or `--count` shows here.
     pub(crate) fn finish(&mut self, pool: &mut Pool) {
-        if self.stage != Stage::Working {
+        if !self.phase.is_working() {
             return;
         }
-        let is_open = self.status.is_none() || self.terminated;
-        if let (true, Some(failure)) = (is_open, self.unmet()) {
+        debug_assert!(self.phase.is_closing(), "{:?} finishes without an end", self.phase);
+        if let (true, Some(failure)) = (self.outcome.is_open(), self.goal.unmet(self.received())) {
             self.console.complain(pool, &failure);
             self.overrule(failure.status);
         }
@@ -138,7 +205,7 @@ impl Core {
         pool.end_recording();
         self.check_recording(pool);
         self.console.report(pool, &Notice::new(Name::Stopped));
-        self.stage = Stage::Waiting;
+        self.phase = Phase::Waiting;
         // A command that works with a run that has failed has nothing to work with.
         if self.status() != Status::Done {
             self.companion.terminate(pool);
@@ -149,30 +216,30 @@ impl Core {
 
     /// The status so far. What is missing in a recording was lost, even where all else went well.
     pub(crate) fn status(&self) -> Status {
-        match self.status.unwrap_or(Status::Done) {
-            Status::Done if self.unrecorded => Status::Local,
+        match self.outcome.status.unwrap_or(Status::Done) {
+            Status::Done if self.outcome.unrecorded => Status::Local,
             status => status,
         }
     }
 
     /// Whether something has decided the status.
     pub(crate) fn is_decided(&self) -> bool {
-        self.status.is_some()
+        self.outcome.status.is_some()
     }
 
     /// Goes on with the end as far as the other programs allow. stdout is waited for, unless the
     /// run is hurried: then what it does not take now is given up.
     fn advance(&mut self, pool: &mut Pool) {
         let is_quiet = self.console.hooks.are_idle();
-        if self.stage == Stage::Waiting && is_quiet && !self.companion.is_running() {
+        if self.phase == Phase::Waiting && is_quiet && !self.companion.is_running() {
             let status = self.status();
-            self.stage =
-                if self.console.finish(pool, status) { Stage::Over } else { Stage::Closing };
+            self.phase =
+                if self.console.finish(pool, status) { Phase::Over } else { Phase::Flushing };
             if self.hurried {
                 self.hurry(pool);
             }
         }
-        if self.stage == Stage::Over && self.console.hooks.are_idle() {
+        if self.phase == Phase::Over && self.console.hooks.are_idle() {
             pool.stop();
         }
     }
@@ -180,16 +247,16 @@ impl Core {
     /// Waits for stdout no longer, once nothing else is waited for.
     pub(super) fn hurry(&mut self, pool: &mut Pool) {
         self.hurried = true;
-        if self.stage == Stage::Closing {
+        if self.phase == Phase::Flushing {
             self.console.abandon(pool, CloseReason::HOST);
         }
     }
 
     /// Says what an end that takes long waits for.
     pub(crate) fn report_waiting(&mut self, pool: &mut Pool) {
-        let what = match self.stage {
-            Stage::Working => "the peer to take what is left".to_owned(),
-            Stage::Closing => "the reader of stdout to take what is left".to_owned(),
+        let what = match self.phase {
+            phase if phase.is_working() => "the peer to take what is left".to_owned(),
+            Phase::Flushing => "the reader of stdout to take what is left".to_owned(),
             _ if self.companion.is_running() => format!("{} to end", self.companion.title()),
             _ => "the commands of --on to end".to_owned(),
         };
@@ -201,7 +268,7 @@ impl Core {
         match self.console.stdout_closed(end) {
             StdoutEnd::Failed(failure) => {
                 self.fail(pool, &failure);
-                if self.stage == Stage::Waiting {
+                if self.phase == Phase::Waiting {
                     self.companion.terminate(pool);
                 }
             }
@@ -209,10 +276,10 @@ impl Core {
             StdoutEnd::Unread => self.decide(Status::Done),
             StdoutEnd::Flushed => {}
         }
-        if self.stage == Stage::Closing {
+        if self.phase == Phase::Flushing {
             let status = self.status();
             self.console.finished(pool, status);
-            self.stage = Stage::Over;
+            self.phase = Phase::Over;
             self.advance(pool);
         }
         self.unless_over(Disposition::EndNow(UNHEARD))

@@ -30,23 +30,10 @@ impl SendSession {
         if self.core.has_enough() {
             self.end(pool);
         } else if was_waiting {
-            pool.disarm(TimerKey::global(timers::FIRST_ANSWER));
+            self.core.first_came(pool);
             pool.disarm(TimerKey::global(timers::RESEND));
             self.pump(pool);
         }
-    }
-
-    /// `--wait`: the time for a first answer is up.
-    pub(super) fn nobody_answered(&mut self, pool: &mut Pool) {
-        if let Some(failure) = self.why_not_open() {
-            self.core.fail(pool, &failure);
-            return self.end(pool);
-        }
-        let patience = humantime::format_duration(self.patience.unwrap_or_default());
-        let cause = format!("none within {patience}");
-        let failure = Failure::new(Status::Timeout, Kind::Timeout, "receive", "an answer", cause);
-        self.core.fail(pool, &failure);
-        self.end(pool);
     }
 
     /// `--reply`: the silence after the last answer is long enough.

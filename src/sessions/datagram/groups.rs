@@ -167,7 +167,7 @@ impl ListenSession {
     }
 
     /// Reports what may keep the groups from arriving, as far as the kernel knows.
-    pub(super) fn diagnose(&mut self, pool: &mut Pool) {
+    pub(super) fn report_diagnosis(&mut self, pool: &mut Pool) {
         let (Some(groups), Ok(interfaces)) = (&self.groups, interfaces::list()) else { return };
         let memberships: Vec<Membership> =
             groups.members.iter().map(|member| member.socket.membership().clone()).collect();

@@ -8,16 +8,17 @@ use super::peers::Peers;
 use super::replies::{Replies, unanswered};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::event_loop::{End, Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::access::Access;
-use crate::report::{Name, Notice};
+use crate::report::Notice;
 use crate::sessions::config::Listen;
 use crate::sessions::console::{Console, Message};
-use crate::sessions::core::{Core, Disposition};
+use crate::sessions::core::Core;
 use crate::sessions::datagrams::{FullPeer, Place, SendOutcome, Sockets, Unsent};
 use crate::sessions::feed::Feed;
 use crate::sessions::orders::{self, Commanded};
+use crate::sessions::session::{How, Session};
 use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Sender};
 
@@ -100,28 +101,6 @@ impl ListenSession {
         }
     }
 
-    /// All sockets are open, at these addresses.
-    pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
-        let address = locals.first().cloned().unwrap_or_default();
-        self.core.ready(pool, &locals, &address);
-    }
-
-    /// Says the first words: what is listened on.
-    pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.core.report_starting(pool);
-        for (proto, local) in listeners {
-            let event = Notice::new(Name::Listening).proto(proto).local(local);
-            self.core.console.report(pool, &event);
-        }
-    }
-
-    /// Tells what the kernel changed about what was asked.
-    pub fn warn_all(&mut self, pool: &mut Pool, texts: &[String]) {
-        for text in texts {
-            self.core.console.warn(pool, Kind::SocketOption, text);
-        }
-    }
-
     /// Gives the socket that `--to ADDR` is sent from.
     pub fn set_reply_socket(&mut self, socket: Option<Id>) {
         self.replies.set_reply_socket(socket);
@@ -132,23 +111,18 @@ impl ListenSession {
         self.core.start(pool);
         let common = &self.core.common;
         let timers = [
-            (common.limits.wait, timers::FIRST_MESSAGE),
             (common.limits.idle, timers::IDLE),
             (self.interval.filter(|_| self.stats), timers::INTERVAL),
             (self.groups.as_ref().and_then(Groups::rejoin_every), timers::REJOIN),
             (common.limits.wait.filter(|_| self.has_groups()).map(|wait| wait / 2), timers::PROBE),
         ];
+        self.core.await_first(pool, "receive", "a message", "none");
         for (after, purpose) in timers {
             if let Some(after) = after {
                 pool.arm(TimerKey::global(purpose), after);
             }
         }
         self.allow_input(pool);
-    }
-
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
     }
 
     fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
@@ -175,7 +149,7 @@ impl ListenSession {
             return;
         }
         if self.received == 0 {
-            pool.disarm(TimerKey::global(timers::FIRST_MESSAGE));
+            self.core.first_came(pool);
         }
         self.received += 1;
         let peer = self.peers.arrive(id, arrival).map(|peer| peer.title.as_str());
@@ -279,14 +253,13 @@ impl ListenSession {
     }
 
     /// Output takes data again.
-    fn resume(&mut self, pool: &mut Pool) {
+    fn resume_reading(&mut self, pool: &mut Pool) {
         self.sockets.set_paused(pool, false);
         self.allow_input(pool);
     }
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            timers::FIRST_MESSAGE => self.nothing_came(pool),
             timers::IDLE => self.check_idle(pool),
             timers::INTERVAL => {
                 self.report_stats(pool, self.interval);
@@ -301,12 +274,6 @@ impl ListenSession {
         }
     }
 
-    fn nothing_came(&mut self, pool: &mut Pool) {
-        self.diagnose(pool);
-        self.core.patience_ends(pool, "receive", "a message", "none");
-        self.end(pool, CloseReason::HOST);
-    }
-
     /// `--idle-timeout`: the normal end of a listener, if anything came at all.
     fn check_idle(&mut self, pool: &mut Pool) {
         let Some(limit) = self.core.common.limits.idle else { return };
@@ -317,7 +284,7 @@ impl ListenSession {
         if self.received == 0 {
             let cause = format!("none within {}", humantime::format_duration(limit));
             let failure = Failure::new(Status::Unmet, Kind::Idle, "receive", "a message", cause);
-            self.diagnose(pool);
+            self.report_diagnosis(pool);
             self.core.fail(pool, &failure);
         }
         self.end(pool, CloseReason::HOST);
@@ -360,22 +327,16 @@ impl ListenSession {
     }
 }
 
-impl Handler for ListenSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing => {}
-            Disposition::Resume => self.resume(pool),
-            // What has come is still read.
-            Disposition::Stop => self.core.leave(pool, Duration::ZERO),
-            Disposition::End => self.end(pool, CloseReason::HOST),
-            Disposition::EndNow(reason) => self.end_now(pool, reason),
-        }
+impl Session for ListenSession {
+    fn core(&self) -> &Core {
+        &self.core
     }
-}
 
-impl ListenSession {
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             _ if self.core.is_ending() && !matches!(event, Event::Closed { .. }) => {}
             Event::Data { bytes, .. } => self.on_input(pool, bytes, false),
@@ -384,9 +345,37 @@ impl ListenSession {
             Event::DatagramError { id, error } => self.on_error(pool, id, &error),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.report_all(pool),
             Event::Closed { id, end } => self.on_closed(id, &end),
             _ => {}
         }
+    }
+
+    fn resume(&mut self, pool: &mut Pool) {
+        self.resume_reading(pool);
+    }
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(_) | How::Enough | How::Late => self.end(pool, CloseReason::HOST),
+            How::Now(reason) => self.end_now(pool, reason),
+        }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        self.sockets.ids().collect()
+    }
+
+    /// What has arrived is read first.
+    fn stop(&mut self, pool: &mut Pool) {
+        self.core.drain_then_end(pool, Duration::ZERO);
+    }
+
+    fn diagnose(&mut self, pool: &mut Pool) -> Option<Failure> {
+        self.report_diagnosis(pool);
+        None
+    }
+
+    fn report_stats(&mut self, pool: &mut Pool) {
+        self.report_all(pool);
     }
 }

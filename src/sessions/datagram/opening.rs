@@ -8,9 +8,11 @@ use super::send_batch::Destination;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};
+use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
 use crate::sessions::config::UdpSend;
 use crate::sessions::lookup::{self, Lookup};
+use crate::sessions::session::Session;
 use crate::sessions::timers;
 use crate::sockets::UnixGuard;
 use crate::sockets::datagram;
@@ -162,7 +164,7 @@ impl SendSession {
             _ => None,
         };
         for warning in warnings {
-            self.warn(pool, &warning);
+            self.warn(pool, Kind::SocketOption, &warning);
         }
         match (opening, open) {
             (_, Some(open)) => {

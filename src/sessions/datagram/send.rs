@@ -7,15 +7,15 @@ use super::opening::Opener;
 use super::prober::Prober;
 use super::send_batch::{Destination, Pumped, SendBatch};
 use crate::close::CloseReason;
-use crate::error::Status;
-use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::error::Failure;
+use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::pacer::Pacer;
-use crate::report::Name;
 use crate::sessions::config::{Send, Test};
 use crate::sessions::console::Console;
-use crate::sessions::core::{Core, Disposition};
+use crate::sessions::core::Core;
 use crate::sessions::feed::Feed;
+use crate::sessions::session::{How, Session};
 use crate::sessions::timers;
 
 /// How often `--wait` sends again.
@@ -98,9 +98,7 @@ impl SendSession {
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.report_starting(pool);
         self.core.start(pool);
-        if let Some(patience) = self.patience {
-            pool.arm(TimerKey::global(timers::FIRST_ANSWER), patience);
-        }
+        self.core.await_first(pool, "receive", "an answer", "none");
         match &self.opener {
             Some(_) => self.open(pool),
             None => self.begin(pool),
@@ -124,16 +122,6 @@ impl SendSession {
     /// All sockets are open, at these addresses; `address` is the first one that is sent to.
     pub fn ready(&mut self, pool: &mut Pool, locals: &[String], address: &str) {
         self.core.ready(pool, locals, address);
-    }
-
-    /// Tells something that the kernel changed about what was asked.
-    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.core.console.warn(pool, Kind::SocketOption, text);
-    }
-
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
     }
 
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
@@ -295,19 +283,9 @@ impl SendSession {
                 pool.arm(TimerKey::global(timers::RESEND), RESEND);
                 self.pump(pool);
             }
-            timers::PROGRESS => {
-                let open = self.open_traffic(pool);
-                self.core.show_progress(pool, &open, self.batch.waiting());
-            }
-            timers::FIRST_ANSWER => self.nobody_answered(pool),
             timers::ANSWERS => self.check_answers(pool),
             _ => {}
         }
-    }
-
-    fn report_stats(&mut self, pool: &mut Pool) {
-        let stats = self.core.console.sums(Name::Stats, pool, &self.open_traffic(pool));
-        self.core.console.report(pool, &stats);
     }
 
     /// Takes no more input, and ends once what it took is sent.
@@ -318,14 +296,6 @@ impl SendSession {
         if self.batch.is_done() {
             self.all_sent(pool);
         }
-    }
-
-    pub(super) fn open_traffic(&self, pool: &Pool) -> Vec<crate::event_loop::Traffic> {
-        // Groups on one interface share a socket.
-        let mut ids: Vec<Id> = self.destinations.iter().flat_map(Destination::ids).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids.into_iter().filter_map(|id| pool.traffic(id)).collect()
     }
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
@@ -348,8 +318,18 @@ impl SendSession {
         }
         self.core.finish(pool);
     }
+}
 
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+impl Session for SendSession {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             _ if self.core.is_ending() && !matches!(event, Event::Closed { .. }) => {}
             _ if self.on_opening(pool, &event) => {}
@@ -359,20 +339,36 @@ impl SendSession {
             Event::DatagramError { id, error } => self.on_error(pool, id, &error),
             Event::Drained { .. } => self.pump(pool),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
     }
-}
 
-impl Handler for SendSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing => {}
-            Disposition::Resume => self.pause_answers(pool, false),
-            Disposition::Stop | Disposition::End => self.end_when_sent(pool),
-            Disposition::EndNow(reason) => self.end_now(pool, reason),
+    fn resume(&mut self, pool: &mut Pool) {
+        self.pause_answers(pool, false);
+    }
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(_) => self.end_when_sent(pool),
+            How::Enough | How::Late => self.end(pool),
+            How::Now(reason) => self.end_now(pool, reason),
         }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        // Groups on one interface share a socket.
+        let mut ids: Vec<Id> = self.destinations.iter().flat_map(Destination::ids).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn diagnose(&mut self, _pool: &mut Pool) -> Option<Failure> {
+        self.why_not_open()
+    }
+
+    fn show_progress(&mut self, pool: &mut Pool) {
+        let open = self.open_traffic(pool);
+        self.core.show_progress(pool, &open, self.batch.waiting());
     }
 }

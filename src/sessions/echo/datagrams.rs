@@ -19,7 +19,7 @@ impl EchoSession {
         if self.core.is_ending() {
             return;
         }
-        self.on_first_peer(pool);
+        self.core.first_came(pool);
         self.sockets.note_drops(pool, &mut self.core.console, id, batch);
         let told = self.core.console.reports_messages();
         for arrival in batch {

@@ -13,15 +13,15 @@ use std::io;
 
 use super::config::Echo;
 use super::console::Console;
-use super::core::{Core, Disposition, GRACE, SIGNALLED};
+use super::core::{Core, GRACE, SIGNALLED};
 use super::datagrams::{FullPeer, Place, Sockets};
 use super::feed::Feed;
+use super::session::{How, Session};
 use super::timers;
 use crate::close::CloseReason;
-use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::error::Status;
+use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::expect::Lookout;
 use crate::report::{Name, Notice};
 
 use delay_queue::DelayQueue;
@@ -63,7 +63,7 @@ impl EchoSession {
         core.listens = true;
         // Datagrams are messages, also beside streams that have none.
         if config.datagrams {
-            core.lookout = core.common.goal.expect.as_ref().map(Lookout::new);
+            core.search_messages();
         }
         Self {
             core,
@@ -91,44 +91,13 @@ impl EchoSession {
         }
     }
 
-    /// Tells something odd about what was asked, of a stable kind.
-    pub fn warn(&mut self, pool: &mut Pool, kind: Kind, text: &str) {
-        self.core.console.warn(pool, kind, text);
-    }
-
     /// Begins to serve.
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
         if self.delay_queue.is_enabled() {
             pool.keep_exact_time();
         }
-        if let Some(patience) = self.core.common.limits.wait {
-            pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
-        }
-    }
-
-    /// Everything is up, at these addresses.
-    pub fn ready(&mut self, pool: &mut Pool, locals: &[String]) {
-        let address = locals.first().cloned().unwrap_or_default();
-        self.core.ready(pool, locals, &address);
-    }
-
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
-    }
-
-    fn on_wait_expired(&mut self, pool: &mut Pool) {
-        let patience = humantime::format_duration(self.core.common.limits.wait.unwrap_or_default());
-        let cause = format!("nobody came within {patience}");
-        let failure = Failure::new(Status::Timeout, Kind::Timeout, "serve", "a client", cause);
-        self.core.fail(pool, &failure);
-        self.end(pool, CloseReason::HOST);
-    }
-
-    /// Somebody has come.
-    fn on_first_peer(&mut self, pool: &mut Pool) {
-        pool.disarm(TimerKey::global(timers::FIRST_CLIENT));
+        self.core.await_first(pool, "serve", "a client", "nobody came");
     }
 
     /// What was received is dealt with: the run may have enough, or nobody may read its events.
@@ -196,7 +165,7 @@ impl EchoSession {
         if let Some(worst) = self.worst.filter(|_| !self.responder.has_stop_word()) {
             self.core.decide(worst);
         }
-        pool.arm(TimerKey::global(timers::GRACE), self.delay_queue.delay() + GRACE);
+        self.core.limit_flushing(pool, SIGNALLED, self.delay_queue.delay() + GRACE);
         let ids: Vec<Id> = self.clients.keys().copied().collect();
         for id in ids {
             if let Some(client) = self.clients.get_mut(&id) {
@@ -230,13 +199,6 @@ impl EchoSession {
         self.core.finish(pool);
     }
 
-    fn report_stats(&mut self, pool: &mut Pool) {
-        let clients = self.clients.keys().filter_map(|id| pool.traffic(*id));
-        let open: Vec<Traffic> = clients.chain(self.sockets.traffic(pool)).collect();
-        let event = self.core.console.sums(Name::Stats, pool, &open);
-        self.core.console.report(pool, &event.clients(self.clients.len() as u64));
-    }
-
     fn accept_failed(&mut self, pool: &mut Pool, error: &io::Error) {
         if !std::mem::replace(&mut self.starved, true) {
             let text = format!(
@@ -249,22 +211,16 @@ impl EchoSession {
     }
 }
 
-impl Handler for EchoSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing => {}
-            Disposition::Resume => self.after_receive(pool),
-            // What has come is still read, and answered.
-            Disposition::Stop => self.core.leave(pool, std::time::Duration::ZERO),
-            Disposition::End => self.end(pool, CloseReason::HOST),
-            Disposition::EndNow(reason) => self.end_now(pool, reason),
-        }
+impl Session for EchoSession {
+    fn core(&self) -> &Core {
+        &self.core
     }
-}
 
-impl EchoSession {
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             Event::Accepted { id, peer, local, .. } => {
                 self.accept(pool, id, peer.to_string(), local.to_string())
@@ -279,17 +235,38 @@ impl EchoSession {
             }
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
-            Event::Signal(Signal::Report) => self.report_stats(pool),
             Event::Timer { key } => match (key.purpose, key.id) {
                 (timers::ANSWER_DUE, _) => self.answer_due(pool),
-                (timers::FIRST_CLIENT, _) => self.on_wait_expired(pool),
                 (timers::HELLO, Some(id)) => self.check_hello(pool, id),
                 (timers::IDLE, Some(id)) => self.check_idle(pool, id),
-                (timers::GRACE, _) => self.end_now(pool, SIGNALLED),
-                (timers::NOTE, _) => self.core.report_waiting(pool),
                 _ => {}
             },
             _ => {}
         }
+    }
+
+    fn resume(&mut self, pool: &mut Pool) {
+        self.after_receive(pool);
+    }
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(reason) => self.end(pool, reason),
+            How::Enough | How::Late => self.end(pool, CloseReason::HOST),
+            How::Now(reason) => self.end_now(pool, reason),
+        }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        self.clients.keys().copied().chain(self.sockets.ids()).collect()
+    }
+
+    fn clients(&self) -> Option<usize> {
+        Some(self.clients.len())
+    }
+
+    /// What has arrived is read first, and answered.
+    fn stop(&mut self, pool: &mut Pool) {
+        self.core.drain_then_end(pool, std::time::Duration::ZERO);
     }
 }

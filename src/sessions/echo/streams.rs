@@ -46,7 +46,7 @@ impl Client {
 
 impl EchoSession {
     pub(super) fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        self.on_first_peer(pool);
+        self.core.first_came(pool);
         let number = self.core.count_connection();
         let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
         self.core.console.report(pool, &event);

@@ -14,14 +14,15 @@ use std::time::Instant;
 use super::config::Ping;
 use super::connector::Connector;
 use super::console::{Console, closed_event};
-use super::core::{Core, Disposition};
+use super::core::Core;
 use super::datagrams::Outbox;
 use super::feed::Feed;
 use super::lookup::Lookup;
+use super::session::{How, Session};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, Signal};
+use crate::event_loop::{CloseMode, End, Event, Id, Pool};
 use crate::kind::Kind;
 use crate::protocol::ping::{ProbeStream, Schedule, Tally};
 use crate::report::{Name, Notice};
@@ -86,11 +87,6 @@ impl PingSession {
             refused: None,
             guards: Vec::new(),
         }
-    }
-
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
     }
 
     /// Something that the run cannot go on without has failed.
@@ -184,23 +180,16 @@ fn left(peer: &str) -> Failure {
     )
 }
 
-impl Handler for PingSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing | Disposition::Resume => {}
-            Disposition::Stop | Disposition::End => self.end(pool, CloseReason::HOST),
-            Disposition::EndNow(reason) => {
-                self.core.hurried = true;
-                self.end(pool, reason);
-                self.targets.keys().for_each(|id| pool.abort(*id, reason));
-            }
-        }
+impl Session for PingSession {
+    fn core(&self) -> &Core {
+        &self.core
     }
-}
 
-impl PingSession {
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         if self.core.is_ending() {
             if let Event::Closed { id, end } = event {
                 self.on_closed(pool, id, &end);
@@ -219,11 +208,34 @@ impl PingSession {
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => match (key.purpose, key.id) {
                 (timers::NEXT_PROBE, Some(id)) => self.on_clock(pool, id),
-                (timers::PROGRESS, _) => self.show(pool),
                 _ => {}
             },
-            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
+    }
+
+    fn resume(&mut self, _pool: &mut Pool) {}
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(_) | How::Enough | How::Late => self.end(pool, CloseReason::HOST),
+            How::Now(reason) => {
+                self.core.hurried = true;
+                self.end(pool, reason);
+                self.targets.keys().for_each(|id| pool.abort(*id, reason));
+            }
+        }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        self.targets.keys().copied().collect()
+    }
+
+    fn report_stats(&mut self, pool: &mut Pool) {
+        self.report_figures(pool);
+    }
+
+    fn show_progress(&mut self, pool: &mut Pool) {
+        self.show_figures(pool);
     }
 }

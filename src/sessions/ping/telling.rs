@@ -20,7 +20,7 @@ impl PingSession {
     }
 
     /// Somebody asks.
-    pub(super) fn report_stats(&mut self, pool: &mut Pool) {
+    pub(super) fn report_figures(&mut self, pool: &mut Pool) {
         let open: Vec<Traffic> = self.targets.keys().filter_map(|id| pool.traffic(*id)).collect();
         let event = self.core.console.sums(Name::Stats, pool, &open);
         let peer = self.config.route.address.to_string();
@@ -29,7 +29,7 @@ impl PingSession {
     }
 
     /// The line of a run under way.
-    pub(super) fn show(&mut self, pool: &mut Pool) {
+    pub(super) fn show_figures(&mut self, pool: &mut Pool) {
         let words = format!("{} {:#}", self.config.route.address, self.figures(pool));
         self.core.console.show_line(pool, words);
     }
@@ -41,7 +41,7 @@ impl PingSession {
         if self.tally.sent == 0 || is_nobody {
             return;
         }
-        self.report_stats(pool);
+        self.report_figures(pool);
         let picture = self.tally.histogram().as_deref().map(bars).unwrap_or_default();
         self.core.console.show_picture(&picture);
         let Some(sequence) = self.figures(pool).sequence else { return };

@@ -6,16 +6,15 @@ use std::time::Instant;
 use super::differs;
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey};
+use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::replay::Conversations;
-use crate::protocol::replay::{Next, Player, Send};
-use crate::report::{Name, Notice};
+use crate::protocol::replay::{Conversations, Next, Player, Send};
 use crate::sessions::config::{Common, Replay};
 use crate::sessions::console::{Console, Message};
-use crate::sessions::core::{Core, Disposition, SIGNALLED};
+use crate::sessions::core::Core;
 use crate::sessions::datagrams::{FullPeer, Place, SendOutcome, Sockets};
 use crate::sessions::feed::Feed;
+use crate::sessions::session::{How, Session};
 use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Sender};
 
@@ -31,7 +30,6 @@ pub struct ReplayListenSession {
     talks: HashMap<Peer, Talk>,
     /// Conversations that went as recorded.
     played: usize,
-    received: bool,
     /// When somebody is due to be told something.
     due: Option<Instant>,
 }
@@ -51,57 +49,16 @@ impl ReplayListenSession {
             (Conversations::new(&replay.scripts, replay.timing), replay.timing);
         let mut core = Core::new(common, console, feed);
         core.listens = true;
-        Self {
-            core,
-            conversations,
-            timing,
-            sockets,
-            talks: HashMap::new(),
-            played: 0,
-            received: false,
-            due: None,
-        }
-    }
-
-    /// Says the first words: what is listened on.
-    pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.core.report_starting(pool);
-        for (proto, local) in listeners {
-            let event = Notice::new(Name::Listening).proto(proto).local(local);
-            self.core.console.report(pool, &event);
-        }
-    }
-
-    /// Everything listens, at these addresses.
-    pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
-        let address = locals.first().cloned().unwrap_or_default();
-        self.core.ready(pool, &locals, &address);
-    }
-
-    /// Tells what the kernel changed about what was asked.
-    pub fn warn_all(&mut self, pool: &mut Pool, texts: &[String]) {
-        for text in texts {
-            self.core.console.warn(pool, Kind::SocketOption, text);
-        }
+        Self { core, conversations, timing, sockets, talks: HashMap::new(), played: 0, due: None }
     }
 
     /// Begins to listen.
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
-        let timers = [
-            (self.core.common.limits.wait, timers::FIRST_MESSAGE),
-            (self.core.common.limits.idle, timers::IDLE),
-        ];
-        for (after, purpose) in timers {
-            if let Some(after) = after {
-                pool.arm(TimerKey::global(purpose), after);
-            }
+        self.core.await_first(pool, "receive", "a message", "none");
+        if let Some(limit) = self.core.common.limits.idle {
+            pool.arm(TimerKey::global(timers::IDLE), limit);
         }
-    }
-
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
     }
 
     fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
@@ -118,8 +75,7 @@ impl ReplayListenSession {
     }
 
     fn on_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
-        pool.disarm(TimerKey::global(timers::FIRST_MESSAGE));
-        self.received = true;
+        self.core.first_came(pool);
         self.core.take_message(arrival.payload);
         let title = arrival.from.to_string();
         self.core.console.deliver(pool, &Message::new(arrival.payload, &title));
@@ -212,10 +168,6 @@ impl ReplayListenSession {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match key.purpose {
-            timers::FIRST_MESSAGE if !self.received => {
-                self.core.patience_ends(pool, "receive", "a message", "none");
-                self.end(pool, CloseReason::HOST);
-            }
             timers::IDLE => self.check_idle(pool),
             timers::PACE => {
                 self.due = None;
@@ -250,11 +202,6 @@ impl ReplayListenSession {
         }
     }
 
-    fn report_stats(&mut self, pool: &mut Pool) {
-        let stats = self.core.console.sums(Name::Stats, pool, &self.sockets.traffic(pool));
-        self.core.console.report(pool, &stats);
-    }
-
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.core.hurried = true;
         self.end(pool, reason);
@@ -271,26 +218,16 @@ impl ReplayListenSession {
     }
 }
 
-impl Handler for ReplayListenSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing => {}
-            Disposition::Resume => self.sockets.set_paused(pool, false),
-            Disposition::Stop => self.end(pool, SIGNALLED),
-            Disposition::End => self.end(pool, CloseReason::HOST),
-            Disposition::EndNow(reason) => {
-                if reason.detail == Detail::Timeout {
-                    self.report_missing(pool);
-                }
-                self.end_now(pool, reason);
-            }
-        }
+impl Session for ReplayListenSession {
+    fn core(&self) -> &Core {
+        &self.core
     }
-}
 
-impl ReplayListenSession {
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             _ if self.core.is_ending() => {}
             Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
@@ -300,8 +237,28 @@ impl ReplayListenSession {
             }
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
+    }
+
+    fn resume(&mut self, pool: &mut Pool) {
+        self.sockets.set_paused(pool, false);
+    }
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(reason) => self.end(pool, reason),
+            How::Enough | How::Late => self.end(pool, CloseReason::HOST),
+            How::Now(reason) => {
+                if reason.detail == Detail::Timeout {
+                    self.report_missing(pool);
+                }
+                self.end_now(pool, reason);
+            }
+        }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        self.sockets.ids().collect()
     }
 }

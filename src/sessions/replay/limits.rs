@@ -1,7 +1,6 @@
 //! The timers of a replay on streams.
 
 use super::streams::{ReplaySession, Side};
-use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::kind::Kind;
@@ -10,7 +9,6 @@ use crate::sessions::timers;
 impl ReplaySession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
-            (timers::FIRST_CLIENT, _) => self.nobody_came(pool),
             (timers::IDLE, Some(id)) => self.check_idle(pool, id),
             (timers::PACE, Some(id)) => self.send(pool, id),
             _ => {}
@@ -25,11 +23,6 @@ impl ReplaySession {
                 self.core.console.complain(pool, &failure);
             }
         }
-    }
-
-    fn nobody_came(&mut self, pool: &mut Pool) {
-        self.core.patience_ends(pool, "serve", "a client", "nobody connected");
-        self.end(pool, CloseReason::HOST);
     }
 
     /// `--idle-timeout`: what is missing is a difference that a server tells, and a time that a

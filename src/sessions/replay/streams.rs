@@ -6,16 +6,16 @@ use std::collections::HashMap;
 use super::link::Link;
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{CloseMode, End, Event, Id, Pool};
 use crate::kind::Kind;
 use crate::protocol::replay::Conversations;
 use crate::report::{Name, Notice};
 use crate::sessions::config::{Connect, Dialing, Replay, Route, Serve};
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::{Console, closed_event, is_loss};
-use crate::sessions::core::{Core, Disposition, SIGNALLED};
+use crate::sessions::core::Core;
 use crate::sessions::feed::Feed;
-use crate::sessions::timers;
+use crate::sessions::session::{How, Session};
 
 /// The session of `--replay` on streams.
 pub struct ReplaySession {
@@ -77,26 +77,6 @@ impl ReplaySession {
         Self { core, conversations, side, links: HashMap::new(), worst: None }
     }
 
-    /// Says the first words: which listeners are up.
-    pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.core.report_starting(pool);
-        for (proto, local) in listeners {
-            let event = Notice::new(Name::Listening).proto(proto).local(local);
-            self.core.console.report(pool, &event);
-        }
-    }
-
-    /// Everything listens, at these addresses.
-    pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
-        let address = locals.first().cloned().unwrap_or_default();
-        self.core.ready(pool, &locals, &address);
-    }
-
-    /// Tells something that the kernel changed about what was asked.
-    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.core.console.warn(pool, Kind::SocketOption, text);
-    }
-
     /// Begins to play.
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
@@ -107,16 +87,9 @@ impl ReplaySession {
                 self.progressed(pool, progress);
             }
             Side::Server { .. } => {
-                if let Some(patience) = self.core.common.limits.wait {
-                    pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
-                }
+                self.core.await_first(pool, "serve", "a client", "nobody connected");
             }
         }
-    }
-
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
     }
 
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
@@ -141,7 +114,7 @@ impl ReplaySession {
     }
 
     fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        pool.disarm(TimerKey::global(timers::FIRST_CLIENT));
+        self.core.first_came(pool);
         let number = self.core.connections() + 1;
         let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
         self.core.console.report(pool, &event);
@@ -202,12 +175,6 @@ impl ReplaySession {
         self.core.finish(pool);
     }
 
-    fn report_stats(&mut self, pool: &mut Pool) {
-        let open: Vec<Traffic> = self.links.keys().filter_map(|id| pool.traffic(*id)).collect();
-        let stats = self.core.console.sums(Name::Stats, pool, &open);
-        self.core.console.report(pool, &stats);
-    }
-
     /// Closes in order: what is queued goes out first.
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.wind_up(pool);
@@ -235,26 +202,16 @@ impl ReplaySession {
     }
 }
 
-impl Handler for ReplaySession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing => {}
-            Disposition::Resume => self.links.keys().for_each(|id| pool.resume(*id)),
-            Disposition::Stop => self.end(pool, SIGNALLED),
-            Disposition::End => self.end(pool, CloseReason::HOST),
-            Disposition::EndNow(reason) => {
-                if reason.detail == Detail::Timeout {
-                    self.report_missing(pool);
-                }
-                self.end_now(pool, reason);
-            }
-        }
+impl Session for ReplaySession {
+    fn core(&self) -> &Core {
+        &self.core
     }
-}
 
-impl ReplaySession {
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         if let Side::Client { connector, .. } = &mut self.side {
             let progress = connector.on(pool, &event);
             let is_news = !matches!(progress, Progress::Pending);
@@ -280,8 +237,28 @@ impl ReplaySession {
                 }
             }
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
+    }
+
+    fn resume(&mut self, pool: &mut Pool) {
+        self.links.keys().for_each(|id| pool.resume(*id));
+    }
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(reason) => self.end(pool, reason),
+            How::Enough | How::Late => self.end(pool, CloseReason::HOST),
+            How::Now(reason) => {
+                if reason.detail == Detail::Timeout {
+                    self.report_missing(pool);
+                }
+                self.end_now(pool, reason);
+            }
+        }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        self.links.keys().copied().collect()
     }
 }

@@ -14,6 +14,7 @@ use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
 use crate::sessions::core::Core;
 use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
+use crate::sessions::session::Session;
 
 /// The clients by the names that commands call them.
 #[derive(Default)]

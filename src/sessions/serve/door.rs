@@ -30,7 +30,7 @@ impl ServeSession {
             return pool.abort(id, REFUSED);
         }
         let number = self.core.count_connection();
-        pool.disarm(TimerKey::global(timers::FIRST_CLIENT));
+        self.core.first_came(pool);
         let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
         self.core.console.report(pool, &event);
         let file = match self.open_file(number, &peer) {

@@ -19,34 +19,21 @@ const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeo
 impl ServeSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
-            (timers::PROGRESS, _) => {
-                let open = self.open_traffic(pool);
-                let queued = self.clients.keys().map(|id| pool.queued(*id)).max();
-                self.core.show_progress(pool, &open, queued.unwrap_or(0));
-            }
             (timers::PACE, _) => self.balance(pool),
-            (timers::FIRST_CLIENT, _) => self.nobody_came(pool),
             (timers::GRACE, Some(id)) if self.core.has_enough() => {
                 pool.abort(id, CloseReason::HOST);
             }
             (timers::GRACE, Some(id)) => pool.abort(id, TOO_LATE),
-            (timers::GRACE, None) => self.end_now(pool, crate::sessions::core::SIGNALLED),
             (timers::IDLE, Some(id)) => self.check_idle(pool, id),
             (timers::READ, Some(id)) => self.check_message(pool, id),
             (timers::HELLO, Some(id)) if !pool.is_open(id) => {
                 self.late(pool, id, Detail::ReadTimeout, "no hello within", HELLO);
             }
             (timers::QUIT, Some(id)) => pool.close(id, CloseReason::HOST, CloseMode::NoWait),
-            (timers::NOTE, _) => self.report_awaited(pool),
             (timers::COMMANDS, _) => self.on_input(pool, &[], false),
             (timers::SLOW, Some(id)) => self.judge_again(pool, id),
             _ => {}
         }
-    }
-
-    fn nobody_came(&mut self, pool: &mut Pool) {
-        self.core.patience_ends(pool, "serve", "a client", "nobody connected");
-        self.end(pool, CloseReason::HOST);
     }
 
     fn check_idle(&mut self, pool: &mut Pool, id: Id) {

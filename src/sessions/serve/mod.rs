@@ -24,17 +24,18 @@ use bytes::Bytes;
 
 use super::config::Serve;
 use super::console::{Console, is_loss};
-use super::core::{Core, Disposition, GRACE, NOTE_AFTER, SIGNALLED};
+use super::core::{Core, GRACE, NOTE_AFTER};
 use super::feed::Feed;
+use super::session::{How, Session};
 use super::timers;
 use crate::close::{Cause, CloseReason};
 use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{CloseMode, End, Event, Id, Pool, TimerKey};
 use crate::framing::Framer;
 use crate::kind::Kind;
 use crate::protocol::access::Access;
 use crate::protocol::slow::SlowRules;
-use crate::report::{Name, Notice};
+use crate::report::Notice;
 
 use client::Client;
 use commands::Directory;
@@ -123,35 +124,8 @@ impl ServeSession {
     /// Begins to serve.
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
-        if let Some(patience) = self.core.common.limits.wait {
-            pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
-        }
+        self.core.await_first(pool, "serve", "a client", "nobody connected");
         self.balance(pool);
-    }
-
-    /// All listeners are up, at these addresses.
-    pub fn ready(&mut self, pool: &mut Pool, locals: Vec<String>) {
-        let address = locals.first().cloned().unwrap_or_default();
-        self.core.ready(pool, &locals, &address);
-    }
-
-    /// Says the first words: which listeners are up.
-    pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.core.report_starting(pool);
-        for (proto, local) in listeners {
-            let event = Notice::new(Name::Listening).proto(proto).local(local);
-            self.core.console.report(pool, &event);
-        }
-    }
-
-    /// Tells something that the kernel changed about what was asked.
-    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.core.console.warn(pool, Kind::SocketOption, text);
-    }
-
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
     }
 
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
@@ -225,23 +199,6 @@ impl ServeSession {
         }
     }
 
-    /// Ends in order, but soon: it writes what it has accepted first.
-    fn end_soon(&mut self, pool: &mut Pool, reason: CloseReason) {
-        pool.arm(TimerKey::global(timers::GRACE), GRACE);
-        self.end(pool, reason);
-    }
-
-    fn open_traffic(&self, pool: &Pool) -> Vec<Traffic> {
-        self.clients.keys().filter_map(|id| pool.traffic(*id)).collect()
-    }
-
-    fn report_stats(&mut self, pool: &mut Pool) {
-        let open = self.open_traffic(pool);
-        let clients = self.clients.len() as u64;
-        let stats = self.core.console.sums(Name::Stats, pool, &open).clients(clients);
-        self.core.console.report(pool, &stats);
-    }
-
     /// Stops listening and closes all clients in order.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.wind_up(pool);
@@ -294,21 +251,16 @@ impl ServeSession {
     }
 }
 
-impl Handler for ServeSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing => {}
-            Disposition::Resume => self.balance(pool),
-            Disposition::Stop => self.end_soon(pool, SIGNALLED),
-            Disposition::End => self.end_soon(pool, CloseReason::HOST),
-            Disposition::EndNow(reason) => self.end_now(pool, reason),
-        }
+impl Session for ServeSession {
+    fn core(&self) -> &Core {
+        &self.core
     }
-}
 
-impl ServeSession {
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         if self.on_partner(pool, &event) {
             return;
         }
@@ -328,8 +280,35 @@ impl ServeSession {
                 }
             }
             Event::Timer { key } => self.on_timer(pool, key),
-            Event::Signal(Signal::Report) => self.report_stats(pool),
             _ => {}
         }
+    }
+
+    fn resume(&mut self, pool: &mut Pool) {
+        self.balance(pool);
+    }
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(reason) => {
+                self.core.limit_flushing(pool, reason, GRACE);
+                self.end(pool, reason);
+            }
+            How::Enough => self.end_with_enough(pool),
+            How::Late => self.end(pool, CloseReason::HOST),
+            How::Now(reason) => self.end_now(pool, reason),
+        }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        self.clients.keys().copied().collect()
+    }
+
+    fn clients(&self) -> Option<usize> {
+        Some(self.clients.len())
+    }
+
+    fn report_waiting(&mut self, pool: &mut Pool) {
+        self.report_awaited(pool);
     }
 }

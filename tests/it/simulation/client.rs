@@ -11,8 +11,8 @@ use wirecat::event_loop::{Directions, Event, EventLoop, Handler, Pool, Signal};
 use wirecat::framing::Framing;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::SlowRules;
-use wirecat::sessions::ConnectSession;
 use wirecat::sessions::config::{Connect, Dialing, Net, Route};
+use wirecat::sessions::{ConnectSession, Session};
 
 use super::actor::Actor;
 use super::guest::{Guest, Left};

@@ -11,8 +11,8 @@ use wirecat::framing::Framing;
 use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::{Policy, SlowRules};
-use wirecat::sessions::ServeSession;
 use wirecat::sessions::config::{Handling, Net, Serve};
+use wirecat::sessions::{ServeSession, Session};
 
 use super::actor::Actor;
 use super::guest::{Guest, Left};

@@ -15,7 +15,7 @@ pub(super) const HELLO: Duration = Duration::from_secs(10);
 impl HostSession {
     pub(super) fn on_accepted(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
         let member = self.core.count_connection();
-        pool.disarm(TimerKey::global(timers::FIRST_CLIENT));
+        self.core.first_came(pool);
         let event = Notice::new(Name::Accepted).conn(member).peer(&peer).local(&local);
         self.core.console.report(pool, &event);
         pool.set_high_mark(id, self.queue);

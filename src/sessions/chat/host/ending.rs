@@ -3,32 +3,20 @@
 use super::door::HELLO;
 use super::{Client, GRACE, HostSession};
 use crate::close::{Cause, CloseReason, Detail};
-use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, End, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{CloseMode, End, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::chat::ChatLine;
 use crate::protocol::chat::room::MemberId;
-use crate::report::Name;
 use crate::sessions::timers;
 
 impl HostSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
             (timers::CHAT, _) => self.advance(pool),
-            (timers::FIRST_CLIENT, _) => {
-                let wait =
-                    humantime::format_duration(self.core.common.limits.wait.unwrap_or_default());
-                let cause = format!("nobody came within {wait}");
-                let failure =
-                    Failure::new(Status::Timeout, Kind::Timeout, "host", "the room", cause);
-                self.core.fail(pool, &failure);
-                self.end(pool, CloseReason::HOST);
-            }
             (timers::HELLO, Some(id)) if !pool.is_open(id) => self.no_hello(pool, id),
             (timers::GRACE, Some(id)) => {
                 pool.abort(id, CloseReason::new(Cause::Timeout, Detail::Slow));
             }
-            (timers::GRACE, None) => self.end_now(pool, CloseReason::HOST),
             _ => {}
         }
     }
@@ -52,20 +40,9 @@ impl HostSession {
     }
 
     pub(super) fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
-        match signal {
-            Signal::Report => {
-                let open: Vec<Traffic> =
-                    self.clients.keys().filter_map(|id| pool.traffic(*id)).collect();
-                let clients = self.clients.len() as u64;
-                let stats = self.core.console.sums(Name::Stats, pool, &open).clients(clients);
-                self.core.console.report(pool, &stats);
-            }
-            _ => {
-                if let Some(frontend) = &mut self.frontend {
-                    frontend.on_signal(signal);
-                    frontend.refresh(pool, &mut self.core);
-                }
-            }
+        if let Some(frontend) = &mut self.frontend {
+            frontend.on_signal(signal);
+            frontend.refresh(pool, &mut self.core);
         }
     }
 
@@ -78,7 +55,7 @@ impl HostSession {
                 &members,
                 &ChatLine::Notice("the host has closed the room".to_owned()),
             );
-            pool.arm(TimerKey::global(timers::GRACE), GRACE);
+            self.core.limit_flushing(pool, reason, GRACE);
         }
         self.wind_up(pool);
         self.clients.keys().for_each(|id| pool.close(*id, reason, CloseMode::Linger));

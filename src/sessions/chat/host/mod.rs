@@ -16,7 +16,7 @@ use super::frontend::Frontend;
 use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::Status;
-use crate::event_loop::{CloseMode, End, Event, Handler, Id, Pool, SendOutcome, TimerKey};
+use crate::event_loop::{CloseMode, End, Event, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::chat::line::{ChatLine, readable};
@@ -25,9 +25,10 @@ use crate::protocol::chat::{Dialect, Nick};
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
 use crate::sessions::console::{Console, closed_event};
-use crate::sessions::core::{Core, Disposition, SIGNALLED};
+use crate::sessions::core::{Core, SIGNALLED};
 use crate::sessions::feed::Feed;
 use crate::sessions::inlet::Inlet;
+use crate::sessions::session::{How, Session};
 use crate::sessions::timers;
 
 /// How long members have to be sent what is queued when the room closes.
@@ -114,26 +115,14 @@ impl HostSession {
         }
     }
 
-    /// Tells something that the kernel changed about what was asked.
-    pub fn warn(&mut self, pool: &mut Pool, text: &str) {
-        self.core.console.warn(pool, Kind::SocketOption, text);
-    }
-
     /// Opens the room, whose addresses these are.
     pub fn start(&mut self, pool: &mut Pool, locals: Vec<String>) {
         self.core.start(pool);
-        if let Some(patience) = self.core.common.limits.wait {
-            pool.arm(TimerKey::global(timers::FIRST_CLIENT), patience);
-        }
+        self.core.await_first(pool, "host", "the room", "nobody came");
         self.core.feed.resume(pool);
         self.advance(pool);
         let address = locals.first().cloned().unwrap_or_default();
         self.core.ready(pool, &locals, &address);
-    }
-
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
     }
 
     fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
@@ -321,21 +310,16 @@ fn name(dialect: Dialect, member: MemberId) -> Nick {
     }
 }
 
-impl Handler for HostSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing => {}
-            Disposition::Resume => self.advance(pool),
-            Disposition::Stop => self.end(pool, SIGNALLED),
-            Disposition::End => self.end(pool, CloseReason::HOST),
-            Disposition::EndNow(reason) => self.end_now(pool, reason),
-        }
+impl Session for HostSession {
+    fn core(&self) -> &Core {
+        &self.core
     }
-}
 
-impl HostSession {
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             Event::Accepted { id, peer, local, .. } => {
                 self.on_accepted(pool, id, peer.to_string(), local.to_string())
@@ -352,5 +336,25 @@ impl HostSession {
             Event::Signal(signal) => self.on_signal(pool, signal),
             _ => {}
         }
+    }
+
+    fn resume(&mut self, pool: &mut Pool) {
+        self.advance(pool);
+    }
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(reason) => self.end(pool, reason),
+            How::Enough | How::Late => self.end(pool, CloseReason::HOST),
+            How::Now(reason) => self.end_now(pool, reason),
+        }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        self.clients.keys().copied().collect()
+    }
+
+    fn clients(&self) -> Option<usize> {
+        Some(self.clients.len())
     }
 }

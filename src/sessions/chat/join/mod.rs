@@ -14,7 +14,7 @@ use super::frontend::Frontend;
 use super::screen::Screen;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, Event, Handler, Id, Pool, SendOutcome, Signal, TimerKey};
+use crate::event_loop::{CloseMode, Event, Id, Pool, SendOutcome, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::chat::command::ChatCommand;
 use crate::protocol::chat::line::readable;
@@ -24,9 +24,10 @@ use crate::protocol::relay::Step;
 use crate::report::{Name, Notice};
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::Console;
-use crate::sessions::core::{Core, Disposition, SIGNALLED};
+use crate::sessions::core::{Core, SIGNALLED};
 use crate::sessions::feed::Feed;
 use crate::sessions::inlet::Inlet;
+use crate::sessions::session::{How, Session};
 use crate::sessions::timers;
 
 /// Bytes that wait for the host before stdin is paused.
@@ -101,11 +102,6 @@ impl JoinSession {
         self.connector.report_notes(pool, &mut self.core.console);
         self.progressed(pool, progress);
         self.frontend.refresh(pool, &mut self.core);
-    }
-
-    /// How the run ended.
-    pub fn status(&self) -> Status {
-        self.core.status()
     }
 
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
@@ -277,7 +273,7 @@ impl JoinSession {
     }
 
     /// stdout takes lines again.
-    fn resume(&mut self, pool: &mut Pool) {
+    fn resume_reading(&mut self, pool: &mut Pool) {
         self.frontend.refresh(pool, &mut self.core);
         if let (false, Some(link)) = (self.core.console.is_full(), &self.link) {
             pool.resume(link.id);
@@ -292,17 +288,8 @@ impl JoinSession {
     }
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
-        match signal {
-            Signal::Report => {
-                let open = self.link.as_ref().and_then(|link| pool.traffic(link.id));
-                let stats = self.core.console.sums(Name::Stats, pool, open.as_slice());
-                self.core.console.report(pool, &stats);
-            }
-            _ => {
-                self.frontend.on_signal(signal);
-                self.frontend.refresh(pool, &mut self.core);
-            }
-        }
+        self.frontend.on_signal(signal);
+        self.frontend.refresh(pool, &mut self.core);
     }
 
     /// Leaves in order: what was said goes out first.
@@ -332,20 +319,16 @@ impl JoinSession {
     }
 }
 
-impl Handler for JoinSession {
-    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        match self.core.on(pool, &event) {
-            Disposition::Own => self.handle_event(pool, event),
-            Disposition::Nothing => {}
-            Disposition::Resume => self.resume(pool),
-            Disposition::Stop | Disposition::End => self.end(pool, CloseReason::HOST),
-            Disposition::EndNow(reason) => self.end_now(pool, reason),
-        }
+impl Session for JoinSession {
+    fn core(&self) -> &Core {
+        &self.core
     }
-}
 
-impl JoinSession {
-    fn handle_event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = self.connector.on(pool, &event);
         self.connector.report_notes(pool, &mut self.core.console);
         if !matches!(progress, Progress::Pending) {
@@ -363,5 +346,20 @@ impl JoinSession {
             Event::Signal(signal) => self.on_signal(pool, signal),
             _ => {}
         }
+    }
+
+    fn resume(&mut self, pool: &mut Pool) {
+        self.resume_reading(pool);
+    }
+
+    fn close(&mut self, pool: &mut Pool, how: How) {
+        match how {
+            How::InOrder(_) | How::Enough | How::Late => self.end(pool, CloseReason::HOST),
+            How::Now(reason) => self.end_now(pool, reason),
+        }
+    }
+
+    fn open_ids(&self) -> Vec<Id> {
+        self.link.as_ref().map(|link| link.id).into_iter().collect()
     }
 }

@@ -1,0 +1,80 @@
+//! What the run is for: `--expect` and `--count`.
+
+use crate::error::{Failure, Status};
+use crate::kind::Kind;
+use crate::protocol::expect::Lookout;
+use crate::sessions::config::Goal;
+
+/// How far the run has come to the message or the number of messages that ends it. Where both are
+/// given, either does.
+pub(super) struct GoalState {
+    goal: Goal,
+    /// Searches each message. Streams without messages are searched by their receivers.
+    lookout: Option<Lookout>,
+    matched: bool,
+}
+
+impl GoalState {
+    pub(super) fn new(goal: Goal, has_messages: bool) -> Self {
+        let mut state = Self { goal, lookout: None, matched: false };
+        if has_messages {
+            state.search_messages();
+        }
+        state
+    }
+
+    /// Searches messages from now on.
+    pub(super) fn search_messages(&mut self) {
+        self.lookout = self.goal.expect.as_ref().map(Lookout::new);
+    }
+
+    /// Looks for `--expect` in a message.
+    pub(super) fn search(&mut self, payload: &[u8]) {
+        self.matched |= self.lookout.as_mut().is_some_and(|lookout| lookout.matches(payload));
+    }
+
+    /// Notes whether a stream without messages has matched.
+    pub(super) fn note_match(&mut self, matched: bool) {
+        self.matched |= matched;
+    }
+
+    /// Whether so many messages are enough, or one of them has matched.
+    pub(super) fn is_met(&self, received: u64) -> bool {
+        self.matched || self.goal.count.is_some_and(|count| received >= count)
+    }
+
+    /// The failure of a run that ends before `--expect` or `--count` is met.
+    pub(super) fn unmet(&self, received: u64) -> Option<Failure> {
+        match (&self.goal.expect, self.goal.count) {
+            (Some(_), _) if self.matched => None,
+            (Some(expect), _) => {
+                let target = format!("a match of {:?}", expect.to_string());
+                let cause = "nothing that came matches";
+                Some(Failure::new(Status::Unmet, Kind::Expect, "receive", target, cause))
+            }
+            (None, Some(count)) if received < count => {
+                let (target, cause) = (format!("{count} messages"), format!("{received} came"));
+                Some(Failure::new(Status::Unmet, Kind::Count, "receive", target, cause))
+            }
+            (None, _) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_match_or_the_count_is_enough_and_a_missing_match_is_a_failure() {
+        let expect = Some("ok".parse().unwrap());
+        let mut goal = GoalState::new(Goal { expect, count: Some(2) }, true);
+        goal.search(b"no");
+        assert!(!goal.is_met(1));
+        assert!(goal.is_met(2));
+        assert_eq!(goal.unmet(2).map(|failure| failure.status), Some(Status::Unmet));
+        goal.search(b"it is ok");
+        assert!(goal.is_met(1));
+        assert_eq!(goal.unmet(1), None);
+    }
+}

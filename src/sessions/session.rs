@@ -1,0 +1,152 @@
+//! The life that all sessions share: signals, limits of the run, statistics, progress.
+//!
+//! [`Core`] looks at each event first. What is left is the session's own affair and reaches it by
+//! [`Session::event`], with no timer or signal among it that is answered here.
+
+use super::core::{Core, Disposition, SIGNALLED};
+use super::timers;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::kind::Kind;
+use crate::report::{Name, Notice};
+
+/// How a session closes its connections and sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// In order: what is queued goes out first. A listener allows 2 s for that.
+    InOrder(CloseReason),
+    /// `--count` or `--expect` is met: what is queued goes out to peers that take it within 2 s.
+    Enough,
+    /// `--wait` ran out: nobody came whom anything could be sent to.
+    Late,
+    /// At once: what is queued is lost.
+    Now(CloseReason),
+}
+
+/// A configuration of connections or sockets, with what is done about their messages.
+pub trait Session {
+    /// The common part.
+    fn core(&self) -> &Core;
+
+    /// The common part, to be changed.
+    fn core_mut(&mut self) -> &mut Core;
+
+    /// Handles an event that is the session's own affair.
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>);
+
+    /// Reads on what was paused because stdout or the hooks were full.
+    fn resume(&mut self, pool: &mut Pool);
+
+    /// Closes everything, and calls [`Core::finish`] once all is closed.
+    fn close(&mut self, pool: &mut Pool, how: How);
+
+    /// The connections and sockets that statistics and progress are about.
+    fn open_ids(&self) -> Vec<Id>;
+
+    /// How many clients there are, on servers.
+    fn clients(&self) -> Option<usize> {
+        None
+    }
+
+    /// SIGTERM asks a listener to stop.
+    fn stop(&mut self, pool: &mut Pool) {
+        self.close(pool, How::InOrder(SIGNALLED));
+    }
+
+    /// `--wait` ran out: reports what may be the cause. Returns the failure to end with, where
+    /// there is a better one than the silence.
+    fn diagnose(&mut self, _pool: &mut Pool) -> Option<Failure> {
+        None
+    }
+
+    /// Somebody asks for statistics: SIGUSR1 or `/stats`.
+    fn report_stats(&mut self, pool: &mut Pool) {
+        let open = self.open_traffic(pool);
+        let clients = self.clients();
+        let console = &mut self.core_mut().console;
+        let mut stats = console.sums(Name::Stats, pool, &open);
+        if let Some(clients) = clients {
+            stats = stats.clients(clients as u64);
+        }
+        console.report(pool, &stats);
+    }
+
+    /// Draws `--progress` once more.
+    fn show_progress(&mut self, pool: &mut Pool) {
+        let open = self.open_traffic(pool);
+        let queued = self.open_ids().into_iter().map(|id| pool.queued(id)).max();
+        self.core_mut().show_progress(pool, &open, queued.unwrap_or(0));
+    }
+
+    /// Says what the run waits for; comes 3 s after something was begun that may take long.
+    fn report_waiting(&mut self, pool: &mut Pool) {
+        if self.core().is_ending() {
+            self.core_mut().report_waiting(pool);
+        }
+    }
+
+    /// What has gone through the connections that are open.
+    fn open_traffic(&self, pool: &Pool) -> Vec<Traffic> {
+        self.open_ids().into_iter().filter_map(|id| pool.traffic(id)).collect()
+    }
+
+    /// Reports the start of the run, and which listeners are open.
+    fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.core_mut().report_starting(pool);
+        for (proto, local) in listeners {
+            let notice = Notice::new(Name::Listening).proto(proto).local(local);
+            self.core_mut().console.report(pool, &notice);
+        }
+    }
+
+    /// Warns of something that does not end the run.
+    fn warn(&mut self, pool: &mut Pool, kind: Kind, text: &str) {
+        self.core_mut().console.warn(pool, kind, text);
+    }
+
+    /// All listeners and sockets are open, at these addresses.
+    fn ready(&mut self, pool: &mut Pool, locals: &[String]) {
+        let address = locals.first().cloned().unwrap_or_default();
+        self.core_mut().ready(pool, locals, &address);
+    }
+
+    /// How the run ended.
+    fn status(&self) -> Status {
+        self.core().status()
+    }
+}
+
+impl<S: Session> Handler for S {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match self.core_mut().on(pool, &event) {
+            Disposition::Own => own(self, pool, event),
+            Disposition::Nothing => {}
+            Disposition::Resume => self.resume(pool),
+            Disposition::Stop => self.stop(pool),
+            Disposition::End => self.close(pool, How::InOrder(CloseReason::HOST)),
+            Disposition::EndNow(reason) => self.close(pool, How::Now(reason)),
+        }
+    }
+}
+
+fn own<S: Session>(session: &mut S, pool: &mut Pool, event: Event<'_>) {
+    match event {
+        Event::Signal(Signal::Report) => session.report_stats(pool),
+        Event::Timer { key: TimerKey { id: None, purpose } } => match purpose {
+            timers::PROGRESS => session.show_progress(pool),
+            timers::NOTE => session.report_waiting(pool),
+            timers::GRACE => {
+                let reason = session.core().grace_reason();
+                session.close(pool, How::Now(reason));
+            }
+            timers::FIRST_PEER => {
+                let better = session.diagnose(pool);
+                session.core_mut().fail_waiting(pool, better);
+                session.close(pool, How::Late);
+            }
+            _ => session.event(pool, event),
+        },
+        _ => session.event(pool, event),
+    }
+}
