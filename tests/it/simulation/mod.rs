@@ -10,6 +10,7 @@ mod client;
 mod guest;
 mod plan;
 mod server;
+mod service;
 mod stage;
 mod verdict;
 mod wire;
@@ -17,13 +18,33 @@ mod world;
 
 use std::thread;
 
+use service::Service;
+
 /// How many scenarios each session goes through.
 const SEEDS: u64 = 256;
 
 /// SPEC 1.3, 1.4, 1.7, 6, 7 (slow clients): what a server promises its clients and its caller.
 #[test]
 fn a_server_does_right_by_its_clients_and_its_caller() {
-    play_all(server::play);
+    play_all(|seed| server::play(seed, Service::any_handler));
+}
+
+/// SPEC 7, `--hub`: each message goes to all others, and to stdout.
+#[test]
+fn a_hub_passes_each_message_to_all_others() {
+    play_all(|seed| server::play(seed, Service::hub));
+}
+
+/// SPEC 7, `--reply`: each client gets its answers, and its end.
+#[test]
+fn a_reply_reaches_each_client() {
+    play_all(|seed| server::play(seed, Service::reply));
+}
+
+/// SPEC 7, `echo`: each client gets back what it said, and nothing else.
+#[test]
+fn an_echo_returns_what_was_said() {
+    play_all(|seed| server::play(seed, Service::echo));
 }
 
 /// SPEC 1.3, 1.4, 6, 9: what a client promises both its sides and its caller.

@@ -1,5 +1,5 @@
-//! `tcp-serve` in virtual time: what the clients get is compared with what a plain model of the
-//! session says they are to get.
+//! A server in virtual time, with any of its services: what the clients get is compared with what
+//! a plain model of the session says they are to get.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,17 +8,16 @@ use bytes::Bytes;
 use fastrand::Rng;
 use wirecat::event_loop::{Directions, Event, EventLoop, Handler, Id, Pool, Signal};
 use wirecat::framing::Framing;
-use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::{Policy, SlowRules};
-use wirecat::sessions::config::{Handling, Net, Serve};
-use wirecat::sessions::{ServeSession, Session};
+use wirecat::sockets::Endpoint;
 
 use super::actor::Actor;
 use super::guest::{Guest, Left};
 use super::plan::{
     Basics, content, ending, framed, millis, once_in, pipe, rarely, size, socket, temper,
 };
+use super::service::{AnySession, Service};
 use super::stage::{self, BATCH, Cut, IDLE, Stage, TOTAL, encode, shown};
 use super::wire::{Far, Near, wire};
 use super::world::{Scenario, World};
@@ -26,71 +25,54 @@ use super::world::{Scenario, World};
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) basics: Basics,
-    pub(super) handling: Handling,
+    pub(super) service: Service,
     pub(super) greet: Option<Bytes>,
     pub(super) slow: SlowRules,
     pub(super) queue: usize,
-    max_clients: Option<usize>,
-    clients: usize,
+    pub(super) max_clients: Option<usize>,
+    pub(super) clients: usize,
 }
 
 impl Plan {
-    fn random(rng: &mut Rng) -> Self {
-        let handling = match rng.u8(..20) {
-            0..10 => Handling::Relay,
-            10..15 => Handling::Hub,
-            15..19 => Handling::Reply(Bytes::from("answer ".repeat(size(rng, 1..12)))),
-            _ => Handling::Discard,
-        };
+    fn random(rng: &mut Rng, service: Service) -> Self {
         let framings = [Framing::None, Framing::Line, Framing::U16, Framing::Netstring];
         let framing = framings[rng.usize(..framings.len())];
         let mut basics = Basics::random(rng, framing);
-        if !handling.reads_stdin() {
+        if !service.reads_stdin() {
             (basics.source, basics.stdin) = (Source::Absent, Vec::new());
         }
-        if handling == Handling::Hub {
+        if service.is_hub() || !service.is_served() {
             (basics.keep_open, basics.quit_after) = (false, None);
         }
         let policies = [Policy::Kick, Policy::Drop, Policy::Block];
-        let zero = handling == Handling::Hub && rng.bool();
+        let zero = service.is_hub() && rng.bool();
         let after = if zero { Duration::ZERO } else { millis(rng, 100..2000) };
-        Self {
+        let mut plan = Self {
             slow: SlowRules { policy: rarely(rng, 2, |rng| policies[rng.usize(..3)]), after },
             queue: size(rng, 8..17),
             max_clients: rarely(rng, 8, |rng| rng.usize(1..3)),
             clients: rng.usize(1..6),
             greet: rarely(rng, 4, |_| Bytes::from_static(b"welcome")),
-            handling,
+            service,
             basics,
+        };
+        if !plan.service.is_served() {
+            plan.slow.policy = Some(Policy::Block);
+            (plan.max_clients, plan.greet) = (None, None);
         }
+        plan
     }
 
-    fn config(&self) -> Serve {
-        Serve {
-            common: self.basics.common(true),
-            net: Net::default(),
-            addresses: Vec::new(),
-            conns: Some(self.clients as u64),
-            max_clients: self.max_clients,
-            handling: self.handling.clone(),
-            access: Access::default(),
-            greet: self.greet.clone(),
-            replay: None,
-            slow: self.slow,
-            queue: self.queue,
-        }
-    }
-
-    /// Whether the one answer of `--reply` goes out at once, with FIN behind it.
-    fn answers_at_once(&self) -> bool {
-        matches!(self.handling, Handling::Reply(_)) && self.basics.framing == Framing::None
+    /// The one answer that goes out at once, with FIN behind it.
+    fn immediate(&self) -> Option<&Bytes> {
+        self.service.immediate(self.basics.framing)
     }
 
     fn client(&self, rng: &mut Rng, number: usize, now: Instant) -> (Near, Actor) {
         let (near, far) = wire(rng.fork(), socket(rng), now);
         let patience = self.slow.after.max(Duration::from_millis(20));
-        let relays = self.handling == Handling::Relay;
-        let they_end = self.answers_at_once() || (relays && self.basics.ends_by_itself(true));
+        let relays = self.service.relays();
+        let they_end = self.immediate().is_some() || (relays && self.basics.ends_by_itself(true));
         let name = format!("client{number}");
         let (temper, ending) = (temper(rng, patience), ending(rng, &self.basics, they_end));
         let mut actor = Actor::new(&name, far, temper, ending, now);
@@ -102,7 +84,7 @@ impl Plan {
 
 pub(super) struct Server {
     pub(super) plan: Plan,
-    session: ServeSession,
+    session: Box<dyn AnySession>,
     pub(super) stage: Stage,
     listener: Id,
     listens: bool,
@@ -113,15 +95,18 @@ pub(super) struct Server {
     /// The signal that the session has met.
     pub(super) signalled: Option<Signal>,
     pub(super) timed_out: bool,
+    /// It was stopped because it was over.
+    stopped: bool,
     events: u64,
     /// The far end of the stand-in for a listener.
     _door: Far,
 }
 
 /// Plays one scenario to its end and judges it.
-pub(super) fn play(seed: u64) {
+pub(super) fn play(seed: u64, service: fn(&mut Rng) -> Service) {
     let mut rng = Rng::with_seed(seed);
-    let plan = Plan::random(&mut rng);
+    let service = service(&mut rng);
+    let plan = Plan::random(&mut rng, service);
     let mut event_loop = EventLoop::new().expect("a loop");
     let start = event_loop.pool().now();
     let mut world = World::new(rng.fork(), start);
@@ -135,14 +120,12 @@ pub(super) fn play(seed: u64) {
 
 impl Server {
     fn open(event_loop: &mut EventLoop, world: &mut World, plan: Plan, rng: &mut Rng) -> Self {
-        let config = plan.config();
-        let (console, feed, stage) = stage::open(event_loop, world, &plan.basics, &config.common);
+        let common = plan.basics.common(true);
+        let (console, feed, stage) = stage::open(event_loop, world, &plan.basics, &common);
         let (near, door) = wire(rng.fork(), pipe(rng), world.now);
         let pool = event_loop.pool();
         let listener = pool.add_channel(Box::new(near), Directions::Read).expect("a stand-in");
-        let session = ServeSession::new(config, console, feed, vec![listener]);
-        let mut session = session.expect("a session");
-        session.start(pool);
+        let session = plan.service.open(pool, &plan, (console, feed), listener);
         let mut at = world.now;
         let arrivals = (0..plan.clients).map(|number| {
             let together = once_in(rng, 3);
@@ -161,6 +144,7 @@ impl Server {
             signal: plan.basics.signal.map(|(after, signal)| (world.now + after, signal)),
             signalled: None,
             timed_out: false,
+            stopped: false,
             events: 0,
             _door: door,
             plan,
@@ -174,19 +158,17 @@ impl Server {
         let mut guest =
             Guest::new(id, world.actors.len(), &actor, self.plan.basics.framing, world.now);
         let framing = self.plan.basics.framing;
-        let reply = match &self.plan.handling {
-            Handling::Reply(text) if self.plan.answers_at_once() => Some(text),
-            _ => None,
-        };
-        for text in self.plan.greet.iter().chain(reply) {
+        let immediate = self.plan.immediate();
+        for text in self.plan.greet.iter().chain(immediate) {
             guest.expected.push(encode(framing, text));
         }
-        guest.listens = !self.plan.answers_at_once();
+        guest.listens = immediate.is_none();
         if self.present() == 1 {
             self.guests.iter_mut().for_each(|guest| guest.joined = world.now);
         }
         self.guests.push(guest);
-        self.session.accept(pool, id, actor.name.clone(), "here".into());
+        let (peer, local) = (Endpoint::default(), Endpoint::default());
+        self.session.on(pool, Event::Accepted { id, listener: self.listener, peer, local });
         actor.name = format!("#{} {}", self.guests.len(), actor.name);
         world.actors.push(actor);
     }
@@ -205,7 +187,7 @@ impl Server {
             Event::Eof { id } => {
                 // A line that was cut by a reset comes to its end in this way, too.
                 self.foresee_data(*id, &[], true, now);
-                let relays = self.plan.handling == Handling::Relay;
+                let relays = self.plan.service.relays();
                 let owes =
                     relays && self.plan.basics.source == Source::Stream && !self.stage.input_ended;
                 if let Some(guest) = self.guest(*id) {
@@ -238,16 +220,14 @@ impl Server {
             guest.last_data = now;
         }
         let messages = guest.cut.feed(bytes, eof);
-        match &self.plan.handling {
-            Handling::Hub => self.report_all(Some(id), &messages),
-            Handling::Reply(text) if framing != Framing::None => {
-                let reply = encode(framing, text);
-                let guest = self.guest(id).expect("the same guest");
-                guest.expected.extend(messages.iter().map(|_| reply.clone()));
-            }
-            _ => {}
+        if self.plan.service.is_hub() {
+            self.report_all(Some(id), &messages);
         }
-        if self.plan.handling != Handling::Discard {
+        let answer = |message: &Vec<u8>| self.plan.service.answer(framing, message);
+        let answers: Vec<_> = messages.iter().filter_map(answer).collect();
+        let guest = self.guest(id).expect("the same guest");
+        guest.expected.extend(answers.iter().map(|answer| encode(framing, answer)));
+        if self.plan.service.shows_messages() {
             let text = messages.iter().flat_map(|message| shown(framing, message));
             self.stage.expected.extend(text);
         }
@@ -267,14 +247,26 @@ impl Server {
 
     /// No queue holds more than it may, and one batch that was read before it said so.
     fn check_queues(&mut self, pool: &Pool) {
-        // A reply is as long as it is, however short the message was.
-        let replies = matches!(self.plan.handling, Handling::Reply(_));
+        let unbounded = self.plan.service.exceeds_queue();
         for guest in self.guests.iter_mut().filter(|guest| guest.left.is_none()) {
             let queued = pool.queued(guest.id);
             guest.note_queue(queued, self.plan.queue, pool.now());
             let most = self.plan.queue + 2 * BATCH;
-            assert!(replies || queued <= most, "{queued} bytes wait for one client");
+            assert!(unbounded || queued <= most, "{queued} bytes wait for one client");
         }
+    }
+
+    /// Whether it was told to stop by something that makes it close its clients.
+    pub(super) fn is_stopping(&self) -> bool {
+        !self.plan.service.is_served()
+            && (self.signalled.is_some() || self.stage.trouble().is_some())
+    }
+
+    /// Whether everything is over but the service, which would go on.
+    fn is_to_be_stopped(&self) -> bool {
+        let ends = self.plan.service.ends_with_clients() || self.stopped;
+        let over = self.signalled.is_some() || self.timed_out || !self.listens;
+        !ends && !over && self.arrivals.is_empty() && self.present() == 0
     }
 
     /// How many clients there are now.
@@ -297,6 +289,10 @@ impl Scenario for Server {
         if let Some((_, signal)) = self.signal.take_if(|(at, _)| *at <= world.now) {
             event_loop.simulate_signal(signal);
             self.events += 1;
+        }
+        if self.is_to_be_stopped() {
+            event_loop.simulate_signal(Signal::Terminate);
+            (self.stopped, self.events) = (true, self.events + 1);
         }
         let crowded =
             |server: &Self| server.plan.max_clients.is_some_and(|most| server.present() >= most);
@@ -323,9 +319,9 @@ impl Scenario for Server {
     }
 
     fn describe(&self) -> String {
-        let Plan { handling, slow, queue, .. } = &self.plan;
+        let Plan { service, slow, queue, .. } = &self.plan;
         let basics = Basics { stdin: Vec::new(), ..self.plan.basics.clone() };
-        let handling = std::mem::discriminant(handling);
-        format!("{handling:?} {slow:?} queue {queue} {basics:?}\n{:#?}", self.guests)
+        let service = std::mem::discriminant(service);
+        format!("{service:?} {slow:?} queue {queue} {basics:?}\n{:#?}", self.guests)
     }
 }

@@ -64,7 +64,7 @@ fn check_reason(server: &Server, guest: &Guest, actor: &Actor, left: &Left) {
         (Cause::Peer, Detail::Fin) => true,
         // `Guest` has checked the time of these.
         (Cause::Host, Detail::Slow) | (Cause::Timeout, Detail::Idle) => true,
-        (Cause::Host, Detail::Limit) => basics.quit_after.is_some(),
+        (Cause::Host, Detail::Limit) => basics.quit_after.is_some() || server.is_stopping(),
         (Cause::Host, Detail::Signal) => server.signalled.is_some(),
         (Cause::Host, Detail::Local) => server.stage.trouble().is_some(),
         (Cause::Timeout, Detail::Timeout) => server.timed_out,
@@ -103,7 +103,12 @@ fn check_status(server: &Server, status: Status, skipped: usize) {
     let lost = server.guests.iter().any(|guest| guest.left.is_some_and(|left| left.is_loss()));
     let possible = match (server.signalled, server.stage.trouble()) {
         (Some(Signal::Interrupt), _) => vec![Status::Interrupt],
-        (Some(_), _) => vec![Status::Done],
+        (Some(_), _) => {
+            // What was lost may have been told before, and the drain takes its time as well.
+            let time = server.timed_out.then_some(Status::Timeout);
+            let loss = lost.then_some(Status::Lost);
+            [Status::Done].into_iter().chain(time).chain(loss).collect()
+        }
         (None, trouble) => {
             let stdout = match trouble {
                 None => None,

@@ -1,0 +1,161 @@
+//! The services that clients of a server meet: how each is asked for, and what it makes of a
+//! message. A session is driven by its events alone, so that one scenario fits all of them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use wirecat::error::Status;
+use wirecat::event_loop::{Handler, Id, Pool};
+use wirecat::framing::Framing;
+use wirecat::protocol::access::Access;
+use wirecat::sessions::config::{Echo, Handling, Net, Serve};
+use wirecat::sessions::{Console, EchoSession, Feed, ServeSession, Session};
+
+use super::plan::{millis, rarely, size};
+use super::server::Plan;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    /// `tcp-serve` with one of its handlers.
+    Serve(Handling),
+    /// `echo`: what stands before each answer, and how long it is held back.
+    Echo { prefix: Bytes, delay: Duration },
+}
+
+/// A session, whichever it is.
+pub(super) trait AnySession: Handler {
+    fn status(&self) -> Status;
+}
+
+impl<S: Session> AnySession for S {
+    fn status(&self) -> Status {
+        Session::status(self)
+    }
+}
+
+impl Service {
+    /// `tcp-serve`, most often with stdin and stdout.
+    pub(super) fn any_handler(rng: &mut Rng) -> Self {
+        match rng.u8(..20) {
+            0..10 => Self::Serve(Handling::Relay),
+            10..15 => Self::hub(rng),
+            15..19 => Self::reply(rng),
+            _ => Self::Serve(Handling::Discard),
+        }
+    }
+
+    pub(super) fn hub(_: &mut Rng) -> Self {
+        Self::Serve(Handling::Hub)
+    }
+
+    pub(super) fn reply(rng: &mut Rng) -> Self {
+        Self::Serve(Handling::Reply(Bytes::from("answer ".repeat(size(rng, 1..12)))))
+    }
+
+    pub(super) fn echo(rng: &mut Rng) -> Self {
+        let delay = rarely(rng, 3, |rng| millis(rng, 1..500)).unwrap_or_default();
+        Self::Echo { prefix: Bytes::from("> ".repeat(rng.usize(..3))), delay }
+    }
+
+    /// Begins to serve.
+    pub(super) fn open(
+        &self,
+        pool: &mut Pool,
+        plan: &Plan,
+        (console, feed): (Console, Feed),
+        listener: Id,
+    ) -> Box<dyn AnySession> {
+        let common = plan.basics.common(true);
+        match self {
+            Self::Serve(handling) => {
+                let config = Serve {
+                    common,
+                    net: Net::default(),
+                    addresses: Vec::new(),
+                    conns: Some(plan.clients as u64),
+                    max_clients: plan.max_clients,
+                    handling: handling.clone(),
+                    access: Access::default(),
+                    greet: plan.greet.clone(),
+                    replay: None,
+                    slow: plan.slow,
+                    queue: plan.queue,
+                };
+                let session = ServeSession::new(config, console, feed, vec![listener]);
+                let mut session = session.expect("a session");
+                session.start(pool);
+                Box::new(session)
+            }
+            Self::Echo { prefix, delay } => {
+                let config = Echo {
+                    common,
+                    net: Net::default(),
+                    places: Vec::new(),
+                    streams: true,
+                    datagrams: false,
+                    delay: *delay,
+                    drop: 0.0,
+                    prefix: prefix.clone(),
+                    quit_word: None,
+                    stop_word: None,
+                };
+                let mut session =
+                    EchoSession::new(config, console, feed, vec![listener], Vec::new());
+                session.start(pool);
+                Box::new(session)
+            }
+        }
+    }
+
+    pub(super) fn is_hub(&self) -> bool {
+        *self == Self::Serve(Handling::Hub)
+    }
+
+    /// stdin goes to the clients, and their messages to stdout.
+    pub(super) fn relays(&self) -> bool {
+        *self == Self::Serve(Handling::Relay)
+    }
+
+    pub(super) fn reads_stdin(&self) -> bool {
+        matches!(self, Self::Serve(handling) if handling.reads_stdin())
+    }
+
+    /// The options of `tcp-serve` apply: `--greet`, `--queue`, `--slow`, `--max-clients`.
+    pub(super) fn is_served(&self) -> bool {
+        matches!(self, Self::Serve(_))
+    }
+
+    /// Ends with its last client; others serve until they are stopped.
+    pub(super) fn ends_with_clients(&self) -> bool {
+        self.is_served()
+    }
+
+    /// Messages are shown on stdout.
+    pub(super) fn shows_messages(&self) -> bool {
+        *self != Self::Serve(Handling::Discard)
+    }
+
+    /// The one answer of `--reply` that goes out at once, with FIN behind it.
+    pub(super) fn immediate(&self, framing: Framing) -> Option<&Bytes> {
+        match self {
+            Self::Serve(Handling::Reply(text)) if framing == Framing::None => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What goes back to whoever sent a message.
+    pub(super) fn answer(&self, framing: Framing, message: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Serve(Handling::Reply(text)) if framing != Framing::None => Some(text.to_vec()),
+            Self::Echo { prefix, .. } => Some([prefix, message].concat()),
+            Self::Serve(_) => None,
+        }
+    }
+
+    /// Whether what is sent back may exceed the queue of a client: an answer is as long as it is,
+    /// however short the message was.
+    pub(super) fn exceeds_queue(&self) -> bool {
+        !matches!(self, Self::Serve(Handling::Relay | Handling::Hub | Handling::Discard))
+    }
+}
