@@ -14,7 +14,7 @@ use std::io::Write;
 use std::time::SystemTime;
 
 use crate::cli::args::{ReportArgs, RunArgs};
-use crate::cli::{Cli, Command, config};
+use crate::cli::{Command, Parsed, config};
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, SharedRecorder};
 use crate::protocol::output::Output;
@@ -24,30 +24,30 @@ use crate::sessions::config::Common;
 use crate::sessions::recorder::FileRecorder;
 
 /// Runs what the command line asks for.
-pub fn run(cli: &Cli) -> Status {
-    match &cli.command {
-        Command::TcpConnect(args) => start(cli, &args.report, &args.stream.run, |report| {
+pub fn run(parsed: &Parsed) -> Status {
+    match &parsed.cli.command {
+        Command::TcpConnect(args) => start(parsed, &args.report, &args.stream.run, |report| {
             config::connect(args, report).and_then(tcp_connect::run)
         }),
-        Command::TcpServe(args) => start(cli, &args.report, &args.stream.run, |report| {
+        Command::TcpServe(args) => start(parsed, &args.report, &args.stream.run, |report| {
             config::serve(args, report).and_then(tcp_serve::run)
         }),
-        Command::UdpSend(args) => start(cli, &args.report, &args.sender.run, |report| {
+        Command::UdpSend(args) => start(parsed, &args.report, &args.sender.run, |report| {
             config::udp_send(args, report).and_then(udp::send)
         }),
-        Command::UdpListen(args) => start(cli, &args.report, &args.listener.run, |report| {
+        Command::UdpListen(args) => start(parsed, &args.report, &args.listener.run, |report| {
             config::udp_listen(args, report).and_then(udp::listen)
         }),
-        Command::McastJoin(args) => start(cli, &args.report, &args.listener.run, |report| {
+        Command::McastJoin(args) => start(parsed, &args.report, &args.listener.run, |report| {
             config::mcast_join(args, report).and_then(mcast::join)
         }),
-        Command::McastSend(args) => start(cli, &args.report, &args.sender.run, |report| {
+        Command::McastSend(args) => start(parsed, &args.report, &args.sender.run, |report| {
             config::mcast_send(args, report).and_then(mcast::send)
         }),
-        Command::Chat(args) => start(cli, &args.report, &args.run, |report| {
+        Command::Chat(args) => start(parsed, &args.report, &args.run, |report| {
             config::chat(args, report).and_then(chat::run)
         }),
-        Command::Echo(args) => start(cli, &args.report, &args.run, |report| match args.ping {
+        Command::Echo(args) => start(parsed, &args.report, &args.run, |report| match args.ping {
             true => config::ping(args, report).and_then(echo::ping),
             false => config::echo(args, report).and_then(echo::serve),
         }),
@@ -58,13 +58,13 @@ pub fn run(cli: &Cli) -> Status {
 
 /// Runs a command, and tells a failure from before the session, which tells its own.
 fn start(
-    cli: &Cli,
+    parsed: &Parsed,
     report: &ReportArgs,
     args: &RunArgs,
     command: impl FnOnce(Settings) -> Result<Status, Failure>,
 ) -> Status {
-    let settings = config::report(&cli.report, report);
-    let failure = match command(settings.clone()) {
+    let settings = config::report(&parsed.cli.report, report);
+    let failure = match parsed.check().and_then(|()| command(settings.clone())) {
         Ok(status) => return status,
         Err(failure) => failure,
     };

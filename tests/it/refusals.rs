@@ -144,3 +144,20 @@ fn a_text_that_the_framing_cannot_carry_is_refused() {
         wirecat(line.split_whitespace()).run().code(2).says(words);
     }
 }
+
+/// An option whose default is written out is refused like one with any other value.
+#[test]
+fn a_default_that_is_typed_is_refused_like_any_value() {
+    let cause = "-z sends and receives nothing";
+    refuse("--on-peer-close", cause, &["tcp-connect -z --on-peer-close continue 1"]);
+    refuse("--frame", cause, &["tcp-connect -z --frame none 1"]);
+    let cause = "a half-close is passed on to the other side";
+    let lines = [
+        "tcp-serve --exec cat --on-peer-close continue 0",
+        "tcp-serve --forward 1 --on-peer-close continue 0",
+        "tcp-connect --exec cat --on-peer-close continue 1",
+    ];
+    refuse("--on-peer-close", cause, &lines);
+    let cause = "what is relayed is passed on as it is";
+    refuse("--frame", cause, &["tcp-serve --exec cat --frame none 0"]);
+}

@@ -163,42 +163,6 @@ pub enum When {
     Never,
 }
 
-/// What a recording does not decide. All other options would change what is sent or how it is
-/// taken, and cannot go with one.
-const BESIDE_REPLAY: [&str; 26] = [
-    "address",
-    "addresses",
-    "replay",
-    "replay_timing",
-    "record",
-    "timeout",
-    "idle_timeout",
-    "wait",
-    "connect_timeout",
-    "output",
-    "socket_option",
-    "no_stdin",
-    "v4",
-    "v6",
-    "bind",
-    "once",
-    "conns",
-    "port_file",
-    "ready_fd",
-    "on",
-    "command",
-    "verbose",
-    "quiet",
-    "log",
-    "color",
-    "tag",
-];
-
-/// Whatever is not made for `--replay` excludes it.
-pub(super) fn beside_replay(arg: Arg) -> Arg {
-    if BESIDE_REPLAY.contains(&arg.get_id().as_str()) { arg } else { arg.conflicts_with("replay") }
-}
-
 /// Where a number belongs, `-5s` is a bad number and not an option `-5` in disguise.
 pub(super) fn take_hyphens(arg: Arg) -> Arg {
     let names = arg.get_value_names().unwrap_or_default();

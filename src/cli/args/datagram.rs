@@ -5,9 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
-use super::common::{
-    FamilyArgs, InputArgs, ReplayArgs, ReportArgs, RunArgs, beside_replay, take_hyphens,
-};
+use super::common::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, RunArgs, take_hyphens};
+use crate::cli::rules::beside_replay;
 use crate::protocol::access::parse_network;
 use crate::protocol::command::Form;
 use crate::protocol::pacer::Rate;

@@ -6,9 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use super::common::{
-    FamilyArgs, InputArgs, ReplayArgs, ReportArgs, RunArgs, beside_replay, take_hyphens,
-};
+use super::common::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, RunArgs, take_hyphens};
+use crate::cli::rules::beside_replay;
 use crate::framing::Framing;
 use crate::protocol::access::parse_network;
 use crate::protocol::pacer::Rate;

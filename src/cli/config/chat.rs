@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use super::{
-    NOT_IP, as_usize, check_nodelay, check_port_file, check_stdin_takers, goal, helpers, limits,
-    net, output, read_texts, refuse, refuse_any,
-};
+use super::{as_usize, check_stdin_takers, goal, helpers, limits, net, output, read_texts};
 use crate::cli::args::ChatArgs;
+use crate::cli::rules::refuse;
 use crate::error::Failure;
 use crate::framing::{self, Framing};
 use crate::multicast::GroupAddress;
 use crate::protocol::chat::{MAX_LINE, MAX_RELAYED, Nick};
-use crate::protocol::output::{Output, Written};
+use crate::protocol::output::Written;
 use crate::protocol::relay::Rules;
 use crate::report::Settings;
 use crate::sessions::chat::config::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
@@ -27,8 +25,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A bad address, or options that cannot apply.
 pub fn chat(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Failure> {
     let way = way(args)?;
-    check(args, &way)?;
-    check_frame(args, &way)?;
+    if let Some(framing) = args.frame
+        && !matches!(framing, Framing::Line | Framing::Tinyproto)
+    {
+        return Err(refuse(&format!("--frame {framing}"), "a chat is of lines, or of tinyproto"));
+    }
     let place = Place { net: net(&args.run, &args.family)?, helpers: helpers(&args.run)?, report };
     match way {
         Way::Group(group) => self::group(args, group, place),
@@ -76,23 +77,6 @@ fn stream(args: &ChatArgs, max: usize) -> Wire {
     Wire { datagrams: false, framing, max, keep_cr: false, crlf: false }
 }
 
-/// `--frame`: lines, or the chat of tinyproto, which has a host and no names.
-fn check_frame(args: &ChatArgs, way: &Way) -> Result<(), Failure> {
-    let Some(framing) = args.frame else { return Ok(()) };
-    if matches!(way, Way::Group(_)) {
-        return Err(refuse("--frame", "a room in a group is made of datagrams"));
-    }
-    match framing {
-        Framing::Line => Ok(()),
-        Framing::Tinyproto => {
-            let nick = [(args.nick.is_some(), "--nick")];
-            refuse_any(&nick, "the chat of tinyproto has no names")?;
-            check_nodelay(framing, &args.run)
-        }
-        _ => Err(refuse(&format!("--frame {framing}"), "a chat is of lines, or of tinyproto")),
-    }
-}
-
 /// Where the room is.
 enum Way {
     Address(Address),
@@ -108,50 +92,6 @@ fn way(args: &ChatArgs) -> Result<Way, Failure> {
             address => Ok(Way::Address(address?)),
         },
     }
-}
-
-/// Options of one way that were given to another.
-fn check(args: &ChatArgs, way: &Way) -> Result<(), Failure> {
-    let hosting = [
-        (args.headless, "--headless"),
-        (args.max_clients.is_some(), "--max-clients"),
-        (args.queue.is_some(), "--queue"),
-    ];
-    let joining = [
-        (args.reconnect, "--reconnect"),
-        (args.connect_timeout.is_some(), "--connect-timeout"),
-        (args.bind.is_some(), "--bind"),
-    ];
-    match way {
-        Way::Group(_) => {
-            refuse_any(&[(args.host, "--host")], "a room in a group has no host")?;
-            refuse_any(&joining, "a room in a group has no host to connect to")?;
-            refuse_any(&hosting, "it needs --host")?;
-            let family = [(args.family.v4, "-4"), (args.family.v6, "-6")];
-            refuse_any(&family, "the group says which family it is of")?;
-        }
-        Way::Address(_) if args.host => {
-            refuse_any(&[(!args.send.is_empty(), "--send")], "it is for those who join")?;
-            refuse_any(&joining, "it is for those who join")?;
-        }
-        Way::Address(_) => refuse_any(&hosting, "it needs --host")?,
-    }
-    if matches!(way, Way::Address(_)) {
-        refuse_any(&[(args.ttl.is_some(), "--ttl")], "it needs a group")?;
-    }
-    if args.no_stdin {
-        refuse_any(&[(!args.send.is_empty(), "-n")], "--send stands in the place of stdin")?;
-    }
-    let identity = [
-        (args.nick.is_some(), "--nick"),
-        (args.time, "--time"),
-        (args.no_stdin, "--no-stdin"),
-        (matches!(args.run.output, Some(Output::Written(_))), "--output"),
-    ];
-    if args.headless {
-        refuse_any(&identity, "with --headless nobody takes part here")?;
-    }
-    Ok(())
 }
 
 fn group(args: &ChatArgs, group: GroupAddress, place: Place) -> Result<ChatConfig, Failure> {
@@ -170,8 +110,6 @@ fn group(args: &ChatArgs, group: GroupAddress, place: Place) -> Result<ChatConfi
 }
 
 fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
-    check_family(args, &address)?;
-    check_port_file(&args.run, std::slice::from_ref(&address))?;
     let (common, net) = common(args, place, stream(args, MAX_LINE))?;
     Ok(ChatConfig::Host(Box::new(HostConfig {
         common,
@@ -185,19 +123,6 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
 
 fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
     address.check_connect()?;
-    check_family(args, &address)?;
-    if !matches!(address, Address::Inet { .. }) {
-        refuse_any(&[(args.bind.is_some(), "--bind")], NOT_IP)?;
-    }
-    if matches!(address, Address::Fd(_)) {
-        let given = [
-            (args.run.wait.is_some(), "--wait"),
-            (args.connect_timeout.is_some(), "--connect-timeout"),
-            (args.reconnect, "--reconnect"),
-        ];
-        refuse_any(&given, "an inherited socket is connected already")?;
-    }
-    check_port_file(&args.run, std::slice::from_ref(&address))?;
     let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
     let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
     place.net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
@@ -211,13 +136,6 @@ fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
         dialing: Dialing { reconnect: args.reconnect, settle: Duration::ZERO },
         identity: identity(args),
     })))
-}
-
-fn check_family(args: &ChatArgs, address: &Address) -> Result<(), Failure> {
-    match address {
-        Address::Inet { .. } => Ok(()),
-        _ => refuse_any(&[(args.family.v4, "-4"), (args.family.v6, "-6")], NOT_IP),
-    }
 }
 
 fn identity(args: &ChatArgs) -> Identity {

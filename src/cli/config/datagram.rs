@@ -3,19 +3,19 @@
 use std::net::SocketAddr;
 
 use super::{
-    NOT_IP, ONE_PURPOSE, as_usize, check_port_file, check_stdin_takers, family_of, goal, helpers,
-    input, limits, net, output, refuse, refuse_any, replay,
+    as_usize, check_stdin_takers, family_of, goal, helpers, input, limits, net, output, replay,
 };
 use crate::cli::args::{
     FamilyArgs, InputArgs, InputForm, ListenerArgs, McastJoinArgs, McastSendArgs, SenderArgs,
     UdpListenArgs, UdpSendArgs,
 };
+use crate::cli::rules::{ONE_PURPOSE, refuse};
 use crate::cli::text;
 use crate::error::Failure;
 use crate::framing::{Framing, Input};
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
-use crate::protocol::output::{Output, Written};
+use crate::protocol::output::Written;
 use crate::protocol::pacer::Rate;
 use crate::protocol::probe::Probe;
 use crate::protocol::relay::Rules;
@@ -41,8 +41,6 @@ const DATAGRAMS: Wire =
 pub fn udp_send(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure> {
     let addresses = parse_all(&args.addresses)?;
     addresses.iter().try_for_each(Address::check_connect)?;
-    check_port_file(&args.sender.run, &addresses)?;
-    check_inet(&addresses, args.sender.bind.is_some(), args.broadcast)?;
     Ok(UdpSend {
         net: net(&args.sender.run, &args.family)?,
         send: send(&args.sender, report, None)?,
@@ -58,19 +56,6 @@ pub fn udp_send(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
 pub fn udp_listen(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, Failure> {
     let addresses = parse_all(&args.addresses)?;
-    check_port_file(&args.listener.run, &addresses)?;
-    if !addresses.iter().any(|address| matches!(address, Address::Inet { .. })) {
-        refuse_any(&[(args.family.v4, "-4"), (args.family.v6, "-6")], NOT_IP)?;
-    }
-    if addresses.iter().all(|address| matches!(address, Address::Unix(_))) {
-        let peers = &args.listener;
-        refuse_any(
-            &[(!peers.allow.is_empty(), "--allow"), (!peers.deny.is_empty(), "--deny")],
-            NOT_IP,
-        )?;
-    }
-    let commands = matches!(args.input.input, Some(InputForm::Commands(_)));
-    refuse_any(&[(commands && args.to.is_some(), "--to")], "each command says whom it is for")?;
     let to = match args.to.as_deref() {
         Some("last") | None => To::Last,
         Some("all") => To::All,
@@ -112,15 +97,6 @@ pub fn mcast_send(args: &McastSendArgs, report: Settings) -> Result<McastSend, F
     let groups = parse_groups(&args.groups)?;
     groups.iter().try_for_each(GroupAddress::check_send)?;
     let test = args.test.then(|| test(args)).transpose()?;
-    if test.is_some() {
-        let input = &args.sender.input;
-        let given = [
-            (!input.send.is_empty(), "--send"),
-            (input.input.is_some(), "--input"),
-            (input.chomp, "--chomp"),
-        ];
-        refuse_any(&given, "--test sends probes, not stdin")?;
-    }
     Ok(McastSend {
         net: net(&args.sender.run, &FamilyArgs::default())?,
         send: send(&args.sender, report, test)?,
@@ -149,13 +125,6 @@ fn parse_groups(texts: &[String]) -> Result<Vec<GroupAddress>, Failure> {
     Ok(texts.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
 }
 
-fn check_inet(addresses: &[Address], bind: bool, broadcast: bool) -> Result<(), Failure> {
-    if addresses.iter().any(|address| !matches!(address, Address::Inet { .. })) {
-        refuse_any(&[(bind, "--bind"), (broadcast, "--broadcast")], NOT_IP)?;
-    }
-    Ok(())
-}
-
 /// One address of a peer, given as `HOST:PORT`.
 fn peer_address(text: &str, family: Family) -> Result<SocketAddr, Failure> {
     let wrong = || refuse("--to", "use last, all, or an address such as 10.0.0.5:5000");
@@ -181,17 +150,7 @@ fn send(args: &SenderArgs, report: Settings, test: Option<Test>) -> Result<Send,
     let run = &args.run;
     let wants_answers = run.wait.is_some() || run.count.is_some() || run.expect.is_some();
     let reply = args.reply.or(wants_answers.then_some(DEFAULT_ANSWER));
-    if reply.is_none() && args.run.output.is_some_and(|output| output != Output::Json) {
-        return Err(refuse("--output", "without --reply nothing is received"));
-    }
     let source = datagram_input(&args.input)?;
-    if let InputSource::Commands { form, .. } = source {
-        let cause = "a sender reads messages only: udp-listen and mcast-join take commands";
-        return Err(refuse(&format!("--input {form}"), cause));
-    }
-    if args.input.no_stdin && test.is_none() {
-        return Err(refuse("-n", "without stdin there is nothing to send"));
-    }
     let source = if test.is_some() { InputSource::Nothing } else { source };
     let common = Common {
         limits: limits(run, None, None),
@@ -217,12 +176,6 @@ fn listen(
     source: InputSource,
     heard: Heard,
 ) -> Result<Listen, Failure> {
-    if !args.stats {
-        refuse_any(&[(args.interval.is_some(), "--interval")], "it needs --stats")?;
-        if args.max_loss.is_none() {
-            refuse_any(&[(args.seq.is_some(), "--seq")], "it needs --stats or --max-loss")?;
-        }
-    }
     if args.interval.is_some_and(|interval| interval.is_zero()) {
         return Err(refuse("--interval", "it must be longer than 0"));
     }

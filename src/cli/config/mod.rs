@@ -14,39 +14,21 @@ mod stream;
 use std::time::Duration;
 
 use super::args::{FamilyArgs, InputArgs, InputForm, LogForm, ReportArgs, RunArgs, When};
+use super::rules::{ONE_PURPOSE, refuse};
 use super::text;
-use crate::error::{Failure, Status};
-use crate::framing::{Framing, Input};
-use crate::kind::Kind;
-use crate::protocol::command::Form;
+use crate::error::Failure;
+use crate::framing::Input;
 use crate::protocol::output::{self, Written};
 use crate::report::{Color, Log, Settings, Verbosity};
 use crate::sessions::children::Program;
 use crate::sessions::config::{Goal, Helpers, InputSource, Limits, Net, Output};
 use crate::sessions::ready::{Readiness, ReadyFd};
-use crate::sockets::{Address, Family, SocketOptions};
+use crate::sockets::{Family, SocketOptions};
 
 pub use chat::chat;
 pub use datagram::{mcast_join, mcast_send, udp_listen, udp_send};
 pub use echo::{echo, ping};
 pub use stream::{connect, serve};
-
-const NOT_IP: &str = "it speaks of IP addresses, and this is another kind of socket";
-const ONE_PURPOSE: &str = "stdin can be read for one purpose only (-n frees it)";
-const NO_STDIN: &str = "-n says that there is no stdin";
-
-/// A combination that cannot work: `cannot use OPTION: CAUSE`.
-fn refuse(option: &str, cause: impl Into<String>) -> Failure {
-    Failure::new(Status::Usage, Kind::Usage, "use", option, cause)
-}
-
-/// Refuses the first option that is given and cannot apply.
-fn refuse_any(given: &[(bool, &str)], cause: &str) -> Result<(), Failure> {
-    match given.iter().find(|(is_given, _)| *is_given) {
-        Some((_, option)) => Err(refuse(option, cause)),
-        None => Ok(()),
-    }
-}
 
 /// The settings for events, from before the command and after it; the later one wins.
 pub fn report(before: &ReportArgs, after: &ReportArgs) -> Settings {
@@ -101,19 +83,6 @@ fn helpers(args: &RunArgs) -> Result<Helpers, Failure> {
     })
 }
 
-/// Whether there may be a port: an inherited socket is not looked at before it is used.
-fn has_ports(addresses: &[Address]) -> bool {
-    addresses.iter().any(|address| !matches!(address, Address::Unix(_)))
-}
-
-/// A port file needs a port.
-fn check_port_file(args: &RunArgs, addresses: &[Address]) -> Result<(), Failure> {
-    if !has_ports(addresses) {
-        refuse_any(&[(args.port_file.is_some(), "--port-file")], "a unix socket has no port")?;
-    }
-    Ok(())
-}
-
 /// How stdin is cut into messages, where it is there at all.
 fn input(args: &InputArgs, default: Input) -> Result<InputSource, Failure> {
     if !args.send.is_empty() {
@@ -121,30 +90,17 @@ fn input(args: &InputArgs, default: Input) -> Result<InputSource, Failure> {
     }
     let chomp = args.chomp;
     if args.no_stdin {
-        let given = [(args.input.is_some(), "--input"), (chomp, "--chomp")];
-        refuse_any(&given, NO_STDIN)?;
         return Ok(InputSource::Nothing);
     }
-    let source = match args.input {
+    Ok(match args.input {
         Some(InputForm::Commands(form)) => InputSource::Commands { form, chomp },
         Some(InputForm::Messages(form)) => InputSource::Messages { form, chomp },
         None => InputSource::Messages { form: default, chomp },
-    };
-    let takes_chomp = matches!(
-        source,
-        InputSource::Messages { form: Input::Line, .. }
-            | InputSource::Commands { form: Form::Words, .. }
-    );
-    if chomp && !takes_chomp {
-        return Err(refuse("--chomp", "it needs --input line or commands"));
-    }
-    Ok(source)
+    })
 }
 
 /// `--send` in place of stdin.
 fn texts(args: &InputArgs) -> Result<InputSource, Failure> {
-    let given = [(args.no_stdin, "-n"), (args.input.is_some(), "--input"), (args.chomp, "--chomp")];
-    refuse_any(&given, "--send stands in the place of stdin")?;
     check_stdin_takers(&args.send)?;
     read_texts(&args.send)
 }
@@ -177,25 +133,6 @@ fn socket_options(texts: &[String]) -> Result<SocketOptions, Failure> {
         options.set(text).map_err(|error| refuse(&format!("-O {text}"), error.to_string()))?;
     }
     Ok(options)
-}
-
-/// Where each message is offered first, one held back would wait for an answer to the last.
-fn check_nodelay(framing: Framing, args: &RunArgs) -> Result<(), Failure> {
-    match framing {
-        Framing::Tinyproto => refuse_delay(args, "--frame tinyproto waits for each answer"),
-        _ => Ok(()),
-    }
-}
-
-fn refuse_delay(args: &RunArgs, why: &str) -> Result<(), Failure> {
-    let is_off = |option: &String| {
-        let value = option.strip_prefix("nodelay=");
-        value.is_some_and(|value| ["off", "no", "false", "0"].contains(&value))
-    };
-    match args.socket_option.iter().any(is_off) {
-        true => Err(refuse("-O nodelay", why)),
-        false => Ok(()),
-    }
 }
 
 /// A size as this machine counts; beyond its memory all sizes are alike.

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{refuse, refuse_any};
 use crate::cli::args::{ReplayArgs, RunArgs};
+use crate::cli::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::protocol::recording::Role;
@@ -41,11 +41,7 @@ fn load(
     what: &str,
     choose: impl FnOnce(&Recording) -> Vec<Script>,
 ) -> Result<Option<Replay>, Failure> {
-    let Some(path) = &args.replay else {
-        let timing = [(args.replay_timing, "--replay-timing")];
-        refuse_any(&timing, "it needs --replay")?;
-        return Ok(None);
-    };
+    let Some(path) = &args.replay else { return Ok(None) };
     let name = path.display().to_string();
     let bytes = std::fs::read(path)
         .map_err(|error| Failure::io(Status::Local, "read", name.as_str(), &error))?;

@@ -3,20 +3,17 @@
 use std::time::Duration;
 
 use super::partners::{self, CONNECT_TIMEOUT};
-use super::{
-    NO_STDIN, NOT_IP, ONE_PURPOSE, as_usize, check_nodelay, check_port_file, check_stdin_takers,
-    goal, has_ports, helpers, input, limits, net, output, refuse, refuse_any, replay,
-};
+use super::{as_usize, check_stdin_takers, goal, helpers, input, limits, net, output, replay};
 use crate::cli::args::{ConnectArgs, InputForm, OnPeerClose, ServeArgs, StreamArgs};
+use crate::cli::rules::{ONE_PURPOSE, refuse};
 use crate::cli::text;
 use crate::error::Failure;
 use crate::framing::{self, Framing};
-use crate::protocol::command::Form;
-use crate::protocol::output::{Output, Written};
-use crate::protocol::pacer::Rate;
+use crate::protocol::access::Access;
+use crate::protocol::output::Written;
 use crate::protocol::recording::Role;
 use crate::protocol::relay::Rules;
-use crate::protocol::slow::{Policy, SlowRules};
+use crate::protocol::slow::SlowRules;
 use crate::report::Settings;
 use crate::sessions::config::{
     Common, Connect, Dialing, Handling, Input, InputSource, Route, Serve, Wire,
@@ -38,23 +35,6 @@ pub fn connect(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure>
     let address: Address = args.address.parse()?;
     address.check_connect()?;
     let stream = &args.stream;
-    check_port_file(&stream.run, std::slice::from_ref(&address))?;
-    if !matches!(address, Address::Inet { .. }) {
-        let names =
-            [(args.bind.is_some(), "--bind"), (stream.family.v4, "-4"), (stream.family.v6, "-6")];
-        refuse_any(&names, NOT_IP)?;
-    }
-    if matches!(address, Address::Fd(_)) {
-        let given = [
-            (stream.run.wait.is_some(), "--wait"),
-            (args.connect_timeout.is_some(), "--connect-timeout"),
-            (args.reconnect, "--reconnect"),
-        ];
-        refuse_any(&given, "an inherited socket is connected already")?;
-    }
-    if args.probe {
-        check_probe(args)?;
-    }
     let settle = if args.probe && stream.run.wait.is_some() { SETTLE } else { Duration::ZERO };
     let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
     let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
@@ -74,32 +54,6 @@ pub fn connect(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure>
     })
 }
 
-/// `-z` does nothing with its connection.
-fn check_probe(args: &ConnectArgs) -> Result<(), Failure> {
-    let StreamArgs { run, input, .. } = &args.stream;
-    let stream = &args.stream;
-    let given = [
-        (!input.send.is_empty(), "--send"),
-        (input.input.is_some(), "--input"),
-        (input.chomp, "--chomp"),
-        (matches!(run.output, Some(Output::Written(_))), "--output"),
-        (run.count.is_some(), "--count"),
-        (run.expect.is_some(), "--expect"),
-        (stream.frame != Framing::None, "--frame"),
-        (stream.max_frame.is_some(), "--max-frame"),
-        (stream.crlf, "--crlf"),
-        (stream.rate.is_some(), "--rate"),
-        (stream.progress, "--progress"),
-        (stream.idle_timeout.is_some(), "--idle-timeout"),
-        (stream.quit_after.is_some(), "--quit-after"),
-        (stream.keep_open, "--keep-open"),
-        (stream.on_peer_close == OnPeerClose::Exit, "--on-peer-close"),
-        (args.reconnect, "--reconnect"),
-        (args.exec.is_some(), "--exec"),
-    ];
-    refuse_any(&given, "-z sends and receives nothing")
-}
-
 /// The configuration of `tcp-serve`.
 ///
 /// # Errors
@@ -107,21 +61,13 @@ fn check_probe(args: &ConnectArgs) -> Result<(), Failure> {
 pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
     let addresses: Vec<Address> =
         args.addresses.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-    check_port_file(&args.stream.run, &addresses)?;
     check_texts(args)?;
     let handling = handling(args)?;
-    let inet = |address: &Address| matches!(address, Address::Inet { .. });
-    let leads_to_inet = matches!(&handling, Handling::Forward(route) if inet(&route.address));
-    if !(addresses.iter().any(inet) || leads_to_inet) {
-        refuse_any(&[(args.stream.family.v4, "-4"), (args.stream.family.v6, "-6")], NOT_IP)?;
-    }
-    check_handling(args, &handling)?;
     let net = net(&args.stream.run, &args.stream.family)?;
     let sends = handling.reads_stdin() && args.replay.replay.is_none();
     let common = stream_common(&args.stream, report, true, sends)?;
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
     let queue = if handling.relays() { RELAY_QUEUE } else { QUEUE };
-    let access = partners::access(args, has_ports(&addresses))?;
     Ok(Serve {
         common,
         net,
@@ -132,7 +78,7 @@ pub fn serve(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
         greet: args.greet.as_deref().map(text::read).transpose()?,
         slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
         queue: as_usize(args.queue.unwrap_or(queue)),
-        access,
+        access: Access { allow: args.allow.clone(), deny: args.deny.clone() },
         handling,
     })
 }
@@ -168,67 +114,6 @@ fn handling(args: &ServeArgs) -> Result<Handling, Failure> {
     })
 }
 
-fn check_handling(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> {
-    let stream = &args.stream;
-    if !handling.reads_stdin() {
-        let given = [
-            (!stream.input.send.is_empty(), "--send"),
-            (stream.input.input.is_some(), "--input"),
-            (stream.input.chomp, "--chomp"),
-            (stream.crlf, "--crlf"),
-            (stream.rate.is_some(), "--rate"),
-            (stream.keep_open, "--keep-open"),
-            (stream.quit_after.is_some(), "--quit-after"),
-        ];
-        refuse_any(&given, "this handler does not send stdin to its clients")?;
-    }
-    if !stream.input.send.is_empty() {
-        let rate = (stream.rate.is_some(), "--rate");
-        refuse_any(&[rate], "each client is sent the texts of --send at once")?;
-    }
-    check_slow(args, handling)?;
-    let connects = matches!(handling, Handling::Forward(_));
-    let timeout = (!connects && args.connect_timeout.is_some(), "--connect-timeout");
-    refuse_any(&[timeout], "only --forward connects to anybody")?;
-    if *handling == Handling::Hub {
-        let given =
-            [(stream.keep_open, "--keep-open"), (stream.quit_after.is_some(), "--quit-after")];
-        refuse_any(&given, "the end of stdin means nothing to the clients of a hub")?;
-    }
-    let discards = *handling == Handling::Discard;
-    if discards && matches!(stream.run.output, Some(Output::Written(_))) {
-        return Err(refuse("--output", "--discard writes nothing (json shows the events)"));
-    }
-    Ok(())
-}
-
-/// Options for slow clients need somebody to send much to them.
-fn check_slow(args: &ServeArgs, handling: &Handling) -> Result<(), Failure> {
-    let (slow, slow_after) =
-        ((args.slow.is_some(), "--slow"), (args.slow_after.is_some(), "--slow-after"));
-    match handling {
-        Handling::Hub | Handling::Forward(_) | Handling::Exec(_) => {}
-        Handling::Relay if !args.stream.input.no_stdin => {}
-        Handling::Reply(_) => {
-            refuse_any(
-                &[slow, slow_after],
-                "a client that does not read its replies is read no further",
-            )?;
-        }
-        _ => {
-            let queue = (args.queue.is_some() && args.greet.is_none(), "--queue");
-            refuse_any(
-                &[slow, slow_after, queue],
-                "nothing is sent that clients could be slow for",
-            )?;
-        }
-    }
-    if args.slow == Some(Policy::Block) && args.slow_after.is_some() {
-        return Err(refuse("--slow-after", "--slow block waits for ever"));
-    }
-    Ok(())
-}
-
 /// What both stream commands are asked to do. `sends` is false where they do without stdin.
 fn stream_common(
     args: &StreamArgs,
@@ -236,11 +121,9 @@ fn stream_common(
     serving: bool,
     sends: bool,
 ) -> Result<Common, Failure> {
-    check_messages(args)?;
-    check_stdin(args)?;
+    check_sizes(args)?;
     let helpers = helpers(&args.run)?;
     let source = stream_input(args)?;
-    check_commands(args, &source)?;
     let wire = Wire {
         datagrams: false,
         framing: args.frame,
@@ -299,23 +182,8 @@ fn check_sendable(source: &InputSource, wire: &Wire) -> Result<(), Failure> {
     }
 }
 
-/// Options that speak of messages need a stream that has them.
-fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
-    if args.frame == Framing::None {
-        let is_raw =
-            matches!(args.input.input, None | Some(InputForm::Messages(framing::Input::Raw)));
-        let given = [
-            (args.run.count.is_some(), "--count"),
-            (args.read_timeout.is_some(), "--read-timeout"),
-            (matches!(args.rate, Some(Rate::Messages(_))), "--rate in messages"),
-            (args.max_frame.is_some() && is_raw, "--max-frame"),
-        ];
-        refuse_any(&given, "a stream has no messages without a framing, such as --frame line")?;
-    }
-    if args.keep_cr && args.frame != Framing::Line {
-        return Err(refuse("--keep-cr", "it needs --frame line"));
-    }
-    check_nodelay(args.frame, &args.run)?;
+/// Messages of a fixed size cannot be larger than all messages.
+fn check_sizes(args: &StreamArgs) -> Result<(), Failure> {
     let max = args.max_frame.unwrap_or(MAX_FRAME);
     match (args.frame, args.input.input) {
         (Framing::Fixed(size), _) | (_, Some(InputForm::Messages(framing::Input::Fixed(size))))
@@ -328,28 +196,4 @@ fn check_messages(args: &StreamArgs) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
-}
-
-/// Options that speak of the end of stdin, or of its bytes, mean nothing where it gives commands.
-fn check_commands(args: &StreamArgs, source: &InputSource) -> Result<(), Failure> {
-    let InputSource::Commands { form, .. } = source else { return Ok(()) };
-    if *form == Form::Json {
-        let given = [(args.crlf, "--crlf")];
-        refuse_any(&given, "--input json says byte by byte what is sent")?;
-    }
-    let rate = [(args.rate.is_some(), "--rate")];
-    refuse_any(&rate, "commands are obeyed as they come")?;
-    let given = [(args.keep_open, "--keep-open"), (args.quit_after.is_some(), "--quit-after")];
-    refuse_any(&given, "with --input commands or json the end of stdin is /quit")
-}
-
-/// Options that speak of stdin need one.
-fn check_stdin(args: &StreamArgs) -> Result<(), Failure> {
-    let given = [
-        (args.crlf, "--crlf"),
-        (args.rate.is_some(), "--rate"),
-        (args.keep_open, "--keep-open"),
-        (args.quit_after.is_some(), "--quit-after"),
-    ];
-    if args.input.no_stdin { refuse_any(&given, NO_STDIN) } else { Ok(()) }
 }

@@ -1,0 +1,132 @@
+//! The table against the definitions of the command line: every rule can be broken.
+
+use clap::{Arg, ArgMatches, Command, CommandFactory};
+
+use super::typed::{FACTS, Typed};
+use super::{RULES, Rule, check};
+use crate::cli::Cli;
+
+/// The option that a word of the table is about, if it is one.
+fn option<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
+    let spelling = word.split(' ').next()?;
+    command.get_arguments().find(|arg| {
+        let long = arg.get_long().map(|long| format!("--{long}"));
+        let short = arg.get_short().map(|short| format!("-{short}"));
+        [long, short].into_iter().flatten().any(|own| own == spelling)
+    })
+}
+
+/// What is typed for an option that is to be refused, or for a fact that is to hold.
+fn sample(command: &Command, word: &str) -> Vec<String> {
+    let words = match word {
+        "tinyproto" => "--frame tinyproto",
+        "written" => "--output hex",
+        "commands" | "--input commands" => "--input commands",
+        "json commands" | "--input json" => "--input json",
+        "slow block" => "--slow block",
+        "handler" | "silent" => "--discard",
+        "relay" if command.get_name() == "tcp-serve" => "--forward 127.0.0.1:1",
+        "relay" => "--exec true",
+        "!line input" if command.get_name() != "tcp-connect" => "--input hex",
+        "--rate in messages" => "--rate 10/s",
+        "-O nodelay" => "-O nodelay=off",
+        _ => {
+            let Some(arg) = option(command, word) else { return Vec::new() };
+            let takes_value = arg.get_action().takes_values();
+            let name = arg.get_value_names().and_then(|names| names.first());
+            let value = match name.filter(|_| takes_value).map(|name| name.as_str()) {
+                None => None,
+                Some("D") if word == "--reply" => None,
+                Some("D" | "N" | "PCT") => Some("1"),
+                Some("SIZE") => Some("100"),
+                Some("NAME") => Some("me"),
+                Some("FRAMING") => Some("none"),
+                Some("WHAT") => Some("continue"),
+                Some("FORM") => Some("hex"),
+                Some("POLICY") => Some("kick"),
+                Some("CIDR") => Some("10.0.0.0/8"),
+                Some("FIELD") => Some("rtp"),
+                Some("R") => Some("10k/s"),
+                Some(_) => Some("127.0.0.1:1"),
+            };
+            let flags = [Some(word), value].into_iter().flatten();
+            return flags.map(str::to_owned).collect();
+        }
+    };
+    words.split(' ').map(str::to_owned).collect()
+}
+
+fn address(command: &Command, rule: &Rule) -> &'static str {
+    let group = command.get_name().starts_with("mcast");
+    match rule.when {
+        when if when.contains(&"fd") => "fd:3",
+        when if group || when.contains(&"group") || when.contains(&"groups only") => {
+            "239.1.2.3:5000"
+        }
+        when if when.contains(&"!ip") || when.contains(&"not ip") => "unix:@a",
+        when if when.contains(&"unix only") => "unix:@a",
+        _ => "127.0.0.1:1",
+    }
+}
+
+fn matches(line: &[String]) -> ArgMatches {
+    let matches = Cli::command().try_get_matches_from(line);
+    let matches = matches.unwrap_or_else(|error| panic!("{line:?}: {error}"));
+    matches.subcommand().expect("a command").1.clone()
+}
+
+#[test]
+fn each_rule_names_options_of_its_commands_and_can_be_broken() {
+    for rule in RULES {
+        for name in rule.on {
+            let root = Cli::command();
+            let command = root.find_subcommand(name).expect("a command");
+            for refused in rule.options {
+                assert!(option(command, refused).is_some(), "{name} has no {refused}");
+                let mut line = vec!["wirecat".to_owned(), (*name).to_owned()];
+                let given = sample(command, refused);
+                for when in rule.when {
+                    let more = sample(command, when);
+                    if more.first() != given.first() {
+                        line.extend(more);
+                    }
+                }
+                // A fact may be about the very option.
+                let facts = rule.when.iter().map(|when| sample(command, when));
+                let own = facts.clone().find(|more| more.first() == given.first());
+                line.extend(own.filter(|_| !given.is_empty()).unwrap_or(given));
+                line.push(address(command, rule).to_owned());
+                let matches = matches(&line);
+                let typed = Typed::new(command, &matches);
+                let typed = typed.unwrap_or_else(|failure| panic!("{line:?}: {failure}"));
+                assert_eq!(rule.refused(&typed), Some(*refused), "{line:?}");
+                assert!(check(command, &matches).is_err(), "{line:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_condition_is_known() {
+    for rule in RULES {
+        for when in rule.when.iter().map(|when| when.trim_start_matches('!')) {
+            let is_option = |name: &&str| {
+                let root = Cli::command();
+                option(root.find_subcommand(name).expect("a command"), when).is_some()
+            };
+            let is_fact = FACTS.iter().any(|(fact, _)| *fact == when);
+            assert!(is_fact || rule.on.iter().all(is_option), "{when}");
+        }
+    }
+}
+
+#[test]
+fn each_fact_decides_something() {
+    for (fact, _) in FACTS {
+        let uses = |rule: &Rule| {
+            let when = rule.when.iter().map(|when| when.trim_start_matches('!'));
+            when.chain(rule.options.iter().copied()).any(|word| word == *fact)
+        };
+        assert!(RULES.iter().any(uses), "{fact}");
+    }
+}
