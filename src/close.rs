@@ -41,8 +41,6 @@ vocabulary! {
         Timeout = "timeout": "out of time";
         /// A local file or descriptor failed.
         Local = "local": "local failure";
-        /// Any other failure of the transport.
-        Transport = "transport": "connection failed";
         /// The connection that this one was relayed to was lost or could not be made.
         Upstream = "upstream": "upstream lost";
     }

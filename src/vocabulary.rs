@@ -113,7 +113,7 @@ impl<T: Value + ?Sized> Value for &T {
 /// Defines an enum whose variants stand for words of the contract with scripts.
 ///
 /// Each line of the table reads `Variant = "word": "meaning";`. From it come the variant with its
-/// documentation, `ALL`, `as_str`, `meaning`, `Display` and `Serialize`. A variant that is not in
+/// documentation, `ALL`, `as_str`, `of_word`, `meaning`, `Display` and `Serialize`. A variant that is not in
 /// the table does not exist, so nothing that is made from `ALL` can lack one.
 macro_rules! vocabulary {
     (
@@ -141,6 +141,11 @@ macro_rules! vocabulary {
                 match self {
                     $(Self::$Variant => $word,)+
                 }
+            }
+
+            /// The one of this word.
+            pub fn of_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == word)
             }
 
             /// What the word means.

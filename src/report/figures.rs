@@ -14,7 +14,7 @@ fields! {
     /// What is known of one flow, or of all answers to probes. Rates are per second, times in
     /// seconds, loss in percent.
     #[derive(Clone, Copy, Debug, Default, PartialEq)]
-    pub struct Figures {
+    pub(crate) struct Figures {
         /// Of a flow.
         flow: Option<FlowFigures>;
         probes: Option<u64> = "probes": "probes sent; those not expected yet may still be answered";
@@ -31,7 +31,7 @@ fields! {
 fields! {
     /// What is counted of every flow.
     #[derive(Clone, Copy, Debug, Default, PartialEq)]
-    pub struct FlowFigures {
+    pub(crate) struct FlowFigures {
         messages: u64 = "messages": "messages of the flow, duplicates included";
         bytes: u64 = "bytes": "bytes of their payloads";
         rate: f64 = "rate": "messages a second";
@@ -44,7 +44,7 @@ fields! {
 fields! {
     /// What the numbers of messages or answers tell.
     #[derive(Clone, Copy, Debug, Default, PartialEq)]
-    pub struct SequenceFigures {
+    pub(crate) struct SequenceFigures {
         expected: u64 = "expected": "sequence numbers, or answers, that should have come by now";
         lost: u64 = "lost": "numbers that are missing";
         loss: f64 = "loss": "the share of them, in percent";
@@ -59,7 +59,7 @@ fields! {
 
 impl Figures {
     /// The figures of a flow: these sums of it, over this time.
-    pub fn of_flow(sums: &Totals, over: Duration, flow: &Flow) -> Self {
+    pub(crate) fn of_flow(sums: &Totals, over: Duration, flow: &Flow) -> Self {
         let counts = &sums.counts;
         let sequence = SequenceFigures {
             expected: counts.expected,
@@ -87,13 +87,13 @@ impl Figures {
     }
 
     /// What the kernel dropped of a socket, whoever sent it.
-    pub fn of_drops(kernel_drops: u64) -> Self {
+    pub(crate) fn of_drops(kernel_drops: u64) -> Self {
         let flow = FlowFigures { kernel_drops, ..FlowFigures::default() };
         Self { flow: Some(flow), ..Self::default() }
     }
 
     /// The figures of a latency probe, of which this many answers should have come by now.
-    pub fn of_probes(tally: &Tally, expected: u64) -> Self {
+    pub(crate) fn of_probes(tally: &Tally, expected: u64) -> Self {
         let lost = expected.saturating_sub(tally.answered());
         let sequence = SequenceFigures {
             expected,

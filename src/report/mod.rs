@@ -1,14 +1,18 @@
-//! Events: what happens is told on stderr, as text for people or as JSON for programs.
+//! Reporting: what happens goes to stderr, as text for people or as JSON for programs.
 //!
-//! This floor decides which events are shown and how they look. It never touches stdout; a
-//! session that wants events there takes them from [`Reporter::json_line`].
+//! This floor decides which events are shown and how they look. It never touches stdout: a session
+//! that wants events there takes them from [`Reporter::json_line`].
+//!
+//! The contract with scripts stands in three tables. `name` has the names of the events and which
+//! fields each carries, `notice` the fields, `figures` those of `stats`. The structs, the JSON, the
+//! page `wirecat-events(7)` and its schema are made from them; kinds stand in [`crate::kind`],
+//! details of a close in [`crate::close`].
 
 mod figures;
 mod json;
 mod name;
 mod notice;
-pub mod pcapng;
-mod progress;
+pub(crate) mod pcapng;
 mod stderr;
 mod text;
 pub mod transcript;
@@ -19,11 +23,12 @@ use std::time::SystemTime;
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
-pub use figures::{Figures, SequenceFigures};
+pub(crate) use figures::{Figures, SequenceFigures};
 pub use name::Name;
-pub use notice::{Notice, keys};
-use progress::Progress;
-pub use progress::{INTERVAL, Moved};
+pub(crate) use notice::Notice;
+pub use notice::keys;
+use stderr::Progress;
+pub(crate) use stderr::{INTERVAL, Moved};
 use text::Palette;
 
 /// How much is shown, from `-q` to `-vv`.
@@ -64,7 +69,7 @@ pub enum Color {
 
 impl Color {
     /// Whether what goes to this stream is to have colours.
-    pub fn is_wanted(self, stream: &impl RawStream) -> bool {
+    pub(crate) fn is_wanted(self, stream: &impl RawStream) -> bool {
         match self {
             Self::Auto => AutoStream::choice(stream) != ColorChoice::Never,
             Self::Always => true,
@@ -89,7 +94,7 @@ pub struct Settings {
 /// Takes one whole line.
 type Sink = Box<dyn Fn(&[u8]) + Send>;
 
-/// Tells events on stderr, or wherever else its lines are to go.
+/// Reports events on stderr, or to another sink.
 pub struct Reporter {
     settings: Settings,
     palette: Palette,
@@ -98,8 +103,8 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// A reporter of these settings. Whether stderr is a terminal is looked up now, once.
-    pub fn new(settings: Settings) -> Self {
+    /// A reporter of these settings. It looks up once, now, whether stderr is a terminal.
+    pub(crate) fn new(settings: Settings) -> Self {
         let palette = if settings.color.is_wanted(&io::stderr()) {
             Palette::COLOURED
         } else {
@@ -114,8 +119,9 @@ impl Reporter {
         Self { sink: Box::new(sink), ..Self::new(settings) }
     }
 
-    /// Whether events of this name are shown on stderr; who must gather much for one asks first.
-    pub fn shows(&self, name: Name) -> bool {
+    /// Whether events of this name are shown on stderr. Callers ask first where a notice is costly
+    /// to make.
+    pub(crate) fn shows(&self, name: Name) -> bool {
         let least = match name {
             Name::Error | Name::Stats | Name::List => Verbosity::Quiet,
             Name::Warning
@@ -131,26 +137,26 @@ impl Reporter {
         self.settings.verbosity >= least
     }
 
-    /// Tells an event where it is to be shown, as one whole line.
+    /// Writes a notice as one whole line, if events of its name are shown.
     ///
-    /// It waits for a stderr that is full, and ignores one that fails: there is no other place to
-    /// complain.
-    pub fn report(&self, event: &Notice<'_>) {
-        debug_assert_eq!(event.breach(), None);
-        if self.shows(event.name()) {
-            let line = self.line(event, SystemTime::now());
+    /// It waits for a stderr that is full, and ignores one that fails: no other place is left to
+    /// complain to.
+    pub(crate) fn report(&self, notice: &Notice<'_>) {
+        debug_assert_eq!(notice.breach(), None, "report/name.rs has the fields of each event");
+        if self.shows(notice.name()) {
+            let line = self.line(notice, SystemTime::now());
             self.beside_progress(|| (self.sink)(&line));
         }
     }
 
     /// Begins to show how far the run has come, if stderr is a terminal; returns whether it is.
-    pub fn begin_progress(&mut self, total: Option<u64>) -> bool {
+    pub(crate) fn begin_progress(&mut self, total: Option<u64>) -> bool {
         self.progress = Progress::begin(total);
         self.progress.is_some()
     }
 
-    /// Begins to show a line of words, where somebody may look at it; returns whether that is so.
-    pub fn begin_line(&mut self) -> bool {
+    /// Begins to show a line of words, if stderr is a terminal; returns whether it is.
+    pub(crate) fn begin_line(&mut self) -> bool {
         if self.settings.log == Log::Text && self.settings.verbosity > Verbosity::Quiet {
             self.progress = Progress::begin_words();
         }
@@ -158,14 +164,14 @@ impl Reporter {
     }
 
     /// Shows these words in the line, if there is one.
-    pub fn show_line(&self, words: String) {
+    pub(crate) fn show_line(&self, words: String) {
         if let Some(progress) = &self.progress {
-            progress.say(words);
+            progress.show_words(words);
         }
     }
 
     /// Shows lines that are for people only, if stderr is a terminal.
-    pub fn show_picture(&self, lines: &[String]) {
+    pub(crate) fn show_picture(&self, lines: &[String]) {
         let is_wanted = self.settings.log == Log::Text && self.shows(Name::Warning);
         if is_wanted && !lines.is_empty() && io::stderr().is_terminal() {
             let text = lines.join("\n") + "\n";
@@ -174,39 +180,39 @@ impl Reporter {
     }
 
     /// Shows how far the run has come, if that is shown.
-    pub fn show_progress(&self, moved: &Moved) {
+    pub(crate) fn show_progress(&self, moved: &Moved) {
         if let Some(progress) = &self.progress {
             progress.show(moved);
         }
     }
 
-    /// Shows it no more, and leaves nothing of it behind.
-    pub fn end_progress(&mut self) {
+    /// Ends the progress and wipes its line.
+    pub(crate) fn end_progress(&mut self) {
         self.progress = None;
     }
 
-    /// Writes whole lines to the terminal, where the progress may be shown.
-    pub fn beside_progress<T>(&self, write: impl FnOnce() -> T) -> T {
+    /// Runs `write`, which writes whole lines to the terminal, with the progress out of its way.
+    pub(crate) fn beside_progress<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.progress {
-            Some(progress) => progress.give_way(write),
+            Some(progress) => progress.suspend(write),
             None => write(),
         }
     }
 
-    /// Appends an event as a line of JSON to `out`, whatever the settings show.
-    pub fn json_line(&self, event: &Notice<'_>, now: SystemTime, out: &mut Vec<u8>) {
-        debug_assert_eq!(event.breach(), None);
-        json::write(event, self.settings.tag.as_deref(), now, out);
+    /// Appends a notice as a line of JSON to `out`, whatever the settings show.
+    pub(crate) fn json_line(&self, notice: &Notice<'_>, now: SystemTime, out: &mut Vec<u8>) {
+        debug_assert_eq!(notice.breach(), None, "report/name.rs has the fields of each event");
+        json::write(notice, self.settings.tag.as_deref(), now, out);
     }
 
-    fn line(&self, event: &Notice<'_>, now: SystemTime) -> Vec<u8> {
+    fn line(&self, notice: &Notice<'_>, now: SystemTime) -> Vec<u8> {
         match self.settings.log {
             Log::Text => {
-                text::line(event, self.settings.tag.as_deref(), &self.palette).into_bytes()
+                text::line(notice, self.settings.tag.as_deref(), &self.palette).into_bytes()
             }
             Log::Json => {
                 let mut line = Vec::new();
-                self.json_line(event, now, &mut line);
+                self.json_line(notice, now, &mut line);
                 line
             }
         }

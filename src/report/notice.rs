@@ -87,7 +87,7 @@ impl Value for Base64<'_> {
 /// One event as reported to users, built field by field:
 /// `Notice::new(Name::Accepted).conn(1).peer("127.0.0.1:51312")`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Notice<'a> {
+pub(crate) struct Notice<'a> {
     pub(super) name: Name,
     pub(super) fields: Fields<'a>,
 }
@@ -99,7 +99,7 @@ macro_rules! setters {
             $(
                 $(#[$attribute])*
                 #[must_use]
-                pub fn $field(mut self, $field: $type) -> Self {
+                pub(crate) fn $field(mut self, $field: $type) -> Self {
                     self.fields.$field = Some($field);
                     self
                 }
@@ -149,22 +149,22 @@ setters! {
 
 impl<'a> Notice<'a> {
     /// A notice without fields.
-    pub fn new(name: Name) -> Self {
+    pub(crate) fn new(name: Name) -> Self {
         Self { name, fields: Fields::default() }
     }
 
     /// A failure as an `error`, with the code that some kinds have.
-    pub fn error(failure: &Failure) -> Self {
+    pub(crate) fn error(failure: &Failure) -> Self {
         Self::trouble(Name::Error, failure.kind, failure.to_string())
     }
 
     /// A `warning`, in words for people.
-    pub fn warning(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn warning(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
         Self::trouble(Name::Warning, kind, words)
     }
 
     /// A message that was not sent, in words for people.
-    pub fn send_failed(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn send_failed(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
         Self::trouble(Name::SendFailed, kind, words)
     }
 
@@ -174,27 +174,27 @@ impl<'a> Notice<'a> {
     }
 
     /// The name of the event.
-    pub const fn name(&self) -> Name {
+    pub(crate) const fn name(&self) -> Name {
         self.name
     }
 
     /// The connection's number, where it has one.
     #[must_use]
-    pub fn maybe_conn(mut self, conn: Option<u64>) -> Self {
+    pub(crate) fn maybe_conn(mut self, conn: Option<u64>) -> Self {
         self.fields.conn = conn;
         self
     }
 
     /// Bytes that wait to be written, where any do.
     #[must_use]
-    pub fn queued(mut self, bytes: usize) -> Self {
+    pub(crate) fn queued(mut self, bytes: usize) -> Self {
         self.fields.queued = (bytes > 0).then_some(bytes);
         self
     }
 
     /// A message's payload; `partial` where it is the last of its stream and has no proper end.
     #[must_use]
-    pub fn bytes(mut self, bytes: &'a [u8], partial: bool) -> Self {
+    pub(crate) fn bytes(mut self, bytes: &'a [u8], partial: bool) -> Self {
         match str::from_utf8(bytes) {
             Ok(text) => self.fields.text = Some(text),
             Err(_) => self.fields.b64 = Some(Base64(bytes)),
@@ -205,7 +205,7 @@ impl<'a> Notice<'a> {
 
     /// Bytes received and bytes sent.
     #[must_use]
-    pub fn traffic(mut self, received: u64, sent: u64) -> Self {
+    pub(crate) fn traffic(mut self, received: u64, sent: u64) -> Self {
         self.fields.received = Some(received);
         self.fields.sent = Some(sent);
         self
@@ -213,7 +213,7 @@ impl<'a> Notice<'a> {
 
     /// Messages received and messages sent.
     #[must_use]
-    pub fn messages(mut self, received: u64, sent: u64) -> Self {
+    pub(crate) fn messages(mut self, received: u64, sent: u64) -> Self {
         self.fields.messages_in = Some(received);
         self.fields.messages_out = Some(sent);
         self
@@ -221,7 +221,7 @@ impl<'a> Notice<'a> {
 
     /// Why a connection ended.
     #[must_use]
-    pub fn closed(mut self, reason: CloseReason) -> Self {
+    pub(crate) fn closed(mut self, reason: CloseReason) -> Self {
         self.fields.cause = Some(reason.cause);
         self.fields.detail = Some(reason.detail);
         self
@@ -229,7 +229,7 @@ impl<'a> Notice<'a> {
 
     /// Words for people. What a peer sent is put in with `protocol::text::escape`.
     #[must_use]
-    pub fn message(mut self, words: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn message(mut self, words: impl Into<Cow<'a, str>>) -> Self {
         self.fields.message = Some(words.into());
         self
     }

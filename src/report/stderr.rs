@@ -1,17 +1,29 @@
-//! Writing whole lines to stderr, which we share with others and may not change.
+//! What reaches stderr: whole lines, and `--progress`, a line at the foot of a terminal that is
+//! written over and over.
 //!
-//! A stderr that fails is nothing that could be reported anywhere: it is left alone.
+//! Others share stderr, so its flags stay as they are. A stderr that fails is left alone, for the
+//! failure could be reported nowhere. Nothing runs beside the program to draw the progress: its
+//! owner decides when.
 
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
+use bytesize::ByteSize;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
+/// How often the progress is worth drawing.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
+
+const WITH_END: &str = "{msg} {binary_bytes_per_sec} [{wide_bar}] {percent}% ETA {eta}";
+const WITHOUT_END: &str = "{msg} {binary_bytes_per_sec} {elapsed}";
+
 /// Writes all of `line`, in one write(2) where the descriptor takes it whole.
 ///
-/// Another process may have set O_NONBLOCK on the description that we inherited; then it is waited
-/// for, as a blocking write would. A descriptor that fails ends the attempt.
+/// Another process may have set O_NONBLOCK on the open file description. Then this waits for room, as
+/// a blocking write would. A descriptor that fails ends the attempt.
 pub(super) fn write_whole(mut sink: impl Write + AsFd, line: &[u8]) {
     let mut rest = line;
     while !rest.is_empty() {
@@ -25,10 +37,83 @@ pub(super) fn write_whole(mut sink: impl Write + AsFd, line: &[u8]) {
     }
 }
 
-/// Waits until the sink takes bytes again, or says by an error that it never will.
+/// Waits until the sink takes bytes again; `false` if it never will.
 fn wait(sink: &impl AsFd) -> bool {
     let mut fds = [PollFd::new(sink, PollFlags::OUT)];
     matches!(poll(&mut fds, None), Ok(_) | Err(Errno::INTR))
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moved {
+    /// Bytes received.
+    pub(crate) received: u64,
+    /// Bytes sent.
+    pub(crate) sent: u64,
+    /// Bytes of the input that are on their way.
+    pub(crate) passed: u64,
+}
+
+/// The progress line, while there is one.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    has_end: bool,
+}
+
+impl Progress {
+    /// Begins, if stderr is a terminal that can do it. `total` is the size of the input in bytes,
+    /// where it is known.
+    pub(super) fn begin(total: Option<u64>) -> Option<Self> {
+        let target = ProgressDrawTarget::stderr();
+        if target.is_hidden() {
+            return None;
+        }
+        let template = if total.is_some() { WITH_END } else { WITHOUT_END };
+        let style = ProgressStyle::with_template(template);
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(total, target).with_style(style);
+        let progress = Self { bar, has_end: total.is_some() };
+        progress.show(&Moved::default());
+        Some(progress)
+    }
+
+    /// Begins a line of words, if stderr is a terminal that can do it.
+    pub(super) fn begin_words() -> Option<Self> {
+        let target = ProgressDrawTarget::stderr();
+        if target.is_hidden() {
+            return None;
+        }
+        let style = ProgressStyle::with_template("{wide_msg}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
+        Some(Self { bar, has_end: false })
+    }
+
+    /// Draws these words, as many as one line of the terminal takes.
+    pub(super) fn show_words(&self, words: String) {
+        self.bar.set_message(words);
+        self.bar.tick();
+    }
+
+    /// Draws how far it has come.
+    pub(super) fn show(&self, moved: &Moved) {
+        let size = |bytes| ByteSize::b(bytes).display().iec();
+        self.bar.set_message(format!("in {} out {}", size(moved.received), size(moved.sent)));
+        let position = if self.has_end { moved.passed } else { moved.received + moved.sent };
+        self.bar.set_position(position);
+    }
+
+    /// Takes the line away, lets something else be written, and draws the line below it.
+    pub(super) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
+    }
+}
+
+impl Drop for Progress {
+    /// Leaves nothing of it behind.
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 #[cfg(test)]

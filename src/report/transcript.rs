@@ -31,12 +31,13 @@ use serde::Deserialize;
 use super::json;
 use super::name::Name;
 use super::notice::Notice;
+use crate::close::Detail;
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
 use crate::protocol::replay::{Recorded, RecordedEvent, Recording};
 
 /// Appends what was seen as a line.
-pub fn write(
+pub(crate) fn write(
     recorded: &RecordedFlow,
     observation: &Observation<'_>,
     time: SystemTime,
@@ -128,10 +129,11 @@ struct Entry {
 
 fn parse_line(text: &[u8], recording: &mut Recording) -> Result<(), String> {
     let entry: Entry = serde_json::from_slice(text).map_err(|error| in_words(&error))?;
-    let role = match entry.event.as_str() {
-        "accepted" => Some(Role::Accepted),
-        "connected" => Some(Role::Connected),
-        "listening" => Some(Role::Bound),
+    let name = Name::of_word(&entry.event);
+    let role = match name {
+        Some(Name::Accepted) => Some(Role::Accepted),
+        Some(Name::Connected) => Some(Role::Connected),
+        Some(Name::Listening) => Some(Role::Bound),
         _ => None,
     };
     let at = Duration::try_from_secs_f64(entry.ts).ok().filter(|at| *at < LATEST);
@@ -142,11 +144,11 @@ fn parse_line(text: &[u8], recording: &mut Recording) -> Result<(), String> {
         check_role(proto, role)?;
         return recording.open(entry.conn, proto, role, at);
     }
-    let event = match entry.event.as_str() {
-        "data" => RecordedEvent::Data(entry.direction()?, entry.payload()?),
-        "eof" => RecordedEvent::Eof(entry.direction()?),
-        "closed" => RecordedEvent::Closed { reset: entry.detail.as_deref() == Some("reset") },
-        other => return Err(format!("unknown `event` {other:?}")),
+    let event = match name {
+        Some(Name::Data) => RecordedEvent::Data(entry.direction()?, entry.payload()?),
+        Some(Name::Eof) => RecordedEvent::Eof(entry.direction()?),
+        Some(Name::Closed) => RecordedEvent::Closed { reset: entry.is_reset() },
+        _ => return Err(format!("unknown `event` {:?}", entry.event)),
     };
     recording.add(entry.conn, Recorded { at, peer: entry.peer, event })
 }
@@ -159,12 +161,12 @@ fn check_role(proto: Proto, role: Role) -> Result<(), String> {
 
 impl Entry {
     fn direction(&self) -> Result<Direction, String> {
-        match self.dir.as_deref() {
-            Some("in") => Ok(Direction::In),
-            Some("out") => Ok(Direction::Out),
-            Some(other) => Err(format!("`dir` is {other:?}, not \"in\" or \"out\"")),
-            None => Err("missing field `dir`".to_owned()),
-        }
+        let word = self.dir.as_deref().ok_or("missing field `dir`")?;
+        Direction::of_word(word).ok_or_else(|| format!("`dir` is {word:?}, not \"in\" or \"out\""))
+    }
+
+    fn is_reset(&self) -> bool {
+        self.detail.as_deref() == Some(Detail::Reset.as_str())
     }
 
     fn payload(&self) -> Result<Vec<u8>, String> {

@@ -21,7 +21,7 @@ impl LastWords {
     ///
     /// # Errors
     /// The loop does not work.
-    pub fn report(
+    pub(crate) fn report(
         event_loop: &mut EventLoop,
         reporter: Reporter,
         hooks: Vec<Hook>,

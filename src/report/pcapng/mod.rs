@@ -22,10 +22,10 @@ use crate::protocol::recording::{Observation, RecordedFlow};
 use blocks::Stamp;
 use flow::Flow;
 use names::Names;
-pub use names::Route;
+pub(crate) use names::Route;
 
 /// A capture file in the making.
-pub struct Capture {
+pub(crate) struct Capture {
     names: Names,
     /// The streams that are open, by the numbers of their lines.
     flows: HashMap<u64, Flow>,
@@ -33,13 +33,13 @@ pub struct Capture {
 
 impl Capture {
     /// Begins a file: appends what it starts with.
-    pub fn begin(route: Route, out: &mut Vec<u8>) -> Self {
+    pub(crate) fn begin(route: Route, out: &mut Vec<u8>) -> Self {
         blocks::head(out);
         Self { names: Names::new(route), flows: HashMap::new() }
     }
 
     /// Appends what was seen as packets.
-    pub fn write(
+    pub(crate) fn write(
         &mut self,
         recorded: &RecordedFlow,
         observation: &Observation<'_>,

@@ -12,7 +12,7 @@ use crate::protocol::recording::{RecordedFlow, Role};
 const FIRST_PORT: u16 = 49152;
 
 /// Finds the address of this machine that something would be sent from to another.
-pub type Route = fn(SocketAddr) -> std::io::Result<IpAddr>;
+pub(crate) type Route = fn(SocketAddr) -> std::io::Result<IpAddr>;
 
 /// What was found out about names.
 pub(super) struct Names {
