@@ -27,7 +27,7 @@ pub(in crate::framing) fn encode(json: &[u8], out: &mut Vec<u8>) -> Result<(), S
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Form {
     List,
     /// A JSON object.
     Object,
@@ -38,33 +38,23 @@ enum Kind {
     Frozenset,
 }
 
-impl Kind {
-    /// What makes an empty one, and whether it stands before the mark of one with members.
-    fn empty(self) -> (&'static [u8], bool) {
+impl Form {
+    /// The opcodes of an empty container, those before the members of any other, and the one that
+    /// puts everything behind the mark into it.
+    fn opcodes(self) -> (&'static [u8], &'static [u8], u8) {
         match self {
-            Self::List => (b"]", true),
-            Self::Object | Self::Pairs => (b"}", true),
-            Self::Tuple => (b")", false),
-            Self::Set => (b"\x8f", true),
-            Self::Frozenset => (b"(\x91", false),
-        }
-    }
-
-    /// What puts everything behind the mark into it.
-    fn closing(self) -> u8 {
-        match self {
-            Self::List => b'e',
-            Self::Object | Self::Pairs => b'u',
-            Self::Tuple => b't',
-            Self::Set => 0x90,
-            Self::Frozenset => 0x91,
+            Self::List => (b"]", b"](", b'e'),
+            Self::Object | Self::Pairs => (b"}", b"}(", b'u'),
+            Self::Tuple => (b")", b"(", b't'),
+            Self::Set => (b"\x8f", b"\x8f(", 0x90),
+            Self::Frozenset => (b"(\x91", b"(", 0x91),
         }
     }
 }
 
 /// A container of which a part has been read.
 struct Open {
-    kind: Kind,
+    form: Form,
     /// All its members so far may be keys.
     hashable: bool,
     /// The value of a pair comes next.
@@ -87,7 +77,7 @@ impl<'a> Encoder<'a, '_> {
             Token::Int(digits) => self.int(digits)?,
             Token::Float(float) => number::encode_float(float, self.out),
             Token::Text(text) => self.text(&text),
-            Token::Array => return self.open(Kind::List),
+            Token::Array => return self.open(Form::List),
             Token::Object => return self.object(),
         }
         Ok(Some(true))
@@ -100,14 +90,20 @@ impl<'a> Encoder<'a, '_> {
     }
 
     fn text(&mut self, text: &[u8]) {
-        match u8::try_from(text.len()) {
-            Ok(len) => self.out.extend_from_slice(&[0x8c, len]),
+        self.counted(0x8c, 0x8d, text);
+    }
+
+    /// Appends bytes behind their length, of one byte with the first opcode or of eight bytes with
+    /// the second.
+    fn counted(&mut self, short: u8, long: u8, bytes: &[u8]) {
+        match u8::try_from(bytes.len()) {
+            Ok(len) => self.out.extend_from_slice(&[short, len]),
             Err(_) => {
-                self.out.push(0x8d);
-                self.out.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                self.out.push(long);
+                self.out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
             }
         }
-        self.out.extend_from_slice(text);
+        self.out.extend_from_slice(bytes);
     }
 
     /// An object is a dict, or one of the tagged forms.
@@ -121,17 +117,17 @@ impl<'a> Encoder<'a, '_> {
         if key.first() != Some(&b'$') {
             self.out.extend_from_slice(b"}(");
             self.text(&key);
-            return self.push(Kind::Object, true);
+            return self.push(Form::Object, true);
         }
-        let kind = match std::str::from_utf8(&key).unwrap_or_default() {
-            tag::TUPLE => Kind::Tuple,
-            tag::SET => Kind::Set,
-            tag::FROZENSET => Kind::Frozenset,
-            tag::DICT => Kind::Pairs,
+        let form = match std::str::from_utf8(&key).unwrap_or_default() {
+            tag::TUPLE => Form::Tuple,
+            tag::SET => Form::Set,
+            tag::FROZENSET => Form::Frozenset,
+            tag::DICT => Form::Pairs,
             tag => return self.tagged_text(tag),
         };
         self.lexer.expect(b'[')?;
-        self.open(kind)
+        self.open(form)
     }
 
     /// The tagged forms that are one string.
@@ -170,66 +166,56 @@ impl<'a> Encoder<'a, '_> {
 
     fn bytes(&mut self, text: &str) -> Result<(), String> {
         let Ok(bytes) = BASE64.decode(text.as_bytes()) else { return self.lexer.fail("no base64") };
-        match u8::try_from(bytes.len()) {
-            Ok(len) => self.out.extend_from_slice(&[b'C', len]),
-            Err(_) => {
-                self.out.push(0x8e);
-                self.out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-            }
-        }
-        self.out.extend_from_slice(&bytes);
+        self.counted(b'C', 0x8e, &bytes);
         Ok(())
     }
 
     /// Begins a container whose bracket has been read.
-    fn open(&mut self, kind: Kind) -> Result<Option<bool>, String> {
-        let (empty, stays) = kind.empty();
+    fn open(&mut self, form: Form) -> Result<Option<bool>, String> {
+        let (empty, start, _) = form.opcodes();
         if self.lexer.accept(b']') {
             self.out.extend_from_slice(empty);
-            return self.whole(kind, true).map(Some);
+            return self.whole(form, true).map(Some);
         }
-        if stays {
-            self.out.extend_from_slice(empty);
-        }
-        self.out.push(b'(');
-        if kind == Kind::Pairs {
+        self.out.extend_from_slice(start);
+        if form == Form::Pairs {
             self.lexer.expect(b'[')?;
         }
-        self.push(kind, false)
+        self.push(form, false)
     }
 
-    fn push(&mut self, kind: Kind, at_value: bool) -> Result<Option<bool>, String> {
+    fn push(&mut self, form: Form, at_value: bool) -> Result<Option<bool>, String> {
         if self.open.len() >= MAX_DEPTH {
             return self.lexer.fail(&format!("nested deeper than {MAX_DEPTH}"));
         }
-        self.open.push(Open { kind, hashable: true, at_value });
+        self.open.push(Open { form, hashable: true, at_value });
         Ok(None)
     }
 
     /// A member of a container is whole, and hashable or not; goes on to the next one.
     fn go_on(&mut self, hashable: bool) -> Result<Option<bool>, String> {
         let Some(mut open) = self.open.pop() else { return Ok(Some(hashable)) };
-        let is_key = match open.kind {
-            Kind::Set | Kind::Frozenset => true,
-            Kind::Pairs => !open.at_value,
+        let is_key = match open.form {
+            Form::Set | Form::Frozenset => true,
+            Form::Pairs => !open.at_value,
             _ => false,
         };
         if is_key && !hashable {
             return self.lexer.fail("a key or member of a set that can be changed");
         }
         open.hashable &= hashable;
-        let more = match open.kind {
-            Kind::Object => self.next_key()?,
-            Kind::Pairs => self.next_of_pair(&mut open)?,
+        let more = match open.form {
+            Form::Object => self.next_key()?,
+            Form::Pairs => self.next_of_pair(&mut open)?,
             _ => self.lexer.accept(b','),
         };
         if more {
             self.open.push(open);
             return Ok(None);
         }
-        self.lexer.expect(if open.kind == Kind::Object { b'}' } else { b']' })?;
-        self.out.push(open.kind.closing());
-        self.whole(open.kind, open.hashable).map(Some)
+        self.lexer.expect(if open.form == Form::Object { b'}' } else { b']' })?;
+        self.out.push(open.form.opcodes().2);
+        self.whole(open.form, open.hashable).map(Some)
     }
 
     /// Behind the value of an object: the next key, if there is one.
@@ -262,13 +248,13 @@ impl<'a> Encoder<'a, '_> {
     }
 
     /// Behind the bracket of a container: the brace of its tag, and whether it is hashable.
-    fn whole(&mut self, kind: Kind, hashable: bool) -> Result<bool, String> {
-        if !matches!(kind, Kind::List | Kind::Object) {
+    fn whole(&mut self, form: Form, hashable: bool) -> Result<bool, String> {
+        if !matches!(form, Form::List | Form::Object) {
             self.lexer.expect(b'}')?;
         }
-        Ok(match kind {
-            Kind::Tuple => hashable,
-            Kind::Frozenset => true,
+        Ok(match form {
+            Form::Tuple => hashable,
+            Form::Frozenset => true,
             _ => false,
         })
     }

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use super::text::{hex, joined, push_code};
+
 /// A place in a JSON text.
 pub(super) struct Lexer<'a> {
     text: &'a [u8],
@@ -38,8 +40,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_blanks(&mut self) {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        self.at += rest.iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
+        self.at += self.rest().iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
     }
 
     /// Takes `mark` if it comes next.
@@ -66,15 +67,14 @@ impl<'a> Lexer<'a> {
     /// The next value, or its beginning.
     pub(super) fn value(&mut self) -> Result<Token<'a>, String> {
         self.skip_blanks();
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        match rest {
+        match self.rest() {
             [b'[', ..] => self.word(1, Token::Array),
             [b'{', ..] => self.word(1, Token::Object),
             [b'n', b'u', b'l', b'l', ..] => self.word(4, Token::Null),
             [b't', b'r', b'u', b'e', ..] => self.word(4, Token::Bool(true)),
             [b'f', b'a', b'l', b's', b'e', ..] => self.word(5, Token::Bool(false)),
             [b'"', ..] => self.string().map(Token::Text),
-            [b'-' | b'0'..=b'9', ..] => self.number(rest),
+            [b'-' | b'0'..=b'9', ..] => self.number(),
             [] => self.fail("no JSON: it ends"),
             _ => self.fail("no JSON"),
         }
@@ -85,10 +85,10 @@ impl<'a> Lexer<'a> {
         Ok(token)
     }
 
-    fn number(&mut self, rest: &'a [u8]) -> Result<Token<'a>, String> {
+    fn number(&mut self) -> Result<Token<'a>, String> {
         let is_part = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
-        let len = rest.iter().take_while(is_part).count();
-        let text = rest.get(..len).and_then(|text| std::str::from_utf8(text).ok());
+        let len = self.rest().iter().take_while(is_part).count();
+        let text = self.rest().get(..len).and_then(|text| std::str::from_utf8(text).ok());
         let text = text.unwrap_or_default();
         if !is_number(text.as_bytes()) {
             return self.fail("no JSON: a number that is none");
@@ -105,130 +105,70 @@ impl<'a> Lexer<'a> {
     /// A string with its quotes.
     pub(super) fn string(&mut self) -> Result<Cow<'a, [u8]>, String> {
         self.expect(b'"')?;
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let Some(end) = memchr2(b'"', b'\\', rest) else {
+        let mut whole = Cow::Borrowed(self.plain()?);
+        while self.take() == Some(b'\\') {
+            let code = self.escape()?;
+            let plain = self.plain()?;
+            push_code(code, whole.to_mut());
+            whole.to_mut().extend_from_slice(plain);
+        }
+        Ok(whole)
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn take(&mut self) -> Option<u8> {
+        let byte = self.text.get(self.at).copied();
+        self.at += usize::from(byte.is_some());
+        byte
+    }
+
+    /// Takes what comes before a quote or backslash.
+    fn plain(&mut self) -> Result<&'a [u8], String> {
+        let Some(end) = memchr2(b'"', b'\\', self.rest()) else {
             return self.fail("no JSON: a string without end");
         };
-        let plain = self.text(rest.get(..end).unwrap_or_default())?;
-        self.at += end;
-        if self.accept_here(b'"') {
-            return Ok(Cow::Borrowed(plain));
-        }
-        let mut whole = plain.to_vec();
-        while !self.accept_here(b'"') {
-            if self.accept_here(b'\\') {
-                push(self.escape()?, &mut whole);
-                continue;
-            }
-            let rest = self.text.get(self.at..).unwrap_or_default();
-            let Some(end) = memchr2(b'"', b'\\', rest) else {
-                return self.fail("no JSON: a string without end");
-            };
-            whole.extend_from_slice(self.text(rest.get(..end).unwrap_or_default())?);
-            self.at += end;
-        }
-        Ok(Cow::Owned(whole))
-    }
-
-    /// Takes `mark` if it comes next, blanks not passed over.
-    fn accept_here(&mut self, mark: u8) -> bool {
-        let found = self.text.get(self.at) == Some(&mark);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn text(&self, bytes: &'a [u8]) -> Result<&'a [u8], String> {
-        if bytes.iter().any(|byte| *byte < 0x20) {
+        let plain = self.rest().get(..end).unwrap_or_default();
+        if plain.iter().any(|byte| *byte < 0x20) {
             return self.fail("no JSON: a control character in the string");
         }
-        match std::str::from_utf8(bytes) {
-            Ok(_) => Ok(bytes),
-            Err(_) => self.fail("no UTF-8 in the string"),
+        if std::str::from_utf8(plain).is_err() {
+            return self.fail("no UTF-8 in the string");
         }
+        self.at += end;
+        Ok(plain)
     }
 
-    /// What follows a backslash.
+    /// What follows a backslash: a code, which may be half of a surrogate pair. A half that stands
+    /// alone is what Python has in its strings where a file name is not UTF-8.
     fn escape(&mut self) -> Result<u32, String> {
-        let Some(kind) = self.text.get(self.at) else { return self.fail("no JSON: it ends") };
-        self.at += 1;
+        let Some(kind) = self.take() else { return self.fail("no JSON: it ends") };
         Ok(u32::from(match kind {
-            b'"' | b'\\' | b'/' => *kind,
+            b'"' | b'\\' | b'/' => kind,
             b'b' => 8,
             b'f' => 12,
             b'n' => b'\n',
             b'r' => b'\r',
             b't' => b'\t',
-            b'u' => return self.unicode(),
+            b'u' => {
+                let Some(code) = hex(self.rest(), 4) else {
+                    return self.fail("no JSON: a broken escape");
+                };
+                self.at += 4;
+                let pair = joined(code, self.rest());
+                self.at += if pair.is_some() { 6 } else { 0 };
+                return Ok(pair.unwrap_or(code));
+            }
             _ => return self.fail("no JSON: an unknown escape"),
         }))
     }
-
-    /// What follows `\u`: one code, or the two of a pair. A half that stands alone is what Python
-    /// has in its strings where a file name is no UTF-8.
-    fn unicode(&mut self) -> Result<u32, String> {
-        let code = self.code()?;
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        if !((0xd800..=0xdbff).contains(&code) && rest.starts_with(b"\\u")) {
-            return Ok(code);
-        }
-        let alone = self.at;
-        self.at += 2;
-        match self.code()? {
-            low @ 0xdc00..=0xdfff => Ok(0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00)),
-            _ => {
-                self.at = alone;
-                Ok(code)
-            }
-        }
-    }
-
-    fn code(&mut self) -> Result<u32, String> {
-        let digits = self.text.get(self.at..).and_then(|rest| rest.get(..4));
-        let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-        let text = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        match text.and_then(|text| u32::from_str_radix(text, 16).ok()) {
-            Some(code) => {
-                self.at += 4;
-                Ok(code)
-            }
-            None => self.fail("no JSON: a broken escape"),
-        }
-    }
 }
 
-/// Appends a code as UTF-8, and half of a surrogate pair in the same way.
-fn push(code: u32, out: &mut Vec<u8>) {
-    match char::from_u32(code) {
-        Some(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
-        None => out.extend([12, 6, 0].map(|shift| match shift {
-            12 => 0xe0 | (code >> 12) as u8,
-            _ => 0x80 | (code >> shift & 0x3f) as u8,
-        })),
-    }
-}
-
-/// RFC 8259, section 6.
+/// RFC 8259, section 6. The text consists of the characters of numbers alone.
 fn is_number(text: &[u8]) -> bool {
-    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
-    let whole = digits(rest);
-    if whole == 0 || (whole > 1 && rest.first() == Some(&b'0')) {
-        return false;
-    }
-    rest = rest.get(whole..).unwrap_or_default();
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        let count = digits(fraction);
-        if count == 0 {
-            return false;
-        }
-        rest = fraction.get(count..).unwrap_or_default();
-    }
-    if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent =
-            exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
-        return !exponent.is_empty() && digits(exponent) == exponent.len();
-    }
-    rest.is_empty()
+    serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 #[cfg(test)]

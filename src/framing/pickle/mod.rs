@@ -1,37 +1,42 @@
 //! Python pickles as JSON text, and JSON text as pickles: the payload of `--frame obj`.
 //!
-//! Data only: whatever would make a program of a pickle is refused, and nothing is ever called.
-//! [`decode`] runs the stack machine over the pickle (`machine`, `call`) and then writes the JSON
-//! text (`writer`); [`encode`] turns JSON tokens (`json`) into opcodes (`encoder`). What JSON
-//! lacks is tagged, as in `{"$bytes":"AP8="}`, so that JSON to object to JSON changes nothing.
+//! Data only: what would import, call or build something is refused, and nothing is ever called.
+//! [`decode`] runs the stack machine over the pickle (`machine`), which builds a `tree` of values
+//! (`builder`), and writes the tree as JSON (`writer`). [`encode`] turns JSON tokens (`json`) into opcodes
+//! (`encoder`). What JSON lacks is tagged, as in `{"$bytes":"AP8="}`, so that JSON to object to
+//! JSON is the identity.
 //!
-//! To the machine a value is four bytes (`value`): the offset of its opcode in the pickle, where
-//! all of it can be read again, or the place of a record in an array of words (`store`), which
-//! holds what was put together: groups, and what protocols 0 to 2 spell as calls. So no byte of a
-//! pickle comes to more than twelve (`]2` over and over does) before the text is written.
-//!
-//! serde-pickle, the crate for this, sorts dicts, makes bytes of bytearrays and copies whatever
-//! the memo repeats, which lets a few hundred bytes fill any memory; hence this module. Depth,
-//! memo, integers and output are bounded here, and no work is more than proportional to the
-//! input.
+//! The crate for this, serde-pickle, sorts dicts, turns a bytearray into bytes and copies what the
+//! memo repeats, which lets a few hundred bytes fill any memory. Here depth, integers and output
+//! are bounded, and time and memory are in proportion to the input.
 
-mod call;
+mod builder;
 mod encoder;
 mod json;
 mod machine;
 mod number;
 mod reader;
-mod store;
-mod tag;
 mod text;
-mod value;
+mod tree;
 mod writer;
 
 pub(super) use encoder::encode;
 
-/// How deep lists, dicts and their like may lie in each other; CPython's own pickler gives up at
-/// about as many.
+/// How deep lists, dicts and their like may be nested; CPython's own pickler gives up at about
+/// 1000.
 const MAX_DEPTH: usize = 1024;
+
+/// The keys that mark in JSON what JSON lacks.
+mod tag {
+    pub(super) const BYTES: &str = "$bytes";
+    pub(super) const BYTEARRAY: &str = "$bytearray";
+    pub(super) const TUPLE: &str = "$tuple";
+    pub(super) const SET: &str = "$set";
+    pub(super) const FROZENSET: &str = "$frozenset";
+    pub(super) const DICT: &str = "$dict";
+    pub(super) const INT: &str = "$int";
+    pub(super) const FLOAT: &str = "$float";
+}
 
 /// Why a pickle is not decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +44,7 @@ pub(super) enum PickleError {
     /// It asks for more than data: to import, call or build something.
     #[error("unsafe pickle: {0}")]
     Unsafe(String),
-    /// It breaks the rules of the format, or passes a limit.
+    /// It breaks the rules of the format, or exceeds a limit.
     #[error("bad pickle: {0}")]
     Malformed(String),
 }
@@ -47,10 +52,10 @@ pub(super) enum PickleError {
 /// Decodes one whole pickle of protocol 0 to 5 and appends it to `out` as JSON text in one line.
 ///
 /// # Errors
-/// The pickle is unsafe, broken or beyond a limit; `out` then holds no use.
+/// The pickle is unsafe, broken or beyond a limit; `out` then holds a part of the text.
 pub(super) fn decode(pickle: &[u8], out: &mut Vec<u8>) -> Result<(), PickleError> {
-    let program = machine::run(pickle)?;
-    writer::write(&program, out)
+    let (tree, root) = machine::run(pickle)?;
+    writer::write(&tree, root, out)
 }
 
 fn malformed<T>(what: impl Into<String>) -> Result<T, PickleError> {
@@ -59,6 +64,10 @@ fn malformed<T>(what: impl Into<String>) -> Result<T, PickleError> {
 
 fn refused<T>(what: impl Into<String>) -> Result<T, PickleError> {
     Err(PickleError::Unsafe(what.into()))
+}
+
+fn too_deep<T>() -> Result<T, PickleError> {
+    malformed(format!("nested deeper than {MAX_DEPTH}, or in itself"))
 }
 
 #[cfg(test)]
