@@ -3,9 +3,8 @@
 use std::io::{self, IoSlice};
 
 use bytes::{Buf, Bytes};
-use mio::Registry;
 
-use super::transport::{Readiness, Registration, Transport};
+use super::transport::Transport;
 
 /// A channel that delivers these bytes.
 pub struct Memory(Bytes);
@@ -27,14 +26,4 @@ impl Transport for Memory {
     fn write(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
         Err(io::ErrorKind::Unsupported.into())
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn register(&mut self, _: &Registration<'_>) -> io::Result<Readiness> {
-        Ok(Readiness::Always)
-    }
-
-    fn deregister(&mut self, _: &Registry) {}
 }

@@ -6,13 +6,10 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 
-use mio::Registry;
-
 use super::id::Id;
 use super::pool::Pool;
-use super::transport::{Readiness, Registration, Transport};
+use super::transport::Transport;
 use crate::framing::{Exchange, ExchangeError};
-use crate::sockets::Endpoint;
 
 /// Bytes read at once while the channel is paused.
 const READ_AHEAD: usize = 4096;
@@ -119,6 +116,14 @@ impl TinyprotoTransport {
 }
 
 impl Transport for TinyprotoTransport {
+    fn inner(&self) -> Option<&dyn Transport> {
+        Some(&*self.inner)
+    }
+
+    fn inner_mut(&mut self) -> Option<&mut dyn Transport> {
+        Some(&mut *self.inner)
+    }
+
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.exchange.withhold(false);
         loop {
@@ -191,32 +196,8 @@ impl Transport for TinyprotoTransport {
         Ok(true)
     }
 
-    fn addresses(&self) -> (Endpoint, Endpoint) {
-        self.inner.addresses()
-    }
-
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
-        self.inner.register(registration)
-    }
-
-    fn deregister(&mut self, registry: &Registry) {
-        self.inner.deregister(registry);
-    }
-
-    fn reset(&mut self) {
-        self.inner.reset();
-    }
-
-    fn take_error(&mut self) -> Option<io::Error> {
-        self.inner.take_error()
-    }
-
     fn has_ended(&self) -> bool {
         self.received.is_empty() && (self.ended || self.inner.has_ended())
-    }
-
-    fn unacknowledged(&self) -> u64 {
-        self.inner.unacknowledged()
     }
 
     fn is_open(&self) -> bool {

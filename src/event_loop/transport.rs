@@ -13,7 +13,22 @@ use crate::close::CloseReason;
 use crate::sockets::{Endpoint, Stream};
 
 /// A channel of bytes. `WouldBlock` means: try again after the next sign of readiness.
+///
+/// A transport that wraps another one (a recorder, tinyproto) names it in [`Transport::inner`] and
+/// [`Transport::inner_mut`] and defines only what it does differently: by default every method is
+/// that of the inner transport. Without an inner one the defaults are those of a channel that knows
+/// no connecting, no FIN and no reset, and needs no poll.
 pub trait Transport: Send {
+    /// The transport that this one wraps.
+    fn inner(&self) -> Option<&dyn Transport> {
+        None
+    }
+
+    /// The transport that this one wraps. It is there where `inner` is.
+    fn inner_mut(&mut self) -> Option<&mut dyn Transport> {
+        None
+    }
+
     /// Reads what is there; 0 is the end.
     ///
     /// # Errors
@@ -26,82 +41,102 @@ pub trait Transport: Send {
     /// `WouldBlock`, or the failure that ended the channel.
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Says that nothing more will be written (FIN), once everything written is on its way.
+    /// Sends FIN, once everything written is on its way.
     ///
     /// # Errors
     /// `WouldBlock` while it is not, or what went wrong.
-    fn finish(&mut self) -> io::Result<()>;
+    fn finish(&mut self) -> io::Result<()> {
+        self.inner_mut().map_or(Ok(()), |inner| inner.finish())
+    }
 
     /// Whether a connection that was begun has come to be.
     ///
     /// # Errors
     /// Why it never will.
     fn connected(&mut self) -> io::Result<bool> {
-        Ok(true)
+        self.inner_mut().map_or(Ok(true), |inner| inner.connected())
     }
 
     /// The addresses of the other side and of this one, `unknown` where it has none.
     fn addresses(&self) -> (Endpoint, Endpoint) {
-        Default::default()
+        self.inner().map(|inner| inner.addresses()).unwrap_or_default()
     }
 
     /// Asks to be told of readiness from now on.
     ///
     /// # Errors
     /// What the kernel says.
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness>;
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
+        self.inner_mut().map_or(Ok(Readiness::Always), |inner| inner.register(registration))
+    }
 
     /// Undoes `register`.
-    fn deregister(&mut self, registry: &Registry);
+    fn deregister(&mut self, registry: &Registry) {
+        if let Some(inner) = self.inner_mut() {
+            inner.deregister(registry);
+        }
+    }
 
-    /// Sees to it that dropping the transport tells the peer that something was lost (RST), where
-    /// there is a way to tell it.
-    fn reset(&mut self) {}
+    /// Makes dropping the transport tell the peer that something was lost (RST), where there is a
+    /// way to tell it.
+    fn reset(&mut self) {
+        if let Some(inner) = self.inner_mut() {
+            inner.reset();
+        }
+    }
 
     /// The channel is about to be dropped, for this reason.
-    fn closed(&mut self, _reason: CloseReason) {}
+    fn closed(&mut self, reason: CloseReason) {
+        if let Some(inner) = self.inner_mut() {
+            inner.closed(reason);
+        }
+    }
 
-    /// A failure that no read or write has told.
+    /// A failure that no read or write has returned.
     fn take_error(&mut self) -> Option<io::Error> {
-        None
+        self.inner_mut()?.take_error()
     }
 
     /// Whether the other side has ended it and left nothing to read; looks without reading.
     fn has_ended(&self) -> bool {
-        false
+        self.inner().is_some_and(|inner| inner.has_ended())
     }
 
     /// Bytes written that the other side has not acknowledged, as far as is known.
     fn unacknowledged(&self) -> u64 {
-        0
+        self.inner().map_or(0, |inner| inner.unacknowledged())
     }
 
     /// Disables Nagle's algorithm (TCP_NODELAY), where there is one.
-    fn set_nodelay(&mut self) {}
+    fn set_nodelay(&mut self) {
+        if let Some(inner) = self.inner_mut() {
+            inner.set_nodelay();
+        }
+    }
 
-    /// Whether what the two transports have to say to each other first has been said.
+    /// Whether the handshake of the two sides, where they have one, is done.
     fn is_open(&self) -> bool {
-        true
+        self.inner().is_none_or(|inner| inner.is_open())
     }
 
     /// Whether a flush may get somewhere although the channel has nothing to write, or could not:
-    /// the transport has bytes of its own, or has read what its writing since_fin for.
+    /// the transport has bytes of its own, or has read what its writing waited for.
     fn needs_flush(&self) -> bool {
-        false
+        self.inner().is_some_and(|inner| inner.needs_flush())
     }
 
-    /// Writes what the transport itself has to say.
+    /// Writes the bytes of the transport itself.
     ///
     /// # Errors
     /// `WouldBlock`, or the failure that ended the channel.
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.inner_mut().map_or(Ok(()), |inner| inner.flush())
     }
 
     /// Whether the transport must read to make progress on writing (the go of tinyproto, a TLS
     /// renegotiation), even while the channel is paused.
     fn needs_read(&self) -> bool {
-        false
+        self.inner().is_some_and(|inner| inner.needs_read())
     }
 
     /// Performs that read without delivering data.
@@ -109,12 +144,12 @@ pub trait Transport: Send {
     /// # Errors
     /// `WouldBlock`, or the failure that ended the channel.
     fn read_ahead(&mut self) -> io::Result<()> {
-        Ok(())
+        self.inner_mut().map_or(Ok(()), |inner| inner.read_ahead())
     }
 
     /// Whether a read gives something whatever the poll says.
     fn has_buffered_input(&self) -> bool {
-        false
+        self.inner().is_some_and(|inner| inner.has_buffered_input())
     }
 }
 
@@ -237,5 +272,127 @@ fn source(stream: &mut Stream) -> &mut dyn Source {
     match stream {
         Stream::Tcp(stream) => stream,
         Stream::Unix(stream) => stream,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::event_loop::{Directions, EventLoop, Memory};
+
+    /// Counts the calls and answers as no default does.
+    struct Leaf(Arc<AtomicUsize>);
+
+    impl Leaf {
+        fn count<T>(&self, answer: T) -> T {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            answer
+        }
+    }
+
+    impl Transport for Leaf {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            self.count(Ok(1))
+        }
+        fn write(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.count(Ok(1))
+        }
+        fn finish(&mut self) -> io::Result<()> {
+            self.count(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+        fn connected(&mut self) -> io::Result<bool> {
+            self.count(Ok(false))
+        }
+        fn addresses(&self) -> (Endpoint, Endpoint) {
+            let address = Endpoint::from(std::net::SocketAddr::from(([127, 0, 0, 1], 9)));
+            self.count((address.clone(), address))
+        }
+        fn register(&mut self, _: &Registration<'_>) -> io::Result<Readiness> {
+            self.count(Ok(Readiness::Evented))
+        }
+        fn deregister(&mut self, _: &Registry) {
+            self.count(());
+        }
+        fn reset(&mut self) {
+            self.count(());
+        }
+        fn closed(&mut self, _: CloseReason) {
+            self.count(());
+        }
+        fn take_error(&mut self) -> Option<io::Error> {
+            self.count(Some(io::ErrorKind::TimedOut.into()))
+        }
+        fn has_ended(&self) -> bool {
+            self.count(true)
+        }
+        fn unacknowledged(&self) -> u64 {
+            self.count(7)
+        }
+        fn set_nodelay(&mut self) {
+            self.count(());
+        }
+        fn is_open(&self) -> bool {
+            self.count(false)
+        }
+        fn needs_flush(&self) -> bool {
+            self.count(true)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            self.count(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+        fn needs_read(&self) -> bool {
+            self.count(true)
+        }
+        fn read_ahead(&mut self) -> io::Result<()> {
+            self.count(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+        fn has_buffered_input(&self) -> bool {
+            self.count(true)
+        }
+    }
+
+    /// Wraps a transport and changes nothing.
+    struct Wrapper(Leaf);
+
+    impl Transport for Wrapper {
+        fn inner(&self) -> Option<&dyn Transport> {
+            Some(&self.0)
+        }
+        fn inner_mut(&mut self) -> Option<&mut dyn Transport> {
+            Some(&mut self.0)
+        }
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.0.read(into)
+        }
+        fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.0.write(pieces)
+        }
+    }
+
+    #[test]
+    fn a_wrapper_does_by_default_what_its_inner_transport_does() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let mut outer = Wrapper(Leaf(Arc::clone(&calls)));
+        let mut event_loop = EventLoop::new().unwrap();
+        let pool = event_loop.pool();
+        let memory = Box::new(Memory::new(bytes::Bytes::new()));
+        let id = pool.add_channel(memory, Directions::Read).unwrap();
+        let registration = Registration { registry: &pool.registry, mailbox: &pool.mailbox, id };
+        assert_eq!((outer.read(&mut []).unwrap(), outer.write(&[]).unwrap()), (1, 1));
+        assert!(outer.finish().is_err() && outer.flush().is_err() && outer.read_ahead().is_err());
+        assert!(!outer.connected().unwrap());
+        assert_eq!(outer.addresses().0.to_string(), "127.0.0.1:9");
+        assert_eq!(outer.register(&registration).unwrap(), Readiness::Evented);
+        outer.deregister(&pool.registry);
+        outer.reset();
+        outer.closed(CloseReason::HOST);
+        assert!(outer.take_error().is_some() && outer.has_ended() && !outer.is_open());
+        assert_eq!(outer.unacknowledged(), 7);
+        outer.set_nodelay();
+        assert!(outer.needs_flush() && outer.needs_read() && outer.has_buffered_input());
+        assert_eq!(calls.load(Ordering::Relaxed), 19);
     }
 }

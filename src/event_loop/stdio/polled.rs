@@ -29,16 +29,6 @@ impl Transport for Plain {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         Ok(rustix::io::writev(self.fd, pieces)?)
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn register(&mut self, _: &Registration<'_>) -> io::Result<Readiness> {
-        Ok(Readiness::Always)
-    }
-
-    fn deregister(&mut self, _: &Registry) {}
 }
 
 /// A pipe, terminal or device behind a non-blocking description of our own.
@@ -66,10 +56,6 @@ impl Transport for Reopened {
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         Ok(rustix::io::writev(&self.fd, pieces)?)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {

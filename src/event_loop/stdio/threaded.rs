@@ -9,8 +9,6 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use mio::Registry;
-
 use crate::event_loop::transport::{Readiness, Registration, Transport};
 
 /// Bytes that may wait between the thread and the loop.
@@ -79,10 +77,6 @@ impl Transport for Reader {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
         let (fd, buffer) = (self.fd, Arc::clone(&self.buffer));
         let waker = registration.waker();
@@ -104,8 +98,6 @@ impl Transport for Reader {
         })?;
         Ok(Readiness::Evented)
     }
-
-    fn deregister(&mut self, _: &Registry) {}
 }
 
 /// stdout behind a thread.
@@ -175,8 +167,6 @@ impl Transport for Writer {
         })?;
         Ok(Readiness::Evented)
     }
-
-    fn deregister(&mut self, _: &Registry) {}
 }
 
 fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
