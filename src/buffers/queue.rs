@@ -15,13 +15,28 @@ const GATHER: usize = 64 * 1024;
 /// Bytes that wait to be written, in order.
 #[derive(Debug, Default)]
 pub struct SendQueue {
+    len: usize,
+    /// Boxed, because most connections never queue: what the kernel takes at once is not queued.
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
     pieces: VecDeque<Bytes>,
     /// How much of the first piece has been written. The piece itself is kept whole, because a
     /// message that was cut by a lost connection has to be sent again from its first byte.
     written: usize,
     /// The piece that small sends are appended to; it comes after all of `pieces`.
     tail: BytesMut,
-    len: usize,
+}
+
+impl Waiting {
+    /// Makes the gathered bytes an ordinary piece.
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            self.pieces.push_back(self.tail.split().freeze());
+        }
+    }
 }
 
 impl SendQueue {
@@ -37,10 +52,14 @@ impl SendQueue {
 
     /// Appends a copy of `bytes`.
     pub fn append(&mut self, bytes: &[u8]) {
-        if self.tail.len() + bytes.len() > GATHER {
-            self.seal();
+        if bytes.is_empty() {
+            return;
         }
-        self.tail.extend_from_slice(bytes);
+        let waiting = self.waiting.get_or_insert_default();
+        if waiting.tail.len() + bytes.len() > GATHER {
+            waiting.seal();
+        }
+        waiting.tail.extend_from_slice(bytes);
         self.len += bytes.len();
     }
 
@@ -49,25 +68,20 @@ impl SendQueue {
         if piece.is_empty() {
             return;
         }
-        self.seal();
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.seal();
         self.len += piece.len();
-        self.pieces.push_back(piece);
-    }
-
-    /// Makes the gathered bytes an ordinary piece.
-    fn seal(&mut self) {
-        if !self.tail.is_empty() {
-            self.pieces.push_back(self.tail.split().freeze());
-        }
+        waiting.pieces.push_back(piece);
     }
 
     /// Fills `slices` with the next pieces, in order; returns how many it filled.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
-        let mut skip = self.written;
-        let waiting = self.pieces.iter().map(|piece| &piece[..]).chain(tail);
+        let Some(waiting) = &self.waiting else { return 0 };
+        let tail = (!waiting.tail.is_empty()).then_some(&waiting.tail[..]);
+        let mut skip = waiting.written;
+        let pieces = waiting.pieces.iter().map(|piece| &piece[..]).chain(tail);
         let mut filled = 0;
-        for (slot, piece) in slices.iter_mut().zip(waiting) {
+        for (slot, piece) in slices.iter_mut().zip(pieces) {
             *slot = IoSlice::new(piece.get(skip..).unwrap_or_default());
             skip = 0;
             filled += 1;
@@ -77,29 +91,31 @@ impl SendQueue {
 
     /// Forgets the first `count` bytes: they have been written.
     pub fn advance(&mut self, count: usize) {
+        let Some(waiting) = &mut self.waiting else { return };
         let count = count.min(self.len);
         self.len -= count;
-        self.written += count;
-        while let Some(first) = self.pieces.front() {
-            if self.written < first.len() {
+        waiting.written += count;
+        while let Some(first) = waiting.pieces.front() {
+            if waiting.written < first.len() {
                 return;
             }
-            self.written -= first.len();
-            self.pieces.pop_front();
+            waiting.written -= first.len();
+            waiting.pieces.pop_front();
         }
-        self.tail.advance(self.written);
-        self.written = 0;
-        if self.tail.is_empty() {
-            self.tail = BytesMut::new();
-            self.pieces.shrink_to(64);
+        waiting.tail.advance(waiting.written);
+        waiting.written = 0;
+        if waiting.tail.is_empty() {
+            waiting.tail = BytesMut::new();
+            waiting.pieces.shrink_to(64);
         }
     }
 
     /// Empties the queue and hands over what was never written.
     pub fn take(&mut self) -> Unsent {
-        self.seal();
-        let queue = std::mem::take(self);
-        Unsent { written: queue.written, len: queue.len, pieces: queue.pieces.into() }
+        let len = std::mem::take(&mut self.len);
+        let Some(mut waiting) = self.waiting.take() else { return Unsent::default() };
+        waiting.seal();
+        Unsent { written: waiting.written, len, pieces: waiting.pieces.into() }
     }
 }
 

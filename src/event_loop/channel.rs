@@ -1,13 +1,34 @@
 //! One channel of bytes in the pool: a transport, what is known of its readiness, its send
-//! queue, and how far its two directions have come.
+//! queue, and the state of its two directions.
 //!
-//! It moves bytes and keeps state; whom to tell, and when to remove it, the pool decides.
+//! It moves bytes and keeps state; the pool calls the handler and removes what has ended.
+//!
+//! ```text
+//! Phase   Connecting ── connected ──► Open ── close() ──► Closing ── writing over ──► Lingering
+//!             │                        │                     │                            │
+//!        cannot connect       abort(), both halves over, or a read has failed     + LINGER passed
+//!             ▼                        ▼                     ▼                            ▼
+//!       ConnectFailed               closed: removed at the end of the turn, with `Closed`
+//! ```
+//!
+//! | half | Finishing | Ended | Failed |
+//! |---|---|---|---|
+//! | reading | never | EOF was read | a read failed |
+//! | writing | `finish`, `close` | the queue is empty and FIN is sent | a write failed, or RST came before every byte was acknowledged |
+//!
+//! | mode of `close` | after the queue | the peer's FIN | acknowledgements |
+//! |---|---|---|---|
+//! | `NoWait` | FIN | is not awaited | up to `LINGER` |
+//! | `Linger` | FIN | up to `LINGER` | up to `LINGER` |
+//! | `UntilAcked` | FIN | up to `LINGER` once all is acknowledged | without a limit |
+//! | `ResetWhenAcked` | RST at removal | is not awaited | without a limit |
 
 use std::io::{self, ErrorKind, IoSlice};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::ending::Ending;
 use super::event::{SendOutcome, Traffic};
 
 use super::lifecycle::{CloseMode, Directions, Half, Phase};
@@ -33,25 +54,30 @@ pub(super) struct Channel {
     pub(super) queued_for_read: bool,
     /// Whether it is in the pool's list of what to flush.
     pub(super) dirty: bool,
-    /// Whether it is in the pool's list of what to remove.
+    /// Set once it is in the pool's list of what to remove.
     pub(super) closed: Option<CloseReason>,
     /// How it is closed, once it is.
     pub(super) close_mode: CloseMode,
-    /// Since when everything is said and only acknowledgements are missing.
-    pub(super) all_sent_at: Option<Instant>,
-    /// When FIN was said.
-    fin_sent_at: Option<Instant>,
     /// The peer was gone before it had acknowledged everything.
-    lost: bool,
-    /// A reset that came before the first read; it is reported after all that came ahead of it.
-    pub(super) early_reset: Option<io::Error>,
+    pub(super) lost: bool,
+    /// What the handler waits for.
+    awaited: Awaited,
+    /// Boxed, because a server keeps thousands of channels that have not begun to end.
+    pub(super) ending: Option<Box<Ending>>,
     pub(super) queue: SendQueue,
     high_mark: usize,
-    /// Somebody waits for the queue to fall to this.
-    awaited: Option<usize>,
     /// When the queue last got shorter, or began.
     pub(super) progress: Instant,
     pub(super) traffic: Traffic,
+}
+
+/// The length of the queue at which `Drained` follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    Nothing,
+    /// A quarter of the high mark, which the queue had reached.
+    LowMark,
+    Empty,
 }
 
 /// What a read gave.
@@ -66,16 +92,16 @@ pub(super) enum ReadOutcome {
 impl Channel {
     pub(super) fn new(
         transport: Box<dyn Transport>,
-        sides: Directions,
+        directions: Directions,
         phase: Phase,
         now: Instant,
     ) -> Self {
-        let way = |missing| if sides == missing { Half::Ended } else { Half::Open };
+        let half = |missing| if directions == missing { Half::Ended } else { Half::Open };
         Self {
             transport,
             phase,
-            reading: way(Directions::Write),
-            writing: way(Directions::Read),
+            reading: half(Directions::Write),
+            writing: half(Directions::Read),
             readable: false,
             writable: false,
             paused: false,
@@ -83,13 +109,11 @@ impl Channel {
             dirty: false,
             closed: None,
             close_mode: CloseMode::Linger,
-            all_sent_at: None,
-            fin_sent_at: None,
             lost: false,
-            early_reset: None,
+            awaited: Awaited::Nothing,
+            ending: None,
             queue: SendQueue::default(),
             high_mark: HIGH_MARK,
-            awaited: None,
             progress: now,
             traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
         }
@@ -119,8 +143,8 @@ impl Channel {
             self.writable |= self.transport.needs_flush();
             match outcome {
                 Ok(0) => {
-                    if let Some(error) = self.early_reset.take() {
-                        self.reading = Half::Failed(error);
+                    if let Some(error) = self.take_early_reset() {
+                        self.fail_reading(error);
                         return ReadOutcome::Failed;
                     }
                     self.reading = Half::Ended;
@@ -136,7 +160,7 @@ impl Channel {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.reading = Half::Failed(error);
+                    self.fail_reading(error);
                     return ReadOutcome::Failed;
                 }
             }
@@ -188,7 +212,9 @@ impl Channel {
         if self.queue.len() < self.high_mark {
             return SendOutcome::Queued;
         }
-        self.awaited = self.awaited.or(Some(self.high_mark / 4));
+        if self.awaited == Awaited::Nothing {
+            self.awaited = Awaited::LowMark;
+        }
         SendOutcome::Full
     }
 
@@ -203,16 +229,20 @@ impl Channel {
 
     /// Asks for `Drained` at an empty queue, once it can be written at all.
     pub(super) fn await_flush(&mut self) {
-        self.awaited = Some(0);
+        self.awaited = Awaited::Empty;
     }
 
     /// Whether the mark that somebody waits for has been reached, or never will be; says so once.
     pub(super) fn take_drained(&mut self) -> bool {
-        let failed = matches!(self.writing, Half::Failed(_));
-        let written = |mark| self.transport.is_open() && self.queue.len() <= mark;
-        let reached = self.awaited.is_some_and(|mark| failed || written(mark));
+        let mark = match self.awaited {
+            Awaited::Nothing => return false,
+            Awaited::LowMark => self.high_mark / 4,
+            Awaited::Empty => 0,
+        };
+        let failed = self.writing == Half::Failed;
+        let reached = failed || (self.transport.is_open() && self.queue.len() <= mark);
         if reached {
-            self.awaited = None;
+            self.awaited = Awaited::Nothing;
         }
         reached
     }
@@ -236,11 +266,6 @@ impl Channel {
         }
     }
 
-    /// How long the peer has had to answer our FIN.
-    pub(super) fn since_fin(&self, now: Instant) -> Duration {
-        self.fin_sent_at.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
-    }
-
     fn send_fin(&mut self, now: Instant) {
         if self.close_mode == CloseMode::ResetWhenAcked {
             self.writing = Half::Ended;
@@ -249,12 +274,12 @@ impl Channel {
         match self.transport.finish() {
             Ok(()) => {
                 self.writing = Half::Ended;
-                self.fin_sent_at = Some(now);
+                self.ending().fin_sent_at = Some(now);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
             // The peer is gone already, which reading will tell.
             Err(error) if error.kind() == ErrorKind::NotConnected => self.writing = Half::Ended,
-            Err(error) => self.writing = Half::Failed(error),
+            Err(error) => self.fail_writing(error),
         }
     }
 
@@ -276,87 +301,30 @@ impl Channel {
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
-                self.writing = Half::Failed(error);
+                self.fail_writing(error);
                 // What the peer sent before it went may still be there to read.
                 self.readable = true;
             }
         }
         0
     }
+}
 
-    /// The reason to remove this channel, once there is one: both ways are over, or reading has
-    /// failed, which leaves nobody to write to.
-    pub(super) fn end_reason(&self) -> Option<CloseReason> {
-        let failed = self.failed();
-        let over =
-            self.writing.is_over() && (self.reading.is_over() || !self.close_mode.awaits_fin());
-        if !over && !matches!(self.reading, Half::Failed(_)) {
-            return None;
-        }
-        match self.phase.close_reason() {
-            Some(reason) if self.queue.is_empty() && !self.lost => Some(reason),
-            None if !failed => Some(CloseReason::PEER),
-            _ => Some(self.failure()),
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::super::pool::Source;
+    use super::*;
 
-    /// How it failed: by the connection, or by what the peer says on it.
-    fn failure(&self) -> CloseReason {
-        let kind = [&self.reading, &self.writing].into_iter().find_map(|way| match way {
-            Half::Failed(error) => Some(error.kind()),
-            _ => None,
-        });
-        match kind {
-            Some(ErrorKind::InvalidData) => CloseReason::FRAME,
-            Some(ErrorKind::ConnectionRefused) => CloseReason::REFUSED,
-            _ => CloseReason::RESET,
-        }
-    }
-
-    fn failed(&self) -> bool {
-        matches!(self.reading, Half::Failed(_)) || matches!(self.writing, Half::Failed(_))
-    }
-
-    /// Whether a channel whose two ways are over in order had better be kept until the peer has
-    /// acknowledged what was written: an RST that comes in their place means a loss, and a
-    /// closed socket would not hear of it. A FIN alone (which counts as one) is not since_fin for.
-    pub(super) fn awaits_acknowledgement(&mut self, now: Instant, limit: Duration) -> bool {
-        if self.failed() || !self.is_unacknowledged() {
-            return false;
-        }
-        let since = *self.all_sent_at.get_or_insert(now);
-        self.close_mode.awaits_all_acks() || now.saturating_duration_since(since) < limit
-    }
-
-    /// How long everything has been said while acknowledgements are missing.
-    pub(super) fn since_all_sent(&self, now: Instant) -> Duration {
-        self.all_sent_at.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
-    }
-
-    /// Whether the peer is not to be cut off yet, however long it does not say FIN.
-    pub(super) fn must_be_acknowledged(&self) -> bool {
-        self.close_mode.awaits_all_acks() && !self.failed() && self.is_unacknowledged()
-    }
-
-    fn is_unacknowledged(&self) -> bool {
-        let fin = u64::from(self.close_mode != CloseMode::ResetWhenAcked);
-        self.transport.unacknowledged() > fin
-    }
-
-    /// Looks for the RST that means such a loss.
-    pub(super) fn check_acknowledgement(&mut self) {
-        if let Some(error) = self.transport.take_error() {
-            self.lost = true;
-            self.writing = Half::Failed(error);
-        }
-    }
-
-    /// What the operating system said, if this channel failed.
-    pub(super) fn take_error(&mut self) -> Option<io::Error> {
-        let take = |way: &mut Half| match std::mem::replace(way, Half::Ended) {
-            Half::Failed(error) => Some(error),
-            _ => None,
-        };
-        take(&mut self.writing).or(take(&mut self.reading))
+    /// An idle client of a server costs one of these, of which the pool keeps a table.
+    #[test]
+    fn a_channel_is_small() {
+        eprintln!(
+            "{} {} {}",
+            size_of::<Channel>(),
+            size_of::<Source>(),
+            size_of::<Option<Source>>()
+        );
+        assert!(size_of::<Channel>() <= 128, "{}", size_of::<Channel>());
+        assert!(size_of::<Source>() <= 136, "{}", size_of::<Source>());
     }
 }

@@ -1,7 +1,5 @@
 //! The life of a channel: an overall [`Phase`], one [`Half`] per direction, and the [`CloseMode`]
-//! of an orderly close. `channel.rs` has the table of who moves which.
-
-use std::io;
+//! of an orderly close. `channel.rs` draws who moves which.
 
 use super::id::Id;
 use super::pool::{Pool, Source};
@@ -31,14 +29,15 @@ impl Phase {
 }
 
 /// One direction of a channel. It only moves down this list.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
     Open,
     /// Of the writing half only: FIN follows once the queue is empty.
     Finishing,
     /// Ended in order, or never was.
     Ended,
-    Failed(io::Error),
+    /// The channel keeps the error.
+    Failed,
 }
 
 impl Half {
@@ -47,7 +46,7 @@ impl Half {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        matches!(self, Self::Ended | Self::Failed(_))
+        matches!(self, Self::Ended | Self::Failed)
     }
 }
 

@@ -13,6 +13,7 @@
 mod acceptor;
 mod channel;
 mod datagrams;
+mod ending;
 mod event;
 mod id;
 mod lifecycle;

@@ -294,6 +294,7 @@ impl Pool {
     pub(super) fn settle(&mut self, id: Id) {
         let now = self.now;
         let Some(channel) = self.channel_mut(id) else { return };
+        channel.check_invariants();
         if channel.closed.is_some() {
             return;
         }

@@ -284,7 +284,7 @@ impl Pool {
             // A connection that never was is refused, it is not reset (tcp_reset() in Linux). This
             // one has been up, and what came before the reset can still be read.
             Err(error) if is_reset(&error) => {
-                channel.early_reset = Some(error);
+                channel.note_early_reset(error);
                 self.connection_is_up(id, handler);
             }
             Err(error) => {
