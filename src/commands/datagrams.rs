@@ -5,7 +5,7 @@ use crate::event_loop::Pool;
 use crate::kind::Kind;
 use crate::report::Reporter;
 use crate::sessions::config::{Common, Send};
-use crate::sessions::datagram::{SendSession, SendTo};
+use crate::sessions::datagrams::{SendSession, SendTo};
 use crate::sessions::{Console, Feed, Session};
 
 /// stdout and stdin of a datagram command.

@@ -9,8 +9,8 @@ use crate::event_loop::{Id, Pool};
 use crate::multicast::{GroupAddress, Interface, SenderOptions, interfaces, open_sender};
 use crate::sessions::Session;
 use crate::sessions::config::{McastJoin, McastSend};
-use crate::sessions::datagram::groups::by_interface;
-use crate::sessions::datagram::{Groups, ListenSession, SendTo};
+use crate::sessions::datagrams::by_interface;
+use crate::sessions::datagrams::{Groups, ListenSession, SendTo};
 use crate::sockets::datagram::Socket;
 use crate::sockets::{Address, Purpose, resolve};
 
@@ -21,7 +21,7 @@ pub(super) fn join(config: McastJoin) -> Result<Status, Failure> {
     let common = config.listen.common.clone();
     let groups = Groups::new(config.net.options.clone(), config.rejoin);
     let (console, feed) = datagrams::streams(pool, &common, true)?;
-    let mut session = ListenSession::new(config.listen, console, feed, &[], Some(groups));
+    let mut session = ListenSession::on_sockets(config.listen, console, feed, &[], Some(groups));
     session.report_listening(pool, &[]);
     for group in &config.groups {
         session.join(pool, group)?;

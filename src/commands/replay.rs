@@ -2,11 +2,12 @@
 
 use super::{broken_loop, datagrams, event_loop, tcp_serve, udp};
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool};
+use crate::event_loop::Pool;
 use crate::kind::Kind;
 use crate::report::Reporter;
 use crate::sessions::config::{Common, Connect, Replay, Serve, UdpListen};
-use crate::sessions::replay::{ReplayListenSession, ReplaySession};
+use crate::sessions::datagrams::ReplayListenSession;
+use crate::sessions::replay::ReplaySession;
 use crate::sessions::{Console, Feed, Session};
 
 pub(super) fn connect(config: Connect, replay: &Replay) -> Result<Status, Failure> {
@@ -45,8 +46,8 @@ pub(super) fn listen(config: &UdpListen, replay: &Replay) -> Result<Status, Fail
     let pool = event_loop.pool();
     let udp::Listening { locals, sockets, warnings, guards: _guards } = udp::open(pool, config)?;
     let (console, feed) = datagrams::streams(pool, common, true)?;
-    let sockets: Vec<Id> = sockets.iter().map(|socket| socket.id).collect();
-    let mut session = ReplayListenSession::new(common.clone(), replay, console, feed, &sockets);
+    let ids = sockets.iter().map(|socket| socket.id);
+    let mut session = ReplayListenSession::on_sockets(common.clone(), replay, console, feed, ids);
     session.report_listening(pool, &locals);
     warnings.iter().for_each(|text| session.warn(pool, Kind::SocketOption, text));
     session.start(pool);

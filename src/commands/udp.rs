@@ -8,7 +8,7 @@ use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::sessions::Session;
 use crate::sessions::config::{To, UdpListen, UdpSend};
-use crate::sessions::datagram::{ListenSession, ListenSocket, Opener, SendSession};
+use crate::sessions::datagrams::{ListenSession, ListenSocket, Opener, SendSession};
 use crate::sockets::UnixGuard;
 use crate::sockets::datagram::{self, Opened};
 
@@ -74,7 +74,7 @@ pub(super) fn listen(mut config: UdpListen) -> Result<Status, Failure> {
     let Listening { locals, sockets, warnings, guards: _guards } = open(pool, &config)?;
     let reply_socket = reply_socket(&config.listen.to, &locals, &sockets)?;
     let (console, feed) = datagrams::streams(pool, &common, true)?;
-    let mut session = ListenSession::new(config.listen, console, feed, &sockets, None);
+    let mut session = ListenSession::on_sockets(config.listen, console, feed, &sockets, None);
     session.set_reply_socket(reply_socket);
     session.report_listening(pool, &locals);
     warnings.iter().for_each(|text| session.warn(pool, Kind::SocketOption, text));

@@ -71,11 +71,18 @@ impl Unsent {
 
 /// What a flush has done.
 #[derive(Debug, Default)]
-pub(crate) struct Flushed {
+pub struct Flushed {
     /// Datagrams that went out.
     pub(crate) sent: usize,
     /// Those that failed, which are not tried again.
     pub(crate) failed: Vec<Unsent>,
+}
+
+impl Flushed {
+    /// Whether anything had waited and does so no longer.
+    pub(crate) fn did_something(&self) -> bool {
+        self.sent > 0 || !self.failed.is_empty()
+    }
 }
 
 /// The queue of one socket, first in, first out.

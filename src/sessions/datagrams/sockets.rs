@@ -35,7 +35,7 @@ struct Socket {
 ///
 /// A socket is open until its `Closed` event; then its entry moves to `closed`, for its losses are
 /// reported to the end of the run.
-pub(crate) struct Sockets {
+pub struct Sockets {
     open: BTreeMap<Id, Socket>,
     closed: BTreeMap<Id, Socket>,
     /// Open sockets with something in their outbox.
@@ -54,6 +54,13 @@ impl Sockets {
             full_peer,
             paused: false,
         }
+    }
+
+    /// Open sockets that are of no group.
+    pub(crate) fn of(full_peer: FullPeer, ids: impl Iterator<Item = Id>) -> Self {
+        let mut sockets = Self::new(full_peer);
+        ids.for_each(|id| sockets.add(id, Place::default()));
+        sockets
     }
 
     /// Takes an open socket.

@@ -10,7 +10,7 @@ use super::responder::Verdict;
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::sessions::console::Message;
-use crate::sessions::datagram::unanswered;
+use crate::sessions::datagrams::unanswered;
 use crate::sessions::datagrams::{SendOutcome, Unsent};
 use crate::sys::mmsg::{Arrival, Sender};
 

@@ -1,9 +1,8 @@
 //! `--replay`: plays one side of a recording, and compares what the other side sends with the other one.
 //!
 //! `protocol::replay` decides what to send and what must come; here are the connections (`streams`) and
-//! the peers (`datagrams`) that it is played with.
+//! datagrams have a service of their own.
 
-mod datagrams;
 mod limits;
 mod link;
 mod streams;
@@ -12,10 +11,9 @@ use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::protocol::replay::Difference;
 
-pub use datagrams::ReplayListenSession;
 pub use streams::ReplaySession;
 
 /// Something came otherwise than it was recorded.
-fn differs(with: &str, difference: &Difference) -> Failure {
+pub(super) fn differs(with: &str, difference: &Difference) -> Failure {
     Failure::new(Status::Unmet, Kind::Replay, "replay", with, difference.to_string())
 }

@@ -12,7 +12,7 @@ use crate::sessions::feed::Batch;
 use crate::sys::mmsg::Sender;
 
 /// The warning about the first answer that did not go out.
-pub(in crate::sessions) fn unanswered(to: &Sender, error: &io::Error) -> String {
+pub(crate) fn unanswered(to: &Sender, error: &io::Error) -> String {
     let cause = match error.kind() {
         io::ErrorKind::WouldBlock => "the queue to it is full".to_owned(),
         _ => plain(error),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::listen::ListenSession;
+use super::{DatagramBase, Place};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
@@ -13,7 +13,6 @@ use crate::multicast::{
     interfaces, memberships,
 };
 use crate::report::{Name, Notice};
-use crate::sessions::datagrams::Place;
 use crate::sessions::timers;
 use crate::sockets::SocketOptions;
 use crate::sockets::datagram::Socket;
@@ -79,57 +78,62 @@ impl Groups {
         self.members.push(Member { id, socket, port });
         Ok((id, warnings))
     }
-}
 
-impl ListenSession {
     /// Joins everything that a group address means.
     ///
     /// # Errors
     /// Not a group, no such interface, or what the kernel says; what was joined before stays.
-    pub fn join(&mut self, pool: &mut Pool, address: &GroupAddress) -> Result<(), Failure> {
+    pub(super) fn join(
+        &mut self,
+        base: &mut DatagramBase,
+        pool: &mut Pool,
+        address: &GroupAddress,
+    ) -> Result<(), Failure> {
         if let Some(text) = address.range_warning() {
-            self.core.console.warn(pool, Kind::SsmRange, &text);
+            base.core.console.warn(pool, Kind::SsmRange, &text);
         }
         for membership in memberships(address, &interfaces::list()?)? {
             let group = title(&membership, address.port);
             let iface = membership.interface.name.clone();
-            let Some(groups) = &mut self.groups else { return Ok(()) };
-            let (id, warnings) = groups.open(pool, membership, address.port)?;
+            let (id, warnings) = self.open(pool, membership, address.port)?;
             let place = Place { group: Some(group.clone()), iface: Some(iface.clone()) };
-            self.sockets.add(id, place);
+            base.sockets.add(id, place);
             for warning in warnings {
-                self.core.console.warn(pool, Kind::SocketOption, &warning);
+                base.core.console.warn(pool, Kind::SocketOption, &warning);
             }
             let event = Notice::new(Name::Joined).proto("udp").group(&group).iface(&iface);
-            self.core.console.report(pool, &event);
+            base.core.console.report(pool, &event);
         }
         Ok(())
     }
 
     /// Leaves everything that a group address means.
-    pub(super) fn leave(&mut self, pool: &mut Pool, address: &GroupAddress) -> Result<(), Failure> {
+    pub(super) fn leave(
+        &mut self,
+        base: &mut DatagramBase,
+        pool: &mut Pool,
+        address: &GroupAddress,
+    ) -> Result<(), Failure> {
         for membership in memberships(address, &interfaces::list()?)? {
             let group = title(&membership, address.port);
-            let Some(groups) = &mut self.groups else { return Ok(()) };
-            let Some(at) = groups.find(&membership, address.port) else {
+            let Some(at) = self.find(&membership, address.port) else {
                 let cause = format!("it is not joined on {}", membership.interface.name);
                 return Err(Failure::new(Status::Listen, Kind::NotJoined, "leave", group, cause));
             };
-            let member = groups.members.swap_remove(at);
+            let member = self.members.swap_remove(at);
             member.socket.leave()?;
-            self.sockets.read_counter(pool, &mut self.core.console, member.id);
+            base.sockets.read_counter(pool, &mut base.core.console, member.id);
             pool.abort(member.id, CloseReason::HOST);
             let iface = &membership.interface.name;
             let event = Notice::new(Name::Left).proto("udp").group(&group).iface(iface);
-            self.core.console.report(pool, &event);
+            base.core.console.report(pool, &event);
         }
         Ok(())
     }
 
     /// `--rejoin`: leaves and joins each group, so that switches learn of it again. The kernel
     /// sends no leave for a group that is joined again at once; the report is what they need.
-    pub(super) fn rejoin(&mut self, pool: &mut Pool) {
-        let Some(groups) = &self.groups else { return };
+    pub(super) fn rejoin(&self, base: &mut DatagramBase, pool: &mut Pool) {
         // A membership that could not be taken up again last time is tried once more.
         let leave = |member: &Member| match member.socket.leave() {
             Err(failure) if failure.kind != Kind::NotJoined => Err(failure),
@@ -137,56 +141,44 @@ impl ListenSession {
         };
         let again = |member: &Member| leave(member).and_then(|()| member.socket.join());
         let failures: Vec<Failure> =
-            groups.members.iter().filter_map(|member| again(member).err()).collect();
-        let every = groups.rejoin;
+            self.members.iter().filter_map(|member| again(member).err()).collect();
         for failure in failures {
-            self.core.console.complain(pool, &failure);
+            base.core.console.complain(pool, &failure);
         }
-        if let Some(every) = every {
+        if let Some(every) = self.rejoin {
             pool.arm(TimerKey::global(timers::REJOIN), every);
         }
     }
 
     /// The groups that are joined, with their interfaces.
     pub(super) fn joined(&self) -> Vec<(String, String)> {
-        let members = self.groups.iter().flat_map(|groups| &groups.members);
-        let told = members.map(|member| {
+        let named = self.members.iter().map(|member| {
             let membership = member.socket.membership();
             (title(membership, member.port), membership.interface.name.clone())
         });
-        told.collect()
+        named.collect()
     }
 
     /// Opens sockets on the other interfaces, to learn whether the groups arrive there.
     pub(super) fn probe_elsewhere(&mut self) {
-        let (Some(groups), Ok(interfaces)) = (&mut self.groups, interfaces::list()) else { return };
-        let probes = groups.members.iter().flat_map(|member| {
+        let Ok(interfaces) = interfaces::list() else { return };
+        let probes = self.members.iter().flat_map(|member| {
             Probe::open_all(member.socket.membership(), member.port, &interfaces)
         });
-        groups.probes = probes.collect();
+        self.probes = probes.collect();
     }
 
     /// Reports what may keep the groups from arriving, as far as the kernel knows.
-    pub(super) fn report_diagnosis(&mut self, pool: &mut Pool) {
-        let (Some(groups), Ok(interfaces)) = (&self.groups, interfaces::list()) else { return };
+    pub(super) fn diagnose(&self, base: &mut DatagramBase, pool: &mut Pool) {
+        let Ok(interfaces) = interfaces::list() else { return };
         let memberships: Vec<Membership> =
-            groups.members.iter().map(|member| member.socket.membership().clone()).collect();
-        let mut findings: Vec<_> = groups.probes.iter().filter_map(Probe::heard).collect();
-        findings.extend(diagnose(
-            &memberships,
-            &interfaces,
-            &groups.counters,
-            &ProcPaths::default(),
-        ));
+            self.members.iter().map(|member| member.socket.membership().clone()).collect();
+        let mut findings: Vec<_> = self.probes.iter().filter_map(Probe::heard).collect();
+        findings.extend(diagnose(&memberships, &interfaces, &self.counters, &ProcPaths::default()));
         findings.dedup();
         for finding in findings {
-            self.core.console.warn(pool, finding.kind, &finding.text);
+            base.core.console.warn(pool, finding.kind, &finding.text);
         }
-    }
-
-    /// Whether there are groups, whose silence may have a cause that can be found.
-    pub(super) fn has_groups(&self) -> bool {
-        self.groups.is_some()
     }
 }
 

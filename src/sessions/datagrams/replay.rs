@@ -1,0 +1,233 @@
+//! Datagrams that are replayed: `udp-listen` plays the conversations with all recorded peers.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::{
+    DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, SendOutcome, Sockets,
+};
+use crate::close::Detail;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Id, Pool, TimerKey};
+use crate::kind::Kind;
+use crate::protocol::replay::{Conversations, Next, Player, Send};
+use crate::sessions::config::{Common, Replay};
+use crate::sessions::console::{Console, Message};
+use crate::sessions::feed::Feed;
+use crate::sessions::replay::differs;
+use crate::sessions::session::How;
+use crate::sessions::timers;
+use crate::sys::mmsg::{Arrival, Sender};
+
+/// Whom a conversation is with: the socket and the sender.
+type Peer = (Id, Sender);
+
+/// What a replayed listener does with a datagram: it is compared, and what was recorded next is
+/// sent.
+pub struct ReplayService {
+    conversations: Conversations,
+    timing: bool,
+    peers: HashMap<Peer, PeerReplay>,
+    /// Conversations that went as recorded.
+    played: usize,
+    /// When the next datagram of any conversation is due.
+    due: Option<Instant>,
+}
+
+/// A conversation with one peer.
+struct PeerReplay {
+    player: Player,
+    over: bool,
+}
+
+/// The session of `--replay` on datagrams.
+pub type ReplayListenSession = DatagramSession<ReplayService>;
+
+impl ReplayListenSession {
+    /// A replay on open sockets.
+    pub fn on_sockets(
+        common: Common,
+        replay: &Replay,
+        console: Console,
+        feed: Feed,
+        ids: impl Iterator<Item = Id>,
+    ) -> Self {
+        let service = ReplayService {
+            conversations: Conversations::new(&replay.scripts, replay.timing),
+            timing: replay.timing,
+            peers: HashMap::new(),
+            played: 0,
+            due: None,
+        };
+        Self::listening(common, console, feed, Sockets::of(FullPeer::Wait, ids), service)
+    }
+}
+
+impl ReplayService {
+    /// Takes what a peer has sent; a new peer begins a conversation.
+    fn receive(&mut self, peer: &Peer, payload: &[u8], now: Instant) -> Result<(), Failure> {
+        let title = peer.1.to_string();
+        if !self.peers.contains_key(peer) {
+            // Where all have been given out there is no conversation for one more.
+            let script = match self.conversations.is_over() {
+                true => None,
+                false => self.conversations.choose(payload, true),
+            };
+            let Some(script) = script else {
+                let cause = format!("only {} peers were recorded", self.conversations.count());
+                return Err(Failure::new(Status::Unmet, Kind::Replay, "replay", title, cause));
+            };
+            let player = Player::new(script, self.timing, now);
+            self.peers.insert(peer.clone(), PeerReplay { player, over: false });
+        }
+        match self.peers.get_mut(peer).map(|one| one.player.receive(payload, now)) {
+            Some(Err(difference)) => Err(differs(&title, &difference)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends what is due to a peer.
+    fn send(&mut self, base: &mut DatagramBase, pool: &mut Pool, peer: &Peer) {
+        let (id, sender) = peer;
+        let Some(one) = self.peers.get_mut(peer) else { return };
+        loop {
+            if base.sockets.has_queued(*id) {
+                return;
+            }
+            let bytes = match one.player.next(pool.now()) {
+                Next::Send(Send::Bytes(bytes)) => bytes,
+                Next::Send(Send::Fin) => continue,
+                Next::At(at) => {
+                    // One timer serves all peers.
+                    let due = self.due.map_or(at, |due| due.min(at));
+                    self.due = Some(due);
+                    return base.core.wake_at(pool, due);
+                }
+                Next::Receive => return,
+                Next::Done => break,
+            };
+            match base.send(pool, *id, &bytes, sender) {
+                Ok(SendOutcome::Sent) => {}
+                Ok(SendOutcome::Queued) => return,
+                Err(error) => {
+                    let failure = crate::sockets::datagram::failure(&sender.to_string(), &error);
+                    return base.fail(pool, &failure);
+                }
+            }
+        }
+        if !std::mem::replace(&mut one.over, true) {
+            self.played += 1;
+        }
+        if self.played >= self.conversations.count() {
+            base.end(How::Enough);
+        }
+    }
+
+    /// Sends what is due to any peer.
+    fn send_all(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
+        let peers: Vec<Peer> = self.peers.keys().cloned().collect();
+        for peer in peers {
+            if !base.has_ended() {
+                self.send(base, pool, &peer);
+            }
+        }
+    }
+
+    /// Reports what every conversation still waits for.
+    fn report_missing(&self, base: &mut DatagramBase, pool: &mut Pool) {
+        for ((_, sender), one) in &self.peers {
+            if let Some(missing) = one.player.missing() {
+                let failure = differs(&sender.to_string(), &missing);
+                base.core.console.complain(pool, &failure);
+            }
+        }
+    }
+
+    /// Nothing has come for so long, and conversations are not over.
+    fn silence(&self, limit: Duration) -> Failure {
+        let (count, played) = (self.conversations.count(), self.played);
+        let cause = format!(
+            "no traffic for {}; {played} of {count} peers were played to the end",
+            humantime::format_duration(limit)
+        );
+        Failure::new(Status::Unmet, Kind::Replay, "replay", "the recording", cause)
+    }
+}
+
+impl DatagramService for ReplayService {
+    fn start(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
+        base.core.await_first(pool, "receive", "a message", "none");
+    }
+
+    fn message(&mut self, base: &mut DatagramBase, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
+        base.core.first_came(pool);
+        base.core.take_message(arrival.payload);
+        let title = arrival.from.to_string();
+        base.core.console.deliver(pool, &Message::new(arrival.payload, &title));
+        let peer = (id, arrival.from.clone());
+        match self.receive(&peer, arrival.payload, pool.now()) {
+            Ok(()) => self.send(base, pool, &peer),
+            Err(failure) => base.fail(pool, &failure),
+        }
+    }
+
+    fn drained(&mut self, base: &mut DatagramBase, pool: &mut Pool, flushed: &Flushed) {
+        match flushed.failed.first() {
+            Some(unsent) => base.fail(pool, &unsent.failure()),
+            None => self.send_all(base, pool),
+        }
+    }
+
+    fn event(&mut self, base: &mut DatagramBase, pool: &mut Pool, event: &Event<'_>) {
+        if let Event::Timer { key: TimerKey { purpose: timers::PACE, .. } } = event {
+            self.due = None;
+            self.send_all(base, pool);
+        }
+    }
+
+    fn idle(&mut self, base: &mut DatagramBase, pool: &mut Pool) -> Option<Failure> {
+        self.report_missing(base, pool);
+        Some(self.silence(base.core.common.limits.idle.unwrap_or_default()))
+    }
+
+    fn may_close(&mut self, base: &mut DatagramBase, pool: &mut Pool, how: How) -> bool {
+        if matches!(how, How::Now(reason) if reason.detail == Detail::Timeout) {
+            self.report_missing(base, pool);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::protocol::recording::Role;
+    use crate::report::transcript;
+
+    #[test]
+    fn a_peer_beyond_the_recorded_ones_and_another_datagram_are_failures() {
+        let text = concat!(
+            "{\"event\":\"accepted\",\"proto\":\"tcp\",\"conn\":1}\n",
+            "{\"event\":\"data\",\"conn\":1,\"dir\":\"in\",\"text\":\"ask\"}\n",
+            "{\"event\":\"data\",\"conn\":1,\"dir\":\"out\",\"text\":\"answer\"}\n",
+        );
+        let recording = transcript::parse(text.as_bytes()).unwrap();
+        let scripts: Vec<_> = recording.streams(Role::Accepted).into_iter().map(Arc::new).collect();
+        let mut service = ReplayService {
+            conversations: Conversations::new(&scripts, false),
+            timing: false,
+            peers: HashMap::new(),
+            played: 0,
+            due: None,
+        };
+        let peer = |port| (Id::for_tests(1), Sender::Inet(([127, 0, 0, 1], port).into()));
+        let now = Instant::now();
+        service.receive(&peer(1), b"ask", now).unwrap();
+        let failure = service.receive(&peer(2), b"ask", now).unwrap_err();
+        assert_eq!(failure.to_string(), "cannot replay 127.0.0.1:2: only 1 peers were recorded");
+        let failure = service.receive(&peer(1), b"more", now).unwrap_err();
+        assert_eq!((failure.status, failure.kind), (Status::Unmet, Kind::Replay));
+    }
+}
