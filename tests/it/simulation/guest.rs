@@ -26,6 +26,8 @@ pub(super) struct Guest {
     /// It is sent what comes.
     pub(super) listens: bool,
     pub(super) cut: Cut,
+    /// The session has met its end.
+    pub(super) ended: bool,
     /// Bytes of it that the session was given.
     pub(super) delivered: usize,
     pub(super) last_data: Instant,
@@ -67,6 +69,7 @@ impl Guest {
             expected: Vec::new(),
             listens: true,
             cut: Cut::new(framing),
+            ended: false,
             delivered: 0,
             last_data: now,
             full_since: None,

@@ -53,6 +53,12 @@ fn a_client_loses_nothing_in_silence_and_comes_to_its_end() {
     play_all(client::play);
 }
 
+/// SPEC 5, `--replay`: each client that says what was recorded is told what was recorded.
+#[test]
+fn a_replay_plays_its_side_to_each_client() {
+    play_all(|seed| server::play(seed, Service::replay));
+}
+
 fn play_all(play: fn(u64)) {
     let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     if let Some(seed) = number("WIRECAT_SEED") {

@@ -56,6 +56,9 @@ impl Plan {
             service,
             basics,
         };
+        if plan.service.script().is_some() {
+            plan.basics.framing = Framing::None;
+        }
         if !plan.service.is_served() {
             plan.slow.policy = Some(Policy::Block);
             (plan.max_clients, plan.greet) = (None, None);
@@ -77,7 +80,10 @@ impl Plan {
         let (temper, ending) = (temper(rng, patience), ending(rng, &self.basics, they_end));
         let mut actor = Actor::new(&name, far, temper, ending, now);
         let framing = self.basics.framing;
-        actor.to_send = framed(framing, &content(rng, framing, &name));
+        actor.to_send = match self.service.script() {
+            Some(script) => script.to_vec(),
+            None => framed(framing, &content(rng, framing, &name)),
+        };
         (near, actor)
     }
 }
@@ -162,6 +168,7 @@ impl Server {
         for text in self.plan.greet.iter().chain(immediate) {
             guest.expected.push(encode(framing, text));
         }
+        guest.expected.extend(self.plan.service.turns(0, 0));
         guest.listens = immediate.is_none();
         if self.present() == 1 {
             self.guests.iter_mut().for_each(|guest| guest.joined = world.now);
@@ -191,6 +198,7 @@ impl Server {
                 let owes =
                     relays && self.plan.basics.source == Source::Stream && !self.stage.input_ended;
                 if let Some(guest) = self.guest(*id) {
+                    guest.ended = true;
                     guest.listens &= owes;
                 }
             }
@@ -219,7 +227,9 @@ impl Server {
         if !eof {
             guest.last_data = now;
         }
+        let (delivered, known) = (guest.delivered, guest.expected.len());
         let messages = guest.cut.feed(bytes, eof);
+        let turns = self.plan.service.turns(delivered, known);
         if self.plan.service.is_hub() {
             self.report_all(Some(id), &messages);
         }
@@ -227,6 +237,7 @@ impl Server {
         let answers: Vec<_> = messages.iter().filter_map(answer).collect();
         let guest = self.guest(id).expect("the same guest");
         guest.expected.extend(answers.iter().map(|answer| encode(framing, answer)));
+        guest.expected.extend(turns);
         if self.plan.service.shows_messages() {
             let text = messages.iter().flat_map(|message| shown(framing, message));
             self.stage.expected.extend(text);

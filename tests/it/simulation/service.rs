@@ -1,6 +1,7 @@
 //! The services that clients of a server meet: how each is asked for, and what it makes of a
 //! message. A session is driven by its events alone, so that one scenario fits all of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,11 @@ use wirecat::error::Status;
 use wirecat::event_loop::{Handler, Id, Pool};
 use wirecat::framing::Framing;
 use wirecat::protocol::access::Access;
-use wirecat::sessions::config::{Echo, Handling, Net, Serve};
+use wirecat::protocol::output::Direction;
+use wirecat::protocol::recording::{Proto, Role};
+use wirecat::protocol::replay::{Recorded, RecordedEvent, Recording, Script};
+use wirecat::sessions::config::{Echo, Handling, Net, Replay, Serve};
+use wirecat::sessions::replay::ReplaySession;
 use wirecat::sessions::{Console, EchoSession, Feed, ServeSession, Session};
 
 use super::plan::{millis, rarely, size};
@@ -21,6 +26,56 @@ pub(super) enum Service {
     Serve(Handling),
     /// `echo`: what stands before each answer, and how long it is held back.
     Echo { prefix: Bytes, delay: Duration },
+    /// `tcp-serve --replay`.
+    Replay(Conversation),
+}
+
+/// What is played to each client: pieces of it, in turns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Conversation {
+    /// What the client says.
+    theirs: Vec<u8>,
+    /// What it is told, each piece once so many of its bytes have come.
+    ours: Vec<(usize, Vec<u8>)>,
+}
+
+impl Conversation {
+    fn random(rng: &mut Rng) -> Self {
+        let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+        for turn in 0..rng.usize(1..12) {
+            if rng.bool() {
+                theirs.extend(format!("they {turn} {}\n", "x".repeat(size(rng, 0..12))).bytes());
+            } else {
+                let text = format!("we {turn} {}\n", "x".repeat(size(rng, 0..12)));
+                ours.push((theirs.len(), text.into_bytes()));
+            }
+        }
+        // A conversation without a word is none.
+        ours.push((theirs.len(), b"bye".to_vec()));
+        Self { theirs, ours }
+    }
+
+    /// One side of it, as it would be recorded: both sides end, the client first.
+    fn script(&self) -> Script {
+        let mut recording = Recording::default();
+        let at = Duration::ZERO;
+        recording.open(1, Proto::Tcp, Role::Accepted, at).expect("a new socket");
+        let mut record = |event| {
+            recording.add(1, Recorded { at, peer: None, event }).expect("an open socket");
+        };
+        let mut said = 0;
+        for (after, text) in &self.ours {
+            if *after > said {
+                record(RecordedEvent::Data(Direction::In, self.theirs[said..*after].to_vec()));
+                said = *after;
+            }
+            record(RecordedEvent::Data(Direction::Out, text.clone()));
+        }
+        record(RecordedEvent::Eof(Direction::In));
+        record(RecordedEvent::Eof(Direction::Out));
+        record(RecordedEvent::Closed { reset: false });
+        recording.streams(Role::Accepted).remove(0)
+    }
 }
 
 /// A session, whichever it is.
@@ -58,6 +113,10 @@ impl Service {
         Self::Echo { prefix: Bytes::from("> ".repeat(rng.usize(..3))), delay }
     }
 
+    pub(super) fn replay(rng: &mut Rng) -> Self {
+        Self::Replay(Conversation::random(rng))
+    }
+
     /// Begins to serve.
     pub(super) fn open(
         &self,
@@ -69,21 +128,18 @@ impl Service {
         let common = plan.basics.common(true);
         match self {
             Self::Serve(handling) => {
-                let config = Serve {
-                    common,
-                    net: Net::default(),
-                    addresses: Vec::new(),
-                    conns: Some(plan.clients as u64),
-                    max_clients: plan.max_clients,
-                    handling: handling.clone(),
-                    access: Access::default(),
-                    greet: plan.greet.clone(),
-                    replay: None,
-                    slow: plan.slow,
-                    queue: plan.queue,
-                };
+                let config = Self::config(plan, handling.clone());
                 let session = ServeSession::new(config, console, feed, vec![listener]);
                 let mut session = session.expect("a session");
+                session.start(pool);
+                Box::new(session)
+            }
+            Self::Replay(conversation) => {
+                let script = Arc::new(conversation.script());
+                let replay = Replay { scripts: vec![script; plan.clients], timing: false };
+                let config = Self::config(plan, Handling::Relay);
+                let mut session =
+                    ReplaySession::serve(config, &replay, console, feed, vec![listener]);
                 session.start(pool);
                 Box::new(session)
             }
@@ -108,6 +164,22 @@ impl Service {
         }
     }
 
+    fn config(plan: &Plan, handling: Handling) -> Serve {
+        Serve {
+            common: plan.basics.common(true),
+            net: Net::default(),
+            addresses: Vec::new(),
+            conns: Some(plan.clients as u64),
+            max_clients: plan.max_clients,
+            handling,
+            access: Access::default(),
+            greet: plan.greet.clone(),
+            replay: None,
+            slow: plan.slow,
+            queue: plan.queue,
+        }
+    }
+
     pub(super) fn is_hub(&self) -> bool {
         *self == Self::Serve(Handling::Hub)
     }
@@ -128,12 +200,28 @@ impl Service {
 
     /// Ends with its last client; others serve until they are stopped.
     pub(super) fn ends_with_clients(&self) -> bool {
-        self.is_served()
+        !matches!(self, Self::Echo { .. })
     }
 
     /// Messages are shown on stdout.
     pub(super) fn shows_messages(&self) -> bool {
         *self != Self::Serve(Handling::Discard)
+    }
+
+    /// What each client says, where the service decides that.
+    pub(super) fn script(&self) -> Option<&[u8]> {
+        match self {
+            Self::Replay(conversation) => Some(&conversation.theirs),
+            _ => None,
+        }
+    }
+
+    /// What a client is told once the session was given so many bytes of it, beyond its first
+    /// pieces.
+    pub(super) fn turns(&self, delivered: usize, known: usize) -> Vec<Vec<u8>> {
+        let Self::Replay(conversation) = self else { return Vec::new() };
+        let due = conversation.ours.iter().take_while(|(after, _)| *after <= delivered);
+        due.skip(known).map(|(_, text)| text.clone()).collect()
     }
 
     /// The one answer of `--reply` that goes out at once, with FIN behind it.
@@ -149,7 +237,7 @@ impl Service {
         match self {
             Self::Serve(Handling::Reply(text)) if framing != Framing::None => Some(text.to_vec()),
             Self::Echo { prefix, .. } => Some([prefix, message].concat()),
-            Self::Serve(_) => None,
+            Self::Serve(_) | Self::Replay(_) => None,
         }
     }
 

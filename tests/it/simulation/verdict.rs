@@ -7,7 +7,7 @@ use wirecat::error::Status;
 use wirecat::event_loop::Signal;
 use wirecat::framing::Framing;
 
-use super::actor::Actor;
+use super::actor::{Actor, Temper};
 use super::guest::{Guest, Left};
 use super::server::Server;
 use super::stage::check_prefix;
@@ -24,7 +24,7 @@ pub(super) fn judge(server: &Server, world: &World, status: Status) {
         skipped += missed;
         check_reason(server, guest, actor, &left);
         check_received(server, guest, actor, &left, missed);
-        if left.reason == CloseReason::PEER && actor.is_reliable() {
+        if is_in_order(server, guest, &left) && actor.is_reliable() {
             assert_eq!(guest.delivered, actor.to_send.len(), "what {} said", actor.name);
             assert_eq!(left.unsent, 0, "what {} was not sent", actor.name);
         }
@@ -32,6 +32,14 @@ pub(super) fn judge(server: &Server, world: &World, status: Status) {
     let reader_stays = world.actors[0].is_reliable();
     server.stage.check_output(world, server.stage.is_whole() && reader_stays);
     check_status(server, status, skipped);
+}
+
+/// Whether a connection ended as it should: the client has ended it, or all of a conversation that
+/// is played has been said.
+fn is_in_order(server: &Server, guest: &Guest, left: &Left) -> bool {
+    let script = server.plan.service.script();
+    let is_over = script.is_some_and(|script| guest.delivered == script.len() && left.unsent == 0);
+    left.reason == CloseReason::PEER || (is_over && guest.ended && left.reason == CloseReason::HOST)
 }
 
 /// SPEC 8: exactly one `closed` for each connection, with the reason.
@@ -64,7 +72,11 @@ fn check_reason(server: &Server, guest: &Guest, actor: &Actor, left: &Left) {
         (Cause::Peer, Detail::Fin) => true,
         // `Guest` has checked the time of these.
         (Cause::Host, Detail::Slow) | (Cause::Timeout, Detail::Idle) => true,
-        (Cause::Host, Detail::Limit) => basics.quit_after.is_some() || server.is_stopping(),
+        (Cause::Host, Detail::Limit) => {
+            let is_idle = basics.idle.is_some() && server.plan.service.script().is_some();
+            let is_over = is_in_order(server, guest, left);
+            basics.quit_after.is_some() || is_over || is_idle || server.is_stopping()
+        }
         (Cause::Host, Detail::Signal) => server.signalled.is_some(),
         (Cause::Host, Detail::Local) => server.stage.trouble().is_some(),
         (Cause::Timeout, Detail::Timeout) => server.timed_out,
@@ -75,7 +87,7 @@ fn check_reason(server: &Server, guest: &Guest, actor: &Actor, left: &Left) {
 
 /// Each client gets what it is to get, in order; whole messages that it missed were counted.
 fn check_received(server: &Server, guest: &Guest, actor: &Actor, left: &Left, missed: usize) {
-    let whole = left.reason == CloseReason::PEER && actor.is_reliable();
+    let whole = is_in_order(server, guest, left) && actor.is_reliable();
     if missed == 0 {
         let wanted = guest.expected.concat();
         return check_prefix(&actor.name, &actor.received, &wanted, whole);
@@ -120,6 +132,19 @@ fn check_status(server: &Server, status: Status, skipped: usize) {
             stdout.into_iter().chain(time).chain(loss).collect()
         }
     };
+    // A conversation that was cut short is a failure by itself.
+    let is_short =
+        |guest: &Guest| guest.left.is_some_and(|left| !is_in_order(server, guest, &left));
+    let replays = server.plan.service.script().is_some();
+    if replays && server.guests.iter().any(is_short) {
+        let stopped = server.signalled.is_some() || server.stage.trouble().is_some();
+        return assert!(status != Status::Done || stopped, "what was cut short is called done");
+    }
+    // One that reads nothing may have met a limit, though it came to its end in the end.
+    let is_still = |guest: &Guest| matches!(guest.temper, Temper::Wedged(_) | Temper::Stuck(..));
+    if replays && status == Status::Unmet && server.guests.iter().any(is_still) {
+        return;
+    }
     let right = possible.contains(&status) || (possible.is_empty() && status == Status::Done);
     assert!(right, "ended with {status:?}, for which there was {possible:?}");
     if possible.is_empty() {
