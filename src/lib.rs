@@ -11,7 +11,7 @@
 //! | 4 | [`event_loop`] | the pool of sources, streams and datagrams, the turn, timers, signals, mail, stdin and stdout |
 //! | 3 | [`sockets`], [`multicast`] | addresses, resolving, listening and connecting with options; groups, interfaces, membership |
 //! | 2 | [`report`] | events as data, their text and their JSON; recordings as NDJSON and pcapng |
-//! | 1 | [`protocol`], [`framing`], [`buffers`], [`close`], [`error`], [`kind`] | pure: no descriptor, no clock, no poll |
+//! | 1 | [`protocol`], [`framing`], [`buffers`], [`close`], [`error`], [`kind`], [`vocabulary`] | pure: no descriptor, no clock, no poll |
 //! | 0 | [`sys`] | the only `unsafe` |
 //!
 //! To follow a byte: stdin is a channel in the [`event_loop::Pool`] like any connection;
@@ -27,6 +27,11 @@
 //! A chat is data on the pure floor ([`protocol::chat`]): the room, its lines, the editor, the
 //! scrollback and the keys. The sessions carry it, and draw the screen into the queue of stdout like
 //! any other data; only `sessions::chat::terminal` touches the terminal itself.
+//!
+//! What scripts rely on stands in tables, each word once: the kinds of trouble in [`kind`], causes and
+//! details of a close in [`close`], the events and the fields of each in `report/name.rs`, the fields
+//! in `report/notice.rs` and `report/figures.rs`. The JSON, the page `wirecat-events(7)` and its
+//! schema follow from a change there (`UPDATE=1 cargo test --test assets`).
 //!
 //! Timers are as fine as the poll, which knows whole milliseconds. Who measures time, or promises
 //! it, asks for better ([`event_loop::Pool::keep_exact_time`]): `echo` with `--delay` or `--ping`.

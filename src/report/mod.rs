@@ -1,7 +1,7 @@
 //! Reporting: what happens goes to stderr, as text for people or as JSON for programs.
 //!
 //! This floor decides which events are shown and how they look. It never touches stdout: a session
-//! that wants events there takes them from [`Reporter::json_line`].
+//! that wants events there takes them from `Reporter::json_line`.
 //!
 //! The contract with scripts stands in three tables. `name` has the names of the events and which
 //! fields each carries, `notice` the fields, `figures` those of `stats`. The structs, the JSON, the
