@@ -131,18 +131,25 @@
 //! # }
 //! ```
 
+#[doc(hidden)]
 pub mod buffers;
+#[doc(hidden)]
 pub mod cli;
 pub mod close;
+#[doc(hidden)]
 pub mod commands;
 pub mod error;
 pub mod event_loop;
 pub mod framing;
 pub mod kind;
 pub mod multicast;
+#[doc(hidden)]
 pub mod protocol;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod sessions;
 pub mod sockets;
+#[doc(hidden)]
 pub mod sys;
 pub mod vocabulary;

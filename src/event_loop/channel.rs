@@ -139,7 +139,7 @@ impl Channel {
                 true => self.transport.read_ahead().and(Err(ErrorKind::Interrupted.into())),
                 false => self.transport.read(into),
             };
-            // What was read may be what writing since_fin for.
+            // What was read may be the peer's answer that writing waits for.
             self.writable |= self.transport.needs_flush();
             match outcome {
                 Ok(0) => {
@@ -232,7 +232,7 @@ impl Channel {
         self.awaited = Awaited::Empty;
     }
 
-    /// Whether the mark that somebody waits for has been reached, or never will be; says so once.
+    /// Whether the awaited mark has been reached, or never will be; true once.
     pub(super) fn take_drained(&mut self) -> bool {
         let mark = match self.awaited {
             Awaited::Nothing => return false,
@@ -247,7 +247,7 @@ impl Channel {
         reached
     }
 
-    /// Writes as much of the queue as fits, and says FIN behind it where that was asked for.
+    /// Writes as much of the queue as fits, and FIN behind it where that was asked for.
     pub(super) fn flush(&mut self, now: Instant) {
         if self.transport.needs_flush() && self.can_write() {
             let flushed = self.transport.flush();
@@ -277,7 +277,7 @@ impl Channel {
                 self.ending().fin_sent_at = Some(now);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
-            // The peer is gone already, which reading will tell.
+            // The peer is gone already, which the next read finds out.
             Err(error) if error.kind() == ErrorKind::NotConnected => self.writing = Half::Ended,
             Err(error) => self.fail_writing(error),
         }

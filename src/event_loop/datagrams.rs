@@ -22,7 +22,7 @@ use crate::sockets::datagram::Socket;
 use crate::sys;
 use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, Sender};
 
-/// Receive buffers of less are too small to let datagrams gather: this holds some hundred of them
+/// Receive buffers of less are too small to wait for a batch of datagrams: this holds some hundred of them
 /// as the kernel counts.
 const ROOM: usize = 256 * 1024;
 /// A batch of so many costs no more for each when it grows.
@@ -99,8 +99,8 @@ impl Datagrams {
         }
     }
 
-    /// The kernel took no more: from now on the poll says when it does. Where it does by now, the
-    /// poll says so as well.
+    /// The kernel took no more: from now on the poll watches for room, and reports at once what
+    /// there is already.
     fn watch_for_room(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         if self.writable || self.watched {
             return Ok(());
@@ -137,7 +137,7 @@ impl Datagrams {
                             recorded.datagram(Direction::In, peer, arrival.payload);
                         });
                     }
-                    // Saves a call that would only say `WouldBlock`.
+                    // Saves a call that would only return `WouldBlock`.
                     self.readable = !batch.emptied();
                     return Some(Ok(()));
                 }
@@ -205,7 +205,7 @@ impl Datagrams {
         outcome
     }
 
-    /// Whether the handler waits for `Drained`, and it is time; says so once.
+    /// Whether the handler waits for `Drained`, and it is time; true once.
     pub(super) fn take_drained(&mut self) -> bool {
         self.writable && std::mem::take(&mut self.awaited)
     }
@@ -237,7 +237,7 @@ impl Pool {
     /// Sends one datagram, unix peers included; `to` is `None` on a connected socket.
     ///
     /// # Errors
-    /// `WouldBlock`, after which `Drained` comes; what the kernel says.
+    /// `WouldBlock`, after which `Drained` comes; those of sendmsg(2).
     pub fn send_datagram(&mut self, id: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()> {
         let now = self.now;
         match self.sources.get_mut(id) {
@@ -281,14 +281,9 @@ impl Pool {
         }
     }
 
-    /// Whether a datagram socket may hold something that has not been received.
-    pub fn has_unread(&self, id: Id) -> bool {
-        matches!(self.sources.get(id), Some(Source::Datagrams(socket)) if socket.readable)
-    }
-
     /// Where datagrams come in quick succession, has the loop rest for some 0.1 ms before it polls
     /// again, so that more are received together: to wake up for each of them costs more than
-    /// all else that is done with it. Not for a handler whose answers somebody waits for.
+    /// all else that is done with it. Not for a handler whose answers a peer waits for.
     pub fn allow_batching(&mut self, id: Id) {
         if let Some(Source::Datagrams(socket)) = self.sources.get(id) {
             self.batching |= socket.has_room && socket.arrives_fast && !socket.readable;

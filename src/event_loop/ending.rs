@@ -26,7 +26,7 @@ impl Channel {
     }
 
     /// The reason to remove this channel, once there is one: both ways are over, or reading has
-    /// failed, which leaves nobody to write to.
+    /// failed, which means that the peer is gone.
     pub(super) fn end_reason(&self) -> Option<CloseReason> {
         let failed = self.failed();
         let over =
@@ -41,7 +41,7 @@ impl Channel {
         }
     }
 
-    /// How it failed: by the connection, or by what the peer says on it.
+    /// How it failed: the connection itself, or the framing of what the peer sent.
     fn failure(&self) -> CloseReason {
         let ending = self.ending.as_ref();
         let error = ending.and_then(|it| it.read_error.as_ref().or(it.write_error.as_ref()));
@@ -58,7 +58,7 @@ impl Channel {
 
     /// Whether a channel whose two ways are over in order had better be kept until the peer has
     /// acknowledged what was written: an RST that comes in their place means a loss, and a
-    /// closed socket would not hear of it. A FIN alone (which counts as one) is not since_fin for.
+    /// closed socket would not learn of it. A FIN alone (which counts as one) is not awaited.
     pub(super) fn awaits_acknowledgement(&mut self, now: Instant, limit: Duration) -> bool {
         if self.failed() || !self.is_unacknowledged() {
             return false;
@@ -72,7 +72,7 @@ impl Channel {
         self.since(now, |ending| ending.all_sent_at)
     }
 
-    /// Whether the peer is not to be cut off yet, however long it does not say FIN.
+    /// Whether the connection must not be cut yet, however long the peer sends no FIN.
     pub(super) fn must_be_acknowledged(&self) -> bool {
         self.close_mode.awaits_all_acks() && !self.failed() && self.is_unacknowledged()
     }
@@ -90,7 +90,7 @@ impl Channel {
         }
     }
 
-    /// What the operating system said, if this channel failed.
+    /// The error of the operating system, if this channel failed.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         let ending = self.ending.take()?;
         ending.write_error.or(ending.read_error)

@@ -1,4 +1,4 @@
-//! What the loop tells its handler.
+//! What the loop reports to its handler.
 
 use std::io;
 use std::time::Instant;
@@ -81,7 +81,7 @@ pub enum Event<'a> {
         error: io::Error,
     },
     /// The queue is below its low mark again after a send said `Full`, or it has become empty
-    /// after [`Pool::await_flush`]. It comes as well when writing has failed, so that nobody waits
+    /// after [`Pool::await_flush`]. It comes as well when writing has failed, so that no handler waits
     /// for ever; `Closed` then follows as soon as everything is read.
     Drained {
         /// The connection whose queue it is.
@@ -117,7 +117,7 @@ pub enum Event<'a> {
 pub struct End {
     /// Why.
     pub reason: CloseReason,
-    /// What the operating system said, where it said something.
+    /// The error of the operating system, where there was one.
     pub error: Option<io::Error>,
     /// What went through.
     pub traffic: Traffic,

@@ -59,8 +59,7 @@ impl Pool {
 
     /// Notes that an answer is on its way to the handler.
     pub(super) fn looked_up(&mut self, mail: &Mail) {
-        if let Mail::Resolved(query, _) = mail {
-            self.lookups.retain(|running| running != query);
-        }
+        let Mail::Resolved(query, _) = mail;
+        self.lookups.retain(|running| running != query);
     }
 }

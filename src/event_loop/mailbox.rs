@@ -2,7 +2,6 @@
 //!
 //! A sender may be cloned and moved anywhere; a letter wakes the loop if it sleeps.
 
-use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,13 +18,11 @@ use crate::error::Failure;
 /// What other threads send to the loop.
 #[derive(Debug)]
 pub enum Mail {
-    /// What the resolver said to a question.
+    /// The answer of the resolver to a question.
     Resolved(Query, Result<Vec<SocketAddr>, Failure>),
-    /// Anything else; handlers downcast to what they sent.
-    Other(Box<dyn Any + Send>),
 }
 
-/// What travels: letters for the handler, and a word to the pool itself.
+/// What travels: mail for the handler, and readiness for the pool itself.
 pub(super) enum Letter {
     ForHandler(Mail),
     /// A transport that is served by a thread may be read or written again.
@@ -57,7 +54,7 @@ impl Mailbox {
 
     fn post(&self, letter: Letter) {
         if self.sender.send(letter).is_ok() {
-            // A full eventfd counter is a pending wake-up too.
+            // Where the counter of the eventfd is full and the wake fails, one is pending already.
             let _ = self.waker.wake();
         }
     }

@@ -6,9 +6,9 @@
 //! [`Pool`].
 //!
 //! mio is edge-triggered: each source is registered once, for reading and writing (a datagram
-//! socket for writing only once the kernel took no more), and is used until it says `WouldBlock`.
+//! socket for writing only once the kernel took no more), and is used until `WouldBlock`.
 //! Only readable and writable are facts; error and hang-up are taken as hints to read and write,
-//! which tell the truth.
+//! which return the error itself.
 
 mod acceptor;
 mod channel;
@@ -62,7 +62,7 @@ const TIMERFD: Token = Token(usize::MAX - 2);
 
 /// Events taken from the poll at a time.
 const EVENTS: usize = 1024;
-/// How long the loop rests for datagrams to gather. The kernel adds as much (PR_SET_TIMERSLACK).
+/// How long the loop waits for a batch of datagrams. The kernel adds as much (PR_SET_TIMERSLACK).
 const BATCH_WAIT: Duration = Duration::from_micros(50);
 /// How long before an exact timer the loop stops sleeping: to be woken takes the kernel up to
 /// 100 µs, more on an idle virtual machine than on a busy one.

@@ -114,7 +114,7 @@ impl Pool {
         let Some(channel) = self.channel_mut(id) else { return SendOutcome::Gone };
         let outcome = channel.send(bytes, now);
         if outcome == SendOutcome::Full {
-            // Where this was because writing has failed, the next flush says so.
+            // Where writing has failed, the next flush delivers `Drained`.
             self.mark_dirty(id);
         }
         self.settle(id);
@@ -186,7 +186,7 @@ impl Pool {
     }
 
     /// Asks for one `Drained` when everything queued is written; at once if it is already, and the
-    /// two sides have said hello where they have to.
+    /// handshake, where there is one, is done.
     pub fn await_flush(&mut self, id: Id) {
         if let Some(channel) = self.channel_mut(id) {
             channel.await_flush();
@@ -229,7 +229,7 @@ impl Pool {
         self.timers.disarm(key);
     }
 
-    /// Notes that a source may be ready, as the poll or a thread says.
+    /// Notes that a source may be ready, as the poll or a thread reports.
     pub(super) fn latch(&mut self, id: Id, readable: bool, writable: bool) {
         match self.sources.get_mut(id) {
             Some(Source::Channel(channel)) => {

@@ -25,7 +25,7 @@ pub trait Recorder: Send {
     /// The turn is over: what was seen may be written.
     ///
     /// # Errors
-    /// It was not written. This is told once; nothing more will be seen to.
+    /// It was not written. This is reported once; nothing more is recorded.
     fn flush(&mut self) -> Result<(), Failure>;
 
     /// Nothing more will be seen.
@@ -67,7 +67,7 @@ impl SharedRecorder {
 #[derive(Default)]
 pub(super) struct Recording {
     pub(super) recorder: Option<SharedRecorder>,
-    /// Why it has ended, until somebody asks.
+    /// Why it has ended, until it is taken.
     failure: Option<Failure>,
 }
 
@@ -212,7 +212,7 @@ impl Pool {
         }
     }
 
-    /// Why not all that was seen is written, where that is so; told once.
+    /// Why the recording is incomplete, where it is; given once.
     pub fn take_recording_failure(&mut self) -> Option<Failure> {
         self.recording.failure.take()
     }

@@ -27,7 +27,7 @@ pub enum Signal {
     Terminate,
     /// `SIGHUP`: the terminal is gone.
     Hangup,
-    /// `SIGUSR1`: tell the state of things.
+    /// `SIGUSR1`: report the state.
     Report,
     /// `SIGCHLD`: a child of the process may have ended. Several ends may share one signal.
     Child,

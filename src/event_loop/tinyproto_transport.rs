@@ -86,7 +86,7 @@ impl TinyprotoTransport {
                 ending => self.unwritable = ending.err(),
             }
         }
-        // What cannot be written now is written with the next flush, which tells of failures.
+        // What cannot be written now is written with the next flush, which returns failures.
         let _ = self.answer();
         Ok(())
     }
@@ -175,7 +175,7 @@ impl Transport for TinyprotoTransport {
         self.inner.finish()
     }
 
-    /// The hellos belong to connecting: a peer that says none, or a wrong one, is not there.
+    /// The hellos belong to connecting: a peer that sends none, or a wrong one, counts as absent.
     fn connected(&mut self) -> io::Result<bool> {
         if !self.inner.connected()? {
             return Ok(false);

@@ -62,10 +62,10 @@ pub trait Transport: Send {
         self.inner().map(|inner| inner.addresses()).unwrap_or_default()
     }
 
-    /// Asks to be told of readiness from now on.
+    /// Registers for readiness from now on.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// Those of epoll_ctl(2).
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
         self.inner_mut().map_or(Ok(Readiness::Always), |inner| inner.register(registration))
     }
@@ -77,8 +77,8 @@ pub trait Transport: Send {
         }
     }
 
-    /// Makes dropping the transport tell the peer that something was lost (RST), where there is a
-    /// way to tell it.
+    /// Makes dropping the transport send RST, which tells the peer that something was lost, where
+    /// there is such a thing.
     fn reset(&mut self) {
         if let Some(inner) = self.inner_mut() {
             inner.reset();
@@ -147,7 +147,7 @@ pub trait Transport: Send {
         self.inner_mut().map_or(Ok(()), |inner| inner.read_ahead())
     }
 
-    /// Whether a read gives something whatever the poll says.
+    /// Whether a read gives something without an event of the poll.
     fn has_buffered_input(&self) -> bool {
         self.inner().is_some_and(|inner| inner.has_buffered_input())
     }
@@ -166,7 +166,7 @@ impl Registration<'_> {
         self.id
     }
 
-    /// A handle with which a transport that no poll can watch tells of its readiness itself.
+    /// A handle with which a transport that no poll can watch reports its readiness itself.
     pub fn waker(&self) -> Ready {
         Ready { mailbox: self.mailbox.clone(), id: self.id }
     }
@@ -191,12 +191,12 @@ impl Ready {
     }
 }
 
-/// How a transport tells of its readiness.
+/// How a transport reports its readiness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// By events: it is ready after each, until it says `WouldBlock`.
+    /// By events: it is ready after each, until it returns `WouldBlock`.
     Evented,
-    /// It never says `WouldBlock`: regular files, the null device.
+    /// It never returns `WouldBlock`: regular files, the null device.
     Always,
 }
 

@@ -168,7 +168,7 @@ impl Pool {
     }
 
     /// Has timers fire to the microsecond rather than the millisecond, at a system call for each:
-    /// for whoever measures time, and not for whoever gathers what is due.
+    /// for a handler that measures time, and not for one that batches what is due.
     pub fn keep_exact_time(&mut self) {
         self.exact = true;
     }
@@ -271,7 +271,7 @@ impl Pool {
         }
     }
 
-    /// The kernel said something of a connection being made.
+    /// A connection that is being made may be up, or have failed.
     fn conclude_connect(&mut self, id: Id, handler: &mut dyn Handler) {
         let Some(channel) = self.channel_mut(id) else { return };
         let is_ready = channel.writable || channel.transport.needs_read();

@@ -30,14 +30,6 @@ impl Stream {
         }
     }
 
-    /// The protocol as events name it: `tcp` or `unix`.
-    pub fn proto(&self) -> &'static str {
-        match self {
-            Self::Tcp(_) => "tcp",
-            Self::Unix(_) => "unix",
-        }
-    }
-
     /// This end.
     pub fn local(&self) -> Endpoint {
         match self {

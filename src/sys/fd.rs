@@ -25,7 +25,7 @@ pub fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
 /// It stays open until it is adopted.
 ///
 /// # Errors
-/// `EBADF` where the number is not open, and a word where it is open for reading only.
+/// `EBADF` if `fd` is not open; `ErrorKind::Other` if it is open for reading only.
 pub fn claim_writable(fd: RawFd) -> io::Result<()> {
     if fd < 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));

@@ -40,7 +40,8 @@ impl FastPaths {
     }
 
     /// Whether segmentation (UDP GSO) is still in use, at least for small datagrams.
-    pub fn can_segment(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn can_segment(&self) -> bool {
         self.largest_segment > 0
     }
 
