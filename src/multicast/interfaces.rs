@@ -5,14 +5,11 @@
 
 use std::net::IpAddr;
 
-use nix::ifaddrs::{InterfaceAddress, getifaddrs};
-use nix::net::if_::{InterfaceFlags as Flags, if_nametoindex};
-use nix::sys::socket::SockaddrStorage;
-
 use super::address::InterfaceChoice;
 use super::route;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
+use crate::sys::interfaces::{self as kernel, Entry};
 
 /// A network interface as it was when it was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,38 +45,29 @@ pub(super) struct Problem {
 /// # Errors
 /// `Status::Local`: those of getifaddrs(3).
 pub fn list() -> Result<Vec<Interface>, Failure> {
-    let entries = getifaddrs().map_err(|errno| {
-        Failure::io(Status::Local, "list", "the network interfaces", &errno.into())
-    })?;
+    let entries = kernel::list()
+        .map_err(|error| Failure::io(Status::Local, "list", "the network interfaces", &error))?;
     let mut interfaces: Vec<Interface> = Vec::new();
     for entry in entries {
-        // An interface that went away since has no index any more.
-        let Ok(index) = if_nametoindex(entry.interface_name.as_str()) else { continue };
-        let address = entry.address.as_ref().and_then(ip);
         // By index, not name: an address with a label comes under that (`eth0:1`).
-        match interfaces.iter_mut().find(|known| known.index == index) {
-            Some(known) => known.addresses.extend(address),
-            None => interfaces.push(described(&entry, index, address)),
+        match interfaces.iter_mut().find(|known| known.index == entry.index) {
+            Some(known) => known.addresses.extend(entry.address),
+            None => interfaces.push(described(entry)),
         }
     }
     Ok(interfaces)
 }
 
-fn described(entry: &InterfaceAddress, index: u32, address: Option<IpAddr>) -> Interface {
+fn described(entry: Entry) -> Interface {
     Interface {
-        name: entry.interface_name.clone(),
-        index,
-        addresses: Vec::from_iter(address),
-        up: entry.flags.contains(Flags::IFF_UP),
-        running: entry.flags.contains(Flags::IFF_RUNNING),
-        multicast: entry.flags.contains(Flags::IFF_MULTICAST),
-        loopback: entry.flags.contains(Flags::IFF_LOOPBACK),
+        up: entry.has(libc::IFF_UP),
+        running: entry.has(libc::IFF_RUNNING),
+        multicast: entry.has(libc::IFF_MULTICAST),
+        loopback: entry.has(libc::IFF_LOOPBACK),
+        name: entry.name,
+        index: entry.index,
+        addresses: Vec::from_iter(entry.address),
     }
-}
-
-fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
-    let v4 = address.as_sockaddr_in().map(|v4| v4.ip().into());
-    v4.or_else(|| address.as_sockaddr_in6().map(|v6| v6.ip().into()))
 }
 
 impl Interface {

@@ -13,6 +13,8 @@ use super::membership::Membership;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::sockets::SocketOptions;
+#[cfg(target_os = "linux")]
+use crate::sys::sockopt;
 
 /// Bytes asked for as receive buffer, so that a burst is not lost to a short pause.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -107,11 +109,10 @@ pub(super) fn new_socket(domain: Domain) -> io::Result<Socket> {
 /// Those of setsockopt(2). That the kernel gives a smaller buffer is not one.
 pub fn prepare_receiver(socket: &Socket) -> io::Result<()> {
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-    #[cfg(any(target_os = "android", target_os = "linux"))]
+    #[cfg(target_os = "linux")]
     {
-        use nix::sys::socket::{setsockopt, sockopt};
-        setsockopt(socket, sockopt::RxqOvfl, &1)?;
-        setsockopt(socket, sockopt::ReceiveTimestampns, &true)?;
+        sockopt::report(socket, sockopt::Report::Drops)?;
+        sockopt::report(socket, sockopt::Report::Time)?;
     }
     Ok(())
 }

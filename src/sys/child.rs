@@ -7,7 +7,6 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
-use nix::sys::signal::SigSet;
 use rustix::process::{Pid, Signal};
 
 use super::{process, signals};
@@ -18,16 +17,16 @@ use super::{process, signals};
 /// Those of `fork(2)` and `execve(2)`.
 pub fn spawn(mut command: Command) -> io::Result<Child> {
     // A signal between fork and exec would run a handler of ours in the child, and be lost on it.
-    let mask = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK)?;
+    let mask = signals::block_all()?;
     let prepare = move || {
         signals::restore();
         process::restore_descriptor_limit();
         die_with_parent()?;
-        Ok(mask.thread_set_mask()?)
+        signals::set_mask(&mask)
     };
     // SAFETY: `prepare` makes system calls only, of which each is async-signal-safe.
     let outcome = unsafe { command.pre_exec(prepare) }.spawn();
-    mask.thread_set_mask()?;
+    signals::set_mask(&mask)?;
     outcome
 }
 

@@ -7,6 +7,7 @@
 pub mod child;
 pub mod clock;
 pub mod fd;
+pub mod interfaces;
 pub mod mmsg;
 pub mod multicast;
 pub mod process;

@@ -2,6 +2,8 @@
 //! giving everything back to a program that is about to be executed.
 
 use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The signals that are ignored by this program's own choice; bit N is signal N.
@@ -51,6 +53,37 @@ pub(super) fn restore() {
             // SAFETY: SIG_DFL installs no handler code; `signal` touches no memory of ours.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
+    }
+}
+
+/// Blocks every signal in this thread; returns what was blocked before.
+///
+/// # Errors
+/// Those of pthread_sigmask(3).
+pub(super) fn block_all() -> io::Result<libc::sigset_t> {
+    let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    // SAFETY: sigfillset(3) initialises the whole set, and cannot fail on a valid pointer.
+    let all = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        all.assume_init()
+    };
+    // SAFETY: the call reads `all` and writes a whole set to `before`.
+    match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, before.as_mut_ptr()) } {
+        // SAFETY: the call succeeded.
+        0 => Ok(unsafe { before.assume_init() }),
+        errno => Err(io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// Blocks these signals in this thread, and no others. It is async-signal-safe.
+///
+/// # Errors
+/// Those of pthread_sigmask(3).
+pub(super) fn set_mask(mask: &libc::sigset_t) -> io::Result<()> {
+    // SAFETY: the call reads `mask`; the pointer for what was blocked before may be null.
+    match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, ptr::null_mut()) } {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
     }
 }
 
