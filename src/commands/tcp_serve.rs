@@ -6,7 +6,7 @@ use crate::event_loop::Pool;
 use crate::kind::Kind;
 use crate::report::Reporter;
 use crate::sessions::config::{Handling, Serve};
-use crate::sessions::{Console, Feed, ServeSession, Session};
+use crate::sessions::{Console, Feed, Session, StreamSession};
 use crate::sockets::{self, Listening};
 use crate::sys;
 
@@ -54,7 +54,7 @@ fn open(
     pool: &mut Pool,
     config: Serve,
     listening: Vec<Listening>,
-) -> Result<ServeSession, Failure> {
+) -> Result<StreamSession, Failure> {
     let listeners =
         listening.into_iter().map(|one| pool.add_listener(one)).collect::<Result<_, _>>()?;
     let common = &config.common;
@@ -62,5 +62,5 @@ fn open(
     let console =
         Console::open(pool, reporter, common.output.form, config.handling.writes_stdout())?;
     let feed = Feed::open(pool, common)?;
-    ServeSession::new(config, console, feed, listeners)
+    StreamSession::serve(config, console, feed, listeners)
 }

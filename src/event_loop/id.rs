@@ -23,6 +23,16 @@ impl Id {
         Self { slot, generation: 0 }
     }
 
+    /// A later source in a slot, for tests without a pool.
+    #[cfg(test)]
+    pub(crate) fn for_tests_of(slot: u32, generation: u32) -> Self {
+        Self { slot, generation }
+    }
+
+    pub(super) fn slot(self) -> usize {
+        self.slot as usize
+    }
+
     pub(super) fn token(self) -> Token {
         Token(self.slot as usize | (self.generation as usize) << SLOT_BITS)
     }

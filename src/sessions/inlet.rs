@@ -14,27 +14,38 @@ pub(crate) fn bad_frame(target: String, error: &FrameError) -> Failure {
     Failure::new(Status::Lost, error.kind(), "read from", target, cause).maybe_fix(error.fix())
 }
 
-/// The receiving side of one connection.
+/// The receiving side of one connection. A server keeps one for each client, so what a stream
+/// without messages does not need is boxed.
 pub(crate) struct Inlet {
-    deframer: Option<Deframer>,
     /// When the last whole message came, or the connection.
     last_message: Instant,
-    /// Looks for `--expect` where there are no messages, which are searched one by one. In a box,
-    /// because it is large and mostly not there.
-    lookout: Option<Box<Lookout>>,
-    matched: bool,
+    parts: Option<Box<Parts>>,
+}
+
+enum Parts {
+    Messages(Deframer),
+    /// Looks for `--expect` where there are no messages, which are searched one by one.
+    Search {
+        lookout: Lookout,
+        matched: bool,
+    },
 }
 
 impl Inlet {
     pub(crate) fn new(common: &Common, now: Instant) -> Self {
-        let framer = common.wire.framer();
-        let expect = common.goal.expect.as_ref().filter(|_| !common.wire.has_messages());
-        Self {
-            deframer: framer.map(Deframer::new),
-            last_message: now,
-            lookout: expect.map(|expect| Box::new(Lookout::new(expect))),
-            matched: false,
-        }
+        let parts = match (common.wire.framer(), &common.goal.expect) {
+            (Some(framer), _) => Some(Parts::Messages(Deframer::new(framer))),
+            (None, Some(expect)) if !common.wire.has_messages() => {
+                Some(Parts::Search { lookout: Lookout::new(expect), matched: false })
+            }
+            (None, _) => None,
+        };
+        Self { last_message: now, parts: parts.map(Box::new) }
+    }
+
+    /// Takes the state out while its messages are handled, and leaves one behind that has none.
+    pub(crate) fn take(&mut self) -> Self {
+        Self { last_message: self.last_message, parts: self.parts.take() }
     }
 
     /// Takes a piece of the stream and gives the messages that it completes. A stream without
@@ -46,28 +57,33 @@ impl Inlet {
         now: Instant,
         deliver: &mut dyn FnMut(Frame<'_>),
     ) -> Result<(), FrameError> {
-        let Some(deframer) = &mut self.deframer else {
-            if !piece.is_empty() {
-                deliver(Frame { payload: piece, made: None, partial: false });
-            }
-            self.matched |= self.lookout.as_mut().is_some_and(|lookout| lookout.feed(piece));
-            return Ok(());
-        };
-        let last_message = &mut self.last_message;
-        deframer.feed(piece, eof, &mut |frame| {
-            *last_message = now;
-            deliver(frame);
-        })
+        if let Some(Parts::Messages(deframer)) = self.parts.as_deref_mut() {
+            let last_message = &mut self.last_message;
+            return deframer.feed(piece, eof, &mut |frame| {
+                *last_message = now;
+                deliver(frame);
+            });
+        }
+        if !piece.is_empty() {
+            deliver(Frame { payload: piece, made: None, partial: false });
+        }
+        if let Some(Parts::Search { lookout, matched }) = self.parts.as_deref_mut() {
+            *matched |= lookout.feed(piece);
+        }
+        Ok(())
     }
 
     /// Whether the stream, which has no messages, has matched `--expect`.
     pub(crate) fn has_matched(&self) -> bool {
-        self.matched
+        matches!(self.parts.as_deref(), Some(Parts::Search { matched: true, .. }))
     }
 
     /// Bytes of a message that never became whole.
     pub(crate) fn undelivered(&self) -> u64 {
-        self.deframer.as_ref().map_or(0, |deframer| deframer.pending() as u64)
+        match self.parts.as_deref() {
+            Some(Parts::Messages(deframer)) => deframer.pending() as u64,
+            _ => 0,
+        }
     }
 
     /// What is left of the time for the next message; `None` when it is over.

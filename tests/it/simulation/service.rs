@@ -15,7 +15,7 @@ use wirecat::protocol::recording::{Proto, Role};
 use wirecat::protocol::replay::{Recorded, RecordedEvent, Recording, Script};
 use wirecat::sessions::config::{Echo, Handling, Net, Replay, Serve};
 use wirecat::sessions::replay::ReplaySession;
-use wirecat::sessions::{Console, EchoSession, Feed, ServeSession, Session};
+use wirecat::sessions::{Console, EchoSession, Feed, Session, StreamSession};
 
 use super::plan::{millis, rarely, size};
 use super::server::Plan;
@@ -129,7 +129,7 @@ impl Service {
         match self {
             Self::Serve(handling) => {
                 let config = Self::config(plan, handling.clone());
-                let session = ServeSession::new(config, console, feed, vec![listener]);
+                let session = StreamSession::serve(config, console, feed, vec![listener]);
                 let mut session = session.expect("a session");
                 session.start(pool);
                 Box::new(session)

@@ -1,10 +1,8 @@
-//! `--forward`: the partner of a client is a connection, which has to be made first.
+//! `--forward`: the partner of a connection is another one, which has to be dialled first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ServeSession;
-use super::partners::{Partners, Recipe};
-use super::service::Service;
+use super::{Partners, Proxy, report_missing};
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Mail, Pool};
 use crate::kind::Kind;
@@ -12,9 +10,10 @@ use crate::report::{Name, Notice};
 use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Established, Note, Progress};
 use crate::sessions::pairs::{PARTNER_LOST, Partner};
+use crate::sessions::streams::Context;
 
 /// The connections in the making, and the names of those that are made.
-pub(super) struct Connectors {
+pub(super) struct Dialer {
     route: Route,
     /// By the client that each is for.
     making: BTreeMap<Id, Connector>,
@@ -24,7 +23,7 @@ pub(super) struct Connectors {
     told: BTreeSet<String>,
 }
 
-impl Connectors {
+impl Dialer {
     pub(super) fn new(route: Route) -> Self {
         let (making, titles, told) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         Self { route, making, titles, told }
@@ -71,91 +70,88 @@ impl Connectors {
     }
 }
 
-impl ServeSession {
-    fn connectors(&mut self) -> Option<&mut Connectors> {
-        let Service::Relay(partners) = &mut self.service else { return None };
-        match &mut partners.recipe {
-            Recipe::Forward(connectors) => Some(connectors),
-            Recipe::Exec(_) => None,
+impl Proxy {
+    fn dialer(&mut self) -> Option<&mut Dialer> {
+        match &mut self.partners {
+            Partners::Forward(dialer) => Some(dialer),
+            Partners::Exec(_) => None,
         }
     }
 
-    /// Begins the connection for a client, which is not read until there is somebody to read it
-    /// for.
-    pub(super) fn connect_for(&mut self, pool: &mut Pool, client: Id) {
-        pool.pause(client);
-        let now = pool.now();
-        let Some(connectors) = self.connectors() else { return };
-        let mut connector = Connector::on_behalf(connectors.route.clone(), client, now);
-        let progress = connector.begin(pool);
-        connectors.making.insert(client, connector);
-        self.connector_progressed(pool, client, progress);
+    /// Begins to dial for a connection, which is not read until there is a partner.
+    pub(super) fn dial(&mut self, context: &mut Context<'_>, client: Id) {
+        context.pool.pause(client);
+        let now = context.pool.now();
+        let Some(dialer) = self.dialer() else { return };
+        let mut connector = Connector::on_behalf(dialer.route.clone(), client, now);
+        let progress = connector.begin(context.pool);
+        dialer.making.insert(client, connector);
+        self.on_progress(context, client, progress);
     }
 
     /// Takes an event of the connections in the making; false where it may be for others, too.
-    pub(super) fn on_connectors(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
-        let concerned = self.connectors().map(|connectors| connectors.concerned(event));
+    pub(super) fn on_dialing(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
+        let concerned = self.dialer().map(|dialer| dialer.concerned(event));
         for client in concerned.unwrap_or_default() {
-            let connectors = self.connectors();
-            let Some(connector) = connectors.and_then(|all| all.making.get_mut(&client)) else {
-                continue;
-            };
-            let progress = connector.on(pool, event);
-            self.connector_progressed(pool, client, progress);
+            let connector = self.dialer().and_then(|dialer| dialer.making.get_mut(&client));
+            if let Some(connector) = connector {
+                let progress = connector.on(context.pool, event);
+                self.on_progress(context, client, progress);
+            }
         }
         matches!(event, Event::Connected { .. } | Event::ConnectFailed { .. })
     }
 
-    fn connector_progressed(&mut self, pool: &mut Pool, client: Id, progress: Progress) {
-        self.report_connector_notes(pool, client);
+    fn on_progress(&mut self, context: &mut Context<'_>, client: Id, progress: Progress) {
+        self.report_notes(context, client);
         match progress {
-            // Why it takes another attempt is told when it comes to nothing.
+            // Why it takes another attempt is reported when it comes to nothing.
             Progress::Pending | Progress::Retrying { .. } => {}
-            Progress::Connected(new) => self.connected_for(pool, client, &new),
+            Progress::Connected(new) => self.connected(context, client, &new),
             Progress::Failed(failure) => {
-                if let Some(connectors) = self.connectors() {
-                    connectors.making.remove(&client);
+                if let Some(dialer) = self.dialer() {
+                    dialer.making.remove(&client);
                 }
-                self.partner_missing(pool, client, &failure, PARTNER_LOST);
+                report_missing(context, client, &failure, PARTNER_LOST);
             }
         }
     }
 
-    fn report_connector_notes(&mut self, pool: &mut Pool, id: Id) {
-        let Some(connector) = self.connectors().and_then(|all| all.making.get_mut(&id)) else {
-            return;
-        };
+    fn report_notes(&mut self, context: &mut Context<'_>, client: Id) {
+        let Some(dialer) = self.dialer() else { return };
+        let Some(connector) = dialer.making.get_mut(&client) else { return };
         for note in connector.take_notes() {
             match note {
                 Note::Warning(text) => {
-                    if self.connectors().is_some_and(|all| all.told.insert(text.clone())) {
-                        self.core.console.warn(pool, Kind::SocketOption, &text);
+                    if dialer.told.insert(text.clone()) {
+                        context.core.console.warn(context.pool, Kind::SocketOption, &text);
                     }
                 }
                 Note::Failed { peer, failure } => {
-                    let event = Notice::new(Name::ConnectFailed)
-                        .maybe_conn(self.clients.get(&id).map(|client| client.number))
+                    let connection = context.streams.table.get(client);
+                    let notice = Notice::new(Name::ConnectFailed)
+                        .maybe_conn(connection.map(|connection| connection.number))
                         .peer(&peer)
                         .kind(failure.kind)
                         .message(failure.cause);
-                    self.core.console.report(pool, &event);
+                    context.core.console.report(context.pool, &notice);
                 }
             }
         }
     }
 
-    fn connected_for(&mut self, pool: &mut Pool, near: Id, new: &Established) {
-        let (Service::Relay(partners), Some(client)) = (&mut self.service, self.clients.get(&near))
+    fn connected(&mut self, context: &mut Context<'_>, client: Id, new: &Established) {
+        let (Partners::Forward(dialer), Some(connection)) =
+            (&mut self.partners, context.streams.table.get(client))
         else {
-            return pool.abort(new.id, CloseReason::HOST);
+            return context.pool.abort(new.id, CloseReason::HOST);
         };
-        let Partners { recipe: Recipe::Forward(connectors), .. } = &mut **partners else { return };
         let Established { id, peer, local } = new;
         let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
-        let event = Notice::new(Name::Connected).conn(client.number).proto(proto);
-        self.core.console.report(pool, &event.peer(peer).local(local));
-        connectors.making.remove(&near);
-        connectors.titles.insert(*id, format!("{peer} for {}", client.title()));
-        partners.join(pool, near, Partner::connection(*id));
+        let notice = Notice::new(Name::Connected).conn(connection.number).proto(proto);
+        context.core.console.report(context.pool, &notice.peer(peer).local(local));
+        dialer.making.remove(&client);
+        dialer.titles.insert(*id, format!("{peer} for {}", connection.title()));
+        self.pairs.join(context.pool, client, Partner::connection(*id), self.queue);
     }
 }

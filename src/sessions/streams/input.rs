@@ -1,17 +1,16 @@
-//! stdin on its way to the clients.
+//! stdin on its way to the connections.
 
 use bytes::Bytes;
 
-use super::ServeSession;
+use super::StreamSession;
 use crate::close::CloseReason;
 use crate::error::Failure;
-use crate::event_loop::{CloseMode, Id, Pool};
-use crate::protocol::relay::Step;
+use crate::event_loop::{Id, Pool};
 use crate::sessions::feed::Batch;
-use crate::sessions::orders;
+use crate::sessions::orders::{self, Commanded};
 use crate::sessions::throttle::Due;
 
-impl ServeSession {
+impl StreamSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         self.core.feed.saw(bytes);
         if self.core.feed.commands() {
@@ -43,7 +42,7 @@ impl ServeSession {
             return self.core.feed.resume(pool);
         }
         // Sending comes by here again.
-        if std::mem::replace(&mut self.letting_go, true) {
+        if std::mem::replace(&mut self.releasing, true) {
             return;
         }
         while self.may_feed() {
@@ -59,7 +58,7 @@ impl ServeSession {
             }
             break;
         }
-        self.letting_go = false;
+        self.releasing = false;
     }
 
     fn send_batch(&mut self, pool: &mut Pool, batch: &Batch) {
@@ -75,35 +74,37 @@ impl ServeSession {
     fn all_read(&mut self, pool: &mut Pool) {
         self.core.feed.end();
         if self.input().ended {
-            let ids: Vec<Id> = self.clients.keys().copied().collect();
+            let ids: Vec<Id> = self.streams.table.ids().collect();
             ids.into_iter().for_each(|id| self.input_ended(pool, id));
         }
     }
 
     fn send_to_all(&mut self, pool: &mut Pool, bytes: &[u8], messages: u64) {
-        match self.clients.keys().next().copied() {
-            _ if bytes.is_empty() => {}
-            // One client alone can be written to without a copy that many could share.
-            Some(id) if self.clients.len() == 1 && self.clients.values().all(|c| !c.lag.skips) => {
-                let outcome = pool.send(id, bytes);
-                self.sent_to(pool, id, outcome);
-                self.balance(pool);
-            }
-            _ => self.broadcast(pool, None, &Bytes::copy_from_slice(bytes), messages),
+        if bytes.is_empty() {
+            return;
         }
+        let only = self.streams.table.iter().next().filter(|_| self.streams.table.len() == 1);
+        match only {
+            // One connection alone can be written to without a copy that many could share.
+            Some((id, connection)) if !connection.send.skips() => {
+                let outcome = pool.send(id, bytes);
+                self.streams.sent(&mut self.core, pool, id, outcome);
+            }
+            _ => {
+                let piece = Bytes::copy_from_slice(bytes);
+                self.streams.broadcast(&mut self.core, pool, None, &piece, messages);
+            }
+        }
+        self.balance(pool);
     }
 
-    /// The input has ended, as one client sees it.
-    pub(super) fn input_ended(&mut self, pool: &mut Pool, id: Id) {
-        let Some(client) = self.clients.get(&id) else { return };
-        let (rules, input) = (self.core.common.rules, self.input());
-        match rules.input_ended(input, client.peer_ended) {
-            Step::HalfClose => pool.finish(id),
-            Step::Close | Step::Leave => pool.close(id, self.end_reason(id), CloseMode::Linger),
-            Step::Continue => {}
-        }
-        if rules.quit_after.is_some() && !rules.has_nothing_to_say(input) {
-            pool.await_flush(id);
-        }
+    /// Whether stdin may be read, and what was read be sent.
+    pub(super) fn may_feed(&self) -> bool {
+        // Commands need no connection, but their answers need a place to go.
+        let waits = match self.core.feed.commands() {
+            true => self.is_held(),
+            false => self.streams.slow.is_blocking() || self.streams.table.is_empty(),
+        };
+        !waits && !self.core.is_ending()
     }
 }

@@ -1,8 +1,8 @@
-//! The timers of a server: patience with the world as a whole and with each client.
+//! The deadlines of each connection: idle, message, handshake, `--quit-after`, `--slow-after`.
 
 use std::time::Duration;
 
-use super::ServeSession;
+use super::StreamSession;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::Status;
 use crate::event_loop::{CloseMode, Id, Pool, TimerKey};
@@ -10,13 +10,12 @@ use crate::kind::Kind;
 use crate::sessions::core::GRACE;
 use crate::sessions::timers;
 
-/// How long a client has for the first words of its protocol; as long as a client of ours gives
-/// a server.
+/// How long a peer has for the handshake of the framing.
 pub(super) const HELLO: Duration = Duration::from_secs(10);
-/// The end of a client that let its time pass, and does not take its last words either.
+/// Close reason when the 2 s of grace after a deadline expire with data still unsent.
 const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeout);
 
-impl ServeSession {
+impl StreamSession {
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
             (timers::PACE, _) => self.balance(pool),
@@ -31,22 +30,26 @@ impl ServeSession {
             }
             (timers::QUIT, Some(id)) => pool.close(id, CloseReason::HOST, CloseMode::NoWait),
             (timers::COMMANDS, _) => self.on_input(pool, &[], false),
-            (timers::SLOW, Some(id)) => self.judge_again(pool, id),
+            (timers::SLOW, Some(id)) => {
+                self.streams.on_slow_timer(&mut self.core, pool, id);
+                self.balance(pool);
+            }
             _ => {}
         }
     }
 
     fn check_idle(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(traffic)) = (self.core.common.limits.idle, pool.traffic(id)) else {
+        let (Some(limit), Some(last_active)) =
+            (self.core.common.limits.idle, self.last_active(pool, id))
+        else {
             return;
         };
-        let last_active = self.service.last_active(pool, id).unwrap_or(traffic.last_active);
         let idle = pool.now().saturating_duration_since(last_active);
-        let full = self.clients.get(&id).is_some_and(|client| client.lag.full);
+        let full = self.streams.table.get(id).is_some_and(|one| one.send.is_full());
         if idle < limit {
             pool.arm(TimerKey::of(id, timers::IDLE), limit - idle);
-        } else if (self.clients_paused && !full) || self.service.is_awaited(id) {
-            // It may be talking all the time: it is not read, because of stdout or somebody else.
+        } else if (self.streams.paused && !full) || self.is_awaited(id) {
+            // It may be sending all the time: it is not read, because of stdout or of another peer.
             pool.arm(TimerKey::of(id, timers::IDLE), limit);
         } else {
             self.late(pool, id, Detail::Idle, "no traffic for", limit);
@@ -54,29 +57,30 @@ impl ServeSession {
     }
 
     fn check_message(&mut self, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(client)) = (self.core.common.limits.read, self.clients.get(&id))
+        let (Some(limit), Some(connection)) =
+            (self.core.common.limits.read, self.streams.table.get(id))
         else {
             return;
         };
-        if client.peer_ended {
+        if connection.ended {
             return;
         }
-        // While it is not read, because the output is blocked, the client is not late.
-        let left = client.inlet.time_left(limit, pool.now());
-        match left.or(self.clients_paused.then_some(limit)) {
+        // While it is not read, because the output is blocked, the peer is not late.
+        let left = connection.receiver.time_left(limit, pool.now());
+        match left.or(self.streams.paused.then_some(limit)) {
             Some(left) => pool.arm(TimerKey::of(id, timers::READ), left),
             None => self.late(pool, id, Detail::ReadTimeout, "no whole message within", limit),
         }
     }
 
-    /// Closes a client that let its time pass; the others live.
+    /// Closes a connection that missed a deadline; the others live.
     fn late(&mut self, pool: &mut Pool, id: Id, detail: Detail, what: &str, limit: Duration) {
-        let Some(client) = self.clients.get(&id) else { return };
+        let Some(connection) = self.streams.table.get(id) else { return };
         let limit = humantime::format_duration(limit);
-        let text = format!("{} is closed: {what} {limit}", client.title());
+        let text = format!("{} is closed: {what} {limit}", connection.title());
         self.core.console.warn(pool, Kind::Timeout, &text);
         if detail == Detail::ReadTimeout {
-            self.worst.get_or_insert(Status::Timeout);
+            self.streams.note_loss(Status::Timeout);
         }
         let reason = CloseReason::new(Cause::Timeout, detail);
         if detail == Detail::Idle && pool.queued(id) > 0 {

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::ServeSession;
-use super::client::Client;
+use super::{Connection, StreamSession};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome};
@@ -46,7 +45,7 @@ impl Directory {
     }
 }
 
-impl Commanded for ServeSession {
+impl Commanded for StreamSession {
     fn core(&mut self) -> &mut Core {
         &mut self.core
     }
@@ -66,7 +65,7 @@ impl Commanded for ServeSession {
     }
 
     fn is_held(&self) -> bool {
-        !self.holders.is_empty() || self.core.console.is_full()
+        self.streams.slow.is_blocking() || self.core.console.is_full()
     }
 
     fn quit(&mut self, pool: &mut Pool) {
@@ -74,15 +73,15 @@ impl Commanded for ServeSession {
     }
 }
 
-impl ServeSession {
+impl StreamSession {
     fn send_as_told(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Whom) {
         let len = payload.len();
         let outcome = self.core.feed.encode(payload).map_err(|error| {
             Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
         });
-        let sent = outcome.and_then(|message| match self.directory.find(to) {
+        let sent = outcome.and_then(|message| match self.streams.directory.find(to) {
             Some(id) => self.send_to_one(pool, id, &message, to),
-            None if *to == Whom::All && !self.clients.is_empty() => {
+            None if *to == Whom::All && !self.streams.table.is_empty() => {
                 self.send_to_each(pool, message.into())
             }
             None => Err(not_connected("send to", to)),
@@ -103,16 +102,16 @@ impl ServeSession {
         message: &[u8],
         to: &Whom,
     ) -> Result<Notice<'static>, Failure> {
-        if !self.keeps_up(pool, id, 1) {
+        if !self.streams.keeps_up(&mut self.core, pool, id) {
             let cause = "its queue is full, and it drains nothing";
             return Err(Failure::new(Status::Lost, Kind::Slow, "send to", to.to_string(), cause));
         }
         match pool.send(id, message) {
             SendOutcome::Gone => return Err(not_connected("send to", to)),
-            outcome => self.sent_to(pool, id, outcome),
+            outcome => self.streams.sent(&mut self.core, pool, id, outcome),
         }
         self.core.count_sent(1);
-        let number = self.clients.get(&id).map_or(0, |client| client.number);
+        let number = self.streams.table.get(id).map_or(0, |client| client.number);
         let waits = self.await_drained(pool, id);
         Ok(Notice::new(Name::Sent).conn(number).queued(waits))
     }
@@ -124,9 +123,9 @@ impl ServeSession {
         message: Bytes,
     ) -> Result<Notice<'static>, Failure> {
         let (mut count, mut waits) = (0, 0);
-        let ids: Vec<Id> = self.clients.keys().copied().collect();
+        let ids: Vec<Id> = self.streams.table.ids().collect();
         for id in ids {
-            if !self.keeps_up(pool, id, 1) {
+            if !self.streams.keeps_up(&mut self.core, pool, id) {
                 continue;
             }
             let outcome = pool.send_shared(id, message.clone());
@@ -134,7 +133,7 @@ impl ServeSession {
                 count += 1;
                 // Only what is written now is known to wait no more.
                 pool.flush(id);
-                self.sent_to(pool, id, outcome);
+                self.streams.sent(&mut self.core, pool, id, outcome);
                 waits += self.await_drained(pool, id);
             }
         }
@@ -160,57 +159,56 @@ impl ServeSession {
         if !self.core.feed.commands() || pool.queued(id) > 0 {
             return;
         }
-        if let Some(client) = self.clients.get(&id) {
-            let event = Notice::new(Name::Drained).conn(client.number).peer(&client.peer);
+        if let Some(client) = self.streams.table.get(id) {
+            let peer = client.peer.to_string();
+            let event = Notice::new(Name::Drained).conn(client.number).peer(&peer);
             self.core.console.report(pool, &event);
         }
     }
 
     /// Tells that what was queued is lost with its connection.
-    pub(super) fn report_unsent(&mut self, pool: &mut Pool, client: &Client, end: &End) {
+    pub(super) fn report_unsent(&mut self, pool: &mut Pool, client: &Connection, end: &End) {
         let unsent = end.unsent.len();
-        if self.core.feed.commands() && unsent > 0 {
+        if unsent > 0 {
+            let peer = client.peer.to_string();
             let text = format!("{unsent} bytes for {} were not sent", client.title());
             let event = Notice::send_failed(Kind::Unsent, text);
-            let event = event.conn(client.number).peer(&client.peer).unsent(unsent as u64);
+            let event = event.conn(client.number).peer(&peer).unsent(unsent as u64);
             self.core.console.report(pool, &event);
         }
     }
 
     fn close_as_told(&mut self, pool: &mut Pool, whom: &Whom) -> Result<(), Failure> {
-        match (whom, self.directory.find(whom)) {
+        match (whom, self.streams.directory.find(whom)) {
             (Whom::All, _) => {
-                for id in self.clients.keys() {
-                    pool.close(*id, self.reason_to_close(*id), CloseMode::Linger);
+                for (id, client) in self.streams.table.iter() {
+                    pool.close(id, reason_to_close(client), CloseMode::Linger);
                 }
             }
-            (_, Some(id)) => pool.close(id, self.reason_to_close(id), CloseMode::Linger),
+            (_, Some(id)) => {
+                let reason = self.streams.table.get(id).map_or(CloseReason::HOST, reason_to_close);
+                pool.close(id, reason, CloseMode::Linger);
+            }
             (_, None) => return Err(not_connected("close", whom)),
         }
         Ok(())
     }
 
-    /// Whoever closes second only agrees.
-    fn reason_to_close(&self, id: Id) -> CloseReason {
-        match self.clients.get(&id) {
-            Some(client) if client.peer_ended => self.end_reason(id),
-            _ => CloseReason::HOST,
-        }
-    }
-
     /// One `list` event a client, in the order of their numbers, and one that counts them.
     fn list(&mut self, pool: &mut Pool, line: u64) {
         let mut ids: Vec<(u64, Id)> =
-            self.clients.iter().map(|(id, client)| (client.number, *id)).collect();
+            self.streams.table.iter().map(|(id, client)| (client.number, id)).collect();
         ids.sort_unstable_by_key(|(number, _)| *number);
         for (number, id) in &ids {
-            let (Some(client), Some(traffic)) = (self.clients.get(id), pool.traffic(*id)) else {
+            let (Some(client), Some(traffic)) = (self.streams.table.get(*id), pool.traffic(*id))
+            else {
                 continue;
             };
+            let (peer, local) = (client.peer.to_string(), client.local.to_string());
             let event = Notice::new(Name::List)
                 .conn(*number)
-                .local(&client.local)
-                .peer(&client.peer)
+                .local(&local)
+                .peer(&peer)
                 .traffic(traffic.received, traffic.sent)
                 .secs(pool.now().saturating_duration_since(traffic.opened))
                 .queued(pool.queued(*id));
@@ -220,4 +218,9 @@ impl ServeSession {
             .console
             .report_batched(pool, &Notice::new(Name::List).line(line).count(ids.len()));
     }
+}
+
+/// Whoever closes second only agrees.
+fn reason_to_close(connection: &Connection) -> CloseReason {
+    if connection.ended { connection.end_reason() } else { CloseReason::HOST }
 }

@@ -1,0 +1,191 @@
+//! Services: what is done with the connections of a [`StreamSession`] and with what they send.
+//!
+//! The session accepts, frames, and minds deadlines, backpressure and slow peers. A service is told
+//! what happens and acts on the [`Context`]. It keeps what it needs of each connection in an
+//! [`IdMap`](crate::event_loop::IdMap) of its own. The least of them answers each message with
+//! itself:
+//!
+//! ```ignore
+//! struct Mirror;
+//!
+//! impl StreamService for Mirror {
+//!     fn flow(&self) -> Flow {
+//!         Flow::Answers // a peer that does not read its answers is not read either
+//!     }
+//!
+//!     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
+//!         context.core.console.deliver(context.pool, message);
+//!         let outcome = context.pool.send(id, message.payload);
+//!         context.sent(id, outcome);
+//!     }
+//! }
+//! ```
+//!
+//! [`StreamSession`]: crate::sessions::streams::StreamSession
+
+mod proxy;
+mod reply;
+mod save;
+mod stdio;
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::config::{Common, Handling, Wire};
+use super::console::Message;
+use super::streams::{Context, Flow};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{End, Event, Id, Pool};
+use crate::framing::{FrameError, Framer, Framing};
+use crate::kind::Kind;
+use crate::protocol::relay::{Input, Source};
+
+use proxy::Proxy;
+use reply::Reply;
+use save::Save;
+use stdio::{Discard, Hub, Stdio};
+
+/// What is done with connections and with what they send.
+pub(crate) trait StreamService {
+    /// What fills the queues of the connections.
+    fn flow(&self) -> Flow;
+
+    /// How many descriptors it takes to serve one connection.
+    fn descriptors(&self) -> usize {
+        1
+    }
+
+    /// stdin as a connection sees it. Most services do not send it.
+    fn input(&self, _stdin: Input) -> Input {
+        Input::new(Source::Absent)
+    }
+
+    /// A connection is open. It has been sent `--greet` and `--send`.
+    fn opened(&mut self, _context: &mut Context<'_>, _id: Id) {}
+
+    /// Whether more messages of a connection are wanted.
+    fn takes(&self, _id: Id) -> bool {
+        true
+    }
+
+    /// A message has come, or a piece of a stream without framing.
+    fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>);
+
+    /// All messages of one read have come. False where the connection was closed for one of them.
+    fn received(&mut self, _context: &mut Context<'_>, _id: Id) -> bool {
+        true
+    }
+
+    /// The peer sends no more; `input` is stdin as [`StreamService::input`] tells it.
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, input: Input) {
+        context.peer_ended(id, input);
+    }
+
+    /// The queue of a connection takes data again.
+    fn drained(&mut self, _context: &mut Context<'_>, _id: Id) {}
+
+    /// A connection is gone, and its table entry too.
+    fn closed(&mut self, _context: &mut Context<'_>, _id: Id, _end: &End) {}
+
+    /// Takes an event of the service's own channels, children and timers; false where it is not
+    /// one of them.
+    fn event(&mut self, _context: &mut Context<'_>, _event: &Event<'_>) -> bool {
+        false
+    }
+
+    /// The run ends in order: nothing new is begun.
+    fn end(&mut self, _context: &mut Context<'_>) {}
+
+    /// The run ends at once.
+    fn abort(&mut self, _context: &mut Context<'_>, _reason: CloseReason) {}
+
+    /// No connection is left, and none will come. True where something else is waited for.
+    fn wind_down(&mut self, _context: &mut Context<'_>) -> bool {
+        false
+    }
+
+    /// Whether nothing else of the service is left, such as a child.
+    fn is_idle(&self) -> bool {
+        true
+    }
+
+    /// How many connections are gone whose upstream, or child, goes on.
+    fn left_behind(&self) -> usize {
+        0
+    }
+
+    /// What is waited for where no connection is left.
+    fn waiting(&self) -> Option<String> {
+        None
+    }
+
+    /// When a byte last moved on what the service has for a connection.
+    fn last_active(&self, _pool: &Pool, _id: Id) -> Option<Instant> {
+        None
+    }
+
+    /// Whether a connection cannot be expected to move a byte yet.
+    fn is_awaited(&self, _id: Id) -> bool {
+        false
+    }
+}
+
+/// The service that a server is asked for.
+pub(super) fn of(
+    handling: Handling,
+    queue: usize,
+    common: &Common,
+    encoder: Encoder,
+) -> Result<Box<dyn StreamService>, Failure> {
+    Ok(match handling {
+        Handling::Relay => Box::new(Stdio),
+        Handling::Hub => Box::new(Hub::new(encoder)),
+        Handling::Reply(text) => Box::new(Reply::new(&text, &encoder)?),
+        Handling::Discard => Box::new(Discard),
+        Handling::Save(directory) => Box::new(Save::new(directory, common.output.form)),
+        Handling::Forward(route) => Box::new(Proxy::forward(*route, queue)),
+        Handling::Exec(program) => Box::new(Proxy::exec(program, queue)),
+    })
+}
+
+/// What a framing adds to a message at most, but for escapes.
+const HEAD: usize = 16;
+
+/// Makes messages ready for the wire.
+pub(super) struct Encoder {
+    framer: Option<Box<dyn Framer>>,
+    framing: Framing,
+}
+
+impl Encoder {
+    pub(super) fn new(wire: &Wire) -> Self {
+        Self { framer: wire.framer(), framing: wire.framing }
+    }
+
+    /// Whether messages are marked at all.
+    fn is_framed(&self) -> bool {
+        self.framer.is_some()
+    }
+
+    /// A message as one piece that many queues share.
+    fn encode(&self, payload: &[u8]) -> Result<Bytes, FrameError> {
+        let Some(framer) = &self.framer else { return Ok(Bytes::copy_from_slice(payload)) };
+        let mut framed = Vec::with_capacity(payload.len() + HEAD);
+        framer.encode(payload, &mut framed)?;
+        Ok(framed.into())
+    }
+
+    /// A text of the command line.
+    pub(super) fn text(&self, option: &'static str, text: &Bytes) -> Result<Bytes, Failure> {
+        let Some(framer) = &self.framer else { return Ok(text.clone()) };
+        let mut framed = Vec::new();
+        framer.encode(text, &mut framed).map_err(|error| {
+            let target = format!("{option} with --frame {}", self.framing);
+            let cause = error.to_string();
+            Failure::new(Status::Usage, Kind::Frame, "send", target, cause).maybe_fix(error.fix())
+        })?;
+        Ok(framed.into())
+    }
+}

@@ -1,0 +1,74 @@
+//! stdin to all connections and what they send to stdout; the same with what each sends going to
+//! all others (`--hub`); and nothing of it at all (`--discard`).
+
+use super::{Encoder, StreamService};
+use crate::error::{Failure, Status};
+use crate::event_loop::Id;
+use crate::kind::Kind;
+use crate::protocol::relay::Input;
+use crate::sessions::console::Message;
+use crate::sessions::streams::{Context, Flow};
+
+/// stdin to all, all to stdout.
+pub(super) struct Stdio;
+
+impl StreamService for Stdio {
+    fn flow(&self) -> Flow {
+        Flow::Input
+    }
+
+    fn input(&self, stdin: Input) -> Input {
+        stdin
+    }
+
+    fn message(&mut self, context: &mut Context<'_>, _id: Id, message: &Message<'_>) {
+        context.core.console.deliver(context.pool, message);
+    }
+}
+
+/// `--hub`: each message to all others and to stdout; stdin to all. The other peers, like a person,
+/// owe a peer nothing after its FIN.
+pub(super) struct Hub {
+    encoder: Encoder,
+}
+
+impl Hub {
+    pub(super) fn new(encoder: Encoder) -> Self {
+        Self { encoder }
+    }
+}
+
+impl StreamService for Hub {
+    fn flow(&self) -> Flow {
+        Flow::Peers
+    }
+
+    fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
+        context.core.console.deliver(context.pool, message);
+        match self.encoder.encode(message.payload) {
+            Ok(piece) => {
+                context.streams.broadcast(context.core, context.pool, Some(id), &piece, 1);
+            }
+            // What came in as a frame goes out as one, with one exception: an object that repeats
+            // itself can be larger when written out.
+            Err(error) => {
+                let cause = error.to_string();
+                let failure =
+                    Failure::new(Status::Lost, Kind::Frame, "pass on", "a message", cause);
+                context.core.console.complain(context.pool, &failure);
+                context.streams.note_loss(Status::Lost);
+            }
+        }
+    }
+}
+
+/// `--discard`: everything received is thrown away.
+pub(super) struct Discard;
+
+impl StreamService for Discard {
+    fn flow(&self) -> Flow {
+        Flow::Input
+    }
+
+    fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}
+}

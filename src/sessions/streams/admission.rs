@@ -1,0 +1,123 @@
+//! Which clients get in, and when listeners accept.
+
+use crate::protocol::access::Access;
+use crate::sockets::Endpoint;
+
+/// Descriptors that the clients do not get: ours, and those that it takes to start a child.
+const RESERVED: u64 = 20;
+
+/// The rules for new clients, and whether any are accepted now.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    /// `--allow` and `--deny`.
+    access: Access,
+    /// `--conns`: how many connections to take in all.
+    conns: Option<u64>,
+    /// `--max-clients`: how many may be open at once.
+    max_clients: Option<usize>,
+    /// How many can be served with the descriptors that this process may have, where one client
+    /// takes several.
+    capacity: Option<usize>,
+    /// New clients are accepted; otherwise they wait in the backlog.
+    accepting: bool,
+    /// Accepting failed for want of descriptors, and that was reported.
+    starved: bool,
+}
+
+/// What changes for the listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Whether they accept from now on.
+    pub(crate) accepting: bool,
+    /// They stop because the descriptors are used up.
+    pub(crate) exhausted: bool,
+}
+
+impl Admission {
+    pub(crate) fn new(access: Access, conns: Option<u64>, max_clients: Option<usize>) -> Self {
+        Self { access, conns, max_clients, capacity: None, accepting: true, starved: false }
+    }
+
+    /// Limits the clients to as many as can be served with `limit` descriptors, of which each
+    /// takes `each`. A client that takes one needs no limit: accepting fails by itself.
+    pub(crate) fn limit_descriptors(&mut self, limit: u64, each: usize, listeners: usize) {
+        if each > 1 {
+            let left = limit.saturating_sub(RESERVED + listeners as u64);
+            let clients = usize::try_from(left).unwrap_or(usize::MAX) / each;
+            self.capacity = Some(clients.max(1));
+        }
+    }
+
+    /// Whether a client may come in. One without an IP address is on no list.
+    pub(crate) fn admits(&self, peer: &Endpoint) -> bool {
+        peer.ip().is_none_or(|ip| self.access.admits(ip))
+    }
+
+    /// Whether so many connections are all that `--conns` wants.
+    pub(crate) fn is_complete(&self, connections: u64) -> bool {
+        self.conns.is_some_and(|conns| connections >= conns)
+    }
+
+    /// Decides whether to accept while there are `clients`, and `blocked` output. Returns what
+    /// changes for the listeners, where anything does.
+    pub(crate) fn update(&mut self, clients: usize, blocked: bool) -> Option<Change> {
+        let most = self.max_clients.into_iter().chain(self.capacity).min();
+        let crowded = most.is_some_and(|most| clients >= most);
+        let accepting = !crowded && !blocked;
+        if std::mem::replace(&mut self.accepting, accepting) == accepting {
+            return None;
+        }
+        Some(Change { accepting, exhausted: crowded && self.max_clients.is_none() })
+    }
+
+    /// Accepting fails for want of descriptors. True the first time, when it is to be reported.
+    pub(crate) fn starve(&mut self) -> bool {
+        !std::mem::replace(&mut self.starved, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(conns: Option<u64>, max_clients: Option<usize>) -> Admission {
+        Admission::new(Access::default(), conns, max_clients)
+    }
+
+    #[test]
+    fn listeners_pause_while_there_are_enough_clients_or_output_is_blocked() {
+        let mut admission = admission(None, Some(2));
+        let change = |accepting| Some(Change { accepting, exhausted: false });
+        assert_eq!(admission.update(1, false), None);
+        assert_eq!(admission.update(2, false), change(false));
+        assert_eq!(admission.update(3, true), None);
+        assert_eq!(admission.update(1, true), None);
+        assert_eq!(admission.update(1, false), change(true));
+    }
+
+    #[test]
+    fn the_descriptors_limit_clients_that_take_several() {
+        let mut admission = admission(None, None);
+        admission.limit_descriptors(40, 1, 1);
+        assert_eq!(admission.update(1000, false), None);
+        admission.limit_descriptors(40, 3, 1);
+        assert_eq!(admission.update(5, false), None);
+        let change = admission.update(6, false);
+        assert_eq!(change, Some(Change { accepting: false, exhausted: true }));
+        admission.limit_descriptors(10, 3, 1);
+        assert_eq!(admission.update(0, false).map(|change| change.accepting), Some(true));
+    }
+
+    #[test]
+    fn starving_is_reported_once_and_conns_are_counted() {
+        let mut admission = admission(Some(2), None);
+        assert_eq!([admission.starve(), admission.starve()], [true, false]);
+        assert_eq!([1, 2, 3].map(|count| admission.is_complete(count)), [false, true, true]);
+    }
+
+    #[test]
+    fn a_client_without_an_ip_address_is_on_no_list() {
+        let admission = admission(None, None);
+        assert!(admission.admits(&Endpoint::default()));
+    }
+}

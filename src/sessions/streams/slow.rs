@@ -1,0 +1,217 @@
+//! Sending to many connections, and what becomes of those that do not keep up.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Connection, Flow, Streams};
+use crate::close::CloseReason;
+use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
+use crate::kind::Kind;
+use crate::protocol::slow::{SlowRules, Verdict};
+use crate::sessions::core::Core;
+use crate::sessions::timers;
+
+/// How a connection keeps up with what it is sent.
+///
+/// ```text
+///          queue full            no patience, or --slow-after has begun
+/// Flowing ───────────> Full ─────────────> Blocking ── stands still ──> Skipping (dropped, kicked)
+///    ^                  │                     │                            │
+///    └───── drained ────┴──────────────────────┴────────────────────────────┘
+/// ```
+///
+/// What feeds the queues waits for each connection that is `Blocking`, and for no other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SendState {
+    #[default]
+    Flowing,
+    /// The queue has reached its high mark, and has not drained since.
+    Full(Instant),
+    /// The same, and whatever feeds the queue waits for it.
+    Blocking(Instant),
+    /// It is passed over: by `--slow drop` until it drains, by `--slow kick` until it is gone.
+    Skipping,
+}
+
+impl SendState {
+    /// Whether its queue is full.
+    pub(crate) fn is_full(self) -> bool {
+        self != Self::Flowing
+    }
+
+    pub(crate) fn skips(self) -> bool {
+        self == Self::Skipping
+    }
+
+    fn is_blocking(self) -> bool {
+        matches!(self, Self::Blocking(_))
+    }
+
+    fn since(self) -> Option<Instant> {
+        match self {
+            Self::Full(since) | Self::Blocking(since) => Some(since),
+            Self::Flowing | Self::Skipping => None,
+        }
+    }
+}
+
+/// The policy for slow connections, and how many of them block what feeds them.
+#[derive(Debug)]
+pub(super) struct SlowPolicy {
+    rules: SlowRules,
+    flow: Flow,
+    blocking: usize,
+}
+
+impl SlowPolicy {
+    pub(super) fn new(rules: SlowRules, flow: Flow) -> Self {
+        Self { rules, flow, blocking: 0 }
+    }
+
+    /// Whether a full queue blocks what feeds it.
+    pub(super) fn is_blocking(&self) -> bool {
+        self.blocking > 0
+    }
+
+    /// Moves a connection to another state.
+    fn set(&mut self, connection: &mut Connection, state: SendState) {
+        self.blocking -= usize::from(connection.send.is_blocking());
+        self.blocking += usize::from(state.is_blocking());
+        connection.send = state;
+    }
+
+    /// A connection's queue has drained, or it is gone.
+    pub(super) fn release(&mut self, connection: &mut Connection) {
+        self.set(connection, SendState::Flowing);
+    }
+
+    /// Whether a connection, one of `count`, is to be sent the next messages. Those that it misses
+    /// are counted.
+    pub(super) fn keeps_up(
+        &mut self,
+        core: &mut Core,
+        pool: &mut Pool,
+        (id, connection): (Id, &mut Connection),
+        count: usize,
+        messages: u64,
+    ) -> bool {
+        // Without patience (`--hub`) a full queue is looked at when the next message comes, after
+        // the kernel was asked once more to take what waits.
+        if connection.send.since().is_some() && self.rules.after.is_zero() {
+            pool.flush(id);
+            if pool.room(id) == 0 {
+                self.apply(core, pool, (id, connection), count);
+            }
+        }
+        // One that is being closed misses nothing any more.
+        if connection.send.skips() && pool.takes(id) {
+            connection.skipped = connection.skipped.saturating_add(messages);
+        }
+        !connection.send.skips()
+    }
+
+    /// Notes what became of a send to a connection, one of `count`.
+    pub(super) fn sent(
+        &mut self,
+        core: &mut Core,
+        pool: &mut Pool,
+        (id, connection): (Id, &mut Connection),
+        count: usize,
+        outcome: SendOutcome,
+    ) {
+        if outcome != SendOutcome::Full || connection.send.is_full() {
+            return;
+        }
+        self.set(connection, SendState::Full(pool.now()));
+        match self.flow {
+            Flow::Answers => pool.pause(id),
+            Flow::Relayed => {}
+            Flow::Input | Flow::Peers => {
+                if !self.rules.after.is_zero() || self.rules.holds_at_once(count) {
+                    self.apply(core, pool, (id, connection), count);
+                }
+            }
+        }
+    }
+
+    /// Decides what happens to a connection whose queue is full.
+    pub(super) fn apply(
+        &mut self,
+        core: &mut Core,
+        pool: &mut Pool,
+        (id, connection): (Id, &mut Connection),
+        count: usize,
+    ) {
+        let (Some(progress), Some(since)) = (pool.last_progress(id), connection.send.since())
+        else {
+            return;
+        };
+        // A queue that had room left was no reason to drain it.
+        let stalled = pool.now().saturating_duration_since(since.max(progress));
+        match self.rules.judge(stalled, count) {
+            Verdict::Wait(time) => {
+                self.set(connection, SendState::Blocking(since));
+                pool.arm(TimerKey::of(id, timers::SLOW), time);
+            }
+            Verdict::Hold => self.set(connection, SendState::Blocking(since)),
+            Verdict::Kick => {
+                // It is sent nothing more until it is gone, at the end of this turn.
+                self.set(connection, SendState::Skipping);
+                let text = format!("{} was too slow and is closed", connection.title());
+                core.console.warn(pool, Kind::Slow, &text);
+                pool.abort(id, CloseReason::SLOW);
+            }
+            Verdict::Skip => {
+                self.set(connection, SendState::Skipping);
+                let text = format!("{} is too slow and misses messages", connection.title());
+                core.console.warn(pool, Kind::Slow, &text);
+            }
+        }
+    }
+}
+
+impl Streams {
+    /// Sends a piece of so many messages to every connection but `from`.
+    pub(crate) fn broadcast(
+        &mut self,
+        core: &mut Core,
+        pool: &mut Pool,
+        from: Option<Id>,
+        piece: &Bytes,
+        messages: u64,
+    ) {
+        let count = self.table.len();
+        for (id, connection) in self.table.iter_mut().filter(|(id, _)| Some(*id) != from) {
+            if self.slow.keeps_up(core, pool, (id, connection), count, messages) {
+                let outcome = pool.send_shared(id, piece.clone());
+                self.slow.sent(core, pool, (id, connection), count, outcome);
+            }
+        }
+    }
+
+    /// Whether one connection is to be sent the next message.
+    pub(super) fn keeps_up(&mut self, core: &mut Core, pool: &mut Pool, id: Id) -> bool {
+        let count = self.table.len();
+        let Some(connection) = self.table.get_mut(id) else { return false };
+        self.slow.keeps_up(core, pool, (id, connection), count, 1)
+    }
+
+    /// Notes what became of a send to one connection.
+    pub(crate) fn sent(&mut self, core: &mut Core, pool: &mut Pool, id: Id, outcome: SendOutcome) {
+        let count = self.table.len();
+        if let Some(connection) = self.table.get_mut(id) {
+            self.slow.sent(core, pool, (id, connection), count, outcome);
+        }
+    }
+
+    /// `--slow-after` has passed for a connection.
+    pub(super) fn on_slow_timer(&mut self, core: &mut Core, pool: &mut Pool, id: Id) {
+        let count = self.table.len();
+        if let Some(connection) = self.table.get_mut(id)
+            && connection.send.since().is_some()
+        {
+            self.slow.apply(core, pool, (id, connection), count);
+        }
+    }
+}
