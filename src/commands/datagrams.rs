@@ -28,9 +28,10 @@ pub(super) fn sender(
     warnings: &[String],
 ) -> Result<SendSession, Failure> {
     let (console, feed) = streams(pool, &config.common, config.reply.is_some())?;
-    let mut session = SendSession::new(pool, config, console, feed, to);
+    let mut session = SendSession::to_destinations(pool, config, console, feed, to, None);
     for warning in warnings {
         session.warn(pool, Kind::SocketOption, warning);
     }
+    session.report_listening(pool, &[]);
     Ok(session)
 }

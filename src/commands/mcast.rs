@@ -49,7 +49,7 @@ pub(super) fn send(config: McastSend) -> Result<Status, Failure> {
     }
     let mut session = datagrams::sender(pool, config.send, to, &warnings)?;
     session.start(pool);
-    session.ready(pool, &senders.locals, &to_whom);
+    session.ready_for(pool, &senders.locals, &to_whom);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
 }

@@ -17,8 +17,9 @@ pub(super) fn send(config: UdpSend) -> Result<Status, Failure> {
     let pool = event_loop.pool();
     let send = config.send.clone();
     let (console, feed) = datagrams::streams(pool, &send.common, send.reply.is_some())?;
-    let mut session = SendSession::new(pool, send, console, feed, Vec::new());
-    session.open_by(Opener::new(config));
+    let opener = Some(Opener::new(config));
+    let mut session = SendSession::to_destinations(pool, send, console, feed, Vec::new(), opener);
+    session.report_listening(pool, &[]);
     session.start(pool);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())

@@ -5,7 +5,6 @@
 //! closes. What a command does with a message is its [`DatagramService`].
 
 mod admission;
-mod answers;
 mod commands;
 mod groups;
 mod listen;
@@ -198,6 +197,11 @@ impl<S: DatagramService> DatagramSession<S> {
         self.close_if_ended(pool);
     }
 
+    /// All sockets are open, at these addresses; `address` is the first one that is sent to.
+    pub fn ready_for(&mut self, pool: &mut Pool, locals: &[String], address: &str) {
+        self.base.core.ready(pool, locals, address);
+    }
+
     fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
         let base = &mut self.base;
         base.sockets.note_drops(pool, &mut base.core.console, id, batch);
@@ -293,8 +297,11 @@ impl<S: DatagramService> Session for DatagramSession<S> {
         };
         let base = &mut self.base;
         base.core.hurried |= matches!(how, How::Now(_));
-        if base.core.is_ending() || !self.service.may_close(base, pool, how) {
+        if base.core.is_ending() {
             return;
+        }
+        if !self.service.may_close(base, pool, how) {
+            return self.close_if_ended(pool);
         }
         base.core.begin_ending(pool);
         base.sockets.read_counters(pool, &mut base.core.console);

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use super::send::{SendSession, SendTo};
+use super::send::{SendService, SendTo};
 use super::send_batch::Destination;
+use super::{DatagramBase, Place};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};
@@ -12,7 +13,7 @@ use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
 use crate::sessions::config::UdpSend;
 use crate::sessions::lookup::{self, Lookup};
-use crate::sessions::session::Session;
+use crate::sessions::session::How;
 use crate::sessions::timers;
 use crate::sockets::UnixGuard;
 use crate::sockets::datagram;
@@ -136,25 +137,30 @@ impl Opener {
     }
 }
 
-impl SendSession {
+impl SendService {
     /// Begins to open what is to be sent to, or goes on with it; whether an event was about that.
-    pub(super) fn on_opening(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
+    pub(super) fn on_opening(
+        &mut self,
+        base: &mut DatagramBase,
+        pool: &mut Pool,
+        event: &Event<'_>,
+    ) -> bool {
         let Some(opening) = self.opener.as_mut().and_then(|opener| opener.on(pool, event)) else {
             return false;
         };
-        self.opened(pool, opening);
+        self.opened(base, pool, opening);
         true
     }
 
     /// Opens everything that is to be sent to.
-    pub(super) fn open(&mut self, pool: &mut Pool) {
+    pub(super) fn open(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
         if let Some(opener) = &mut self.opener {
             let opening = opener.advance(pool);
-            self.opened(pool, opening);
+            self.opened(base, pool, opening);
         }
     }
 
-    fn opened(&mut self, pool: &mut Pool, opening: Opening) {
+    fn opened(&mut self, base: &mut DatagramBase, pool: &mut Pool, opening: Opening) {
         let Some(opener) = &mut self.opener else { return };
         let mut warnings = std::mem::take(&mut opener.warnings);
         warnings.dedup();
@@ -164,45 +170,48 @@ impl SendSession {
             _ => None,
         };
         for warning in warnings {
-            self.warn(pool, Kind::SocketOption, &warning);
+            base.core.console.warn(pool, Kind::SocketOption, &warning);
         }
         match (opening, open) {
             (_, Some(open)) => {
                 self.destinations = open.into_iter().filter_map(Destination::new).collect();
                 let (locals, targets): (Vec<String>, Vec<String>) = ends.into_iter().unzip();
-                self.ready(pool, &locals, targets.first().map_or("", String::as_str));
-                self.begin(pool);
+                let ids = self.destinations.iter().flat_map(Destination::ids);
+                ids.for_each(|id| base.sockets.add(id, Place::default()));
+                base.core.ready(pool, &locals, targets.first().map_or("", String::as_str));
+                self.begin(base, pool);
             }
-            (Opening::Failed(failure), _) => self.not_open(pool, failure),
+            (Opening::Failed(failure), _) => self.not_open(base, pool, failure),
             _ => {}
         }
     }
 
     /// Something cannot be sent to. While `--wait` lasts, that may change.
-    fn not_open(&mut self, pool: &mut Pool, failure: Failure) {
+    fn not_open(&mut self, base: &mut DatagramBase, pool: &mut Pool, failure: Failure) {
         let is_hopeless = matches!(failure.status, Status::Usage | Status::Local);
         let Some(opener) = self.opener.as_mut().filter(|_| self.patience.is_some() && !is_hopeless)
         else {
-            self.core.fail(pool, &failure);
-            return self.end(pool);
+            base.core.fail(pool, &failure);
+            return base.end(How::Enough);
         };
         opener.last_failure = Some(failure.clone());
         let pause = opener.backoff.pause(fastrand::f64());
         pool.arm(TimerKey::global(timers::RETRY), pause);
-        self.core.report_retry(pool, &failure, pause);
+        base.core.report_retry(pool, &failure, pause);
     }
 
-    /// The one that was listening on a unix socket is gone, and another one has to be connected to
-    /// anew: everything is opened and sent again.
-    pub(super) fn open_again(&mut self, pool: &mut Pool, failure: Failure) {
-        for traffic in self.open_traffic(pool) {
-            self.core.console.count(&traffic);
-        }
-        for to in self.destinations.drain(..) {
-            to.ids().for_each(|id| pool.abort(id, CloseReason::HOST));
-        }
+    /// The listener on a unix socket is gone, and another one needs a new connection: everything is
+    /// opened and sent again.
+    pub(super) fn open_again(
+        &mut self,
+        base: &mut DatagramBase,
+        pool: &mut Pool,
+        failure: Failure,
+    ) {
+        base.sockets.close_all(pool, &mut base.core.console, CloseReason::HOST);
+        self.destinations.clear();
         self.batch.begin_again(&[]);
-        self.not_open(pool, failure);
+        self.not_open(base, pool, failure);
     }
 
     /// Why there is nothing to send to yet.

@@ -199,7 +199,12 @@ impl Sockets {
     pub(crate) fn idle_left(&self, pool: &Pool, limit: Duration) -> Option<Duration> {
         let last = self.traffic(pool).into_iter().map(|traffic| traffic.last_active).max();
         let idle = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
-        left(limit, idle, self.paused)
+        self.limit_left(limit, idle)
+    }
+
+    /// The same for another limit on silence.
+    pub(crate) fn limit_left(&self, limit: Duration, silent: Duration) -> Option<Duration> {
+        left(limit, silent, self.paused)
     }
 
     /// Stops receiving, or goes on.
