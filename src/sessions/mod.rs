@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod children;
+mod clients;
 mod companion;
 pub mod config;
 pub mod connect;

@@ -8,9 +8,7 @@ mod delay_queue;
 mod responder;
 mod streams;
 
-use std::collections::HashMap;
-use std::io;
-
+use super::clients::Clients;
 use super::config::Echo;
 use super::console::Console;
 use super::core::{Core, GRACE, SIGNALLED};
@@ -19,29 +17,23 @@ use super::feed::Feed;
 use super::session::{How, Session};
 use super::timers;
 use crate::close::CloseReason;
-use crate::error::Status;
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
 
 use delay_queue::DelayQueue;
 use responder::Responder;
-use streams::Client;
+use streams::Leaving;
 
 /// The echo server's session.
 pub struct EchoSession {
     core: Core,
     responder: Responder,
     delay_queue: DelayQueue<Id>,
-    listeners: Vec<Id>,
-    clients: HashMap<Id, Client>,
+    clients: Clients<Leaving>,
     sockets: Sockets,
-    /// What the worst end of a connection means for the status.
-    worst: Option<Status>,
     /// Nothing is read, because nobody reads the events.
     paused: bool,
-    /// Accepting failed for want of descriptors, and that was told.
-    starved: bool,
     /// A datagram could not be answered, and that was told.
     unanswered: bool,
 }
@@ -69,12 +61,9 @@ impl EchoSession {
             core,
             responder,
             delay_queue,
-            listeners,
-            clients: HashMap::new(),
+            clients: Clients::new(listeners, None, "connections"),
             sockets,
-            worst: None,
             paused: false,
-            starved: false,
             unanswered: false,
         }
     }
@@ -108,19 +97,16 @@ impl EchoSession {
         }
         let full = self.core.console.is_full();
         if std::mem::replace(&mut self.paused, full) != full {
-            let listeners: Vec<Id> = self.listeners.clone();
-            for id in listeners {
-                if full { pool.pause(id) } else { pool.resume(id) }
-            }
-            let ids: Vec<Id> = self.clients.keys().copied().chain(self.sockets.ids()).collect();
+            self.clients.set_accepting(pool, !full);
+            let ids: Vec<Id> = self.clients.ids().copied().chain(self.sockets.ids()).collect();
             ids.into_iter().for_each(|id| self.balance(pool, id));
         }
     }
 
     /// Reads a source, or leaves what it sends in the kernel while its answers wait.
     fn balance(&mut self, pool: &mut Pool, id: Id) {
-        let held = match self.clients.get(&id) {
-            Some(client) => client.is_held(),
+        let held = match self.clients.get(id) {
+            Some(client) => client.full || client.state.is_some(),
             None if self.sockets.is_open(id) => self.sockets.has_queued(id),
             None => return,
         };
@@ -158,18 +144,16 @@ impl EchoSession {
             return;
         }
         self.core.begin_ending(pool);
-        for listener in self.listeners.drain(..) {
-            pool.abort(listener, reason);
-        }
+        self.clients.stop_listening(pool);
         // The stop word ends the run in order, as SIGTERM does: what became of others is told.
-        if let Some(worst) = self.worst.filter(|_| !self.responder.has_stop_word()) {
+        if let Some(worst) = self.clients.worst().filter(|_| !self.responder.has_stop_word()) {
             self.core.decide(worst);
         }
         self.core.limit_flushing(pool, SIGNALLED, self.delay_queue.delay() + GRACE);
-        let ids: Vec<Id> = self.clients.keys().copied().collect();
+        let ids: Vec<Id> = self.clients.ids().copied().collect();
         for id in ids {
-            if let Some(client) = self.clients.get_mut(&id) {
-                client.leave(reason);
+            if let Some(client) = self.clients.get_mut(id) {
+                client.state.get_or_insert(reason);
             }
             pool.pause(id);
             self.close_if_answered(pool, id);
@@ -182,7 +166,7 @@ impl EchoSession {
         self.core.hurried = true;
         self.delay_queue.clear();
         self.end(pool, reason);
-        self.clients.keys().for_each(|id| pool.abort(*id, reason));
+        self.clients.abort_all(pool, reason);
         self.sockets.clear_queues();
         self.finish_if_alone(pool);
     }
@@ -197,17 +181,6 @@ impl EchoSession {
         self.sockets.report_drops(pool, console);
         self.sockets.close_all(pool, console, CloseReason::HOST);
         self.core.finish(pool);
-    }
-
-    fn accept_failed(&mut self, pool: &mut Pool, error: &io::Error) {
-        if !std::mem::replace(&mut self.starved, true) {
-            let text = format!(
-                "cannot accept more than {} connections: {} (`ulimit -n` sets the limit); the rest wait",
-                self.clients.len(),
-                crate::error::plain(error)
-            );
-            self.core.console.warn(pool, Kind::Starved, &text);
-        }
     }
 }
 
@@ -225,7 +198,9 @@ impl Session for EchoSession {
             Event::Accepted { id, peer, local, .. } => {
                 self.accept(pool, id, peer.to_string(), local.to_string())
             }
-            Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
+            Event::AcceptFailed { error, .. } => {
+                self.clients.accept_failed(pool, &mut self.core, &error)
+            }
             Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
             Event::Eof { id } => self.on_data(pool, id, &[], true),
             Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
@@ -237,9 +212,8 @@ impl Session for EchoSession {
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => match (key.purpose, key.id) {
                 (timers::ANSWER_DUE, _) => self.answer_due(pool),
-                (timers::HELLO, Some(id)) => self.check_hello(pool, id),
                 (timers::IDLE, Some(id)) => self.check_idle(pool, id),
-                _ => {}
+                _ => self.clients.on_timer(pool, &mut self.core, key),
             },
             _ => {}
         }
@@ -258,7 +232,7 @@ impl Session for EchoSession {
     }
 
     fn open_ids(&self) -> Vec<Id> {
-        self.clients.keys().copied().chain(self.sockets.ids()).collect()
+        self.clients.ids().copied().chain(self.sockets.ids()).collect()
     }
 
     fn clients(&self) -> Option<usize> {

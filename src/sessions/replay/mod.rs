@@ -1,10 +1,8 @@
 //! `--replay`: plays one side of a recording, and compares what the other side sends with the other one.
 //!
-//! `protocol::replay` decides what to send and what must come; here are the connections (`streams`) and
-//! datagrams have a service of their own.
+//! `protocol::replay` decides what to send and what must come; `streams` has the connections
+//! that it is played with, and datagrams have a service of their own.
 
-mod limits;
-mod link;
 mod streams;
 
 use crate::error::{Failure, Status};

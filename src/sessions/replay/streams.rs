@@ -1,41 +1,38 @@
 //! Streams that are replayed: `tcp-serve` plays all recorded connections with whoever comes,
 //! `tcp-connect` one after another.
 
-use std::collections::HashMap;
-
-use super::link::Link;
+use super::differs;
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, End, Event, Id, Pool};
+use crate::event_loop::{CloseMode, End, Event, Id, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::replay::Conversations;
+use crate::protocol::replay::{Conversation, Conversations, Next, Send};
 use crate::report::{Name, Notice};
+use crate::sessions::clients::Clients;
 use crate::sessions::config::{Connect, Dialing, Replay, Route, Serve};
 use crate::sessions::connector::{Connector, Established, Progress};
-use crate::sessions::console::{Console, closed_event, is_loss};
+use crate::sessions::console::{Console, Message, is_loss};
 use crate::sessions::core::Core;
 use crate::sessions::feed::Feed;
 use crate::sessions::session::{How, Session};
+use crate::sessions::timers;
 
 /// The session of `--replay` on streams.
 pub struct ReplaySession {
-    pub(super) core: Core,
-    pub(super) conversations: Conversations,
-    pub(super) side: Side,
-    pub(super) links: HashMap<Id, Link>,
-    /// A conversation has gone otherwise.
-    pub(super) worst: Option<Status>,
+    core: Core,
+    conversations: Conversations,
+    side: Side,
+    clients: Clients<Conversation>,
 }
 
 /// Where connections come from.
-pub(super) enum Side {
+enum Side {
     Client {
         route: Route,
         dialing: Dialing,
         connector: Box<Connector>,
     },
     Server {
-        listeners: Vec<Id>,
         /// How many to take in all.
         conns: u64,
     },
@@ -55,7 +52,7 @@ impl ReplaySession {
         let core = Core::new(common, console, feed);
         let connector = Connector::of_client(route.clone(), wait, dialing, pool.now());
         let side = Side::Client { route, dialing, connector: Box::new(connector) };
-        Self::new(core, replay, side)
+        Self::new(core, replay, side, Vec::new())
     }
 
     /// The server's session.
@@ -69,12 +66,12 @@ impl ReplaySession {
         let conns = config.conns.unwrap_or(replay.scripts.len() as u64);
         let mut core = Core::new(config.common, console, feed);
         core.listens = true;
-        Self::new(core, replay, Side::Server { listeners, conns })
+        Self::new(core, replay, Side::Server { conns }, listeners)
     }
 
-    fn new(core: Core, replay: &Replay, side: Side) -> Self {
+    fn new(core: Core, replay: &Replay, side: Side, listeners: Vec<Id>) -> Self {
         let conversations = Conversations::new(&replay.scripts, replay.timing);
-        Self { core, conversations, side, links: HashMap::new(), worst: None }
+        Self { core, conversations, side, clients: Clients::new(listeners, None, "connections") }
     }
 
     /// Begins to play.
@@ -103,7 +100,9 @@ impl ReplaySession {
                 let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
                 self.core.console.report(pool, &event);
                 self.core.ready(pool, std::slice::from_ref(&local), &peer);
-                self.begin(pool, id, peer, local);
+                let conversation = self.conversations.begin_next(pool.now());
+                self.clients.insert(pool, &mut self.core, id, (peer, local), conversation);
+                self.begin(pool, id);
             }
             Progress::Retrying { failure, pause } => self.core.report_retry(pool, &failure, pause),
             Progress::Failed(failure) => {
@@ -114,37 +113,33 @@ impl ReplaySession {
     }
 
     fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        self.core.first_came(pool);
-        let number = self.core.connections() + 1;
-        let event = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
-        self.core.console.report(pool, &event);
-        self.begin(pool, id, peer, local);
+        let (core, conversation) = (&mut self.core, Conversation::undecided());
+        let number = self.clients.accept(pool, core, id, (peer, local), conversation);
+        if matches!(self.side, Side::Server { conns } if number >= conns) {
+            self.clients.stop_listening(pool);
+        }
+        self.begin(pool, id);
     }
 
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
-        if let Some(link) = self.links.get_mut(&id) {
-            link.full = false;
+        if let Some(client) = self.clients.get_mut(id) {
+            client.full = false;
             self.send(pool, id);
         }
     }
 
-    fn on_closed(&mut self, pool: &mut Pool, link: &Link, end: &End) {
-        self.core.console.count(&end.traffic);
-        let event = closed_event(&link.peer, &link.local, end, 0, pool.now());
-        let is_server = matches!(self.side, Side::Server { .. });
-        let event = if is_server { event.conn(link.number) } else { event };
-        self.core.console.report(pool, &event);
-        let is_expected = link.conversation.may_end(is_loss(end), end.unsent.is_empty());
+    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
+        let Some(client) = self.clients.remove(pool, &mut self.core, id, end) else { return };
+        let is_expected = client.state.may_end(is_loss(end), end.unsent.is_empty());
         if !is_expected && !self.core.is_ending() {
-            let missing = link.conversation.missing();
-            let cause = match missing {
+            let cause = match client.state.missing() {
                 Some(missing) => format!("{}; {missing}", end.reason),
                 None => end.reason.to_string(),
             };
             let status = if is_loss(end) { Status::Lost } else { Status::Unmet };
-            let failure = Failure::new(status, Kind::Replay, "replay", link.title(), cause);
+            let failure = Failure::new(status, Kind::Replay, "replay", client.title(), cause);
             self.core.console.complain(pool, &failure);
-            self.worst.get_or_insert(status);
+            self.clients.note_status(status);
         }
         self.go_on(pool);
     }
@@ -152,11 +147,11 @@ impl ReplaySession {
     /// After a connection: the next one, or the end.
     fn go_on(&mut self, pool: &mut Pool) {
         let more = match &mut self.side {
-            Side::Server { listeners, .. } => !listeners.is_empty(),
-            Side::Client { .. } => !self.conversations.is_over() && self.worst.is_none(),
+            Side::Server { .. } => self.clients.is_listening(),
+            Side::Client { .. } => !self.conversations.is_over() && self.clients.worst().is_none(),
         };
         if self.core.is_ending() || !more {
-            if self.links.is_empty() {
+            if self.clients.is_empty() {
                 self.conclude(pool);
             }
         } else if let Side::Client { route, dialing, connector } = &mut self.side {
@@ -168,7 +163,7 @@ impl ReplaySession {
     }
 
     fn conclude(&mut self, pool: &mut Pool) {
-        if let Some(status) = self.worst {
+        if let Some(status) = self.clients.worst() {
             self.core.decide(status);
         }
         self.core.begin_ending(pool);
@@ -176,29 +171,141 @@ impl ReplaySession {
     }
 
     /// Closes in order: what is queued goes out first.
-    pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.wind_up(pool);
-        self.links.keys().for_each(|id| pool.close(*id, reason, CloseMode::Linger));
+        self.clients.close_all(pool, reason);
     }
 
     /// Ends at once.
-    pub(super) fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.core.hurried = true;
         self.wind_up(pool);
-        self.links.keys().for_each(|id| pool.abort(*id, reason));
+        self.clients.abort_all(pool, reason);
     }
 
     fn wind_up(&mut self, pool: &mut Pool) {
         self.core.begin_ending(pool);
-        match &mut self.side {
-            Side::Client { connector, .. } => connector.call_off(pool),
-            Side::Server { listeners, .. } => {
-                listeners.drain(..).for_each(|id| pool.abort(id, CloseReason::HOST));
-            }
+        self.clients.stop_listening(pool);
+        if let Side::Client { connector, .. } = &mut self.side {
+            connector.call_off(pool);
         }
-        if self.links.is_empty() {
+        if self.clients.is_empty() {
             self.conclude(pool);
         }
+    }
+
+    /// Begins to play on a new connection.
+    fn begin(&mut self, pool: &mut Pool, id: Id) {
+        if self.core.console.is_full() {
+            pool.pause(id);
+        }
+        self.receive(pool, id, &[], false);
+    }
+
+    /// Takes what came on a connection, and sends what is due then.
+    fn receive(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let received = client.state.receive(&mut self.conversations, bytes, eof, pool.now());
+        if let Err(difference) = received {
+            let failure = differs(&client.title(), &difference);
+            return self.fail(pool, id, &failure);
+        }
+        if eof && !client.state.end(pool.now()) {
+            // What is missing is reported when it is known whether the end was one in order.
+            return pool.close(id, CloseReason::PEER, CloseMode::Linger);
+        }
+        self.send(pool, id);
+    }
+
+    /// Sends what is due on a connection.
+    fn send(&mut self, pool: &mut Pool, id: Id) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        while !client.full {
+            let Some(next) = client.state.next(pool.now()) else { return };
+            match next {
+                Next::Send(Send::Bytes(bytes)) => {
+                    client.full = pool.send_shared(id, bytes) == SendOutcome::Full;
+                }
+                Next::Send(Send::Fin) => pool.finish(id),
+                Next::At(at) => {
+                    let after = at.saturating_duration_since(pool.now());
+                    return pool.arm(TimerKey::of(id, timers::PACE), after);
+                }
+                Next::Receive => return,
+                Next::Done => return pool.close(id, CloseReason::HOST, CloseMode::Linger),
+            }
+        }
+    }
+
+    /// Reports that a conversation has failed, and closes it. A client has nothing more to do then; a
+    /// server goes on with its other clients.
+    fn fail(&mut self, pool: &mut Pool, id: Id, failure: &Failure) {
+        self.core.console.complain(pool, failure);
+        self.clients.note_status(failure.status);
+        if let Some(client) = self.clients.get_mut(id) {
+            client.state = Conversation::Failed;
+        }
+        pool.close(id, CloseReason::HOST, CloseMode::Linger);
+        if matches!(self.side, Side::Client { .. }) {
+            self.end(pool, CloseReason::HOST);
+        }
+    }
+
+    fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8]) {
+        let Some(client) = self.clients.get(id) else { return };
+        let conn = matches!(self.side, Side::Server { .. }).then_some(client.number);
+        let message = Message { conn, ..Message::new(bytes, &client.peer) };
+        self.core.console.deliver(pool, &message);
+        self.core.console.commit(pool);
+        if self.core.console.is_full() {
+            self.clients.ids().for_each(|id| pool.pause(*id));
+        }
+        self.receive(pool, id, bytes, false);
+    }
+
+    fn on_eof(&mut self, pool: &mut Pool, id: Id) {
+        self.clients.on_eof(pool, &mut self.core, id);
+        self.receive(pool, id, &[], true);
+    }
+
+    fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
+        match (key.purpose, key.id) {
+            (timers::IDLE, Some(id)) => self.check_idle(pool, id),
+            (timers::PACE, Some(id)) => self.send(pool, id),
+            _ => self.clients.on_timer(pool, &mut self.core, key),
+        }
+    }
+
+    /// Reports what every conversation still waits for.
+    fn report_missing(&mut self, pool: &mut Pool) {
+        for client in self.clients.values() {
+            if let Some(missing) = client.state.missing() {
+                let failure = differs(&client.title(), &missing);
+                self.core.console.complain(pool, &failure);
+            }
+        }
+    }
+
+    /// `--idle-timeout`: a server reports what is missing as a difference, a client as a timeout.
+    fn check_idle(&mut self, pool: &mut Pool, id: Id) {
+        let is_held = self.core.console.is_full();
+        if !self.clients.is_idle(pool, &self.core, id, is_held) {
+            return;
+        }
+        let Some(client) = self.clients.get(id) else { return };
+        let missing = client.state.missing();
+        let limit = self.core.common.limits.idle.unwrap_or_default();
+        let limit = humantime::format_duration(limit);
+        let cause = match missing {
+            Some(missing) => format!("no traffic for {limit}; {missing}"),
+            None => format!("no traffic for {limit}"),
+        };
+        let (status, kind) = match self.side {
+            Side::Client { .. } => (Status::Timeout, Kind::Timeout),
+            Side::Server { .. } => (Status::Unmet, Kind::Replay),
+        };
+        let failure = Failure::new(status, kind, "replay", client.title(), cause);
+        self.fail(pool, id, &failure);
     }
 }
 
@@ -225,24 +332,19 @@ impl Session for ReplaySession {
                 self.accept(pool, id, peer.to_string(), local.to_string())
             }
             Event::AcceptFailed { error, .. } => {
-                let text = format!("cannot accept: {}", crate::error::plain(&error));
-                self.core.console.warn(pool, Kind::Starved, &text);
+                self.clients.accept_failed(pool, &mut self.core, &error);
             }
             Event::Data { id, bytes } => self.on_data(pool, id, bytes),
             Event::Eof { id } => self.on_eof(pool, id),
             Event::Drained { id } => self.on_drained(pool, id),
-            Event::Closed { id, end } => {
-                if let Some(link) = self.links.remove(&id) {
-                    self.on_closed(pool, &link, &end);
-                }
-            }
+            Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => self.on_timer(pool, key),
             _ => {}
         }
     }
 
     fn resume(&mut self, pool: &mut Pool) {
-        self.links.keys().for_each(|id| pool.resume(*id));
+        self.clients.ids().for_each(|id| pool.resume(*id));
     }
 
     fn close(&mut self, pool: &mut Pool, how: How) {
@@ -259,6 +361,6 @@ impl Session for ReplaySession {
     }
 
     fn open_ids(&self) -> Vec<Id> {
-        self.links.keys().copied().collect()
+        self.clients.ids().copied().collect()
     }
 }

@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use super::Place;
 use crate::support::datagrams::{hear, socket};
 use crate::support::net::{connect, peer, read_all, read_exactly};
-use crate::support::wirecat;
+use crate::support::{program, wirecat, wirecat_path};
 
 /// A client's session: two questions, each with its answer, and both ends.
 const SESSION: &str = r#"
@@ -133,6 +133,30 @@ fn several_connections_are_told_apart_by_their_first_words() {
         assert_eq!(read_all(&client), format!("this is {name}\n").into_bytes());
     }
     server.wait().code(0);
+}
+
+/// SPEC 10.17: "says so once", and plays with the rest as places come free.
+#[test]
+fn more_clients_than_descriptors_are_told_of_once() {
+    let place = Place::new();
+    let file = place.write("session", SESSION);
+    let mut shell = std::process::Command::new("sh");
+    let line =
+        "ulimit -n 14; exec \"$0\" tcp-serve --conns 40 --output none --replay \"$1\" 127.0.0.1:0";
+    shell.args(["-c", line, wirecat_path(), &file]);
+    let mut server = program(shell).start();
+    let address = server.address();
+    let clients: Vec<_> = (0..40).map(|_| connect(&address)).collect();
+    server.wait_for("cannot accept");
+    // The loop tries again every 100 ms: what is tested is that this is not told.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    for mut client in clients {
+        client.write_all(b"one?two?").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&client), b"one!\xfe\xff");
+    }
+    let ended = server.wait().code(0);
+    assert_eq!(ended.stderr.matches("cannot accept").count(), 1, "{}", ended.stderr);
 }
 
 #[test]

@@ -1,39 +1,32 @@
-//! `chat --host`: a room on this machine, which the person here may take part in.
+//! `chat --host`: a room on this machine, in which the user may take part.
 //!
-//! This file owns what the members send and are told, `door` how they come in, `ending` how the
-//! run ends; what the lines mean and who is told what is the room's business.
-
-mod door;
-mod ending;
+//! [`Clients`] has the connections; what the lines mean and who is sent what is the business of the
+//! [`Room`].
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::config::{HostConfig, dialect};
 use super::frontend::Frontend;
 use super::screen::Screen;
-use crate::close::CloseReason;
+use crate::close::{Cause, CloseReason, Detail};
 use crate::error::Status;
-use crate::event_loop::{CloseMode, End, Event, Id, Pool, SendOutcome, TimerKey};
-use crate::framing::FrameError;
+use crate::event_loop::{End, Event, Id, Pool, SendOutcome, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::chat::line::{ChatLine, readable};
 use crate::protocol::chat::room::{MemberId, Room, RoomAction};
 use crate::protocol::chat::{Dialect, Nick};
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
-use crate::sessions::console::{Console, closed_event};
-use crate::sessions::core::{Core, SIGNALLED};
+use crate::sessions::clients::Clients;
+use crate::sessions::console::Console;
+use crate::sessions::core::{Core, GRACE, SIGNALLED};
 use crate::sessions::feed::Feed;
-use crate::sessions::inlet::Inlet;
 use crate::sessions::session::{How, Session};
 use crate::sessions::timers;
 
-/// How long members have to be sent what is queued when the room closes.
-const GRACE: Duration = Duration::from_secs(2);
-/// The person here, whom no connection has brought.
+/// The member number of the user, who has no connection.
 const HOST: MemberId = 0;
 
 /// The session of a room.
@@ -43,28 +36,15 @@ pub struct HostSession {
     dialect: Dialect,
     room: Room,
     queue: usize,
-    max_clients: Option<usize>,
-    listeners: Vec<Id>,
-    clients: HashMap<Id, Client>,
+    clients: Clients<Membership>,
     ids: HashMap<MemberId, Id>,
-    /// stdout is full, and members are not read.
-    paused: bool,
-    /// Accepting failed for want of descriptors, and that was told.
-    starved: bool,
 }
 
-/// The connection of a member.
-struct Client {
-    member: MemberId,
-    peer: String,
-    local: String,
-    inlet: Inlet,
-    /// The room knows it.
-    is_member: bool,
-    /// Its FIN has come.
-    peer_ended: bool,
-    /// Its queue has reached the limit and not drained since.
-    full: bool,
+/// What the room keeps about the connection of a member.
+#[derive(Default)]
+struct Membership {
+    /// The room knows it: it has said what the handshake of its protocol asks for.
+    is_known: bool,
     /// Why it is closed, where the end of the connection does not say it.
     why: Option<String>,
 }
@@ -94,16 +74,12 @@ impl HostSession {
             dialect,
             room,
             queue: config.queue,
-            max_clients: config.max_clients,
-            listeners,
-            clients: HashMap::new(),
+            clients: Clients::new(listeners, config.max_clients, "members"),
             ids: HashMap::new(),
-            paused: false,
-            starved: false,
         }
     }
 
-    /// Says the first words: where members may come to.
+    /// Reports the start of the run, and where members can connect.
     pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
         self.core.report_starting(pool);
         for (proto, local) in listeners {
@@ -125,20 +101,45 @@ impl HostSession {
         self.core.ready(pool, &locals, &address);
     }
 
+    fn on_accepted(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
+        let core = &mut self.core;
+        let number = self.clients.accept(pool, core, id, (peer, local), Membership::default());
+        pool.set_high_mark(id, self.queue);
+        self.ids.insert(number, id);
+        // Where there is a handshake, one that does not complete it is no member.
+        if pool.is_open(id) {
+            self.add_member(pool, id);
+        } else {
+            pool.await_flush(id);
+        }
+        self.advance(pool);
+    }
+
+    /// Adds a client to the room, once.
+    fn add_member(&mut self, pool: &Pool, id: Id) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if !std::mem::replace(&mut client.state.is_known, true) {
+            self.room.add_member(client.number, &name(self.dialect, client.number), pool.now());
+        }
+    }
+
     fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
-        self.let_in(pool, id);
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        let (room, core, member) = (&mut self.room, &mut self.core, client.member);
+        self.add_member(pool, id);
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let (room, core, number) = (&mut self.room, &mut self.core, client.number);
         let outcome = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
             if core.take_message(frame.payload) {
-                room.receive(member, frame.payload);
+                room.receive(number, frame.payload);
             }
         });
         if let Err(error) = outcome {
-            self.bad_line(pool, id, &error);
+            let text = format!("{} is closed: {error}", client.title());
+            client.state.why = Some(error.to_string());
+            self.core.console.warn(pool, Kind::Frame, &text);
+            pool.abort(id, CloseReason::FRAME);
         } else if eof {
             client.peer_ended = true;
-            self.room.finish(member);
+            self.room.finish(number);
         }
         self.advance(pool);
         if self.core.has_enough() {
@@ -146,16 +147,7 @@ impl HostSession {
         }
     }
 
-    /// A member that cannot keep to lines is closed; the room lives.
-    fn bad_line(&mut self, pool: &mut Pool, id: Id, error: &FrameError) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        let text = format!("#{} {} is closed: {error}", client.member, client.peer);
-        client.why = Some(error.to_string());
-        self.core.console.warn(pool, Kind::Frame, &text);
-        pool.abort(id, CloseReason::FRAME);
-    }
-
-    /// What the person here enters.
+    /// Takes what the user has entered.
     fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         let Some(frontend) = &mut self.frontend else { return };
         let input_event = frontend.take_input(&mut self.core, bytes, eof);
@@ -187,7 +179,7 @@ impl HostSession {
         }
     }
 
-    /// Carries out what the room wants, and reads from those whose lines it can take.
+    /// Carries out what the room wants, and reads from the members whose lines it can take.
     fn advance(&mut self, pool: &mut Pool) {
         match self.room.advance(pool.now()) {
             Some(pause) => pool.arm(TimerKey::global(timers::CHAT), pause),
@@ -199,10 +191,9 @@ impl HostSession {
                 RoomAction::Close(HOST) => self.end(pool, CloseReason::HOST),
                 RoomAction::Close(member) => {
                     if let Some(id) = self.ids.get(&member) {
-                        let ended = self.clients.get(id).is_some_and(|client| client.peer_ended);
+                        let ended = self.clients.get(*id).is_some_and(|client| client.peer_ended);
                         let reason = if ended { CloseReason::PEER } else { CloseReason::HOST };
-                        pool.close(*id, reason, CloseMode::Linger);
-                        pool.arm(TimerKey::of(*id, timers::GRACE), GRACE);
+                        self.clients.close_within_grace(pool, *id, reason);
                     }
                 }
             }
@@ -234,29 +225,29 @@ impl HostSession {
     /// Sends a line to a member. One whose queue is full, and who does not take a byte when asked
     /// once more, is too slow for a talk that is live.
     fn send(&mut self, pool: &mut Pool, id: Id, piece: &Bytes) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some(client) = self.clients.get_mut(id) else { return };
         if client.full {
             pool.flush(id);
         }
-        if client.full && pool.room(id) == 0 && client.why.is_none() {
-            let text = format!("#{} {} was too slow and is closed", client.member, client.peer);
-            client.why = Some("too slow".to_owned());
+        if client.full && pool.room(id) == 0 && client.state.why.is_none() {
+            let text = format!("{} was too slow and is closed", client.title());
+            client.state.why = Some("too slow".to_owned());
             self.core.console.warn(pool, Kind::Slow, &text);
             pool.abort(id, CloseReason::SLOW);
         }
-        if client.why.is_none() {
+        if client.state.why.is_none() {
             client.full |= pool.send_shared(id, piece.clone()) == SendOutcome::Full;
         }
     }
 
-    /// Pauses whom the room has enough of, and all while stdout is full.
+    /// Pauses the members whose lines wait in the room, and all while stdout is full.
     fn balance(&mut self, pool: &mut Pool) {
-        self.paused = self.core.console.is_full();
-        for (id, client) in &self.clients {
-            if self.paused || self.room.is_backlogged(client.member) {
-                pool.pause(*id);
+        let is_paused = self.core.console.is_full();
+        for (id, client) in self.clients.iter() {
+            if is_paused || self.room.is_backlogged(client.number) {
+                pool.pause(id);
             } else {
-                pool.resume(*id);
+                pool.resume(id);
             }
         }
         if self.core.is_ending() || self.room.is_backlogged(HOST) {
@@ -267,36 +258,77 @@ impl HostSession {
     }
 
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
-        if let Some(client) = self.clients.get_mut(&id) {
+        if let Some(client) = self.clients.get_mut(id) {
             client.full = false;
         }
         if pool.is_open(id) {
-            self.let_in(pool, id);
+            self.add_member(pool, id);
             self.advance(pool);
         }
     }
 
     fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        if let Some(client) = self.clients.remove(&id) {
-            self.report_frame_error(pool, &client, end);
-            self.client_closed(pool, &client, end);
+        let Some(client) = self.clients.remove(pool, &mut self.core, id, end) else { return };
+        self.ids.remove(&client.number);
+        // A member that breaks the rules of the tinyproto exchange, which the connection itself sees.
+        if let (CloseReason::FRAME, None, Some(error)) = (end.reason, &client.state.why, &end.error)
+        {
+            let text = format!("{} is closed: {}", client.title(), crate::error::plain(error));
+            self.core.console.warn(pool, Kind::Frame, &text);
         }
-    }
-
-    fn client_closed(&mut self, pool: &mut Pool, client: &Client, end: &End) {
-        self.ids.remove(&client.member);
-        self.core.console.count(&end.traffic);
-        let undelivered = client.inlet.undelivered();
-        let event = closed_event(&client.peer, &client.local, end, undelivered, pool.now());
-        self.core.console.report(pool, &event.conn(client.member));
-        let why = client.why.clone().unwrap_or_else(|| end.reason.to_string());
-        self.room.remove_member(client.member, Some(&why));
-        if self.max_clients.is_some_and(|most| self.clients.len() < most) {
-            self.listeners.iter().for_each(|listener| pool.resume(*listener));
-        }
+        let why = client.state.why.unwrap_or_else(|| end.reason.to_string());
+        self.room.remove_member(client.number, Some(&why));
         if !self.core.is_ending() {
             self.advance(pool);
         } else if self.clients.is_empty() {
+            self.core.finish(pool);
+        }
+    }
+
+    fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
+        match (key.purpose, key.id) {
+            (timers::CHAT, _) => self.advance(pool),
+            (timers::GRACE, Some(id)) => {
+                pool.abort(id, CloseReason::new(Cause::Timeout, Detail::Slow));
+            }
+            _ => self.clients.on_timer(pool, &mut self.core, key),
+        }
+    }
+
+    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) {
+        if let Some(frontend) = &mut self.frontend {
+            frontend.on_signal(signal);
+            frontend.refresh(pool, &mut self.core);
+        }
+    }
+
+    /// Closes the room in order: everybody is told, and sent what is queued.
+    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        if !self.core.is_ending() {
+            let members: Vec<MemberId> = self.ids.keys().copied().collect();
+            self.send_line(
+                pool,
+                &members,
+                &ChatLine::Notice("the host has closed the room".to_owned()),
+            );
+            self.core.limit_flushing(pool, reason, GRACE);
+        }
+        self.wind_up(pool);
+        self.clients.close_all(pool, reason);
+    }
+
+    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.core.hurried = true;
+        self.wind_up(pool);
+        self.clients.abort_all(pool, reason);
+    }
+
+    fn wind_up(&mut self, pool: &mut Pool) {
+        self.core.begin_ending(pool);
+        self.core.feed.close(pool);
+        pool.disarm(TimerKey::global(timers::CHAT));
+        self.clients.stop_listening(pool);
+        if self.clients.is_empty() {
             self.core.finish(pool);
         }
     }
@@ -324,7 +356,9 @@ impl Session for HostSession {
             Event::Accepted { id, peer, local, .. } => {
                 self.on_accepted(pool, id, peer.to_string(), local.to_string())
             }
-            Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
+            Event::AcceptFailed { error, .. } => {
+                self.clients.accept_failed(pool, &mut self.core, &error)
+            }
             Event::Data { .. } | Event::Eof { .. } if self.core.is_ending() => {}
             Event::Data { id, bytes } if self.core.feed.is(id) => self.on_input(pool, bytes, false),
             Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
@@ -351,7 +385,7 @@ impl Session for HostSession {
     }
 
     fn open_ids(&self) -> Vec<Id> {
-        self.clients.keys().copied().collect()
+        self.clients.ids().copied().collect()
     }
 
     fn clients(&self) -> Option<usize> {
