@@ -108,10 +108,12 @@ fn group(config: GroupConfig) -> Result<Status, Failure> {
     let terminal = Terminal::open(&mut event_loop, &config.common, Some(&config.identity), &place)?;
     let pool = event_loop.pool();
     let (console, feed) = (terminal.console, terminal.feed);
-    let mut session = GroupSession::new(pool, config, console, feed, sockets, terminal.screen);
+    let mut session =
+        GroupSession::on_sockets(pool, config, console, feed, sockets, terminal.screen);
     for warning in &warnings {
         session.warn(pool, Kind::SocketOption, warning);
     }
+    session.report_listening(pool, &[]);
     session.start(pool);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())

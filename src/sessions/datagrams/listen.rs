@@ -221,6 +221,7 @@ impl DatagramService for ListenService {
     }
 
     fn drained(&mut self, base: &mut DatagramBase, pool: &mut Pool, flushed: &Flushed) {
+        base.core.count_sent(flushed.sent);
         flushed.failed.iter().for_each(|unsent| report_unsent(base, pool, unsent));
         self.send_input(base, pool);
         // A socket that only refused an answer had nothing waiting.

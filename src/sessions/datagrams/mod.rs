@@ -27,7 +27,8 @@ use bytes::Bytes;
 pub use groups::{Groups, by_interface};
 pub use listen::{ListenSession, ListenSocket};
 pub use opening::Opener;
-pub(crate) use outbox::{Flushed, FullPeer, Outbox, SendOutcome, Unsent};
+pub use outbox::Flushed;
+pub(crate) use outbox::{FullPeer, Outbox, SendOutcome, Unsent};
 pub use replay::ReplayListenSession;
 pub(crate) use replies::unanswered;
 pub use send::{SendSession, SendTo};
@@ -223,7 +224,6 @@ impl<S: DatagramService> DatagramSession<S> {
 
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         let flushed = self.base.sockets.flush(pool, id);
-        self.base.core.count_sent(flushed.sent);
         self.service.drained(&mut self.base, pool, &flushed);
     }
 

@@ -172,6 +172,7 @@ impl DatagramService for ReplayService {
     }
 
     fn drained(&mut self, base: &mut DatagramBase, pool: &mut Pool, flushed: &Flushed) {
+        base.core.count_sent(flushed.sent);
         match flushed.failed.first() {
             Some(unsent) => base.fail(pool, &unsent.failure()),
             None => self.send_all(base, pool),
