@@ -21,6 +21,10 @@
 //! that run beside, the steps of the end) an event meets first, in their `run`. When each direction
 //! ends is decided by [`protocol::relay`], what becomes of a slow client by [`protocol::slow`].
 //!
+//! To follow a datagram: the loop receives a batch, `sessions::datagrams::DatagramSession` shows it to
+//! the service of the command (listen, send, replay, a member of a group), and what that sends waits in
+//! the outbox of its socket while the kernel takes none.
+//!
 //! Where the two sides have to agree on each message first (`--frame tinyproto`), a transport around
 //! the connection keeps that exchange, and nobody above it knows of it.
 //!

@@ -75,7 +75,7 @@ impl Open {
         let (listening, opened) = match both {
             true => self.both(address, &config.net)?,
             false if config.streams => (self.listen(address, &config.net)?, Vec::new()),
-            false => (Vec::new(), self.hear(address, &config.net)?),
+            false => (Vec::new(), self.open_datagrams(address, &config.net)?),
         };
         for one in listening {
             self.locals.push((one.proto, one.local.clone(), None));
@@ -103,7 +103,7 @@ impl Open {
                 }
                 _ => (false, address.clone()),
             };
-            match self.hear(&same, net) {
+            match self.open_datagrams(&same, net) {
                 Err(failure)
                     if is_free && attempt < ATTEMPTS && failure.kind == Kind::AddressInUse =>
                 {
@@ -115,14 +115,14 @@ impl Open {
     }
 
     fn listen(&mut self, address: &Address, net: &Net) -> Result<Vec<Listening>, Failure> {
-        let (all, said) = sockets::listen::listen(address, net.family, &net.options)?;
-        self.warn(said);
+        let (all, more) = sockets::listen::listen(address, net.family, &net.options)?;
+        self.warn(more);
         Ok(all)
     }
 
-    fn hear(&mut self, address: &Address, net: &Net) -> Result<Vec<Opened>, Failure> {
-        let (all, said) = datagram::listen(address, net.family, &net.options)?;
-        self.warn(said);
+    fn open_datagrams(&mut self, address: &Address, net: &Net) -> Result<Vec<Opened>, Failure> {
+        let (all, more) = datagram::listen(address, net.family, &net.options)?;
+        self.warn(more);
         Ok(all)
     }
 
@@ -148,9 +148,9 @@ impl Open {
             let iface = membership.interface.name.clone();
             let title = membership.socket_address(group.port).to_string();
             let options = &config.net.options;
-            let (socket, said) = JoinSocket::open(membership, group.port, options)?;
+            let (socket, more) = JoinSocket::open(membership, group.port, options)?;
             socket.join()?;
-            self.warn(said);
+            self.warn(more);
             let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
             let receiver = socket.socket().try_clone().map_err(fail)?;
             let id = pool.add_datagrams(Socket::from(receiver)).map_err(fail)?;

@@ -83,9 +83,9 @@ impl Senders {
                 Some((_, _, id)) => *id,
                 None => {
                     let options = sender_options(config, is_v6)?;
-                    let (socket, said) =
+                    let (socket, more) =
                         open_sender(membership.group, &membership.interface, &options)?;
-                    warnings.extend(said);
+                    warnings.extend(more);
                     let local = socket.local_addr().ok().and_then(|local| local.as_socket());
                     self.locals.extend(local.map(|local| local.to_string()));
                     let id = pool.add_datagrams(Socket::from(socket)).map_err(|error| {

@@ -46,9 +46,9 @@ pub(super) fn open(pool: &mut Pool, config: &UdpListen) -> Result<Listening, Fai
     let net = &config.net;
     let (mut opened, mut warnings) = (Vec::new(), Vec::new());
     for address in &config.addresses {
-        let (all, said) = datagram::listen(address, net.family, &net.options)?;
+        let (all, more) = datagram::listen(address, net.family, &net.options)?;
         opened.extend(all);
-        warnings.extend(said);
+        warnings.extend(more);
     }
     warnings.dedup();
     let locals = opened.iter().map(|one| (one.proto, one.local.clone())).collect();

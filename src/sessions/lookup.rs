@@ -11,12 +11,12 @@ use crate::sockets::{Address, Family, Target, first_target};
 /// The addresses of a name, or why there are none.
 pub(crate) type Addresses = Result<Vec<SocketAddr>, Failure>;
 
-/// What the resolver was asked and has not answered.
+/// The query that is under way, if any.
 #[derive(Debug, Default)]
 pub(crate) struct Lookup(Option<Query>);
 
 impl Lookup {
-    /// Asks. `None` means that the answer comes later, by [`Lookup::on`].
+    /// Begins a query. `None` means that the answer comes later, by [`Lookup::on`].
     pub(crate) fn begin(&mut self, pool: &mut Pool, query: Query) -> Option<Addresses> {
         if !query.takes_time() {
             return Some(query.ask());
@@ -34,7 +34,7 @@ impl Lookup {
         }
     }
 
-    /// Asks for whatever an address of the command line means.
+    /// Begins a query for an address of the command line, of whatever kind.
     pub(crate) fn begin_address(
         &mut self,
         pool: &mut Pool,

@@ -1,5 +1,5 @@
-//! What a program, or a person at a terminal, asks of a listener while it runs. Peers have no
-//! numbers here: a datagram is answered to the address that its `data` event carries.
+//! Commands to a listener while it runs, from a program or a user at a terminal. Peers have no
+//! numbers here: an answer goes to the address that the `data` event of a datagram carries.
 
 use bytes::Bytes;
 
@@ -96,8 +96,8 @@ impl Controlled<'_> {
         Ok(())
     }
 
-    /// Sends to all whom a command means, and gives the one event that says so. Of several, those
-    /// that cannot be sent to are told by themselves.
+    /// Sends to all receivers of a command, and returns the one event about it. Of several
+    /// receivers, each that fails has an event of its own.
     fn send_to_peers<'a>(
         &mut self,
         pool: &mut Pool,

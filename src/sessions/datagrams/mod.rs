@@ -60,6 +60,7 @@ pub struct DatagramBase {
 pub trait DatagramService {
     /// SIGTERM ends the run only after what has arrived is read.
     const DRAINS: bool = false;
+
     /// The drops of the kernel are in the statistics, and need no warning at the end.
     fn reports_drops(&self) -> bool {
         false
@@ -98,7 +99,7 @@ pub trait DatagramService {
         None
     }
 
-    /// `--wait` ran out. Returns a failure that says more than the silence.
+    /// `--wait` ran out. Returns a failure that explains it better than the silence, if there is one.
     fn diagnose(&mut self, _: &mut DatagramBase, _: &mut Pool) -> Option<Failure> {
         None
     }
@@ -170,7 +171,7 @@ impl<S: DatagramService> DatagramSession<S> {
         Self { base: DatagramBase { core, sockets, end: None }, service }
     }
 
-    /// The same for a listener: to be asked to stop is how its run ends.
+    /// The same for a listener, whose run ends in order at SIGTERM.
     pub fn listening(
         common: Common,
         console: Console,

@@ -29,7 +29,7 @@ pub struct Opener {
     lookup: Lookup,
     backoff: Backoff,
     last_failure: Option<Failure>,
-    /// What the kernel changed about what was asked, to be told.
+    /// Socket options that the kernel changed, for the user to know.
     warnings: Vec<String>,
     /// The two addresses of each socket.
     ends: Vec<(String, String)>,
@@ -127,9 +127,9 @@ impl Opener {
     fn connect_one(&mut self, pool: &mut Pool, target: &Target) -> Result<Id, Failure> {
         let (net, bind) = (&self.config.net, self.config.bind.as_ref());
         let bind = resolve::local_for(bind, target, net.family, "send to")?;
-        let (opened, said) =
+        let (opened, more) =
             datagram::connect(target, bind.as_ref(), &net.options, self.config.broadcast)?;
-        self.warnings.extend(said);
+        self.warnings.extend(more);
         self.guards.extend(opened.cleanup);
         self.ends.push((opened.local.clone(), target.to_string()));
         pool.add_datagrams(opened.socket)

@@ -1,7 +1,7 @@
 //! Datagrams of one socket that wait until the kernel takes them.
 //!
 //! The kernel refuses a datagram while the send buffer of the socket is full (`EAGAIN`), and the
-//! loop says `Drained` once it has room. Until then the datagram waits here, behind those that
+//! loop delivers `Drained` once it has room. Until then the datagram waits here, behind those that
 //! wait already.
 
 use std::collections::VecDeque;
@@ -43,10 +43,10 @@ pub(crate) enum SendOutcome {
 /// What a unix peer whose queue is full means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum FullPeer {
-    /// The datagram waits: the peer's queue is full of ours, and the kernel says when it reads.
+    /// The datagram waits: the peer's queue is full of ours, and `Drained` comes when it reads.
     #[default]
     Wait,
-    /// It misses the datagram. Where others filled its queue no event tells when it reads again,
+    /// It misses the datagram. Where others filled its queue no event comes when it reads again,
     /// and the other peers are not to wait for it.
     Miss,
 }
@@ -137,7 +137,7 @@ impl Outbox {
         flushed
     }
 
-    /// Whether `Drained` will say when to try again.
+    /// Whether `Drained` comes when it is time to try again.
     fn is_for_later(&self, error: &io::Error, to: Option<&Sender>) -> bool {
         let may_wait = self.full_peer == FullPeer::Wait || !matches!(to, Some(Sender::Unix(_)));
         error.kind() == io::ErrorKind::WouldBlock && may_wait

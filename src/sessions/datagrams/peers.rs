@@ -50,7 +50,7 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// A table that counts where `counts` asks for it, by the numbers of `field` where given.
+    /// A table that counts where `counts` is set, by the numbers of `field` where given.
     pub(super) fn new(counts: bool, field: Option<SequenceField>) -> Self {
         let (peers, places) = (Vec::new(), HashMap::new());
         Self { peers, places, recent: 0, counts, field, uncounted: 0 }
@@ -91,7 +91,7 @@ impl Peers {
         Some(place)
     }
 
-    /// All sources that have been heard on a socket, in the order of their first message.
+    /// All sources with their sockets, in the order of their first message.
     pub(super) fn all(&self) -> Vec<(Id, Sender)> {
         self.peers.iter().map(|peer| peer.key.clone()).collect()
     }
@@ -101,7 +101,7 @@ impl Peers {
         self.peers.iter().map(|peer| (peer.key.0, peer.title.as_str()))
     }
 
-    /// The source of this name that was heard on one of these sockets.
+    /// The source of this name on one of these sockets.
     pub(super) fn find(&self, title: &str, ids: impl Iterator<Item = Id>) -> Option<(Id, Sender)> {
         let Ok(address) = title.parse() else {
             let named = self.peers.iter().find(|peer| peer.title == title);
@@ -114,11 +114,11 @@ impl Peers {
     /// The figures of each source, in the order of their first message: of the whole run, or
     /// since the last call over an interval of this length.
     pub(super) fn figures(&mut self, interval: Option<Duration>) -> Vec<(Id, String, Figures)> {
-        let told = |peer: &mut Peer| {
+        let counted = |peer: &mut Peer| {
             let figures = peer.flow.as_mut()?.figures(interval);
             Some((peer.key.0, peer.title.clone(), figures))
         };
-        self.peers.iter_mut().filter_map(told).collect()
+        self.peers.iter_mut().filter_map(counted).collect()
     }
 
     /// The share of lost messages over all sources, in percent.

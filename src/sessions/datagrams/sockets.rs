@@ -140,7 +140,7 @@ impl Sockets {
         self.blocked.clear();
     }
 
-    /// Notes the drops that a batch tells of, and warns of the first ones.
+    /// Notes the counter of drops that a batch carries, and warns of the first drops.
     pub(crate) fn note_drops(
         &mut self,
         pool: &mut Pool,
@@ -159,7 +159,7 @@ impl Sockets {
         }
     }
 
-    /// Notes what was dropped behind the last datagram, of which none tells.
+    /// Notes what was dropped behind the last datagram, which carries no counter of it.
     pub(crate) fn read_counter(&mut self, pool: &mut Pool, console: &mut Console, id: Id) {
         if let Some(counter) = pool.dropped(id) {
             self.note_counter(pool, console, id, counter);

@@ -53,9 +53,9 @@ impl PingSession {
         let mut warnings = Vec::new();
         for _ in 0..self.config.conns {
             let options = &self.config.route.net.options;
-            let (opened, said) = datagram::connect(target, None, options, false)?;
+            let (opened, more) = datagram::connect(target, None, options, false)?;
             self.guards.extend(opened.cleanup);
-            warnings.extend(said);
+            warnings.extend(more);
             let id = pool.add_datagrams(opened.socket).map_err(|error| {
                 Failure::io(Status::Local, "open", opened.local.as_str(), &error)
             })?;
