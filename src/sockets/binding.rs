@@ -5,6 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 
+use socket2::{Domain, Socket, Type};
+
 use super::address::{Address, FdName, UnixName};
 use super::inherited;
 use super::resolve::{Family, Purpose, resolve};
@@ -13,6 +15,34 @@ use crate::kind::Kind;
 
 /// How many ports are tried until one is free in both families.
 const PORT_ATTEMPTS: usize = 20;
+
+/// A new non-blocking socket. Linux makes it so in the same call; elsewhere it takes another one.
+///
+/// # Errors
+/// Those of socket(2).
+pub(super) fn new_socket(domain: Domain, kind: Type) -> io::Result<Socket> {
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    return Socket::new(domain, kind.nonblocking(), None);
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    {
+        let socket = Socket::new(domain, kind, None)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
+}
+
+/// A new socket that is to be bound to this address. Each family has a socket of its own; with one
+/// for both, IPv4 peers appear as ::ffff:….
+///
+/// # Errors
+/// Those of socket(2) and setsockopt(2).
+pub(super) fn new_inet_socket(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let socket = new_socket(Domain::for_address(address), kind)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
 
 /// One socket that is to be opened.
 pub(super) enum Place<'a> {

@@ -11,6 +11,7 @@ use mio::net::TcpStream;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::{Target, UnixName};
+use super::binding::new_socket;
 use super::inherited::{self, Role};
 use super::options::SocketOptions;
 use super::stream::Stream;
@@ -52,8 +53,7 @@ fn start_tcp(
     let target = address.to_string();
     let failed = |error: io::Error| failure(&target, &error);
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM, None).map_err(failed)?;
-    socket.set_nonblocking(true).map_err(failed)?;
+    let socket = new_socket(domain, Type::STREAM).map_err(failed)?;
     let warnings = options.apply(&socket, &target)?;
     if let Some(bind) = bind {
         bind_local(&socket, *bind).map_err(|error| bind_failure(*bind, &error))?;
@@ -89,18 +89,15 @@ fn start_unix(name: &UnixName, options: &SocketOptions) -> Result<(Stream, Vec<S
     let target = name.to_string();
     let failed = |error: io::Error| failure(&target, &error);
     let address = unix::socket_address(name).map_err(failed)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
-    socket.set_nonblocking(true).map_err(failed)?;
+    let socket = new_socket(Domain::UNIX, Type::STREAM).map_err(failed)?;
     let warnings = options.apply(&socket, &target)?;
     socket.connect(&address).map_err(failed)?;
     Ok((Stream::from_socket(socket, Domain::UNIX), warnings))
 }
 
 fn take_over(fd: RawFd, options: &SocketOptions) -> Result<(Stream, Vec<String>), Failure> {
-    let target = format!("fd:{fd}");
-    let socket = inherited::take(fd, Role::Connection)?;
-    let warnings = options.apply_inherited(&socket, &target)?;
-    let local = socket.local_addr().map_err(|error| failure(&target, &error))?;
+    let (socket, warnings) = inherited::take_with(fd, Role::Connection, options)?;
+    let local = socket.local_addr().map_err(|error| failure(&format!("fd:{fd}"), &error))?;
     Ok((Stream::from_socket(socket, local.domain()), warnings))
 }
 

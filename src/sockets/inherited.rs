@@ -9,6 +9,7 @@ use std::os::fd::{IntoRawFd, RawFd};
 use rustix::io::{FdFlags, fcntl_getfd};
 use socket2::{Domain, Socket, Type};
 
+use super::options::SocketOptions;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::sys::fd::adopt;
@@ -46,6 +47,21 @@ pub(super) fn take(fd: RawFd, role: Role) -> Result<Socket, Failure> {
     }
     socket.set_cloexec(true).and_then(|()| socket.set_nonblocking(true)).map_err(unusable)?;
     Ok(socket)
+}
+
+/// Takes a socket over and sets the options on it that were asked for, with warnings of what the
+/// kernel changed.
+///
+/// # Errors
+/// Those of [`take`], and that of an option.
+pub(super) fn take_with(
+    fd: RawFd,
+    role: Role,
+    options: &SocketOptions,
+) -> Result<(Socket, Vec<String>), Failure> {
+    let socket = take(fd, role)?;
+    let warnings = options.apply_inherited(&socket, &format!("fd:{fd}"))?;
+    Ok((socket, warnings))
 }
 
 fn check(socket: &Socket, role: Role) -> io::Result<()> {

@@ -6,10 +6,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Type};
 
 use super::address::{Address, UnixName};
-use super::binding::{Place, inet_failure, open_all, unix_failure};
+use super::binding::{Place, inet_failure, new_inet_socket, new_socket, open_all, unix_failure};
 use super::inherited::{self, Role};
 use super::listening::Listening;
 use super::options::SocketOptions;
@@ -53,12 +53,7 @@ fn on_tcp(
     warnings: &mut Vec<String>,
 ) -> Result<Listening, Failure> {
     let failed = |error: io::Error| inet_failure(address, "ss -ltnp", &error);
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).map_err(failed)?;
-    socket.set_nonblocking(true).map_err(failed)?;
-    if address.is_ipv6() {
-        // Each family has a socket of its own; with one for both, IPv4 peers appear as ::ffff:….
-        socket.set_only_v6(true).map_err(failed)?;
-    }
+    let socket = new_inet_socket(address, Type::STREAM).map_err(failed)?;
     socket.set_reuse_address(true).map_err(failed)?;
     warnings.extend(options.apply(&socket, &address.to_string())?);
     socket.bind(&address.into()).map_err(failed)?;
@@ -72,8 +67,7 @@ fn on_unix(
     warnings: &mut Vec<String>,
 ) -> Result<Listening, Failure> {
     let failed = |error: io::Error| unix_failure(name, &error);
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
-    socket.set_nonblocking(true).map_err(failed)?;
+    let socket = new_socket(Domain::UNIX, Type::STREAM).map_err(failed)?;
     warnings.extend(options.apply(&socket, &name.to_string())?);
     let cleanup = unix::bind(&socket, name).map_err(failed)?;
     socket.listen(options.backlog()).map_err(failed)?;
@@ -86,10 +80,9 @@ fn inherited_one(
     options: &SocketOptions,
     warnings: &mut Vec<String>,
 ) -> Result<Listening, Failure> {
-    let target = format!("fd:{fd}");
-    let failed = |error: io::Error| Failure::io(Status::Local, "use", target.clone(), &error);
-    let socket = inherited::take(fd, Role::Listener)?;
-    warnings.extend(options.apply_inherited(&socket, &target)?);
+    let failed = |error: io::Error| Failure::io(Status::Local, "use", format!("fd:{fd}"), &error);
+    let (socket, said) = inherited::take_with(fd, Role::Listener, options)?;
+    warnings.extend(said);
     if let Some(backlog) = options.asked_backlog() {
         socket.listen(backlog).map_err(failed)?;
     }

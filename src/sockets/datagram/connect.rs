@@ -7,12 +7,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 
-use socket2::Domain;
+use socket2::{Domain, Type};
 
-use super::{Opened, ask_for_drops, ask_for_runs, new};
+use super::{Opened, ask_for_drops, ask_for_runs};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::sockets::address::{Target, UnixName};
+use crate::sockets::binding::new_socket;
 use crate::sockets::connect::{bind_failure, unbindable, unix_failure};
 use crate::sockets::inherited::{self, Role};
 use crate::sockets::options::SocketOptions;
@@ -69,8 +70,7 @@ fn connect_udp(
 ) -> Result<(Opened, Vec<String>), Failure> {
     let target = address.to_string();
     let failed = |error: io::Error| failure(&target, &error);
-    let domain = Domain::for_address(address);
-    let socket = new(domain).map_err(failed)?;
+    let socket = new_socket(Domain::for_address(address), Type::DGRAM).map_err(failed)?;
     let warnings = options.apply(&socket, &target)?;
     socket.set_broadcast(broadcast).map_err(failed)?;
     ask_for_drops(&socket);
@@ -89,7 +89,7 @@ fn connect_unix(
     let target = name.to_string();
     let failed = |error: io::Error| failure(&target, &error);
     let address = unix::socket_address(name).map_err(failed)?;
-    let socket = new(Domain::UNIX).map_err(failed)?;
+    let socket = new_socket(Domain::UNIX, Type::DGRAM).map_err(failed)?;
     let warnings = options.apply(&socket, &target)?;
     let cleanup = bind_for_answers(&socket)?;
     socket.connect(&address).map_err(failed)?;
@@ -103,10 +103,8 @@ fn bind_for_answers(socket: &socket2::Socket) -> Result<Option<UnixGuard>, Failu
 }
 
 fn take_over(fd: RawFd, options: &SocketOptions) -> Result<(Opened, Vec<String>), Failure> {
-    let target = format!("fd:{fd}");
-    let failed = |error: io::Error| failure(&target, &error);
-    let socket = inherited::take(fd, Role::Sender)?;
-    let warnings = options.apply_inherited(&socket, &target)?;
+    let failed = |error: io::Error| failure(&format!("fd:{fd}"), &error);
+    let (socket, warnings) = inherited::take_with(fd, Role::Sender, options)?;
     ask_for_drops(&socket);
     Ok((Opened::from_socket(socket, None).map_err(failed)?, warnings))
 }

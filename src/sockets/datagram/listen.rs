@@ -4,12 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 
-use socket2::Domain;
+use socket2::{Domain, Type};
 
-use super::{Opened, ask_for_drops, ask_for_runs, new};
+use super::{Opened, ask_for_drops, ask_for_runs};
 use crate::error::{Failure, Status};
 use crate::sockets::address::{Address, UnixName};
-use crate::sockets::binding::{Place, inet_failure, open_all, unix_failure};
+use crate::sockets::binding::{
+    Place, inet_failure, new_inet_socket, new_socket, open_all, unix_failure,
+};
 use crate::sockets::inherited::{self, Role};
 use crate::sockets::options::SocketOptions;
 use crate::sockets::resolve::Family;
@@ -52,12 +54,7 @@ fn on_udp(
     warnings: &mut Vec<String>,
 ) -> Result<Opened, Failure> {
     let failed = |error: io::Error| inet_failure(address, "ss -lunp", &error);
-    let domain = Domain::for_address(address);
-    let socket = new(domain).map_err(failed)?;
-    if address.is_ipv6() {
-        // Each family has a socket of its own; with one for both, IPv4 peers appear as ::ffff:….
-        socket.set_only_v6(true).map_err(failed)?;
-    }
+    let socket = new_inet_socket(address, Type::DGRAM).map_err(failed)?;
     warnings.extend(options.apply(&socket, &address.to_string())?);
     if !options.has_receive_buffer() {
         widen_receive_buffer(&socket);
@@ -84,7 +81,7 @@ fn on_unix(
     warnings: &mut Vec<String>,
 ) -> Result<Opened, Failure> {
     let failed = |error: io::Error| unix_failure(name, &error);
-    let socket = new(Domain::UNIX).map_err(failed)?;
+    let socket = new_socket(Domain::UNIX, Type::DGRAM).map_err(failed)?;
     warnings.extend(options.apply(&socket, &name.to_string())?);
     let cleanup = unix::bind(&socket, name).map_err(failed)?;
     Opened::from_socket(socket, cleanup).map_err(failed)
@@ -95,10 +92,9 @@ fn inherited_one(
     options: &SocketOptions,
     warnings: &mut Vec<String>,
 ) -> Result<Opened, Failure> {
-    let target = format!("fd:{fd}");
-    let failed = |error: io::Error| Failure::io(Status::Local, "use", target.clone(), &error);
-    let socket = inherited::take(fd, Role::Receiver)?;
-    warnings.extend(options.apply_inherited(&socket, &target)?);
+    let failed = |error: io::Error| Failure::io(Status::Local, "use", format!("fd:{fd}"), &error);
+    let (socket, said) = inherited::take_with(fd, Role::Receiver, options)?;
+    warnings.extend(said);
     ask_for_drops(&socket);
     Opened::from_socket(socket, None).map_err(failed)
 }

@@ -12,7 +12,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use mio::net::{UdpSocket, UnixDatagram};
-use socket2::Domain;
 
 use super::endpoint::Endpoint;
 use super::unix::UnixGuard;
@@ -128,13 +127,6 @@ pub fn source_address(to: SocketAddr) -> io::Result<IpAddr> {
     let socket = std::net::UdpSocket::bind((any, 0))?;
     socket.connect(to)?;
     Ok(socket.local_addr()?.ip())
-}
-
-/// A new non-blocking socket of this family.
-fn new(domain: Domain) -> io::Result<socket2::Socket> {
-    let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
 }
 
 /// Asks to be told of drops, where this system tells. A full unix socket makes its senders wait,
