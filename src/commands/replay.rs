@@ -1,11 +1,11 @@
 //! `--replay`: the same sockets as ever, with a session that plays a recording on them.
 
-use super::{broken_loop, datagrams, event_loop, tcp_serve, udp};
+use super::{broken_loop, datagrams, event_loop, udp};
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::kind::Kind;
 use crate::report::Reporter;
-use crate::sessions::config::{Common, Connect, Replay, Serve, UdpListen};
+use crate::sessions::config::{Common, Connect, Replay, UdpListen};
 use crate::sessions::datagrams::ReplayListenSession;
 use crate::sessions::replay::ReplaySession;
 use crate::sessions::{Console, Feed, Session};
@@ -16,26 +16,6 @@ pub(super) fn connect(config: Connect, replay: &Replay) -> Result<Status, Failur
     let (console, feed) = streams(pool, &config.common)?;
     let mut session = ReplaySession::connect(pool, config, replay, console, feed);
     session.start(pool);
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
-}
-
-pub(super) fn serve(config: Serve, replay: &Replay) -> Result<Status, Failure> {
-    crate::sys::process::raise_descriptor_limit();
-    let mut event_loop = event_loop(&config.common)?;
-    let pool = event_loop.pool();
-    let (listening, warnings) = tcp_serve::listen(&config)?;
-    let addresses: Vec<(&str, String)> =
-        listening.iter().map(|one| (one.proto, one.local.clone())).collect();
-    let listeners =
-        listening.into_iter().map(|one| pool.add_listener(one)).collect::<Result<_, _>>()?;
-    let (console, feed) = streams(pool, &config.common)?;
-    let mut session = ReplaySession::serve(config, replay, console, feed, listeners);
-    session.report_listening(pool, &addresses);
-    warnings.iter().for_each(|warning| session.warn(pool, Kind::SocketOption, warning));
-    session.start(pool);
-    let locals: Vec<String> = addresses.into_iter().map(|(_, local)| local).collect();
-    session.ready(pool, &locals);
     event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
     Ok(session.status())
 }

@@ -1,6 +1,6 @@
 //! `tcp-serve`: listeners, a console and stdin on a loop.
 
-use super::{broken_loop, event_loop, replay};
+use super::{broken_loop, event_loop};
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::kind::Kind;
@@ -10,10 +10,7 @@ use crate::sessions::{Console, Feed, Session, StreamSession};
 use crate::sockets::{self, Listening};
 use crate::sys;
 
-pub(super) fn run(mut config: Serve) -> Result<Status, Failure> {
-    if let Some(replay) = config.replay.take() {
-        return replay::serve(config, &replay);
-    }
+pub(super) fn run(config: Serve) -> Result<Status, Failure> {
     let limit = sys::process::raise_descriptor_limit();
     if let Handling::Save(directory) = &config.handling {
         std::fs::create_dir_all(directory).map_err(|error| {
@@ -38,7 +35,7 @@ pub(super) fn run(mut config: Serve) -> Result<Status, Failure> {
     Ok(session.status())
 }
 
-pub(super) fn listen(config: &Serve) -> Result<(Vec<Listening>, Vec<String>), Failure> {
+fn listen(config: &Serve) -> Result<(Vec<Listening>, Vec<String>), Failure> {
     let (mut all, mut warnings) = (Vec::new(), Vec::new());
     for address in &config.addresses {
         let net = &config.net;

@@ -162,11 +162,6 @@ impl<T> Clients<T> {
         }
     }
 
-    /// Whether the listeners are open.
-    pub(super) fn is_listening(&self) -> bool {
-        !self.listeners.is_empty()
-    }
-
     /// Closes the listeners.
     pub(super) fn stop_listening(&mut self, pool: &mut Pool) {
         for listener in self.listeners.drain(..) {

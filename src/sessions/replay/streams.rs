@@ -1,5 +1,4 @@
-//! Streams that are replayed: `tcp-serve` plays all recorded connections with whoever comes,
-//! `tcp-connect` one after another.
+//! `tcp-connect --replay`: plays the recorded connections one after another.
 
 use super::differs;
 use crate::close::{CloseReason, Detail};
@@ -9,7 +8,7 @@ use crate::kind::Kind;
 use crate::protocol::replay::{Conversation, Conversations, Next, Send};
 use crate::report::{Name, Notice};
 use crate::sessions::clients::Clients;
-use crate::sessions::config::{Connect, Dialing, Replay, Route, Serve};
+use crate::sessions::config::{Connect, Dialing, Replay, Route};
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::{Console, Message, is_loss};
 use crate::sessions::core::Core;
@@ -17,29 +16,18 @@ use crate::sessions::feed::Feed;
 use crate::sessions::session::{How, Session};
 use crate::sessions::timers;
 
-/// The session of `--replay` on streams.
+/// The session of a client that replays.
 pub struct ReplaySession {
     core: Core,
     conversations: Conversations,
-    side: Side,
+    route: Route,
+    dialing: Dialing,
+    connector: Connector,
     clients: Clients<Conversation>,
 }
 
-/// Where connections come from.
-enum Side {
-    Client {
-        route: Route,
-        dialing: Dialing,
-        connector: Box<Connector>,
-    },
-    Server {
-        /// How many to take in all.
-        conns: u64,
-    },
-}
-
 impl ReplaySession {
-    /// The client's session.
+    /// A session that connects.
     pub fn connect(
         pool: &Pool,
         config: Connect,
@@ -51,47 +39,21 @@ impl ReplaySession {
         let wait = common.limits.wait;
         let core = Core::new(common, console, feed);
         let connector = Connector::of_client(route.clone(), wait, dialing, pool.now());
-        let side = Side::Client { route, dialing, connector: Box::new(connector) };
-        Self::new(core, replay, side, Vec::new())
-    }
-
-    /// The server's session.
-    pub fn serve(
-        config: Serve,
-        replay: &Replay,
-        console: Console,
-        feed: Feed,
-        listeners: Vec<Id>,
-    ) -> Self {
-        let conns = config.conns.unwrap_or(replay.scripts.len() as u64);
-        let mut core = Core::new(config.common, console, feed);
-        core.listens = true;
-        Self::new(core, replay, Side::Server { conns }, listeners)
-    }
-
-    fn new(core: Core, replay: &Replay, side: Side, listeners: Vec<Id>) -> Self {
         let conversations = Conversations::new(&replay.scripts, replay.timing);
-        Self { core, conversations, side, clients: Clients::new(listeners, None, "connections") }
+        let clients = Clients::new(Vec::new(), None, "connections");
+        Self { core, conversations, route, dialing, connector, clients }
     }
 
     /// Begins to play.
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
-        match &mut self.side {
-            Side::Client { connector, .. } => {
-                self.core.console.report(pool, &Notice::new(Name::Starting));
-                let progress = connector.begin(pool);
-                self.progressed(pool, progress);
-            }
-            Side::Server { .. } => {
-                self.core.await_first(pool, "serve", "a client", "nobody connected");
-            }
-        }
+        self.core.console.report(pool, &Notice::new(Name::Starting));
+        let progress = self.connector.begin(pool);
+        self.progressed(pool, progress);
     }
 
     fn progressed(&mut self, pool: &mut Pool, progress: Progress) {
-        let Side::Client { connector, .. } = &mut self.side else { return };
-        connector.report_notes(pool, &mut self.core.console);
+        self.connector.report_notes(pool, &mut self.core.console);
         match progress {
             Progress::Pending => {}
             Progress::Connected(Established { id, peer, local }) => {
@@ -110,15 +72,6 @@ impl ReplaySession {
                 self.end(pool, CloseReason::HOST);
             }
         }
-    }
-
-    fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
-        let (core, conversation) = (&mut self.core, Conversation::undecided());
-        let number = self.clients.accept(pool, core, id, (peer, local), conversation);
-        if matches!(self.side, Side::Server { conns } if number >= conns) {
-            self.clients.stop_listening(pool);
-        }
-        self.begin(pool, id);
     }
 
     fn on_drained(&mut self, pool: &mut Pool, id: Id) {
@@ -146,20 +99,13 @@ impl ReplaySession {
 
     /// After a connection: the next one, or the end.
     fn go_on(&mut self, pool: &mut Pool) {
-        let more = match &mut self.side {
-            Side::Server { .. } => self.clients.is_listening(),
-            Side::Client { .. } => !self.conversations.is_over() && self.clients.worst().is_none(),
-        };
-        if self.core.is_ending() || !more {
-            if self.clients.is_empty() {
-                self.conclude(pool);
-            }
-        } else if let Side::Client { route, dialing, connector } = &mut self.side {
-            let (route, wait) = (route.clone(), self.core.common.limits.wait);
-            **connector = Connector::of_client(route, wait, *dialing, pool.now());
-            let progress = connector.begin(pool);
-            self.progressed(pool, progress);
+        if self.core.is_ending() || self.conversations.is_over() || self.clients.worst().is_some() {
+            return self.conclude(pool);
         }
+        let (route, wait) = (self.route.clone(), self.core.common.limits.wait);
+        self.connector = Connector::of_client(route, wait, self.dialing, pool.now());
+        let progress = self.connector.begin(pool);
+        self.progressed(pool, progress);
     }
 
     fn conclude(&mut self, pool: &mut Pool) {
@@ -185,10 +131,7 @@ impl ReplaySession {
 
     fn wind_up(&mut self, pool: &mut Pool) {
         self.core.begin_ending(pool);
-        self.clients.stop_listening(pool);
-        if let Side::Client { connector, .. } = &mut self.side {
-            connector.call_off(pool);
-        }
+        self.connector.call_off(pool);
         if self.clients.is_empty() {
             self.conclude(pool);
         }
@@ -237,8 +180,7 @@ impl ReplaySession {
         }
     }
 
-    /// Reports that a conversation has failed, and closes it. A client has nothing more to do then; a
-    /// server goes on with its other clients.
+    /// Reports that a conversation has failed, and ends the run.
     fn fail(&mut self, pool: &mut Pool, id: Id, failure: &Failure) {
         self.core.console.complain(pool, failure);
         self.clients.note_status(failure.status);
@@ -246,16 +188,12 @@ impl ReplaySession {
             client.state = Conversation::Failed;
         }
         pool.close(id, CloseReason::HOST, CloseMode::Linger);
-        if matches!(self.side, Side::Client { .. }) {
-            self.end(pool, CloseReason::HOST);
-        }
+        self.end(pool, CloseReason::HOST);
     }
 
     fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8]) {
         let Some(client) = self.clients.get(id) else { return };
-        let conn = matches!(self.side, Side::Server { .. }).then_some(client.number);
-        let message = Message { conn, ..Message::new(bytes, &client.peer) };
-        self.core.console.deliver(pool, &message);
+        self.core.console.deliver(pool, &Message::new(bytes, &client.peer));
         self.core.console.commit(pool);
         if self.core.console.is_full() {
             self.clients.ids().for_each(|id| pool.pause(*id));
@@ -286,7 +224,7 @@ impl ReplaySession {
         }
     }
 
-    /// `--idle-timeout`: a server reports what is missing as a difference, a client as a timeout.
+    /// `--idle-timeout`: reports what is missing.
     fn check_idle(&mut self, pool: &mut Pool, id: Id) {
         let is_held = self.core.console.is_full();
         if !self.clients.is_idle(pool, &self.core, id, is_held) {
@@ -300,10 +238,7 @@ impl ReplaySession {
             Some(missing) => format!("no traffic for {limit}; {missing}"),
             None => format!("no traffic for {limit}"),
         };
-        let (status, kind) = match self.side {
-            Side::Client { .. } => (Status::Timeout, Kind::Timeout),
-            Side::Server { .. } => (Status::Unmet, Kind::Replay),
-        };
+        let (status, kind) = (Status::Timeout, Kind::Timeout);
         let failure = Failure::new(status, kind, "replay", client.title(), cause);
         self.fail(pool, id, &failure);
     }
@@ -319,21 +254,13 @@ impl Session for ReplaySession {
     }
 
     fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
-        if let Side::Client { connector, .. } = &mut self.side {
-            let progress = connector.on(pool, &event);
-            let is_news = !matches!(progress, Progress::Pending);
-            self.progressed(pool, progress);
-            if is_news {
-                return;
-            }
+        let progress = self.connector.on(pool, &event);
+        let is_news = !matches!(progress, Progress::Pending);
+        self.progressed(pool, progress);
+        if is_news {
+            return;
         }
         match event {
-            Event::Accepted { id, peer, local, .. } => {
-                self.accept(pool, id, peer.to_string(), local.to_string())
-            }
-            Event::AcceptFailed { error, .. } => {
-                self.clients.accept_failed(pool, &mut self.core, &error);
-            }
             Event::Data { id, bytes } => self.on_data(pool, id, bytes),
             Event::Eof { id } => self.on_eof(pool, id),
             Event::Drained { id } => self.on_drained(pool, id),

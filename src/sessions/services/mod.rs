@@ -24,6 +24,7 @@
 //! [`StreamSession`]: crate::sessions::streams::StreamSession
 
 mod proxy;
+mod replay;
 mod reply;
 mod save;
 mod stdio;
@@ -32,7 +33,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::config::{Common, Handling, Wire};
+use super::config::{Common, Handling, Replay, Wire};
 use super::console::Message;
 use super::streams::{Context, Flow};
 use crate::close::CloseReason;
@@ -43,6 +44,7 @@ use crate::kind::Kind;
 use crate::protocol::relay::{Input, Source};
 
 use proxy::Proxy;
+use replay::Playback;
 use reply::Reply;
 use save::Save;
 use stdio::{Discard, Hub, Stdio};
@@ -85,6 +87,17 @@ pub(crate) trait StreamService {
 
     /// The queue of a connection takes data again.
     fn drained(&mut self, _context: &mut Context<'_>, _id: Id) {}
+
+    /// A connection is idle for too long, which is the `cause`. `None` where the service has reported
+    /// and closed it.
+    fn idle(&mut self, _context: &mut Context<'_>, _id: Id, cause: String) -> Option<String> {
+        Some(cause)
+    }
+
+    /// Whether the service reports what the end of a connection costs.
+    fn reports_loss(&self) -> bool {
+        false
+    }
 
     /// A connection is gone, and its table entry too.
     fn closed(&mut self, _context: &mut Context<'_>, _id: Id, _end: &End) {}
@@ -135,10 +148,14 @@ pub(crate) trait StreamService {
 /// The service that a server is asked for.
 pub(super) fn of(
     handling: Handling,
+    replay: Option<&Replay>,
     queue: usize,
     common: &Common,
     encoder: Encoder,
 ) -> Result<Box<dyn StreamService>, Failure> {
+    if let Some(replay) = replay {
+        return Ok(Box::new(Playback::new(replay)));
+    }
     Ok(match handling {
         Handling::Relay => Box::new(Stdio),
         Handling::Hub => Box::new(Hub::new(encoder)),

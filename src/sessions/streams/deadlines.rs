@@ -76,8 +76,14 @@ impl StreamSession {
     /// Closes a connection that missed a deadline; the others live.
     fn late(&mut self, pool: &mut Pool, id: Id, detail: Detail, what: &str, limit: Duration) {
         let Some(connection) = self.streams.table.get(id) else { return };
-        let limit = humantime::format_duration(limit);
-        let text = format!("{} is closed: {what} {limit}", connection.title());
+        let (title, limit) = (connection.title(), humantime::format_duration(limit));
+        let mut cause = format!("{what} {limit}");
+        if detail == Detail::Idle {
+            let idle = self.with(pool, |service, context| service.idle(context, id, cause));
+            let Some(idle) = idle else { return };
+            cause = idle;
+        }
+        let text = format!("{title} is closed: {cause}");
         self.core.console.warn(pool, Kind::Timeout, &text);
         if detail == Detail::ReadTimeout {
             self.streams.note_loss(Status::Timeout);

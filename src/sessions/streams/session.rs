@@ -51,12 +51,21 @@ impl StreamSession {
         let preset = feed.take_words()?.map(|batch| (batch.bytes.into(), batch.ends.len()));
         let encoder = Encoder::new(&config.common.wire);
         let greet = config.greet.as_ref().map(|text| encoder.text("--greet", text)).transpose()?;
-        let service = services::of(config.handling, config.queue, &config.common, encoder)?;
+        let service = services::of(
+            config.handling,
+            config.replay.as_ref(),
+            config.queue,
+            &config.common,
+            encoder,
+        )?;
+        // Each recorded conversation is played once.
+        let played = config.replay.as_ref().map(|replay| replay.scripts.len() as u64);
+        let conns = config.conns.or(played);
         let mut core = Core::new(config.common, console, feed);
         core.listens = true;
         let flow = service.flow();
         let streams = Streams {
-            admission: Admission::new(config.access, config.conns, config.max_clients),
+            admission: Admission::new(config.access, conns, config.max_clients),
             listeners,
             table: IdMap::default(),
             directory: Directory::default(),
@@ -236,12 +245,12 @@ impl StreamSession {
             self.report_unsent(pool, &connection, end);
         }
         self.core.console.count(&end.traffic);
-        let Self { core, streams, .. } = self;
+        let Self { core, streams, service, .. } = self;
         let mut context = Context { core, streams, pool, parted: false };
         context.report_closed(&connection, end);
         // Who has enough cuts off what the others do not take.
         let is_enough = context.core.has_enough() && end.reason.cause == Cause::Host;
-        if is_loss(end) && !is_enough {
+        if is_loss(end) && !is_enough && !service.reports_loss() {
             context.streams.note_loss(Status::Lost);
             context.report_loss(&connection, end);
         }

@@ -14,7 +14,6 @@ use wirecat::protocol::output::Direction;
 use wirecat::protocol::recording::{Proto, Role};
 use wirecat::protocol::replay::{Recorded, RecordedEvent, Recording, Script};
 use wirecat::sessions::config::{Echo, Handling, Net, Replay, Serve};
-use wirecat::sessions::replay::ReplaySession;
 use wirecat::sessions::{Console, EchoSession, Feed, Session, StreamSession};
 
 use super::plan::{millis, rarely, size};
@@ -137,9 +136,10 @@ impl Service {
             Self::Replay(conversation) => {
                 let script = Arc::new(conversation.script());
                 let replay = Replay { scripts: vec![script; plan.clients], timing: false };
-                let config = Self::config(plan, Handling::Relay);
-                let mut session =
-                    ReplaySession::serve(config, &replay, console, feed, vec![listener]);
+                let mut config = Self::config(plan, Handling::Relay);
+                config.replay = Some(replay);
+                let session = StreamSession::serve(config, console, feed, vec![listener]);
+                let mut session = session.expect("a session");
                 session.start(pool);
                 Box::new(session)
             }

@@ -1,0 +1,166 @@
+//! `tcp-serve --replay`: plays a recorded conversation with each client, and compares what it sends with
+//! the recording.
+
+use super::StreamService;
+use crate::close::{CloseReason, Detail};
+use crate::error::{Failure, Status};
+use crate::event_loop::{CloseMode, End, Event, Id, IdMap, TimerKey};
+use crate::kind::Kind;
+use crate::protocol::relay::Input;
+use crate::protocol::replay::{Conversation, Conversations, Next, Send};
+use crate::sessions::config::Replay;
+use crate::sessions::console::{Message, is_loss};
+use crate::sessions::replay::differs;
+use crate::sessions::streams::{Context, Flow};
+use crate::sessions::timers;
+
+/// The recorded conversations, and which client plays which.
+pub(super) struct Playback {
+    conversations: Conversations,
+    clients: IdMap<Client>,
+}
+
+struct Client {
+    /// `#3 127.0.0.1:51312`, as messages call it.
+    title: String,
+    conversation: Conversation,
+}
+
+impl Playback {
+    pub(super) fn new(replay: &Replay) -> Self {
+        let conversations = Conversations::new(&replay.scripts, replay.timing);
+        Self { conversations, clients: IdMap::default() }
+    }
+
+    /// Takes what a client sent, and sends what is due then.
+    fn receive(&mut self, context: &mut Context<'_>, id: Id, bytes: &[u8], eof: bool) {
+        let now = context.pool.now();
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let received = client.conversation.receive(&mut self.conversations, bytes, eof, now);
+        if let Err(difference) = received {
+            let failure = differs(&client.title, &difference);
+            return self.fail(context, id, &failure);
+        }
+        if eof && !client.conversation.end(now) {
+            // What is missing is reported when it is known whether the end was one in order.
+            return context.pool.close(id, CloseReason::PEER, CloseMode::Linger);
+        }
+        self.send(context, id);
+    }
+
+    /// Sends what is due, as far as the queue has room.
+    fn send(&mut self, context: &mut Context<'_>, id: Id) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let is_full = |context: &Context<'_>| {
+            context.streams.table.get(id).is_none_or(|connection| connection.send.is_full())
+        };
+        while !is_full(context) {
+            match client.conversation.next(context.pool.now()) {
+                Some(Next::Send(Send::Bytes(bytes))) => {
+                    let outcome = context.pool.send_shared(id, bytes);
+                    context.sent(id, outcome);
+                }
+                Some(Next::Send(Send::Fin)) => context.pool.finish(id),
+                Some(Next::At(at)) => {
+                    let after = at.saturating_duration_since(context.pool.now());
+                    return context.pool.arm(TimerKey::of(id, timers::PACE), after);
+                }
+                Some(Next::Done) => {
+                    return context.pool.close(id, CloseReason::HOST, CloseMode::Linger);
+                }
+                Some(Next::Receive) | None => return,
+            }
+        }
+    }
+
+    /// Reports that a conversation has failed, and closes it; the other clients are no worse off.
+    fn fail(&mut self, context: &mut Context<'_>, id: Id, failure: &Failure) {
+        context.core.console.complain(context.pool, failure);
+        context.streams.note_loss(failure.status);
+        if let Some(client) = self.clients.get_mut(id) {
+            client.conversation = Conversation::Failed;
+        }
+        context.pool.close(id, CloseReason::HOST, CloseMode::Linger);
+    }
+}
+
+impl StreamService for Playback {
+    /// A client is read however much waits for it: it may send first and read later.
+    fn flow(&self) -> Flow {
+        Flow::Input
+    }
+
+    fn opened(&mut self, context: &mut Context<'_>, id: Id) {
+        let title = context.streams.table.get(id).map(|client| client.title()).unwrap_or_default();
+        self.clients.insert(id, Client { title, conversation: Conversation::undecided() });
+        self.receive(context, id, &[], false);
+    }
+
+    fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
+        context.core.console.deliver(context.pool, message);
+        self.receive(context, id, message.payload, false);
+    }
+
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: Input) {
+        context.note_end(id);
+        self.receive(context, id, &[], true);
+    }
+
+    fn drained(&mut self, context: &mut Context<'_>, id: Id) {
+        self.send(context, id);
+    }
+
+    fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
+        match event {
+            Event::Timer { key: TimerKey { id: Some(id), purpose: timers::PACE } } => {
+                self.send(context, *id);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn idle(&mut self, context: &mut Context<'_>, id: Id, cause: String) -> Option<String> {
+        let Some(client) = self.clients.get(id) else { return Some(cause) };
+        let cause = match client.conversation.missing() {
+            Some(missing) => format!("{cause}; {missing}"),
+            None => cause,
+        };
+        let title = client.title.as_str();
+        let failure = Failure::new(Status::Unmet, Kind::Replay, "replay", title, cause);
+        self.fail(context, id, &failure);
+        None
+    }
+
+    fn reports_loss(&self) -> bool {
+        true
+    }
+
+    fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
+        let Some(Client { title, conversation }) = self.clients.remove(id) else { return };
+        if conversation.may_end(is_loss(end), end.unsent.is_empty()) || context.core.is_ending() {
+            return;
+        }
+        let cause = match conversation.missing() {
+            Some(missing) => format!("{}; {missing}", end.reason),
+            None => end.reason.to_string(),
+        };
+        let status = if is_loss(end) { Status::Lost } else { Status::Unmet };
+        let failure = Failure::new(status, Kind::Replay, "replay", title, cause);
+        context.core.console.complain(context.pool, &failure);
+        context.streams.note_loss(status);
+    }
+
+    /// `--timeout` reports what every conversation still waits for.
+    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason) {
+        if reason.detail != Detail::Timeout {
+            return;
+        }
+        for (_, client) in self.clients.iter() {
+            if let Some(missing) = client.conversation.missing() {
+                let failure = differs(&client.title, &missing);
+                context.core.console.complain(context.pool, &failure);
+            }
+        }
+    }
+}
