@@ -1,20 +1,20 @@
 //! The clients of a listener, from accept to close, and what all services treat alike: admission, the
 //! handshake, `--idle-timeout`, frames that break the framing, and the end of a connection.
 
-use std::collections::HashMap;
-use std::collections::hash_map::{Keys, Values};
 use std::io;
 use std::time::Duration;
 
 use super::console::{closed_event, is_loss};
 use super::core::{Core, GRACE};
 use super::inlet::{self, Inlet};
+use super::streams::{Admission, Change};
 use super::timers;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, End, Id, Pool, TimerKey};
+use crate::event_loop::{CloseMode, End, Id, IdMap, Pool, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
+use crate::protocol::access::Access;
 use crate::report::{Name, Notice};
 
 /// How long a client has for the handshake of its protocol.
@@ -31,19 +31,14 @@ const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeo
 /// ```
 pub(super) struct Clients<T> {
     listeners: Vec<Id>,
-    table: HashMap<Id, Client<T>>,
+    table: IdMap<Client<T>>,
     /// What warnings call them.
     noun: &'static str,
     /// Their numbers are in events, which a session that connects by itself leaves out.
     is_numbered: bool,
-    /// Upper bound on clients at one time; more wait in the backlog.
-    max: Option<usize>,
+    admission: Admission,
     /// The service wants more clients.
     is_wanted: bool,
-    /// The listeners are paused.
-    is_paused: bool,
-    /// A lack of descriptors was reported.
-    is_starved: bool,
     /// The exit status that the worst end of a client asks for.
     worst: Option<Status>,
 }
@@ -83,14 +78,12 @@ impl<T> Clients<T> {
     /// No clients yet. Warnings call them by `noun`, a plural.
     pub(super) fn new(listeners: Vec<Id>, max: Option<usize>, noun: &'static str) -> Self {
         Self {
-            table: HashMap::new(),
+            table: IdMap::default(),
             noun,
             is_numbered: !listeners.is_empty(),
             listeners,
-            max,
+            admission: Admission::new(Access::default(), None, max),
             is_wanted: true,
-            is_paused: false,
-            is_starved: false,
             worst: None,
         }
     }
@@ -142,18 +135,16 @@ impl<T> Clients<T> {
     }
 
     fn update_accepting(&mut self, pool: &mut Pool) {
-        let is_crowded = self.max.is_some_and(|max| self.table.len() >= max);
-        let is_paused = is_crowded || !self.is_wanted;
-        if std::mem::replace(&mut self.is_paused, is_paused) != is_paused {
-            for listener in &self.listeners {
-                if is_paused { pool.pause(*listener) } else { pool.resume(*listener) }
-            }
+        let change = self.admission.update(self.table.len(), !self.is_wanted);
+        let Some(Change { accepting, .. }) = change else { return };
+        for listener in &self.listeners {
+            if accepting { pool.resume(*listener) } else { pool.pause(*listener) }
         }
     }
 
     /// A listener is out of descriptors: the loop tries again every 100 ms, the user is told once.
     pub(super) fn accept_failed(&mut self, pool: &mut Pool, core: &mut Core, error: &io::Error) {
-        if !std::mem::replace(&mut self.is_starved, true) {
+        if self.admission.starve() {
             let (count, noun, cause) = (self.table.len(), self.noun, crate::error::plain(error));
             let text = format!(
                 "cannot accept more than {count} {noun}: {cause} (`ulimit -n` sets the limit); the rest wait"
@@ -170,23 +161,19 @@ impl<T> Clients<T> {
     }
 
     pub(super) fn get(&self, id: Id) -> Option<&Client<T>> {
-        self.table.get(&id)
+        self.table.get(id)
     }
 
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Client<T>> {
-        self.table.get_mut(&id)
+        self.table.get_mut(id)
     }
 
-    pub(super) fn ids(&self) -> Keys<'_, Id, Client<T>> {
-        self.table.keys()
-    }
-
-    pub(super) fn values(&self) -> Values<'_, Id, Client<T>> {
-        self.table.values()
+    pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
+        self.table.ids()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &Client<T>)> {
-        self.table.iter().map(|(id, client)| (*id, client))
+        self.table.iter()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -199,12 +186,12 @@ impl<T> Clients<T> {
 
     /// Closes all clients in order.
     pub(super) fn close_all(&self, pool: &mut Pool, reason: CloseReason) {
-        self.ids().for_each(|id| pool.close(*id, reason, CloseMode::Linger));
+        self.ids().for_each(|id| pool.close(id, reason, CloseMode::Linger));
     }
 
     /// Closes all clients at once.
     pub(super) fn abort_all(&self, pool: &mut Pool, reason: CloseReason) {
-        self.ids().for_each(|id| pool.abort(*id, reason));
+        self.ids().for_each(|id| pool.abort(id, reason));
     }
 
     /// Handles the timers that all services share.
@@ -248,7 +235,7 @@ impl<T> Clients<T> {
         detail: Detail,
         (what, limit): (&str, Duration),
     ) {
-        let Some(client) = self.table.get(&id) else { return };
+        let Some(client) = self.table.get(id) else { return };
         let limit = humantime::format_duration(limit);
         let text = format!("{} is closed: {what} {limit}", client.title());
         core.console.warn(pool, Kind::Timeout, &text);
@@ -278,7 +265,7 @@ impl<T> Clients<T> {
         id: Id,
         error: &FrameError,
     ) {
-        let Some(client) = self.table.get(&id) else { return };
+        let Some(client) = self.table.get(id) else { return };
         let failure = inlet::bad_frame(client.title(), error);
         core.console.complain(pool, &failure);
         pool.abort(id, CloseReason::FRAME);
@@ -286,7 +273,7 @@ impl<T> Clients<T> {
 
     /// A client's FIN has come; one that cuts a message is reported.
     pub(super) fn on_eof(&mut self, pool: &mut Pool, core: &mut Core, id: Id) {
-        let Some(client) = self.table.get_mut(&id) else { return };
+        let Some(client) = self.table.get_mut(id) else { return };
         client.peer_ended = true;
         let notice = Notice::new(Name::Eof).peer(&client.peer);
         core.console.report(pool, &client.numbered(notice, self.is_numbered));
@@ -308,7 +295,7 @@ impl<T> Clients<T> {
         id: Id,
         end: &End,
     ) -> Option<Client<T>> {
-        let client = self.table.remove(&id)?;
+        let client = self.table.remove(id)?;
         core.console.count(&end.traffic);
         let undelivered = client.inlet.undelivered();
         let notice = closed_event(&client.peer, &client.local, end, undelivered, pool.now());

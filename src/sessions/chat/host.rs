@@ -385,7 +385,7 @@ impl Session for HostSession {
     }
 
     fn open_ids(&self) -> Vec<Id> {
-        self.clients.ids().copied().collect()
+        self.clients.ids().collect()
     }
 
     fn clients(&self) -> Option<usize> {

@@ -98,7 +98,7 @@ impl EchoSession {
         let full = self.core.console.is_full();
         if std::mem::replace(&mut self.paused, full) != full {
             self.clients.set_accepting(pool, !full);
-            let ids: Vec<Id> = self.clients.ids().copied().chain(self.sockets.ids()).collect();
+            let ids: Vec<Id> = self.clients.ids().chain(self.sockets.ids()).collect();
             ids.into_iter().for_each(|id| self.balance(pool, id));
         }
     }
@@ -150,7 +150,7 @@ impl EchoSession {
             self.core.decide(worst);
         }
         self.core.limit_flushing(pool, SIGNALLED, self.delay_queue.delay() + GRACE);
-        let ids: Vec<Id> = self.clients.ids().copied().collect();
+        let ids: Vec<Id> = self.clients.ids().collect();
         for id in ids {
             if let Some(client) = self.clients.get_mut(id) {
                 client.state.get_or_insert(reason);
@@ -232,7 +232,7 @@ impl Session for EchoSession {
     }
 
     fn open_ids(&self) -> Vec<Id> {
-        self.clients.ids().copied().chain(self.sockets.ids()).collect()
+        self.clients.ids().chain(self.sockets.ids()).collect()
     }
 
     fn clients(&self) -> Option<usize> {

@@ -196,7 +196,7 @@ impl ReplaySession {
         self.core.console.deliver(pool, &Message::new(bytes, &client.peer));
         self.core.console.commit(pool);
         if self.core.console.is_full() {
-            self.clients.ids().for_each(|id| pool.pause(*id));
+            self.clients.ids().for_each(|id| pool.pause(id));
         }
         self.receive(pool, id, bytes, false);
     }
@@ -216,7 +216,7 @@ impl ReplaySession {
 
     /// Reports what every conversation still waits for.
     fn report_missing(&mut self, pool: &mut Pool) {
-        for client in self.clients.values() {
+        for (_, client) in self.clients.iter() {
             if let Some(missing) = client.state.missing() {
                 let failure = differs(&client.title(), &missing);
                 self.core.console.complain(pool, &failure);
@@ -271,7 +271,7 @@ impl Session for ReplaySession {
     }
 
     fn resume(&mut self, pool: &mut Pool) {
-        self.clients.ids().for_each(|id| pool.resume(*id));
+        self.clients.ids().for_each(|id| pool.resume(id));
     }
 
     fn close(&mut self, pool: &mut Pool, how: How) {
@@ -288,6 +288,6 @@ impl Session for ReplaySession {
     }
 
     fn open_ids(&self) -> Vec<Id> {
-        self.clients.ids().copied().collect()
+        self.clients.ids().collect()
     }
 }

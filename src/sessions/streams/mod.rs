@@ -23,7 +23,7 @@ use crate::sessions::core::Core;
 use crate::sessions::inlet::Inlet;
 use crate::sockets::Endpoint;
 
-pub(crate) use admission::Admission;
+pub(crate) use admission::{Admission, Change};
 use commands::Directory;
 pub use session::StreamSession;
 pub(crate) use slow::SendState;
