@@ -119,7 +119,8 @@ impl SendService {
     /// Sends what may go now, and arranges for the rest.
     pub(super) fn pump(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
         loop {
-            match self.batch.pump(pool, self.pacer.as_mut()) {
+            let now = pool.now();
+            match self.batch.pump(pool, now, self.pacer.as_mut()) {
                 Pumped::Done => return self.all_had_batch(base, pool),
                 Pumped::Blocked => return,
                 Pumped::Paced(at) => return self.pump_at(pool, at),

@@ -16,6 +16,17 @@ use crate::sys::mmsg::Outgoing;
 /// Datagrams handed to the kernel at once.
 const WINDOW: usize = 256;
 
+/// Sends many datagrams by one socket.
+pub(super) trait SendDatagrams {
+    fn send_datagrams(&mut self, socket: Id, datagrams: &[Outgoing<'_>]) -> BatchSent;
+}
+
+impl SendDatagrams for Pool {
+    fn send_datagrams(&mut self, socket: Id, datagrams: &[Outgoing<'_>]) -> BatchSent {
+        self.send_datagrams(socket, datagrams)
+    }
+}
+
 /// Where a message goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Destination {
@@ -46,7 +57,7 @@ impl Destination {
     }
 
     /// The same with its sockets in their first order: a refused one may have a listener by now.
-    fn from_first_socket(&self) -> Self {
+    fn restarted(&self) -> Self {
         let mut ids = self.refused.iter().chain([&self.id]).chain(&self.others).copied();
         let id = ids.next().unwrap_or(self.id);
         Self { id, others: ids.collect(), refused: Vec::new(), ..self.clone() }
@@ -109,9 +120,9 @@ impl SendBatch {
     pub(super) fn rewind(&mut self, all: &mut [Destination]) {
         self.released = 0;
         for cursor in &mut self.cursors {
-            *cursor = Cursor { destination: cursor.destination.from_first_socket(), done: 0 };
+            *cursor = Cursor { destination: cursor.destination.restarted(), done: 0 };
         }
-        all.iter_mut().for_each(|known| *known = known.from_first_socket());
+        all.iter_mut().for_each(|known| *known = known.restarted());
     }
 
     /// Datagrams of each cursor.
@@ -133,8 +144,13 @@ impl SendBatch {
     }
 
     /// Sends what the rate and the kernel allow.
-    pub(super) fn pump(&mut self, pool: &mut Pool, pacer: Option<&mut Pacer>) -> Pumped {
-        let paced = self.release(pool.now(), pacer);
+    pub(super) fn pump(
+        &mut self,
+        pool: &mut impl SendDatagrams,
+        now: Instant,
+        pacer: Option<&mut Pacer>,
+    ) -> Pumped {
+        let paced = self.release(now, pacer);
         let mut blocked = false;
         for index in 0..self.cursors.len() {
             match self.pump_cursor(pool, index) {
@@ -167,7 +183,7 @@ impl SendBatch {
     }
 
     /// Sends for one destination; `None` when it has had all that is released.
-    fn pump_cursor(&mut self, pool: &mut Pool, index: usize) -> Option<Pumped> {
+    fn pump_cursor(&mut self, pool: &mut impl SendDatagrams, index: usize) -> Option<Pumped> {
         loop {
             let cursor = self.cursors.get(index)?;
             let left = self.released.saturating_sub(cursor.done);
@@ -243,5 +259,103 @@ impl SendBatch {
     /// Sends nothing more to a destination.
     pub(super) fn give_up(&mut self, destination: &Destination) {
         self.cursors.retain(|cursor| cursor.destination != *destination);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::protocol::pacer::Rate;
+
+    /// A kernel with room for so many datagrams in each socket; port 9 refuses all.
+    #[derive(Default)]
+    struct Kernel {
+        room: HashMap<Id, usize>,
+        taken: Vec<(Id, Vec<u8>)>,
+    }
+
+    impl SendDatagrams for Kernel {
+        fn send_datagrams(&mut self, socket: Id, datagrams: &[Outgoing<'_>]) -> BatchSent {
+            for (done, datagram) in datagrams.iter().enumerate() {
+                if datagram.to.is_some_and(|to| to.port() == 9) {
+                    return BatchSent::Failed(done, io::ErrorKind::ConnectionRefused.into());
+                }
+                let room = self.room.entry(socket).or_insert(usize::MAX);
+                if *room == 0 {
+                    return BatchSent::Some(done);
+                }
+                *room -= 1;
+                self.taken.push((socket, datagram.payload.to_vec()));
+            }
+            BatchSent::All
+        }
+    }
+
+    fn to(slot: u32, port: u16) -> Destination {
+        let (ids, to) = (vec![Id::for_tests(slot)], Some(([127, 0, 0, 1], port).into()));
+        Destination::new(SendTo { ids, to, title: port.to_string() }).unwrap()
+    }
+
+    fn batch(to: &[Destination], repeat: u64) -> SendBatch {
+        let mut batch = SendBatch::default();
+        batch.load(Batch { bytes: b"aabbb".to_vec(), ends: vec![2, 5] }, repeat, to);
+        batch
+    }
+
+    fn texts(kernel: &Kernel, slot: u32) -> Vec<&str> {
+        let mine = kernel.taken.iter().filter(|(id, _)| *id == Id::for_tests(slot));
+        mine.map(|(_, payload)| std::str::from_utf8(payload).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_full_socket_does_not_hold_up_the_others() {
+        let (mut kernel, now) = (Kernel::default(), Instant::now());
+        kernel.room.insert(Id::for_tests(1), 1);
+        let mut batch = batch(&[to(1, 1), to(2, 2)], 2);
+        assert!(matches!(batch.pump(&mut kernel, now, None), Pumped::Blocked));
+        assert_eq!(
+            (texts(&kernel, 1), texts(&kernel, 2)),
+            (vec!["aa"], vec!["aa", "aa", "bbb", "bbb"])
+        );
+        // The first message goes out once more, so that nothing of the batch is done with.
+        assert_eq!((batch.sent, batch.waiting(), batch.is_done()), (5, 5, false));
+        kernel.room.clear();
+        assert!(matches!(batch.pump(&mut kernel, now, None), Pumped::Done));
+        assert_eq!((texts(&kernel, 1).len(), batch.waiting(), batch.is_done()), (4, 0, true));
+    }
+
+    #[test]
+    fn a_rate_releases_messages_to_all_destinations_together() {
+        let (mut kernel, now) = (Kernel::default(), Instant::now());
+        let mut pacer = Pacer::new(Rate::Messages(10.0), now);
+        let mut batch = batch(&[to(1, 1), to(2, 2)], 1);
+        let Pumped::Paced(at) = batch.pump(&mut kernel, now, Some(&mut pacer)) else {
+            panic!("all at once");
+        };
+        assert_eq!(at - now, Duration::from_millis(100));
+        assert_eq!((texts(&kernel, 1), texts(&kernel, 2)), (vec!["aa"], vec!["aa"]));
+        assert!(matches!(batch.pump(&mut kernel, at, Some(&mut pacer)), Pumped::Done));
+        assert_eq!(texts(&kernel, 2), ["aa", "bbb"]);
+    }
+
+    #[test]
+    fn a_refused_datagram_is_passed_over_or_its_destination_given_up() {
+        let (mut kernel, now) = (Kernel::default(), Instant::now());
+        let mut batch = batch(&[to(1, 9), to(2, 2)], 1);
+        for skipped in [true, false] {
+            let Pumped::Failed(destination, error) = batch.pump(&mut kernel, now, None) else {
+                panic!("nothing failed");
+            };
+            assert_eq!(
+                (destination.title.as_str(), error.kind()),
+                ("9", io::ErrorKind::ConnectionRefused)
+            );
+            if skipped { batch.skip(&destination) } else { batch.give_up(&destination) }
+        }
+        assert!(matches!(batch.pump(&mut kernel, now, None), Pumped::Done));
+        assert_eq!((texts(&kernel, 2), batch.sent), (vec!["aa", "bbb"], 2));
     }
 }
