@@ -6,7 +6,7 @@
 //!
 //! | floor | modules | what lives there |
 //! |---|---|---|
-//! | 7 | `main`, [`cli`], [`commands`] | options become plain configurations, these become sockets, a session and an exit status |
+//! | 7 | `main`, [`commands`] | options become plain configurations, these become sockets, a session and an exit status |
 //! | 5 | [`sessions`] | the handlers behind the commands: the glue between events and pure logic |
 //! | 4 | [`event_loop`] | the pool of sources, streams and datagrams, the turn, timers, signals, mail, stdin and stdout |
 //! | 3 | [`sockets`], [`multicast`] | addresses, resolving, listening and connecting with options; groups, interfaces, membership |
@@ -137,8 +137,6 @@
 
 #[doc(hidden)]
 pub mod buffers;
-#[doc(hidden)]
-pub mod cli;
 pub mod close;
 #[doc(hidden)]
 pub mod commands;

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
+use wirecat::commands;
 use wirecat::error::Status;
-use wirecat::{cli, commands};
 
 fn main() -> ExitCode {
-    let status = commands::run(&cli::parse());
+    let status = commands::run(&commands::parse());
     let signal = match status {
         Status::Interrupt => signal_hook::consts::SIGINT,
         Status::Terminate => signal_hook::consts::SIGTERM,

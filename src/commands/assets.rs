@@ -5,7 +5,7 @@ use std::io::Write;
 
 use miniz_oxide::inflate;
 
-use crate::cli::args::{Page, Shell};
+use super::cli::{Page, Shell};
 use crate::error::Status;
 
 /// An embedded text, still deflated.

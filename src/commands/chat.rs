@@ -1,175 +1,221 @@
-//! `chat`: sockets, a console and stdin on a loop.
+//! `chat`: which of its three ways is meant.
 
-use std::io::{self, IsTerminal};
+mod rooms;
 
-use super::{broken_loop, event_loop};
-use crate::error::{Failure, Status};
-use crate::event_loop::{EventLoop, Pool};
-use crate::framing::Framing;
-use crate::kind::Kind;
-use crate::multicast::{
-    JoinSocket, Membership, SenderOptions, interfaces, memberships, open_sender,
+use std::time::Duration;
+
+use clap::Args;
+
+use super::args::{
+    FamilyArgs, ReportArgs, RunArgs, as_usize, check_stdin_takers, goal, helpers, limits, net,
+    output, read_texts, take_hyphens,
 };
-use crate::protocol::chat::MAX_LINE;
-use crate::report::{Color, Reporter, Settings};
+use super::rules::refuse;
+use super::stream::CONNECT_TIMEOUT;
+use crate::error::Failure;
+use crate::framing::{self, Framing};
+use crate::multicast::GroupAddress;
+use crate::protocol::chat::{MAX_LINE, MAX_RELAYED, Nick};
+use crate::protocol::output::Written;
+use crate::protocol::relay::Rules;
+use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
+use crate::report::Settings;
 use crate::sessions::chat::config::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
-use crate::sessions::chat::group::GroupSockets;
-use crate::sessions::chat::{
-    GroupSession, HeldNotices, HostSession, JoinSession, RawTerminal, Screen,
-};
-use crate::sessions::config::{Common, Wire};
-use crate::sessions::{Console, Feed, Session};
-use crate::sockets::datagram::Socket;
-use crate::{sockets, sys};
+use crate::sessions::config::{Common, Dialing, Helpers, Input, InputSource, Net, Route, Wire};
+use crate::sockets::{Address, AddressError};
 
-pub(super) fn run(config: ChatConfig) -> Result<Status, Failure> {
-    match config {
-        ChatConfig::Join(config) => join(*config),
-        ChatConfig::Host(config) => host(*config),
-        ChatConfig::Group(config) => group(*config),
+pub(super) use rooms::run;
+
+/// `chat`
+#[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
+pub struct ChatArgs {
+    /// The host to join, the address to host on, or a multicast group
+    #[arg(value_name = "ADDR")]
+    pub address: String,
+
+    /// Take part as NAME [default: $USER]
+    #[arg(long, value_name = "NAME", help_heading = "Chat")]
+    pub nick: Option<Nick>,
+    /// Show the time of each line
+    #[arg(long, help_heading = "Chat")]
+    pub time: bool,
+    /// What is spoken with a host: line, or tinyproto as the Python library has it [default: line]
+    #[arg(long, value_name = "FRAMING", help_heading = "Chat")]
+    pub frame: Option<Framing>,
+    /// Say TEXT in place of stdin; repeatable, one line each
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Chat")]
+    pub send: Vec<String>,
+    /// Only listen: do not read stdin
+    #[arg(short, long, help_heading = "Chat")]
+    pub no_stdin: bool,
+
+    /// Host the room, and take part in it
+    #[arg(long, help_heading = "Hosting")]
+    pub host: bool,
+    /// Only host the room (with --host)
+    #[arg(long, help_heading = "Hosting")]
+    pub headless: bool,
+    /// Have at most N members at once; the rest wait (with --host)
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Hosting")]
+    pub max_clients: Option<u64>,
+    /// How much may wait to be sent to one member (with --host) [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Hosting")]
+    pub queue: Option<u64>,
+
+    /// Connect again when the connection to the host is lost
+    #[arg(long, help_heading = "Joining")]
+    pub reconnect: bool,
+    /// Give up an attempt to connect, over all addresses, after D [default: 10s]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Joining")]
+    pub connect_timeout: Option<Duration>,
+    /// Connect from this local address and port
+    #[arg(long, value_name = "ADDR", help_heading = "Joining")]
+    pub bind: Option<String>,
+
+    /// How far it may go: past N-1 routers (with a group) [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Meeting in a group")]
+    pub ttl: Option<u8>,
+
+    /// What every command takes.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Which addresses of a name count.
+    #[command(flatten)]
+    pub family: FamilyArgs,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+const QUEUE: u64 = 1 << 20;
+
+/// The configuration of `chat`.
+///
+/// # Errors
+/// A bad address, or options that cannot apply.
+pub(super) fn config(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Failure> {
+    let way = way(args)?;
+    if let Some(framing) = args.frame
+        && !matches!(framing, Framing::Line | Framing::Tinyproto)
+    {
+        return Err(refuse(&format!("--frame {framing}"), "a chat is of lines, or of tinyproto"));
+    }
+    let place = Place { net: net(&args.run, &args.family)?, helpers: helpers(&args.run)?, report };
+    match way {
+        Way::Group(group) => self::group(args, group, place),
+        Way::Address(address) if args.host => host(args, address, place),
+        Way::Address(address) => join(args, address, place),
     }
 }
 
-/// Where the user reads and writes.
-struct Terminal {
-    console: Console,
-    feed: Feed,
-    screen: Option<Screen>,
-    /// Holds the terminal for as long as the screen is shown.
-    _raw: Option<RawTerminal>,
+/// What is known before the way is.
+struct Place {
+    net: Net,
+    helpers: Helpers,
+    report: Settings,
 }
 
-impl Terminal {
-    fn open(
-        event_loop: &mut EventLoop,
-        common: &Common,
-        identity: Option<&Identity>,
-        place: &str,
-    ) -> Result<Self, Failure> {
-        // Lines are typed, whatever becomes of them on the wire.
-        let wire = Wire { framing: Framing::Line, max: MAX_LINE, ..common.wire };
-        let common = &Common { wire, ..common.clone() };
-        let (settings, takes_part) = (common.output.report.clone(), identity.is_some());
-        if !(identity.is_some_and(|identity| identity.screen) && RawTerminal::is_there()) {
-            let pool = event_loop.pool();
-            let reporter = Reporter::new(settings);
-            let console = Console::open(pool, reporter, common.output.form, takes_part)?;
-            let feed = Feed::open(pool, common)?;
-            return Ok(Self { console, feed, screen: None, _raw: None });
-        }
-        let fail = |error: io::Error| Failure::io(Status::Local, "use", "the terminal", &error);
-        event_loop.watch_terminal().map_err(fail)?;
-        let pool = event_loop.pool();
-        let (notices, coloured) = (HeldNotices::default(), settings.color.is_wanted(&io::stdout()));
-        let reporter = reporter(settings, &notices);
-        let console = Console::open(pool, reporter, common.output.form, true)?;
-        let feed = Feed::open(pool, common)?;
-        let raw = RawTerminal::enter(notices.clone()).map_err(fail)?;
-        let screen = Screen::new(place.to_owned(), notices, coloured);
-        Ok(Self { console, feed, screen: Some(screen), _raw: Some(raw) })
-    }
-}
-
-/// Events go to the screen, unless stderr is elsewhere.
-fn reporter(settings: Settings, notices: &HeldNotices) -> Reporter {
-    if !io::stderr().is_terminal() {
-        return Reporter::new(settings);
-    }
-    let notices = notices.clone();
-    let settings = Settings { color: Color::Never, ..settings };
-    Reporter::to(settings, move |line| notices.add(line))
-}
-
-fn join(config: JoinConfig) -> Result<Status, Failure> {
-    let mut event_loop = event_loop(&config.common)?;
-    let place = config.route.address.to_string();
-    let common = &config.common;
-    let terminal = Terminal::open(&mut event_loop, common, Some(&config.identity), &place)?;
-    let pool = event_loop.pool();
-    let mut session =
-        JoinSession::new(pool, config, terminal.console, terminal.feed, terminal.screen);
-    session.start(pool);
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
-}
-
-fn group(config: GroupConfig) -> Result<Status, Failure> {
-    let mut event_loop = event_loop(&config.common)?;
-    let interfaces = interfaces::list()?;
-    let mut found = memberships(&config.group, &interfaces)?;
-    let (Some(membership), true) = (found.pop(), found.is_empty()) else {
-        let cause = "a room is one group on one interface";
-        let target = config.group.to_string();
-        return Err(Failure::new(Status::Usage, Kind::Usage, "meet in", target, cause));
+/// What all three ways are asked to do, on such a wire.
+fn common(args: &ChatArgs, place: Place, wire: Wire) -> Result<(Common, Net), Failure> {
+    let source = if !args.send.is_empty() {
+        check_stdin_takers(&args.send)?;
+        read_texts(&args.send)?
+    } else if args.no_stdin || args.headless {
+        InputSource::Nothing
+    } else {
+        InputSource::Messages { form: framing::Input::Line, chomp: true }
     };
-    let pool = event_loop.pool();
-    let (sockets, warnings) = open(pool, &config, membership)?;
-    let place = config.group.to_string();
-    let terminal = Terminal::open(&mut event_loop, &config.common, Some(&config.identity), &place)?;
-    let pool = event_loop.pool();
-    let (console, feed) = (terminal.console, terminal.feed);
-    let mut session =
-        GroupSession::on_sockets(pool, config, console, feed, sockets, terminal.screen);
-    for warning in &warnings {
-        session.warn(pool, Kind::SocketOption, warning);
-    }
-    session.report_listening(pool, &[]);
-    session.start(pool);
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
+    let common = Common {
+        limits: limits(&args.run, None, None),
+        goal: goal(&args.run),
+        input: Input { source, rate: None },
+        output: output(&args.run, Written::Line, place.report, false),
+        rules: Rules {
+            serving: args.host,
+            undivided: wire.framing == Framing::Tinyproto,
+            ..Rules::default()
+        },
+        wire,
+        helpers: place.helpers,
+    };
+    Ok((common, place.net))
 }
 
-/// The sockets of a room without a host.
-fn open(
-    pool: &mut Pool,
-    config: &GroupConfig,
-    membership: Membership,
-) -> Result<(GroupSockets, Vec<String>), Failure> {
-    let (port, options) = (config.group.port, &config.net.options);
-    let group = membership.socket_address(port);
-    let fail =
-        |error: io::Error| Failure::io(Status::Listen, "meet in", config.group.to_string(), &error);
-    let sending =
-        SenderOptions { ttl: config.ttl, options: options.clone(), ..SenderOptions::default() };
-    let (sender, mut warnings) = open_sender(membership.group, &membership.interface, &sending)?;
-    let iface = membership.interface.name.clone();
-    let (receiver, said) = JoinSocket::open(membership, port, options)?;
-    receiver.join()?;
-    warnings.extend(said);
-    warnings.dedup();
-    let own = sender.local_addr().map_err(fail)?.as_socket().map_or(0, |local| local.port());
-    let receiver = receiver.socket().try_clone().map_err(fail)?;
-    let sockets = GroupSockets {
-        receiver: pool.add_datagrams(Socket::from(receiver)).map_err(fail)?,
-        sender: pool.add_datagrams(Socket::from(sender)).map_err(fail)?,
-        own,
+/// A stream between a host and its members, with lines of so many bytes.
+fn stream(args: &ChatArgs, max: usize) -> Wire {
+    let framing = args.frame.unwrap_or(Framing::Line);
+    Wire { datagrams: false, framing, max, keep_cr: false, crlf: false }
+}
+
+/// Where the room is.
+enum Way {
+    Address(Address),
+    Group(GroupAddress),
+}
+
+fn way(args: &ChatArgs) -> Result<Way, Failure> {
+    match args.address.parse::<GroupAddress>() {
+        Ok(group) => Ok(Way::Group(group)),
+        Err(wrong) => match args.address.parse::<Address>() {
+            // It is one that is not written as a group is.
+            Err(AddressError::Group(_)) => Err(wrong.into()),
+            address => Ok(Way::Address(address?)),
+        },
+    }
+}
+
+fn group(args: &ChatArgs, group: GroupAddress, place: Place) -> Result<ChatConfig, Failure> {
+    group.check_send()?;
+    let framing = Framing::None;
+    let wire = Wire { datagrams: true, framing, max: MAX_LINE, keep_cr: false, crlf: false };
+    let (common, net) = common(args, place, wire)?;
+    let ttl = args.ttl.unwrap_or(1);
+    Ok(ChatConfig::Group(Box::new(GroupConfig {
+        common,
+        net,
         group,
-        iface,
-    };
-    Ok((sockets, warnings))
+        identity: identity(args),
+        ttl,
+    })))
 }
 
-fn host(config: HostConfig) -> Result<Status, Failure> {
-    sys::process::raise_descriptor_limit();
-    let mut event_loop = event_loop(&config.common)?;
-    let common = &config.common;
-    let (listening, warnings) =
-        sockets::listen::listen(&config.address, config.net.family, &config.net.options)?;
-    let locals: Vec<(&str, String)> =
-        listening.iter().map(|one| (one.proto, one.local.clone())).collect();
-    let pool = event_loop.pool();
-    let listeners =
-        listening.into_iter().map(|one| pool.add_listener(one)).collect::<Result<_, _>>()?;
-    let place = locals.first().map_or("", |(_, local)| local.as_str());
-    let terminal = Terminal::open(&mut event_loop, common, config.identity.as_ref(), place)?;
-    let pool = event_loop.pool();
-    let (console, feed) = (terminal.console, terminal.feed);
-    let mut session = HostSession::new(pool, config, console, feed, listeners, terminal.screen);
-    session.report_listening(pool, &locals);
-    for warning in &warnings {
-        session.warn(pool, Kind::SocketOption, warning);
+fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
+    let (common, net) = common(args, place, stream(args, MAX_LINE))?;
+    Ok(ChatConfig::Host(Box::new(HostConfig {
+        common,
+        net,
+        address,
+        identity: (!args.headless).then(|| identity(args)),
+        max_clients: args.max_clients.map(as_usize),
+        queue: as_usize(args.queue.unwrap_or(QUEUE)),
+    })))
+}
+
+fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
+    address.check_connect()?;
+    let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
+    let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
+    place.net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
+    // A host puts names before lines, and escapes what is in them.
+    let (common, net) = common(args, place, stream(args, MAX_RELAYED))?;
+    let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let negotiated = common.wire.negotiated();
+    Ok(ChatConfig::Join(Box::new(JoinConfig {
+        common,
+        route: Route { address, bind, net, timeout, negotiated },
+        dialing: Dialing { reconnect: args.reconnect, settle: Duration::ZERO },
+        identity: identity(args),
+    })))
+}
+
+fn identity(args: &ChatArgs) -> Identity {
+    // What other programs write would end up in the middle of a screen.
+    let is_alone = args.run.command.is_empty() && args.run.on.is_empty();
+    let user = || Nick::tamed(&std::env::var("USER").ok()?);
+    Identity {
+        nick: args.nick.clone().or_else(user),
+        time: args.time,
+        screen: args.run.output.is_none() && args.send.is_empty() && !args.no_stdin && is_alone,
     }
-    session.start(pool, locals.into_iter().map(|(_, local)| local).collect());
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
 }

@@ -1,34 +1,190 @@
-//! `echo`: listeners and datagram sockets, or the connections of a probe, on a loop.
+//! `echo`: a server that sends back what comes, or with `--ping` a probe of one.
 
-use super::{broken_loop, event_loop};
+mod open;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+
+use super::args::{
+    FamilyArgs, ReportArgs, RunArgs, as_usize, goal, helpers, limits, net, output, read_text,
+    take_hyphens,
+};
+use super::launch::Launch;
+use super::rules::refuse;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool};
-use crate::kind::Kind;
-use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
-use crate::report::Reporter;
-use crate::sessions::config::{Common, Echo, EchoPlace, Net, Ping};
-use crate::sessions::{Console, EchoSession, Feed, PingSession, Place, Session};
-use crate::sockets::datagram::{self, Opened, Socket};
-use crate::sockets::{self, Address, Listening, UnixGuard};
+use crate::framing::{Deframer, Frame, Framing};
+use crate::protocol::output::Written;
+use crate::protocol::relay::Rules;
+use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size, parse_percent};
+use crate::report::Settings;
+use crate::sessions::config::{Common, Echo, EchoPlace, Input, Wire};
+use crate::sessions::{EchoSession, Session};
+use crate::sockets::{Address, AddressError};
+use open::Open;
 
-/// Ports that are tried until one is free for streams and for datagrams.
-const ATTEMPTS: usize = 32;
+const MAX_FRAME: u64 = 16 << 20;
 
-pub(super) fn serve(config: Echo) -> Result<Status, Failure> {
-    crate::sys::process::raise_descriptor_limit();
-    let mut event_loop = event_loop(&config.common)?;
-    let pool = event_loop.pool();
-    let mut open = Open::default();
-    for place in &config.places {
-        match place {
-            EchoPlace::Address(address) => open.address(pool, address, &config)?,
-            EchoPlace::Group(group) => open.group(pool, group, &config)?,
-        }
+/// `echo`
+#[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
+pub struct EchoArgs {
+    /// Where to listen [default: 0, a free port on loopback]; with --ping, whom to probe
+    #[arg(value_name = "ADDR")]
+    pub addresses: Vec<String>,
+    /// Streams only
+    #[arg(long, conflicts_with = "udp", help_heading = "Sockets")]
+    pub tcp: bool,
+    /// Datagrams only; with --ping, probes are datagrams
+    #[arg(long, help_heading = "Sockets")]
+    pub udp: bool,
+
+    /// Hold each answer back for D
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Server")]
+    pub delay: Option<Duration>,
+    /// Do not answer PCT of the messages, chosen at random
+    #[arg(long, value_name = "PCT", value_parser = parse_percent, help_heading = "Server")]
+    pub drop: Option<f64>,
+    /// How messages are marked on the stream, as for tcp-serve [default: none; line where an
+    /// option speaks of messages]
+    #[arg(long, value_name = "FRAMING", help_heading = "Server")]
+    pub frame: Option<Framing>,
+    /// The largest message to take from a stream [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Server")]
+    pub max_frame: Option<u64>,
+    /// Put TEXT before each message
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Server")]
+    pub prefix: Option<String>,
+    /// The message W closes its connection, and is not answered
+    #[arg(long, value_name = "W", help_heading = "Server")]
+    pub quit_word: Option<String>,
+    /// The message W ends the run with 0, and is not answered
+    #[arg(long, value_name = "W", help_heading = "Server")]
+    pub stop_word: Option<String>,
+    /// End a connection that has no traffic for D
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Server")]
+    pub idle_timeout: Option<Duration>,
+
+    /// Probe an echo server: round trips, loss, duplicates, reordering, corruption
+    #[arg(long, help_heading = "Probe")]
+    pub ping: bool,
+    /// From one probe to the next; 0 sends each when the last is answered [default: 1s]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Probe")]
+    pub interval: Option<Duration>,
+    /// Bytes of a probe [default: 56]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Probe")]
+    pub size: Option<u64>,
+    /// Probe on N connections at once [default: 1]
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Probe")]
+    pub conns: Option<u64>,
+    /// More loss than PCT is exit status 1 [default: 0]
+    #[arg(long, value_name = "PCT", value_parser = parse_percent, help_heading = "Probe")]
+    pub max_loss: Option<f64>,
+    /// Give up an attempt to connect after D [default: 10s]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Probe")]
+    pub connect_timeout: Option<Duration>,
+
+    /// What every command takes.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Which addresses of a name count.
+    #[command(flatten)]
+    pub family: FamilyArgs,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// The configuration of `echo` as a server.
+///
+/// # Errors
+/// A bad address, options that cannot apply, a TEXT that cannot be read.
+pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure> {
+    let places = places(args)?;
+    let (streams, datagrams) = (!args.udp, !args.tcp);
+    let has_messages = [
+        args.drop.is_some(),
+        args.prefix.is_some(),
+        args.quit_word.is_some(),
+        args.stop_word.is_some(),
+        args.run.count.is_some(),
+    ];
+    // Where an option speaks of messages, a stream needs some.
+    let implied = if has_messages.contains(&true) { Framing::Line } else { Framing::None };
+    let framing = args.frame.unwrap_or(if streams { implied } else { Framing::None });
+    let (net, helpers) = (net(&args.run, &args.family)?, helpers(&args.run)?);
+    // Bytes go back as they came.
+    let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
+    let wire = Wire { datagrams: !streams, framing, max, keep_cr: true, crlf: false };
+    let prefix = args.prefix.as_deref().map(read_text).transpose()?.unwrap_or_default();
+    let takes_prefix = !matches!(wire.framing, Framing::Fixed(_) | Framing::Obj);
+    if !takes_prefix && !prefix.is_empty() {
+        let cause = format!("no message of --frame {} can have one", wire.framing);
+        return Err(refuse("--prefix", cause));
     }
-    let Open { listeners, sockets, locals, mut warnings, guards: _guards, groups: _groups } = open;
-    warnings.dedup();
-    let (console, feed) = streams(pool, &config.common)?;
+    Ok(Echo {
+        net,
+        places,
+        streams,
+        datagrams,
+        delay: args.delay.unwrap_or_default(),
+        drop: args.drop.unwrap_or_default(),
+        prefix,
+        quit_word: word("--quit-word", args.quit_word.as_deref(), &wire)?,
+        stop_word: word("--stop-word", args.stop_word.as_deref(), &wire)?,
+        common: Common {
+            limits: limits(&args.run, args.idle_timeout, None),
+            goal: goal(&args.run),
+            input: Input::default(),
+            output: output(&args.run, Written::Raw, report, false),
+            wire,
+            rules: Rules::default(),
+            helpers,
+        },
+    })
+}
+
+/// A word as it will come: in the form that the framing gives it.
+fn word(option: &str, text: Option<&str>, wire: &Wire) -> Result<Option<Bytes>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let word = read_text(text)?;
+    if word.is_empty() {
+        return Err(refuse(option, "an empty word would be met by chance"));
+    }
+    let Some(framer) = wire.framer() else { return Ok(Some(word)) };
+    let mut deframer = Deframer::new(framer);
+    let (mut wire, mut comes) = (Vec::new(), None);
+    deframer
+        .encode(&word, &mut wire)
+        .and_then(|()| {
+            let deliver = &mut |frame: Frame<'_>| comes = Some(frame.payload.to_vec().into());
+            deframer.feed(&wire, true, deliver)
+        })
+        .map_err(|error| refuse(option, format!("it never comes by --frame: {error}")))?;
+    Ok(comes)
+}
+
+fn places(args: &EchoArgs) -> Result<Vec<EchoPlace>, Failure> {
+    if args.addresses.is_empty() {
+        return Ok(vec![EchoPlace::Address("0".parse()?)]);
+    }
+    let place = |text: &String| match text.parse::<Address>() {
+        Ok(address) => Ok(EchoPlace::Address(address)),
+        Err(AddressError::Group(_)) => Ok(EchoPlace::Group(text.parse()?)),
+        Err(error) => Err(error.into()),
+    };
+    args.addresses.iter().map(place).collect()
+}
+
+pub(super) fn run(config: Echo) -> anyhow::Result<Status> {
+    crate::sys::process::raise_descriptor_limit();
+    let mut launch = Launch::new(&config.common)?;
+    let open = Open::all(launch.pool(), &config)?;
+    let (console, feed) = launch.streams(&config.common, false)?;
+    let Open { listeners, sockets, locals, warnings, guards: _guards, groups: _groups } = open;
     let mut session = EchoSession::new(config, console, feed, listeners, sockets);
+    let pool = launch.pool();
     session.report_listening(pool, &locals);
     for (kind, text) in &warnings {
         session.warn(pool, *kind, text);
@@ -36,146 +192,5 @@ pub(super) fn serve(config: Echo) -> Result<Status, Failure> {
     session.start(pool);
     let locals: Vec<String> = locals.into_iter().map(|(_, local, _)| local).collect();
     session.ready(pool, &locals);
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
-}
-
-/// stdout, and no stdin.
-fn streams(pool: &mut Pool, common: &Common) -> Result<(Console, Feed), Failure> {
-    let reporter = Reporter::new(common.output.report.clone());
-    let console = Console::open(pool, reporter, common.output.form, false)?;
-    Ok((console, Feed::open(pool, common)?))
-}
-
-/// What is open so far.
-#[derive(Default)]
-struct Open {
-    listeners: Vec<Id>,
-    sockets: Vec<(Id, Place)>,
-    /// What is listened on: protocol, address, and the interface of a group.
-    locals: Vec<(&'static str, String, Option<String>)>,
-    /// Warnings, each with its kind.
-    warnings: Vec<(Kind, String)>,
-    /// These remove socket files when they are dropped.
-    guards: Vec<UnixGuard>,
-    /// These leave when they are dropped.
-    groups: Vec<JoinSocket>,
-}
-
-impl Open {
-    fn address(
-        &mut self,
-        pool: &mut Pool,
-        address: &Address,
-        config: &Echo,
-    ) -> Result<(), Failure> {
-        let is_inet = matches!(address, Address::Inet { .. });
-        // One name is one socket file, and an inherited socket is of one kind.
-        let both = is_inet && config.streams && config.datagrams;
-        let (listening, opened) = match both {
-            true => self.both(address, &config.net)?,
-            false if config.streams => (self.listen(address, &config.net)?, Vec::new()),
-            false => (Vec::new(), self.open_datagrams(address, &config.net)?),
-        };
-        for one in listening {
-            self.locals.push((one.proto, one.local.clone(), None));
-            self.listeners.push(pool.add_listener(one)?);
-        }
-        for one in opened {
-            self.add(pool, one)?;
-        }
-        Ok(())
-    }
-
-    /// Streams and datagrams on the same port, which the kernel chooses for the streams.
-    fn both(
-        &mut self,
-        address: &Address,
-        net: &Net,
-    ) -> Result<(Vec<Listening>, Vec<Opened>), Failure> {
-        let mut attempt = 1;
-        loop {
-            let listening = self.listen(address, net)?;
-            let chosen = listening.first().and_then(|one| one.port);
-            let (is_free, same) = match (address, chosen) {
-                (Address::Inet { host, port: 0 }, Some(port)) => {
-                    (true, Address::Inet { host: host.clone(), port })
-                }
-                _ => (false, address.clone()),
-            };
-            match self.open_datagrams(&same, net) {
-                Err(failure)
-                    if is_free && attempt < ATTEMPTS && failure.kind == Kind::AddressInUse =>
-                {
-                    attempt += 1;
-                }
-                opened => return Ok((listening, opened?)),
-            }
-        }
-    }
-
-    fn listen(&mut self, address: &Address, net: &Net) -> Result<Vec<Listening>, Failure> {
-        let (all, more) = sockets::listen::listen(address, net.family, &net.options)?;
-        self.warn(more);
-        Ok(all)
-    }
-
-    fn open_datagrams(&mut self, address: &Address, net: &Net) -> Result<Vec<Opened>, Failure> {
-        let (all, more) = datagram::listen(address, net.family, &net.options)?;
-        self.warn(more);
-        Ok(all)
-    }
-
-    fn warn(&mut self, texts: Vec<String>) {
-        self.warnings.extend(texts.into_iter().map(|text| (Kind::SocketOption, text)));
-    }
-
-    fn add(&mut self, pool: &mut Pool, mut one: Opened) -> Result<(), Failure> {
-        self.guards.extend(one.cleanup.take());
-        self.locals.push((one.proto, one.local.clone(), None));
-        self.sockets.push((add(pool, one)?, Place::default()));
-        Ok(())
-    }
-
-    fn group(
-        &mut self,
-        pool: &mut Pool,
-        group: &GroupAddress,
-        config: &Echo,
-    ) -> Result<(), Failure> {
-        self.warnings.extend(group.range_warning().map(|text| (Kind::SsmRange, text)));
-        for membership in memberships(group, &interfaces::list()?)? {
-            let iface = membership.interface.name.clone();
-            let title = membership.socket_address(group.port).to_string();
-            let options = &config.net.options;
-            let (socket, more) = JoinSocket::open(membership, group.port, options)?;
-            socket.join()?;
-            self.warn(more);
-            let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
-            let receiver = socket.socket().try_clone().map_err(fail)?;
-            let id = pool.add_datagrams(Socket::from(receiver)).map_err(fail)?;
-            let place = Place { group: Some(title.clone()), iface: Some(iface.clone()) };
-            self.sockets.push((id, place));
-            self.groups.push(socket);
-            self.locals.push(("udp", title, Some(iface)));
-        }
-        Ok(())
-    }
-}
-
-fn add(pool: &mut Pool, opened: Opened) -> Result<Id, Failure> {
-    let local = opened.local.clone();
-    pool.add_datagrams(opened.socket)
-        .map_err(|error| Failure::io(Status::Local, "open", local, &error))
-}
-
-pub(super) fn ping(config: Ping) -> Result<Status, Failure> {
-    crate::sys::process::raise_descriptor_limit();
-    let mut event_loop = event_loop(&config.common)?;
-    let pool = event_loop.pool();
-    let (console, feed) = streams(pool, &config.common)?;
-    let mut session = PingSession::new(config, console, feed);
-    session.start(pool);
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
+    launch.run(&mut session)
 }

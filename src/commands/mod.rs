@@ -1,119 +1,68 @@
-//! The commands: configuration to sockets, session and loop, and the exit status that follows.
+//! The commands: one file each has its arguments, what they mean, and what is run.
+//!
+//! clap checks each argument by itself and whom it belongs to, [`rules`] which of them go together,
+//! and `config` of a command makes a plain configuration of them. `run` of a command opens what the
+//! configuration names and hands a session to [`launch`]. Nothing below this floor knows of clap,
+//! or of anyhow: the floors below report a [`Failure`], which is found again here.
 
+mod args;
 mod assets;
 mod chat;
-mod datagrams;
+mod cli;
+mod datagram;
 mod echo;
-mod mcast;
+mod launch;
+mod mcast_join;
+mod mcast_send;
+mod ping;
 mod replay;
+mod rules;
+mod startup_failure;
+mod stream;
 mod tcp_connect;
 mod tcp_serve;
-mod udp;
+mod udp_listen;
+mod udp_send;
+mod words;
 
-use std::io::Write;
-use std::time::SystemTime;
+pub use args::InputForm;
+pub use cli::{Cli, Command, Parsed, parse};
 
-use crate::cli::args::{ReportArgs, RunArgs};
-use crate::cli::{Command, Parsed, config};
-use crate::error::{Failure, Status};
-use crate::event_loop::{EventLoop, SharedRecorder};
-use crate::protocol::output::Output;
-use crate::report::{Name, Notice, Reporter, Settings};
-use crate::sessions::LastWords;
-use crate::sessions::config::Common;
-use crate::sessions::recorder::FileRecorder;
+use crate::error::Status;
+use crate::report::Settings;
 
 /// Runs what the command line asks for.
 pub fn run(parsed: &Parsed) -> Status {
-    match &parsed.cli.command {
-        Command::TcpConnect(args) => start(parsed, &args.report, &args.stream.run, |report| {
-            config::connect(args, report).and_then(tcp_connect::run)
-        }),
-        Command::TcpServe(args) => start(parsed, &args.report, &args.stream.run, |report| {
-            config::serve(args, report).and_then(tcp_serve::run)
-        }),
-        Command::UdpSend(args) => start(parsed, &args.report, &args.sender.run, |report| {
-            config::udp_send(args, report).and_then(udp::send)
-        }),
-        Command::UdpListen(args) => start(parsed, &args.report, &args.listener.run, |report| {
-            config::udp_listen(args, report).and_then(udp::listen)
-        }),
-        Command::McastJoin(args) => start(parsed, &args.report, &args.listener.run, |report| {
-            config::mcast_join(args, report).and_then(mcast::join)
-        }),
-        Command::McastSend(args) => start(parsed, &args.report, &args.sender.run, |report| {
-            config::mcast_send(args, report).and_then(mcast::send)
-        }),
-        Command::Chat(args) => start(parsed, &args.report, &args.run, |report| {
-            config::chat(args, report).and_then(chat::run)
-        }),
-        Command::Echo(args) => start(parsed, &args.report, &args.run, |report| match args.ping {
-            true => config::ping(args, report).and_then(echo::ping),
-            false => config::echo(args, report).and_then(echo::serve),
-        }),
+    let command = &parsed.cli.command;
+    let Some((report, args)) = command.shared() else { return print(command) };
+    let settings = args::report(&parsed.cli.report, report);
+    let outcome = parsed.check().map_err(Into::into);
+    match outcome.and_then(|()| start(command, settings.clone())) {
+        Ok(status) => status,
+        Err(error) => startup_failure::report(&error, settings, args),
+    }
+}
+
+fn start(command: &Command, report: Settings) -> anyhow::Result<Status> {
+    match command {
+        Command::TcpConnect(args) => tcp_connect::run(tcp_connect::config(args, report)?),
+        Command::TcpServe(args) => tcp_serve::run(tcp_serve::config(args, report)?),
+        Command::UdpSend(args) => udp_send::run(udp_send::config(args, report)?),
+        Command::UdpListen(args) => udp_listen::run(udp_listen::config(args, report)?),
+        Command::McastJoin(args) => mcast_join::run(mcast_join::config(args, report)?),
+        Command::McastSend(args) => mcast_send::run(mcast_send::config(args, report)?),
+        Command::Chat(args) => chat::run(chat::config(args, report)?),
+        Command::Echo(args) if args.ping => ping::run(ping::config(args, report)?),
+        Command::Echo(args) => echo::run(echo::config(args, report)?),
+        Command::Completions { .. } | Command::Man { .. } => Ok(print(command)),
+    }
+}
+
+/// Prints what is embedded.
+fn print(command: &Command) -> Status {
+    match command {
         Command::Completions { shell } => assets::print(assets::completions(*shell)),
         Command::Man { command } => assets::print(assets::man(*command)),
+        _ => Status::Done,
     }
-}
-
-/// Runs a command, and tells a failure from before the session, which tells its own.
-fn start(
-    parsed: &Parsed,
-    report: &ReportArgs,
-    args: &RunArgs,
-    command: impl FnOnce(Settings) -> Result<Status, Failure>,
-) -> Status {
-    let settings = config::report(&parsed.cli.report, report);
-    let failure = match parsed.check().and_then(|()| command(settings.clone())) {
-        Ok(status) => return status,
-        Err(failure) => failure,
-    };
-    let reporter = Reporter::new(settings);
-    let code = u32::from(failure.status.code());
-    let events = [Notice::error(&failure), Notice::new(Name::Summary).code(code)];
-    let mut lines = Vec::new();
-    for event in &events {
-        reporter.json_line(event, SystemTime::now(), &mut lines);
-    }
-    report_alone(reporter, args, &events);
-    if args.output == Some(Output::Json) {
-        // The status tells already that the run failed.
-        let _ = std::io::stdout().write_all(&lines);
-    }
-    failure.status
-}
-
-/// Tells events without a session, to hooks as well.
-fn report_alone(reporter: Reporter, args: &RunArgs, events: &[Notice<'_>]) {
-    let hooks = args.on.clone();
-    let event_loop = if hooks.is_empty() { None } else { bare_event_loop().ok() };
-    match event_loop {
-        Some(mut event_loop) => {
-            // There is nobody left to tell that this failed.
-            let _ = LastWords::report(&mut event_loop, reporter, hooks, args.timeout, events);
-        }
-        None => events.iter().for_each(|event| reporter.report(event)),
-    }
-}
-
-/// A loop that hears signals.
-fn bare_event_loop() -> Result<EventLoop, Failure> {
-    let fail = |error| Failure::io(Status::Local, "start", "the event loop", &error);
-    let mut event_loop = EventLoop::new().map_err(fail)?;
-    event_loop.watch_signals().map_err(fail)?;
-    Ok(event_loop)
-}
-
-/// A loop that hears signals, and is recorded where that was asked for.
-fn event_loop(common: &Common) -> Result<EventLoop, Failure> {
-    let mut event_loop = bare_event_loop()?;
-    if let Some(path) = &common.helpers.record {
-        event_loop.pool().set_recorder(SharedRecorder::new(FileRecorder::create(path)?));
-    }
-    Ok(event_loop)
-}
-
-/// The poll failed, which nothing can mend.
-fn broken_loop(error: &std::io::Error) -> Failure {
-    Failure::io(Status::Local, "run", "the event loop", error)
 }

@@ -1,45 +1,91 @@
-//! `--replay`: the same sockets as ever, with a session that plays a recording on them.
+//! `--replay`: a recording is read and understood before anything is opened, and played on the
+//! sockets of its command.
 
-use super::{broken_loop, datagrams, event_loop, udp};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::{ReplayArgs, RunArgs};
+use super::launch::Launch;
+use super::rules::refuse;
+use super::udp_listen;
 use crate::error::{Failure, Status};
-use crate::event_loop::Pool;
 use crate::kind::Kind;
-use crate::report::Reporter;
-use crate::sessions::config::{Common, Connect, Replay, UdpListen};
+use crate::protocol::recording::Role;
+use crate::protocol::replay::{Recording, Script};
+use crate::report::transcript;
+use crate::sessions::config::{Connect, Replay, UdpListen};
 use crate::sessions::datagrams::ReplayListenSession;
 use crate::sessions::replay::ReplaySession;
-use crate::sessions::{Console, Feed, Session};
 
-pub(super) fn connect(config: Connect, replay: &Replay) -> Result<Status, Failure> {
-    let mut event_loop = event_loop(&config.common)?;
-    let pool = event_loop.pool();
-    let (console, feed) = streams(pool, &config.common)?;
-    let mut session = ReplaySession::connect(pool, config, replay, console, feed);
-    session.start(pool);
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
+/// The first bytes of pcapng (the type of its section header block).
+const PCAPNG: &[u8] = b"\n\r\r\n";
+
+/// One side of the recorded streams: that of a server, or that of a client.
+///
+/// # Errors
+/// The file cannot be read, is no transcript, or has no such conversation.
+pub(super) fn streams(
+    args: &ReplayArgs,
+    run: &RunArgs,
+    role: Role,
+) -> Result<Option<Replay>, Failure> {
+    load(args, run, "stream", |recording| recording.streams(role))
 }
 
-pub(super) fn listen(config: &UdpListen, replay: &Replay) -> Result<Status, Failure> {
+/// A listener's side of the recorded datagrams.
+///
+/// # Errors
+/// As those of [`streams`].
+pub(super) fn datagrams(args: &ReplayArgs, run: &RunArgs) -> Result<Option<Replay>, Failure> {
+    load(args, run, "datagram", Recording::datagrams)
+}
+
+fn load(
+    args: &ReplayArgs,
+    run: &RunArgs,
+    what: &str,
+    choose: impl FnOnce(&Recording) -> Vec<Script>,
+) -> Result<Option<Replay>, Failure> {
+    let Some(path) = &args.replay else { return Ok(None) };
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::io(Status::Local, "read", name.as_str(), &error))?;
+    if run.record.as_deref().is_some_and(|record| is_same(record, path)) {
+        return Err(refuse("--record", "it would overwrite the recording that is replayed"));
+    }
+    let wrong = |cause: String| Failure::new(Status::Usage, Kind::Usage, "replay", &*name, cause);
+    if bytes.starts_with(PCAPNG) {
+        let cause = "it is pcapng, which does not say what was sent by whom in answer to what";
+        return Err(wrong(cause.to_owned()).fix("record to a name without .pcapng"));
+    }
+    let recording = transcript::parse(&bytes).map_err(|bad| wrong(bad.to_string()))?;
+    let scripts: Vec<Arc<Script>> = choose(&recording).into_iter().map(Arc::new).collect();
+    if scripts.is_empty() {
+        return Err(wrong(format!("there is no {what} in it")));
+    }
+    Ok(Some(Replay { scripts, timing: args.replay_timing }))
+}
+
+/// Whether two names are of one file that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+pub(super) fn connect(config: Connect, replay: &Replay) -> anyhow::Result<Status> {
+    let mut launch = Launch::new(&config.common)?;
+    let (console, feed) = launch.streams(&config.common, true)?;
+    let mut session = ReplaySession::connect(launch.pool(), config, replay, console, feed);
+    session.start(launch.pool());
+    launch.run(&mut session)
+}
+
+pub(super) fn listen(config: &UdpListen, replay: &Replay) -> anyhow::Result<Status> {
     let common = &config.listen.common;
-    let mut event_loop = event_loop(common)?;
-    let pool = event_loop.pool();
-    let udp::Listening { locals, sockets, warnings, guards: _guards } = udp::open(pool, config)?;
-    let (console, feed) = datagrams::streams(pool, common, true)?;
+    let mut launch = Launch::new(common)?;
+    let opened = udp_listen::open(launch.pool(), config)?;
+    let udp_listen::Listening { locals, sockets, warnings, guards: _guards } = opened;
+    let (console, feed) = launch.streams(common, true)?;
     let ids = sockets.iter().map(|socket| socket.id);
-    let mut session = ReplayListenSession::on_sockets(common.clone(), replay, console, feed, ids);
-    session.report_listening(pool, &locals);
-    warnings.iter().for_each(|text| session.warn(pool, Kind::SocketOption, text));
-    session.start(pool);
-    let locals: Vec<String> = locals.into_iter().map(|(_, local)| local).collect();
-    session.ready(pool, &locals);
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
-}
-
-/// stdout, and no stdin.
-fn streams(pool: &mut Pool, common: &Common) -> Result<(Console, Feed), Failure> {
-    let reporter = Reporter::new(common.output.report.clone());
-    let console = Console::open(pool, reporter, common.output.form, true)?;
-    Ok((console, Feed::open(pool, common)?))
+    let session = ReplayListenSession::on_sockets(common.clone(), replay, console, feed, ids);
+    launch.serve(session, &locals, &warnings, ReplayListenSession::start)
 }

@@ -1,30 +1,106 @@
-//! `tcp-connect`: a console, stdin and one connection on a loop.
+//! `tcp-connect`: one connection, to stdin and stdout or to a program.
 
-use super::{broken_loop, event_loop, replay};
+use std::time::Duration;
+
+use clap::Args;
+
+use super::args::{ReplayArgs, ReportArgs, net, take_hyphens};
+use super::launch::Launch;
+use super::replay;
+use super::rules::{beside_replay, refuse};
+use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
 use crate::error::{Failure, Status};
-use crate::report::Reporter;
-use crate::sessions::config::Connect;
-use crate::sessions::{ConnectSession, Console, Feed, Session};
+use crate::protocol::recording::Role;
+use crate::protocol::values::parse_duration;
+use crate::report::Settings;
+use crate::sessions::ConnectSession;
+use crate::sessions::config::{Connect, Dialing, Route};
+use crate::sockets::Address;
 
-pub(super) fn run(mut config: Connect) -> Result<Status, Failure> {
+/// What a proxy needs to find out that nothing stands behind it.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// `tcp-connect`
+#[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens), mut_args(beside_replay))]
+pub struct ConnectArgs {
+    /// Where to connect to (see Addresses)
+    #[arg(value_name = "ADDR")]
+    pub address: String,
+    /// What both stream commands take.
+    #[command(flatten)]
+    pub stream: StreamArgs,
+    /// Give up an attempt to connect, over all addresses, after D [default: 10s]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub connect_timeout: Option<Duration>,
+    /// Only see whether a connection can be made: nothing is sent or received
+    #[arg(short = 'z', long, help_heading = "Ends")]
+    pub probe: bool,
+    /// Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub settle: Option<Duration>,
+    /// Connect again when the connection is lost, and say what may be lost with it
+    #[arg(long, help_heading = "Ends")]
+    pub reconnect: bool,
+    /// Connect from this local address and port
+    #[arg(long, value_name = "ADDR", help_heading = "Sockets")]
+    pub bind: Option<String>,
+    /// Run CMD with the connection as its stdin and stdout; its status is ours
+    #[arg(long, value_name = "CMD", help_heading = "Input and output")]
+    pub exec: Option<String>,
+    /// Run CMD by /bin/sh -c (with --exec)
+    #[arg(long, requires = "exec", help_heading = "Input and output")]
+    pub sh: bool,
+    /// Playing a recording.
+    #[command(flatten)]
+    pub replay: ReplayArgs,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// The configuration of `tcp-connect`.
+///
+/// # Errors
+/// A bad address, or options that cannot apply.
+pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure> {
+    let address: Address = args.address.parse()?;
+    address.check_connect()?;
+    let stream = &args.stream;
+    let settle = if args.probe && stream.run.wait.is_some() { SETTLE } else { Duration::ZERO };
+    let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
+    let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
+    let net = net(&stream.run, &stream.family)?;
+    let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();
+    let common = stream::common(stream, report, false, sends)?;
+    net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
+    let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let negotiated = common.wire.negotiated();
+    Ok(Connect {
+        common,
+        route: Route { address, bind, net, timeout, negotiated },
+        dialing: Dialing { reconnect: args.reconnect, settle: args.settle.unwrap_or(settle) },
+        probe: args.probe,
+        exec: args.exec.as_deref().map(|command| program(command, args.sh)).transpose()?,
+        replay: replay::streams(&args.replay, &stream.run, Role::Connected)?,
+    })
+}
+
+pub(super) fn run(mut config: Connect) -> anyhow::Result<Status> {
     if let Some(replay) = config.replay.take() {
         return replay::connect(config, &replay);
     }
-    let mut event_loop = event_loop(&config.common)?;
-    let pool = event_loop.pool();
+    let mut launch = Launch::new(&config.common)?;
     // A probe hands over to its command; elsewhere the two run side by side.
-    let scripting = &mut config.common.helpers;
-    let successor = if config.probe { scripting.command.take() } else { None };
-    let common = &config.common;
-    let (reporter, talks) =
-        (Reporter::new(common.output.report.clone()), !config.probe && config.exec.is_none());
-    let console = Console::open(pool, reporter, common.output.form, talks)?;
-    let feed = Feed::open(pool, common)?;
-    let mut session = ConnectSession::new(pool, config, console, feed);
-    session.start(pool);
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
+    let helpers = &mut config.common.helpers;
+    let successor = if config.probe { helpers.command.take() } else { None };
+    let talks = !config.probe && config.exec.is_none();
+    let (console, feed) = launch.streams(&config.common, talks)?;
+    let mut session = ConnectSession::new(launch.pool(), config, console, feed);
+    session.start(launch.pool());
+    let status = launch.run(&mut session)?;
     match successor {
-        Some(program) if session.status() == Status::Done => Err(session.hand_over(&program)),
-        _ => Ok(session.status()),
+        Some(program) if status == Status::Done => Err(session.hand_over(&program).into()),
+        _ => Ok(status),
     }
 }

@@ -1,63 +1,194 @@
-//! `tcp-serve`: listeners, a console and stdin on a loop.
+//! `tcp-serve`: listeners, and what is done with each client.
 
-use super::{broken_loop, event_loop};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use ipnet::IpNet;
+
+use super::args::{
+    ReplayArgs, ReportArgs, as_usize, check_stdin_takers, net, read_text, take_hyphens, takes_stdin,
+};
+use super::launch::{Launch, Listeners};
+use super::replay;
+use super::rules::{ONE_PURPOSE, beside_replay, refuse};
+use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
 use crate::error::{Failure, Status};
-use crate::event_loop::Pool;
-use crate::kind::Kind;
-use crate::report::Reporter;
-use crate::sessions::config::{Handling, Serve};
-use crate::sessions::{Console, Feed, Session, StreamSession};
-use crate::sockets::{self, Listening};
+use crate::protocol::access::{Access, parse_network};
+use crate::protocol::recording::Role;
+use crate::protocol::slow::{Policy, SlowRules};
+use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
+use crate::report::Settings;
+use crate::sessions::StreamSession;
+use crate::sessions::config::{Handling, Route, Serve};
+use crate::sockets::Address;
 use crate::sys;
 
-pub(super) fn run(config: Serve) -> Result<Status, Failure> {
+const QUEUE: u64 = 1 << 20;
+const RELAY_QUEUE: u64 = 256 << 10;
+const SLOW_AFTER: Duration = Duration::from_secs(1);
+
+/// `tcp-serve`
+#[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens), mut_args(beside_replay))]
+pub struct ServeArgs {
+    /// Where to listen (see Addresses)
+    #[arg(value_name = "ADDR", required = true)]
+    pub addresses: Vec<String>,
+
+    /// Answer TEXT: on accept, or to each message with --frame
+    #[arg(long, value_name = "TEXT", group = "handler", help_heading = "Handlers (at most one)")]
+    pub reply: Option<String>,
+    /// Pass each client's messages to all others and to stdout
+    #[arg(long, group = "handler", help_heading = "Handlers (at most one)")]
+    pub hub: bool,
+    /// Throw away what clients send
+    #[arg(long, group = "handler", help_heading = "Handlers (at most one)")]
+    pub discard: bool,
+    /// Save what clients send, one file a connection
+    #[arg(long, value_name = "DIR", group = "handler", help_heading = "Handlers (at most one)")]
+    pub save: Option<PathBuf>,
+    /// Relay each connection to ADDR
+    #[arg(long, value_name = "ADDR", group = "handler", help_heading = "Handlers (at most one)")]
+    pub forward: Option<String>,
+    /// Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)
+    #[arg(long, value_name = "CMD", group = "handler", help_heading = "Handlers (at most one)")]
+    pub exec: Option<String>,
+    /// Run CMD by /bin/sh -c (with --exec)
+    #[arg(long, requires = "exec", help_heading = "Handlers (at most one)")]
+    pub sh: bool,
+    /// Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub connect_timeout: Option<Duration>,
+
+    /// Serve one connection, then end
+    #[arg(short = '1', long, conflicts_with = "conns", help_heading = "Clients")]
+    pub once: bool,
+    /// Serve N connections in all, then end
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
+    pub conns: Option<u64>,
+    /// Serve at most N clients at once; the rest wait
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
+    pub max_clients: Option<u64>,
+    /// Send each client TEXT first
+    #[arg(long, value_name = "TEXT", help_heading = "Clients")]
+    pub greet: Option<String>,
+    /// Let in only clients of these networks; repeatable
+    #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Clients")]
+    pub allow: Vec<IpNet>,
+    /// Do not let in clients of these networks, whatever is allowed; repeatable
+    #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Clients")]
+    pub deny: Vec<IpNet>,
+
+    /// How much may wait to be sent to one client [default: 1MiB; 256KiB with --forward and --exec]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Slow clients")]
+    pub queue: Option<u64>,
+    /// What to do with a client that drains nothing: kick, drop (messages) or block
+    /// [default: block for one client, else kick]
+    #[arg(long, value_name = "POLICY", help_heading = "Slow clients")]
+    pub slow: Option<Policy>,
+    /// How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Slow clients")]
+    pub slow_after: Option<Duration>,
+
+    /// What both stream commands take.
+    #[command(flatten)]
+    pub stream: StreamArgs,
+    /// Playing a recording.
+    #[command(flatten)]
+    pub replay: ReplayArgs,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// The configuration of `tcp-serve`.
+///
+/// # Errors
+/// A bad address, options that cannot apply, a TEXT that cannot be read.
+pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
+    let addresses: Vec<Address> =
+        args.addresses.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    check_texts(args)?;
+    let handling = handling(args)?;
+    let net = net(&args.stream.run, &args.stream.family)?;
+    let sends = handling.reads_stdin() && args.replay.replay.is_none();
+    let common = stream::common(&args.stream, report, true, sends)?;
+    let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
+    let queue = if handling.relays() { RELAY_QUEUE } else { QUEUE };
+    Ok(Serve {
+        common,
+        net,
+        addresses,
+        conns: if args.once { Some(1) } else { args.conns },
+        max_clients: args.max_clients.map(as_usize),
+        replay: replay::streams(&args.replay, &args.stream.run, Role::Accepted)?,
+        greet: args.greet.as_deref().map(read_text).transpose()?,
+        slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
+        queue: as_usize(args.queue.unwrap_or(queue)),
+        access: Access { allow: args.allow.clone(), deny: args.deny.clone() },
+        handling,
+    })
+}
+
+/// Two readers of stdin would each get a part of it.
+fn check_texts(args: &ServeArgs) -> Result<(), Failure> {
+    let input = &args.stream.input;
+    check_stdin_takers(input.send.iter().chain(&args.greet).chain(&args.reply))?;
+    let others = [args.discard, args.save.is_some(), args.forward.is_some(), args.exec.is_some()];
+    let relays = args.reply.is_none() && !others.contains(&true);
+    let reads_stdin = relays && !input.no_stdin && input.send.is_empty();
+    if takes_stdin(args.greet.as_deref()) && reads_stdin {
+        return Err(refuse("@-", ONE_PURPOSE));
+    }
+    Ok(())
+}
+
+fn handling(args: &ServeArgs) -> Result<Handling, Failure> {
+    Ok(if let Some(reply) = &args.reply {
+        Handling::Reply(read_text(reply)?)
+    } else if args.hub {
+        Handling::Hub
+    } else if args.discard {
+        Handling::Discard
+    } else if let Some(directory) = &args.save {
+        Handling::Save(directory.clone())
+    } else if let Some(address) = &args.forward {
+        Handling::Forward(Box::new(forward(args, address)?))
+    } else if let Some(command) = &args.exec {
+        Handling::Exec(program(command, args.sh)?)
+    } else {
+        Handling::Relay
+    })
+}
+
+/// The way that `--forward` gives. The family and the socket options are those of both sides.
+fn forward(args: &ServeArgs, address: &str) -> Result<Route, Failure> {
+    let address: Address = address.parse()?;
+    address.check_connect()?;
+    if matches!(address, Address::Fd(_)) {
+        return Err(refuse("--forward", "an inherited connection serves one client only"));
+    }
+    Ok(Route {
+        address,
+        bind: None,
+        net: net(&args.stream.run, &args.stream.family)?,
+        timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+        negotiated: None,
+    })
+}
+
+pub(super) fn run(config: Serve) -> anyhow::Result<Status> {
     let limit = sys::process::raise_descriptor_limit();
     if let Handling::Save(directory) = &config.handling {
         std::fs::create_dir_all(directory).map_err(|error| {
             Failure::io(Status::Local, "create", directory.display().to_string(), &error)
         })?;
     }
-    let mut event_loop = event_loop(&config.common)?;
-    let pool = event_loop.pool();
-    let (listening, warnings) = listen(&config)?;
-    let addresses: Vec<(&str, String)> =
-        listening.iter().map(|one| (one.proto, one.local.clone())).collect();
-    let mut session = open(pool, config, listening)?;
-    session.report_listening(pool, &addresses);
-    for warning in &warnings {
-        session.warn(pool, Kind::SocketOption, warning);
-    }
+    let mut launch = Launch::new(&config.common)?;
+    let Listeners { ids, locals, warnings } = launch.listen(&config.addresses, &config.net)?;
+    let (console, feed) = launch.streams(&config.common, config.handling.writes_stdout())?;
+    let mut session = StreamSession::serve(config, console, feed, ids)?;
     session.limit_descriptors(limit);
-    session.start(pool);
-    let locals: Vec<String> = addresses.into_iter().map(|(_, local)| local).collect();
-    session.ready(pool, &locals);
-    event_loop.run(&mut session).map_err(|error| broken_loop(&error))?;
-    Ok(session.status())
-}
-
-fn listen(config: &Serve) -> Result<(Vec<Listening>, Vec<String>), Failure> {
-    let (mut all, mut warnings) = (Vec::new(), Vec::new());
-    for address in &config.addresses {
-        let net = &config.net;
-        let (listening, said) = sockets::listen::listen(address, net.family, &net.options)?;
-        all.extend(listening);
-        warnings.extend(said);
-    }
-    warnings.dedup();
-    Ok((all, warnings))
-}
-
-fn open(
-    pool: &mut Pool,
-    config: Serve,
-    listening: Vec<Listening>,
-) -> Result<StreamSession, Failure> {
-    let listeners =
-        listening.into_iter().map(|one| pool.add_listener(one)).collect::<Result<_, _>>()?;
-    let common = &config.common;
-    let reporter = Reporter::new(common.output.report.clone());
-    let console =
-        Console::open(pool, reporter, common.output.form, config.handling.writes_stdout())?;
-    let feed = Feed::open(pool, common)?;
-    StreamSession::serve(config, console, feed, listeners)
+    launch.serve(session, &locals, &warnings, StreamSession::start)
 }

@@ -12,7 +12,7 @@ use clap_complete::Shell;
 use clap_complete_nushell::Nushell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use wirecat::cli::Cli;
+use wirecat::commands::Cli;
 
 /// The commands with a page of their own; the page of wirecat itself lists all commands.
 const PAGES: [&str; 8] = [

@@ -15,13 +15,13 @@ const FLOORS: [(u8, &[&str], bool); 7] = [
     (3, &["sockets", "multicast"], true),
     (4, &["event_loop"], false),
     (5, &["sessions"], false),
-    (7, &["cli", "commands", "main"], true),
+    (7, &["commands", "main"], true),
 ];
 
 /// Crates and words that belong to some modules only.
 const RESERVED: [(&str, &[&str]); 4] = [
-    ("clap", &["cli", "commands", "main"]),
-    ("anyhow", &["cli", "commands", "main"]),
+    ("clap", &["commands", "main"]),
+    ("anyhow", &["commands", "main"]),
     ("mio", &["event_loop", "sockets"]),
     ("unsafe", &["sys"]),
 ];

@@ -79,26 +79,12 @@ impl HostSession {
         }
     }
 
-    /// Reports the start of the run, and where members can connect.
-    pub fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
-        self.core.report_starting(pool);
-        for (proto, local) in listeners {
-            if let Some(frontend) = &mut self.frontend {
-                frontend.on_open();
-            }
-            let event = Notice::new(Name::Listening).proto(proto).local(local);
-            self.core.console.report(pool, &event);
-        }
-    }
-
-    /// Opens the room, whose addresses these are.
-    pub fn start(&mut self, pool: &mut Pool, locals: Vec<String>) {
+    /// Opens the room.
+    pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
         self.core.await_first(pool, "host", "the room", "nobody came");
         self.core.feed.resume(pool);
         self.advance(pool);
-        let address = locals.first().cloned().unwrap_or_default();
-        self.core.ready(pool, &locals, &address);
     }
 
     fn on_accepted(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
@@ -343,6 +329,17 @@ fn name(dialect: Dialect, member: MemberId) -> Nick {
 }
 
 impl Session for HostSession {
+    fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+        self.core.report_starting(pool);
+        for (proto, local) in listeners {
+            if let Some(frontend) = &mut self.frontend {
+                frontend.on_open();
+            }
+            let notice = Notice::new(Name::Listening).proto(proto).local(local);
+            self.core.console.report(pool, &notice);
+        }
+    }
+
     fn core(&self) -> &Core {
         &self.core
     }

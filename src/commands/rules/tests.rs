@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory};
 
 use super::typed::{FACTS, Typed};
 use super::{RULES, Rule, check};
-use crate::cli::Cli;
+use crate::commands::Cli;
 
 /// The option that a word of the table is about, if it is one.
 fn option<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {

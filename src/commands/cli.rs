@@ -1,25 +1,21 @@
-//! Every command and option, with the words of `--help`, the man pages and the completions.
+//! Every command, with the words of `--help`, the man pages and the completions.
 
-mod chat;
-mod common;
-mod datagram;
-mod echo;
-mod stream;
-mod words;
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use clap::{Parser, Subcommand, ValueEnum};
-
-pub use chat::ChatArgs;
-pub use common::{
-    FamilyArgs, InputArgs, InputForm, LogForm, ReplayArgs, ReportArgs, RunArgs, When,
-};
-pub use datagram::{
-    ListenerArgs, McastJoinArgs, McastSendArgs, SenderArgs, UdpListenArgs, UdpSendArgs,
-};
-pub use echo::EchoArgs;
-pub use stream::{ConnectArgs, OnPeerClose, ServeArgs, StreamArgs};
-
-use words::*;
+use super::args::{ReportArgs, RunArgs};
+use super::chat::ChatArgs;
+use super::echo::EchoArgs;
+use super::mcast_join::McastJoinArgs;
+use super::mcast_send::McastSendArgs;
+use super::rules;
+use super::tcp_connect::ConnectArgs;
+use super::tcp_serve::ServeArgs;
+use super::udp_listen::UdpListenArgs;
+use super::udp_send::UdpSendArgs;
+use super::words::*;
+use crate::error::Failure;
 
 /// A netcat for people who script: stdin to the wire, the wire to stdout, events to stderr, and
 /// an exit status that tells whether anything was lost
@@ -112,6 +108,23 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// What every command that runs a session takes.
+    pub(super) fn shared(&self) -> Option<(&ReportArgs, &RunArgs)> {
+        match self {
+            Self::TcpConnect(args) => Some((&args.report, &args.stream.run)),
+            Self::TcpServe(args) => Some((&args.report, &args.stream.run)),
+            Self::UdpSend(args) => Some((&args.report, &args.sender.run)),
+            Self::UdpListen(args) => Some((&args.report, &args.listener.run)),
+            Self::McastJoin(args) => Some((&args.report, &args.listener.run)),
+            Self::McastSend(args) => Some((&args.report, &args.sender.run)),
+            Self::Chat(args) => Some((&args.report, &args.run)),
+            Self::Echo(args) => Some((&args.report, &args.run)),
+            Self::Completions { .. } | Self::Man { .. } => None,
+        }
+    }
+}
+
 /// The shells with completions
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
@@ -152,4 +165,68 @@ pub enum Page {
     Events,
     /// The events as a JSON Schema
     EventsSchema,
+}
+
+/// A command line that is right in itself.
+pub struct Parsed {
+    /// What was asked for.
+    pub cli: Cli,
+    command: clap::Command,
+    matches: ArgMatches,
+}
+
+impl Parsed {
+    /// Whether all options that were typed can apply.
+    ///
+    /// # Errors
+    /// A bad address, or an option that cannot.
+    pub fn check(&self) -> Result<(), Failure> {
+        let subcommand = self.matches.subcommand();
+        let found =
+            subcommand.and_then(|(name, typed)| Some((self.command.find_subcommand(name)?, typed)));
+        found.map_or(Ok(()), |(command, typed)| rules::check(command, typed))
+    }
+}
+
+/// Reads the command line, or ends the process as clap does: help and version with 0, a usage
+/// error with 2.
+pub fn parse() -> Parsed {
+    let mut command = Cli::command();
+    let read = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    match read {
+        Ok((cli, matches)) => Parsed { cli, command, matches },
+        Err(error) => explain(error).exit(),
+    }
+}
+
+/// Adds to an "unexpected argument" error which commands the argument belongs to.
+fn explain(mut error: Error) -> Error {
+    let word = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => word,
+        _ => return error,
+    };
+    let owners = owners(word);
+    if !owners.is_empty() {
+        let tip = format!("'{word}' is an option of {}", owners.join(" and "));
+        let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+        error.insert(ContextKind::Suggested, tips);
+        error.remove(ContextKind::SuggestedArg);
+    }
+    error
+}
+
+/// The commands that have an option spelled like this.
+fn owners(word: &str) -> Vec<String> {
+    let is_it = |arg: &Arg| {
+        let long = arg.get_long().map(|long| format!("--{long}"));
+        let short = arg.get_short().map(|short| format!("-{short}"));
+        [long, short].into_iter().flatten().any(|spelling| spelling == word)
+    };
+    Cli::command()
+        .get_subcommands()
+        .filter(|command| command.get_arguments().any(is_it))
+        .map(|command| command.get_name().to_owned())
+        .collect()
 }

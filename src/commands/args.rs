@@ -1,18 +1,27 @@
-//! What all commands take, or all that read stdin.
+//! What all commands take, or all that read stdin, and what it means.
 
 use std::ffi::OsString;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::{Arg, ArgAction, Args, ValueEnum};
 
+use super::rules::{ONE_PURPOSE, refuse};
+use crate::error::{Failure, Status};
 use crate::framing::Input;
 use crate::protocol::command::Form;
 use crate::protocol::expect::Expect;
-use crate::protocol::output::Output;
+use crate::protocol::output::{self, Written};
+use crate::protocol::text::unescape;
 use crate::protocol::values::{parse_count, parse_duration};
-use crate::sessions::config::Hook;
+use crate::report::{Color, Log, Settings, Verbosity};
+use crate::sessions::children::Program;
+use crate::sessions::config::{Goal, Helpers, Hook, InputSource, Limits, Net, Output};
+use crate::sessions::ready::{Readiness, ReadyFd};
+use crate::sockets::{Family, SocketOptions};
 
 /// How events are told
 #[derive(Args, Clone, Debug, Default)]
@@ -53,7 +62,7 @@ pub struct RunArgs {
 
     /// How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
     #[arg(long, value_name = "FORM", help_heading = "Input and output")]
-    pub output: Option<Output>,
+    pub output: Option<output::Output>,
 
     /// Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     #[arg(long, value_name = "FILE", help_heading = "Input and output")]
@@ -168,4 +177,138 @@ pub(super) fn take_hyphens(arg: Arg) -> Arg {
     let names = arg.get_value_names().unwrap_or_default();
     let is_number = names.iter().any(|name| ["D", "N", "PCT", "SIZE"].contains(&name.as_str()));
     if is_number { arg.allow_hyphen_values(true) } else { arg }
+}
+
+/// The settings for events, from before the command and after it; the later one wins.
+pub(super) fn report(before: &ReportArgs, after: &ReportArgs) -> Settings {
+    let verbosity = match (before.quiet || after.quiet, before.verbose + after.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Verbose,
+        (false, _) => Verbosity::Debug,
+    };
+    let log = match after.log.or(before.log) {
+        Some(LogForm::Json) => Log::Json,
+        Some(LogForm::Text) | None => Log::Text,
+    };
+    let color = match after.color.or(before.color) {
+        Some(When::Always) => Color::Always,
+        Some(When::Never) => Color::Never,
+        Some(When::Auto) | None => Color::Auto,
+    };
+    Settings { verbosity, log, color, tag: after.tag.clone().or_else(|| before.tag.clone()) }
+}
+
+/// How long things may take. Only streams have a limit for one message.
+pub(super) fn limits(args: &RunArgs, idle: Option<Duration>, read: Option<Duration>) -> Limits {
+    Limits { timeout: args.timeout, idle, read, wait: args.wait }
+}
+
+/// What the run is for.
+pub(super) fn goal(args: &RunArgs) -> Goal {
+    Goal { count: args.count, expect: args.expect.clone() }
+}
+
+/// What is shown; `default` is how messages are written where nothing was said.
+pub(super) fn output(args: &RunArgs, default: Written, report: Settings, progress: bool) -> Output {
+    Output { form: args.output.unwrap_or(output::Output::Written(default)), report, progress }
+}
+
+/// How sockets are opened.
+pub(super) fn net(args: &RunArgs, family: &FamilyArgs) -> Result<Net, Failure> {
+    Ok(Net { family: family_of(family), options: socket_options(&args.socket_option)? })
+}
+
+/// Other programs that have a part in the run.
+pub(super) fn helpers(args: &RunArgs) -> Result<Helpers, Failure> {
+    Ok(Helpers {
+        readiness: Readiness {
+            port_file: args.port_file.clone(),
+            ready_fd: args.ready_fd.map(ReadyFd::new).transpose()?,
+        },
+        command: Program::new(args.command.iter().cloned()),
+        hooks: args.on.clone(),
+        record: args.record.clone(),
+    })
+}
+
+/// How stdin is cut into messages, where it is there at all.
+pub(super) fn input(args: &InputArgs, default: Input) -> Result<InputSource, Failure> {
+    if !args.send.is_empty() {
+        return texts(args);
+    }
+    let chomp = args.chomp;
+    if args.no_stdin {
+        return Ok(InputSource::Nothing);
+    }
+    Ok(match args.input {
+        Some(InputForm::Commands(form)) => InputSource::Commands { form, chomp },
+        Some(InputForm::Messages(form)) => InputSource::Messages { form, chomp },
+        None => InputSource::Messages { form: default, chomp },
+    })
+}
+
+/// `--send` in place of stdin.
+pub(super) fn texts(args: &InputArgs) -> Result<InputSource, Failure> {
+    check_stdin_takers(&args.send)?;
+    read_texts(&args.send)
+}
+
+/// All texts of `--send`.
+pub(super) fn read_texts(texts: &[String]) -> Result<InputSource, Failure> {
+    let texts = texts.iter().map(|text| read_text(text)).collect::<Result<_, _>>()?;
+    Ok(InputSource::Texts(texts))
+}
+
+/// Two readers of stdin would each get a part of it.
+pub(super) fn check_stdin_takers<'a>(
+    texts: impl IntoIterator<Item = &'a String>,
+) -> Result<(), Failure> {
+    let takers = texts.into_iter().filter(|text| takes_stdin(Some(text))).count();
+    if takers > 1 { Err(refuse("@-", ONE_PURPOSE)) } else { Ok(()) }
+}
+
+/// `-4` and `-6`.
+pub(super) fn family_of(args: &FamilyArgs) -> Family {
+    match (args.v4, args.v6) {
+        (true, _) => Family::V4,
+        (_, true) => Family::V6,
+        _ => Family::Any,
+    }
+}
+
+/// All `-O` together.
+pub(super) fn socket_options(texts: &[String]) -> Result<SocketOptions, Failure> {
+    let mut options = SocketOptions::default();
+    for text in texts {
+        options.set(text).map_err(|error| refuse(&format!("-O {text}"), error.to_string()))?;
+    }
+    Ok(options)
+}
+
+/// A size as this machine counts; beyond its memory all sizes are alike.
+pub(super) fn as_usize(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+/// The bytes that a TEXT value means: with escapes, `@FILE`, or `@-`.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn read_text(text: &str) -> Result<Bytes, Failure> {
+    let fail = |what: &str, error: io::Error| Failure::io(Status::Local, "read", what, &error);
+    match text.strip_prefix('@') {
+        None => Ok(unescape(text).into()),
+        Some("-") => {
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes).map_err(|error| fail("stdin", error))?;
+            Ok(bytes.into())
+        }
+        Some(path) => Ok(std::fs::read(path).map_err(|error| fail(path, error))?.into()),
+    }
+}
+
+/// Whether a TEXT value takes all of stdin for itself.
+pub(super) fn takes_stdin(text: Option<&str>) -> bool {
+    text == Some("@-")
 }

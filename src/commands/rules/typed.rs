@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
-use crate::cli::args::InputForm;
+use crate::commands::args::InputForm;
 use crate::error::Failure;
 use crate::framing::{Framing, Input};
 use crate::multicast::GroupAddress;
@@ -36,7 +36,7 @@ pub(super) const FACTS: &[Fact] = &[
     ("fd", |line| {
         line.addresses.iter().any(|place| matches!(place, Place::Address(Address::Fd(_))))
     }),
-    ("group", |line| line.addresses.iter().any(|place| *place == Place::Group)),
+    ("group", |line| line.addresses.contains(&Place::Group)),
     ("groups only", |line| {
         !line.addresses.is_empty() && line.addresses.iter().all(|place| *place == Place::Group)
     }),

@@ -1,0 +1,130 @@
+//! From a configuration to an exit status, once for all commands: the loop with its signals and its
+//! recorder, stdout and stdin, the listeners, and the session that runs on them.
+
+use anyhow::Context;
+
+use crate::error::{Failure, Status};
+use crate::event_loop::{EventLoop, Id, Pool, SharedRecorder};
+use crate::kind::Kind;
+use crate::report::Reporter;
+use crate::sessions::config::{Common, Net};
+use crate::sessions::recorder::FileRecorder;
+use crate::sessions::{Console, Feed, Session};
+use crate::sockets::{self, Address};
+
+/// A loop that is about to run.
+pub(super) struct Launch {
+    event_loop: EventLoop,
+}
+
+/// Open listeners, and what is reported of them.
+#[derive(Default)]
+pub(super) struct Listeners {
+    pub(super) ids: Vec<Id>,
+    /// What is listened on, by protocol and address.
+    pub(super) locals: Vec<(&'static str, String)>,
+    /// What the kernel changed about what was asked.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Launch {
+    /// A loop that watches signals, and is recorded where that was asked for.
+    ///
+    /// # Errors
+    /// The system has no room for one, or the record cannot be written.
+    pub(super) fn new(common: &Common) -> Result<Self, Failure> {
+        let mut event_loop = bare()?;
+        if let Some(path) = &common.helpers.record {
+            event_loop.pool().set_recorder(SharedRecorder::new(FileRecorder::create(path)?));
+        }
+        Ok(Self { event_loop })
+    }
+
+    pub(super) fn event_loop(&mut self) -> &mut EventLoop {
+        &mut self.event_loop
+    }
+
+    pub(super) fn pool(&mut self) -> &mut Pool {
+        self.event_loop.pool()
+    }
+
+    /// stdout, where it is used, and stdin, as the configuration says.
+    ///
+    /// # Errors
+    /// One of them cannot be used.
+    pub(super) fn streams(
+        &mut self,
+        common: &Common,
+        uses_stdout: bool,
+    ) -> Result<(Console, Feed), Failure> {
+        let pool = self.pool();
+        let reporter = Reporter::new(common.output.report.clone());
+        let console = Console::open(pool, reporter, common.output.form, uses_stdout)?;
+        Ok((console, Feed::open(pool, common)?))
+    }
+
+    /// Listens for streams on all addresses.
+    ///
+    /// # Errors
+    /// One of them cannot be listened on.
+    pub(super) fn listen(
+        &mut self,
+        addresses: &[Address],
+        net: &Net,
+    ) -> Result<Listeners, Failure> {
+        let (mut listeners, mut opened) = (Listeners::default(), Vec::new());
+        for address in addresses {
+            let (all, more) = sockets::listen::listen(address, net.family, &net.options)?;
+            opened.extend(all);
+            listeners.warnings.extend(more);
+        }
+        listeners.warnings.dedup();
+        for one in opened {
+            listeners.locals.push((one.proto, one.local.clone()));
+            listeners.ids.push(self.pool().add_listener(one)?);
+        }
+        Ok(listeners)
+    }
+
+    /// Reports what a session listens on, starts it, says that it is ready, and runs it to its end.
+    ///
+    /// # Errors
+    /// The loop does not work.
+    pub(super) fn serve<S: Session>(
+        mut self,
+        mut session: S,
+        locals: &[(&'static str, String)],
+        warnings: &[String],
+        start: impl FnOnce(&mut S, &mut Pool),
+    ) -> anyhow::Result<Status> {
+        let pool = self.pool();
+        session.report_listening(pool, locals);
+        for warning in warnings {
+            session.warn(pool, Kind::SocketOption, warning);
+        }
+        start(&mut session, pool);
+        let locals: Vec<String> = locals.iter().map(|(_, local)| local.clone()).collect();
+        session.ready(pool, &locals);
+        self.run(&mut session)
+    }
+
+    /// Runs a session that has started to its end.
+    ///
+    /// # Errors
+    /// The loop does not work.
+    pub(super) fn run<S: Session>(mut self, session: &mut S) -> anyhow::Result<Status> {
+        self.event_loop.run(session).context("cannot run the event loop")?;
+        Ok(session.status())
+    }
+}
+
+/// A loop that watches signals.
+///
+/// # Errors
+/// The system has no room for one.
+pub(super) fn bare() -> Result<EventLoop, Failure> {
+    let fail = |error| Failure::io(Status::Local, "start", "the event loop", &error);
+    let mut event_loop = EventLoop::new().map_err(fail)?;
+    event_loop.watch_signals().map_err(fail)?;
+    Ok(event_loop)
+}

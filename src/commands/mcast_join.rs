@@ -1,0 +1,68 @@
+//! `mcast-join`: what is sent to groups to stdout.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::args::{FamilyArgs, ReportArgs, net, take_hyphens};
+use super::datagram::{Heard, ListenerArgs, first_address, listen, parse_groups};
+use super::launch::Launch;
+use crate::error::{Failure, Status};
+use crate::protocol::command::Form;
+use crate::protocol::values::parse_duration;
+use crate::report::Settings;
+use crate::sessions::Session;
+use crate::sessions::config::{InputSource, McastJoin, To};
+use crate::sessions::datagrams::{Groups, ListenSession};
+
+/// `mcast-join`
+#[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
+pub struct McastJoinArgs {
+    /// Which groups to join
+    #[arg(value_name = "GROUP", required = true)]
+    pub groups: Vec<String>,
+    /// What both listeners take.
+    #[command(flatten)]
+    pub listener: ListenerArgs,
+    /// Leave and join all groups again, every D (reports, no leave)
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Groups")]
+    pub rejoin: Option<Duration>,
+    /// Read from stdin what to do: commands or json [default: stdin is not read]
+    #[arg(long, value_name = "FORM", help_heading = "Input and output")]
+    pub input: Option<Form>,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// The configuration of `mcast-join`.
+///
+/// # Errors
+/// A bad group, options that cannot apply, a TEXT that cannot be read.
+pub(super) fn config(args: &McastJoinArgs, report: Settings) -> Result<McastJoin, Failure> {
+    let groups = parse_groups(&args.groups)?;
+    let net = net(&args.listener.run, &FamilyArgs::default())?;
+    let commands = |form| InputSource::Commands { form, chomp: true };
+    let source = args.input.map_or(InputSource::Nothing, commands);
+    let heard = Heard { to: To::Last, first_peer: false };
+    let listen = listen(&args.listener, report, source, heard)?;
+    Ok(McastJoin { listen, net, groups, rejoin: args.rejoin })
+}
+
+pub(super) fn run(config: McastJoin) -> anyhow::Result<Status> {
+    crate::sys::process::raise_descriptor_limit();
+    let mut launch = Launch::new(&config.listen.common)?;
+    let groups = Groups::new(config.net.options.clone(), config.rejoin);
+    let (console, feed) = launch.streams(&config.listen.common, true)?;
+    let mut session = ListenSession::on_sockets(config.listen, console, feed, &[], Some(groups));
+    let pool = launch.pool();
+    session.report_listening(pool, &[]);
+    for group in &config.groups {
+        session.join(pool, group)?;
+    }
+    session.start(pool);
+    let locals: Vec<String> = config.groups.iter().map(first_address).collect();
+    session.ready(pool, &locals);
+    launch.run(&mut session)
+}

@@ -1,0 +1,169 @@
+//! `mcast-send`: stdin, or probes, to groups.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::args::{FamilyArgs, ReportArgs, as_usize, net, take_hyphens};
+use super::datagram::{SenderArgs, bind, first_address, parse_groups, send};
+use super::launch::Launch;
+use super::rules::refuse;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Id, Pool};
+use crate::kind::Kind;
+use crate::multicast::{GroupAddress, Interface, SenderOptions, interfaces, open_sender};
+use crate::protocol::pacer::Rate;
+use crate::protocol::probe::Probe;
+use crate::protocol::values::{parse_duration, parse_nonzero_size};
+use crate::report::Settings;
+use crate::sessions::Session;
+use crate::sessions::config::{McastSend, Test};
+use crate::sessions::datagrams::{SendSession, SendTo, by_interface};
+use crate::sockets::datagram::Socket;
+use crate::sockets::{Address, Purpose, resolve};
+use crate::sys::mmsg::MAX_PAYLOAD;
+
+const PROBE_SIZE: u64 = 100;
+const PROBE_RATE: Rate = Rate::Messages(10.0);
+
+/// `mcast-send`
+#[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
+pub struct McastSendArgs {
+    /// Which groups to send to
+    #[arg(value_name = "GROUP", required = true)]
+    pub groups: Vec<String>,
+    /// What both senders take.
+    #[command(flatten)]
+    pub sender: SenderArgs,
+    /// How many routers may pass it on [default: 1, none]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..), help_heading = "Groups")]
+    pub ttl: Option<u8>,
+    /// Do not let this machine hear it
+    #[arg(long, help_heading = "Groups")]
+    pub no_loop: bool,
+    /// Send probes with a sequence number and a time stamp, not stdin
+    #[arg(long, help_heading = "Probes")]
+    pub test: bool,
+    /// Bytes of a probe [default: 100]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, requires = "test", help_heading = "Probes")]
+    pub size: Option<u64>,
+    /// How long to send probes
+    #[arg(long, value_name = "D", value_parser = parse_duration, requires = "test", help_heading = "Probes")]
+    pub duration: Option<Duration>,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// The configuration of `mcast-send`.
+///
+/// # Errors
+/// A bad group, or options that cannot apply.
+pub(super) fn config(args: &McastSendArgs, report: Settings) -> Result<McastSend, Failure> {
+    let groups = parse_groups(&args.groups)?;
+    groups.iter().try_for_each(GroupAddress::check_send)?;
+    let test = args.test.then(|| test(args)).transpose()?;
+    Ok(McastSend {
+        net: net(&args.sender.run, &FamilyArgs::default())?,
+        send: send(&args.sender, report, test)?,
+        groups,
+        bind: bind(&args.sender)?,
+        ttl: args.ttl,
+        no_loop: args.no_loop,
+    })
+}
+
+fn test(args: &McastSendArgs) -> Result<Test, Failure> {
+    let size = as_usize(args.size.unwrap_or(PROBE_SIZE));
+    if !(Probe::SIZE..=MAX_PAYLOAD).contains(&size) {
+        let cause = format!("a probe has {} to {MAX_PAYLOAD} bytes", Probe::SIZE);
+        return Err(refuse("--size", cause));
+    }
+    let (rate, count) = (args.sender.rate.unwrap_or(PROBE_RATE), args.sender.repeat);
+    Ok(Test { size, rate, count, duration: args.duration })
+}
+
+pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
+    let mut launch = Launch::new(&config.send.common)?;
+    let (mut senders, mut to, mut warnings) = (Senders::default(), Vec::new(), Vec::new());
+    let interfaces = interfaces::list()?;
+    let to_whom = config.groups.first().map(first_address).unwrap_or_default();
+    for group in &config.groups {
+        senders.open(launch.pool(), &config, group, &interfaces, &mut to, &mut warnings)?;
+    }
+    let (console, feed) = launch.streams(&config.send.common, config.send.reply.is_some())?;
+    let pool = launch.pool();
+    let mut session = SendSession::to_destinations(pool, config.send, console, feed, to, None);
+    for warning in &warnings {
+        session.warn(pool, Kind::SocketOption, warning);
+    }
+    session.report_listening(pool, &[]);
+    session.start(pool);
+    session.ready_for(pool, &senders.locals, &to_whom);
+    launch.run(&mut session)
+}
+
+/// One socket an interface and family, however many groups are sent to by it.
+#[derive(Default)]
+struct Senders {
+    open: Vec<(u32, bool, Id)>,
+    /// Their own addresses.
+    locals: Vec<String>,
+}
+
+impl Senders {
+    fn open(
+        &mut self,
+        pool: &mut Pool,
+        config: &McastSend,
+        group: &GroupAddress,
+        interfaces: &[Interface],
+        to: &mut Vec<SendTo>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        for (membership, title) in by_interface(group, interfaces)? {
+            if config.no_loop && membership.interface.loopback {
+                let name = &membership.interface.name;
+                warnings.push(format!("--no-loop does nothing on {name}, which is this machine"));
+            }
+            let (index, is_v6) = (membership.interface.index, membership.group.is_ipv6());
+            let known = self.open.iter().find(|(i, v6, _)| (*i, *v6) == (index, is_v6));
+            let id = match known {
+                Some((_, _, id)) => *id,
+                None => {
+                    let options = sender_options(config, is_v6)?;
+                    let (socket, more) =
+                        open_sender(membership.group, &membership.interface, &options)?;
+                    warnings.extend(more);
+                    let local = socket.local_addr().ok().and_then(|local| local.as_socket());
+                    self.locals.extend(local.map(|local| local.to_string()));
+                    let id = pool.add_datagrams(Socket::from(socket)).map_err(|error| {
+                        Failure::io(Status::Local, "send to", title.clone(), &error)
+                    })?;
+                    self.open.push((index, is_v6, id));
+                    id
+                }
+            };
+            let address = membership.socket_address(group.port);
+            to.push(SendTo { ids: vec![id], to: Some(address), title });
+        }
+        Ok(())
+    }
+}
+
+fn sender_options(config: &McastSend, is_v6: bool) -> Result<SenderOptions, Failure> {
+    let bind = match &config.bind {
+        Some(Address::Inet { host, port }) => {
+            let all = resolve::resolve(host, *port, config.net.family, Purpose::Listen)?;
+            all.iter().find(|address| address.is_ipv6() == is_v6).or(all.first()).copied()
+        }
+        _ => None,
+    };
+    Ok(SenderOptions {
+        ttl: config.ttl.unwrap_or(1),
+        loopback: !config.no_loop,
+        bind,
+        options: config.net.options.clone(),
+    })
+}

@@ -1,0 +1,82 @@
+//! `echo --ping`: a probe of an echo server.
+
+use std::time::Duration;
+
+use super::args::{as_usize, helpers, limits, net, output};
+use super::echo::EchoArgs;
+use super::launch::Launch;
+use super::rules::refuse;
+use super::stream::CONNECT_TIMEOUT;
+use crate::error::{Failure, Status};
+use crate::framing::Framing;
+use crate::protocol::output::Written;
+use crate::protocol::ping::LEAST;
+use crate::protocol::relay::Rules;
+use crate::report::Settings;
+use crate::sessions::PingSession;
+use crate::sessions::config::{Common, Goal, Input, Ping, Route, Wire};
+use crate::sockets::{Address, AddressError};
+use crate::sys::mmsg::MAX_PAYLOAD;
+
+const COUNT: u64 = 10;
+const SIZE: u64 = 56;
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The largest probe on a stream.
+const LARGEST: usize = 16 << 20;
+
+/// The configuration of `echo --ping`.
+///
+/// # Errors
+/// A bad address, or options that cannot apply.
+pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure> {
+    let [text] = args.addresses.as_slice() else {
+        return Err(refuse("--ping", "it takes the one address to probe"));
+    };
+    let address: Address = match text.parse() {
+        Err(AddressError::Group(_)) => {
+            return Err(refuse(text, "a group has many answers: probe one of its members"));
+        }
+        other => other?,
+    };
+    address.check_connect()?;
+    let conns = as_usize(args.conns.unwrap_or(1));
+    if matches!(address, Address::Fd(_)) && conns > 1 {
+        return Err(refuse("--conns", "an inherited socket can be used once"));
+    }
+    let largest = if args.udp { MAX_PAYLOAD } else { LARGEST };
+    let size = as_usize(args.size.unwrap_or(SIZE));
+    if !(LEAST..=largest).contains(&size) {
+        return Err(refuse("--size", format!("a probe has {LEAST} to {largest} bytes")));
+    }
+    let (net, helpers) = (net(&args.run, &args.family)?, helpers(&args.run)?);
+    net.options.check_connect()?;
+    let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let framing = Framing::None;
+    Ok(Ping {
+        common: Common {
+            limits: limits(&args.run, None, None),
+            goal: Goal { count: None, expect: None },
+            input: Input::default(),
+            output: output(&args.run, Written::Raw, report, false),
+            wire: Wire { datagrams: args.udp, framing, max: size, keep_cr: false, crlf: false },
+            rules: Rules::default(),
+            helpers,
+        },
+        route: Route { address, bind: None, net, timeout, negotiated: None },
+        datagrams: args.udp,
+        count: args.run.count.unwrap_or(COUNT),
+        interval: args.interval.unwrap_or(INTERVAL),
+        size,
+        conns,
+        max_loss: args.max_loss.unwrap_or(0.0),
+    })
+}
+
+pub(super) fn run(config: Ping) -> anyhow::Result<Status> {
+    crate::sys::process::raise_descriptor_limit();
+    let mut launch = Launch::new(&config.common)?;
+    let (console, feed) = launch.streams(&config.common, false)?;
+    let mut session = PingSession::new(config, console, feed);
+    session.start(launch.pool());
+    launch.run(&mut session)
+}

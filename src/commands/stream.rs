@@ -1,0 +1,185 @@
+//! What both stream commands take, and what it means.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::args::{
+    FamilyArgs, InputArgs, InputForm, RunArgs, as_usize, goal, helpers, input, limits, output,
+};
+use super::rules::refuse;
+use crate::error::Failure;
+use crate::framing::{self, Framing};
+use crate::protocol::output::Written;
+use crate::protocol::pacer::Rate;
+use crate::protocol::relay::Rules;
+use crate::protocol::values::{parse_duration, parse_nonzero_size};
+use crate::report::Settings;
+use crate::sessions::children::Program;
+use crate::sessions::config::{Common, Input, InputSource, Wire};
+
+/// The time for one attempt to connect, over all addresses.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_FRAME: u64 = 16 << 20;
+
+/// What both stream commands take
+#[derive(Args, Clone, Debug)]
+pub struct StreamArgs {
+    /// What every command takes.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// How stdin is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// End a connection that has no traffic for D
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub idle_timeout: Option<Duration>,
+    /// End a connection unless a whole message comes within D of the last one (with --frame)
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
+    pub read_timeout: Option<Duration>,
+
+    /// Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
+    #[arg(long, value_name = "R", help_heading = "Input and output")]
+    pub rate: Option<Rate>,
+    /// Show bytes, rate and time left on stderr, where it is a terminal
+    #[arg(long, help_heading = "Events")]
+    pub progress: bool,
+    /// Send CR LF for each LF
+    #[arg(short = 'C', long, help_heading = "Input and output")]
+    pub crlf: bool,
+
+    /// How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le,
+    /// u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
+    #[arg(long, value_name = "FRAMING", default_value_t = Framing::None, help_heading = "Messages")]
+    pub frame: Framing,
+    /// The largest message to send or take [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Messages")]
+    pub max_frame: Option<u64>,
+    /// Keep the CR before the LF of a line (with --frame line)
+    #[arg(long, help_heading = "Messages")]
+    pub keep_cr: bool,
+
+    /// End a connection D after stdin has ended and is sent, whatever the peer does
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Ends")]
+    pub quit_after: Option<Duration>,
+    /// Do not tell the peer that stdin has ended
+    #[arg(long, help_heading = "Ends")]
+    pub keep_open: bool,
+    /// When the peer has closed before the end of stdin: continue to send it, or exit
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "continue",
+        hide_possible_values = true,
+        help_heading = "Ends"
+    )]
+    pub on_peer_close: OnPeerClose,
+
+    /// Which addresses of a name count.
+    #[command(flatten)]
+    pub family: FamilyArgs,
+}
+
+/// What to do when the peer has closed first
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnPeerClose {
+    /// Go on sending to the end of stdin
+    Continue,
+    /// End at once
+    Exit,
+}
+
+/// What both stream commands are asked to do. `sends` is false where they do without stdin.
+pub(super) fn common(
+    args: &StreamArgs,
+    report: Settings,
+    serving: bool,
+    sends: bool,
+) -> Result<Common, Failure> {
+    check_sizes(args)?;
+    let helpers = helpers(&args.run)?;
+    let source = stream_input(args)?;
+    let wire = Wire {
+        datagrams: false,
+        framing: args.frame,
+        max: as_usize(args.max_frame.unwrap_or(MAX_FRAME)),
+        keep_cr: args.keep_cr,
+        crlf: args.crlf,
+    };
+    check_sendable(&source, &wire)?;
+    let written = if wire.has_messages() { Written::Line } else { Written::Raw };
+    Ok(Common {
+        limits: limits(&args.run, args.idle_timeout, args.read_timeout),
+        goal: goal(&args.run),
+        input: Input { source: if sends { source } else { InputSource::Nothing }, rate: args.rate },
+        output: output(&args.run, written, report, args.progress),
+        wire,
+        rules: Rules {
+            keep_open: args.keep_open,
+            leave_on_peer_close: args.on_peer_close == OnPeerClose::Exit,
+            quit_after: args.quit_after,
+            serving,
+            undivided: args.frame == Framing::Tinyproto,
+        },
+        helpers,
+    })
+}
+
+/// A message of a framed stream is a line without its end, unless the user asked for lines; with
+/// `--frame line` it cannot be anything else.
+fn stream_input(args: &StreamArgs) -> Result<InputSource, Failure> {
+    let framed = args.frame != Framing::None;
+    let mut source =
+        input(&args.input, if framed { framing::Input::Line } else { framing::Input::Raw })?;
+    let implied = match &mut source {
+        InputSource::Messages { chomp, .. } => Some((chomp, args.input.input.is_none())),
+        InputSource::Commands { chomp, .. } => Some((chomp, true)),
+        InputSource::Nothing | InputSource::Texts(_) => None,
+    };
+    if let Some((chomp, implied)) = implied {
+        *chomp |= framed && (implied || args.frame == Framing::Line);
+    }
+    Ok(source)
+}
+
+/// Texts that the framing cannot carry.
+fn check_sendable(source: &InputSource, wire: &Wire) -> Result<(), Failure> {
+    let (InputSource::Texts(texts), Some(framer)) = (source, wire.framer()) else {
+        return Ok(());
+    };
+    let encode = |text| framer.encode(text, &mut Vec::new());
+    match texts.iter().find_map(|text| encode(text).err()) {
+        Some(error) => {
+            let what = format!("--send with --frame {}", wire.framing);
+            Err(refuse(&what, error.to_string()).maybe_fix(error.fix()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Messages of a fixed size cannot be larger than all messages.
+fn check_sizes(args: &StreamArgs) -> Result<(), Failure> {
+    let max = args.max_frame.unwrap_or(MAX_FRAME);
+    match (args.frame, args.input.input) {
+        (Framing::Fixed(size), _) | (_, Some(InputForm::Messages(framing::Input::Fixed(size))))
+            if size as u64 > max =>
+        {
+            Err(refuse(
+                &format!("fixed:{size}"),
+                format!("it is more than the {max} bytes of --max-frame"),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A command line as a shell reads it, or for a shell.
+pub(super) fn program(command: &str, shell: bool) -> Result<Program, Failure> {
+    if shell {
+        return Ok(Program::shell(command));
+    }
+    let words = shell_words::split(command)
+        .map_err(|error| refuse("--exec", format!("{error} in {command:?}")))?;
+    Program::new(words.into_iter().map(Into::into))
+        .ok_or_else(|| refuse("--exec", "there is no word in it to name a program"))
+}

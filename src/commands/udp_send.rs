@@ -1,0 +1,61 @@
+//! `udp-send`: stdin as datagrams, and their answers.
+
+use clap::Args;
+
+use super::args::{FamilyArgs, ReportArgs, net, take_hyphens};
+use super::datagram::{SenderArgs, bind, parse_all, send};
+use super::launch::Launch;
+use crate::error::{Failure, Status};
+use crate::report::Settings;
+use crate::sessions::Session;
+use crate::sessions::config::UdpSend;
+use crate::sessions::datagrams::{Opener, SendSession};
+use crate::sockets::Address;
+
+/// `udp-send`
+#[derive(Args, Clone, Debug)]
+#[command(mut_args(take_hyphens))]
+pub struct UdpSendArgs {
+    /// Where to send to
+    #[arg(value_name = "ADDR", required = true)]
+    pub addresses: Vec<String>,
+    /// What both senders take.
+    #[command(flatten)]
+    pub sender: SenderArgs,
+    /// Which addresses of a name count.
+    #[command(flatten)]
+    pub family: FamilyArgs,
+    /// Allow broadcast addresses
+    #[arg(long, help_heading = "Sockets")]
+    pub broadcast: bool,
+    /// How events are told.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// The configuration of `udp-send`.
+///
+/// # Errors
+/// A bad address, or options that cannot apply.
+pub(super) fn config(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure> {
+    let addresses = parse_all(&args.addresses)?;
+    addresses.iter().try_for_each(Address::check_connect)?;
+    Ok(UdpSend {
+        net: net(&args.sender.run, &args.family)?,
+        send: send(&args.sender, report, None)?,
+        addresses,
+        bind: bind(&args.sender)?,
+        broadcast: args.broadcast,
+    })
+}
+
+pub(super) fn run(config: UdpSend) -> anyhow::Result<Status> {
+    let send = config.send.clone();
+    let mut launch = Launch::new(&send.common)?;
+    let (console, feed) = launch.streams(&send.common, send.reply.is_some())?;
+    let (pool, opener) = (launch.pool(), Some(Opener::new(config)));
+    let mut session = SendSession::to_destinations(pool, send, console, feed, Vec::new(), opener);
+    session.report_listening(pool, &[]);
+    session.start(pool);
+    launch.run(&mut session)
+}
