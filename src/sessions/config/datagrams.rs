@@ -1,0 +1,131 @@
+//! The datagram commands.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Common, Net, Replay};
+use crate::multicast::GroupAddress;
+use crate::protocol::access::Access;
+use crate::protocol::pacer::Rate;
+use crate::protocol::sequence_field::SequenceField;
+use crate::sockets::Address;
+
+/// `udp-send` and `mcast-send`, beside the sockets.
+#[derive(Clone, Debug)]
+pub struct Send {
+    /// What every command is asked to do.
+    pub common: Common,
+    /// How many times each message is sent.
+    pub repeat: u64,
+    /// How long to listen for another answer, where answers are wanted.
+    pub reply: Option<Duration>,
+    /// Probes instead of stdin.
+    pub test: Option<Test>,
+}
+
+/// `--test`: messages with a sequence number and a time stamp.
+#[derive(Clone, Copy, Debug)]
+pub struct Test {
+    /// Bytes of each.
+    pub size: usize,
+    /// How fast.
+    pub rate: Rate,
+    /// How many; for ever where neither this nor a duration limits it.
+    pub count: Option<u64>,
+    /// For how long.
+    pub duration: Option<Duration>,
+}
+
+/// `udp-listen` and `mcast-join`, beside the sockets.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// What every command is asked to do.
+    pub common: Common,
+    /// Whom stdin goes to.
+    pub to: To,
+    /// What each message is answered with.
+    pub reply: Option<Bytes>,
+    /// Whether only the first peer counts.
+    pub first_peer: bool,
+    /// Who is listened to.
+    pub access: Access,
+    /// Whether statistics are told.
+    pub stats: bool,
+    /// How often, beside the end.
+    pub interval: Option<Duration>,
+    /// Where a foreign stream keeps its sequence number.
+    pub sequence: Option<SequenceField>,
+    /// More loss than this, in percent, is a failure.
+    pub max_loss: Option<f64>,
+}
+
+/// Whom a listener's stdin goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// The peer that was heard last.
+    Last,
+    /// Every peer that was heard.
+    All,
+    /// This address.
+    Address(SocketAddr),
+}
+
+/// `udp-send`.
+#[derive(Clone, Debug)]
+pub struct UdpSend {
+    /// What is sent.
+    pub send: Send,
+    /// How sockets are opened.
+    pub net: Net,
+    /// Where to.
+    pub addresses: Vec<Address>,
+    /// Where from.
+    pub bind: Option<Address>,
+    /// Whether broadcast addresses are meant.
+    pub broadcast: bool,
+}
+
+/// `udp-listen`.
+#[derive(Clone, Debug)]
+pub struct UdpListen {
+    /// What is done with what is heard.
+    pub listen: Listen,
+    /// How sockets are opened.
+    pub net: Net,
+    /// Where to listen.
+    pub addresses: Vec<Address>,
+    /// What is played, in place of stdin and answers.
+    pub replay: Option<Replay>,
+}
+
+/// `mcast-join`.
+#[derive(Clone, Debug)]
+pub struct McastJoin {
+    /// What is done with what is heard.
+    pub listen: Listen,
+    /// How sockets are opened.
+    pub net: Net,
+    /// Which groups.
+    pub groups: Vec<GroupAddress>,
+    /// How often all of them are joined again.
+    pub rejoin: Option<Duration>,
+}
+
+/// `mcast-send`.
+#[derive(Clone, Debug)]
+pub struct McastSend {
+    /// What is sent.
+    pub send: Send,
+    /// How sockets are opened.
+    pub net: Net,
+    /// To which groups.
+    pub groups: Vec<GroupAddress>,
+    /// Where from.
+    pub bind: Option<Address>,
+    /// How many routers may pass it on.
+    pub ttl: Option<u8>,
+    /// Whether this machine does not hear it.
+    pub no_loop: bool,
+}
