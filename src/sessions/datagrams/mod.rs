@@ -7,6 +7,7 @@
 mod admission;
 mod commands;
 mod groups;
+mod kernel_drops;
 mod listen;
 mod opening;
 mod outbox;
@@ -18,7 +19,6 @@ mod send;
 mod send_batch;
 mod sockets;
 mod statistics;
-mod stats;
 
 use std::io;
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::kernel_drops::{self, SocketStats};
 use super::outbox::{Flushed, FullPeer, Outbox, SendOutcome};
-use super::stats::{self, SocketStats};
 use crate::close::CloseReason;
 use crate::event_loop::{End, Id, Pool, Traffic};
 use crate::kind::Kind;
@@ -155,7 +155,7 @@ impl Sockets {
 
     fn note_counter(&mut self, pool: &mut Pool, console: &mut Console, id: Id, counter: u32) {
         if self.open.get_mut(&id).is_some_and(|socket| socket.stats.note(counter)) {
-            console.warn(pool, Kind::KernelDrops, stats::DROPPING);
+            console.warn(pool, Kind::KernelDrops, kernel_drops::DROPPING);
         }
     }
 
@@ -177,7 +177,7 @@ impl Sockets {
         let sockets = self.open.values().chain(self.closed.values());
         let dropped: u64 = sockets.map(|socket| socket.stats.dropped()).sum();
         if dropped > 0 {
-            console.warn(pool, Kind::KernelDrops, &stats::dropped_in_all(dropped));
+            console.warn(pool, Kind::KernelDrops, &kernel_drops::dropped_in_all(dropped));
         }
     }
 
