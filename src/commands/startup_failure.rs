@@ -10,7 +10,7 @@ use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::protocol::output::Output;
 use crate::report::{Name, Notice, Reporter, Settings};
-use crate::sessions::LastWords;
+use crate::sessions::StartupFailure;
 
 /// Reports why a command did not run, and returns the status that follows.
 pub(super) fn report(error: &anyhow::Error, settings: Settings, args: &RunArgs) -> Status {
@@ -54,7 +54,7 @@ fn report_alone(reporter: Reporter, args: &RunArgs, notices: &[Notice<'_>]) {
     match event_loop {
         Some(mut event_loop) => {
             // There is nobody left to hear that this failed.
-            let _ = LastWords::report(&mut event_loop, reporter, hooks, args.timeout, notices);
+            let _ = StartupFailure::report(&mut event_loop, reporter, hooks, args.timeout, notices);
         }
         None => notices.iter().for_each(|notice| reporter.report(notice)),
     }

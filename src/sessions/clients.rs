@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::console::{closed_event, is_loss};
 use super::core::{Core, GRACE};
-use super::inlet::{self, Inlet};
+use super::receiver::{self, Receiver};
 use super::streams::{Admission, Change};
 use super::timers;
 use crate::close::{Cause, CloseReason, Detail};
@@ -49,7 +49,7 @@ pub(super) struct Client<T> {
     pub(super) number: u64,
     pub(super) peer: String,
     pub(super) local: String,
-    pub(super) inlet: Inlet,
+    pub(super) receiver: Receiver,
     /// Its FIN has come.
     pub(super) peer_ended: bool,
     /// Its queue has reached the high mark and not drained since.
@@ -70,7 +70,7 @@ impl<T> Client<T> {
 
     /// Why a connection of which all has come is closed: a cut message makes its end an error.
     pub(super) fn end_reason(&self) -> CloseReason {
-        if self.inlet.undelivered() > 0 { CloseReason::FRAME } else { CloseReason::PEER }
+        if self.receiver.undelivered() > 0 { CloseReason::FRAME } else { CloseReason::PEER }
     }
 }
 
@@ -120,9 +120,9 @@ impl<T> Clients<T> {
         state: T,
     ) {
         let number = core.count_connection();
-        let inlet = Inlet::new(&core.common, pool.now());
+        let receiver = Receiver::new(&core.common, pool.now());
         let (peer_ended, full) = (false, false);
-        self.table.insert(id, Client { number, peer, local, inlet, peer_ended, full, state });
+        self.table.insert(id, Client { number, peer, local, receiver, peer_ended, full, state });
         if let Some(limit) = core.common.limits.idle {
             pool.arm(TimerKey::of(id, timers::IDLE), limit);
         }
@@ -266,7 +266,7 @@ impl<T> Clients<T> {
         error: &FrameError,
     ) {
         let Some(client) = self.table.get(id) else { return };
-        let failure = inlet::bad_frame(client.title(), error);
+        let failure = receiver::bad_frame(client.title(), error);
         core.console.complain(pool, &failure);
         pool.abort(id, CloseReason::FRAME);
     }
@@ -277,7 +277,7 @@ impl<T> Clients<T> {
         client.peer_ended = true;
         let notice = Notice::new(Name::Eof).peer(&client.peer);
         core.console.report(pool, &client.numbered(notice, self.is_numbered));
-        let cut = client.inlet.undelivered();
+        let cut = client.receiver.undelivered();
         if cut > 0 {
             let (title, cause) = (client.title(), "it closed in the middle of a message");
             let failure = Failure::new(Status::Lost, Kind::CutFrame, "read from", title, cause);
@@ -297,7 +297,7 @@ impl<T> Clients<T> {
     ) -> Option<Client<T>> {
         let client = self.table.remove(id)?;
         core.console.count(&end.traffic);
-        let undelivered = client.inlet.undelivered();
+        let undelivered = client.receiver.undelivered();
         let notice = closed_event(&client.peer, &client.local, end, undelivered, pool.now());
         core.console.report(pool, &client.numbered(notice, self.is_numbered));
         self.update_accepting(pool);

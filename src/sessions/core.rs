@@ -9,11 +9,11 @@ mod shutdown;
 
 use std::time::{Duration, Instant};
 
-use super::companion::Companion;
 use super::config::Common;
 use super::console::Console;
 use super::feed::{Feed, unreadable};
 use super::hooks::Hooks;
+use super::main_command::MainCommand;
 use super::ready::Readiness;
 use super::timers;
 use crate::close::{Cause, CloseReason, Detail};
@@ -34,7 +34,7 @@ pub struct Core {
     goal: GoalState,
     /// This side listens, and to be asked to stop is how it ends.
     pub(crate) listens: bool,
-    companion: Companion,
+    command: MainCommand,
     readiness: Readiness,
     is_ready: bool,
     /// `--wait`: what the failure says where nobody comes in time.
@@ -82,7 +82,7 @@ impl Core {
         Self {
             goal,
             listens: false,
-            companion: Companion::new(scripting.command),
+            command: MainCommand::new(scripting.command),
             readiness: scripting.readiness,
             is_ready: false,
             common,
@@ -177,7 +177,7 @@ impl Core {
             if let Some(text) = warning {
                 self.console.warn(pool, Kind::Notify, &text);
             }
-            self.companion.start(pool, address, free)
+            self.command.start(pool, address, free)
         });
         if let Err(failure) = outcome {
             self.fail(pool, &failure);
@@ -226,7 +226,7 @@ impl Core {
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) -> Disposition {
         let Some(status) = status_of(signal) else { return self.unless_over(Disposition::Own) };
-        self.companion.pass_on(pool, signal);
+        self.command.pass_on(pool, signal);
         let in_order = signal == Signal::Terminate && self.listens;
         if !in_order {
             self.overrule(status);
@@ -255,7 +255,7 @@ impl Core {
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) -> Disposition {
         match (key.purpose, key.id) {
             (timers::TOTAL, None) => self.time_is_up(pool),
-            (timers::MAIN_COMMAND, None) => self.companion.on_timer(pool),
+            (timers::MAIN_COMMAND, None) => self.command.on_timer(pool),
             (timers::HOOKS, None) => self.console.hooks.on_timer(pool),
             (timers::HOOKS_DRAINED, None) => return self.resume(pool),
             (timers::DRAIN, None) => return self.drain_step(pool),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::config::{self, Common, InputSource};
-use super::orders::Orders;
+use super::control::ControlInput;
 use super::texts::Texts;
 use super::throttle::{Due, Throttle};
 use super::timers;
@@ -28,7 +28,7 @@ pub struct Feed {
     id: Option<Id>,
     input: relay::Input,
     cut: Cut,
-    orders: Option<Orders>,
+    control: Option<ControlInput>,
     commands: bool,
     framer: Option<Box<dyn Framer>>,
     crlf: Option<Crlf>,
@@ -141,16 +141,18 @@ impl Feed {
                 Cut::Input(Cutter::new(*form, *chomp, longest))
             }
         };
-        let orders = match from {
-            InputSource::Commands { form, chomp } => Some(Orders::new(*form, longest, *chomp)),
+        let control = match from {
+            InputSource::Commands { form, chomp } => {
+                Some(ControlInput::new(*form, longest, *chomp))
+            }
             _ => None,
         };
         Self {
             id,
             input: relay::Input::new(source),
             cut,
-            commands: orders.is_some(),
-            orders,
+            commands: control.is_some(),
+            control,
             framer: wire.framer(),
             crlf: wire.crlf.then(Crlf::default),
             lines: wire.framing == Framing::Line,
@@ -199,7 +201,7 @@ impl Feed {
     /// Reads on; commands that wait come first.
     pub(crate) fn resume(&self, pool: &mut Pool) {
         let Some(id) = self.id else { return };
-        if self.orders.as_ref().is_some_and(Orders::wait) {
+        if self.control.as_ref().is_some_and(ControlInput::wait) {
             pool.arm(TimerKey::global(timers::COMMANDS), Duration::ZERO);
         } else {
             pool.resume(id);
@@ -226,7 +228,7 @@ impl Feed {
 
     /// `--send` of a server: what every client is sent when it comes, as it goes to the wire; for
     /// a client that is all of the input, which has ended behind it.
-    pub(crate) fn take_words(&mut self) -> Result<Option<Batch>, Failure> {
+    pub(crate) fn take_preset(&mut self) -> Result<Option<Batch>, Failure> {
         let Some(words) = self.words.take() else { return Ok(None) };
         self.input = relay::Input { ended: true, empty: false, ..self.input };
         let (batch, outcome) = self.convert(&words, true);
@@ -239,13 +241,13 @@ impl Feed {
     }
 
     /// Lends what reads the commands to whom has the session, which obeys them.
-    pub(crate) fn take_orders(&mut self) -> Option<Orders> {
-        self.orders.take()
+    pub(crate) fn take_control(&mut self) -> Option<ControlInput> {
+        self.control.take()
     }
 
     /// Gives back what was lent.
-    pub(crate) fn put_orders(&mut self, orders: Orders) {
-        self.orders = Some(orders);
+    pub(crate) fn put_control(&mut self, control: ControlInput) {
+        self.control = Some(control);
     }
 
     /// The message of a command as it goes to the wire.
@@ -289,7 +291,7 @@ impl Feed {
     }
 
     /// Notes that bytes of stdin were seen.
-    pub(crate) fn saw(&mut self, bytes: &[u8]) {
+    pub(crate) fn note_bytes(&mut self, bytes: &[u8]) {
         self.input.empty &= bytes.is_empty();
     }
 

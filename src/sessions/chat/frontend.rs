@@ -111,7 +111,7 @@ impl Frontend {
 
     /// Takes what was read from stdin.
     pub(super) fn take_input(&mut self, core: &mut Core, bytes: &[u8], eof: bool) -> InputEvent {
-        core.feed.saw(bytes);
+        core.feed.note_bytes(bytes);
         if let Display::Screen(screen) = &mut self.display {
             return screen.take_input(bytes, eof);
         }

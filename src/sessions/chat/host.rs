@@ -113,7 +113,7 @@ impl HostSession {
         self.add_member(pool, id);
         let Some(client) = self.clients.get_mut(id) else { return };
         let (room, core, number) = (&mut self.room, &mut self.core, client.number);
-        let outcome = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
+        let outcome = client.receiver.feed(bytes, eof, pool.now(), &mut |frame| {
             if core.take_message(frame.payload) {
                 room.receive(number, frame.payload);
             }

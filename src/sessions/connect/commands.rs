@@ -12,16 +12,16 @@ use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
 use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
+use crate::sessions::control::{Controllable, bad_command, not_connected, send_failed};
 use crate::sessions::core::Core;
-use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
 use crate::sessions::session::Session;
 
-impl Commanded for ConnectSession {
+impl Controllable for ConnectSession {
     fn core(&mut self) -> &mut Core {
         &mut self.core
     }
 
-    fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
+    fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
         match command {
             Command::Send { payload, to } => self.send_as_told(pool, line, payload, &to),
             Command::Close(whom) if self.is_peer(&whom) => self.quit(pool),
@@ -29,7 +29,7 @@ impl Commanded for ConnectSession {
             Command::List => self.list(pool, line),
             Command::Stats => self.report_stats(pool),
             Command::Join(_) | Command::Leave(_) => {
-                return Err(unfit(line, "a stream has no groups: mcast-join has"));
+                return Err(bad_command(line, "a stream has no groups: mcast-join has"));
             }
             Command::Quit => self.quit(pool),
         }

@@ -21,7 +21,7 @@ impl ConnectSession {
         let Some(link) = self.link.take() else { return };
         self.core.console.count(&end.traffic);
         pool.disarm(TimerKey::global(timers::NOTE));
-        let undelivered = link.inlet.undelivered();
+        let undelivered = link.receiver.undelivered();
         let again = self.wants_another(end);
         if !again {
             self.report_unsent(pool, &link, end);
@@ -29,7 +29,7 @@ impl ConnectSession {
         let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
         self.core.console.report(pool, &event.maybe_conn(link.number));
         if let Some(exec) = &mut self.exec {
-            exec.near_closed(pool, link.id, end);
+            exec.client_closed(pool, link.id, end);
         }
         if again {
             self.connect_again(pool, &link, end);

@@ -12,44 +12,44 @@ use crate::event_loop::{End, Event, Id, Pool};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::children::Program;
-use crate::sessions::pairs::Pairs;
-use crate::sessions::runners::Runners;
+use crate::sessions::exec::ExecChildren;
+use crate::sessions::relay::Relays;
 
 /// Bytes that may wait for the child, or for the connection, before the other one is paused.
 const QUEUE: usize = 256 * 1024;
 
 /// The command, and the pair that it makes with the connection.
 pub(super) struct Exec {
-    runners: Runners,
-    pairs: Pairs,
+    children: ExecChildren,
+    relays: Relays,
 }
 
 impl Exec {
     pub(super) fn new(program: Program) -> Self {
-        Self { runners: Runners::new(program), pairs: Pairs::default() }
+        Self { children: ExecChildren::new(program), relays: Relays::default() }
     }
 
     /// Whether nothing of the child is left.
     pub(super) fn is_over(&self) -> bool {
-        self.runners.is_empty() && self.pairs.left_behind() == 0
+        self.children.is_empty() && self.relays.left_behind() == 0
     }
 
     /// When a byte last moved between the connection and the child.
-    pub(super) fn last_active(&self, pool: &Pool, near: Id) -> Option<Instant> {
-        self.pairs.last_active(pool, near)
+    pub(super) fn last_active(&self, pool: &Pool, client: Id) -> Option<Instant> {
+        self.relays.last_active(pool, client)
     }
 
     /// Asks the child to end, and drops what is still in its pipes.
     pub(super) fn abort(&mut self, pool: &mut Pool) {
-        self.runners.dismiss(pool);
-        self.pairs.abort(pool, CloseReason::HOST);
+        self.children.dismiss(pool);
+        self.relays.abort(pool, CloseReason::HOST);
     }
 
     /// The connection is gone. A child that it was lost to has nothing left to do.
-    pub(super) fn near_closed(&mut self, pool: &mut Pool, near: Id, end: &End) {
-        self.pairs.near_closed(pool, near, end);
-        self.runners.near_closed(near, end);
-        self.runners.dismiss_lost(pool);
+    pub(super) fn client_closed(&mut self, pool: &mut Pool, client: Id, end: &End) {
+        self.relays.client_closed(pool, client, end);
+        self.children.client_closed(client, end);
+        self.children.dismiss_lost(pool);
     }
 }
 
@@ -61,8 +61,8 @@ impl ConnectSession {
             ("WIRECAT_PEER", link.peer.clone().into()),
             ("WIRECAT_LOCAL", link.local.clone().into()),
         ];
-        match exec.runners.start(pool, (link.id, link.peer.clone()), env) {
-            Ok(partner) => exec.pairs.join(pool, link.id, partner, QUEUE),
+        match exec.children.start(pool, (link.id, link.peer.clone()), env) {
+            Ok(partner) => exec.relays.join(pool, link.id, partner, QUEUE),
             Err(failure) => {
                 self.core.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
@@ -73,18 +73,18 @@ impl ConnectSession {
     /// Takes an event that is an affair of the command's; false where it is not.
     pub(super) fn on_command(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
         let Some(exec) = &mut self.exec else { return false };
-        for (served, exit) in exec.runners.on(pool, event) {
-            exec.pairs.partner_ended(pool, served.near);
+        for (served, exit) in exec.children.on(pool, event) {
+            exec.relays.reader_gone(pool, served.client);
             if exit.status() != Status::Done {
                 self.core.decide(exit.status());
             }
         }
-        let is_far = match event {
-            Event::Closed { id, end } if exec.pairs.near(*id).is_some() => {
-                exec.pairs.far_closed(pool, *id, end);
+        let is_upstream = match event {
+            Event::Closed { id, end } if exec.relays.client_of(*id).is_some() => {
+                exec.relays.upstream_closed(pool, *id, end);
                 true
             }
-            _ => exec.pairs.on(pool, event),
+            _ => exec.relays.on(pool, event),
         };
         if let (Event::Eof { id }, Some(link)) = (event, &mut self.link)
             && *id == link.id
@@ -93,7 +93,7 @@ impl ConnectSession {
             self.core.console.report(pool, &Notice::new(Name::Eof).peer(&link.peer));
         }
         self.finish_if_over(pool);
-        is_far
+        is_upstream
     }
 
     /// Says the last word once the connection and the command have ended.
@@ -106,7 +106,7 @@ impl ConnectSession {
 
     /// Says what keeps the run from ending, or that the peer does.
     pub(super) fn report_awaited(&mut self, pool: &mut Pool) {
-        let command = self.exec.as_ref().and_then(|exec| exec.runners.awaited());
+        let command = self.exec.as_ref().and_then(|exec| exec.children.awaited());
         match command {
             _ if !self.core.is_ending() => self.report_unclosed(pool),
             Some(text) => self.core.console.warn(pool, Kind::Waiting, &text),

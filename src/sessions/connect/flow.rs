@@ -11,21 +11,21 @@ use crate::kind::Kind;
 use crate::protocol::relay::Step;
 use crate::report::{Name, Notice};
 use crate::sessions::console::Message;
+use crate::sessions::control;
 use crate::sessions::core::NOTE_AFTER;
 use crate::sessions::feed::Batch;
-use crate::sessions::inlet;
-use crate::sessions::orders;
+use crate::sessions::receiver;
 use crate::sessions::throttle::Due;
 use crate::sessions::timers;
 
 impl ConnectSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         if self.core.feed.commands() {
-            orders::follow(self, pool, bytes, eof);
+            control::follow(self, pool, bytes, eof);
             return self.allow_commands(pool);
         }
         let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
-        self.core.feed.saw(bytes);
+        self.core.feed.note_bytes(bytes);
         if self.core.feed.is_throttled() {
             self.core.feed.hold(pool, bytes, eof);
             return self.resume_input(pool);
@@ -124,13 +124,13 @@ impl ConnectSession {
     pub(super) fn on_data(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         let Some(link) = &mut self.link else { return };
         let (core, conn, peer) = (&mut self.core, link.number, link.peer.as_str());
-        let result = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
+        let result = link.receiver.feed(bytes, eof, pool.now(), &mut |frame| {
             if core.take_message(frame.payload) {
                 let message = Message { conn, ..Message::framed(&frame, peer) };
                 core.console.deliver(pool, &message);
             }
         });
-        core.note_match(link.inlet.has_matched());
+        core.note_match(link.receiver.has_matched());
         core.console.commit(pool);
         if core.console.is_full() {
             pool.pause(link.id);
@@ -146,7 +146,7 @@ impl ConnectSession {
 
     fn bad_frame(&mut self, pool: &mut Pool, error: &FrameError) {
         let Some(link) = &self.link else { return };
-        let failure = inlet::bad_frame(link.peer.clone(), error);
+        let failure = receiver::bad_frame(link.peer.clone(), error);
         pool.abort(link.id, CloseReason::FRAME);
         self.core.fail(pool, &failure);
         self.end(pool, CloseReason::FRAME);
@@ -192,7 +192,7 @@ impl ConnectSession {
     /// A message that was cut by the peer's FIN is not delivered, but told.
     fn report_undelivered(&mut self, pool: &mut Pool) {
         let Some(link) = &self.link else { return };
-        let count = link.inlet.undelivered();
+        let count = link.receiver.undelivered();
         if count > 0 {
             let cause = "the peer closed in the middle of a message";
             let failure =

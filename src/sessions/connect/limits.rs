@@ -56,7 +56,7 @@ impl ConnectSession {
 
     fn check_message(&mut self, pool: &mut Pool) {
         let (Some(limit), Some(link)) = (self.core.common.limits.read, &self.link) else { return };
-        let left = link.inlet.time_left(limit, pool.now());
+        let left = link.receiver.time_left(limit, pool.now());
         if link.peer_ended {
             return;
         }

@@ -18,8 +18,8 @@ use super::connector::{Connector, Established, Progress};
 use super::console::Console;
 use super::core::{Core, GRACE};
 use super::feed::Feed;
-use super::inlet::Inlet;
 use super::ready;
+use super::receiver::Receiver;
 use super::session::{How, Session};
 use super::timers;
 use crate::close::CloseReason;
@@ -58,7 +58,7 @@ struct Link {
     number: Option<u64>,
     peer: String,
     local: String,
-    inlet: Inlet,
+    receiver: Receiver,
     peer_ended: bool,
     /// The queue is full, and stdin waits.
     full: bool,
@@ -131,8 +131,9 @@ impl ConnectSession {
         self.core.console.report(pool, &event.peer(&peer).local(&local));
         self.core.forget_retry();
         pool.set_high_mark(id, QUEUE);
-        let inlet = Inlet::new(&self.core.common, pool.now());
-        self.link = Some(Link { id, number, peer, local, inlet, peer_ended: false, full: false });
+        let receiver = Receiver::new(&self.core.common, pool.now());
+        self.link =
+            Some(Link { id, number, peer, local, receiver, peer_ended: false, full: false });
         if self.probe {
             self.report_ready(pool);
             self.core.begin_ending(pool);

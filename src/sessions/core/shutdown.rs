@@ -158,9 +158,9 @@ impl Core {
 
     /// Children have ended.
     pub(super) fn reap(&mut self, pool: &mut Pool) {
-        if let Some(exit) = self.companion.reap() {
-            if let Some(status) = self.companion.verdict(&exit, self.outcome.status) {
-                let text = format!("{}: {exit}", self.companion.title());
+        if let Some(exit) = self.command.reap() {
+            if let Some(status) = self.command.verdict(&exit, self.outcome.status) {
+                let text = format!("{}: {exit}", self.command.title());
                 let event = Notice::new(Name::Error).kind(Kind::Child).message(text);
                 self.console.report(pool, &event);
                 self.overrule(status);
@@ -185,7 +185,7 @@ impl Core {
             if self.status() == Status::Done {
                 self.overrule(Status::Timeout);
             }
-            self.companion.terminate(pool);
+            self.command.terminate(pool);
             self.hurry(pool);
         }
     }
@@ -208,7 +208,7 @@ impl Core {
         self.phase = Phase::Waiting;
         // A command that works with a run that has failed has nothing to work with.
         if self.status() != Status::Done {
-            self.companion.terminate(pool);
+            self.command.terminate(pool);
         }
         pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         self.advance(pool);
@@ -231,7 +231,7 @@ impl Core {
     /// run is hurried: then what it does not take now is given up.
     fn advance(&mut self, pool: &mut Pool) {
         let is_quiet = self.console.hooks.are_idle();
-        if self.phase == Phase::Waiting && is_quiet && !self.companion.is_running() {
+        if self.phase == Phase::Waiting && is_quiet && !self.command.is_running() {
             let status = self.status();
             self.phase =
                 if self.console.finish(pool, status) { Phase::Over } else { Phase::Flushing };
@@ -257,7 +257,7 @@ impl Core {
         let what = match self.phase {
             phase if phase.is_working() => "the peer to take what is left".to_owned(),
             Phase::Flushing => "the reader of stdout to take what is left".to_owned(),
-            _ if self.companion.is_running() => format!("{} to end", self.companion.title()),
+            _ if self.command.is_running() => format!("{} to end", self.command.title()),
             _ => "the commands of --on to end".to_owned(),
         };
         self.console.warn(pool, Kind::Waiting, &format!("waiting for {what} (-w limits this)"));
@@ -269,7 +269,7 @@ impl Core {
             StdoutEnd::Failed(failure) => {
                 self.fail(pool, &failure);
                 if self.phase == Phase::Waiting {
-                    self.companion.terminate(pool);
+                    self.command.terminate(pool);
                 }
             }
             // Whoever reads stdout has seen enough, and that outranks a count that is not met.

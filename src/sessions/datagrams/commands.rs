@@ -13,8 +13,8 @@ use crate::kind::Kind;
 use crate::multicast::GroupAddress;
 use crate::protocol::command::{Command, Whom};
 use crate::report::{Name, Notice};
+use crate::sessions::control::{Controllable, bad_command, not_connected, send_failed};
 use crate::sessions::core::Core;
-use crate::sessions::orders::{Commanded, not_connected, send_failed, unfit};
 use crate::sessions::session::How;
 use crate::sys::mmsg::Sender;
 
@@ -26,15 +26,17 @@ pub(super) struct Controlled<'a> {
     pub(super) base: &'a mut DatagramBase,
 }
 
-impl Commanded for Controlled<'_> {
+impl Controllable for Controlled<'_> {
     fn core(&mut self) -> &mut Core {
         &mut self.base.core
     }
 
-    fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
+    fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
         match command {
             Command::Send { payload, to } => self.send_as_told(pool, line, payload.into(), &to)?,
-            Command::Close(_) => return Err(unfit(line, "datagrams have no connections to close")),
+            Command::Close(_) => {
+                return Err(bad_command(line, "datagrams have no connections to close"));
+            }
             Command::List => self.list(pool, line),
             Command::Stats => {
                 report_sums(self.base, pool);
@@ -68,7 +70,10 @@ impl Commanded for Controlled<'_> {
 }
 
 fn groups(service: &mut ListenService, line: u64) -> Result<&mut Groups, Failure> {
-    service.groups.as_mut().ok_or_else(|| unfit(line, "udp-listen has no groups: mcast-join has"))
+    service
+        .groups
+        .as_mut()
+        .ok_or_else(|| bad_command(line, "udp-listen has no groups: mcast-join has"))
 }
 
 impl Controlled<'_> {
@@ -80,10 +85,10 @@ impl Controlled<'_> {
         to: &Whom,
     ) -> Result<(), Failure> {
         match to {
-            Whom::Conn(_) => return Err(unfit(line, NO_CONNECTIONS)),
+            Whom::Conn(_) => return Err(bad_command(line, NO_CONNECTIONS)),
             Whom::All if self.service.groups.is_some() => {
                 let cause = "nothing is sent to the groups (mcast-send does that): name a peer";
-                return Err(unfit(line, cause));
+                return Err(bad_command(line, cause));
             }
             Whom::All | Whom::Peer(_) => {}
         }

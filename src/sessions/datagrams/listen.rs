@@ -15,8 +15,8 @@ use crate::multicast::GroupAddress;
 use crate::report::{Name, Notice};
 use crate::sessions::config::{Common, Listen};
 use crate::sessions::console::{Console, Message};
+use crate::sessions::control;
 use crate::sessions::feed::Feed;
-use crate::sessions::orders;
 use crate::sessions::session::How;
 use crate::sessions::timers;
 use crate::sys::mmsg::Arrival;
@@ -203,12 +203,12 @@ impl DatagramService for ListenService {
     }
 
     fn input(&mut self, base: &mut DatagramBase, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        base.core.feed.saw(bytes);
+        base.core.feed.note_bytes(bytes);
         if eof {
             base.core.feed.end();
         }
         if base.core.feed.commands() {
-            orders::follow(&mut Controlled { service: self, base }, pool, bytes, eof);
+            control::follow(&mut Controlled { service: self, base }, pool, bytes, eof);
             return self.allow_input(base, pool);
         }
         let (batch, result) = base.core.feed.convert(bytes, eof);

@@ -305,7 +305,7 @@ impl DatagramService for SendService {
     }
 
     fn input(&mut self, base: &mut DatagramBase, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        base.core.feed.saw(bytes);
+        base.core.feed.note_bytes(bytes);
         let (batch, result) = base.core.feed.convert(bytes, eof);
         if eof {
             base.core.feed.end();

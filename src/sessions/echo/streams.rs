@@ -25,7 +25,7 @@ impl EchoSession {
         let (core, responder) = (&mut self.core, &mut self.responder);
         let (number, peer) = (client.number, client.peer.as_str());
         let (mut over, mut answers, mut trouble) = (client.state.is_some(), Vec::new(), None);
-        let framed = client.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
+        let framed = client.receiver.feed(bytes, eof, pool.now(), &mut |frame| {
             if over || !core.take_message(frame.payload) {
                 return;
             }
@@ -43,7 +43,7 @@ impl EchoSession {
                 },
             }
         });
-        core.note_match(client.inlet.has_matched());
+        core.note_match(client.receiver.has_matched());
         if over {
             client.state.get_or_insert(CloseReason::HOST);
         }

@@ -4,7 +4,7 @@
 //! message means (see `services`). A service reaches all of them by a [`Context`].
 
 mod admission;
-mod commands;
+mod connections;
 mod deadlines;
 mod input;
 mod session;
@@ -20,11 +20,11 @@ use crate::protocol::relay::{Input, Step};
 use crate::report::{Name, Notice};
 use crate::sessions::console::closed_event;
 use crate::sessions::core::Core;
-use crate::sessions::inlet::Inlet;
+use crate::sessions::receiver::Receiver;
 use crate::sockets::Endpoint;
 
 pub(crate) use admission::{Admission, Change};
-use commands::Directory;
+use input::Directory;
 pub use session::StreamSession;
 pub(crate) use slow::SendState;
 use slow::SlowPolicy;
@@ -66,7 +66,7 @@ pub(crate) struct Connection {
     pub(crate) number: u64,
     pub(crate) peer: Endpoint,
     pub(crate) local: Endpoint,
-    pub(crate) receiver: Inlet,
+    pub(crate) receiver: Receiver,
     /// Its FIN has come.
     pub(crate) ended: bool,
     pub(crate) send: SendState,

@@ -2,37 +2,40 @@
 
 use bytes::Bytes;
 
-use super::commands::Directory;
+use super::input::Directory;
 use super::slow::SlowPolicy;
-use super::{Admission, Connection, Context, Flow, SendState, Streams};
-use crate::close::{Cause, CloseReason, Detail};
-use crate::error::{Failure, Status, plain};
-use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
+use super::{Admission, Context, Flow, Streams};
+use crate::close::{CloseReason, Detail};
+use crate::error::{Failure, plain};
+use crate::event_loop::{CloseMode, Event, Id, IdMap, Pool, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::output::{Output, Written};
+use crate::protocol::output::Output;
 use crate::protocol::relay::Input;
-use crate::report::{Name, Notice};
+use crate::protocol::slow::SlowRules;
 use crate::sessions::config::Serve;
-use crate::sessions::console::{Console, Message, is_loss};
+use crate::sessions::console::Console;
 use crate::sessions::core::{Core, GRACE, NOTE_AFTER};
 use crate::sessions::feed::Feed;
-use crate::sessions::inlet::{self, Inlet};
 use crate::sessions::services::{self, Encoder, StreamService};
 use crate::sessions::session::{How, Session};
 use crate::sessions::timers;
-use crate::sockets::Endpoint;
 
-/// The end of a client that is not let in.
-const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
+/// What may wait for a connection, and what happens to one that does not take it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backlog {
+    /// Bytes that may wait.
+    pub(crate) queue: usize,
+    pub(crate) slow: SlowRules,
+}
 
 /// Connections, and one service for all of them.
 pub struct StreamSession {
     pub(super) core: Core,
     pub(super) streams: Streams,
-    service: Box<dyn StreamService>,
-    greet: Option<Bytes>,
+    pub(super) service: Box<dyn StreamService>,
+    pub(super) greet: Option<Bytes>,
     /// `--send`: what each client is sent in place of stdin, and how many messages it is.
-    preset: Option<(Bytes, usize)>,
+    pub(super) preset: Option<(Bytes, usize)>,
     /// Throttled input is being sent.
     pub(super) releasing: bool,
 }
@@ -48,35 +51,44 @@ impl StreamSession {
         mut feed: Feed,
         listeners: Vec<Id>,
     ) -> Result<Self, Failure> {
-        let preset = feed.take_words()?.map(|batch| (batch.bytes.into(), batch.ends.len()));
+        let preset = feed.take_preset()?.map(|batch| (batch.bytes.into(), batch.ends.len()));
         let encoder = Encoder::new(&config.common.wire);
         let greet = config.greet.as_ref().map(|text| encoder.text("--greet", text)).transpose()?;
-        let service = services::of(
-            config.handling,
-            config.replay.as_ref(),
-            config.queue,
-            &config.common,
-            encoder,
-        )?;
+        let Serve { handling, replay, queue, .. } = config;
         // Each recorded conversation is played once.
-        let played = config.replay.as_ref().map(|replay| replay.scripts.len() as u64);
-        let conns = config.conns.or(played);
-        let mut core = Core::new(config.common, console, feed);
+        let played = replay.as_ref().map(|replay| replay.scripts.len() as u64);
+        let service = services::of(handling, replay.as_ref(), queue, &config.common, encoder)?;
+        let core = Core::new(config.common, console, feed);
+        let admission = Admission::new(config.access, config.conns.or(played), config.max_clients);
+        let backlog = Backlog { queue, slow: config.slow };
+        let mut session = Self::new(core, service, admission, backlog, listeners);
+        (session.greet, session.preset) = (greet, preset);
+        Ok(session)
+    }
+
+    /// A session over open listeners with any service.
+    pub(crate) fn new(
+        mut core: Core,
+        service: Box<dyn StreamService>,
+        admission: Admission,
+        backlog: Backlog,
+        listeners: Vec<Id>,
+    ) -> Self {
         core.listens = true;
         let flow = service.flow();
         let streams = Streams {
-            admission: Admission::new(config.access, conns, config.max_clients),
+            admission,
             listeners,
             table: IdMap::default(),
             directory: Directory::default(),
-            slow: SlowPolicy::new(config.slow, flow),
+            slow: SlowPolicy::new(backlog.slow, flow),
             flow,
-            queue: config.queue,
+            queue: backlog.queue,
             paused: false,
             worst: None,
             peer_name: String::new(),
         };
-        Ok(Self { core, streams, service, greet, preset, releasing: false })
+        Self { core, streams, service, greet: None, preset: None, releasing: false }
     }
 
     /// Begins to serve.
@@ -91,69 +103,6 @@ impl StreamSession {
         let (each, listeners) = (self.service.descriptors(), self.streams.listeners.len());
         if let Some(limit) = limit {
             self.streams.admission.limit_descriptors(limit, each, listeners);
-        }
-    }
-
-    /// Takes a new connection into the session.
-    fn accept(&mut self, pool: &mut Pool, id: Id, peer: Endpoint, local: Endpoint) {
-        let names = (peer.to_string(), local.to_string());
-        if !self.streams.admission.admits(&peer) {
-            let notice = Notice::new(Name::Closed).peer(&names.0).local(&names.1).closed(REFUSED);
-            self.core.console.report(pool, &notice);
-            return pool.abort(id, REFUSED);
-        }
-        let number = self.core.count_connection();
-        self.core.first_came(pool);
-        let notice = Notice::new(Name::Accepted).conn(number).peer(&names.0).local(&names.1);
-        self.core.console.report(pool, &notice);
-        let connection = Connection {
-            number,
-            peer,
-            local,
-            receiver: Inlet::new(&self.core.common, pool.now()),
-            ended: false,
-            send: SendState::Flowing,
-            skipped: 0,
-        };
-        if self.core.feed.commands() {
-            self.streams.directory.add(number, &names.0, id);
-        }
-        self.streams.table.insert(id, connection);
-        if self.streams.admission.is_complete(self.core.connections()) {
-            self.streams.stop_listening(pool);
-        }
-        self.begin(pool, id);
-        self.balance(pool);
-    }
-
-    /// The timers of a new connection, and what it is sent first.
-    fn begin(&mut self, pool: &mut Pool, id: Id) {
-        pool.set_high_mark(id, self.streams.queue);
-        if let Some(max_frame) = self.core.common.wire.negotiated() {
-            pool.negotiate(id, max_frame);
-            pool.arm(TimerKey::of(id, timers::HELLO), super::deadlines::HELLO);
-        }
-        if self.streams.paused {
-            pool.pause(id);
-        }
-        if let Some(text) = self.greet.clone() {
-            let outcome = pool.send(id, &text);
-            self.streams.sent(&mut self.core, pool, id, outcome);
-        }
-        if let Some((text, messages)) = self.preset.clone() {
-            let outcome = pool.send_shared(id, text);
-            self.streams.sent(&mut self.core, pool, id, outcome);
-            self.core.count_sent(messages);
-        }
-        let limits = self.core.common.limits;
-        for (limit, purpose) in [(limits.idle, timers::IDLE), (limits.read, timers::READ)] {
-            if let Some(limit) = limit {
-                pool.arm(TimerKey::of(id, purpose), limit);
-            }
-        }
-        self.with(pool, |service, context| service.opened(context, id));
-        if self.input().ended {
-            self.input_ended(pool, id);
         }
     }
 
@@ -173,98 +122,8 @@ impl StreamSession {
         result
     }
 
-    fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
-        // The receiver is taken out while its messages go to the others, and put back.
-        let Some(connection) = self.streams.table.get_mut(id) else { return };
-        let (mut receiver, number) = (connection.receiver.take(), connection.number);
-        let name = if self.shows_peers() { self.streams.take_peer_name(id) } else { String::new() };
-        let now = pool.now();
-        let framed = self.with(pool, |service, context| {
-            receiver.feed(bytes, eof, now, &mut |frame| {
-                if service.takes(id) && context.core.take_message(frame.payload) {
-                    let message = Message { conn: Some(number), ..Message::framed(&frame, &name) };
-                    service.message(context, id, &message);
-                }
-            })
-        });
-        self.core.note_match(receiver.has_matched());
-        if self.shows_peers() {
-            self.streams.peer_name = name;
-        }
-        if let Some(connection) = self.streams.table.get_mut(id) {
-            connection.receiver = receiver;
-        }
-        self.core.console.commit(pool);
-        if !self.with(pool, |service, context| service.received(context, id)) {
-            // The service has closed it.
-        } else if self.core.has_enough() {
-            self.end_with_enough(pool);
-        } else if let Err(error) = framed {
-            self.bad_frame(pool, id, &error);
-        } else if eof {
-            let input = self.input();
-            self.with(pool, |service, context| service.half_closed(context, id, input));
-        }
-        self.balance(pool);
-    }
-
-    /// Whether anything shows whom a message came from.
-    fn shows_peers(&self) -> bool {
-        let form = self.core.common.output.form;
-        let is_bare = matches!(form, Output::None | Output::Written(Written::Raw | Written::Line));
-        !is_bare || self.core.console.reports_messages()
-    }
-
-    fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &crate::framing::FrameError) {
-        let Some(connection) = self.streams.table.get(id) else { return };
-        let failure = inlet::bad_frame(connection.title(), error);
-        self.core.console.complain(pool, &failure);
-        pool.abort(id, CloseReason::FRAME);
-    }
-
-    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
-        if let Some(connection) = self.streams.table.get_mut(id) {
-            self.streams.slow.release(connection);
-            if self.streams.flow == Flow::Answers && !self.streams.paused {
-                pool.resume(id);
-            }
-            self.with(pool, |service, context| service.drained(context, id));
-            self.balance(pool);
-        }
-        self.report_drained(pool, id);
-        if let (true, Some(patience)) = (self.input().ended, self.core.common.rules.quit_after) {
-            pool.arm(TimerKey::of(id, timers::QUIT), patience);
-        }
-    }
-
-    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        let Some(mut connection) = self.streams.table.remove(id) else { return };
-        self.streams.slow.release(&mut connection);
-        if self.core.feed.commands() {
-            self.streams.directory.remove(connection.number, &connection.peer.to_string(), id);
-            self.report_unsent(pool, &connection, end);
-        }
-        self.core.console.count(&end.traffic);
-        let Self { core, streams, service, .. } = self;
-        let mut context = Context { core, streams, pool, parted: false };
-        context.report_closed(&connection, end);
-        // Who has enough cuts off what the others do not take.
-        let is_enough = context.core.has_enough() && end.reason.cause == Cause::Host;
-        if is_loss(end) && !is_enough && !service.reports_loss() {
-            context.streams.note_loss(Status::Lost);
-            context.report_loss(&connection, end);
-        }
-        if connection.skipped > 0 {
-            let text = format!("{} missed {} messages", connection.title(), connection.skipped);
-            self.core.console.warn(pool, Kind::Skipped, &text);
-            self.streams.note_loss(Status::Lost);
-        }
-        self.with(pool, |service, context| service.closed(context, id, end));
-        self.on_parted(pool);
-    }
-
     /// A client is gone, or what the service had for one: others may come, or the run is over.
-    fn on_parted(&mut self, pool: &mut Pool) {
+    pub(super) fn on_parted(&mut self, pool: &mut Pool) {
         self.balance(pool);
         let may_come = !self.core.is_ending() && !self.streams.listeners.is_empty();
         if !self.streams.table.is_empty() || may_come {
@@ -334,6 +193,28 @@ impl StreamSession {
         }
     }
 
+    pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
+        match (key.purpose, key.id) {
+            (timers::PACE, _) => self.balance(pool),
+            (timers::GRACE, Some(id)) if self.core.has_enough() => {
+                pool.abort(id, CloseReason::HOST);
+            }
+            (timers::GRACE, Some(id)) => pool.abort(id, super::deadlines::TOO_LATE),
+            (timers::IDLE, Some(id)) => self.check_idle(pool, id),
+            (timers::READ, Some(id)) => self.streams.check_message(&mut self.core, pool, id),
+            (timers::HELLO, Some(id)) => {
+                self.streams.check_handshake(&mut self.core, pool, id);
+            }
+            (timers::QUIT, Some(id)) => pool.close(id, CloseReason::HOST, CloseMode::NoWait),
+            (timers::COMMANDS, _) => self.on_input(pool, &[], false),
+            (timers::SLOW, Some(id)) => {
+                self.streams.on_slow_timer(&mut self.core, pool, id);
+                self.balance(pool);
+            }
+            _ => {}
+        }
+    }
+
     /// Stops listening and closes all connections in order.
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.wind_up(pool);
@@ -344,7 +225,7 @@ impl StreamSession {
     }
 
     /// Has received what it was for. What is queued goes out, to peers that take it soon.
-    fn end_with_enough(&mut self, pool: &mut Pool) {
+    pub(super) fn end_with_enough(&mut self, pool: &mut Pool) {
         if self.core.is_ending() {
             return;
         }
@@ -379,15 +260,16 @@ impl StreamSession {
         self.core.finish(pool);
     }
 
-    /// When a byte last moved, on the connection or on what the service has for it.
-    pub(super) fn last_active(&self, pool: &Pool, id: Id) -> Option<std::time::Instant> {
-        let traffic = pool.traffic(id)?;
-        Some(self.service.last_active(pool, id).unwrap_or(traffic.last_active))
-    }
-
-    /// Whether a connection cannot be expected to move a byte.
-    pub(super) fn is_awaited(&self, id: Id) -> bool {
-        self.service.is_awaited(id)
+    fn check_idle(&mut self, pool: &mut Pool, id: Id) {
+        let Some(traffic) = pool.traffic(id) else { return };
+        let last_active = self.service.last_active(pool, id).unwrap_or(traffic.last_active);
+        let is_awaited = self.service.is_awaited(id);
+        let expired = self.streams.check_idle(&self.core, pool, (id, last_active), is_awaited);
+        let Some(cause) = expired else { return };
+        let cause = self.with(pool, |service, context| service.idle(context, id, cause));
+        if let Some(cause) = cause {
+            self.streams.late(&mut self.core, pool, (id, Detail::Idle), &cause);
+        }
     }
 }
 

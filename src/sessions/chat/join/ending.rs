@@ -20,7 +20,7 @@ impl JoinSession {
     fn link_closed(&mut self, pool: &mut Pool, end: &End) {
         let Some(link) = self.link.take() else { return };
         self.core.console.count(&end.traffic);
-        let undelivered = link.inlet.undelivered();
+        let undelivered = link.receiver.undelivered();
         let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
         self.core.console.report(pool, &event);
         if self.reconnect && !self.core.is_ending() && !self.core.feed.input().ended {

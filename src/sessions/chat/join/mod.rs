@@ -26,7 +26,7 @@ use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::Console;
 use crate::sessions::core::{Core, SIGNALLED};
 use crate::sessions::feed::Feed;
-use crate::sessions::inlet::Inlet;
+use crate::sessions::receiver::Receiver;
 use crate::sessions::session::{How, Session};
 use crate::sessions::timers;
 
@@ -56,7 +56,7 @@ struct Link {
     id: Id,
     peer: String,
     local: String,
-    inlet: Inlet,
+    receiver: Receiver,
     peer_ended: bool,
 }
 
@@ -125,8 +125,8 @@ impl JoinSession {
         self.core.ready(pool, std::slice::from_ref(&local), &peer);
         self.frontend.on_connected(&peer);
         pool.set_high_mark(id, QUEUE);
-        let inlet = Inlet::new(&self.core.common, pool.now());
-        self.link = Some(Link { id, peer, local, inlet, peer_ended: false });
+        let receiver = Receiver::new(&self.core.common, pool.now());
+        self.link = Some(Link { id, peer, local, receiver, peer_ended: false });
         let nick = self.frontend.nick().cloned().or_else(|| self.nick.clone());
         if let Some(nick) = nick.filter(|_| self.dialect.has_nicks()) {
             self.waiting.push_front(Bytes::from(format!("/nick {nick}\n")));
@@ -227,7 +227,7 @@ impl JoinSession {
         let Some(link) = &mut self.link else { return };
         let (core, frontend, peer) = (&mut self.core, &mut self.frontend, link.peer.as_str());
         let dialect = self.dialect;
-        let outcome = link.inlet.feed(bytes, eof, pool.now(), &mut |frame| {
+        let outcome = link.receiver.feed(bytes, eof, pool.now(), &mut |frame| {
             let line = dialect.decode(frame.payload);
             if !frontend.is_news(&line) || core.take_message(frame.payload) {
                 frontend.show(pool, core, &line, (None, peer));

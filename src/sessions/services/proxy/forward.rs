@@ -1,15 +1,15 @@
-//! `--forward`: the partner of a connection is another one, which has to be dialled first.
+//! `--forward`: the upstream of a connection is another one, which has to be dialled first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Partners, Proxy, report_missing};
+use super::{Proxy, Upstreams, report_missing};
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Mail, Pool};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Established, Note, Progress};
-use crate::sessions::pairs::{PARTNER_LOST, Partner};
+use crate::sessions::relay::{UPSTREAM_LOST, Upstream};
 use crate::sessions::streams::Context;
 
 /// The connections in the making, and the names of those that are made.
@@ -72,13 +72,13 @@ impl Dialer {
 
 impl Proxy {
     fn dialer(&mut self) -> Option<&mut Dialer> {
-        match &mut self.partners {
-            Partners::Forward(dialer) => Some(dialer),
-            Partners::Exec(_) => None,
+        match &mut self.upstreams {
+            Upstreams::Forward(dialer) => Some(dialer),
+            Upstreams::Exec(_) => None,
         }
     }
 
-    /// Begins to dial for a connection, which is not read until there is a partner.
+    /// Begins to dial for a connection, which is not read until there is an upstream.
     pub(super) fn dial(&mut self, context: &mut Context<'_>, client: Id) {
         context.pool.pause(client);
         let now = context.pool.now();
@@ -112,7 +112,7 @@ impl Proxy {
                 if let Some(dialer) = self.dialer() {
                     dialer.making.remove(&client);
                 }
-                report_missing(context, client, &failure, PARTNER_LOST);
+                report_missing(context, client, &failure, UPSTREAM_LOST);
             }
         }
     }
@@ -141,8 +141,8 @@ impl Proxy {
     }
 
     fn connected(&mut self, context: &mut Context<'_>, client: Id, new: &Established) {
-        let (Partners::Forward(dialer), Some(connection)) =
-            (&mut self.partners, context.streams.table.get(client))
+        let (Upstreams::Forward(dialer), Some(connection)) =
+            (&mut self.upstreams, context.streams.table.get(client))
         else {
             return context.pool.abort(new.id, CloseReason::HOST);
         };
@@ -152,6 +152,6 @@ impl Proxy {
         context.core.console.report(context.pool, &notice.peer(peer).local(local));
         dialer.making.remove(&client);
         dialer.titles.insert(*id, format!("{peer} for {}", connection.title()));
-        self.pairs.join(context.pool, client, Partner::connection(*id), self.queue);
+        self.relays.join(context.pool, client, Upstream::connection(*id), self.queue);
     }
 }

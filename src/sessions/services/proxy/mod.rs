@@ -1,7 +1,7 @@
-//! `--forward` and `--exec`: each connection gets a partner, and the two are relayed into each other.
+//! `--forward` and `--exec`: each connection gets an upstream, and the two are relayed into each other.
 //!
-//! The partner is another connection, which `forward` dials, or a child. What moves between a
-//! connection and its partner is up to [`Pairs`].
+//! The upstream is another connection, which `forward` dials, or a child. What moves between a
+//! connection and its upstream is up to [`Relays`].
 
 mod forward;
 
@@ -16,8 +16,8 @@ use crate::report::Notice;
 use crate::sessions::children::Program;
 use crate::sessions::config::Route;
 use crate::sessions::console::Message;
-use crate::sessions::pairs::Pairs;
-use crate::sessions::runners::{Runners, Tie};
+use crate::sessions::exec::{ClientState, ExecChildren};
+use crate::sessions::relay::Relays;
 use crate::sessions::streams::{Context, Flow};
 
 use forward::Dialer;
@@ -25,39 +25,39 @@ use forward::Dialer;
 /// The end of a connection that cannot be served, because of this machine.
 const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
 
-/// How a partner is made.
-enum Partners {
+/// How an upstream is made.
+enum Upstreams {
     /// A connection to another address.
     Forward(Dialer),
     /// A child.
-    Exec(Runners),
+    Exec(ExecChildren),
 }
 
-/// The partners of all connections.
+/// The upstreams of all connections.
 pub(super) struct Proxy {
-    partners: Partners,
-    pairs: Pairs,
+    upstreams: Upstreams,
+    relays: Relays,
     /// Bytes that may wait for one side of a pair.
     queue: usize,
 }
 
 impl Proxy {
     pub(super) fn forward(route: Route, queue: usize) -> Self {
-        Self::new(Partners::Forward(Dialer::new(route)), queue)
+        Self::new(Upstreams::Forward(Dialer::new(route)), queue)
     }
 
     pub(super) fn exec(program: Program, queue: usize) -> Self {
-        Self::new(Partners::Exec(Runners::new(program)), queue)
+        Self::new(Upstreams::Exec(ExecChildren::new(program)), queue)
     }
 
-    fn new(partners: Partners, queue: usize) -> Self {
-        Self { partners, queue, pairs: Pairs::default() }
+    fn new(upstreams: Upstreams, queue: usize) -> Self {
+        Self { upstreams, queue, relays: Relays::default() }
     }
 
     /// Starts the command for a connection, and tells it whom it serves.
     fn start_command(&mut self, context: &mut Context<'_>, id: Id) {
-        let (Partners::Exec(children), Some(connection)) =
-            (&mut self.partners, context.streams.table.get(id))
+        let (Upstreams::Exec(children), Some(connection)) =
+            (&mut self.upstreams, context.streams.table.get(id))
         else {
             return;
         };
@@ -67,17 +67,17 @@ impl Proxy {
             ("WIRECAT_CONN", connection.number.to_string().into()),
         ];
         match children.start(context.pool, (id, connection.title()), env) {
-            Ok(partner) => self.pairs.join(context.pool, id, partner, self.queue),
+            Ok(upstream) => self.relays.join(context.pool, id, upstream, self.queue),
             Err(failure) => report_missing(context, id, &failure, UNSERVED),
         }
     }
 
     /// Notes the ends of children. Signals and timers may be for others too.
     fn on_children(&mut self, context: &mut Context<'_>, event: &Event<'_>) {
-        let Partners::Exec(children) = &mut self.partners else { return };
+        let Upstreams::Exec(children) = &mut self.upstreams else { return };
         for (served, exit) in children.on(context.pool, event) {
-            self.pairs.partner_ended(context.pool, served.near);
-            let is_expected = served.tie == Tie::Lost || context.core.is_ending();
+            self.relays.reader_gone(context.pool, served.client);
+            let is_expected = served.state == ClientState::Lost || context.core.is_ending();
             if exit.status() != Status::Done && !is_expected {
                 let text = format!("the command of {} ended: {exit}", served.title);
                 context.core.console.warn(context.pool, Kind::Command, &text);
@@ -86,12 +86,12 @@ impl Proxy {
         }
     }
 
-    fn partner_closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
-        let title = match &mut self.partners {
-            Partners::Forward(dialer) => dialer.take_title(id),
-            Partners::Exec(_) => None,
+    fn upstream_closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
+        let title = match &mut self.upstreams {
+            Upstreams::Forward(dialer) => dialer.take_title(id),
+            Upstreams::Exec(_) => None,
         };
-        let is_lost = self.pairs.far_closed(context.pool, id, end);
+        let is_lost = self.relays.upstream_closed(context.pool, id, end);
         if let (Some(title), true) = (title, is_lost) {
             let cause = match (&end.error, end.unsent.len()) {
                 (Some(error), 0) => plain(error),
@@ -106,7 +106,7 @@ impl Proxy {
     }
 }
 
-/// A connection remains without a partner. A reset tells it so, as if nobody were here.
+/// A connection remains without an upstream. A reset tells it so, as if nobody were here.
 fn report_missing(context: &mut Context<'_>, id: Id, failure: &Failure, reason: CloseReason) {
     if let Some(connection) = context.streams.table.get(id) {
         let target = format!("{} for {}", failure.target, connection.title());
@@ -124,9 +124,9 @@ impl StreamService for Proxy {
     }
 
     fn descriptors(&self) -> usize {
-        match &self.partners {
-            Partners::Forward(_) => 2,
-            Partners::Exec(_) => 3,
+        match &self.upstreams {
+            Upstreams::Forward(_) => 2,
+            Upstreams::Exec(_) => 3,
         }
     }
 
@@ -134,95 +134,95 @@ impl StreamService for Proxy {
         if !context.pool.takes(id) {
             return;
         }
-        match &mut self.partners {
-            Partners::Forward(_) => self.dial(context, id),
-            Partners::Exec(_) => self.start_command(context, id),
+        match &mut self.upstreams {
+            Upstreams::Forward(_) => self.dial(context, id),
+            Upstreams::Exec(_) => self.start_command(context, id),
         }
     }
 
-    /// What has a partner goes there, before it gets here.
+    /// What has an upstream goes there, before it gets here.
     fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}
 
     fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
-        if self.pairs.on(context.pool, event) {
+        if self.relays.on(context.pool, event) {
             if let Event::Eof { id } = event {
                 context.note_end(*id);
             }
             return true;
         }
         if let Event::Closed { id, end } = event
-            && self.pairs.near(*id).is_some()
+            && self.relays.client_of(*id).is_some()
         {
-            self.partner_closed(context, *id, end);
+            self.upstream_closed(context, *id, end);
             return true;
         }
-        match self.partners {
-            Partners::Forward(_) => self.on_dialing(context, event),
-            Partners::Exec(_) => {
+        match self.upstreams {
+            Upstreams::Forward(_) => self.on_dialing(context, event),
+            Upstreams::Exec(_) => {
                 self.on_children(context, event);
                 false
             }
         }
     }
 
-    /// The connection is gone, and its partner serves nobody any more.
+    /// The connection is gone, and its upstream serves nobody any more.
     fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
-        match &mut self.partners {
-            Partners::Forward(dialer) => dialer.drop_one(context.pool, id),
-            Partners::Exec(children) => children.near_closed(id, end),
+        match &mut self.upstreams {
+            Upstreams::Forward(dialer) => dialer.drop_one(context.pool, id),
+            Upstreams::Exec(children) => children.client_closed(id, end),
         }
-        self.pairs.near_closed(context.pool, id, end);
+        self.relays.client_closed(context.pool, id, end);
     }
 
-    /// Makes no more partners, and asks all children to end.
+    /// Makes no more upstreams, and asks all children to end.
     fn end(&mut self, context: &mut Context<'_>) {
-        match &mut self.partners {
-            Partners::Forward(dialer) => dialer.call_off(context.pool),
-            Partners::Exec(children) => children.dismiss(context.pool),
+        match &mut self.upstreams {
+            Upstreams::Forward(dialer) => dialer.call_off(context.pool),
+            Upstreams::Exec(children) => children.dismiss(context.pool),
         }
     }
 
     fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason) {
         self.end(context);
-        self.pairs.abort(context.pool, reason);
+        self.relays.abort(context.pool, reason);
     }
 
     /// Asks those children to end whose connection did not end in order.
     fn wind_down(&mut self, context: &mut Context<'_>) -> bool {
-        if let Partners::Exec(children) = &mut self.partners {
+        if let Upstreams::Exec(children) = &mut self.upstreams {
             children.dismiss_lost(context.pool);
         }
         true
     }
 
     fn is_idle(&self) -> bool {
-        let no_child = match &self.partners {
-            Partners::Forward(_) => true,
-            Partners::Exec(children) => children.is_empty(),
+        let no_child = match &self.upstreams {
+            Upstreams::Forward(_) => true,
+            Upstreams::Exec(children) => children.is_empty(),
         };
-        no_child && self.pairs.left_behind() == 0
+        no_child && self.relays.left_behind() == 0
     }
 
     fn left_behind(&self) -> usize {
-        match &self.partners {
-            Partners::Forward(_) => self.pairs.left_behind(),
-            Partners::Exec(children) => children.left_behind(),
+        match &self.upstreams {
+            Upstreams::Forward(_) => self.relays.left_behind(),
+            Upstreams::Exec(children) => children.left_behind(),
         }
     }
 
     fn waiting(&self) -> Option<String> {
-        match &self.partners {
-            Partners::Forward(_) => None,
-            Partners::Exec(children) => children.awaited(),
+        match &self.upstreams {
+            Upstreams::Forward(_) => None,
+            Upstreams::Exec(children) => children.awaited(),
         }
     }
 
     fn last_active(&self, pool: &Pool, id: Id) -> Option<Instant> {
-        self.pairs.last_active(pool, id)
+        self.relays.last_active(pool, id)
     }
 
-    /// A connection that has no partner yet is not read.
+    /// A connection that has no upstream yet is not read.
     fn is_awaited(&self, id: Id) -> bool {
-        matches!(&self.partners, Partners::Forward(dialer) if dialer.is_for(id))
+        matches!(&self.upstreams, Upstreams::Forward(dialer) if dialer.is_for(id))
     }
 }

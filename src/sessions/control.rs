@@ -17,7 +17,7 @@ use crate::report::Notice;
 
 /// stdin on its way to becoming commands.
 #[derive(Debug)]
-pub(crate) struct Orders {
+pub(crate) struct ControlInput {
     lines: Lines,
     reader: Reader,
     /// Lines have been read that nobody has had time for.
@@ -33,13 +33,13 @@ struct Reader {
 }
 
 /// A session that obeys commands.
-pub(crate) trait Commanded {
+pub(crate) trait Controllable {
     fn core(&mut self) -> &mut Core;
 
     /// Obeys one command, which is not `/quit`.
     ///
     /// A failure is told, and nothing more.
-    fn obey(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure>;
+    fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure>;
 
     /// Whether commands must wait: a queue is full, or stdout.
     fn is_held(&self) -> bool;
@@ -48,7 +48,7 @@ pub(crate) trait Commanded {
     fn quit(&mut self, pool: &mut Pool);
 }
 
-impl Orders {
+impl ControlInput {
     /// Commands whose messages have `max` bytes at most.
     pub(crate) fn new(form: Form, max: usize, chomp: bool) -> Self {
         let keeps_lf = form == Form::Words && !chomp;
@@ -65,9 +65,10 @@ impl Orders {
 impl Reader {
     fn command(self, line: &Line) -> Result<Command, Failure> {
         let Some(bytes) = &line.bytes else {
-            return Err(unfit(line.number, "it is too long, and passed over"));
+            return Err(bad_command(line.number, "it is too long, and passed over"));
         };
-        let mut command = self.form.parse(bytes).map_err(|cause| unfit(line.number, cause))?;
+        let mut command =
+            self.form.parse(bytes).map_err(|cause| bad_command(line.number, cause))?;
         if let (true, Command::Send { payload, .. }) = (self.keeps_lf, &mut command) {
             payload.push(b'\n');
         }
@@ -79,22 +80,22 @@ impl Reader {
 /// first command that has to wait, and is called again when [`Feed::resume`] finds some waiting.
 ///
 /// [`Feed::resume`]: super::feed::Feed::resume
-pub(crate) fn follow(session: &mut impl Commanded, pool: &mut Pool, piece: &[u8], eof: bool) {
-    let Some(mut orders) = session.core().feed.take_orders() else { return };
-    orders.lines.push(piece);
+pub(crate) fn follow(session: &mut impl Controllable, pool: &mut Pool, piece: &[u8], eof: bool) {
+    let Some(mut control) = session.core().feed.take_control() else { return };
+    control.lines.push(piece);
     if eof {
-        orders.lines.end();
+        control.lines.end();
         session.core().feed.end();
     }
     // `/quit` closes the feed: behind it nobody is left to obey.
     while session.core().feed.is_open() && !session.is_held() {
-        let Some(line) = orders.lines.next_line() else { break };
-        let outcome = match orders.reader.command(&line) {
+        let Some(line) = control.lines.next_line() else { break };
+        let outcome = match control.reader.command(&line) {
             Ok(Command::Quit) => {
                 session.quit(pool);
                 Ok(())
             }
-            Ok(command) => session.obey(pool, line.number, command),
+            Ok(command) => session.execute(pool, line.number, command),
             Err(failure) => Err(failure),
         };
         let console = &mut session.core().console;
@@ -104,16 +105,16 @@ pub(crate) fn follow(session: &mut impl Commanded, pool: &mut Pool, piece: &[u8]
         console.commit_many(pool);
     }
     session.core().console.commit(pool);
-    if session.core().feed.is_open() && orders.lines.is_over() {
+    if session.core().feed.is_open() && control.lines.is_over() {
         session.quit(pool);
     } else {
-        orders.waits = session.is_held();
-        session.core().feed.put_orders(orders);
+        control.waits = session.is_held();
+        session.core().feed.put_control(control);
     }
 }
 
 /// A line that is no command, or one that this kind of run has no use for.
-pub(crate) fn unfit(line: u64, cause: impl Into<String>) -> Failure {
+pub(crate) fn bad_command(line: u64, cause: impl Into<String>) -> Failure {
     Failure::new(Status::Usage, Kind::BadCommand, "obey", format!("line {line}"), cause)
 }
 

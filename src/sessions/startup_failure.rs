@@ -12,11 +12,11 @@ use crate::protocol::output::Output;
 use crate::report::{self, Reporter};
 
 /// Runs the hooks of some events, and waits for them.
-pub struct LastWords {
+pub struct StartupFailure {
     console: Console,
 }
 
-impl LastWords {
+impl StartupFailure {
     /// Tells events, and runs their hooks for no longer than `limit`.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl LastWords {
     }
 }
 
-impl Handler for LastWords {
+impl Handler for StartupFailure {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         match event {
             Event::Signal(Signal::Child) => self.console.reap_hooks(pool),

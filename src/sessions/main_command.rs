@@ -11,7 +11,7 @@ use super::timers;
 
 /// The command, before, while and after it runs.
 #[derive(Debug)]
-pub(crate) struct Companion {
+pub(crate) struct MainCommand {
     program: Option<Program>,
     title: String,
     children: Children,
@@ -20,7 +20,7 @@ pub(crate) struct Companion {
     asked: bool,
 }
 
-impl Companion {
+impl MainCommand {
     pub(crate) fn new(program: Option<Program>) -> Self {
         let title = program.as_ref().map(Program::title).unwrap_or_default();
         let children = Children::new(timers::MAIN_COMMAND);

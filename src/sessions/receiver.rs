@@ -16,7 +16,7 @@ pub(crate) fn bad_frame(target: String, error: &FrameError) -> Failure {
 
 /// The receiving side of one connection. A server keeps one for each client, so what a stream
 /// without messages does not need is boxed.
-pub(crate) struct Inlet {
+pub(crate) struct Receiver {
     /// When the last whole message came, or the connection.
     last_message: Instant,
     parts: Option<Box<Parts>>,
@@ -26,17 +26,17 @@ enum Parts {
     Messages(Deframer),
     /// Looks for `--expect` where there are no messages, which are searched one by one.
     Search {
-        lookout: Lookout,
+        lookout: Box<Lookout>,
         matched: bool,
     },
 }
 
-impl Inlet {
+impl Receiver {
     pub(crate) fn new(common: &Common, now: Instant) -> Self {
         let parts = match (common.wire.framer(), &common.goal.expect) {
             (Some(framer), _) => Some(Parts::Messages(Deframer::new(framer))),
             (None, Some(expect)) if !common.wire.has_messages() => {
-                Some(Parts::Search { lookout: Lookout::new(expect), matched: false })
+                Some(Parts::Search { lookout: Box::new(Lookout::new(expect)), matched: false })
             }
             (None, _) => None,
         };

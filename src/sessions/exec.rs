@@ -1,7 +1,7 @@
 //! `--exec`: children as the partners of connections, each with a pipe for either way.
 //!
 //! It knows which child belongs to which connection. What moves between the two is up to
-//! [`Pairs`](super::pairs::Pairs); pipes rather than the socket itself are what a child gets, so
+//! [`Relays`](super::relay::Relays); pipes rather than the socket itself are what a child gets, so
 //! that nothing a peer does to the connection can take the child's last words away, and the child
 //! has no part in closing it.
 
@@ -9,29 +9,29 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 
 use super::children::{ChildId, Children, Exit, Launch, Program, Stream};
-use super::pairs::{Partner, is_in_order};
+use super::relay::{Upstream, is_in_order};
 use super::timers;
 use crate::error::Failure;
 use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey};
 
 /// The command that connections get, and the children that run it.
-pub(crate) struct Runners {
+pub(crate) struct ExecChildren {
     program: Program,
     children: Children,
-    served: HashMap<ChildId, Served>,
+    served: HashMap<ChildId, Owner>,
 }
 
 /// Whom a child is there for.
-pub(crate) struct Served {
-    pub(crate) near: Id,
+pub(crate) struct Owner {
+    pub(crate) client: Id,
     /// What the connection is called in messages.
     pub(crate) title: String,
-    pub(crate) tie: Tie,
+    pub(crate) state: ClientState,
 }
 
 /// What has become of the connection that a child is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tie {
+pub(crate) enum ClientState {
     /// It is there.
     Held,
     /// It came to its end in order, and the child may still work on what it has heard.
@@ -40,7 +40,7 @@ pub(crate) enum Tie {
     Lost,
 }
 
-impl Runners {
+impl ExecChildren {
     pub(crate) fn new(program: Program) -> Self {
         Self { program, children: Children::new(timers::EXEC_CHILDREN), served: HashMap::new() }
     }
@@ -49,9 +49,9 @@ impl Runners {
     pub(crate) fn start(
         &mut self,
         pool: &mut Pool,
-        (near, title): (Id, String),
+        (client, title): (Id, String),
         env: Vec<(&'static str, OsString)>,
-    ) -> Result<Partner, Failure> {
+    ) -> Result<Upstream, Failure> {
         let launch = Launch {
             program: self.program.clone(),
             env,
@@ -61,16 +61,16 @@ impl Runners {
             group: true,
         };
         let started = self.children.spawn(pool, launch)?;
-        self.served.insert(started.id, Served { near, title, tie: Tie::Held });
+        self.served.insert(started.id, Owner { client, title, state: ClientState::Held });
         match (started.stdin, started.stdout) {
-            (Some(sink), Some(source)) => Ok(Partner { sink, source }),
+            (Some(sink), Some(source)) => Ok(Upstream { sink, source }),
             // Both were asked for.
-            (stdin, stdout) => Ok(Partner::connection(stdin.or(stdout).unwrap_or(near))),
+            (stdin, stdout) => Ok(Upstream::connection(stdin.or(stdout).unwrap_or(client))),
         }
     }
 
     /// Hears of the children that have ended, and of those that were to end.
-    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Vec<(Served, Exit)> {
+    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Vec<(Owner, Exit)> {
         match event {
             Event::Signal(Signal::Child) => {
                 let exits = self.children.reap().into_iter();
@@ -90,27 +90,28 @@ impl Runners {
     }
 
     /// A connection is gone; its child learns that from its pipes.
-    pub(crate) fn near_closed(&mut self, near: Id, end: &End) {
-        let tie = if is_in_order(end) { Tie::Ended } else { Tie::Lost };
-        for served in self.served.values_mut().filter(|served| served.near == near) {
-            served.tie = tie;
+    pub(crate) fn client_closed(&mut self, client: Id, end: &End) {
+        let state = if is_in_order(end) { ClientState::Ended } else { ClientState::Lost };
+        for served in self.served.values_mut().filter(|served| served.client == client) {
+            served.state = state;
         }
     }
 
     /// Children whose connection is gone.
     pub(crate) fn left_behind(&self) -> usize {
-        self.served.values().filter(|served| served.tie != Tie::Held).count()
+        self.served.values().filter(|served| served.state != ClientState::Held).count()
     }
 
     /// What is waited for, where no connection is left.
     pub(crate) fn awaited(&self) -> Option<String> {
-        let served = self.served.values().find(|served| served.tie == Tie::Ended)?;
+        let served = self.served.values().find(|served| served.state == ClientState::Ended)?;
         Some(format!("waiting for the command of {} to end", served.title))
     }
 
     /// Asks those to end that do what they do for nobody.
     pub(crate) fn dismiss_lost(&mut self, pool: &mut Pool) {
-        for (child, _) in self.served.iter().filter(|(_, served)| served.tie == Tie::Lost) {
+        for (child, _) in self.served.iter().filter(|(_, served)| served.state == ClientState::Lost)
+        {
             self.children.terminate(pool, *child);
         }
     }

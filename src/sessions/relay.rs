@@ -1,0 +1,222 @@
+//! Channels relayed into each other: a connection, and its upstream, which is another connection or
+//! the two pipes of a child.
+//!
+//! It owns who belongs to whom. It moves the bytes, passes half-closes and losses on, and reads no
+//! side faster than the other one takes it. What an end means for the run, and what is told of it,
+//! the session decides.
+
+use std::time::Instant;
+
+use super::console::is_loss;
+use crate::close::{Cause, CloseReason, Detail};
+use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, SendOutcome};
+
+/// The end of a connection whose upstream has nothing more to say.
+const UPSTREAM_DONE: CloseReason = CloseReason::new(Cause::Host, Detail::Fin);
+/// The end of a connection whose upstream was lost, or never came to be.
+pub(crate) const UPSTREAM_LOST: CloseReason = CloseReason::new(Cause::Error, Detail::Upstream);
+
+/// Whether a connection came to its end with everything said, by one side or both.
+pub(crate) fn is_in_order(end: &End) -> bool {
+    matches!(end.reason, CloseReason::PEER | UPSTREAM_DONE) && end.unsent.is_empty()
+}
+
+/// The channels of an upstream; those of a connection are one and the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Upstream {
+    /// It is sent what the connection says.
+    pub(crate) sink: Id,
+    /// What it says is sent to the connection.
+    pub(crate) source: Id,
+}
+
+impl Upstream {
+    /// Another connection.
+    pub(crate) fn connection(id: Id) -> Self {
+        Self { sink: id, source: id }
+    }
+}
+
+/// One relay, as far as it is still there.
+struct Relay {
+    /// The connection is there.
+    client: bool,
+    /// The connection's FIN has come.
+    client_ended: bool,
+    sink: Option<Id>,
+    source: Option<Id>,
+    /// The upstream is one connection, which is lost as a whole.
+    duplex: bool,
+    /// Nobody reads the sink any more, whatever the pipe says.
+    reader_gone: bool,
+}
+
+/// All relays of a session, by the id of their connection.
+#[derive(Default)]
+pub(crate) struct Relays {
+    relays: IdMap<Relay>,
+    /// The connections of the upstreams' channels.
+    clients: IdMap<Id>,
+    /// Relays whose connection is gone.
+    left_behind: usize,
+}
+
+impl Relays {
+    /// Makes a relay of a connection and an upstream, of whom each may have so many bytes wait for it.
+    pub(crate) fn join(&mut self, pool: &mut Pool, client: Id, upstream: Upstream, queue: usize) {
+        let Upstream { sink, source } = upstream;
+        for id in [client, sink] {
+            pool.set_high_mark(id, queue);
+        }
+        self.clients.insert(sink, client);
+        self.clients.insert(source, client);
+        let relay = Relay {
+            client: true,
+            client_ended: false,
+            sink: Some(sink),
+            source: Some(source),
+            duplex: sink == source,
+            reader_gone: false,
+        };
+        self.relays.insert(client, relay);
+        pool.resume(client);
+    }
+
+    /// The connection that an upstream's channel belongs to.
+    pub(crate) fn client_of(&self, channel: Id) -> Option<Id> {
+        self.clients.get(channel).copied()
+    }
+
+    /// Whether this connection has an upstream, or had one.
+    pub(crate) fn has(&self, client: Id) -> bool {
+        self.relays.contains(client)
+    }
+
+    /// Partners whose connection is gone.
+    pub(crate) fn left_behind(&self) -> usize {
+        self.left_behind
+    }
+
+    /// When a byte last moved in a relay, in whichever direction and on whichever side.
+    pub(crate) fn last_active(&self, pool: &Pool, client: Id) -> Option<Instant> {
+        let relay = self.relays.get(client)?;
+        let ids = [Some(client), relay.sink, relay.source].into_iter().flatten();
+        ids.filter_map(|id| pool.traffic(id)).map(|traffic| traffic.last_active).max()
+    }
+
+    /// Where the bytes of a channel go, and who fills the queue of one.
+    fn opposite(&self, id: Id, of_upstream: impl Fn(&Relay) -> Option<Id>) -> Option<Id> {
+        match self.relays.get(id) {
+            Some(relay) => of_upstream(relay),
+            None => self.client_of(id),
+        }
+    }
+
+    /// Passes on what an event of a relay brings; false where it is none of theirs.
+    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
+        let (&Event::Data { id, .. } | &Event::Eof { id } | &Event::Drained { id }) = event else {
+            return false;
+        };
+        if !(self.has(id) || self.clients.contains(id)) {
+            return false;
+        }
+        match event {
+            Event::Data { bytes, .. } => self.pass_on(pool, id, bytes),
+            Event::Eof { .. } => self.pass_end_on(pool, id),
+            _ => {
+                if let Some(feeder) = self.opposite(id, |relay| relay.source) {
+                    pool.resume(feeder);
+                }
+            }
+        }
+        true
+    }
+
+    fn pass_on(&self, pool: &mut Pool, from: Id, bytes: &[u8]) {
+        // Without a sink, nobody wants to know.
+        let Some(to) = self.opposite(from, |relay| relay.sink) else { return };
+        if pool.send(to, bytes) == SendOutcome::Full {
+            pool.pause(from);
+        }
+    }
+
+    fn pass_end_on(&mut self, pool: &mut Pool, from: Id) {
+        if let Some(relay) = self.relays.get_mut(from) {
+            relay.client_ended = true;
+        }
+        if let Some(to) = self.opposite(from, |relay| relay.sink) {
+            pool.finish(to);
+        }
+    }
+
+    /// A connection is gone. Its upstream is written what was for it, and then ended in the same
+    /// way; what the upstream still says, nobody hears.
+    pub(crate) fn client_closed(&mut self, pool: &mut Pool, client: Id, end: &End) {
+        let Some(relay) = self.relays.get_mut(client) else { return };
+        if std::mem::replace(&mut relay.client, false) {
+            self.left_behind += 1;
+        }
+        if let Some(source) = relay.source
+            && !relay.duplex
+        {
+            pool.abort(source, end.reason);
+        }
+        if let Some(sink) = relay.sink {
+            match end.reason.cause {
+                Cause::Peer | Cause::Host => pool.close(sink, end.reason, CloseMode::UntilAcked),
+                Cause::Error | Cause::Timeout => {
+                    pool.close(sink, end.reason, CloseMode::ResetWhenAcked)
+                }
+            }
+        }
+        self.forget_if_gone(client);
+    }
+
+    /// A channel of an upstream is gone. When nothing of the upstream is left, its connection is
+    /// written what was for it, and ended: with a reset where something was lost. Says whether it
+    /// was: a pipe that its reader closes is no loss, as it has always been.
+    pub(crate) fn upstream_closed(&mut self, pool: &mut Pool, channel: Id, end: &End) -> bool {
+        let Some(client) = self.clients.remove(channel) else { return false };
+        let Some(relay) = self.relays.get_mut(client) else { return false };
+        relay.sink.take_if(|sink| *sink == channel);
+        relay.source.take_if(|source| *source == channel);
+        let is_lost = relay.duplex && is_loss(end);
+        match (relay.sink, relay.source) {
+            (None, None) if !relay.client => {}
+            (None, None) if is_lost => pool.close(client, UPSTREAM_LOST, CloseMode::ResetWhenAcked),
+            (None, None) if relay.client_ended => {
+                pool.close(client, CloseReason::PEER, CloseMode::UntilAcked)
+            }
+            (None, None) => pool.close(client, UPSTREAM_DONE, CloseMode::UntilAcked),
+            // What the connection still says is read, and thrown away.
+            (None, Some(_)) => pool.resume(client),
+            (Some(sink), None) if relay.reader_gone => pool.abort(sink, UPSTREAM_DONE),
+            (Some(_), _) => {}
+        }
+        self.forget_if_gone(client);
+        is_lost
+    }
+
+    /// The upstream of a connection has ended, though others may still hold what it spoke through:
+    /// what comes from there is passed on to its end, and that is the end.
+    pub(crate) fn reader_gone(&mut self, pool: &mut Pool, client: Id) {
+        let Some(relay) = self.relays.get_mut(client) else { return };
+        relay.reader_gone = true;
+        if let (Some(sink), None) = (relay.sink, relay.source) {
+            pool.abort(sink, UPSTREAM_DONE);
+        }
+    }
+
+    /// Cuts all upstreams off.
+    pub(crate) fn abort(&mut self, pool: &mut Pool, reason: CloseReason) {
+        self.clients.ids().for_each(|channel| pool.abort(channel, reason));
+    }
+
+    fn forget_if_gone(&mut self, client: Id) {
+        let gone = |relay: &Relay| !relay.client && relay.sink.is_none() && relay.source.is_none();
+        if self.relays.get(client).is_some_and(gone) {
+            self.relays.remove(client);
+            self.left_behind -= 1;
+        }
+    }
+}
