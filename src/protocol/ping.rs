@@ -5,6 +5,7 @@
 //! that falls behind must not make a slow server look fast (coordinated omission).
 
 mod histogram;
+mod pinger;
 mod schedule;
 mod tally;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 pub use histogram::bars;
+pub use pinger::{Pinger, Wake};
 pub use schedule::Schedule;
 pub use tally::{RoundTrips, Tally};
 

@@ -1,4 +1,4 @@
-//! The figures: while it runs, when somebody asks, and at the end.
+//! The figures: during the run, on request, and at the end.
 
 use super::PingSession;
 use crate::error::{Failure, Status};
@@ -12,7 +12,7 @@ impl PingSession {
     fn figures(&self, pool: &Pool) -> Figures {
         let since = pool.now().checked_sub(self.patience());
         let open = |target: &super::ProbeTarget| match since {
-            Some(since) if !target.done => target.stream.waiting_since(since),
+            Some(since) if !target.pinger.is_done => target.pinger.stream.waiting_since(since),
             _ => 0,
         };
         let open: u64 = self.targets.values().map(open).sum();
