@@ -74,7 +74,7 @@ impl Flow {
         self.totals.messages += 1;
         self.totals.bytes += arrival.len as u64;
         self.totals.truncated += u64::from(arrival.truncated);
-        let seen = arrival.number.map(|number| self.see(number));
+        let seen = arrival.number.map(|number| self.record(number));
         if seen != Some(Seen::Duplicate) {
             self.time(arrival);
         }
@@ -101,9 +101,9 @@ impl Flow {
         self.arrivals.map_or(Duration::ZERO, |(first, last)| Duration::from_nanos(last - first))
     }
 
-    fn see(&mut self, number: u64) -> Seen {
+    fn record(&mut self, number: u64) -> Seen {
         let sequence = self.sequence.get_or_insert_with(|| Sequence::new(self.width));
-        let seen = sequence.see(number);
+        let seen = sequence.record(number);
         self.totals.counts = *sequence.counts();
         seen
     }

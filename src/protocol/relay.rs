@@ -34,7 +34,7 @@ impl Input {
     }
 
     /// Whether more can come that the peer would miss: a person or an absent input owes nothing.
-    fn owes_more(self) -> bool {
+    fn may_send_more(self) -> bool {
         self.source == Source::Stream && !self.ended
     }
 }
@@ -72,7 +72,7 @@ impl Rules {
     pub fn input_ended(&self, input: Input, peer_ended: bool) -> Step {
         if peer_ended {
             Step::Close
-        } else if self.keep_open || self.undivided || self.has_nothing_to_say(input) {
+        } else if self.keep_open || self.undivided || self.is_empty_from_start(input) {
             Step::Continue
         } else {
             Step::HalfClose
@@ -83,7 +83,7 @@ impl Rules {
     pub fn peer_ended(&self, input: Input) -> Step {
         if self.leave_on_peer_close {
             Step::Leave
-        } else if input.owes_more() && !(self.undivided && self.serving) {
+        } else if input.may_send_more() && !(self.undivided && self.serving) {
             Step::Continue
         } else {
             Step::Close
@@ -92,7 +92,7 @@ impl Rules {
 
     /// A server under cron, CI or systemd has an input that is empty from the start. It is not
     /// there to be sent, so its end says nothing about the connection.
-    pub fn has_nothing_to_say(&self, input: Input) -> bool {
+    pub fn is_empty_from_start(&self, input: Input) -> bool {
         self.serving && input.empty
     }
 }

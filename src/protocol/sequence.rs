@@ -72,7 +72,7 @@ impl Sequence {
     }
 
     /// Takes the number of the next arrival; bits beyond the width are ignored.
-    pub fn see(&mut self, number: u64) -> Seen {
+    pub fn record(&mut self, number: u64) -> Seen {
         let number = number & self.width.mask();
         let Some(highest) = self.highest else {
             self.begin(number);
@@ -188,7 +188,11 @@ mod tests {
     fn check(width: Width, arrivals: &[(u64, Seen)]) -> Counts {
         let mut sequence = Sequence::new(width);
         for (index, &(number, seen)) in arrivals.iter().enumerate() {
-            assert_eq!(sequence.see(number), seen, "{width:?}: arrival {index}, number {number}");
+            assert_eq!(
+                sequence.record(number),
+                seen,
+                "{width:?}: arrival {index}, number {number}"
+            );
         }
         *sequence.counts()
     }
@@ -278,14 +282,14 @@ mod tests {
         for step in [1, 2, 400, 700, 1023, 1024, 1025, 2999] {
             let mut sequence = Sequence::new(Width::U16);
             let highest = 1523;
-            (500..=highest).for_each(|number| _ = sequence.see(number));
-            sequence.see(highest + step);
+            (500..=highest).for_each(|number| _ = sequence.record(number));
+            sequence.record(highest + step);
             let oldest = highest + step - 1023;
             for number in oldest.max(highest + 1)..highest + step {
-                assert_eq!(sequence.see(number), Late, "step {step}, number {number}");
+                assert_eq!(sequence.record(number), Late, "step {step}, number {number}");
             }
             if oldest <= highest {
-                assert_eq!(sequence.see(oldest), Duplicate, "step {step} forgot too much");
+                assert_eq!(sequence.record(oldest), Duplicate, "step {step} forgot too much");
             }
         }
     }

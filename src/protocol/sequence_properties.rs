@@ -71,7 +71,7 @@ impl Model {
         position < self.first && first < NEXT_TO_ZERO && number(position) > first
     }
 
-    fn see(&mut self, position: u64) -> Seen {
+    fn record(&mut self, position: u64) -> Seen {
         let is_first = self.seen.is_empty();
         if !is_first && self.is_before_zero(position) {
             self.counts.strays += 1;
@@ -118,8 +118,8 @@ proptest! {
         let mut sequence = Sequence::new(width);
         let mut model = Model::new(width, base);
         for position in arrivals(&fates) {
-            let seen = sequence.see(base.wrapping_add(position));
-            prop_assert_eq!(seen, model.see(position), "{:?} {}", width, position);
+            let seen = sequence.record(base.wrapping_add(position));
+            prop_assert_eq!(seen, model.record(position), "{:?} {}", width, position);
             prop_assert_eq!(*sequence.counts(), model.counts());
         }
     }
@@ -131,13 +131,13 @@ proptest! {
     ) {
         let mut sequence = Sequence::new(width);
         for position in arrivals(&fates) {
-            sequence.see(base.wrapping_add(position));
+            sequence.record(base.wrapping_add(position));
         }
         let before = *sequence.counts();
         // Behind by more than any window, and still implausible for 16 bits as a step ahead.
         let restart = base.wrapping_add(arrivals(&fates).into_iter().max().unwrap_or(0))
             .wrapping_sub(if width == Width::U16 { 20_000 } else { 1_000_000 });
-        (0..second).for_each(|step| _ = sequence.see(restart.wrapping_add(step)));
+        (0..second).for_each(|step| _ = sequence.record(restart.wrapping_add(step)));
         let added = *sequence.counts() - before;
         let expected =
             Counts { expected: second, received: second, restarts: 1, ..Counts::default() };
@@ -152,7 +152,7 @@ proptest! {
         let mut sequence = Sequence::new(width);
         for (index, number) in numbers.into_iter().enumerate() {
             let lost = sequence.counts().lost();
-            let seen = sequence.see(number);
+            let seen = sequence.record(number);
             let counts = *sequence.counts();
             let opened = if let Seen::Gap(missing) = seen { missing } else { 0 };
             let is_filled = seen == Seen::Late && counts.lost() + 1 == lost;

@@ -42,7 +42,7 @@ pub struct SlowRules {
 
 /// What to do about a client whose queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SlowAction {
     /// Pause what feeds it, and look again after this time.
     Wait(Duration),
     /// Pause what feeds it until it drains.
@@ -56,24 +56,24 @@ pub enum Verdict {
 impl SlowRules {
     /// Whether a client whose queue has just become full is waited for, even without patience.
     pub fn holds_at_once(&self, clients: usize) -> bool {
-        self.judge(Duration::MAX, clients) == Verdict::Hold
+        self.decide(Duration::MAX, clients) == SlowAction::Hold
     }
 
-    /// Judges a client whose queue is full and has not got shorter for `stalled`.
+    /// Decides about a client whose queue is full and has not got shorter for `stalled`.
     ///
     /// Without a policy of the user's, one client alone is waited for, because nobody else
     /// suffers; among several it is kicked.
-    pub fn judge(&self, stalled: Duration, clients: usize) -> Verdict {
+    pub fn decide(&self, stalled: Duration, clients: usize) -> SlowAction {
         let default = if clients > 1 { Policy::Kick } else { Policy::Block };
         match self.policy.unwrap_or(default) {
             // The clients may become more meanwhile, so the default has to look again.
             Policy::Block if self.policy.is_none() && !self.after.is_zero() => {
-                Verdict::Wait(self.after)
+                SlowAction::Wait(self.after)
             }
-            Policy::Block => Verdict::Hold,
-            _ if stalled < self.after => Verdict::Wait(self.after - stalled),
-            Policy::Kick => Verdict::Kick,
-            Policy::Drop => Verdict::Skip,
+            Policy::Block => SlowAction::Hold,
+            _ if stalled < self.after => SlowAction::Wait(self.after - stalled),
+            Policy::Kick => SlowAction::Kick,
+            Policy::Drop => SlowAction::Skip,
         }
     }
 }
@@ -86,21 +86,21 @@ mod tests {
     fn a_client_meets_the_policy_only_after_it_stood_still() {
         let second = Duration::from_secs(1);
         let [none, some, all] = [0, 400, 1000].map(Duration::from_millis);
-        for (policy, after, stalled, clients, verdict) in [
-            (None, second, none, 1, Verdict::Wait(second)),
-            (None, second, all, 1, Verdict::Wait(second)),
-            (None, second, some, 2, Verdict::Wait(second - some)),
-            (None, second, all, 2, Verdict::Kick),
-            (Some(Policy::Kick), second, all, 1, Verdict::Kick),
-            (Some(Policy::Drop), second, some, 9, Verdict::Wait(second - some)),
-            (Some(Policy::Drop), second, all, 9, Verdict::Skip),
-            (Some(Policy::Block), second, all, 9, Verdict::Hold),
-            (None, none, none, 2, Verdict::Kick),
-            (None, none, none, 1, Verdict::Hold),
-            (Some(Policy::Drop), none, none, 1, Verdict::Skip),
+        for (policy, after, stalled, clients, expected) in [
+            (None, second, none, 1, SlowAction::Wait(second)),
+            (None, second, all, 1, SlowAction::Wait(second)),
+            (None, second, some, 2, SlowAction::Wait(second - some)),
+            (None, second, all, 2, SlowAction::Kick),
+            (Some(Policy::Kick), second, all, 1, SlowAction::Kick),
+            (Some(Policy::Drop), second, some, 9, SlowAction::Wait(second - some)),
+            (Some(Policy::Drop), second, all, 9, SlowAction::Skip),
+            (Some(Policy::Block), second, all, 9, SlowAction::Hold),
+            (None, none, none, 2, SlowAction::Kick),
+            (None, none, none, 1, SlowAction::Hold),
+            (Some(Policy::Drop), none, none, 1, SlowAction::Skip),
         ] {
             let rules = SlowRules { policy, after };
-            assert_eq!(rules.judge(stalled, clients), verdict, "{rules:?} {stalled:?} {clients}");
+            assert_eq!(rules.decide(stalled, clients), expected, "{rules:?} {stalled:?} {clients}");
         }
     }
 }

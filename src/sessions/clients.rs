@@ -97,7 +97,7 @@ impl<T> Clients<T> {
         (peer, local): (String, String),
         state: T,
     ) -> u64 {
-        core.first_came(pool);
+        core.peer_arrived(pool);
         let number = core.connections() + 1;
         let notice = Notice::new(Name::Accepted).conn(number).peer(&peer).local(&local);
         core.console.report(pool, &notice);

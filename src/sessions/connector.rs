@@ -151,7 +151,7 @@ impl Connector {
 
     /// Tells what happened since the last call.
     pub(crate) fn report_notes(&mut self, pool: &mut Pool, console: &mut Console) {
-        self.take_notes().iter().for_each(|note| note.tell(pool, console));
+        self.take_notes().iter().for_each(|note| note.report(pool, console));
     }
 
     /// Looks at an event; those of other sources leave it `Pending`.
@@ -162,7 +162,7 @@ impl Connector {
         match event {
             Event::Connected { id, peer, local } => match self.take_attempt(*id) {
                 Some(target) => {
-                    self.call_off(pool);
+                    self.cancel(pool);
                     // A peer that has reset already is forgotten by the kernel.
                     let peer = if peer.is_unknown() { target } else { peer.to_string() };
                     self.established(pool, Established { id: *id, peer, local: local.to_string() })
@@ -344,7 +344,7 @@ impl Connector {
 
     /// The attempt is over; another one follows where patience allows it.
     fn attempt_failed(&mut self, pool: &mut Pool, failure: Failure) -> Progress {
-        self.call_off(pool);
+        self.cancel(pool);
         let spent = pool.now().saturating_duration_since(self.since);
         let patience = match self.owner {
             // A listener that has too much to do for now is there; others wait in its backlog, and
@@ -364,7 +364,7 @@ impl Connector {
     }
 
     /// Ends whatever is under way.
-    pub(crate) fn call_off(&mut self, pool: &mut Pool) {
+    pub(crate) fn cancel(&mut self, pool: &mut Pool) {
         let settling = self.settling.take().map(|new| new.id);
         for id in self.attempts.drain(..).map(|(id, _)| id).chain(settling) {
             pool.abort(id, CloseReason::HOST);

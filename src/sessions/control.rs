@@ -12,7 +12,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::framing::{Line, Lines};
 use crate::kind::Kind;
-use crate::protocol::command::{Command, Form, Whom};
+use crate::protocol::command::{Command, Form, Recipient};
 use crate::report::Notice;
 
 /// stdin on its way to becoming commands.
@@ -80,7 +80,12 @@ impl Reader {
 /// first command that has to wait, and is called again when [`Feed::resume`] finds some waiting.
 ///
 /// [`Feed::resume`]: super::feed::Feed::resume
-pub(crate) fn follow(session: &mut impl Controllable, pool: &mut Pool, piece: &[u8], eof: bool) {
+pub(crate) fn execute_lines(
+    session: &mut impl Controllable,
+    pool: &mut Pool,
+    piece: &[u8],
+    eof: bool,
+) {
     let Some(mut control) = session.core().feed.take_control() else { return };
     control.lines.push(piece);
     if eof {
@@ -119,20 +124,24 @@ pub(crate) fn bad_command(line: u64, cause: impl Into<String>) -> Failure {
 }
 
 /// Somebody who is not there.
-pub(crate) fn not_connected(operation: &'static str, whom: &Whom) -> Failure {
-    let cause = match whom {
-        Whom::All => "nobody is connected",
-        Whom::Conn(_) | Whom::Peer(_) => "it is not connected",
+pub(crate) fn not_connected(operation: &'static str, recipient: &Recipient) -> Failure {
+    let cause = match recipient {
+        Recipient::All => "nobody is connected",
+        Recipient::Conn(_) | Recipient::Peer(_) => "it is not connected",
     };
-    Failure::new(Status::Lost, Kind::NotConnected, operation, whom.to_string(), cause)
+    Failure::new(Status::Lost, Kind::NotConnected, operation, recipient.to_string(), cause)
 }
 
 /// The `send-failed` of a command, which says whom it was for.
-pub(crate) fn send_failed<'a>(line: u64, whom: &'a Whom, failure: &Failure) -> Notice<'a> {
+pub(crate) fn send_failed<'a>(
+    line: u64,
+    recipient: &'a Recipient,
+    failure: &Failure,
+) -> Notice<'a> {
     let event = Notice::send_failed(failure.kind, failure.to_string()).line(line);
-    match whom {
-        Whom::All => event,
-        Whom::Conn(number) => event.conn(*number),
-        Whom::Peer(peer) => event.peer(peer),
+    match recipient {
+        Recipient::All => event,
+        Recipient::Conn(number) => event.conn(*number),
+        Recipient::Peer(peer) => event.peer(peer),
     }
 }

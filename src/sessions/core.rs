@@ -46,7 +46,7 @@ pub struct Core {
     /// The reason of what is cut off when the time to flush is over.
     grace: CloseReason,
     /// Nothing is waited for any more, not even stdout.
-    pub(crate) hurried: bool,
+    pub(crate) aborting: bool,
 }
 
 /// Whom a listener or sender waits for under `--wait`.
@@ -93,7 +93,7 @@ impl Core {
             outcome: Outcome::default(),
             phase: Phase::Working,
             grace: SIGNALLED,
-            hurried: false,
+            aborting: false,
         }
     }
 
@@ -118,7 +118,7 @@ impl Core {
     }
 
     /// Somebody came within `--wait`.
-    pub(crate) fn first_came(&mut self, pool: &mut Pool) {
+    pub(crate) fn peer_arrived(&mut self, pool: &mut Pool) {
         if self.awaited.take().is_some() {
             pool.disarm(TimerKey::global(timers::FIRST_PEER));
         }
@@ -234,7 +234,7 @@ impl Core {
             self.outcome.terminate();
         }
         if !self.phase.is_working() {
-            self.hurry(pool);
+            self.abandon_output(pool);
             Disposition::Nothing
         } else if in_order && !self.is_draining() {
             Disposition::Stop
@@ -389,4 +389,4 @@ pub(crate) const SIGNALLED: CloseReason = CloseReason::new(Cause::Host, Detail::
 /// The close reason of a run that `--timeout` ends.
 const TIMED_OUT: CloseReason = CloseReason::new(Cause::Timeout, Detail::Timeout);
 /// The close reason of a run whose stdout is gone.
-const UNHEARD: CloseReason = CloseReason::new(Cause::Host, Detail::Local);
+const STDOUT_GONE: CloseReason = CloseReason::new(Cause::Host, Detail::Local);

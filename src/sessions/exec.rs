@@ -98,7 +98,7 @@ impl ExecChildren {
     }
 
     /// Children whose connection is gone.
-    pub(crate) fn left_behind(&self) -> usize {
+    pub(crate) fn orphans(&self) -> usize {
         self.served.values().filter(|served| served.state != ClientState::Held).count()
     }
 
@@ -108,16 +108,16 @@ impl ExecChildren {
         Some(format!("waiting for the command of {} to end", served.title))
     }
 
-    /// Asks those to end that do what they do for nobody.
-    pub(crate) fn dismiss_lost(&mut self, pool: &mut Pool) {
+    /// Terminates the children whose connection is lost.
+    pub(crate) fn terminate_orphans(&mut self, pool: &mut Pool) {
         for (child, _) in self.served.iter().filter(|(_, served)| served.state == ClientState::Lost)
         {
             self.children.terminate(pool, *child);
         }
     }
 
-    /// Asks all to end, and sees to it that they do.
-    pub(crate) fn dismiss(&mut self, pool: &mut Pool) {
+    /// Sends SIGTERM to all children, and SIGKILL to those that stay.
+    pub(crate) fn terminate_all(&mut self, pool: &mut Pool) {
         self.children.terminate_all(pool);
     }
 }

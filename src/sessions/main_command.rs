@@ -93,7 +93,7 @@ impl MainCommand {
     /// What its end means for a run of this status so far, where it means anything. One that
     /// failed by itself is what the run was for; that it obeyed when it was asked to end says
     /// nothing.
-    pub(crate) fn verdict(&self, exit: &Exit, so_far: Option<Status>) -> Option<Status> {
+    pub(crate) fn final_status(&self, exit: &Exit, so_far: Option<Status>) -> Option<Status> {
         let status = exit.status();
         let overrules = match so_far {
             _ if status == Status::Done => false,

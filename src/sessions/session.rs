@@ -13,7 +13,7 @@ use crate::report::{Name, Notice};
 
 /// How a session closes its connections and sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum ShutdownMode {
     /// In order: what is queued goes out first. A listener allows 2 s for that.
     InOrder(CloseReason),
     /// `--count` or `--expect` is met: what is queued goes out to peers that take it within 2 s.
@@ -39,7 +39,7 @@ pub trait Session {
     fn resume(&mut self, pool: &mut Pool);
 
     /// Closes everything, and calls [`Core::finish`] once all is closed.
-    fn close(&mut self, pool: &mut Pool, how: How);
+    fn close(&mut self, pool: &mut Pool, how: ShutdownMode);
 
     /// The connections and sockets that statistics and progress are about.
     fn open_ids(&self) -> Vec<Id>;
@@ -51,7 +51,7 @@ pub trait Session {
 
     /// SIGTERM asks a listener to stop.
     fn stop(&mut self, pool: &mut Pool) {
-        self.close(pool, How::InOrder(SIGNALLED));
+        self.close(pool, ShutdownMode::InOrder(SIGNALLED));
     }
 
     /// `--wait` ran out: reports what may be the cause. Returns the failure to end with, where
@@ -124,8 +124,8 @@ impl<S: Session> Handler for S {
             Disposition::Nothing => {}
             Disposition::Resume => self.resume(pool),
             Disposition::Stop => self.stop(pool),
-            Disposition::End => self.close(pool, How::InOrder(CloseReason::HOST)),
-            Disposition::EndNow(reason) => self.close(pool, How::Now(reason)),
+            Disposition::End => self.close(pool, ShutdownMode::InOrder(CloseReason::HOST)),
+            Disposition::EndNow(reason) => self.close(pool, ShutdownMode::Now(reason)),
         }
     }
 }
@@ -138,12 +138,12 @@ fn own<S: Session>(session: &mut S, pool: &mut Pool, event: Event<'_>) {
             timers::NOTE => session.report_waiting(pool),
             timers::GRACE => {
                 let reason = session.core().grace_reason();
-                session.close(pool, How::Now(reason));
+                session.close(pool, ShutdownMode::Now(reason));
             }
             timers::FIRST_PEER => {
                 let better = session.diagnose(pool);
                 session.core_mut().fail_waiting(pool, better);
-                session.close(pool, How::Late);
+                session.close(pool, ShutdownMode::Late);
             }
             _ => session.event(pool, event),
         },

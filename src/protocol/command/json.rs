@@ -5,7 +5,7 @@ use std::fmt;
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
-use super::{Command, Whom, conn, peer};
+use super::{Command, Recipient, conn, peer};
 
 /// The commands as an error lists them.
 const KNOWN: &str = r#"{"send":TEXT}, {"b64":...} or {"hex":...} (with "to":ID for one), {"close":ID}, {"list":true}, {"stats":true}, {"join":GROUP}, {"leave":GROUP} or {"quit":true}"#;
@@ -60,15 +60,15 @@ struct Object {
 
 impl Object {
     fn command(self) -> Result<Command, String> {
-        let to = self.to.map_or(Whom::All, |Id(to)| to);
-        let is_for_all = to == Whom::All;
+        let to = self.to.map_or(Recipient::All, |Id(to)| to);
+        let is_for_all = to == Recipient::All;
         let send = |payload| Command::Send { payload, to };
         let b64 = self.b64.map(|text| base64(&text)).transpose()?;
         let hex = self.hex.map(|text| hex(&text)).transpose()?;
         let payloads = [self.send.map(String::into_bytes), b64, hex];
         let payload_count = payloads.iter().flatten().count();
         let others = [
-            self.close.map(|OneOrAll(whom)| Command::Close(whom)),
+            self.close.map(|OneOrAll(recipient)| Command::Close(recipient)),
             self.list.map(|True| Command::List),
             self.stats.map(|True| Command::Stats),
             self.join.map(Command::Join),
@@ -118,7 +118,7 @@ impl<'de> Deserialize<'de> for True {
 }
 
 /// One connection or peer.
-struct Id(Whom);
+struct Id(Recipient);
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -127,7 +127,7 @@ impl<'de> Deserialize<'de> for Id {
 }
 
 /// One connection or peer, or null for all.
-struct OneOrAll(Whom);
+struct OneOrAll(Recipient);
 
 impl<'de> Deserialize<'de> for OneOrAll {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -140,23 +140,23 @@ struct IdVisitor {
 }
 
 impl Visitor<'_> for IdVisitor {
-    type Value = Whom;
+    type Value = Recipient;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("the number of a connection or \"IP:PORT\"")?;
         out.write_str(if self.null { ", or null for all" } else { "; leave it out for all" })
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Whom, E> {
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Recipient, E> {
         conn(number).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Whom, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<Recipient, E> {
         peer(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Whom, E> {
-        if self.null { Ok(Whom::All) } else { Err(E::invalid_type(Unexpected::Unit, &self)) }
+    fn visit_unit<E: Error>(self) -> Result<Recipient, E> {
+        if self.null { Ok(Recipient::All) } else { Err(E::invalid_type(Unexpected::Unit, &self)) }
     }
 }
 
@@ -167,23 +167,23 @@ mod tests {
 
     use super::*;
 
-    fn send(payload: &[u8], to: Whom) -> Command {
+    fn send(payload: &[u8], to: Recipient) -> Command {
         Command::Send { payload: payload.to_vec(), to }
     }
 
     #[test]
     fn every_command_is_read() {
-        let peer = || Whom::Peer("127.0.0.1:5".into());
+        let peer = || Recipient::Peer("127.0.0.1:5".into());
         let table = [
-            (r#"{"send":"a\nb"}"#, send(b"a\nb", Whom::All)),
-            (r#"{"send":""}"#, send(b"", Whom::All)),
-            (r#" { "to" : 7 , "send" : "x" } "#, send(b"x", Whom::Conn(7))),
+            (r#"{"send":"a\nb"}"#, send(b"a\nb", Recipient::All)),
+            (r#"{"send":""}"#, send(b"", Recipient::All)),
+            (r#" { "to" : 7 , "send" : "x" } "#, send(b"x", Recipient::Conn(7))),
             (r#"{"send":"x","to":"127.0.0.1:5"}"#, send(b"x", peer())),
-            (r#"{"b64":"/wBh"}"#, send(b"\xff\x00a", Whom::All)),
-            (r#"{"hex":"fF00","to":1}"#, send(b"\xff\x00", Whom::Conn(1))),
-            (r#"{"close":3}"#, Command::Close(Whom::Conn(3))),
+            (r#"{"b64":"/wBh"}"#, send(b"\xff\x00a", Recipient::All)),
+            (r#"{"hex":"fF00","to":1}"#, send(b"\xff\x00", Recipient::Conn(1))),
+            (r#"{"close":3}"#, Command::Close(Recipient::Conn(3))),
             (r#"{"close":"127.0.0.1:5"}"#, Command::Close(peer())),
-            (r#"{"close":null}"#, Command::Close(Whom::All)),
+            (r#"{"close":null}"#, Command::Close(Recipient::All)),
             (r#"{"list":true}"#, Command::List),
             (r#"{"stats":true}"#, Command::Stats),
             (r#"{"join":"239.1.2.3:5"}"#, Command::Join("239.1.2.3:5".into())),
@@ -241,11 +241,11 @@ mod tests {
         #[test]
         fn what_a_program_writes_is_what_is_sent(text: String, bytes: Vec<u8>, number in 1_u64..) {
             let line = json!({ "send": text, "to": number }).to_string();
-            prop_assert_eq!(parse(line.as_bytes()), Ok(send(text.as_bytes(), Whom::Conn(number))));
+            prop_assert_eq!(parse(line.as_bytes()), Ok(send(text.as_bytes(), Recipient::Conn(number))));
             let line = json!({ "b64": BASE64.encode(&bytes) }).to_string();
-            prop_assert_eq!(parse(line.as_bytes()), Ok(send(&bytes, Whom::All)));
+            prop_assert_eq!(parse(line.as_bytes()), Ok(send(&bytes, Recipient::All)));
             let line = json!({ "hex": HEXLOWER_PERMISSIVE.encode(&bytes) }).to_string();
-            prop_assert_eq!(parse(line.as_bytes()), Ok(send(&bytes, Whom::All)));
+            prop_assert_eq!(parse(line.as_bytes()), Ok(send(&bytes, Recipient::All)));
         }
 
         #[test]

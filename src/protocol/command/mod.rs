@@ -17,11 +17,11 @@ pub enum Command {
     Send {
         /// The message.
         payload: Vec<u8>,
-        /// Whom to.
-        to: Whom,
+        /// The receivers.
+        to: Recipient,
     },
     /// Write what is queued, then close.
-    Close(Whom),
+    Close(Recipient),
     /// Say who is there.
     List,
     /// Say what was counted.
@@ -34,9 +34,9 @@ pub enum Command {
     Quit,
 }
 
-/// Whom a command is about.
+/// The peers that a command concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Whom {
+pub enum Recipient {
     /// Everybody who is connected, or has been heard.
     All,
     /// The connection with this number, which its events carry as `conn`.
@@ -99,7 +99,7 @@ impl fmt::Display for Form {
     }
 }
 
-impl fmt::Display for Whom {
+impl fmt::Display for Recipient {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => out.write_str("all"),
@@ -110,16 +110,16 @@ impl fmt::Display for Whom {
 }
 
 /// A peer as events write it: `IP:PORT`, or the address of a unix socket.
-fn peer(text: &str) -> Option<Whom> {
+fn peer(text: &str) -> Option<Recipient> {
     match text.parse::<SocketAddr>() {
-        Ok(address) => Some(Whom::Peer(address.to_string())),
-        Err(_) => text.starts_with("unix:").then(|| Whom::Peer(text.to_owned())),
+        Ok(address) => Some(Recipient::Peer(address.to_string())),
+        Err(_) => text.starts_with("unix:").then(|| Recipient::Peer(text.to_owned())),
     }
 }
 
 /// The number of a connection; they count from 1.
-fn conn(number: u64) -> Option<Whom> {
-    (number > 0).then_some(Whom::Conn(number))
+fn conn(number: u64) -> Option<Recipient> {
+    (number > 0).then_some(Recipient::Conn(number))
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in table {
-            let expected = expected.map(|peer| Whom::Peer(peer.to_owned()));
+            let expected = expected.map(|peer| Recipient::Peer(peer.to_owned()));
             assert_eq!(peer(text), expected, "{text}");
         }
     }

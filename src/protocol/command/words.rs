@@ -1,6 +1,6 @@
 //! Commands in words, for a person at a terminal: whatever does not start with a slash is sent.
 
-use super::{Command, Whom, conn, peer};
+use super::{Command, Recipient, conn, peer};
 
 /// The commands as an error lists them.
 const KNOWN: &str = "/all TEXT, /to ID TEXT, /close [ID], /list, /stats, /join GROUP, /leave \
@@ -12,13 +12,13 @@ const KNOWN: &str = "/all TEXT, /to ID TEXT, /close [ID], /list, /stats, /join G
 /// # Errors
 /// What was wrong and what is right, as a sentence; for `/words` only, any other line is text.
 pub(super) fn parse(line: &[u8]) -> Result<Command, String> {
-    let Some(rest) = line.strip_prefix(b"/") else { return Ok(send(line, Whom::All)) };
+    let Some(rest) = line.strip_prefix(b"/") else { return Ok(send(line, Recipient::All)) };
     if rest.starts_with(b"/") {
-        return Ok(send(rest, Whom::All));
+        return Ok(send(rest, Recipient::All));
     }
     let (word, rest) = split_word(rest);
     match word {
-        b"all" => Ok(send(rest.get(1..).unwrap_or_default(), Whom::All)),
+        b"all" => Ok(send(rest.get(1..).unwrap_or_default(), Recipient::All)),
         b"to" => to(rest.trim_ascii_start()),
         b"close" => close(rest.trim_ascii()),
         b"join" => group("join", rest).map(Command::Join),
@@ -30,7 +30,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Command, String> {
     }
 }
 
-fn send(text: &[u8], to: Whom) -> Command {
+fn send(text: &[u8], to: Recipient) -> Command {
     Command::Send { payload: text.to_vec(), to }
 }
 
@@ -41,7 +41,7 @@ fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
 
 fn to(rest: &[u8]) -> Result<Command, String> {
     let (word, text) = split_word(rest);
-    match whom(word) {
+    match recipient(word) {
         Some(to) => Ok(send(text.get(1..).unwrap_or_default(), to)),
         None => Err(format!(
             "`/to` takes the number of a connection or an IP:PORT before the text, not `{}`",
@@ -52,8 +52,8 @@ fn to(rest: &[u8]) -> Result<Command, String> {
 
 fn close(rest: &[u8]) -> Result<Command, String> {
     match rest {
-        b"" => Ok(Command::Close(Whom::All)),
-        _ => whom(rest).map(Command::Close).ok_or_else(|| {
+        b"" => Ok(Command::Close(Recipient::All)),
+        _ => recipient(rest).map(Command::Close).ok_or_else(|| {
             format!(
                 "`/close` takes the number of a connection, an IP:PORT, or nothing for all, not `{}`",
                 rest.escape_ascii()
@@ -62,8 +62,8 @@ fn close(rest: &[u8]) -> Result<Command, String> {
     }
 }
 
-/// Whom a word names: `3`, `#3` as events write it, or an address.
-fn whom(word: &[u8]) -> Option<Whom> {
+/// The peer that a word names: `3`, `#3` as events write it, or an address.
+fn recipient(word: &[u8]) -> Option<Recipient> {
     let word = str::from_utf8(word).ok()?;
     let number = word.strip_prefix('#').unwrap_or(word);
     if number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -95,12 +95,12 @@ mod tests {
     use super::*;
 
     fn all(text: &[u8]) -> Command {
-        send(text, Whom::All)
+        send(text, Recipient::All)
     }
 
     #[test]
     fn every_command_is_read() {
-        let v6 = || Whom::Peer("[::1]:5".into());
+        let v6 = || Recipient::Peer("[::1]:5".into());
         let table: &[(&[u8], Command)] = &[
             (b"hello there ", all(b"hello there ")),
             (b"", all(b"")),
@@ -111,12 +111,12 @@ mod tests {
             (b"/all", all(b"")),
             (b"//etc", all(b"/etc")),
             (b"//", all(b"/")),
-            (b"/to 3 hello ", send(b"hello ", Whom::Conn(3))),
-            (b"/to  #3  hello", send(b" hello", Whom::Conn(3))),
-            (b"/to 3", send(b"", Whom::Conn(3))),
+            (b"/to 3 hello ", send(b"hello ", Recipient::Conn(3))),
+            (b"/to  #3  hello", send(b" hello", Recipient::Conn(3))),
+            (b"/to 3", send(b"", Recipient::Conn(3))),
             (b"/to [::1]:5 \xff", send(b"\xff", v6())),
-            (b"/close", Command::Close(Whom::All)),
-            (b"/close 12 ", Command::Close(Whom::Conn(12))),
+            (b"/close", Command::Close(Recipient::All)),
+            (b"/close 12 ", Command::Close(Recipient::Conn(12))),
             (b"/close [::1]:5", Command::Close(v6())),
             (b"/join 239.1.2.3:5000%eth0", Command::Join("239.1.2.3:5000%eth0".into())),
             (b"/join\t[ff05::1]:5000 ", Command::Join("[ff05::1]:5000".into())),
@@ -163,7 +163,7 @@ mod tests {
             let line = [b"/all ", &text[..]].concat();
             prop_assert_eq!(parse(&line), Ok(all(&text)));
             let line = [format!("/to {number} ").as_bytes(), &text[..]].concat();
-            prop_assert_eq!(parse(&line), Ok(send(&text, Whom::Conn(number))));
+            prop_assert_eq!(parse(&line), Ok(send(&text, Recipient::Conn(number))));
             let _ = parse(&text);
         }
     }

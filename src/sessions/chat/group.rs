@@ -26,7 +26,7 @@ use crate::sessions::datagrams::{
     DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, Unsent,
 };
 use crate::sessions::feed::Feed;
-use crate::sessions::session::How;
+use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sockets::datagram::is_of_this_machine;
 use crate::sys::mmsg::{Arrival, Sender};
@@ -96,7 +96,7 @@ impl GroupService {
         }
         self.frontend.refresh(pool, &mut base.core);
         if leaves || (base.core.has_enough() && !base.core.is_ending()) {
-            base.end(How::Enough);
+            base.end(ShutdownMode::Enough);
         } else if self.group_room.is_backlogged() {
             base.core.feed.pause(pool);
         } else {
@@ -144,7 +144,7 @@ impl DatagramService for GroupService {
             return;
         }
         if !std::mem::replace(&mut self.has_received, true) {
-            base.core.first_came(pool);
+            base.core.peer_arrived(pool);
         }
         self.group_room.receive(from, arrival.payload, pool.now(), fastrand::f64());
     }
@@ -162,7 +162,7 @@ impl DatagramService for GroupService {
         }
         if input_event.interrupts {
             base.core.overrule(Status::Interrupt);
-            return base.end(How::Now(SIGNALLED));
+            return base.end(ShutdownMode::Now(SIGNALLED));
         }
         if eof {
             base.core.feed.end();
@@ -175,7 +175,7 @@ impl DatagramService for GroupService {
         self.advance(base, pool);
         if let Some(failure) = input_event.failure {
             base.core.fail(pool, &failure);
-            base.end(How::InOrder(CloseReason::HOST));
+            base.end(ShutdownMode::InOrder(CloseReason::HOST));
         }
     }
 
@@ -204,8 +204,8 @@ impl DatagramService for GroupService {
     }
 
     /// Says goodbye to the others, who would wait for it otherwise, unless the room has done so.
-    fn may_close(&mut self, base: &mut DatagramBase, pool: &mut Pool, how: How) -> bool {
-        if how != How::Enough {
+    fn may_close(&mut self, base: &mut DatagramBase, pool: &mut Pool, how: ShutdownMode) -> bool {
+        if how != ShutdownMode::Enough {
             self.group_room.announce_leaving("");
             for action in self.group_room.take_actions() {
                 if let GroupAction::Broadcast(line) = action {

@@ -23,7 +23,7 @@ use crate::sessions::clients::Clients;
 use crate::sessions::console::Console;
 use crate::sessions::core::{Core, GRACE, SIGNALLED};
 use crate::sessions::feed::Feed;
-use crate::sessions::session::{How, Session};
+use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
 
 /// The member number of the user, who has no connection.
@@ -154,7 +154,7 @@ impl HostSession {
             // Nobody is there to leave where stdin was empty from the start.
             let input = self.core.feed.input();
             let is_terminal = input.source == Source::Terminal;
-            if is_terminal || !self.core.common.rules.has_nothing_to_say(input) {
+            if is_terminal || !self.core.common.rules.is_empty_from_start(input) {
                 self.room.finish(HOST);
             }
         }
@@ -304,7 +304,7 @@ impl HostSession {
     }
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.core.hurried = true;
+        self.core.aborting = true;
         self.wind_up(pool);
         self.clients.abort_all(pool, reason);
     }
@@ -373,11 +373,11 @@ impl Session for HostSession {
         self.advance(pool);
     }
 
-    fn close(&mut self, pool: &mut Pool, how: How) {
+    fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
         match how {
-            How::InOrder(reason) => self.end(pool, reason),
-            How::Enough | How::Late => self.end(pool, CloseReason::HOST),
-            How::Now(reason) => self.end_now(pool, reason),
+            ShutdownMode::InOrder(reason) => self.end(pool, reason),
+            ShutdownMode::Enough | ShutdownMode::Late => self.end(pool, CloseReason::HOST),
+            ShutdownMode::Now(reason) => self.end_now(pool, reason),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
-use crate::protocol::command::{Command, Whom};
+use crate::protocol::command::{Command, Recipient};
 use crate::report::{Name, Notice};
 use crate::sessions::control::{Controllable, bad_command, not_connected, send_failed};
 use crate::sessions::core::Core;
@@ -23,9 +23,9 @@ impl Controllable for ConnectSession {
 
     fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
         match command {
-            Command::Send { payload, to } => self.send_as_told(pool, line, payload, &to),
-            Command::Close(whom) if self.is_peer(&whom) => self.quit(pool),
-            Command::Close(whom) => return Err(not_connected("close", &whom)),
+            Command::Send { payload, to } => self.execute_send(pool, line, payload, &to),
+            Command::Close(recipient) if self.is_peer(&recipient) => self.quit(pool),
+            Command::Close(recipient) => return Err(not_connected("close", &recipient)),
             Command::List => self.list(pool, line),
             Command::Stats => self.report_stats(pool),
             Command::Join(_) | Command::Leave(_) => {
@@ -37,7 +37,7 @@ impl Controllable for ConnectSession {
     }
 
     fn is_held(&self) -> bool {
-        let full = self.link.as_ref().map_or(self.laden, |link| link.full);
+        let full = self.link.as_ref().map_or(self.carry_full, |link| link.full);
         full || self.core.console.is_full()
     }
 
@@ -54,16 +54,16 @@ impl Controllable for ConnectSession {
 
 impl ConnectSession {
     /// Whether a command means the one connection.
-    fn is_peer(&self, whom: &Whom) -> bool {
-        match (whom, &self.link) {
-            (Whom::All, _) => true,
-            (Whom::Conn(number), Some(link)) => link.number == Some(*number),
-            (Whom::Peer(peer), Some(link)) => link.peer == *peer,
+    fn is_peer(&self, recipient: &Recipient) -> bool {
+        match (recipient, &self.link) {
+            (Recipient::All, _) => true,
+            (Recipient::Conn(number), Some(link)) => link.number == Some(*number),
+            (Recipient::Peer(peer), Some(link)) => link.peer == *peer,
             (_, None) => false,
         }
     }
 
-    fn send_as_told(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Whom) {
+    fn execute_send(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Recipient) {
         let len = payload.len();
         let sent = self.core.feed.encode(payload).map_err(|error| {
             Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
@@ -80,7 +80,7 @@ impl ConnectSession {
         &mut self,
         pool: &mut Pool,
         message: Vec<u8>,
-        to: &Whom,
+        to: &Recipient,
     ) -> Result<Notice<'static>, Failure> {
         if !self.is_peer(to) {
             return Err(not_connected("send to", to));
@@ -123,7 +123,7 @@ impl ConnectSession {
     fn carry(&mut self, message: Bytes) -> usize {
         self.carried.push(message);
         let waits = self.carried.iter().map(Bytes::len).sum();
-        self.laden = waits >= QUEUE;
+        self.carry_full = waits >= QUEUE;
         waits
     }
 

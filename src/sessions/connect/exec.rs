@@ -41,7 +41,7 @@ impl Exec {
 
     /// Asks the child to end, and drops what is still in its pipes.
     pub(super) fn abort(&mut self, pool: &mut Pool) {
-        self.children.dismiss(pool);
+        self.children.terminate_all(pool);
         self.relays.abort(pool, CloseReason::HOST);
     }
 
@@ -49,7 +49,7 @@ impl Exec {
     pub(super) fn client_closed(&mut self, pool: &mut Pool, client: Id, end: &End) {
         self.relays.client_closed(pool, client, end);
         self.children.client_closed(client, end);
-        self.children.dismiss_lost(pool);
+        self.children.terminate_orphans(pool);
     }
 }
 

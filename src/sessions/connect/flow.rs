@@ -21,7 +21,7 @@ use crate::sessions::timers;
 impl ConnectSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         if self.core.feed.commands() {
-            control::follow(self, pool, bytes, eof);
+            control::execute_lines(self, pool, bytes, eof);
             return self.allow_commands(pool);
         }
         let Some(id) = self.link.as_ref().map(|link| link.id) else { return };

@@ -20,7 +20,7 @@ use super::core::{Core, GRACE};
 use super::feed::Feed;
 use super::ready;
 use super::receiver::Receiver;
-use super::session::{How, Session};
+use super::session::{Session, ShutdownMode};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::Failure;
@@ -46,7 +46,7 @@ pub struct ConnectSession {
     /// `/quit` waits for a connection that takes what is carried.
     quitting: bool,
     /// So much is carried that no more is taken.
-    laden: bool,
+    carry_full: bool,
     /// The last peer.
     reached: String,
 }
@@ -81,7 +81,7 @@ impl ConnectSession {
             link: None,
             carried: Vec::new(),
             quitting: false,
-            laden: false,
+            carry_full: false,
             reached: String::new(),
         }
     }
@@ -99,7 +99,7 @@ impl ConnectSession {
     }
 
     /// Begins on a connection that is open already, in place of [`ConnectSession::start`].
-    pub fn adopt(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
+    pub fn use_open(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
         self.core.report_starting(pool);
         self.core.start(pool);
         self.connected(pool, Established { id, peer, local });
@@ -176,7 +176,7 @@ impl ConnectSession {
     /// Closes in order: what is queued goes out first.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.core.begin_ending(pool);
-        self.connector.call_off(pool);
+        self.connector.cancel(pool);
         self.core.feed.close(pool);
         match &self.link {
             Some(link) => pool.close(link.id, reason, CloseMode::Linger),
@@ -195,8 +195,8 @@ impl ConnectSession {
     /// Ends at once.
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.core.begin_ending(pool);
-        self.core.hurried = true;
-        self.connector.call_off(pool);
+        self.core.aborting = true;
+        self.connector.cancel(pool);
         self.core.feed.close(pool);
         if let Some(exec) = &mut self.exec {
             exec.abort(pool);
@@ -242,11 +242,11 @@ impl Session for ConnectSession {
         self.resume_reading(pool);
     }
 
-    fn close(&mut self, pool: &mut Pool, how: How) {
+    fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
         match how {
-            How::InOrder(_) | How::Late => self.end(pool, CloseReason::HOST),
-            How::Enough => self.end_with_enough(pool),
-            How::Now(reason) => self.end_now(pool, reason),
+            ShutdownMode::InOrder(_) | ShutdownMode::Late => self.end(pool, CloseReason::HOST),
+            ShutdownMode::Enough => self.end_with_enough(pool),
+            ShutdownMode::Now(reason) => self.end_now(pool, reason),
         }
     }
 

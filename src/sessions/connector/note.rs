@@ -16,8 +16,8 @@ pub(crate) enum Note {
 }
 
 impl Note {
-    /// Tells it.
-    pub(crate) fn tell(&self, pool: &mut Pool, console: &mut Console) {
+    /// Reports it.
+    pub(crate) fn report(&self, pool: &mut Pool, console: &mut Console) {
         match self {
             Self::Warning(text) => console.warn(pool, Kind::SocketOption, text),
             Self::Failed { peer, failure } => {

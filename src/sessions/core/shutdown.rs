@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Core, Disposition, NOTE_AFTER, UNHEARD};
+use super::{Core, Disposition, NOTE_AFTER, STDOUT_GONE};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Pool, TimerKey};
@@ -159,7 +159,7 @@ impl Core {
     /// Children have ended.
     pub(super) fn reap(&mut self, pool: &mut Pool) {
         if let Some(exit) = self.command.reap() {
-            if let Some(status) = self.command.verdict(&exit, self.outcome.status) {
+            if let Some(status) = self.command.final_status(&exit, self.outcome.status) {
                 let text = format!("{}: {exit}", self.command.title());
                 let event = Notice::new(Name::Error).kind(Kind::Child).message(text);
                 self.console.report(pool, &event);
@@ -186,7 +186,7 @@ impl Core {
                 self.overrule(Status::Timeout);
             }
             self.command.terminate(pool);
-            self.hurry(pool);
+            self.abandon_output(pool);
         }
     }
 
@@ -228,15 +228,15 @@ impl Core {
     }
 
     /// Goes on with the end as far as the other programs allow. stdout is waited for, unless the
-    /// run is hurried: then what it does not take now is given up.
+    /// run is aborted: then what it does not take now is given up.
     fn advance(&mut self, pool: &mut Pool) {
         let is_quiet = self.console.hooks.are_idle();
         if self.phase == Phase::Waiting && is_quiet && !self.command.is_running() {
             let status = self.status();
             self.phase =
                 if self.console.finish(pool, status) { Phase::Over } else { Phase::Flushing };
-            if self.hurried {
-                self.hurry(pool);
+            if self.aborting {
+                self.abandon_output(pool);
             }
         }
         if self.phase == Phase::Over && self.console.hooks.are_idle() {
@@ -244,9 +244,9 @@ impl Core {
         }
     }
 
-    /// Waits for stdout no longer, once nothing else is waited for.
-    pub(super) fn hurry(&mut self, pool: &mut Pool) {
-        self.hurried = true;
+    /// Abandons output that stdout does not take at once, when nothing else is pending.
+    pub(super) fn abandon_output(&mut self, pool: &mut Pool) {
+        self.aborting = true;
         if self.phase == Phase::Flushing {
             self.console.abandon(pool, CloseReason::HOST);
         }
@@ -282,6 +282,6 @@ impl Core {
             self.phase = Phase::Over;
             self.advance(pool);
         }
-        self.unless_over(Disposition::EndNow(UNHEARD))
+        self.unless_over(Disposition::EndNow(STDOUT_GONE))
     }
 }

@@ -11,11 +11,11 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::multicast::GroupAddress;
-use crate::protocol::command::{Command, Whom};
+use crate::protocol::command::{Command, Recipient};
 use crate::report::{Name, Notice};
 use crate::sessions::control::{Controllable, bad_command, not_connected, send_failed};
 use crate::sessions::core::Core;
-use crate::sessions::session::How;
+use crate::sessions::session::ShutdownMode;
 use crate::sys::mmsg::Sender;
 
 const NO_CONNECTIONS: &str = "datagrams have no connections: name the peer, as IP:PORT";
@@ -33,7 +33,7 @@ impl Controllable for Controlled<'_> {
 
     fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
         match command {
-            Command::Send { payload, to } => self.send_as_told(pool, line, payload.into(), &to)?,
+            Command::Send { payload, to } => self.execute_send(pool, line, payload.into(), &to)?,
             Command::Close(_) => {
                 return Err(bad_command(line, "datagrams have no connections to close"));
             }
@@ -64,7 +64,7 @@ impl Controllable for Controlled<'_> {
         if self.service.has_unsent(self.base) {
             self.service.quitting = true;
         } else {
-            self.base.end(How::Enough);
+            self.base.end(ShutdownMode::Enough);
         }
     }
 }
@@ -77,20 +77,20 @@ fn groups(service: &mut ListenService, line: u64) -> Result<&mut Groups, Failure
 }
 
 impl Controlled<'_> {
-    fn send_as_told(
+    fn execute_send(
         &mut self,
         pool: &mut Pool,
         line: u64,
         message: Bytes,
-        to: &Whom,
+        to: &Recipient,
     ) -> Result<(), Failure> {
         match to {
-            Whom::Conn(_) => return Err(bad_command(line, NO_CONNECTIONS)),
-            Whom::All if self.service.groups.is_some() => {
+            Recipient::Conn(_) => return Err(bad_command(line, NO_CONNECTIONS)),
+            Recipient::All if self.service.groups.is_some() => {
                 let cause = "nothing is sent to the groups (mcast-send does that): name a peer";
                 return Err(bad_command(line, cause));
             }
-            Whom::All | Whom::Peer(_) => {}
+            Recipient::All | Recipient::Peer(_) => {}
         }
         match self.send_to_peers(pool, line, &message, to) {
             Ok(event) => self.base.core.console.report_batched(pool, &event.line(line)),
@@ -108,7 +108,7 @@ impl Controlled<'_> {
         pool: &mut Pool,
         line: u64,
         message: &Bytes,
-        to: &'a Whom,
+        to: &'a Recipient,
     ) -> Result<Notice<'a>, Failure> {
         if message.len() > self.base.core.common.wire.max {
             let cause =
@@ -131,11 +131,11 @@ impl Controlled<'_> {
                 Err(error) => {
                     let failure = crate::sockets::datagram::failure(&title, &error);
                     if several {
-                        let whom = Whom::Peer(title);
+                        let recipient = Recipient::Peer(title);
                         self.base
                             .core
                             .console
-                            .report_batched(pool, &send_failed(line, &whom, &failure));
+                            .report_batched(pool, &send_failed(line, &recipient, &failure));
                     }
                     last = Some(failure);
                 }
@@ -145,15 +145,15 @@ impl Controlled<'_> {
         match (count, last, to) {
             (0, Some(failure), _) => Err(failure),
             (0, None, _) => Err(not_connected("send to", to)),
-            (_, _, Whom::Peer(peer)) => Ok(event.peer(peer)),
-            (_, _, Whom::All | Whom::Conn(_)) => Ok(event.count(count)),
+            (_, _, Recipient::Peer(peer)) => Ok(event.peer(peer)),
+            (_, _, Recipient::All | Recipient::Conn(_)) => Ok(event.count(count)),
         }
     }
 
     /// Every peer that has sent something, or the one of that name. Another peer can be sent to all
     /// the same, where a socket is not bound to a group.
-    fn receivers(&self, to: &Whom) -> Vec<(Id, Sender)> {
-        let Whom::Peer(peer) = to else { return self.service.statistics.peers.all() };
+    fn receivers(&self, to: &Recipient) -> Vec<(Id, Sender)> {
+        let Recipient::Peer(peer) = to else { return self.service.statistics.peers.all() };
         let known = self.service.statistics.peers.find(peer, self.base.sockets.ids());
         let unknown = || {
             let address = peer.parse().ok()?;

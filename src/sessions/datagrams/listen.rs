@@ -17,7 +17,7 @@ use crate::sessions::config::{Common, Listen};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::control;
 use crate::sessions::feed::Feed;
-use crate::sessions::session::How;
+use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sys::mmsg::Arrival;
 
@@ -130,7 +130,7 @@ impl ListenService {
             base.core.console.report(pool, &Notice::new(Name::Drained));
         }
         if std::mem::take(&mut self.quitting) {
-            base.end(How::Enough);
+            base.end(ShutdownMode::Enough);
         }
     }
 
@@ -176,7 +176,7 @@ impl DatagramService for ListenService {
             return;
         }
         if self.received == 0 {
-            base.core.first_came(pool);
+            base.core.peer_arrived(pool);
         }
         self.received += 1;
         let Some(place) = base.sockets.place(id) else { return };
@@ -208,7 +208,7 @@ impl DatagramService for ListenService {
             base.core.feed.end();
         }
         if base.core.feed.commands() {
-            control::follow(&mut Controlled { service: self, base }, pool, bytes, eof);
+            control::execute_lines(&mut Controlled { service: self, base }, pool, bytes, eof);
             return self.allow_input(base, pool);
         }
         let (batch, result) = base.core.feed.convert(bytes, eof);

@@ -38,7 +38,7 @@ use super::config::Common;
 use super::console::Console;
 use super::core::Core;
 use super::feed::Feed;
-use super::session::{How, Session};
+use super::session::{Session, ShutdownMode};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::Failure;
@@ -52,7 +52,7 @@ pub struct DatagramBase {
     pub(crate) core: Core,
     pub(crate) sockets: Sockets,
     /// How to close after the event at hand.
-    end: Option<How>,
+    end: Option<ShutdownMode>,
 }
 
 /// What a command does with datagrams. The session calls it once for each event, and closes after
@@ -113,7 +113,7 @@ pub trait DatagramService {
     }
 
     /// The session is to close. False where the service has work left and ends by itself later.
-    fn may_close(&mut self, _: &mut DatagramBase, _: &mut Pool, _: How) -> bool {
+    fn may_close(&mut self, _: &mut DatagramBase, _: &mut Pool, _: ShutdownMode) -> bool {
         true
     }
 
@@ -126,7 +126,7 @@ pub trait DatagramService {
 
 impl DatagramBase {
     /// Has the session close after the event at hand; the first call counts.
-    pub(crate) fn end(&mut self, how: How) {
+    pub(crate) fn end(&mut self, how: ShutdownMode) {
         self.end.get_or_insert(how);
     }
 
@@ -138,7 +138,7 @@ impl DatagramBase {
     /// A failure that decides the status and ends the run.
     pub(crate) fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
         self.core.fail(pool, failure);
-        self.end(How::Enough);
+        self.end(ShutdownMode::Enough);
     }
 
     /// Sends a datagram, or has it wait, and counts it when it is sent.
@@ -219,7 +219,7 @@ impl<S: DatagramService> DatagramSession<S> {
             base.sockets.set_paused(pool, true);
         }
         if base.core.has_enough() {
-            base.end(How::Enough);
+            base.end(ShutdownMode::Enough);
         }
     }
 
@@ -237,7 +237,7 @@ impl<S: DatagramService> DatagramSession<S> {
         if let Some(failure) = self.service.idle(base, pool) {
             base.core.fail(pool, &failure);
         }
-        base.end(How::Enough);
+        base.end(ShutdownMode::Enough);
     }
 
     fn on_closed(&mut self, id: Id, end: &End) {
@@ -291,13 +291,13 @@ impl<S: DatagramService> Session for DatagramSession<S> {
         self.close_if_ended(pool);
     }
 
-    fn close(&mut self, pool: &mut Pool, how: How) {
+    fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
         let reason = match how {
-            How::InOrder(reason) | How::Now(reason) => reason,
-            How::Enough | How::Late => CloseReason::HOST,
+            ShutdownMode::InOrder(reason) | ShutdownMode::Now(reason) => reason,
+            ShutdownMode::Enough | ShutdownMode::Late => CloseReason::HOST,
         };
         let base = &mut self.base;
-        base.core.hurried |= matches!(how, How::Now(_));
+        base.core.aborting |= matches!(how, ShutdownMode::Now(_));
         if base.core.is_ending() {
             return;
         }
@@ -323,7 +323,7 @@ impl<S: DatagramService> Session for DatagramSession<S> {
         if S::DRAINS {
             self.base.core.drain_then_end(pool, std::time::Duration::ZERO);
         } else {
-            self.close(pool, How::InOrder(super::core::SIGNALLED));
+            self.close(pool, ShutdownMode::InOrder(super::core::SIGNALLED));
         }
     }
 

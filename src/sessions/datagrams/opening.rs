@@ -13,7 +13,7 @@ use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
 use crate::sessions::config::UdpSend;
 use crate::sessions::lookup::{self, Lookup};
-use crate::sessions::session::How;
+use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sockets::UnixGuard;
 use crate::sockets::datagram;
@@ -192,7 +192,7 @@ impl SendService {
         let Some(opener) = self.opener.as_mut().filter(|_| self.patience.is_some() && !is_hopeless)
         else {
             base.core.fail(pool, &failure);
-            return base.end(How::Enough);
+            return base.end(ShutdownMode::Enough);
         };
         opener.last_failure = Some(failure.clone());
         let pause = opener.backoff.pause(fastrand::f64());

@@ -15,7 +15,7 @@ use crate::sessions::config::{Common, Replay};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::feed::Feed;
 use crate::sessions::replay::differs;
-use crate::sessions::session::How;
+use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Sender};
 
@@ -119,7 +119,7 @@ impl ReplayService {
             self.played += 1;
         }
         if self.played >= self.conversations.count() {
-            base.end(How::Enough);
+            base.end(ShutdownMode::Enough);
         }
     }
 
@@ -160,7 +160,7 @@ impl DatagramService for ReplayService {
     }
 
     fn message(&mut self, base: &mut DatagramBase, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
-        base.core.first_came(pool);
+        base.core.peer_arrived(pool);
         base.core.take_message(arrival.payload);
         let title = arrival.from.to_string();
         base.core.console.deliver(pool, &Message::new(arrival.payload, &title));
@@ -191,8 +191,8 @@ impl DatagramService for ReplayService {
         Some(self.silence(base.core.common.limits.idle.unwrap_or_default()))
     }
 
-    fn may_close(&mut self, base: &mut DatagramBase, pool: &mut Pool, how: How) -> bool {
-        if matches!(how, How::Now(reason) if reason.detail == Detail::Timeout) {
+    fn may_close(&mut self, base: &mut DatagramBase, pool: &mut Pool, how: ShutdownMode) -> bool {
+        if matches!(how, ShutdownMode::Now(reason) if reason.detail == Detail::Timeout) {
             self.report_missing(base, pool);
         }
         true

@@ -14,7 +14,7 @@ use crate::protocol::pacer::Pacer;
 use crate::sessions::config::{Send, Test};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::feed::Feed;
-use crate::sessions::session::How;
+use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sys::mmsg::Arrival;
 
@@ -244,7 +244,7 @@ impl SendService {
                 self.last_answer = pool.now();
                 pool.arm(TimerKey::global(timers::ANSWERS), patience);
             }
-            _ => base.end(How::Enough),
+            _ => base.end(ShutdownMode::Enough),
         }
     }
 
@@ -260,7 +260,7 @@ impl SendService {
             let failure = Failure::new(Status::Unmet, Kind::Reply, "receive", "an answer", cause);
             base.core.fail(pool, &failure);
         }
-        base.end(How::Enough);
+        base.end(ShutdownMode::Enough);
     }
 
     /// Takes no more input, and ends once what it took is sent.
@@ -298,7 +298,7 @@ impl DatagramService for SendService {
 
     fn batch_done(&mut self, base: &mut DatagramBase, pool: &mut Pool, _: Id) {
         if std::mem::take(&mut self.is_answered) && !base.core.has_enough() {
-            base.core.first_came(pool);
+            base.core.peer_arrived(pool);
             pool.disarm(TimerKey::global(timers::RESEND));
             self.pump(base, pool);
         }
@@ -328,7 +328,7 @@ impl DatagramService for SendService {
         if let Some(to) = to {
             self.refused(base, pool, &to, error);
             if self.destinations.is_empty() {
-                base.end(How::Enough);
+                base.end(ShutdownMode::Enough);
             }
         }
     }
@@ -366,8 +366,8 @@ impl DatagramService for SendService {
         self.batch.waiting()
     }
 
-    fn may_close(&mut self, base: &mut DatagramBase, pool: &mut Pool, how: How) -> bool {
-        if let How::InOrder(_) = how {
+    fn may_close(&mut self, base: &mut DatagramBase, pool: &mut Pool, how: ShutdownMode) -> bool {
+        if let ShutdownMode::InOrder(_) = how {
             self.end_when_sent(base, pool);
             return false;
         }

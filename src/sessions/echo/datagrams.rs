@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::EchoSession;
 use super::delay_queue::Answer;
-use super::responder::Verdict;
+use super::responder::MessageClass;
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::sessions::console::Message;
@@ -19,7 +19,7 @@ impl EchoSession {
         if self.core.is_ending() {
             return;
         }
-        self.core.first_came(pool);
+        self.core.peer_arrived(pool);
         self.sockets.note_drops(pool, &mut self.core.console, id, batch);
         let told = self.core.console.reports_messages();
         for arrival in batch {
@@ -37,13 +37,13 @@ impl EchoSession {
                 continue;
             }
             match self.responder.classify(arrival.payload) {
-                Verdict::Dropped | Verdict::Quit => {}
-                Verdict::Stop => break,
-                Verdict::Echo => self.answer_datagram(pool, id, arrival),
+                MessageClass::Dropped | MessageClass::Quit => {}
+                MessageClass::Stop => break,
+                MessageClass::Echo => self.answer_datagram(pool, id, arrival),
             }
         }
         self.balance(pool, id);
-        self.set_alarm(pool);
+        self.arm_answer_timer(pool);
         self.after_receive(pool);
     }
 

@@ -14,7 +14,7 @@ use super::console::Console;
 use super::core::{Core, GRACE, SIGNALLED};
 use super::datagrams::{FullPeer, Place, Sockets};
 use super::feed::Feed;
-use super::session::{How, Session};
+use super::session::{Session, ShutdownMode};
 use super::timers;
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Pool, TimerKey};
@@ -23,14 +23,14 @@ use crate::report::{Name, Notice};
 
 use delay_queue::DelayQueue;
 use responder::Responder;
-use streams::Leaving;
+use streams::PendingClose;
 
 /// The echo server's session.
 pub struct EchoSession {
     core: Core,
     responder: Responder,
     delay_queue: DelayQueue<Id>,
-    clients: Clients<Leaving>,
+    clients: Clients<PendingClose>,
     sockets: Sockets,
     /// Nothing is read, because nobody reads the events.
     paused: bool,
@@ -127,11 +127,11 @@ impl EchoSession {
             self.balance(pool, id);
             self.close_if_answered(pool, id);
         }
-        self.set_alarm(pool);
+        self.arm_answer_timer(pool);
         self.finish_if_alone(pool);
     }
 
-    fn set_alarm(&self, pool: &mut Pool) {
+    fn arm_answer_timer(&self, pool: &mut Pool) {
         if let Some(due) = self.delay_queue.next() {
             let after = due.saturating_duration_since(pool.now());
             pool.arm(TimerKey::global(timers::ANSWER_DUE), after);
@@ -163,7 +163,7 @@ impl EchoSession {
     }
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.core.hurried = true;
+        self.core.aborting = true;
         self.delay_queue.clear();
         self.end(pool, reason);
         self.clients.abort_all(pool, reason);
@@ -223,11 +223,11 @@ impl Session for EchoSession {
         self.after_receive(pool);
     }
 
-    fn close(&mut self, pool: &mut Pool, how: How) {
+    fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
         match how {
-            How::InOrder(reason) => self.end(pool, reason),
-            How::Enough | How::Late => self.end(pool, CloseReason::HOST),
-            How::Now(reason) => self.end_now(pool, reason),
+            ShutdownMode::InOrder(reason) => self.end(pool, reason),
+            ShutdownMode::Enough | ShutdownMode::Late => self.end(pool, CloseReason::HOST),
+            ShutdownMode::Now(reason) => self.end_now(pool, reason),
         }
     }
 

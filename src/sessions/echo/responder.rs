@@ -21,7 +21,7 @@ pub(super) struct Responder {
 }
 
 /// What a message is.
-pub(super) enum Verdict {
+pub(super) enum MessageClass {
     /// It is to be answered.
     Echo,
     /// It gets no answer.
@@ -47,19 +47,19 @@ impl Responder {
     }
 
     /// Classifies a message. A quit or stop word may have the end of its line with it.
-    pub(super) fn classify(&mut self, payload: &[u8]) -> Verdict {
+    pub(super) fn classify(&mut self, payload: &[u8]) -> MessageClass {
         let text = payload.strip_suffix(b"\n").unwrap_or(payload);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let is = |word: &Option<Bytes>| word.as_deref() == Some(text);
         if is(&self.stop_word) {
             self.stopped = true;
-            Verdict::Stop
+            MessageClass::Stop
         } else if is(&self.quit_word) {
-            Verdict::Quit
+            MessageClass::Quit
         } else if self.drop > 0.0 && self.rng.f64() < self.drop {
-            Verdict::Dropped
+            MessageClass::Dropped
         } else {
-            Verdict::Echo
+            MessageClass::Echo
         }
     }
 
@@ -115,11 +115,12 @@ mod tests {
     #[test]
     fn half_of_the_messages_are_dropped_and_words_never() {
         let mut responder = responder();
-        let dropped = (0..10_000).filter(|_| matches!(responder.classify(b"x"), Verdict::Dropped));
+        let dropped =
+            (0..10_000).filter(|_| matches!(responder.classify(b"x"), MessageClass::Dropped));
         assert!((4_800..5_200).contains(&dropped.count()));
-        assert!((0..99).all(|_| matches!(responder.classify(b"quit\r\n"), Verdict::Quit)));
+        assert!((0..99).all(|_| matches!(responder.classify(b"quit\r\n"), MessageClass::Quit)));
         assert!(!responder.has_stop_word());
-        assert!((0..99).all(|_| matches!(responder.classify(b"stop"), Verdict::Stop)));
+        assert!((0..99).all(|_| matches!(responder.classify(b"stop"), MessageClass::Stop)));
         assert!(responder.has_stop_word());
     }
 

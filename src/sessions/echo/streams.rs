@@ -2,13 +2,13 @@
 
 use super::EchoSession;
 use super::delay_queue::Answer;
-use super::responder::Verdict;
+use super::responder::MessageClass;
 use crate::close::CloseReason;
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome};
 use crate::sessions::console::Message;
 
 /// Why a client from which nothing more is read is closed, once it has its answers.
-pub(super) type Leaving = Option<CloseReason>;
+pub(super) type PendingClose = Option<CloseReason>;
 
 impl EchoSession {
     pub(super) fn accept(&mut self, pool: &mut Pool, id: Id, peer: String, local: String) {
@@ -32,9 +32,9 @@ impl EchoSession {
             let message = Message { conn: Some(number), ..Message::framed(&frame, peer) };
             core.console.deliver(pool, &message);
             match responder.classify(frame.payload) {
-                Verdict::Dropped => {}
-                Verdict::Quit | Verdict::Stop => over = true,
-                Verdict::Echo => match responder.stream(frame.payload, frame.partial) {
+                MessageClass::Dropped => {}
+                MessageClass::Quit | MessageClass::Stop => over = true,
+                MessageClass::Echo => match responder.stream(frame.payload, frame.partial) {
                     Ok(answer) => {
                         core.count_sent(1);
                         add(&mut answers, answer);
@@ -66,7 +66,7 @@ impl EchoSession {
     fn answer(&mut self, pool: &mut Pool, id: Id, answers: Vec<u8>) {
         if self.delay_queue.is_enabled() {
             self.delay_queue.push(pool.now(), id, Answer { bytes: answers.into(), to: None });
-            self.set_alarm(pool);
+            self.arm_answer_timer(pool);
         } else if pool.send(id, &answers) == SendOutcome::Full {
             self.mark_full(id);
         }

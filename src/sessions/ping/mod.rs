@@ -18,7 +18,7 @@ use super::core::Core;
 use super::datagrams::{self, Outbox};
 use super::feed::Feed;
 use super::lookup::Lookup;
-use super::session::{How, Session};
+use super::session::{Session, ShutdownMode};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
@@ -104,7 +104,7 @@ impl PingSession {
         }
         self.core.begin_ending(pool);
         if let Some(mut connector) = self.connector.take() {
-            connector.call_off(pool);
+            connector.cancel(pool);
         }
         let waiting = self.connecting.drain().map(|(id, _)| id);
         for id in waiting.chain(self.up.drain(..).map(|(id, ..)| id)) {
@@ -328,11 +328,13 @@ impl Session for PingSession {
 
     fn resume(&mut self, _pool: &mut Pool) {}
 
-    fn close(&mut self, pool: &mut Pool, how: How) {
+    fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
         match how {
-            How::InOrder(_) | How::Enough | How::Late => self.end(pool, CloseReason::HOST),
-            How::Now(reason) => {
-                self.core.hurried = true;
+            ShutdownMode::InOrder(_) | ShutdownMode::Enough | ShutdownMode::Late => {
+                self.end(pool, CloseReason::HOST)
+            }
+            ShutdownMode::Now(reason) => {
+                self.core.aborting = true;
                 self.end(pool, reason);
                 self.targets.keys().for_each(|id| pool.abort(*id, reason));
             }

@@ -232,7 +232,7 @@ impl PingSession {
         }
         let peer = self.targets.values().next().map(|target| target.peer.clone());
         let note = Note::Failed { peer: peer.unwrap_or_default(), failure: failure.clone() };
-        note.tell(pool, &mut self.core.console);
+        note.report(pool, &mut self.core.console);
         self.refused = Some(failure);
     }
 }

@@ -13,7 +13,7 @@ use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::{Console, Message, is_loss};
 use crate::sessions::core::Core;
 use crate::sessions::feed::Feed;
-use crate::sessions::session::{How, Session};
+use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
 
 /// The session of a client that replays.
@@ -124,14 +124,14 @@ impl ReplaySession {
 
     /// Ends at once.
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.core.hurried = true;
+        self.core.aborting = true;
         self.wind_up(pool);
         self.clients.abort_all(pool, reason);
     }
 
     fn wind_up(&mut self, pool: &mut Pool) {
         self.core.begin_ending(pool);
-        self.connector.call_off(pool);
+        self.connector.cancel(pool);
         if self.clients.is_empty() {
             self.conclude(pool);
         }
@@ -274,11 +274,11 @@ impl Session for ReplaySession {
         self.clients.ids().for_each(|id| pool.resume(id));
     }
 
-    fn close(&mut self, pool: &mut Pool, how: How) {
+    fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
         match how {
-            How::InOrder(reason) => self.end(pool, reason),
-            How::Enough | How::Late => self.end(pool, CloseReason::HOST),
-            How::Now(reason) => {
+            ShutdownMode::InOrder(reason) => self.end(pool, reason),
+            ShutdownMode::Enough | ShutdownMode::Late => self.end(pool, CloseReason::HOST),
+            ShutdownMode::Now(reason) => {
                 if reason.detail == Detail::Timeout {
                     self.report_missing(pool);
                 }

@@ -125,7 +125,7 @@ pub(crate) trait StreamService {
     }
 
     /// How many connections are gone whose upstream, or child, goes on.
-    fn left_behind(&self) -> usize {
+    fn orphans(&self) -> usize {
         0
     }
 

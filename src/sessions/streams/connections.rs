@@ -25,7 +25,7 @@ impl StreamSession {
             return pool.abort(id, REFUSED);
         }
         let number = self.core.count_connection();
-        self.core.first_came(pool);
+        self.core.peer_arrived(pool);
         let notice = Notice::new(Name::Accepted).conn(number).peer(&names.0).local(&names.1);
         self.core.console.report(pool, &notice);
         let connection = Connection {

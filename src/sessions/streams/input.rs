@@ -5,7 +5,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
-use crate::protocol::command::{Command, Whom};
+use crate::protocol::command::{Command, Recipient};
 use crate::report::{Name, Notice};
 use crate::sessions::control::{self, Controllable, bad_command, not_connected, send_failed};
 use crate::sessions::core::Core;
@@ -36,11 +36,11 @@ impl Directory {
         }
     }
 
-    fn find(&self, whom: &Whom) -> Option<Id> {
-        match whom {
-            Whom::All => None,
-            Whom::Conn(number) => self.numbers.get(number).copied(),
-            Whom::Peer(peer) => self.peers.get(peer).copied(),
+    fn find(&self, recipient: &Recipient) -> Option<Id> {
+        match recipient {
+            Recipient::All => None,
+            Recipient::Conn(number) => self.numbers.get(number).copied(),
+            Recipient::Peer(peer) => self.peers.get(peer).copied(),
         }
     }
 }
@@ -52,8 +52,8 @@ impl Controllable for StreamSession {
 
     fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
         match command {
-            Command::Send { payload, to } => self.send_as_told(pool, line, payload, &to),
-            Command::Close(whom) => return self.close_as_told(pool, &whom),
+            Command::Send { payload, to } => self.execute_send(pool, line, payload, &to),
+            Command::Close(recipient) => return self.execute_close(pool, &recipient),
             Command::List => self.list(pool, line),
             Command::Stats => self.report_stats(pool),
             Command::Join(_) | Command::Leave(_) => {
@@ -74,14 +74,14 @@ impl Controllable for StreamSession {
 }
 
 impl StreamSession {
-    fn send_as_told(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Whom) {
+    fn execute_send(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Recipient) {
         let len = payload.len();
         let outcome = self.core.feed.encode(payload).map_err(|error| {
             Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
         });
         let sent = outcome.and_then(|message| match self.streams.directory.find(to) {
             Some(id) => self.send_to_one(pool, id, &message, to),
-            None if *to == Whom::All && !self.streams.table.is_empty() => {
+            None if *to == Recipient::All && !self.streams.table.is_empty() => {
                 self.send_to_each(pool, message.into())
             }
             None => Err(not_connected("send to", to)),
@@ -100,7 +100,7 @@ impl StreamSession {
         pool: &mut Pool,
         id: Id,
         message: &[u8],
-        to: &Whom,
+        to: &Recipient,
     ) -> Result<Notice<'static>, Failure> {
         if !self.streams.keeps_up(&mut self.core, pool, id) {
             let cause = "its queue is full, and it drains nothing";
@@ -139,7 +139,7 @@ impl StreamSession {
         }
         self.core.count_sent(1);
         if count == 0 {
-            return Err(not_connected("send to", &Whom::All));
+            return Err(not_connected("send to", &Recipient::All));
         }
         Ok(Notice::new(Name::Sent).queued(waits).count(count))
     }
@@ -178,9 +178,9 @@ impl StreamSession {
         }
     }
 
-    fn close_as_told(&mut self, pool: &mut Pool, whom: &Whom) -> Result<(), Failure> {
-        match (whom, self.streams.directory.find(whom)) {
-            (Whom::All, _) => {
+    fn execute_close(&mut self, pool: &mut Pool, recipient: &Recipient) -> Result<(), Failure> {
+        match (recipient, self.streams.directory.find(recipient)) {
+            (Recipient::All, _) => {
                 for (id, client) in self.streams.table.iter() {
                     pool.close(id, reason_to_close(client), CloseMode::Linger);
                 }
@@ -189,7 +189,7 @@ impl StreamSession {
                 let reason = self.streams.table.get(id).map_or(CloseReason::HOST, reason_to_close);
                 pool.close(id, reason, CloseMode::Linger);
             }
-            (_, None) => return Err(not_connected("close", whom)),
+            (_, None) => return Err(not_connected("close", recipient)),
         }
         Ok(())
     }
@@ -229,7 +229,7 @@ impl StreamSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         self.core.feed.note_bytes(bytes);
         if self.core.feed.commands() {
-            control::follow(self, pool, bytes, eof);
+            control::execute_lines(self, pool, bytes, eof);
             self.balance(pool);
             return;
         }

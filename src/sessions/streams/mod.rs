@@ -172,7 +172,7 @@ impl Context<'_> {
             }
             Step::Continue => {}
         }
-        if rules.quit_after.is_some() && !rules.has_nothing_to_say(input) {
+        if rules.quit_after.is_some() && !rules.is_empty_from_start(input) {
             self.pool.await_flush(id);
         }
     }

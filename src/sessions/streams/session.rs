@@ -17,7 +17,7 @@ use crate::sessions::console::Console;
 use crate::sessions::core::{Core, GRACE, NOTE_AFTER};
 use crate::sessions::feed::Feed;
 use crate::sessions::services::{self, Encoder, StreamService};
-use crate::sessions::session::{How, Session};
+use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
 
 /// What may wait for a connection, and what happens to one that does not take it.
@@ -170,7 +170,7 @@ impl StreamSession {
     /// New clients wait in the backlog while there are as many as can be served, and while nobody
     /// reads the events: each would add some. Hooks that do not keep up are such readers.
     fn update_accepting(&mut self, pool: &mut Pool) {
-        let present = self.streams.table.len() + self.service.left_behind();
+        let present = self.streams.table.len() + self.service.orphans();
         let console = &self.core.console;
         let is_unread = self.core.common.output.form == Output::Json && console.is_full();
         let blocked = is_unread || console.hooks.are_full();
@@ -237,7 +237,7 @@ impl StreamSession {
 
     /// Stops listening and cuts all connections off.
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.core.hurried = true;
+        self.core.aborting = true;
         self.wind_up(pool);
         self.with(pool, |service, context| service.abort(context, reason));
         self.streams.table.ids().for_each(|id| pool.abort(id, reason));
@@ -304,15 +304,15 @@ impl Session for StreamSession {
         self.balance(pool);
     }
 
-    fn close(&mut self, pool: &mut Pool, how: How) {
+    fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
         match how {
-            How::InOrder(reason) => {
+            ShutdownMode::InOrder(reason) => {
                 self.core.limit_flushing(pool, reason, GRACE);
                 self.end(pool, reason);
             }
-            How::Enough => self.end_with_enough(pool),
-            How::Late => self.end(pool, CloseReason::HOST),
-            How::Now(reason) => self.end_now(pool, reason),
+            ShutdownMode::Enough => self.end_with_enough(pool),
+            ShutdownMode::Late => self.end(pool, CloseReason::HOST),
+            ShutdownMode::Now(reason) => self.end_now(pool, reason),
         }
     }
 

@@ -8,7 +8,7 @@ use super::{Connection, Flow, Streams};
 use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::slow::{SlowRules, Verdict};
+use crate::protocol::slow::{SlowAction, SlowRules};
 use crate::sessions::core::Core;
 use crate::sessions::timers;
 
@@ -149,20 +149,20 @@ impl SlowPolicy {
         };
         // A queue that had room left was no reason to drain it.
         let stalled = pool.now().saturating_duration_since(since.max(progress));
-        match self.rules.judge(stalled, count) {
-            Verdict::Wait(time) => {
+        match self.rules.decide(stalled, count) {
+            SlowAction::Wait(time) => {
                 self.set(connection, SendState::Blocking(since));
                 pool.arm(TimerKey::of(id, timers::SLOW), time);
             }
-            Verdict::Hold => self.set(connection, SendState::Blocking(since)),
-            Verdict::Kick => {
+            SlowAction::Hold => self.set(connection, SendState::Blocking(since)),
+            SlowAction::Kick => {
                 // It is sent nothing more until it is gone, at the end of this turn.
                 self.set(connection, SendState::Skipping);
                 let text = format!("{} was too slow and is closed", connection.title());
                 core.console.warn(pool, Kind::Slow, &text);
                 pool.abort(id, CloseReason::SLOW);
             }
-            Verdict::Skip => {
+            SlowAction::Skip => {
                 self.set(connection, SendState::Skipping);
                 let text = format!("{} is too slow and misses messages", connection.title());
                 core.console.warn(pool, Kind::Slow, &text);

@@ -86,7 +86,7 @@ impl Client {
         actor.to_send = framed(basics.framing, &content(rng, basics.framing, "server"));
         let id = pool.add_channel(Box::new(near), Directions::Both).expect("a connection");
         let link = Guest::new(id, world.actors.len(), &actor, basics.framing, world.now);
-        session.adopt(pool, id, "there".into(), "here".into());
+        session.use_open(pool, id, "there".into(), "here".into());
         world.actors.push(actor);
         Self {
             session,

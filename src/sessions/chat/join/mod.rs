@@ -27,7 +27,7 @@ use crate::sessions::console::Console;
 use crate::sessions::core::{Core, SIGNALLED};
 use crate::sessions::feed::Feed;
 use crate::sessions::receiver::Receiver;
-use crate::sessions::session::{How, Session};
+use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
 
 /// Bytes that wait for the host before stdin is paused.
@@ -303,7 +303,7 @@ impl JoinSession {
     }
 
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.core.hurried = true;
+        self.core.aborting = true;
         self.wind_up(pool);
         match &self.link {
             Some(link) => pool.abort(link.id, reason),
@@ -313,7 +313,7 @@ impl JoinSession {
 
     fn wind_up(&mut self, pool: &mut Pool) {
         self.core.begin_ending(pool);
-        self.connector.call_off(pool);
+        self.connector.cancel(pool);
         self.core.feed.close(pool);
         pool.disarm(TimerKey::global(timers::CHAT));
     }
@@ -352,10 +352,12 @@ impl Session for JoinSession {
         self.resume_reading(pool);
     }
 
-    fn close(&mut self, pool: &mut Pool, how: How) {
+    fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
         match how {
-            How::InOrder(_) | How::Enough | How::Late => self.end(pool, CloseReason::HOST),
-            How::Now(reason) => self.end_now(pool, reason),
+            ShutdownMode::InOrder(_) | ShutdownMode::Enough | ShutdownMode::Late => {
+                self.end(pool, CloseReason::HOST)
+            }
+            ShutdownMode::Now(reason) => self.end_now(pool, reason),
         }
     }
 

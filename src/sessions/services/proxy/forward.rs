@@ -19,14 +19,15 @@ pub(super) struct Dialer {
     making: BTreeMap<Id, Connector>,
     /// What each connection is called in messages, by its own id.
     titles: BTreeMap<Id, String>,
-    /// What was told of the sockets, which are all alike.
-    told: BTreeSet<String>,
+    /// The warnings reported so far; all sockets cause the same ones.
+    reported_warnings: BTreeSet<String>,
 }
 
 impl Dialer {
     pub(super) fn new(route: Route) -> Self {
-        let (making, titles, told) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { route, making, titles, told }
+        let (making, titles, reported_warnings) =
+            (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { route, making, titles, reported_warnings }
     }
 
     /// Whether one is in the making for this client.
@@ -35,16 +36,16 @@ impl Dialer {
     }
 
     /// Drops all that are in the making.
-    pub(super) fn call_off(&mut self, pool: &mut Pool) {
+    pub(super) fn cancel(&mut self, pool: &mut Pool) {
         for mut connector in std::mem::take(&mut self.making).into_values() {
-            connector.call_off(pool);
+            connector.cancel(pool);
         }
     }
 
     /// Drops the one that is in the making for this client.
     pub(super) fn drop_one(&mut self, pool: &mut Pool, client: Id) {
         if let Some(mut connector) = self.making.remove(&client) {
-            connector.call_off(pool);
+            connector.cancel(pool);
         }
     }
 
@@ -123,7 +124,7 @@ impl Proxy {
         for note in connector.take_notes() {
             match note {
                 Note::Warning(text) => {
-                    if dialer.told.insert(text.clone()) {
+                    if dialer.reported_warnings.insert(text.clone()) {
                         context.core.console.warn(context.pool, Kind::SocketOption, &text);
                     }
                 }

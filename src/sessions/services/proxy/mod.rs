@@ -177,8 +177,8 @@ impl StreamService for Proxy {
     /// Makes no more upstreams, and asks all children to end.
     fn end(&mut self, context: &mut Context<'_>) {
         match &mut self.upstreams {
-            Upstreams::Forward(dialer) => dialer.call_off(context.pool),
-            Upstreams::Exec(children) => children.dismiss(context.pool),
+            Upstreams::Forward(dialer) => dialer.cancel(context.pool),
+            Upstreams::Exec(children) => children.terminate_all(context.pool),
         }
     }
 
@@ -190,7 +190,7 @@ impl StreamService for Proxy {
     /// Asks those children to end whose connection did not end in order.
     fn wind_down(&mut self, context: &mut Context<'_>) -> bool {
         if let Upstreams::Exec(children) = &mut self.upstreams {
-            children.dismiss_lost(context.pool);
+            children.terminate_orphans(context.pool);
         }
         true
     }
@@ -203,10 +203,10 @@ impl StreamService for Proxy {
         no_child && self.relays.left_behind() == 0
     }
 
-    fn left_behind(&self) -> usize {
+    fn orphans(&self) -> usize {
         match &self.upstreams {
             Upstreams::Forward(_) => self.relays.left_behind(),
-            Upstreams::Exec(children) => children.left_behind(),
+            Upstreams::Exec(children) => children.orphans(),
         }
     }
 
