@@ -6,47 +6,75 @@
 //!
 //! | floor | modules | what lives there |
 //! |---|---|---|
-//! | 7 | `main`, [`commands`] | options become plain configurations, these become sockets, a session and an exit status |
-//! | 5 | [`sessions`] | the handlers behind the commands: the glue between events and pure logic |
+//! | 7 | `main`, [`commands`] | one file a command: its options, its configuration, and the session that it launches |
+//! | 5 | [`sessions`] | one life for all sessions, the sessions of streams and of datagrams, and the services on them |
 //! | 4 | [`event_loop`] | the pool of sources, streams and datagrams, the turn, timers, signals, mail, stdin and stdout |
 //! | 3 | [`sockets`], [`multicast`] | addresses, resolving, listening and connecting with options; groups, interfaces, membership |
-//! | 2 | [`report`] | events as data, their text and their JSON; recordings as NDJSON and pcapng |
+//! | 2 | [`report`] | notices as data, their text and their JSON; recordings as NDJSON and pcapng |
 //! | 1 | [`protocol`], [`framing`], [`buffers`], [`close`], [`error`], [`kind`], [`vocabulary`] | pure: no descriptor, no clock, no poll |
 //! | 0 | [`sys`] | the only `unsafe` |
 //!
-//! To follow a byte: stdin is a channel in the [`event_loop::Pool`] like any connection;
-//! [`sessions::Feed`] cuts what it delivers into messages and frames them; the session sends them.
-//! What a connection delivers is cut by a [`framing::Deframer`] and shown by the
-//! [`sessions::Console`]. What all sessions have in common (signals, limits, stdout, the programs
-//! that run beside, the steps of the end) an event meets first, in their `run`. When each direction
-//! ends is decided by [`protocol::relay`], what becomes of a slow client by [`protocol::slow`].
+//! A command is a chain of four: clap fills its arguments, `commands/rules.rs` refuses what cannot
+//! apply, `config()` makes a plain configuration, and `commands/launch.rs` opens the listeners and runs
+//! a session. Errors are [`error::Failure`] on every floor; `anyhow` adds context in `commands` alone.
 //!
-//! To follow a datagram: the loop receives a batch, `sessions::datagrams::DatagramSession` shows it to
-//! the service of the command (listen, send, replay, a member of a group), and what that sends waits in
-//! the outbox of its socket while the kernel takes none.
+//! Every session is a [`sessions::Session`]. One `impl` of the loop's `Handler` serves all of them: the
+//! [core](sessions) looks at an event first (signals, limits, stdout, children, statistics, progress,
+//! the steps of the shutdown), and what is left reaches `Session::event`. `tcp-serve` is a
+//! `StreamSession` with a `StreamService` (`sessions/services`); `udp-listen`, `udp-send`, `mcast-*`
+//! and `chat GROUP` are a `DatagramSession` with a `DatagramService` (`sessions/datagrams`).
+//! `tcp-connect`, `chat ADDR` and `echo --ping` dial with a `Connector`; `echo` and `chat --host`
+//! keep their connections in `sessions/clients.rs`.
+//!
+//! # Five paths
+//!
+//! * **A byte of stdin to a peer**: stdin is a channel in the [`event_loop::Pool`] like any connection.
+//!   The turn reads it into the one scratch buffer; the session's input cuts it into messages and
+//!   frames them, or passes it on as it is; `Pool::send` writes it at once and queues what is left.
+//! * **A message in a hub**: `Data` → `StreamSession::on_data` → `Receiver::feed` cuts it with a
+//!   [`framing::Deframer`] → `Hub::message` encodes it once → `Streams::broadcast` puts one handle of
+//!   it into each queue → one writev(2) a client at the end of the turn.
+//! * **A datagram with `--stats`**: recvmmsg(2) fills a batch → `DatagramSession` → the service of
+//!   listeners counts it per peer ([`protocol`]: sequence, jitter, latency) and delivers it to stdout.
+//! * **`--expect` to the exit status**: the automaton runs over each message in the core's goal, or over
+//!   an unframed stream in the `Receiver`; a match closes the session (`ShutdownMode::Enough`), and the
+//!   core's shutdown decides the status once stdout has drained.
+//! * **A failure to the user**: [`error::Failure`] names operation, target, cause and fix → a
+//!   `Notice` of `report` → text or JSON on stderr or stdout → its `status` is the exit status.
+//!
+//! # Where do I change …
+//!
+//! | what | where |
+//! |---|---|
+//! | an option | its argument in `commands/<command>.rs` (or the group in `commands/args.rs`, `stream.rs`, `datagram.rs`), its place in `sessions/config.rs`, a rule in `commands/rules.rs` if it excludes others; then `UPDATE=1 cargo test --test assets` |
+//! | an event or a field of one | `report/name.rs`, `report/notice.rs`, `report/figures.rs`; JSON, `wirecat-events(7)` and the schema follow (`UPDATE=1 cargo test --test assets`) |
+//! | a kind of trouble, a close detail | [`kind`], [`close`]: one line in a table |
+//! | a framing | a `Framer` in `framing/`, its name in `framing/mod.rs` |
+//! | what a server does with its clients | a `StreamService` in `sessions/services/`, chosen in `services/mod.rs` |
+//! | what is done with datagrams | a `DatagramService` in `sessions/datagrams/` |
+//! | a command | `commands/<command>.rs`, its variant in `commands/cli.rs`, its session |
+//! | when a direction ends, what becomes of a slow client | [`protocol::relay`], [`protocol::slow`] |
+//!
+//! # What to know
 //!
 //! Where the two sides have to agree on each message first (`--frame tinyproto`), a transport around
-//! the connection keeps that exchange, and nobody above it knows of it.
+//! the connection keeps that exchange, and nobody above it knows of it. Transports that wrap others
+//! delegate through `Transport::inner`.
 //!
 //! A chat is data on the pure floor ([`protocol::chat`]): the room, its lines, the editor, the
 //! scrollback and the keys. The sessions carry it, and draw the screen into the queue of stdout like
 //! any other data; only `sessions::chat::terminal` touches the terminal itself.
 //!
-//! What scripts rely on stands in tables, each word once: the kinds of trouble in [`kind`], causes and
-//! details of a close in [`close`], the events and the fields of each in `report/name.rs`, the fields
-//! in `report/notice.rs` and `report/figures.rs`. The JSON, the page `wirecat-events(7)` and its
-//! schema follow from a change there (`UPDATE=1 cargo test --test assets`).
+//! Timers are as fine as the poll, which knows whole milliseconds; one that is armed in a turn fires
+//! in a later turn. `echo` with `--delay` or `--ping` measures time, and so asks for finer ones
+//! ([`event_loop::Pool::keep_exact_time`]).
 //!
-//! Timers are as fine as the poll, which knows whole milliseconds. Who measures time, or promises
-//! it, asks for better ([`event_loop::Pool::keep_exact_time`]): `echo` with `--delay` or `--ping`.
-//!
-//! Four things grew otherwise than they were first drawn. Channels stand on a trait,
-//! [`event_loop::Transport`], rather than on a closed list, so that a simulation can hold the other
-//! ends and drive the real loop in virtual time. Plain system calls go through rustix and nix,
-//! which leaves little that is unsafe. The keys of a terminal come through the channel of stdin like
-//! all input, and are read by termina's parser: crossterm's reader, from which it stems, blocks in
-//! the middle of a sequence. And what a user is told is one type, [`error::Failure`], on
-//! every floor, so that nothing is lost in translation at the edge.
+//! Four things differ from the first drawing. Channels stand on a trait, [`event_loop::Transport`],
+//! rather than on a closed list, so that a simulation can hold the other ends and drive the real loop
+//! in virtual time. Plain system calls go through rustix, which leaves little that is unsafe. The keys
+//! of a terminal come through the channel of stdin like all input, and termina's parser reads them:
+//! crossterm's reader, from which it stems, blocks in the middle of a sequence. And what a user reads
+//! is one type, [`error::Failure`], on every floor, so that nothing is lost in translation at the edge.
 //!
 //! # The library
 //!

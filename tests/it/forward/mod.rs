@@ -174,7 +174,8 @@ fn an_answer_with_a_reset_behind_it_arrives_every_time() {
     for round in 0..300 {
         let mut client = connect(&address);
         client.write_all(b"ruok\n").unwrap();
-        client.shutdown(Shutdown::Write).unwrap();
+        // The reset may be here already, and then there is nothing to shut down (ENOTCONN).
+        let _ = client.shutdown(Shutdown::Write);
         assert_eq!(read_what_comes(&client), b"imok", "round {round}");
     }
     answers.join().unwrap();
