@@ -1,4 +1,4 @@
-//! `chat`: which of its three ways is meant.
+//! `chat`: on the host, as a member, or in a group.
 
 mod rooms;
 
@@ -95,28 +95,28 @@ const QUEUE: u64 = 1 << 20;
 /// # Errors
 /// A bad address, or options that cannot apply.
 pub(super) fn config(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Failure> {
-    let way = way(args)?;
+    let room = room_address(args)?;
     if let Some(framing) = args.frame
         && !matches!(framing, Framing::Line | Framing::Tinyproto)
     {
         return Err(refuse(&format!("--frame {framing}"), "a chat is of lines, or of tinyproto"));
     }
     let place = Place { net: net(&args.run, &args.family)?, helpers: helpers(&args.run)?, report };
-    match way {
-        Way::Group(group) => self::group(args, group, place),
-        Way::Address(address) if args.host => host(args, address, place),
-        Way::Address(address) => join(args, address, place),
+    match room {
+        RoomAddress::Group(group) => self::group(args, group, place),
+        RoomAddress::Address(address) if args.host => host(args, address, place),
+        RoomAddress::Address(address) => join(args, address, place),
     }
 }
 
-/// What is known before the way is.
+/// What is known before the address is.
 struct Place {
     net: Net,
     helpers: Helpers,
     report: Settings,
 }
 
-/// What all three ways are asked to do, on such a wire.
+/// What all three sessions do, on such a wire.
 fn common(args: &ChatArgs, place: Place, wire: Wire) -> Result<(Common, Net), Failure> {
     let source = if !args.send.is_empty() {
         check_stdin_takers(&args.send)?;
@@ -149,18 +149,18 @@ fn stream(args: &ChatArgs, max: usize) -> Wire {
 }
 
 /// Where the room is.
-enum Way {
+enum RoomAddress {
     Address(Address),
     Group(GroupAddress),
 }
 
-fn way(args: &ChatArgs) -> Result<Way, Failure> {
+fn room_address(args: &ChatArgs) -> Result<RoomAddress, Failure> {
     match args.address.parse::<GroupAddress>() {
-        Ok(group) => Ok(Way::Group(group)),
+        Ok(group) => Ok(RoomAddress::Group(group)),
         Err(wrong) => match args.address.parse::<Address>() {
             // It is one that is not written as a group is.
             Err(AddressError::Group(_)) => Err(wrong.into()),
-            address => Ok(Way::Address(address?)),
+            address => Ok(RoomAddress::Address(address?)),
         },
     }
 }

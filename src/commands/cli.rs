@@ -7,6 +7,7 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, 
 use super::args::{ReportArgs, RunArgs};
 use super::chat::ChatArgs;
 use super::echo::EchoArgs;
+use super::help_text::*;
 use super::mcast_join::McastJoinArgs;
 use super::mcast_send::McastSendArgs;
 use super::rules;
@@ -14,7 +15,6 @@ use super::tcp_connect::ConnectArgs;
 use super::tcp_serve::ServeArgs;
 use super::udp_listen::UdpListenArgs;
 use super::udp_send::UdpSendArgs;
-use super::words::*;
 use crate::error::Failure;
 
 /// A netcat for people who script: stdin to the wire, the wire to stdout, events to stderr, and

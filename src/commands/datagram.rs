@@ -124,8 +124,8 @@ pub(super) fn send(
     Ok(Send { common, repeat: args.repeat.unwrap_or(1), reply, test })
 }
 
-/// Whom a listener hears, and answers.
-pub(super) struct Heard {
+/// The peers that a listener receives from and answers.
+pub(super) struct PeerSelection {
     pub(super) to: To,
     pub(super) first_peer: bool,
 }
@@ -134,7 +134,7 @@ pub(super) fn listen(
     args: &ListenerArgs,
     report: Settings,
     source: InputSource,
-    heard: Heard,
+    peers: PeerSelection,
 ) -> Result<Listen, Failure> {
     if args.interval.is_some_and(|interval| interval.is_zero()) {
         return Err(refuse("--interval", "it must be longer than 0"));
@@ -149,9 +149,9 @@ pub(super) fn listen(
             rules: Rules::default(),
             helpers: helpers(&args.run)?,
         },
-        to: heard.to,
+        to: peers.to,
         reply: args.reply.as_deref().map(read_text).transpose()?,
-        first_peer: heard.first_peer,
+        first_peer: peers.first_peer,
         access: Access { allow: args.allow.clone(), deny: args.deny.clone() },
         stats: args.stats,
         interval: args.interval,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::{FamilyArgs, ReportArgs, net, take_hyphens};
-use super::datagram::{Heard, ListenerArgs, first_address, listen, parse_groups};
+use super::datagram::{ListenerArgs, PeerSelection, first_address, listen, parse_groups};
 use super::launch::Launch;
 use crate::error::{Failure, Status};
 use crate::protocol::command::Form;
@@ -45,8 +45,8 @@ pub(super) fn config(args: &McastJoinArgs, report: Settings) -> Result<McastJoin
     let net = net(&args.listener.run, &FamilyArgs::default())?;
     let commands = |form| InputSource::Commands { form, chomp: true };
     let source = args.input.map_or(InputSource::Nothing, commands);
-    let heard = Heard { to: To::Last, first_peer: false };
-    let listen = listen(&args.listener, report, source, heard)?;
+    let peers = PeerSelection { to: To::Last, first_peer: false };
+    let listen = listen(&args.listener, report, source, peers)?;
     Ok(McastJoin { listen, net, groups, rejoin: args.rejoin })
 }
 

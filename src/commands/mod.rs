@@ -11,6 +11,7 @@ mod chat;
 mod cli;
 mod datagram;
 mod echo;
+mod help_text;
 mod launch;
 mod mcast_join;
 mod mcast_send;
@@ -23,7 +24,6 @@ mod tcp_connect;
 mod tcp_serve;
 mod udp_listen;
 mod udp_send;
-mod words;
 
 pub use args::InputForm;
 pub use cli::{Cli, Command, Parsed, parse};

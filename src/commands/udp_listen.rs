@@ -8,7 +8,7 @@ use super::args::{
     FamilyArgs, InputArgs, ReplayArgs, ReportArgs, check_stdin_takers, family_of, net,
     take_hyphens, takes_stdin,
 };
-use super::datagram::{Heard, ListenerArgs, datagram_input, listen, parse_all};
+use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen, parse_all};
 use super::launch::Launch;
 use super::replay;
 use super::rules::{ONE_PURPOSE, beside_replay, refuse};
@@ -72,8 +72,8 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
     let source = datagram_input(&args.input)?;
     let replay = replay::datagrams(&args.replay, &args.listener.run)?;
     let source = if replay.is_some() { InputSource::Nothing } else { source };
-    let heard = Heard { to, first_peer: args.first_peer };
-    Ok(UdpListen { listen: listen(&args.listener, report, source, heard)?, net, addresses, replay })
+    let peers = PeerSelection { to, first_peer: args.first_peer };
+    Ok(UdpListen { listen: listen(&args.listener, report, source, peers)?, net, addresses, replay })
 }
 
 /// One address of a peer, given as `HOST:PORT`.

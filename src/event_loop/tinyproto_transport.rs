@@ -73,15 +73,15 @@ impl TinyprotoTransport {
     }
 
     /// Reads once from the wire.
-    fn hear(&mut self, into: &mut [u8]) -> io::Result<()> {
+    fn receive(&mut self, into: &mut [u8]) -> io::Result<()> {
         let count = self.inner.read(into)?;
         self.has_news = true;
         if count > 0 {
             let wire = into.get(..count).unwrap_or_default();
-            self.broken = self.exchange.hear(wire, &mut self.received).err();
+            self.broken = self.exchange.receive(wire, &mut self.received).err();
         } else {
             self.ended = true;
-            match self.exchange.hear_end(&mut self.received) {
+            match self.exchange.receive_end(&mut self.received) {
                 Err(silent @ ExchangeError::Silent) => self.broken = Some(silent),
                 ending => self.unwritable = ending.err(),
             }
@@ -136,7 +136,7 @@ impl Transport for TinyprotoTransport {
             if self.ended {
                 return Ok(0);
             }
-            self.hear(into)?;
+            self.receive(into)?;
         }
     }
 
@@ -146,7 +146,7 @@ impl Transport for TinyprotoTransport {
             self.exchange.withhold(false);
         }
         self.flush()?;
-        let mut allowed = self.exchange.allowance()?;
+        let mut allowed = self.exchange.window()?;
         let mut cut = [IoSlice::new(&[]); PIECES];
         for (slot, piece) in cut.iter_mut().zip(pieces) {
             let part = piece.get(..piece.len().min(allowed)).unwrap_or_default();
@@ -183,7 +183,7 @@ impl Transport for TinyprotoTransport {
         let answered = self.answer();
         let mut byte = [0];
         while !self.exchange.is_open() {
-            match self.hear(&mut byte) {
+            match self.receive(&mut byte) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return answered.map_or_else(would_block, |()| Ok(false));
                 }
@@ -224,7 +224,7 @@ impl Transport for TinyprotoTransport {
         let mut wire = [0; READ_AHEAD];
         while self.may_read_ahead() {
             self.exchange.withhold(!self.received.is_empty());
-            self.hear(&mut wire)?;
+            self.receive(&mut wire)?;
         }
         Ok(())
     }

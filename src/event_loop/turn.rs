@@ -205,7 +205,7 @@ impl Pool {
     }
 
     /// A descriptor came free, or time passed: a listener that ran out may try again.
-    fn feed_starved(&mut self) {
+    fn retry_starved(&mut self) {
         for id in std::mem::take(&mut self.starved) {
             if let Some(Source::Acceptor(acceptor)) = self.sources.get_mut(id) {
                 acceptor.starved = false;
@@ -223,7 +223,7 @@ impl Pool {
             match (key.purpose, key.id) {
                 (LINGER_TIMER, Some(id)) => self.end_linger(id),
                 (ACKNOWLEDGED_TIMER, Some(id)) => self.check_acknowledgement(id),
-                (STARVED_TIMER, _) => self.feed_starved(),
+                (STARVED_TIMER, _) => self.retry_starved(),
                 _ => handler.on(self, Event::Timer { key }),
             }
         }
@@ -312,7 +312,7 @@ impl Pool {
             }
         }
         if freed && !self.starved.is_empty() {
-            self.feed_starved();
+            self.retry_starved();
         }
     }
 }

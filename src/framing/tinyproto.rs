@@ -164,7 +164,7 @@ impl Exchange {
     ///
     /// # Errors
     /// The peer breaks the rules or refuses; nothing more is to be read then.
-    pub fn hear(&mut self, wire: &[u8], stream: &mut Vec<u8>) -> Result<(), ExchangeError> {
+    pub fn receive(&mut self, wire: &[u8], stream: &mut Vec<u8>) -> Result<(), ExchangeError> {
         let mut rest = wire;
         while let Some((byte, behind)) = rest.split_first() {
             match self.incoming {
@@ -172,14 +172,14 @@ impl Exchange {
                     let (now, behind) = rest.split_at(rest.len().min(left as usize));
                     stream.extend_from_slice(now);
                     self.collided = false;
-                    self.heard_message(left - now.len() as u32);
+                    self.on_message(left - now.len() as u32);
                     rest = behind;
                     continue;
                 }
-                Incoming::Message { .. } => self.heard_answer(*byte)?,
-                Incoming::Hello => self.heard_hello(*byte)?,
+                Incoming::Message { .. } => self.on_answer(*byte)?,
+                Incoming::Hello => self.on_hello(*byte)?,
                 Incoming::Length { have: 0, .. } if self.is_answer(*byte) => {
-                    self.heard_answer(*byte)?;
+                    self.on_answer(*byte)?;
                 }
                 Incoming::Length { mut bytes, have } => {
                     if let Some(place) = bytes.get_mut(usize::from(have)) {
@@ -187,7 +187,7 @@ impl Exchange {
                     }
                     self.incoming = Incoming::Length { bytes, have: have + 1 };
                     if have == 3 {
-                        self.heard_length(bytes, stream)?;
+                        self.on_length(bytes, stream)?;
                     }
                 }
                 Incoming::Ended => {}
@@ -201,7 +201,7 @@ impl Exchange {
     ///
     /// # Errors
     /// It came before hello, or in place of go.
-    pub fn hear_end(&mut self, stream: &mut Vec<u8>) -> Result<(), ExchangeError> {
+    pub fn receive_end(&mut self, stream: &mut Vec<u8>) -> Result<(), ExchangeError> {
         let before = std::mem::replace(&mut self.incoming, Incoming::Ended);
         match (before, self.outgoing) {
             (Incoming::Hello, _) => Err(ExchangeError::Silent),
@@ -254,13 +254,13 @@ impl Exchange {
     ///
     /// # Errors
     /// Nothing can be written any more.
-    pub fn allowance(&self) -> Result<usize, ExchangeError> {
+    pub fn window(&self) -> Result<usize, ExchangeError> {
         match self.outgoing {
             _ if self.own().is_some() => Ok(0),
             Outgoing::Message { left, .. } => Ok(left as usize),
             // Go would never come.
             _ if self.incoming == Incoming::Ended => Err(ExchangeError::Closed),
-            // While the peer is in the middle of a message, it hears ours first.
+            // While the peer is in the middle of a message, it receives ours first.
             Outgoing::Length { have: 0, .. } if self.is_mid_message() && !self.is_unanswered() => {
                 Ok(0)
             }
@@ -311,7 +311,7 @@ impl Exchange {
         self.collided && byte == OK && self.is_answer(byte)
     }
 
-    fn heard_hello(&mut self, byte: u8) -> Result<(), ExchangeError> {
+    fn on_hello(&mut self, byte: u8) -> Result<(), ExchangeError> {
         match byte {
             OK => {
                 self.incoming = BETWEEN;
@@ -322,7 +322,7 @@ impl Exchange {
         }
     }
 
-    fn heard_answer(&mut self, byte: u8) -> Result<(), ExchangeError> {
+    fn on_answer(&mut self, byte: u8) -> Result<(), ExchangeError> {
         let Outgoing::Offered { len } = self.outgoing else { return Ok(()) };
         if byte != OK {
             return Err(ExchangeError::Refused { len });
@@ -332,7 +332,7 @@ impl Exchange {
         Ok(())
     }
 
-    fn heard_length(&mut self, bytes: [u8; 4], stream: &mut Vec<u8>) -> Result<(), ExchangeError> {
+    fn on_length(&mut self, bytes: [u8; 4], stream: &mut Vec<u8>) -> Result<(), ExchangeError> {
         let len = u32::from_be_bytes(bytes);
         if len > self.max {
             self.refuses = true;
@@ -343,14 +343,14 @@ impl Exchange {
         self.collided =
             matches!(self.outgoing, Outgoing::Offered { .. } | Outgoing::Length { have: 1.., .. });
         stream.extend_from_slice(&bytes);
-        self.heard_message(len);
+        self.on_message(len);
         if len > 0 {
             self.incoming = Incoming::Message { left: len, begun: false };
         }
         Ok(())
     }
 
-    fn heard_message(&mut self, left: u32) {
+    fn on_message(&mut self, left: u32) {
         self.incoming = match left {
             0 => BETWEEN,
             _ => Incoming::Message { left, begun: true },

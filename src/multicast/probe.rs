@@ -49,7 +49,7 @@ impl Probe {
     }
 
     /// Takes what has arrived until something tells a cause; `None` if nothing does.
-    pub fn heard(&self) -> Option<Finding> {
+    pub fn received(&self) -> Option<Finding> {
         let mut first_byte = [MaybeUninit::uninit(); 1];
         while let Ok((_, sender)) = self.socket.socket().recv_from(&mut first_byte) {
             let finding = sender.as_socket().and_then(|sender| self.finding(sender.ip()));
@@ -90,11 +90,11 @@ mod tests {
     use std::thread::sleep;
     use std::time::{Duration, Instant};
 
-    /// What the only probe hears within a second.
-    fn heard(probes: &[Probe]) -> Option<(Kind, String)> {
+    /// What the only probe finds within a second.
+    fn finding(probes: &[Probe]) -> Option<(Kind, String)> {
         let end = Instant::now() + Duration::from_secs(1);
         while Instant::now() < end {
-            if let Some(finding) = probes[0].heard() {
+            if let Some(finding) = probes[0].received() {
                 return Some((finding.kind, finding.text));
             }
             sleep(Duration::from_millis(5));
@@ -116,7 +116,7 @@ mod tests {
         send(b"x", "239.255.5.1", port, "127.0.0.1");
         let text = "239.255.5.1 arrives from 127.0.0.1 on lo, and is joined on eth9: \
                     join it with %lo";
-        assert_eq!(heard(&probes), Some((Kind::OtherInterface, text.to_owned())));
+        assert_eq!(finding(&probes), Some((Kind::OtherInterface, text.to_owned())));
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
         send(b"", "232.255.5.2", port, "127.0.0.2");
         send(b"", "232.255.5.2", port, "127.0.0.3");
         let text = "232.255.5.2 arrives from 127.0.0.3, and is joined for 127.0.0.2 only";
-        assert_eq!(heard(&probes), Some((Kind::OtherSource, text.to_owned())));
+        assert_eq!(finding(&probes), Some((Kind::OtherSource, text.to_owned())));
         let any_source = member("232.255.5.2", None, lo());
         assert!(Probe::open_all(&any_source, port, &[lo()]).is_empty());
     }

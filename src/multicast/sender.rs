@@ -52,7 +52,7 @@ pub fn open_sender(
     asked.options.check_datagrams()?;
     let local = local_address(group, asked.bind)?;
     let socket = new_socket(Domain::for_address(local)).map_err(failed)?;
-    choose_way(&socket, interface, asked, group.is_ipv6()).map_err(failed)?;
+    choose_interface(&socket, interface, asked, group.is_ipv6()).map_err(failed)?;
     prepare_receiver(&socket).map_err(failed)?;
     let warnings = asked.options.apply(&socket, &group.to_string())?;
     socket.bind(&local.into()).map_err(|error| bind_failure(local, &error))?;
@@ -78,7 +78,7 @@ fn local_address(group: IpAddr, bind: Option<SocketAddr>) -> Result<SocketAddr, 
 }
 
 /// By index, for an interface need not have an address of its own.
-fn choose_way(
+fn choose_interface(
     socket: &Socket,
     interface: &Interface,
     asked: &SenderOptions,

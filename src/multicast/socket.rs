@@ -192,7 +192,7 @@ pub(super) mod tests {
     }
 
     /// What has arrived, in order, once nothing more comes.
-    pub(in crate::multicast) fn heard(receiver: &JoinSocket) -> Vec<String> {
+    pub(in crate::multicast) fn received(receiver: &JoinSocket) -> Vec<String> {
         let socket = UdpSocket::from(receiver.socket().try_clone().unwrap());
         socket.set_nonblocking(false).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
@@ -208,8 +208,8 @@ pub(super) mod tests {
         let (one, two) = (joined("239.255.2.1", port), joined("239.255.2.2", port));
         send(b"to one", "239.255.2.1", port, "127.0.0.1");
         send(b"to two", "239.255.2.2", port, "127.0.0.1");
-        assert_eq!(heard(&one), ["to one"]);
-        assert_eq!(heard(&two), ["to two"]);
+        assert_eq!(received(&one), ["to one"]);
+        assert_eq!(received(&two), ["to two"]);
     }
 
     #[test]
@@ -217,10 +217,13 @@ pub(super) mod tests {
         let port = free_port();
         let (one, two) = (joined("239.255.2.3", port), joined("239.255.2.3", port));
         send(b"both", "239.255.2.3", port, "127.0.0.1");
-        assert_eq!((heard(&one), heard(&two)), (vec!["both".to_owned()], vec!["both".to_owned()]));
+        assert_eq!(
+            (received(&one), received(&two)),
+            (vec!["both".to_owned()], vec!["both".to_owned()])
+        );
         one.leave().unwrap();
         send(b"second", "239.255.2.3", port, "127.0.0.1");
-        assert_eq!((heard(&one), heard(&two)), (vec![], vec!["second".to_owned()]));
+        assert_eq!((received(&one), received(&two)), (vec![], vec!["second".to_owned()]));
         assert_eq!(one.leave().unwrap_err().kind, Kind::NotJoined);
     }
 
@@ -230,7 +233,7 @@ pub(super) mod tests {
         let filtered = joined("127.0.0.2@232.255.2.1", port);
         send(b"stranger", "232.255.2.1", port, "127.0.0.3");
         send(b"source", "232.255.2.1", port, "127.0.0.2");
-        assert_eq!(heard(&filtered), ["source"]);
+        assert_eq!(received(&filtered), ["source"]);
     }
 
     #[test]
@@ -250,6 +253,6 @@ pub(super) mod tests {
         let port = free_port();
         let all: Vec<_> = (1..=64).map(|n| joined(&format!("239.255.3.{n}"), port)).collect();
         send(b"last", "239.255.3.64", port, "127.0.0.1");
-        assert_eq!(heard(&all[63]), ["last"]);
+        assert_eq!(received(&all[63]), ["last"]);
     }
 }

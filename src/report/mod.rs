@@ -158,7 +158,7 @@ impl Reporter {
     /// Begins to show a line of words, if stderr is a terminal; returns whether it is.
     pub(crate) fn begin_line(&mut self) -> bool {
         if self.settings.log == Log::Text && self.settings.verbosity > Verbosity::Quiet {
-            self.progress = Progress::begin_words();
+            self.progress = Progress::begin_text();
         }
         self.progress.is_some()
     }
@@ -166,7 +166,7 @@ impl Reporter {
     /// Shows these words in the line, if there is one.
     pub(crate) fn show_line(&self, words: String) {
         if let Some(progress) = &self.progress {
-            progress.show_words(words);
+            progress.show_text(words);
         }
     }
 

@@ -77,8 +77,8 @@ impl Progress {
         Some(progress)
     }
 
-    /// Begins a line of words, if stderr is a terminal that can do it.
-    pub(super) fn begin_words() -> Option<Self> {
+    /// Begins a line of text, if stderr is a terminal that can do it.
+    pub(super) fn begin_text() -> Option<Self> {
         let target = ProgressDrawTarget::stderr();
         if target.is_hidden() {
             return None;
@@ -89,9 +89,9 @@ impl Progress {
         Some(Self { bar, has_end: false })
     }
 
-    /// Draws these words, as many as one line of the terminal takes.
-    pub(super) fn show_words(&self, words: String) {
-        self.bar.set_message(words);
+    /// Draws this text, as much as one line of the terminal takes.
+    pub(super) fn show_text(&self, text: String) {
+        self.bar.set_message(text);
         self.bar.tick();
     }
 

@@ -267,7 +267,7 @@ impl<T> Clients<T> {
     ) {
         let Some(client) = self.table.get(id) else { return };
         let failure = receiver::bad_frame(client.title(), error);
-        core.console.complain(pool, &failure);
+        core.console.report_failure(pool, &failure);
         pool.abort(id, CloseReason::FRAME);
     }
 

@@ -175,12 +175,12 @@ impl Console {
         }
     }
 
-    /// Tells a failure, without ending anything.
-    pub(crate) fn complain(&mut self, pool: &mut Pool, failure: &Failure) {
+    /// Reports a failure, without ending anything.
+    pub(crate) fn report_failure(&mut self, pool: &mut Pool, failure: &Failure) {
         self.report(pool, &Notice::error(failure));
     }
 
-    /// Tells something that is wrong and does not end anything.
+    /// Reports a warning.
     pub(crate) fn warn(&mut self, pool: &mut Pool, kind: Kind, text: &str) {
         self.report(pool, &Notice::warning(kind, text));
     }

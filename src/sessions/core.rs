@@ -301,7 +301,7 @@ impl Core {
 
     /// Tells a failure that decides the status.
     pub(crate) fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
-        self.console.complain(pool, failure);
+        self.console.report_failure(pool, failure);
         self.decide(failure.status);
     }
 
@@ -361,7 +361,7 @@ impl Core {
     /// Tells why not everything is recorded, if that is so.
     pub(super) fn check_recording(&mut self, pool: &mut Pool) {
         if let Some(failure) = pool.take_recording_failure() {
-            self.console.complain(pool, &failure);
+            self.console.report_failure(pool, &failure);
             self.outcome.unrecorded = true;
         }
     }

@@ -1,7 +1,7 @@
 //! A tree as JSON text.
 //!
 //! A group that is referred to twice is written twice, so the text can outgrow any pickle: it is
-//! written against an allowance, and nothing of it is kept where that is used up.
+//! limited by a budget, and nothing of it is kept where the budget is used up.
 
 use super::reader::Leaf;
 use super::tree::{Kind, Members, Octets, Tree, Value, View};
@@ -9,7 +9,7 @@ use super::{MAX_DEPTH, PickleError, malformed, number, refused, tag, text, too_d
 
 /// What the text of a pickle of `len` bytes may come to. Without any repetition no byte becomes
 /// more than 14 (an empty tuple does); the rest is for keys and strings that the memo repeats.
-fn allowance(len: usize) -> usize {
+fn budget(len: usize) -> usize {
     const REPEATED: usize = 1 << 20;
     (64 << 10) + len.saturating_mul(16) + len.min(REPEATED) * 64
 }
@@ -39,7 +39,7 @@ enum Form {
 
 /// Appends a tree to `out`.
 pub(super) fn write(tree: &Tree<'_>, root: Value, out: &mut Vec<u8>) -> Result<(), PickleError> {
-    let limit = out.len().saturating_add(allowance(tree.pickle.len()));
+    let limit = out.len().saturating_add(budget(tree.pickle.len()));
     let mut writer = Writer { tree, limit, out, open: Vec::new() };
     writer.value(root)?;
     while writer.step()? {}

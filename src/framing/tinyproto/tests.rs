@@ -5,11 +5,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// One side: its exchange, what it still has to send, and what it has heard.
+/// One side: its exchange, what it still has to send, and what it has received.
 struct Side {
     exchange: Exchange,
     stream: Vec<u8>,
-    heard: Vec<u8>,
+    received: Vec<u8>,
 }
 
 fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
@@ -19,7 +19,7 @@ fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
 
 impl Side {
     fn new(messages: &[Vec<u8>]) -> Self {
-        Self { exchange: Exchange::new(1 << 20), stream: framed(messages), heard: Vec::new() }
+        Self { exchange: Exchange::new(1 << 20), stream: framed(messages), received: Vec::new() }
     }
 
     /// Writes up to `most` bytes, as a socket that takes no more.
@@ -35,7 +35,7 @@ impl Side {
                 self.exchange.withhold(false);
                 continue;
             }
-            let allowed = self.exchange.allowance().unwrap_or(0);
+            let allowed = self.exchange.window().unwrap_or(0);
             let now = self.stream.len().min(allowed).min(most - wire.len());
             if now == 0 {
                 break;
@@ -47,15 +47,15 @@ impl Side {
         wire
     }
 
-    fn hear(&mut self, wire: &[u8]) -> Result<(), ExchangeError> {
-        self.exchange.hear(wire, &mut self.heard)
+    fn receive(&mut self, wire: &[u8]) -> Result<(), ExchangeError> {
+        self.exchange.receive(wire, &mut self.received)
     }
 }
 
 /// Plays a capture: what the other side sends, and what must be answered at once.
 fn play(side: &mut Side, script: &[(&[u8], &[u8])]) {
     for (at, (from_peer, answer)) in script.iter().enumerate() {
-        side.hear(from_peer).unwrap();
+        side.receive(from_peer).unwrap();
         assert_eq!(side.write(usize::MAX), *answer, "step {at}");
     }
 }
@@ -74,9 +74,9 @@ fn the_client_of_the_capture() {
         (b"\xff", b""),
     ];
     play(&mut client, &script);
-    assert_eq!(client.heard, framed(&[vec![0, 1, 2, 3, 4]]));
+    assert_eq!(client.received, framed(&[vec![0, 1, 2, 3, 4]]));
     assert!(client.exchange.may_finish());
-    assert_eq!(client.exchange.hear_end(&mut Vec::new()), Ok(()));
+    assert_eq!(client.exchange.receive_end(&mut Vec::new()), Ok(()));
 }
 
 #[test]
@@ -92,9 +92,9 @@ fn the_server_of_the_capture() {
     server.stream = framed(&[vec![0, 1, 2, 3, 4]]);
     assert_eq!(server.write(usize::MAX), b"\0\0\0\x05");
     play(&mut server, &[(b"\xff", b"\0\x01\x02\x03\x04")]);
-    assert_eq!(server.heard, framed(&[vec![0, 1, 2, 3, 4], vec![]]));
+    assert_eq!(server.received, framed(&[vec![0, 1, 2, 3, 4], vec![]]));
     let error = ExchangeError::TooLarge { len: 0xf100_0000, max: 1 << 20 };
-    assert_eq!(server.hear(b"\xf1\0\0\0"), Err(error));
+    assert_eq!(server.receive(b"\xf1\0\0\0"), Err(error));
     assert_eq!(server.exchange.own(), Some(0));
 }
 
@@ -104,7 +104,7 @@ fn a_peer_without_a_sense_of_collisions_sends_its_message_before_go() {
     let script: [(&[u8], &[u8]); 4] =
         [(b"\xff", b"\xff\0\0\0\x04"), (b"\0\0\0\x03", b"\xff"), (b"abc", b""), (b"\xff", b"ours")];
     play(&mut side, &script);
-    assert_eq!(side.heard, b"\0\0\0\x03abc");
+    assert_eq!(side.received, b"\0\0\0\x03abc");
 }
 
 #[test]
@@ -114,36 +114,36 @@ fn hellos_that_are_none() {
         (0xfe, ExchangeError::NotWelcome),
         (b'H', ExchangeError::NoHello(b'H')),
     ] {
-        assert_eq!(Side::new(&[]).hear(&[byte; 254]), Err(error));
+        assert_eq!(Side::new(&[]).receive(&[byte; 254]), Err(error));
     }
-    assert_eq!(Exchange::new(1).hear_end(&mut Vec::new()), Err(ExchangeError::Silent));
+    assert_eq!(Exchange::new(1).receive_end(&mut Vec::new()), Err(ExchangeError::Silent));
 }
 
 #[test]
 fn a_refusal_is_a_zero_and_the_end() {
     let mut side = Side::new(&[b"ours".to_vec()]);
     play(&mut side, &[(b"\xff", b"\xff\0\0\0\x04"), (b"\0", b"")]);
-    assert_eq!(side.exchange.hear_end(&mut Vec::new()), Err(ExchangeError::Refused { len: 4 }));
+    assert_eq!(side.exchange.receive_end(&mut Vec::new()), Err(ExchangeError::Refused { len: 4 }));
     let mut side = Side::new(&[b"ours".to_vec()]);
     play(&mut side, &[(b"\xff", b"\xff\0\0\0\x04")]);
-    assert_eq!(side.hear(b"\xfe"), Err(ExchangeError::Refused { len: 4 }));
+    assert_eq!(side.receive(b"\xfe"), Err(ExchangeError::Refused { len: 4 }));
 }
 
 #[test]
 fn the_end_of_the_peer_in_place_of_go() {
     let mut side = Side::new(&[b"ours".to_vec()]);
     play(&mut side, &[(b"\xff", b"\xff\0\0\0\x04")]);
-    assert_eq!(side.exchange.hear_end(&mut Vec::new()), Err(ExchangeError::Closed));
-    assert_eq!(side.exchange.allowance(), Err(ExchangeError::Closed));
+    assert_eq!(side.exchange.receive_end(&mut Vec::new()), Err(ExchangeError::Closed));
+    assert_eq!(side.exchange.window(), Err(ExchangeError::Closed));
     // One that has said go may be sent what it took.
     let mut side = Side::new(&[b"ours".to_vec()]);
     play(&mut side, &[(b"\xff", b"\xff\0\0\0\x04")]);
-    side.hear(b"\xff").unwrap();
-    assert_eq!(side.exchange.hear_end(&mut Vec::new()), Ok(()));
+    side.receive(b"\xff").unwrap();
+    assert_eq!(side.exchange.receive_end(&mut Vec::new()), Ok(()));
     assert_eq!(side.write(usize::MAX), b"ours");
 }
 
-/// Both sides always offer before they hear each other: every message collides.
+/// Both sides always offer before they read each other: every message collides.
 #[test]
 fn ten_thousand_collisions_lose_nothing() {
     let messages = |salt: u8| -> Vec<Vec<u8>> {
@@ -155,14 +155,14 @@ fn ten_thousand_collisions_lose_nothing() {
     while !(a.stream.is_empty() && b.stream.is_empty()) {
         let (from_a, from_b) = (a.write(usize::MAX), b.write(usize::MAX));
         assert!(!(from_a.is_empty() && from_b.is_empty()), "nobody may say anything");
-        a.hear(&from_b).unwrap();
-        b.hear(&from_a).unwrap();
+        a.receive(&from_b).unwrap();
+        b.receive(&from_a).unwrap();
         collisions += usize::from(a.exchange.collided && b.exchange.collided);
     }
     let (last_a, last_b) = (a.write(usize::MAX), b.write(usize::MAX));
-    a.hear(&last_b).unwrap();
-    b.hear(&last_a).unwrap();
-    assert!(a.heard == framed(&theirs) && b.heard == framed(&ours));
+    a.receive(&last_b).unwrap();
+    b.receive(&last_a).unwrap();
+    assert!(a.received == framed(&theirs) && b.received == framed(&ours));
     assert!(collisions > 5_000, "{collisions}");
 }
 
@@ -181,7 +181,7 @@ fn withheld_answers_do_not_hold_up_our_own_messages() {
         (b"", b""),
     ];
     play(&mut side, &script);
-    assert_eq!(side.heard, b"\0\0\0\x05hello");
+    assert_eq!(side.received, b"\0\0\0\x05hello");
 }
 
 proptest! {
@@ -205,7 +205,7 @@ proptest! {
             } else {
                 let now = wires[side].len().min(*most);
                 let wire: Vec<u8> = wires[side].drain(..now).collect();
-                sides[side].hear(&wire).unwrap();
+                sides[side].receive(&wire).unwrap();
             }
         }
         // Whatever is left is done in order.
@@ -215,11 +215,11 @@ proptest! {
                 let wire = sides[side].write(usize::MAX);
                 wires[1 - side].extend(wire);
                 let wire = std::mem::take(&mut wires[side]);
-                sides[side].hear(&wire).unwrap();
+                sides[side].receive(&wire).unwrap();
             }
         }
-        prop_assert_eq!(&sides[0].heard, &framed(&theirs));
-        prop_assert_eq!(&sides[1].heard, &framed(&ours));
+        prop_assert_eq!(&sides[0].received, &framed(&theirs));
+        prop_assert_eq!(&sides[1].received, &framed(&ours));
     }
 
     #[test]
@@ -227,10 +227,10 @@ proptest! {
         let mut side = Side::new(&[b"ours".to_vec(), vec![]]);
         for byte in wire {
             side.write(3);
-            if side.hear(&[byte]).is_err() {
+            if side.receive(&[byte]).is_err() {
                 break;
             }
         }
-        let _ = side.exchange.hear_end(&mut Vec::new());
+        let _ = side.exchange.receive_end(&mut Vec::new());
     }
 }

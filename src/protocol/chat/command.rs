@@ -1,4 +1,4 @@
-//! What a member types: talk, or a command.
+//! What a member types: a message, or a command.
 
 use super::line::ChatLine;
 use super::nick::Nick;
@@ -6,8 +6,8 @@ use super::nick::Nick;
 /// The commands, for whoever asks.
 pub const HELP: &str = "/who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit [WHY]  (// says a /)";
 
-/// What is wrong with a command of this name.
-pub fn complaint(name: &str) -> String {
+/// The answer to a command that does not exist or lacks an argument.
+pub fn unknown_command(name: &str) -> String {
     match name {
         "me" => "/me needs a TEXT: /me waves".to_owned(),
         "nick" => "/nick needs a NAME: /nick ann".to_owned(),
@@ -65,7 +65,7 @@ impl<'a> ChatCommand<'a> {
         }
     }
 
-    /// What the speaker sees of it, where the others see something: nobody is sent his own words.
+    /// What the author sees of it, where the others see something: nobody is sent his own words.
     pub fn echo(&self, you: &Nick) -> Option<ChatLine> {
         match self {
             Self::Say(text) => Some(ChatLine::Said(you.clone(), (*text).to_owned())),
@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_by_name() {
-        assert!(complaint("msg").starts_with("/msg needs a NAME and a TEXT"));
-        assert!(complaint("dance").starts_with("there is no /dance: /help tells"));
+        assert!(unknown_command("msg").starts_with("/msg needs a NAME and a TEXT"));
+        assert!(unknown_command("dance").starts_with("there is no /dance: /help tells"));
     }
 
     #[test]

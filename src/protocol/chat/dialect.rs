@@ -40,9 +40,9 @@ impl Dialect {
     }
 
     /// What is wrong with a command of this name.
-    pub fn complaint(self, name: &str) -> String {
+    pub fn unknown_command(self, name: &str) -> String {
         match self {
-            Self::Lines => command::complaint(name),
+            Self::Lines => command::unknown_command(name),
             Self::Tinyproto => format!("a chat of tinyproto has no /{name}: there is /quit"),
         }
     }
@@ -85,8 +85,8 @@ impl Dialect {
         }
     }
 
-    /// Whether encoded bytes for the host are talk, which is lost if it is not sent.
-    pub fn is_talk(self, packed: &[u8]) -> bool {
+    /// Whether encoded bytes for the host are a message, which is lost if it is not sent.
+    pub fn is_message(self, packed: &[u8]) -> bool {
         match self {
             Self::Lines => !(packed.starts_with(b"/quit") || packed.starts_with(b"/nick")),
             Self::Tinyproto => packed.get(4..) != Some(QUIT.as_bytes()),
@@ -194,8 +194,8 @@ mod tests {
             assert_eq!(dialect.parse_typed(line), command, "{line}");
             let packed = dialect.encode_request(&command, line.as_bytes());
             assert_eq!(packed.as_deref().map(|packed| &packed[4..]), sent.map(str::as_bytes));
-            let is_talk = packed.is_some_and(|packed| dialect.is_talk(&packed));
-            assert_eq!(is_talk, matches!(command, ChatCommand::Say(_)));
+            let is_message = packed.is_some_and(|packed| dialect.is_message(&packed));
+            assert_eq!(is_message, matches!(command, ChatCommand::Say(_)));
         }
         assert_eq!(dialect.parse_received("/quit"), ChatCommand::Say("/quit"));
         assert_eq!(dialect.parse_received("quit"), ChatCommand::Quit(""));

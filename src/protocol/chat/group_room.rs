@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::command::{ChatCommand, HELP, complaint};
+use super::command::{ChatCommand, HELP, unknown_command};
 use super::line::{ChatLine, readable};
 use super::members::{Member, Members, PacedLines};
 use super::nick::Nick;
@@ -201,7 +201,7 @@ impl GroupRoom {
             }
             ChatCommand::Help => self.notice(HELP.to_owned()),
             ChatCommand::Quit(why) => self.leave(why),
-            ChatCommand::Bad(name) => self.notice(complaint(name)),
+            ChatCommand::Bad(name) => self.notice(unknown_command(name)),
             ChatCommand::Empty => {}
         }
     }

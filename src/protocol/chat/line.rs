@@ -66,8 +66,8 @@ impl ChatLine {
             .or_else(|| quoted("[", "] ").map(|found| line(found, Self::Whispered)))
     }
 
-    /// Who speaks, where somebody does.
-    pub fn speaker(&self) -> Option<&Nick> {
+    /// Who wrote it, where somebody did.
+    pub fn author(&self) -> Option<&Nick> {
         match self {
             Self::Said(nick, _) | Self::Did(nick, _) | Self::Whispered(nick, _) => Some(nick),
             _ => None,
@@ -77,12 +77,12 @@ impl ChatLine {
     /// Where its text has the name of who speaks; an empty range where nobody does.
     pub fn name_at(&self) -> Range<usize> {
         let start = if matches!(self, Self::Did(..)) { "* ".len() } else { "<".len() };
-        self.speaker().map_or(0..0, |nick| start..start + nick.as_str().len())
+        self.author().map_or(0..0, |nick| start..start + nick.as_str().len())
     }
 
-    /// Whether it is talk, rather than about who is there.
-    pub fn is_talk(&self) -> bool {
-        self.speaker().is_some() || matches!(self, Self::Other(_))
+    /// Whether it is a message, rather than a notice about members.
+    pub fn is_message(&self) -> bool {
+        self.author().is_some() || matches!(self, Self::Other(_))
     }
 }
 
@@ -177,7 +177,7 @@ mod tests {
         ];
         for (line, text) in table {
             assert_eq!(line.to_string(), text);
-            let name = line.speaker().map_or("", Nick::as_str);
+            let name = line.author().map_or("", Nick::as_str);
             assert_eq!(text.get(line.name_at()), Some(name));
             assert_eq!(ChatLine::read(text.as_bytes()), line);
         }

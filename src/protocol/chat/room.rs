@@ -21,7 +21,7 @@ use super::members::{Member, Members, PacedLines};
 use super::nick::Nick;
 use super::token_bucket::TokenBucket;
 
-/// Lines of talk that a newcomer is shown.
+/// Messages that a newcomer is shown.
 pub const HISTORY: usize = 200;
 /// Names on one line of a roster, so that it stays a line.
 const NAMES: usize = 50;
@@ -174,19 +174,19 @@ impl Room {
         }
         let Some(nick) = self.members.nick(id) else { return };
         match command {
-            ChatCommand::Say(text) => self.talk(id, ChatLine::Said(nick, text.to_owned())),
-            ChatCommand::Me(text) => self.talk(id, ChatLine::Did(nick, text.to_owned())),
+            ChatCommand::Say(text) => self.on_message(id, ChatLine::Said(nick, text.to_owned())),
+            ChatCommand::Me(text) => self.on_message(id, ChatLine::Did(nick, text.to_owned())),
             ChatCommand::Msg(to, text) => self.whisper(id, nick, to, text),
             ChatCommand::Nick(name) => self.rename(id, name),
             ChatCommand::Who => self.list(id),
             ChatCommand::Help => self.notice(id, self.dialect.help()),
             ChatCommand::Quit(why) => {
                 if let Some(words) = self.dialect.farewell() {
-                    self.talk(id, ChatLine::Said(nick, words.to_owned()));
+                    self.on_message(id, ChatLine::Said(nick, words.to_owned()));
                 }
                 self.close(id, Some(why).filter(|why| !why.is_empty()));
             }
-            ChatCommand::Bad(name) => self.notice(id, &self.dialect.complaint(name)),
+            ChatCommand::Bad(name) => self.notice(id, &self.dialect.unknown_command(name)),
             ChatCommand::Empty => {}
         }
     }
@@ -196,7 +196,7 @@ impl Room {
         self.remove_member(id, why);
     }
 
-    fn talk(&mut self, id: MemberId, line: ChatLine) {
+    fn on_message(&mut self, id: MemberId, line: ChatLine) {
         self.broadcast(Some(id), &line);
         if !self.dialect.has_nicks() {
             return;

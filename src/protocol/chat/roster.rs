@@ -57,7 +57,7 @@ impl Roster {
             }
             // Who talks is there, whatever a host tells of it.
             line => {
-                if let Some(nick) = line.speaker() {
+                if let Some(nick) = line.author() {
                     self.add(nick);
                 }
             }

@@ -39,7 +39,7 @@ pub struct Row {
     pub kind: RowKind,
     /// The text; that of a row is no wider than the window.
     pub text: String,
-    /// Where in the text the name of the speaker is; an empty range where it is nowhere.
+    /// Where in the text the name of the author is; an empty range where it is nowhere.
     pub name: Range<usize>,
 }
 

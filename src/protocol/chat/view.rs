@@ -149,7 +149,7 @@ mod tests {
             assert_eq!(view.show(&line, "12:00 "), is_for_you, "{text}");
             let row = view.scrollback.rows().pop().unwrap();
             assert_eq!(row.kind, kind, "{text}");
-            assert_eq!(row.text.get(row.name), Some(line.speaker().map_or("", Nick::as_str)));
+            assert_eq!(row.text.get(row.name), Some(line.author().map_or("", Nick::as_str)));
         }
     }
 

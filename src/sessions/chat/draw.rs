@@ -9,7 +9,7 @@ use crate::protocol::chat::Nick;
 use crate::protocol::chat::scrollback::RowKind;
 use crate::protocol::chat::view::ChatView;
 
-/// The narrowest window that has room for the names beside the talk.
+/// The narrowest window that has room for the names beside the messages.
 const WITH_ROSTER: u16 = 50;
 /// Columns of the names, with the line before them.
 const ROSTER: u16 = 22;
@@ -33,7 +33,7 @@ const DIM: Style = Style::new().add_modifier(Modifier::DIM);
 /// Where the parts of the screen are.
 struct Plan {
     title: Rect,
-    talk: Rect,
+    messages: Rect,
     roster: Rect,
     prompt: Rect,
     input: Rect,
@@ -46,24 +46,24 @@ impl Plan {
         let Rect { x, y, width, height } = area;
         let title = u16::from(height >= 3);
         let input = u16::from(height >= 1);
-        let talk = height - title - input;
+        let messages = height - title - input;
         let roster = if width >= WITH_ROSTER { ROSTER } else { 0 };
         let prompt = u16::try_from(prompt).unwrap_or(0);
         let last = y + height - input;
         Self {
             title: Rect::new(x, y, width, title),
-            talk: Rect::new(x, y + title, width - roster, talk),
-            roster: Rect::new(x + width - roster, y + title, roster, talk),
+            messages: Rect::new(x, y + title, width - roster, messages),
+            roster: Rect::new(x + width - roster, y + title, roster, messages),
             prompt: Rect::new(x, last, prompt, input),
             input: Rect::new(x + prompt, last, width - prompt, input),
         }
     }
 }
 
-/// The size of the part where the talk is.
-pub(super) fn talk_size(area: Rect) -> (usize, usize) {
-    let talk = Plan::of(area, 0).talk;
-    (talk.width.into(), talk.height.into())
+/// The size of the part that shows the messages.
+pub(super) fn messages_size(area: Rect) -> (usize, usize) {
+    let messages = Plan::of(area, 0).messages;
+    (messages.width.into(), messages.height.into())
 }
 
 /// Draws the screen, and says where the cursor is.
@@ -71,7 +71,7 @@ pub(super) fn draw(view: &ChatView, coloured: bool, buffer: &mut Buffer) -> Posi
     let prompt = prompt(view, buffer.area().width.into());
     let plan = Plan::of(*buffer.area(), prompt.width());
     title(view, plan.title, buffer);
-    talk(view, plan.talk, coloured, buffer);
+    draw_messages(view, plan.messages, coloured, buffer);
     roster(view, plan.roster, coloured, buffer);
     put(buffer, plan.prompt, 0, &prompt, Style::new());
     let (text, column) = view.editor.view(plan.input.width.into());
@@ -119,7 +119,7 @@ fn place(name: &str, room: usize) -> String {
     if short.is_empty() { short } else { format!("{short}… · ") }
 }
 
-fn talk(view: &ChatView, area: Rect, coloured: bool, buffer: &mut Buffer) {
+fn draw_messages(view: &ChatView, area: Rect, coloured: bool, buffer: &mut Buffer) {
     for (row, line) in (0..area.height).zip(view.scrollback.rows()) {
         let base = style(line.kind, coloured);
         put(buffer, area, row, &line.text, base);
@@ -213,7 +213,7 @@ mod tests {
     fn drawn(width: u16, height: u16) -> (Vec<String>, Position) {
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
         let mut view = view();
-        let (columns, rows) = talk_size(*buffer.area());
+        let (columns, rows) = messages_size(*buffer.area());
         view.scrollback.resize(columns, rows);
         let cursor = draw(&view, true, &mut buffer);
         let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();

@@ -39,7 +39,7 @@ pub struct Frontend {
 enum Display {
     /// stdout, line by line.
     Plain(Roster),
-    /// A terminal, with the roster beside the talk.
+    /// A terminal, with the roster beside the messages.
     Screen(Box<Screen>),
 }
 
@@ -53,9 +53,9 @@ impl Frontend {
         Self { time: identity.time, is_earlier: false, display }
     }
 
-    /// Whether a line is talk that the user has not missed.
+    /// Whether a line is a message that the user has not missed.
     pub(super) fn is_news(&self, line: &ChatLine) -> bool {
-        line.is_talk() && !self.is_earlier
+        line.is_message() && !self.is_earlier
     }
 
     /// Shows a line that came by a connection of this number, if it has one, and from this peer.
@@ -66,7 +66,7 @@ impl Frontend {
         line: &ChatLine,
         from: (Option<u64>, &str),
     ) {
-        if self.is_news(line) || !line.is_talk() {
+        if self.is_news(line) || !line.is_message() {
             self.roster_mut().note(line);
         }
         match line {
@@ -80,7 +80,7 @@ impl Frontend {
             Display::Screen(screen) => screen.show(line, &time),
             Display::Plain(_) => {
                 let text = format!("{time}{line}");
-                let peer = line.speaker().map_or(from.1, |nick| nick.as_str());
+                let peer = line.author().map_or(from.1, |nick| nick.as_str());
                 let message = Message { conn: from.0, ..Message::new(text.as_bytes(), peer) };
                 core.console.deliver(pool, &message);
             }

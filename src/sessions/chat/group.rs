@@ -107,7 +107,7 @@ impl GroupService {
     }
 
     fn show(&mut self, base: &mut DatagramBase, pool: &mut Pool, line: &ChatLine) {
-        if !line.is_talk() || base.core.take_message(line.to_string().as_bytes()) {
+        if !line.is_message() || base.core.take_message(line.to_string().as_bytes()) {
             let group = self.sockets.group.to_string();
             self.frontend.show(pool, &mut base.core, line, (None, &group));
         }
@@ -117,7 +117,7 @@ impl GroupService {
         let (to, payload) = (Sender::Inet(to), Bytes::from(line.to_string()));
         if let Err(error) = base.sockets.send(pool, self.sockets.sender, &payload, &to) {
             let unsent = Unsent { to: Some(to), error };
-            base.core.console.complain(pool, &unsent.failure());
+            base.core.console.report_failure(pool, &unsent.failure());
         }
     }
 }
@@ -181,7 +181,7 @@ impl DatagramService for GroupService {
 
     fn drained(&mut self, base: &mut DatagramBase, pool: &mut Pool, flushed: &Flushed) {
         for unsent in &flushed.failed {
-            base.core.console.complain(pool, &unsent.failure());
+            base.core.console.report_failure(pool, &unsent.failure());
         }
     }
 

@@ -200,7 +200,7 @@ impl HostSession {
                     }
                 }
                 (None, Some(frontend)) if *member == HOST => {
-                    let conn = line.speaker().and_then(|nick| self.room.find(nick));
+                    let conn = line.author().and_then(|nick| self.room.find(nick));
                     frontend.show(pool, &mut self.core, line, (conn, "room"));
                 }
                 _ => {}
@@ -209,7 +209,7 @@ impl HostSession {
     }
 
     /// Sends a line to a member. One whose queue is full, and who does not take a byte when asked
-    /// once more, is too slow for a talk that is live.
+    /// once more, is too slow for a live room.
     fn send(&mut self, pool: &mut Pool, id: Id, piece: &Bytes) {
         let Some(client) = self.clients.get_mut(id) else { return };
         if client.full {

@@ -7,7 +7,7 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_crossterm::CrosstermBackend;
 
-use super::draw::{draw, talk_size};
+use super::draw::{draw, messages_size};
 use super::frontend::InputEvent;
 use super::terminal::{self, HeldNotices};
 use crate::event_loop::Pool;
@@ -57,7 +57,7 @@ impl Screen {
     pub(super) fn resize(&mut self) {
         let (columns, rows) = terminal::size();
         self.area = Rect::new(0, 0, columns, rows);
-        let (width, height) = talk_size(self.area);
+        let (width, height) = messages_size(self.area);
         self.view.scrollback.resize(width, height);
         self.shown = None;
         self.is_stale = true;

@@ -198,7 +198,7 @@ impl Core {
         }
         debug_assert!(self.phase.is_closing(), "{:?} finishes without an end", self.phase);
         if let (true, Some(failure)) = (self.outcome.is_open(), self.goal.unmet(self.received())) {
-            self.console.complain(pool, &failure);
+            self.console.report_failure(pool, &failure);
             self.overrule(failure.status);
         }
         self.feed.close(pool);

@@ -143,7 +143,7 @@ impl Groups {
         let failures: Vec<Failure> =
             self.members.iter().filter_map(|member| again(member).err()).collect();
         for failure in failures {
-            base.core.console.complain(pool, &failure);
+            base.core.console.report_failure(pool, &failure);
         }
         if let Some(every) = self.rejoin {
             pool.arm(TimerKey::global(timers::REJOIN), every);
@@ -173,7 +173,7 @@ impl Groups {
         let Ok(interfaces) = interfaces::list() else { return };
         let memberships: Vec<Membership> =
             self.members.iter().map(|member| member.socket.membership().clone()).collect();
-        let mut findings: Vec<_> = self.probes.iter().filter_map(Probe::heard).collect();
+        let mut findings: Vec<_> = self.probes.iter().filter_map(Probe::received).collect();
         findings.extend(diagnose(&memberships, &interfaces, &self.counters, &ProcPaths::default()));
         findings.dedup();
         for finding in findings {

@@ -294,6 +294,6 @@ fn report_unsent(base: &mut DatagramBase, pool: &mut Pool, unsent: &Unsent) {
         let notice = Notice::send_failed(failure.kind, failure.to_string()).peer(&peer);
         base.core.console.report(pool, &notice);
     } else {
-        base.core.console.complain(pool, &failure);
+        base.core.console.report_failure(pool, &failure);
     }
 }

@@ -138,7 +138,7 @@ impl ReplayService {
         for ((_, sender), one) in &self.peers {
             if let Some(missing) = one.player.missing() {
                 let failure = differs(&sender.to_string(), &missing);
-                base.core.console.complain(pool, &failure);
+                base.core.console.report_failure(pool, &failure);
             }
         }
     }

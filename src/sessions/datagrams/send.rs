@@ -162,7 +162,7 @@ impl SendService {
         } else {
             // While `--wait` lasts a route may come to be, and all is sent again.
             if !(self.is_waiting() && Kind::from(error) == Kind::Unreachable) {
-                complain(base, pool, to, error);
+                report_failure(base, pool, to, error);
             }
             self.batch.skip(to);
         }
@@ -181,7 +181,7 @@ impl SendService {
             return;
         }
         if self.patience.is_none() || self.answers > 0 {
-            complain(base, pool, to, error);
+            report_failure(base, pool, to, error);
             self.batch.give_up(to);
             self.destinations.retain(|destination| destination != to);
         }
@@ -379,7 +379,7 @@ impl DatagramService for SendService {
     }
 }
 
-fn complain(base: &mut DatagramBase, pool: &mut Pool, to: &Destination, error: &io::Error) {
+fn report_failure(base: &mut DatagramBase, pool: &mut Pool, to: &Destination, error: &io::Error) {
     let failure = crate::sockets::datagram::failure(&to.title, error);
     base.core.fail(pool, &failure);
 }

@@ -91,7 +91,7 @@ impl ReplaySession {
             };
             let status = if is_loss(end) { Status::Lost } else { Status::Unmet };
             let failure = Failure::new(status, Kind::Replay, "replay", client.title(), cause);
-            self.core.console.complain(pool, &failure);
+            self.core.console.report_failure(pool, &failure);
             self.clients.note_status(status);
         }
         self.go_on(pool);
@@ -182,7 +182,7 @@ impl ReplaySession {
 
     /// Reports that a conversation has failed, and ends the run.
     fn fail(&mut self, pool: &mut Pool, id: Id, failure: &Failure) {
-        self.core.console.complain(pool, failure);
+        self.core.console.report_failure(pool, failure);
         self.clients.note_status(failure.status);
         if let Some(client) = self.clients.get_mut(id) {
             client.state = Conversation::Failed;
@@ -219,7 +219,7 @@ impl ReplaySession {
         for (_, client) in self.clients.iter() {
             if let Some(missing) = client.state.missing() {
                 let failure = differs(&client.title(), &missing);
-                self.core.console.complain(pool, &failure);
+                self.core.console.report_failure(pool, &failure);
             }
         }
     }

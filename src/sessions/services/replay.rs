@@ -75,7 +75,7 @@ impl Playback {
 
     /// Reports that a conversation has failed, and closes it; the other clients are no worse off.
     fn fail(&mut self, context: &mut Context<'_>, id: Id, failure: &Failure) {
-        context.core.console.complain(context.pool, failure);
+        context.core.console.report_failure(context.pool, failure);
         context.streams.note_loss(failure.status);
         if let Some(client) = self.clients.get_mut(id) {
             client.conversation = Conversation::Failed;
@@ -147,7 +147,7 @@ impl StreamService for Playback {
         };
         let status = if is_loss(end) { Status::Lost } else { Status::Unmet };
         let failure = Failure::new(status, Kind::Replay, "replay", title, cause);
-        context.core.console.complain(context.pool, &failure);
+        context.core.console.report_failure(context.pool, &failure);
         context.streams.note_loss(status);
     }
 
@@ -159,7 +159,7 @@ impl StreamService for Playback {
         for (_, client) in self.clients.iter() {
             if let Some(missing) = client.conversation.missing() {
                 let failure = differs(&client.title, &missing);
-                context.core.console.complain(context.pool, &failure);
+                context.core.console.report_failure(context.pool, &failure);
             }
         }
     }

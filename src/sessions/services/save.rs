@@ -34,7 +34,7 @@ impl Save {
     }
 
     fn fail(context: &mut Context<'_>, id: Id, failure: &Failure) {
-        context.core.console.complain(context.pool, failure);
+        context.core.console.report_failure(context.pool, failure);
         context.streams.note_loss(Status::Local);
         context.pool.abort(id, UNSERVED);
     }

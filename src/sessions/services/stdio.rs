@@ -55,7 +55,7 @@ impl StreamService for Hub {
                 let cause = error.to_string();
                 let failure =
                     Failure::new(Status::Lost, Kind::Frame, "pass on", "a message", cause);
-                context.core.console.complain(context.pool, &failure);
+                context.core.console.report_failure(context.pool, &failure);
                 context.streams.note_loss(Status::Lost);
             }
         }

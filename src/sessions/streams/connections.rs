@@ -124,7 +124,7 @@ impl StreamSession {
     fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &crate::framing::FrameError) {
         let Some(connection) = self.streams.table.get(id) else { return };
         let failure = receiver::bad_frame(connection.title(), error);
-        self.core.console.complain(pool, &failure);
+        self.core.console.report_failure(pool, &failure);
         pool.abort(id, CloseReason::FRAME);
     }
 

@@ -74,7 +74,7 @@ fn lines(bytes: &[u8]) -> Result<()> {
         let text = String::from_utf8_lossy(bytes);
         let command = dialect.parse_typed(&text);
         if let Some(packed) = dialect.encode_request(&command, text.as_bytes()) {
-            let _ = dialect.is_talk(&packed);
+            let _ = dialect.is_message(&packed);
         }
         let _ = (dialect.parse_received(&text), dialect.encode(&line), command.echo(&Nick::you()));
     }

@@ -9,16 +9,16 @@ use wirecat::framing::{Exchange, ExchangeError};
 
 const MAX: u32 = 1 << 16;
 
-/// One side: what it still has to send, as messages behind their lengths, and what it has heard.
+/// One side: what it still has to send, as messages behind their lengths, and what it has received.
 struct Side {
     exchange: Exchange,
     stream: Vec<u8>,
-    heard: Vec<u8>,
+    received: Vec<u8>,
 }
 
 impl Side {
     fn new(stream: Vec<u8>) -> Self {
-        Self { exchange: Exchange::new(MAX), stream, heard: Vec::new() }
+        Self { exchange: Exchange::new(MAX), stream, received: Vec::new() }
     }
 
     /// Writes up to `most` bytes, as a socket that takes no more.
@@ -34,7 +34,7 @@ impl Side {
                 self.exchange.withhold(false);
                 continue;
             }
-            let allowed = self.exchange.allowance().unwrap_or(0);
+            let allowed = self.exchange.window().unwrap_or(0);
             let now = self.stream.len().min(allowed).min(most - wire.len());
             if now == 0 {
                 break;
@@ -46,12 +46,12 @@ impl Side {
         wire
     }
 
-    fn hear(&mut self, wire: &[u8]) -> std::result::Result<(), ExchangeError> {
-        self.exchange.hear(wire, &mut self.heard)
+    fn receive(&mut self, wire: &[u8]) -> std::result::Result<(), ExchangeError> {
+        self.exchange.receive(wire, &mut self.received)
     }
 
     fn end(&mut self) -> std::result::Result<(), ExchangeError> {
-        self.exchange.hear_end(&mut self.heard)
+        self.exchange.receive_end(&mut self.received)
     }
 }
 
@@ -87,29 +87,29 @@ fn talk(choices: &mut Unstructured<'_>) -> Result<()> {
         match turn >> 1 & 3 {
             0 => wires[1 - side].extend(sides[side].write(most)),
             1 => sides[side].exchange.withhold(most > 8),
-            _ => hear(&mut sides, &mut wires, side, most),
+            _ => receive(&mut sides, &mut wires, side, most),
         }
     }
     sides.iter_mut().for_each(|side| side.exchange.withhold(false));
     for _ in 0..200 {
         for side in 0..2 {
             wires[1 - side].extend(sides[side].write(usize::MAX));
-            hear(&mut sides, &mut wires, side, usize::MAX);
+            receive(&mut sides, &mut wires, side, usize::MAX);
         }
     }
     for (side, other) in [(0, 1), (1, 0)] {
-        assert_eq!(sides[side].heard, said[other]);
+        assert_eq!(sides[side].received, said[other]);
         assert!(sides[side].exchange.may_finish() && !sides[side].exchange.is_mid_message());
         assert_eq!(sides[side].end(), Ok(()));
-        assert_eq!(sides[side].heard, said[other]);
+        assert_eq!(sides[side].received, said[other]);
     }
     Ok(())
 }
 
-fn hear(sides: &mut [Side; 2], wires: &mut [Vec<u8>; 2], side: usize, most: usize) {
+fn receive(sides: &mut [Side; 2], wires: &mut [Vec<u8>; 2], side: usize, most: usize) {
     let now = wires[side].len().min(most);
     let wire: Vec<u8> = wires[side].drain(..now).collect();
-    sides[side].hear(&wire).expect("what another exchange says is right");
+    sides[side].receive(&wire).expect("what another exchange says is right");
 }
 
 /// A peer that says anything, between what is written to it.
@@ -124,31 +124,31 @@ fn harm(choices: &mut Unstructured<'_>) -> Result<()> {
             _ => {
                 let piece = choices.bytes(usize::from(turn >> 3).min(choices.len()))?;
                 came += piece.len();
-                if side.hear(piece).is_err() {
+                if side.receive(piece).is_err() {
                     // The last word is written, and that is all.
                     side.write(16);
                     return Ok(());
                 }
-                assert!(side.heard.len() <= came, "more was heard than came");
-                follows_the_lengths(&side.heard, side.exchange.is_mid_message());
+                assert!(side.received.len() <= came, "more was received than came");
+                follows_the_lengths(&side.received, side.exchange.is_mid_message());
             }
         }
     }
     let _ = side.end();
-    assert!(side.heard.len() <= came, "more was heard than came");
+    assert!(side.received.len() <= came, "more was received than came");
     side.write(16);
     side.exchange.finish();
     assert!(side.exchange.own().is_none_or(|own| own == 0xff));
     Ok(())
 }
 
-/// What was heard is messages behind their lengths; only the last may be cut.
-fn follows_the_lengths(mut heard: &[u8], is_cut: bool) {
-    while let Some((length, rest)) = heard.split_first_chunk::<4>() {
+/// What was received is messages behind their lengths; only the last may be cut.
+fn follows_the_lengths(mut received: &[u8], is_cut: bool) {
+    while let Some((length, rest)) = received.split_first_chunk::<4>() {
         let length = u32::from_be_bytes(*length);
         assert!(length <= MAX);
         let Some(rest) = rest.get(length as usize..) else { return assert!(is_cut) };
-        heard = rest;
+        received = rest;
     }
-    assert!(heard.is_empty(), "half of a length was heard");
+    assert!(received.is_empty(), "half of a length was received");
 }

@@ -70,8 +70,8 @@ impl JoinSession {
 
     /// Says that lines were left, where nothing else has decided how the run ends.
     pub(super) fn report_unsent(&mut self, pool: &mut Pool) {
-        let is_talk = |line: &&Bytes| self.dialect.is_talk(line);
-        let count = self.waiting.iter().filter(is_talk).count();
+        let is_message = |line: &&Bytes| self.dialect.is_message(line);
+        let count = self.waiting.iter().filter(is_message).count();
         if count > 0 && !self.core.is_decided() && !self.core.has_enough() {
             let target = if count == 1 { "a line".to_owned() } else { format!("{count} lines") };
             let cause = "there is no connection";

@@ -207,7 +207,7 @@ impl JoinSession {
             self.waiting.push_back(packed);
         } else if *command != ChatCommand::Empty {
             let text = match command {
-                ChatCommand::Bad(name) => self.dialect.complaint(name),
+                ChatCommand::Bad(name) => self.dialect.unknown_command(name),
                 _ => self.dialect.help().to_owned(),
             };
             self.frontend.show_notice(pool, &mut self.core, &text);

@@ -1,4 +1,4 @@
-//! The longer words of `--help`: examples, tables, and options that mean something else elsewhere.
+//! The longer texts of `--help`: examples, tables, and options that mean something else elsewhere.
 
 pub(super) const EXIT_STATUS: &str = "\
 Exit status:
