@@ -2,7 +2,11 @@
 
 use super::id::Id;
 
-/// Values by [`Id`]: a vector indexed by slot, which costs no hashing and is passed through in the
+/// Values by [`Id`], of which each lives no longer than its source: remove it at
+/// [`Closed`](super::Event::Closed). After that the slot may go to the next source, whose value would
+/// take the place of one that was left; what lives longer belongs in another map.
+///
+/// It is a vector indexed by slot, which costs no hashing and is passed through in the
 /// order of slots, the same in each run of a simulation. An `Id` that is out of date finds nothing.
 #[derive(Debug)]
 pub struct IdMap<T> {
@@ -17,13 +21,17 @@ impl<T> Default for IdMap<T> {
 }
 
 impl<T> IdMap<T> {
-    /// Keeps a value, in place of what was there under an older id.
+    /// Keeps a value, in place of what was there under the same id.
     pub fn insert(&mut self, id: Id, value: T) {
         let slot = id.slot();
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, || None);
         }
         if let Some(entry) = self.slots.get_mut(slot) {
+            debug_assert!(
+                entry.as_ref().is_none_or(|(owner, _)| *owner == id),
+                "the value of a source outlived it"
+            );
             self.len += usize::from(entry.is_none());
             *entry = Some((id, value));
         }
@@ -89,9 +97,19 @@ mod tests {
         let mut map = IdMap::default();
         map.insert(old, "old");
         assert_eq!((map.get(old), map.get(new), map.len()), (Some(&"old"), None, 1));
+        assert_eq!(map.remove(old), Some("old"));
         map.insert(new, "new");
-        assert_eq!((map.remove(old), map.len()), (None, 1));
+        assert_eq!(map.remove(old), None);
+        assert_eq!((map.get(old), map.len()), (None, 1));
         assert_eq!(map.iter().collect::<Vec<_>>(), [(new, &"new")]);
         assert_eq!((map.remove(new), map.is_empty()), (Some("new"), true));
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "outlived")]
+    fn a_value_that_outlives_its_source_is_an_error() {
+        let mut map = IdMap::default();
+        [0, 1].map(|generation| map.insert(Id::for_tests_of(3, generation), ()));
     }
 }

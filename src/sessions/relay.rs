@@ -5,6 +5,7 @@
 //! side faster than the other one takes it. What an end means for the run, and what is told of it,
 //! the session decides.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::console::is_loss;
@@ -52,9 +53,16 @@ struct Relay {
 }
 
 /// All relays of a session, by the id of their connection.
+///
+/// ```text
+/// join ──> both sides ── the upstream is gone ──> client alone ── it is gone ──> forgotten
+///              └── the client is gone ──> left behind ── the upstream is gone ──────┘
+/// ```
 #[derive(Default)]
 pub(crate) struct Relays {
-    relays: IdMap<Relay>,
+    /// A relay that is left behind outlives the id of its connection, whose slot may by then belong
+    /// to another one: an `IdMap` would lose it.
+    relays: BTreeMap<Id, Relay>,
     /// The connections of the upstreams' channels.
     clients: IdMap<Id>,
     /// Relays whose connection is gone.
@@ -89,7 +97,7 @@ impl Relays {
 
     /// Whether this connection has an upstream, or had one.
     pub(crate) fn has(&self, client: Id) -> bool {
-        self.relays.contains(client)
+        self.relays.contains_key(&client)
     }
 
     /// Partners whose connection is gone.
@@ -99,14 +107,14 @@ impl Relays {
 
     /// When a byte last moved in a relay, in whichever direction and on whichever side.
     pub(crate) fn last_active(&self, pool: &Pool, client: Id) -> Option<Instant> {
-        let relay = self.relays.get(client)?;
+        let relay = self.relays.get(&client)?;
         let ids = [Some(client), relay.sink, relay.source].into_iter().flatten();
         ids.filter_map(|id| pool.traffic(id)).map(|traffic| traffic.last_active).max()
     }
 
     /// Where the bytes of a channel go, and who fills the queue of one.
     fn opposite(&self, id: Id, of_upstream: impl Fn(&Relay) -> Option<Id>) -> Option<Id> {
-        match self.relays.get(id) {
+        match self.relays.get(&id) {
             Some(relay) => of_upstream(relay),
             None => self.client_of(id),
         }
@@ -141,7 +149,7 @@ impl Relays {
     }
 
     fn pass_end_on(&mut self, pool: &mut Pool, from: Id) {
-        if let Some(relay) = self.relays.get_mut(from) {
+        if let Some(relay) = self.relays.get_mut(&from) {
             relay.client_ended = true;
         }
         if let Some(to) = self.opposite(from, |relay| relay.sink) {
@@ -152,7 +160,7 @@ impl Relays {
     /// A connection is gone. Its upstream is written what was for it, and then ended in the same
     /// way; what the upstream still says, nobody hears.
     pub(crate) fn client_closed(&mut self, pool: &mut Pool, client: Id, end: &End) {
-        let Some(relay) = self.relays.get_mut(client) else { return };
+        let Some(relay) = self.relays.get_mut(&client) else { return };
         if std::mem::replace(&mut relay.client, false) {
             self.left_behind += 1;
         }
@@ -177,7 +185,7 @@ impl Relays {
     /// was: a pipe that its reader closes is no loss, as it has always been.
     pub(crate) fn upstream_closed(&mut self, pool: &mut Pool, channel: Id, end: &End) -> bool {
         let Some(client) = self.clients.remove(channel) else { return false };
-        let Some(relay) = self.relays.get_mut(client) else { return false };
+        let Some(relay) = self.relays.get_mut(&client) else { return false };
         relay.sink.take_if(|sink| *sink == channel);
         relay.source.take_if(|source| *source == channel);
         let is_lost = relay.duplex && is_loss(end);
@@ -200,7 +208,7 @@ impl Relays {
     /// The upstream of a connection has ended, though others may still hold what it spoke through:
     /// what comes from there is passed on to its end, and that is the end.
     pub(crate) fn reader_gone(&mut self, pool: &mut Pool, client: Id) {
-        let Some(relay) = self.relays.get_mut(client) else { return };
+        let Some(relay) = self.relays.get_mut(&client) else { return };
         relay.reader_gone = true;
         if let (Some(sink), None) = (relay.sink, relay.source) {
             pool.abort(sink, UPSTREAM_DONE);
@@ -214,9 +222,14 @@ impl Relays {
 
     fn forget_if_gone(&mut self, client: Id) {
         let gone = |relay: &Relay| !relay.client && relay.sink.is_none() && relay.source.is_none();
-        if self.relays.get(client).is_some_and(gone) {
-            self.relays.remove(client);
+        if self.relays.get(&client).is_some_and(gone) {
+            self.relays.remove(&client);
             self.left_behind -= 1;
         }
+        debug_assert_eq!(
+            self.left_behind,
+            self.relays.values().filter(|relay| !relay.client).count(),
+            "each relay that has lost its connection is counted"
+        );
     }
 }

@@ -358,3 +358,22 @@ fn other_netcats_talk_to_a_command() {
         server.wait().code(0);
     }
 }
+
+/// A command that does not read what its lost client said is ended when nobody else is left, though
+/// the next client may have taken the slot of the first one.
+#[test]
+fn a_command_that_outlives_its_client_is_waited_for_and_ended() {
+    let line = "[ $WIRECAT_CONN = 2 ] && exec cat; echo up; exec sleep 1000 >&-";
+    let (mut server, address) = serve(line, &["--conns", "2", "-v"]);
+    let mut first = connect(&address);
+    assert_eq!(read_all(&first), b"up\n");
+    // More than a pipe holds.
+    first.write_all(&noise(200_000)).unwrap();
+    while wirecat::sys::socket::unacknowledged(&first) > 0 {
+        thread::yield_now();
+    }
+    reset(first);
+    server.wait_for("closed #1");
+    assert_eq!(answer(&address, "still served"), "still served");
+    server.wait().code(6);
+}

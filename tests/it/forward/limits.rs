@@ -1,5 +1,7 @@
 //! Who is relayed, for how long, and how it ends.
 
+use socket2::SockRef;
+
 use super::*;
 
 /// SPEC 5: traffic in either direction keeps a pair alive; none ends both its sides.
@@ -88,5 +90,43 @@ fn networks_are_let_in_or_not() {
         let line = server.wait_for("closed 127.0.0.1:");
         assert!(line.contains("(refused)"), "{line}");
         assert!(!server.has_said("accepted") && server.is_running());
+    }
+}
+
+/// An upstream that is not done when its client goes keeps its own place in the count, though the
+/// next client may take the slot of the first one.
+#[test]
+fn an_upstream_that_outlives_its_client_ends_by_itself() {
+    for is_lost in [false, true] {
+        let (upstream, target) = listener();
+        SockRef::from(&upstream).set_recv_buffer_size(4096).unwrap();
+        let (mut server, address) = relay(&target, &["--conns", "2", "-v"]);
+        let (mut first, mut late) = through(&address, &upstream);
+        let bytes = noise(100_000);
+        first.write_all(&bytes).unwrap();
+        late.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&first), b"");
+        drop(first);
+        server.wait_for("closed #1");
+        // The first upstream has not read yet.
+        let (mut second, mut far) = through(&address, &upstream);
+        second.write_all(b"question").unwrap();
+        second.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&far), b"question");
+        far.write_all(b"answer").unwrap();
+        drop(far);
+        assert_eq!(read_all(&second), b"answer");
+        drop(second);
+        server.wait_for("closed #2");
+        if is_lost {
+            assert_eq!(read_exactly(&late, 1), bytes[..1]);
+            reset(late);
+            server.wait().code(6).says("for #1 ").says(" was lost: ");
+        } else {
+            let mut taken = Vec::new();
+            late.read_to_end(&mut taken).unwrap();
+            assert_same(&taken, &bytes);
+            server.wait().code(0);
+        }
     }
 }
