@@ -184,3 +184,33 @@ fn a_hub_has_no_patience() {
     server.signal(libc::SIGTERM);
     server.wait().code(0);
 }
+
+/// With one receiver alone a speaker is held back: nobody else suffers.
+#[test]
+fn a_hub_of_two_waits() {
+    let line = [
+        &["tcp-serve", "--hub", "--frame", "line", "--queue", "64k", "--conns", "2"],
+        &NARROW[..],
+        &["127.0.0.1:0"],
+    ]
+    .concat();
+    let mut server = wirecat(line).piped().start();
+    drop(server.stdin.take());
+    let address = server.address();
+    let slow = connect_narrow(&address);
+    server.wait_for("accepted #1");
+    let mut speaker = connect(&address);
+    server.wait_for("accepted #2");
+    let said = thread::spawn(move || {
+        // More than all the buffers on the way hold.
+        (0..10).for_each(|_| speaker.write_all(&lines()).unwrap());
+        speaker
+    });
+    // Time has to pass for nothing to happen.
+    thread::sleep(Duration::from_millis(1000));
+    assert!(!said.is_finished(), "the speaker was not held back");
+    let received = read_exactly(&slow, 10 * lines().len());
+    assert!(received == lines().repeat(10));
+    drop((said.join().unwrap(), slow));
+    server.wait_open().code(0);
+}

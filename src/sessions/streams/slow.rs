@@ -126,7 +126,7 @@ impl SlowPolicy {
         self.set(connection, SendState::Full(pool.now()));
         match self.flow {
             Flow::Answers => pool.pause(id),
-            Flow::Relayed => {}
+            Flow::Relayed | Flow::Recorded => {}
             Flow::Input | Flow::Peers => {
                 if !self.rules.after.is_zero() || self.rules.holds_at_once(count) {
                     self.apply(core, pool, (id, connection), count);
@@ -172,7 +172,8 @@ impl SlowPolicy {
 }
 
 impl Streams {
-    /// Sends a piece of so many messages to every connection but `from`.
+    /// Sends a piece of so many messages to every connection but `from`, which does not count as one
+    /// that suffers from a slow one: it is the one to wait.
     pub(crate) fn broadcast(
         &mut self,
         core: &mut Core,
@@ -181,7 +182,8 @@ impl Streams {
         piece: &Bytes,
         messages: u64,
     ) {
-        let count = self.table.len();
+        let is_here = from.is_some_and(|from| self.table.contains(from));
+        let count = self.table.len() - usize::from(is_here);
         for (id, connection) in self.table.iter_mut().filter(|(id, _)| Some(*id) != from) {
             if self.slow.keeps_up(core, pool, (id, connection), count, messages) {
                 let outcome = pool.send_shared(id, piece.clone());
