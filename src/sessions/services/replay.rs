@@ -87,7 +87,7 @@ impl Playback {
 impl StreamService for Playback {
     /// A client is read however much waits for it: it may send first and read later.
     fn flow(&self) -> Flow {
-        Flow::Input
+        Flow::Recorded
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {

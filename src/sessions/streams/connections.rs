@@ -146,6 +146,10 @@ impl StreamSession {
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         let Some(mut connection) = self.streams.table.remove(id) else { return };
         self.streams.slow.release(&mut connection);
+        debug_assert!(
+            !(self.streams.table.is_empty() && self.streams.slow.is_blocking()),
+            "a connection that is gone blocks nothing"
+        );
         if self.core.feed.commands() {
             self.streams.directory.remove(connection.number, &connection.peer.to_string(), id);
             self.report_unsent(pool, &connection, end);

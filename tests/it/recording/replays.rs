@@ -5,7 +5,7 @@ use std::net::Shutdown;
 
 use super::Place;
 use crate::support::datagrams::{hear, socket};
-use crate::support::net::{connect, peer, read_all, read_exactly};
+use crate::support::net::{connect, connect_narrow, peer, read_all, read_exactly};
 use crate::support::{program, wirecat, wirecat_path};
 
 /// A client's session: two questions, each with its answer, and both ends.
@@ -157,6 +157,39 @@ fn more_clients_than_descriptors_are_told_of_once() {
     }
     let ended = server.wait().code(0);
     assert_eq!(ended.stderr.matches("cannot accept").count(), 1, "{}", ended.stderr);
+}
+
+/// Nothing but its own conversation waits for a client that reads late: it is not too slow.
+#[test]
+fn a_client_may_send_first_and_read_later() {
+    const PIECES: usize = 40;
+    let piece = "x".repeat(100_000);
+    let mut session = String::from(
+        r#"{"ts":1,"event":"connected","proto":"tcp","conn":1}
+{"ts":1,"event":"data","conn":1,"dir":"out","text":"all?"}
+"#,
+    );
+    for _ in 0..PIECES {
+        let line = format!(r#"{{"ts":1,"event":"data","conn":1,"dir":"in","text":"{piece}"}}"#);
+        session.extend([line.as_str(), "\n"]);
+    }
+    session.push_str(r#"{"ts":1,"event":"closed","conn":1}"#);
+    session.push('\n');
+    let place = Place::new();
+    let file = place.write("session", &session);
+    let args = ["tcp-serve", "--conns", "2", "-O", "sndbuf=32k", "--replay", &file, "127.0.0.1:0"];
+    let mut server = wirecat(args).start();
+    let address = server.address();
+    let (mut late, mut other) = (connect_narrow(&address), connect(&address));
+    late.write_all(b"all?").unwrap();
+    server.wait_for_output("all?");
+    // Time has to pass for nothing to happen: who is too slow is closed after a second.
+    std::thread::sleep(std::time::Duration::from_millis(1800));
+    assert!(read_all(&late) == piece.repeat(PIECES).into_bytes());
+    other.write_all(b"all?").unwrap();
+    assert!(read_all(&other) == piece.repeat(PIECES).into_bytes());
+    drop((late, other));
+    server.wait().code(0);
 }
 
 #[test]
