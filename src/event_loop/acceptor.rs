@@ -107,7 +107,7 @@ impl Acceptor {
     }
 }
 
-/// Whether a failed accept says that this machine has no room for one more connection.
+/// Whether accept failed because this machine has no room for one more connection.
 fn out_of_resources(error: &io::Error) -> bool {
     let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
     error.raw_os_error().is_some_and(|code| codes.contains(&code))

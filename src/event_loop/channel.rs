@@ -38,7 +38,7 @@ use crate::close::CloseReason;
 
 /// Pieces in one writev.
 const PIECES: usize = 64;
-/// When a queue is full, unless the handler says otherwise.
+/// When a queue is full, unless the handler sets another size.
 const HIGH_MARK: usize = 256 * 1024;
 
 pub(super) struct Channel {

@@ -291,7 +291,7 @@ impl Pool {
     }
 
     /// How many datagrams a socket has lost to a full receive buffer, a counter that wraps;
-    /// `None` where the kernel does not say.
+    /// `None` where the kernel does not count them.
     pub fn dropped(&self, id: Id) -> Option<u32> {
         match self.sources.get(id)? {
             Source::Datagrams(socket) => sys::socket::dropped(fd_of(&socket.socket)),

@@ -80,7 +80,7 @@ pub enum Event<'a> {
         /// What came back.
         error: io::Error,
     },
-    /// The queue is below its low mark again after a send said `Full`, or it has become empty
+    /// The queue is below its low mark again after a send returned `Full`, or it has become empty
     /// after [`Pool::await_flush`]. It comes as well when writing has failed, so that no handler waits
     /// for ever; `Closed` then follows as soon as everything is read.
     Drained {
@@ -101,7 +101,7 @@ pub enum Event<'a> {
     Mail(Mail),
     /// A signal reached the process.
     Signal(Signal),
-    /// What was recorded is not written; [`Pool::take_recording_failure`] says why.
+    /// What was recorded is not written; [`Pool::take_recording_failure`] returns why.
     RecordingFailed,
     /// A source is gone; its id means nothing any more.
     Closed {

@@ -117,7 +117,7 @@ fn is_of_the_kernel(info: &libc::siginfo_t) -> bool {
     info.si_code == libc::SI_KERNEL
 }
 
-/// Elsewhere the kernel does not say.
+/// Elsewhere the kernel does not report it.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn is_of_the_kernel(_: &libc::siginfo_t) -> bool {
     false

@@ -77,7 +77,7 @@ pub trait Transport: Send {
         }
     }
 
-    /// Makes dropping the transport send RST, which tells the peer that something was lost, where
+    /// Makes dropping the transport send RST, which shows the peer that something was lost, where
     /// there is such a thing.
     fn reset(&mut self) {
         if let Some(inner) = self.inner_mut() {

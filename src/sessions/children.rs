@@ -91,7 +91,7 @@ pub enum Stream {
     Stderr,
     /// A pipe whose other end is a channel of the pool.
     Pipe,
-    /// This, of which the child gets a copy and nobody else keeps one.
+    /// This, of which the child gets a copy and the parent keeps none.
     Fd(OwnedFd),
 }
 
@@ -139,7 +139,7 @@ pub struct Started {
     pub stdout: Option<Id>,
 }
 
-/// A child that has ended. Its last words may still be in the pipe.
+/// A child that has ended. Its last output may still be in the pipe.
 #[derive(Clone, Copy, Debug)]
 pub struct Exit {
     /// The child.
@@ -203,7 +203,7 @@ impl Children {
         Self { living: Vec::new(), started: 0, timer: TimerKey::global(purpose) }
     }
 
-    /// Starts a program. Of our descriptors it gets what the launch says, and stderr.
+    /// Starts a program. Of our descriptors it gets what the launch names, and stderr.
     ///
     /// # Errors
     /// `Status::NotFound` and `Status::NotRunnable`.

@@ -142,7 +142,7 @@ impl<T> Clients<T> {
         }
     }
 
-    /// A listener is out of descriptors: the loop tries again every 100 ms, the user is told once.
+    /// A listener is out of descriptors: the loop tries again every 100 ms, and one warning goes out.
     pub(super) fn accept_failed(&mut self, pool: &mut Pool, core: &mut Core, error: &io::Error) {
         if self.admission.starve() {
             let (count, noun, cause) = (self.table.len(), self.noun, crate::error::plain(error));

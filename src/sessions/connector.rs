@@ -26,7 +26,7 @@ pub(crate) use note::Note;
 
 /// The first and the longest pause between attempts of `--reconnect`.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-/// The same for `--wait`, where somebody waits for the answer.
+/// The same for `--wait`, where the user waits for the answer.
 const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
 
 /// What the last attempt of a `--wait` gets, which begins when that ends.
@@ -66,14 +66,14 @@ pub(crate) struct Connector {
     limit: Duration,
     lookup: Lookup,
     race: Option<Race>,
-    /// The attempts under way, and whom each is to.
+    /// The attempts under way, and the address of each.
     attempts: Vec<(Id, String)>,
     /// How long a connection must stand to count as one.
     settle: Duration,
     /// The connection that has to stand for so long; nothing is read from it meanwhile.
     settling: Option<Established>,
     last_failure: Option<Failure>,
-    /// What happened on the way, to be told.
+    /// Notes that are not reported yet.
     notes: Vec<Note>,
     /// An inherited socket can be taken over once.
     spent: bool,
@@ -221,7 +221,7 @@ impl Connector {
         }
     }
 
-    /// Forgets an attempt, and tells whom it was to.
+    /// Removes an attempt and returns its address.
     fn take_attempt(&mut self, id: Id) -> Option<String> {
         let at = self.attempts.iter().position(|(attempt, _)| *attempt == id)?;
         Some(self.attempts.swap_remove(at).1)

@@ -1,4 +1,4 @@
-//! Where a session speaks: stdout for data, stderr for events, and with `--output json` both on
+//! stdout and stderr of a session: data on stdout, events on stderr; with `--output json` both on
 //! stdout.
 //!
 //! It owns the stdout channel and the totals of the run. It knows nothing of connections.
@@ -185,14 +185,14 @@ impl Console {
         self.report(pool, &Notice::warning(kind, text));
     }
 
-    /// Whether anybody is told of each message.
+    /// Whether each message has an event.
     pub(crate) fn reports_messages(&self) -> bool {
         self.form == Output::Json || self.reporter.shows(Name::Data) || self.hooks.want(Name::Data)
     }
 
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.
     pub(crate) fn deliver(&mut self, pool: &mut Pool, message: &Message<'_>) {
-        // An event costs more than all the rest, and mostly nobody looks at it.
+        // An event costs more than all the rest, and mostly has no reader.
         if self.reports_messages() {
             self.report_batched(pool, &message.event());
         }
@@ -256,7 +256,7 @@ impl Console {
                 true => self.reporter.beside_progress(|| pool.send(stdout, bytes)),
                 false => pool.send(stdout, bytes),
             };
-            // A stdout that is gone has said so by its `Closed`.
+            // The loss of stdout was reported by its `Closed`.
             self.full |= outcome == SendOutcome::Full;
         }
     }
@@ -304,7 +304,7 @@ impl Console {
         }
     }
 
-    /// Says the last word and lets stdout drain; returns whether everything is over already.
+    /// Reports the summary and drains stdout; returns whether that is done already.
     /// Elsewhere than in JSON the summary waits for stdout, whose end may still change the code.
     pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
         self.reporter.end_progress();
@@ -330,7 +330,7 @@ impl Console {
         self.report(pool, &summary);
     }
 
-    /// Forgets stdout, and tells what its end means.
+    /// Forgets stdout, and returns what its end means.
     pub(crate) fn stdout_closed(&mut self, end: &End) -> StdoutEnd {
         self.stdout = None;
         match &end.error {

@@ -20,7 +20,7 @@ use crate::report::Notice;
 pub(crate) struct ControlInput {
     lines: Lines,
     reader: Reader,
-    /// Lines have been read that nobody has had time for.
+    /// Lines wait for a full queue.
     waits: bool,
 }
 
@@ -38,7 +38,7 @@ pub(crate) trait Controllable {
 
     /// Obeys one command, which is not `/quit`.
     ///
-    /// A failure is told, and nothing more.
+    /// A failure is only reported.
     fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure>;
 
     /// Whether commands must wait: a queue is full, or stdout.
@@ -76,7 +76,7 @@ impl Reader {
     }
 }
 
-/// Obeys the commands of a piece of stdin; `eof` says that it is the last one. It stops at the
+/// Executes the commands of a piece of stdin; `eof` says that it is the last one. It stops at the
 /// first command that has to wait, and is called again when [`Feed::resume`] finds some waiting.
 ///
 /// [`Feed::resume`]: super::feed::Feed::resume
@@ -92,7 +92,7 @@ pub(crate) fn execute_lines(
         control.lines.end();
         session.core().feed.end();
     }
-    // `/quit` closes the feed: behind it nobody is left to obey.
+    // `/quit` closes the feed: no later line is executed.
     while session.core().feed.is_open() && !session.is_held() {
         let Some(line) = control.lines.next_line() else { break };
         let outcome = match control.reader.command(&line) {
@@ -132,7 +132,7 @@ pub(crate) fn not_connected(operation: &'static str, recipient: &Recipient) -> F
     Failure::new(Status::Lost, Kind::NotConnected, operation, recipient.to_string(), cause)
 }
 
-/// The `send-failed` of a command, which says whom it was for.
+/// The `send-failed` of a command, which names its receiver.
 pub(crate) fn send_failed<'a>(
     line: u64,
     recipient: &'a Recipient,

@@ -37,7 +37,7 @@ pub struct Core {
     command: MainCommand,
     readiness: Readiness,
     is_ready: bool,
-    /// `--wait`: what the failure says where nobody comes in time.
+    /// `--wait`: the failure that is reported when no peer arrives in time.
     awaited: Option<Awaited>,
     /// Why the last attempt failed, as far as it was reported.
     last_retry: Option<Failure>,
@@ -58,7 +58,7 @@ struct Awaited {
 
 /// What an event means for a session.
 pub(crate) enum Disposition {
-    /// It is the session's own affair.
+    /// An event that the core has not handled.
     Own,
     /// Nothing is left to be done about it.
     Nothing,
@@ -97,7 +97,7 @@ impl Core {
         }
     }
 
-    /// Says the first word.
+    /// Reports `starting`.
     pub(crate) fn report_starting(&mut self, pool: &mut Pool) {
         self.console.report(pool, &Notice::new(Name::Starting));
     }
@@ -166,8 +166,8 @@ impl Core {
         self.console.show_progress(pool, open, passed);
     }
 
-    /// Everything works: tells whoever waits for that, and starts `-- CMD`. `locals` are the
-    /// addresses of this side, `address` the one that CMD is told. Only the first time counts.
+    /// Notifies `--ready-fd`, `--port-file` and `NOTIFY_SOCKET`, and starts `-- CMD`. `locals` are the
+    /// addresses of this side, `address` the one that CMD gets. Only the first call counts.
     pub(crate) fn ready(&mut self, pool: &mut Pool, locals: &[String], address: &str) {
         if std::mem::replace(&mut self.is_ready, true) {
             return;
@@ -243,7 +243,7 @@ impl Core {
         }
     }
 
-    /// Somebody asks how things are.
+    /// SIGUSR1.
     fn on_request(&mut self, pool: &mut Pool) -> Disposition {
         if !self.phase.is_working() {
             let stats = self.console.sums(Name::Stats, pool, &[]);
@@ -284,7 +284,7 @@ impl Core {
         }
     }
 
-    /// Tells why it takes another attempt; the same cause over and over is told once.
+    /// Reports a retry; a repeated cause is reported once.
     pub(crate) fn report_retry(&mut self, pool: &mut Pool, failure: &Failure, pause: Duration) {
         if self.last_retry.replace(failure.clone()).as_ref() == Some(failure) {
             return;
@@ -294,12 +294,12 @@ impl Core {
         self.console.report(pool, &event);
     }
 
-    /// An attempt has succeeded: what fails from now on is told anew.
+    /// An attempt has succeeded: a later failure is reported again.
     pub(crate) fn forget_retry(&mut self) {
         self.last_retry = None;
     }
 
-    /// Tells a failure that decides the status.
+    /// Reports a failure and sets the status.
     pub(crate) fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
         self.console.report_failure(pool, failure);
         self.decide(failure.status);
@@ -367,11 +367,10 @@ impl Core {
     }
 }
 
-/// How long a server that is told to stop, a client that is out of time, or a peer of whom enough
-/// was heard, has for what is queued.
+/// Grace period for queued data: SIGTERM, a missed deadline, `--count` or `--expect` met.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
-/// When it is told what the program waits for.
+/// Delay before the waiting notice.
 pub(crate) const NOTE_AFTER: Duration = Duration::from_secs(3);
 
 /// The status of a run that a signal ends.

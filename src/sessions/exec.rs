@@ -2,7 +2,7 @@
 //!
 //! It knows which child belongs to which connection. What moves between the two is up to
 //! [`Relays`](super::relay::Relays); pipes rather than the socket itself are what a child gets, so
-//! that nothing a peer does to the connection can take the child's last words away, and the child
+//! that nothing a peer does to the connection can take the child's last output away, and the child
 //! has no part in closing it.
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ pub(crate) struct ExecChildren {
     served: HashMap<ChildId, Owner>,
 }
 
-/// Whom a child is there for.
+/// The connection that a child serves.
 pub(crate) struct Owner {
     pub(crate) client: Id,
     /// What the connection is called in messages.
@@ -34,9 +34,9 @@ pub(crate) struct Owner {
 pub(crate) enum ClientState {
     /// It is there.
     Held,
-    /// It came to its end in order, and the child may still work on what it has heard.
+    /// It came to its end in order, and the child may still work on what it has read.
     Ended,
-    /// It was lost, and the child does what it does for nobody.
+    /// It was lost, and its child is an orphan.
     Lost,
 }
 
@@ -69,7 +69,7 @@ impl ExecChildren {
         }
     }
 
-    /// Hears of the children that have ended, and of those that were to end.
+    /// Reaps children; kills those past their deadline.
     pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Vec<(Owner, Exit)> {
         match event {
             Event::Signal(Signal::Child) => {

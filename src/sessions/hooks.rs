@@ -2,7 +2,7 @@
 //!
 //! At most [`AT_ONCE`] run at once and the rest queue. A queue beyond its mark is "full", and the
 //! session pauses what makes events, so that no flood of them costs memory without bound. That a
-//! hook failed is told by its owner as a warning that no hook hears of.
+//! hook failed is reported by its owner as a warning that starts no hook.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl Hooks {
         }
     }
 
-    /// Whether somebody waits for events of this name.
+    /// Whether a hook takes events of this name.
     pub(crate) fn want(&self, name: Name) -> bool {
         self.hooks.iter().any(|hook| hook.event == name)
     }
@@ -145,7 +145,7 @@ impl Hooks {
         self.running.is_empty() && self.queue.is_empty()
     }
 
-    /// Starts no more, and ends those that run. Returns how many events were not heard.
+    /// Starts no more, and ends those that run. Returns how many events had no run.
     pub(crate) fn cut(&mut self, pool: &mut Pool) -> usize {
         self.cut = true;
         self.children.terminate_all(pool);

@@ -16,7 +16,7 @@ pub(crate) struct MainCommand {
     title: String,
     children: Children,
     running: Option<ChildId>,
-    /// It was asked to end: by us, or by whoever asked us too.
+    /// It was asked to end: by us, or by the signal that ends us too.
     asked: bool,
 }
 
@@ -41,8 +41,8 @@ impl MainCommand {
             env: ready::environment(address),
             stdin: if free.0 { Stream::Inherit } else { Stream::Null },
             stdout: if free.1 { Stream::Inherit } else { Stream::Stderr },
-            // In the foreground it reads the terminal and hears ^C as we do. Elsewhere what it
-            // starts itself is to hear our signals too, and not to outlive it.
+            // In the foreground it reads the terminal and gets ^C as we do. Elsewhere what it
+            // starts itself is to get our signals too, and not to outlive it.
             group: !crate::sys::process::in_foreground(),
         };
         self.running = Some(self.children.spawn(pool, launch)?.id);

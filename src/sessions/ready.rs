@@ -1,8 +1,7 @@
-//! Readiness: telling whoever waits for it that this side is listening, joined or connected, and
-//! what its addresses are.
+//! Readiness: the notices that this side is listening, joined or connected, with its addresses.
 //!
-//! It owns the port file, the descriptor of `--ready-fd` and the word to the service manager. When
-//! a command is ready, its session knows.
+//! It owns the port file, the descriptor of `--ready-fd` and the notice to the service manager. The
+//! session decides when it is ready.
 
 use std::ffi::OsString;
 use std::fs;
@@ -68,7 +67,7 @@ impl Readiness {
         Ok(notify("READY=1").err().map(|failure| failure.to_string()))
     }
 
-    /// Tells the service manager that the end has begun. Whether it hears that changes nothing.
+    /// Notifies the service manager that the shutdown has begun. A failure of that changes nothing.
     pub(crate) fn announce_end() {
         let _ = notify("STOPPING=1");
     }

@@ -1,7 +1,7 @@
 //! `--record`: what goes over the network, written to a file.
 //!
 //! It owns the file and its clock; how a record looks is decided in `report`. Records are gathered
-//! and written whole at the end of each turn. A file that fails is told and left alone: the run
+//! and written whole at the end of each turn. A file that fails is reported and closed: the run
 //! goes on, and ends with the status of a local failure.
 
 use std::fs::File;
@@ -41,7 +41,7 @@ enum Form {
 enum State {
     Good,
     Failed(Failure),
-    /// The failure was told, or the recording has ended.
+    /// The failure was reported, or the recording has ended.
     Over,
 }
 
@@ -58,7 +58,7 @@ impl Clock {
 }
 
 impl FileRecorder {
-    /// Creates the file; its name tells the form.
+    /// Creates the file; its name gives the form.
     ///
     /// # Errors
     /// It cannot be created.

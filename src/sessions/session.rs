@@ -1,7 +1,7 @@
 //! The life that all sessions share: signals, limits of the run, statistics, progress.
 //!
-//! [`Core`] looks at each event first. What is left is the session's own affair and reaches it by
-//! [`Session::event`], with no timer or signal among it that is answered here.
+//! [`Core`] looks at each event first. An event that the core has not handled reaches the session
+//! by [`Session::event`], without the timers and signals that are answered here.
 
 use super::core::{Core, Disposition, SIGNALLED};
 use super::timers;
@@ -18,7 +18,7 @@ pub enum ShutdownMode {
     InOrder(CloseReason),
     /// `--count` or `--expect` is met: what is queued goes out to peers that take it within 2 s.
     Enough,
-    /// `--wait` ran out: nobody came whom anything could be sent to.
+    /// `--wait` expired without a peer.
     Late,
     /// At once: what is queued is lost.
     Now(CloseReason),
@@ -32,7 +32,7 @@ pub trait Session {
     /// The common part, to be changed.
     fn core_mut(&mut self) -> &mut Core;
 
-    /// Handles an event that is the session's own affair.
+    /// Handles an event that the core has not handled.
     fn event(&mut self, pool: &mut Pool, event: Event<'_>);
 
     /// Reads on what was paused because stdout or the hooks were full.

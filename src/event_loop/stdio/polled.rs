@@ -67,7 +67,7 @@ impl Transport for Reopened {
     }
 }
 
-/// A socket, which cannot be reopened but can be told for each call not to wait.
+/// A socket, which cannot be reopened but takes MSG_DONTWAIT with each call.
 pub(super) struct Socket {
     fd: BorrowedFd<'static>,
 }
@@ -103,7 +103,7 @@ impl Transport for Socket {
     }
 }
 
-/// Polls a descriptor, or takes it as always ready where the kernel says that it is (`EPERM`,
+/// Polls a descriptor, or takes it as always ready where epoll refuses it (`EPERM`,
 /// epoll_ctl(2): the target file does not support epoll).
 fn register(registration: &Registration<'_>, fd: BorrowedFd<'_>) -> io::Result<Readiness> {
     let both = Interest::READABLE | Interest::WRITABLE;

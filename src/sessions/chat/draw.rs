@@ -66,7 +66,7 @@ pub(super) fn messages_size(area: Rect) -> (usize, usize) {
     (messages.width.into(), messages.height.into())
 }
 
-/// Draws the screen, and says where the cursor is.
+/// Draws the screen, and returns the place of the cursor.
 pub(super) fn draw(view: &ChatView, coloured: bool, buffer: &mut Buffer) -> Position {
     let prompt = prompt(view, buffer.area().width.into());
     let plan = Plan::of(*buffer.area(), prompt.width());
@@ -168,7 +168,7 @@ fn roster(view: &ChatView, area: Rect, coloured: bool, buffer: &mut Buffer) {
     }
 }
 
-/// How a line looks. What matters is told without colours as well.
+/// How a line looks. What matters shows without colours as well.
 fn style(kind: RowKind, coloured: bool) -> Style {
     let (style, colour) = match kind {
         RowKind::Talk => return Style::new(),

@@ -43,9 +43,9 @@ pub struct HostSession {
 /// What the room keeps about the connection of a member.
 #[derive(Default)]
 struct Membership {
-    /// The room knows it: it has said what the handshake of its protocol asks for.
+    /// The room knows it: it has completed the handshake of its protocol.
     is_known: bool,
-    /// Why it is closed, where the end of the connection does not say it.
+    /// Why it is closed, where the end of the connection does not show it.
     why: Option<String>,
 }
 
@@ -288,7 +288,7 @@ impl HostSession {
         }
     }
 
-    /// Closes the room in order: everybody is told, and sent what is queued.
+    /// Closes the room in order: every member gets a notice and what is queued.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         if !self.core.is_ending() {
             let members: Vec<MemberId> = self.ids.keys().copied().collect();
@@ -320,7 +320,7 @@ impl HostSession {
     }
 }
 
-/// What a member is called that has not said a name.
+/// The name of a member that has not sent one.
 fn name(dialect: Dialect, member: MemberId) -> Nick {
     match dialect {
         Dialect::Lines => Nick::guest(member),

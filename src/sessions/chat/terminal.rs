@@ -87,7 +87,7 @@ pub(super) fn enter() -> io::Result<()> {
 pub(super) fn leave() {
     let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(before) = before else { return };
-    // One that takes nothing, because nobody looks at it, is not to hold up the end.
+    // A terminal that takes nothing, after ^S for example, must not hold up the end.
     let mut fds = [PollFd::from_borrowed_fd(stdout(), PollFlags::OUT)];
     if poll(&mut fds, Some(&PATIENCE)).is_ok_and(|count| count > 0) {
         let _ = write_leave();

@@ -43,7 +43,7 @@ pub struct Test {
 pub struct Listen {
     /// What every command is asked to do.
     pub common: Common,
-    /// Whom stdin goes to.
+    /// The receivers of stdin.
     pub to: To,
     /// What each message is answered with.
     pub reply: Option<Bytes>,
@@ -51,7 +51,7 @@ pub struct Listen {
     pub first_peer: bool,
     /// Who is listened to.
     pub access: Access,
-    /// Whether statistics are told.
+    /// Whether statistics are reported.
     pub stats: bool,
     /// How often, beside the end.
     pub interval: Option<Duration>,
@@ -61,12 +61,12 @@ pub struct Listen {
     pub max_loss: Option<f64>,
 }
 
-/// Whom a listener's stdin goes to.
+/// The receivers of a listener's stdin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
-    /// The peer that was heard last.
+    /// The peer of the last datagram.
     Last,
-    /// Every peer that was heard.
+    /// Every peer that sent a datagram.
     All,
     /// This address.
     Address(SocketAddr),
@@ -90,7 +90,7 @@ pub struct UdpSend {
 /// `udp-listen`.
 #[derive(Clone, Debug)]
 pub struct UdpListen {
-    /// What is done with what is heard.
+    /// What is done with what is received.
     pub listen: Listen,
     /// How sockets are opened.
     pub net: Net,
@@ -103,7 +103,7 @@ pub struct UdpListen {
 /// `mcast-join`.
 #[derive(Clone, Debug)]
 pub struct McastJoin {
-    /// What is done with what is heard.
+    /// What is done with what is received.
     pub listen: Listen,
     /// How sockets are opened.
     pub net: Net,
@@ -126,6 +126,6 @@ pub struct McastSend {
     pub bind: Option<Address>,
     /// How many routers may pass it on.
     pub ttl: Option<u8>,
-    /// Whether this machine does not hear it.
+    /// IP_MULTICAST_LOOP off.
     pub no_loop: bool,
 }

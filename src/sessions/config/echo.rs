@@ -47,7 +47,7 @@ pub enum EchoPlace {
 pub struct Ping {
     /// What every command is asked to do.
     pub common: Common,
-    /// Whom to probe.
+    /// The target of the probes.
     pub route: Route,
     /// Whether by datagrams.
     pub datagrams: bool,

@@ -110,7 +110,7 @@ impl ConnectSession {
         Ok(event)
     }
 
-    /// What waits for the connection; where anything does, `drained` is told when it is written.
+    /// What waits for the connection; where anything does, `drained` is called when it is written.
     fn await_drained(&mut self, pool: &mut Pool, id: Id) -> usize {
         let waits = pool.queued(id);
         if waits > 0 {
@@ -119,7 +119,7 @@ impl ConnectSession {
         waits
     }
 
-    /// Keeps a message for the connection to come, and says how much waits for it.
+    /// Keeps a message for the next connection; returns the bytes that wait for it.
     fn carry(&mut self, message: Bytes) -> usize {
         self.carried.push(message);
         let waits = self.carried.iter().map(Bytes::len).sum();

@@ -53,13 +53,13 @@ impl ConnectSession {
         if !end.unsent.is_empty() {
             failure = failure.fix(format!("{} bytes of input were not sent", end.unsent.len()));
         }
-        // What decided the status before has been told, and who has enough loses nothing.
+        // What decided the status before has been reported, and who has enough loses nothing.
         if !self.core.is_decided() && !self.core.has_enough() {
             self.core.fail(pool, &failure);
         }
     }
 
-    /// Whether the connection is worth making again: something is left to send or to hear.
+    /// Whether the connection is worth making again: something is left to send or to receive.
     fn wants_another(&self, end: &End) -> bool {
         let done = self.core.feed.input().ended && !is_loss(end);
         self.reconnect && !self.core.is_ending() && !done
@@ -90,7 +90,7 @@ impl ConnectSession {
     }
 }
 
-/// Bytes sent of which nobody can tell whether the peer has read them. A peer that closes in order
+/// Bytes sent of which it is unknown whether the peer has read them. A peer that closes in order
 /// has read what it acknowledged; after a reset even that is open, and the kernel has forgotten
 /// how much it was.
 fn in_doubt(end: &End) -> u64 {

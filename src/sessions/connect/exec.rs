@@ -96,7 +96,7 @@ impl ConnectSession {
         is_upstream
     }
 
-    /// Says the last word once the connection and the command have ended.
+    /// Ends the run once the connection and the command have ended.
     pub(super) fn finish_if_over(&mut self, pool: &mut Pool) {
         let is_over = self.exec.as_ref().is_none_or(Exec::is_over);
         if self.core.is_ending() && self.link.is_none() && is_over {

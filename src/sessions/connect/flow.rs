@@ -91,7 +91,7 @@ impl ConnectSession {
 
     pub(super) fn sent(&mut self, pool: &mut Pool, outcome: SendOutcome) {
         if outcome != SendOutcome::Queued {
-            // Where the connection is gone, `Closed` tells what that means.
+            // Where the connection is gone, `Closed` handles it.
             self.core.feed.pause(pool);
             if let Some(link) = &mut self.link {
                 link.full = true;
@@ -106,7 +106,7 @@ impl ConnectSession {
         }
     }
 
-    /// The input has ended, and there is a connection that may be told.
+    /// The input has ended while a connection is open.
     pub(super) fn input_ended(&mut self, pool: &mut Pool) {
         let Some(link) = &self.link else { return };
         match self.core.common.rules.input_ended(self.core.feed.input(), link.peer_ended) {
@@ -189,7 +189,7 @@ impl ConnectSession {
         pool.abort(id, CloseReason::PEER);
     }
 
-    /// A message that was cut by the peer's FIN is not delivered, but told.
+    /// A message that was cut by the peer's FIN is not delivered, but reported.
     fn report_undelivered(&mut self, pool: &mut Pool) {
         let Some(link) = &self.link else { return };
         let count = link.receiver.undelivered();

@@ -1,4 +1,4 @@
-//! What happens on the way to a connection, and how it is told.
+//! Notes on the way to a connection, and their reports.
 
 use crate::error::Failure;
 use crate::event_loop::Pool;

@@ -1,4 +1,4 @@
-//! What the end of a connection says, as an event and for the status.
+//! What the end of a connection means, as an event and for the status.
 
 use std::time::Instant;
 

@@ -37,7 +37,7 @@ impl<'a> Message<'a> {
         Self { made: frame.made, partial: frame.partial, ..Self::new(frame.payload, peer) }
     }
 
-    /// The `data` event that tells of it.
+    /// Its `data` event.
     pub(super) fn event(&self) -> Notice<'a> {
         let mut event = Notice::new(Name::Data).peer(self.peer).bytes(self.payload, self.partial);
         if let Some(conn) = self.conn {

@@ -190,7 +190,7 @@ impl Core {
         }
     }
 
-    /// The work is done: what is left are other programs, and then the last word. An unmet
+    /// The work is done: what is left are other programs, and then the summary. An unmet
     /// `--expect` or `--count` shows here.
     pub(crate) fn finish(&mut self, pool: &mut Pool) {
         if !self.phase.is_working() {

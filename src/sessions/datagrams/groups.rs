@@ -82,7 +82,7 @@ impl Groups {
     /// Joins everything that a group address means.
     ///
     /// # Errors
-    /// Not a group, no such interface, or what the kernel says; what was joined before stays.
+    /// Not a group, no such interface, or an error of the kernel; what was joined before stays.
     pub(super) fn join(
         &mut self,
         base: &mut DatagramBase,

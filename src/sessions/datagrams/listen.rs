@@ -25,7 +25,7 @@ use crate::sys::mmsg::Arrival;
 pub struct ListenSocket {
     /// The socket.
     pub id: Id,
-    /// Whether it has an IPv6 address, where it has an IP address and may send to anybody.
+    /// Whether it has an IPv6 address, where it has an IP address and may send to any address.
     pub is_v6: Option<bool>,
 }
 
@@ -68,7 +68,7 @@ impl ListenSession {
     /// Joins everything that a group address means.
     ///
     /// # Errors
-    /// Not a group, no such interface, or what the kernel says; what was joined before stays.
+    /// Not a group, no such interface, or an error of the kernel; what was joined before stays.
     pub fn join(&mut self, pool: &mut Pool, address: &GroupAddress) -> Result<(), Failure> {
         let (service, base) = self.parts();
         match &mut service.groups {

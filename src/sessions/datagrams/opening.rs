@@ -104,7 +104,7 @@ impl Opener {
         Ok(())
     }
 
-    /// One connected socket for each address of a name; the first where somebody listens is used.
+    /// One connected socket for each address of a name; the first with a listener is used.
     fn connect(
         &mut self,
         pool: &mut Pool,

@@ -21,7 +21,7 @@ const MOST: usize = 65_536;
 /// Sends one datagram; `to` is `None` on a connected socket.
 pub(crate) trait SendDatagram {
     /// # Errors
-    /// `WouldBlock` where the kernel takes none now; what the kernel says.
+    /// `WouldBlock` where the kernel takes none now; an error of the kernel.
     fn send_datagram(&mut self, socket: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()>;
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Replies {
     last: Option<(Id, Sender)>,
     /// The socket that `--to ADDR` is sent from.
     reply_socket: Option<Id>,
-    /// Sockets that can send to anybody of a family, IPv6 or not.
+    /// Sockets that can send to any address of a family, IPv6 or not.
     families: Vec<(bool, Id)>,
     /// Something was sent by command or from stdin.
     has_sent: bool,
@@ -76,12 +76,12 @@ impl Replies {
         !std::mem::replace(&mut self.has_failed, true)
     }
 
-    /// Whether nothing is sent to anybody, so that nobody waits for more.
+    /// Whether nothing is ever sent, so that no peer waits for more.
     pub(super) fn is_silent(&self) -> bool {
         self.reply.is_none() && !self.has_sent
     }
 
-    /// Whether stdin has somebody to go to.
+    /// Whether stdin has a receiver.
     pub(super) fn has_receiver(&self) -> bool {
         match self.to {
             To::Address(_) => self.reply_socket.is_some(),
@@ -119,7 +119,7 @@ impl Replies {
         self.done < self.batch.ends.len()
     }
 
-    /// The next message of stdin, and whom it is for.
+    /// The next message of stdin, and its receivers.
     pub(super) fn next(&mut self) -> Option<(Bytes, &[(Id, Sender)])> {
         if !self.is_loaded() {
             return None;

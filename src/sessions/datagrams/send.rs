@@ -102,7 +102,7 @@ impl SendService {
         }
     }
 
-    /// Sends, now that there is whom to; again what nobody has answered before.
+    /// Starts sending once destinations are open; sends again what was not answered.
     pub(super) fn begin(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
         if self.patience.is_some() {
             pool.arm(TimerKey::global(timers::RESEND), RESEND);
@@ -169,7 +169,7 @@ impl SendService {
         true
     }
 
-    /// A port answered that nobody listens. While `--wait` lasts, somebody may come.
+    /// The port is closed. While `--wait` lasts, a listener may appear.
     fn refused(
         &mut self,
         base: &mut DatagramBase,

@@ -1,4 +1,4 @@
-//! The datagram sockets: each message is answered to whom it came from.
+//! The datagram sockets: each message is answered to its sender.
 
 use std::io;
 
@@ -87,7 +87,7 @@ impl EchoSession {
         }
     }
 
-    /// One peer cannot be answered; the others go on, and of theirs nothing is told.
+    /// One peer cannot be answered; the others go on. Only the first failed answer is reported.
     fn on_unanswered(&mut self, pool: &mut Pool, to: &Sender, error: &io::Error) {
         if !std::mem::replace(&mut self.unanswered, true) {
             self.core.console.warn(pool, Kind::NoAnswer, &unanswered(to, error));

@@ -32,9 +32,9 @@ pub struct EchoSession {
     delay_queue: DelayQueue<Id>,
     clients: Clients<PendingClose>,
     sockets: Sockets,
-    /// Nothing is read, because nobody reads the events.
+    /// Reading is paused because stdout is full.
     paused: bool,
-    /// A datagram could not be answered, and that was told.
+    /// A datagram could not be answered, and that was reported.
     unanswered: bool,
 }
 
@@ -68,7 +68,7 @@ impl EchoSession {
         }
     }
 
-    /// Says the first words: which listeners are up, and which groups are joined.
+    /// Reports the listeners and the joined groups.
     pub fn report_listening(&mut self, pool: &mut Pool, locals: &[(&str, String, Option<String>)]) {
         self.core.report_starting(pool);
         for (proto, local, iface) in locals {
@@ -89,7 +89,7 @@ impl EchoSession {
         self.core.await_first(pool, "serve", "a client", "nobody came");
     }
 
-    /// What was received is dealt with: the run may have enough, or nobody may read its events.
+    /// After a read: ends the run or applies backpressure.
     fn after_receive(&mut self, pool: &mut Pool) {
         self.core.console.commit(pool);
         if self.core.has_enough() || self.responder.has_stop_word() {
@@ -138,14 +138,14 @@ impl EchoSession {
         }
     }
 
-    /// Nobody new is let in; whoever is there still gets the answers that are on their way.
+    /// Accepts no more clients; those that are connected still get their queued answers.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         if self.core.is_ending() {
             return;
         }
         self.core.begin_ending(pool);
         self.clients.stop_listening(pool);
-        // The stop word ends the run in order, as SIGTERM does: what became of others is told.
+        // The stop word ends the run in order, as SIGTERM does: each client gets its `closed`.
         if let Some(worst) = self.clients.worst().filter(|_| !self.responder.has_stop_word()) {
             self.core.decide(worst);
         }

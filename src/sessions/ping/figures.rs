@@ -36,7 +36,7 @@ impl PingSession {
 
     /// The last figures, the histogram, and the judgement on the loss.
     pub(super) fn report_result(&mut self, pool: &mut Pool) {
-        // Where nobody is there, nothing is measured.
+        // Without a peer, nothing is measured.
         let is_nobody = self.tally.answered() == 0 && self.core.status() == Status::Connect;
         if self.tally.sent == 0 || is_nobody {
             return;

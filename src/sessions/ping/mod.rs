@@ -45,7 +45,7 @@ pub struct PingSession {
     config: Ping,
     /// The first connection in the making.
     connector: Option<Connector>,
-    /// The others, once the first is there, and whom each is to.
+    /// The others, once the first is there, and the address of each.
     connecting: HashMap<Id, String>,
     /// Connections that are up and wait for the others, with both addresses.
     up: Vec<(Id, String, String)>,
@@ -158,7 +158,7 @@ impl PingSession {
         }
     }
 
-    /// The network says that a datagram did not arrive.
+    /// ICMP reports that a datagram did not arrive.
     fn on_trouble(&mut self, pool: &mut Pool, id: Id, error: &std::io::Error) {
         let Some(target) = self.targets.get_mut(&id) else { return };
         let failure = datagram::failure(&target.peer, error);

@@ -1,7 +1,7 @@
 //! Services: what is done with the connections of a [`StreamSession`] and with what they send.
 //!
-//! The session accepts, frames, and minds deadlines, backpressure and slow peers. A service is told
-//! what happens and acts on the [`Context`]. It keeps what it needs of each connection in an
+//! The session accepts, frames, and enforces deadlines, backpressure and slow peers. A service gets
+//! the events and acts on the [`Context`]. It keeps what it needs of each connection in an
 //! [`IdMap`](crate::event_loop::IdMap) of its own. The least of them answers each message with
 //! itself:
 //!
@@ -80,7 +80,7 @@ pub(crate) trait StreamService {
         true
     }
 
-    /// The peer sends no more; `input` is stdin as [`StreamService::input`] tells it.
+    /// The peer sends no more; `input` is stdin as [`StreamService::input`] returns it.
     fn half_closed(&mut self, context: &mut Context<'_>, id: Id, input: Input) {
         context.peer_ended(id, input);
     }

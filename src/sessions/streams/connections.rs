@@ -114,7 +114,7 @@ impl StreamSession {
         self.balance(pool);
     }
 
-    /// Whether anything shows whom a message came from.
+    /// Whether the output names the sender of a message.
     fn shows_peers(&self) -> bool {
         let form = self.core.common.output.form;
         let is_bare = matches!(form, Output::None | Output::Written(Written::Raw | Written::Line));

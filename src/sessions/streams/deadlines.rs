@@ -23,7 +23,7 @@ impl Streams {
         }
     }
 
-    /// `--idle-timeout`: says so where it is over. `is_awaited` says that the connection cannot be
+    /// `--idle-timeout`: reports that it expired. `is_awaited` says that the connection cannot be
     /// expected to move a byte.
     pub(super) fn check_idle(
         &self,

@@ -94,7 +94,7 @@ impl StreamSession {
         }
     }
 
-    /// Sends to one client, and gives the event that says so.
+    /// Sends to one client, and returns its event.
     fn send_to_one(
         &mut self,
         pool: &mut Pool,
@@ -116,7 +116,7 @@ impl StreamSession {
         Ok(Notice::new(Name::Sent).conn(number).queued(waits))
     }
 
-    /// Sends to every client, and gives the one event that says so.
+    /// Sends to every client, and returns the one event for all.
     fn send_to_each(
         &mut self,
         pool: &mut Pool,
@@ -144,7 +144,7 @@ impl StreamSession {
         Ok(Notice::new(Name::Sent).queued(waits).count(count))
     }
 
-    /// What waits for a client; where anything does, `drained` is told when it is written.
+    /// What waits for a client; where anything does, `drained` is called when it is written.
     fn await_drained(&mut self, pool: &mut Pool, id: Id) -> usize {
         let waits = pool.queued(id);
         if waits > 0 {
@@ -220,7 +220,7 @@ impl StreamSession {
     }
 }
 
-/// Whoever closes second only agrees.
+/// If the peer's FIN came first, the reason is PEER.
 fn reason_to_close(connection: &Connection) -> CloseReason {
     if connection.ended { connection.end_reason() } else { CloseReason::HOST }
 }

@@ -150,7 +150,7 @@ impl Context<'_> {
         }
     }
 
-    /// The peer's FIN has come: what follows, `input` says.
+    /// The peer's FIN has come; the state of `input` decides what follows.
     pub(crate) fn peer_ended(&mut self, id: Id, input: Input) {
         self.note_end(id);
         self.report_undelivered(id);

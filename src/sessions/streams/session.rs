@@ -139,7 +139,7 @@ impl StreamSession {
         }
     }
 
-    /// Whether nobody is left.
+    /// Whether no client is left.
     fn is_deserted(&self) -> bool {
         self.streams.table.is_empty() && self.service.is_idle()
     }

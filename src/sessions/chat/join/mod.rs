@@ -1,6 +1,6 @@
-//! `chat ADDR`: a member of a room that somebody hosts.
+//! `chat ADDR`: a member of a room.
 //!
-//! The host may be any program that speaks lines; one of ours is told the nick first. This file
+//! The host may be any program that speaks lines; a host of ours gets the nick first. This file
 //! owns the connection and what goes through it, `ending` what follows its end.
 
 mod ending;
@@ -47,7 +47,7 @@ pub struct JoinSession {
     token_bucket: TokenBucket,
     /// The connection takes no more for now.
     full: bool,
-    /// The person here leaves, once everything is said.
+    /// The user leaves, once everything is sent.
     leaves: bool,
 }
 
@@ -184,7 +184,7 @@ impl JoinSession {
         if eof {
             self.core.feed.end();
         }
-        // The end of what is said is told where there are words for it.
+        // A protocol with a farewell marks the end of the messages.
         let farewell = self.dialect.farewell().filter(|_| eof || input_event.leaves);
         if let (Some(_), false) = (farewell, self.leaves) {
             self.leaves = true;
@@ -292,7 +292,7 @@ impl JoinSession {
         self.frontend.refresh(pool, &mut self.core);
     }
 
-    /// Leaves in order: what was said goes out first.
+    /// Leaves in order: queued messages go out first.
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.report_unsent(pool);
         self.wind_up(pool);

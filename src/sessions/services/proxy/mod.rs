@@ -54,7 +54,7 @@ impl Proxy {
         Self { upstreams, queue, relays: Relays::default() }
     }
 
-    /// Starts the command for a connection, and tells it whom it serves.
+    /// Starts the command for a connection, with the peer's address in its environment.
     fn start_command(&mut self, context: &mut Context<'_>, id: Id) {
         let (Upstreams::Exec(children), Some(connection)) =
             (&mut self.upstreams, context.streams.table.get(id))
@@ -106,7 +106,7 @@ impl Proxy {
     }
 }
 
-/// A connection remains without an upstream. A reset tells it so, as if nobody were here.
+/// A connection remains without an upstream. Resets it, as a closed port would.
 fn report_missing(context: &mut Context<'_>, id: Id, failure: &Failure, reason: CloseReason) {
     if let Some(connection) = context.streams.table.get(id) {
         let target = format!("{} for {}", failure.target, connection.title());
@@ -165,7 +165,7 @@ impl StreamService for Proxy {
         }
     }
 
-    /// The connection is gone, and its upstream serves nobody any more.
+    /// The connection is gone, and its upstream is orphaned.
     fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
         match &mut self.upstreams {
             Upstreams::Forward(dialer) => dialer.drop_one(context.pool, id),
