@@ -52,7 +52,7 @@ impl Acceptor {
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        match &mut self.listening.listener {
+        match &mut self.listening.socket {
             Listener::Tcp(listener) => registry.register(listener, token, Interest::READABLE),
             Listener::Unix(listener) => registry.register(listener, token, Interest::READABLE),
         }
@@ -66,7 +66,7 @@ impl Acceptor {
     /// network errors of the new socket come out of accept, and are no fault of the listener).
     pub(super) fn accept(&mut self) -> Accepted {
         loop {
-            let outcome = match &self.listening.listener {
+            let outcome = match &self.listening.socket {
                 Listener::Tcp(listener) => {
                     listener.accept().map(|(stream, peer)| (Stream::Tcp(stream), Some(peer)))
                 }
@@ -93,7 +93,7 @@ impl Acceptor {
     }
 
     pub(super) fn end(mut self, registry: &Registry, now: Instant) -> End {
-        let _ = match &mut self.listening.listener {
+        let _ = match &mut self.listening.socket {
             Listener::Tcp(listener) => registry.deregister(listener),
             Listener::Unix(listener) => registry.deregister(listener),
         };

@@ -1,15 +1,19 @@
-//! What listeners of streams and receivers of datagrams share: which sockets one address means, one
+//! Opening listeners of streams and receivers of datagrams: which sockets one address means, one
 //! port for all of them, and the words for a name that cannot be had.
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 
 use socket2::{Domain, Socket, Type};
 
 use super::address::{Address, FdName, UnixName};
-use super::inherited;
+use super::endpoint::Endpoint;
+use super::inherited::{self, Role};
+use super::listening::OpenSocket;
+use super::options::SocketOptions;
 use super::resolve::{Family, Purpose, resolve};
+use super::unix::{self, UnixGuard};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 
@@ -36,7 +40,7 @@ pub(super) fn new_socket(domain: Domain, kind: Type) -> io::Result<Socket> {
 ///
 /// # Errors
 /// Those of socket(2) and setsockopt(2).
-pub(super) fn new_inet_socket(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+fn new_inet_socket(address: SocketAddr, kind: Type) -> io::Result<Socket> {
     let socket = new_socket(Domain::for_address(address), kind)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -44,33 +48,104 @@ pub(super) fn new_inet_socket(address: SocketAddr, kind: Type) -> io::Result<Soc
     Ok(socket)
 }
 
-/// One socket that is to be opened.
-pub(super) enum Place<'a> {
-    Inet(SocketAddr),
-    Unix(&'a UnixName),
-    Inherited(RawFd),
+/// A socket that waits for peers, and what its kind does differently where it is opened.
+pub(super) trait Bindable: Sized {
+    const TYPE: Type;
+    const ROLE: Role;
+    /// The protocol of an internet socket, as events name it.
+    const PROTO: &'static str;
+    /// The command that shows which program has a port.
+    const SHOWN_BY: &'static str;
+
+    /// Takes a non-blocking socket.
+    fn from_fd(fd: OwnedFd, is_unix: bool) -> Self;
+
+    /// Its own address.
+    fn local(&self) -> Endpoint;
+
+    /// What an internet socket needs before bind(2).
+    fn before_bind(socket: &Socket, options: &SocketOptions) -> io::Result<()>;
+
+    /// What a socket needs after bind(2).
+    fn after_bind(_: &Socket, _: &SocketOptions) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// What an inherited socket needs.
+    fn inherit(socket: &Socket, options: &SocketOptions) -> io::Result<()>;
 }
 
-/// Opens every socket that an address means.
+/// Takes a non-blocking socket with its address as the kernel has it.
+pub(super) fn opened<S: Bindable>(
+    socket: Socket,
+    cleanup: Option<UnixGuard>,
+) -> io::Result<OpenSocket<S>> {
+    let port = socket.local_addr()?.as_socket().map(|address| address.port());
+    let socket = S::from_fd(socket.into(), port.is_none());
+    let proto = port.map_or("unix", |_| S::PROTO);
+    Ok(OpenSocket { local: socket.local().to_string(), socket, proto, port, cleanup })
+}
+
+/// Opens every socket that an address means, with warnings of what the kernel changed.
 ///
 /// # Errors
-/// What `open_one` says, or that of resolving or of the activation.
-pub(super) fn open_all<T>(
+/// `Status::Listen`, or that of resolving, of an option, of an inherited descriptor or of the
+/// activation.
+pub(super) fn open_all<S: Bindable>(
     address: &Address,
     family: Family,
-    mut open_one: impl FnMut(Place<'_>) -> Result<T, Failure>,
-    port_of: impl Fn(&T) -> Option<u16>,
-) -> Result<Vec<T>, Failure> {
-    match address {
+    options: &SocketOptions,
+) -> Result<(Vec<OpenSocket<S>>, Vec<String>), Failure> {
+    let mut opener = Opener { options, warnings: Vec::new() };
+    let open = match address {
         Address::Inet { host, port } => {
             let addresses = resolve(host, *port, family, Purpose::Listen)?;
-            on_one_port(&addresses, |it| open_one(Place::Inet(it)), port_of)
+            on_one_port(&addresses, |address| opener.inet(address))?
         }
-        Address::Unix(name) => Ok(vec![open_one(Place::Unix(name))?]),
-        Address::Fd(FdName::Number(fd)) => Ok(vec![open_one(Place::Inherited(*fd))?]),
+        Address::Unix(name) => vec![opener.unix(name)?],
+        Address::Fd(FdName::Number(fd)) => vec![opener.inherited(*fd)?],
         Address::Fd(FdName::Activated) => {
-            inherited::activated()?.map(|fd| open_one(Place::Inherited(fd))).collect()
+            inherited::activated()?.map(|fd| opener.inherited(fd)).collect::<Result<_, _>>()?
         }
+    };
+    // A buffer has the same warning in both families.
+    opener.warnings.dedup();
+    Ok((open, opener.warnings))
+}
+
+/// Opens one socket after the other, and keeps the warnings.
+struct Opener<'a> {
+    options: &'a SocketOptions,
+    warnings: Vec<String>,
+}
+
+impl Opener<'_> {
+    fn inet<S: Bindable>(&mut self, address: SocketAddr) -> Result<OpenSocket<S>, Failure> {
+        let failed = |error: io::Error| inet_failure(address, S::SHOWN_BY, &error);
+        let socket = new_inet_socket(address, S::TYPE).map_err(failed)?;
+        self.warnings.extend(self.options.apply(&socket, &address.to_string())?);
+        S::before_bind(&socket, self.options).map_err(failed)?;
+        socket.bind(&address.into()).map_err(failed)?;
+        S::after_bind(&socket, self.options).map_err(failed)?;
+        opened(socket, None).map_err(failed)
+    }
+
+    fn unix<S: Bindable>(&mut self, name: &UnixName) -> Result<OpenSocket<S>, Failure> {
+        let failed = |error: io::Error| unix_failure(name, &error);
+        let socket = new_socket(Domain::UNIX, S::TYPE).map_err(failed)?;
+        self.warnings.extend(self.options.apply(&socket, &name.to_string())?);
+        let cleanup = unix::bind(&socket, name).map_err(failed)?;
+        S::after_bind(&socket, self.options).map_err(failed)?;
+        opened(socket, cleanup).map_err(failed)
+    }
+
+    fn inherited<S: Bindable>(&mut self, fd: RawFd) -> Result<OpenSocket<S>, Failure> {
+        let failed =
+            |error: io::Error| Failure::io(Status::Local, "use", format!("fd:{fd}"), &error);
+        let (socket, warnings) = inherited::take_with(fd, S::ROLE, self.options)?;
+        self.warnings.extend(warnings);
+        S::inherit(&socket, self.options).map_err(failed)?;
+        opened(socket, None).map_err(failed)
     }
 }
 
@@ -79,15 +154,14 @@ pub(super) fn open_all<T>(
 ///
 /// # Errors
 /// What `open_one` says; that of an absent family only where there is no other.
-fn on_one_port<T>(
+fn on_one_port<S>(
     addresses: &[SocketAddr],
-    mut open_one: impl FnMut(SocketAddr) -> Result<T, Failure>,
-    port: impl Fn(&T) -> Option<u16>,
-) -> Result<Vec<T>, Failure> {
+    mut open_one: impl FnMut(SocketAddr) -> Result<OpenSocket<S>, Failure>,
+) -> Result<Vec<OpenSocket<S>>, Failure> {
     let is_free_choice = addresses.iter().all(|address| address.port() == 0);
     let mut attempts = 1;
     loop {
-        match on_all(addresses, &mut open_one, &port) {
+        match on_all(addresses, &mut open_one) {
             Err(failure)
                 if is_free_choice
                     && failure.kind == Kind::AddressInUse
@@ -101,16 +175,15 @@ fn on_one_port<T>(
 }
 
 /// Opens a socket for each address, on the port of the first.
-fn on_all<T>(
+fn on_all<S>(
     addresses: &[SocketAddr],
-    mut open_one: impl FnMut(SocketAddr) -> Result<T, Failure>,
-    port: impl Fn(&T) -> Option<u16>,
-) -> Result<Vec<T>, Failure> {
-    let mut open: Vec<T> = Vec::new();
+    mut open_one: impl FnMut(SocketAddr) -> Result<OpenSocket<S>, Failure>,
+) -> Result<Vec<OpenSocket<S>>, Failure> {
+    let mut open: Vec<OpenSocket<S>> = Vec::new();
     let mut absent = None;
     for address in addresses {
         let mut address = *address;
-        if let Some(port) = open.first().and_then(&port) {
+        if let Some(port) = open.first().and_then(|first| first.port) {
             address.set_port(port);
         }
         match open_one(address) {
@@ -133,7 +206,7 @@ fn is_absent_family(address: SocketAddr, failure: &Failure) -> bool {
 }
 
 /// Why an internet address cannot be listened on; `ss` is the command that shows who does.
-pub(super) fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
+fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "listen on", address.to_string(), error);
     match error.raw_os_error() {
         Some(libc::EACCES) if (1..1024).contains(&address.port()) => {
@@ -149,7 +222,7 @@ pub(super) fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> 
 }
 
 /// Why a unix name cannot be listened on.
-pub(super) fn unix_failure(name: &UnixName, error: &io::Error) -> Failure {
+fn unix_failure(name: &UnixName, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "listen on", name.to_string(), error);
     match (name, error.raw_os_error()) {
         (UnixName::Path(_), Some(libc::ENOENT)) => failure.fix("its directory must exist"),

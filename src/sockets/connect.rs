@@ -4,18 +4,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
 use std::os::unix::fs::FileTypeExt;
 
 use mio::net::TcpStream;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::address::{Target, UnixName};
+use super::address::Target;
 use super::binding::new_socket;
 use super::inherited::{self, Role};
 use super::options::SocketOptions;
 use super::stream::Stream;
-use super::unix;
+use super::unix::{self, UnixGuard};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 
@@ -31,46 +30,101 @@ pub fn start(
     bind: Option<&SocketAddr>,
     options: &SocketOptions,
 ) -> Result<(Stream, Vec<String>), Failure> {
-    match (target, bind) {
-        (Target::Tcp(address), _) => start_tcp(*address, bind, options),
-        (_, Some(bind)) => Err(unbindable(target, *bind)),
-        (Target::Unix(name), None) => start_unix(name, options),
-        (Target::Fd(fd), None) => take_over(*fd, options),
+    open(&Streams, target, bind, options)
+}
+
+/// A kind of socket that connects to one peer, and what it does differently where it is opened.
+pub(super) trait Connectable {
+    type Open;
+    const TYPE: Type;
+    const ROLE: Role;
+
+    /// What an internet socket needs before bind(2) and connect(2).
+    fn prepare(&self, socket: &Socket, is_bound: bool) -> io::Result<()>;
+
+    /// The name of a unix socket that connects, which most need not have.
+    fn bind_unix(_: &Socket) -> Result<Option<UnixGuard>, Failure> {
+        Ok(None)
+    }
+
+    /// What an inherited socket needs.
+    fn inherit(_: &Socket) {}
+
+    /// Takes a socket that is connected, or about to be.
+    fn finish(socket: Socket, domain: Domain, cleanup: Option<UnixGuard>)
+    -> io::Result<Self::Open>;
+
+    /// The failure of `target`.
+    fn failure(target: &str, error: &io::Error) -> Failure;
+}
+
+/// Opens a socket that is connected to `target` or will be, with warnings of what the kernel
+/// changed.
+pub(super) fn open<K: Connectable>(
+    kind: &K,
+    target: &Target,
+    bind: Option<&SocketAddr>,
+    options: &SocketOptions,
+) -> Result<(K::Open, Vec<String>), Failure> {
+    let name = target.to_string();
+    let failed = |error: io::Error| K::failure(&name, &error);
+    let (domain, peer) = match (target, bind) {
+        (Target::Tcp(address), _) => (Domain::for_address(*address), SockAddr::from(*address)),
+        (_, Some(bind)) => return Err(unbindable(target, *bind)),
+        (Target::Unix(path), None) => (Domain::UNIX, unix::socket_address(path).map_err(failed)?),
+        (Target::Fd(fd), None) => {
+            let (socket, warnings) = inherited::take_with(*fd, K::ROLE, options)?;
+            K::inherit(&socket);
+            let domain = socket.local_addr().map_err(failed)?.domain();
+            return Ok((K::finish(socket, domain, None).map_err(failed)?, warnings));
+        }
+    };
+    let socket = new_socket(domain, K::TYPE).map_err(failed)?;
+    let warnings = options.apply(&socket, &name)?;
+    let mut cleanup = None;
+    if domain == Domain::UNIX {
+        cleanup = K::bind_unix(&socket)?;
+    } else {
+        kind.prepare(&socket, bind.is_some()).map_err(failed)?;
+    }
+    if let Some(bind) = bind {
+        socket.bind(&(*bind).into()).map_err(|error| bind_failure(*bind, &error))?;
+    }
+    match socket.connect(&peer) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(failed(error)),
+        _ => Ok((K::finish(socket, domain, cleanup).map_err(failed)?, warnings)),
+    }
+}
+
+/// Connections.
+struct Streams;
+
+impl Connectable for Streams {
+    type Open = Stream;
+    const TYPE: Type = Type::STREAM;
+    const ROLE: Role = Role::Connection;
+
+    fn prepare(&self, socket: &Socket, is_bound: bool) -> io::Result<()> {
+        // A fixed port may still be in TIME-WAIT from the last run.
+        if is_bound { socket.set_reuse_address(true) } else { Ok(()) }
+    }
+
+    fn finish(socket: Socket, domain: Domain, _: Option<UnixGuard>) -> io::Result<Stream> {
+        Ok(Stream::from_socket(socket, domain))
+    }
+
+    fn failure(target: &str, error: &io::Error) -> Failure {
+        failure(target, error)
     }
 }
 
 /// Only an internet socket has a local address to choose.
-pub(super) fn unbindable(target: &Target, bind: SocketAddr) -> Failure {
+fn unbindable(target: &Target, bind: SocketAddr) -> Failure {
     let cause = format!("{target} is no internet address");
     Failure::new(Status::Usage, Kind::Bind, "bind to", bind.to_string(), cause)
 }
 
-fn start_tcp(
-    address: SocketAddr,
-    bind: Option<&SocketAddr>,
-    options: &SocketOptions,
-) -> Result<(Stream, Vec<String>), Failure> {
-    let target = address.to_string();
-    let failed = |error: io::Error| failure(&target, &error);
-    let domain = Domain::for_address(address);
-    let socket = new_socket(domain, Type::STREAM).map_err(failed)?;
-    let warnings = options.apply(&socket, &target)?;
-    if let Some(bind) = bind {
-        bind_local(&socket, *bind).map_err(|error| bind_failure(*bind, &error))?;
-    }
-    match socket.connect(&address.into()) {
-        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(failed(error)),
-        _ => Ok((Stream::from_socket(socket, domain), warnings)),
-    }
-}
-
-fn bind_local(socket: &Socket, address: SocketAddr) -> io::Result<()> {
-    // A fixed port may still be in TIME-WAIT from the last run.
-    socket.set_reuse_address(true)?;
-    socket.bind(&SockAddr::from(address))
-}
-
-pub(super) fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
+fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "bind to", address.to_string(), error);
     match error.raw_os_error() {
         Some(libc::EACCES) if (1..1024).contains(&address.port()) => {
@@ -83,22 +137,6 @@ pub(super) fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
         }
         _ => failure,
     }
-}
-
-fn start_unix(name: &UnixName, options: &SocketOptions) -> Result<(Stream, Vec<String>), Failure> {
-    let target = name.to_string();
-    let failed = |error: io::Error| failure(&target, &error);
-    let address = unix::socket_address(name).map_err(failed)?;
-    let socket = new_socket(Domain::UNIX, Type::STREAM).map_err(failed)?;
-    let warnings = options.apply(&socket, &target)?;
-    socket.connect(&address).map_err(failed)?;
-    Ok((Stream::from_socket(socket, Domain::UNIX), warnings))
-}
-
-fn take_over(fd: RawFd, options: &SocketOptions) -> Result<(Stream, Vec<String>), Failure> {
-    let (socket, warnings) = inherited::take_with(fd, Role::Connection, options)?;
-    let local = socket.local_addr().map_err(|error| failure(&format!("fd:{fd}"), &error))?;
-    Ok((Stream::from_socket(socket, local.domain()), warnings))
 }
 
 /// Whether a connection that was begun is up: false means that it is still under way. To be asked
@@ -186,6 +224,7 @@ fn refused_by_file(failure: Failure, path: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sockets::address::UnixName;
     use crate::sockets::inherited::tests::inherit;
     use std::net::{TcpListener, UdpSocket};
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};

@@ -2,20 +2,12 @@
 //!
 //! One address may mean several sockets; all of them are open, on one port, or none is.
 
-use std::io;
-use std::net::SocketAddr;
-use std::os::fd::RawFd;
-
-use socket2::{Domain, Type};
-
-use super::address::{Address, UnixName};
-use super::binding::{Place, inet_failure, new_inet_socket, new_socket, open_all, unix_failure};
-use super::inherited::{self, Role};
+use super::address::Address;
+use super::binding::open_all;
 use super::listening::Listening;
 use super::options::SocketOptions;
 use super::resolve::Family;
-use super::unix;
-use crate::error::{Failure, Status};
+use crate::error::Failure;
 
 /// Opens every listener that an address means, with warnings of what the kernel changed.
 ///
@@ -26,15 +18,8 @@ pub fn listen(
     family: Family,
     options: &SocketOptions,
 ) -> Result<(Vec<Listening>, Vec<String>), Failure> {
-    let mut warnings = Vec::from_iter(backlog_warning(options));
-    let open_one = |place: Place<'_>| match place {
-        Place::Inet(address) => on_tcp(address, options, &mut warnings),
-        Place::Unix(name) => on_unix(name, options, &mut warnings),
-        Place::Inherited(fd) => inherited_one(fd, options, &mut warnings),
-    };
-    let listening = open_all(address, family, open_one, |it| it.port)?;
-    // Both families say the same of a buffer.
-    warnings.dedup();
+    let (listening, changed) = open_all(address, family, options)?;
+    let warnings = backlog_warning(options).into_iter().chain(changed).collect();
     Ok((listening, warnings))
 }
 
@@ -47,51 +32,10 @@ fn backlog_warning(options: &SocketOptions) -> Option<String> {
         .then(|| format!("backlog {asked} was cut to {limit} by the kernel (net.core.somaxconn)"))
 }
 
-fn on_tcp(
-    address: SocketAddr,
-    options: &SocketOptions,
-    warnings: &mut Vec<String>,
-) -> Result<Listening, Failure> {
-    let failed = |error: io::Error| inet_failure(address, "ss -ltnp", &error);
-    let socket = new_inet_socket(address, Type::STREAM).map_err(failed)?;
-    socket.set_reuse_address(true).map_err(failed)?;
-    warnings.extend(options.apply(&socket, &address.to_string())?);
-    socket.bind(&address.into()).map_err(failed)?;
-    socket.listen(options.backlog()).map_err(failed)?;
-    Listening::from_socket(socket).map_err(failed)
-}
-
-fn on_unix(
-    name: &UnixName,
-    options: &SocketOptions,
-    warnings: &mut Vec<String>,
-) -> Result<Listening, Failure> {
-    let failed = |error: io::Error| unix_failure(name, &error);
-    let socket = new_socket(Domain::UNIX, Type::STREAM).map_err(failed)?;
-    warnings.extend(options.apply(&socket, &name.to_string())?);
-    let cleanup = unix::bind(&socket, name).map_err(failed)?;
-    socket.listen(options.backlog()).map_err(failed)?;
-    let listening = Listening::from_socket(socket).map_err(failed)?;
-    Ok(Listening { cleanup, ..listening })
-}
-
-fn inherited_one(
-    fd: RawFd,
-    options: &SocketOptions,
-    warnings: &mut Vec<String>,
-) -> Result<Listening, Failure> {
-    let failed = |error: io::Error| Failure::io(Status::Local, "use", format!("fd:{fd}"), &error);
-    let (socket, said) = inherited::take_with(fd, Role::Listener, options)?;
-    warnings.extend(said);
-    if let Some(backlog) = options.asked_backlog() {
-        socket.listen(backlog).map_err(failed)?;
-    }
-    Listening::from_socket(socket).map_err(failed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Status;
     use crate::kind::Kind;
     use crate::sockets::inherited::tests::inherit;
     use std::net::TcpStream;

@@ -21,7 +21,7 @@ mod unix;
 pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
 pub use endpoint::Endpoint;
 pub(crate) use grammar::{is_interface, port};
-pub use listening::{Listener, Listening};
+pub use listening::{Listener, Listening, OpenSocket};
 pub use options::{OptionError, SocketOptions};
 pub use resolve::{Family, Purpose, first_target};
 pub use stream::Stream;

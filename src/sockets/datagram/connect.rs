@@ -5,17 +5,16 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
 
 use socket2::{Domain, Type};
 
 use super::{Opened, ask_for_drops, ask_for_runs};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
-use crate::sockets::address::{Target, UnixName};
-use crate::sockets::binding::new_socket;
-use crate::sockets::connect::{bind_failure, unbindable, unix_failure};
-use crate::sockets::inherited::{self, Role};
+use crate::sockets::address::Target;
+use crate::sockets::binding::opened;
+use crate::sockets::connect::{Connectable, open, unix_failure};
+use crate::sockets::inherited::Role;
 use crate::sockets::options::SocketOptions;
 use crate::sockets::unix::{self, UnixGuard};
 
@@ -34,13 +33,10 @@ pub fn connect(
     broadcast: bool,
 ) -> Result<(Opened, Vec<String>), Failure> {
     options.check_datagrams()?;
-    match (target, bind) {
-        (Target::Tcp(address), _) => connect_udp(*address, bind, options, broadcast),
-        (_, Some(bind)) => Err(unbindable(target, *bind)),
-        (_, None) if broadcast => Err(no_broadcast(target)),
-        (Target::Unix(name), None) => connect_unix(name, options),
-        (Target::Fd(fd), None) => take_over(*fd, options),
+    if broadcast && bind.is_none() && !matches!(target, Target::Tcp(_)) {
+        return Err(no_broadcast(target));
     }
+    open(&Senders { broadcast }, target, bind, options)
 }
 
 /// The failure of a datagram that could not be sent to `target`, as a `Target` displays, at once
@@ -62,56 +58,50 @@ fn no_broadcast(target: &Target) -> Failure {
     Failure::new(Status::Usage, Kind::Broadcast, "broadcast to", target.to_string(), cause)
 }
 
-fn connect_udp(
-    address: SocketAddr,
-    bind: Option<&SocketAddr>,
-    options: &SocketOptions,
+/// Sockets that send to one peer.
+struct Senders {
     broadcast: bool,
-) -> Result<(Opened, Vec<String>), Failure> {
-    let target = address.to_string();
-    let failed = |error: io::Error| failure(&target, &error);
-    let socket = new_socket(Domain::for_address(address), Type::DGRAM).map_err(failed)?;
-    let warnings = options.apply(&socket, &target)?;
-    socket.set_broadcast(broadcast).map_err(failed)?;
-    ask_for_drops(&socket);
-    ask_for_runs(&socket);
-    if let Some(bind) = bind {
-        socket.bind(&(*bind).into()).map_err(|error| bind_failure(*bind, &error))?;
+}
+
+impl Connectable for Senders {
+    type Open = Opened;
+    const TYPE: Type = Type::DGRAM;
+    const ROLE: Role = Role::Sender;
+
+    fn prepare(&self, socket: &socket2::Socket, _: bool) -> io::Result<()> {
+        socket.set_broadcast(self.broadcast)?;
+        ask_for_drops(socket);
+        ask_for_runs(socket);
+        Ok(())
     }
-    socket.connect(&address.into()).map_err(failed)?;
-    Ok((Opened::from_socket(socket, None).map_err(failed)?, warnings))
-}
 
-fn connect_unix(
-    name: &UnixName,
-    options: &SocketOptions,
-) -> Result<(Opened, Vec<String>), Failure> {
-    let target = name.to_string();
-    let failed = |error: io::Error| failure(&target, &error);
-    let address = unix::socket_address(name).map_err(failed)?;
-    let socket = new_socket(Domain::UNIX, Type::DGRAM).map_err(failed)?;
-    let warnings = options.apply(&socket, &target)?;
-    let cleanup = bind_for_answers(&socket)?;
-    socket.connect(&address).map_err(failed)?;
-    Ok((Opened::from_socket(socket, cleanup).map_err(failed)?, warnings))
-}
+    /// A unix socket without a name of its own cannot be answered.
+    fn bind_unix(socket: &socket2::Socket) -> Result<Option<UnixGuard>, Failure> {
+        unix::bind_anywhere(socket)
+            .map_err(|error| Failure::io(Status::Listen, "bind", "a unix socket", &error))
+    }
 
-/// Gives a unix socket a name of its own: one without cannot be answered.
-fn bind_for_answers(socket: &socket2::Socket) -> Result<Option<UnixGuard>, Failure> {
-    unix::bind_anywhere(socket)
-        .map_err(|error| Failure::io(Status::Listen, "bind", "a unix socket", &error))
-}
+    fn inherit(socket: &socket2::Socket) {
+        ask_for_drops(socket);
+    }
 
-fn take_over(fd: RawFd, options: &SocketOptions) -> Result<(Opened, Vec<String>), Failure> {
-    let failed = |error: io::Error| failure(&format!("fd:{fd}"), &error);
-    let (socket, warnings) = inherited::take_with(fd, Role::Sender, options)?;
-    ask_for_drops(&socket);
-    Ok((Opened::from_socket(socket, None).map_err(failed)?, warnings))
+    fn finish(
+        socket: socket2::Socket,
+        _: Domain,
+        cleanup: Option<UnixGuard>,
+    ) -> io::Result<Opened> {
+        opened(socket, cleanup)
+    }
+
+    fn failure(target: &str, error: &io::Error) -> Failure {
+        failure(target, error)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sockets::address::UnixName;
     use crate::sockets::inherited::tests::inherit;
     use crate::sys::mmsg::{FastPaths, Outgoing, ReceiveBatch, answer, send};
     use std::net::UdpSocket;

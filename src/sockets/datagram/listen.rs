@@ -1,25 +1,11 @@
-//! Datagram sockets that hear anybody.
+//! Datagram sockets that receive from anybody.
 
-use std::io;
-use std::net::SocketAddr;
-use std::os::fd::RawFd;
-
-use socket2::{Domain, Type};
-
-use super::{Opened, ask_for_drops, ask_for_runs};
-use crate::error::{Failure, Status};
-use crate::sockets::address::{Address, UnixName};
-use crate::sockets::binding::{
-    Place, inet_failure, new_inet_socket, new_socket, open_all, unix_failure,
-};
-use crate::sockets::inherited::{self, Role};
+use super::Opened;
+use crate::error::Failure;
+use crate::sockets::address::Address;
+use crate::sockets::binding::open_all;
 use crate::sockets::options::SocketOptions;
 use crate::sockets::resolve::Family;
-use crate::sockets::unix;
-
-/// Bytes of receive buffer that are asked for where `-O rcvbuf` does not say: the default of
-/// 208 KiB holds some 90 datagrams of 1200 bytes, less than a burst (socket(7), rmem_default).
-const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Opens every socket that an address means, all on one port, with warnings of what the kernel
 /// changed.
@@ -36,72 +22,13 @@ pub fn listen(
     options: &SocketOptions,
 ) -> Result<(Vec<Opened>, Vec<String>), Failure> {
     options.check_datagrams()?;
-    let mut warnings = Vec::new();
-    let open_one = |place: Place<'_>| match place {
-        Place::Inet(address) => on_udp(address, options, &mut warnings),
-        Place::Unix(name) => on_unix(name, options, &mut warnings),
-        Place::Inherited(fd) => inherited_one(fd, options, &mut warnings),
-    };
-    let open = open_all(address, family, open_one, |it| it.port)?;
-    // Both families say the same of a buffer.
-    warnings.dedup();
-    Ok((open, warnings))
-}
-
-fn on_udp(
-    address: SocketAddr,
-    options: &SocketOptions,
-    warnings: &mut Vec<String>,
-) -> Result<Opened, Failure> {
-    let failed = |error: io::Error| inet_failure(address, "ss -lunp", &error);
-    let socket = new_inet_socket(address, Type::DGRAM).map_err(failed)?;
-    warnings.extend(options.apply(&socket, &address.to_string())?);
-    if !options.has_receive_buffer() {
-        widen_receive_buffer(&socket);
-    }
-    ask_for_drops(&socket);
-    ask_for_runs(&socket);
-    socket.bind(&address.into()).map_err(failed)?;
-    Opened::from_socket(socket, None).map_err(failed)
-}
-
-/// Asks for more than the default, beyond the system's limit where the user may (CAP_NET_ADMIN).
-/// Whatever the kernel gives is fine: nobody asked for a size.
-fn widen_receive_buffer(socket: &socket2::Socket) {
-    #[cfg(target_os = "linux")]
-    if rustix::net::sockopt::set_socket_recv_buffer_size_force(socket, RECEIVE_BUFFER).is_ok() {
-        return;
-    }
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-}
-
-fn on_unix(
-    name: &UnixName,
-    options: &SocketOptions,
-    warnings: &mut Vec<String>,
-) -> Result<Opened, Failure> {
-    let failed = |error: io::Error| unix_failure(name, &error);
-    let socket = new_socket(Domain::UNIX, Type::DGRAM).map_err(failed)?;
-    warnings.extend(options.apply(&socket, &name.to_string())?);
-    let cleanup = unix::bind(&socket, name).map_err(failed)?;
-    Opened::from_socket(socket, cleanup).map_err(failed)
-}
-
-fn inherited_one(
-    fd: RawFd,
-    options: &SocketOptions,
-    warnings: &mut Vec<String>,
-) -> Result<Opened, Failure> {
-    let failed = |error: io::Error| Failure::io(Status::Local, "use", format!("fd:{fd}"), &error);
-    let (socket, said) = inherited::take_with(fd, Role::Receiver, options)?;
-    warnings.extend(said);
-    ask_for_drops(&socket);
-    Opened::from_socket(socket, None).map_err(failed)
+    open_all(address, family, options)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Status;
     use crate::kind::Kind;
     use crate::sockets::inherited::tests::inherit;
     use crate::sys::mmsg::ReceiveBatch;
