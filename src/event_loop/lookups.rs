@@ -1,6 +1,6 @@
 //! Looking names up without stopping the loop: getaddrinfo(3) blocks, so each lookup has a thread.
 //!
-//! Whoever asks for what is being looked up already shares that answer: a thousand connections to
+//! Requests for a name that is being looked up share one answer: a thousand connections to
 //! one name cost one thread.
 
 use std::io;

@@ -1,4 +1,4 @@
-//! The contract between a message format and whoever runs it over a stream.
+//! The contract between a message format and the code that runs it over a stream.
 //!
 //! Owns the [`Framer`] trait and its errors. A framer knows one format; it keeps no bytes, and
 //! what it finds may not depend on how the stream happened to be cut into reads.

@@ -54,7 +54,7 @@ impl Lines {
         self.ended && self.buffer.is_empty()
     }
 
-    /// Takes the next line, where there is a whole one. One that is too long is told before its
+    /// Takes the next line, where there is a whole one. One that is too long is returned before its
     /// end, which may never come.
     pub fn next_line(&mut self) -> Option<Line> {
         loop {

@@ -35,7 +35,7 @@ pub enum ExchangeError {
     /// The peer closed before it said hello.
     #[error("closed by the peer before its hello")]
     Silent,
-    /// A message is larger than we take; the peer has been told.
+    /// A message is larger than we take; the peer has got the refusal.
     #[error("{len} bytes long, and the limit is {max}")]
     TooLarge {
         /// Bytes of the message.
@@ -97,7 +97,7 @@ pub struct Exchange {
     greeted: bool,
     /// How many times go is due.
     due: u32,
-    /// Behind those, the peer is told that its message is too large.
+    /// Behind those, a refusal is due: the message is too large.
     refuses: bool,
     /// The peer's last length came where go was expected, and its message has not begun.
     collided: bool,

@@ -16,7 +16,7 @@ use crate::sockets::AddressError;
 /// again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GroupAddress {
-    /// The only source to hear, of the groups' family (SSM, RFC 4607).
+    /// The only source to receive from, of the groups' family (SSM, RFC 4607).
     pub source: Option<IpAddr>,
     /// The first group.
     pub first: IpAddr,

@@ -20,7 +20,7 @@ use crate::sys;
 pub struct Membership {
     /// The group.
     pub group: IpAddr,
-    /// The only source to hear, of the group's family.
+    /// The only source to receive from, of the group's family.
     pub source: Option<IpAddr>,
     /// The interface on which the group is joined.
     pub interface: Interface,

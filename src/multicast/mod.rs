@@ -1,7 +1,7 @@
-//! Groups: their addresses, the interfaces they are heard and sent on, membership, and why
+//! Groups: their addresses, the interfaces they are received and sent on, membership, and why
 //! nothing arrives.
 //!
-//! This floor turns what the user wrote into open, non-blocking sockets that hear exactly the
+//! This floor turns what the user wrote into open, non-blocking sockets that receive exactly the
 //! groups they have joined. It starts no thread, waits for nothing, and moves no data but the one
 //! datagram by which a [`Probe`] knows that a group is elsewhere.
 

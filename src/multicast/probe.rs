@@ -14,7 +14,7 @@ use super::socket::JoinSocket;
 use crate::kind::Kind;
 use crate::sockets::SocketOptions;
 
-/// A non-blocking socket that hears a group from any source on one interface.
+/// A non-blocking socket that receives a group from any source on one interface.
 #[derive(Debug)]
 pub struct Probe {
     socket: JoinSocket,
@@ -48,7 +48,7 @@ impl Probe {
         Some(Self { socket, wanted: membership.source, expected_on })
     }
 
-    /// Takes what has arrived until something tells a cause; `None` if nothing does.
+    /// Takes what has arrived until a datagram shows a cause; `None` without one.
     pub fn received(&self) -> Option<Finding> {
         let mut first_byte = [MaybeUninit::uninit(); 1];
         while let Ok((_, sender)) = self.socket.socket().recv_from(&mut first_byte) {

@@ -19,7 +19,7 @@ use crate::sockets::SocketOptions;
 pub struct SenderOptions {
     /// Routers that a datagram may pass, plus one; 0 keeps it on this machine.
     pub ttl: u8,
-    /// Whether members on this machine hear it.
+    /// Whether members on this machine receive it.
     pub loopback: bool,
     /// The local address and port to send from.
     pub bind: Option<SocketAddr>,

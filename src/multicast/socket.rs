@@ -1,6 +1,6 @@
 //! The socket of one group on one interface and port.
 //!
-//! It is bound to the group, not to the port alone, and hears what it has joined itself and
+//! It is bound to the group, not to the port alone, and receives what it has joined itself and
 //! nothing else: two groups on one port, or one group on two interfaces, do not mix. A socket for
 //! each group also keeps clear of `igmp_max_memberships`, which counts by socket (Linux 6.18).
 
@@ -42,7 +42,7 @@ impl JoinSocket {
         let address = membership.socket_address(port);
         let failed = |error: io::Error| bind_failure(&membership, port, &error);
         let socket = new_socket(Domain::for_address(address)).map_err(failed)?;
-        // Several listeners to a group are normal, and each hears every datagram.
+        // Several listeners to a group are normal, and each receives every datagram.
         share_address(&socket).map_err(failed)?;
         prepare_receiver(&socket).map_err(failed)?;
         if address.is_ipv6() {
@@ -61,7 +61,7 @@ impl JoinSocket {
         self.membership.join(&self.socket)
     }
 
-    /// Ceases to be a member, and hears nothing more.
+    /// Ceases to be a member, and receives nothing more.
     ///
     /// # Errors
     /// Those of [`Membership::leave`].
@@ -86,7 +86,7 @@ impl AsFd for JoinSocket {
     }
 }
 
-/// A non-blocking UDP socket of one family that hears only groups which it joins itself.
+/// A non-blocking UDP socket of one family that receives only groups which it joins itself.
 pub(super) fn new_socket(domain: Domain) -> io::Result<Socket> {
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
@@ -128,8 +128,8 @@ fn share_address(socket: &Socket) -> io::Result<()> {
 /// Hears one interface only.
 ///
 /// For IPv4 the membership does that. For IPv6 the kernel compares the group and not the interface
-/// (`inet6_mc_check`, Linux 6.18), so that two sockets on two interfaces would hear everything
-/// twice. Kernels before 5.7 allow this to root alone; the packet info still tells them apart.
+/// (`inet6_mc_check`, Linux 6.18), so that two sockets on two interfaces would receive everything
+/// twice. Kernels before 5.7 allow this to root alone; the packet info still distinguishes them.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn keep_to_device(socket: &Socket, interface: &str) -> io::Result<()> {
     match socket.bind_device(Some(interface.as_bytes())) {

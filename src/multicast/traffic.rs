@@ -11,7 +11,7 @@ use crate::kind::Kind;
 pub(super) const REVERSE_PATH_FILTER: &str = "TcpExt:IPReversePathFilter";
 
 /// IPv4 packets that came in whole, out of pieces, or to be passed on, and are accounted for.
-/// Those sent are among them for members on this machine hear them: they come back in.
+/// Those sent are among them because they come back in for the members on this machine.
 const ACCOUNTED_FOR: [&str; 4] = ["Ip:InDelivers", SENT, "Ip:ReasmReqds", "Ip:ForwDatagrams"];
 
 /// IPv4 multicast packets that this machine sent, membership reports among them.

@@ -1,4 +1,4 @@
-//! `--allow` and `--deny`: whom a server listens to. Pure.
+//! `--allow` and `--deny`: the peers that a server accepts. Pure.
 
 use std::net::IpAddr;
 

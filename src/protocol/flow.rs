@@ -49,7 +49,7 @@ pub struct Totals {
     pub bytes: u64,
     /// Messages that were cut.
     pub truncated: u64,
-    /// What the sequence numbers tell; all zero where there are none.
+    /// What the sequence numbers show; all zero where there are none.
     pub counts: Counts,
 }
 

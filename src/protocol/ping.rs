@@ -1,4 +1,4 @@
-//! The latency probe: what is sent and when, and what the answers tell. Pure: times are arguments.
+//! The latency probe: what is sent and when, and what the answers mean. Pure: times are arguments.
 //!
 //! A probe says whose it is and which, and the rest of it follows from that, so that every byte of
 //! an answer can be checked. Round trips count from the time at which a probe was due: a sender

@@ -86,7 +86,7 @@ pub enum Observation<'a> {
     Opened,
     /// Bytes of a stream.
     Bytes(Direction, &'a [u8]),
-    /// A datagram, and whom it came from or went to.
+    /// A datagram, and its sender or receiver.
     Datagram(Direction, &'a str, &'a [u8]),
     /// One direction of a stream has ended in order.
     Ended(Direction),

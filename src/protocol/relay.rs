@@ -42,7 +42,7 @@ impl Input {
 /// What the options say about the two ends of a stream.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
-    /// `--keep-open`: the end of the input is not told to the peer.
+    /// `--keep-open`: the end of the input sends no FIN.
     pub keep_open: bool,
     /// `--on-peer-close exit`.
     pub leave_on_peer_close: bool,

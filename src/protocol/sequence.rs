@@ -1,4 +1,4 @@
-//! What the sequence numbers of one stream tell: loss, duplicates, reordering, restarts.
+//! What the sequence numbers of one stream show: loss, duplicates, reordering, restarts.
 //!
 //! Owns the verdict on each number and the counts. Pure, and the memory is bounded: one bit for
 //! each of the last 1024 (`u16`) or 65,536 numbers. Arithmetic is modulo the width of the number

@@ -61,7 +61,7 @@ impl SlowRules {
 
     /// Decides about a client whose queue is full and has not got shorter for `stalled`.
     ///
-    /// Without a policy of the user's, one client alone is waited for, because nobody else
+    /// Without a policy of the user's, one client alone is waited for, because no other
     /// suffers; among several it is kicked.
     pub fn decide(&self, stalled: Duration, clients: usize) -> SlowAction {
         let default = if clients > 1 { Policy::Kick } else { Policy::Block };

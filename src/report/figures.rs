@@ -42,7 +42,7 @@ fields! {
 }
 
 fields! {
-    /// What the numbers of messages or answers tell.
+    /// What the numbers of messages or answers show.
     #[derive(Clone, Copy, Debug, Default, PartialEq)]
     pub(crate) struct SequenceFigures {
         expected: u64 = "expected": "sequence numbers, or answers, that should have come by now";
@@ -86,7 +86,7 @@ impl Figures {
         }
     }
 
-    /// What the kernel dropped of a socket, whoever sent it.
+    /// What the kernel dropped of a socket, from all senders.
     pub(crate) fn of_drops(kernel_drops: u64) -> Self {
         let flow = FlowFigures { kernel_drops, ..FlowFigures::default() };
         Self { flow: Some(flow), ..Self::default() }

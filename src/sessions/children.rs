@@ -239,7 +239,7 @@ impl Children {
     pub fn reap(&mut self) -> Vec<Exit> {
         let mut exits = Vec::new();
         self.living.retain_mut(|one| {
-            // Only a child that somebody else has waited for is an error, and it is gone too.
+            // Only a child that was reaped elsewhere is an error, and it is gone too.
             let status = one.child.try_wait().unwrap_or(Some(ExitStatus::from_raw(0xff00)));
             exits.extend(status.map(|status| Exit { id: one.id, status }));
             status.is_none()

@@ -164,7 +164,7 @@ impl Console {
 
     /// Shows an event wherever events go, except to its hooks.
     fn show(&mut self, event: &Notice<'_>) {
-        // Whoever asked a question reads the answer; there may be a thousand lines of it.
+        // The program that asked reads the answer, which may have a thousand lines.
         let is_answer = matches!(event.name(), Name::List | Name::Stats);
         if !(is_answer && self.form == Output::Json) {
             self.reporter.report(event);

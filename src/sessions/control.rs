@@ -123,7 +123,7 @@ pub(crate) fn bad_command(line: u64, cause: impl Into<String>) -> Failure {
     Failure::new(Status::Usage, Kind::BadCommand, "obey", format!("line {line}"), cause)
 }
 
-/// Somebody who is not there.
+/// A receiver that is not connected.
 pub(crate) fn not_connected(operation: &'static str, recipient: &Recipient) -> Failure {
     let cause = match recipient {
         Recipient::All => "nobody is connected",

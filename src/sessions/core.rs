@@ -49,7 +49,7 @@ pub struct Core {
     pub(crate) aborting: bool,
 }
 
-/// Whom a listener or sender waits for under `--wait`.
+/// The peer that a listener or sender awaits under `--wait`.
 struct Awaited {
     operation: &'static str,
     target: String,
@@ -117,7 +117,7 @@ impl Core {
         }
     }
 
-    /// Somebody came within `--wait`.
+    /// A peer arrived within `--wait`.
     pub(crate) fn peer_arrived(&mut self, pool: &mut Pool) {
         if self.awaited.take().is_some() {
             pool.disarm(TimerKey::global(timers::FIRST_PEER));
@@ -166,8 +166,8 @@ impl Core {
         self.console.show_progress(pool, open, passed);
     }
 
-    /// Notifies `--ready-fd`, `--port-file` and `NOTIFY_SOCKET`, and starts `-- CMD`. `locals` are the
-    /// addresses of this side, `address` the one that CMD gets. Only the first call counts.
+    /// Notifies `--ready-fd`, `--port-file` and `NOTIFY_SOCKET`, and starts `-- CMD`. `locals` are
+    /// the addresses of this side, `address` the one that CMD gets. Only the first call counts.
     pub(crate) fn ready(&mut self, pool: &mut Pool, locals: &[String], address: &str) {
         if std::mem::replace(&mut self.is_ready, true) {
             return;
@@ -219,7 +219,7 @@ impl Core {
         self.unless_over(Disposition::Resume)
     }
 
-    /// What a session is told while it works.
+    /// The events of a session that works.
     fn unless_over(&self, meaning: Disposition) -> Disposition {
         if self.phase.is_working() { meaning } else { Disposition::Nothing }
     }

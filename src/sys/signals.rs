@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The signals that are ignored by this program's own choice; bit N is signal N.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
-/// Signals beyond the classic ones are nobody's here.
+/// Signals beyond the classic ones are not used here.
 const CLASSIC: std::ops::Range<i32> = 1..32;
 
 /// Ignores a signal for the whole process.

@@ -27,7 +27,7 @@ pub fn has_ended(socket: impl AsFd) -> bool {
 /// How many datagrams this socket has lost to a full receive buffer so far, a counter that wraps
 /// (SO_MEMINFO, Linux 4.12); `None` where the kernel does not say.
 ///
-/// Arrivals carry the same counter, but only a later arrival tells of the last losses.
+/// Arrivals carry the same counter, but only a later arrival shows the last losses.
 pub fn dropped(socket: impl AsFd) -> Option<u32> {
     #[cfg(target_os = "linux")]
     {

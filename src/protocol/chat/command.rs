@@ -3,7 +3,7 @@
 use super::line::ChatLine;
 use super::nick::Nick;
 
-/// The commands, for whoever asks.
+/// The commands, as `/help` lists them.
 pub const HELP: &str = "/who  /nick NAME  /me TEXT  /msg NAME TEXT  /quit [WHY]  (// says a /)";
 
 /// The answer to a command that does not exist or lacks an argument.
@@ -65,7 +65,7 @@ impl<'a> ChatCommand<'a> {
         }
     }
 
-    /// What the author sees of it, where the others see something: nobody is sent his own words.
+    /// What the author sees of it, where the others see something: no message returns to its author.
     pub fn echo(&self, you: &Nick) -> Option<ChatLine> {
         match self {
             Self::Say(text) => Some(ChatLine::Said(you.clone(), (*text).to_owned())),

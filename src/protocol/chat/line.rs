@@ -15,21 +15,21 @@ const EARLIER: &str = "this was said before:";
 /// One line of a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChatLine {
-    /// Somebody says something.
+    /// A message.
     Said(Nick, String),
-    /// Somebody does something (`/me`).
+    /// An action (`/me`).
     Did(Nick, String),
-    /// Somebody says something to you alone (`/msg`).
+    /// A message to you alone (`/msg`).
     Whispered(Nick, String),
-    /// You said something to somebody alone.
+    /// Your message to one member alone.
     Confided(Nick, String),
-    /// Somebody has come.
+    /// A member has come.
     Joined(Nick),
-    /// Somebody has gone, and why, where it is known.
+    /// A member has gone, and why, where it is known.
     Left(Nick, Option<String>),
-    /// Somebody has another name.
+    /// A member has another name.
     Renamed(Nick, Nick),
-    /// Somebody is there: how members without a host learn of each other.
+    /// A member is there: how members without a host learn of each other.
     Present(Nick),
     /// What was said before you came follows, up to what you are called.
     Earlier,
@@ -66,7 +66,7 @@ impl ChatLine {
             .or_else(|| quoted("[", "] ").map(|found| line(found, Self::Whispered)))
     }
 
-    /// Who wrote it, where somebody did.
+    /// The member that wrote it, where one did.
     pub fn author(&self) -> Option<&Nick> {
         match self {
             Self::Said(nick, _) | Self::Did(nick, _) | Self::Whispered(nick, _) => Some(nick),
@@ -74,7 +74,7 @@ impl ChatLine {
         }
     }
 
-    /// Where its text has the name of who speaks; an empty range where nobody does.
+    /// Where its text has the name of the author; an empty range without one.
     pub fn name_at(&self) -> Range<usize> {
         let start = if matches!(self, Self::Did(..)) { "* ".len() } else { "<".len() };
         self.author().map_or(0..0, |nick| start..start + nick.as_str().len())

@@ -1,4 +1,4 @@
-//! Chat: who is there, what a line means and whom it goes to, and what the user sees of it.
+//! Chat: who is there, what a line means and who receives it, and what the user sees of it.
 //!
 //! Pure. [`room`] is a hosted room, [`group_room`] one without a host; both keep their `members` in one
 //! way and speak in [`mod@line`]s, which are plain text on the wire, so that nc and telnet can take

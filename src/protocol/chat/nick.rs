@@ -34,7 +34,7 @@ impl Nick {
         name.parse().ok()
     }
 
-    /// The name of somebody who has not said one.
+    /// The name of a member that has not sent one.
     pub fn guest(number: u64) -> Self {
         Self(format!("guest-{number}"))
     }
@@ -44,7 +44,7 @@ impl Nick {
         Self("you".to_owned())
     }
 
-    /// The name of somebody in a room without names: a UUID of version 4 (RFC 9562) out of random
+    /// The name of a member in a room without names: a UUID of version 4 (RFC 9562) out of random
     /// bits. It is longer than names that are chosen.
     pub fn uuid4(random: u128) -> Self {
         let bits = random & !(0xf << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62);
@@ -58,7 +58,7 @@ impl Nick {
         ))
     }
 
-    /// Such a name as it was written by somebody else.
+    /// Such a name as another member wrote it.
     pub fn of_uuid(text: &str) -> Option<Self> {
         let is_uuid = text.len() == 36
             && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -87,7 +87,7 @@ impl Nick {
         self.key() == other.key()
     }
 
-    /// Whether somebody of this name is meant: it stands in the text as a word.
+    /// Whether a member of this name is meant: it stands in the text as a word.
     pub fn is_named_in(&self, text: &str) -> bool {
         let (text, key) = (text.to_lowercase(), self.key());
         text.match_indices(&key).any(|(at, _)| {

@@ -1,4 +1,4 @@
-//! A hosted room: its members, what they are sent, and at what rate each may speak.
+//! A hosted room: its members, what they are sent, and at what rate each may send.
 //!
 //! Whatever happens becomes [`RoomAction`]s, which the session carries out. A member that sends faster
 //! than its token bucket allows has its lines wait here, and the session does not read it meanwhile;
@@ -55,7 +55,7 @@ pub struct Room {
 /// What a hosted room keeps about a member.
 #[derive(Debug)]
 struct Presence {
-    /// Until when it may send its nick, before the others hear of it; `None` once they have.
+    /// Until when it may send its nick, before the others learn of it; `None` once they have.
     unannounced: Option<Instant>,
     /// It hosts the room: no number of waiting lines is a flood.
     is_host: bool,

@@ -32,7 +32,7 @@ impl Roster {
         self.names.len()
     }
 
-    /// Whether nobody is known to be there.
+    /// Whether no member is known.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -64,7 +64,7 @@ impl Roster {
         }
     }
 
-    /// The room is not reached any more: nobody but you is known to be there.
+    /// The room is not reached any more: no member but you is known.
     pub fn forget_others(&mut self) {
         self.names.retain(|_, name| Some(&*name) == self.you.as_ref());
     }

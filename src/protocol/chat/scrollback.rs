@@ -15,12 +15,12 @@ const INDENT: &str = "  ";
 /// The narrowest window that has room for it.
 const WITH_INDENT: usize = 20;
 
-/// What a row is, for whoever gives it a colour.
+/// What a row is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowKind {
-    /// Somebody talks.
+    /// A message.
     Talk,
-    /// Somebody else names you.
+    /// Another member names you.
     Mention,
     /// Words for one alone.
     Private,

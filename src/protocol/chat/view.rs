@@ -114,7 +114,7 @@ impl ChatView {
     }
 }
 
-/// What a line is to anybody.
+/// What a line is to every member.
 fn kind(line: &ChatLine) -> RowKind {
     match line {
         ChatLine::Said(..) | ChatLine::Did(..) | ChatLine::Other(_) => RowKind::Talk,

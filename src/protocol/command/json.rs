@@ -1,4 +1,4 @@
-//! Commands as JSON objects, for a program: strict, so that a mistake is told and not guessed at.
+//! Commands as JSON objects, for a program: strict, so that a mistake is an error, not a guess.
 
 use std::fmt;
 

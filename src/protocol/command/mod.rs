@@ -1,4 +1,4 @@
-//! What a run is told to do while it runs (`--input commands` and `--input json`): one command a
+//! Commands to a run (`--input commands` and `--input json`): one command a
 //! line, in words for a person at a terminal or in JSON for a program.
 //!
 //! Pure: it says what was asked for, and not whether that can be done.
@@ -37,7 +37,7 @@ pub enum Command {
 /// The peers that a command concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
-    /// Everybody who is connected, or has been heard.
+    /// Every peer that is connected or has sent a datagram.
     All,
     /// The connection with this number, which its events carry as `conn`.
     Conn(u64),

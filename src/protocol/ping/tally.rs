@@ -1,4 +1,4 @@
-//! What all answers together tell: counts and round trips.
+//! The sums over all answers: counts and round trips.
 
 use std::borrow::Cow;
 use std::time::Duration;

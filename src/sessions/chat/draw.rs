@@ -17,7 +17,7 @@ const ROSTER: u16 = 22;
 const PROMPT: &str = "> ";
 /// How to go on, at the end of the title.
 const HINT: &str = "/help  /quit ";
-/// The colours of names, which tell them apart on a dark ground as well as on a light one.
+/// The colours of names, which distinguish them on a dark ground as well as on a light one.
 const HUES: [Color; 6] = [
     Color::Green,
     Color::Cyan,

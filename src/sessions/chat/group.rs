@@ -167,7 +167,7 @@ impl DatagramService for GroupService {
         if eof {
             base.core.feed.end();
         }
-        // Nobody is there to leave where stdin was empty from the start.
+        // A stdin that is empty from the start means no user who could leave.
         let input = base.core.feed.input();
         if input_event.leaves || (eof && (input.source == Source::Terminal || !input.empty)) {
             self.group_room.finish();

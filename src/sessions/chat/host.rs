@@ -151,7 +151,7 @@ impl HostSession {
         }
         if eof {
             self.core.feed.end();
-            // Nobody is there to leave where stdin was empty from the start.
+            // A stdin that is empty from the start means no user who could leave.
             let input = self.core.feed.input();
             let is_terminal = input.source == Source::Terminal;
             if is_terminal || !self.core.common.rules.is_empty_from_start(input) {

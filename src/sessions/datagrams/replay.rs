@@ -19,7 +19,7 @@ use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Sender};
 
-/// Whom a conversation is with: the socket and the sender.
+/// The peer of a conversation: the socket and the sender.
 type Peer = (Id, Sender);
 
 /// What a replayed listener does with a datagram: it is compared, and what was recorded next is

@@ -20,7 +20,7 @@ pub(crate) fn unanswered(to: &Sender, error: &io::Error) -> String {
     format!("{to} gets no answer: {cause} (later ones are not told)")
 }
 
-/// Whom the listener sends to, and the part of stdin that is still to be sent.
+/// The receivers of the listener, and the part of stdin that is still to be sent.
 pub(super) struct Replies {
     to: To,
     reply: Option<Bytes>,

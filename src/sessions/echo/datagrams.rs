@@ -21,12 +21,12 @@ impl EchoSession {
         }
         self.core.peer_arrived(pool);
         self.sockets.note_drops(pool, &mut self.core.console, id, batch);
-        let told = self.core.console.reports_messages();
+        let reported = self.core.console.reports_messages();
         for arrival in batch {
             if !self.core.take_message(arrival.payload) {
                 break;
             }
-            if told {
+            if reported {
                 self.report_datagram(pool, id, arrival);
             }
             if arrival.truncated {

@@ -19,7 +19,7 @@ impl PingSession {
         Figures::of_probes(&self.tally, self.tally.sent.saturating_sub(open))
     }
 
-    /// Somebody asks.
+    /// At a request for statistics.
     pub(super) fn report_figures(&mut self, pool: &mut Pool) {
         let open: Vec<Traffic> = self.targets.keys().filter_map(|id| pool.traffic(*id)).collect();
         let event = self.core.console.sums(Name::Stats, pool, &open);

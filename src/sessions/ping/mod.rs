@@ -115,7 +115,7 @@ impl PingSession {
             let is_over = target.pinger.stream.is_settled() && !self.config.datagrams;
             match is_over && !self.core.is_decided() {
                 true => pool.close(*id, reason, CloseMode::Linger),
-                // Nobody waits for what is still under way.
+                // Attempts still under way have no use now.
                 false => pool.abort(*id, reason),
             }
         }

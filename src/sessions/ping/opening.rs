@@ -221,7 +221,7 @@ impl PingSession {
         Ok(())
     }
 
-    /// Nobody is at an address: the next one follows as soon as its sockets are closed.
+    /// An address has no listener: the next one follows as soon as its sockets are closed.
     pub(super) fn leave_address(&mut self, pool: &mut Pool, failure: Failure) {
         if self.refused.is_some() {
             return;

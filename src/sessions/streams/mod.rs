@@ -40,7 +40,7 @@ pub(crate) enum Flow {
     Answers,
     /// Its partner in a relay, which alone decides when it is read.
     Relayed,
-    /// What is played to it, and to nobody else: that alone waits, for as long as it takes.
+    /// What is played to it alone: only that waits, for as long as it takes.
     Recorded,
 }
 

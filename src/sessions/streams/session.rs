@@ -252,7 +252,7 @@ impl StreamSession {
         }
     }
 
-    /// Nobody is left: what their ends cost decides the status, where nothing else has.
+    /// No client is left: what their ends cost decides the status, where nothing else has.
     fn finish(&mut self, pool: &mut Pool) {
         if let Some(status) = self.streams.worst {
             self.core.decide(status);

@@ -96,7 +96,7 @@ pub struct Outgoing<'a> {
     pub to: Option<SocketAddr>,
 }
 
-/// Sends one datagram back to whom another came from, unix sockets included.
+/// Sends one datagram back to the sender of another, unix sockets included.
 ///
 /// # Errors
 /// `WouldBlock` where the kernel takes none now; `AddrNotAvailable` where the sender has no name;

@@ -68,7 +68,7 @@ impl FastPaths {
     /// begins a run.
     ///
     /// Not those of a connected socket: sendmmsg swallows the error of any but the first, and an
-    /// ICMP refusal is told only once. It costs nothing: on loopback a call for each datagram is
+    /// ICMP refusal is reported only once. It costs nothing: on loopback a call for each datagram is
     /// as fast.
     fn batch(&self, datagrams: &[Outgoing<'_>]) -> usize {
         if !self.batching {
@@ -112,7 +112,7 @@ pub fn send(
             Ok(count) => sent += count,
             Err(error) if sent == 0 => return Err(error),
             Err(error) => {
-                // The kernel tells a refusal once; WouldBlock it will tell again.
+                // The kernel reports a refusal once; WouldBlock it will report again.
                 paths.deferred = (error.kind() != io::ErrorKind::WouldBlock).then_some(error);
                 break;
             }

@@ -1,6 +1,6 @@
 //! `chat ADDR`: a member of a room.
 //!
-//! The host may be any program that speaks lines; a host of ours gets the nick first. This file
+//! The host may be any program that exchanges lines; a host of ours gets the nick first. This file
 //! owns the connection and what goes through it, `ending` what follows its end.
 
 mod ending;
