@@ -110,6 +110,8 @@ mod tests {
     #[should_panic(expected = "outlived")]
     fn a_value_that_outlives_its_source_is_an_error() {
         let mut map = IdMap::default();
-        [0, 1].map(|generation| map.insert(Id::for_tests_of(3, generation), ()));
+        for generation in [0, 1] {
+            map.insert(Id::for_tests_of(3, generation), ());
+        }
     }
 }
