@@ -30,7 +30,6 @@ use bytes::Bytes;
 
 use super::ending::Ending;
 use super::event::{SendOutcome, Traffic};
-
 use super::lifecycle::{CloseMode, Directions, Half, Phase};
 use super::transport::Transport;
 use crate::buffers::SendQueue;
@@ -318,12 +317,6 @@ mod tests {
     /// An idle client of a server costs one of these, of which the pool keeps a table.
     #[test]
     fn a_channel_is_small() {
-        eprintln!(
-            "{} {} {}",
-            size_of::<Channel>(),
-            size_of::<Source>(),
-            size_of::<Option<Source>>()
-        );
         assert!(size_of::<Channel>() <= 128, "{}", size_of::<Channel>());
         assert!(size_of::<Source>() <= 136, "{}", size_of::<Source>());
     }

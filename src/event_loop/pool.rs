@@ -13,10 +13,9 @@ use super::channel::Channel;
 use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome, Traffic};
 use super::id::{Id, Slots};
+use super::lifecycle::{CloseMode, Phase};
 use super::lookups::Query;
 use super::mailbox::Mailbox;
-
-use super::lifecycle::{CloseMode, Phase};
 use super::recorder::Recording;
 use super::timers::{TimerKey, Timers};
 use crate::close::CloseReason;

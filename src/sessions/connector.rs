@@ -53,6 +53,13 @@ pub(crate) struct Established {
     pub(crate) local: String,
 }
 
+impl Established {
+    /// The protocol as events name it.
+    pub(crate) fn proto(&self) -> &'static str {
+        if self.peer.starts_with("unix") { "unix" } else { "tcp" }
+    }
+}
+
 /// One connection in the making.
 pub(crate) struct Connector {
     route: Route,

@@ -123,8 +123,9 @@ impl ConnectSession {
         }
     }
 
-    fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
-        let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
+    fn connected(&mut self, pool: &mut Pool, new: Established) {
+        let proto = new.proto();
+        let Established { id, peer, local } = new;
         let number = self.core.count_connection();
         let number = self.core.feed.commands().then_some(number);
         let event = Notice::new(Name::Connected).maybe_conn(number).proto(proto);

@@ -56,9 +56,10 @@ impl ReplaySession {
         self.connector.report_notes(pool, &mut self.core.console);
         match progress {
             Progress::Pending => {}
-            Progress::Connected(Established { id, peer, local }) => {
+            Progress::Connected(new) => {
+                let proto = new.proto();
+                let Established { id, peer, local } = new;
                 self.core.forget_retry();
-                let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
                 let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
                 self.core.console.report(pool, &event);
                 self.core.ready(pool, std::slice::from_ref(&local), &peer);

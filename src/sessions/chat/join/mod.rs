@@ -116,8 +116,9 @@ impl JoinSession {
         }
     }
 
-    fn connected(&mut self, pool: &mut Pool, Established { id, peer, local }: Established) {
-        let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
+    fn connected(&mut self, pool: &mut Pool, new: Established) {
+        let proto = new.proto();
+        let Established { id, peer, local } = new;
         let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
         self.core.console.report(pool, &event);
         self.core.count_connection();

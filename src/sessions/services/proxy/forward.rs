@@ -148,8 +148,7 @@ impl Proxy {
             return context.pool.abort(new.id, CloseReason::HOST);
         };
         let Established { id, peer, local } = new;
-        let proto = if peer.starts_with("unix") { "unix" } else { "tcp" };
-        let notice = Notice::new(Name::Connected).conn(connection.number).proto(proto);
+        let notice = Notice::new(Name::Connected).conn(connection.number).proto(new.proto());
         context.core.console.report(context.pool, &notice.peer(peer).local(local));
         dialer.making.remove(&client);
         dialer.titles.insert(*id, format!("{peer} for {}", connection.title()));
