@@ -181,9 +181,9 @@ pub(super) fn run(config: Echo) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
     let open = Open::all(launch.pool(), &config)?;
-    let (console, feed) = launch.streams(&config.common, false)?;
+    let (console, input) = launch.streams(&config.common, false)?;
     let Open { listeners, sockets, locals, warnings, guards: _guards, groups: _groups } = open;
-    let mut session = EchoSession::new(config, console, feed, listeners, sockets);
+    let mut session = EchoSession::new(config, console, input, listeners, sockets);
     let pool = launch.pool();
     session.report_listening(pool, &locals);
     for (kind, text) in &warnings {

@@ -9,7 +9,7 @@ use crate::kind::Kind;
 use crate::report::Reporter;
 use crate::sessions::config::{Common, Net};
 use crate::sessions::recorder::FileRecorder;
-use crate::sessions::{Console, Feed, Session};
+use crate::sessions::{Console, InputReader, Session};
 use crate::sockets::{self, Address};
 
 /// A loop that is about to run.
@@ -56,11 +56,11 @@ impl Launch {
         &mut self,
         common: &Common,
         uses_stdout: bool,
-    ) -> Result<(Console, Feed), Failure> {
+    ) -> Result<(Console, InputReader), Failure> {
         let pool = self.pool();
         let reporter = Reporter::new(common.output.report.clone());
         let console = Console::open(pool, reporter, common.output.form, uses_stdout)?;
-        Ok((console, Feed::open(pool, common)?))
+        Ok((console, InputReader::open(pool, common)?))
     }
 
     /// Listens for streams on all addresses.

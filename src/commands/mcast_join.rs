@@ -54,8 +54,8 @@ pub(super) fn run(config: McastJoin) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.listen.common)?;
     let groups = Groups::new(config.net.options.clone(), config.rejoin);
-    let (console, feed) = launch.streams(&config.listen.common, true)?;
-    let mut session = ListenSession::on_sockets(config.listen, console, feed, &[], Some(groups));
+    let (console, input) = launch.streams(&config.listen.common, true)?;
+    let mut session = ListenSession::on_sockets(config.listen, console, input, &[], Some(groups));
     let pool = launch.pool();
     session.report_listening(pool, &[]);
     for group in &config.groups {

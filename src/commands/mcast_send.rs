@@ -92,9 +92,9 @@ pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     for group in &config.groups {
         senders.open(launch.pool(), &config, group, &interfaces, &mut to, &mut warnings)?;
     }
-    let (console, feed) = launch.streams(&config.send.common, config.send.reply.is_some())?;
+    let (console, input) = launch.streams(&config.send.common, config.send.reply.is_some())?;
     let pool = launch.pool();
-    let mut session = SendSession::to_destinations(pool, config.send, console, feed, to, None);
+    let mut session = SendSession::to_destinations(pool, config.send, console, input, to, None);
     for warning in &warnings {
         session.warn(pool, Kind::SocketOption, warning);
     }

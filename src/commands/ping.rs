@@ -75,8 +75,8 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
 pub(super) fn run(config: Ping) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
-    let (console, feed) = launch.streams(&config.common, false)?;
-    let mut session = PingSession::new(config, console, feed);
+    let (console, input) = launch.streams(&config.common, false)?;
+    let mut session = PingSession::new(config, console, input);
     session.start(launch.pool());
     launch.run(&mut session)
 }

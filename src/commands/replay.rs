@@ -73,8 +73,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 pub(super) fn connect(config: Connect, replay: &Replay) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.common)?;
-    let (console, feed) = launch.streams(&config.common, true)?;
-    let mut session = ReplaySession::connect(launch.pool(), config, replay, console, feed);
+    let (console, input) = launch.streams(&config.common, true)?;
+    let mut session = ReplaySession::connect(launch.pool(), config, replay, console, input);
     session.start(launch.pool());
     launch.run(&mut session)
 }
@@ -84,8 +84,8 @@ pub(super) fn listen(config: &UdpListen, replay: &Replay) -> anyhow::Result<Stat
     let mut launch = Launch::new(common)?;
     let opened = udp_listen::open(launch.pool(), config)?;
     let udp_listen::Listening { locals, sockets, warnings, guards: _guards } = opened;
-    let (console, feed) = launch.streams(common, true)?;
+    let (console, input) = launch.streams(common, true)?;
     let ids = sockets.iter().map(|socket| socket.id);
-    let session = ReplayListenSession::on_sockets(common.clone(), replay, console, feed, ids);
+    let session = ReplayListenSession::on_sockets(common.clone(), replay, console, input, ids);
     launch.serve(session, &locals, &warnings, ReplayListenSession::start)
 }

@@ -95,8 +95,8 @@ pub(super) fn run(mut config: Connect) -> anyhow::Result<Status> {
     let helpers = &mut config.common.helpers;
     let successor = if config.probe { helpers.command.take() } else { None };
     let talks = !config.probe && config.exec.is_none();
-    let (console, feed) = launch.streams(&config.common, talks)?;
-    let mut session = ConnectSession::new(launch.pool(), config, console, feed);
+    let (console, input) = launch.streams(&config.common, talks)?;
+    let mut session = ConnectSession::new(launch.pool(), config, console, input);
     session.start(launch.pool());
     let status = launch.run(&mut session)?;
     match successor {

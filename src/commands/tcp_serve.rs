@@ -187,8 +187,8 @@ pub(super) fn run(config: Serve) -> anyhow::Result<Status> {
     }
     let mut launch = Launch::new(&config.common)?;
     let Listeners { ids, locals, warnings } = launch.listen(&config.addresses, &config.net)?;
-    let (console, feed) = launch.streams(&config.common, config.handling.writes_stdout())?;
-    let mut session = StreamSession::serve(config, console, feed, ids)?;
+    let (console, input) = launch.streams(&config.common, config.handling.writes_stdout())?;
+    let mut session = StreamSession::serve(config, console, input, ids)?;
     session.limit_descriptors(limit);
     launch.serve(session, &locals, &warnings, StreamSession::start)
 }

@@ -135,8 +135,8 @@ pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.listen.common)?;
     let Listening { locals, sockets, warnings, guards: _guards } = open(launch.pool(), &config)?;
     let reply_socket = reply_socket(&config.listen.to, &locals, &sockets)?;
-    let (console, feed) = launch.streams(&config.listen.common, true)?;
-    let mut session = ListenSession::on_sockets(config.listen, console, feed, &sockets, None);
+    let (console, input) = launch.streams(&config.listen.common, true)?;
+    let mut session = ListenSession::on_sockets(config.listen, console, input, &sockets, None);
     session.set_reply_socket(reply_socket);
     launch.serve(session, &locals, &warnings, ListenSession::start)
 }

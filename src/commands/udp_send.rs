@@ -52,9 +52,9 @@ pub(super) fn config(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Fa
 pub(super) fn run(config: UdpSend) -> anyhow::Result<Status> {
     let send = config.send.clone();
     let mut launch = Launch::new(&send.common)?;
-    let (console, feed) = launch.streams(&send.common, send.reply.is_some())?;
+    let (console, input) = launch.streams(&send.common, send.reply.is_some())?;
     let (pool, opener) = (launch.pool(), Some(Opener::new(config)));
-    let mut session = SendSession::to_destinations(pool, send, console, feed, Vec::new(), opener);
+    let mut session = SendSession::to_destinations(pool, send, console, input, Vec::new(), opener);
     session.report_listening(pool, &[]);
     session.start(pool);
     launch.run(&mut session)

@@ -57,8 +57,24 @@ impl ControlInput {
     }
 
     /// Whether there is something to do before stdin is read on.
-    pub(crate) fn wait(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.waits
+    }
+
+    /// Takes the next piece of stdin; `eof` says that it is the last one.
+    fn push(&mut self, piece: &[u8], eof: bool) {
+        // While commands are executed, none waits for its turn.
+        self.waits = false;
+        self.lines.push(piece);
+        if eof {
+            self.lines.end();
+        }
+    }
+
+    /// The number of the next line, and the command that it is.
+    fn next_command(&mut self) -> Option<(u64, Result<Command, Failure>)> {
+        let line = self.lines.next_line()?;
+        Some((line.number, self.reader.command(&line)))
     }
 }
 
@@ -77,45 +93,55 @@ impl Reader {
 }
 
 /// Executes the commands of a piece of stdin; `eof` says that it is the last one. It stops at the
-/// first command that has to wait, and is called again when [`Feed::resume`] finds some waiting.
+/// first command that has to wait, and is called again when [`InputReader::resume`] finds some
+/// waiting.
 ///
-/// [`Feed::resume`]: super::feed::Feed::resume
+/// [`InputReader::resume`]: super::input::InputReader::resume
 pub(crate) fn execute_lines(
     session: &mut impl Controllable,
     pool: &mut Pool,
     piece: &[u8],
     eof: bool,
 ) {
-    let Some(mut control) = session.core().feed.take_control() else { return };
-    control.lines.push(piece);
+    let input = &mut session.core().input;
+    let Some(control) = input.control() else { return };
+    control.push(piece, eof);
     if eof {
-        control.lines.end();
-        session.core().feed.end();
+        input.end();
     }
-    // `/quit` closes the feed: no later line is executed.
-    while session.core().feed.is_open() && !session.is_held() {
-        let Some(line) = control.lines.next_line() else { break };
-        let outcome = match control.reader.command(&line) {
+    while let Some((line, command)) = next_command(session) {
+        let outcome = match command {
             Ok(Command::Quit) => {
                 session.quit(pool);
                 Ok(())
             }
-            Ok(command) => session.execute(pool, line.number, command),
+            Ok(command) => session.execute(pool, line, command),
             Err(failure) => Err(failure),
         };
         let console = &mut session.core().console;
         if let Err(failure) = outcome {
-            console.report_batched(pool, &Notice::error(&failure).line(line.number));
+            console.report_batched(pool, &Notice::error(&failure).line(line));
         }
         console.commit_many(pool);
     }
     session.core().console.commit(pool);
-    if session.core().feed.is_open() && control.lines.is_over() {
+    let is_held = session.is_held();
+    let input = &mut session.core().input;
+    let is_open = input.is_open();
+    let Some(control) = input.control() else { return };
+    if is_open && control.lines.is_over() {
         session.quit(pool);
     } else {
-        control.waits = session.is_held();
-        session.core().feed.put_control(control);
+        control.waits = is_held;
     }
+}
+
+/// The next command that may be executed now. `/quit` closes the input: no later line is executed.
+fn next_command(session: &mut impl Controllable) -> Option<(u64, Result<Command, Failure>)> {
+    if session.is_held() || !session.core().input.is_open() {
+        return None;
+    }
+    session.core().input.control()?.next_command()
 }
 
 /// A line that is no command, or one that this kind of run has no use for.

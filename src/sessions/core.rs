@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::config::Common;
 use super::console::Console;
-use super::feed::{Feed, unreadable};
 use super::hooks::Hooks;
+use super::input::{InputReader, unreadable};
 use super::main_command::MainCommand;
 use super::ready::Readiness;
 use super::timers;
@@ -30,7 +30,7 @@ use shutdown::{Outcome, Phase};
 pub struct Core {
     pub(crate) common: Common,
     pub(crate) console: Console,
-    pub(crate) feed: Feed,
+    pub(crate) input: InputReader,
     goal: GoalState,
     /// This side listens, and to be asked to stop is how it ends.
     pub(crate) listens: bool,
@@ -73,7 +73,7 @@ pub(crate) enum Disposition {
 }
 
 impl Core {
-    pub(crate) fn new(mut common: Common, mut console: Console, feed: Feed) -> Self {
+    pub(crate) fn new(mut common: Common, mut console: Console, input: InputReader) -> Self {
         console.totals.connections = (!common.wire.datagrams).then_some(0);
         console.totals.messages = common.wire.has_messages().then_some((0, 0));
         let goal = GoalState::new(common.goal.clone(), common.wire.has_messages());
@@ -87,7 +87,7 @@ impl Core {
             is_ready: false,
             common,
             console,
-            feed,
+            input,
             awaited: None,
             last_retry: None,
             outcome: Outcome::default(),
@@ -155,14 +155,14 @@ impl Core {
             pool.arm(TimerKey::global(timers::TOTAL), limit);
         }
         if self.common.output.progress {
-            self.console.begin_progress(pool, self.feed.size());
+            self.console.begin_progress(pool, self.input.size());
         }
     }
 
     /// Shows how far it has come; `open` is what the connections that still live have moved, and
     /// `queued` what waits for the slowest of them.
     pub(crate) fn show_progress(&mut self, pool: &mut Pool, open: &[Traffic], queued: usize) {
-        let passed = self.feed.passed(pool).saturating_sub(queued as u64);
+        let passed = self.input.bytes_read(pool).saturating_sub(queued as u64);
         self.console.show_progress(pool, open, passed);
     }
 
@@ -172,7 +172,7 @@ impl Core {
         if std::mem::replace(&mut self.is_ready, true) {
             return;
         }
-        let free = (self.feed.input().source == Source::Absent, !self.console.uses_stdout());
+        let free = (self.input.progress().source == Source::Absent, !self.console.uses_stdout());
         let outcome = self.readiness.announce(locals).and_then(|warning| {
             if let Some(text) = warning {
                 self.console.warn(pool, Kind::Notify, &text);
@@ -272,7 +272,7 @@ impl Core {
         if self.console.is(id) {
             return self.stdout_closed(pool, end);
         }
-        if !self.feed.is(id) {
+        if !self.input.is(id) {
             return self.unless_over(Disposition::Own);
         }
         match &end.error {

@@ -75,7 +75,7 @@ fn an_offence_is_found_wherever_it_hides() {
     let snippet = "\
         //! crate::commands is only spoken of\n\
         use crate::error::Failure;\n\
-        use crate::{close, sessions::Feed};\n\
+        use crate::{close, sessions::InputReader};\n\
         /* crate::cli */ const WORDS: &str = \"crate::cli\";\n\
         fn f() { let s = 'x'; super::super::event_loop::Pool::new(s) }\n\
         use super::mailbox;\n\

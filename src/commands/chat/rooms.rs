@@ -18,7 +18,7 @@ use crate::sessions::chat::{
     GroupSession, HeldNotices, HostSession, JoinSession, RawTerminal, Screen,
 };
 use crate::sessions::config::{Common, Wire};
-use crate::sessions::{Console, Feed, Session};
+use crate::sessions::{Console, InputReader, Session};
 use crate::sockets::datagram::Socket;
 use crate::sys;
 
@@ -33,7 +33,7 @@ pub(in crate::commands) fn run(config: ChatConfig) -> anyhow::Result<Status> {
 /// Where the user reads and writes.
 struct Terminal {
     console: Console,
-    feed: Feed,
+    input: InputReader,
     screen: Option<Screen>,
     /// Holds the terminal for as long as the screen is shown.
     _raw: Option<RawTerminal>,
@@ -51,8 +51,8 @@ impl Terminal {
         let common = &Common { wire, ..common.clone() };
         let (settings, takes_part) = (common.output.report.clone(), identity.is_some());
         if !(identity.is_some_and(|identity| identity.screen) && RawTerminal::is_there()) {
-            let (console, feed) = launch.streams(common, takes_part)?;
-            return Ok(Self { console, feed, screen: None, _raw: None });
+            let (console, input) = launch.streams(common, takes_part)?;
+            return Ok(Self { console, input, screen: None, _raw: None });
         }
         let fail = |error: io::Error| Failure::io(Status::Local, "use", "the terminal", &error);
         launch.event_loop().watch_terminal().map_err(fail)?;
@@ -60,10 +60,10 @@ impl Terminal {
         let (notices, coloured) = (HeldNotices::default(), settings.color.is_wanted(&io::stdout()));
         let reporter = reporter(settings, &notices);
         let console = Console::open(pool, reporter, common.output.form, true)?;
-        let feed = Feed::open(pool, common)?;
+        let input = InputReader::open(pool, common)?;
         let raw = RawTerminal::enter(notices.clone()).map_err(fail)?;
         let screen = Screen::new(place.to_owned(), notices, coloured);
-        Ok(Self { console, feed, screen: Some(screen), _raw: Some(raw) })
+        Ok(Self { console, input, screen: Some(screen), _raw: Some(raw) })
     }
 }
 
@@ -81,8 +81,8 @@ fn join(config: JoinConfig) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.common)?;
     let place = config.route.address.to_string();
     let terminal = Terminal::open(&mut launch, &config.common, Some(&config.identity), &place)?;
-    let (pool, console, feed) = (launch.pool(), terminal.console, terminal.feed);
-    let mut session = JoinSession::new(pool, config, console, feed, terminal.screen);
+    let (pool, console, input) = (launch.pool(), terminal.console, terminal.input);
+    let mut session = JoinSession::new(pool, config, console, input, terminal.screen);
     session.start(pool);
     launch.run(&mut session)
 }
@@ -99,9 +99,9 @@ fn group(config: GroupConfig) -> anyhow::Result<Status> {
     let (sockets, warnings) = open(launch.pool(), &config, membership)?;
     let place = config.group.to_string();
     let terminal = Terminal::open(&mut launch, &config.common, Some(&config.identity), &place)?;
-    let (pool, console, feed) = (launch.pool(), terminal.console, terminal.feed);
+    let (pool, console, input) = (launch.pool(), terminal.console, terminal.input);
     let mut session =
-        GroupSession::on_sockets(pool, config, console, feed, sockets, terminal.screen);
+        GroupSession::on_sockets(pool, config, console, input, sockets, terminal.screen);
     for warning in &warnings {
         session.warn(pool, Kind::SocketOption, warning);
     }
@@ -148,7 +148,7 @@ fn host(config: HostConfig) -> anyhow::Result<Status> {
     let place = locals.first().map_or("", |(_, local)| local.as_str());
     let identity = config.identity.as_ref();
     let terminal = Terminal::open(&mut launch, &config.common, identity, place)?;
-    let (pool, console, feed) = (launch.pool(), terminal.console, terminal.feed);
-    let session = HostSession::new(pool, config, console, feed, ids, terminal.screen);
+    let (pool, console, input) = (launch.pool(), terminal.console, terminal.input);
+    let session = HostSession::new(pool, config, console, input, ids, terminal.screen);
     launch.serve(session, &locals, &warnings, HostSession::start)
 }

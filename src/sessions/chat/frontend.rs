@@ -111,11 +111,11 @@ impl Frontend {
 
     /// Takes what was read from stdin.
     pub(super) fn take_input(&mut self, core: &mut Core, bytes: &[u8], eof: bool) -> InputEvent {
-        core.feed.note_bytes(bytes);
+        core.input.note_bytes(bytes);
         if let Display::Screen(screen) = &mut self.display {
             return screen.take_input(bytes, eof);
         }
-        let (batch, result) = core.feed.convert(bytes, eof);
+        let (batch, result) = core.input.convert(bytes, eof);
         let line = |message: &[u8]| message.strip_suffix(b"\n").unwrap_or(message).to_vec();
         let lines = batch.messages().map(line).collect();
         InputEvent { lines, failure: result.err(), ..InputEvent::default() }

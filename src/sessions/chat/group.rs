@@ -25,7 +25,7 @@ use crate::sessions::core::SIGNALLED;
 use crate::sessions::datagrams::{
     DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, Unsent,
 };
-use crate::sessions::feed::Feed;
+use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sockets::datagram::is_of_this_machine;
@@ -63,7 +63,7 @@ impl GroupSession {
         pool: &Pool,
         config: GroupConfig,
         console: Console,
-        feed: Feed,
+        input: InputReader,
         sockets: GroupSockets,
         screen: Option<Screen>,
     ) -> Self {
@@ -76,7 +76,7 @@ impl GroupSession {
             sockets,
             has_received: false,
         };
-        Self::new(config.common, console, feed, open, service)
+        Self::new(config.common, console, input, open, service)
     }
 }
 
@@ -98,9 +98,9 @@ impl GroupService {
         if leaves || (base.core.has_enough() && !base.core.is_ending()) {
             base.end(ShutdownMode::Enough);
         } else if self.group_room.is_backlogged() {
-            base.core.feed.pause(pool);
+            base.core.input.pause(pool);
         } else {
-            base.core.feed.resume(pool);
+            base.core.input.resume(pool);
         }
         let is_full = base.core.console.is_full();
         base.sockets.set_paused(pool, is_full);
@@ -129,7 +129,7 @@ impl DatagramService for GroupService {
         base.core.console.report(pool, &notice.iface(&self.sockets.iface));
         base.core.await_first(pool, "meet anybody in", group.clone(), "nobody was heard");
         self.frontend.on_open();
-        base.core.feed.resume(pool);
+        base.core.input.resume(pool);
         self.advance(base, pool);
         base.core.ready(pool, std::slice::from_ref(&group), &group);
     }
@@ -165,10 +165,10 @@ impl DatagramService for GroupService {
             return base.end(ShutdownMode::Now(SIGNALLED));
         }
         if eof {
-            base.core.feed.end();
+            base.core.input.end();
         }
         // A stdin that is empty from the start means no user who could leave.
-        let input = base.core.feed.input();
+        let input = base.core.input.progress();
         if input_event.leaves || (eof && (input.source == Source::Terminal || !input.empty)) {
             self.group_room.finish();
         }

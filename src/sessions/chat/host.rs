@@ -22,7 +22,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::clients::Clients;
 use crate::sessions::console::Console;
 use crate::sessions::core::{Core, GRACE, SIGNALLED};
-use crate::sessions::feed::Feed;
+use crate::sessions::input::InputReader;
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
 
@@ -55,7 +55,7 @@ impl HostSession {
         pool: &Pool,
         config: HostConfig,
         console: Console,
-        feed: Feed,
+        input: InputReader,
         listeners: Vec<Id>,
         screen: Option<Screen>,
     ) -> Self {
@@ -66,7 +66,7 @@ impl HostSession {
             room.add_host(HOST, &nick.unwrap_or_else(|| name(dialect, HOST)), pool.now());
             Frontend::new(&identity, screen)
         });
-        let mut core = Core::new(config.common, console, feed);
+        let mut core = Core::new(config.common, console, input);
         core.listens = true;
         Self {
             core,
@@ -83,7 +83,7 @@ impl HostSession {
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
         self.core.await_first(pool, "host", "the room", "nobody came");
-        self.core.feed.resume(pool);
+        self.core.input.resume(pool);
         self.advance(pool);
     }
 
@@ -150,9 +150,9 @@ impl HostSession {
             self.room.finish(HOST);
         }
         if eof {
-            self.core.feed.end();
+            self.core.input.end();
             // A stdin that is empty from the start means no user who could leave.
-            let input = self.core.feed.input();
+            let input = self.core.input.progress();
             let is_terminal = input.source == Source::Terminal;
             if is_terminal || !self.core.common.rules.is_empty_from_start(input) {
                 self.room.finish(HOST);
@@ -237,9 +237,9 @@ impl HostSession {
             }
         }
         if self.core.is_ending() || self.room.is_backlogged(HOST) {
-            self.core.feed.pause(pool);
+            self.core.input.pause(pool);
         } else {
-            self.core.feed.resume(pool);
+            self.core.input.resume(pool);
         }
     }
 
@@ -311,7 +311,7 @@ impl HostSession {
 
     fn wind_up(&mut self, pool: &mut Pool) {
         self.core.begin_ending(pool);
-        self.core.feed.close(pool);
+        self.core.input.close(pool);
         pool.disarm(TimerKey::global(timers::CHAT));
         self.clients.stop_listening(pool);
         if self.clients.is_empty() {
@@ -357,9 +357,11 @@ impl Session for HostSession {
                 self.clients.accept_failed(pool, &mut self.core, &error)
             }
             Event::Data { .. } | Event::Eof { .. } if self.core.is_ending() => {}
-            Event::Data { id, bytes } if self.core.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { id, bytes } if self.core.input.is(id) => {
+                self.on_input(pool, bytes, false)
+            }
             Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
-            Event::Eof { id } if self.core.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } if self.core.input.is(id) => self.on_input(pool, &[], true),
             Event::Eof { id } => self.on_data(pool, id, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),

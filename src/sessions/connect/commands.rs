@@ -45,7 +45,7 @@ impl Controllable for ConnectSession {
         if self.link.is_none() && !self.carried.is_empty() {
             // It ends when the connection that this waits for has taken it, or cannot be made.
             self.quitting = true;
-            self.core.feed.close(pool);
+            self.core.input.close(pool);
         } else {
             self.end(pool, CloseReason::HOST);
         }
@@ -65,7 +65,7 @@ impl ConnectSession {
 
     fn execute_send(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Recipient) {
         let len = payload.len();
-        let sent = self.core.feed.encode(payload).map_err(|error| {
+        let sent = self.core.input.encode(payload).map_err(|error| {
             Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
         });
         match sent.and_then(|message| self.send_to_peer(pool, message, to)) {
@@ -155,7 +155,7 @@ impl ConnectSession {
     /// Nothing more comes of it: what waited for a connection is lost.
     pub(super) fn give_up(&mut self, pool: &mut Pool) {
         let waits: usize = self.carried.drain(..).map(|message| message.len()).sum();
-        if self.core.feed.commands() && waits > 0 {
+        if self.core.input.has_commands() && waits > 0 {
             let text = format!("{waits} bytes were not sent, for want of a connection");
             let event = Notice::send_failed(Kind::Unsent, text).unsent(waits as u64);
             self.core.console.report(pool, &event);
@@ -177,9 +177,9 @@ impl ConnectSession {
     /// Reads on or waits: commands need no connection, but room for their answers and messages.
     pub(super) fn allow_commands(&mut self, pool: &mut Pool) {
         if self.is_held() || self.core.is_ending() {
-            self.core.feed.pause(pool);
+            self.core.input.pause(pool);
         } else {
-            self.core.feed.resume(pool);
+            self.core.input.resume(pool);
         }
     }
 

@@ -61,13 +61,13 @@ impl ConnectSession {
 
     /// Whether the connection is worth making again: something is left to send or to receive.
     fn wants_another(&self, end: &End) -> bool {
-        let done = self.core.feed.input().ended && !is_loss(end);
+        let done = self.core.input.progress().ended && !is_loss(end);
         self.reconnect && !self.core.is_ending() && !done
     }
 
     fn connect_again(&mut self, pool: &mut Pool, link: &Link, end: &End) {
-        if !self.core.feed.commands() {
-            self.core.feed.pause(pool);
+        if !self.core.input.has_commands() {
+            self.core.input.pause(pool);
         }
         let framed = self.core.common.wire.framing != Framing::None;
         let pause = self.connector.begin_again(pool, end.traffic.received > 0);
@@ -84,7 +84,7 @@ impl ConnectSession {
         self.core.console.report(pool, &event);
         let unsent = end.unsent.clone().into_pieces(framed);
         self.carried.splice(..0, unsent);
-        if self.core.feed.commands() {
+        if self.core.input.has_commands() {
             self.allow_commands(pool);
         }
     }

@@ -13,56 +13,55 @@ use crate::report::{Name, Notice};
 use crate::sessions::console::Message;
 use crate::sessions::control;
 use crate::sessions::core::NOTE_AFTER;
-use crate::sessions::feed::Batch;
+use crate::sessions::input::{Batch, Due};
 use crate::sessions::receiver;
-use crate::sessions::throttle::Due;
 use crate::sessions::timers;
 
 impl ConnectSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        if self.core.feed.commands() {
+        if self.core.input.has_commands() {
             control::execute_lines(self, pool, bytes, eof);
             return self.allow_commands(pool);
         }
         let Some(id) = self.link.as_ref().map(|link| link.id) else { return };
-        self.core.feed.note_bytes(bytes);
-        if self.core.feed.is_throttled() {
-            self.core.feed.hold(pool, bytes, eof);
+        self.core.input.note_bytes(bytes);
+        if self.core.input.is_throttled() {
+            self.core.input.hold(pool, bytes, eof);
             return self.resume_input(pool);
         }
-        if self.core.feed.is_transparent() {
+        if self.core.input.is_transparent() {
             if !bytes.is_empty() {
                 let outcome = pool.send(id, bytes);
                 self.sent(pool, outcome);
                 self.keep_if_gone(outcome, bytes);
             }
         } else {
-            let (batch, result) = self.core.feed.convert(bytes, eof);
+            let (batch, result) = self.core.input.convert(bytes, eof);
             self.send_batch(pool, id, &batch);
             if let Err(failure) = result {
                 self.bad_input(pool, &failure);
             }
         }
         if eof {
-            self.core.feed.end();
+            self.core.input.end();
             self.input_ended(pool);
         }
     }
 
     /// Reads on, or sends what is due (`--rate`) of what was read.
     pub(super) fn resume_input(&mut self, pool: &mut Pool) {
-        if !self.core.feed.is_throttled() {
-            return self.core.feed.resume(pool);
+        if !self.core.input.is_throttled() {
+            return self.core.input.resume(pool);
         }
         while let Some(id) = self.link.as_ref().filter(|link| !link.full).map(|link| link.id) {
-            match self.core.feed.due(pool.now()) {
+            match self.core.input.due(pool.now()) {
                 _ if self.core.is_ending() => return,
                 Due::Batch(batch) => self.send_batch(pool, id, &batch),
                 Due::At(at) => return self.core.wake_at(pool, at),
-                Due::Nothing => return self.core.feed.resume(pool),
+                Due::Nothing => return self.core.input.resume(pool),
                 Due::End(Err(failure)) => return self.bad_input(pool, &failure),
                 Due::End(Ok(())) => {
-                    self.core.feed.end();
+                    self.core.input.end();
                     return self.input_ended(pool);
                 }
             }
@@ -92,7 +91,7 @@ impl ConnectSession {
     pub(super) fn sent(&mut self, pool: &mut Pool, outcome: SendOutcome) {
         if outcome != SendOutcome::Queued {
             // Where the connection is gone, `Closed` handles it.
-            self.core.feed.pause(pool);
+            self.core.input.pause(pool);
             if let Some(link) = &mut self.link {
                 link.full = true;
             }
@@ -109,7 +108,7 @@ impl ConnectSession {
     /// The input has ended while a connection is open.
     pub(super) fn input_ended(&mut self, pool: &mut Pool) {
         let Some(link) = &self.link else { return };
-        match self.core.common.rules.input_ended(self.core.feed.input(), link.peer_ended) {
+        match self.core.common.rules.input_ended(self.core.input.progress(), link.peer_ended) {
             Step::HalfClose => pool.finish(link.id),
             Step::Close | Step::Leave => pool.close(link.id, CloseReason::PEER, CloseMode::Linger),
             Step::Continue => {}
@@ -159,7 +158,7 @@ impl ConnectSession {
         let event = Notice::new(Name::Eof).maybe_conn(link.number).peer(&link.peer);
         self.core.console.report(pool, &event);
         self.report_undelivered(pool);
-        let input = self.core.feed.input();
+        let input = self.core.input.progress();
         if self.reconnect && !(input.ended && pool.queued(id) == 0) {
             pool.close(id, CloseReason::PEER, CloseMode::Linger);
             return;
@@ -175,7 +174,7 @@ impl ConnectSession {
     fn leave(&mut self, pool: &mut Pool, id: Id) {
         pool.flush(id);
         let waits = self.link.as_ref().is_some_and(|link| link.full);
-        if waits || pool.queued(id) > 0 || self.core.feed.is_holding() {
+        if waits || pool.queued(id) > 0 || self.core.input.is_holding() {
             let failure = Failure::new(
                 Status::Lost,
                 Kind::Unsent,
@@ -208,7 +207,7 @@ impl ConnectSession {
         if let Some(link) = &self.link {
             pool.resume(link.id);
         }
-        if self.core.feed.commands() {
+        if self.core.input.has_commands() {
             self.allow_commands(pool);
         }
     }
@@ -216,13 +215,13 @@ impl ConnectSession {
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
             link.full = false;
-            if self.core.feed.commands() {
+            if self.core.input.has_commands() {
                 self.report_drained(pool);
                 return self.allow_commands(pool);
             }
             self.resume_input(pool);
             if let (true, Some(patience)) =
-                (self.core.feed.input().ended, self.core.common.rules.quit_after)
+                (self.core.input.progress().ended, self.core.common.rules.quit_after)
             {
                 pool.arm(TimerKey::of(id, timers::QUIT), patience);
             }

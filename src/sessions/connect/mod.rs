@@ -17,7 +17,7 @@ use super::config::Connect;
 use super::connector::{Connector, Established, Progress};
 use super::console::Console;
 use super::core::{Core, GRACE};
-use super::feed::Feed;
+use super::input::InputReader;
 use super::ready;
 use super::receiver::Receiver;
 use super::session::{Session, ShutdownMode};
@@ -65,8 +65,8 @@ struct Link {
 }
 
 impl ConnectSession {
-    /// A session on an open console and feed.
-    pub fn new(pool: &Pool, config: Connect, console: Console, feed: Feed) -> Self {
+    /// A session on an open console and input.
+    pub fn new(pool: &Pool, config: Connect, console: Console, input: InputReader) -> Self {
         Self {
             connector: Connector::of_client(
                 config.route,
@@ -77,7 +77,7 @@ impl ConnectSession {
             reconnect: config.dialing.reconnect,
             probe: config.probe,
             exec: config.exec.map(Exec::new),
-            core: Core::new(config.common, console, feed),
+            core: Core::new(config.common, console, input),
             link: None,
             carried: Vec::new(),
             quitting: false,
@@ -90,7 +90,7 @@ impl ConnectSession {
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.report_starting(pool);
         self.core.start(pool);
-        if self.core.feed.commands() {
+        if self.core.input.has_commands() {
             self.resume_input(pool);
         }
         let progress = self.connector.begin(pool);
@@ -127,7 +127,7 @@ impl ConnectSession {
         let proto = new.proto();
         let Established { id, peer, local } = new;
         let number = self.core.count_connection();
-        let number = self.core.feed.commands().then_some(number);
+        let number = self.core.input.has_commands().then_some(number);
         let event = Notice::new(Name::Connected).maybe_conn(number).proto(proto);
         self.core.console.report(pool, &event.peer(&peer).local(&local));
         self.core.forget_retry();
@@ -155,12 +155,12 @@ impl ConnectSession {
             let outcome = pool.send_shared(id, piece);
             self.sent(pool, outcome);
         }
-        if self.core.feed.commands() {
+        if self.core.input.has_commands() {
             self.carried_over(pool, carries);
-        } else if self.core.feed.input().ended {
+        } else if self.core.input.progress().ended {
             self.input_ended(pool);
         } else {
-            self.core.feed.resume(pool);
+            self.core.input.resume(pool);
         }
         self.start_command(pool);
         self.report_ready(pool);
@@ -178,7 +178,7 @@ impl ConnectSession {
     fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.core.begin_ending(pool);
         self.connector.cancel(pool);
-        self.core.feed.close(pool);
+        self.core.input.close(pool);
         match &self.link {
             Some(link) => pool.close(link.id, reason, CloseMode::Linger),
             None => self.finish_if_over(pool),
@@ -198,7 +198,7 @@ impl ConnectSession {
         self.core.begin_ending(pool);
         self.core.aborting = true;
         self.connector.cancel(pool);
-        self.core.feed.close(pool);
+        self.core.input.close(pool);
         if let Some(exec) = &mut self.exec {
             exec.abort(pool);
         }
@@ -228,9 +228,11 @@ impl Session for ConnectSession {
             return;
         }
         match event {
-            Event::Data { id, bytes } if self.core.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { id, bytes } if self.core.input.is(id) => {
+                self.on_input(pool, bytes, false)
+            }
             Event::Data { bytes, .. } => self.on_data(pool, bytes, false),
-            Event::Eof { id } if self.core.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } if self.core.input.is(id) => self.on_input(pool, &[], true),
             Event::Eof { .. } => self.on_data(pool, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),

@@ -166,7 +166,7 @@ impl Core {
                 self.overrule(status);
             }
             if !self.phase.is_closing() {
-                self.feed.close(pool);
+                self.input.close(pool);
                 self.drain_then_end(pool, ARRIVAL);
             }
         }
@@ -201,7 +201,7 @@ impl Core {
             self.console.report_failure(pool, &failure);
             self.overrule(failure.status);
         }
-        self.feed.close(pool);
+        self.input.close(pool);
         pool.end_recording();
         self.check_recording(pool);
         self.console.report(pool, &Notice::new(Name::Stopped));

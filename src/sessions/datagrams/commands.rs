@@ -60,7 +60,7 @@ impl Controllable for Controlled<'_> {
     }
 
     fn quit(&mut self, pool: &mut Pool) {
-        self.base.core.feed.close(pool);
+        self.base.core.input.close(pool);
         if self.service.has_unsent(self.base) {
             self.service.quitting = true;
         } else {

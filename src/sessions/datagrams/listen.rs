@@ -16,7 +16,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::config::{Common, Listen};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::control;
-use crate::sessions::feed::Feed;
+use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sys::mmsg::Arrival;
@@ -50,14 +50,14 @@ impl ListenSession {
     pub fn on_sockets(
         config: Listen,
         console: Console,
-        feed: Feed,
+        input: InputReader,
         open: &[ListenSocket],
         groups: Option<Groups>,
     ) -> Self {
         let common: Common = config.common.clone();
         let service = ListenService::new(config, open, groups);
         let ids = open.iter().map(|one| one.id);
-        Self::listening(common, console, feed, Sockets::of(FullPeer::Miss, ids), service)
+        Self::listening(common, console, input, Sockets::of(FullPeer::Miss, ids), service)
     }
 
     /// Gives the socket that `--to ADDR` is sent from.
@@ -113,20 +113,20 @@ impl ListenService {
 
     /// stdin is read while it has a receiver, and nothing waits to be sent.
     fn allow_input(&self, base: &mut DatagramBase, pool: &mut Pool) {
-        let ready = match base.core.feed.commands() {
+        let ready = match base.core.input.has_commands() {
             true => !self.has_unsent(base) && !base.core.console.is_full(),
             false => self.replies.has_receiver() && !self.has_unsent(base),
         };
         if ready {
-            base.core.feed.resume(pool);
+            base.core.input.resume(pool);
         } else {
-            base.core.feed.pause(pool);
+            base.core.input.pause(pool);
         }
     }
 
     /// Everything that waited is sent.
     fn all_sent(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
-        if base.core.feed.commands() {
+        if base.core.input.has_commands() {
             base.core.console.report(pool, &Notice::new(Name::Drained));
         }
         if std::mem::take(&mut self.quitting) {
@@ -203,15 +203,15 @@ impl DatagramService for ListenService {
     }
 
     fn input(&mut self, base: &mut DatagramBase, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        base.core.feed.note_bytes(bytes);
+        base.core.input.note_bytes(bytes);
         if eof {
-            base.core.feed.end();
+            base.core.input.end();
         }
-        if base.core.feed.commands() {
+        if base.core.input.has_commands() {
             control::execute_lines(&mut Controlled { service: self, base }, pool, bytes, eof);
             return self.allow_input(base, pool);
         }
-        let (batch, result) = base.core.feed.convert(bytes, eof);
+        let (batch, result) = base.core.input.convert(bytes, eof);
         let peers = &self.statistics.peers;
         self.replies.load(batch, || peers.all());
         self.send_input(base, pool);
@@ -289,7 +289,7 @@ impl DatagramService for ListenService {
 
 fn report_unsent(base: &mut DatagramBase, pool: &mut Pool, unsent: &Unsent) {
     let failure = unsent.failure();
-    if base.core.feed.commands() {
+    if base.core.input.has_commands() {
         let peer = unsent.peer();
         let notice = Notice::send_failed(failure.kind, failure.to_string()).peer(&peer);
         base.core.console.report(pool, &notice);

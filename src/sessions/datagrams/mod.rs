@@ -37,7 +37,7 @@ pub use sockets::{Place, Sockets};
 use super::config::Common;
 use super::console::Console;
 use super::core::Core;
-use super::feed::Feed;
+use super::input::InputReader;
 use super::session::{Session, ShutdownMode};
 use super::timers;
 use crate::close::CloseReason;
@@ -166,8 +166,14 @@ pub struct DatagramSession<S> {
 
 impl<S: DatagramService> DatagramSession<S> {
     /// A session over open sockets.
-    pub fn new(common: Common, console: Console, feed: Feed, sockets: Sockets, service: S) -> Self {
-        let core = Core::new(common, console, feed);
+    pub fn new(
+        common: Common,
+        console: Console,
+        input: InputReader,
+        sockets: Sockets,
+        service: S,
+    ) -> Self {
+        let core = Core::new(common, console, input);
         Self { base: DatagramBase { core, sockets, end: None }, service }
     }
 
@@ -175,11 +181,11 @@ impl<S: DatagramService> DatagramSession<S> {
     pub fn listening(
         common: Common,
         console: Console,
-        feed: Feed,
+        input: InputReader,
         sockets: Sockets,
         service: S,
     ) -> Self {
-        let mut session = Self::new(common, console, feed, sockets, service);
+        let mut session = Self::new(common, console, input, sockets, service);
         session.base.core.listens = true;
         session
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::protocol::pacer::Pacer;
 use crate::protocol::probe::Probe;
 use crate::sessions::config::Test;
-use crate::sessions::feed::Batch;
+use crate::sessions::input::Batch;
 
 /// Probes made at once; more are due only after a stall.
 const BURST: usize = 64;

@@ -13,7 +13,7 @@ use crate::kind::Kind;
 use crate::protocol::replay::{Conversations, Next, Player, Send};
 use crate::sessions::config::{Common, Replay};
 use crate::sessions::console::{Console, Message};
-use crate::sessions::feed::Feed;
+use crate::sessions::input::InputReader;
 use crate::sessions::replay::differs;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
@@ -49,7 +49,7 @@ impl ReplayListenSession {
         common: Common,
         replay: &Replay,
         console: Console,
-        feed: Feed,
+        input: InputReader,
         ids: impl Iterator<Item = Id>,
     ) -> Self {
         let service = ReplayService {
@@ -59,7 +59,7 @@ impl ReplayListenSession {
             played: 0,
             due: None,
         };
-        Self::listening(common, console, feed, Sockets::of(FullPeer::Wait, ids), service)
+        Self::listening(common, console, input, Sockets::of(FullPeer::Wait, ids), service)
     }
 }
 

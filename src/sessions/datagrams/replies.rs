@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::error::plain;
 use crate::event_loop::Id;
 use crate::sessions::config::To;
-use crate::sessions::feed::Batch;
+use crate::sessions::input::Batch;
 use crate::sys::mmsg::Sender;
 
 /// The warning about the first answer that did not go out.

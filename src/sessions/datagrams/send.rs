@@ -13,7 +13,7 @@ use crate::kind::Kind;
 use crate::protocol::pacer::Pacer;
 use crate::sessions::config::{Send, Test};
 use crate::sessions::console::{Console, Message};
-use crate::sessions::feed::Feed;
+use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sys::mmsg::Arrival;
@@ -71,14 +71,14 @@ impl SendSession {
         pool: &Pool,
         config: Send,
         console: Console,
-        feed: Feed,
+        input: InputReader,
         open: Vec<SendTo>,
         opener: Option<Opener>,
     ) -> Self {
         let ids = open.iter().flat_map(|to| to.ids.iter().copied());
         let sockets = Sockets::of(FullPeer::Wait, ids);
         let (common, now) = (config.common.clone(), pool.now());
-        Self::new(common, console, feed, sockets, SendService::new(config, open, opener, now))
+        Self::new(common, console, input, sockets, SendService::new(config, open, opener, now))
     }
 }
 
@@ -112,7 +112,7 @@ impl SendService {
         } else if self.prober.is_some() {
             self.probe(base, pool);
         } else {
-            base.core.feed.resume(pool);
+            base.core.input.resume(pool);
         }
     }
 
@@ -201,10 +201,10 @@ impl SendService {
         }
         if self.prober.is_some() {
             self.probe(base, pool);
-        } else if base.core.feed.input().ended || self.destinations.is_empty() {
+        } else if base.core.input.progress().ended || self.destinations.is_empty() {
             self.all_sent(base, pool);
         } else {
-            base.core.feed.resume(pool);
+            base.core.input.resume(pool);
         }
     }
 
@@ -265,8 +265,8 @@ impl SendService {
 
     /// Takes no more input, and ends once what it took is sent.
     fn end_when_sent(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
-        base.core.feed.close(pool);
-        base.core.feed.end();
+        base.core.input.close(pool);
+        base.core.input.end();
         self.prober = None;
         if self.batch.is_done() {
             self.all_sent(base, pool);
@@ -305,16 +305,16 @@ impl DatagramService for SendService {
     }
 
     fn input(&mut self, base: &mut DatagramBase, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        base.core.feed.note_bytes(bytes);
-        let (batch, result) = base.core.feed.convert(bytes, eof);
+        base.core.input.note_bytes(bytes);
+        let (batch, result) = base.core.input.convert(bytes, eof);
         if eof {
-            base.core.feed.end();
+            base.core.input.end();
         }
         if let Err(failure) = result {
             base.core.fail(pool, &failure);
-            base.core.feed.end();
+            base.core.input.end();
         }
-        base.core.feed.pause(pool);
+        base.core.input.pause(pool);
         self.batch.load(batch, self.repeat, &self.destinations);
         self.pump(base, pool);
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::send::SendTo;
 use crate::event_loop::{BatchSent, Id, Pool};
 use crate::protocol::pacer::Pacer;
-use crate::sessions::feed::Batch;
+use crate::sessions::input::Batch;
 use crate::sys::mmsg::Outgoing;
 
 /// Datagrams handed to the kernel at once.

@@ -13,7 +13,7 @@ use super::config::Echo;
 use super::console::Console;
 use super::core::{Core, GRACE, SIGNALLED};
 use super::datagrams::{FullPeer, Place, Sockets};
-use super::feed::Feed;
+use super::input::InputReader;
 use super::session::{Session, ShutdownMode};
 use super::timers;
 use crate::close::CloseReason;
@@ -44,14 +44,14 @@ impl EchoSession {
     pub fn new(
         config: Echo,
         console: Console,
-        feed: Feed,
+        input: InputReader,
         listeners: Vec<Id>,
         open: Vec<(Id, Place)>,
     ) -> Self {
         let mut sockets = Sockets::new(FullPeer::Wait);
         open.into_iter().for_each(|(id, place)| sockets.add(id, place));
         let (delay_queue, responder) = (DelayQueue::new(config.delay), Responder::new(&config));
-        let mut core = Core::new(config.common, console, feed);
+        let mut core = Core::new(config.common, console, input);
         core.listens = true;
         // Datagrams are messages, also beside streams that have none.
         if config.datagrams {

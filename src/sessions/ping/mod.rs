@@ -16,7 +16,7 @@ use super::connector::Connector;
 use super::console::{Console, closed_event};
 use super::core::Core;
 use super::datagrams::{self, Outbox};
-use super::feed::Feed;
+use super::input::InputReader;
 use super::lookup::Lookup;
 use super::session::{Session, ShutdownMode};
 use super::timers;
@@ -73,8 +73,8 @@ struct ProbeTarget {
 
 impl PingSession {
     /// A session that connects by itself.
-    pub fn new(config: Ping, console: Console, feed: Feed) -> Self {
-        let core = Core::new(config.common.clone(), console, feed);
+    pub fn new(config: Ping, console: Console, input: InputReader) -> Self {
+        let core = Core::new(config.common.clone(), console, input);
         let closed_loop = config.interval.is_zero();
         Self {
             core,

@@ -12,7 +12,7 @@ use crate::sessions::config::{Connect, Dialing, Replay, Route};
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::{Console, Message, is_loss};
 use crate::sessions::core::Core;
-use crate::sessions::feed::Feed;
+use crate::sessions::input::InputReader;
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
 
@@ -33,11 +33,11 @@ impl ReplaySession {
         config: Connect,
         replay: &Replay,
         console: Console,
-        feed: Feed,
+        input: InputReader,
     ) -> Self {
         let Connect { common, route, dialing, .. } = config;
         let wait = common.limits.wait;
-        let core = Core::new(common, console, feed);
+        let core = Core::new(common, console, input);
         let connector = Connector::of_client(route.clone(), wait, dialing, pool.now());
         let conversations = Conversations::new(&replay.scripts, replay.timing);
         let clients = Clients::new(Vec::new(), None, "connections");

@@ -37,7 +37,7 @@ impl StreamSession {
             send: SendState::Flowing,
             skipped: 0,
         };
-        if self.core.feed.commands() {
+        if self.core.input.has_commands() {
             self.streams.directory.add(number, &names.0, id);
         }
         self.streams.table.insert(id, connection);
@@ -150,7 +150,7 @@ impl StreamSession {
             !(self.streams.table.is_empty() && self.streams.slow.is_blocking()),
             "a connection that is gone blocks nothing"
         );
-        if self.core.feed.commands() {
+        if self.core.input.has_commands() {
             self.streams.directory.remove(connection.number, &connection.peer.to_string(), id);
             self.report_unsent(pool, &connection, end);
         }

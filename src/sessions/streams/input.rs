@@ -9,9 +9,8 @@ use crate::protocol::command::{Command, Recipient};
 use crate::report::{Name, Notice};
 use crate::sessions::control::{self, Controllable, bad_command, not_connected, send_failed};
 use crate::sessions::core::Core;
-use crate::sessions::feed::Batch;
+use crate::sessions::input::{Batch, Due};
 use crate::sessions::session::Session;
-use crate::sessions::throttle::Due;
 use bytes::Bytes;
 use std::collections::HashMap;
 
@@ -76,7 +75,7 @@ impl Controllable for StreamSession {
 impl StreamSession {
     fn execute_send(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Recipient) {
         let len = payload.len();
-        let outcome = self.core.feed.encode(payload).map_err(|error| {
+        let outcome = self.core.input.encode(payload).map_err(|error| {
             Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
         });
         let sent = outcome.and_then(|message| match self.streams.directory.find(to) {
@@ -156,7 +155,7 @@ impl StreamSession {
     /// Tells that a client's queue is empty. One that cannot be written to any more has nothing to
     /// tell: its `closed` follows.
     pub(super) fn report_drained(&mut self, pool: &mut Pool, id: Id) {
-        if !self.core.feed.commands() || pool.queued(id) > 0 {
+        if !self.core.input.has_commands() || pool.queued(id) > 0 {
             return;
         }
         if let Some(client) = self.streams.table.get(id) {
@@ -227,18 +226,18 @@ fn reason_to_close(connection: &Connection) -> CloseReason {
 
 impl StreamSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        self.core.feed.note_bytes(bytes);
-        if self.core.feed.commands() {
+        self.core.input.note_bytes(bytes);
+        if self.core.input.has_commands() {
             control::execute_lines(self, pool, bytes, eof);
             self.balance(pool);
             return;
         }
-        if self.core.feed.is_throttled() {
-            self.core.feed.hold(pool, bytes, eof);
+        if self.core.input.is_throttled() {
+            self.core.input.hold(pool, bytes, eof);
             return self.balance(pool);
         }
-        if !self.core.feed.is_transparent() {
-            let (batch, result) = self.core.feed.convert(bytes, eof);
+        if !self.core.input.is_transparent() {
+            let (batch, result) = self.core.input.convert(bytes, eof);
             self.send_batch(pool, &batch);
             if let Err(failure) = result {
                 self.bad_input(pool, &failure);
@@ -253,21 +252,21 @@ impl StreamSession {
 
     /// Reads on, or sends what is due (`--rate`) of what was read.
     pub(super) fn resume_input(&mut self, pool: &mut Pool) {
-        if !self.core.feed.is_throttled() {
-            return self.core.feed.resume(pool);
+        if !self.core.input.is_throttled() {
+            return self.core.input.resume(pool);
         }
         // Sending comes by here again.
         if std::mem::replace(&mut self.releasing, true) {
             return;
         }
         while self.may_feed() {
-            match self.core.feed.due(pool.now()) {
+            match self.core.input.due(pool.now()) {
                 Due::Batch(batch) => {
                     self.send_batch(pool, &batch);
                     continue;
                 }
                 Due::At(at) => self.core.wake_at(pool, at),
-                Due::Nothing => self.core.feed.resume(pool),
+                Due::Nothing => self.core.input.resume(pool),
                 Due::End(Err(failure)) => self.bad_input(pool, &failure),
                 Due::End(Ok(())) => self.all_read(pool),
             }
@@ -287,7 +286,7 @@ impl StreamSession {
     }
 
     fn all_read(&mut self, pool: &mut Pool) {
-        self.core.feed.end();
+        self.core.input.end();
         if self.input().ended {
             let ids: Vec<Id> = self.streams.table.ids().collect();
             ids.into_iter().for_each(|id| self.input_ended(pool, id));
@@ -316,7 +315,7 @@ impl StreamSession {
     /// Whether stdin may be read, and what was read be sent.
     pub(super) fn may_feed(&self) -> bool {
         // Commands need no connection, but their answers need a place to go.
-        let waits = match self.core.feed.commands() {
+        let waits = match self.core.input.has_commands() {
             true => self.is_held(),
             false => self.streams.slow.is_blocking() || self.streams.table.is_empty(),
         };

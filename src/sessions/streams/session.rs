@@ -15,7 +15,7 @@ use crate::protocol::slow::SlowRules;
 use crate::sessions::config::Serve;
 use crate::sessions::console::Console;
 use crate::sessions::core::{Core, GRACE, NOTE_AFTER};
-use crate::sessions::feed::Feed;
+use crate::sessions::input::InputReader;
 use crate::sessions::services::{self, Encoder, StreamService};
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
@@ -48,17 +48,17 @@ impl StreamSession {
     pub fn serve(
         config: Serve,
         console: Console,
-        mut feed: Feed,
+        mut input: InputReader,
         listeners: Vec<Id>,
     ) -> Result<Self, Failure> {
-        let preset = feed.take_preset()?.map(|batch| (batch.bytes.into(), batch.ends.len()));
+        let preset = input.take_preset()?.map(|batch| (batch.bytes.into(), batch.ends.len()));
         let encoder = Encoder::new(&config.common.wire);
         let greet = config.greet.as_ref().map(|text| encoder.text("--greet", text)).transpose()?;
         let Serve { handling, replay, queue, .. } = config;
         // Each recorded conversation is played once.
         let played = replay.as_ref().map(|replay| replay.scripts.len() as u64);
         let service = services::of(handling, replay.as_ref(), queue, &config.common, encoder)?;
-        let core = Core::new(config.common, console, feed);
+        let core = Core::new(config.common, console, input);
         let admission = Admission::new(config.access, config.conns.or(played), config.max_clients);
         let backlog = Backlog { queue, slow: config.slow };
         let mut session = Self::new(core, service, admission, backlog, listeners);
@@ -146,7 +146,7 @@ impl StreamSession {
 
     /// stdin as a connection sees it.
     pub(super) fn input(&self) -> Input {
-        self.service.input(self.core.feed.input())
+        self.service.input(self.core.input.progress())
     }
 
     pub(super) fn input_ended(&mut self, pool: &mut Pool, id: Id) {
@@ -160,7 +160,7 @@ impl StreamSession {
         if self.may_feed() {
             self.resume_input(pool);
         } else {
-            self.core.feed.pause(pool);
+            self.core.input.pause(pool);
         }
         let blocks = self.streams.slow.is_blocking() && self.streams.flow == Flow::Peers;
         let full = self.core.console.is_full() || blocks;
@@ -245,7 +245,7 @@ impl StreamSession {
 
     fn wind_up(&mut self, pool: &mut Pool) {
         self.core.begin_ending(pool);
-        self.core.feed.close(pool);
+        self.core.input.close(pool);
         self.streams.stop_listening(pool);
         if self.is_deserted() {
             self.finish(pool);
@@ -289,9 +289,11 @@ impl Session for StreamSession {
         match event {
             Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
-            Event::Data { id, bytes } if self.core.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { id, bytes } if self.core.input.is(id) => {
+                self.on_input(pool, bytes, false)
+            }
             Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
-            Event::Eof { id } if self.core.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } if self.core.input.is(id) => self.on_input(pool, &[], true),
             Event::Eof { id } => self.on_data(pool, id, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),

@@ -62,7 +62,7 @@ pub(super) fn play(seed: u64) {
 impl Client {
     fn open(event_loop: &mut EventLoop, world: &mut World, basics: Basics, rng: &mut Rng) -> Self {
         let common = basics.common(false);
-        let (console, feed, stage) = stage::open(event_loop, world, &basics, &common);
+        let (console, input, stage) = stage::open(event_loop, world, &basics, &common);
         let config = Connect {
             probe: false,
             common,
@@ -78,7 +78,7 @@ impl Client {
             replay: None,
         };
         let pool = event_loop.pool();
-        let mut session = ConnectSession::new(pool, config, console, feed);
+        let mut session = ConnectSession::new(pool, config, console, input);
         let (near, far) = wire(rng.fork(), socket(rng), world.now);
         let temper = temper(rng, Duration::from_millis(100));
         let ending = ending(rng, &basics, basics.ends_by_itself(false));

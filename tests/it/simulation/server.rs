@@ -127,11 +127,11 @@ pub(super) fn play(seed: u64, service: fn(&mut Rng) -> Service) {
 impl Server {
     fn open(event_loop: &mut EventLoop, world: &mut World, plan: Plan, rng: &mut Rng) -> Self {
         let common = plan.basics.common(true);
-        let (console, feed, stage) = stage::open(event_loop, world, &plan.basics, &common);
+        let (console, input, stage) = stage::open(event_loop, world, &plan.basics, &common);
         let (near, door) = wire(rng.fork(), pipe(rng), world.now);
         let pool = event_loop.pool();
         let listener = pool.add_channel(Box::new(near), Directions::Read).expect("a stand-in");
-        let session = plan.service.open(pool, &plan, (console, feed), listener);
+        let session = plan.service.open(pool, &plan, (console, input), listener);
         let mut at = world.now;
         let arrivals = (0..plan.clients).map(|number| {
             let together = once_in(rng, 3);

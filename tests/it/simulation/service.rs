@@ -14,7 +14,7 @@ use wirecat::protocol::output::Direction;
 use wirecat::protocol::recording::{Proto, Role};
 use wirecat::protocol::replay::{Recorded, RecordedEvent, Recording, Script};
 use wirecat::sessions::config::{Echo, Handling, Net, Replay, Serve};
-use wirecat::sessions::{Console, EchoSession, Feed, Session, StreamSession};
+use wirecat::sessions::{Console, EchoSession, InputReader, Session, StreamSession};
 
 use super::plan::{millis, rarely, size};
 use super::server::Plan;
@@ -121,14 +121,14 @@ impl Service {
         &self,
         pool: &mut Pool,
         plan: &Plan,
-        (console, feed): (Console, Feed),
+        (console, input): (Console, InputReader),
         listener: Id,
     ) -> Box<dyn AnySession> {
         let common = plan.basics.common(true);
         match self {
             Self::Serve(handling) => {
                 let config = Self::config(plan, handling.clone());
-                let session = StreamSession::serve(config, console, feed, vec![listener]);
+                let session = StreamSession::serve(config, console, input, vec![listener]);
                 let mut session = session.expect("a session");
                 session.start(pool);
                 Box::new(session)
@@ -138,7 +138,7 @@ impl Service {
                 let replay = Replay { scripts: vec![script; plan.clients], timing: false };
                 let mut config = Self::config(plan, Handling::Relay);
                 config.replay = Some(replay);
-                let session = StreamSession::serve(config, console, feed, vec![listener]);
+                let session = StreamSession::serve(config, console, input, vec![listener]);
                 let mut session = session.expect("a session");
                 session.start(pool);
                 Box::new(session)
@@ -157,7 +157,7 @@ impl Service {
                     stop_word: None,
                 };
                 let mut session =
-                    EchoSession::new(config, console, feed, vec![listener], Vec::new());
+                    EchoSession::new(config, console, input, vec![listener], Vec::new());
                 session.start(pool);
                 Box::new(session)
             }

@@ -10,7 +10,7 @@ use wirecat::framing::{Deframer, Framing};
 use wirecat::protocol::relay::Source;
 use wirecat::report::Reporter;
 use wirecat::sessions::config::Common;
-use wirecat::sessions::{Console, Feed};
+use wirecat::sessions::{Console, InputReader};
 
 use super::actor::{Actor, Ending, Temper};
 use super::plan::{Basics, pipe};
@@ -45,7 +45,7 @@ pub(super) fn open(
     world: &mut World,
     basics: &Basics,
     common: &Common,
-) -> (Console, Feed, Stage) {
+) -> (Console, InputReader, Stage) {
     let pool = event_loop.pool();
     let (sender, lines) = channel();
     let reporter = Reporter::to(common.output.report.clone(), move |line| {
@@ -58,10 +58,10 @@ pub(super) fn open(
     let stdout = far.id().expect("stdout is registered");
     let reader = Actor::new("stdout", far, basics.stdout_temper, Ending::Never, world.now);
     world.actors.push(reader);
-    let (feed, stdin) = open_feed(pool, world, basics, common);
+    let (input, stdin) = open_feed(pool, world, basics, common);
     let (consumed, expected) = (Vec::new(), Vec::new());
     let stage = Stage { stdin, stdout, lines, consumed, input_ended: false, expected, end: None };
-    (console, feed, stage)
+    (console, input, stage)
 }
 
 fn open_feed(
@@ -69,13 +69,14 @@ fn open_feed(
     world: &mut World,
     basics: &Basics,
     common: &Common,
-) -> (Feed, Option<Id>) {
+) -> (InputReader, Option<Id>) {
     if basics.source == Source::Absent {
-        return (Feed::open(pool, common).expect("nothing to open"), None);
+        return (InputReader::open(pool, common).expect("nothing to open"), None);
     }
     let shape = pipe(&mut world.rng);
     let (near, far) = wire(world.rng.fork(), shape, world.now);
-    let feed = Feed::on(pool, common, Box::new(near), basics.source).expect("a virtual stdin");
+    let input =
+        InputReader::on(pool, common, Box::new(near), basics.source).expect("a virtual stdin");
     let stdin = far.id();
     let ending = match basics.source {
         Source::Terminal => Ending::Never,
@@ -84,7 +85,7 @@ fn open_feed(
     let mut writer = Actor::new("stdin", far, Temper::Good, ending, world.now);
     writer.to_send.clone_from(&basics.stdin);
     world.actors.push(writer);
-    (feed, stdin)
+    (input, stdin)
 }
 
 impl Stage {

@@ -23,12 +23,12 @@ impl JoinSession {
         let undelivered = link.receiver.undelivered();
         let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
         self.core.console.report(pool, &event);
-        if self.reconnect && !self.core.is_ending() && !self.core.feed.input().ended {
+        if self.reconnect && !self.core.is_ending() && !self.core.input.progress().ended {
             return self.connect_again(pool, &link, end);
         }
         if is_loss(end) && !self.core.is_decided() {
             self.report_loss(pool, &link, end);
-        } else if end.reason.detail == Detail::Fin && !self.core.feed.input().ended {
+        } else if end.reason.detail == Detail::Fin && !self.core.input.progress().ended {
             let text = format!("{} has closed the connection", link.peer);
             self.core.console.warn(pool, Kind::Closed, &text);
         }

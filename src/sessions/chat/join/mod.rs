@@ -25,7 +25,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::Console;
 use crate::sessions::core::{Core, SIGNALLED};
-use crate::sessions::feed::Feed;
+use crate::sessions::input::InputReader;
 use crate::sessions::receiver::Receiver;
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
@@ -61,12 +61,12 @@ struct Link {
 }
 
 impl JoinSession {
-    /// A session on an open console and feed.
+    /// A session on an open console and input.
     pub fn new(
         pool: &Pool,
         config: JoinConfig,
         console: Console,
-        feed: Feed,
+        input: InputReader,
         screen: Option<Screen>,
     ) -> Self {
         let dialect = dialect(&config.common.wire);
@@ -85,7 +85,7 @@ impl JoinSession {
             frontend,
             dialect,
             nick: config.identity.nick.filter(|_| dialect.has_nicks()),
-            core: Core::new(config.common, console, feed),
+            core: Core::new(config.common, console, input),
             link: None,
             waiting: VecDeque::new(),
             token_bucket: TokenBucket::of(OWN_BURST, pool.now()),
@@ -150,14 +150,14 @@ impl JoinSession {
             self.waiting.pop_front();
         }
         if !self.waiting.is_empty() {
-            return self.core.feed.pause(pool);
+            return self.core.input.pause(pool);
         }
         if self.leaves {
             self.end(pool, CloseReason::HOST);
-        } else if self.core.feed.input().ended {
+        } else if self.core.input.progress().ended {
             self.input_ended(pool);
         } else {
-            self.core.feed.resume(pool);
+            self.core.input.resume(pool);
         }
     }
 
@@ -183,7 +183,7 @@ impl JoinSession {
             return;
         }
         if eof {
-            self.core.feed.end();
+            self.core.input.end();
         }
         // A protocol with a farewell marks the end of the messages.
         let farewell = self.dialect.farewell().filter(|_| eof || input_event.leaves);
@@ -217,7 +217,7 @@ impl JoinSession {
 
     fn input_ended(&mut self, pool: &mut Pool) {
         let Some(link) = &self.link else { return };
-        match self.core.common.rules.input_ended(self.core.feed.input(), link.peer_ended) {
+        match self.core.common.rules.input_ended(self.core.input.progress(), link.peer_ended) {
             Step::HalfClose => pool.finish(link.id),
             Step::Close | Step::Leave => pool.close(link.id, CloseReason::PEER, CloseMode::Linger),
             Step::Continue => {}
@@ -262,7 +262,7 @@ impl JoinSession {
         link.peer_ended = true;
         let (id, peer) = (link.id, link.peer.clone());
         self.core.console.report(pool, &Notice::new(Name::Eof).peer(&peer));
-        let input = self.core.feed.input();
+        let input = self.core.input.progress();
         let step = if self.reconnect && !input.ended {
             Step::Close
         } else {
@@ -315,7 +315,7 @@ impl JoinSession {
     fn wind_up(&mut self, pool: &mut Pool) {
         self.core.begin_ending(pool);
         self.connector.cancel(pool);
-        self.core.feed.close(pool);
+        self.core.input.close(pool);
         pool.disarm(TimerKey::global(timers::CHAT));
     }
 }
@@ -337,9 +337,11 @@ impl Session for JoinSession {
             return self.frontend.refresh(pool, &mut self.core);
         }
         match event {
-            Event::Data { id, bytes } if self.core.feed.is(id) => self.on_input(pool, bytes, false),
+            Event::Data { id, bytes } if self.core.input.is(id) => {
+                self.on_input(pool, bytes, false)
+            }
             Event::Data { bytes, .. } => self.on_data(pool, bytes, false),
-            Event::Eof { id } if self.core.feed.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } if self.core.input.is(id) => self.on_input(pool, &[], true),
             Event::Eof { .. } => self.on_data(pool, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::feed::Batch;
+use super::Batch;
 use crate::error::Failure;
 use crate::protocol::pacer::{Pacer, Rate};
 
@@ -56,6 +56,7 @@ impl Throttle {
 
     /// Bytes that wait.
     pub(super) fn waiting(&self) -> usize {
+        debug_assert!(self.start <= self.held.bytes.len(), "no more goes than was held");
         self.held.bytes.len() - self.start
     }
 

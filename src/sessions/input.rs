@@ -3,84 +3,75 @@
 //! `--send` puts texts in the place of stdin, and `--rate` holds back what was read of it. This file
 //! owns the stdin channel and what is known of the input. To whom the result goes, and when stdin
 //! is read at all, the session decides.
+//!
+//! The options choose one of four modes; only a preset turns into another one:
+//!
+//! ```text
+//! mode       chosen by                         channel           what its bytes become
+//! Plain      an unframed stream, or -n         stdin; none (-n)  the bytes themselves
+//! Cut        --input, --frame, datagrams       stdin or texts    messages
+//! Commands   --input commands or json          stdin             commands of ControlInput
+//! Preset     --send of a server                none              one batch for each client
+//!   | take_preset: the input has ended
+//!   +--> Cut (framed) or Plain
+//! ```
+//!
+//! The channel starts paused, and is given up once:
+//!
+//! ```text
+//! paused <-- pause, resume --> reading        close: paused or reading --> closed
+//! ```
+//!
+//! Under `--rate` each piece that is read pauses the channel, until the throttle has let go of it:
+//!
+//! ```text
+//! reading -- hold --> holding -- due: Batch, At --> holding
+//!                     holding -- due: Nothing --> resume --> reading
+//!                     holding -- due: End --> ended
+//! ```
+
+mod batch;
+mod mode;
+mod throttle;
 
 use std::io;
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use self::batch::Encoder;
+use self::mode::Mode;
+use self::throttle::Throttle;
 use super::config::{self, Common, InputSource};
 use super::control::ControlInput;
-use super::texts::Texts;
-use super::throttle::{Due, Throttle};
 use super::timers;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, StdioKind};
 use crate::event_loop::{Directions, Id, Memory, Pool, TimerKey, Transport};
-use crate::framing::{Cutter, FrameError, Framer, Framing, Input};
+use crate::framing::FrameError;
 use crate::kind::Kind;
-use crate::protocol::crlf::Crlf;
 use crate::protocol::relay::{self, Source};
 
+pub(crate) use self::batch::Batch;
+pub(crate) use self::throttle::Due;
+
 /// stdin as a source of messages.
-pub struct Feed {
+pub struct InputReader {
     id: Option<Id>,
-    input: relay::Input,
-    cut: Cut,
-    control: Option<ControlInput>,
-    commands: bool,
-    framer: Option<Box<dyn Framer>>,
-    crlf: Option<Crlf>,
-    /// The framing is made of LF itself, which `crlf` converts.
-    lines: bool,
+    progress: relay::Input,
+    mode: Mode,
+    encoder: Encoder,
+    /// How many messages have been read.
     messages: u64,
     /// What it is called in messages.
     name: &'static str,
-    /// Texts that every client of a server is sent.
-    words: Option<Bytes>,
     /// How many bytes it has in all, where that is known.
     size: Option<u64>,
     /// `--rate` of a stream.
     throttle: Option<Throttle>,
 }
 
-/// How the input is cut into messages.
-enum Cut {
-    /// Not at all: an unframed stream is passed on as it comes.
-    Nowhere,
-    /// As `--input` says.
-    Input(Cutter),
-    /// Into the texts that it was made of.
-    Texts(Texts),
-}
-
-impl Cut {
-    fn feed(
-        &mut self,
-        piece: &[u8],
-        eof: bool,
-        add: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), FrameError> {
-        match self {
-            Self::Nowhere if piece.is_empty() => {}
-            Self::Nowhere => add(piece),
-            Self::Texts(texts) => texts.feed(piece, add),
-            Self::Input(cutter) => return cutter.feed(piece, eof, add),
-        }
-        Ok(())
-    }
-}
-
-/// What one piece of stdin became: bytes for the wire.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) bytes: Vec<u8>,
-    /// Where each message ends in `bytes`.
-    pub(crate) ends: Vec<usize>,
-}
-
-impl Feed {
+impl InputReader {
     /// Opens stdin, or the texts in its place, paused; or stands for an absent one.
     ///
     /// # Errors
@@ -94,24 +85,24 @@ impl Feed {
         let (transport, kind) = stdio::input().map_err(|error| unreadable(&error))?;
         let source = if kind == StdioKind::Terminal { Source::Terminal } else { Source::Stream };
         let size = stdio::input_size();
-        let feed = Self::on(pool, common, transport, source);
-        feed.map(|feed| Self { size, ..feed }).map_err(|error| unreadable(&error))
+        let input = Self::on(pool, common, transport, source);
+        input.map(|input| Self { size, ..input }).map_err(|error| unreadable(&error))
     }
 
     /// Texts are sent like a file; a server sends each client all of them.
     fn open_texts(pool: &mut Pool, texts: &[Bytes], common: &Common) -> Result<Self, Failure> {
-        let texts = Bytes::from(texts.concat());
         if common.rules.serving {
-            let feed = Self::over(None, Source::Stream, common);
-            return Ok(Self { words: Some(texts), ..feed });
+            return Ok(Self::over(None, Source::Stream, common));
         }
+        let texts = Bytes::from(texts.concat());
         let size = Some(texts.len() as u64);
-        let feed = Self::on(pool, common, Box::new(Memory::new(texts)), Source::Stream);
-        feed.map(|feed| Self { size, ..feed })
+        let input = Self::on(pool, common, Box::new(Memory::new(texts)), Source::Stream);
+        input
+            .map(|input| Self { size, ..input })
             .map_err(|error| Failure::io(Status::Local, "send", "texts", &error))
     }
 
-    /// A feed on a transport of the caller's, paused.
+    /// An input on a transport of the caller's, paused.
     ///
     /// # Errors
     /// The transport cannot be registered.
@@ -128,37 +119,16 @@ impl Feed {
 
     fn over(id: Option<Id>, source: Source, common: &Common) -> Self {
         let Common { input: config::Input { source: from, rate }, wire, .. } = common;
-        let longest = wire.framing.longest_input(wire.max);
-        let cut = match from {
-            InputSource::Nothing | InputSource::Commands { .. } => Cut::Nowhere,
-            InputSource::Messages { form: Input::Raw, .. } | InputSource::Texts(_)
-                if !wire.has_messages() =>
-            {
-                Cut::Nowhere
-            }
-            InputSource::Texts(texts) => Cut::Texts(Texts::new(texts)),
-            InputSource::Messages { form, chomp } => {
-                Cut::Input(Cutter::new(*form, *chomp, longest))
-            }
-        };
-        let control = match from {
-            InputSource::Commands { form, chomp } => {
-                Some(ControlInput::new(*form, longest, *chomp))
-            }
-            _ => None,
-        };
+        let mode = Mode::new(common);
+        debug_assert!(id.is_none() || source != Source::Absent, "an absent input has no channel");
+        debug_assert!(id.is_none() || !matches!(mode, Mode::Preset(..)), "nor has a preset");
         Self {
             id,
-            input: relay::Input::new(source),
-            cut,
-            commands: control.is_some(),
-            control,
-            framer: wire.framer(),
-            crlf: wire.crlf.then(Crlf::default),
-            lines: wire.framing == Framing::Line,
+            progress: relay::Input::new(source),
+            mode,
+            encoder: Encoder::new(wire),
             messages: 0,
             name: if matches!(from, InputSource::Texts(_)) { "--send" } else { "stdin" },
-            words: None,
             size: None,
             throttle: rate.filter(|_| !wire.datagrams).map(Throttle::new),
         }
@@ -170,8 +140,8 @@ impl Feed {
     }
 
     /// How far the input has come.
-    pub(crate) fn input(&self) -> relay::Input {
-        self.input
+    pub(crate) fn progress(&self) -> relay::Input {
+        self.progress
     }
 
     /// How many bytes it has in all, where that is known.
@@ -180,7 +150,7 @@ impl Feed {
     }
 
     /// How many bytes of it have been read and let go, as far as is known.
-    pub(crate) fn passed(&self, pool: &Pool) -> u64 {
+    pub(crate) fn bytes_read(&self, pool: &Pool) -> u64 {
         let traffic = self.id.and_then(|id| pool.traffic(id));
         let read = traffic.map_or(self.size.unwrap_or(0), |traffic| traffic.received);
         let waiting = self.throttle.as_ref().map_or(0, Throttle::waiting);
@@ -189,7 +159,7 @@ impl Feed {
 
     /// The input has ended.
     pub(crate) fn end(&mut self) {
-        self.input.ended = true;
+        self.progress.ended = true;
     }
 
     pub(crate) fn pause(&self, pool: &mut Pool) {
@@ -201,7 +171,7 @@ impl Feed {
     /// Reads on; commands that wait come first.
     pub(crate) fn resume(&self, pool: &mut Pool) {
         let Some(id) = self.id else { return };
-        if self.control.as_ref().is_some_and(ControlInput::wait) {
+        if matches!(&self.mode, Mode::Commands(control) if control.is_waiting()) {
             pool.arm(TimerKey::global(timers::COMMANDS), Duration::ZERO);
         } else {
             pool.resume(id);
@@ -220,46 +190,40 @@ impl Feed {
         self.id.is_some()
     }
 
-    /// Whether pieces of stdin go to the wire as they are, so that [`Feed::convert`] is not
-    /// needed.
+    /// Whether pieces of stdin go to the wire as they are, so that [`InputReader::convert`] is
+    /// not needed.
     pub(crate) fn is_transparent(&self) -> bool {
-        matches!(self.cut, Cut::Nowhere) && self.framer.is_none() && self.crlf.is_none()
+        matches!(self.mode, Mode::Plain) && self.encoder.is_plain()
     }
 
     /// `--send` of a server: what every client is sent when it comes, as it goes to the wire; for
     /// a client that is all of the input, which has ended behind it.
     pub(crate) fn take_preset(&mut self) -> Result<Option<Batch>, Failure> {
-        let Some(words) = self.words.take() else { return Ok(None) };
-        self.input = relay::Input { ended: true, empty: false, ..self.input };
-        let (batch, outcome) = self.convert(&words, true);
+        let Mode::Preset(texts, cutting) = &mut self.mode else { return Ok(None) };
+        let (texts, cutting) = (std::mem::take(texts), cutting.take());
+        self.mode = cutting.map_or(Mode::Plain, Mode::Cut);
+        self.progress = relay::Input { ended: true, empty: false, ..self.progress };
+        let (batch, outcome) = self.convert(&texts, true);
         outcome.map(|()| Some(batch))
     }
 
     /// Whether stdin gives commands instead of messages.
-    pub(crate) fn commands(&self) -> bool {
-        self.commands
+    pub(crate) fn has_commands(&self) -> bool {
+        matches!(self.mode, Mode::Commands(_))
     }
 
-    /// Lends what reads the commands to whom has the session, which obeys them.
-    pub(crate) fn take_control(&mut self) -> Option<ControlInput> {
-        self.control.take()
-    }
-
-    /// Gives back what was lent.
-    pub(crate) fn put_control(&mut self, control: ControlInput) {
-        self.control = Some(control);
+    /// What reads the commands, for the session that executes them.
+    pub(crate) fn control(&mut self) -> Option<&mut ControlInput> {
+        match &mut self.mode {
+            Mode::Commands(control) => Some(control),
+            _ => None,
+        }
     }
 
     /// The message of a command as it goes to the wire.
-    pub(crate) fn encode(&self, payload: Vec<u8>) -> Result<Vec<u8>, FrameError> {
-        if self.framer.is_none() && self.crlf.is_none() {
-            return Ok(payload);
-        }
-        let mut batch = Batch::default();
-        // The message before may have gone elsewhere: each is converted by itself.
-        let mut crlf = self.crlf.as_ref().map(|_| Crlf::default());
-        batch.add(&payload, self.framer.as_deref(), crlf.as_mut(), self.lines)?;
-        Ok(batch.bytes)
+    pub(crate) fn encode(&mut self, payload: Vec<u8>) -> Result<Vec<u8>, FrameError> {
+        debug_assert!(self.has_commands(), "the messages of stdin follow each other");
+        self.encoder.encode_alone(payload)
     }
 
     /// Whether what is read has to wait until it is due.
@@ -274,9 +238,10 @@ impl Feed {
 
     /// Takes a piece of stdin that has to wait, with all that is behind it.
     pub(crate) fn hold(&mut self, pool: &mut Pool, piece: &[u8], eof: bool) {
+        debug_assert!(self.throttle.is_some(), "only `--rate` holds the input back");
         self.pause(pool);
         let (batch, outcome) = self.convert(piece, eof);
-        let has_messages = self.framer.is_some();
+        let has_messages = self.encoder.is_framed();
         if let Some(throttle) = &mut self.throttle {
             throttle.hold(batch, has_messages);
             if eof || outcome.is_err() {
@@ -292,22 +257,22 @@ impl Feed {
 
     /// Notes that bytes of stdin were seen.
     pub(crate) fn note_bytes(&mut self, bytes: &[u8]) {
-        self.input.empty &= bytes.is_empty();
+        self.progress.empty &= bytes.is_empty();
     }
 
     /// Turns a piece of stdin into what goes to the wire; `eof` says that it is the last one.
     /// What was converted before a failure is in the batch and is to be sent.
     pub(crate) fn convert(&mut self, piece: &[u8], eof: bool) -> (Batch, Result<(), Failure>) {
         let mut batch = Batch::default();
-        let Self { cut, framer, crlf, messages, lines, name, .. } = self;
+        let Self { mode, encoder, messages, name, .. } = self;
         let mut refused = None;
         let mut add = |payload: &[u8]| {
             if refused.is_none() {
                 *messages += 1;
-                refused = batch.add(payload, framer.as_deref(), crlf.as_mut(), *lines).err();
+                refused = encoder.encode(payload, &mut batch).err();
             }
         };
-        let cut = cut.feed(piece, eof, &mut add);
+        let cut = mode.cut(piece, eof, &mut add);
         let number = *messages;
         let outcome = match (refused, cut) {
             (Some(error), _) => Err(unsendable(number, name, &error)),
@@ -322,55 +287,6 @@ impl Feed {
             (None, Ok(())) => Ok(()),
         };
         (batch, outcome)
-    }
-}
-
-impl Batch {
-    fn add(
-        &mut self,
-        payload: &[u8],
-        framer: Option<&dyn Framer>,
-        crlf: Option<&mut Crlf>,
-        lines: bool,
-    ) -> Result<(), FrameError> {
-        let mut converted = Vec::new();
-        match (framer, crlf) {
-            (Some(framer), Some(crlf)) if lines => {
-                framer.encode(payload, &mut converted)?;
-                crlf.convert(&converted, &mut self.bytes);
-            }
-            (Some(framer), Some(crlf)) => {
-                crlf.convert(payload, &mut converted);
-                framer.encode(&converted, &mut self.bytes)?;
-            }
-            (Some(framer), None) => framer.encode(payload, &mut self.bytes)?,
-            (None, Some(crlf)) => crlf.convert(payload, &mut self.bytes),
-            (None, None) => self.bytes.extend_from_slice(payload),
-        }
-        self.ends.push(self.bytes.len());
-        Ok(())
-    }
-
-    /// The messages one by one, as they go to the wire.
-    pub(crate) fn messages(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.ends.len()).map(|index| self.message(index))
-    }
-
-    /// Some of the messages, which stand in these bytes.
-    pub(crate) fn part(&self, messages: Range<usize>, bytes: Range<usize>) -> Self {
-        let ends = self.ends.get(messages).unwrap_or_default();
-        Self {
-            ends: ends.iter().map(|end| end - bytes.start).collect(),
-            bytes: self.bytes.get(bytes).unwrap_or_default().to_vec(),
-        }
-    }
-
-    /// One message; empty beyond the last.
-    pub(crate) fn message(&self, index: usize) -> &[u8] {
-        let before = index.checked_sub(1).and_then(|before| self.ends.get(before));
-        let start = before.copied().unwrap_or(0);
-        let end = self.ends.get(index).copied().unwrap_or(start);
-        self.bytes.get(start..end).unwrap_or_default()
     }
 }
 
