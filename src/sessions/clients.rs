@@ -319,7 +319,8 @@ impl<T> Clients<T> {
         let (title, unsent) = (client.title(), end.unsent.len());
         if let Some(error) = &end.error {
             let cause = crate::error::plain(error);
-            if end.reason == CloseReason::FRAME {
+            // A bad frame is reported when it comes; the error may then be one of the socket.
+            if end.reason == CloseReason::FRAME && Kind::from(error) == Kind::Frame {
                 let failure =
                     Failure::new(Status::Lost, Kind::Frame, "read from", title.as_str(), cause);
                 core.console.report(pool, &Notice::error(&failure).conn(client.number));

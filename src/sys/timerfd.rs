@@ -3,7 +3,7 @@
 //! epoll_wait(2) takes whole milliseconds. kqueue(2) takes nanoseconds, and needs none of this.
 
 #[cfg(target_os = "linux")]
-mod timerfd {
+mod linux {
     use std::io;
     use std::os::fd::{AsRawFd, OwnedFd, RawFd};
     use std::time::{Duration, Instant};
@@ -90,7 +90,7 @@ mod none {
     }
 }
 
+#[cfg(target_os = "linux")]
+pub use linux::TimerFd;
 #[cfg(not(target_os = "linux"))]
 pub use none::TimerFd;
-#[cfg(target_os = "linux")]
-pub use timerfd::TimerFd;

@@ -113,7 +113,7 @@ pub(super) fn encode_int(text: &str, out: &mut Vec<u8>) -> Result<(), PickleErro
     let bytes = int.to_le_bytes();
     let (opcode, width): (&[u8], usize) = match int {
         0..=0xff => (b"K", 1),
-        0..=0xffff => (b"M", 2),
+        0x100..=0xffff => (b"M", 2),
         _ if i32::try_from(int).is_ok() => (b"J", 4),
         _ => (b"\x8a\x08", 8),
     };

@@ -318,10 +318,9 @@ impl Session for PingSession {
             Event::Drained { id } => self.on_drained(pool, id),
             Event::Eof { id } => self.on_eof(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
-            Event::Timer { key } => match (key.purpose, key.id) {
-                (timers::NEXT_PROBE, Some(id)) => self.on_clock(pool, id),
-                _ => {}
-            },
+            Event::Timer { key: TimerKey { id: Some(id), purpose: timers::NEXT_PROBE } } => {
+                self.on_clock(pool, id);
+            }
             _ => {}
         }
     }

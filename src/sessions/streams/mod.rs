@@ -204,8 +204,10 @@ impl Context<'_> {
     /// Reports what the end of a connection cost, where `closed` alone would not be seen.
     fn report_loss(&mut self, connection: &Connection, end: &End) {
         let (title, unsent) = (connection.title(), end.unsent.len());
+        // A bad frame is reported when it comes; the error may then be one of the socket.
         if end.reason == CloseReason::FRAME
             && let Some(error) = &end.error
+            && Kind::from(error) == Kind::Frame
         {
             let cause = crate::error::plain(error);
             let failure =
