@@ -204,7 +204,11 @@ pub(super) fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> F
             ..failure.fix("try again later, or use --wait")
         },
         Some(libc::ENOENT) => failure.fix("nothing listens there"),
-        Some(libc::EACCES) => failure.fix("connecting needs the right to write to the file"),
+        // An ordinary user may not write to `/` either, and that is not what is wrong with it.
+        Some(libc::EACCES) => match foreign_file(name) {
+            Some(cause) => Failure { cause, ..failure },
+            None => failure.fix("connecting needs the right to write to the file"),
+        },
         Some(libc::EPROTOTYPE) => failure.fix("it is a datagram socket: use udp-send"),
         Some(libc::ECONNREFUSED) => refused_by_file(failure, name),
         _ => failure,
@@ -213,12 +217,16 @@ pub(super) fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> F
 
 /// The kernel refuses alike where the listener is gone and where the file is no socket at all.
 fn refused_by_file(failure: Failure, path: &str) -> Failure {
-    match std::fs::metadata(path) {
-        Ok(file) if !file.file_type().is_socket() => {
-            Failure { cause: unix::foreign(file.file_type()).to_owned(), ..failure }
-        }
-        _ => failure.fix("nothing listens there any more"),
+    match foreign_file(path) {
+        Some(cause) => Failure { cause, ..failure },
+        None => failure.fix("nothing listens there any more"),
     }
+}
+
+/// What the file at `path` is, where it is no socket.
+fn foreign_file(path: &str) -> Option<String> {
+    let kind = std::fs::metadata(path).ok()?.file_type();
+    (!kind.is_socket()).then(|| unix::foreign(kind).to_owned())
 }
 
 #[cfg(test)]

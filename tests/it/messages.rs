@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use crate::support::net::{connect, peer, read_all};
+use crate::support::net::{connect, peer, read_all, read_exactly};
 use crate::support::{Ended, wirecat};
 
 /// What a peer receives of this stdin.
@@ -227,12 +227,13 @@ fn count_is_met_or_an_error() {
     assert_eq!(ended.text(), "a\n");
     // It need not wait for the peer to close, nor for stdin to end.
     let server = peer(|mut stream: TcpStream| {
+        let question = read_exactly(&stream, 9);
         stream.write_all(b"answer\n").unwrap();
-        read_all(&stream)
+        (question, read_all(&stream))
     });
     let client = wirecat(["tcp-connect", "--frame", "line", "-c", "1", &server.address]);
     let mut client = client.piped().start();
     client.say("question\n");
     assert_eq!(client.wait_open().code(0).text(), "answer\n");
-    assert_eq!(server.join(), b"question\n");
+    assert_eq!(server.join(), (b"question\n".to_vec(), Vec::new()));
 }
