@@ -1,9 +1,9 @@
 //! The commands: one file each has its arguments, what they mean, and what is run.
 //!
-//! clap checks each argument by itself and whom it belongs to, [`rules`] which of them go together,
+//! clap checks each argument by itself and whom it belongs to, `rules` which of them go together,
 //! and `config` of a command makes a plain configuration of them. `run` of a command opens what the
-//! configuration names and hands a session to [`launch`]. Nothing below this floor knows of clap,
-//! or of anyhow: the floors below report a [`Failure`], which is found again here.
+//! configuration names and hands a session to `launch`. Nothing below this floor knows of clap,
+//! or of anyhow: the floors below report a [`Failure`](crate::error::Failure), which is found again here.
 
 mod args;
 mod assets;

@@ -38,7 +38,7 @@ pub trait Session {
     /// Reads on what was paused because stdout or the hooks were full.
     fn resume(&mut self, pool: &mut Pool);
 
-    /// Closes everything, and calls [`Core::finish`] once all is closed.
+    /// Closes everything, and calls `Core::finish` once all is closed.
     fn close(&mut self, pool: &mut Pool, how: ShutdownMode);
 
     /// The connections and sockets that statistics and progress are about.

@@ -1,6 +1,6 @@
 //! `chat --host`: a room on this machine, in which the user may take part.
 //!
-//! [`Clients`] has the connections; what the lines mean and who is sent what is the business of the
+//! `Clients` has the connections; what the lines mean and who is sent what is the business of the
 //! [`Room`].
 
 use std::collections::HashMap;

@@ -56,7 +56,7 @@ pub struct DatagramBase {
 }
 
 /// What a command does with datagrams. The session calls it once for each event, and closes after
-/// the event where that asks for it by [`DatagramBase::end`].
+/// the event where that asks for it by `DatagramBase::end`.
 pub trait DatagramService {
     /// SIGTERM ends the run only after what has arrived is read.
     const DRAINS: bool = false;

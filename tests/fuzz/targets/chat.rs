@@ -9,9 +9,9 @@ use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use wirecat::protocol::chat::group_room::GroupRoom;
 use wirecat::protocol::chat::keys::Keys;
-use wirecat::protocol::chat::room::{RoomAction, Room};
+use wirecat::protocol::chat::room::{Room, RoomAction};
 use wirecat::protocol::chat::view::{ChatView, UiAction};
-use wirecat::protocol::chat::{Dialect, ChatLine, MAX_LINE, Nick};
+use wirecat::protocol::chat::{ChatLine, Dialect, MAX_LINE, Nick};
 use wirecat::protocol::command::Form;
 use wirecat::protocol::text::is_unprintable;
 
@@ -164,7 +164,10 @@ fn group_room(choices: &mut Unstructured<'_>) -> Result<()> {
         let _ = (group_room.advance(now), group_room.is_backlogged());
         for action in group_room.take_actions() {
             use wirecat::protocol::chat::group_room::GroupAction;
-            if let GroupAction::Broadcast(line) | GroupAction::SendTo(_, line) | GroupAction::Show(line) = action {
+            if let GroupAction::Broadcast(line)
+            | GroupAction::SendTo(_, line)
+            | GroupAction::Show(line) = action
+            {
                 harmless(&line.to_string());
             }
         }
