@@ -41,13 +41,24 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool};
 use crate::framing::{FrameError, Framer, Framing};
 use crate::kind::Kind;
-use crate::protocol::relay::{Input, Source};
+use crate::protocol::relay::Input;
 
 use proxy::Proxy;
 use replay::Playback;
 use reply::Reply;
 use save::Save;
 use stdio::{Discard, Hub, Stdio};
+
+/// Who takes stdin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stdin {
+    /// The session sends it to all connections, and its end is nothing to any of them.
+    Shared,
+    /// The session sends it to the connections, and its end is the end of what they are sent.
+    Relayed,
+    /// The service, which has it read while more is `wanted`.
+    Service { wanted: bool },
+}
 
 /// What is done with connections and with what they send.
 pub(crate) trait StreamService {
@@ -59,10 +70,29 @@ pub(crate) trait StreamService {
         1
     }
 
-    /// stdin as a connection sees it. Most services do not send it.
-    fn input(&self, _stdin: Input) -> Input {
-        Input::new(Source::Absent)
+    /// What warnings call the connections, a plural.
+    fn noun(&self) -> &'static str {
+        "connections"
     }
+
+    /// What `--wait` reports where nobody comes: the operation, its target, the cause.
+    fn awaited(&self) -> (&'static str, &'static str, &'static str) {
+        ("serve", "a client", "nobody connected")
+    }
+
+    /// Who takes stdin, where it is read at all.
+    fn stdin(&self) -> Stdin {
+        Stdin::Shared
+    }
+
+    /// The run begins.
+    fn start(&mut self, _context: &mut Context<'_>) {}
+
+    /// Takes what was read of stdin, where that is [`Stdin::Service`].
+    fn on_stdin(&mut self, _context: &mut Context<'_>, _bytes: &[u8], _eof: bool) {}
+
+    /// stdout and the hooks take data again.
+    fn resume(&mut self, _context: &mut Context<'_>) {}
 
     /// A connection is open. It has been sent `--greet` and `--send`.
     fn opened(&mut self, _context: &mut Context<'_>, _id: Id) {}
@@ -80,7 +110,12 @@ pub(crate) trait StreamService {
         true
     }
 
-    /// The peer sends no more; `input` is stdin as [`StreamService::input`] returns it.
+    /// A connection breaks the framing. True where the service has reported and closed it.
+    fn bad_frame(&mut self, _context: &mut Context<'_>, _id: Id, _error: &FrameError) -> bool {
+        false
+    }
+
+    /// The peer sends no more; `input` is stdin as far as it goes to the connection.
     fn half_closed(&mut self, context: &mut Context<'_>, id: Id, input: Input) {
         context.peer_ended(id, input);
     }
@@ -110,6 +145,21 @@ pub(crate) trait StreamService {
 
     /// The run ends in order: nothing new is begun.
     fn end(&mut self, _context: &mut Context<'_>) {}
+
+    /// Whether the service closes a connection by itself, later in the end of the run.
+    fn keeps(&self, _id: Id) -> bool {
+        false
+    }
+
+    /// Whether SIGTERM has what has arrived read before the run ends.
+    fn drains(&self) -> bool {
+        false
+    }
+
+    /// What statistics count beside the connections.
+    fn traffic_ids(&self) -> Vec<Id> {
+        Vec::new()
+    }
 
     /// The run ends at once.
     fn abort(&mut self, _context: &mut Context<'_>, _reason: CloseReason) {}

@@ -1,11 +1,10 @@
 //! stdin to all connections and what they send to stdout; the same with what each sends going to
 //! all others (`--hub`); and nothing of it at all (`--discard`).
 
-use super::{Encoder, StreamService};
+use super::{Encoder, Stdin, StreamService};
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
 use crate::kind::Kind;
-use crate::protocol::relay::Input;
 use crate::sessions::console::Message;
 use crate::sessions::streams::{Context, Flow};
 
@@ -17,8 +16,8 @@ impl StreamService for Stdio {
         Flow::Input
     }
 
-    fn input(&self, stdin: Input) -> Input {
-        stdin
+    fn stdin(&self) -> Stdin {
+        Stdin::Relayed
     }
 
     fn message(&mut self, context: &mut Context<'_>, _id: Id, message: &Message<'_>) {

@@ -35,6 +35,7 @@ impl StreamSession {
             receiver: Receiver::new(&self.core.common, pool.now()),
             ended: false,
             send: SendState::Flowing,
+            held: false,
             skipped: 0,
         };
         if self.core.input.has_commands() {
@@ -122,6 +123,9 @@ impl StreamSession {
     }
 
     fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &crate::framing::FrameError) {
+        if self.with(pool, |service, context| service.bad_frame(context, id, error)) {
+            return;
+        }
         let Some(connection) = self.streams.table.get(id) else { return };
         let failure = receiver::bad_frame(connection.title(), error);
         self.core.console.report_failure(pool, &failure);
@@ -131,8 +135,10 @@ impl StreamSession {
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         if let Some(connection) = self.streams.table.get_mut(id) {
             self.streams.slow.release(connection);
-            if self.streams.flow == Flow::Answers && !self.streams.paused {
-                pool.resume(id);
+            if self.streams.flow == Flow::Answers
+                && let Some(connection) = self.streams.table.get(id)
+            {
+                self.streams.update_reading(pool, id, connection);
             }
             self.with(pool, |service, context| service.drained(context, id));
             self.balance(pool);
@@ -156,7 +162,7 @@ impl StreamSession {
         }
         self.core.console.count(&end.traffic);
         let Self { core, streams, service, .. } = self;
-        let mut context = Context { core, streams, pool, parted: false };
+        let mut context = Context::new(core, streams, pool);
         context.report_closed(&connection, end);
         // Who has enough cuts off what the others do not take.
         let is_enough = context.core.has_enough() && end.reason.cause == Cause::Host;

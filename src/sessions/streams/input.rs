@@ -10,6 +10,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::control::{self, Controllable, bad_command, not_connected, send_failed};
 use crate::sessions::core::Core;
 use crate::sessions::input::{Batch, Due};
+use crate::sessions::services::Stdin;
 use crate::sessions::session::Session;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -226,6 +227,10 @@ fn reason_to_close(connection: &Connection) -> CloseReason {
 
 impl StreamSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
+        if let Stdin::Service { .. } = self.service.stdin() {
+            self.with(pool, |service, context| service.on_stdin(context, bytes, eof));
+            return self.balance(pool);
+        }
         self.core.input.note_bytes(bytes);
         if self.core.input.has_commands() {
             control::execute_lines(self, pool, bytes, eof);
@@ -315,9 +320,10 @@ impl StreamSession {
     /// Whether stdin may be read, and what was read be sent.
     pub(super) fn may_feed(&self) -> bool {
         // Commands need no connection, but their answers need a place to go.
-        let waits = match self.core.input.has_commands() {
-            true => self.is_held(),
-            false => self.streams.slow.is_blocking() || self.streams.table.is_empty(),
+        let waits = match self.service.stdin() {
+            Stdin::Service { wanted } => !wanted,
+            _ if self.core.input.has_commands() => self.is_held(),
+            _ => self.streams.slow.is_blocking() || self.streams.table.is_empty(),
         };
         !waits && !self.core.is_ending()
     }

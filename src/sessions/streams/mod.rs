@@ -21,6 +21,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::console::closed_event;
 use crate::sessions::core::Core;
 use crate::sessions::receiver::Receiver;
+use crate::sessions::session::ShutdownMode;
 use crate::sockets::Endpoint;
 
 pub(crate) use admission::{Admission, Change};
@@ -72,6 +73,8 @@ pub(crate) struct Connection {
     /// Its FIN has come.
     pub(crate) ended: bool,
     pub(crate) send: SendState,
+    /// The service does not want it read for now.
+    held: bool,
     /// Messages that it was not sent.
     pub(crate) skipped: u64,
 }
@@ -104,12 +107,27 @@ impl Streams {
             return;
         }
         for (id, connection) in self.table.iter() {
-            let is_backlogged = connection.send.is_full() && self.flow == Flow::Answers;
-            if paused {
-                pool.pause(id);
-            } else if !is_backlogged {
-                pool.resume(id);
-            }
+            self.update_reading(pool, id, connection);
+        }
+    }
+
+    /// Leaves what one connection sends in the kernel while its service does not want it.
+    pub(crate) fn hold(&mut self, pool: &mut Pool, id: Id, held: bool) {
+        let Some(connection) = self.table.get_mut(id) else { return };
+        if std::mem::replace(&mut connection.held, held) != held
+            && let Some(connection) = self.table.get(id)
+        {
+            self.update_reading(pool, id, connection);
+        }
+    }
+
+    /// Reads a connection unless one of the three reasons not to holds it.
+    fn update_reading(&self, pool: &mut Pool, id: Id, connection: &Connection) {
+        let is_backlogged = connection.send.is_full() && self.flow == Flow::Answers;
+        if self.paused || connection.held || is_backlogged {
+            pool.pause(id);
+        } else {
+            pool.resume(id);
         }
     }
 
@@ -132,9 +150,15 @@ pub(crate) struct Context<'a> {
     pub(crate) pool: &'a mut Pool,
     /// What the service had for a connection is gone, and the run may be over.
     pub(crate) parted: bool,
+    /// The service asks for the end of the run, which follows when it returns.
+    pub(crate) end: Option<ShutdownMode>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    fn new(core: &'a mut Core, streams: &'a mut Streams, pool: &'a mut Pool) -> Self {
+        Self { core, streams, pool, parted: false, end: None }
+    }
+
     /// Sends to one connection, by the rules for slow ones.
     pub(crate) fn sent(&mut self, id: Id, outcome: SendOutcome) {
         self.streams.sent(self.core, self.pool, id, outcome);

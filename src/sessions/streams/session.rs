@@ -1,5 +1,7 @@
 //! The stream session: accepts connections, and gives what they send to its service.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::input::Directory;
@@ -10,13 +12,13 @@ use crate::error::{Failure, plain};
 use crate::event_loop::{CloseMode, Event, Id, IdMap, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::output::Output;
-use crate::protocol::relay::Input;
+use crate::protocol::relay::{Input, Source};
 use crate::protocol::slow::SlowRules;
 use crate::sessions::config::Serve;
 use crate::sessions::console::Console;
-use crate::sessions::core::{Core, GRACE, NOTE_AFTER};
+use crate::sessions::core::{Core, GRACE, NOTE_AFTER, SIGNALLED};
 use crate::sessions::input::InputReader;
-use crate::sessions::services::{self, Encoder, StreamService};
+use crate::sessions::services::{self, Encoder, Stdin, StreamService};
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
 
@@ -94,7 +96,9 @@ impl StreamSession {
     /// Begins to serve.
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
-        self.core.await_first(pool, "serve", "a client", "nobody connected");
+        let (operation, target, cause) = self.service.awaited();
+        self.core.await_first(pool, operation, target, cause);
+        self.with(pool, |service, context| service.start(context));
         self.balance(pool);
     }
 
@@ -113,9 +117,12 @@ impl StreamSession {
         act: impl FnOnce(&mut dyn StreamService, &mut Context<'_>) -> R,
     ) -> R {
         let Self { core, streams, service, .. } = self;
-        let mut context = Context { core, streams, pool, parted: false };
+        let mut context = Context::new(core, streams, pool);
         let result = act(service.as_mut(), &mut context);
-        let parted = context.parted;
+        let Context { parted, end, .. } = context;
+        if let Some(how) = end.filter(|_| !self.core.is_ending()) {
+            self.close(pool, how);
+        }
         if parted {
             self.on_parted(pool);
         }
@@ -130,7 +137,7 @@ impl StreamSession {
             return;
         }
         let Self { core, streams, service, .. } = self;
-        if service.wind_down(&mut Context { core, streams, pool, parted: false }) {
+        if service.wind_down(&mut Context::new(core, streams, pool)) {
             pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         }
         if self.is_deserted() {
@@ -146,7 +153,10 @@ impl StreamSession {
 
     /// stdin as a connection sees it.
     pub(super) fn input(&self) -> Input {
-        self.service.input(self.core.input.progress())
+        match self.service.stdin() {
+            Stdin::Relayed => self.core.input.progress(),
+            Stdin::Shared | Stdin::Service { .. } => Input::new(Source::Absent),
+        }
     }
 
     pub(super) fn input_ended(&mut self, pool: &mut Pool, id: Id) {
@@ -186,8 +196,9 @@ impl StreamSession {
     fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
         if self.streams.admission.starve() {
             let (count, cause) = (self.streams.table.len(), plain(error));
+            let noun = self.service.noun();
             let text = format!(
-                "cannot accept more than {count} connections: {cause} (`ulimit -n` sets the limit); the rest wait"
+                "cannot accept more than {count} {noun}: {cause} (`ulimit -n` sets the limit); the rest wait"
             );
             self.core.console.warn(pool, Kind::Starved, &text);
         }
@@ -219,7 +230,7 @@ impl StreamSession {
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.wind_up(pool);
         self.with(pool, |service, context| service.end(context));
-        for id in self.streams.table.ids() {
+        for id in self.streams.table.ids().filter(|id| !self.service.keeps(*id)) {
             pool.close(id, reason, CloseMode::Linger);
         }
     }
@@ -303,6 +314,7 @@ impl Session for StreamSession {
     }
 
     fn resume(&mut self, pool: &mut Pool) {
+        self.with(pool, |service, context| service.resume(context));
         self.balance(pool);
     }
 
@@ -319,7 +331,15 @@ impl Session for StreamSession {
     }
 
     fn open_ids(&self) -> Vec<Id> {
-        self.streams.table.ids().collect()
+        self.streams.table.ids().chain(self.service.traffic_ids()).collect()
+    }
+
+    fn stop(&mut self, pool: &mut Pool) {
+        if self.service.drains() {
+            self.core.drain_then_end(pool, Duration::ZERO);
+        } else {
+            self.close(pool, ShutdownMode::InOrder(SIGNALLED));
+        }
     }
 
     fn clients(&self) -> Option<usize> {
