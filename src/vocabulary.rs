@@ -12,17 +12,17 @@ use serde::ser::SerializeMap;
 /// One key of a JSON object.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// The key; of a [`Form::Fields`] the name of the struct's field.
+    /// The key; of a [`FieldForm::Fields`] the name of the struct's field.
     pub key: &'static str,
     /// What its value looks like.
-    pub form: Form,
+    pub form: FieldForm,
     /// What it means.
     pub meaning: &'static str,
 }
 
 /// What the value of a field looks like.
 #[derive(Clone, Copy, Debug)]
-pub enum Form {
+pub enum FieldForm {
     /// A string.
     Text,
     /// A string in base64 (RFC 4648, section 4).
@@ -40,9 +40,9 @@ pub enum Form {
 }
 
 /// What a field of an object may hold.
-pub trait Value {
+pub trait FieldValue {
     /// What it looks like.
-    const FORM: Form;
+    const FORM: FieldForm;
 
     /// Adds it to an object, unless it does not apply.
     ///
@@ -54,8 +54,8 @@ pub trait Value {
 macro_rules! plain_values {
     ($($type:ty = $form:ident;)+) => {
         $(
-            impl Value for $type {
-                const FORM: Form = Form::$form;
+            impl FieldValue for $type {
+                const FORM: FieldForm = FieldForm::$form;
 
                 fn put<M: SerializeMap>(
                     &self,
@@ -78,32 +78,32 @@ plain_values! {
     f64 = Number;
 }
 
-impl Value for bool {
-    const FORM: Form = Form::Flag;
+impl FieldValue for bool {
+    const FORM: FieldForm = FieldForm::Flag;
 
     fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
         if *self { map.serialize_entry(key, self) } else { Ok(()) }
     }
 }
 
-impl Value for Duration {
-    const FORM: Form = Form::Number;
+impl FieldValue for Duration {
+    const FORM: FieldForm = FieldForm::Number;
 
     fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry(key, &self.as_secs_f64())
     }
 }
 
-impl<T: Value> Value for Option<T> {
-    const FORM: Form = T::FORM;
+impl<T: FieldValue> FieldValue for Option<T> {
+    const FORM: FieldForm = T::FORM;
 
     fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
         self.as_ref().map_or(Ok(()), |value| value.put(key, map))
     }
 }
 
-impl<T: Value + ?Sized> Value for &T {
-    const FORM: Form = T::FORM;
+impl<T: FieldValue + ?Sized> FieldValue for &T {
+    const FORM: FieldForm = T::FORM;
 
     fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
         (**self).put(key, map)
@@ -168,8 +168,8 @@ macro_rules! vocabulary {
             }
         }
 
-        impl $crate::vocabulary::Value for $Type {
-            const FORM: $crate::vocabulary::Form = $crate::vocabulary::Form::Word(&[$($word),+]);
+        impl $crate::vocabulary::FieldValue for $Type {
+            const FORM: $crate::vocabulary::FieldForm = $crate::vocabulary::FieldForm::Word(&[$($word),+]);
 
             fn put<M: serde::ser::SerializeMap>(
                 &self,
@@ -186,7 +186,7 @@ macro_rules! vocabulary {
 ///
 /// Each line of the table reads `field: Type = "key": "meaning";`. A line without key and meaning
 /// holds a struct of the same making, whose fields stand in the object itself. From the table come
-/// the struct, `FIELDS`, `Serialize` and [`Value`], all in the order of the table.
+/// the struct, `FIELDS`, `Serialize` and [`FieldValue`], all in the order of the table.
 macro_rules! fields {
     (
         $(#[$attribute:meta])*
@@ -208,14 +208,14 @@ macro_rules! fields {
             $visibility const FIELDS: &'static [$crate::vocabulary::Field] = &[$(
                 $crate::vocabulary::Field {
                     key: [$($key,)? stringify!($field)][0],
-                    form: <$type as $crate::vocabulary::Value>::FORM,
+                    form: <$type as $crate::vocabulary::FieldValue>::FORM,
                     meaning: concat!($($meaning)?),
                 }
             ),+];
         }
 
-        impl $(<$life>)? $crate::vocabulary::Value for $Type $(<$life>)? {
-            const FORM: $crate::vocabulary::Form = $crate::vocabulary::Form::Fields(Self::FIELDS);
+        impl $(<$life>)? $crate::vocabulary::FieldValue for $Type $(<$life>)? {
+            const FORM: $crate::vocabulary::FieldForm = $crate::vocabulary::FieldForm::Fields(Self::FIELDS);
 
             fn put<M: serde::ser::SerializeMap>(
                 &self,
@@ -231,7 +231,7 @@ macro_rules! fields {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeMap;
                 let mut map = serializer.serialize_map(None)?;
-                $crate::vocabulary::Value::put(self, "", &mut map)?;
+                $crate::vocabulary::FieldValue::put(self, "", &mut map)?;
                 map.end()
             }
         }

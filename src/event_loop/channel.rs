@@ -4,7 +4,7 @@
 //! It moves bytes and keeps state; the pool calls the handler and removes what has ended.
 //!
 //! ```text
-//! Phase   Connecting ── connected ──► Open ── close() ──► Closing ── writing over ──► Lingering
+//! ChannelPhase   Connecting ── connected ──► Open ── close() ──► Closing ── writing over ──► Lingering
 //!             │                        │                     │                            │
 //!        cannot connect       abort(), both halves over, or a read has failed     + LINGER passed
 //!             ▼                        ▼                     ▼                            ▼
@@ -28,9 +28,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::ending::Ending;
+use super::ending::ChannelEnd;
 use super::event::{SendOutcome, Traffic};
-use super::lifecycle::{CloseMode, Directions, Half, Phase};
+use super::lifecycle::{CloseMode, Directions, Half, ChannelPhase};
 use super::transport::Transport;
 use crate::buffers::SendQueue;
 use crate::close::CloseReason;
@@ -42,7 +42,7 @@ const HIGH_MARK: usize = 256 * 1024;
 
 pub(super) struct Channel {
     pub(super) transport: Box<dyn Transport>,
-    pub(super) phase: Phase,
+    pub(super) phase: ChannelPhase,
     pub(super) reading: Half,
     pub(super) writing: Half,
     /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
@@ -62,7 +62,7 @@ pub(super) struct Channel {
     /// What the handler waits for.
     awaited: Awaited,
     /// Boxed, because a server keeps thousands of channels that have not begun to end.
-    pub(super) ending: Option<Box<Ending>>,
+    pub(super) ending: Option<Box<ChannelEnd>>,
     pub(super) queue: SendQueue,
     high_mark: usize,
     /// When the queue last got shorter, or began.
@@ -92,7 +92,7 @@ impl Channel {
     pub(super) fn new(
         transport: Box<dyn Transport>,
         directions: Directions,
-        phase: Phase,
+        phase: ChannelPhase,
         now: Instant,
     ) -> Self {
         let half = |missing| if directions == missing { Half::Ended } else { Half::Open };
@@ -121,7 +121,7 @@ impl Channel {
     /// Whether a read may give something.
     pub(super) fn wants_reading(&self) -> bool {
         let wanted = !self.paused || self.transport.needs_read();
-        self.readable && wanted && self.reading.is_open() && self.phase != Phase::Connecting
+        self.readable && wanted && self.reading.is_open() && self.phase != ChannelPhase::Connecting
     }
 
     /// Whether a flush may get somewhere.
@@ -129,7 +129,7 @@ impl Channel {
         let work = !self.queue.is_empty()
             || matches!(self.writing, Half::Finishing)
             || self.transport.needs_flush();
-        self.writable && work && !self.writing.is_over() && self.phase != Phase::Connecting
+        self.writable && work && !self.writing.is_over() && self.phase != ChannelPhase::Connecting
     }
 
     pub(super) fn read(&mut self, into: &mut [u8], now: Instant) -> ReadOutcome {
@@ -150,7 +150,7 @@ impl Channel {
                     return ReadOutcome::Eof;
                 }
                 Ok(count) => {
-                    if self.phase == Phase::Open {
+                    if self.phase == ChannelPhase::Open {
                         self.traffic.received += count as u64;
                         self.traffic.last_active = now;
                     }
@@ -193,7 +193,7 @@ impl Channel {
     }
 
     fn can_write(&self) -> bool {
-        self.writable && !self.writing.is_over() && self.phase != Phase::Connecting
+        self.writable && !self.writing.is_over() && self.phase != ChannelPhase::Connecting
     }
 
     fn enqueue(

@@ -4,12 +4,12 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use super::channel::Channel;
-use super::lifecycle::{CloseMode, Half, Phase};
+use super::lifecycle::{CloseMode, Half, ChannelPhase};
 use crate::close::CloseReason;
 
 /// What is known of a channel that has begun to end.
 #[derive(Default)]
-pub(super) struct Ending {
+pub(super) struct ChannelEnd {
     /// Since when everything is sent and only acknowledgements are missing.
     pub(super) all_sent_at: Option<Instant>,
     pub(super) fin_sent_at: Option<Instant>,
@@ -115,12 +115,12 @@ impl Channel {
         self.ending().write_error = Some(error);
     }
 
-    pub(super) fn ending(&mut self) -> &mut Ending {
+    pub(super) fn ending(&mut self) -> &mut ChannelEnd {
         self.ending.get_or_insert_default()
     }
 
     /// The time since a step of the end; none where that has not come.
-    fn since(&self, now: Instant, step: impl FnOnce(&Ending) -> Option<Instant>) -> Duration {
+    fn since(&self, now: Instant, step: impl FnOnce(&ChannelEnd) -> Option<Instant>) -> Duration {
         let since = self.ending.as_ref().and_then(|ending| step(ending));
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
@@ -138,7 +138,7 @@ impl Channel {
             "a closed channel takes nothing more to send"
         );
         debug_assert!(
-            !matches!(self.phase, Phase::Lingering(_)) || self.writing.is_over(),
+            !matches!(self.phase, ChannelPhase::Lingering(_)) || self.writing.is_over(),
             "lingering begins when all is written"
         );
     }

@@ -1,4 +1,4 @@
-//! The life of a channel: an overall [`Phase`], one [`Half`] per direction, and the [`CloseMode`]
+//! The life of a channel: an overall [`ChannelPhase`], one [`Half`] per direction, and the [`CloseMode`]
 //! of an orderly close. `channel.rs` draws who moves which.
 
 use super::id::Id;
@@ -7,7 +7,7 @@ use crate::close::CloseReason;
 
 /// How far a channel has come as a whole. It only moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum ChannelPhase {
     /// The connection is being made; what is sent waits.
     Connecting,
     /// In use.
@@ -18,7 +18,7 @@ pub(super) enum Phase {
     Lingering(CloseReason),
 }
 
-impl Phase {
+impl ChannelPhase {
     /// Why the handler closed this channel, if it did.
     pub(super) fn close_reason(self) -> Option<CloseReason> {
         match self {
@@ -107,8 +107,8 @@ impl Pool {
     pub fn close(&mut self, id: Id, reason: CloseReason, mode: CloseMode) {
         match self.sources.get_mut(id) {
             Some(Source::Channel(channel)) if channel.closed.is_some() => {}
-            Some(Source::Channel(channel)) if channel.phase == Phase::Open => {
-                channel.phase = Phase::Closing(reason);
+            Some(Source::Channel(channel)) if channel.phase == ChannelPhase::Open => {
+                channel.phase = ChannelPhase::Closing(reason);
                 channel.close_mode = mode;
                 channel.paused = false;
                 if channel.writing.is_open() {
@@ -117,7 +117,7 @@ impl Pool {
                 self.mark_dirty(id);
                 self.queue_for_read(id);
             }
-            Some(Source::Channel(channel)) if channel.phase != Phase::Connecting => {}
+            Some(Source::Channel(channel)) if channel.phase != ChannelPhase::Connecting => {}
             Some(_) => self.abort(id, reason),
             None => {}
         }

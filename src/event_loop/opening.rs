@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::acceptor::Acceptor;
 use super::channel::Channel;
 use super::id::Id;
-use super::lifecycle::{Directions, Phase};
+use super::lifecycle::{Directions, ChannelPhase};
 use super::memory::Memory;
 use super::pool::{Pool, Source};
 use super::transport::{Readiness, Registration, Transport};
@@ -74,7 +74,7 @@ impl Pool {
     pub fn add_connecting(&mut self, stream: Stream) -> Result<Id, Failure> {
         let peer = stream.peer().to_string();
         let transport = self.recorded(stream, Role::Connected);
-        self.add(transport, Directions::Both, Phase::Connecting)
+        self.add(transport, Directions::Both, ChannelPhase::Connecting)
             .map_err(|error| Failure::io(Status::Connect, "connect to", peer, &error))
     }
 
@@ -87,7 +87,7 @@ impl Pool {
         transport: Box<dyn Transport>,
         sides: Directions,
     ) -> io::Result<Id> {
-        self.add(transport, sides, Phase::Open)
+        self.add(transport, sides, ChannelPhase::Open)
     }
 
     /// Disables Nagle's algorithm (TCP_NODELAY) on a channel of TCP.
@@ -114,7 +114,7 @@ impl Pool {
         &mut self,
         transport: Box<dyn Transport>,
         sides: Directions,
-        phase: Phase,
+        phase: ChannelPhase,
     ) -> io::Result<Id> {
         let channel = Channel::new(transport, sides, phase, self.now);
         let id = self.sources.insert(Source::Channel(channel));

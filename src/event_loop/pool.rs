@@ -13,7 +13,7 @@ use super::channel::Channel;
 use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome, Traffic};
 use super::id::{Id, Slots};
-use super::lifecycle::{CloseMode, Phase};
+use super::lifecycle::{CloseMode, ChannelPhase};
 use super::lookups::Query;
 use super::mailbox::Mailbox;
 use super::recorder::Recording;
@@ -234,7 +234,7 @@ impl Pool {
             Some(Source::Channel(channel)) => {
                 channel.readable |= readable;
                 channel.writable |= writable;
-                if channel.wants_flushing() || channel.phase == Phase::Connecting {
+                if channel.wants_flushing() || channel.phase == ChannelPhase::Connecting {
                     self.mark_dirty(id);
                 }
             }
@@ -305,8 +305,8 @@ impl Pool {
             }
             return;
         }
-        if let (Phase::Closing(reason), true) = (channel.phase, channel.writing.is_over()) {
-            channel.phase = Phase::Lingering(reason);
+        if let (ChannelPhase::Closing(reason), true) = (channel.phase, channel.writing.is_over()) {
+            channel.phase = ChannelPhase::Lingering(reason);
             let left = LINGER.saturating_sub(channel.since_fin(now));
             self.arm(TimerKey::of(id, LINGER_TIMER), left);
         }

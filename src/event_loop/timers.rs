@@ -36,13 +36,13 @@ impl TimerKey {
 
 /// When a timer is due, and the turn in which it was set. Of two that are due at one time the older
 /// one sorts first, so that one of the current turn is never ahead of one that may fire.
-type Due = (Instant, u64);
+type TimerEntry = (Instant, u64);
 
 /// The pending timers of one loop.
 #[derive(Default)]
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(Due, TimerKey)>>,
-    due: HashMap<TimerKey, Due>,
+    heap: BinaryHeap<Reverse<(TimerEntry, TimerKey)>>,
+    due: HashMap<TimerKey, TimerEntry>,
     turn: u64,
 }
 
@@ -71,7 +71,7 @@ impl Timers {
         self.peek().map(|(at, _)| at)
     }
 
-    fn peek(&mut self) -> Option<Due> {
+    fn peek(&mut self) -> Option<TimerEntry> {
         while let Some(Reverse((due, key))) = self.heap.peek() {
             if self.due.get(key) == Some(due) {
                 return Some(*due);

@@ -7,7 +7,7 @@ use super::acceptor::Accepted;
 use super::channel::{Channel, ReadOutcome};
 use super::event::{Event, Handler};
 use super::id::Id;
-use super::lifecycle::{Directions, Phase};
+use super::lifecycle::{Directions, ChannelPhase};
 use super::mailbox::Letter;
 use super::pool::{ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
 use super::timers::TimerKey;
@@ -87,7 +87,7 @@ impl EventLoop {
         while budget > 0 {
             let now = self.pool.now;
             let Some(channel) = self.pool.channel_mut(id) else { return };
-            let discard = channel.phase != Phase::Open;
+            let discard = channel.phase != ChannelPhase::Open;
             match channel.read(&mut self.scratch, now) {
                 ReadOutcome::Bytes(count) => {
                     budget = budget.saturating_sub(count);
@@ -258,7 +258,7 @@ impl Pool {
             }
             let Some(channel) = self.channel_mut(id) else { continue };
             channel.dirty = false;
-            if channel.phase == Phase::Connecting {
+            if channel.phase == ChannelPhase::Connecting {
                 self.conclude_connect(id, handler);
                 continue;
             }
@@ -296,7 +296,7 @@ impl Pool {
 
     fn connection_is_up(&mut self, id: Id, handler: &mut dyn Handler) {
         let Some(channel) = self.channel_mut(id) else { return };
-        channel.phase = Phase::Open;
+        channel.phase = ChannelPhase::Open;
         let (peer, local) = channel.transport.addresses();
         handler.on(self, Event::Connected { id, peer, local });
         self.mark_dirty(id);

@@ -9,7 +9,7 @@ use super::address::InterfaceChoice;
 use super::route;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
-use crate::sys::interfaces::{self as kernel, Entry};
+use crate::sys::interfaces::{self as kernel, InterfaceEntry};
 
 /// A network interface as it was when it was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -58,7 +58,7 @@ pub fn list() -> Result<Vec<Interface>, Failure> {
     Ok(interfaces)
 }
 
-fn described(entry: Entry) -> Interface {
+fn described(entry: InterfaceEntry) -> Interface {
     Interface {
         up: entry.has(libc::IFF_UP),
         running: entry.has(libc::IFF_RUNNING),

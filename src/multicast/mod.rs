@@ -3,7 +3,7 @@
 //!
 //! This floor turns what the user wrote into open, non-blocking sockets that receive exactly the
 //! groups they have joined. It starts no thread, waits for nothing, and moves no data but the one
-//! datagram by which a [`Probe`] knows that a group is elsewhere.
+//! datagram by which a [`GroupProbe`] knows that a group is elsewhere.
 
 pub mod address;
 mod counters;
@@ -27,6 +27,6 @@ pub use counters::Counters;
 pub use diagnosis::{Finding, ProcPaths, diagnose};
 pub use interfaces::Interface;
 pub use membership::{Membership, memberships};
-pub use probe::Probe;
+pub use probe::GroupProbe;
 pub use sender::{SenderOptions, open_sender};
 pub use socket::JoinSocket;

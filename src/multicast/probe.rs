@@ -16,7 +16,7 @@ use crate::sockets::SocketOptions;
 
 /// A non-blocking socket that receives a group from any source on one interface.
 #[derive(Debug)]
-pub struct Probe {
+pub struct GroupProbe {
     socket: JoinSocket,
     /// The source that the membership in question is confined to.
     wanted: Option<IpAddr>,
@@ -24,7 +24,7 @@ pub struct Probe {
     expected_on: String,
 }
 
-impl Probe {
+impl GroupProbe {
     /// Opens a probe for a membership on each of the interfaces that can carry it. On the
     /// membership's own interface there is something to learn only where it has a source.
     ///
@@ -76,7 +76,7 @@ impl Probe {
     }
 }
 
-impl AsFd for Probe {
+impl AsFd for GroupProbe {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -91,7 +91,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     /// What the only probe finds within a second.
-    fn finding(probes: &[Probe]) -> Option<(Kind, String)> {
+    fn finding(probes: &[GroupProbe]) -> Option<(Kind, String)> {
         let end = Instant::now() + Duration::from_secs(1);
         while Instant::now() < end {
             if let Some(finding) = probes[0].received() {
@@ -111,7 +111,7 @@ mod tests {
     fn a_group_is_heard_on_another_interface() {
         let (port, eth9) = (free_port(), good("eth9", 9999, &[]));
         let joined = member("239.255.5.1", None, eth9.clone());
-        let probes = Probe::open_all(&joined, port, &[eth9, lo()]);
+        let probes = GroupProbe::open_all(&joined, port, &[eth9, lo()]);
         assert_eq!(probes.len(), 1);
         send(b"x", "239.255.5.1", port, "127.0.0.1");
         let text = "239.255.5.1 arrives from 127.0.0.1 on lo, and is joined on eth9: \
@@ -123,12 +123,12 @@ mod tests {
     fn a_group_is_heard_from_another_source() {
         let port = free_port();
         let joined = member("232.255.5.2", Some("127.0.0.2"), lo());
-        let probes = Probe::open_all(&joined, port, &[lo()]);
+        let probes = GroupProbe::open_all(&joined, port, &[lo()]);
         send(b"", "232.255.5.2", port, "127.0.0.2");
         send(b"", "232.255.5.2", port, "127.0.0.3");
         let text = "232.255.5.2 arrives from 127.0.0.3, and is joined for 127.0.0.2 only";
         assert_eq!(finding(&probes), Some((Kind::OtherSource, text.to_owned())));
         let any_source = member("232.255.5.2", None, lo());
-        assert!(Probe::open_all(&any_source, port, &[lo()]).is_empty());
+        assert!(GroupProbe::open_all(&any_source, port, &[lo()]).is_empty());
     }
 }

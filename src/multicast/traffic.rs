@@ -26,7 +26,7 @@ const UNKNOWN: &str = "whether a firewall drops it cannot be seen from here: `nf
                        or `iptables -nvL`, as root, show what there is";
 
 /// The words and counters of one family.
-struct Family {
+struct FamilyCounters {
     name: &'static str,
     udp: &'static str,
     multicast_in: &'static str,
@@ -35,14 +35,14 @@ struct Family {
     sent: Option<&'static str>,
 }
 
-const V4: Family = Family {
+const V4: FamilyCounters = FamilyCounters {
     name: "IPv4",
     udp: "Udp:",
     multicast_in: "IpExt:InMcastPkts",
     filtered: Some(REVERSE_PATH_FILTER),
     sent: Some(SENT),
 };
-const V6: Family = Family {
+const V6: FamilyCounters = FamilyCounters {
     name: "IPv6",
     udp: "Udp6",
     multicast_in: "Ip6InMcastPkts",
@@ -69,7 +69,7 @@ pub(super) fn findings(
     findings
 }
 
-fn family_findings(family: &Family, before: &Counters, now: &Counters) -> Vec<Finding> {
+fn family_findings(family: &FamilyCounters, before: &Counters, now: &Counters) -> Vec<Finding> {
     let rise = |counter: &str| now.rise(before, &format!("{}{counter}", family.udp)).unwrap_or(0);
     let (full, corrupt) = (rise("RcvbufErrors"), rise("InCsumErrors"));
     // InErrors counts those two as well.
@@ -89,7 +89,7 @@ fn family_findings(family: &Family, before: &Counters, now: &Counters) -> Vec<Fi
 }
 
 /// Counted after the prerouting hook and rp_filter, before the input hook (Linux 6.18).
-fn nothing_arrived(family: &Family, before: &Counters, now: &Counters) -> Option<Finding> {
+fn nothing_arrived(family: &FamilyCounters, before: &Counters, now: &Counters) -> Option<Finding> {
     let arrived = now.rise(before, family.multicast_in)?;
     // What rp_filter drops came in as well, if not far.
     let filtered = family.filtered.and_then(|name| now.rise(before, name)).unwrap_or(0);
@@ -108,7 +108,7 @@ fn nothing_arrived(family: &Family, before: &Counters, now: &Counters) -> Option
 /// What to say of packets that may all be this machine's own: nothing at all was delivered, and
 /// as many were sent. Listening on lo for the sake of the diagnosis brings its reports back.
 fn only_our_own(
-    family: &Family,
+    family: &FamilyCounters,
     arrived: u64,
     before: &Counters,
     now: &Counters,

@@ -14,7 +14,7 @@ use super::sequence::{Seen, Sequence, Width};
 
 /// One message that arrived.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Arrival {
+pub struct FlowArrival {
     /// Bytes of the payload that arrived.
     pub len: usize,
     /// When: the kernel's receive time or now, in nanoseconds since the Unix epoch.
@@ -29,8 +29,8 @@ pub struct Arrival {
 
 /// The account of one flow.
 #[derive(Clone, Debug)]
-pub struct Flow {
-    totals: Totals,
+pub struct FlowStats {
+    totals: FlowTotals,
     /// Nanoseconds since the Unix epoch of the earliest and of the latest arrival.
     arrivals: Option<(u64, u64)>,
     width: Width,
@@ -42,7 +42,7 @@ pub struct Flow {
 /// The sums over a flow, over several, or over an interval: flows add up, and an earlier state of
 /// a flow is subtracted for what came since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct FlowTotals {
     /// Messages that arrived, duplicates included.
     pub messages: u64,
     /// Bytes of their payloads.
@@ -53,11 +53,11 @@ pub struct Totals {
     pub counts: Counts,
 }
 
-impl Flow {
+impl FlowStats {
     /// A flow before its first message; its sequence numbers, if it has any, are this wide.
     pub fn new(width: Width) -> Self {
         Self {
-            totals: Totals::default(),
+            totals: FlowTotals::default(),
             arrivals: None,
             width,
             sequence: None,
@@ -68,7 +68,7 @@ impl Flow {
 
     /// Takes the next message, and says what its number turned out to be. A duplicate counts
     /// neither for jitter nor for latency: it tells of the network, not of the stream.
-    pub fn arrive(&mut self, arrival: &Arrival) -> Option<Seen> {
+    pub fn arrive(&mut self, arrival: &FlowArrival) -> Option<Seen> {
         let (first, last) = self.arrivals.unwrap_or((arrival.at, arrival.at));
         self.arrivals = Some((first.min(arrival.at), last.max(arrival.at)));
         self.totals.messages += 1;
@@ -82,7 +82,7 @@ impl Flow {
     }
 
     /// The sums so far. Keep them to subtract them from later ones.
-    pub const fn totals(&self) -> Totals {
+    pub const fn totals(&self) -> FlowTotals {
         self.totals
     }
 
@@ -108,7 +108,7 @@ impl Flow {
         seen
     }
 
-    fn time(&mut self, arrival: &Arrival) {
+    fn time(&mut self, arrival: &FlowArrival) {
         self.jitter.arrive(arrival.at, arrival.sent);
         if let Some(sent) = arrival.sent {
             self.latency.get_or_insert_default().arrive(arrival.at, sent);
@@ -116,7 +116,7 @@ impl Flow {
     }
 }
 
-impl Totals {
+impl FlowTotals {
     /// What came on top of an earlier state of the same flow.
     pub fn since(&self, earlier: &Self) -> Self {
         *self - *earlier
@@ -142,7 +142,7 @@ fn per_second(count: u64, over: Duration) -> f64 {
     if over.is_zero() { 0.0 } else { count as f64 / over.as_secs_f64() }
 }
 
-impl Add for Totals {
+impl Add for FlowTotals {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -155,10 +155,10 @@ impl Add for Totals {
     }
 }
 
-impl Sub for Totals {
+impl Sub for FlowTotals {
     type Output = Self;
 
-    /// What came on top of an earlier state, as [`Totals::since`].
+    /// What came on top of an earlier state, as [`FlowTotals::since`].
     fn sub(self, earlier: Self) -> Self {
         Self {
             messages: self.messages.saturating_sub(earlier.messages),
@@ -169,7 +169,7 @@ impl Sub for Totals {
     }
 }
 
-impl Sum for Totals {
+impl Sum for FlowTotals {
     fn sum<I: Iterator<Item = Self>>(totals: I) -> Self {
         totals.fold(Self::default(), Self::add)
     }
@@ -182,12 +182,12 @@ mod tests {
     use super::*;
 
     /// A flow of messages of 10 bytes, one a millisecond, that were under way for 50 ns.
-    fn flow(numbers: &[u64]) -> Flow {
-        let mut flow = Flow::new(Width::U64);
+    fn flow(numbers: &[u64]) -> FlowStats {
+        let mut flow = FlowStats::new(Width::U64);
         for (index, &number) in numbers.iter().enumerate() {
             let sent = index as u64 * 1_000_000;
             let (number, sent, at) = (Some(number), Some(sent), sent + 50);
-            flow.arrive(&Arrival { len: 10, at, number, sent, ..Arrival::default() });
+            flow.arrive(&FlowArrival { len: 10, at, number, sent, ..FlowArrival::default() });
         }
         flow
     }
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn messages_without_numbers_are_counted_as_messages_only() {
         let mut flow = flow(&[0, 1]);
-        assert_eq!(flow.arrive(&Arrival { truncated: true, ..Arrival::default() }), None);
+        assert_eq!(flow.arrive(&FlowArrival { truncated: true, ..FlowArrival::default() }), None);
         let totals = flow.totals();
         assert_eq!((totals.messages, totals.counts.numbers()), (3, 2));
     }
@@ -216,7 +216,7 @@ mod tests {
     fn a_late_duplicate_tells_nothing_about_the_stream() {
         let mut flow = flow(&[0, 1]);
         let at = 60_000_000_000;
-        let again = Arrival { at, number: Some(0), sent: Some(0), ..Arrival::default() };
+        let again = FlowArrival { at, number: Some(0), sent: Some(0), ..FlowArrival::default() };
         assert_eq!(flow.arrive(&again), Some(Seen::Duplicate));
         assert_eq!(flow.jitter(), Some(0.0));
         assert_eq!(flow.latency().map(|latency| latency.max), Some(5e-8));
@@ -232,8 +232,8 @@ mod tests {
 
     #[test]
     fn loss_over_several_flows_is_that_of_their_sum() {
-        let flows = [flow(&[0, 1, 2, 3, 4]), flow(&[0, 4]), Flow::new(Width::U16)];
-        let sum: Totals = flows.iter().map(Flow::totals).sum();
+        let flows = [flow(&[0, 1, 2, 3, 4]), flow(&[0, 4]), FlowStats::new(Width::U16)];
+        let sum: FlowTotals = flows.iter().map(FlowStats::totals).sum();
         assert_eq!((sum.messages, sum.loss_percent()), (7, 30.0));
     }
 

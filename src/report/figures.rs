@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use crate::protocol::flow::{Flow, Totals};
+use crate::protocol::flow::{FlowStats, FlowTotals};
 use crate::protocol::latency::LatencySummary;
 use crate::protocol::ping::{RoundTrips, Tally};
 use crate::vocabulary::fields;
@@ -59,7 +59,7 @@ fields! {
 
 impl Figures {
     /// The figures of a flow: these sums of it, over this time.
-    pub(crate) fn of_flow(sums: &Totals, over: Duration, flow: &Flow) -> Self {
+    pub(crate) fn of_flow(sums: &FlowTotals, over: Duration, flow: &FlowStats) -> Self {
         let counts = &sums.counts;
         let sequence = SequenceFigures {
             expected: counts.expected,

@@ -27,7 +27,7 @@ pub(crate) use figures::{Figures, SequenceFigures};
 pub use name::Name;
 pub(crate) use notice::Notice;
 pub use notice::keys;
-use stderr::Progress;
+use stderr::ProgressLine;
 pub(crate) use stderr::{INTERVAL, Moved};
 use text::Palette;
 
@@ -99,7 +99,7 @@ pub struct Reporter {
     settings: Settings,
     palette: Palette,
     sink: Sink,
-    progress: Option<Progress>,
+    progress: Option<ProgressLine>,
 }
 
 impl Reporter {
@@ -151,14 +151,14 @@ impl Reporter {
 
     /// Begins to show how far the run has come, if stderr is a terminal; returns whether it is.
     pub(crate) fn begin_progress(&mut self, total: Option<u64>) -> bool {
-        self.progress = Progress::begin(total);
+        self.progress = ProgressLine::begin(total);
         self.progress.is_some()
     }
 
     /// Begins to show a line of words, if stderr is a terminal; returns whether it is.
     pub(crate) fn begin_line(&mut self) -> bool {
         if self.settings.log == Log::Text && self.settings.verbosity > Verbosity::Quiet {
-            self.progress = Progress::begin_text();
+            self.progress = ProgressLine::begin_text();
         }
         self.progress.is_some()
     }

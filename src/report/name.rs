@@ -1,7 +1,7 @@
 //! The names of the events, and which fields each of them has.
 
 use super::notice::Fields;
-use crate::vocabulary::{Field, Form, vocabulary};
+use crate::vocabulary::{Field, FieldForm, vocabulary};
 
 /// Defines the names from one table: variant, word, meaning, the fields that an event always has and
 /// those that it has where they apply. `figures` stands for all fields of
@@ -129,7 +129,7 @@ impl Name {
 fn expand(key: &'static str) -> Vec<&'static str> {
     let field = Fields::FIELDS.iter().find(|field| field.key == key);
     match field.map(|field| field.form) {
-        Some(Form::Fields(inner)) => flat(inner).iter().map(|field| field.key).collect(),
+        Some(FieldForm::Fields(inner)) => flat(inner).iter().map(|field| field.key).collect(),
         _ => vec![key],
     }
 }
@@ -137,7 +137,7 @@ fn expand(key: &'static str) -> Vec<&'static str> {
 /// The keys of an object in their order, those of structs within it in their places.
 pub(super) fn flat(fields: &[Field]) -> Vec<Field> {
     let flat_one = |field: &Field| match field.form {
-        Form::Fields(inner) => flat(inner),
+        FieldForm::Fields(inner) => flat(inner),
         _ => vec![*field],
     };
     fields.iter().flat_map(flat_one).collect()

@@ -15,11 +15,11 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::Failure;
 use crate::kind::Kind;
 use crate::protocol::output::Direction;
-use crate::vocabulary::{Field, Form, Value, fields};
+use crate::vocabulary::{Field, FieldForm, FieldValue, fields};
 
 fields! {
     /// A notice as a JSON object.
-    pub(super) struct Object<'a> {
+    pub(super) struct NoticeObject<'a> {
         ts: Duration = "ts": "when it was told: seconds since 1970-01-01 00:00 UTC";
         event: Name = "event": "what happened";
         /// The others.
@@ -76,8 +76,8 @@ impl Serialize for Base64<'_> {
     }
 }
 
-impl Value for Base64<'_> {
-    const FORM: Form = Form::Base64;
+impl FieldValue for Base64<'_> {
+    const FORM: FieldForm = FieldForm::Base64;
 
     fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry(key, self)
@@ -235,9 +235,9 @@ impl<'a> Notice<'a> {
     }
 
     /// The JSON object of a notice that is made now, of a run with this tag.
-    pub(super) fn object(&self, tag: Option<&'a str>, ts: Duration) -> Object<'_> {
+    pub(super) fn object(&self, tag: Option<&'a str>, ts: Duration) -> NoticeObject<'_> {
         let message = self.fields.message.as_deref().map(Cow::Borrowed);
-        Object { ts, event: self.name, fields: Fields { tag, message, ..self.fields } }
+        NoticeObject { ts, event: self.name, fields: Fields { tag, message, ..self.fields } }
     }
 
     /// What the notice has or lacks against the contract of its name; `None` where it keeps it.
@@ -266,7 +266,7 @@ pub fn keys() -> Vec<Field> {
         };
         of_all.contains(&field.key) || Name::ALL.iter().any(has)
     };
-    flat(Object::FIELDS).into_iter().filter(is_reported).collect()
+    flat(NoticeObject::FIELDS).into_iter().filter(is_reported).collect()
 }
 
 #[cfg(test)]
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_contract_of_every_name_is_of_known_keys_and_no_key_stands_twice() {
-        let known: Vec<&str> = flat(Object::FIELDS).iter().map(|field| field.key).collect();
+        let known: Vec<&str> = flat(NoticeObject::FIELDS).iter().map(|field| field.key).collect();
         for name in Name::ALL {
             let keys: Vec<&str> = name.always().iter().copied().chain(name.sometimes()).collect();
             let unknown = keys.iter().find(|key| !known.contains(key));

@@ -55,12 +55,12 @@ pub(crate) struct Moved {
 }
 
 /// The progress line, while there is one.
-pub(super) struct Progress {
+pub(super) struct ProgressLine {
     bar: ProgressBar,
     has_end: bool,
 }
 
-impl Progress {
+impl ProgressLine {
     /// Begins, if stderr is a terminal that can do it. `total` is the size of the input in bytes,
     /// where it is known.
     pub(super) fn begin(total: Option<u64>) -> Option<Self> {
@@ -109,7 +109,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     /// Leaves nothing of it behind.
     fn drop(&mut self) {
         self.bar.finish_and_clear();

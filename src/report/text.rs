@@ -50,7 +50,7 @@ pub(super) fn line(notice: &Notice<'_>, tag: Option<&str>, palette: &Palette) ->
 /// What a notice says, where a person needs it: a field that goes without saying is left out.
 fn words(notice: &Notice<'_>) -> String {
     let (name, fields) = (notice.name, &notice.fields);
-    let line = Line { words: name.as_str().to_owned(), fields };
+    let line = TextLine { words: name.as_str().to_owned(), fields };
     let line = match name {
         Name::Error | Name::Warning | Name::SendFailed => return troubles(notice),
         Name::Starting | Name::Stopping | Name::Stopped => line,
@@ -85,12 +85,12 @@ fn troubles(notice: &Notice<'_>) -> String {
 }
 
 /// A line in the making: words with a blank between them, and the fields that they come from.
-struct Line<'a> {
+struct TextLine<'a> {
     words: String,
     fields: &'a Fields<'a>,
 }
 
-impl Line<'_> {
+impl TextLine<'_> {
     fn maybe(mut self, word: Option<impl Display>) -> Self {
         if let Some(word) = word {
             self.words += &format!(" {word}");

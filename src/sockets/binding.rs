@@ -96,30 +96,30 @@ pub(super) fn open_all<S: Bindable>(
     family: Family,
     options: &SocketOptions,
 ) -> Result<(Vec<OpenSocket<S>>, Vec<String>), Failure> {
-    let mut opener = Opener { options, warnings: Vec::new() };
+    let mut binder = Binder { options, warnings: Vec::new() };
     let open = match address {
         Address::Inet { host, port } => {
             let addresses = resolve(host, *port, family, Purpose::Listen)?;
-            on_one_port(&addresses, |address| opener.inet(address))?
+            on_one_port(&addresses, |address| binder.inet(address))?
         }
-        Address::Unix(name) => vec![opener.unix(name)?],
-        Address::Fd(FdName::Number(fd)) => vec![opener.inherited(*fd)?],
+        Address::Unix(name) => vec![binder.unix(name)?],
+        Address::Fd(FdName::Number(fd)) => vec![binder.inherited(*fd)?],
         Address::Fd(FdName::Activated) => {
-            inherited::activated()?.map(|fd| opener.inherited(fd)).collect::<Result<_, _>>()?
+            inherited::activated()?.map(|fd| binder.inherited(fd)).collect::<Result<_, _>>()?
         }
     };
     // A buffer has the same warning in both families.
-    opener.warnings.dedup();
-    Ok((open, opener.warnings))
+    binder.warnings.dedup();
+    Ok((open, binder.warnings))
 }
 
 /// Opens one socket after the other, and keeps the warnings.
-struct Opener<'a> {
+struct Binder<'a> {
     options: &'a SocketOptions,
     warnings: Vec<String>,
 }
 
-impl Opener<'_> {
+impl Binder<'_> {
     fn inet<S: Bindable>(&mut self, address: SocketAddr) -> Result<OpenSocket<S>, Failure> {
         let failed = |error: io::Error| inet_failure(address, S::SHOWN_BY, &error);
         let socket = new_inet_socket(address, S::TYPE).map_err(failed)?;

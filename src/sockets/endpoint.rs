@@ -10,10 +10,10 @@ use std::os::unix::net::SocketAddr as UnixSocketAddr;
 ///
 /// A server keeps one for each client, so all that is rare or large is boxed: it takes 16 bytes.
 #[derive(Clone, Debug, Default)]
-pub struct Endpoint(Form);
+pub struct Endpoint(EndpointAddress);
 
 #[derive(Clone, Debug, Default)]
-enum Form {
+enum EndpointAddress {
     Inet4(SocketAddrV4),
     Inet6(Box<SocketAddrV6>),
     Unix(Box<UnixSocketAddr>),
@@ -27,28 +27,28 @@ enum Form {
 impl Endpoint {
     /// The end that getsockname(2), getpeername(2) or accept(2) told of an IP socket.
     pub(super) fn inet(address: io::Result<SocketAddr>) -> Self {
-        address.map_or(Self(Form::Unknown), Self::from)
+        address.map_or(Self(EndpointAddress::Unknown), Self::from)
     }
 
     /// The same of a unix socket.
     pub(super) fn unix(address: io::Result<UnixSocketAddr>) -> Self {
         Self(match address {
-            Ok(address) if !address.is_unnamed() => Form::Unix(Box::new(address)),
-            _ => Form::Unnamed,
+            Ok(address) if !address.is_unnamed() => EndpointAddress::Unix(Box::new(address)),
+            _ => EndpointAddress::Unnamed,
         })
     }
 
     /// Whether the kernel no longer knows the address.
     pub fn is_unknown(&self) -> bool {
-        matches!(self.0, Form::Unknown)
+        matches!(self.0, EndpointAddress::Unknown)
     }
 
     /// The IP address, where it has one.
     pub fn ip(&self) -> Option<IpAddr> {
         match &self.0 {
-            Form::Inet4(address) => Some((*address.ip()).into()),
-            Form::Inet6(address) => Some((*address.ip()).into()),
-            Form::Unix(_) | Form::Unnamed | Form::Unknown => None,
+            EndpointAddress::Inet4(address) => Some((*address.ip()).into()),
+            EndpointAddress::Inet6(address) => Some((*address.ip()).into()),
+            EndpointAddress::Unix(_) | EndpointAddress::Unnamed | EndpointAddress::Unknown => None,
         }
     }
 }
@@ -56,8 +56,8 @@ impl Endpoint {
 impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
         Self(match address {
-            SocketAddr::V4(address) => Form::Inet4(address),
-            SocketAddr::V6(address) => Form::Inet6(Box::new(address)),
+            SocketAddr::V4(address) => EndpointAddress::Inet4(address),
+            SocketAddr::V6(address) => EndpointAddress::Inet6(Box::new(address)),
         })
     }
 }
@@ -65,11 +65,11 @@ impl From<SocketAddr> for Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Form::Inet4(address) => address.fmt(f),
-            Form::Inet6(address) => address.fmt(f),
-            Form::Unnamed => f.pad("unix"),
-            Form::Unknown => f.pad("unknown"),
-            Form::Unix(address) => match (address.as_pathname(), abstract_name(address)) {
+            EndpointAddress::Inet4(address) => address.fmt(f),
+            EndpointAddress::Inet6(address) => address.fmt(f),
+            EndpointAddress::Unnamed => f.pad("unix"),
+            EndpointAddress::Unknown => f.pad("unknown"),
+            EndpointAddress::Unix(address) => match (address.as_pathname(), abstract_name(address)) {
                 (Some(path), _) => write!(f, "unix:{}", path.display()),
                 (None, Some(name)) => write!(f, "unix:@{}", String::from_utf8_lossy(name)),
                 (None, None) => f.pad("unix"),

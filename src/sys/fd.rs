@@ -41,7 +41,7 @@ pub fn claim_writable(fd: RawFd) -> io::Result<()> {
 
 /// Which way a descriptor is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum FdAccess {
     /// For reading.
     Read,
     /// For writing.
@@ -57,12 +57,12 @@ pub enum Access {
 /// # Errors
 /// Sockets cannot be reopened (`ENXIO`), nor files that now belong to another user (`EACCES`),
 /// nor anything where `/proc` is not mounted.
-pub fn reopen_nonblocking(fd: impl AsFd, access: Access) -> io::Result<OwnedFd> {
+pub fn reopen_nonblocking(fd: impl AsFd, access: FdAccess) -> io::Result<OwnedFd> {
     use std::os::fd::AsRawFd;
     let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
     let access = match access {
-        Access::Read => OFlags::RDONLY,
-        Access::Write => OFlags::WRONLY,
+        FdAccess::Read => OFlags::RDONLY,
+        FdAccess::Write => OFlags::WRONLY,
     };
     let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_reopened_pipe_does_not_block_and_leaves_the_inherited_end_as_it_was() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let mut ours = std::fs::File::from(reopen_nonblocking(&reader, Access::Read).unwrap());
+        let mut ours = std::fs::File::from(reopen_nonblocking(&reader, FdAccess::Read).unwrap());
         let mut byte = [0];
         assert_eq!(ours.read(&mut byte).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         writer.write_all(b"x").unwrap();

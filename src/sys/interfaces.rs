@@ -7,7 +7,7 @@ use std::ptr;
 
 /// One address of an interface, or an interface without one.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct InterfaceEntry {
     /// Its name, or the label of the address (`eth0:1`).
     pub name: String,
     /// The number of the interface.
@@ -17,7 +17,7 @@ pub struct Entry {
     flags: c_uint,
 }
 
-impl Entry {
+impl InterfaceEntry {
     /// Whether a flag such as `libc::IFF_UP` is set.
     pub fn has(&self, flag: c_int) -> bool {
         self.flags & flag as c_uint != 0
@@ -29,7 +29,7 @@ impl Entry {
 ///
 /// # Errors
 /// Those of getifaddrs(3).
-pub fn list() -> io::Result<Vec<Entry>> {
+pub fn list() -> io::Result<Vec<InterfaceEntry>> {
     let mut first = ptr::null_mut();
     // SAFETY: the call writes one pointer, to `first`.
     if unsafe { libc::getifaddrs(&raw mut first) } != 0 {
@@ -48,7 +48,7 @@ pub fn list() -> io::Result<Vec<Entry>> {
             let name = name.to_string_lossy().into_owned();
             // SAFETY: the address of an entry is null or as long as its family says.
             let address = unsafe { ip(raw.ifa_addr) };
-            entries.push(Entry { name, index, address, flags: raw.ifa_flags });
+            entries.push(InterfaceEntry { name, index, address, flags: raw.ifa_flags });
         }
     }
     // SAFETY: this frees what getifaddrs(3) made, once; nothing above refers to it any more.

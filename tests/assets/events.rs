@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use wirecat::close::Detail;
 use wirecat::kind::Kind;
 use wirecat::report::{Name, keys};
-use wirecat::vocabulary::{Field, Form};
+use wirecat::vocabulary::{Field, FieldForm};
 
 use super::check;
 
@@ -119,13 +119,13 @@ fn kind_of_value(field: &Field) -> String {
         ("event", _) => "see EVENTS",
         ("detail", _) => "see HOW CONNECTIONS END",
         ("kind", _) => "see KINDS",
-        (_, Form::Text) => "string",
-        (_, Form::Base64) => "string in base64",
-        (_, Form::Number) => "number",
-        (_, Form::Count) => "integer",
-        (_, Form::Flag) => "true",
-        (_, Form::Word(words)) => return alternatives(words),
-        (key, Form::Fields(_)) => panic!("{key} is no key of its own"),
+        (_, FieldForm::Text) => "string",
+        (_, FieldForm::Base64) => "string in base64",
+        (_, FieldForm::Number) => "number",
+        (_, FieldForm::Count) => "integer",
+        (_, FieldForm::Flag) => "true",
+        (_, FieldForm::Word(words)) => return alternatives(words),
+        (key, FieldForm::Fields(_)) => panic!("{key} is no key of its own"),
     };
     plain.to_owned()
 }
@@ -170,13 +170,13 @@ fn event(name: Name) -> Value {
 
 fn value(field: &Field) -> Value {
     let mut value = match field.form {
-        Form::Text => json!({"type": "string"}),
-        Form::Base64 => json!({"type": "string", "contentEncoding": "base64"}),
-        Form::Number => json!({"type": "number"}),
-        Form::Count => json!({"type": "integer", "minimum": 0}),
-        Form::Flag => json!({"const": true}),
-        Form::Word(words) => json!({"enum": words}),
-        Form::Fields(_) => panic!("{} is no key of its own", field.key),
+        FieldForm::Text => json!({"type": "string"}),
+        FieldForm::Base64 => json!({"type": "string", "contentEncoding": "base64"}),
+        FieldForm::Number => json!({"type": "number"}),
+        FieldForm::Count => json!({"type": "integer", "minimum": 0}),
+        FieldForm::Flag => json!({"const": true}),
+        FieldForm::Word(words) => json!({"enum": words}),
+        FieldForm::Fields(_) => panic!("{} is no key of its own", field.key),
     };
     value["description"] = field.meaning.into();
     value

@@ -21,7 +21,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
 
 use super::transport::Transport;
-use crate::sys::fd::{Access, reopen_nonblocking, widen_pipe};
+use crate::sys::fd::{FdAccess, reopen_nonblocking, widen_pipe};
 
 use polled::{Plain, Reopened, Socket};
 
@@ -48,7 +48,7 @@ pub enum StdioKind {
 /// # Errors
 /// The descriptor is not usable at all.
 pub fn input() -> io::Result<(Box<dyn Transport>, StdioKind)> {
-    open(rustix::stdio::stdin(), Access::Read)
+    open(rustix::stdio::stdin(), FdAccess::Read)
 }
 
 /// How many bytes are left to read from stdin, where it is a regular file.
@@ -68,7 +68,7 @@ pub fn input_size() -> Option<u64> {
 /// # Errors
 /// The descriptor is not usable at all.
 pub fn output() -> io::Result<(Box<dyn Transport>, StdioKind)> {
-    open(rustix::stdio::stdout(), Access::Write)
+    open(rustix::stdio::stdout(), FdAccess::Write)
 }
 
 /// A channel on our end of a pipe to a child, whose own end stays blocking.
@@ -80,7 +80,7 @@ pub fn own_pipe(fd: OwnedFd) -> io::Result<Box<dyn Transport>> {
     Ok(Box::new(Reopened::new(fd)))
 }
 
-fn open(fd: BorrowedFd<'static>, access: Access) -> io::Result<(Box<dyn Transport>, StdioKind)> {
+fn open(fd: BorrowedFd<'static>, access: FdAccess) -> io::Result<(Box<dyn Transport>, StdioKind)> {
     let kind = kind(fd)?;
     let transport: Box<dyn Transport> = match kind {
         StdioKind::File => Box::new(Plain::new(fd)),
@@ -91,8 +91,8 @@ fn open(fd: BorrowedFd<'static>, access: Access) -> io::Result<(Box<dyn Transpor
             }
             match (reopen_nonblocking(fd, access), access) {
                 (Ok(own), _) => Box::new(Reopened::new(own)),
-                (Err(_), Access::Read) => Box::new(threaded::Reader::new(fd)),
-                (Err(_), Access::Write) => Box::new(threaded::Writer::new(fd)),
+                (Err(_), FdAccess::Read) => Box::new(threaded::Reader::new(fd)),
+                (Err(_), FdAccess::Write) => Box::new(threaded::Writer::new(fd)),
             }
         }
     };

@@ -20,14 +20,14 @@ const WINDOW_SCALE: u8 = 14;
 const SPREAD: u32 = 2_654_435_761;
 
 /// A TCP connection in the making.
-pub(super) struct Flow {
-    ours: End,
-    theirs: End,
+pub(super) struct TcpFlow {
+    ours: FlowEnd,
+    theirs: FlowEnd,
     segment: u16,
 }
 
 /// One end of it.
-struct End {
+struct FlowEnd {
     address: SocketAddr,
     /// The sequence number of what it sends next, which wraps.
     next: u32,
@@ -35,13 +35,13 @@ struct End {
     finished: bool,
 }
 
-impl End {
+impl FlowEnd {
     fn new(address: SocketAddr, first: u32) -> Self {
         Self { address, next: first, finished: false }
     }
 }
 
-impl Flow {
+impl TcpFlow {
     /// The handshake, begun by the side that connected. Each connection begins at numbers of its
     /// own, so that one that uses the ports of another again is told from a repetition.
     pub(super) fn open(
@@ -63,7 +63,7 @@ impl Flow {
     ) -> Self {
         let segment = if local.is_ipv4() && peer.is_ipv4() { SEGMENT_V4 } else { SEGMENT_V6 };
         let mut flow =
-            Self { ours: End::new(local, first), theirs: End::new(peer, first), segment };
+            Self { ours: FlowEnd::new(local, first), theirs: FlowEnd::new(peer, first), segment };
         let (asks, answers) = if accepted {
             (Direction::In, Direction::Out)
         } else {
@@ -128,7 +128,7 @@ impl Flow {
     }
 
     /// The end that sends in a direction.
-    fn end(&mut self, direction: Direction) -> &mut End {
+    fn end(&mut self, direction: Direction) -> &mut FlowEnd {
         match direction {
             Direction::In => &mut self.theirs,
             Direction::Out => &mut self.ours,
@@ -222,11 +222,11 @@ mod tests {
     fn recorded(
         first: u32,
         accepted: bool,
-        act: impl FnOnce(&mut Flow, &mut Stamp<'_>),
+        act: impl FnOnce(&mut TcpFlow, &mut Stamp<'_>),
     ) -> Vec<(u16, String, u32, u32, usize)> {
         let mut out = Vec::new();
         let mut stamp = Stamp::new(UNIX_EPOCH, &mut out);
-        let mut flow = Flow::from(address(1), address(2), accepted, first, &mut stamp);
+        let mut flow = TcpFlow::from(address(1), address(2), accepted, first, &mut stamp);
         act(&mut flow, &mut stamp);
         segments(&out)
     }
@@ -289,7 +289,7 @@ mod tests {
         let last = |reason, reset, ended: &[Direction]| {
             let mut out = Vec::new();
             let mut stamp = Stamp::new(UNIX_EPOCH, &mut out);
-            let mut flow = Flow::from(address(1), address(2), true, 0, &mut stamp);
+            let mut flow = TcpFlow::from(address(1), address(2), true, 0, &mut stamp);
             ended.iter().for_each(|direction| flow.fin(*direction, &mut stamp));
             flow.close(reason, reset, &mut stamp);
             let rows = segments(&out).split_off(3);

@@ -20,20 +20,20 @@ use std::time::SystemTime;
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Observation, RecordedFlow};
 use blocks::Stamp;
-use flow::Flow;
+use flow::TcpFlow;
 use names::Names;
-pub(crate) use names::Route;
+pub(crate) use names::RouteLookup;
 
 /// A capture file in the making.
 pub(crate) struct Capture {
     names: Names,
     /// The streams that are open, by the numbers of their lines.
-    flows: HashMap<u64, Flow>,
+    flows: HashMap<u64, TcpFlow>,
 }
 
 impl Capture {
     /// Begins a file: appends what it starts with.
-    pub(crate) fn begin(route: Route, out: &mut Vec<u8>) -> Self {
+    pub(crate) fn begin(route: RouteLookup, out: &mut Vec<u8>) -> Self {
         blocks::head(out);
         Self { names: Names::new(route), flows: HashMap::new() }
     }
@@ -74,7 +74,7 @@ impl Capture {
     fn open(&mut self, recorded: &RecordedFlow, stamp: &mut Stamp<'_>) {
         let peer = recorded.peer.as_deref().unwrap_or_default();
         let (local, peer) = self.names.of_stream(recorded, peer, stamp);
-        let flow = Flow::open(local, peer, recorded, stamp);
+        let flow = TcpFlow::open(local, peer, recorded, stamp);
         self.flows.insert(recorded.number, flow);
     }
 

@@ -12,11 +12,11 @@ use crate::protocol::recording::{RecordedFlow, Role};
 const FIRST_PORT: u16 = 49152;
 
 /// Finds the address of this machine that something would be sent from to another.
-pub(crate) type Route = fn(SocketAddr) -> std::io::Result<IpAddr>;
+pub(crate) type RouteLookup = fn(SocketAddr) -> std::io::Result<IpAddr>;
 
 /// What was found out about names.
 pub(super) struct Names {
-    route: Route,
+    route: RouteLookup,
     /// The ports that stand for names of unix sockets.
     ports: HashMap<String, u16>,
     /// From which of this machine's addresses it sends to others.
@@ -24,7 +24,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn new(route: Route) -> Self {
+    pub(super) fn new(route: RouteLookup) -> Self {
         Self { route, ports: HashMap::new(), routes: HashMap::new() }
     }
 

@@ -9,7 +9,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::multicast::{
-    Counters, GroupAddress, Interface, JoinSocket, Membership, Probe, ProcPaths, diagnose,
+    Counters, GroupAddress, Interface, JoinSocket, Membership, GroupProbe, ProcPaths, diagnose,
     interfaces, memberships,
 };
 use crate::report::{Name, Notice};
@@ -25,7 +25,7 @@ pub struct Groups {
     /// The kernel's counters when the run began.
     counters: Counters,
     /// Sockets on the other interfaces, while nothing has come.
-    probes: Vec<Probe>,
+    probes: Vec<GroupProbe>,
 }
 
 /// One group on one interface.
@@ -163,7 +163,7 @@ impl Groups {
     pub(super) fn probe_elsewhere(&mut self) {
         let Ok(interfaces) = interfaces::list() else { return };
         let probes = self.members.iter().flat_map(|member| {
-            Probe::open_all(member.socket.membership(), member.port, &interfaces)
+            GroupProbe::open_all(member.socket.membership(), member.port, &interfaces)
         });
         self.probes = probes.collect();
     }
@@ -173,7 +173,7 @@ impl Groups {
         let Ok(interfaces) = interfaces::list() else { return };
         let memberships: Vec<Membership> =
             self.members.iter().map(|member| member.socket.membership().clone()).collect();
-        let mut findings: Vec<_> = self.probes.iter().filter_map(Probe::received).collect();
+        let mut findings: Vec<_> = self.probes.iter().filter_map(GroupProbe::received).collect();
         findings.extend(diagnose(&memberships, &interfaces, &self.counters, &ProcPaths::default()));
         findings.dedup();
         for finding in findings {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::event_loop::Id;
-use crate::protocol::flow::{Arrival as Counted, Flow, Totals};
+use crate::protocol::flow::{FlowArrival, FlowStats, FlowTotals};
 use crate::protocol::probe::Probe;
 use crate::protocol::sequence::Width;
 use crate::protocol::sequence_field::SequenceField;
@@ -25,13 +25,13 @@ pub(super) struct Peer {
 
 /// What is counted of a source, where anything is.
 struct Account {
-    flow: Flow,
+    flow: FlowStats,
     /// The sums of earlier runs of the sender.
-    past: Totals,
+    past: FlowTotals,
     /// The probes of this sender are what is counted now.
     sender: Option<u64>,
     /// The sums at the end of the last interval.
-    before: Totals,
+    before: FlowTotals,
 }
 
 /// All sources.
@@ -124,7 +124,7 @@ impl Peers {
     /// The share of lost messages over all sources, in percent.
     pub(super) fn loss_percent(&self) -> f64 {
         let flows = self.peers.iter().filter_map(|peer| peer.flow.as_ref());
-        flows.map(|account| account.totals()).sum::<Totals>().loss_percent()
+        flows.map(|account| account.totals()).sum::<FlowTotals>().loss_percent()
     }
 
     /// Sources whose numbers do not look like sequence numbers, in the order of their first
@@ -152,11 +152,11 @@ impl Peers {
 
 impl Account {
     fn new(width: Width) -> Self {
-        let (past, before) = (Totals::default(), Totals::default());
-        Self { flow: Flow::new(width), past, sender: None, before }
+        let (past, before) = (FlowTotals::default(), FlowTotals::default());
+        Self { flow: FlowStats::new(width), past, sender: None, before }
     }
 
-    fn totals(&self) -> Totals {
+    fn totals(&self) -> FlowTotals {
         self.past + self.flow.totals()
     }
 
@@ -168,7 +168,7 @@ impl Account {
             if self.sender.is_some_and(|sender| sender != probe.sender) {
                 self.past = self.totals();
                 self.past.counts.restarts += 1;
-                self.flow = Flow::new(Width::U64);
+                self.flow = FlowStats::new(Width::U64);
             }
             self.sender = Some(probe.sender);
         }
@@ -176,7 +176,7 @@ impl Account {
             Some(field) => field.read(arrival.payload),
             None => probe.as_ref().map(|probe| probe.sequence),
         };
-        self.flow.arrive(&Counted {
+        self.flow.arrive(&FlowArrival {
             len: arrival.payload.len(),
             at,
             truncated: arrival.truncated,
