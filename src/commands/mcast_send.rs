@@ -19,7 +19,7 @@ use crate::report::Settings;
 use crate::sessions::Session;
 use crate::sessions::config::{McastSend, Test};
 use crate::sessions::datagrams::{SendSession, SendTo, by_interface};
-use crate::sockets::datagram::Socket;
+use crate::sockets::datagram::DatagramSocket;
 use crate::sockets::{Address, Purpose, resolve};
 use crate::sys::mmsg::MAX_PAYLOAD;
 
@@ -138,7 +138,7 @@ impl Senders {
                     warnings.extend(more);
                     let local = socket.local_addr().ok().and_then(|local| local.as_socket());
                     self.locals.extend(local.map(|local| local.to_string()));
-                    let id = pool.add_datagrams(Socket::from(socket)).map_err(|error| {
+                    let id = pool.add_datagrams(DatagramSocket::from(socket)).map_err(|error| {
                         Failure::io(Status::Local, "send to", title.clone(), &error)
                     })?;
                     self.open.push((index, is_v6, id));

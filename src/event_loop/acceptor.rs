@@ -8,10 +8,10 @@ use mio::{Interest, Registry, Token};
 use super::event::{End, Traffic};
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
-use crate::sockets::{Endpoint, Listener, Listening, Stream};
+use crate::sockets::{Endpoint, Listener, OpenListener, StreamSocket};
 
 pub(super) struct Acceptor {
-    listening: Listening,
+    listening: OpenListener,
     /// A connection may be waiting.
     pub(super) ready: bool,
     /// The handler wants no more for now.
@@ -25,7 +25,7 @@ pub(super) struct Acceptor {
 /// What an attempt to accept gave.
 pub(super) enum Accepted {
     Connection {
-        stream: Stream,
+        stream: StreamSocket,
         peer: Endpoint,
         local: Endpoint,
     },
@@ -36,7 +36,7 @@ pub(super) enum Accepted {
 }
 
 impl Acceptor {
-    pub(super) fn new(listening: Listening) -> Self {
+    pub(super) fn new(listening: OpenListener) -> Self {
         Self {
             listening,
             ready: false,
@@ -68,10 +68,10 @@ impl Acceptor {
         loop {
             let outcome = match &self.listening.socket {
                 Listener::Tcp(listener) => {
-                    listener.accept().map(|(stream, peer)| (Stream::Tcp(stream), Some(peer)))
+                    listener.accept().map(|(stream, peer)| (StreamSocket::Tcp(stream), Some(peer)))
                 }
                 Listener::Unix(listener) => {
-                    listener.accept().map(|(stream, _)| (Stream::Unix(stream), None))
+                    listener.accept().map(|(stream, _)| (StreamSocket::Unix(stream), None))
                 }
             };
             match outcome {

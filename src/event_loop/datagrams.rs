@@ -13,12 +13,12 @@ use super::BATCH_WAIT;
 use super::event::{End, Traffic};
 use super::id::Id;
 use super::pool::{Pool, Source};
-use super::recorder::{RecordedSocket, SharedRecorder};
+use super::recorder::{SocketRecorder, SharedRecorder};
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Proto, RecordedFlow, Role};
-use crate::sockets::datagram::Socket;
+use crate::sockets::datagram::DatagramSocket;
 use crate::sys;
 use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, Sender};
 
@@ -29,7 +29,7 @@ const ROOM: usize = 256 * 1024;
 const LARGE: usize = 32;
 
 pub(super) struct Datagrams {
-    socket: Socket,
+    socket: DatagramSocket,
     /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
     pub(super) readable: bool,
     pub(super) writable: bool,
@@ -49,7 +49,7 @@ pub(super) struct Datagrams {
     arrives_fast: bool,
     paths: FastPaths,
     pub(super) traffic: Traffic,
-    recorded: Option<Box<RecordedSocket>>,
+    recorded: Option<Box<SocketRecorder>>,
 }
 
 /// How far a batch of datagrams got.
@@ -66,10 +66,10 @@ pub enum BatchSent {
 }
 
 impl Datagrams {
-    pub(super) fn new(socket: Socket, recorder: Option<SharedRecorder>, now: Instant) -> Self {
+    pub(super) fn new(socket: DatagramSocket, recorder: Option<SharedRecorder>, now: Instant) -> Self {
         let recorded = recorder.map(|recorder| {
             let flow = recorded_flow(&socket, recorder.number());
-            Box::new(RecordedSocket::new(recorder, flow))
+            Box::new(SocketRecorder::new(recorder, flow))
         });
         Self {
             recorded,
@@ -94,8 +94,8 @@ impl Datagrams {
     /// datagram that is received while it comes, and once more for each that is sent.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match &mut self.socket {
-            Socket::Udp(socket) => registry.register(socket, token, Interest::READABLE),
-            Socket::Unix(socket) => registry.register(socket, token, Interest::READABLE),
+            DatagramSocket::Udp(socket) => registry.register(socket, token, Interest::READABLE),
+            DatagramSocket::Unix(socket) => registry.register(socket, token, Interest::READABLE),
         }
     }
 
@@ -107,8 +107,8 @@ impl Datagrams {
         }
         let both = Interest::READABLE | Interest::WRITABLE;
         match &mut self.socket {
-            Socket::Udp(socket) => registry.reregister(socket, token, both)?,
-            Socket::Unix(socket) => registry.reregister(socket, token, both)?,
+            DatagramSocket::Udp(socket) => registry.reregister(socket, token, both)?,
+            DatagramSocket::Unix(socket) => registry.reregister(socket, token, both)?,
         }
         self.watched = true;
         Ok(())
@@ -213,15 +213,15 @@ impl Datagrams {
     /// An error that waits in the socket, such as an ICMP "port unreachable" (udp(7)).
     pub(super) fn take_error(&self) -> Option<io::Error> {
         match &self.socket {
-            Socket::Udp(socket) => socket.take_error().ok().flatten(),
-            Socket::Unix(socket) => socket.take_error().ok().flatten(),
+            DatagramSocket::Udp(socket) => socket.take_error().ok().flatten(),
+            DatagramSocket::Unix(socket) => socket.take_error().ok().flatten(),
         }
     }
 
     pub(super) fn end(mut self, registry: &Registry) -> End {
         let _ = match &mut self.socket {
-            Socket::Udp(socket) => registry.deregister(socket),
-            Socket::Unix(socket) => registry.deregister(socket),
+            DatagramSocket::Udp(socket) => registry.deregister(socket),
+            DatagramSocket::Unix(socket) => registry.deregister(socket),
         };
         End {
             reason: self.closed.unwrap_or(CloseReason::HOST),
@@ -253,7 +253,7 @@ impl Pool {
     ///
     /// # Errors
     /// It cannot be registered with the poll.
-    pub fn add_datagrams(&mut self, socket: Socket) -> io::Result<Id> {
+    pub fn add_datagrams(&mut self, socket: DatagramSocket) -> io::Result<Id> {
         let recorder = self.recording.recorder.clone();
         let id = self.sources.insert(Source::Datagrams(Datagrams::new(socket, recorder, self.now)));
         let registered = match self.sources.get_mut(id) {
@@ -308,25 +308,25 @@ impl Pool {
     }
 }
 
-fn fd_of(socket: &Socket) -> BorrowedFd<'_> {
+fn fd_of(socket: &DatagramSocket) -> BorrowedFd<'_> {
     match socket {
-        Socket::Udp(socket) => socket.as_fd(),
-        Socket::Unix(socket) => socket.as_fd(),
+        DatagramSocket::Udp(socket) => socket.as_fd(),
+        DatagramSocket::Unix(socket) => socket.as_fd(),
     }
 }
 
-fn has_room(socket: &Socket) -> bool {
+fn has_room(socket: &DatagramSocket) -> bool {
     let size = socket2::SockRef::from(socket).recv_buffer_size();
-    matches!(socket, Socket::Udp(_)) && size.is_ok_and(|size| size >= ROOM)
+    matches!(socket, DatagramSocket::Udp(_)) && size.is_ok_and(|size| size >= ROOM)
 }
 
 /// A socket as a recorder knows it.
-fn recorded_flow(socket: &Socket, number: u64) -> RecordedFlow {
+fn recorded_flow(socket: &DatagramSocket, number: u64) -> RecordedFlow {
     let peer = socket.peer();
     let role = if peer.is_some() { Role::Connected } else { Role::Bound };
     let proto = match socket {
-        Socket::Udp(_) => Proto::Udp,
-        Socket::Unix(_) => Proto::Unixgram,
+        DatagramSocket::Udp(_) => Proto::Udp,
+        DatagramSocket::Unix(_) => Proto::Unixgram,
     };
     RecordedFlow {
         number,

@@ -13,7 +13,7 @@ use super::pool::{Pool, Source};
 use super::transport::{Readiness, Registration, Transport};
 use crate::error::{Failure, Status};
 use crate::protocol::recording::Role;
-use crate::sockets::{self, Listening, SocketOptions, Stream};
+use crate::sockets::{self, OpenListener, SocketOptions, StreamSocket};
 
 impl Pool {
     /// Listens on everything that an address such as `:8080` or `unix:/run/app` means.
@@ -31,7 +31,7 @@ impl Pool {
     ///
     /// # Errors
     /// It cannot be registered with the poll.
-    pub fn add_listener(&mut self, listening: Listening) -> Result<Id, Failure> {
+    pub fn add_listener(&mut self, listening: OpenListener) -> Result<Id, Failure> {
         let local = listening.local.clone();
         let id = self.sources.insert(Source::Acceptor(Acceptor::new(listening)));
         let registered = match self.sources.get_mut(id) {
@@ -71,7 +71,7 @@ impl Pool {
     ///
     /// # Errors
     /// It cannot be registered with the poll.
-    pub fn add_connecting(&mut self, stream: Stream) -> Result<Id, Failure> {
+    pub fn add_connecting(&mut self, stream: StreamSocket) -> Result<Id, Failure> {
         let peer = stream.peer().to_string();
         let transport = self.recorded(stream, Role::Connected);
         self.add(transport, Directions::Both, ChannelPhase::Connecting)

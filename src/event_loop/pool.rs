@@ -16,7 +16,7 @@ use super::id::{Id, Slots};
 use super::lifecycle::{CloseMode, ChannelPhase};
 use super::lookups::Query;
 use super::mailbox::Mailbox;
-use super::recorder::Recording;
+use super::recorder::PoolRecorder;
 use super::timers::{TimerKey, Timers};
 use crate::close::CloseReason;
 
@@ -58,7 +58,7 @@ pub struct Pool {
     pub(super) lookups: Vec<Query>,
     /// The loop is to rest before it polls.
     pub(super) batching: bool,
-    pub(super) recording: Recording,
+    pub(super) recording: PoolRecorder,
     pub(super) now: Instant,
     pub(super) stopped: bool,
     /// The signal that is being handled came from the terminal.
@@ -80,7 +80,7 @@ impl Pool {
             timers: Timers::default(),
             lookups: Vec::new(),
             batching: false,
-            recording: Recording::default(),
+            recording: PoolRecorder::default(),
             now,
             stopped: false,
             signal_from_tty: false,

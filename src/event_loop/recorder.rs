@@ -15,7 +15,7 @@ use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
-use crate::sockets::Stream;
+use crate::sockets::StreamSocket;
 
 /// Sees what goes through the sockets of a pool, in its order.
 pub trait Recorder: Send {
@@ -65,19 +65,19 @@ impl SharedRecorder {
 
 /// The recorder of a pool, as long as it has one.
 #[derive(Default)]
-pub(super) struct Recording {
+pub(super) struct PoolRecorder {
     pub(super) recorder: Option<SharedRecorder>,
     /// Why it has ended, until it is taken.
     failure: Option<Failure>,
 }
 
 /// A datagram socket that is recorded.
-pub(super) struct RecordedSocket {
+pub(super) struct SocketRecorder {
     pub(super) recorder: SharedRecorder,
     pub(super) flow: RecordedFlow,
 }
 
-impl RecordedSocket {
+impl SocketRecorder {
     pub(super) fn new(recorder: SharedRecorder, flow: RecordedFlow) -> Self {
         recorder.record(&flow, Observation::Opened);
         Self { recorder, flow }
@@ -229,10 +229,10 @@ impl Pool {
     }
 
     /// A stream as a transport, recorded where the pool has a recorder.
-    pub(super) fn recorded(&self, stream: Stream, role: Role) -> Box<dyn Transport> {
+    pub(super) fn recorded(&self, stream: StreamSocket, role: Role) -> Box<dyn Transport> {
         let proto = match &stream {
-            Stream::Tcp(_) => Proto::Tcp,
-            Stream::Unix(_) => Proto::Unix,
+            StreamSocket::Tcp(_) => Proto::Tcp,
+            StreamSocket::Unix(_) => Proto::Unix,
         };
         let transport = Box::new(stream);
         match &self.recording.recorder {

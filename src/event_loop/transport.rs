@@ -10,7 +10,7 @@ use mio::{Interest, Registry, Token, event::Source};
 use super::id::Id;
 use super::mailbox::Mailbox;
 use crate::close::CloseReason;
-use crate::sockets::{Endpoint, Stream};
+use crate::sockets::{Endpoint, StreamSocket};
 
 /// A channel of bytes. `WouldBlock` means: try again after the next sign of readiness.
 ///
@@ -200,7 +200,7 @@ pub enum Readiness {
     Always,
 }
 
-impl Transport for Stream {
+impl Transport for StreamSocket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(into),
@@ -253,7 +253,7 @@ impl Transport for Stream {
     }
 
     fn take_error(&mut self) -> Option<io::Error> {
-        Stream::take_error(self).ok().flatten()
+        StreamSocket::take_error(self).ok().flatten()
     }
 
     fn has_ended(&self) -> bool {
@@ -268,10 +268,10 @@ impl Transport for Stream {
     }
 }
 
-fn source(stream: &mut Stream) -> &mut dyn Source {
+fn source(stream: &mut StreamSocket) -> &mut dyn Source {
     match stream {
-        Stream::Tcp(stream) => stream,
-        Stream::Unix(stream) => stream,
+        StreamSocket::Tcp(stream) => stream,
+        StreamSocket::Unix(stream) => stream,
     }
 }
 

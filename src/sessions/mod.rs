@@ -30,7 +30,7 @@ mod timers;
 
 pub use connect::ConnectSession;
 pub use console::Console;
-pub use datagrams::Place;
+pub use datagrams::GroupInterface;
 pub use echo::EchoSession;
 pub use input::InputReader;
 pub use ping::PingSession;

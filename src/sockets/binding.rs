@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::address::{Address, FdName, UnixName};
 use super::endpoint::Endpoint;
-use super::inherited::{self, Role};
+use super::inherited::{self, SocketRole};
 use super::listening::OpenSocket;
 use super::options::SocketOptions;
 use super::resolve::{Family, Purpose, resolve};
@@ -51,7 +51,7 @@ fn new_inet_socket(address: SocketAddr, kind: Type) -> io::Result<Socket> {
 /// A socket that waits for peers, and what its kind does differently where it is opened.
 pub(super) trait Bindable: Sized {
     const TYPE: Type;
-    const ROLE: Role;
+    const ROLE: SocketRole;
     /// The protocol of an internet socket, as events name it.
     const PROTO: &'static str;
     /// The command that shows which program has a port.

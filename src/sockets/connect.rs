@@ -11,9 +11,9 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::Target;
 use super::binding::new_socket;
-use super::inherited::{self, Role};
+use super::inherited::{self, SocketRole};
 use super::options::SocketOptions;
-use super::stream::Stream;
+use super::stream::StreamSocket;
 use super::unix::{self, UnixGuard};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
@@ -29,15 +29,15 @@ pub fn start(
     target: &Target,
     bind: Option<&SocketAddr>,
     options: &SocketOptions,
-) -> Result<(Stream, Vec<String>), Failure> {
-    open(&Streams, target, bind, options)
+) -> Result<(StreamSocket, Vec<String>), Failure> {
+    open(&StreamDialer, target, bind, options)
 }
 
 /// A kind of socket that connects to one peer, and what it does differently where it is opened.
 pub(super) trait Connectable {
     type Open;
     const TYPE: Type;
-    const ROLE: Role;
+    const ROLE: SocketRole;
 
     /// What an internet socket needs before bind(2) and connect(2).
     fn prepare(&self, socket: &Socket, is_bound: bool) -> io::Result<()>;
@@ -97,20 +97,20 @@ pub(super) fn open<K: Connectable>(
 }
 
 /// Connections.
-struct Streams;
+struct StreamDialer;
 
-impl Connectable for Streams {
-    type Open = Stream;
+impl Connectable for StreamDialer {
+    type Open = StreamSocket;
     const TYPE: Type = Type::STREAM;
-    const ROLE: Role = Role::Connection;
+    const ROLE: SocketRole = SocketRole::Connection;
 
     fn prepare(&self, socket: &Socket, is_bound: bool) -> io::Result<()> {
         // A fixed port may still be in TIME-WAIT from the last run.
         if is_bound { socket.set_reuse_address(true) } else { Ok(()) }
     }
 
-    fn finish(socket: Socket, domain: Domain, _: Option<UnixGuard>) -> io::Result<Stream> {
-        Ok(Stream::from_socket(socket, domain))
+    fn finish(socket: Socket, domain: Domain, _: Option<UnixGuard>) -> io::Result<StreamSocket> {
+        Ok(StreamSocket::from_socket(socket, domain))
     }
 
     fn failure(target: &str, error: &io::Error) -> Failure {
@@ -144,8 +144,8 @@ fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
 ///
 /// # Errors
 /// Why there will be no connection.
-pub fn finished(stream: &Stream) -> io::Result<bool> {
-    let Stream::Tcp(tcp) = stream else {
+pub fn finished(stream: &StreamSocket) -> io::Result<bool> {
+    let StreamSocket::Tcp(tcp) = stream else {
         return stream.take_error()?.map_or(Ok(true), Err);
     };
     match tcp.peer_addr() {
@@ -241,7 +241,7 @@ mod tests {
 
     use socket2::SockRef;
 
-    fn begin(target: &Target) -> Result<Stream, Failure> {
+    fn begin(target: &Target) -> Result<StreamSocket, Failure> {
         start(target, None, &SocketOptions::default()).map(|(stream, _)| stream)
     }
 
@@ -256,7 +256,7 @@ mod tests {
     }
 
     /// What becomes of a connection, once it is writable.
-    fn outcome(stream: &Stream) -> io::Result<bool> {
+    fn outcome(stream: &StreamSocket) -> io::Result<bool> {
         use rustix::event::{PollFd, PollFlags, poll};
         poll(&mut [PollFd::new(stream, PollFlags::OUT)], None)?;
         finished(stream)
@@ -307,7 +307,7 @@ mod tests {
             SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
             drop(peer);
             let reset = match (outcome(&stream), &stream) {
-                (Ok(true), Stream::Tcp(tcp)) => {
+                (Ok(true), StreamSocket::Tcp(tcp)) => {
                     let mut buffer = [0; 20];
                     let count = io::Read::read(&mut &*tcp, &mut buffer).unwrap();
                     assert_eq!(&buffer[..count], said.as_bytes());

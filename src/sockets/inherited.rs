@@ -19,7 +19,7 @@ const FIRST: RawFd = 3;
 
 /// What an inherited socket is expected to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum SocketRole {
     /// A stream socket that listens.
     Listener,
     /// A stream socket that is connected.
@@ -34,7 +34,7 @@ pub(super) enum Role {
 ///
 /// # Errors
 /// `Status::Local`: it is not open, or not such a socket.
-pub(super) fn take(fd: RawFd, role: Role) -> Result<Socket, Failure> {
+pub(super) fn take(fd: RawFd, role: SocketRole) -> Result<Socket, Failure> {
     let unusable = |error: io::Error| {
         Failure::io(Status::Local, "use", format!("fd {fd}"), &error)
             .fix("the parent process must open it before it starts wirecat")
@@ -56,7 +56,7 @@ pub(super) fn take(fd: RawFd, role: Role) -> Result<Socket, Failure> {
 /// Those of [`take`], and that of an option.
 pub(super) fn take_with(
     fd: RawFd,
-    role: Role,
+    role: SocketRole,
     options: &SocketOptions,
 ) -> Result<(Socket, Vec<String>), Failure> {
     let socket = take(fd, role)?;
@@ -64,7 +64,7 @@ pub(super) fn take_with(
     Ok((socket, warnings))
 }
 
-fn check(socket: &Socket, role: Role) -> io::Result<()> {
+fn check(socket: &Socket, role: SocketRole) -> io::Result<()> {
     // exec(3) closed all that had this flag: a descriptor that has it was opened by ourselves, or
     // has been taken over before.
     if fcntl_getfd(socket)?.contains(FdFlags::CLOEXEC) {
@@ -80,21 +80,21 @@ fn check(socket: &Socket, role: Role) -> io::Result<()> {
         return Err(io::Error::other("neither an internet nor a unix socket"));
     }
     match role {
-        Role::Listener if !is_listener(socket)? => Err(io::Error::other("not a listening socket")),
-        Role::Receiver if local.as_socket().is_some_and(|local| local.port() == 0) => {
+        SocketRole::Listener if !is_listener(socket)? => Err(io::Error::other("not a listening socket")),
+        SocketRole::Receiver if local.as_socket().is_some_and(|local| local.port() == 0) => {
             Err(io::Error::other("not bound to a port"))
         }
-        Role::Connection | Role::Sender => socket.peer_addr().map(|_| ()),
-        Role::Listener | Role::Receiver => Ok(()),
+        SocketRole::Connection | SocketRole::Sender => socket.peer_addr().map(|_| ()),
+        SocketRole::Listener | SocketRole::Receiver => Ok(()),
     }
 }
 
-fn check_type(kind: Type, role: Role) -> io::Result<()> {
+fn check_type(kind: Type, role: SocketRole) -> io::Result<()> {
     match (role, kind) {
-        (Role::Listener | Role::Connection, Type::STREAM) => Ok(()),
-        (Role::Receiver | Role::Sender, Type::DGRAM) => Ok(()),
-        (Role::Listener | Role::Connection, _) => Err(io::Error::other("not a stream socket")),
-        (Role::Receiver | Role::Sender, _) => Err(io::Error::other("not a datagram socket")),
+        (SocketRole::Listener | SocketRole::Connection, Type::STREAM) => Ok(()),
+        (SocketRole::Receiver | SocketRole::Sender, Type::DGRAM) => Ok(()),
+        (SocketRole::Listener | SocketRole::Connection, _) => Err(io::Error::other("not a stream socket")),
+        (SocketRole::Receiver | SocketRole::Sender, _) => Err(io::Error::other("not a datagram socket")),
     }
 }
 
@@ -147,7 +147,7 @@ pub(super) mod tests {
         fd.into_raw_fd()
     }
 
-    fn refusal(fd: RawFd, role: Role) -> String {
+    fn refusal(fd: RawFd, role: SocketRole) -> String {
         let failure = take(fd, role).unwrap_err();
         assert_eq!(failure.status, Status::Local);
         failure.to_string()
@@ -156,37 +156,37 @@ pub(super) mod tests {
     #[test]
     fn what_is_not_open_or_not_inherited_is_refused() {
         assert_eq!(
-            refusal(9_999, Role::Listener),
+            refusal(9_999, SocketRole::Listener),
             "cannot use fd 9999: bad file descriptor \
              (the parent process must open it before it starts wirecat)"
         );
         let ours = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        assert!(refusal(ours.as_raw_fd(), Role::Listener).contains("bad file descriptor"));
+        assert!(refusal(ours.as_raw_fd(), SocketRole::Listener).contains("bad file descriptor"));
     }
 
     #[test]
     fn what_is_no_such_socket_is_refused() {
         let file = inherit(tempfile::tempfile().unwrap());
-        assert!(refusal(file, Role::Listener).contains("not a socket"));
+        assert!(refusal(file, SocketRole::Listener).contains("not a socket"));
         let datagrams = inherit(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
-        assert!(refusal(datagrams, Role::Connection).contains("not a stream socket"));
+        assert!(refusal(datagrams, SocketRole::Connection).contains("not a stream socket"));
         let listener = inherit(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-        assert!(refusal(listener, Role::Connection).contains("not connected"));
+        assert!(refusal(listener, SocketRole::Connection).contains("not connected"));
         let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
-        assert!(refusal(inherit(one), Role::Listener).contains("not a listening socket"));
-        assert!(refusal(inherit(other), Role::Receiver).contains("not a datagram socket"));
+        assert!(refusal(inherit(one), SocketRole::Listener).contains("not a listening socket"));
+        assert!(refusal(inherit(other), SocketRole::Receiver).contains("not a datagram socket"));
         let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
-        assert!(refusal(inherit(unbound), Role::Receiver).contains("not bound to a port"));
+        assert!(refusal(inherit(unbound), SocketRole::Receiver).contains("not bound to a port"));
         let unconnected = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert!(refusal(inherit(unconnected), Role::Sender).contains("not connected"));
+        assert!(refusal(inherit(unconnected), SocketRole::Sender).contains("not connected"));
     }
 
     #[test]
     fn a_socket_is_taken_once() {
         let fd = inherit(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-        let socket = take(fd, Role::Listener).unwrap();
+        let socket = take(fd, SocketRole::Listener).unwrap();
         assert!(socket.nonblocking().unwrap());
-        assert!(refusal(fd, Role::Listener).contains("bad file descriptor"));
+        assert!(refusal(fd, SocketRole::Listener).contains("bad file descriptor"));
         assert!(socket.local_addr().is_ok());
     }
 

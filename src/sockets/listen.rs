@@ -4,7 +4,7 @@
 
 use super::address::Address;
 use super::binding::open_all;
-use super::listening::Listening;
+use super::listening::OpenListener;
 use super::options::SocketOptions;
 use super::resolve::Family;
 use crate::error::Failure;
@@ -17,7 +17,7 @@ pub fn listen(
     address: &Address,
     family: Family,
     options: &SocketOptions,
-) -> Result<(Vec<Listening>, Vec<String>), Failure> {
+) -> Result<(Vec<OpenListener>, Vec<String>), Failure> {
     let (listening, changed) = open_all(address, family, options)?;
     let warnings = backlog_warning(options).into_iter().chain(changed).collect();
     Ok((listening, warnings))
@@ -41,7 +41,7 @@ mod tests {
     use std::net::TcpStream;
     use std::os::unix::net::UnixStream;
 
-    fn open(address: &str) -> Result<Vec<Listening>, Failure> {
+    fn open(address: &str) -> Result<Vec<OpenListener>, Failure> {
         let address = address.parse::<Address>()?;
         listen(&address, Family::Any, &SocketOptions::default()).map(|(listening, _)| listening)
     }

@@ -8,7 +8,7 @@ use socket2::Type;
 
 use super::binding::Bindable;
 use super::endpoint::Endpoint;
-use super::inherited::Role;
+use super::inherited::SocketRole;
 use super::options::SocketOptions;
 use super::unix::UnixGuard;
 
@@ -37,11 +37,11 @@ pub enum Listener {
 }
 
 /// An open listener.
-pub type Listening = OpenSocket<Listener>;
+pub type OpenListener = OpenSocket<Listener>;
 
 impl Bindable for Listener {
     const TYPE: Type = Type::STREAM;
-    const ROLE: Role = Role::Listener;
+    const ROLE: SocketRole = SocketRole::Listener;
     const PROTO: &'static str = "tcp";
     const SHOWN_BY: &'static str = "ss -ltnp";
 

@@ -12,14 +12,14 @@ use super::endpoint::Endpoint;
 
 /// A non-blocking stream socket, connected or about to be.
 #[derive(Debug)]
-pub enum Stream {
+pub enum StreamSocket {
     /// TCP.
     Tcp(TcpStream),
     /// A unix socket.
     Unix(UnixStream),
 }
 
-impl Stream {
+impl StreamSocket {
     /// Takes a non-blocking stream socket.
     pub(super) fn from_socket(socket: Socket, domain: Domain) -> Self {
         let fd = OwnedFd::from(socket);
@@ -78,7 +78,7 @@ impl Stream {
     }
 }
 
-impl AsFd for Stream {
+impl AsFd for StreamSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(stream) => stream.as_fd(),

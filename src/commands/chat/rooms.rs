@@ -19,7 +19,7 @@ use crate::sessions::chat::{
 };
 use crate::sessions::config::{Common, Wire};
 use crate::sessions::{Console, InputReader, Session};
-use crate::sockets::datagram::Socket;
+use crate::sockets::datagram::DatagramSocket;
 use crate::sys;
 
 pub(in crate::commands) fn run(config: ChatConfig) -> anyhow::Result<Status> {
@@ -131,8 +131,8 @@ fn open(
     let own = sender.local_addr().map_err(fail)?.as_socket().map_or(0, |local| local.port());
     let receiver = receiver.socket().try_clone().map_err(fail)?;
     let sockets = GroupSockets {
-        receiver: pool.add_datagrams(Socket::from(receiver)).map_err(fail)?,
-        sender: pool.add_datagrams(Socket::from(sender)).map_err(fail)?,
+        receiver: pool.add_datagrams(DatagramSocket::from(receiver)).map_err(fail)?,
+        sender: pool.add_datagrams(DatagramSocket::from(sender)).map_err(fail)?,
         own,
         group,
         iface,

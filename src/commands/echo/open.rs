@@ -4,10 +4,10 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
-use crate::sessions::Place;
+use crate::sessions::GroupInterface;
 use crate::sessions::config::{Echo, EchoPlace, Net};
-use crate::sockets::datagram::{self, Opened, Socket};
-use crate::sockets::{self, Address, Listening, UnixGuard};
+use crate::sockets::datagram::{self, Opened, DatagramSocket};
+use crate::sockets::{self, Address, OpenListener, UnixGuard};
 
 /// Ports that are tried until one is free for streams and for datagrams.
 const ATTEMPTS: usize = 32;
@@ -16,7 +16,7 @@ const ATTEMPTS: usize = 32;
 #[derive(Default)]
 pub(super) struct Open {
     pub(super) listeners: Vec<Id>,
-    pub(super) sockets: Vec<(Id, Place)>,
+    pub(super) sockets: Vec<(Id, GroupInterface)>,
     /// What is listened on: protocol, address, and the interface of a group.
     pub(super) locals: Vec<(&'static str, String, Option<String>)>,
     /// Warnings, each with its kind.
@@ -70,7 +70,7 @@ impl Open {
         &mut self,
         address: &Address,
         net: &Net,
-    ) -> Result<(Vec<Listening>, Vec<Opened>), Failure> {
+    ) -> Result<(Vec<OpenListener>, Vec<Opened>), Failure> {
         let mut attempt = 1;
         loop {
             let listening = self.listen(address, net)?;
@@ -92,7 +92,7 @@ impl Open {
         }
     }
 
-    fn listen(&mut self, address: &Address, net: &Net) -> Result<Vec<Listening>, Failure> {
+    fn listen(&mut self, address: &Address, net: &Net) -> Result<Vec<OpenListener>, Failure> {
         let (all, more) = sockets::listen::listen(address, net.family, &net.options)?;
         self.warn(more);
         Ok(all)
@@ -111,7 +111,7 @@ impl Open {
     fn add(&mut self, pool: &mut Pool, mut one: Opened) -> Result<(), Failure> {
         self.guards.extend(one.cleanup.take());
         self.locals.push((one.proto, one.local.clone(), None));
-        self.sockets.push((add(pool, one)?, Place::default()));
+        self.sockets.push((add(pool, one)?, GroupInterface::default()));
         Ok(())
     }
 
@@ -131,8 +131,8 @@ impl Open {
             self.warn(more);
             let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
             let receiver = socket.socket().try_clone().map_err(fail)?;
-            let id = pool.add_datagrams(Socket::from(receiver)).map_err(fail)?;
-            let place = Place { group: Some(title.clone()), iface: Some(iface.clone()) };
+            let id = pool.add_datagrams(DatagramSocket::from(receiver)).map_err(fail)?;
+            let place = GroupInterface { group: Some(title.clone()), iface: Some(iface.clone()) };
             self.sockets.push((id, place));
             self.groups.push(socket);
             self.locals.push(("udp", title, Some(iface)));

@@ -23,7 +23,7 @@ use rustix::fs::FileType;
 use super::transport::Transport;
 use crate::sys::fd::{FdAccess, reopen_nonblocking, widen_pipe};
 
-use polled::{Plain, Reopened, Socket};
+use polled::{Plain, Reopened, StdioSocket};
 
 /// The pipe buffer to ask for: the most that an unprivileged process gets (pipe(7)).
 const PIPE_SIZE: usize = 1024 * 1024;
@@ -84,15 +84,15 @@ fn open(fd: BorrowedFd<'static>, access: FdAccess) -> io::Result<(Box<dyn Transp
     let kind = kind(fd)?;
     let transport: Box<dyn Transport> = match kind {
         StdioKind::File => Box::new(Plain::new(fd)),
-        StdioKind::Socket => Box::new(Socket::new(fd)),
+        StdioKind::Socket => Box::new(StdioSocket::new(fd)),
         StdioKind::Terminal | StdioKind::Pipe | StdioKind::Device => {
             if kind == StdioKind::Pipe {
                 widen_pipe(fd, PIPE_SIZE);
             }
             match (reopen_nonblocking(fd, access), access) {
                 (Ok(own), _) => Box::new(Reopened::new(own)),
-                (Err(_), FdAccess::Read) => Box::new(threaded::Reader::new(fd)),
-                (Err(_), FdAccess::Write) => Box::new(threaded::Writer::new(fd)),
+                (Err(_), FdAccess::Read) => Box::new(threaded::ThreadedStdin::new(fd)),
+                (Err(_), FdAccess::Write) => Box::new(threaded::ThreadedStdout::new(fd)),
             }
         }
     };

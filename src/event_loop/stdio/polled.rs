@@ -68,17 +68,17 @@ impl Transport for Reopened {
 }
 
 /// A socket, which cannot be reopened but takes MSG_DONTWAIT with each call.
-pub(super) struct Socket {
+pub(super) struct StdioSocket {
     fd: BorrowedFd<'static>,
 }
 
-impl Socket {
+impl StdioSocket {
     pub(super) fn new(fd: BorrowedFd<'static>) -> Self {
         Self { fd }
     }
 }
 
-impl Transport for Socket {
+impl Transport for StdioSocket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let (count, _) = rustix::net::recv(self.fd, into, RecvFlags::DONTWAIT)?;
         Ok(count)

@@ -44,18 +44,18 @@ impl Buffer {
 }
 
 /// stdin behind a thread.
-pub(super) struct Reader {
+pub(super) struct ThreadedStdin {
     fd: BorrowedFd<'static>,
     buffer: Arc<Buffer>,
 }
 
-impl Reader {
+impl ThreadedStdin {
     pub(super) fn new(fd: BorrowedFd<'static>) -> Self {
         Self { fd, buffer: Arc::default() }
     }
 }
 
-impl Transport for Reader {
+impl Transport for ThreadedStdin {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut state = self.buffer.lock();
         if state.bytes.is_empty() {
@@ -101,18 +101,18 @@ impl Transport for Reader {
 }
 
 /// stdout behind a thread.
-pub(super) struct Writer {
+pub(super) struct ThreadedStdout {
     fd: BorrowedFd<'static>,
     buffer: Arc<Buffer>,
 }
 
-impl Writer {
+impl ThreadedStdout {
     pub(super) fn new(fd: BorrowedFd<'static>) -> Self {
         Self { fd, buffer: Arc::default() }
     }
 }
 
-impl Transport for Writer {
+impl Transport for ThreadedStdout {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Err(io::ErrorKind::Unsupported.into())
     }

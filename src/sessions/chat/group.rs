@@ -23,7 +23,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::console::Console;
 use crate::sessions::core::SIGNALLED;
 use crate::sessions::datagrams::{
-    DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, Unsent,
+    DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram,
 };
 use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
@@ -116,7 +116,7 @@ impl GroupService {
     fn send(&self, base: &mut DatagramBase, pool: &mut Pool, to: SocketAddr, line: &ChatLine) {
         let (to, payload) = (Sender::Inet(to), Bytes::from(line.to_string()));
         if let Err(error) = base.sockets.send(pool, self.sockets.sender, &payload, &to) {
-            let unsent = Unsent { to: Some(to), error };
+            let unsent = UnsentDatagram { to: Some(to), error };
             base.core.console.report_failure(pool, &unsent.failure());
         }
     }

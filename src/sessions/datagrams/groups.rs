@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{DatagramBase, Place};
+use super::{DatagramBase, GroupInterface};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
@@ -15,11 +15,11 @@ use crate::multicast::{
 use crate::report::{Name, Notice};
 use crate::sessions::timers;
 use crate::sockets::SocketOptions;
-use crate::sockets::datagram::Socket;
+use crate::sockets::datagram::DatagramSocket;
 
 /// All groups of a session.
 pub struct Groups {
-    members: Vec<Member>,
+    members: Vec<JoinedGroup>,
     options: SocketOptions,
     rejoin: Option<Duration>,
     /// The kernel's counters when the run began.
@@ -29,7 +29,7 @@ pub struct Groups {
 }
 
 /// One group on one interface.
-struct Member {
+struct JoinedGroup {
     id: Id,
     socket: JoinSocket,
     port: u16,
@@ -47,7 +47,7 @@ impl Groups {
     }
 
     fn find(&self, membership: &Membership, port: u16) -> Option<usize> {
-        let same = |member: &Member| {
+        let same = |member: &JoinedGroup| {
             let known = member.socket.membership();
             member.port == port
                 && known.group == membership.group
@@ -74,8 +74,8 @@ impl Groups {
         let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
         // The loop reads a second descriptor of the same socket; this one joins and leaves.
         let receiver = socket.socket().try_clone().map_err(fail)?;
-        let id = pool.add_datagrams(Socket::from(receiver)).map_err(fail)?;
-        self.members.push(Member { id, socket, port });
+        let id = pool.add_datagrams(DatagramSocket::from(receiver)).map_err(fail)?;
+        self.members.push(JoinedGroup { id, socket, port });
         Ok((id, warnings))
     }
 
@@ -96,7 +96,7 @@ impl Groups {
             let group = title(&membership, address.port);
             let iface = membership.interface.name.clone();
             let (id, warnings) = self.open(pool, membership, address.port)?;
-            let place = Place { group: Some(group.clone()), iface: Some(iface.clone()) };
+            let place = GroupInterface { group: Some(group.clone()), iface: Some(iface.clone()) };
             base.sockets.add(id, place);
             for warning in warnings {
                 base.core.console.warn(pool, Kind::SocketOption, &warning);
@@ -135,11 +135,11 @@ impl Groups {
     /// sends no leave for a group that is joined again at once; the report is what they need.
     pub(super) fn rejoin(&self, base: &mut DatagramBase, pool: &mut Pool) {
         // A membership that could not be taken up again last time is tried once more.
-        let leave = |member: &Member| match member.socket.leave() {
+        let leave = |member: &JoinedGroup| match member.socket.leave() {
             Err(failure) if failure.kind != Kind::NotJoined => Err(failure),
             _ => Ok(()),
         };
-        let again = |member: &Member| leave(member).and_then(|()| member.socket.join());
+        let again = |member: &JoinedGroup| leave(member).and_then(|()| member.socket.join());
         let failures: Vec<Failure> =
             self.members.iter().filter_map(|member| again(member).err()).collect();
         for failure in failures {

@@ -7,7 +7,7 @@ use super::commands::Controlled;
 use super::groups::Groups;
 use super::replies::{Replies, unanswered};
 use super::statistics::Statistics;
-use super::{DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, Unsent};
+use super::{DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
@@ -99,7 +99,7 @@ impl ListenService {
         {
             for (id, to) in receivers {
                 if let Err(error) = base.send(pool, *id, &message, to) {
-                    report_unsent(base, pool, &Unsent { to: Some(to.clone()), error });
+                    report_unsent(base, pool, &UnsentDatagram { to: Some(to.clone()), error });
                 }
             }
         }
@@ -287,7 +287,7 @@ impl DatagramService for ListenService {
     }
 }
 
-fn report_unsent(base: &mut DatagramBase, pool: &mut Pool, unsent: &Unsent) {
+fn report_unsent(base: &mut DatagramBase, pool: &mut Pool, unsent: &UnsentDatagram) {
     let failure = unsent.failure();
     if base.core.input.has_commands() {
         let peer = unsent.peer();

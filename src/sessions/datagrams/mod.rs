@@ -28,11 +28,11 @@ pub use groups::{Groups, by_interface};
 pub use listen::{ListenSession, ListenSocket};
 pub use opening::Opener;
 pub use outbox::Flushed;
-pub(crate) use outbox::{FullPeer, Outbox, SendOutcome, Unsent};
+pub(crate) use outbox::{FullPeer, Outbox, DatagramOutcome, UnsentDatagram};
 pub use replay::ReplayListenSession;
 pub(crate) use replies::unanswered;
 pub use send::{SendSession, SendTo};
-pub use sockets::{Place, Sockets};
+pub use sockets::{GroupInterface, Sockets};
 
 use super::config::Common;
 use super::console::Console;
@@ -151,9 +151,9 @@ impl DatagramBase {
         id: Id,
         payload: &Bytes,
         to: &Sender,
-    ) -> io::Result<SendOutcome> {
+    ) -> io::Result<DatagramOutcome> {
         let outcome = self.sockets.send(pool, id, payload, to)?;
-        self.core.count_sent(usize::from(outcome == SendOutcome::Sent));
+        self.core.count_sent(usize::from(outcome == DatagramOutcome::Sent));
         Ok(outcome)
     }
 }

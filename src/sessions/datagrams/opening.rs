@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::send::{SendService, SendTo};
 use super::send_batch::Destination;
-use super::{DatagramBase, Place};
+use super::{DatagramBase, GroupInterface};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};
@@ -177,7 +177,7 @@ impl SendService {
                 self.destinations = open.into_iter().filter_map(Destination::new).collect();
                 let (locals, targets): (Vec<String>, Vec<String>) = ends.into_iter().unzip();
                 let ids = self.destinations.iter().flat_map(Destination::ids);
-                ids.for_each(|id| base.sockets.add(id, Place::default()));
+                ids.for_each(|id| base.sockets.add(id, GroupInterface::default()));
                 base.core.ready(pool, &locals, targets.first().map_or("", String::as_str));
                 self.begin(base, pool);
             }

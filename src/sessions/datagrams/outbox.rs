@@ -33,7 +33,7 @@ impl SendDatagram for Pool {
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SendOutcome {
+pub(crate) enum DatagramOutcome {
     /// The kernel has it.
     Sent,
     /// It waits for `Drained`.
@@ -53,12 +53,12 @@ pub(crate) enum FullPeer {
 
 /// A datagram that did not go out.
 #[derive(Debug)]
-pub(crate) struct Unsent {
+pub(crate) struct UnsentDatagram {
     pub(crate) to: Option<Sender>,
     pub(crate) error: io::Error,
 }
 
-impl Unsent {
+impl UnsentDatagram {
     /// The peer as events name it.
     pub(crate) fn peer(&self) -> String {
         self.to.as_ref().map(Sender::to_string).unwrap_or_default()
@@ -75,7 +75,7 @@ pub struct Flushed {
     /// Datagrams that went out.
     pub(crate) sent: usize,
     /// Those that failed, which are not tried again.
-    pub(crate) failed: Vec<Unsent>,
+    pub(crate) failed: Vec<UnsentDatagram>,
 }
 
 impl Flushed {
@@ -107,18 +107,18 @@ impl Outbox {
         socket: Id,
         payload: &Bytes,
         to: Option<&Sender>,
-    ) -> io::Result<SendOutcome> {
+    ) -> io::Result<DatagramOutcome> {
         if self.waiting.is_empty() {
             match pool.send_datagram(socket, payload, to) {
                 Err(error) if self.is_for_later(&error, to) => {}
-                outcome => return outcome.map(|()| SendOutcome::Sent),
+                outcome => return outcome.map(|()| DatagramOutcome::Sent),
             }
         }
         if self.waiting.len() >= MOST {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.waiting.push_back((to.cloned(), payload.clone()));
-        Ok(SendOutcome::Queued)
+        Ok(DatagramOutcome::Queued)
     }
 
     /// Sends what the kernel takes, in order. One that fails does not hold up the others.
@@ -131,7 +131,7 @@ impl Outbox {
                     self.waiting.push_front((to, payload));
                     break;
                 }
-                Err(error) => flushed.failed.push(Unsent { to, error }),
+                Err(error) => flushed.failed.push(UnsentDatagram { to, error }),
             }
         }
         flushed
@@ -197,12 +197,12 @@ mod tests {
         let mut send = |kernel: &mut Kernel, text: &'static str, port| {
             outbox.send(kernel, id(), &Bytes::from_static(text.as_bytes()), Some(&peer(port)))
         };
-        assert_eq!(send(&mut kernel, "a", 1).unwrap(), SendOutcome::Sent);
-        assert_eq!(send(&mut kernel, "b", 2).unwrap(), SendOutcome::Queued);
+        assert_eq!(send(&mut kernel, "a", 1).unwrap(), DatagramOutcome::Sent);
+        assert_eq!(send(&mut kernel, "b", 2).unwrap(), DatagramOutcome::Queued);
         // It is not tried before its turn, though it would fail at once.
-        assert_eq!(send(&mut kernel, "c", 9).unwrap(), SendOutcome::Queued);
+        assert_eq!(send(&mut kernel, "c", 9).unwrap(), DatagramOutcome::Queued);
         kernel.room = 2;
-        assert_eq!(send(&mut kernel, "dd", 3).unwrap(), SendOutcome::Queued);
+        assert_eq!(send(&mut kernel, "dd", 3).unwrap(), DatagramOutcome::Queued);
         assert_eq!(outbox.bytes(), 4);
         let flushed = outbox.flush(&mut kernel, id());
         assert_eq!((flushed.sent, flushed.failed.len(), outbox.bytes()), (1, 1, 2));
@@ -229,7 +229,7 @@ mod tests {
             assert_eq!((outcome.is_ok(), !outbox.is_empty()), (waits, waits));
             // Others wait whatever becomes of unix peers.
             let outcome = outbox.send(&mut kernel, id(), &Bytes::from_static(b"x"), None);
-            assert_eq!(outcome.unwrap(), SendOutcome::Queued);
+            assert_eq!(outcome.unwrap(), DatagramOutcome::Queued);
         }
     }
 

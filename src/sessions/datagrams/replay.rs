@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::{
-    DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, SendOutcome, Sockets,
+    DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, DatagramOutcome, Sockets,
 };
 use crate::close::Detail;
 use crate::error::{Failure, Status};
@@ -20,14 +20,14 @@ use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Sender};
 
 /// The peer of a conversation: the socket and the sender.
-type Peer = (Id, Sender);
+type PeerKey = (Id, Sender);
 
 /// What a replayed listener does with a datagram: it is compared, and what was recorded next is
 /// sent.
 pub struct ReplayService {
     conversations: Conversations,
     timing: bool,
-    peers: HashMap<Peer, PeerReplay>,
+    peers: HashMap<PeerKey, PeerReplay>,
     /// Conversations that went as recorded.
     played: usize,
     /// When the next datagram of any conversation is due.
@@ -65,7 +65,7 @@ impl ReplayListenSession {
 
 impl ReplayService {
     /// Takes what a peer has sent; a new peer begins a conversation.
-    fn receive(&mut self, peer: &Peer, payload: &[u8], now: Instant) -> Result<(), Failure> {
+    fn receive(&mut self, peer: &PeerKey, payload: &[u8], now: Instant) -> Result<(), Failure> {
         let title = peer.1.to_string();
         if !self.peers.contains_key(peer) {
             // Where all have been given out there is no conversation for one more.
@@ -87,7 +87,7 @@ impl ReplayService {
     }
 
     /// Sends what is due to a peer.
-    fn send(&mut self, base: &mut DatagramBase, pool: &mut Pool, peer: &Peer) {
+    fn send(&mut self, base: &mut DatagramBase, pool: &mut Pool, peer: &PeerKey) {
         let (id, sender) = peer;
         let Some(one) = self.peers.get_mut(peer) else { return };
         loop {
@@ -107,8 +107,8 @@ impl ReplayService {
                 Next::Done => break,
             };
             match base.send(pool, *id, &bytes, sender) {
-                Ok(SendOutcome::Sent) => {}
-                Ok(SendOutcome::Queued) => return,
+                Ok(DatagramOutcome::Sent) => {}
+                Ok(DatagramOutcome::Queued) => return,
                 Err(error) => {
                     let failure = crate::sockets::datagram::failure(&sender.to_string(), &error);
                     return base.fail(pool, &failure);
@@ -125,7 +125,7 @@ impl ReplayService {
 
     /// Sends what is due to any peer.
     fn send_all(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
-        let peers: Vec<Peer> = self.peers.keys().cloned().collect();
+        let peers: Vec<PeerKey> = self.peers.keys().cloned().collect();
         for peer in peers {
             if !base.has_ended() {
                 self.send(base, pool, &peer);

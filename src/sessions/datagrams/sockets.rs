@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::kernel_drops::{self, SocketStats};
-use super::outbox::{Flushed, FullPeer, Outbox, SendOutcome};
+use super::outbox::{Flushed, FullPeer, Outbox, DatagramOutcome};
 use crate::close::CloseReason;
 use crate::event_loop::{End, Id, Pool, Traffic};
 use crate::kind::Kind;
@@ -18,15 +18,15 @@ use crate::sys::mmsg::{Arrival, Sender};
 
 /// Where a socket receives: on multicast sockets the group, and the interface it is joined on.
 #[derive(Debug, Default)]
-pub struct Place {
+pub struct GroupInterface {
     /// The group as events name it.
     pub group: Option<String>,
     /// The interface.
     pub iface: Option<String>,
 }
 
-struct Socket {
-    place: Rc<Place>,
+struct OpenDatagrams {
+    place: Rc<GroupInterface>,
     outbox: Outbox,
     stats: SocketStats,
 }
@@ -36,8 +36,8 @@ struct Socket {
 /// A socket is open until its `Closed` event; then its entry moves to `closed`, for its losses are
 /// reported to the end of the run.
 pub struct Sockets {
-    open: BTreeMap<Id, Socket>,
-    closed: BTreeMap<Id, Socket>,
+    open: BTreeMap<Id, OpenDatagrams>,
+    closed: BTreeMap<Id, OpenDatagrams>,
     /// Open sockets with something in their outbox.
     blocked: BTreeSet<Id>,
     full_peer: FullPeer,
@@ -59,14 +59,14 @@ impl Sockets {
     /// Open sockets that are of no group.
     pub(crate) fn of(full_peer: FullPeer, ids: impl Iterator<Item = Id>) -> Self {
         let mut sockets = Self::new(full_peer);
-        ids.for_each(|id| sockets.add(id, Place::default()));
+        ids.for_each(|id| sockets.add(id, GroupInterface::default()));
         sockets
     }
 
     /// Takes an open socket.
-    pub(crate) fn add(&mut self, id: Id, place: Place) {
+    pub(crate) fn add(&mut self, id: Id, place: GroupInterface) {
         let (outbox, stats) = (Outbox::new(self.full_peer), SocketStats::default());
-        self.open.insert(id, Socket { place: Rc::new(place), outbox, stats });
+        self.open.insert(id, OpenDatagrams { place: Rc::new(place), outbox, stats });
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
@@ -78,7 +78,7 @@ impl Sockets {
     }
 
     /// Where an open socket receives.
-    pub(crate) fn place(&self, id: Id) -> Option<Rc<Place>> {
+    pub(crate) fn place(&self, id: Id) -> Option<Rc<GroupInterface>> {
         self.open.get(&id).map(|socket| Rc::clone(&socket.place))
     }
 
@@ -98,12 +98,12 @@ impl Sockets {
         id: Id,
         payload: &Bytes,
         to: &Sender,
-    ) -> io::Result<SendOutcome> {
+    ) -> io::Result<DatagramOutcome> {
         let Some(socket) = self.open.get_mut(&id) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
         let outcome = socket.outbox.send(pool, id, payload, Some(to))?;
-        if outcome == SendOutcome::Queued {
+        if outcome == DatagramOutcome::Queued {
             self.blocked.insert(id);
         }
         Ok(outcome)
@@ -182,7 +182,7 @@ impl Sockets {
     }
 
     /// The drops of each socket that has any: all of them, or those since the last call.
-    pub(crate) fn take_drops(&mut self, since_the_last: bool) -> Vec<(Rc<Place>, u64)> {
+    pub(crate) fn take_drops(&mut self, since_the_last: bool) -> Vec<(Rc<GroupInterface>, u64)> {
         let sockets = self.open.values_mut().chain(self.closed.values_mut());
         let drops =
             sockets.map(|socket| (Rc::clone(&socket.place), socket.stats.take(since_the_last)));

@@ -11,7 +11,7 @@ use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::sessions::console::Message;
 use crate::sessions::datagrams::unanswered;
-use crate::sessions::datagrams::{SendOutcome, Unsent};
+use crate::sessions::datagrams::{DatagramOutcome, UnsentDatagram};
 use crate::sys::mmsg::{Arrival, Sender};
 
 impl EchoSession {
@@ -70,8 +70,8 @@ impl EchoSession {
 
     pub(super) fn send_datagram(&mut self, pool: &mut Pool, id: Id, bytes: Bytes, to: &Sender) {
         match self.sockets.send(pool, id, &bytes, to) {
-            Ok(SendOutcome::Sent) => self.core.count_sent(1),
-            Ok(SendOutcome::Queued) => {}
+            Ok(DatagramOutcome::Sent) => self.core.count_sent(1),
+            Ok(DatagramOutcome::Queued) => {}
             Err(error) => self.on_unanswered(pool, to, &error),
         }
     }
@@ -80,7 +80,7 @@ impl EchoSession {
     pub(super) fn send_waiting(&mut self, pool: &mut Pool, id: Id) {
         let flushed = self.sockets.flush(pool, id);
         self.core.count_sent(flushed.sent);
-        for Unsent { to, error } in flushed.failed {
+        for UnsentDatagram { to, error } in flushed.failed {
             if let Some(to) = to {
                 self.on_unanswered(pool, &to, &error);
             }

@@ -12,7 +12,7 @@ use super::clients::Clients;
 use super::config::Echo;
 use super::console::Console;
 use super::core::{Core, GRACE, SIGNALLED};
-use super::datagrams::{FullPeer, Place, Sockets};
+use super::datagrams::{FullPeer, GroupInterface, Sockets};
 use super::input::InputReader;
 use super::session::{Session, ShutdownMode};
 use super::timers;
@@ -46,7 +46,7 @@ impl EchoSession {
         console: Console,
         input: InputReader,
         listeners: Vec<Id>,
-        open: Vec<(Id, Place)>,
+        open: Vec<(Id, GroupInterface)>,
     ) -> Self {
         let mut sockets = Sockets::new(FullPeer::Wait);
         open.into_iter().for_each(|(id, place)| sockets.add(id, place));

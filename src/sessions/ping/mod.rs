@@ -207,8 +207,8 @@ impl PingSession {
             return;
         }
         match target.outbox.send(pool, id, &Bytes::copy_from_slice(bytes), None) {
-            Ok(datagrams::SendOutcome::Sent) => self.core.count_sent(1),
-            Ok(datagrams::SendOutcome::Queued) => target.pinger.is_full = true,
+            Ok(datagrams::DatagramOutcome::Sent) => self.core.count_sent(1),
+            Ok(datagrams::DatagramOutcome::Queued) => target.pinger.is_full = true,
             Err(error) => self.on_trouble(pool, id, &error),
         }
     }

@@ -14,7 +14,7 @@ use crate::kind::Kind;
 use crate::sockets::address::Target;
 use crate::sockets::binding::opened;
 use crate::sockets::connect::{Connectable, open, unix_failure};
-use crate::sockets::inherited::Role;
+use crate::sockets::inherited::SocketRole;
 use crate::sockets::options::SocketOptions;
 use crate::sockets::unix::{self, UnixGuard};
 
@@ -66,7 +66,7 @@ struct Senders {
 impl Connectable for Senders {
     type Open = Opened;
     const TYPE: Type = Type::DGRAM;
-    const ROLE: Role = Role::Sender;
+    const ROLE: SocketRole = SocketRole::Sender;
 
     fn prepare(&self, socket: &socket2::Socket, _: bool) -> io::Result<()> {
         socket.set_broadcast(self.broadcast)?;

@@ -16,7 +16,7 @@ use socket2::Type;
 
 use super::binding::Bindable;
 use super::endpoint::Endpoint;
-use super::inherited::Role;
+use super::inherited::SocketRole;
 use super::listening::OpenSocket;
 use super::options::SocketOptions;
 use crate::sys::sockopt::{Report, report};
@@ -30,14 +30,14 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// A non-blocking datagram socket of either kind.
 #[derive(Debug)]
-pub enum Socket {
+pub enum DatagramSocket {
     /// UDP.
     Udp(UdpSocket),
     /// A unix socket.
     Unix(UnixDatagram),
 }
 
-impl Socket {
+impl DatagramSocket {
     /// This end.
     pub fn local(&self) -> Endpoint {
         match self {
@@ -63,7 +63,7 @@ pub fn is_of_this_machine(mut address: SocketAddr) -> bool {
     std::net::UdpSocket::bind(address).is_ok()
 }
 
-impl From<socket2::Socket> for Socket {
+impl From<socket2::Socket> for DatagramSocket {
     /// Takes a non-blocking UDP socket.
     fn from(socket: socket2::Socket) -> Self {
         Self::Udp(UdpSocket::from_std(OwnedFd::from(socket).into()))
@@ -71,7 +71,7 @@ impl From<socket2::Socket> for Socket {
 }
 
 /// An open datagram socket.
-pub type Opened = OpenSocket<Socket>;
+pub type Opened = OpenSocket<DatagramSocket>;
 
 impl Opened {
     /// Asks for the time of arrival of each datagram, which costs a little for each.
@@ -80,9 +80,9 @@ impl Opened {
     }
 }
 
-impl Bindable for Socket {
+impl Bindable for DatagramSocket {
     const TYPE: Type = Type::DGRAM;
-    const ROLE: Role = Role::Receiver;
+    const ROLE: SocketRole = SocketRole::Receiver;
     const PROTO: &'static str = "udp";
     const SHOWN_BY: &'static str = "ss -lunp";
 
@@ -112,7 +112,7 @@ impl Bindable for Socket {
     }
 }
 
-impl AsFd for Socket {
+impl AsFd for DatagramSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Udp(socket) => socket.as_fd(),

@@ -6,9 +6,9 @@ use std::os::fd::AsFd;
 
 use super::facts::Facts;
 #[cfg(not(target_os = "linux"))]
-use super::portable::Receiver;
+use super::portable::BatchReceiver;
 #[cfg(target_os = "linux")]
-use super::recvmmsg::Receiver;
+use super::recvmmsg::BatchReceiver;
 use super::{Arrival, Sender};
 
 /// Datagrams, or coalesced runs of them, that one call may take.
@@ -23,7 +23,7 @@ pub(super) const SLOT: usize = 65_536;
 pub struct ReceiveBatch {
     memory: Box<[u8]>,
     received: Vec<Received>,
-    receiver: Receiver,
+    receiver: BatchReceiver,
     emptied: bool,
 }
 
@@ -47,7 +47,7 @@ impl ReceiveBatch {
         Self {
             memory: vec![0; SLOTS * SLOT].into_boxed_slice(),
             received: Vec::with_capacity(SLOTS),
-            receiver: Receiver::new(),
+            receiver: BatchReceiver::new(),
             emptied: false,
         }
     }

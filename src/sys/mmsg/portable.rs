@@ -51,9 +51,9 @@ mod elsewhere {
 
     /// Receives one datagram into the first slot, without facts; whether it was the last is not
     /// known.
-    pub(in super::super) struct Receiver;
+    pub(in super::super) struct BatchReceiver;
 
-    impl Receiver {
+    impl BatchReceiver {
         pub(in super::super) fn new() -> Self {
             Self
         }
@@ -120,11 +120,11 @@ mod tests {
             assert!(!can_segment(socket.as_fd()));
             assert_eq!(batched(socket.as_fd(), &batch).unwrap(), 1);
             received.clear();
-            Receiver::new().receive(socket.as_fd(), &mut memory, &mut received).unwrap();
+            BatchReceiver::new().receive(socket.as_fd(), &mut memory, &mut received).unwrap();
             assert_eq!(&memory[..received[0].length], payload);
             assert_eq!((&received[0].from, received[0].truncated), (&Sender::Inet(to), false));
         }
-        let nothing = Receiver::new().receive(socket.as_fd(), &mut memory, &mut received);
+        let nothing = BatchReceiver::new().receive(socket.as_fd(), &mut memory, &mut received);
         assert_eq!(nothing.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
@@ -133,7 +133,7 @@ mod tests {
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         theirs.send(&[1; SLOT + 1]).unwrap();
         let (mut memory, mut received) = (vec![0; SLOT], Vec::new());
-        Receiver::new().receive(ours.as_fd(), &mut memory, &mut received).unwrap();
+        BatchReceiver::new().receive(ours.as_fd(), &mut memory, &mut received).unwrap();
         assert_eq!((received[0].length, received[0].truncated), (SLOT, true));
         assert_eq!(received[0].from, Sender::Unix(None));
     }

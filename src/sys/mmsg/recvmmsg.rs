@@ -36,14 +36,14 @@ const NO_HEADER: libc::mmsghdr = unsafe { std::mem::zeroed() };
 const NO_NAME: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
 
 /// What receiving needs beside the memory for payloads.
-pub(super) struct Receiver {
+pub(super) struct BatchReceiver {
     envelopes: Box<[Envelope]>,
     /// How many datagrams the last call got.
     last: usize,
     batching: bool,
 }
 
-impl Receiver {
+impl BatchReceiver {
     pub(super) fn new() -> Self {
         let empty = Envelope { name: NO_NAME, control: Control([0; 256]) };
         Self { envelopes: vec![empty; SLOTS].into_boxed_slice(), last: 0, batching: true }
@@ -166,7 +166,7 @@ mod tests {
             socket.send_to(payload, socket.local_addr().unwrap()).unwrap();
         }
         let (mut memory, mut received) = (vec![0; SLOT], Vec::new());
-        let mut receiver = Receiver { batching: false, ..Receiver::new() };
+        let mut receiver = BatchReceiver { batching: false, ..BatchReceiver::new() };
         for payload in [&b"one"[..], b"", b"three"] {
             received.clear();
             receiver.receive(socket.as_fd(), &mut memory, &mut received).unwrap();
@@ -188,14 +188,14 @@ mod tests {
                     send();
                 }
                 let (mut receiver, mut received) =
-                    (Receiver { last, ..Receiver::new() }, Vec::new());
+                    (BatchReceiver { last, ..BatchReceiver::new() }, Vec::new());
                 let outcome = receiver.receive(socket.as_fd(), &mut memory, &mut received);
                 assert_eq!((outcome.unwrap(), received.len()), (emptied, sent));
                 assert_eq!(receiver.last, sent);
             }
         }
         send();
-        let mut alone = Receiver { batching: false, ..Receiver::new() };
+        let mut alone = BatchReceiver { batching: false, ..BatchReceiver::new() };
         assert!(!alone.receive(socket.as_fd(), &mut memory, &mut Vec::new()).unwrap());
     }
 
@@ -211,7 +211,7 @@ mod tests {
         sendmsg(&theirs, &[io::IoSlice::new(b"x")], &mut control, SendFlags::empty()).unwrap();
         drop(writer);
         let (mut memory, mut received) = (vec![0; SLOT], Vec::new());
-        Receiver::new().receive(ours.as_fd(), &mut memory, &mut received).unwrap();
+        BatchReceiver::new().receive(ours.as_fd(), &mut memory, &mut received).unwrap();
         // With any writer left this would wait for ever.
         assert_eq!(io::Read::read(&mut &reader, &mut [0]).unwrap(), 0);
     }
