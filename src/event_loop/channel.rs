@@ -30,7 +30,7 @@ use bytes::Bytes;
 
 use super::ending::ChannelEnd;
 use super::event::{SendOutcome, Traffic};
-use super::lifecycle::{CloseMode, Directions, Half, ChannelPhase};
+use super::lifecycle::{ChannelPhase, CloseMode, Directions, Half};
 use super::transport::Transport;
 use crate::buffers::SendQueue;
 use crate::close::CloseReason;

@@ -13,7 +13,7 @@ use super::BATCH_WAIT;
 use super::event::{End, Traffic};
 use super::id::Id;
 use super::pool::{Pool, Source};
-use super::recorder::{SocketRecorder, SharedRecorder};
+use super::recorder::{SharedRecorder, SocketRecorder};
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
 use crate::protocol::output::Direction;
@@ -66,7 +66,11 @@ pub enum BatchSent {
 }
 
 impl Datagrams {
-    pub(super) fn new(socket: DatagramSocket, recorder: Option<SharedRecorder>, now: Instant) -> Self {
+    pub(super) fn new(
+        socket: DatagramSocket,
+        recorder: Option<SharedRecorder>,
+        now: Instant,
+    ) -> Self {
         let recorded = recorder.map(|recorder| {
             let flow = recorded_flow(&socket, recorder.number());
             Box::new(SocketRecorder::new(recorder, flow))

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use super::channel::Channel;
-use super::lifecycle::{CloseMode, Half, ChannelPhase};
+use super::lifecycle::{ChannelPhase, CloseMode, Half};
 use crate::close::CloseReason;
 
 /// What is known of a channel that has begun to end.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::acceptor::Acceptor;
 use super::channel::Channel;
 use super::id::Id;
-use super::lifecycle::{Directions, ChannelPhase};
+use super::lifecycle::{ChannelPhase, Directions};
 use super::memory::Memory;
 use super::pool::{Pool, Source};
 use super::transport::{Readiness, Registration, Transport};

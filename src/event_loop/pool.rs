@@ -13,7 +13,7 @@ use super::channel::Channel;
 use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome, Traffic};
 use super::id::{Id, Slots};
-use super::lifecycle::{CloseMode, ChannelPhase};
+use super::lifecycle::{ChannelPhase, CloseMode};
 use super::lookups::Query;
 use super::mailbox::Mailbox;
 use super::recorder::PoolRecorder;

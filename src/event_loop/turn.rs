@@ -7,7 +7,7 @@ use super::acceptor::Accepted;
 use super::channel::{Channel, ReadOutcome};
 use super::event::{Event, Handler};
 use super::id::Id;
-use super::lifecycle::{Directions, ChannelPhase};
+use super::lifecycle::{ChannelPhase, Directions};
 use super::mailbox::Letter;
 use super::pool::{ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
 use super::timers::TimerKey;

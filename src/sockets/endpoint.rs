@@ -69,7 +69,8 @@ impl fmt::Display for Endpoint {
             EndpointAddress::Inet6(address) => address.fmt(f),
             EndpointAddress::Unnamed => f.pad("unix"),
             EndpointAddress::Unknown => f.pad("unknown"),
-            EndpointAddress::Unix(address) => match (address.as_pathname(), abstract_name(address)) {
+            EndpointAddress::Unix(address) => match (address.as_pathname(), abstract_name(address))
+            {
                 (Some(path), _) => write!(f, "unix:{}", path.display()),
                 (None, Some(name)) => write!(f, "unix:@{}", String::from_utf8_lossy(name)),
                 (None, None) => f.pad("unix"),

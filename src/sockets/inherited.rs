@@ -80,7 +80,9 @@ fn check(socket: &Socket, role: SocketRole) -> io::Result<()> {
         return Err(io::Error::other("neither an internet nor a unix socket"));
     }
     match role {
-        SocketRole::Listener if !is_listener(socket)? => Err(io::Error::other("not a listening socket")),
+        SocketRole::Listener if !is_listener(socket)? => {
+            Err(io::Error::other("not a listening socket"))
+        }
         SocketRole::Receiver if local.as_socket().is_some_and(|local| local.port() == 0) => {
             Err(io::Error::other("not bound to a port"))
         }
@@ -93,8 +95,12 @@ fn check_type(kind: Type, role: SocketRole) -> io::Result<()> {
     match (role, kind) {
         (SocketRole::Listener | SocketRole::Connection, Type::STREAM) => Ok(()),
         (SocketRole::Receiver | SocketRole::Sender, Type::DGRAM) => Ok(()),
-        (SocketRole::Listener | SocketRole::Connection, _) => Err(io::Error::other("not a stream socket")),
-        (SocketRole::Receiver | SocketRole::Sender, _) => Err(io::Error::other("not a datagram socket")),
+        (SocketRole::Listener | SocketRole::Connection, _) => {
+            Err(io::Error::other("not a stream socket"))
+        }
+        (SocketRole::Receiver | SocketRole::Sender, _) => {
+            Err(io::Error::other("not a datagram socket"))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
 use crate::sessions::GroupInterface;
 use crate::sessions::config::{Echo, EchoPlace, Net};
-use crate::sockets::datagram::{self, Opened, DatagramSocket};
+use crate::sockets::datagram::{self, DatagramSocket, Opened};
 use crate::sockets::{self, Address, OpenListener, UnixGuard};
 
 /// Ports that are tried until one is free for streams and for datagrams.

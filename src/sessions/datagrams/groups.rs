@@ -9,7 +9,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::multicast::{
-    Counters, GroupAddress, Interface, JoinSocket, Membership, GroupProbe, ProcPaths, diagnose,
+    Counters, GroupAddress, GroupProbe, Interface, JoinSocket, Membership, ProcPaths, diagnose,
     interfaces, memberships,
 };
 use crate::report::{Name, Notice};

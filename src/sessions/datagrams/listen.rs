@@ -7,7 +7,9 @@ use super::commands::Controlled;
 use super::groups::Groups;
 use super::replies::{Replies, unanswered};
 use super::statistics::Statistics;
-use super::{DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram};
+use super::{
+    DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram,
+};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;

@@ -28,7 +28,7 @@ pub use groups::{Groups, by_interface};
 pub use listen::{ListenSession, ListenSocket};
 pub use opening::Opener;
 pub use outbox::Flushed;
-pub(crate) use outbox::{FullPeer, Outbox, DatagramOutcome, UnsentDatagram};
+pub(crate) use outbox::{DatagramOutcome, FullPeer, Outbox, UnsentDatagram};
 pub use replay::ReplayListenSession;
 pub(crate) use replies::unanswered;
 pub use send::{SendSession, SendTo};

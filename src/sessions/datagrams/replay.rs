@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::{
-    DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, DatagramOutcome, Sockets,
+    DatagramBase, DatagramOutcome, DatagramService, DatagramSession, Flushed, FullPeer, Sockets,
 };
 use crate::close::Detail;
 use crate::error::{Failure, Status};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::kernel_drops::{self, SocketStats};
-use super::outbox::{Flushed, FullPeer, Outbox, DatagramOutcome};
+use super::outbox::{DatagramOutcome, Flushed, FullPeer, Outbox};
 use crate::close::CloseReason;
 use crate::event_loop::{End, Id, Pool, Traffic};
 use crate::kind::Kind;
