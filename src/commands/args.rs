@@ -11,8 +11,8 @@ use clap::{Arg, ArgAction, Args, ValueEnum};
 
 use super::rules::{ONE_PURPOSE, refuse};
 use crate::error::{Failure, Status};
-use crate::framing::Input;
-use crate::protocol::command::Form;
+use crate::framing::InputFraming;
+use crate::protocol::command::CommandForm;
 use crate::protocol::expect::Expect;
 use crate::protocol::output::{self, Written};
 use crate::protocol::text::unescape;
@@ -109,9 +109,9 @@ pub struct InputArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputForm {
     /// Messages, cut in this way.
-    Messages(Input),
+    Messages(InputFraming),
     /// Commands, written in this way.
-    Commands(Form),
+    Commands(CommandForm),
 }
 
 impl FromStr for InputForm {
@@ -233,7 +233,7 @@ pub(super) fn helpers(args: &RunArgs) -> Result<Helpers, Failure> {
 }
 
 /// How stdin is cut into messages, where it is there at all.
-pub(super) fn input(args: &InputArgs, default: Input) -> Result<InputSource, Failure> {
+pub(super) fn input(args: &InputArgs, default: InputFraming) -> Result<InputSource, Failure> {
     if !args.send.is_empty() {
         return texts(args);
     }

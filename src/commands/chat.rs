@@ -124,7 +124,7 @@ fn common(args: &ChatArgs, place: Place, wire: Wire) -> Result<(Common, Net), Fa
     } else if args.no_stdin || args.headless {
         InputSource::Nothing
     } else {
-        InputSource::Messages { form: framing::Input::Line, chomp: true }
+        InputSource::Messages { form: framing::InputFraming::Line, chomp: true }
     };
     let common = Common {
         limits: limits(&args.run, None, None),

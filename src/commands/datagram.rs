@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::args::{InputArgs, InputForm, RunArgs, goal, helpers, input, limits, output, read_text};
 use super::rules::refuse;
 use crate::error::Failure;
-use crate::framing::{Framing, Input};
+use crate::framing::{Framing, InputFraming};
 use crate::multicast::GroupAddress;
 use crate::protocol::access::{Access, parse_network};
 use crate::protocol::output::Written;
@@ -162,13 +162,13 @@ pub(super) fn listen(
 
 /// How stdin becomes datagrams.
 pub(super) fn datagram_input(args: &InputArgs) -> Result<InputSource, Failure> {
-    if let Some(InputForm::Messages(Input::Fixed(size))) = args.input
+    if let Some(InputForm::Messages(InputFraming::Fixed(size))) = args.input
         && size > MAX_PAYLOAD
     {
         let cause = format!("a datagram holds {MAX_PAYLOAD} bytes at most");
         return Err(refuse(&format!("fixed:{size}"), cause));
     }
-    let source = input(args, Input::Line)?;
+    let source = input(args, InputFraming::Line)?;
     let texts = if let InputSource::Texts(texts) = &source { texts.as_slice() } else { &[] };
     match texts.iter().find(|text| text.len() > MAX_PAYLOAD) {
         Some(text) => {

@@ -8,7 +8,7 @@ use super::args::{FamilyArgs, ReportArgs, net, take_hyphens};
 use super::datagram::{ListenerArgs, PeerSelection, first_address, listen, parse_groups};
 use super::launch::Launch;
 use crate::error::{Failure, Status};
-use crate::protocol::command::Form;
+use crate::protocol::command::CommandForm;
 use crate::protocol::values::parse_duration;
 use crate::report::Settings;
 use crate::sessions::Session;
@@ -30,7 +30,7 @@ pub struct McastJoinArgs {
     pub rejoin: Option<Duration>,
     /// Read from stdin what to do: commands or json [default: stdin is not read]
     #[arg(long, value_name = "FORM", help_heading = "Input and output")]
-    pub input: Option<Form>,
+    pub input: Option<CommandForm>,
     /// How events are told.
     #[command(flatten)]
     pub report: ReportArgs,

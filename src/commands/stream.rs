@@ -129,8 +129,10 @@ pub(super) fn common(
 /// `--frame line` it cannot be anything else.
 fn stream_input(args: &StreamArgs) -> Result<InputSource, Failure> {
     let framed = args.frame != Framing::None;
-    let mut source =
-        input(&args.input, if framed { framing::Input::Line } else { framing::Input::Raw })?;
+    let mut source = input(
+        &args.input,
+        if framed { framing::InputFraming::Line } else { framing::InputFraming::Raw },
+    )?;
     let implied = match &mut source {
         InputSource::Messages { chomp, .. } => Some((chomp, args.input.input.is_none())),
         InputSource::Commands { chomp, .. } => Some((chomp, true)),
@@ -161,7 +163,8 @@ fn check_sendable(source: &InputSource, wire: &Wire) -> Result<(), Failure> {
 fn check_sizes(args: &StreamArgs) -> Result<(), Failure> {
     let max = args.max_frame.unwrap_or(MAX_FRAME);
     match (args.frame, args.input.input) {
-        (Framing::Fixed(size), _) | (_, Some(InputForm::Messages(framing::Input::Fixed(size))))
+        (Framing::Fixed(size), _)
+        | (_, Some(InputForm::Messages(framing::InputFraming::Fixed(size))))
             if size as u64 > max =>
         {
             Err(refuse(

@@ -16,7 +16,7 @@ use super::sized::{Fixed, Whole};
 
 /// How stdin is cut into messages (`--input`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum InputFraming {
     /// All of it is one message; none where it is empty.
     Raw,
     /// One message a line, its LF included.
@@ -31,10 +31,14 @@ pub enum Input {
 }
 
 /// The forms that are a bare word on the command line.
-const NAMES: [(&str, Input); 4] =
-    [("raw", Input::Raw), ("line", Input::Line), ("nul", Input::Nul), ("hex", Input::Hex)];
+const NAMES: [(&str, InputFraming); 4] = [
+    ("raw", InputFraming::Raw),
+    ("line", InputFraming::Line),
+    ("nul", InputFraming::Nul),
+    ("hex", InputFraming::Hex),
+];
 
-impl FromStr for Input {
+impl FromStr for InputFraming {
     type Err = String;
 
     /// Reads the value of `--input`; an error lists what is right.
@@ -49,8 +53,8 @@ impl FromStr for Input {
     }
 }
 
-impl fmt::Display for Input {
-    /// The value of `--input`, as [`Input::from_str`] reads it.
+impl fmt::Display for InputFraming {
+    /// The value of `--input`, as [`InputFraming::from_str`] reads it.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Self::Fixed(size) = self {
             return write!(out, "fixed:{size}");
@@ -69,17 +73,17 @@ pub struct Cutter {
 
 impl Cutter {
     /// A cutter at the start of stdin. `chomp` (`--chomp`) drops the LF from the messages of
-    /// [`Input::Line`]; `max` is the most bytes that a message may have.
-    pub fn new(input: Input, chomp: bool, max: usize) -> Self {
+    /// [`InputFraming::Line`]; `max` is the most bytes that a message may have.
+    pub fn new(input: InputFraming, chomp: bool, max: usize) -> Self {
         let framer: Box<dyn Framer> = match input {
-            Input::Raw => Box::new(Whole::new(max)),
-            Input::Line if chomp => Box::new(Delimited::line(Ending::Drop, max)),
-            Input::Line => Box::new(Delimited::line(Ending::Keep, max)),
-            Input::Nul => Box::new(Delimited::nul(max, true)),
-            Input::Hex => Box::new(Delimited::line(Ending::Drop, HexLines::longest(max))),
-            Input::Fixed(size) => Box::new(Fixed::with_rest(size, max)),
+            InputFraming::Raw => Box::new(Whole::new(max)),
+            InputFraming::Line if chomp => Box::new(Delimited::line(Ending::Drop, max)),
+            InputFraming::Line => Box::new(Delimited::line(Ending::Keep, max)),
+            InputFraming::Nul => Box::new(Delimited::nul(max, true)),
+            InputFraming::Hex => Box::new(Delimited::line(Ending::Drop, HexLines::longest(max))),
+            InputFraming::Fixed(size) => Box::new(Fixed::with_rest(size, max)),
         };
-        let hex = (input == Input::Hex).then(|| HexLines::new(max));
+        let hex = (input == InputFraming::Hex).then(|| HexLines::new(max));
         Self { deframer: Deframer::new(framer), hex }
     }
 
@@ -158,10 +162,14 @@ mod tests {
     use super::*;
 
     /// A form, whether to chomp, the input, and the messages in it.
-    type Case<'a> = (Input, bool, &'a [u8], &'a [&'a [u8]]);
+    type Case<'a> = (InputFraming, bool, &'a [u8], &'a [&'a [u8]]);
 
     /// The messages of `text`, and the error that ended it.
-    fn cut(input: Input, chomp: bool, text: &[u8]) -> (Vec<Vec<u8>>, Result<(), FrameError>) {
+    fn cut(
+        input: InputFraming,
+        chomp: bool,
+        text: &[u8],
+    ) -> (Vec<Vec<u8>>, Result<(), FrameError>) {
         let mut messages = Vec::new();
         let mut cutter = Cutter::new(input, chomp, 8);
         let fed = cutter.feed(text, true, &mut |message| messages.push(message.to_vec()));
@@ -171,18 +179,18 @@ mod tests {
     #[test]
     fn every_form_cuts_its_messages() {
         let cases: [Case<'_>; 12] = [
-            (Input::Raw, false, b"a\nb\n", &[b"a\nb\n"]),
-            (Input::Raw, false, b"", &[]),
-            (Input::Line, false, b"a\r\n\nb", &[b"a\r\n", b"\n", b"b"]),
-            (Input::Line, true, b"a\r\n\nb", &[b"a\r", b"", b"b"]),
-            (Input::Line, false, b"", &[]),
-            (Input::Nul, false, b"a\n\0\0b", &[b"a\n", b"", b"b"]),
-            (Input::Fixed(2), false, b"abcd", &[b"ab", b"cd"]),
-            (Input::Fixed(2), false, b"abc", &[b"ab", b"c"]),
-            (Input::Hex, false, b"00fF\n", &[b"\x00\xff"]),
-            (Input::Hex, false, b" 0 0\tff \r\n01\r", &[b"\x00\xff", b"\x01"]),
-            (Input::Hex, false, b"01\n\n \t\r\n02", &[b"\x01", b"\x02"]),
-            (Input::Hex, false, b"", &[]),
+            (InputFraming::Raw, false, b"a\nb\n", &[b"a\nb\n"]),
+            (InputFraming::Raw, false, b"", &[]),
+            (InputFraming::Line, false, b"a\r\n\nb", &[b"a\r\n", b"\n", b"b"]),
+            (InputFraming::Line, true, b"a\r\n\nb", &[b"a\r", b"", b"b"]),
+            (InputFraming::Line, false, b"", &[]),
+            (InputFraming::Nul, false, b"a\n\0\0b", &[b"a\n", b"", b"b"]),
+            (InputFraming::Fixed(2), false, b"abcd", &[b"ab", b"cd"]),
+            (InputFraming::Fixed(2), false, b"abc", &[b"ab", b"c"]),
+            (InputFraming::Hex, false, b"00fF\n", &[b"\x00\xff"]),
+            (InputFraming::Hex, false, b" 0 0\tff \r\n01\r", &[b"\x00\xff", b"\x01"]),
+            (InputFraming::Hex, false, b"01\n\n \t\r\n02", &[b"\x01", b"\x02"]),
+            (InputFraming::Hex, false, b"", &[]),
         ];
         for (input, chomp, text, expected) in cases {
             let (messages, fed) = cut(input, chomp, text);
@@ -200,7 +208,7 @@ mod tests {
             (b"01\n112233445566778899\n", "9 bytes long, and the limit is 8"),
         ];
         for (text, expected) in cases {
-            let (messages, fed) = cut(Input::Hex, false, text);
+            let (messages, fed) = cut(InputFraming::Hex, false, text);
             assert_eq!(messages, [[1]], "{}", text.escape_ascii());
             assert_eq!(fed.unwrap_err().to_string(), expected);
         }
@@ -209,7 +217,7 @@ mod tests {
     #[test]
     fn nothing_is_delivered_behind_an_error() {
         let mut messages = 0;
-        let mut cutter = Cutter::new(Input::Hex, false, 8);
+        let mut cutter = Cutter::new(InputFraming::Hex, false, 8);
         let first = cutter.feed(b"01\nx\n02\n", false, &mut |_| messages += 1);
         assert_eq!(cutter.feed(b"03\n", true, &mut |_| messages += 1), first);
         assert_eq!((first.is_err(), messages), (true, 1));
@@ -218,10 +226,10 @@ mod tests {
     #[test]
     fn a_message_over_the_limit_is_refused() {
         for (input, text) in [
-            (Input::Raw, &b"123456789"[..]),
-            (Input::Line, b"12345678\n"),
-            (Input::Nul, b"123456789"),
-            (Input::Fixed(9), b"1"),
+            (InputFraming::Raw, &b"123456789"[..]),
+            (InputFraming::Line, b"12345678\n"),
+            (InputFraming::Nul, b"123456789"),
+            (InputFraming::Fixed(9), b"1"),
         ] {
             let (messages, fed) = cut(input, false, text);
             assert!(messages.is_empty() && fed.is_err(), "{input}");
@@ -233,9 +241,11 @@ mod tests {
         for (name, input) in NAMES {
             assert_eq!((name.parse(), input.to_string().as_str()), (Ok(input), name));
         }
-        assert_eq!("fixed:1k".parse(), Ok(Input::Fixed(1024)));
-        let error = "lines".parse::<Input>().unwrap_err();
+        assert_eq!("fixed:1k".parse(), Ok(InputFraming::Fixed(1024)));
+        let error = "lines".parse::<InputFraming>().unwrap_err();
         assert_eq!(error, "unknown input `lines`: use raw, line, nul, hex, fixed:N");
-        assert!("json".parse::<Input>().is_err() && "fixed:0".parse::<Input>().is_err());
+        assert!(
+            "json".parse::<InputFraming>().is_err() && "fixed:0".parse::<InputFraming>().is_err()
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Messages on a byte stream: where each one ends, and how it is marked for the other side.
 //!
-//! Owns `--frame` ([`Framing`]) and `--input` ([`Input`]): their names, the [`Framer`] behind each
+//! Owns `--frame` ([`Framing`]) and `--input` ([`InputFraming`]): their names, the [`Framer`] behind each
 //! and the [`Deframer`] that runs a framer over a stream. Pure: bytes in, messages out; no file
 //! descriptor, no clock, and no memory held beyond the one message that has no end yet.
 
@@ -23,7 +23,7 @@ use std::str::FromStr;
 
 pub use deframer::{Deframer, Frame};
 pub use framer::{FrameError, Framer, Step};
-pub use input::{Cutter, Input};
+pub use input::{Cutter, InputFraming};
 pub use lines::{Line, Lines};
 
 pub use tinyproto::{Exchange, ExchangeError};

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Cutter, Deframer, Frame, FrameError, Framing, Input};
+use super::{Cutter, Deframer, Frame, FrameError, Framing, InputFraming};
 
 /// Everything that a stream came to: its messages (with whether they were partial), how it ended,
 /// and the bytes left over.
@@ -25,13 +25,13 @@ fn framings() -> impl Strategy<Value = Framing> {
     ]
 }
 
-fn inputs() -> impl Strategy<Value = Input> {
+fn inputs() -> impl Strategy<Value = InputFraming> {
     prop_oneof![
-        Just(Input::Raw),
-        Just(Input::Line),
-        Just(Input::Nul),
-        Just(Input::Hex),
-        (1..20_usize).prop_map(Input::Fixed),
+        Just(InputFraming::Raw),
+        Just(InputFraming::Line),
+        Just(InputFraming::Nul),
+        Just(InputFraming::Hex),
+        (1..20_usize).prop_map(InputFraming::Fixed),
     ]
 }
 

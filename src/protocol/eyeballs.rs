@@ -20,7 +20,7 @@ pub struct Race {
 
 /// What to do next in a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum RaceStep {
     /// Begin a connection to this address, and ask again.
     Start(SocketAddr),
     /// Ask again after this time, or when an attempt fails.
@@ -47,20 +47,20 @@ impl Race {
     }
 
     /// What to do at `now`.
-    pub fn step(&mut self, now: Instant) -> Step {
+    pub fn step(&mut self, now: Instant) -> RaceStep {
         if self.waiting.is_empty() {
-            return if self.running == 0 { Step::Lost } else { Step::Watch };
+            return if self.running == 0 { RaceStep::Lost } else { RaceStep::Watch };
         }
         if now < self.next_start {
-            return Step::Wait(self.next_start - now);
+            return RaceStep::Wait(self.next_start - now);
         }
         match self.waiting.pop_front() {
             Some(address) => {
                 self.running += 1;
                 self.next_start = now + ATTEMPT_DELAY;
-                Step::Start(address)
+                RaceStep::Start(address)
             }
-            None => Step::Watch,
+            None => RaceStep::Watch,
         }
     }
 
@@ -79,8 +79,8 @@ mod tests {
         Race::new(addresses.iter().map(|text| text.parse().unwrap()).collect(), now)
     }
 
-    fn start(text: &str) -> Step {
-        Step::Start(text.parse().unwrap())
+    fn start(text: &str) -> RaceStep {
+        RaceStep::Start(text.parse().unwrap())
     }
 
     #[test]
@@ -88,9 +88,9 @@ mod tests {
         let now = Instant::now();
         let mut race = race(&["[::1]:1", "[::2]:1", "1.1.1.1:1", "2.2.2.2:1"], now);
         assert_eq!(race.step(now), start("[::1]:1"));
-        assert_eq!(race.step(now), Step::Wait(ATTEMPT_DELAY));
+        assert_eq!(race.step(now), RaceStep::Wait(ATTEMPT_DELAY));
         assert_eq!(race.step(now + ATTEMPT_DELAY), start("1.1.1.1:1"));
-        assert_eq!(race.step(now + ATTEMPT_DELAY), Step::Wait(ATTEMPT_DELAY));
+        assert_eq!(race.step(now + ATTEMPT_DELAY), RaceStep::Wait(ATTEMPT_DELAY));
     }
 
     #[test]
@@ -100,8 +100,8 @@ mod tests {
         assert_eq!(race.step(now), start("[::1]:1"));
         race.failed(now);
         assert_eq!(race.step(now), start("1.1.1.1:1"));
-        assert_eq!(race.step(now), Step::Watch);
+        assert_eq!(race.step(now), RaceStep::Watch);
         race.failed(now);
-        assert_eq!(race.step(now), Step::Lost);
+        assert_eq!(race.step(now), RaceStep::Lost);
     }
 }

@@ -17,7 +17,7 @@ use super::children::Program;
 use super::ready::Readiness;
 use crate::framing::{self, Framer, Framing};
 use crate::protocol::access::Access;
-use crate::protocol::command::Form;
+use crate::protocol::command::CommandForm;
 use crate::protocol::expect::Expect;
 use crate::protocol::output;
 use crate::protocol::pacer::Rate;
@@ -88,14 +88,14 @@ pub enum InputSource {
     /// stdin gives messages.
     Messages {
         /// How it is cut into them.
-        form: framing::Input,
+        form: framing::InputFraming,
         /// Whether a line is sent without its LF.
         chomp: bool,
     },
     /// stdin says what is to be done.
     Commands {
         /// How commands are written.
-        form: Form,
+        form: CommandForm,
         /// Whether the text of a command is sent without its LF.
         chomp: bool,
     },

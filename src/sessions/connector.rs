@@ -19,7 +19,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, Query, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
-use crate::protocol::eyeballs::{Race, Step};
+use crate::protocol::eyeballs::{Race, RaceStep};
 use crate::sockets::{Address, FdName, Target, connect, resolve};
 
 pub(crate) use note::Note;
@@ -306,7 +306,7 @@ impl Connector {
         loop {
             let Some(race) = &mut self.race else { return Progress::Pending };
             match race.step(pool.now()) {
-                Step::Start(address) => {
+                RaceStep::Start(address) => {
                     if let Err(failure) = self.start(pool, &Target::Tcp(address)) {
                         self.last_failure = Some(failure);
                         if let Some(race) = &mut self.race {
@@ -314,12 +314,12 @@ impl Connector {
                         }
                     }
                 }
-                Step::Wait(pause) => {
+                RaceStep::Wait(pause) => {
                     pool.arm(self.timer(timers::NEXT_ADDRESS), pause);
                     return Progress::Pending;
                 }
-                Step::Watch => return Progress::Pending,
-                Step::Lost => return self.give_up_attempt(pool),
+                RaceStep::Watch => return Progress::Pending,
+                RaceStep::Lost => return self.give_up_attempt(pool),
             }
         }
     }

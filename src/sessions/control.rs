@@ -12,7 +12,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::framing::{Line, Lines};
 use crate::kind::Kind;
-use crate::protocol::command::{Command, Form, Recipient};
+use crate::protocol::command::{Command, CommandForm, Recipient};
 use crate::report::Notice;
 
 /// stdin on its way to becoming commands.
@@ -27,7 +27,7 @@ pub(crate) struct ControlInput {
 /// How a line is read.
 #[derive(Clone, Copy, Debug)]
 struct Reader {
-    form: Form,
+    form: CommandForm,
     /// Text is sent as the line it was typed as.
     keeps_lf: bool,
 }
@@ -50,8 +50,8 @@ pub(crate) trait Controllable {
 
 impl ControlInput {
     /// Commands whose messages have `max` bytes at most.
-    pub(crate) fn new(form: Form, max: usize, chomp: bool) -> Self {
-        let keeps_lf = form == Form::Words && !chomp;
+    pub(crate) fn new(form: CommandForm, max: usize, chomp: bool) -> Self {
+        let keeps_lf = form == CommandForm::Words && !chomp;
         let lines = Lines::new(form.longest(max));
         Self { lines, reader: Reader { form, keeps_lf }, waits: false }
     }

@@ -7,9 +7,9 @@ use clap::{ArgMatches, Command};
 
 use crate::commands::args::InputForm;
 use crate::error::Failure;
-use crate::framing::{Framing, Input};
+use crate::framing::{Framing, InputFraming};
 use crate::multicast::GroupAddress;
-use crate::protocol::command::Form;
+use crate::protocol::command::CommandForm;
 use crate::protocol::output::Output;
 use crate::protocol::pacer::Rate;
 use crate::protocol::slow::Policy;
@@ -57,18 +57,21 @@ pub(super) const FACTS: &[Fact] = &[
     ("reported", |line| line.one::<Output>("output") == Some(&Output::Json)),
     ("line input", |line| match line.one::<InputForm>("input") {
         Some(form) => {
-            matches!(form, InputForm::Messages(Input::Line) | InputForm::Commands(Form::Words))
+            matches!(
+                form,
+                InputForm::Messages(InputFraming::Line) | InputForm::Commands(CommandForm::Words)
+            )
         }
         // The default of datagrams, and of streams that have messages.
         None => line.one::<Framing>("frame") != Some(&Framing::None),
     }),
     ("cut input", |line| {
         let form = line.one::<InputForm>("input");
-        !matches!(form, None | Some(InputForm::Messages(Input::Raw)))
+        !matches!(form, None | Some(InputForm::Messages(InputFraming::Raw)))
     }),
     ("commands", |line| matches!(line.one::<InputForm>("input"), Some(InputForm::Commands(_)))),
     ("json commands", |line| {
-        line.one::<InputForm>("input") == Some(&InputForm::Commands(Form::Json))
+        line.one::<InputForm>("input") == Some(&InputForm::Commands(CommandForm::Json))
     }),
     ("slow block", |line| line.one::<Policy>("slow") == Some(&Policy::Block)),
     ("handler", |line| {
@@ -84,10 +87,10 @@ pub(super) const FACTS: &[Fact] = &[
     ("--rate in messages", |line| matches!(line.one::<Rate>("rate"), Some(Rate::Messages(_)))),
     ("-O nodelay", |line| line.all::<String>("socket_option").any(|option| is_delay(option))),
     ("--input commands", |line| {
-        line.one::<InputForm>("input") == Some(&InputForm::Commands(Form::Words))
+        line.one::<InputForm>("input") == Some(&InputForm::Commands(CommandForm::Words))
     }),
     ("--input json", |line| {
-        line.one::<InputForm>("input") == Some(&InputForm::Commands(Form::Json))
+        line.one::<InputForm>("input") == Some(&InputForm::Commands(CommandForm::Json))
     }),
 ];
 

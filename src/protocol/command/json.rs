@@ -19,7 +19,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Command, String> {
     if !line.trim_ascii_start().starts_with(b"{") {
         return Err(format!("not a JSON object: use {KNOWN}"));
     }
-    let object: Object = serde_json::from_slice(line).map_err(|error| malformed(&error))?;
+    let object: CommandObject = serde_json::from_slice(line).map_err(|error| malformed(&error))?;
     object.command()
 }
 
@@ -35,7 +35,7 @@ fn malformed(error: &serde_json::Error) -> String {
 /// All keys that a command may have; which of them go together is decided afterwards.
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Object {
+struct CommandObject {
     #[serde(deserialize_with = "given")]
     send: Option<String>,
     #[serde(deserialize_with = "given")]
@@ -43,7 +43,7 @@ struct Object {
     #[serde(deserialize_with = "given")]
     hex: Option<String>,
     #[serde(deserialize_with = "given")]
-    to: Option<Id>,
+    to: Option<PeerId>,
     #[serde(deserialize_with = "given")]
     close: Option<OneOrAll>,
     #[serde(deserialize_with = "given")]
@@ -58,9 +58,9 @@ struct Object {
     quit: Option<True>,
 }
 
-impl Object {
+impl CommandObject {
     fn command(self) -> Result<Command, String> {
-        let to = self.to.map_or(Recipient::All, |Id(to)| to);
+        let to = self.to.map_or(Recipient::All, |PeerId(to)| to);
         let is_for_all = to == Recipient::All;
         let send = |payload| Command::Send { payload, to };
         let b64 = self.b64.map(|text| base64(&text)).transpose()?;
@@ -118,9 +118,9 @@ impl<'de> Deserialize<'de> for True {
 }
 
 /// One connection or peer.
-struct Id(Recipient);
+struct PeerId(Recipient);
 
-impl<'de> Deserialize<'de> for Id {
+impl<'de> Deserialize<'de> for PeerId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(IdVisitor { null: false }).map(Self)
     }

@@ -47,14 +47,14 @@ pub enum Recipient {
 
 /// How commands are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum CommandForm {
     /// In words (`--input commands`).
     Words,
     /// As one JSON object each (`--input json`).
     Json,
 }
 
-impl Form {
+impl CommandForm {
     /// Reads a line without its LF.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Form {
     }
 }
 
-impl FromStr for Form {
+impl FromStr for CommandForm {
     type Err = String;
 
     /// Reads the value of `--input`.
@@ -90,7 +90,7 @@ impl FromStr for Form {
     }
 }
 
-impl fmt::Display for Form {
+impl fmt::Display for CommandForm {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Words => "commands",
@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn forms_are_named_as_on_the_command_line() {
-        for form in [Form::Words, Form::Json] {
+        for form in [CommandForm::Words, CommandForm::Json] {
             assert_eq!(form.to_string().parse(), Ok(form));
         }
-        assert!("line".parse::<Form>().is_err());
+        assert!("line".parse::<CommandForm>().is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::framing::{Cutter, FrameError, Input};
+use crate::framing::{Cutter, FrameError, InputFraming};
 use crate::sessions::config::{Common, InputSource};
 use crate::sessions::control::ControlInput;
 
@@ -46,7 +46,9 @@ impl Mode {
                 }
                 cutting.map_or(Self::Plain, Self::Cut)
             }
-            InputSource::Messages { form: Input::Raw, .. } if !wire.has_messages() => Self::Plain,
+            InputSource::Messages { form: InputFraming::Raw, .. } if !wire.has_messages() => {
+                Self::Plain
+            }
             InputSource::Messages { form, chomp } => {
                 Self::Cut(Cutting::Input(Cutter::new(*form, *chomp, longest)))
             }

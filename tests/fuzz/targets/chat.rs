@@ -12,7 +12,7 @@ use wirecat::protocol::chat::keys::Keys;
 use wirecat::protocol::chat::room::{Room, RoomAction};
 use wirecat::protocol::chat::view::{ChatView, UiAction};
 use wirecat::protocol::chat::{ChatLine, Dialect, MAX_LINE, Nick};
-use wirecat::protocol::command::Form;
+use wirecat::protocol::command::CommandForm;
 use wirecat::protocol::text::is_unprintable;
 
 /// What terminals send, and what is hard to measure.
@@ -80,7 +80,7 @@ fn lines(bytes: &[u8]) -> Result<()> {
     }
     let line = ChatLine::read(bytes).to_string();
     assert_eq!(ChatLine::read(line.as_bytes()).to_string(), line);
-    for form in [Form::Words, Form::Json] {
+    for form in [CommandForm::Words, CommandForm::Json] {
         let _ = form.parse(bytes);
     }
     Ok(())

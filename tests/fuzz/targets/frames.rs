@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use wirecat::framing::{Cutter, Deframer, FrameError, Framing, Input, Line, Lines};
+use wirecat::framing::{Cutter, Deframer, FrameError, Framing, InputFraming, Line, Lines};
 
 const FRAMINGS: [Framing; 13] = [
     Framing::Line,
@@ -22,7 +22,7 @@ const FRAMINGS: [Framing; 13] = [
     Framing::Fixed(1),
     Framing::Fixed(7),
 ];
-const INPUTS: [Input; 5] = [Input::Raw, Input::Line, Input::Nul, Input::Hex, Input::Fixed(3)];
+const INPUTS: [InputFraming; 5] = [InputFraming::Raw, InputFraming::Line, InputFraming::Nul, InputFraming::Hex, InputFraming::Fixed(3)];
 /// What may be held beside a message: its header, or its end.
 const MARKS: usize = 32;
 

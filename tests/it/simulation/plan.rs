@@ -151,7 +151,7 @@ impl Basics {
 
     pub(super) fn common(&self, serving: bool) -> Common {
         let framed = self.framing != Framing::None;
-        let form = if framed { framing::Input::Line } else { framing::Input::Raw };
+        let form = if framed { framing::InputFraming::Line } else { framing::InputFraming::Raw };
         Common {
             limits: Limits { timeout: self.timeout, idle: self.idle, read: None, wait: None },
             goal: Goal::default(),
