@@ -1,7 +1,7 @@
-//! Programs that a session runs: starting them, hearing of their ends, and leaving none behind.
+//! The programs that a session runs: one table starts them, reaps them, and leaves none behind.
 //!
-//! It waits for what it started and for nothing else, so that several owners of children get along
-//! in one process. What a child is for, and what its end means, its owner knows.
+//! Each child has a [`Purpose`], and the part of the session that is served by this purpose takes
+//! the exits of it. What an exit means, that part knows.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -15,6 +15,8 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Directions, Id, Pool, TimerKey, stdio};
 use crate::protocol::text::escape;
 use crate::sys;
+
+use super::timers;
 
 /// How long a child that was asked to end has before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -82,7 +84,7 @@ impl Program {
 
 /// What a child has for stdin or stdout.
 #[derive(Debug)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// The null device.
     Null,
     /// The same as this process.
@@ -91,8 +93,6 @@ pub enum Stream {
     Stderr,
     /// A pipe whose other end is a channel of the pool.
     Pipe,
-    /// This, of which the child gets a copy and the parent keeps none.
-    Fd(OwnedFd),
 }
 
 impl Stream {
@@ -102,54 +102,61 @@ impl Stream {
             Self::Inherit => Stdio::inherit(),
             Self::Stderr => io::stderr().as_fd().try_clone_to_owned()?.into(),
             Self::Pipe => Stdio::piped(),
-            Self::Fd(fd) => fd.into(),
         })
     }
 }
 
+/// What a child is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// `-- CMD`.
+    MainCommand,
+    /// `--on`.
+    Hook,
+    /// `--exec`.
+    Connection,
+}
+
 /// How a program is to be started. Its stderr is that of this process.
 #[derive(Debug)]
-pub struct Launch {
-    /// What to run.
-    pub program: Program,
+pub(crate) struct Launch {
+    pub(crate) purpose: Purpose,
+    pub(crate) program: Program,
     /// What its environment has beside ours.
-    pub env: Vec<(&'static str, OsString)>,
-    /// Its stdin.
-    pub stdin: Stream,
-    /// Its stdout.
-    pub stdout: Stream,
+    pub(crate) env: Vec<(&'static str, OsString)>,
+    pub(crate) stdin: Stream,
+    pub(crate) stdout: Stream,
     /// Whether it leads a process group: signals then reach its own children too, and the keys of
     /// the terminal (^C) do not.
-    pub group: bool,
+    pub(crate) group: bool,
 }
 
 /// Names a child of one [`Children`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ChildId(u64);
+pub(crate) struct ChildId(u64);
 
 /// A child that runs, and the channels to it.
 #[derive(Clone, Copy, Debug)]
-pub struct Started {
-    /// The child.
-    pub id: ChildId,
+pub(crate) struct Started {
+    pub(crate) id: ChildId,
     /// What is sent to this channel, the child reads. Where the child is gone, it ends with
     /// `BrokenPipe`.
-    pub stdin: Option<Id>,
+    pub(crate) stdin: Option<Id>,
     /// What the child writes comes in by this channel.
-    pub stdout: Option<Id>,
+    pub(crate) stdout: Option<Id>,
 }
 
 /// A child that has ended. Its last output may still be in the pipe.
 #[derive(Clone, Copy, Debug)]
-pub struct Exit {
-    /// The child.
-    pub id: ChildId,
+pub(crate) struct Exit {
+    pub(crate) id: ChildId,
+    purpose: Purpose,
     status: ExitStatus,
 }
 
 impl Exit {
     /// The status as a shell has it: 128 and the number of the signal that killed it.
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         let killed = self.status.signal().map(|signal| 128 + signal);
         match u8::try_from(self.status.code().or(killed).unwrap_or(0)) {
             Ok(0) => Status::Done,
@@ -159,12 +166,12 @@ impl Exit {
     }
 
     /// Whether a signal ended it.
-    pub fn was_killed(&self) -> bool {
+    pub(crate) fn was_killed(&self) -> bool {
         self.status.signal().is_some()
     }
 
     /// Whether it ended with 0.
-    pub fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         self.status.success()
     }
 }
@@ -179,36 +186,75 @@ impl fmt::Display for Exit {
     }
 }
 
-/// The living children of one owner. Dropping it kills them.
-#[derive(Debug)]
-pub struct Children {
+/// The children of a session. Dropping it kills those that live.
+///
+/// ```text
+///  Running ── ask_to_end ──> Asked ── GRACE is over ──> Killed
+///     └───────────┬────────────┴──── reap ────────────────┘
+///                 v
+///               ended ── take_exits ──> (gone)
+/// ```
+///
+/// A signal from outside ends a child in any state; only `reap` sees that. SIGCHLD says neither
+/// whose end it is nor how many have ended, so each child is asked once per signal.
+#[derive(Debug, Default)]
+pub(crate) struct Children {
     living: Vec<Living>,
+    /// Reaped, and not yet taken by whom they are for.
+    ended: Vec<Exit>,
     started: u64,
-    timer: TimerKey,
 }
 
 #[derive(Debug)]
 struct Living {
     id: ChildId,
-    child: Child,
+    purpose: Purpose,
+    process: Child,
     group: bool,
-    /// It was asked to end, and is killed at this time.
-    kill_at: Option<Instant>,
+    state: ChildState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChildState {
+    Running,
+    /// It has been sent a signal, and gets SIGKILL at this time.
+    Asked {
+        kill_at: Instant,
+    },
+    /// It has been sent SIGKILL.
+    Killed,
+}
+
+impl Living {
+    /// Signals the child, and where it leads a group all of that.
+    fn signal(&self, signal: i32) {
+        sys::child::signal(&self.process, self.group, signal);
+    }
+
+    fn kill(&mut self) {
+        self.signal(libc::SIGKILL);
+        self.state = ChildState::Killed;
+    }
+
+    fn kill_at(&self) -> Option<Instant> {
+        match self.state {
+            ChildState::Asked { kill_at } => Some(kill_at),
+            ChildState::Running | ChildState::Killed => None,
+        }
+    }
 }
 
 impl Children {
-    /// No children yet. `purpose` is the timer of this owner's for killing
-    /// ([`Children::on_timer`]).
-    pub fn new(purpose: u8) -> Self {
-        Self { living: Vec::new(), started: 0, timer: TimerKey::global(purpose) }
-    }
-
     /// Starts a program. Of our descriptors it gets what the launch names, and stderr.
     ///
     /// # Errors
     /// `Status::NotFound` and `Status::NotRunnable`.
-    pub fn spawn(&mut self, pool: &mut Pool, launch: Launch) -> Result<Started, Failure> {
-        let Launch { program, env, stdin, stdout, group } = launch;
+    pub(crate) fn spawn(&mut self, pool: &mut Pool, launch: Launch) -> Result<Started, Failure> {
+        let Launch { purpose, program, env, stdin, stdout, group } = launch;
+        debug_assert!(
+            purpose != Purpose::MainCommand || self.living.iter().all(|one| one.purpose != purpose),
+            "a run has one main command"
+        );
         let mut command = program.command(&env);
         if group {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -216,110 +262,98 @@ impl Children {
         let fail = |error: io::Error| program.failure(&error);
         command.stdin(stdin.into_stdio().map_err(fail)?);
         command.stdout(stdout.into_stdio().map_err(fail)?);
-        let mut child = sys::child::spawn(command).map_err(fail)?;
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let mut process = sys::child::spawn(command).map_err(fail)?;
+        let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
         self.started += 1;
         let id = ChildId(self.started);
-        self.living.push(Living { id, child, group, kill_at: None });
+        let mut living = Living { id, purpose, process, group, state: ChildState::Running };
         let mut channel = |fd: Option<OwnedFd>, sides| {
             fd.map(|fd| pool.add_channel(stdio::own_pipe(fd)?, sides)).transpose()
         };
         let channels = channel(stdin.map(OwnedFd::from), Directions::Write)
             .and_then(|stdin| Ok((stdin, channel(stdout.map(OwnedFd::from), Directions::Read)?)));
+        if channels.is_err() {
+            living.kill();
+        }
+        self.living.push(living);
         match channels {
             Ok((stdin, stdout)) => Ok(Started { id, stdin, stdout }),
-            Err(error) => {
-                self.signal(id, libc::SIGKILL);
-                Err(Failure::io(Status::Local, "talk to", program.title(), &error))
-            }
+            Err(error) => Err(Failure::io(Status::Local, "talk to", program.title(), &error)),
         }
     }
 
-    /// The children that have ended since the last call; to be called at each `Signal::Child`.
-    pub fn reap(&mut self) -> Vec<Exit> {
-        let mut exits = Vec::new();
-        self.living.retain_mut(|one| {
+    /// Notes the children that have ended; to be called once at each `Signal::Child`.
+    pub(crate) fn reap(&mut self) {
+        debug_assert!(self.ended.is_empty(), "nobody took {:?}", self.ended);
+        let Self { living, ended, .. } = self;
+        living.retain_mut(|one| {
             // Only a child that was reaped elsewhere is an error, and it is gone too.
-            let status = one.child.try_wait().unwrap_or(Some(ExitStatus::from_raw(0xff00)));
-            exits.extend(status.map(|status| Exit { id: one.id, status }));
+            let status = one.process.try_wait().unwrap_or(Some(ExitStatus::from_raw(0xff00)));
+            ended.extend(status.map(|status| Exit { id: one.id, purpose: one.purpose, status }));
             status.is_none()
         });
-        exits
     }
 
-    /// How many live.
-    pub fn len(&self) -> usize {
-        self.living.len()
-    }
-
-    /// Whether none lives.
-    pub fn is_empty(&self) -> bool {
-        self.living.is_empty()
-    }
-
-    /// Signals a child, and where it leads a group all of that.
-    pub fn signal(&self, id: ChildId, signal: i32) {
-        for one in self.living.iter().filter(|one| one.id == id) {
-            sys::child::signal(&one.child, one.group, signal);
-        }
+    /// The exits of this purpose since the last call.
+    pub(crate) fn take_exits(&mut self, purpose: Purpose) -> Vec<Exit> {
+        self.ended.extract_if(.., |exit| exit.purpose == purpose).collect()
     }
 
     /// Asks a child to end by a signal, or expects that it has been asked already (`None`), and
     /// kills it if it has not after a while.
-    pub fn ask_to_end(&mut self, pool: &mut Pool, id: ChildId, signal: Option<i32>) {
+    pub(crate) fn ask_to_end(&mut self, pool: &mut Pool, id: ChildId, signal: Option<i32>) {
+        self.ask(pool, signal, |one| one.id == id);
+    }
+
+    /// Asks a child to end (`SIGTERM`), and kills it if it has not after a while.
+    pub(crate) fn terminate(&mut self, pool: &mut Pool, id: ChildId) {
+        self.ask(pool, Some(libc::SIGTERM), |one| one.id == id);
+    }
+
+    /// Asks all children of a purpose to end, and kills those that have not after a while.
+    pub(crate) fn terminate_all(&mut self, pool: &mut Pool, purpose: Purpose) {
+        self.ask(pool, Some(libc::SIGTERM), |one| one.purpose == purpose);
+    }
+
+    fn ask(&mut self, pool: &mut Pool, signal: Option<i32>, whom: impl Fn(&Living) -> bool) {
         let kill_at = pool.now() + GRACE;
-        for one in self.living.iter_mut().filter(|one| one.id == id) {
+        for one in self.living.iter_mut().filter(|one| whom(one)) {
             if let Some(signal) = signal {
-                sys::child::signal(&one.child, one.group, signal);
+                one.signal(signal);
             }
-            one.kill_at.get_or_insert(kill_at);
+            // To be asked again gives it no more time.
+            if one.state == ChildState::Running {
+                one.state = ChildState::Asked { kill_at };
+            }
         }
         self.arm(pool);
     }
 
-    /// Asks a child to end (`SIGTERM`), and kills it if it has not after a while.
-    pub fn terminate(&mut self, pool: &mut Pool, id: ChildId) {
-        self.ask_to_end(pool, id, Some(libc::SIGTERM));
-    }
-
-    /// Asks all children to end, and kills those that have not after a while.
-    pub fn terminate_all(&mut self, pool: &mut Pool) {
-        let all: Vec<ChildId> = self.living.iter().map(|one| one.id).collect();
-        all.into_iter().for_each(|id| self.terminate(pool, id));
-    }
-
-    /// Kills all children now. Their ends are still to be reaped.
-    pub fn kill_all(&mut self) {
-        for one in &self.living {
-            sys::child::signal(&one.child, one.group, libc::SIGKILL);
-        }
-    }
-
-    /// The owner's timer has fired: kills what has not ended in time.
-    pub fn on_timer(&mut self, pool: &mut Pool) {
+    /// [`timers::CHILDREN`] has fired: kills what has not ended in time.
+    pub(crate) fn on_timer(&mut self, pool: &mut Pool) {
         let now = pool.now();
         for one in &mut self.living {
-            if one.kill_at.is_some_and(|at| at <= now) {
-                sys::child::signal(&one.child, one.group, libc::SIGKILL);
-                one.kill_at = None;
+            if one.kill_at().is_some_and(|at| at <= now) {
+                one.kill();
             }
         }
         self.arm(pool);
     }
 
     fn arm(&self, pool: &mut Pool) {
-        if let Some(at) = self.living.iter().filter_map(|one| one.kill_at).min() {
-            pool.arm(self.timer, at.saturating_duration_since(pool.now()));
+        if let Some(at) = self.living.iter().filter_map(Living::kill_at).min() {
+            let after = at.saturating_duration_since(pool.now());
+            pool.arm(TimerKey::global(timers::CHILDREN), after);
         }
     }
 }
 
 impl Drop for Children {
     fn drop(&mut self) {
-        self.kill_all();
+        self.living.iter_mut().for_each(Living::kill);
         for one in &mut self.living {
             // A process that was killed ends, whatever it was doing.
-            let _ = one.child.wait();
+            let _ = one.process.wait();
         }
     }
 }

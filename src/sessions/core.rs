@@ -9,6 +9,7 @@ mod shutdown;
 
 use std::time::{Duration, Instant};
 
+use super::children::Children;
 use super::config::Common;
 use super::console::Console;
 use super::hooks::Hooks;
@@ -34,6 +35,8 @@ pub struct Core {
     goal: GoalState,
     /// This side listens, and to be asked to stop is how it ends.
     pub(crate) listens: bool,
+    /// All that run: the main command, hooks, those of connections.
+    pub(crate) children: Children,
     command: MainCommand,
     readiness: Readiness,
     is_ready: bool,
@@ -82,6 +85,7 @@ impl Core {
         Self {
             goal,
             listens: false,
+            children: Children::default(),
             command: MainCommand::new(scripting.command),
             readiness: scripting.readiness,
             is_ready: false,
@@ -177,7 +181,7 @@ impl Core {
             if let Some(text) = warning {
                 self.console.warn(pool, Kind::Notify, &text);
             }
-            self.command.start(pool, address, free)
+            self.command.start(pool, &mut self.children, address, free)
         });
         if let Err(failure) = outcome {
             self.fail(pool, &failure);
@@ -190,7 +194,7 @@ impl Core {
         match event {
             Event::Signal(Signal::Child) => {
                 self.reap(pool);
-                // The session may have children of its own.
+                // Connections may have had children too.
                 Disposition::Own
             }
             Event::Signal(Signal::Report) => self.on_request(pool),
@@ -226,7 +230,7 @@ impl Core {
 
     fn on_signal(&mut self, pool: &mut Pool, signal: Signal) -> Disposition {
         let Some(status) = status_of(signal) else { return self.unless_over(Disposition::Own) };
-        self.command.pass_on(pool, signal);
+        self.command.pass_on(pool, &mut self.children, signal);
         let in_order = signal == Signal::Terminate && self.listens;
         if !in_order {
             self.overrule(status);
@@ -255,9 +259,12 @@ impl Core {
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) -> Disposition {
         match (key.purpose, key.id) {
             (timers::TOTAL, None) => self.time_is_up(pool),
-            (timers::MAIN_COMMAND, None) => self.command.on_timer(pool),
-            (timers::HOOKS, None) => self.console.hooks.on_timer(pool),
-            (timers::HOOKS_DRAINED, None) => return self.resume(pool),
+            (timers::CHILDREN, None) => self.children.on_timer(pool),
+            (timers::HOOKS, None) => {
+                if self.console.start_hooks(pool, &mut self.children) {
+                    return self.resume(pool);
+                }
+            }
             (timers::DRAIN, None) => return self.drain_step(pool),
             (timers::NOTE, None) if !self.phase.is_working() => self.report_waiting(pool),
             _ => return self.unless_over(Disposition::Own),

@@ -8,16 +8,14 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 
-use super::children::{ChildId, Children, Exit, Launch, Program, Stream};
+use super::children::{ChildId, Children, Exit, Launch, Program, Purpose, Stream};
 use super::relay::{Upstream, is_in_order};
-use super::timers;
 use crate::error::Failure;
-use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey};
+use crate::event_loop::{End, Id, Pool};
 
-/// The command that connections get, and the children that run it.
+/// The command that connections get, and which child runs it for which of them.
 pub(crate) struct ExecChildren {
     program: Program,
-    children: Children,
     served: HashMap<ChildId, Owner>,
 }
 
@@ -42,17 +40,19 @@ pub(crate) enum ClientState {
 
 impl ExecChildren {
     pub(crate) fn new(program: Program) -> Self {
-        Self { program, children: Children::new(timers::EXEC_CHILDREN), served: HashMap::new() }
+        Self { program, served: HashMap::new() }
     }
 
     /// Starts a child for a connection of this name.
     pub(crate) fn start(
         &mut self,
         pool: &mut Pool,
+        children: &mut Children,
         (client, title): (Id, String),
         env: Vec<(&'static str, OsString)>,
     ) -> Result<Upstream, Failure> {
         let launch = Launch {
+            purpose: Purpose::Connection,
             program: self.program.clone(),
             env,
             stdin: Stream::Pipe,
@@ -60,7 +60,7 @@ impl ExecChildren {
             // It may have children of its own, which have to end with it.
             group: true,
         };
-        let started = self.children.spawn(pool, launch)?;
+        let started = children.spawn(pool, launch)?;
         self.served.insert(started.id, Owner { client, title, state: ClientState::Held });
         match (started.stdin, started.stdout) {
             (Some(sink), Some(source)) => Ok(Upstream { sink, source }),
@@ -69,24 +69,15 @@ impl ExecChildren {
         }
     }
 
-    /// Reaps children; kills those past their deadline.
-    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Vec<(Owner, Exit)> {
-        match event {
-            Event::Signal(Signal::Child) => {
-                let exits = self.children.reap().into_iter();
-                exits.filter_map(|exit| Some((self.served.remove(&exit.id)?, exit))).collect()
-            }
-            Event::Timer { key } if *key == TimerKey::global(timers::EXEC_CHILDREN) => {
-                self.children.on_timer(pool);
-                Vec::new()
-            }
-            _ => Vec::new(),
-        }
+    /// Takes the children that have ended, each with the connection that it was for.
+    pub(crate) fn take_exits(&mut self, children: &mut Children) -> Vec<(Owner, Exit)> {
+        let exits = children.take_exits(Purpose::Connection).into_iter();
+        exits.filter_map(|exit| Some((self.served.remove(&exit.id)?, exit))).collect()
     }
 
     /// Whether no child lives.
     pub(crate) fn is_empty(&self) -> bool {
-        self.children.is_empty()
+        self.served.is_empty()
     }
 
     /// A connection is gone; its child learns that from its pipes.
@@ -109,15 +100,10 @@ impl ExecChildren {
     }
 
     /// Terminates the children whose connection is lost.
-    pub(crate) fn terminate_orphans(&mut self, pool: &mut Pool) {
+    pub(crate) fn terminate_orphans(&self, pool: &mut Pool, children: &mut Children) {
         for (child, _) in self.served.iter().filter(|(_, served)| served.state == ClientState::Lost)
         {
-            self.children.terminate(pool, *child);
+            children.terminate(pool, *child);
         }
-    }
-
-    /// Sends SIGTERM to all children, and SIGKILL to those that stay.
-    pub(crate) fn terminate_all(&mut self, pool: &mut Pool) {
-        self.children.terminate_all(pool);
     }
 }

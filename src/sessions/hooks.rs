@@ -1,15 +1,16 @@
 //! `--on EVENT=CMD`: commands that run on events, with the event as JSON on their stdin.
 //!
-//! At most [`AT_ONCE`] run at once and the rest queue. A queue beyond its mark is "full", and the
+//! An event only queues its hooks: whoever reports one has no child to think of. The core starts
+//! them in the next turn, at most [`AT_ONCE`] at once. A queue beyond its mark is "full", and the
 //! session pauses what makes events, so that no flood of them costs memory without bound. That a
-//! hook failed is reported by its owner as a warning that starts no hook.
+//! hook failed is reported as a warning that starts no hook.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::children::{ChildId, Children, Launch, Program, Stream};
+use super::children::{ChildId, Children, Launch, Program, Purpose, Stream};
 use super::config::Hook;
 use super::timers;
 use crate::close::CloseReason;
@@ -26,7 +27,6 @@ const OVERHEAD: usize = 256;
 /// The hooks of a run.
 pub(crate) struct Hooks {
     hooks: Vec<Hook>,
-    children: Children,
     running: Vec<Running>,
     queue: VecDeque<(Hook, Bytes)>,
     queued: usize,
@@ -47,7 +47,6 @@ impl Hooks {
     pub(crate) fn new(hooks: Vec<Hook>, shares_stdout: bool) -> Self {
         Self {
             hooks,
-            children: Children::new(timers::HOOKS),
             running: Vec::new(),
             queue: VecDeque::new(),
             queued: 0,
@@ -62,38 +61,50 @@ impl Hooks {
         self.hooks.iter().any(|hook| hook.event == name)
     }
 
-    /// Runs the hooks of an event, or queues them. Returns what could not be started.
-    pub(crate) fn fire(&mut self, pool: &mut Pool, name: Name, line: &Bytes) -> Vec<String> {
+    /// Queues the hooks of an event.
+    pub(crate) fn queue(&mut self, pool: &mut Pool, name: Name, line: &Bytes) {
         if self.cut {
-            return Vec::new();
+            return;
         }
         for hook in self.hooks.iter().filter(|hook| hook.event == name) {
             self.queued += line.len() + OVERHEAD;
             self.queue.push_back((hook.clone(), line.clone()));
         }
-        let failures = self.start_queued(pool);
         self.full |= self.queued >= HIGH_MARK;
-        failures
+        self.start_soon(pool);
     }
 
-    fn start_queued(&mut self, pool: &mut Pool) -> Vec<String> {
+    fn start_soon(&self, pool: &mut Pool) {
+        if self.running.len() < AT_ONCE && !self.queue.is_empty() {
+            pool.arm(TimerKey::global(timers::HOOKS), Duration::ZERO);
+        }
+    }
+
+    /// [`timers::HOOKS`] has fired: starts as many hooks as may run. Returns what could not be
+    /// started.
+    pub(crate) fn start(&mut self, pool: &mut Pool, children: &mut Children) -> Vec<String> {
         let mut failures = Vec::new();
         while self.running.len() < AT_ONCE {
             let Some((hook, line)) = self.queue.pop_front() else { break };
             self.queued -= line.len() + OVERHEAD;
-            failures.extend(self.start(pool, &hook, line).err());
+            failures.extend(self.start_one(pool, children, &hook, line).err());
         }
-        if self.full && self.queued <= HIGH_MARK / 4 {
-            self.full = false;
-            pool.arm(TimerKey::global(timers::HOOKS_DRAINED), Duration::ZERO);
-        }
+        debug_assert!(!self.queue.is_empty() || self.queued == 0, "{} bytes of none", self.queued);
+        self.full &= self.queued > HIGH_MARK / 4;
         failures
     }
 
-    fn start(&mut self, pool: &mut Pool, hook: &Hook, line: Bytes) -> Result<(), String> {
+    fn start_one(
+        &mut self,
+        pool: &mut Pool,
+        children: &mut Children,
+        hook: &Hook,
+        line: Bytes,
+    ) -> Result<(), String> {
         let program = Program::shell(&hook.line);
         let title = format!("--on {}={}", hook.event.as_str(), program.title());
         let launch = Launch {
+            purpose: Purpose::Hook,
             program,
             env: Vec::new(),
             stdin: Stream::Pipe,
@@ -101,7 +112,7 @@ impl Hooks {
             // ^C ends the run, and the hooks of its end are yet to come.
             group: true,
         };
-        let started = self.children.spawn(pool, launch).map_err(|failure| failure.to_string())?;
+        let started = children.spawn(pool, launch).map_err(|failure| failure.to_string())?;
         if let Some(stdin) = started.stdin {
             // One that does not read its event need not.
             let _ = pool.send_shared(stdin, line);
@@ -111,10 +122,10 @@ impl Hooks {
         Ok(())
     }
 
-    /// Takes the hooks that have ended, and starts others. Returns what failed.
-    pub(crate) fn reap(&mut self, pool: &mut Pool) -> Vec<String> {
+    /// Takes the hooks that have ended, and has others started. Returns what failed.
+    pub(crate) fn on_exits(&mut self, pool: &mut Pool, children: &mut Children) -> Vec<String> {
         let mut failures = Vec::new();
-        for exit in self.children.reap() {
+        for exit in children.take_exits(Purpose::Hook) {
             let Some(at) = self.running.iter().position(|one| one.child == exit.id) else {
                 continue;
             };
@@ -126,7 +137,7 @@ impl Hooks {
                 failures.push(format!("{}: {exit}", ended.title));
             }
         }
-        failures.extend(self.start_queued(pool));
+        self.start_soon(pool);
         failures
     }
 
@@ -146,14 +157,10 @@ impl Hooks {
     }
 
     /// Starts no more, and ends those that run. Returns how many events had no run.
-    pub(crate) fn cut(&mut self, pool: &mut Pool) -> usize {
+    pub(crate) fn cut(&mut self, pool: &mut Pool, children: &mut Children) -> usize {
         self.cut = true;
-        self.children.terminate_all(pool);
+        children.terminate_all(pool, Purpose::Hook);
         self.queued = 0;
         std::mem::take(&mut self.queue).len()
-    }
-
-    pub(crate) fn on_timer(&mut self, pool: &mut Pool) {
-        self.children.on_timer(pool);
     }
 }

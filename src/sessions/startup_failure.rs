@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::children::Children;
 use super::config::Hook;
 use super::console::Console;
 use super::hooks::Hooks;
@@ -14,6 +15,7 @@ use crate::report::{self, Reporter};
 /// Runs the hooks of some events, and waits for them.
 pub struct StartupFailure {
     console: Console,
+    children: Children,
 }
 
 impl StartupFailure {
@@ -43,24 +45,31 @@ impl StartupFailure {
         let fail = |error: std::io::Error| {
             Failure::io(crate::error::Status::Local, "run", "the event loop", &error)
         };
-        event_loop.run(&mut Self { console }).map_err(fail)
+        event_loop.run(&mut Self { console, children: Children::default() }).map_err(fail)
     }
 }
 
 impl Handler for StartupFailure {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        let Self { console, children } = self;
         match event {
-            Event::Signal(Signal::Child) => self.console.reap_hooks(pool),
-            Event::Timer { key } if key.purpose == timers::HOOKS => {
-                self.console.hooks.on_timer(pool);
+            Event::Signal(Signal::Child) => {
+                children.reap();
+                console.on_hook_exits(pool, children);
+            }
+            Event::Timer { key: TimerKey { id: None, purpose: timers::CHILDREN } } => {
+                children.on_timer(pool);
+            }
+            Event::Timer { key: TimerKey { id: None, purpose: timers::HOOKS } } => {
+                console.start_hooks(pool, children);
             }
             Event::Signal(Signal::Interrupt | Signal::Terminate | Signal::Hangup)
             | Event::Timer { key: TimerKey { id: None, purpose: timers::TOTAL } } => {
-                self.console.cut_hooks(pool);
+                console.cut_hooks(pool, children);
             }
             _ => {}
         }
-        if self.console.hooks.are_idle() {
+        if console.hooks.are_idle() {
             pool.stop();
         }
     }

@@ -46,17 +46,13 @@ pub(crate) const HELLO: u8 = 20;
 pub(crate) const DRAIN: u8 = 21;
 /// Commands that had to wait go on.
 pub(crate) const COMMANDS: u8 = 22;
-/// Children of `--exec` that were asked to end are killed.
-pub(crate) const EXEC_CHILDREN: u8 = 23;
-/// `-- CMD` that was asked to end is killed.
-pub(crate) const MAIN_COMMAND: u8 = 24;
-/// Hooks that were asked to end are killed.
-pub(crate) const HOOKS: u8 = 25;
-/// The queue of hooks takes events again.
-pub(crate) const HOOKS_DRAINED: u8 = 26;
+/// Children that were asked to end are killed.
+pub(crate) const CHILDREN: u8 = 23;
+/// Hooks that wait are started.
+pub(crate) const HOOKS: u8 = 24;
 /// The room of a chat has lines to send again.
-pub(crate) const CHAT: u8 = 27;
+pub(crate) const CHAT: u8 = 25;
 /// What a client of `echo` is to get is due.
-pub(crate) const ANSWER_DUE: u8 = 28;
+pub(crate) const ANSWER_DUE: u8 = 26;
 /// The next probe of a connection is due, or the last answer overdue.
-pub(crate) const NEXT_PROBE: u8 = 29;
+pub(crate) const NEXT_PROBE: u8 = 27;

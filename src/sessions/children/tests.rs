@@ -11,7 +11,6 @@ struct Nursery {
     exits: Vec<Exit>,
 }
 
-const KILL: u8 = 1;
 /// The test has failed if it takes so long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -20,12 +19,15 @@ impl Handler for Nursery {
         match event {
             Event::Data { bytes, .. } => self.output.extend_from_slice(bytes),
             Event::Closed { id, .. } => self.open.retain(|open| *open != id),
-            Event::Signal(Signal::Child) => self.exits.extend(self.children.reap()),
-            Event::Timer { key } if key == TimerKey::global(KILL) => self.children.on_timer(pool),
+            Event::Signal(Signal::Child) => {
+                self.children.reap();
+                self.exits.extend(self.children.take_exits(Purpose::Hook));
+            }
+            Event::Timer { key } if key.purpose == timers::CHILDREN => self.children.on_timer(pool),
             Event::Timer { .. } => panic!("it takes too long: {:?}", self.children),
             _ => {}
         }
-        if self.children.is_empty() && self.open.is_empty() {
+        if self.children.living.is_empty() && self.open.is_empty() {
             pool.stop();
         }
     }
@@ -33,6 +35,7 @@ impl Handler for Nursery {
 
 fn launch(line: &str) -> Launch {
     Launch {
+        purpose: Purpose::Hook,
         program: Program::shell(line),
         env: Vec::new(),
         stdin: Stream::Null,
@@ -46,13 +49,13 @@ fn run(launch: Launch, then: impl FnOnce(&mut Pool, &mut Children, Started)) -> 
     let mut event_loop = EventLoop::new().unwrap();
     event_loop.watch_signals().unwrap();
     let mut nursery = Nursery {
-        children: Children::new(KILL),
+        children: Children::default(),
         open: Vec::new(),
         output: Vec::new(),
         exits: Vec::new(),
     };
     let pool = event_loop.pool();
-    pool.arm(TimerKey::global(KILL + 1), PATIENCE);
+    pool.arm(TimerKey::global(timers::TOTAL), PATIENCE);
     let started = nursery.children.spawn(pool, launch).unwrap();
     nursery.open.extend(started.stdin.into_iter().chain(started.stdout));
     then(pool, &mut nursery.children, started);
@@ -91,7 +94,7 @@ fn an_end_is_told_as_a_shell_tells_it() {
 #[test]
 fn what_cannot_be_run_says_why() {
     let mut event_loop = EventLoop::new().unwrap();
-    let mut children = Children::new(KILL);
+    let mut children = Children::default();
     let mut refusal = |name: &str| {
         let program = Program::new([OsString::from(name)]).unwrap();
         let launch = Launch { program, ..launch("") };
@@ -125,13 +128,13 @@ fn a_child_that_does_not_end_when_asked_is_killed() {
             let is_data = matches!(event, Event::Data { .. });
             self.0.on(pool, event);
             if is_data {
-                self.0.children.terminate_all(pool);
+                self.0.children.terminate_all(pool, Purpose::Hook);
             }
         }
     }
-    let mut children = Children::new(KILL);
+    let mut children = Children::default();
     let launch = Launch { group: true, ..launch(deaf) };
-    event_loop.pool().arm(TimerKey::global(KILL + 1), PATIENCE);
+    event_loop.pool().arm(TimerKey::global(timers::TOTAL), PATIENCE);
     let open = children.spawn(event_loop.pool(), launch).unwrap().stdout;
     let open = open.into_iter().collect();
     let mut ask = Ask(Nursery { children, open, output: Vec::new(), exits: Vec::new() });
@@ -140,12 +143,35 @@ fn a_child_that_does_not_end_when_asked_is_killed() {
     assert!(started.elapsed() >= GRACE);
 }
 
+/// Each part of a session takes its own, however many ends one SIGCHLD stands for.
+#[test]
+fn exits_are_for_whom_the_children_were() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let pool = event_loop.pool();
+    let mut children = Children::default();
+    let purposes = [Purpose::MainCommand, Purpose::Hook, Purpose::Connection];
+    for (purpose, line) in purposes.into_iter().zip(["exit 1", "exit 2", "exit 3"]) {
+        children.spawn(pool, Launch { purpose, ..launch(line) }).unwrap();
+    }
+    for one in &mut children.living {
+        one.process.wait().unwrap();
+    }
+    children.reap();
+    assert!(children.living.is_empty());
+    for (purpose, code) in purposes.into_iter().zip(1..) {
+        let exits = children.take_exits(purpose);
+        let statuses: Vec<Status> = exits.iter().map(Exit::status).collect();
+        assert_eq!(statuses, [Status::Command(code)], "{purpose:?}");
+    }
+    assert!(children.ended.is_empty());
+}
+
 #[test]
 fn nobody_outlives_the_owner() {
     let mut event_loop = EventLoop::new().unwrap();
-    let mut children = Children::new(KILL);
+    let mut children = Children::default();
     children.spawn(event_loop.pool(), launch("exec sleep 1000")).unwrap();
-    let pid = children.living[0].child.id();
+    let pid = children.living[0].process.id();
     drop(children);
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
 }

@@ -29,7 +29,7 @@ impl ConnectSession {
         let event = closed_event(&link.peer, &link.local, end, undelivered, pool.now());
         self.core.console.report(pool, &event.maybe_conn(link.number));
         if let Some(exec) = &mut self.exec {
-            exec.client_closed(pool, link.id, end);
+            exec.client_closed(pool, &mut self.core.children, link.id, end);
         }
         if again {
             self.connect_again(pool, &link, end);

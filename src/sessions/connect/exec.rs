@@ -8,10 +8,10 @@ use std::time::Instant;
 use super::ConnectSession;
 use crate::close::CloseReason;
 use crate::error::Status;
-use crate::event_loop::{End, Event, Id, Pool};
+use crate::event_loop::{End, Event, Id, Pool, Signal};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::children::Program;
+use crate::sessions::children::{Children, Program, Purpose};
 use crate::sessions::exec::ExecChildren;
 use crate::sessions::relay::Relays;
 
@@ -40,16 +40,22 @@ impl Exec {
     }
 
     /// Asks the child to end, and drops what is still in its pipes.
-    pub(super) fn abort(&mut self, pool: &mut Pool) {
-        self.children.terminate_all(pool);
+    pub(super) fn abort(&mut self, pool: &mut Pool, children: &mut Children) {
+        children.terminate_all(pool, Purpose::Connection);
         self.relays.abort(pool, CloseReason::HOST);
     }
 
     /// The connection is gone. A child that it was lost to has nothing left to do.
-    pub(super) fn client_closed(&mut self, pool: &mut Pool, client: Id, end: &End) {
+    pub(super) fn client_closed(
+        &mut self,
+        pool: &mut Pool,
+        children: &mut Children,
+        client: Id,
+        end: &End,
+    ) {
         self.relays.client_closed(pool, client, end);
         self.children.client_closed(client, end);
-        self.children.terminate_orphans(pool);
+        self.children.terminate_orphans(pool, children);
     }
 }
 
@@ -61,7 +67,8 @@ impl ConnectSession {
             ("WIRECAT_PEER", link.peer.clone().into()),
             ("WIRECAT_LOCAL", link.local.clone().into()),
         ];
-        match exec.children.start(pool, (link.id, link.peer.clone()), env) {
+        match exec.children.start(pool, &mut self.core.children, (link.id, link.peer.clone()), env)
+        {
             Ok(partner) => exec.relays.join(pool, link.id, partner, QUEUE),
             Err(failure) => {
                 self.core.fail(pool, &failure);
@@ -73,7 +80,11 @@ impl ConnectSession {
     /// Takes an event that is an affair of the command's; false where it is not.
     pub(super) fn on_command(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
         let Some(exec) = &mut self.exec else { return false };
-        for (served, exit) in exec.children.on(pool, event) {
+        let exits = match event {
+            Event::Signal(Signal::Child) => exec.children.take_exits(&mut self.core.children),
+            _ => Vec::new(),
+        };
+        for (served, exit) in exits {
             exec.relays.reader_gone(pool, served.client);
             if exit.status() != Status::Done {
                 self.core.decide(exit.status());

@@ -200,7 +200,7 @@ impl ConnectSession {
         self.connector.cancel(pool);
         self.core.input.close(pool);
         if let Some(exec) = &mut self.exec {
-            exec.abort(pool);
+            exec.abort(pool, &mut self.core.children);
         }
         match &self.link {
             Some(link) => pool.abort(link.id, reason),

@@ -7,28 +7,37 @@ use crate::event_loop::Pool;
 use crate::kind::Kind;
 use crate::protocol::output::Output;
 use crate::report::Notice;
+use crate::sessions::children::Children;
 
 impl Console {
-    /// Runs the hooks of an event, where it has any.
+    /// Queues the hooks of an event, where it has any.
     pub(super) fn fire(&mut self, pool: &mut Pool, event: &Notice<'_>) {
         if self.hooks.want(event.name()) {
             let mut line = Vec::new();
             self.reporter.json_line(event, SystemTime::now(), &mut line);
-            let failures = self.hooks.fire(pool, event.name(), &line.into());
-            self.report_failures(pool, &failures);
+            self.hooks.queue(pool, event.name(), &line.into());
         }
     }
 
+    /// Starts the hooks that wait, as many as may run. Returns whether they were too many and take
+    /// events again.
+    pub(crate) fn start_hooks(&mut self, pool: &mut Pool, children: &mut Children) -> bool {
+        let were_full = self.hooks.are_full();
+        let failures = self.hooks.start(pool, children);
+        self.report_failures(pool, &failures);
+        were_full && !self.hooks.are_full()
+    }
+
     /// Hooks have ended, and others may begin.
-    pub(crate) fn reap_hooks(&mut self, pool: &mut Pool) {
-        let failures = self.hooks.reap(pool);
+    pub(crate) fn on_hook_exits(&mut self, pool: &mut Pool, children: &mut Children) {
+        let failures = self.hooks.on_exits(pool, children);
         self.report_failures(pool, &failures);
     }
 
     /// No more hooks run, because there is no time left.
-    pub(crate) fn cut_hooks(&mut self, pool: &mut Pool) {
+    pub(crate) fn cut_hooks(&mut self, pool: &mut Pool, children: &mut Children) {
         if !self.hooks.are_idle() {
-            let unheard = self.hooks.cut(pool);
+            let unheard = self.hooks.cut(pool, children);
             let text = format!("the commands of --on are cut off, and {unheard} more do not run");
             self.report_failures(pool, &[text]);
         }

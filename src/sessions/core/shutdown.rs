@@ -9,6 +9,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{End, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
+use crate::sessions::children::Purpose;
 use crate::sessions::console::StdoutEnd;
 use crate::sessions::ready::Readiness;
 use crate::sessions::timers;
@@ -158,8 +159,9 @@ impl Core {
 
     /// Children have ended.
     pub(super) fn reap(&mut self, pool: &mut Pool) {
-        if let Some(exit) = self.command.reap() {
-            if let Some(status) = self.command.final_status(&exit, self.outcome.status) {
+        self.children.reap();
+        for exit in self.children.take_exits(Purpose::MainCommand) {
+            if let Some(status) = self.command.on_exit(&exit, self.outcome.status) {
                 let text = format!("{}: {exit}", self.command.title());
                 let event = Notice::new(Name::Error).kind(Kind::Child).message(text);
                 self.console.report(pool, &event);
@@ -170,7 +172,7 @@ impl Core {
                 self.drain_then_end(pool, ARRIVAL);
             }
         }
-        self.console.reap_hooks(pool);
+        self.console.on_hook_exits(pool, &mut self.children);
         self.advance(pool);
     }
 
@@ -180,12 +182,12 @@ impl Core {
         let cause = format!("the time of {limit} is up");
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "finish", "the run", cause);
         self.fail(pool, &failure);
-        self.console.cut_hooks(pool);
+        self.console.cut_hooks(pool, &mut self.children);
         if !self.phase.is_working() {
             if self.status() == Status::Done {
                 self.overrule(Status::Timeout);
             }
-            self.command.terminate(pool);
+            self.command.terminate(pool, &mut self.children);
             self.abandon_output(pool);
         }
     }
@@ -208,7 +210,7 @@ impl Core {
         self.phase = Phase::Waiting;
         // A command that works with a run that has failed has nothing to work with.
         if self.status() != Status::Done {
-            self.command.terminate(pool);
+            self.command.terminate(pool, &mut self.children);
         }
         pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         self.advance(pool);
@@ -269,7 +271,7 @@ impl Core {
             StdoutEnd::Failed(failure) => {
                 self.fail(pool, &failure);
                 if self.phase == Phase::Waiting {
-                    self.command.terminate(pool);
+                    self.command.terminate(pool, &mut self.children);
                 }
             }
             // Whoever reads stdout has seen enough, and that outranks a count that is not met.

@@ -10,10 +10,10 @@ use std::time::Instant;
 use super::StreamService;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status, plain};
-use crate::event_loop::{CloseMode, End, Event, Id, Pool};
+use crate::event_loop::{CloseMode, End, Event, Id, Pool, Signal};
 use crate::kind::Kind;
 use crate::report::Notice;
-use crate::sessions::children::Program;
+use crate::sessions::children::{Program, Purpose};
 use crate::sessions::config::Route;
 use crate::sessions::console::Message;
 use crate::sessions::exec::{ClientState, ExecChildren};
@@ -66,16 +66,17 @@ impl Proxy {
             ("WIRECAT_LOCAL", connection.local.to_string().into()),
             ("WIRECAT_CONN", connection.number.to_string().into()),
         ];
-        match children.start(context.pool, (id, connection.title()), env) {
+        let (pool, all) = (&mut *context.pool, &mut context.core.children);
+        match children.start(pool, all, (id, connection.title()), env) {
             Ok(upstream) => self.relays.join(context.pool, id, upstream, self.queue),
             Err(failure) => report_missing(context, id, &failure, UNSERVED),
         }
     }
 
-    /// Notes the ends of children. Signals and timers may be for others too.
-    fn on_children(&mut self, context: &mut Context<'_>, event: &Event<'_>) {
+    /// Notes the ends of children.
+    fn on_exits(&mut self, context: &mut Context<'_>) {
         let Upstreams::Exec(children) = &mut self.upstreams else { return };
-        for (served, exit) in children.on(context.pool, event) {
+        for (served, exit) in children.take_exits(&mut context.core.children) {
             self.relays.reader_gone(context.pool, served.client);
             let is_expected = served.state == ClientState::Lost || context.core.is_ending();
             if exit.status() != Status::Done && !is_expected {
@@ -156,13 +157,10 @@ impl StreamService for Proxy {
             self.upstream_closed(context, *id, end);
             return true;
         }
-        match self.upstreams {
-            Upstreams::Forward(_) => self.on_dialing(context, event),
-            Upstreams::Exec(_) => {
-                self.on_children(context, event);
-                false
-            }
+        if matches!(event, Event::Signal(Signal::Child)) {
+            self.on_exits(context);
         }
+        matches!(self.upstreams, Upstreams::Forward(_)) && self.on_dialing(context, event)
     }
 
     /// The connection is gone, and its upstream is orphaned.
@@ -178,7 +176,9 @@ impl StreamService for Proxy {
     fn end(&mut self, context: &mut Context<'_>) {
         match &mut self.upstreams {
             Upstreams::Forward(dialer) => dialer.cancel(context.pool),
-            Upstreams::Exec(children) => children.terminate_all(context.pool),
+            Upstreams::Exec(_) => {
+                context.core.children.terminate_all(context.pool, Purpose::Connection);
+            }
         }
     }
 
@@ -190,7 +190,7 @@ impl StreamService for Proxy {
     /// Asks those children to end whose connection did not end in order.
     fn wind_down(&mut self, context: &mut Context<'_>) -> bool {
         if let Upstreams::Exec(children) = &mut self.upstreams {
-            children.terminate_orphans(context.pool);
+            children.terminate_orphans(context.pool, &mut context.core.children);
         }
         true
     }
