@@ -18,7 +18,6 @@ mod mcast_send;
 mod ping;
 mod replay;
 mod rules;
-mod startup_failure;
 mod stream;
 mod tcp_connect;
 mod tcp_serve;
@@ -39,7 +38,7 @@ pub fn run(parsed: &Parsed) -> Status {
     let outcome = parsed.check().map_err(Into::into);
     match outcome.and_then(|()| start(command, settings.clone())) {
         Ok(status) => status,
-        Err(error) => startup_failure::report(&error, settings, args),
+        Err(error) => launch::report_failure(&error, settings, args),
     }
 }
 
