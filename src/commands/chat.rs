@@ -10,11 +10,10 @@ use super::args::{
     FamilyArgs, ReportArgs, RunArgs, as_usize, check_stdin_takers, goal, helpers, limits, net,
     output, read_texts, take_hyphens,
 };
-use super::launch::{Launch, Listeners};
+use super::launch::Launch;
 use super::rules::refuse;
 use super::stream::CONNECT_TIMEOUT;
 use crate::error::{Failure, Status};
-use crate::event_loop::Pool;
 use crate::framing::{self, Framing};
 use crate::kind::Kind;
 use crate::multicast::{
@@ -31,7 +30,7 @@ use crate::sessions::chat::{
     GroupSession, HeldNotices, HostSession, JoinSession, RawTerminal, Screen,
 };
 use crate::sessions::config::{Common, Dialing, Helpers, Input, InputSource, Net, Route, Wire};
-use crate::sessions::{Console, InputReader, Session};
+use crate::sessions::{Console, InputReader};
 use crate::sockets::datagram::DatagramSocket;
 use crate::sockets::{Address, AddressError};
 use crate::sys;
@@ -304,26 +303,22 @@ fn run_group(config: GroupConfig) -> anyhow::Result<Status> {
         let target = config.group.to_string();
         return Err(Failure::new(Status::Usage, Kind::Usage, "meet in", target, cause).into());
     };
-    let (sockets, warnings) = open_group(launch.pool(), &config, membership)?;
+    let sockets = open_group(&mut launch, &config, membership)?;
     let place = config.group.to_string();
     let terminal = Terminal::open(&mut launch, &config.common, Some(&config.identity), &place)?;
     let (pool, console, input) = (launch.pool(), terminal.console, terminal.input);
     let mut session =
         GroupSession::on_sockets(pool, config, console, input, sockets, terminal.screen);
-    for warning in &warnings {
-        session.warn(pool, Kind::SocketOption, warning);
-    }
-    session.report_listening(pool, &[]);
-    session.start(pool);
+    launch.begin(&mut session, GroupSession::start);
     launch.run(&mut session)
 }
 
 /// The sockets of a room without a host.
 fn open_group(
-    pool: &mut Pool,
+    launch: &mut Launch,
     config: &GroupConfig,
     membership: Membership,
-) -> Result<(GroupSockets, Vec<String>), Failure> {
+) -> Result<GroupSockets, Failure> {
     let (port, options) = (config.group.port, &config.net.options);
     let group = membership.socket_address(port);
     let fail =
@@ -335,28 +330,28 @@ fn open_group(
     let (receiver, more) = JoinSocket::open(membership, port, options)?;
     receiver.join()?;
     warnings.extend(more);
-    warnings.dedup();
+    launch.warn_of_options(warnings);
+    let pool = launch.pool();
     let own = sender.local_addr().map_err(fail)?.as_socket().map_or(0, |local| local.port());
     let receiver = receiver.socket().try_clone().map_err(fail)?;
-    let sockets = GroupSockets {
+    Ok(GroupSockets {
         receiver: pool.add_datagrams(DatagramSocket::from(receiver)).map_err(fail)?,
         sender: pool.add_datagrams(DatagramSocket::from(sender)).map_err(fail)?,
         own,
         group,
         iface,
-    };
-    Ok((sockets, warnings))
+    })
 }
 
 fn run_host(config: HostConfig) -> anyhow::Result<Status> {
     sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
     let addresses = std::slice::from_ref(&config.address);
-    let Listeners { ids, locals, warnings } = launch.listen(addresses, &config.net)?;
-    let place = locals.first().map_or("", |(_, local)| local.as_str());
+    let listeners = launch.listen(addresses, &config.net)?;
+    let place = launch.locals.first().map_or(String::new(), |local| local.address.clone());
     let identity = config.identity.as_ref();
-    let terminal = Terminal::open(&mut launch, &config.common, identity, place)?;
+    let terminal = Terminal::open(&mut launch, &config.common, identity, &place)?;
     let (pool, console, input) = (launch.pool(), terminal.console, terminal.input);
-    let session = HostSession::new(pool, config, console, input, ids, terminal.screen);
-    launch.serve(session, &locals, &warnings, HostSession::start)
+    let session = HostSession::new(pool, config, console, input, listeners, terminal.screen);
+    launch.serve(session, HostSession::start)
 }

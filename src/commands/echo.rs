@@ -12,7 +12,7 @@ use super::args::{
 use super::launch::Launch;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool};
+use crate::event_loop::Id;
 use crate::framing::{Deframer, Frame, Framing};
 use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
@@ -21,9 +21,9 @@ use crate::protocol::relay::Rules;
 use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size, parse_percent};
 use crate::report::Settings;
 use crate::sessions::config::{Common, Echo, EchoPlace, Input, Net, Wire};
-use crate::sessions::{EchoSession, GroupInterface, Session};
-use crate::sockets::datagram::{self, DatagramSocket, Opened};
-use crate::sockets::{self, Address, AddressError, OpenListener, UnixGuard};
+use crate::sessions::{EchoSession, GroupInterface, Local};
+use crate::sockets::datagram::{DatagramSocket, Opened};
+use crate::sockets::{Address, AddressError, OpenListener};
 
 const MAX_FRAME: u64 = 16 << 20;
 /// Ports that are tried until one is free for streams and for datagrams.
@@ -183,152 +183,100 @@ fn places(args: &EchoArgs) -> Result<Vec<EchoPlace>, Failure> {
 pub(super) fn run(config: Echo) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
-    let open = Open::all(launch.pool(), &config)?;
-    let (console, input) = launch.streams(&config.common, false)?;
-    let Open { listeners, sockets, locals, warnings, guards: _guards, groups: _groups } = open;
-    let mut session = EchoSession::new(config, console, input, listeners, sockets);
-    let pool = launch.pool();
-    session.report_listening(pool, &locals);
-    for (kind, text) in &warnings {
-        session.warn(pool, *kind, text);
+    let mut open = Open::default();
+    for place in &config.places {
+        match place {
+            EchoPlace::Address(address) => open.address(&mut launch, address, &config)?,
+            EchoPlace::Group(group) => open.group(&mut launch, group, &config)?,
+        }
     }
-    session.start(pool);
-    let locals: Vec<String> = locals.into_iter().map(|(_, local, _)| local).collect();
-    session.ready(pool, &locals);
-    launch.run(&mut session)
+    let (console, input) = launch.streams(&config.common, false)?;
+    let Open { listeners, sockets, groups: _groups } = open;
+    let session = EchoSession::new(config, console, input, listeners, sockets);
+    launch.serve(session, EchoSession::start)
 }
 
-/// What is open so far.
+/// The sockets of an echo server: streams and datagrams on the same ports, and groups.
 #[derive(Default)]
 struct Open {
     listeners: Vec<Id>,
     sockets: Vec<(Id, GroupInterface)>,
-    /// What is listened on: protocol, address, and the interface of a group.
-    locals: Vec<(&'static str, String, Option<String>)>,
-    /// Warnings, each with its kind.
-    warnings: Vec<(Kind, String)>,
-    /// These remove socket files when they are dropped.
-    guards: Vec<UnixGuard>,
     /// These leave when they are dropped.
     groups: Vec<JoinSocket>,
 }
 
 impl Open {
-    /// Opens everything that an echo server listens on.
-    fn all(pool: &mut Pool, config: &Echo) -> Result<Self, Failure> {
-        let mut open = Self::default();
-        for place in &config.places {
-            match place {
-                EchoPlace::Address(address) => open.address(pool, address, config)?,
-                EchoPlace::Group(group) => open.group(pool, group, config)?,
-            }
-        }
-        open.warnings.dedup();
-        Ok(open)
-    }
-
     fn address(
         &mut self,
-        pool: &mut Pool,
+        launch: &mut Launch,
         address: &Address,
         config: &Echo,
     ) -> Result<(), Failure> {
         let is_inet = matches!(address, Address::Inet { .. });
         // One name is one socket file, and an inherited socket is of one kind.
         let both = is_inet && config.streams && config.datagrams;
-        let (listening, opened) = match both {
-            true => self.both(address, &config.net)?,
-            false if config.streams => (self.listen(address, &config.net)?, Vec::new()),
-            false => (Vec::new(), self.open_datagrams(address, &config.net)?),
+        let (listeners, opened) = match both {
+            true => open_both(launch, address, &config.net)?,
+            false if config.streams => (launch.open_listeners(address, &config.net)?, Vec::new()),
+            false => (Vec::new(), launch.open_datagrams(address, &config.net)?),
         };
-        for one in listening {
-            self.locals.push((one.proto, one.local.clone(), None));
-            self.listeners.push(pool.add_listener(one)?);
+        for one in listeners {
+            self.listeners.push(launch.add_listener(one)?);
         }
         for one in opened {
-            self.add(pool, one)?;
+            self.sockets.push((launch.add_datagrams(one)?, GroupInterface::default()));
         }
-        Ok(())
-    }
-
-    /// Streams and datagrams on the same port, which the kernel chooses for the streams.
-    fn both(
-        &mut self,
-        address: &Address,
-        net: &Net,
-    ) -> Result<(Vec<OpenListener>, Vec<Opened>), Failure> {
-        let mut attempt = 1;
-        loop {
-            let listening = self.listen(address, net)?;
-            let chosen = listening.first().and_then(|one| one.port);
-            let (is_free, same) = match (address, chosen) {
-                (Address::Inet { host, port: 0 }, Some(port)) => {
-                    (true, Address::Inet { host: host.clone(), port })
-                }
-                _ => (false, address.clone()),
-            };
-            match self.open_datagrams(&same, net) {
-                Err(failure)
-                    if is_free && attempt < ATTEMPTS && failure.kind == Kind::AddressInUse =>
-                {
-                    attempt += 1;
-                }
-                opened => return Ok((listening, opened?)),
-            }
-        }
-    }
-
-    fn listen(&mut self, address: &Address, net: &Net) -> Result<Vec<OpenListener>, Failure> {
-        let (all, more) = sockets::listen::listen(address, net.family, &net.options)?;
-        self.warn(more);
-        Ok(all)
-    }
-
-    fn open_datagrams(&mut self, address: &Address, net: &Net) -> Result<Vec<Opened>, Failure> {
-        let (all, more) = datagram::listen(address, net.family, &net.options)?;
-        self.warn(more);
-        Ok(all)
-    }
-
-    fn warn(&mut self, texts: Vec<String>) {
-        self.warnings.extend(texts.into_iter().map(|text| (Kind::SocketOption, text)));
-    }
-
-    fn add(&mut self, pool: &mut Pool, mut one: Opened) -> Result<(), Failure> {
-        self.guards.extend(one.cleanup.take());
-        self.locals.push((one.proto, one.local.clone(), None));
-        self.sockets.push((add(pool, one)?, GroupInterface::default()));
         Ok(())
     }
 
     fn group(
         &mut self,
-        pool: &mut Pool,
+        launch: &mut Launch,
         group: &GroupAddress,
         config: &Echo,
     ) -> Result<(), Failure> {
-        self.warnings.extend(group.range_warning().map(|text| (Kind::SsmRange, text)));
+        launch.warnings.extend(group.range_warning().map(|text| (Kind::SsmRange, text)));
         for membership in memberships(group, &interfaces::list()?)? {
             let iface = membership.interface.name.clone();
-            let title = membership.socket_address(group.port).to_string();
+            let address = membership.socket_address(group.port).to_string();
             let options = &config.net.options;
-            let (socket, more) = JoinSocket::open(membership, group.port, options)?;
+            let (socket, warnings) = JoinSocket::open(membership, group.port, options)?;
             socket.join()?;
-            self.warn(more);
-            let fail = |error| Failure::io(Status::Listen, "join", title.clone(), &error);
+            launch.warn_of_options(warnings);
+            let fail = |error| Failure::io(Status::Listen, "join", address.clone(), &error);
             let receiver = socket.socket().try_clone().map_err(fail)?;
-            let id = pool.add_datagrams(DatagramSocket::from(receiver)).map_err(fail)?;
-            let place = GroupInterface { group: Some(title.clone()), iface: Some(iface.clone()) };
+            let receiver = DatagramSocket::from(receiver);
+            let id = launch.pool().add_datagrams(receiver).map_err(fail)?;
+            let place = GroupInterface { group: Some(address.clone()), iface: Some(iface.clone()) };
             self.sockets.push((id, place));
             self.groups.push(socket);
-            self.locals.push(("udp", title, Some(iface)));
+            launch.locals.push(Local { proto: "udp", address, iface: Some(iface) });
         }
         Ok(())
     }
 }
 
-fn add(pool: &mut Pool, opened: Opened) -> Result<Id, Failure> {
-    let local = opened.local.clone();
-    pool.add_datagrams(opened.socket)
-        .map_err(|error| Failure::io(Status::Local, "open", local, &error))
+/// Streams and datagrams on the same port, which the kernel chooses for the streams.
+fn open_both(
+    launch: &mut Launch,
+    address: &Address,
+    net: &Net,
+) -> Result<(Vec<OpenListener>, Vec<Opened>), Failure> {
+    let mut attempt = 1;
+    loop {
+        let listeners = launch.open_listeners(address, net)?;
+        let chosen = listeners.first().and_then(|one| one.port);
+        let (is_free, same) = match (address, chosen) {
+            (Address::Inet { host, port: 0 }, Some(port)) => {
+                (true, Address::Inet { host: host.clone(), port })
+            }
+            _ => (false, address.clone()),
+        };
+        match launch.open_datagrams(&same, net) {
+            Err(failure) if is_free && attempt < ATTEMPTS && failure.kind == Kind::AddressInUse => {
+                attempt += 1;
+            }
+            opened => return Ok((listeners, opened?)),
+        }
+    }
 }

@@ -16,22 +16,19 @@ use crate::protocol::output;
 use crate::report::{Name, Notice, Reporter, Settings};
 use crate::sessions::config::{Common, Net};
 use crate::sessions::recorder::FileRecorder;
-use crate::sessions::{Console, InputReader, Session, StartupFailure};
-use crate::sockets::{self, Address};
+use crate::sessions::{Console, InputReader, Local, Session, StartupFailure};
+use crate::sockets::datagram::{self, Opened};
+use crate::sockets::{self, Address, OpenListener, UnixGuard};
 
-/// A loop that is about to run.
+/// A loop that is about to run, with what is open so far.
 pub(super) struct Launch {
     event_loop: EventLoop,
-}
-
-/// Open listeners, and what is reported of them.
-#[derive(Default)]
-pub(super) struct Listeners {
-    pub(super) ids: Vec<Id>,
-    /// What is listened on, by protocol and address.
-    pub(super) locals: Vec<(&'static str, String)>,
-    /// What the kernel changed about what was asked.
-    pub(super) warnings: Vec<String>,
+    /// What is listened on.
+    pub(super) locals: Vec<Local>,
+    /// What the kernel changed about what was asked, and what else is to be known.
+    pub(super) warnings: Vec<(Kind, String)>,
+    /// These remove socket files once the run is over.
+    guards: Vec<UnixGuard>,
 }
 
 impl Launch {
@@ -44,7 +41,8 @@ impl Launch {
         if let Some(path) = &common.helpers.record {
             event_loop.pool().set_recorder(SharedRecorder::new(FileRecorder::create(path)?));
         }
-        Ok(Self { event_loop })
+        let (locals, warnings, guards) = Default::default();
+        Ok(Self { event_loop, locals, warnings, guards })
     }
 
     pub(super) fn event_loop(&mut self) -> &mut EventLoop {
@@ -74,44 +72,97 @@ impl Launch {
     ///
     /// # Errors
     /// One of them cannot be listened on.
-    pub(super) fn listen(
-        &mut self,
-        addresses: &[Address],
-        net: &Net,
-    ) -> Result<Listeners, Failure> {
-        let (mut listeners, mut opened) = (Listeners::default(), Vec::new());
+    pub(super) fn listen(&mut self, addresses: &[Address], net: &Net) -> Result<Vec<Id>, Failure> {
+        let mut opened = Vec::new();
         for address in addresses {
-            let (all, more) = sockets::listen::listen(address, net.family, &net.options)?;
-            opened.extend(all);
-            listeners.warnings.extend(more);
+            opened.extend(self.open_listeners(address, net)?);
         }
-        listeners.warnings.dedup();
-        for one in opened {
-            listeners.locals.push((one.proto, one.local.clone()));
-            listeners.ids.push(self.pool().add_listener(one)?);
-        }
-        Ok(listeners)
+        opened.into_iter().map(|one| self.add_listener(one)).collect()
     }
 
-    /// Reports what a session listens on, starts it, says that it is ready, and runs it to its end.
+    /// Opens the listeners of one address.
+    ///
+    /// # Errors
+    /// It cannot be listened on.
+    pub(super) fn open_listeners(
+        &mut self,
+        address: &Address,
+        net: &Net,
+    ) -> Result<Vec<OpenListener>, Failure> {
+        let (opened, warnings) = sockets::listen::listen(address, net.family, &net.options)?;
+        self.warn_of_options(warnings);
+        Ok(opened)
+    }
+
+    /// Opens the datagram sockets of one address.
+    ///
+    /// # Errors
+    /// It cannot be listened on.
+    pub(super) fn open_datagrams(
+        &mut self,
+        address: &Address,
+        net: &Net,
+    ) -> Result<Vec<Opened>, Failure> {
+        let (opened, warnings) = datagram::listen(address, net.family, &net.options)?;
+        self.warn_of_options(warnings);
+        Ok(opened)
+    }
+
+    /// Has the loop watch a listener.
+    ///
+    /// # Errors
+    /// The system has no room for it.
+    pub(super) fn add_listener(&mut self, one: OpenListener) -> Result<Id, Failure> {
+        let (proto, address) = (one.proto, one.local.clone());
+        self.locals.push(Local { proto, address, iface: None });
+        self.pool().add_listener(one)
+    }
+
+    /// Has the loop watch a datagram socket.
+    ///
+    /// # Errors
+    /// The system has no room for it.
+    pub(super) fn add_datagrams(&mut self, mut one: Opened) -> Result<Id, Failure> {
+        let (proto, address) = (one.proto, one.local.clone());
+        self.guards.extend(one.cleanup.take());
+        let fail = |error| Failure::io(Status::Local, "open", address.clone(), &error);
+        let id = self.pool().add_datagrams(one.socket).map_err(fail)?;
+        self.locals.push(Local { proto, address, iface: None });
+        Ok(id)
+    }
+
+    /// Warns of socket options; families that are opened one after the other say the same once.
+    pub(super) fn warn_of_options(&mut self, texts: Vec<String>) {
+        self.warnings.extend(texts.into_iter().map(|text| (Kind::SocketOption, text)));
+        self.warnings.dedup();
+    }
+
+    /// Reports what a session listens on, and starts it.
+    pub(super) fn begin<S: Session>(
+        &mut self,
+        session: &mut S,
+        start: impl FnOnce(&mut S, &mut Pool),
+    ) {
+        let pool = self.event_loop.pool();
+        session.report_listening(pool, &self.locals);
+        for (kind, text) in &self.warnings {
+            session.warn(pool, *kind, text);
+        }
+        start(session, pool);
+    }
+
+    /// Starts a session that is ready from the start, and runs it to its end.
     ///
     /// # Errors
     /// The loop does not work.
     pub(super) fn serve<S: Session>(
         mut self,
         mut session: S,
-        locals: &[(&'static str, String)],
-        warnings: &[String],
         start: impl FnOnce(&mut S, &mut Pool),
     ) -> anyhow::Result<Status> {
-        let pool = self.pool();
-        session.report_listening(pool, locals);
-        for warning in warnings {
-            session.warn(pool, Kind::SocketOption, warning);
-        }
-        start(&mut session, pool);
-        let locals: Vec<String> = locals.iter().map(|(_, local)| local.clone()).collect();
-        session.ready(pool, &locals);
+        self.begin(&mut session, start);
+        let locals: Vec<String> = self.locals.iter().map(|local| local.address.clone()).collect();
+        session.ready(self.pool(), &locals);
         self.run(&mut session)
     }
 

@@ -9,14 +9,12 @@ use super::datagram::{SenderArgs, bind, first_address, parse_groups, send};
 use super::launch::Launch;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool};
-use crate::kind::Kind;
+use crate::event_loop::Id;
 use crate::multicast::{GroupAddress, Interface, SenderOptions, interfaces, open_sender};
 use crate::protocol::pacer::Rate;
 use crate::protocol::probe::Probe;
 use crate::protocol::values::{parse_duration, parse_nonzero_size};
 use crate::report::Settings;
-use crate::sessions::Session;
 use crate::sessions::config::{McastSend, Test};
 use crate::sessions::datagrams::{SendSession, SendTo, by_interface};
 use crate::sockets::datagram::DatagramSocket;
@@ -86,21 +84,17 @@ fn test(args: &McastSendArgs) -> Result<Test, Failure> {
 
 pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.send.common)?;
-    let (mut senders, mut to, mut warnings) = (Senders::default(), Vec::new(), Vec::new());
+    let (mut senders, mut to) = (Senders::default(), Vec::new());
     let interfaces = interfaces::list()?;
     let to_whom = config.groups.first().map(first_address).unwrap_or_default();
     for group in &config.groups {
-        senders.open(launch.pool(), &config, group, &interfaces, &mut to, &mut warnings)?;
+        senders.open(&mut launch, &config, group, &interfaces, &mut to)?;
     }
     let (console, input) = launch.streams(&config.send.common, config.send.reply.is_some())?;
     let pool = launch.pool();
     let mut session = SendSession::to_destinations(pool, config.send, console, input, to, None);
-    for warning in &warnings {
-        session.warn(pool, Kind::SocketOption, warning);
-    }
-    session.report_listening(pool, &[]);
-    session.start(pool);
-    session.ready_for(pool, &senders.locals, &to_whom);
+    launch.begin(&mut session, SendSession::start);
+    session.ready_for(launch.pool(), &senders.locals, &to_whom);
     launch.run(&mut session)
 }
 
@@ -115,17 +109,17 @@ struct Senders {
 impl Senders {
     fn open(
         &mut self,
-        pool: &mut Pool,
+        launch: &mut Launch,
         config: &McastSend,
         group: &GroupAddress,
         interfaces: &[Interface],
         to: &mut Vec<SendTo>,
-        warnings: &mut Vec<String>,
     ) -> Result<(), Failure> {
         for (membership, title) in by_interface(group, interfaces)? {
             if config.no_loop && membership.interface.loopback {
                 let name = &membership.interface.name;
-                warnings.push(format!("--no-loop does nothing on {name}, which is this machine"));
+                let text = format!("--no-loop does nothing on {name}, which is this machine");
+                launch.warn_of_options(vec![text]);
             }
             let (index, is_v6) = (membership.interface.index, membership.group.is_ipv6());
             let known = self.open.iter().find(|(i, v6, _)| (*i, *v6) == (index, is_v6));
@@ -133,14 +127,14 @@ impl Senders {
                 Some((_, _, id)) => *id,
                 None => {
                     let options = sender_options(config, is_v6)?;
-                    let (socket, more) =
+                    let (socket, warnings) =
                         open_sender(membership.group, &membership.interface, &options)?;
-                    warnings.extend(more);
+                    launch.warn_of_options(warnings);
                     let local = socket.local_addr().ok().and_then(|local| local.as_socket());
                     self.locals.extend(local.map(|local| local.to_string()));
-                    let id = pool.add_datagrams(DatagramSocket::from(socket)).map_err(|error| {
-                        Failure::io(Status::Local, "send to", title.clone(), &error)
-                    })?;
+                    let id = launch.pool().add_datagrams(DatagramSocket::from(socket)).map_err(
+                        |error| Failure::io(Status::Local, "send to", title.clone(), &error),
+                    )?;
                     self.open.push((index, is_v6, id));
                     id
                 }

@@ -82,10 +82,9 @@ pub(super) fn connect(config: Connect, replay: &Replay) -> anyhow::Result<Status
 pub(super) fn listen(config: &UdpListen, replay: &Replay) -> anyhow::Result<Status> {
     let common = &config.listen.common;
     let mut launch = Launch::new(common)?;
-    let opened = udp_listen::open(launch.pool(), config)?;
-    let udp_listen::Listening { locals, sockets, warnings, guards: _guards } = opened;
+    let sockets = udp_listen::open(&mut launch, config)?;
     let (console, input) = launch.streams(common, true)?;
     let ids = sockets.iter().map(|socket| socket.id);
     let session = ReplayListenSession::on_sockets(common.clone(), replay, console, input, ids);
-    launch.serve(session, &locals, &warnings, ReplayListenSession::start)
+    launch.serve(session, ReplayListenSession::start)
 }

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::args::{
     ReplayArgs, ReportArgs, as_usize, check_stdin_takers, net, read_text, take_hyphens, takes_stdin,
 };
-use super::launch::{Launch, Listeners};
+use super::launch::Launch;
 use super::replay;
 use super::rules::{ONE_PURPOSE, beside_replay, refuse};
 use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
@@ -186,9 +186,9 @@ pub(super) fn run(config: Serve) -> anyhow::Result<Status> {
         })?;
     }
     let mut launch = Launch::new(&config.common)?;
-    let Listeners { ids, locals, warnings } = launch.listen(&config.addresses, &config.net)?;
+    let listeners = launch.listen(&config.addresses, &config.net)?;
     let (console, input) = launch.streams(&config.common, config.handling.writes_stdout())?;
-    let mut session = StreamSession::serve(config, console, input, ids)?;
+    let mut session = StreamSession::serve(config, console, input, listeners)?;
     session.limit_descriptors(limit);
-    launch.serve(session, &locals, &warnings, StreamSession::start)
+    launch.serve(session, StreamSession::start)
 }

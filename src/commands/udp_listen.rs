@@ -13,13 +13,14 @@ use super::launch::Launch;
 use super::replay;
 use super::rules::{ONE_PURPOSE, beside_replay, refuse};
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool};
+use crate::event_loop::Id;
 use crate::kind::Kind;
 use crate::report::Settings;
+use crate::sessions::Local;
 use crate::sessions::config::{InputSource, To, UdpListen};
 use crate::sessions::datagrams::{ListenSession, ListenSocket};
-use crate::sockets::datagram::{self, Opened};
-use crate::sockets::{Address, Family, Host, Purpose, UnixGuard, resolve};
+use crate::sockets::datagram::Opened;
+use crate::sockets::{Address, Family, Host, Purpose, resolve};
 
 /// `udp-listen`
 #[derive(Args, Clone, Debug)]
@@ -88,44 +89,21 @@ fn peer_address(text: &str, family: Family) -> Result<SocketAddr, Failure> {
     }
 }
 
-fn add(pool: &mut Pool, opened: Opened) -> Result<Id, Failure> {
-    let local = opened.local.clone();
-    pool.add_datagrams(opened.socket)
-        .map_err(|error| Failure::io(Status::Local, "open", local, &error))
-}
-
-/// Open sockets, and what is to be known of them.
-pub(super) struct Listening {
-    /// What is listened on, by protocol and address.
-    pub(super) locals: Vec<(&'static str, String)>,
-    pub(super) sockets: Vec<ListenSocket>,
-    pub(super) warnings: Vec<String>,
-    /// These remove socket files when they are dropped.
-    pub(super) guards: Vec<UnixGuard>,
-}
-
 /// Opens the sockets of `udp-listen`.
-pub(super) fn open(pool: &mut Pool, config: &UdpListen) -> Result<Listening, Failure> {
-    let net = &config.net;
-    let (mut opened, mut warnings) = (Vec::new(), Vec::new());
+pub(super) fn open(launch: &mut Launch, config: &UdpListen) -> Result<Vec<ListenSocket>, Failure> {
+    let mut opened = Vec::new();
     for address in &config.addresses {
-        let (all, more) = datagram::listen(address, net.family, &net.options)?;
-        opened.extend(all);
-        warnings.extend(more);
+        opened.extend(launch.open_datagrams(address, &config.net)?);
     }
-    warnings.dedup();
-    let locals = opened.iter().map(|one| (one.proto, one.local.clone())).collect();
-    let (mut sockets, mut guards) = (Vec::new(), Vec::new());
     let times = config.listen.stats || config.listen.max_loss.is_some();
-    for mut one in opened {
+    let add = |one: Opened| {
         if times {
             one.ask_for_times();
         }
-        guards.extend(one.cleanup.take());
         let is_v6 = one.local.parse::<SocketAddr>().ok().map(|local| local.is_ipv6());
-        sockets.push(ListenSocket { id: add(pool, one)?, is_v6 });
-    }
-    Ok(Listening { locals, sockets, warnings, guards })
+        Ok(ListenSocket { id: launch.add_datagrams(one)?, is_v6 })
+    };
+    opened.into_iter().map(add).collect()
 }
 
 pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
@@ -133,23 +111,23 @@ pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
         return replay::listen(&config, &replay);
     }
     let mut launch = Launch::new(&config.listen.common)?;
-    let Listening { locals, sockets, warnings, guards: _guards } = open(launch.pool(), &config)?;
-    let reply_socket = reply_socket(&config.listen.to, &locals, &sockets)?;
+    let sockets = open(&mut launch, &config)?;
+    let reply_socket = reply_socket(&config.listen.to, &launch.locals, &sockets)?;
     let (console, input) = launch.streams(&config.listen.common, true)?;
     let mut session = ListenSession::on_sockets(config.listen, console, input, &sockets, None);
     session.set_reply_socket(reply_socket);
-    launch.serve(session, &locals, &warnings, ListenSession::start)
+    launch.serve(session, ListenSession::start)
 }
 
 /// The socket that `--to ADDR` is sent from: the first one of the address's family.
 fn reply_socket(
     to: &To,
-    locals: &[(&str, String)],
+    locals: &[Local],
     sockets: &[ListenSocket],
 ) -> Result<Option<Id>, Failure> {
     let To::Address(address) = to else { return Ok(None) };
     let fits = |local: &str| local.starts_with('[') == address.is_ipv6();
-    let at = locals.iter().position(|(proto, local)| *proto == "udp" && fits(local));
+    let at = locals.iter().position(|local| local.proto == "udp" && fits(&local.address));
     match at.and_then(|at| sockets.get(at)) {
         Some(socket) => Ok(Some(socket.id)),
         None => {

@@ -7,7 +7,6 @@ use super::datagram::{SenderArgs, bind, parse_all, send};
 use super::launch::Launch;
 use crate::error::{Failure, Status};
 use crate::report::Settings;
-use crate::sessions::Session;
 use crate::sessions::config::UdpSend;
 use crate::sessions::datagrams::{Opener, SendSession};
 use crate::sockets::Address;
@@ -55,7 +54,6 @@ pub(super) fn run(config: UdpSend) -> anyhow::Result<Status> {
     let (console, input) = launch.streams(&send.common, send.reply.is_some())?;
     let (pool, opener) = (launch.pool(), Some(Opener::new(config)));
     let mut session = SendSession::to_destinations(pool, send, console, input, Vec::new(), opener);
-    session.report_listening(pool, &[]);
-    session.start(pool);
+    launch.begin(&mut session, SendSession::start);
     launch.run(&mut session)
 }

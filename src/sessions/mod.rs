@@ -34,6 +34,6 @@ pub use datagrams::GroupInterface;
 pub use echo::EchoSession;
 pub use input::InputReader;
 pub use ping::PingSession;
-pub use session::Session;
+pub use session::{Local, Session};
 pub use startup_failure::StartupFailure;
 pub use streams::StreamSession;

@@ -24,6 +24,17 @@ pub enum ShutdownMode {
     Now(CloseReason),
 }
 
+/// An address that a session listens on, as it is reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// `tcp`, `udp` or `unix`.
+    pub proto: &'static str,
+    /// The address, or the group.
+    pub address: String,
+    /// The interface that the group is joined on, where it is one.
+    pub iface: Option<String>,
+}
+
 /// A configuration of connections or sockets, with what is done about their messages.
 pub trait Session {
     /// The common part.
@@ -91,12 +102,15 @@ pub trait Session {
         self.open_ids().into_iter().filter_map(|id| pool.traffic(id)).collect()
     }
 
-    /// Reports the start of the run, and which listeners are open.
-    fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+    /// Reports the start of the run, the open listeners and the joined groups.
+    fn report_listening(&mut self, pool: &mut Pool, locals: &[Local]) {
         self.core_mut().report_starting(pool);
-        for (proto, local) in listeners {
-            let notice = Notice::new(Name::Listening).proto(proto).local(local);
-            self.core_mut().console.report(pool, &notice);
+        for Local { proto, address, iface } in locals {
+            let notice = match iface {
+                Some(iface) => Notice::new(Name::Joined).group(address).iface(iface),
+                None => Notice::new(Name::Listening).local(address),
+            };
+            self.core_mut().console.report(pool, &notice.proto(proto));
         }
     }
 

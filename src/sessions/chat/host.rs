@@ -23,7 +23,7 @@ use crate::sessions::clients::Clients;
 use crate::sessions::console::Console;
 use crate::sessions::core::{Core, GRACE, SIGNALLED};
 use crate::sessions::input::InputReader;
-use crate::sessions::session::{Session, ShutdownMode};
+use crate::sessions::session::{Local, Session, ShutdownMode};
 use crate::sessions::timers;
 
 /// The member number of the user, who has no connection.
@@ -329,13 +329,13 @@ fn name(dialect: Dialect, member: MemberId) -> Nick {
 }
 
 impl Session for HostSession {
-    fn report_listening(&mut self, pool: &mut Pool, listeners: &[(&str, String)]) {
+    fn report_listening(&mut self, pool: &mut Pool, locals: &[Local]) {
         self.core.report_starting(pool);
-        for (proto, local) in listeners {
+        for Local { proto, address, .. } in locals {
             if let Some(frontend) = &mut self.frontend {
                 frontend.on_open();
             }
-            let notice = Notice::new(Name::Listening).proto(proto).local(local);
+            let notice = Notice::new(Name::Listening).proto(proto).local(address);
             self.core.console.report(pool, &notice);
         }
     }

@@ -19,7 +19,6 @@ use super::timers;
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
-use crate::report::{Name, Notice};
 
 use delay_queue::DelayQueue;
 use responder::Responder;
@@ -65,18 +64,6 @@ impl EchoSession {
             sockets,
             paused: false,
             unanswered: false,
-        }
-    }
-
-    /// Reports the listeners and the joined groups.
-    pub fn report_listening(&mut self, pool: &mut Pool, locals: &[(&str, String, Option<String>)]) {
-        self.core.report_starting(pool);
-        for (proto, local, iface) in locals {
-            let event = match iface {
-                Some(iface) => Notice::new(Name::Joined).group(local).iface(iface),
-                None => Notice::new(Name::Listening).local(local),
-            };
-            self.core.console.report(pool, &event.proto(proto));
         }
     }
 
