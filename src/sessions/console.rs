@@ -185,15 +185,20 @@ impl Console {
         self.report(pool, &Notice::warning(kind, text));
     }
 
+    /// Whether an event of this name is for anybody. Where it is not, none need be made.
+    pub(crate) fn shows(&self, name: Name) -> bool {
+        self.form == Output::Json || self.reporter.shows(name) || self.hooks.want(name)
+    }
+
     /// Whether each message has an event.
     pub(crate) fn reports_messages(&self) -> bool {
-        self.form == Output::Json || self.reporter.shows(Name::Data) || self.hooks.want(Name::Data)
+        self.shows(Name::Data)
     }
 
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.
     pub(crate) fn deliver(&mut self, pool: &mut Pool, message: &Message<'_>) {
         // An event costs more than all the rest, and mostly has no reader.
-        if self.reports_messages() {
+        if self.shows(Name::Data) {
             self.report_batched(pool, &message.event());
         }
         match self.form {

@@ -39,6 +39,18 @@ impl Upstream {
 }
 
 /// One relay, as far as it is still there.
+///
+/// | `client` | `sink` | `source` | what happens |
+/// |---|---|---|---|
+/// | yes | some | some | bytes go both ways |
+/// | yes | none | some | what the connection sends is read and thrown away |
+/// | yes | some | none | the upstream has ended; it is written what is left, or has no reader |
+/// | yes | none | none | the connection is written what is left, and closed |
+/// | no | some | any | left behind: the upstream is written what was for it, and ended |
+/// | no | none | some | left behind: the pipe that nobody reads is being closed |
+/// | no | none | none | forgotten |
+///
+/// A `duplex` upstream has both channels or neither: they are one.
 struct Relay {
     /// The connection is there.
     client: bool,
@@ -112,49 +124,32 @@ impl Relays {
         ids.filter_map(|id| pool.traffic(id)).map(|traffic| traffic.last_active).max()
     }
 
-    /// Where the bytes of a channel go, and who fills the queue of one.
-    fn opposite(&self, id: Id, of_upstream: impl Fn(&Relay) -> Option<Id>) -> Option<Id> {
-        match self.relays.get(&id) {
-            Some(relay) => of_upstream(relay),
-            None => self.client_of(id),
-        }
-    }
-
     /// Passes on what an event of a relay brings; false where it is none of theirs.
     pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
         let (&Event::Data { id, .. } | &Event::Eof { id } | &Event::Drained { id }) = event else {
             return false;
         };
-        if !(self.has(id) || self.clients.contains(id)) {
+        // Where the bytes of this channel go, and who fills its queue.
+        let (to, feeder) = if let Some(client) = self.client_of(id) {
+            (Some(client), Some(client))
+        } else if let Some(relay) = self.relays.get_mut(&id) {
+            relay.client_ended |= matches!(event, Event::Eof { .. });
+            (relay.sink, relay.source)
+        } else {
             return false;
-        }
-        match event {
-            Event::Data { bytes, .. } => self.pass_on(pool, id, bytes),
-            Event::Eof { .. } => self.pass_end_on(pool, id),
-            _ => {
-                if let Some(feeder) = self.opposite(id, |relay| relay.source) {
-                    pool.resume(feeder);
+        };
+        match (event, to) {
+            (Event::Data { bytes, .. }, Some(to)) => {
+                if pool.send(to, bytes) == SendOutcome::Full {
+                    pool.pause(id);
                 }
             }
+            // Without a sink, nobody wants to know.
+            (Event::Data { .. }, None) => {}
+            (Event::Eof { .. }, to) => to.into_iter().for_each(|to| pool.finish(to)),
+            (_, _) => feeder.into_iter().for_each(|feeder| pool.resume(feeder)),
         }
         true
-    }
-
-    fn pass_on(&self, pool: &mut Pool, from: Id, bytes: &[u8]) {
-        // Without a sink, nobody wants to know.
-        let Some(to) = self.opposite(from, |relay| relay.sink) else { return };
-        if pool.send(to, bytes) == SendOutcome::Full {
-            pool.pause(from);
-        }
-    }
-
-    fn pass_end_on(&mut self, pool: &mut Pool, from: Id) {
-        if let Some(relay) = self.relays.get_mut(&from) {
-            relay.client_ended = true;
-        }
-        if let Some(to) = self.opposite(from, |relay| relay.sink) {
-            pool.finish(to);
-        }
     }
 
     /// A connection is gone. Its upstream is written what was for it, and then ended in the same
@@ -221,8 +216,19 @@ impl Relays {
     }
 
     fn forget_if_gone(&mut self, client: Id) {
-        let gone = |relay: &Relay| !relay.client && relay.sink.is_none() && relay.source.is_none();
-        if self.relays.get(&client).is_some_and(gone) {
+        let Some(relay) = self.relays.get(&client) else { return };
+        debug_assert!(
+            !relay.duplex || relay.sink == relay.source,
+            "half of one connection is gone"
+        );
+        debug_assert!(
+            [relay.sink, relay.source]
+                .into_iter()
+                .flatten()
+                .all(|channel| self.client_of(channel) == Some(client)),
+            "each channel of an upstream leads back to its connection"
+        );
+        if !relay.client && relay.sink.is_none() && relay.source.is_none() {
             self.relays.remove(&client);
             self.left_behind -= 1;
         }

@@ -103,6 +103,11 @@ impl Core {
         }
     }
 
+    /// The end waits for nothing any more, not even for stdout.
+    pub(crate) fn begin_abort(&mut self) {
+        self.aborting = true;
+    }
+
     /// Whether the run is about to end.
     pub(crate) fn is_ending(&self) -> bool {
         self.phase.is_closing()

@@ -303,7 +303,9 @@ impl<S: DatagramService> Session for DatagramSession<S> {
             ShutdownMode::Enough | ShutdownMode::Late => CloseReason::HOST,
         };
         let base = &mut self.base;
-        base.core.aborting |= matches!(how, ShutdownMode::Now(_));
+        if matches!(how, ShutdownMode::Now(_)) {
+            base.core.begin_abort();
+        }
         if base.core.is_ending() {
             return;
         }

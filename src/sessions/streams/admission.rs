@@ -7,6 +7,14 @@ use crate::sockets::Endpoint;
 const RESERVED: u64 = 20;
 
 /// The rules for new clients, and whether any are accepted now.
+///
+/// ```text
+///            as many as can be served, or output is blocked
+/// accepting ──────────────────────────────────────────────> pausing
+///           <──────────────── neither of both ─────────────
+/// ```
+///
+/// Once `is_complete`, no listener is left to accept.
 #[derive(Debug)]
 pub(crate) struct Admission {
     /// `--allow` and `--deny`.
@@ -50,6 +58,7 @@ impl Admission {
 
     /// Whether a client may come in. One without an IP address is on no list.
     pub(crate) fn admits(&self, peer: &Endpoint) -> bool {
+        debug_assert!(self.accepting, "a listener that pauses accepts nobody");
         peer.ip().is_none_or(|ip| self.access.admits(ip))
     }
 

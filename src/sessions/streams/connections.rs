@@ -18,16 +18,16 @@ const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
 impl StreamSession {
     /// Takes a new connection into the session.
     pub(super) fn accept(&mut self, pool: &mut Pool, id: Id, peer: Endpoint, local: Endpoint) {
-        let names = (peer.to_string(), local.to_string());
         if !self.streams.admission.admits(&peer) {
-            let notice = Notice::new(Name::Closed).peer(&names.0).local(&names.1).closed(REFUSED);
-            self.core.console.report(pool, &notice);
+            self.report_new(pool, Notice::new(Name::Closed).closed(REFUSED), &peer, &local);
             return pool.abort(id, REFUSED);
         }
         let number = self.core.count_connection();
         self.core.peer_arrived(pool);
-        let notice = Notice::new(Name::Accepted).conn(number).peer(&names.0).local(&names.1);
-        self.core.console.report(pool, &notice);
+        self.report_new(pool, Notice::new(Name::Accepted).conn(number), &peer, &local);
+        if self.core.input.has_commands() {
+            self.streams.directory.add(number, &peer.to_string(), id);
+        }
         let connection = Connection {
             number,
             peer,
@@ -38,15 +38,26 @@ impl StreamSession {
             held: false,
             skipped: 0,
         };
-        if self.core.input.has_commands() {
-            self.streams.directory.add(number, &names.0, id);
-        }
         self.streams.table.insert(id, connection);
         if self.streams.admission.is_complete(self.core.connections()) {
             self.streams.stop_listening(pool);
         }
         self.begin(pool, id);
         self.balance(pool);
+    }
+
+    /// Reports a new connection. Its addresses are written out only where something shows them.
+    fn report_new(
+        &mut self,
+        pool: &mut Pool,
+        notice: Notice<'_>,
+        peer: &Endpoint,
+        local: &Endpoint,
+    ) {
+        if self.core.console.shows(notice.name()) {
+            let (peer, local) = (peer.to_string(), local.to_string());
+            self.core.console.report(pool, &notice.peer(&peer).local(&local));
+        }
     }
 
     /// The timers of a new connection, and what it is sent first.
@@ -84,18 +95,19 @@ impl StreamSession {
         // The receiver is taken out while its messages go to the others, and put back.
         let Some(connection) = self.streams.table.get_mut(id) else { return };
         let (mut receiver, number) = (connection.receiver.take(), connection.number);
-        let name = if self.shows_peers() { self.streams.take_peer_name(id) } else { String::new() };
+        let name = self.shows_peers().then(|| self.streams.take_peer_name(id));
+        let peer = name.as_deref().unwrap_or_default();
         let now = pool.now();
         let framed = self.with(pool, |service, context| {
             receiver.feed(bytes, eof, now, &mut |frame| {
                 if service.takes(id) && context.core.take_message(frame.payload) {
-                    let message = Message { conn: Some(number), ..Message::framed(&frame, &name) };
+                    let message = Message { conn: Some(number), ..Message::framed(&frame, peer) };
                     service.message(context, id, &message);
                 }
             })
         });
         self.core.note_match(receiver.has_matched());
-        if self.shows_peers() {
+        if let Some(name) = name {
             self.streams.peer_name = name;
         }
         if let Some(connection) = self.streams.table.get_mut(id) {
@@ -119,7 +131,7 @@ impl StreamSession {
     fn shows_peers(&self) -> bool {
         let form = self.core.common.output.form;
         let is_bare = matches!(form, Output::None | Output::Written(Written::Raw | Written::Line));
-        !is_bare || self.core.console.reports_messages()
+        !is_bare || self.core.console.shows(Name::Data)
     }
 
     fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &crate::framing::FrameError) {
@@ -152,10 +164,7 @@ impl StreamSession {
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         let Some(mut connection) = self.streams.table.remove(id) else { return };
         self.streams.slow.release(&mut connection);
-        debug_assert!(
-            !(self.streams.table.is_empty() && self.streams.slow.is_blocking()),
-            "a connection that is gone blocks nothing"
-        );
+        self.streams.check();
         if self.core.input.has_commands() {
             self.streams.directory.remove(connection.number, &connection.peer.to_string(), id);
             self.report_unsent(pool, &connection, end);

@@ -168,9 +168,11 @@ impl<'a> Context<'a> {
     pub(crate) fn note_end(&mut self, id: Id) {
         if let Some(connection) = self.streams.table.get_mut(id) {
             connection.ended = true;
-            let (number, peer) = (connection.number, connection.peer.to_string());
-            let notice = Notice::new(Name::Eof).conn(number).peer(&peer);
-            self.core.console.report(self.pool, &notice);
+            if self.core.console.shows(Name::Eof) {
+                let peer = connection.peer.to_string();
+                let notice = Notice::new(Name::Eof).conn(connection.number).peer(&peer);
+                self.core.console.report(self.pool, &notice);
+            }
         }
     }
 
@@ -219,6 +221,9 @@ impl<'a> Context<'a> {
 
     /// Reports that a connection is closed.
     fn report_closed(&mut self, connection: &Connection, end: &End) {
+        if !self.core.console.shows(Name::Closed) {
+            return;
+        }
         let (peer, local) = (connection.peer.to_string(), connection.local.to_string());
         let undelivered = connection.receiver.undelivered();
         let notice = closed_event(&peer, &local, end, undelivered, self.pool.now());

@@ -248,7 +248,7 @@ impl StreamSession {
 
     /// Stops listening and cuts all connections off.
     fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.core.aborting = true;
+        self.core.begin_abort();
         self.wind_up(pool);
         self.with(pool, |service, context| service.abort(context, reason));
         self.streams.table.ids().for_each(|id| pool.abort(id, reason));

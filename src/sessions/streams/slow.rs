@@ -172,6 +172,15 @@ impl SlowPolicy {
 }
 
 impl Streams {
+    /// What feeds the queues waits for as many connections as block it.
+    pub(super) fn check(&self) {
+        debug_assert_eq!(
+            self.slow.blocking,
+            self.table.iter().filter(|(_, connection)| connection.send.is_blocking()).count(),
+            "each connection that blocks is counted once, and is in the table"
+        );
+    }
+
     /// Sends a piece of so many messages to every connection but `from`, which does not count as one
     /// that suffers from a slow one: it is the one to wait.
     pub(crate) fn broadcast(
@@ -190,6 +199,7 @@ impl Streams {
                 self.slow.sent(core, pool, (id, connection), count, outcome);
             }
         }
+        self.check();
     }
 
     /// Whether one connection is to be sent the next message.
@@ -215,5 +225,6 @@ impl Streams {
         {
             self.slow.apply(core, pool, (id, connection), count);
         }
+        self.check();
     }
 }

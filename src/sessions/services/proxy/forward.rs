@@ -92,8 +92,8 @@ impl Proxy {
 
     /// Takes an event of the connections in the making; false where it may be for others, too.
     pub(super) fn on_dialing(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
-        let concerned = self.dialer().map(|dialer| dialer.concerned(event));
-        for client in concerned.unwrap_or_default() {
+        let Some(dialer) = self.dialer() else { return false };
+        for client in dialer.concerned(event) {
             let connector = self.dialer().and_then(|dialer| dialer.making.get_mut(&client));
             if let Some(connector) = connector {
                 let progress = connector.on(context.pool, event);

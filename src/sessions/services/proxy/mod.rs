@@ -145,22 +145,27 @@ impl StreamService for Proxy {
     fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}
 
     fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
-        if self.relays.on(context.pool, event) {
-            if let Event::Eof { id } = event {
-                context.note_end(*id);
+        match event {
+            Event::Data { .. } | Event::Eof { .. } | Event::Drained { .. } => {
+                let is_relayed = self.relays.on(context.pool, event);
+                if let (Event::Eof { id }, true) = (event, is_relayed) {
+                    context.note_end(*id);
+                }
+                is_relayed
             }
-            return true;
+            Event::Closed { id, end } => {
+                let is_upstream = self.relays.client_of(*id).is_some();
+                if is_upstream {
+                    self.upstream_closed(context, *id, end);
+                }
+                is_upstream
+            }
+            Event::Signal(Signal::Child) => {
+                self.on_exits(context);
+                false
+            }
+            _ => self.on_dialing(context, event),
         }
-        if let Event::Closed { id, end } = event
-            && self.relays.client_of(*id).is_some()
-        {
-            self.upstream_closed(context, *id, end);
-            return true;
-        }
-        if matches!(event, Event::Signal(Signal::Child)) {
-            self.on_exits(context);
-        }
-        matches!(self.upstreams, Upstreams::Forward(_)) && self.on_dialing(context, event)
     }
 
     /// The connection is gone, and its upstream is orphaned.
