@@ -20,10 +20,11 @@
 //!
 //! Every session is a [`sessions::Session`]. One `impl` of the loop's `Handler` serves all of them: the
 //! [core](sessions) looks at an event first (signals, limits, stdout, children, statistics, progress,
-//! the steps of the shutdown), and what is left reaches `Session::event`. `tcp-serve` is a
-//! `StreamSession` with a `StreamService` (`sessions/services`); `udp-listen`, `udp-send`, `mcast-*`
+//! the steps of the shutdown), and what is left reaches `Session::event`. `tcp-serve` and
+//! `tcp-connect` are a `StreamSession`, which listens or dials, with a `StreamService`
+//! (`sessions/services`); `udp-listen`, `udp-send`, `mcast-*`
 //! and `chat GROUP` are a `DatagramSession` with a `DatagramService` (`sessions/datagrams`).
-//! `tcp-connect`, `chat ADDR` and `echo --ping` dial with a `Connector`; `echo` and `chat --host`
+//! `chat ADDR` and `echo --ping` dial with a `Connector`; `echo` and `chat --host`
 //! keep their connections in `sessions/clients.rs`.
 //!
 //! # Five paths

@@ -13,7 +13,7 @@ use crate::error::{Failure, Status};
 use crate::protocol::recording::Role;
 use crate::protocol::values::parse_duration;
 use crate::report::Settings;
-use crate::sessions::ConnectSession;
+use crate::sessions::StreamSession;
 use crate::sessions::config::{Connect, Dialing, Route};
 use crate::sockets::Address;
 
@@ -96,7 +96,7 @@ pub(super) fn run(mut config: Connect) -> anyhow::Result<Status> {
     let successor = if config.probe { helpers.command.take() } else { None };
     let talks = !config.probe && config.exec.is_none();
     let (console, input) = launch.streams(&config.common, talks)?;
-    let mut session = ConnectSession::new(launch.pool(), config, console, input);
+    let mut session = StreamSession::connect(launch.pool(), config, console, input);
     session.start(launch.pool());
     let status = launch.run(&mut session)?;
     match successor {

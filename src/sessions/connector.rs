@@ -20,7 +20,7 @@ use crate::event_loop::{Event, Id, Pool, Query, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
 use crate::protocol::eyeballs::{Race, RaceStep};
-use crate::sockets::{Address, FdName, Target, connect, resolve};
+use crate::sockets::{Address, Endpoint, FdName, Target, connect, resolve};
 
 pub(crate) use note::Note;
 
@@ -49,15 +49,8 @@ pub(crate) enum Progress {
 #[derive(Debug)]
 pub(crate) struct Established {
     pub(crate) id: Id,
-    pub(crate) peer: String,
-    pub(crate) local: String,
-}
-
-impl Established {
-    /// The protocol as events name it.
-    pub(crate) fn proto(&self) -> &'static str {
-        if self.peer.starts_with("unix") { "unix" } else { "tcp" }
-    }
+    pub(crate) peer: Endpoint,
+    pub(crate) local: Endpoint,
 }
 
 /// One connection in the making.
@@ -171,8 +164,9 @@ impl Connector {
                 Some(target) => {
                     self.cancel(pool);
                     // A peer that has reset already is forgotten by the kernel.
-                    let peer = if peer.is_unknown() { target } else { peer.to_string() };
-                    self.established(pool, Established { id: *id, peer, local: local.to_string() })
+                    let is_known = !peer.is_unknown();
+                    let peer = if is_known { peer.clone() } else { Endpoint::named(target) };
+                    self.established(pool, Established { id: *id, peer, local: local.clone() })
                 }
                 None => Progress::Pending,
             },

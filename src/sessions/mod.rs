@@ -4,7 +4,6 @@ pub mod chat;
 pub mod children;
 mod clients;
 pub mod config;
-pub mod connect;
 mod connector;
 pub mod console;
 mod control;
@@ -28,7 +27,6 @@ mod startup_failure;
 mod streams;
 mod timers;
 
-pub use connect::ConnectSession;
 pub use console::Console;
 pub use datagrams::GroupInterface;
 pub use echo::EchoSession;

@@ -5,8 +5,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::unix::net::SocketAddr as UnixSocketAddr;
 
-/// One end of a connection: `127.0.0.1:51312`, `unix:/path`, `unix` where it has no name, or
-/// `unknown` where the kernel has forgotten it.
+/// One end of a connection: `127.0.0.1:51312`, `unix:/path`, `unix` where it has no name, the name
+/// that it was dialed by, or `unknown` where the kernel has forgotten it.
 ///
 /// A server keeps one for each client, so all that is rare or large is boxed: it takes 16 bytes.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,8 @@ enum EndpointAddress {
     Unix(Box<UnixSocketAddr>),
     /// A unix socket that was never bound, as most clients are.
     Unnamed,
+    /// The same of one that this side has dialed by this name.
+    Named(Box<String>),
     /// A TCP connection that was reset before anybody asked for its address.
     #[default]
     Unknown,
@@ -38,6 +40,20 @@ impl Endpoint {
         })
     }
 
+    /// An end by a name, where nobody but the user knows its address.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self(EndpointAddress::Named(Box::new(name.into())))
+    }
+
+    /// The protocol as events name it.
+    pub fn proto(&self) -> &'static str {
+        if matches!(self.0, EndpointAddress::Unix(_) | EndpointAddress::Unnamed) {
+            "unix"
+        } else {
+            "tcp"
+        }
+    }
+
     /// Whether the kernel no longer knows the address.
     pub fn is_unknown(&self) -> bool {
         matches!(self.0, EndpointAddress::Unknown)
@@ -48,7 +64,7 @@ impl Endpoint {
         match &self.0 {
             EndpointAddress::Inet4(address) => Some((*address.ip()).into()),
             EndpointAddress::Inet6(address) => Some((*address.ip()).into()),
-            EndpointAddress::Unix(_) | EndpointAddress::Unnamed | EndpointAddress::Unknown => None,
+            _ => None,
         }
     }
 }
@@ -67,6 +83,7 @@ impl fmt::Display for Endpoint {
         match &self.0 {
             EndpointAddress::Inet4(address) => address.fmt(f),
             EndpointAddress::Inet6(address) => address.fmt(f),
+            EndpointAddress::Named(name) => f.pad(name),
             EndpointAddress::Unnamed => f.pad("unix"),
             EndpointAddress::Unknown => f.pad("unknown"),
             EndpointAddress::Unix(address) => match (address.as_pathname(), abstract_name(address))

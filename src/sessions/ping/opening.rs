@@ -80,12 +80,13 @@ impl PingSession {
             Progress::Failed(failure) => self.fail(pool, &failure),
             Progress::Connected(new) => {
                 self.connector = None;
-                let target = match (new.peer.parse::<SocketAddr>(), &self.config.route.address) {
+                let (peer, local) = (new.peer.to_string(), new.local.to_string());
+                let target = match (peer.parse::<SocketAddr>(), &self.config.route.address) {
                     (Ok(address), _) => Some(Target::Tcp(address)),
                     (Err(_), Address::Unix(name)) => Some(Target::Unix(name.clone())),
                     (Err(_), _) => None,
                 };
-                self.up.push((new.id, new.peer, new.local));
+                self.up.push((new.id, peer, local));
                 if let Err(failure) = self.connect_others(pool, target.as_ref()) {
                     return self.fail(pool, &failure);
                 }

@@ -57,8 +57,9 @@ impl ReplaySession {
         match progress {
             Progress::Pending => {}
             Progress::Connected(new) => {
-                let proto = new.proto();
+                let proto = new.peer.proto();
                 let Established { id, peer, local } = new;
+                let (peer, local) = (peer.to_string(), local.to_string());
                 self.core.forget_retry();
                 let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
                 self.core.console.report(pool, &event);

@@ -33,9 +33,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::children::Program;
 use super::config::{Common, Handling, Replay, Wire};
 use super::console::Message;
-use super::streams::{Context, Flow};
+use super::core::Core;
+use super::streams::{Context, Flow, Redial};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool};
@@ -47,7 +49,7 @@ use proxy::Proxy;
 use replay::Playback;
 use reply::Reply;
 use save::Save;
-use stdio::{Discard, Hub, Stdio};
+use stdio::{Discard, Hub, Probe, Stdio};
 
 /// Who takes stdin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +129,18 @@ pub(crate) trait StreamService {
     /// and closed it.
     fn idle(&mut self, _context: &mut Context<'_>, _id: Id, cause: String) -> Option<String> {
         Some(cause)
+    }
+
+    /// A connection that was dialed is gone: whether another one follows. `reconnects` says that
+    /// `--reconnect` asks for one.
+    fn redial(&self, core: &Core, reconnects: bool, end: &End) -> Redial {
+        Redial::after_loss(reconnects, core.input.progress(), end)
+    }
+
+    /// Takes of the pieces that a lost connection did not send what the next one is not to be sent
+    /// first.
+    fn carry(&mut self, _context: &mut Context<'_>, unsent: Vec<Bytes>) -> Vec<Bytes> {
+        unsent
     }
 
     /// Whether the service reports what the end of a connection costs.
@@ -215,6 +229,19 @@ pub(super) fn of(
         Handling::Forward(route) => Box::new(Proxy::forward(*route, queue)),
         Handling::Exec(program) => Box::new(Proxy::exec(program, queue)),
     })
+}
+
+/// Bytes that may wait for the child of a client, or for its connection, before the other one is
+/// paused.
+const RELAY_QUEUE: usize = 256 * 1024;
+
+/// The service of `tcp-connect`: `--exec`, `-z`, or stdin and stdout.
+pub(super) fn of_client(exec: Option<Program>, probe: bool) -> Box<dyn StreamService> {
+    match exec {
+        Some(program) => Box::new(Proxy::exec(program, RELAY_QUEUE)),
+        None if probe => Box::new(Probe),
+        None => Box::new(Stdio),
+    }
 }
 
 /// What a framing adds to a message at most, but for escapes.

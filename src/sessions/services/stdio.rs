@@ -2,6 +2,7 @@
 //! all others (`--hub`); and nothing of it at all (`--discard`).
 
 use super::{Encoder, Stdin, StreamService};
+use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
 use crate::kind::Kind;
@@ -67,6 +68,22 @@ pub(super) struct Discard;
 impl StreamService for Discard {
     fn flow(&self) -> Flow {
         Flow::Input
+    }
+
+    fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}
+}
+
+/// `-z`: all that is asked is whether there is a connection.
+pub(super) struct Probe;
+
+impl StreamService for Probe {
+    fn flow(&self) -> Flow {
+        Flow::Input
+    }
+
+    fn opened(&mut self, context: &mut Context<'_>, id: Id) {
+        context.core.begin_ending(context.pool);
+        context.pool.abort(id, CloseReason::HOST);
     }
 
     fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}

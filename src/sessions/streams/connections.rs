@@ -1,12 +1,17 @@
 //! One connection of a session: accepted, read, drained, closed.
 
-use super::{Connection, Context, Flow, SendState, StreamSession};
+use bytes::Bytes;
+
+use super::dialing::in_doubt;
+use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
 use crate::close::{Cause, CloseReason, Detail};
-use crate::error::Status;
-use crate::event_loop::{End, Id, Pool, TimerKey};
+use crate::error::{Status, plain};
+use crate::event_loop::{End, Id, Pool, SendOutcome, TimerKey};
+use crate::framing::Framing;
 use crate::kind::Kind;
 use crate::protocol::output::{Output, Written};
 use crate::report::{Name, Notice};
+use crate::sessions::connector::{Established, Progress};
 use crate::sessions::console::{Message, is_loss};
 use crate::sessions::receiver::{self, Receiver};
 use crate::sessions::timers;
@@ -22,9 +27,84 @@ impl StreamSession {
             self.report_new(pool, Notice::new(Name::Closed).closed(REFUSED), &peer, &local);
             return pool.abort(id, REFUSED);
         }
-        let number = self.core.count_connection();
         self.core.peer_arrived(pool);
+        let number = self.core.count_connection();
         self.report_new(pool, Notice::new(Name::Accepted).conn(number), &peer, &local);
+        self.insert(pool, id, number, (peer, local));
+        if self.streams.admission.is_complete(self.core.connections()) {
+            self.streams.stop_listening(pool);
+        }
+        self.begin(pool, id);
+        self.balance(pool);
+    }
+
+    /// New clients wait in the backlog while there are as many as can be served, and while nobody
+    /// reads the events: each would add some. Hooks that do not keep up are such readers.
+    pub(super) fn update_accepting(&mut self, pool: &mut Pool) {
+        let present = self.streams.table.len() + self.service.orphans();
+        let console = &self.core.console;
+        let is_unread = self.core.common.output.form == Output::Json && console.is_full();
+        let blocked = is_unread || console.hooks.are_full();
+        let Some(change) = self.streams.admission.update(present, blocked) else { return };
+        for listener in &self.streams.listeners {
+            if change.accepting { pool.resume(*listener) } else { pool.pause(*listener) }
+        }
+        if change.exhausted {
+            self.accept_failed(pool, &std::io::Error::from_raw_os_error(libc::EMFILE));
+        }
+    }
+
+    pub(super) fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
+        if self.streams.admission.starve() {
+            let (count, cause) = (self.streams.table.len(), plain(error));
+            let noun = self.service.noun();
+            let text = format!(
+                "cannot accept more than {count} {noun}: {cause} (`ulimit -n` sets the limit); the rest wait"
+            );
+            self.core.console.warn(pool, Kind::Starved, &text);
+        }
+    }
+
+    /// Follows the connection that is being dialed.
+    pub(super) fn on_progress(&mut self, pool: &mut Pool, progress: Progress) {
+        self.report_notes(pool);
+        match progress {
+            Progress::Pending => {}
+            Progress::Connected(new) => self.connected(pool, new),
+            Progress::Retrying { failure, pause } => self.core.report_retry(pool, &failure, pause),
+            Progress::Failed(failure) => {
+                self.core.fail(pool, &failure);
+                self.end(pool, CloseReason::HOST);
+            }
+        }
+    }
+
+    pub(super) fn report_notes(&mut self, pool: &mut Pool) {
+        if let Some(dialer) = &mut self.streams.dialer {
+            dialer.report_notes(pool, &mut self.core.console);
+        }
+    }
+
+    /// Takes a connection that was dialed into the session.
+    pub(super) fn connected(&mut self, pool: &mut Pool, new: Established) {
+        let Established { id, peer, local } = new;
+        let names = (peer.to_string(), local.to_string());
+        let number = self.core.count_connection();
+        let notice = Notice::new(Name::Connected)
+            .maybe_conn(self.streams.is_numbered.then_some(number))
+            .proto(peer.proto());
+        self.core.console.report(pool, &notice.peer(&names.0).local(&names.1));
+        self.core.forget_retry();
+        if let Some(dialer) = &mut self.streams.dialer {
+            dialer.on_connected(&names.0);
+        }
+        self.insert(pool, id, number, (peer, local));
+        self.core.ready(pool, std::slice::from_ref(&names.1), &names.0);
+        self.begin(pool, id);
+        self.balance(pool);
+    }
+
+    fn insert(&mut self, pool: &Pool, id: Id, number: u64, (peer, local): (Endpoint, Endpoint)) {
         if self.core.input.has_commands() {
             self.streams.directory.add(number, &peer.to_string(), id);
         }
@@ -39,11 +119,6 @@ impl StreamSession {
             skipped: 0,
         };
         self.streams.table.insert(id, connection);
-        if self.streams.admission.is_complete(self.core.connections()) {
-            self.streams.stop_listening(pool);
-        }
-        self.begin(pool, id);
-        self.balance(pool);
     }
 
     /// Reports a new connection. Its addresses are written out only where something shows them.
@@ -63,7 +138,9 @@ impl StreamSession {
     /// The timers of a new connection, and what it is sent first.
     fn begin(&mut self, pool: &mut Pool, id: Id) {
         pool.set_high_mark(id, self.streams.queue);
-        if let Some(max_frame) = self.core.common.wire.negotiated() {
+        // The connector has prepared what it dialed.
+        let is_accepted = self.streams.scope() == Scope::Connection;
+        if let Some(max_frame) = self.core.common.wire.negotiated().filter(|_| is_accepted) {
             pool.negotiate(id, max_frame);
             pool.arm(TimerKey::of(id, timers::HELLO), super::deadlines::HELLO);
         }
@@ -79,6 +156,7 @@ impl StreamSession {
             self.streams.sent(&mut self.core, pool, id, outcome);
             self.core.count_sent(messages);
         }
+        let has_carried = self.send_carried(pool, id);
         let limits = self.core.common.limits;
         for (limit, purpose) in [(limits.idle, timers::IDLE), (limits.read, timers::READ)] {
             if let Some(limit) = limit {
@@ -86,8 +164,40 @@ impl StreamSession {
             }
         }
         self.with(pool, |service, context| service.opened(context, id));
-        if self.input().ended {
+        if has_carried && self.core.input.has_commands() {
+            pool.await_flush(id);
+        }
+        let dialer = self.streams.dialer.as_mut();
+        if dialer.is_some_and(|dialer| std::mem::take(&mut dialer.is_quitting)) {
+            self.end(pool, CloseReason::HOST);
+        } else if self.input().ended {
             self.input_ended(pool, id);
+        }
+    }
+
+    /// Sends what the connection before this one did not send. Returns whether there was any.
+    fn send_carried(&mut self, pool: &mut Pool, id: Id) -> bool {
+        let dialer = self.streams.dialer.as_mut();
+        let carried = dialer.map(Dialer::take_carried).unwrap_or_default();
+        let has_any = !carried.is_empty();
+        carried.into_iter().for_each(|piece| self.send_piece(pool, id, piece));
+        has_any
+    }
+
+    /// Sends a message that may have to be sent again. What a connection does not even take is for
+    /// the next one.
+    pub(super) fn send_piece(&mut self, pool: &mut Pool, id: Id, piece: Bytes) {
+        let outcome = pool.send_shared(id, piece.clone());
+        self.streams.sent(&mut self.core, pool, id, outcome);
+        if outcome == SendOutcome::Gone {
+            self.keep(piece);
+        }
+    }
+
+    /// Keeps for the next connection what this one did not take.
+    pub(super) fn keep(&mut self, piece: Bytes) {
+        if let Some(dialer) = &mut self.streams.dialer {
+            dialer.carry(piece);
         }
     }
 
@@ -95,13 +205,14 @@ impl StreamSession {
         // The receiver is taken out while its messages go to the others, and put back.
         let Some(connection) = self.streams.table.get_mut(id) else { return };
         let (mut receiver, number) = (connection.receiver.take(), connection.number);
+        let conn = self.streams.is_numbered.then_some(number);
         let name = self.shows_peers().then(|| self.streams.take_peer_name(id));
         let peer = name.as_deref().unwrap_or_default();
         let now = pool.now();
         let framed = self.with(pool, |service, context| {
             receiver.feed(bytes, eof, now, &mut |frame| {
                 if service.takes(id) && context.core.take_message(frame.payload) {
-                    let message = Message { conn: Some(number), ..Message::framed(&frame, peer) };
+                    let message = Message { conn, ..Message::framed(&frame, peer) };
                     service.message(context, id, &message);
                 }
             })
@@ -139,9 +250,15 @@ impl StreamSession {
             return;
         }
         let Some(connection) = self.streams.table.get(id) else { return };
-        let failure = receiver::bad_frame(connection.title(), error);
-        self.core.console.report_failure(pool, &failure);
+        let failure = receiver::bad_frame(self.streams.title(connection), error);
         pool.abort(id, CloseReason::FRAME);
+        match self.streams.scope() {
+            Scope::Connection => self.core.console.report_failure(pool, &failure),
+            Scope::Run => {
+                self.core.fail(pool, &failure);
+                self.end(pool, CloseReason::FRAME);
+            }
+        }
     }
 
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
@@ -165,9 +282,12 @@ impl StreamSession {
         let Some(mut connection) = self.streams.table.remove(id) else { return };
         self.streams.slow.release(&mut connection);
         self.streams.check();
+        let redial = self.redial(end);
         if self.core.input.has_commands() {
             self.streams.directory.remove(connection.number, &connection.peer.to_string(), id);
-            self.report_unsent(pool, &connection, end);
+            if redial == Redial::Never {
+                self.report_unsent(pool, &connection, end);
+            }
         }
         self.core.console.count(&end.traffic);
         let Self { core, streams, service, .. } = self;
@@ -175,8 +295,8 @@ impl StreamSession {
         context.report_closed(&connection, end);
         // Who has enough cuts off what the others do not take.
         let is_enough = context.core.has_enough() && end.reason.cause == Cause::Host;
-        if is_loss(end) && !is_enough && !service.reports_loss() {
-            context.streams.note_loss(Status::Lost);
+        let is_lost = is_loss(end) && redial == Redial::Never;
+        if is_lost && !is_enough && !service.reports_loss() {
             context.report_loss(&connection, end);
         }
         if connection.skipped > 0 {
@@ -185,6 +305,49 @@ impl StreamSession {
             self.streams.note_loss(Status::Lost);
         }
         self.with(pool, |service, context| service.closed(context, id, end));
+        self.follow_end(pool, redial, &connection, end);
         self.on_parted(pool);
+    }
+
+    /// What is to follow the end of a connection.
+    fn redial(&mut self, end: &End) -> Redial {
+        let Some(dialer) = &mut self.streams.dialer else { return Redial::Never };
+        dialer.on_closed();
+        if self.core.is_ending() {
+            return Redial::Never;
+        }
+        self.service.redial(&self.core, dialer.reconnects(), end)
+    }
+
+    /// The end of a connection that was dialed is the end of the run, or another one follows.
+    fn follow_end(&mut self, pool: &mut Pool, redial: Redial, lost: &Connection, end: &End) {
+        let Some(dialer) = &mut self.streams.dialer else { return };
+        pool.disarm(TimerKey::global(timers::NOTE));
+        match redial {
+            Redial::AtOnce if !self.core.is_ending() => {
+                let progress = dialer.dial_next(pool);
+                self.on_progress(pool, progress);
+            }
+            Redial::AfterPause if !self.core.is_ending() => self.dial_again(pool, lost, end),
+            _ if self.streams.table.is_empty() => self.core.begin_ending(pool),
+            _ => {}
+        }
+    }
+
+    fn dial_again(&mut self, pool: &mut Pool, lost: &Connection, end: &End) {
+        let framed = self.core.common.wire.framing != Framing::None;
+        let unsent = end.unsent.clone().into_pieces(framed);
+        let unsent = self.with(pool, |service, context| service.carry(context, unsent));
+        let Some(dialer) = &mut self.streams.dialer else { return };
+        let pause = dialer.dial_again(pool, end.traffic.received > 0, unsent);
+        let count = in_doubt(end);
+        if count > 0 {
+            let text = format!("up to {count} bytes sent to {} may be lost", lost.peer);
+            self.core.console.warn(pool, Kind::MayBeLost, &text);
+            self.core.decide(Status::Lost);
+        }
+        let text = format!("connection to {} ended: {}", lost.peer, end.reason);
+        let notice = Notice::new(Name::Retry).kind(Kind::Lost).secs(pause).message(text);
+        self.core.console.report(pool, &notice);
     }
 }

@@ -1,10 +1,11 @@
 //! The deadlines of each connection: idle, message, handshake, `--quit-after`, `--slow-after`.
 
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use super::Streams;
+use super::{Scope, Streams};
 use crate::close::{Cause, CloseReason, Detail};
-use crate::error::Status;
+use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::sessions::core::{Core, GRACE};
@@ -16,11 +17,9 @@ pub(super) const HELLO: Duration = Duration::from_secs(10);
 pub(super) const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeout);
 
 impl Streams {
-    /// The time for the handshake of the framing is over.
-    pub(super) fn check_handshake(&mut self, core: &mut Core, pool: &mut Pool, id: Id) {
-        if !pool.is_open(id) {
-            self.expire(core, pool, id, "no hello within", HELLO);
-        }
+    /// The time for the handshake of the framing is over: reports that it expired.
+    pub(super) fn check_handshake(&self, pool: &Pool, id: Id) -> Option<String> {
+        (!pool.is_open(id)).then(|| missed("no hello", HELLO))
     }
 
     /// `--idle-timeout`: reports that it expired. `is_awaited` says that the connection cannot be
@@ -36,7 +35,8 @@ impl Streams {
         let idle = pool.now().saturating_duration_since(last_active);
         let full = self.table.get(id).is_some_and(|one| one.send.is_full());
         // It may be sending all the time: it is not read, because of stdout or of another peer.
-        let is_held = (self.paused && !full) || is_awaited;
+        // A dialed connection is not held to take anything meanwhile.
+        let is_held = (self.paused && (!full || self.scope() == Scope::Run)) || is_awaited;
         let left = if idle < limit { Some(limit - idle) } else { is_held.then_some(limit) };
         let Some(left) = left else {
             return Some(format!("no traffic for {}", humantime::format_duration(limit)));
@@ -45,41 +45,43 @@ impl Streams {
         None
     }
 
-    /// `--read-timeout`.
-    pub(super) fn check_message(&mut self, core: &mut Core, pool: &mut Pool, id: Id) {
-        let (Some(limit), Some(connection)) = (core.common.limits.read, self.table.get(id)) else {
-            return;
-        };
+    /// `--read-timeout`: reports that it expired.
+    pub(super) fn check_message(&self, core: &Core, pool: &mut Pool, id: Id) -> Option<String> {
+        let (limit, connection) = (core.common.limits.read?, self.table.get(id)?);
         if connection.ended {
-            return;
+            return None;
         }
         // While it is not read, because the output is blocked, the peer is not late.
         let left = connection.receiver.time_left(limit, pool.now());
-        match left.or(self.paused.then_some(limit)) {
-            Some(left) => pool.arm(TimerKey::of(id, timers::READ), left),
-            None => self.expire(core, pool, id, "no whole message within", limit),
-        }
+        let Some(left) = left.or(self.paused.then_some(limit)) else {
+            return Some(missed("no whole message", limit));
+        };
+        pool.arm(TimerKey::of(id, timers::READ), left);
+        None
     }
 
-    /// A message or the handshake did not come in time.
-    fn expire(&mut self, core: &mut Core, pool: &mut Pool, id: Id, what: &str, limit: Duration) {
-        let cause = format!("{what} {}", humantime::format_duration(limit));
-        self.note_loss(Status::Timeout);
-        self.late(core, pool, (id, Detail::ReadTimeout), &cause);
-    }
-
-    /// Closes a connection that missed a deadline; the others live.
+    /// A connection has missed a deadline. One of many is closed, and the others live; elsewhere the
+    /// run fails, and ends at once with the reason that is returned.
     pub(super) fn late(
         &mut self,
         core: &mut Core,
         pool: &mut Pool,
         (id, detail): (Id, Detail),
-        cause: &str,
-    ) {
-        let Some(connection) = self.table.get(id) else { return };
+        cause: String,
+    ) -> Option<CloseReason> {
+        let connection = self.table.get(id)?;
+        let reason = CloseReason::new(Cause::Timeout, detail);
+        if self.scope() == Scope::Run {
+            let (status, kind) = (Status::Timeout, Kind::Timeout);
+            let peer = connection.peer.to_string();
+            core.fail(pool, &Failure::new(status, kind, "hear from", peer, cause));
+            return Some(reason);
+        }
         let text = format!("{} is closed: {cause}", connection.title());
         core.console.warn(pool, Kind::Timeout, &text);
-        let reason = CloseReason::new(Cause::Timeout, detail);
+        if detail == Detail::ReadTimeout {
+            self.note_loss(Status::Timeout);
+        }
         if detail == Detail::Idle && pool.queued(id) > 0 {
             // It has not taken a byte for as long: what is queued will not leave any more.
             pool.abort(id, reason);
@@ -87,5 +89,20 @@ impl Streams {
             pool.close(id, reason, CloseMode::Linger);
             pool.arm(TimerKey::of(id, timers::GRACE), GRACE);
         }
+        None
     }
+
+    /// A person wants to know that the run waits for the peer of a dialed connection; and so does
+    /// anybody whose peer cannot know that there is no more input.
+    pub(super) fn report_unclosed(&self, core: &mut Core, pool: &mut Pool) {
+        let is_worth_it = core.common.rules.undivided || std::io::stderr().is_terminal();
+        if is_worth_it && self.scope() == Scope::Run && !self.table.is_empty() {
+            let text = "waiting for the peer to close (--quit-after limits this)";
+            core.console.warn(pool, Kind::Waiting, text);
+        }
+    }
+}
+
+fn missed(what: &str, limit: Duration) -> String {
+    format!("{what} within {}", humantime::format_duration(limit))
 }

@@ -1,229 +1,18 @@
-//! stdin to the connections: as messages, or as commands that a program gives while it runs.
+//! stdin to the connections.
 
-use super::{Connection, StreamSession};
+use bytes::Bytes;
+
+use super::commands::Commanded;
+use super::{Connection, Flow, StreamSession};
 use crate::close::CloseReason;
-use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome};
+use crate::error::Failure;
+use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
-use crate::protocol::command::{Command, Recipient};
+use crate::protocol::relay::{Input, Source};
 use crate::report::{Name, Notice};
-use crate::sessions::control::{self, Controllable, bad_command, not_connected, send_failed};
-use crate::sessions::core::Core;
+use crate::sessions::control;
 use crate::sessions::input::{Batch, Due};
 use crate::sessions::services::Stdin;
-use crate::sessions::session::Session;
-use bytes::Bytes;
-use std::collections::HashMap;
-
-/// The clients by the names that commands call them.
-#[derive(Default)]
-pub(super) struct Directory {
-    numbers: HashMap<u64, Id>,
-    peers: HashMap<String, Id>,
-}
-
-impl Directory {
-    pub(super) fn add(&mut self, number: u64, peer: &str, id: Id) {
-        self.numbers.insert(number, id);
-        self.peers.insert(peer.to_owned(), id);
-    }
-
-    pub(super) fn remove(&mut self, number: u64, peer: &str, id: Id) {
-        self.numbers.remove(&number);
-        // Clients of a unix socket have one name, which is that of the last one.
-        if self.peers.get(peer) == Some(&id) {
-            self.peers.remove(peer);
-        }
-    }
-
-    fn find(&self, recipient: &Recipient) -> Option<Id> {
-        match recipient {
-            Recipient::All => None,
-            Recipient::Conn(number) => self.numbers.get(number).copied(),
-            Recipient::Peer(peer) => self.peers.get(peer).copied(),
-        }
-    }
-}
-
-impl Controllable for StreamSession {
-    fn core(&mut self) -> &mut Core {
-        &mut self.core
-    }
-
-    fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
-        match command {
-            Command::Send { payload, to } => self.execute_send(pool, line, payload, &to),
-            Command::Close(recipient) => return self.execute_close(pool, &recipient),
-            Command::List => self.list(pool, line),
-            Command::Stats => self.report_stats(pool),
-            Command::Join(_) | Command::Leave(_) => {
-                return Err(bad_command(line, "a stream has no groups: mcast-join has"));
-            }
-            Command::Quit => self.quit(pool),
-        }
-        Ok(())
-    }
-
-    fn is_held(&self) -> bool {
-        self.streams.slow.is_blocking() || self.core.console.is_full()
-    }
-
-    fn quit(&mut self, pool: &mut Pool) {
-        self.end(pool, CloseReason::HOST);
-    }
-}
-
-impl StreamSession {
-    fn execute_send(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Recipient) {
-        let len = payload.len();
-        let outcome = self.core.input.encode(payload).map_err(|error| {
-            Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
-        });
-        let sent = outcome.and_then(|message| match self.streams.directory.find(to) {
-            Some(id) => self.send_to_one(pool, id, &message, to),
-            None if *to == Recipient::All && !self.streams.table.is_empty() => {
-                self.send_to_each(pool, message.into())
-            }
-            None => Err(not_connected("send to", to)),
-        });
-        match sent {
-            Ok(event) => self.core.console.report_batched(pool, &event.line(line).len(len)),
-            Err(failure) => {
-                self.core.console.report_batched(pool, &send_failed(line, to, &failure))
-            }
-        }
-    }
-
-    /// Sends to one client, and returns its event.
-    fn send_to_one(
-        &mut self,
-        pool: &mut Pool,
-        id: Id,
-        message: &[u8],
-        to: &Recipient,
-    ) -> Result<Notice<'static>, Failure> {
-        if !self.streams.keeps_up(&mut self.core, pool, id) {
-            let cause = "its queue is full, and it drains nothing";
-            return Err(Failure::new(Status::Lost, Kind::Slow, "send to", to.to_string(), cause));
-        }
-        match pool.send(id, message) {
-            SendOutcome::Gone => return Err(not_connected("send to", to)),
-            outcome => self.streams.sent(&mut self.core, pool, id, outcome),
-        }
-        self.core.count_sent(1);
-        let number = self.streams.table.get(id).map_or(0, |client| client.number);
-        let waits = self.await_drained(pool, id);
-        Ok(Notice::new(Name::Sent).conn(number).queued(waits))
-    }
-
-    /// Sends to every client, and returns the one event for all.
-    fn send_to_each(
-        &mut self,
-        pool: &mut Pool,
-        message: Bytes,
-    ) -> Result<Notice<'static>, Failure> {
-        let (mut count, mut waits) = (0, 0);
-        let ids: Vec<Id> = self.streams.table.ids().collect();
-        for id in ids {
-            if !self.streams.keeps_up(&mut self.core, pool, id) {
-                continue;
-            }
-            let outcome = pool.send_shared(id, message.clone());
-            if outcome != SendOutcome::Gone {
-                count += 1;
-                // Only what is written now is known to wait no more.
-                pool.flush(id);
-                self.streams.sent(&mut self.core, pool, id, outcome);
-                waits += self.await_drained(pool, id);
-            }
-        }
-        self.core.count_sent(1);
-        if count == 0 {
-            return Err(not_connected("send to", &Recipient::All));
-        }
-        Ok(Notice::new(Name::Sent).queued(waits).count(count))
-    }
-
-    /// What waits for a client; where anything does, `drained` is called when it is written.
-    fn await_drained(&mut self, pool: &mut Pool, id: Id) -> usize {
-        let waits = pool.queued(id);
-        if waits > 0 {
-            pool.await_flush(id);
-        }
-        waits
-    }
-
-    /// Tells that a client's queue is empty. One that cannot be written to any more has nothing to
-    /// tell: its `closed` follows.
-    pub(super) fn report_drained(&mut self, pool: &mut Pool, id: Id) {
-        if !self.core.input.has_commands() || pool.queued(id) > 0 {
-            return;
-        }
-        if let Some(client) = self.streams.table.get(id) {
-            let peer = client.peer.to_string();
-            let event = Notice::new(Name::Drained).conn(client.number).peer(&peer);
-            self.core.console.report(pool, &event);
-        }
-    }
-
-    /// Tells that what was queued is lost with its connection.
-    pub(super) fn report_unsent(&mut self, pool: &mut Pool, client: &Connection, end: &End) {
-        let unsent = end.unsent.len();
-        if unsent > 0 {
-            let peer = client.peer.to_string();
-            let text = format!("{unsent} bytes for {} were not sent", client.title());
-            let event = Notice::send_failed(Kind::Unsent, text);
-            let event = event.conn(client.number).peer(&peer).unsent(unsent as u64);
-            self.core.console.report(pool, &event);
-        }
-    }
-
-    fn execute_close(&mut self, pool: &mut Pool, recipient: &Recipient) -> Result<(), Failure> {
-        match (recipient, self.streams.directory.find(recipient)) {
-            (Recipient::All, _) => {
-                for (id, client) in self.streams.table.iter() {
-                    pool.close(id, reason_to_close(client), CloseMode::Linger);
-                }
-            }
-            (_, Some(id)) => {
-                let reason = self.streams.table.get(id).map_or(CloseReason::HOST, reason_to_close);
-                pool.close(id, reason, CloseMode::Linger);
-            }
-            (_, None) => return Err(not_connected("close", recipient)),
-        }
-        Ok(())
-    }
-
-    /// One `list` event a client, in the order of their numbers, and one that counts them.
-    fn list(&mut self, pool: &mut Pool, line: u64) {
-        let mut ids: Vec<(u64, Id)> =
-            self.streams.table.iter().map(|(id, client)| (client.number, id)).collect();
-        ids.sort_unstable_by_key(|(number, _)| *number);
-        for (number, id) in &ids {
-            let (Some(client), Some(traffic)) = (self.streams.table.get(*id), pool.traffic(*id))
-            else {
-                continue;
-            };
-            let (peer, local) = (client.peer.to_string(), client.local.to_string());
-            let event = Notice::new(Name::List)
-                .conn(*number)
-                .local(&local)
-                .peer(&peer)
-                .traffic(traffic.received, traffic.sent)
-                .secs(pool.now().saturating_duration_since(traffic.opened))
-                .queued(pool.queued(*id));
-            self.core.console.report_batched(pool, &event);
-        }
-        self.core
-            .console
-            .report_batched(pool, &Notice::new(Name::List).line(line).count(ids.len()));
-    }
-}
-
-/// If the peer's FIN came first, the reason is PEER.
-fn reason_to_close(connection: &Connection) -> CloseReason {
-    if connection.ended { connection.end_reason() } else { CloseReason::HOST }
-}
 
 impl StreamSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
@@ -233,7 +22,7 @@ impl StreamSession {
         }
         self.core.input.note_bytes(bytes);
         if self.core.input.has_commands() {
-            control::execute_lines(self, pool, bytes, eof);
+            control::execute_lines(&mut Commanded(self), pool, bytes, eof);
             self.balance(pool);
             return;
         }
@@ -282,6 +71,14 @@ impl StreamSession {
 
     fn send_batch(&mut self, pool: &mut Pool, batch: &Batch) {
         self.core.count_sent(batch.ends.len());
+        let only = self.streams.table.ids().next().filter(|_| self.streams.reconnects());
+        if let Some(id) = only {
+            // Each message is a piece of its own, so that one that was cut can be sent again.
+            for message in batch.messages() {
+                self.send_piece(pool, id, Bytes::copy_from_slice(message));
+            }
+            return self.balance(pool);
+        }
         self.send_to_all(pool, &batch.bytes, batch.ends.len() as u64);
     }
 
@@ -308,6 +105,9 @@ impl StreamSession {
             Some((id, connection)) if !connection.send.skips() => {
                 let outcome = pool.send(id, bytes);
                 self.streams.sent(&mut self.core, pool, id, outcome);
+                if outcome == SendOutcome::Gone && self.streams.reconnects() {
+                    self.keep(Bytes::copy_from_slice(bytes));
+                }
             }
             _ => {
                 let piece = Bytes::copy_from_slice(bytes);
@@ -326,5 +126,65 @@ impl StreamSession {
             _ => self.streams.slow.is_blocking() || self.streams.table.is_empty(),
         };
         !waits && !self.core.is_ending()
+    }
+
+    /// Whether commands have to wait for a queue or for stdout.
+    pub(super) fn is_held(&self) -> bool {
+        let is_full = match &self.streams.dialer {
+            Some(dialer) if self.streams.table.is_empty() => dialer.is_full(),
+            _ => self.streams.slow.is_blocking(),
+        };
+        is_full || self.core.console.is_full()
+    }
+
+    /// Tells that a client's queue is empty. One that cannot be written to any more has nothing to
+    /// tell: its `closed` follows.
+    pub(super) fn report_drained(&mut self, pool: &mut Pool, id: Id) {
+        if !self.core.input.has_commands() || pool.queued(id) > 0 {
+            return;
+        }
+        if let Some(client) = self.streams.table.get(id) {
+            let peer = client.peer.to_string();
+            let event = Notice::new(Name::Drained).conn(client.number).peer(&peer);
+            self.core.console.report(pool, &event);
+        }
+    }
+
+    /// Tells that what was queued is lost with its connection.
+    pub(super) fn report_unsent(&mut self, pool: &mut Pool, client: &Connection, end: &End) {
+        let unsent = end.unsent.len();
+        if unsent > 0 {
+            let peer = client.peer.to_string();
+            let text = format!("{unsent} bytes for {} were not sent", self.streams.title(client));
+            let event = Notice::send_failed(Kind::Unsent, text);
+            let event = event.conn(client.number).peer(&peer).unsent(unsent as u64);
+            self.core.console.report(pool, &event);
+        }
+    }
+
+    /// stdin as a connection sees it.
+    pub(super) fn input(&self) -> Input {
+        match self.service.stdin() {
+            Stdin::Relayed => self.core.input.progress(),
+            Stdin::Shared | Stdin::Service { .. } => Input::new(Source::Absent),
+        }
+    }
+
+    pub(super) fn input_ended(&mut self, pool: &mut Pool, id: Id) {
+        let input = self.input();
+        self.with(pool, |_, context| context.input_ended(id, input));
+    }
+
+    /// Pauses what would overflow a queue, and resumes what may flow again.
+    pub(super) fn balance(&mut self, pool: &mut Pool) {
+        self.update_accepting(pool);
+        if self.may_feed() {
+            self.resume_input(pool);
+        } else {
+            self.core.input.pause(pool);
+        }
+        let blocks = self.streams.slow.is_blocking() && self.streams.flow == Flow::Peers;
+        let full = self.core.console.is_full() || blocks;
+        self.streams.set_paused(pool, full && self.streams.flow != Flow::Relayed);
     }
 }

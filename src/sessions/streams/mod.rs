@@ -1,11 +1,14 @@
-//! The connections of a session: listeners, who gets in, the table, deadlines, backpressure.
+//! The connections of a session: listeners, who gets in, dialing, the table, deadlines, backpressure.
 //!
 //! [`StreamSession`] owns the [`Core`], the [`Streams`] and one service, which decides what a
 //! message means (see `services`). A service reaches all of them by a [`Context`].
 
 mod admission;
+mod commands;
 mod connections;
+mod context;
 mod deadlines;
+mod dialing;
 mod input;
 mod session;
 mod slow;
@@ -14,18 +17,15 @@ use std::fmt::Write;
 
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, End, Id, IdMap, Pool, SendOutcome};
+use crate::event_loop::{End, Id, IdMap, Pool};
 use crate::kind::Kind;
-use crate::protocol::relay::{Input, Step};
-use crate::report::{Name, Notice};
-use crate::sessions::console::closed_event;
-use crate::sessions::core::Core;
 use crate::sessions::receiver::Receiver;
-use crate::sessions::session::ShutdownMode;
 use crate::sockets::Endpoint;
 
 pub(crate) use admission::{Admission, Change};
-use input::Directory;
+use commands::Directory;
+pub(crate) use context::Context;
+pub(crate) use dialing::{Dialer, Redial};
 pub use session::StreamSession;
 pub(crate) use slow::SendState;
 use slow::SlowPolicy;
@@ -45,10 +45,32 @@ pub(crate) enum Flow {
     Recorded,
 }
 
+/// How far the trouble of one connection reaches: the difference between a client that was accepted
+/// and a connection that was dialed.
+///
+/// | | `Connection` | `Run` |
+/// |---|---|---|
+/// | called in messages | `#3 127.0.0.1:51312` | `127.0.0.1:51312` |
+/// | number in events | always | where commands need it |
+/// | lost, or a bad frame | a warning, and the worst status at the end | a failure of the run |
+/// | too late | a warning, and 2 s to take what is queued | a failure of the run, at once |
+/// | the end of the last one | others may come | the end of the run |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// It is one of many, and the others live.
+    Connection,
+    /// The run is for this connection.
+    Run,
+}
+
 /// All connections of a session.
 pub(crate) struct Streams {
     pub(crate) admission: Admission,
     listeners: Vec<Id>,
+    /// Makes the connection of a session that does not listen.
+    dialer: Option<Dialer>,
+    /// Events show the numbers of connections.
+    pub(crate) is_numbered: bool,
     pub(crate) table: IdMap<Connection>,
     directory: Directory,
     slow: SlowPolicy,
@@ -80,9 +102,24 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// `#3 127.0.0.1:51312`, as it is called in messages.
+    /// `#3 127.0.0.1:51312`, as one of many is called in messages.
     pub(crate) fn title(&self) -> String {
         format!("#{} {}", self.number, self.peer)
+    }
+
+    /// The failure of a run that has lost it.
+    pub(crate) fn loss(&self, end: &End) -> Failure {
+        let cause = match &end.error {
+            Some(error) => crate::error::plain(error),
+            None => end.reason.to_string(),
+        };
+        let (kind, peer) =
+            (end.error.as_ref().map_or(Kind::Reset, Kind::from), self.peer.to_string());
+        let failure = Failure::new(Status::Lost, kind, "keep the connection to", peer, cause);
+        match end.unsent.len() {
+            0 => failure,
+            unsent => failure.fix(format!("{unsent} bytes of input were not sent")),
+        }
     }
 
     /// A message that was cut by the peer's FIN makes its end an error.
@@ -92,9 +129,53 @@ impl Connection {
 }
 
 impl Streams {
+    /// How far the trouble of one connection reaches.
+    pub(crate) fn scope(&self) -> Scope {
+        if self.dialer.is_some() { Scope::Run } else { Scope::Connection }
+    }
+
+    /// What a connection is called in messages.
+    pub(crate) fn title(&self, connection: &Connection) -> String {
+        match self.scope() {
+            Scope::Connection => connection.title(),
+            Scope::Run => connection.peer.to_string(),
+        }
+    }
+
+    /// The number of a connection, where events show it.
+    pub(crate) fn number(&self, connection: &Connection) -> Option<u64> {
+        self.is_numbered.then_some(connection.number)
+    }
+
+    /// Why a connection is closed of which all has come.
+    fn end_reason(&self, connection: &Connection) -> CloseReason {
+        match self.scope() {
+            Scope::Connection => connection.end_reason(),
+            Scope::Run => CloseReason::PEER,
+        }
+    }
+
+    /// Whether another connection may come by itself.
+    fn may_come(&self) -> bool {
+        !self.listeners.is_empty() || self.dialer.as_ref().is_some_and(Dialer::is_dialing)
+    }
+
+    /// Whether a lost connection is made again.
+    fn reconnects(&self) -> bool {
+        self.dialer.as_ref().is_some_and(Dialer::reconnects)
+    }
+
     /// The worst end of a connection decides the status of the run, where nothing else has.
     pub(crate) fn note_loss(&mut self, status: Status) {
         self.worst.get_or_insert(status);
+    }
+
+    /// No other connection comes.
+    fn admit_no_more(&mut self, pool: &mut Pool) {
+        self.stop_listening(pool);
+        if let Some(dialer) = &mut self.dialer {
+            dialer.cancel(pool);
+        }
     }
 
     fn stop_listening(&mut self, pool: &mut Pool) {
@@ -140,116 +221,5 @@ impl Streams {
             let _ = write!(name, "{}", connection.peer);
         }
         name
-    }
-}
-
-/// What a service acts on.
-pub(crate) struct Context<'a> {
-    pub(crate) core: &'a mut Core,
-    pub(crate) streams: &'a mut Streams,
-    pub(crate) pool: &'a mut Pool,
-    /// What the service had for a connection is gone, and the run may be over.
-    pub(crate) parted: bool,
-    /// The service asks for the end of the run, which follows when it returns.
-    pub(crate) end: Option<ShutdownMode>,
-}
-
-impl<'a> Context<'a> {
-    fn new(core: &'a mut Core, streams: &'a mut Streams, pool: &'a mut Pool) -> Self {
-        Self { core, streams, pool, parted: false, end: None }
-    }
-
-    /// Sends to one connection, by the rules for slow ones.
-    pub(crate) fn sent(&mut self, id: Id, outcome: SendOutcome) {
-        self.streams.sent(self.core, self.pool, id, outcome);
-    }
-
-    /// Reports the peer's FIN.
-    pub(crate) fn note_end(&mut self, id: Id) {
-        if let Some(connection) = self.streams.table.get_mut(id) {
-            connection.ended = true;
-            if self.core.console.shows(Name::Eof) {
-                let peer = connection.peer.to_string();
-                let notice = Notice::new(Name::Eof).conn(connection.number).peer(&peer);
-                self.core.console.report(self.pool, &notice);
-            }
-        }
-    }
-
-    /// The peer's FIN has come; the state of `input` decides what follows.
-    pub(crate) fn peer_ended(&mut self, id: Id, input: Input) {
-        self.note_end(id);
-        self.report_undelivered(id);
-        let Some(connection) = self.streams.table.get(id) else { return };
-        let reason = connection.end_reason();
-        match self.core.common.rules.peer_ended(input) {
-            Step::Leave => self.pool.abort(id, reason),
-            Step::Close | Step::HalfClose => self.pool.close(id, reason, CloseMode::Linger),
-            Step::Continue => {}
-        }
-    }
-
-    /// The input has ended, as one connection sees it.
-    pub(crate) fn input_ended(&mut self, id: Id, input: Input) {
-        let Some(connection) = self.streams.table.get(id) else { return };
-        let rules = self.core.common.rules;
-        match rules.input_ended(input, connection.ended) {
-            Step::HalfClose => self.pool.finish(id),
-            Step::Close | Step::Leave => {
-                self.pool.close(id, connection.end_reason(), CloseMode::Linger);
-            }
-            Step::Continue => {}
-        }
-        if rules.quit_after.is_some() && !rules.is_empty_from_start(input) {
-            self.pool.await_flush(id);
-        }
-    }
-
-    /// Reports a message that was cut by the peer's FIN.
-    fn report_undelivered(&mut self, id: Id) {
-        let Some(connection) = self.streams.table.get(id) else { return };
-        let count = connection.receiver.undelivered();
-        if count > 0 {
-            let cause = "it closed in the middle of a message";
-            let title = connection.title();
-            let failure = Failure::new(Status::Lost, Kind::CutFrame, "read from", title, cause);
-            let notice = Notice::error(&failure).conn(connection.number).undelivered(count);
-            self.core.console.report(self.pool, &notice);
-            self.streams.note_loss(Status::Lost);
-        }
-    }
-
-    /// Reports that a connection is closed.
-    fn report_closed(&mut self, connection: &Connection, end: &End) {
-        if !self.core.console.shows(Name::Closed) {
-            return;
-        }
-        let (peer, local) = (connection.peer.to_string(), connection.local.to_string());
-        let undelivered = connection.receiver.undelivered();
-        let notice = closed_event(&peer, &local, end, undelivered, self.pool.now());
-        self.core.console.report(self.pool, &notice.conn(connection.number));
-    }
-
-    /// Reports what the end of a connection cost, where `closed` alone would not be seen.
-    fn report_loss(&mut self, connection: &Connection, end: &End) {
-        let (title, unsent) = (connection.title(), end.unsent.len());
-        // A bad frame is reported when it comes; the error may then be one of the socket.
-        if end.reason == CloseReason::FRAME
-            && let Some(error) = &end.error
-            && Kind::from(error) == Kind::Frame
-        {
-            let cause = crate::error::plain(error);
-            let failure =
-                Failure::new(Status::Lost, Kind::Frame, "read from", title.as_str(), cause);
-            let notice = Notice::error(&failure).conn(connection.number);
-            self.core.console.report(self.pool, &notice);
-        } else if let (Some(error), false) = (&end.error, self.core.is_ending()) {
-            let text = format!("{title} was lost: {}", crate::error::plain(error));
-            self.core.console.warn(self.pool, Kind::Lost, &text);
-        }
-        if unsent > 0 {
-            let text = format!("{unsent} bytes for {title} were not sent");
-            self.core.console.warn(self.pool, Kind::Unsent, &text);
-        }
     }
 }

@@ -1,26 +1,34 @@
-//! The stream session: accepts connections, and gives what they send to its service.
+//! The stream session: accepts connections or dials, and gives what they send to its service.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::input::Directory;
+use super::commands::Directory;
 use super::slow::SlowPolicy;
-use super::{Admission, Context, Flow, Streams};
+use super::{Admission, Context, Dialer, Scope, Streams};
 use crate::close::{CloseReason, Detail};
-use crate::error::{Failure, plain};
+use crate::error::Failure;
 use crate::event_loop::{CloseMode, Event, Id, IdMap, Pool, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::output::Output;
-use crate::protocol::relay::{Input, Source};
+use crate::protocol::access::Access;
 use crate::protocol::slow::SlowRules;
-use crate::sessions::config::Serve;
+use crate::sessions::children::{self, Program};
+use crate::sessions::config::{Connect, Serve};
+use crate::sessions::connector::{Established, Progress};
 use crate::sessions::console::Console;
 use crate::sessions::core::{Core, GRACE, NOTE_AFTER, SIGNALLED};
 use crate::sessions::input::InputReader;
-use crate::sessions::services::{self, Encoder, Stdin, StreamService};
+use crate::sessions::ready;
+use crate::sessions::services::{self, Encoder, StreamService};
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
+use crate::sockets::Endpoint;
+
+/// What may wait for a connection that is dialed. The kernel's own buffer is behind it, so that little
+/// is enough; the input waits for as long as it takes.
+const DIALED: Backlog =
+    Backlog { queue: 64 * 1024, slow: SlowRules { policy: None, after: Duration::ZERO } };
 
 /// What may wait for a connection, and what happens to one that does not take it.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +76,14 @@ impl StreamSession {
         Ok(session)
     }
 
+    /// `tcp-connect`: a session that dials.
+    pub fn connect(pool: &Pool, config: Connect, console: Console, input: InputReader) -> Self {
+        let Connect { common, route, dialing, probe, exec, .. } = config;
+        let dialer = Dialer::new(route, common.limits.wait, dialing, pool.now());
+        let service = services::of_client(exec, probe);
+        Self::dialing(Core::new(common, console, input), service, dialer)
+    }
+
     /// A session over open listeners with any service.
     pub(crate) fn new(
         mut core: Core,
@@ -77,10 +93,28 @@ impl StreamSession {
         listeners: Vec<Id>,
     ) -> Self {
         core.listens = true;
+        Self::over(core, service, admission, backlog, (listeners, None))
+    }
+
+    /// A session that dials, with any service.
+    pub(crate) fn dialing(core: Core, service: Box<dyn StreamService>, dialer: Dialer) -> Self {
+        let admission = Admission::new(Access::default(), None, None);
+        Self::over(core, service, admission, DIALED, (Vec::new(), Some(dialer)))
+    }
+
+    fn over(
+        core: Core,
+        service: Box<dyn StreamService>,
+        admission: Admission,
+        backlog: Backlog,
+        (listeners, dialer): (Vec<Id>, Option<Dialer>),
+    ) -> Self {
         let flow = service.flow();
         let streams = Streams {
             admission,
             listeners,
+            is_numbered: dialer.is_none() || core.input.has_commands(),
+            dialer,
             table: IdMap::default(),
             directory: Directory::default(),
             slow: SlowPolicy::new(backlog.slow, flow),
@@ -93,13 +127,39 @@ impl StreamSession {
         Self { core, streams, service, greet: None, preset: None, releasing: false }
     }
 
-    /// Begins to serve.
+    /// Begins to serve, or to dial.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.core.start(pool);
-        let (operation, target, cause) = self.service.awaited();
-        self.core.await_first(pool, operation, target, cause);
+        self.begin_run(pool);
+        let progress = self.streams.dialer.as_mut().map(|dialer| dialer.begin(pool));
+        if let Some(progress) = progress {
+            self.on_progress(pool, progress);
+        }
+    }
+
+    fn begin_run(&mut self, pool: &mut Pool) {
+        if self.streams.dialer.is_some() {
+            self.core.report_starting(pool);
+            self.core.start(pool);
+        } else {
+            self.core.start(pool);
+            let (operation, target, cause) = self.service.awaited();
+            self.core.await_first(pool, operation, target, cause);
+        }
         self.with(pool, |service, context| service.start(context));
         self.balance(pool);
+    }
+
+    /// Begins on a connection that is open already, in place of [`StreamSession::start`].
+    pub fn use_open(&mut self, pool: &mut Pool, id: Id, peer: Endpoint, local: Endpoint) {
+        self.begin_run(pool);
+        self.connected(pool, Established { id, peer, local });
+    }
+
+    /// Puts a program in the place of this one, after a connection that came to be. Returns only
+    /// where that fails.
+    pub fn hand_over(&self, program: &Program) -> Failure {
+        let reached = self.streams.dialer.as_ref().map_or("", Dialer::reached);
+        children::exec(program, &ready::environment(reached))
     }
 
     /// Says how many descriptors this process may have, where that is known.
@@ -132,7 +192,7 @@ impl StreamSession {
     /// A client is gone, or what the service had for one: others may come, or the run is over.
     pub(super) fn on_parted(&mut self, pool: &mut Pool) {
         self.balance(pool);
-        let may_come = !self.core.is_ending() && !self.streams.listeners.is_empty();
+        let may_come = !self.core.is_ending() && self.streams.may_come();
         if !self.streams.table.is_empty() || may_come {
             return;
         }
@@ -151,59 +211,6 @@ impl StreamSession {
         self.streams.table.is_empty() && self.service.is_idle()
     }
 
-    /// stdin as a connection sees it.
-    pub(super) fn input(&self) -> Input {
-        match self.service.stdin() {
-            Stdin::Relayed => self.core.input.progress(),
-            Stdin::Shared | Stdin::Service { .. } => Input::new(Source::Absent),
-        }
-    }
-
-    pub(super) fn input_ended(&mut self, pool: &mut Pool, id: Id) {
-        let input = self.input();
-        self.with(pool, |_, context| context.input_ended(id, input));
-    }
-
-    /// Pauses what would overflow a queue, and resumes what may flow again.
-    pub(super) fn balance(&mut self, pool: &mut Pool) {
-        self.update_accepting(pool);
-        if self.may_feed() {
-            self.resume_input(pool);
-        } else {
-            self.core.input.pause(pool);
-        }
-        let blocks = self.streams.slow.is_blocking() && self.streams.flow == Flow::Peers;
-        let full = self.core.console.is_full() || blocks;
-        self.streams.set_paused(pool, full && self.streams.flow != Flow::Relayed);
-    }
-
-    /// New clients wait in the backlog while there are as many as can be served, and while nobody
-    /// reads the events: each would add some. Hooks that do not keep up are such readers.
-    fn update_accepting(&mut self, pool: &mut Pool) {
-        let present = self.streams.table.len() + self.service.orphans();
-        let console = &self.core.console;
-        let is_unread = self.core.common.output.form == Output::Json && console.is_full();
-        let blocked = is_unread || console.hooks.are_full();
-        let Some(change) = self.streams.admission.update(present, blocked) else { return };
-        for listener in &self.streams.listeners {
-            if change.accepting { pool.resume(*listener) } else { pool.pause(*listener) }
-        }
-        if change.exhausted {
-            self.accept_failed(pool, &std::io::Error::from_raw_os_error(libc::EMFILE));
-        }
-    }
-
-    fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
-        if self.streams.admission.starve() {
-            let (count, cause) = (self.streams.table.len(), plain(error));
-            let noun = self.service.noun();
-            let text = format!(
-                "cannot accept more than {count} {noun}: {cause} (`ulimit -n` sets the limit); the rest wait"
-            );
-            self.core.console.warn(pool, Kind::Starved, &text);
-        }
-    }
-
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
             (timers::PACE, _) => self.balance(pool),
@@ -212,11 +219,20 @@ impl StreamSession {
             }
             (timers::GRACE, Some(id)) => pool.abort(id, super::deadlines::TOO_LATE),
             (timers::IDLE, Some(id)) => self.check_idle(pool, id),
-            (timers::READ, Some(id)) => self.streams.check_message(&mut self.core, pool, id),
-            (timers::HELLO, Some(id)) => {
-                self.streams.check_handshake(&mut self.core, pool, id);
+            (timers::READ, Some(id)) => {
+                let cause = self.streams.check_message(&self.core, pool, id);
+                self.late(pool, (id, Detail::ReadTimeout), cause);
             }
-            (timers::QUIT, Some(id)) => pool.close(id, CloseReason::HOST, CloseMode::NoWait),
+            (timers::HELLO, Some(id)) => {
+                let cause = self.streams.check_handshake(pool, id);
+                self.late(pool, (id, Detail::ReadTimeout), cause);
+            }
+            (timers::QUIT, Some(id)) => {
+                pool.close(id, CloseReason::HOST, CloseMode::NoWait);
+                if self.streams.scope() == Scope::Run {
+                    self.core.begin_ending(pool);
+                }
+            }
             (timers::COMMANDS, _) => self.on_input(pool, &[], false),
             (timers::SLOW, Some(id)) => {
                 self.streams.on_slow_timer(&mut self.core, pool, id);
@@ -257,7 +273,7 @@ impl StreamSession {
     fn wind_up(&mut self, pool: &mut Pool) {
         self.core.begin_ending(pool);
         self.core.input.close(pool);
-        self.streams.stop_listening(pool);
+        self.streams.admit_no_more(pool);
         if self.is_deserted() {
             self.finish(pool);
         }
@@ -267,6 +283,9 @@ impl StreamSession {
     fn finish(&mut self, pool: &mut Pool) {
         if let Some(status) = self.streams.worst {
             self.core.decide(status);
+        }
+        if let Some(dialer) = &mut self.streams.dialer {
+            dialer.report_carried(&mut self.core, pool);
         }
         self.core.finish(pool);
     }
@@ -278,8 +297,15 @@ impl StreamSession {
         let expired = self.streams.check_idle(&self.core, pool, (id, last_active), is_awaited);
         let Some(cause) = expired else { return };
         let cause = self.with(pool, |service, context| service.idle(context, id, cause));
-        if let Some(cause) = cause {
-            self.streams.late(&mut self.core, pool, (id, Detail::Idle), &cause);
+        self.late(pool, (id, Detail::Idle), cause);
+    }
+
+    /// A connection has missed a deadline, where there is a `cause`.
+    fn late(&mut self, pool: &mut Pool, (id, detail): (Id, Detail), cause: Option<String>) {
+        let Some(cause) = cause else { return };
+        let end = self.streams.late(&mut self.core, pool, (id, detail), cause);
+        if let Some(reason) = end {
+            self.end_now(pool, reason);
         }
     }
 }
@@ -297,6 +323,14 @@ impl Session for StreamSession {
         if self.with(pool, |service, context| service.event(context, &event)) {
             return;
         }
+        let progress = match &mut self.streams.dialer {
+            Some(dialer) => dialer.on(pool, &event),
+            None => Progress::Pending,
+        };
+        if !matches!(progress, Progress::Pending) {
+            return self.on_progress(pool, progress);
+        }
+        self.report_notes(pool);
         match event {
             Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
@@ -321,7 +355,9 @@ impl Session for StreamSession {
     fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
         match how {
             ShutdownMode::InOrder(reason) => {
-                self.core.limit_flushing(pool, reason, GRACE);
+                if self.core.listens {
+                    self.core.limit_flushing(pool, reason, GRACE);
+                }
                 self.end(pool, reason);
             }
             ShutdownMode::Enough => self.end_with_enough(pool),
@@ -343,7 +379,7 @@ impl Session for StreamSession {
     }
 
     fn clients(&self) -> Option<usize> {
-        Some(self.streams.table.len())
+        self.core.listens.then_some(self.streams.table.len())
     }
 
     fn report_waiting(&mut self, pool: &mut Pool) {
@@ -352,7 +388,7 @@ impl Session for StreamSession {
                 self.core.console.warn(pool, Kind::Waiting, &text);
             }
             _ if self.core.is_ending() => self.core.report_waiting(pool),
-            _ => {}
+            _ => self.streams.report_unclosed(&mut self.core, pool),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Connection, Flow, Streams};
+use super::{Connection, Flow, Scope, Streams};
 use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
@@ -211,6 +211,11 @@ impl Streams {
 
     /// Notes what became of a send to one connection.
     pub(crate) fn sent(&mut self, core: &mut Core, pool: &mut Pool, id: Id, outcome: SendOutcome) {
+        let outcome = match outcome {
+            // A dialed connection takes no more input from here on; `Closed` follows.
+            SendOutcome::Gone if self.scope() == Scope::Run => SendOutcome::Full,
+            outcome => outcome,
+        };
         let count = self.table.len();
         if let Some(connection) = self.table.get_mut(id) {
             self.slow.sent(core, pool, (id, connection), count, outcome);

@@ -12,7 +12,8 @@ use wirecat::framing::Framing;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::SlowRules;
 use wirecat::sessions::config::{Connect, Dialing, Net, Route};
-use wirecat::sessions::{ConnectSession, Session};
+use wirecat::sessions::{Session, StreamSession};
+use wirecat::sockets::Endpoint;
 
 use super::actor::Actor;
 use super::guest::{Guest, Left};
@@ -22,14 +23,14 @@ use super::verdict::check_told;
 use super::wire::wire;
 use super::world::{Scenario, World};
 
-/// What a client queues before it stops reading stdin (src/sessions/connect/mod.rs).
+/// What a client queues before it stops reading stdin (src/sessions/streams/session.rs).
 const QUEUE: usize = 64 * 1024;
 /// A client has no policy for slow servers.
 const NO_SLOW: SlowRules = SlowRules { policy: None, after: Duration::ZERO };
 
 struct Client {
     basics: Basics,
-    session: ConnectSession,
+    session: StreamSession,
     stage: Stage,
     link: Guest,
     cut: Cut,
@@ -78,7 +79,7 @@ impl Client {
             replay: None,
         };
         let pool = event_loop.pool();
-        let mut session = ConnectSession::new(pool, config, console, input);
+        let mut session = StreamSession::connect(pool, config, console, input);
         let (near, far) = wire(rng.fork(), socket(rng), world.now);
         let temper = temper(rng, Duration::from_millis(100));
         let ending = ending(rng, &basics, basics.ends_by_itself(false));
@@ -86,7 +87,7 @@ impl Client {
         actor.to_send = framed(basics.framing, &content(rng, basics.framing, "server"));
         let id = pool.add_channel(Box::new(near), Directions::Both).expect("a connection");
         let link = Guest::new(id, world.actors.len(), &actor, basics.framing, world.now);
-        session.use_open(pool, id, "there".into(), "here".into());
+        session.use_open(pool, id, Endpoint::named("there"), Endpoint::named("here"));
         world.actors.push(actor);
         Self {
             session,

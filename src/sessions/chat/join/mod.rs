@@ -117,8 +117,9 @@ impl JoinSession {
     }
 
     fn connected(&mut self, pool: &mut Pool, new: Established) {
-        let proto = new.proto();
+        let proto = new.peer.proto();
         let Established { id, peer, local } = new;
+        let (peer, local) = (peer.to_string(), local.to_string());
         let event = Notice::new(Name::Connected).proto(proto).peer(&peer).local(&local);
         self.core.console.report(pool, &event);
         self.core.count_connection();

@@ -13,7 +13,7 @@ use crate::sessions::relay::{UPSTREAM_LOST, Upstream};
 use crate::sessions::streams::Context;
 
 /// The connections in the making, and the names of those that are made.
-pub(super) struct Dialer {
+pub(super) struct UpstreamDialer {
     route: Route,
     /// By the client that each is for.
     making: BTreeMap<Id, Connector>,
@@ -23,7 +23,7 @@ pub(super) struct Dialer {
     reported_warnings: BTreeSet<String>,
 }
 
-impl Dialer {
+impl UpstreamDialer {
     pub(super) fn new(route: Route) -> Self {
         let (making, titles, reported_warnings) =
             (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
@@ -72,7 +72,7 @@ impl Dialer {
 }
 
 impl Proxy {
-    fn dialer(&mut self) -> Option<&mut Dialer> {
+    fn dialer(&mut self) -> Option<&mut UpstreamDialer> {
         match &mut self.upstreams {
             Upstreams::Forward(dialer) => Some(dialer),
             Upstreams::Exec(_) => None,
@@ -148,8 +148,9 @@ impl Proxy {
             return context.pool.abort(new.id, CloseReason::HOST);
         };
         let Established { id, peer, local } = new;
-        let notice = Notice::new(Name::Connected).conn(connection.number).proto(new.proto());
-        context.core.console.report(context.pool, &notice.peer(peer).local(local));
+        let (peer, local) = (peer.to_string(), local.to_string());
+        let notice = Notice::new(Name::Connected).conn(connection.number).proto(new.peer.proto());
+        context.core.console.report(context.pool, &notice.peer(&peer).local(&local));
         dialer.making.remove(&client);
         dialer.titles.insert(*id, format!("{peer} for {}", connection.title()));
         self.relays.join(context.pool, client, Upstream::connection(*id), self.queue);

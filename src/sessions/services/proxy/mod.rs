@@ -18,9 +18,10 @@ use crate::sessions::config::Route;
 use crate::sessions::console::Message;
 use crate::sessions::exec::{ClientState, ExecChildren};
 use crate::sessions::relay::Relays;
-use crate::sessions::streams::{Context, Flow};
+use crate::sessions::session::ShutdownMode;
+use crate::sessions::streams::{Context, Flow, Scope};
 
-use forward::Dialer;
+use forward::UpstreamDialer;
 
 /// The end of a connection that cannot be served, because of this machine.
 const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
@@ -28,7 +29,7 @@ const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
 /// How an upstream is made.
 enum Upstreams {
     /// A connection to another address.
-    Forward(Dialer),
+    Forward(UpstreamDialer),
     /// A child.
     Exec(ExecChildren),
 }
@@ -43,7 +44,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) fn forward(route: Route, queue: usize) -> Self {
-        Self::new(Upstreams::Forward(Dialer::new(route)), queue)
+        Self::new(Upstreams::Forward(UpstreamDialer::new(route)), queue)
     }
 
     pub(super) fn exec(program: Program, queue: usize) -> Self {
@@ -61,29 +62,50 @@ impl Proxy {
         else {
             return;
         };
-        let env = vec![
+        let mut env = vec![
             ("WIRECAT_PEER", connection.peer.to_string().into()),
             ("WIRECAT_LOCAL", connection.local.to_string().into()),
-            ("WIRECAT_CONN", connection.number.to_string().into()),
         ];
-        let (pool, all) = (&mut *context.pool, &mut context.core.children);
-        match children.start(pool, all, (id, connection.title()), env) {
+        if context.streams.scope() == Scope::Connection {
+            env.push(("WIRECAT_CONN", connection.number.to_string().into()));
+        }
+        let title = context.streams.title(connection);
+        match children.start(context.pool, &mut context.core.children, (id, title), env) {
             Ok(upstream) => self.relays.join(context.pool, id, upstream, self.queue),
-            Err(failure) => report_missing(context, id, &failure, UNSERVED),
+            Err(failure) => match context.streams.scope() {
+                Scope::Connection => report_missing(context, id, &failure, UNSERVED),
+                Scope::Run => {
+                    context.core.fail(context.pool, &failure);
+                    context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
+                }
+            },
         }
     }
 
-    /// Notes the ends of children.
+    /// Notes the ends of children: a warning on a server, and the status of a client's run.
     fn on_exits(&mut self, context: &mut Context<'_>) {
         let Upstreams::Exec(children) = &mut self.upstreams else { return };
         for (served, exit) in children.take_exits(&mut context.core.children) {
             self.relays.reader_gone(context.pool, served.client);
-            let is_expected = served.state == ClientState::Lost || context.core.is_ending();
-            if exit.status() != Status::Done && !is_expected {
+            context.parted = true;
+            if exit.status() == Status::Done {
+                continue;
+            }
+            if context.streams.scope() == Scope::Run {
+                context.core.decide(exit.status());
+            } else if served.state != ClientState::Lost && !context.core.is_ending() {
                 let text = format!("the command of {} ended: {exit}", served.title);
                 context.core.console.warn(context.pool, Kind::Command, &text);
             }
-            context.parted = true;
+        }
+    }
+
+    fn stop(&mut self, context: &mut Context<'_>) {
+        match &mut self.upstreams {
+            Upstreams::Forward(dialer) => dialer.cancel(context.pool),
+            Upstreams::Exec(_) => {
+                context.core.children.terminate_all(context.pool, Purpose::Connection);
+            }
         }
     }
 
@@ -177,18 +199,16 @@ impl StreamService for Proxy {
         self.relays.client_closed(context.pool, id, end);
     }
 
-    /// Makes no more upstreams, and asks all children to end.
+    /// Makes no more upstreams, and asks all children of a server to end. The child of a client gets
+    /// what has come first: its end follows that of the connection.
     fn end(&mut self, context: &mut Context<'_>) {
-        match &mut self.upstreams {
-            Upstreams::Forward(dialer) => dialer.cancel(context.pool),
-            Upstreams::Exec(_) => {
-                context.core.children.terminate_all(context.pool, Purpose::Connection);
-            }
+        if context.streams.scope() == Scope::Connection {
+            self.stop(context);
         }
     }
 
     fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason) {
-        self.end(context);
+        self.stop(context);
         self.relays.abort(context.pool, reason);
     }
 

@@ -1,0 +1,253 @@
+//! Commands that a program, or a person at a terminal, gives to a stream session while it runs.
+//!
+//! What is sent before a dialed connection is there waits for it, as what a lost one did not send
+//! waits for the next one.
+
+use super::{Connection, Scope, StreamSession};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{CloseMode, Id, Pool, SendOutcome};
+use crate::kind::Kind;
+use crate::protocol::command::{Command, Recipient};
+use crate::report::{Name, Notice};
+use crate::sessions::control::{Controllable, bad_command, not_connected, send_failed};
+use crate::sessions::core::Core;
+use crate::sessions::session::Session;
+use bytes::Bytes;
+use std::collections::HashMap;
+
+/// The clients by the names that commands call them.
+#[derive(Default)]
+pub(super) struct Directory {
+    numbers: HashMap<u64, Id>,
+    peers: HashMap<String, Id>,
+}
+
+impl Directory {
+    pub(super) fn add(&mut self, number: u64, peer: &str, id: Id) {
+        self.numbers.insert(number, id);
+        self.peers.insert(peer.to_owned(), id);
+    }
+
+    pub(super) fn remove(&mut self, number: u64, peer: &str, id: Id) {
+        self.numbers.remove(&number);
+        // Clients of a unix socket have one name, which is that of the last one.
+        if self.peers.get(peer) == Some(&id) {
+            self.peers.remove(peer);
+        }
+    }
+
+    fn find(&self, recipient: &Recipient) -> Option<Id> {
+        match recipient {
+            Recipient::All => None,
+            Recipient::Conn(number) => self.numbers.get(number).copied(),
+            Recipient::Peer(peer) => self.peers.get(peer).copied(),
+        }
+    }
+}
+
+/// A stream session, as commands control it.
+pub(super) struct Commanded<'a>(pub(super) &'a mut StreamSession);
+
+impl Controllable for Commanded<'_> {
+    fn core(&mut self) -> &mut Core {
+        &mut self.0.core
+    }
+
+    fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Send { payload, to } => self.execute_send(pool, line, payload, &to),
+            Command::Close(to) if self.is_whole_run(&to) => self.quit(pool),
+            Command::Close(to) => return self.execute_close(pool, &to),
+            Command::List => self.list(pool, line),
+            Command::Stats => self.0.report_stats(pool),
+            Command::Join(_) | Command::Leave(_) => {
+                return Err(bad_command(line, "a stream has no groups: mcast-join has"));
+            }
+            Command::Quit => self.quit(pool),
+        }
+        Ok(())
+    }
+
+    fn is_held(&self) -> bool {
+        self.0.is_held()
+    }
+
+    fn quit(&mut self, pool: &mut Pool) {
+        match &mut self.0.streams.dialer {
+            // It ends when the connection that this waits for has taken it, or cannot be made.
+            Some(dialer) if self.0.streams.table.is_empty() && dialer.carries() => {
+                dialer.is_quitting = true;
+                self.0.core.input.close(pool);
+            }
+            _ => self.0.end(pool, CloseReason::HOST),
+        }
+    }
+}
+
+impl Commanded<'_> {
+    /// The connection that a command means, where that is one. A dialed one has no others beside it.
+    fn find(&self, to: &Recipient) -> Option<Id> {
+        let streams = &self.0.streams;
+        match (to, streams.scope()) {
+            (Recipient::All, Scope::Run) => streams.table.ids().next(),
+            _ => streams.directory.find(to),
+        }
+    }
+
+    /// Whether to close what a command means is to end the run.
+    fn is_whole_run(&self, to: &Recipient) -> bool {
+        self.0.streams.scope() == Scope::Run && (*to == Recipient::All || self.find(to).is_some())
+    }
+
+    fn execute_send(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Recipient) {
+        let len = payload.len();
+        let outcome = self.0.core.input.encode(payload).map_err(|error| {
+            Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
+        });
+        let sent = outcome.and_then(|message| match self.find(to) {
+            Some(id) => self.send_to_one(pool, id, message, to),
+            None if *to == Recipient::All && !self.0.streams.table.is_empty() => {
+                self.send_to_each(pool, message.into())
+            }
+            // There is no connection yet, or no longer.
+            None if *to == Recipient::All => self.carry(message.into(), to),
+            None => Err(not_connected("send to", to)),
+        });
+        match sent {
+            Ok(event) => self.0.core.console.report_batched(pool, &event.line(line).len(len)),
+            Err(failure) => {
+                self.0.core.console.report_batched(pool, &send_failed(line, to, &failure))
+            }
+        }
+    }
+
+    /// Sends to one connection, and returns its event.
+    fn send_to_one(
+        &mut self,
+        pool: &mut Pool,
+        id: Id,
+        message: Vec<u8>,
+        to: &Recipient,
+    ) -> Result<Notice<'static>, Failure> {
+        if !self.0.streams.keeps_up(&mut self.0.core, pool, id) {
+            let cause = "its queue is full, and it drains nothing";
+            return Err(Failure::new(Status::Lost, Kind::Slow, "send to", to.to_string(), cause));
+        }
+        let outcome = if self.0.streams.reconnects() {
+            // A message that may have to be sent again is a piece of its own.
+            let piece = Bytes::from(message);
+            let outcome = pool.send_shared(id, piece.clone());
+            if outcome == SendOutcome::Gone {
+                return self.carry(piece, to);
+            }
+            pool.flush(id);
+            outcome
+        } else {
+            pool.send(id, &message)
+        };
+        if outcome == SendOutcome::Gone {
+            return Err(not_connected("send to", to));
+        }
+        self.0.streams.sent(&mut self.0.core, pool, id, outcome);
+        self.0.core.count_sent(1);
+        let number = self.0.streams.table.get(id).map_or(0, |connection| connection.number);
+        let waits = self.await_drained(pool, id);
+        Ok(Notice::new(Name::Sent).conn(number).queued(waits))
+    }
+
+    /// Keeps a message for the next connection, where one is dialed.
+    fn carry(&mut self, message: Bytes, to: &Recipient) -> Result<Notice<'static>, Failure> {
+        let Some(dialer) = &mut self.0.streams.dialer else {
+            return Err(not_connected("send to", to));
+        };
+        let waits = dialer.carry(message);
+        self.0.core.count_sent(1);
+        Ok(Notice::new(Name::Sent).queued(waits))
+    }
+
+    /// Sends to every client, and returns the one event for all.
+    fn send_to_each(
+        &mut self,
+        pool: &mut Pool,
+        message: Bytes,
+    ) -> Result<Notice<'static>, Failure> {
+        let (mut count, mut waits) = (0, 0);
+        let ids: Vec<Id> = self.0.streams.table.ids().collect();
+        for id in ids {
+            if !self.0.streams.keeps_up(&mut self.0.core, pool, id) {
+                continue;
+            }
+            let outcome = pool.send_shared(id, message.clone());
+            if outcome != SendOutcome::Gone {
+                count += 1;
+                // Only what is written now is known to wait no more.
+                pool.flush(id);
+                self.0.streams.sent(&mut self.0.core, pool, id, outcome);
+                waits += self.await_drained(pool, id);
+            }
+        }
+        self.0.core.count_sent(1);
+        if count == 0 {
+            return Err(not_connected("send to", &Recipient::All));
+        }
+        Ok(Notice::new(Name::Sent).queued(waits).count(count))
+    }
+
+    /// What waits for a client; where anything does, `drained` is called when it is written.
+    fn await_drained(&mut self, pool: &mut Pool, id: Id) -> usize {
+        let waits = pool.queued(id);
+        if waits > 0 {
+            pool.await_flush(id);
+        }
+        waits
+    }
+
+    fn execute_close(&mut self, pool: &mut Pool, recipient: &Recipient) -> Result<(), Failure> {
+        match (recipient, self.find(recipient)) {
+            (Recipient::All, _) => {
+                for (id, client) in self.0.streams.table.iter() {
+                    pool.close(id, reason_to_close(client), CloseMode::Linger);
+                }
+            }
+            (_, Some(id)) => {
+                let reason =
+                    self.0.streams.table.get(id).map_or(CloseReason::HOST, reason_to_close);
+                pool.close(id, reason, CloseMode::Linger);
+            }
+            (_, None) => return Err(not_connected("close", recipient)),
+        }
+        Ok(())
+    }
+
+    /// One `list` event a client, in the order of their numbers, and one that counts them.
+    fn list(&mut self, pool: &mut Pool, line: u64) {
+        let mut ids: Vec<(u64, Id)> =
+            self.0.streams.table.iter().map(|(id, client)| (client.number, id)).collect();
+        ids.sort_unstable_by_key(|(number, _)| *number);
+        for (number, id) in &ids {
+            let (Some(client), Some(traffic)) = (self.0.streams.table.get(*id), pool.traffic(*id))
+            else {
+                continue;
+            };
+            let (peer, local) = (client.peer.to_string(), client.local.to_string());
+            let event = Notice::new(Name::List)
+                .conn(*number)
+                .local(&local)
+                .peer(&peer)
+                .traffic(traffic.received, traffic.sent)
+                .secs(pool.now().saturating_duration_since(traffic.opened))
+                .queued(pool.queued(*id));
+            self.0.core.console.report_batched(pool, &event);
+        }
+        self.0
+            .core
+            .console
+            .report_batched(pool, &Notice::new(Name::List).line(line).count(ids.len()));
+    }
+}
+
+/// If the peer's FIN came first, the reason is PEER.
+fn reason_to_close(connection: &Connection) -> CloseReason {
+    if connection.ended { connection.end_reason() } else { CloseReason::HOST }
+}

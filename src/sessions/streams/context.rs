@@ -1,0 +1,175 @@
+//! What a service acts on, and what the ends of a connection mean.
+
+use super::{Connection, Scope, Streams};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
+use crate::kind::Kind;
+use crate::protocol::relay::{Input, Step};
+use crate::report::{Name, Notice};
+use crate::sessions::console::closed_event;
+use crate::sessions::core::{Core, NOTE_AFTER};
+use crate::sessions::session::ShutdownMode;
+use crate::sessions::timers;
+
+/// What a service acts on.
+pub(crate) struct Context<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) streams: &'a mut Streams,
+    pub(crate) pool: &'a mut Pool,
+    /// What the service had for a connection is gone, and the run may be over.
+    pub(crate) parted: bool,
+    /// The service asks for the end of the run, which follows when it returns.
+    pub(crate) end: Option<ShutdownMode>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(core: &'a mut Core, streams: &'a mut Streams, pool: &'a mut Pool) -> Self {
+        Self { core, streams, pool, parted: false, end: None }
+    }
+
+    /// Sends to one connection, by the rules for slow ones.
+    pub(crate) fn sent(&mut self, id: Id, outcome: SendOutcome) {
+        self.streams.sent(self.core, self.pool, id, outcome);
+    }
+
+    /// Reports the peer's FIN.
+    pub(crate) fn note_end(&mut self, id: Id) {
+        if let Some(connection) = self.streams.table.get_mut(id) {
+            connection.ended = true;
+            if self.core.console.shows(Name::Eof) {
+                let (number, peer) = (connection.number, connection.peer.to_string());
+                let number = self.streams.is_numbered.then_some(number);
+                let notice = Notice::new(Name::Eof).maybe_conn(number).peer(&peer);
+                self.core.console.report(self.pool, &notice);
+            }
+        }
+    }
+
+    /// The peer's FIN has come; the state of `input` decides what follows.
+    pub(crate) fn peer_ended(&mut self, id: Id, input: Input) {
+        self.note_end(id);
+        self.report_undelivered(id);
+        let Some(connection) = self.streams.table.get(id) else { return };
+        let reason = self.streams.end_reason(connection);
+        let step = match self.core.common.rules.peer_ended(input) {
+            // What is left goes to the next connection.
+            _ if self.streams.reconnects() && !(input.ended && self.pool.queued(id) == 0) => {
+                Step::Close
+            }
+            step => step,
+        };
+        match step {
+            Step::Leave => self.leave(id, reason),
+            Step::Close | Step::HalfClose => self.pool.close(id, reason, CloseMode::Linger),
+            Step::Continue => {}
+        }
+    }
+
+    /// `--on-peer-close exit`. Input that is known to be unsent makes it a loss: what is queued, as
+    /// the end of the connection shows, and for a dialed one what waits behind that.
+    fn leave(&mut self, id: Id, reason: CloseReason) {
+        if self.streams.scope() == Scope::Run {
+            self.pool.flush(id);
+            let is_full = self.streams.table.get(id).is_some_and(|one| one.send.is_full());
+            if is_full || self.pool.queued(id) > 0 || self.core.input.is_holding() {
+                let (target, cause) = ("the rest of stdin", "the peer closed before it was sent");
+                let failure = Failure::new(Status::Lost, Kind::Unsent, "send", target, cause);
+                self.core.fail(self.pool, &failure);
+            }
+            self.core.begin_ending(self.pool);
+        }
+        self.pool.abort(id, reason);
+    }
+
+    /// The input has ended, as one connection sees it.
+    pub(crate) fn input_ended(&mut self, id: Id, input: Input) {
+        let Some(connection) = self.streams.table.get(id) else { return };
+        let rules = self.core.common.rules;
+        match rules.input_ended(input, connection.ended) {
+            Step::HalfClose => self.pool.finish(id),
+            Step::Close | Step::Leave => {
+                self.pool.close(id, self.streams.end_reason(connection), CloseMode::Linger);
+            }
+            Step::Continue => {}
+        }
+        if rules.quit_after.is_some() {
+            if !rules.is_empty_from_start(input) {
+                self.pool.await_flush(id);
+            }
+        } else if self.streams.scope() == Scope::Run {
+            self.pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
+        }
+    }
+
+    /// Reports a message that was cut by the peer's FIN. It is not delivered.
+    fn report_undelivered(&mut self, id: Id) {
+        let Some(connection) = self.streams.table.get(id) else { return };
+        let count = connection.receiver.undelivered();
+        if count == 0 {
+            return;
+        }
+        let (title, number) = (self.streams.title(connection), connection.number);
+        let cause = match self.streams.scope() {
+            Scope::Connection => "it closed in the middle of a message",
+            Scope::Run => "the peer closed in the middle of a message",
+        };
+        let failure = Failure::new(Status::Lost, Kind::CutFrame, "read from", title, cause);
+        let notice = Notice::error(&failure).undelivered(count);
+        match self.streams.scope() {
+            Scope::Connection => {
+                self.core.console.report(self.pool, &notice.conn(number));
+                self.streams.note_loss(Status::Lost);
+            }
+            Scope::Run => {
+                self.core.console.report(self.pool, &notice);
+                self.core.decide(Status::Lost);
+            }
+        }
+    }
+
+    /// Reports that a connection is closed.
+    pub(super) fn report_closed(&mut self, connection: &Connection, end: &End) {
+        if !self.core.console.shows(Name::Closed) {
+            return;
+        }
+        let (peer, local) = (connection.peer.to_string(), connection.local.to_string());
+        let undelivered = connection.receiver.undelivered();
+        let notice = closed_event(&peer, &local, end, undelivered, self.pool.now());
+        let notice = notice.maybe_conn(self.streams.number(connection));
+        self.core.console.report(self.pool, &notice);
+    }
+
+    /// Reports what the end of a connection cost, where `closed` alone would not be seen.
+    pub(super) fn report_loss(&mut self, connection: &Connection, end: &End) {
+        match self.streams.scope() {
+            Scope::Connection => self.warn_of_loss(connection, end),
+            // What decided the status before has been reported, and who has enough loses nothing.
+            Scope::Run if self.core.is_decided() || self.core.has_enough() => {}
+            Scope::Run => self.core.fail(self.pool, &connection.loss(end)),
+        }
+    }
+
+    fn warn_of_loss(&mut self, connection: &Connection, end: &End) {
+        self.streams.note_loss(Status::Lost);
+        let (title, unsent) = (connection.title(), end.unsent.len());
+        // A bad frame is reported when it comes; the error may then be one of the socket.
+        if end.reason == CloseReason::FRAME
+            && let Some(error) = &end.error
+            && Kind::from(error) == Kind::Frame
+        {
+            let cause = crate::error::plain(error);
+            let failure =
+                Failure::new(Status::Lost, Kind::Frame, "read from", title.as_str(), cause);
+            let notice = Notice::error(&failure).conn(connection.number);
+            self.core.console.report(self.pool, &notice);
+        } else if let (Some(error), false) = (&end.error, self.core.is_ending()) {
+            let text = format!("{title} was lost: {}", crate::error::plain(error));
+            self.core.console.warn(self.pool, Kind::Lost, &text);
+        }
+        if unsent > 0 {
+            let text = format!("{unsent} bytes for {title} were not sent");
+            self.core.console.warn(self.pool, Kind::Unsent, &text);
+        }
+    }
+}

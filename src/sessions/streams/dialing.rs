@@ -1,0 +1,245 @@
+//! Dialing: the connection that a session makes by itself, and makes again when it is lost.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::close::Cause;
+use crate::error::Status;
+use crate::event_loop::{End, Event, Pool};
+use crate::kind::Kind;
+use crate::protocol::relay::Input;
+use crate::report::Notice;
+use crate::sessions::config::{Dialing, Route};
+use crate::sessions::connector::{Connector, Progress};
+use crate::sessions::console::{Console, is_loss};
+use crate::sessions::core::Core;
+
+/// Bytes that wait for the next connection before no more are taken.
+const CARRIED: usize = 64 * 1024;
+
+/// What follows the end of a connection that was dialed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Redial {
+    /// Nothing: the run is over.
+    Never,
+    /// The next connection of several, at once.
+    AtOnce,
+    /// The same connection once more, after a pause. It is sent what the lost one did not send.
+    AfterPause,
+}
+
+impl Redial {
+    /// What `--reconnect` asks for: another connection, unless all of the input is sent.
+    pub(crate) fn after_loss(is_wanted: bool, input: Input, end: &End) -> Self {
+        let is_done = input.ended && !is_loss(end);
+        if is_wanted && !is_done { Self::AfterPause } else { Self::Never }
+    }
+}
+
+/// Makes the connection of a session, and keeps what waits for it.
+///
+/// ```text
+///             begin                 Connected
+/// Idle ───────────────> Dialing ───────────────> Connected
+///                        ^  │ │                      │
+///      Retrying (pause) ─┘  │ └── Failed, cancel ──> Over <── no other is wanted
+///                           │                        │
+///                           └─── dial_next, dial_again (pause)
+/// ```
+///
+/// `Over` is left only towards `Dialing`, and only while the run is not ending.
+pub(crate) struct Dialer {
+    phase: DialPhase,
+    connector: Connector,
+    route: Route,
+    /// `--wait`: how long to go on trying.
+    patience: Option<Duration>,
+    dialing: Dialing,
+    /// What no connection has sent yet, message by message where there are messages.
+    carried: Vec<Bytes>,
+    /// So much is carried that no more is taken.
+    is_full: bool,
+    /// `/quit` waits for the connection that takes what is carried.
+    pub(super) is_quitting: bool,
+    /// The last peer.
+    reached: String,
+}
+
+/// How far a [`Dialer`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DialPhase {
+    /// Not begun. A connection that is open already comes to be from here.
+    Idle,
+    Dialing,
+    Connected,
+    Over,
+}
+
+impl Dialer {
+    /// Goes on trying for `patience`; for ever where it is to connect again and nothing was said.
+    pub(crate) fn new(
+        route: Route,
+        patience: Option<Duration>,
+        dialing: Dialing,
+        now: Instant,
+    ) -> Self {
+        Self {
+            phase: DialPhase::Idle,
+            connector: Connector::of_client(route.clone(), patience, dialing, now),
+            route,
+            patience,
+            dialing,
+            carried: Vec::new(),
+            is_full: false,
+            is_quitting: false,
+            reached: String::new(),
+        }
+    }
+
+    /// Makes the first attempt.
+    pub(super) fn begin(&mut self, pool: &mut Pool) -> Progress {
+        debug_assert_eq!(self.phase, DialPhase::Idle, "the first connection is made once");
+        self.dial(pool)
+    }
+
+    fn dial(&mut self, pool: &mut Pool) -> Progress {
+        self.phase = DialPhase::Dialing;
+        let progress = self.connector.begin(pool);
+        self.follow(progress)
+    }
+
+    fn follow(&mut self, progress: Progress) -> Progress {
+        if let Progress::Failed(_) = progress {
+            self.phase = DialPhase::Over;
+        }
+        progress
+    }
+
+    /// Makes the next connection of several, with new patience.
+    pub(super) fn dial_next(&mut self, pool: &mut Pool) -> Progress {
+        debug_assert_eq!(self.phase, DialPhase::Over, "one connection after the other");
+        self.connector =
+            Connector::of_client(self.route.clone(), self.patience, self.dialing, pool.now());
+        self.dial(pool)
+    }
+
+    /// Makes a lost connection again. Returns the pause before the first attempt, which grows until
+    /// a connection `was_useful`. The pieces that it did not send come before those that wait.
+    pub(super) fn dial_again(
+        &mut self,
+        pool: &mut Pool,
+        was_useful: bool,
+        unsent: Vec<Bytes>,
+    ) -> Duration {
+        debug_assert_eq!(self.phase, DialPhase::Over, "one connection after the other");
+        self.phase = DialPhase::Dialing;
+        self.carried.splice(..0, unsent);
+        self.connector.begin_again(pool, was_useful)
+    }
+
+    /// Looks at an event; those of other sources leave it `Pending`.
+    pub(super) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Progress {
+        if !self.is_dialing() {
+            return Progress::Pending;
+        }
+        let progress = self.connector.on(pool, event);
+        self.follow(progress)
+    }
+
+    /// Reports what happened on the way.
+    pub(super) fn report_notes(&mut self, pool: &mut Pool, console: &mut Console) {
+        self.connector.report_notes(pool, console);
+    }
+
+    /// A connection to this peer is up.
+    pub(super) fn on_connected(&mut self, peer: &str) {
+        debug_assert!(
+            matches!(self.phase, DialPhase::Idle | DialPhase::Dialing),
+            "{:?}: connections are made one after the other",
+            self.phase
+        );
+        self.phase = DialPhase::Connected;
+        peer.clone_into(&mut self.reached);
+    }
+
+    /// The connection is gone.
+    pub(super) fn on_closed(&mut self) {
+        self.phase = DialPhase::Over;
+    }
+
+    /// Gives up what is under way.
+    pub(super) fn cancel(&mut self, pool: &mut Pool) {
+        self.connector.cancel(pool);
+        if self.phase == DialPhase::Dialing {
+            self.phase = DialPhase::Over;
+        }
+    }
+
+    /// Whether a connection is being made.
+    pub(super) fn is_dialing(&self) -> bool {
+        self.phase == DialPhase::Dialing
+    }
+
+    /// Whether a lost connection is made again. Each message is then a piece of its own, so that
+    /// one that was cut can be sent again.
+    pub(super) fn reconnects(&self) -> bool {
+        self.dialing.reconnect
+    }
+
+    /// The last peer.
+    pub(super) fn reached(&self) -> &str {
+        &self.reached
+    }
+
+    /// Keeps a piece for the next connection; returns the bytes that wait for it.
+    pub(super) fn carry(&mut self, piece: Bytes) -> usize {
+        self.carried.push(piece);
+        let waits = self.carried_bytes();
+        self.is_full = waits >= CARRIED;
+        waits
+    }
+
+    /// Whether anything waits for the next connection.
+    pub(super) fn carries(&self) -> bool {
+        !self.carried.is_empty()
+    }
+
+    /// Whether nothing more may wait for the next connection.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    fn carried_bytes(&self) -> usize {
+        self.carried.iter().map(Bytes::len).sum()
+    }
+
+    /// Nothing more comes of it: reports that messages of commands, which were answered as if they
+    /// were sent, are lost.
+    pub(super) fn report_carried(&mut self, core: &mut Core, pool: &mut Pool) {
+        let waits = self.carried_bytes();
+        self.carried.clear();
+        if core.input.has_commands() && waits > 0 {
+            let text = format!("{waits} bytes were not sent, for want of a connection");
+            let notice = Notice::send_failed(Kind::Unsent, text).unsent(waits as u64);
+            core.console.report(pool, &notice);
+            core.decide(Status::Lost);
+        }
+    }
+
+    /// What waits for the connection that is up.
+    pub(super) fn take_carried(&mut self) -> Vec<Bytes> {
+        self.is_full = false;
+        std::mem::take(&mut self.carried)
+    }
+}
+
+/// Bytes sent of which it is unknown whether the peer has read them. A peer that closes in order
+/// has read what it acknowledged; after a reset even that is open, and the kernel has forgotten
+/// how much it was.
+pub(super) fn in_doubt(end: &End) -> u64 {
+    match end.reason.cause {
+        Cause::Error => end.traffic.sent,
+        _ => end.unacknowledged,
+    }
+}
