@@ -165,6 +165,12 @@ impl Exit {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_main_command(raw: i32) -> Self {
+        let (id, purpose) = (ChildId(1), Purpose::MainCommand);
+        Self { id, purpose, status: ExitStatus::from_raw(raw) }
+    }
+
     /// Whether a signal ended it.
     pub(crate) fn was_killed(&self) -> bool {
         self.status.signal().is_some()

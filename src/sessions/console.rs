@@ -5,7 +5,6 @@
 
 mod closed;
 mod hooked;
-mod live;
 mod message;
 
 use std::io::{self, ErrorKind};
@@ -352,5 +351,24 @@ impl Console {
         if let Some(stdout) = self.stdout {
             pool.abort(stdout, reason);
         }
+    }
+
+    /// Begins a line that [`Console::show_line`] fills, where there is a terminal to show it on.
+    pub(crate) fn begin_line(&mut self, pool: &mut Pool) {
+        if self.reporter.begin_line() {
+            pool.arm(TimerKey::global(timers::PROGRESS), INTERVAL);
+        }
+    }
+
+    /// Fills the line, and has the next time for it come.
+    pub(crate) fn show_line(&self, pool: &mut Pool, words: String) {
+        self.reporter.show_line(words);
+        pool.arm(TimerKey::global(timers::PROGRESS), INTERVAL);
+    }
+
+    /// Shows a picture, where there is a terminal to show it on.
+    pub(crate) fn show_picture(&mut self, lines: &[String]) {
+        self.reporter.end_progress();
+        self.reporter.show_picture(lines);
     }
 }

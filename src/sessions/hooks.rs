@@ -164,3 +164,32 @@ impl Hooks {
         std::mem::take(&mut self.queue).len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event_loop::EventLoop;
+
+    #[test]
+    fn a_flood_of_events_is_full_until_most_have_their_hooks() {
+        let mut event_loop = EventLoop::new().unwrap();
+        let pool = event_loop.pool();
+        let mut children = Children::default();
+        let mut hooks =
+            Hooks::new(vec![Hook { event: Name::Data, line: "exec true".to_owned() }], false);
+        let line = Bytes::from(vec![b'x'; HIGH_MARK / 20]);
+        for _ in 0..19 {
+            hooks.queue(pool, Name::Data, &line);
+            hooks.queue(pool, Name::Eof, &line);
+        }
+        assert!(!hooks.are_full());
+        hooks.queue(pool, Name::Data, &line);
+        assert!(hooks.are_full() && !hooks.are_idle());
+        assert_eq!(hooks.start(pool, &mut children), [""; 0]);
+        // 16 run, and the other four are a fifth of the mark.
+        assert!(!hooks.are_full());
+        assert_eq!(hooks.cut(pool, &mut children), 4);
+        hooks.queue(pool, Name::Data, &line);
+        assert!(hooks.queue.is_empty());
+    }
+}

@@ -116,3 +116,36 @@ impl MainCommand {
         overrules.then_some(status)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Raw statuses of wait(2): exit 0, exit 3, and SIGTERM.
+    const ENDS: [i32; 3] = [0, 3 << 8, libc::SIGTERM];
+
+    #[test]
+    fn a_command_decides_the_status_where_it_failed_by_itself() {
+        let (three, killed) = (Some(Status::Command(3)), Some(Status::Command(143)));
+        let table = [
+            (None, false, [None, three, killed]),
+            (None, true, [None, three, None]),
+            (Some(Status::Done), false, [None, three, killed]),
+            (Some(Status::Done), true, [None, three, None]),
+            (Some(Status::Lost), false, [None, three, killed]),
+            (Some(Status::Lost), true, [None, None, None]),
+            (Some(Status::Interrupt), false, [None, None, None]),
+            (Some(Status::Terminate), true, [None, None, None]),
+        ];
+        for (so_far, asked, expected) in table {
+            for (raw, expected) in ENDS.into_iter().zip(expected) {
+                let exit = Exit::of_main_command(raw);
+                let state = if asked { CommandState::Asked } else { CommandState::Running };
+                let mut command = MainCommand { title: String::new(), state: state(exit.id) };
+                let status = command.on_exit(&exit, so_far);
+                assert_eq!(status, expected, "{exit}, asked: {asked}, so far {so_far:?}");
+                assert!(!command.is_running());
+            }
+        }
+    }
+}
