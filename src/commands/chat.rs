@@ -27,10 +27,10 @@ use crate::report::{Color, Reporter, Settings};
 use crate::sessions::chat::config::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
 use crate::sessions::chat::group::GroupSockets;
 use crate::sessions::chat::{
-    GroupSession, HeldNotices, HostSession, JoinSession, RawTerminal, Screen,
+    GroupSession, HeldNotices, JoinSession, RawTerminal, RoomService, Screen,
 };
 use crate::sessions::config::{Common, Dialing, Helpers, Input, InputSource, Net, Route, Wire};
-use crate::sessions::{Console, InputReader};
+use crate::sessions::{Console, InputReader, StreamSession};
 use crate::sockets::datagram::DatagramSocket;
 use crate::sockets::{Address, AddressError};
 use crate::sys;
@@ -352,6 +352,6 @@ fn run_host(config: HostConfig) -> anyhow::Result<Status> {
     let identity = config.identity.as_ref();
     let terminal = Terminal::open(&mut launch, &config.common, identity, &place)?;
     let (pool, console, input) = (launch.pool(), terminal.console, terminal.input);
-    let session = HostSession::new(pool, config, console, input, listeners, terminal.screen);
-    launch.serve(session, HostSession::start)
+    let session = RoomService::session(pool, config, console, input, listeners, terminal.screen);
+    launch.serve(session, StreamSession::start)
 }

@@ -311,6 +311,7 @@ impl Console {
     /// Reports the summary and drains stdout; returns whether that is done already.
     /// Elsewhere than in JSON the summary waits for stdout, whose end may still change the code.
     pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
+        self.commit(pool);
         self.reporter.end_progress();
         if self.form == Output::Json {
             self.summarise(pool, status);

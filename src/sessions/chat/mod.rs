@@ -7,14 +7,14 @@ pub mod config;
 mod draw;
 mod frontend;
 pub mod group;
-pub mod host;
 pub mod join;
+pub mod room;
 mod screen;
 pub mod terminal;
 
 pub use frontend::Frontend;
 pub use group::GroupSession;
-pub use host::HostSession;
 pub use join::JoinSession;
+pub use room::RoomService;
 pub use screen::Screen;
 pub use terminal::{HeldNotices, RawTerminal};

@@ -62,6 +62,17 @@ pub(crate) enum Stdin {
     Service { wanted: bool },
 }
 
+/// What the loss of a connection, or of what it was to be sent, means for the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Losses {
+    /// The session reports it, and it decides the status.
+    Reported,
+    /// The service reports it, and what it notes decides the status.
+    Service,
+    /// Nothing.
+    Ignored,
+}
+
 /// What is done with connections and with what they send.
 pub(crate) trait StreamService {
     /// What fills the queues of the connections.
@@ -107,7 +118,8 @@ pub(crate) trait StreamService {
     /// A message has come, or a piece of a stream without framing.
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>);
 
-    /// All messages of one read have come. False where the connection was closed for one of them.
+    /// All messages of one read have come, and [`StreamService::bad_frame`] knows if more did. False
+    /// where the connection was closed for one of them.
     fn received(&mut self, _context: &mut Context<'_>, _id: Id) -> bool {
         true
     }
@@ -143,9 +155,9 @@ pub(crate) trait StreamService {
         unsent
     }
 
-    /// Whether the service reports what the end of a connection costs.
-    fn reports_loss(&self) -> bool {
-        false
+    /// Who reports what the end of a connection costs.
+    fn losses(&self) -> Losses {
+        Losses::Reported
     }
 
     /// A connection is gone, and its table entry too.

@@ -1,7 +1,7 @@
 //! `tcp-serve --replay`: plays a recorded conversation with each client, and compares what it sends with
 //! the recording.
 
-use super::StreamService;
+use super::{Losses, StreamService};
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, TimerKey};
@@ -132,8 +132,8 @@ impl StreamService for Playback {
         None
     }
 
-    fn reports_loss(&self) -> bool {
-        true
+    fn losses(&self) -> Losses {
+        Losses::Service
     }
 
     fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {

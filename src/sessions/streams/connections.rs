@@ -14,6 +14,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::connector::{Established, Progress};
 use crate::sessions::console::{Message, is_loss};
 use crate::sessions::receiver::{self, Receiver};
+use crate::sessions::services::Losses;
 use crate::sessions::timers;
 use crate::sockets::Endpoint;
 
@@ -225,7 +226,10 @@ impl StreamSession {
             connection.receiver = receiver;
         }
         self.core.console.commit(pool);
-        if !self.with(pool, |service, context| service.received(context, id)) {
+        let is_reported = framed.as_ref().is_err_and(|error| {
+            self.with(pool, |service, context| service.bad_frame(context, id, error))
+        });
+        if !self.with(pool, |service, context| service.received(context, id)) || is_reported {
             // The service has closed it.
         } else if self.core.has_enough() {
             self.end_with_enough(pool);
@@ -246,9 +250,6 @@ impl StreamSession {
     }
 
     fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &crate::framing::FrameError) {
-        if self.with(pool, |service, context| service.bad_frame(context, id, error)) {
-            return;
-        }
         let Some(connection) = self.streams.table.get(id) else { return };
         let failure = receiver::bad_frame(self.streams.title(connection), error);
         pool.abort(id, CloseReason::FRAME);
@@ -296,10 +297,10 @@ impl StreamSession {
         // Who has enough cuts off what the others do not take.
         let is_enough = context.core.has_enough() && end.reason.cause == Cause::Host;
         let is_lost = is_loss(end) && redial == Redial::Never;
-        if is_lost && !is_enough && !service.reports_loss() {
+        if is_lost && !is_enough && service.losses() == Losses::Reported {
             context.report_loss(&connection, end);
         }
-        if connection.skipped > 0 {
+        if connection.skipped > 0 && self.service.losses() != Losses::Ignored {
             let text = format!("{} missed {} messages", connection.title(), connection.skipped);
             self.core.console.warn(pool, Kind::Skipped, &text);
             self.streams.note_loss(Status::Lost);

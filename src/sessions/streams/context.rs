@@ -1,5 +1,7 @@
 //! What a service acts on, and what the ends of a connection mean.
 
+use bytes::Bytes;
+
 use super::{Connection, Scope, Streams};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
@@ -28,7 +30,15 @@ impl<'a> Context<'a> {
         Self { core, streams, pool, parted: false, end: None }
     }
 
-    /// Sends to one connection, by the rules for slow ones.
+    /// Sends a piece to one connection, by the rules for slow ones.
+    pub(crate) fn send(&mut self, id: Id, piece: &Bytes) {
+        if self.streams.keeps_up(self.core, self.pool, id) {
+            let outcome = self.pool.send_shared(id, piece.clone());
+            self.sent(id, outcome);
+        }
+    }
+
+    /// Notes what became of a send to one connection, by the rules for slow ones.
     pub(crate) fn sent(&mut self, id: Id, outcome: SendOutcome) {
         self.streams.sent(self.core, self.pool, id, outcome);
     }

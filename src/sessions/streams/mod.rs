@@ -26,6 +26,7 @@ pub(crate) use admission::{Admission, Change};
 use commands::Directory;
 pub(crate) use context::Context;
 pub(crate) use dialing::{Dialer, Redial};
+pub(crate) use session::Backlog;
 pub use session::StreamSession;
 pub(crate) use slow::SendState;
 use slow::SlowPolicy;

@@ -20,7 +20,7 @@ use crate::sessions::console::Console;
 use crate::sessions::core::{Core, GRACE, NOTE_AFTER, SIGNALLED};
 use crate::sessions::input::InputReader;
 use crate::sessions::ready;
-use crate::sessions::services::{self, Encoder, StreamService};
+use crate::sessions::services::{self, Encoder, Losses, StreamService};
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
 use crate::sockets::Endpoint;
@@ -281,7 +281,8 @@ impl StreamSession {
 
     /// No client is left: what their ends cost decides the status, where nothing else has.
     fn finish(&mut self, pool: &mut Pool) {
-        if let Some(status) = self.streams.worst {
+        let is_counted = self.service.losses() != Losses::Ignored;
+        if let Some(status) = self.streams.worst.filter(|_| is_counted) {
             self.core.decide(status);
         }
         if let Some(dialer) = &mut self.streams.dialer {
@@ -321,7 +322,7 @@ impl Session for StreamSession {
 
     fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
         if self.with(pool, |service, context| service.event(context, &event)) {
-            return;
+            return self.balance(pool);
         }
         let progress = match &mut self.streams.dialer {
             Some(dialer) => dialer.on(pool, &event),

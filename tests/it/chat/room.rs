@@ -176,6 +176,14 @@ fn wirecats_talk_to_each_other() {
     let _ = cid.wait().code(0);
 }
 
+/// What a host asks for right before it leaves is answered, also where nobody else is there.
+#[test]
+fn the_last_answer_of_the_room_reaches_its_host() {
+    let args = ["chat", "--host", "--nick", "hanna", "127.0.0.1:0"];
+    let ended = wirecat(args).input("/who\n/quit\n").run().code(0);
+    assert_eq!(ended.text(), "*** you are hanna\n*** here: hanna\n*** here: hanna\n");
+}
+
 /// A script that says much is slowed, and loses nothing.
 #[test]
 fn a_script_is_heard_to_its_end() {

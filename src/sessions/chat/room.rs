@@ -1,0 +1,330 @@
+//! `chat --host`: a room on this machine, in which the user may take part.
+//!
+//! The session has the connections; what the lines mean and who is sent what is the business of the
+//! [`Room`].
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::config::{HostConfig, dialect};
+use super::frontend::Frontend;
+use super::screen::Screen;
+use crate::close::{Cause, CloseReason, Detail};
+use crate::error::{Status, plain};
+use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
+use crate::framing::FrameError;
+use crate::kind::Kind;
+use crate::protocol::access::Access;
+use crate::protocol::chat::line::{ChatLine, readable};
+use crate::protocol::chat::room::{MemberId, Room, RoomAction};
+use crate::protocol::chat::{Dialect, Nick};
+use crate::protocol::relay::{Input, Source};
+use crate::protocol::slow::{Policy, SlowRules};
+use crate::sessions::console::{Console, Message};
+use crate::sessions::core::{Core, GRACE, SIGNALLED};
+use crate::sessions::input::InputReader;
+use crate::sessions::services::{Losses, Stdin, StreamService};
+use crate::sessions::session::ShutdownMode;
+use crate::sessions::streams::{Admission, Backlog, Context, Flow, StreamSession};
+use crate::sessions::timers;
+
+/// The member number of the user, who has no connection.
+const HOST: MemberId = 0;
+/// A member that does not take a byte of a full queue is too slow for a live room, be it the only one.
+const SLOW: SlowRules = SlowRules { policy: Some(Policy::Kick), after: Duration::ZERO };
+/// The end of a member that did not take what was queued within [`GRACE`] after it was closed.
+const TOO_SLOW: CloseReason = CloseReason::new(Cause::Timeout, Detail::Slow);
+
+/// The room, and which connection is which member.
+pub struct RoomService {
+    frontend: Option<Frontend>,
+    dialect: Dialect,
+    room: Room,
+    members: IdMap<Membership>,
+    ids: HashMap<MemberId, Id>,
+    /// The members were sent that the room is closed.
+    is_closed: bool,
+}
+
+/// What the room keeps about the connection of a member.
+struct Membership {
+    number: MemberId,
+    /// `#3 127.0.0.1:51312`, as messages call it.
+    title: String,
+    /// The room knows it: it has completed the handshake of its protocol.
+    is_known: bool,
+    /// Why it is closed, where the end of the connection does not show it.
+    why: Option<String>,
+}
+
+impl RoomService {
+    /// The session of a room over open listeners.
+    pub fn session(
+        pool: &Pool,
+        config: HostConfig,
+        console: Console,
+        input: InputReader,
+        listeners: Vec<Id>,
+        screen: Option<Screen>,
+    ) -> StreamSession {
+        let dialect = dialect(&config.common.wire);
+        let mut room = Room::new(dialect);
+        let frontend = config.identity.map(|identity| {
+            let nick = identity.nick.clone().filter(|_| dialect.has_nicks());
+            room.add_host(HOST, &nick.unwrap_or_else(|| name(dialect, HOST)), pool.now());
+            Frontend::new(&identity, screen)
+        });
+        let (members, ids) = (IdMap::default(), HashMap::new());
+        let service = Self { frontend, dialect, room, members, ids, is_closed: false };
+        let core = Core::new(config.common, console, input);
+        let admission = Admission::new(Access::default(), None, config.max_clients);
+        let backlog = Backlog { queue: config.queue, slow: SLOW };
+        StreamSession::new(core, Box::new(service), admission, backlog, listeners)
+    }
+
+    /// Adds a connection to the room, once, and returns its number.
+    fn admit(&mut self, pool: &Pool, id: Id) -> Option<MemberId> {
+        let member = self.members.get_mut(id)?;
+        if !std::mem::replace(&mut member.is_known, true) {
+            self.room.add_member(member.number, &name(self.dialect, member.number), pool.now());
+        }
+        Some(member.number)
+    }
+
+    /// Carries out what the room wants, and leaves unread the members whose lines it cannot take.
+    fn advance(&mut self, context: &mut Context<'_>) {
+        if context.core.is_ending() {
+            return;
+        }
+        match self.room.advance(context.pool.now()) {
+            Some(pause) => context.pool.arm(TimerKey::global(timers::CHAT), pause),
+            None => context.pool.disarm(TimerKey::global(timers::CHAT)),
+        }
+        for action in self.room.take_actions() {
+            match action {
+                RoomAction::Send(to, line) => self.send_line(context, &to, &line),
+                RoomAction::Close(HOST) => {
+                    // What comes behind is for members that are told that the room is closed.
+                    context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
+                    return;
+                }
+                RoomAction::Close(member) => self.close(context, member),
+            }
+        }
+        if let Some(frontend) = &mut self.frontend {
+            frontend.refresh(context.pool, context.core);
+        }
+        for (id, member) in self.members.iter() {
+            context.streams.hold(context.pool, id, self.room.is_backlogged(member.number));
+        }
+    }
+
+    /// Closes a member in order, which has [`GRACE`] to take what is queued.
+    fn close(&self, context: &mut Context<'_>, member: MemberId) {
+        let Some(&id) = self.ids.get(&member) else { return };
+        let ended = context.streams.table.get(id).is_some_and(|connection| connection.ended);
+        let reason = if ended { CloseReason::PEER } else { CloseReason::HOST };
+        context.pool.close(id, reason, CloseMode::Linger);
+        context.pool.arm(TimerKey::of(id, timers::GRACE), GRACE);
+    }
+
+    fn send_line(&mut self, context: &mut Context<'_>, to: &[MemberId], line: &ChatLine) {
+        let piece = self.dialect.encode(line);
+        for member in to {
+            match (self.ids.get(member), &mut self.frontend) {
+                (Some(&id), _) => {
+                    let is_closing = self.members.get(id).is_none_or(|one| one.why.is_some());
+                    if let (Some(piece), false) = (&piece, is_closing) {
+                        context.send(id, piece);
+                    }
+                }
+                (None, Some(frontend)) if *member == HOST => {
+                    let conn = line.author().and_then(|nick| self.room.find(nick));
+                    frontend.show(context.pool, context.core, line, (conn, "room"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn report_bad_frame(context: &mut Context<'_>, title: &str, cause: &str) {
+        let text = format!("{title} is closed: {cause}");
+        context.core.console.warn(context.pool, Kind::Frame, &text);
+    }
+}
+
+/// The name of a member that has not sent one.
+fn name(dialect: Dialect, member: MemberId) -> Nick {
+    match dialect {
+        Dialect::Lines => Nick::guest(member),
+        Dialect::Tinyproto => Nick::uuid4(fastrand::u128(..)),
+    }
+}
+
+impl StreamService for RoomService {
+    fn flow(&self) -> Flow {
+        Flow::Peers
+    }
+
+    fn noun(&self) -> &'static str {
+        "members"
+    }
+
+    fn awaited(&self) -> (&'static str, &'static str, &'static str) {
+        ("host", "the room", "nobody came")
+    }
+
+    fn stdin(&self) -> Stdin {
+        Stdin::Service { wanted: !self.room.is_backlogged(HOST) }
+    }
+
+    fn start(&mut self, context: &mut Context<'_>) {
+        if let Some(frontend) = &mut self.frontend {
+            frontend.on_open();
+        }
+        self.advance(context);
+    }
+
+    fn on_stdin(&mut self, context: &mut Context<'_>, bytes: &[u8], eof: bool) {
+        let Some(frontend) = &mut self.frontend else { return };
+        let input_event = frontend.take_input(context.core, bytes, eof);
+        for line in input_event.lines {
+            frontend.echo(&self.dialect.parse_typed(&readable(&line)));
+            context.core.count_sent(1);
+            self.room.receive(HOST, &line);
+        }
+        if input_event.interrupts {
+            context.core.overrule(Status::Interrupt);
+            context.end = Some(ShutdownMode::Now(SIGNALLED));
+            return;
+        }
+        if input_event.leaves {
+            self.room.finish(HOST);
+        }
+        if eof {
+            context.core.input.end();
+            // A stdin that is empty from the start means no user who could leave.
+            let input = context.core.input.progress();
+            let is_terminal = input.source == Source::Terminal;
+            if is_terminal || !context.core.common.rules.is_empty_from_start(input) {
+                self.room.finish(HOST);
+            }
+        }
+        self.advance(context);
+        if let Some(failure) = input_event.failure {
+            context.core.fail(context.pool, &failure);
+            context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
+        }
+    }
+
+    fn resume(&mut self, context: &mut Context<'_>) {
+        self.advance(context);
+    }
+
+    fn opened(&mut self, context: &mut Context<'_>, id: Id) {
+        let Some(connection) = context.streams.table.get(id) else { return };
+        let (number, title) = (connection.number, connection.title());
+        self.ids.insert(number, id);
+        self.members.insert(id, Membership { number, title, is_known: false, why: None });
+        // Where there is a handshake, one that does not complete it is no member.
+        if context.pool.is_open(id) {
+            self.admit(context.pool, id);
+        } else {
+            context.pool.await_flush(id);
+        }
+        self.advance(context);
+    }
+
+    fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
+        if let Some(number) = self.admit(context.pool, id) {
+            self.room.receive(number, message.payload);
+        }
+    }
+
+    fn received(&mut self, context: &mut Context<'_>, id: Id) -> bool {
+        self.admit(context.pool, id);
+        self.advance(context);
+        true
+    }
+
+    fn bad_frame(&mut self, context: &mut Context<'_>, id: Id, error: &FrameError) -> bool {
+        let Some(member) = self.members.get_mut(id) else { return false };
+        let cause = error.to_string();
+        Self::report_bad_frame(context, &member.title, &cause);
+        member.why = Some(cause);
+        context.pool.abort(id, CloseReason::FRAME);
+        true
+    }
+
+    /// A member that sends no more is closed by the room, once its lines have passed.
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: Input) {
+        let (Some(connection), Some(number)) =
+            (context.streams.table.get_mut(id), self.admit(context.pool, id))
+        else {
+            return;
+        };
+        connection.ended = true;
+        self.room.finish(number);
+        self.advance(context);
+    }
+
+    fn drained(&mut self, context: &mut Context<'_>, id: Id) {
+        if context.pool.is_open(id) {
+            self.admit(context.pool, id);
+            self.advance(context);
+        }
+    }
+
+    fn losses(&self) -> Losses {
+        Losses::Ignored
+    }
+
+    fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
+        let Some(member) = self.members.remove(id) else { return };
+        self.ids.remove(&member.number);
+        // A member that breaks the rules of the tinyproto exchange, which the connection itself sees.
+        if let (CloseReason::FRAME, None, Some(error)) = (end.reason, &member.why, &end.error) {
+            Self::report_bad_frame(context, &member.title, &plain(error));
+        }
+        let why = member.why.unwrap_or_else(|| end.reason.to_string());
+        self.room.remove_member(member.number, Some(&why));
+        self.advance(context);
+    }
+
+    fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
+        match event {
+            Event::Timer { key: TimerKey { id: None, purpose: timers::CHAT } } => {
+                self.advance(context);
+                true
+            }
+            Event::Timer { key: TimerKey { id: Some(id), purpose: timers::GRACE } }
+                if !context.core.has_enough() =>
+            {
+                context.pool.abort(*id, TOO_SLOW);
+                true
+            }
+            Event::Signal(signal) => {
+                if let Some(frontend) = &mut self.frontend {
+                    frontend.on_signal(*signal);
+                    frontend.refresh(context.pool, context.core);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Every member gets a notice behind what is queued.
+    fn end(&mut self, context: &mut Context<'_>) {
+        context.pool.disarm(TimerKey::global(timers::CHAT));
+        if !std::mem::replace(&mut self.is_closed, true) {
+            let members: Vec<MemberId> = self.ids.keys().copied().collect();
+            let line = ChatLine::Notice("the host has closed the room".to_owned());
+            self.send_line(context, &members, &line);
+        }
+    }
+
+    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
+        context.pool.disarm(TimerKey::global(timers::CHAT));
+    }
+}
