@@ -4,32 +4,28 @@
 //! who decides between waiting for `Drained` and dropping. Receiving goes in batches.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-use mio::{Interest, Registry, Token};
+use mio::Registry;
 
 use super::BATCH_WAIT;
+use super::datagram_transport::{DatagramTransport, SocketTransport};
 use super::event::{End, Traffic};
 use super::id::Id;
 use super::pool::{Pool, Source};
 use super::recorder::{SharedRecorder, SocketRecorder};
+use super::transport::Registration;
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
 use crate::protocol::output::Direction;
-use crate::protocol::recording::{Proto, RecordedFlow, Role};
 use crate::sockets::datagram::DatagramSocket;
-use crate::sys;
-use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, Sender};
+use crate::sys::mmsg::{Outgoing, ReceiveBatch, Sender};
 
-/// Receive buffers of less are too small to wait for a batch of datagrams: this holds some hundred of them
-/// as the kernel counts.
-const ROOM: usize = 256 * 1024;
 /// A batch of so many costs no more for each when it grows.
 const LARGE: usize = 32;
 
 pub(super) struct Datagrams {
-    socket: DatagramSocket,
+    socket: Box<dyn DatagramTransport>,
     /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
     pub(super) readable: bool,
     pub(super) writable: bool,
@@ -41,13 +37,11 @@ pub(super) struct Datagrams {
     awaited: bool,
     /// The poll watches for room to send.
     watched: bool,
-    /// Datagrams may wait in the kernel for a moment without filling it. A unix socket holds ten,
-    /// and makes their senders wait (unix(7), max_dgram_qlen).
+    /// Datagrams may wait in the kernel for a moment without filling it.
     has_room: bool,
     /// The last batch came so soon after the one before, or is so small for a batch, that it
     /// would have been worth a moment to receive more at once.
     arrives_fast: bool,
-    paths: FastPaths,
     pub(super) traffic: Traffic,
     recorded: Option<Box<SocketRecorder>>,
 }
@@ -67,18 +61,17 @@ pub enum BatchSent {
 
 impl Datagrams {
     pub(super) fn new(
-        socket: DatagramSocket,
+        socket: Box<dyn DatagramTransport>,
         recorder: Option<SharedRecorder>,
         now: Instant,
     ) -> Self {
-        let recorded = recorder.map(|recorder| {
-            let flow = recorded_flow(&socket, recorder.number());
-            Box::new(SocketRecorder::new(recorder, flow))
+        let recorded = recorder.and_then(|recorder| {
+            let flow = socket.recorded_flow(recorder.number())?;
+            Some(Box::new(SocketRecorder::new(recorder, flow)))
         });
         Self {
             recorded,
-            paths: FastPaths::new(fd_of(&socket)),
-            has_room: has_room(&socket),
+            has_room: socket.has_room(),
             arrives_fast: false,
             socket,
             readable: false,
@@ -93,27 +86,12 @@ impl Datagrams {
         }
     }
 
-    /// Has the poll watch for datagrams, and for nothing else as long as the kernel takes what is
-    /// sent: epoll finds any idle socket writable, and would wake the loop for that with each
-    /// datagram that is received while it comes, and once more for each that is sent.
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        match &mut self.socket {
-            DatagramSocket::Udp(socket) => registry.register(socket, token, Interest::READABLE),
-            DatagramSocket::Unix(socket) => registry.register(socket, token, Interest::READABLE),
-        }
-    }
-
-    /// The kernel took no more: from now on the poll watches for room, and reports at once what
-    /// there is already.
-    fn watch_for_room(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    /// The kernel took no more: from now on the poll watches for room.
+    fn watch_for_room(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         if self.writable || self.watched {
             return Ok(());
         }
-        let both = Interest::READABLE | Interest::WRITABLE;
-        match &mut self.socket {
-            DatagramSocket::Udp(socket) => registry.reregister(socket, token, both)?,
-            DatagramSocket::Unix(socket) => registry.reregister(socket, token, both)?,
-        }
+        self.socket.watch_for_room(registration)?;
         self.watched = true;
         Ok(())
     }
@@ -129,7 +107,7 @@ impl Datagrams {
         now: Instant,
     ) -> Option<io::Result<()>> {
         while self.wants_reading() {
-            match batch.receive(fd_of(&self.socket)) {
+            match self.socket.receive(batch) {
                 Ok(count) => {
                     let since = now.saturating_duration_since(self.traffic.last_active);
                     self.arrives_fast = count < LARGE && (count > 1 || since < BATCH_WAIT / 2);
@@ -160,7 +138,7 @@ impl Datagrams {
                 self.awaited = true;
                 return BatchSent::Some(done);
             }
-            match mmsg::send(fd_of(&self.socket), rest, &mut self.paths) {
+            match self.socket.send(rest) {
                 Ok(count) => {
                     let sent = rest.iter().take(count).map(|one| one.payload.len() as u64);
                     self.traffic.sent += sent.sum::<u64>();
@@ -191,7 +169,7 @@ impl Datagrams {
                 BatchSent::Gone => Err(io::ErrorKind::NotConnected.into()),
             };
         };
-        let outcome = mmsg::answer(fd_of(&self.socket), payload, to);
+        let outcome = self.socket.answer(payload, to);
         match &outcome {
             Ok(()) => {
                 self.traffic.sent += payload.len() as u64;
@@ -214,19 +192,8 @@ impl Datagrams {
         self.writable && std::mem::take(&mut self.awaited)
     }
 
-    /// An error that waits in the socket, such as an ICMP "port unreachable" (udp(7)).
-    pub(super) fn take_error(&self) -> Option<io::Error> {
-        match &self.socket {
-            DatagramSocket::Udp(socket) => socket.take_error().ok().flatten(),
-            DatagramSocket::Unix(socket) => socket.take_error().ok().flatten(),
-        }
-    }
-
     pub(super) fn end(mut self, registry: &Registry) -> End {
-        let _ = match &mut self.socket {
-            DatagramSocket::Udp(socket) => registry.deregister(socket),
-            DatagramSocket::Unix(socket) => registry.deregister(socket),
-        };
+        self.socket.deregister(registry);
         End {
             reason: self.closed.unwrap_or(CloseReason::HOST),
             error: None,
@@ -244,10 +211,11 @@ impl Pool {
     /// `WouldBlock`, after which `Drained` comes; those of sendmsg(2).
     pub fn send_datagram(&mut self, id: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()> {
         let now = self.now;
+        let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         match self.sources.get_mut(id) {
             Some(Source::Datagrams(socket)) => {
                 let outcome = socket.send_one(payload, to, now);
-                socket.watch_for_room(&self.registry, id.token()).and(outcome)
+                socket.watch_for_room(&registration).and(outcome)
             }
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
@@ -258,10 +226,19 @@ impl Pool {
     /// # Errors
     /// It cannot be registered with the poll.
     pub fn add_datagrams(&mut self, socket: DatagramSocket) -> io::Result<Id> {
+        self.add_datagram_transport(Box::new(SocketTransport::new(socket)))
+    }
+
+    /// Adds something in the place of a datagram socket.
+    ///
+    /// # Errors
+    /// It cannot be registered.
+    pub fn add_datagram_transport(&mut self, socket: Box<dyn DatagramTransport>) -> io::Result<Id> {
         let recorder = self.recording.recorder.clone();
         let id = self.sources.insert(Source::Datagrams(Datagrams::new(socket, recorder, self.now)));
+        let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         let registered = match self.sources.get_mut(id) {
-            Some(Source::Datagrams(datagrams)) => datagrams.register(&self.registry, id.token()),
+            Some(Source::Datagrams(datagrams)) => datagrams.socket.register(&registration),
             _ => Ok(()),
         };
         if registered.is_err() {
@@ -273,10 +250,11 @@ impl Pool {
     /// Sends datagrams in order, as many as the kernel takes now.
     pub fn send_datagrams(&mut self, id: Id, datagrams: &[Outgoing<'_>]) -> BatchSent {
         let now = self.now;
+        let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         match self.sources.get_mut(id) {
             Some(Source::Datagrams(socket)) => {
                 let outcome = socket.send(datagrams, now);
-                match (socket.watch_for_room(&self.registry, id.token()), outcome) {
+                match (socket.watch_for_room(&registration), outcome) {
                     (Err(error), BatchSent::Some(done)) => BatchSent::Failed(done, error),
                     (_, outcome) => outcome,
                 }
@@ -298,45 +276,16 @@ impl Pool {
     /// `None` where the kernel does not count them.
     pub fn dropped(&self, id: Id) -> Option<u32> {
         match self.sources.get(id)? {
-            Source::Datagrams(socket) => sys::socket::dropped(fd_of(&socket.socket)),
+            Source::Datagrams(socket) => socket.socket.dropped(),
             Source::Channel(_) | Source::Acceptor(_) => None,
         }
     }
 
     /// An error that waits in a datagram socket, such as an ICMP "port unreachable".
     pub fn take_error(&mut self, id: Id) -> Option<io::Error> {
-        match self.sources.get(id)? {
-            Source::Datagrams(socket) => socket.take_error(),
+        match self.sources.get_mut(id)? {
+            Source::Datagrams(socket) => socket.socket.take_error(),
             Source::Channel(_) | Source::Acceptor(_) => None,
         }
-    }
-}
-
-fn fd_of(socket: &DatagramSocket) -> BorrowedFd<'_> {
-    match socket {
-        DatagramSocket::Udp(socket) => socket.as_fd(),
-        DatagramSocket::Unix(socket) => socket.as_fd(),
-    }
-}
-
-fn has_room(socket: &DatagramSocket) -> bool {
-    let size = socket2::SockRef::from(socket).recv_buffer_size();
-    matches!(socket, DatagramSocket::Udp(_)) && size.is_ok_and(|size| size >= ROOM)
-}
-
-/// A socket as a recorder knows it.
-fn recorded_flow(socket: &DatagramSocket, number: u64) -> RecordedFlow {
-    let peer = socket.peer();
-    let role = if peer.is_some() { Role::Connected } else { Role::Bound };
-    let proto = match socket {
-        DatagramSocket::Udp(_) => Proto::Udp,
-        DatagramSocket::Unix(_) => Proto::Unixgram,
-    };
-    RecordedFlow {
-        number,
-        proto,
-        role,
-        local: socket.local().to_string(),
-        peer: peer.map(|it| it.to_string()),
     }
 }

@@ -12,6 +12,7 @@
 
 mod acceptor;
 mod channel;
+mod datagram_transport;
 mod datagrams;
 mod ending;
 mod event;
@@ -42,6 +43,7 @@ use mio::{Events, Interest, Poll, Token};
 use crate::sys::mmsg::ReceiveBatch;
 use crate::sys::timerfd::TimerFd;
 
+pub use datagram_transport::DatagramTransport;
 pub use datagrams::BatchSent;
 pub use event::{End, Event, Handler, SendOutcome, Traffic};
 pub use id::Id;

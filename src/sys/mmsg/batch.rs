@@ -59,11 +59,28 @@ impl ReceiveBatch {
     /// # Errors
     /// `WouldBlock`, or what is pending on the socket: `ConnectionRefused` after an ICMP message.
     pub fn receive(&mut self, socket: impl AsFd) -> io::Result<usize> {
-        self.received.clear();
-        self.emptied = false;
+        self.clear();
         self.emptied =
             self.receiver.receive(socket.as_fd(), &mut self.memory, &mut self.received)?;
         Ok(self.received.iter().map(Received::count).sum())
+    }
+
+    /// Takes a datagram from elsewhere, behind those that are there, in place of one that was
+    /// received; false where there is no room for it.
+    pub fn push(&mut self, payload: &[u8], from: Sender, dropped: Option<u32>) -> bool {
+        let slot = self.memory.chunks_exact_mut(SLOT).nth(self.received.len());
+        let Some(slot) = slot.and_then(|slot| slot.get_mut(..payload.len())) else { return false };
+        slot.copy_from_slice(payload);
+        let facts = Facts { dropped, ..Facts::default() };
+        let length = payload.len();
+        self.received.push(Received { length, truncated: false, from, facts });
+        true
+    }
+
+    /// Forgets what was received.
+    pub fn clear(&mut self) {
+        self.received.clear();
+        self.emptied = false;
     }
 
     /// Whether the last call is known to have taken all there was, as if the next one had said

@@ -1,0 +1,153 @@
+//! What a datagram source of the pool stands on: a socket, or whatever a simulation puts in its
+//! place.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use mio::{Interest, Registry, event::Source};
+
+use super::transport::Registration;
+use crate::protocol::recording::{Proto, RecordedFlow, Role};
+use crate::sockets::datagram::DatagramSocket;
+use crate::sys;
+use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, Sender};
+
+/// Receive buffers of less are too small to wait for a batch of datagrams: this holds some hundred of them
+/// as the kernel counts.
+const ROOM: usize = 256 * 1024;
+
+/// Sends and receives datagrams without blocking, and keeps none. `WouldBlock` means: try again
+/// after the next sign of readiness.
+pub trait DatagramTransport: Send {
+    /// Registers for datagrams that come, and for nothing else as long as all that is sent is taken.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()>;
+
+    /// Some datagram was not taken: registers for room to send as well. It is called once.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    fn watch_for_room(&mut self, registration: &Registration<'_>) -> io::Result<()>;
+
+    /// Undoes `register`.
+    fn deregister(&mut self, registry: &Registry);
+
+    /// Receives what is there, as far as the batch holds it; returns how many datagrams that is.
+    ///
+    /// # Errors
+    /// `WouldBlock` where nothing is there; an error of an earlier datagram (ICMP).
+    fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize>;
+
+    /// Sends as many as are taken now, at least one.
+    ///
+    /// # Errors
+    /// `WouldBlock` where none is; what is wrong with the first one, or with an earlier one.
+    fn send(&mut self, datagrams: &[Outgoing<'_>]) -> io::Result<usize>;
+
+    /// Sends one to the sender of another.
+    ///
+    /// # Errors
+    /// `WouldBlock` where it is not taken; what is wrong with it, or with an earlier one.
+    fn answer(&mut self, payload: &[u8], to: &Sender) -> io::Result<()>;
+
+    /// An error of an earlier datagram that no call has returned.
+    fn take_error(&mut self) -> Option<io::Error>;
+
+    /// How many datagrams were lost before they were received, a counter that wraps; `None` where
+    /// nobody counts them.
+    fn dropped(&self) -> Option<u32>;
+
+    /// Whether datagrams may wait for a moment before they are received, without harm.
+    fn has_room(&self) -> bool;
+
+    /// What a recording knows of it, under this number; `None` where it is not recorded.
+    fn recorded_flow(&self, number: u64) -> Option<RecordedFlow>;
+}
+
+/// A socket of the kernel.
+pub(super) struct SocketTransport {
+    socket: DatagramSocket,
+    paths: FastPaths,
+}
+
+impl SocketTransport {
+    pub(super) fn new(socket: DatagramSocket) -> Self {
+        Self { paths: FastPaths::new(fd_of(&socket)), socket }
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match &mut self.socket {
+            DatagramSocket::Udp(socket) => socket,
+            DatagramSocket::Unix(socket) => socket,
+        }
+    }
+}
+
+impl DatagramTransport for SocketTransport {
+    /// epoll finds any idle socket writable, and would wake the loop for that with each datagram
+    /// that is received while it comes, and once more for each that is sent.
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        self.source().register(registration.registry, registration.token(), Interest::READABLE)
+    }
+
+    /// The poll reports at once what room there is already.
+    fn watch_for_room(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.source().reregister(registration.registry, registration.token(), both)
+    }
+
+    fn deregister(&mut self, registry: &Registry) {
+        // Closing the descriptor deregisters it as well.
+        let _ = self.source().deregister(registry);
+    }
+
+    fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
+        batch.receive(fd_of(&self.socket))
+    }
+
+    fn send(&mut self, datagrams: &[Outgoing<'_>]) -> io::Result<usize> {
+        mmsg::send(fd_of(&self.socket), datagrams, &mut self.paths)
+    }
+
+    fn answer(&mut self, payload: &[u8], to: &Sender) -> io::Result<()> {
+        mmsg::answer(fd_of(&self.socket), payload, to)
+    }
+
+    /// Such as an ICMP "port unreachable" (udp(7)).
+    fn take_error(&mut self) -> Option<io::Error> {
+        match &self.socket {
+            DatagramSocket::Udp(socket) => socket.take_error().ok().flatten(),
+            DatagramSocket::Unix(socket) => socket.take_error().ok().flatten(),
+        }
+    }
+
+    fn dropped(&self) -> Option<u32> {
+        sys::socket::dropped(fd_of(&self.socket))
+    }
+
+    /// A unix socket holds ten datagrams, and makes their senders wait (unix(7), max_dgram_qlen).
+    fn has_room(&self) -> bool {
+        let size = socket2::SockRef::from(&self.socket).recv_buffer_size();
+        matches!(self.socket, DatagramSocket::Udp(_)) && size.is_ok_and(|size| size >= ROOM)
+    }
+
+    fn recorded_flow(&self, number: u64) -> Option<RecordedFlow> {
+        let peer = self.socket.peer();
+        let role = if peer.is_some() { Role::Connected } else { Role::Bound };
+        let proto = match self.socket {
+            DatagramSocket::Udp(_) => Proto::Udp,
+            DatagramSocket::Unix(_) => Proto::Unixgram,
+        };
+        let (local, peer) = (self.socket.local().to_string(), peer.map(|it| it.to_string()));
+        Some(RecordedFlow { number, proto, role, local, peer })
+    }
+}
+
+fn fd_of(socket: &DatagramSocket) -> BorrowedFd<'_> {
+    match socket {
+        DatagramSocket::Udp(socket) => socket.as_fd(),
+        DatagramSocket::Unix(socket) => socket.as_fd(),
+    }
+}
