@@ -26,10 +26,9 @@ use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
 use crate::report::{Color, Reporter, Settings};
 use crate::sessions::chat::config::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
 use crate::sessions::chat::group::GroupSockets;
-use crate::sessions::chat::{
-    GroupSession, HeldNotices, JoinSession, RawTerminal, RoomService, Screen,
-};
+use crate::sessions::chat::{HeldNotices, JoinSession, RawTerminal, RoomService, Screen};
 use crate::sessions::config::{Common, Dialing, Helpers, Input, InputSource, Net, Route, Wire};
+use crate::sessions::datagrams::DatagramSession;
 use crate::sessions::{Console, InputReader, StreamSession};
 use crate::sockets::datagram::DatagramSocket;
 use crate::sockets::{Address, AddressError};
@@ -307,9 +306,8 @@ fn run_group(config: GroupConfig) -> anyhow::Result<Status> {
     let place = config.group.to_string();
     let terminal = Terminal::open(&mut launch, &config.common, Some(&config.identity), &place)?;
     let (pool, console, input) = (launch.pool(), terminal.console, terminal.input);
-    let mut session =
-        GroupSession::on_sockets(pool, config, console, input, sockets, terminal.screen);
-    launch.begin(&mut session, GroupSession::start);
+    let mut session = DatagramSession::chat(pool, config, console, input, sockets, terminal.screen);
+    launch.begin(&mut session, DatagramSession::start);
     launch.run(&mut session)
 }
 

@@ -13,7 +13,7 @@ use crate::protocol::values::parse_duration;
 use crate::report::Settings;
 use crate::sessions::Session;
 use crate::sessions::config::{InputSource, McastJoin, To};
-use crate::sessions::datagrams::{Groups, ListenSession};
+use crate::sessions::datagrams::{DatagramSession, Groups, ListenSockets};
 
 /// `mcast-join`
 #[derive(Args, Clone, Debug)]
@@ -55,7 +55,8 @@ pub(super) fn run(config: McastJoin) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.listen.common)?;
     let groups = Groups::new(config.net.options.clone(), config.rejoin);
     let (console, input) = launch.streams(&config.listen.common, true)?;
-    let mut session = ListenSession::on_sockets(config.listen, console, input, &[], Some(groups));
+    let sockets = ListenSockets { groups: Some(groups), ..ListenSockets::default() };
+    let mut session = DatagramSession::listen(config.listen, console, input, sockets);
     let pool = launch.pool();
     session.report_listening(pool, &[]);
     for group in &config.groups {

@@ -16,7 +16,7 @@ use crate::protocol::probe::Probe;
 use crate::protocol::values::{parse_duration, parse_nonzero_size};
 use crate::report::Settings;
 use crate::sessions::config::{McastSend, Test};
-use crate::sessions::datagrams::{SendSession, SendTo, by_interface};
+use crate::sessions::datagrams::{DatagramSession, Destination, by_interface};
 use crate::sockets::datagram::DatagramSocket;
 use crate::sockets::{Address, Purpose, resolve};
 use crate::sys::mmsg::MAX_PAYLOAD;
@@ -92,8 +92,8 @@ pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     }
     let (console, input) = launch.streams(&config.send.common, config.send.reply.is_some())?;
     let pool = launch.pool();
-    let mut session = SendSession::to_destinations(pool, config.send, console, input, to, None);
-    launch.begin(&mut session, SendSession::start);
+    let mut session = DatagramSession::send(pool, config.send, console, input, to, None);
+    launch.begin(&mut session, DatagramSession::start);
     session.ready_for(launch.pool(), &senders.locals, &to_whom);
     launch.run(&mut session)
 }
@@ -113,7 +113,7 @@ impl Senders {
         config: &McastSend,
         group: &GroupAddress,
         interfaces: &[Interface],
-        to: &mut Vec<SendTo>,
+        to: &mut Vec<Destination>,
     ) -> Result<(), Failure> {
         for (membership, title) in by_interface(group, interfaces)? {
             if config.no_loop && membership.interface.loopback {
@@ -140,7 +140,7 @@ impl Senders {
                 }
             };
             let address = membership.socket_address(group.port);
-            to.push(SendTo { ids: vec![id], to: Some(address), title });
+            to.push(Destination::new(vec![id], Some(address), title));
         }
         Ok(())
     }

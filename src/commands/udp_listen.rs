@@ -18,7 +18,7 @@ use crate::kind::Kind;
 use crate::report::Settings;
 use crate::sessions::Local;
 use crate::sessions::config::{InputSource, To, UdpListen};
-use crate::sessions::datagrams::{ListenSession, ListenSocket};
+use crate::sessions::datagrams::{DatagramSession, ListenSocket, ListenSockets};
 use crate::sockets::datagram::Opened;
 use crate::sockets::{Address, Family, Host, Purpose, resolve};
 
@@ -112,11 +112,11 @@ pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
     }
     let mut launch = Launch::new(&config.listen.common)?;
     let sockets = open(&mut launch, &config)?;
-    let reply_socket = reply_socket(&config.listen.to, &launch.locals, &sockets)?;
+    let reply = reply_socket(&config.listen.to, &launch.locals, &sockets)?;
     let (console, input) = launch.streams(&config.listen.common, true)?;
-    let mut session = ListenSession::on_sockets(config.listen, console, input, &sockets, None);
-    session.set_reply_socket(reply_socket);
-    launch.serve(session, ListenSession::start)
+    let sockets = ListenSockets { open: sockets, reply, groups: None };
+    let session = DatagramSession::listen(config.listen, console, input, sockets);
+    launch.serve(session, DatagramSession::start)
 }
 
 /// The socket that `--to ADDR` is sent from: the first one of the address's family.

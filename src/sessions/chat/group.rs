@@ -23,7 +23,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::console::Console;
 use crate::sessions::core::SIGNALLED;
 use crate::sessions::datagrams::{
-    DatagramBase, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram,
+    DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram,
 };
 use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
@@ -46,7 +46,7 @@ pub struct GroupSockets {
 }
 
 /// What a member does with a datagram: the room decides what to show and what to send.
-pub struct GroupService {
+struct GroupService {
     frontend: Frontend,
     group_room: GroupRoom,
     sockets: GroupSockets,
@@ -54,12 +54,9 @@ pub struct GroupService {
     has_received: bool,
 }
 
-/// The session of a member.
-pub type GroupSession = DatagramSession<GroupService>;
-
-impl GroupSession {
-    /// A session on open sockets.
-    pub fn on_sockets(
+impl DatagramSession {
+    /// A member of a room, on open sockets.
+    pub fn chat(
         pool: &Pool,
         config: GroupConfig,
         console: Console,
@@ -82,59 +79,64 @@ impl GroupSession {
 
 impl GroupService {
     /// Carries out what is to be done.
-    fn advance(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
-        let rest = self.group_room.advance(pool.now());
-        pool.arm(TimerKey::global(timers::CHAT), rest);
+    fn advance(&mut self, context: &mut DatagramContext<'_>) {
+        let rest = self.group_room.advance(context.pool.now());
+        context.arm(timers::CHAT, rest);
         let mut leaves = false;
         for action in self.group_room.take_actions() {
             match action {
-                GroupAction::Broadcast(line) => self.send(base, pool, self.sockets.group, &line),
-                GroupAction::SendTo(to, line) => self.send(base, pool, to, &line),
-                GroupAction::Show(line) => self.show(base, pool, &line),
+                GroupAction::Broadcast(line) => self.send(context, self.sockets.group, &line),
+                GroupAction::SendTo(to, line) => self.send(context, to, &line),
+                GroupAction::Show(line) => self.show(context, &line),
                 GroupAction::Leave => leaves = true,
             }
         }
-        self.frontend.refresh(pool, &mut base.core);
-        if leaves || (base.core.has_enough() && !base.core.is_ending()) {
-            base.end(ShutdownMode::Enough);
+        self.frontend.refresh(context.pool, context.core);
+        if leaves || (context.core.has_enough() && !context.core.is_ending()) {
+            context.end(ShutdownMode::Enough);
         } else if self.group_room.is_backlogged() {
-            base.core.input.pause(pool);
+            context.core.input.pause(context.pool);
         } else {
-            base.core.input.resume(pool);
+            context.core.input.resume(context.pool);
         }
-        let is_full = base.core.console.is_full();
-        base.sockets.set_paused(pool, is_full);
+        let is_full = context.core.console.is_full();
+        context.sockets.set_paused(context.pool, is_full);
     }
 
-    fn show(&mut self, base: &mut DatagramBase, pool: &mut Pool, line: &ChatLine) {
-        if !line.is_message() || base.core.take_message(line.to_string().as_bytes()) {
+    fn show(&mut self, context: &mut DatagramContext<'_>, line: &ChatLine) {
+        if !line.is_message() || context.core.take_message(line.to_string().as_bytes()) {
             let group = self.sockets.group.to_string();
-            self.frontend.show(pool, &mut base.core, line, (None, &group));
+            self.frontend.show(context.pool, context.core, line, (None, &group));
         }
     }
 
-    fn send(&self, base: &mut DatagramBase, pool: &mut Pool, to: SocketAddr, line: &ChatLine) {
+    fn send(&self, context: &mut DatagramContext<'_>, to: SocketAddr, line: &ChatLine) {
         let (to, payload) = (Sender::Inet(to), Bytes::from(line.to_string()));
-        if let Err(error) = base.sockets.send(pool, self.sockets.sender, &payload, &to) {
+        if let Err(error) = context.sockets.send(context.pool, self.sockets.sender, &payload, &to) {
             let unsent = UnsentDatagram { to: Some(to), error };
-            base.core.console.report_failure(pool, &unsent.failure());
+            context.report_failure(&unsent.failure());
         }
     }
 }
 
 impl DatagramService for GroupService {
-    fn start(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
+    fn start(&mut self, context: &mut DatagramContext<'_>) {
         let group = self.sockets.group.to_string();
         let notice = Notice::new(Name::Joined).proto("udp").group(&group);
-        base.core.console.report(pool, &notice.iface(&self.sockets.iface));
-        base.core.await_first(pool, "meet anybody in", group.clone(), "nobody was heard");
+        context.report(&notice.iface(&self.sockets.iface));
+        context.core.await_first(
+            context.pool,
+            "meet anybody in",
+            group.clone(),
+            "nobody was heard",
+        );
         self.frontend.on_open();
-        base.core.input.resume(pool);
-        self.advance(base, pool);
-        base.core.ready(pool, std::slice::from_ref(&group), &group);
+        context.core.input.resume(context.pool);
+        self.advance(context);
+        context.core.ready(context.pool, std::slice::from_ref(&group), &group);
     }
 
-    fn message(&mut self, base: &mut DatagramBase, pool: &mut Pool, _: Id, arrival: &Arrival<'_>) {
+    fn message(&mut self, context: &mut DatagramContext<'_>, _: Id, arrival: &Arrival<'_>) {
         let &Sender::Inet(mut from) = arrival.from else { return };
         // A machine with nothing but lo sends to groups from nowhere.
         if from.ip() == Ipv4Addr::UNSPECIFIED {
@@ -144,79 +146,79 @@ impl DatagramService for GroupService {
             return;
         }
         if !std::mem::replace(&mut self.has_received, true) {
-            base.core.peer_arrived(pool);
+            context.core.peer_arrived(context.pool);
         }
-        self.group_room.receive(from, arrival.payload, pool.now(), fastrand::f64());
+        self.group_room.receive(from, arrival.payload, context.pool.now(), fastrand::f64());
     }
 
-    fn batch_done(&mut self, base: &mut DatagramBase, pool: &mut Pool, _: Id) {
-        self.advance(base, pool);
+    fn batch_done(&mut self, context: &mut DatagramContext<'_>, _: Id) {
+        self.advance(context);
     }
 
-    fn input(&mut self, base: &mut DatagramBase, pool: &mut Pool, bytes: &[u8], eof: bool) {
-        let input_event = self.frontend.take_input(&mut base.core, bytes, eof);
+    fn input(&mut self, context: &mut DatagramContext<'_>, bytes: &[u8], eof: bool) {
+        let input_event = self.frontend.take_input(context.core, bytes, eof);
         for line in input_event.lines {
             self.frontend.echo(&ChatCommand::parse(&readable(&line)));
-            base.core.count_sent(1);
+            context.core.count_sent(1);
             self.group_room.input(&line);
         }
         if input_event.interrupts {
-            base.core.overrule(Status::Interrupt);
-            return base.end(ShutdownMode::Now(SIGNALLED));
+            context.core.overrule(Status::Interrupt);
+            return context.end(ShutdownMode::Now(SIGNALLED));
         }
         if eof {
-            base.core.input.end();
+            context.core.input.end();
         }
         // A stdin that is empty from the start means no user who could leave.
-        let input = base.core.input.progress();
+        let input = context.core.input.progress();
         if input_event.leaves || (eof && (input.source == Source::Terminal || !input.empty)) {
             self.group_room.finish();
         }
-        self.advance(base, pool);
+        self.advance(context);
         if let Some(failure) = input_event.failure {
-            base.core.fail(pool, &failure);
-            base.end(ShutdownMode::InOrder(CloseReason::HOST));
+            context.core.fail(context.pool, &failure);
+            context.end(ShutdownMode::InOrder(CloseReason::HOST));
         }
     }
 
-    fn drained(&mut self, base: &mut DatagramBase, pool: &mut Pool, flushed: &Flushed) {
+    fn drained(&mut self, context: &mut DatagramContext<'_>, flushed: &Flushed) {
         for unsent in &flushed.failed {
-            base.core.console.report_failure(pool, &unsent.failure());
+            context.report_failure(&unsent.failure());
         }
     }
 
     /// A member that has left refuses datagrams, and the others are there.
-    fn error(&mut self, _: &mut DatagramBase, _: &mut Pool, _: Id, _: &io::Error) {}
+    fn error(&mut self, _: &mut DatagramContext<'_>, _: Id, _: &io::Error) {}
 
-    fn event(&mut self, base: &mut DatagramBase, pool: &mut Pool, event: &Event<'_>) {
+    fn event(&mut self, context: &mut DatagramContext<'_>, event: &Event<'_>) {
         match event {
-            Event::Timer { key } if key.purpose == timers::CHAT => self.advance(base, pool),
+            Event::Timer { key } if key.purpose == timers::CHAT => self.advance(context),
             Event::Signal(signal) => {
                 self.frontend.on_signal(*signal);
-                self.frontend.refresh(pool, &mut base.core);
+                self.frontend.refresh(context.pool, context.core);
             }
             _ => {}
         }
     }
 
-    fn resume(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
-        self.advance(base, pool);
+    fn resume(&mut self, context: &mut DatagramContext<'_>) {
+        self.advance(context);
     }
 
     /// Says goodbye to the others, who would wait for it otherwise, unless the room has done so.
-    fn may_close(&mut self, base: &mut DatagramBase, pool: &mut Pool, how: ShutdownMode) -> bool {
+    fn may_close(&mut self, context: &mut DatagramContext<'_>, how: ShutdownMode) -> bool {
         if how != ShutdownMode::Enough {
             self.group_room.announce_leaving("");
             for action in self.group_room.take_actions() {
                 if let GroupAction::Broadcast(line) = action {
-                    self.send(base, pool, self.sockets.group, &line);
+                    self.send(context, self.sockets.group, &line);
                 }
             }
         }
         true
     }
 
-    fn closing(&mut self, _: &mut DatagramBase, pool: &mut Pool) {
-        pool.disarm(TimerKey::global(timers::CHAT));
+    fn closing(&mut self, context: &mut DatagramContext<'_>) {
+        context.pool.disarm(TimerKey::global(timers::CHAT));
     }
 }

@@ -13,7 +13,6 @@ mod screen;
 pub mod terminal;
 
 pub use frontend::Frontend;
-pub use group::GroupSession;
 pub use join::JoinSession;
 pub use room::RoomService;
 pub use screen::Screen;

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{DatagramBase, GroupInterface};
+use super::{DatagramContext, GroupInterface};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, Pool, TimerKey};
+use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::multicast::{
     Counters, GroupAddress, GroupProbe, Interface, JoinSocket, Membership, ProcPaths, diagnose,
@@ -85,24 +85,23 @@ impl Groups {
     /// Not a group, no such interface, or an error of the kernel; what was joined before stays.
     pub(super) fn join(
         &mut self,
-        base: &mut DatagramBase,
-        pool: &mut Pool,
+        context: &mut DatagramContext<'_>,
         address: &GroupAddress,
     ) -> Result<(), Failure> {
         if let Some(text) = address.range_warning() {
-            base.core.console.warn(pool, Kind::SsmRange, &text);
+            context.warn(Kind::SsmRange, &text);
         }
         for membership in memberships(address, &interfaces::list()?)? {
             let group = title(&membership, address.port);
             let iface = membership.interface.name.clone();
-            let (id, warnings) = self.open(pool, membership, address.port)?;
+            let (id, warnings) = self.open(context.pool, membership, address.port)?;
             let place = GroupInterface { group: Some(group.clone()), iface: Some(iface.clone()) };
-            base.sockets.add(id, place);
+            context.sockets.add(id, place);
             for warning in warnings {
-                base.core.console.warn(pool, Kind::SocketOption, &warning);
+                context.warn(Kind::SocketOption, &warning);
             }
             let event = Notice::new(Name::Joined).proto("udp").group(&group).iface(&iface);
-            base.core.console.report(pool, &event);
+            context.report(&event);
         }
         Ok(())
     }
@@ -110,8 +109,7 @@ impl Groups {
     /// Leaves everything that a group address means.
     pub(super) fn leave(
         &mut self,
-        base: &mut DatagramBase,
-        pool: &mut Pool,
+        context: &mut DatagramContext<'_>,
         address: &GroupAddress,
     ) -> Result<(), Failure> {
         for membership in memberships(address, &interfaces::list()?)? {
@@ -122,18 +120,18 @@ impl Groups {
             };
             let member = self.members.swap_remove(at);
             member.socket.leave()?;
-            base.sockets.read_counter(pool, &mut base.core.console, member.id);
-            pool.abort(member.id, CloseReason::HOST);
+            context.sockets.read_counter(context.pool, &mut context.core.console, member.id);
+            context.pool.abort(member.id, CloseReason::HOST);
             let iface = &membership.interface.name;
             let event = Notice::new(Name::Left).proto("udp").group(&group).iface(iface);
-            base.core.console.report(pool, &event);
+            context.report(&event);
         }
         Ok(())
     }
 
     /// `--rejoin`: leaves and joins each group, so that switches learn of it again. The kernel
     /// sends no leave for a group that is joined again at once; the report is what they need.
-    pub(super) fn rejoin(&self, base: &mut DatagramBase, pool: &mut Pool) {
+    pub(super) fn rejoin(&self, context: &mut DatagramContext<'_>) {
         // A membership that could not be taken up again last time is tried once more.
         let leave = |member: &JoinedGroup| match member.socket.leave() {
             Err(failure) if failure.kind != Kind::NotJoined => Err(failure),
@@ -143,10 +141,10 @@ impl Groups {
         let failures: Vec<Failure> =
             self.members.iter().filter_map(|member| again(member).err()).collect();
         for failure in failures {
-            base.core.console.report_failure(pool, &failure);
+            context.report_failure(&failure);
         }
         if let Some(every) = self.rejoin {
-            pool.arm(TimerKey::global(timers::REJOIN), every);
+            context.arm(timers::REJOIN, every);
         }
     }
 
@@ -169,7 +167,7 @@ impl Groups {
     }
 
     /// Reports what may keep the groups from arriving, as far as the kernel knows.
-    pub(super) fn diagnose(&self, base: &mut DatagramBase, pool: &mut Pool) {
+    pub(super) fn diagnose(&self, context: &mut DatagramContext<'_>) {
         let Ok(interfaces) = interfaces::list() else { return };
         let memberships: Vec<Membership> =
             self.members.iter().map(|member| member.socket.membership().clone()).collect();
@@ -177,7 +175,7 @@ impl Groups {
         findings.extend(diagnose(&memberships, &interfaces, &self.counters, &ProcPaths::default()));
         findings.dedup();
         for finding in findings {
-            base.core.console.warn(pool, finding.kind, &finding.text);
+            context.warn(finding.kind, &finding.text);
         }
     }
 }

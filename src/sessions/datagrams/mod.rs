@@ -1,13 +1,11 @@
 //! Sessions on datagram sockets.
 //!
 //! A [`DatagramSession`] owns the sockets and the course of the run: it receives, pauses while
-//! stdout is full, sends what waits, watches `--idle-timeout`, counts what the kernel drops, and
+//! stdout is full, sends what waits, enforces `--idle-timeout`, counts what the kernel drops, and
 //! closes. What a command does with a message is its [`DatagramService`].
 
-mod admission;
 mod commands;
 mod groups;
-mod kernel_drops;
 mod listen;
 mod opening;
 mod outbox;
@@ -18,20 +16,19 @@ mod replies;
 mod send;
 mod send_batch;
 mod sockets;
-mod statistics;
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 pub use groups::{Groups, by_interface};
-pub use listen::{ListenSession, ListenSocket};
+pub use listen::{ListenSocket, ListenSockets};
 pub use opening::Opener;
 pub use outbox::Flushed;
 pub(crate) use outbox::{DatagramOutcome, FullPeer, Outbox, UnsentDatagram};
-pub use replay::ReplayListenSession;
 pub(crate) use replies::unanswered;
-pub use send::{SendSession, SendTo};
+pub use send_batch::Destination;
 pub use sockets::{GroupInterface, Sockets};
 
 use super::config::Common;
@@ -41,71 +38,88 @@ use super::input::InputReader;
 use super::session::{Session, ShutdownMode};
 use super::timers;
 use crate::close::CloseReason;
-use crate::error::Failure;
+use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
-use crate::report::Name;
+use crate::multicast::GroupAddress;
+use crate::report::{Name, Notice};
 use crate::sys::mmsg::{Arrival, Sender};
 
-/// What the services of one session share: the core and the sockets.
-pub struct DatagramBase {
-    pub(crate) core: Core,
-    pub(crate) sockets: Sockets,
+/// What a service acts on.
+pub(crate) struct DatagramContext<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) sockets: &'a mut Sockets,
+    pub(crate) pool: &'a mut Pool,
     /// How to close after the event at hand.
-    end: Option<ShutdownMode>,
+    end: &'a mut Option<ShutdownMode>,
 }
 
 /// What a command does with datagrams. The session calls it once for each event, and closes after
-/// the event where that asks for it by `DatagramBase::end`.
-pub trait DatagramService {
+/// the event where that asks for it by [`DatagramContext::end`].
+pub(crate) trait DatagramService {
+    /// The run ends in order at SIGTERM, which asks a listener to stop.
+    fn listens(&self) -> bool {
+        false
+    }
+
     /// SIGTERM ends the run only after what has arrived is read.
-    const DRAINS: bool = false;
+    fn drains(&self) -> bool {
+        false
+    }
 
     /// The drops of the kernel are in the statistics, and need no warning at the end.
     fn reports_drops(&self) -> bool {
         false
     }
 
+    /// Joins everything that a group address means.
+    ///
+    /// # Errors
+    /// Not a group, no such interface, or an error of the kernel; what was joined before stays.
+    fn join(&mut self, _: &mut DatagramContext<'_>, _: &GroupAddress) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// The sockets are open, and the clock of the run has started.
-    fn start(&mut self, base: &mut DatagramBase, pool: &mut Pool);
+    fn start(&mut self, context: &mut DatagramContext<'_>);
 
     /// A datagram has come.
-    fn message(&mut self, base: &mut DatagramBase, pool: &mut Pool, id: Id, arrival: &Arrival<'_>);
+    fn message(&mut self, context: &mut DatagramContext<'_>, id: Id, arrival: &Arrival<'_>);
 
     /// All datagrams of a batch were given to [`DatagramService::message`].
-    fn batch_done(&mut self, _: &mut DatagramBase, _: &mut Pool, _: Id) {}
+    fn batch_done(&mut self, _: &mut DatagramContext<'_>, _: Id) {}
 
     /// stdin has more, or ends.
-    fn input(&mut self, _: &mut DatagramBase, _: &mut Pool, _bytes: &[u8], _eof: bool) {}
+    fn input(&mut self, _: &mut DatagramContext<'_>, _bytes: &[u8], _eof: bool) {}
 
     /// A socket has room again, and what waited for it was sent as far as the kernel takes it.
-    fn drained(&mut self, base: &mut DatagramBase, pool: &mut Pool, flushed: &Flushed);
+    fn drained(&mut self, context: &mut DatagramContext<'_>, flushed: &Flushed);
 
     /// The network reports an error about an earlier datagram (ICMP). Others go on.
-    fn error(&mut self, base: &mut DatagramBase, pool: &mut Pool, id: Id, error: &io::Error) {
-        let group = base.sockets.group(id).unwrap_or("a peer");
+    fn error(&mut self, context: &mut DatagramContext<'_>, id: Id, error: &io::Error) {
+        let group = context.sockets.group(id).unwrap_or("a peer");
         let text = format!("{group}: {}", crate::error::plain(error));
-        base.core.console.warn(pool, Kind::from(error), &text);
+        context.warn(Kind::from(error), &text);
     }
 
     /// A timer, a signal, or an answer of the resolver.
-    fn event(&mut self, _: &mut DatagramBase, _: &mut Pool, _: &Event<'_>) {}
+    fn event(&mut self, _: &mut DatagramContext<'_>, _: &Event<'_>) {}
 
     /// stdout takes data again.
-    fn resume(&mut self, _: &mut DatagramBase, _: &mut Pool) {}
+    fn resume(&mut self, _: &mut DatagramContext<'_>) {}
 
     /// `--idle-timeout` has passed, and the session ends. Returns the failure, if it is one.
-    fn idle(&mut self, _: &mut DatagramBase, _: &mut Pool) -> Option<Failure> {
+    fn idle(&mut self, _: &mut DatagramContext<'_>, _limit: Duration) -> Option<Failure> {
         None
     }
 
     /// `--wait` ran out. Returns a failure that explains it better than the silence, if there is one.
-    fn diagnose(&mut self, _: &mut DatagramBase, _: &mut Pool) -> Option<Failure> {
+    fn diagnose(&mut self, _: &mut DatagramContext<'_>) -> Option<Failure> {
         None
     }
 
     /// Reports statistics beside the sums of the run.
-    fn report_stats(&mut self, _: &mut DatagramBase, _: &mut Pool) {}
+    fn report_stats(&mut self, _: &mut DatagramContext<'_>) {}
 
     /// Bytes of the input that are not sent yet, for `--progress`.
     fn waiting(&self) -> usize {
@@ -113,18 +127,18 @@ pub trait DatagramService {
     }
 
     /// The session is to close. False where the service has work left and ends by itself later.
-    fn may_close(&mut self, _: &mut DatagramBase, _: &mut Pool, _: ShutdownMode) -> bool {
+    fn may_close(&mut self, _: &mut DatagramContext<'_>, _: ShutdownMode) -> bool {
         true
     }
 
     /// The session ends: the last reports, while the sockets are still open.
-    fn closing(&mut self, _: &mut DatagramBase, _: &mut Pool) {}
+    fn closing(&mut self, _: &mut DatagramContext<'_>) {}
 
     /// A socket is closed before the session is.
     fn socket_closed(&mut self, _: Id) {}
 }
 
-impl DatagramBase {
+impl DatagramContext<'_> {
     /// Has the session close after the event at hand; the first call counts.
     pub(crate) fn end(&mut self, how: ShutdownMode) {
         self.end.get_or_insert(how);
@@ -136,9 +150,26 @@ impl DatagramBase {
     }
 
     /// A failure that decides the status and ends the run.
-    pub(crate) fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
-        self.core.fail(pool, failure);
+    pub(crate) fn fail(&mut self, failure: &Failure) {
+        self.core.fail(self.pool, failure);
         self.end(ShutdownMode::Enough);
+    }
+
+    pub(crate) fn report(&mut self, notice: &Notice<'_>) {
+        self.core.console.report(self.pool, notice);
+    }
+
+    pub(crate) fn report_failure(&mut self, failure: &Failure) {
+        self.core.console.report_failure(self.pool, failure);
+    }
+
+    pub(crate) fn warn(&mut self, kind: Kind, text: &str) {
+        self.core.console.warn(self.pool, kind, text);
+    }
+
+    /// Arms a timer of the session.
+    pub(crate) fn arm(&mut self, purpose: u8, after: Duration) {
+        self.pool.arm(TimerKey::global(purpose), after);
     }
 
     /// Sends a datagram, or has it wait, and counts it when it is sent.
@@ -147,154 +178,174 @@ impl DatagramBase {
     /// It cannot be sent.
     pub(crate) fn send(
         &mut self,
-        pool: &mut Pool,
         id: Id,
         payload: &Bytes,
         to: &Sender,
     ) -> io::Result<DatagramOutcome> {
-        let outcome = self.sockets.send(pool, id, payload, to)?;
+        let outcome = self.sockets.send(self.pool, id, payload, to)?;
         self.core.count_sent(usize::from(outcome == DatagramOutcome::Sent));
         Ok(outcome)
+    }
+
+    /// Reports the sums of the run so far.
+    fn report_sums(&mut self) {
+        let sums = self.core.console.sums(Name::Stats, self.pool, &self.sockets.traffic(self.pool));
+        self.report(&sums);
     }
 }
 
 /// A session on datagram sockets with one service.
-pub struct DatagramSession<S> {
-    base: DatagramBase,
-    service: S,
+///
+/// ```text
+/// open ── start ──> working ── `Context::end`, a limit, a signal ──> ending ── all closed ──> over
+///                    ^    │
+///                    └────┘ stdout is full: nothing is received until it has drained
+/// ```
+///
+/// While the run ends, the sockets are closed, and of their events only `Closed` is looked at.
+pub struct DatagramSession {
+    core: Core,
+    sockets: Sockets,
+    service: Box<dyn DatagramService>,
 }
 
-impl<S: DatagramService> DatagramSession<S> {
+impl DatagramSession {
     /// A session over open sockets.
-    pub fn new(
+    pub(crate) fn new(
         common: Common,
         console: Console,
         input: InputReader,
         sockets: Sockets,
-        service: S,
+        service: impl DatagramService + 'static,
     ) -> Self {
-        let core = Core::new(common, console, input);
-        Self { base: DatagramBase { core, sockets, end: None }, service }
+        let mut core = Core::new(common, console, input);
+        core.listens = service.listens();
+        Self { core, sockets, service: Box::new(service) }
     }
 
-    /// The same for a listener, whose run ends in order at SIGTERM.
-    pub fn listening(
-        common: Common,
-        console: Console,
-        input: InputReader,
-        sockets: Sockets,
-        service: S,
-    ) -> Self {
-        let mut session = Self::new(common, console, input, sockets, service);
-        session.base.core.listens = true;
-        session
-    }
-
-    /// The service, and what it works with.
-    pub(crate) fn parts(&mut self) -> (&mut S, &mut DatagramBase) {
-        (&mut self.service, &mut self.base)
+    /// Calls the service, and closes where it asks for that.
+    fn with<T>(
+        &mut self,
+        pool: &mut Pool,
+        act: impl FnOnce(&mut dyn DatagramService, &mut DatagramContext<'_>) -> T,
+    ) -> T {
+        let mut end = None;
+        let Self { core, sockets, service } = self;
+        let result =
+            act(service.as_mut(), &mut DatagramContext { core, sockets, pool, end: &mut end });
+        if let Some(how) = end {
+            self.close(pool, how);
+        }
+        result
     }
 
     /// Begins to work.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.base.core.start(pool);
-        if let Some(limit) = self.base.core.common.limits.idle {
+        self.core.start(pool);
+        if let Some(limit) = self.core.common.limits.idle {
             pool.arm(TimerKey::global(timers::IDLE), limit);
         }
-        self.service.start(&mut self.base, pool);
-        self.close_if_ended(pool);
+        self.with(pool, |service, context| service.start(context));
+    }
+
+    /// Joins everything that a group address means.
+    ///
+    /// # Errors
+    /// Not a group, no such interface, or an error of the kernel; what was joined before stays.
+    pub fn join(&mut self, pool: &mut Pool, address: &GroupAddress) -> Result<(), Failure> {
+        self.with(pool, |service, context| service.join(context, address))
     }
 
     /// All sockets are open, at these addresses; `address` is the first one that is sent to.
     pub fn ready_for(&mut self, pool: &mut Pool, locals: &[String], address: &str) {
-        self.base.core.ready(pool, locals, address);
-    }
-
-    fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
-        let base = &mut self.base;
-        base.sockets.note_drops(pool, &mut base.core.console, id, batch);
-        for arrival in batch {
-            if base.end.is_some() {
-                break;
-            }
-            self.service.message(base, pool, id, arrival);
-        }
-        base.core.console.commit(pool);
-        self.service.batch_done(base, pool, id);
-        if base.core.console.is_full() {
-            base.sockets.set_paused(pool, true);
-        }
-        if base.core.has_enough() {
-            base.end(ShutdownMode::Enough);
-        }
-    }
-
-    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
-        let flushed = self.base.sockets.flush(pool, id);
-        self.service.drained(&mut self.base, pool, &flushed);
-    }
-
-    fn check_idle(&mut self, pool: &mut Pool) {
-        let base = &mut self.base;
-        let Some(limit) = base.core.common.limits.idle else { return };
-        if let Some(left) = base.sockets.idle_left(pool, limit) {
-            return pool.arm(TimerKey::global(timers::IDLE), left);
-        }
-        if let Some(failure) = self.service.idle(base, pool) {
-            base.core.fail(pool, &failure);
-        }
-        base.end(ShutdownMode::Enough);
+        self.core.ready(pool, locals, address);
     }
 
     fn on_closed(&mut self, id: Id, end: &End) {
-        if self.base.sockets.on_closed(&mut self.base.core.console, id, end) {
+        if self.sockets.on_closed(&mut self.core.console, id, end) {
             self.service.socket_closed(id);
-        }
-    }
-
-    fn close_if_ended(&mut self, pool: &mut Pool) {
-        if let Some(how) = self.base.end.take() {
-            self.close(pool, how);
         }
     }
 }
 
-impl<S: DatagramService> Session for DatagramSession<S> {
+fn on_datagrams(
+    service: &mut dyn DatagramService,
+    context: &mut DatagramContext<'_>,
+    id: Id,
+    batch: &[Arrival<'_>],
+) {
+    context.sockets.note_drops(context.pool, &mut context.core.console, id, batch);
+    for arrival in batch {
+        // What is read behind the end of the run would be counted, and `--count` be wrong.
+        if context.has_ended() {
+            break;
+        }
+        service.message(context, id, arrival);
+    }
+    context.core.console.commit(context.pool);
+    service.batch_done(context, id);
+    if context.core.console.is_full() {
+        context.sockets.set_paused(context.pool, true);
+    }
+    if context.core.has_enough() {
+        context.end(ShutdownMode::Enough);
+    }
+}
+
+/// The timer of `--idle-timeout` has gone off. It is armed once, and not with each datagram: what is
+/// left of the limit is reckoned from the last of them.
+fn check_idle(service: &mut dyn DatagramService, context: &mut DatagramContext<'_>) {
+    let Some(limit) = context.core.common.limits.idle else { return };
+    if let Some(left) = context.sockets.idle_left(context.pool, limit) {
+        return context.arm(timers::IDLE, left);
+    }
+    if let Some(failure) = service.idle(context, limit) {
+        context.core.fail(context.pool, &failure);
+    }
+    context.end(ShutdownMode::Enough);
+}
+
+/// Nothing of the kind has come within a limit.
+fn silence(kind: Kind, target: &str, limit: Duration) -> Failure {
+    let cause = format!("none within {}", humantime::format_duration(limit));
+    Failure::new(Status::Unmet, kind, "receive", target, cause)
+}
+
+impl Session for DatagramSession {
     fn core(&self) -> &Core {
-        &self.base.core
+        &self.core
     }
 
     fn core_mut(&mut self) -> &mut Core {
-        &mut self.base.core
+        &mut self.core
     }
 
     fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
-        if self.base.core.is_ending() {
-            if let Event::Closed { id, end } = event {
-                self.on_closed(id, &end);
-            }
+        if let Event::Closed { id, end } = event {
+            return self.on_closed(id, &end);
+        }
+        if self.core.is_ending() {
             return;
         }
-        let base = &mut self.base;
-        match event {
-            Event::Data { bytes, .. } => self.service.input(base, pool, bytes, false),
-            Event::Eof { .. } => self.service.input(base, pool, &[], true),
-            Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
-            Event::DatagramError { id, error } => self.service.error(base, pool, id, &error),
-            Event::Drained { id } => self.on_drained(pool, id),
-            Event::Closed { id, end } => self.on_closed(id, &end),
-            Event::Timer { key: TimerKey { id: None, purpose: timers::IDLE } } => {
-                self.check_idle(pool);
+        self.with(pool, |service, context| match event {
+            Event::Data { bytes, .. } => service.input(context, bytes, false),
+            Event::Eof { .. } => service.input(context, &[], true),
+            Event::Datagrams { id, batch } => on_datagrams(service, context, id, batch),
+            Event::DatagramError { id, error } => service.error(context, id, &error),
+            Event::Drained { id } => {
+                let flushed = context.sockets.flush(context.pool, id);
+                service.drained(context, &flushed);
             }
-            event => self.service.event(base, pool, &event),
-        }
-        self.close_if_ended(pool);
+            Event::Timer { key: TimerKey { id: None, purpose: timers::IDLE } } => {
+                check_idle(service, context);
+            }
+            event => service.event(context, &event),
+        });
     }
 
     fn resume(&mut self, pool: &mut Pool) {
-        self.base.sockets.set_paused(pool, false);
-        self.service.resume(&mut self.base, pool);
-        self.close_if_ended(pool);
+        self.sockets.set_paused(pool, false);
+        self.with(pool, |service, context| service.resume(context));
     }
 
     fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
@@ -302,56 +353,50 @@ impl<S: DatagramService> Session for DatagramSession<S> {
             ShutdownMode::InOrder(reason) | ShutdownMode::Now(reason) => reason,
             ShutdownMode::Enough | ShutdownMode::Late => CloseReason::HOST,
         };
-        let base = &mut self.base;
         if matches!(how, ShutdownMode::Now(_)) {
-            base.core.begin_abort();
+            self.core.begin_abort();
         }
-        if base.core.is_ending() {
+        if self.core.is_ending()
+            || !self.with(pool, |service, context| service.may_close(context, how))
+        {
             return;
         }
-        if !self.service.may_close(base, pool, how) {
-            return self.close_if_ended(pool);
-        }
-        base.core.begin_ending(pool);
-        base.sockets.read_counters(pool, &mut base.core.console);
+        self.core.begin_ending(pool);
+        self.sockets.read_counters(pool, &mut self.core.console);
         if !self.service.reports_drops() {
-            base.sockets.report_drops(pool, &mut base.core.console);
+            self.sockets.report_drops(pool, &mut self.core.console);
         }
-        self.service.closing(base, pool);
-        base.sockets.close_all(pool, &mut base.core.console, reason);
-        base.core.console.commit(pool);
-        base.core.finish(pool);
+        self.with(pool, |service, context| service.closing(context));
+        self.sockets.close_all(pool, &mut self.core.console, reason);
+        self.core.console.commit(pool);
+        self.core.finish(pool);
     }
 
     fn open_ids(&self) -> Vec<Id> {
-        self.base.sockets.ids().collect()
+        self.sockets.ids().collect()
     }
 
     fn stop(&mut self, pool: &mut Pool) {
-        if S::DRAINS {
-            self.base.core.drain_then_end(pool, std::time::Duration::ZERO);
+        if self.service.drains() {
+            self.core.drain_then_end(pool, Duration::ZERO);
         } else {
             self.close(pool, ShutdownMode::InOrder(super::core::SIGNALLED));
         }
     }
 
     fn diagnose(&mut self, pool: &mut Pool) -> Option<Failure> {
-        self.service.diagnose(&mut self.base, pool)
+        self.with(pool, |service, context| service.diagnose(context))
     }
 
     fn report_stats(&mut self, pool: &mut Pool) {
-        report_sums(&mut self.base, pool);
-        self.service.report_stats(&mut self.base, pool);
+        self.with(pool, |service, context| {
+            context.report_sums();
+            service.report_stats(context);
+        });
     }
 
     fn show_progress(&mut self, pool: &mut Pool) {
-        let open = self.base.sockets.traffic(pool);
-        self.base.core.show_progress(pool, &open, self.service.waiting());
+        let open = self.sockets.traffic(pool);
+        self.core.show_progress(pool, &open, self.service.waiting());
     }
-}
-
-/// Reports the sums of the run so far.
-pub(crate) fn report_sums(base: &mut DatagramBase, pool: &mut Pool) {
-    let sums = base.core.console.sums(Name::Stats, pool, &base.sockets.traffic(pool));
-    base.core.console.report(pool, &sums);
 }

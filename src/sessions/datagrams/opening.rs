@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use super::send::{SendService, SendTo};
-use super::send_batch::Destination;
-use super::{DatagramBase, GroupInterface};
+use super::send::SendService;
+use super::{DatagramContext, Destination, GroupInterface};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};
@@ -13,11 +12,8 @@ use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
 use crate::sessions::config::UdpSend;
 use crate::sessions::lookup::{self, Lookup};
-use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
-use crate::sockets::UnixGuard;
-use crate::sockets::datagram;
-use crate::sockets::{Address, Target, resolve};
+use crate::sockets::{Address, Target, UnixGuard, datagram, resolve};
 
 /// The first and the longest pause between attempts.
 const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
@@ -25,7 +21,7 @@ const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_mil
 /// All destinations in the making, one after the other: nothing is sent before all are open.
 pub struct Opener {
     config: UdpSend,
-    open: Vec<SendTo>,
+    open: Vec<Destination>,
     lookup: Lookup,
     backoff: Backoff,
     last_failure: Option<Failure>,
@@ -61,15 +57,19 @@ impl Opener {
         }
     }
 
-    /// Goes on with the first destination that is not open.
-    fn advance(&mut self, pool: &mut Pool) -> Opening {
+    /// Goes on with the first destination that is not open; the resolver may have an answer for it.
+    fn advance(
+        &mut self,
+        pool: &mut Pool,
+        mut answer: Option<Result<Vec<Target>, Failure>>,
+    ) -> Opening {
         while let Some(address) = self.config.addresses.get(self.open.len()).cloned() {
             let family = self.config.net.family;
-            let Some(found) = self.lookup.begin_address(pool, &address, family) else {
-                return Opening::Pending;
-            };
-            if let Err(failure) = self.connect_found(pool, &address, found) {
-                return Opening::Failed(failure);
+            let found = answer.take().or_else(|| self.lookup.begin_address(pool, &address, family));
+            let Some(found) = found else { return Opening::Pending };
+            match found.and_then(|targets| self.connect(pool, &address, &targets)) {
+                Ok(destination) => self.open.push(destination),
+                Err(failure) => return Opening::Failed(failure),
             }
         }
         Opening::Done
@@ -78,30 +78,14 @@ impl Opener {
     /// Looks at an event; `None` where it is not the opener's.
     fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Option<Opening> {
         if let Some(answer) = self.lookup.on(event) {
-            let address = self.config.addresses.get(self.open.len()).cloned()?;
-            let found = answer.map(lookup::targets);
-            return Some(match self.connect_found(pool, &address, found) {
-                Ok(()) => self.advance(pool),
-                Err(failure) => Opening::Failed(failure),
-            });
+            return Some(self.advance(pool, Some(answer.map(lookup::targets))));
         }
         match event {
             Event::Timer { key } if *key == TimerKey::global(timers::RETRY) => {
-                Some(self.advance(pool))
+                Some(self.advance(pool, None))
             }
             _ => None,
         }
-    }
-
-    fn connect_found(
-        &mut self,
-        pool: &mut Pool,
-        address: &Address,
-        found: Result<Vec<Target>, Failure>,
-    ) -> Result<(), Failure> {
-        let to = self.connect(pool, address, &found?)?;
-        self.open.push(to);
-        Ok(())
     }
 
     /// One connected socket for each address of a name; the first with a listener is used.
@@ -110,7 +94,7 @@ impl Opener {
         pool: &mut Pool,
         address: &Address,
         targets: &[Target],
-    ) -> Result<SendTo, Failure> {
+    ) -> Result<Destination, Failure> {
         let (mut ids, mut last_failure) = (Vec::new(), None);
         for target in targets {
             match self.connect_one(pool, target) {
@@ -120,7 +104,7 @@ impl Opener {
         }
         match (ids.is_empty(), last_failure) {
             (true, Some(failure)) => Err(failure),
-            _ => Ok(SendTo { ids, to: None, title: address.to_string() }),
+            _ => Ok(Destination::new(ids, None, address.to_string())),
         }
     }
 
@@ -138,85 +122,79 @@ impl Opener {
 }
 
 impl SendService {
-    /// Begins to open what is to be sent to, or goes on with it; whether an event was about that.
+    /// Goes on with opening what is to be sent to; whether an event was about that.
     pub(super) fn on_opening(
         &mut self,
-        base: &mut DatagramBase,
-        pool: &mut Pool,
+        context: &mut DatagramContext<'_>,
         event: &Event<'_>,
     ) -> bool {
-        let Some(opening) = self.opener.as_mut().and_then(|opener| opener.on(pool, event)) else {
-            return false;
-        };
-        self.opened(base, pool, opening);
-        true
+        let opening = self.opener.as_mut().and_then(|opener| opener.on(context.pool, event));
+        let is_opening = opening.is_some();
+        if let Some(opening) = opening {
+            self.opened(context, opening);
+        }
+        is_opening
     }
 
-    /// Opens everything that is to be sent to.
-    pub(super) fn open(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
-        if let Some(opener) = &mut self.opener {
-            let opening = opener.advance(pool);
-            self.opened(base, pool, opening);
+    /// Opens everything that is to be sent to, or begins at once where that is open.
+    pub(super) fn open(&mut self, context: &mut DatagramContext<'_>) {
+        match &mut self.opener {
+            Some(opener) => {
+                let opening = opener.advance(context.pool, None);
+                self.opened(context, opening);
+            }
+            None => self.begin(context),
         }
     }
 
-    fn opened(&mut self, base: &mut DatagramBase, pool: &mut Pool, opening: Opening) {
+    fn opened(&mut self, context: &mut DatagramContext<'_>, opening: Opening) {
         let Some(opener) = &mut self.opener else { return };
         let mut warnings = std::mem::take(&mut opener.warnings);
         warnings.dedup();
-        let ends = std::mem::take(&mut opener.ends);
-        let open = match opening {
-            Opening::Done => Some(std::mem::take(&mut opener.open)),
-            _ => None,
-        };
         for warning in warnings {
-            base.core.console.warn(pool, Kind::SocketOption, &warning);
+            context.warn(Kind::SocketOption, &warning);
         }
-        match (opening, open) {
-            (_, Some(open)) => {
-                self.destinations = open.into_iter().filter_map(Destination::new).collect();
+        let ends = std::mem::take(&mut opener.ends);
+        match opening {
+            Opening::Pending => {}
+            Opening::Failed(failure) => self.not_open(context, failure),
+            Opening::Done => {
+                let open = std::mem::take(&mut opener.open);
+                let ids = open.iter().flat_map(Destination::ids);
+                ids.for_each(|id| context.sockets.add(id, GroupInterface::default()));
+                self.batch.set_destinations(open);
                 let (locals, targets): (Vec<String>, Vec<String>) = ends.into_iter().unzip();
-                let ids = self.destinations.iter().flat_map(Destination::ids);
-                ids.for_each(|id| base.sockets.add(id, GroupInterface::default()));
-                base.core.ready(pool, &locals, targets.first().map_or("", String::as_str));
-                self.begin(base, pool);
+                let first = targets.first().map_or("", String::as_str);
+                context.core.ready(context.pool, &locals, first);
+                self.begin(context);
             }
-            (Opening::Failed(failure), _) => self.not_open(base, pool, failure),
-            _ => {}
         }
     }
 
     /// Something cannot be sent to. While `--wait` lasts, that may change.
-    fn not_open(&mut self, base: &mut DatagramBase, pool: &mut Pool, failure: Failure) {
+    fn not_open(&mut self, context: &mut DatagramContext<'_>, failure: Failure) {
         let is_hopeless = matches!(failure.status, Status::Usage | Status::Local);
         let Some(opener) = self.opener.as_mut().filter(|_| self.patience.is_some() && !is_hopeless)
         else {
-            base.core.fail(pool, &failure);
-            return base.end(ShutdownMode::Enough);
+            return context.fail(&failure);
         };
         opener.last_failure = Some(failure.clone());
         let pause = opener.backoff.pause(fastrand::f64());
-        pool.arm(TimerKey::global(timers::RETRY), pause);
-        base.core.report_retry(pool, &failure, pause);
+        context.arm(timers::RETRY, pause);
+        context.core.report_retry(context.pool, &failure, pause);
     }
 
     /// The listener on a unix socket is gone, and another one needs a new connection: everything is
     /// opened and sent again.
-    pub(super) fn open_again(
-        &mut self,
-        base: &mut DatagramBase,
-        pool: &mut Pool,
-        failure: Failure,
-    ) {
-        base.sockets.close_all(pool, &mut base.core.console, CloseReason::HOST);
-        self.destinations.clear();
-        self.batch.begin_again(&[]);
-        self.not_open(base, pool, failure);
+    pub(super) fn open_again(&mut self, context: &mut DatagramContext<'_>, failure: Failure) {
+        context.sockets.close_all(context.pool, &mut context.core.console, CloseReason::HOST);
+        self.batch.set_destinations(Vec::new());
+        self.not_open(context, failure);
     }
 
     /// Why there is nothing to send to yet.
     pub(super) fn why_not_open(&mut self) -> Option<Failure> {
-        let is_opening = self.destinations.is_empty();
+        let is_opening = !self.batch.has_destinations();
         self.opener.as_mut().filter(|_| is_opening)?.last_failure.take()
     }
 }

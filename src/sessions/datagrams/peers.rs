@@ -1,23 +1,58 @@
-//! Who sends, and what is known of it: one entry a source, and a group where there is one.
+//! Who sends to a listener: which peers are admitted, what is counted of each, and what is reported
+//! of that.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::{DatagramContext, GroupInterface};
+use crate::error::{Failure, Status};
 use crate::event_loop::Id;
+use crate::kind::Kind;
+use crate::protocol::access::Access;
 use crate::protocol::flow::{FlowArrival, FlowStats, FlowTotals};
 use crate::protocol::probe::Probe;
 use crate::protocol::sequence::Width;
 use crate::protocol::sequence_field::SequenceField;
-use crate::report::Figures;
+use crate::report::{Figures, Name, Notice};
 use crate::sys::mmsg::{Arrival, Sender};
 
 /// The most sources that are kept; a flood of forged ones must not take all memory.
 const MOST: usize = 65_536;
 
+/// `--allow`, `--deny` and `--first-peer`.
+pub(super) struct PeerAdmission {
+    access: Access,
+    first_peer: bool,
+    /// The first peer, and the socket that it sent to.
+    chosen: Option<(Id, Sender)>,
+}
+
+impl PeerAdmission {
+    pub(super) fn new(access: Access, first_peer: bool) -> Self {
+        Self { access, first_peer, chosen: None }
+    }
+
+    pub(super) fn admits(&mut self, id: Id, from: &Sender) -> bool {
+        if let Sender::Inet(address) = from
+            && !self.access.admits(address.ip())
+        {
+            return false;
+        }
+        if !self.first_peer {
+            return true;
+        }
+        let chosen = self.chosen.get_or_insert_with(|| (id, from.clone()));
+        chosen.0 == id && chosen.1 == *from
+    }
+}
+
 /// One source on one socket.
 pub(super) struct Peer {
     /// The socket, and the source.
     key: (Id, Sender),
+    /// Where it was received; a socket may be closed before its sources are reported.
+    place: Rc<GroupInterface>,
     /// Its address as text, made once.
     pub(super) title: String,
     flow: Option<Box<Account>>,
@@ -34,33 +69,36 @@ struct Account {
     before: FlowTotals,
 }
 
-/// All sources.
+/// All sources, one entry for each on each socket.
 pub(super) struct Peers {
     /// In the order of their first messages.
     peers: Vec<Peer>,
     /// Where each is in `peers`.
-    places: HashMap<(Id, Sender), usize>,
+    indices: HashMap<(Id, Sender), usize>,
     /// Where the last message came from. The next one mostly comes from there too, and to compare
     /// two addresses is cheaper than to look one up.
     recent: usize,
     counts: bool,
     field: Option<SequenceField>,
-    /// Datagrams of sources beyond the most that are kept.
-    pub(super) uncounted: u64,
 }
 
 impl Peers {
     /// A table that counts where `counts` is set, by the numbers of `field` where given.
     pub(super) fn new(counts: bool, field: Option<SequenceField>) -> Self {
-        let (peers, places) = (Vec::new(), HashMap::new());
-        Self { peers, places, recent: 0, counts, field, uncounted: 0 }
+        let (peers, indices) = (Vec::new(), HashMap::new());
+        Self { peers, indices, recent: 0, counts, field }
     }
 
     /// Takes a datagram to account, and gives the entry of its source.
-    pub(super) fn arrive(&mut self, id: Id, arrival: &Arrival<'_>) -> Option<&Peer> {
+    pub(super) fn arrive(
+        &mut self,
+        id: Id,
+        place: &Rc<GroupInterface>,
+        arrival: &Arrival<'_>,
+    ) -> Option<&Peer> {
         let is_it = |peer: &Peer| peer.key.0 == id && peer.key.1 == *arrival.from;
         if !self.peers.get(self.recent).is_some_and(is_it) {
-            self.recent = self.place((id, arrival.from.clone()))?;
+            self.recent = self.index((id, arrival.from.clone()), place)?;
         }
         let peer = self.peers.get_mut(self.recent)?;
         if let Some(account) = &mut peer.flow {
@@ -70,25 +108,26 @@ impl Peers {
     }
 
     /// Where a source is, which may be a new one; `None` where there are too many to count.
-    fn place(&mut self, key: (Id, Sender)) -> Option<usize> {
-        if let Some(place) = self.places.get(&key) {
-            return Some(*place);
+    fn index(&mut self, key: (Id, Sender), place: &Rc<GroupInterface>) -> Option<usize> {
+        if let Some(index) = self.indices.get(&key) {
+            return Some(*index);
         }
         if self.peers.len() >= MOST {
             if self.counts {
-                self.uncounted += 1;
                 return None;
             }
             // Only text is kept of each, which can be made again.
             self.peers.clear();
-            self.places.clear();
+            self.indices.clear();
         }
         let width = self.field.map_or(Width::U64, |field| field.width());
         let flow = self.counts.then(|| Box::new(Account::new(width)));
-        let place = self.peers.len();
-        self.peers.push(Peer { title: key.1.to_string(), key: key.clone(), flow });
-        self.places.insert(key, place);
-        Some(place)
+        let index = self.peers.len();
+        let (title, place) = (key.1.to_string(), Rc::clone(place));
+        self.peers.push(Peer { key: key.clone(), place, title, flow });
+        self.indices.insert(key, index);
+        debug_assert_eq!(self.peers.len(), self.indices.len());
+        Some(index)
     }
 
     /// All sources with their sockets, in the order of their first message.
@@ -108,45 +147,41 @@ impl Peers {
             return named.map(|peer| peer.key.clone());
         };
         let mut keys = ids.map(|id| (id, Sender::Inet(address)));
-        keys.find(|key| self.places.contains_key(key))
+        keys.find(|key| self.indices.contains_key(key))
     }
 
     /// The figures of each source, in the order of their first message: of the whole run, or
     /// since the last call over an interval of this length.
-    pub(super) fn figures(&mut self, interval: Option<Duration>) -> Vec<(Id, String, Figures)> {
-        let counted = |peer: &mut Peer| {
+    fn figures(&mut self, interval: Option<Duration>) -> impl Iterator<Item = (&Peer, Figures)> {
+        self.peers.iter_mut().filter_map(move |peer| {
             let figures = peer.flow.as_mut()?.figures(interval);
-            Some((peer.key.0, peer.title.clone(), figures))
-        };
-        self.peers.iter_mut().filter_map(counted).collect()
+            Some((&*peer, figures))
+        })
     }
 
     /// The share of lost messages over all sources, in percent.
-    pub(super) fn loss_percent(&self) -> f64 {
+    fn loss_percent(&self) -> f64 {
         let flows = self.peers.iter().filter_map(|peer| peer.flow.as_ref());
         flows.map(|account| account.totals()).sum::<FlowTotals>().loss_percent()
     }
 
     /// Sources whose numbers do not look like sequence numbers, in the order of their first
     /// message.
-    pub(super) fn doubtful(&self) -> Vec<String> {
+    fn doubtful(&self) -> impl Iterator<Item = &Peer> {
         let is_doubtful = |peer: &&Peer| {
             peer.flow.as_ref().is_some_and(|account| account.totals().counts.are_doubtful())
         };
-        let doubtful = self.peers.iter().filter(is_doubtful);
-        doubtful.map(|peer| peer.title.clone()).collect()
+        self.peers.iter().filter(is_doubtful)
     }
 
-    /// Whether anything is counted.
-    pub(super) fn counts(&self) -> bool {
-        self.counts
-    }
-
-    /// Forgets the sources of a socket that is gone.
-    pub(super) fn forget(&mut self, id: Id) {
+    /// A socket is closed: its sources are forgotten, unless what they sent is counted.
+    pub(super) fn socket_closed(&mut self, id: Id) {
+        if self.counts {
+            return;
+        }
         self.peers.retain(|peer| peer.key.0 != id);
-        let places = self.peers.iter().enumerate();
-        self.places = places.map(|(place, peer)| (peer.key.clone(), place)).collect();
+        let peers = self.peers.iter().enumerate();
+        self.indices = peers.map(|(index, peer)| (peer.key.clone(), index)).collect();
     }
 }
 
@@ -201,4 +236,88 @@ impl Account {
 fn nanoseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The sources, and what is reported of them: figures, doubts, and too much loss.
+pub(super) struct Statistics {
+    pub(super) peers: Peers,
+    /// `--stats`.
+    reported: bool,
+    /// `--max-loss`, in percent.
+    max_loss: Option<f64>,
+}
+
+impl Statistics {
+    pub(super) fn new(reported: bool, max_loss: Option<f64>, field: Option<SequenceField>) -> Self {
+        Self { peers: Peers::new(reported || max_loss.is_some(), field), reported, max_loss }
+    }
+
+    /// Whether figures are reported at the end.
+    pub(super) fn are_reported(&self) -> bool {
+        self.reported
+    }
+
+    /// One `stats` event a source: over the interval, or over the whole run. Then one a socket
+    /// that has lost datagrams.
+    pub(super) fn report(&mut self, context: &mut DatagramContext<'_>, interval: Option<Duration>) {
+        for (peer, figures) in self.peers.figures(interval) {
+            // Of a group that was left there is nothing new to report.
+            if interval.is_none() || context.sockets.is_open(peer.key.0) {
+                let notice = Notice::new(Name::Stats).peer(&peer.title).figures(&figures);
+                context.report(&of_group(notice, peer.place.group.as_deref()));
+            }
+        }
+        for (place, kernel_drops) in context.sockets.take_drops(interval.is_some()) {
+            let figures = Figures::of_drops(kernel_drops);
+            let notice = Notice::new(Name::Stats).figures(&figures);
+            context.report(&of_group(notice, place.group.as_deref()));
+        }
+    }
+
+    /// More loss than `--max-loss` allows.
+    pub(super) fn too_much_loss(&self) -> Option<Failure> {
+        let (most, loss) = (self.max_loss?, self.peers.loss_percent());
+        (loss > most).then(|| {
+            let cause = format!("{loss:.2} % were lost");
+            let target = format!("--max-loss {most} %");
+            Failure::new(Status::Unmet, Kind::Loss, "keep to", target, cause)
+        })
+    }
+
+    /// Warns of sources whose numbers cannot be sequence numbers: their loss means nothing.
+    pub(super) fn report_doubts(&self, context: &mut DatagramContext<'_>) {
+        for peer in self.peers.doubtful() {
+            let text = format!(
+                "the numbers of {} do not look like sequence numbers, so its loss means \
+                 nothing (does --seq name the right place?)",
+                peer.title
+            );
+            context.warn(Kind::DoubtfulSequence, &text);
+        }
+    }
+}
+
+/// An event about a source, with its group where it has one.
+pub(super) fn of_group<'a>(notice: Notice<'a>, group: Option<&'a str>) -> Notice<'a> {
+    match group {
+        Some(group) => notice.group(group),
+        None => notice,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_peer_on_its_socket_is_admitted() {
+        let (first, other) = (Id::for_tests(1), Id::for_tests(2));
+        let peer = |port| Sender::Inet(([127, 0, 0, 1], port).into());
+        let mut admission = PeerAdmission::new(Access::default(), true);
+        for (id, port, expected) in
+            [(first, 1, true), (first, 2, false), (other, 1, false), (first, 1, true)]
+        {
+            assert_eq!(admission.admits(id, &peer(port)), expected, "{id:?} {port}");
+        }
+    }
 }

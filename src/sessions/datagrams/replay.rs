@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::{
-    DatagramBase, DatagramOutcome, DatagramService, DatagramSession, Flushed, FullPeer, Sockets,
+    DatagramContext, DatagramOutcome, DatagramService, DatagramSession, Flushed, FullPeer, Sockets,
 };
 use crate::close::Detail;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Id, Pool, TimerKey};
+use crate::event_loop::{Event, Id, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::replay::{Conversations, Next, Player, Send};
 use crate::sessions::config::{Common, Replay};
@@ -24,7 +24,7 @@ type PeerKey = (Id, Sender);
 
 /// What a replayed listener does with a datagram: it is compared, and what was recorded next is
 /// sent.
-pub struct ReplayService {
+struct ReplayService {
     conversations: Conversations,
     timing: bool,
     peers: HashMap<PeerKey, PeerReplay>,
@@ -40,12 +40,9 @@ struct PeerReplay {
     over: bool,
 }
 
-/// The session of `--replay` on datagrams.
-pub type ReplayListenSession = DatagramSession<ReplayService>;
-
-impl ReplayListenSession {
+impl DatagramSession {
     /// A replay on open sockets.
-    pub fn on_sockets(
+    pub fn replay(
         common: Common,
         replay: &Replay,
         console: Console,
@@ -59,7 +56,7 @@ impl ReplayListenSession {
             played: 0,
             due: None,
         };
-        Self::listening(common, console, input, Sockets::of(FullPeer::Wait, ids), service)
+        Self::new(common, console, input, Sockets::of(FullPeer::Wait, ids), service)
     }
 }
 
@@ -87,31 +84,31 @@ impl ReplayService {
     }
 
     /// Sends what is due to a peer.
-    fn send(&mut self, base: &mut DatagramBase, pool: &mut Pool, peer: &PeerKey) {
+    fn send(&mut self, context: &mut DatagramContext<'_>, peer: &PeerKey) {
         let (id, sender) = peer;
         let Some(one) = self.peers.get_mut(peer) else { return };
         loop {
-            if base.sockets.has_queued(*id) {
+            if context.sockets.has_queued(*id) {
                 return;
             }
-            let bytes = match one.player.next(pool.now()) {
+            let bytes = match one.player.next(context.pool.now()) {
                 Next::Send(Send::Bytes(bytes)) => bytes,
                 Next::Send(Send::Fin) => continue,
                 Next::At(at) => {
                     // One timer serves all peers.
                     let due = self.due.map_or(at, |due| due.min(at));
                     self.due = Some(due);
-                    return base.core.wake_at(pool, due);
+                    return context.core.wake_at(context.pool, due);
                 }
                 Next::Receive => return,
                 Next::Done => break,
             };
-            match base.send(pool, *id, &bytes, sender) {
+            match context.send(*id, &bytes, sender) {
                 Ok(DatagramOutcome::Sent) => {}
                 Ok(DatagramOutcome::Queued) => return,
                 Err(error) => {
                     let failure = crate::sockets::datagram::failure(&sender.to_string(), &error);
-                    return base.fail(pool, &failure);
+                    return context.fail(&failure);
                 }
             }
         }
@@ -119,26 +116,26 @@ impl ReplayService {
             self.played += 1;
         }
         if self.played >= self.conversations.count() {
-            base.end(ShutdownMode::Enough);
+            context.end(ShutdownMode::Enough);
         }
     }
 
     /// Sends what is due to any peer.
-    fn send_all(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
+    fn send_all(&mut self, context: &mut DatagramContext<'_>) {
         let peers: Vec<PeerKey> = self.peers.keys().cloned().collect();
         for peer in peers {
-            if !base.has_ended() {
-                self.send(base, pool, &peer);
+            if !context.has_ended() {
+                self.send(context, &peer);
             }
         }
     }
 
     /// Reports what every conversation still waits for.
-    fn report_missing(&self, base: &mut DatagramBase, pool: &mut Pool) {
+    fn report_missing(&self, context: &mut DatagramContext<'_>) {
         for ((_, sender), one) in &self.peers {
             if let Some(missing) = one.player.missing() {
                 let failure = differs(&sender.to_string(), &missing);
-                base.core.console.report_failure(pool, &failure);
+                context.report_failure(&failure);
             }
         }
     }
@@ -155,45 +152,49 @@ impl ReplayService {
 }
 
 impl DatagramService for ReplayService {
-    fn start(&mut self, base: &mut DatagramBase, pool: &mut Pool) {
-        base.core.await_first(pool, "receive", "a message", "none");
+    fn listens(&self) -> bool {
+        true
     }
 
-    fn message(&mut self, base: &mut DatagramBase, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
-        base.core.peer_arrived(pool);
-        base.core.take_message(arrival.payload);
+    fn start(&mut self, context: &mut DatagramContext<'_>) {
+        context.core.await_first(context.pool, "receive", "a message", "none");
+    }
+
+    fn message(&mut self, context: &mut DatagramContext<'_>, id: Id, arrival: &Arrival<'_>) {
+        context.core.peer_arrived(context.pool);
+        context.core.take_message(arrival.payload);
         let title = arrival.from.to_string();
-        base.core.console.deliver(pool, &Message::new(arrival.payload, &title));
+        context.core.console.deliver(context.pool, &Message::new(arrival.payload, &title));
         let peer = (id, arrival.from.clone());
-        match self.receive(&peer, arrival.payload, pool.now()) {
-            Ok(()) => self.send(base, pool, &peer),
-            Err(failure) => base.fail(pool, &failure),
+        match self.receive(&peer, arrival.payload, context.pool.now()) {
+            Ok(()) => self.send(context, &peer),
+            Err(failure) => context.fail(&failure),
         }
     }
 
-    fn drained(&mut self, base: &mut DatagramBase, pool: &mut Pool, flushed: &Flushed) {
-        base.core.count_sent(flushed.sent);
+    fn drained(&mut self, context: &mut DatagramContext<'_>, flushed: &Flushed) {
+        context.core.count_sent(flushed.sent);
         match flushed.failed.first() {
-            Some(unsent) => base.fail(pool, &unsent.failure()),
-            None => self.send_all(base, pool),
+            Some(unsent) => context.fail(&unsent.failure()),
+            None => self.send_all(context),
         }
     }
 
-    fn event(&mut self, base: &mut DatagramBase, pool: &mut Pool, event: &Event<'_>) {
+    fn event(&mut self, context: &mut DatagramContext<'_>, event: &Event<'_>) {
         if let Event::Timer { key: TimerKey { purpose: timers::PACE, .. } } = event {
             self.due = None;
-            self.send_all(base, pool);
+            self.send_all(context);
         }
     }
 
-    fn idle(&mut self, base: &mut DatagramBase, pool: &mut Pool) -> Option<Failure> {
-        self.report_missing(base, pool);
-        Some(self.silence(base.core.common.limits.idle.unwrap_or_default()))
+    fn idle(&mut self, context: &mut DatagramContext<'_>, limit: Duration) -> Option<Failure> {
+        self.report_missing(context);
+        Some(self.silence(limit))
     }
 
-    fn may_close(&mut self, base: &mut DatagramBase, pool: &mut Pool, how: ShutdownMode) -> bool {
+    fn may_close(&mut self, context: &mut DatagramContext<'_>, how: ShutdownMode) -> bool {
         if matches!(how, ShutdownMode::Now(reason) if reason.detail == Detail::Timeout) {
-            self.report_missing(base, pool);
+            self.report_missing(context);
         }
         true
     }

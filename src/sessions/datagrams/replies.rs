@@ -41,12 +41,17 @@ pub(super) struct Replies {
 }
 
 impl Replies {
-    pub(super) fn new(to: To, reply: Option<Bytes>, families: Vec<(bool, Id)>) -> Self {
+    pub(super) fn new(
+        to: To,
+        reply: Option<Bytes>,
+        reply_socket: Option<Id>,
+        families: Vec<(bool, Id)>,
+    ) -> Self {
         Self {
             to,
             reply,
             last: None,
-            reply_socket: None,
+            reply_socket,
             families,
             has_sent: false,
             has_failed: false,
@@ -54,11 +59,6 @@ impl Replies {
             done: 0,
             receivers: Vec::new(),
         }
-    }
-
-    /// Gives the socket that `--to ADDR` is sent from.
-    pub(super) fn set_reply_socket(&mut self, socket: Option<Id>) {
-        self.reply_socket = socket;
     }
 
     /// Notes where a message came from, and gives the answer to it.
@@ -146,7 +146,7 @@ mod tests {
     fn stdin_goes_to_the_last_peer_or_to_all() {
         let id = Id::for_tests(1);
         for (to, expected) in [(To::Last, vec![2]), (To::All, vec![1, 2])] {
-            let mut replies = Replies::new(to, None, Vec::new());
+            let mut replies = Replies::new(to, None, None, Vec::new());
             assert!(!replies.has_receiver() && replies.is_silent());
             for port in [1, 2] {
                 assert_eq!(replies.note(id, &peer(port)), None);
@@ -166,10 +166,11 @@ mod tests {
     fn an_address_of_the_user_needs_a_socket_of_its_family() {
         let (v4, v6) = (Id::for_tests(4), Id::for_tests(6));
         let to = "[::1]:7".parse().unwrap();
-        let mut replies = Replies::new(To::Address(to), None, vec![(false, v4), (true, v6)]);
-        assert!(!replies.has_receiver());
-        assert_eq!(replies.socket_for(&to), Some(v6));
-        replies.set_reply_socket(Some(v6));
+        let families = vec![(false, v4), (true, v6)];
+        let replies = |socket| Replies::new(To::Address(to), None, socket, families.clone());
+        assert!(!replies(None).has_receiver());
+        assert_eq!(replies(None).socket_for(&to), Some(v6));
+        let mut replies = replies(Some(v6));
         assert!(replies.has_receiver());
         replies.load(batch(), Vec::new);
         assert_eq!(replies.next().unwrap().1, [(v6, Sender::Inet(to))]);
@@ -177,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_first_answer_that_fails_is_news() {
-        let mut replies = Replies::new(To::Last, Some(Bytes::from_static(b"ok")), Vec::new());
+        let mut replies = Replies::new(To::Last, Some(Bytes::from_static(b"ok")), None, Vec::new());
         assert_eq!(replies.note(Id::for_tests(1), &peer(1)), Some(Bytes::from_static(b"ok")));
         assert!(!replies.is_silent());
         assert_eq!((replies.note_failed(), replies.note_failed()), (true, false));

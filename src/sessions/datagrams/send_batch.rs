@@ -7,7 +7,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::send::SendTo;
 use crate::event_loop::{BatchSent, Id, Pool};
 use crate::protocol::pacer::Pacer;
 use crate::sessions::input::Batch;
@@ -27,57 +26,53 @@ impl SendDatagrams for Pool {
     }
 }
 
-/// Where a message goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Destination {
-    /// The socket.
-    pub(super) id: Id,
-    /// Sockets to try in its place, while it is refused.
-    others: Vec<Id>,
-    /// Sockets that were refused.
-    refused: Vec<Id>,
+/// Where messages go.
+pub struct Destination {
+    /// Its sockets, one for each address of a name.
+    ids: Vec<Id>,
+    /// Which of them is used: those before it were refused.
+    used: usize,
     /// The address; `None` on a connected socket.
-    pub(super) to: Option<SocketAddr>,
+    to: Option<SocketAddr>,
     /// What it is called in messages.
-    pub(super) title: String,
+    title: String,
+    /// Datagrams of the batch that are done with: sent, or given up.
+    done: u64,
 }
 
 impl Destination {
-    /// The first socket of a command's destination; `None` where it has none.
-    pub(super) fn new(to: SendTo) -> Option<Self> {
-        let mut ids = to.ids.into_iter();
-        let (id, others) = (ids.next()?, ids.collect());
-        Some(Self { id, others, refused: Vec::new(), to: to.to, title: to.title })
+    /// A destination by the first of these sockets; the others are tried while it is refused.
+    pub fn new(ids: Vec<Id>, to: Option<SocketAddr>, title: String) -> Self {
+        debug_assert!(!ids.is_empty());
+        Self { ids, used: 0, to, title, done: 0 }
     }
 
     /// All its sockets.
     pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
-        let others = self.others.iter().chain(&self.refused).copied();
-        std::iter::once(self.id).chain(others)
+        self.ids.iter().copied()
     }
 
-    /// The same with its sockets in their first order: a refused one may have a listener by now.
-    fn restarted(&self) -> Self {
-        let mut ids = self.refused.iter().chain([&self.id]).chain(&self.others).copied();
-        let id = ids.next().unwrap_or(self.id);
-        Self { id, others: ids.collect(), refused: Vec::new(), ..self.clone() }
+    /// The socket that is used.
+    fn id(&self) -> Option<Id> {
+        self.ids.get(self.used).copied()
     }
 }
 
-/// How far one destination is in the batch.
-struct Cursor {
-    destination: Destination,
-    /// Datagrams that are done with: sent, or given up.
-    done: u64,
-}
-
-/// A batch in progress.
+/// A batch in progress, and its destinations.
+///
+/// ```text
+/// loaded ── pump ──> Done: every destination has had every message; the next batch may be loaded
+///   ^        │ ├───> Blocked: a socket is full ── `Drained` ──┐
+///   │        │ ├───> Paced: the rate holds the next message ──┼──> pump
+///   │        │ └───> Failed: skip, give up, or the next socket┘
+///   └ rewind ┘ nobody has answered: the same batch again
+/// ```
 #[derive(Default)]
 pub(super) struct SendBatch {
     batch: Batch,
     /// How many times each message is sent.
     repeat: u64,
-    cursors: Vec<Cursor>,
+    destinations: Vec<Destination>,
     /// Datagrams of each destination that the rate has released.
     released: u64,
     /// Datagrams that went out, over all batches and destinations.
@@ -93,46 +88,68 @@ pub(super) enum Pumped {
     Blocked,
     /// The rate lets the next message go at this time.
     Paced(Instant),
-    /// A datagram failed; [`SendBatch::skip`] or [`SendBatch::give_up`] decides what becomes of it.
-    Failed(Destination, io::Error),
+    /// A datagram to the destination of this index failed; [`SendBatch::skip`] or
+    /// [`SendBatch::give_up`] decides what becomes of it.
+    Failed(usize, io::Error),
 }
 
 impl SendBatch {
-    /// Takes a new batch for these destinations. The last one must be done.
-    pub(super) fn load(&mut self, batch: Batch, repeat: u64, to: &[Destination]) {
+    /// A batch of nothing, to whom the messages will go.
+    pub(super) fn new(destinations: Vec<Destination>, repeat: u64) -> Self {
+        Self { repeat: repeat.max(1), destinations, ..Self::default() }
+    }
+
+    /// Takes other destinations, which get the batch from its first message.
+    pub(super) fn set_destinations(&mut self, destinations: Vec<Destination>) {
+        self.destinations = destinations;
+        self.rewind();
+    }
+
+    pub(super) fn has_destinations(&self) -> bool {
+        !self.destinations.is_empty()
+    }
+
+    /// The destination that uses a socket.
+    pub(super) fn find(&self, id: Id) -> Option<usize> {
+        self.destinations.iter().position(|to| to.id() == Some(id))
+    }
+
+    /// The sockets that are used.
+    pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
+        self.destinations.iter().filter_map(Destination::id)
+    }
+
+    /// What a destination is called in messages.
+    pub(super) fn title(&self, at: usize) -> &str {
+        self.destinations.get(at).map_or("", |to| &to.title)
+    }
+
+    /// Takes a new batch. The last one must be done.
+    pub(super) fn load(&mut self, batch: Batch) {
+        debug_assert!(self.is_done());
         self.batch = batch;
-        self.repeat = repeat.max(1);
+        self.rewind();
+    }
+
+    /// Whether there are messages, sent or not.
+    pub(super) fn is_loaded(&self) -> bool {
+        !self.batch.ends.is_empty()
+    }
+
+    /// Starts the batch over, by the first sockets: a refused one may have a listener by now.
+    pub(super) fn rewind(&mut self) {
         self.released = 0;
-        let cursor =
-            |destination: &Destination| Cursor { destination: destination.clone(), done: 0 };
-        self.cursors = to.iter().map(cursor).collect();
+        self.destinations.iter_mut().for_each(|to| (to.used, to.done) = (0, 0));
     }
 
-    /// Starts the batch over, if there is one, for these destinations.
-    pub(super) fn begin_again(&mut self, to: &[Destination]) -> bool {
-        let batch = std::mem::take(&mut self.batch);
-        let is_there = !batch.ends.is_empty();
-        self.load(batch, self.repeat, to);
-        is_there
-    }
-
-    /// Starts the batch over, for peers that have not answered, by their first sockets.
-    pub(super) fn rewind(&mut self, all: &mut [Destination]) {
-        self.released = 0;
-        for cursor in &mut self.cursors {
-            *cursor = Cursor { destination: cursor.destination.restarted(), done: 0 };
-        }
-        all.iter_mut().for_each(|known| *known = known.restarted());
-    }
-
-    /// Datagrams of each cursor.
+    /// Datagrams for each destination.
     fn total(&self) -> u64 {
         self.batch.ends.len() as u64 * self.repeat
     }
 
     /// Bytes of the batch that not every destination has had.
     pub(super) fn waiting(&self) -> usize {
-        let done = self.cursors.iter().map(|cursor| cursor.done).min().unwrap_or(self.total());
+        let done = self.destinations.iter().map(|to| to.done).min().unwrap_or(self.total());
         let message = usize::try_from(done / self.repeat.max(1)).unwrap_or(usize::MAX);
         let sent = message.checked_sub(1).and_then(|last| self.batch.ends.get(last));
         self.batch.bytes.len() - sent.copied().unwrap_or(0)
@@ -140,7 +157,7 @@ impl SendBatch {
 
     /// Whether there is nothing left to send.
     pub(super) fn is_done(&self) -> bool {
-        self.cursors.iter().all(|cursor| cursor.done >= self.total())
+        self.destinations.iter().all(|to| to.done >= self.total())
     }
 
     /// Sends what the rate and the kernel allow.
@@ -152,8 +169,8 @@ impl SendBatch {
     ) -> Pumped {
         let paced = self.release(now, pacer);
         let mut blocked = false;
-        for index in 0..self.cursors.len() {
-            match self.pump_cursor(pool, index) {
+        for at in 0..self.destinations.len() {
+            match self.pump_one(pool, at) {
                 Some(Pumped::Blocked) => blocked = true,
                 Some(failed) => return failed,
                 None => {}
@@ -182,83 +199,66 @@ impl SendBatch {
         None
     }
 
-    /// Sends for one destination; `None` when it has had all that is released.
-    fn pump_cursor(&mut self, pool: &mut impl SendDatagrams, index: usize) -> Option<Pumped> {
+    /// Sends to one destination; `None` when it has had all that is released.
+    fn pump_one(&mut self, pool: &mut impl SendDatagrams, at: usize) -> Option<Pumped> {
         loop {
-            let cursor = self.cursors.get(index)?;
-            let left = self.released.saturating_sub(cursor.done);
+            let destination = self.destinations.get(at)?;
+            let left = self.released.saturating_sub(destination.done);
             if left == 0 {
                 return None;
             }
             let count = usize::try_from(left).unwrap_or(WINDOW).min(WINDOW);
-            let (first, to, id) = (cursor.done, cursor.destination.to, cursor.destination.id);
+            let (first, to) = (destination.done, destination.to);
             let window: Vec<Outgoing<'_>> = (first..)
                 .take(count)
-                .map(|at| Outgoing { payload: self.message(at), to })
+                .map(|number| Outgoing { payload: self.message(number), to })
                 .collect();
-            let outcome = pool.send_datagrams(id, &window);
+            let outcome =
+                destination.id().map_or(BatchSent::Gone, |id| pool.send_datagrams(id, &window));
             let (sent, end) = match outcome {
                 BatchSent::All => (count, None),
                 BatchSent::Some(sent) => (sent, Some(Pumped::Blocked)),
-                BatchSent::Failed(sent, error) => {
-                    (sent, Some(Pumped::Failed(cursor.destination.clone(), error)))
+                BatchSent::Failed(sent, error) => (sent, Some(Pumped::Failed(at, error))),
+                BatchSent::Gone => {
+                    (0, Some(Pumped::Failed(at, io::ErrorKind::NotConnected.into())))
                 }
-                BatchSent::Gone => (0, Some(self.gone(index))),
             };
             self.sent += sent as u64;
-            self.cursors.get_mut(index)?.done += sent as u64;
+            self.destinations.get_mut(at)?.done += sent as u64;
             if end.is_some() {
                 return end;
             }
         }
     }
 
-    fn gone(&self, index: usize) -> Pumped {
-        match self.cursors.get(index) {
-            Some(cursor) => {
-                Pumped::Failed(cursor.destination.clone(), io::ErrorKind::NotConnected.into())
-            }
-            None => Pumped::Done,
-        }
-    }
-
-    fn message(&self, at: u64) -> &[u8] {
-        let index = usize::try_from(at / self.repeat).unwrap_or(usize::MAX);
+    fn message(&self, number: u64) -> &[u8] {
+        let index = usize::try_from(number / self.repeat).unwrap_or(usize::MAX);
         self.batch.message(index)
     }
 
-    /// A destination refuses datagrams: takes its next socket, from the first message of the
-    /// batch on. False where there is none left.
-    pub(super) fn try_next_socket(&mut self, from: &Destination, all: &mut [Destination]) -> bool {
-        if from.others.is_empty() {
-            return false;
+    /// A destination refuses datagrams: uses its next socket, from the first message of the batch
+    /// on. False where there is none left.
+    pub(super) fn try_next_socket(&mut self, at: usize) -> bool {
+        let Some(to) = self.destinations.get_mut(at) else { return false };
+        let has_next = to.used + 1 < to.ids.len();
+        if has_next {
+            (to.used, to.done) = (to.used + 1, 0);
         }
-        let next = Destination {
-            id: from.others.first().copied().unwrap_or(from.id),
-            others: from.others.iter().skip(1).copied().collect(),
-            refused: from.refused.iter().chain([&from.id]).copied().collect(),
-            ..from.clone()
-        };
-        for known in all.iter_mut().filter(|known| *known == from) {
-            *known = next.clone();
-        }
-        for cursor in self.cursors.iter_mut().filter(|cursor| cursor.destination == *from) {
-            *cursor = Cursor { destination: next.clone(), done: 0 };
-        }
-        true
+        has_next
     }
 
-    /// Passes over the next datagram of a destination.
-    pub(super) fn skip(&mut self, destination: &Destination) {
-        self.cursors
-            .iter_mut()
-            .filter(|cursor| cursor.destination == *destination)
-            .for_each(|cursor| cursor.done += 1);
+    /// Passes over the next datagram to a destination.
+    pub(super) fn skip(&mut self, at: usize) {
+        if let Some(to) = self.destinations.get_mut(at) {
+            to.done += 1;
+        }
     }
 
     /// Sends nothing more to a destination.
-    pub(super) fn give_up(&mut self, destination: &Destination) {
-        self.cursors.retain(|cursor| cursor.destination != *destination);
+    pub(super) fn give_up(&mut self, at: usize) {
+        if at < self.destinations.len() {
+            self.destinations.remove(at);
+        }
     }
 }
 
@@ -296,12 +296,12 @@ mod tests {
 
     fn to(slot: u32, port: u16) -> Destination {
         let (ids, to) = (vec![Id::for_tests(slot)], Some(([127, 0, 0, 1], port).into()));
-        Destination::new(SendTo { ids, to, title: port.to_string() }).unwrap()
+        Destination::new(ids, to, port.to_string())
     }
 
-    fn batch(to: &[Destination], repeat: u64) -> SendBatch {
-        let mut batch = SendBatch::default();
-        batch.load(Batch { bytes: b"aabbb".to_vec(), ends: vec![2, 5] }, repeat, to);
+    fn batch<const N: usize>(to: [Destination; N], repeat: u64) -> SendBatch {
+        let mut batch = SendBatch::new(to.into(), repeat);
+        batch.load(Batch { bytes: b"aabbb".to_vec(), ends: vec![2, 5] });
         batch
     }
 
@@ -314,7 +314,7 @@ mod tests {
     fn a_full_socket_does_not_hold_up_the_others() {
         let (mut kernel, now) = (Kernel::default(), Instant::now());
         kernel.room.insert(Id::for_tests(1), 1);
-        let mut batch = batch(&[to(1, 1), to(2, 2)], 2);
+        let mut batch = batch([to(1, 1), to(2, 2)], 2);
         assert!(matches!(batch.pump(&mut kernel, now, None), Pumped::Blocked));
         assert_eq!(
             (texts(&kernel, 1), texts(&kernel, 2)),
@@ -331,7 +331,7 @@ mod tests {
     fn a_rate_releases_messages_to_all_destinations_together() {
         let (mut kernel, now) = (Kernel::default(), Instant::now());
         let mut pacer = Pacer::new(Rate::Messages(10.0), now);
-        let mut batch = batch(&[to(1, 1), to(2, 2)], 1);
+        let mut batch = batch([to(1, 1), to(2, 2)], 1);
         let Pumped::Paced(at) = batch.pump(&mut kernel, now, Some(&mut pacer)) else {
             panic!("all at once");
         };
@@ -344,16 +344,13 @@ mod tests {
     #[test]
     fn a_refused_datagram_is_passed_over_or_its_destination_given_up() {
         let (mut kernel, now) = (Kernel::default(), Instant::now());
-        let mut batch = batch(&[to(1, 9), to(2, 2)], 1);
+        let mut batch = batch([to(1, 9), to(2, 2)], 1);
         for skipped in [true, false] {
-            let Pumped::Failed(destination, error) = batch.pump(&mut kernel, now, None) else {
+            let Pumped::Failed(at, error) = batch.pump(&mut kernel, now, None) else {
                 panic!("nothing failed");
             };
-            assert_eq!(
-                (destination.title.as_str(), error.kind()),
-                ("9", io::ErrorKind::ConnectionRefused)
-            );
-            if skipped { batch.skip(&destination) } else { batch.give_up(&destination) }
+            assert_eq!((batch.title(at), error.kind()), ("9", io::ErrorKind::ConnectionRefused));
+            if skipped { batch.skip(at) } else { batch.give_up(at) }
         }
         assert!(matches!(batch.pump(&mut kernel, now, None), Pumped::Done));
         assert_eq!((texts(&kernel, 2), batch.sent), (vec!["aa", "bbb"], 2));

@@ -1,5 +1,5 @@
-//! The open datagram sockets of a session: what waits in each, what each has lost, and when
-//! anything was received last.
+//! The datagram sockets of a session: what waits in each, what each has lost because its receive
+//! buffer was full, and when anything was received last.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::kernel_drops::{self, SocketStats};
 use super::outbox::{DatagramOutcome, Flushed, FullPeer, Outbox};
 use crate::close::CloseReason;
 use crate::event_loop::{End, Id, Pool, Traffic};
@@ -16,8 +15,12 @@ use crate::kind::Kind;
 use crate::sessions::console::Console;
 use crate::sys::mmsg::{Arrival, Sender};
 
+/// The sentence for the first datagrams that the kernel drops.
+const DROPPING: &str = "the kernel drops datagrams, because they come faster than they are taken \
+                        (-O rcvbuf=SIZE gives them more room); the end says how many";
+
 /// Where a socket receives: on multicast sockets the group, and the interface it is joined on.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupInterface {
     /// The group as events name it.
     pub group: Option<String>,
@@ -31,13 +34,48 @@ struct OpenDatagrams {
     stats: SocketStats,
 }
 
+/// The drops of one socket, from the kernel's counter (SO_RXQ_OVFL), which wraps at 2^32.
+#[derive(Clone, Copy, Debug, Default)]
+struct SocketStats {
+    /// The counter as it was seen last.
+    counter: u32,
+    dropped: u64,
+    /// The part of `dropped` that was reported.
+    reported: u64,
+}
+
+impl SocketStats {
+    /// Notes what the counter is now; true where these are the first drops of the socket.
+    fn note(&mut self, counter: u32) -> bool {
+        let more = u64::from(counter.wrapping_sub(self.counter));
+        let is_first = self.dropped == 0 && more > 0;
+        self.counter = counter;
+        self.dropped += more;
+        debug_assert!(self.reported <= self.dropped);
+        is_first
+    }
+
+    /// Takes the drops of a socket that is closed.
+    fn add(&mut self, closed: &Self) {
+        self.dropped += closed.dropped;
+        self.reported += closed.reported;
+    }
+
+    /// The drops to report: all of them, or those since the last call.
+    fn take(&mut self, since_the_last: bool) -> u64 {
+        let before = std::mem::replace(&mut self.reported, self.dropped);
+        self.dropped - if since_the_last { before } else { 0 }
+    }
+}
+
 /// All sockets of a session.
 ///
-/// A socket is open until its `Closed` event; then its entry moves to `closed`, for its losses are
-/// reported to the end of the run.
+/// A socket is open until its `Closed` event. What it has lost is reported to the end of the run, as
+/// a sum for each group and interface: a loop of `/join` and `/leave` opens sockets without end.
 pub struct Sockets {
     open: BTreeMap<Id, OpenDatagrams>,
-    closed: BTreeMap<Id, OpenDatagrams>,
+    /// What the closed sockets have lost, where they have lost anything.
+    closed: BTreeMap<Rc<GroupInterface>, SocketStats>,
     /// Open sockets with something in their outbox.
     blocked: BTreeSet<Id>,
     full_peer: FullPeer,
@@ -82,10 +120,9 @@ impl Sockets {
         self.open.get(&id).map(|socket| Rc::clone(&socket.place))
     }
 
-    /// The group of a socket, open or closed.
+    /// The group of an open socket.
     pub(crate) fn group(&self, id: Id) -> Option<&str> {
-        let socket = self.open.get(&id).or_else(|| self.closed.get(&id));
-        socket.and_then(|socket| socket.place.group.as_deref())
+        self.open.get(&id)?.place.group.as_deref()
     }
 
     /// Sends a datagram, or has it wait.
@@ -155,7 +192,7 @@ impl Sockets {
 
     fn note_counter(&mut self, pool: &mut Pool, console: &mut Console, id: Id, counter: u32) {
         if self.open.get_mut(&id).is_some_and(|socket| socket.stats.note(counter)) {
-            console.warn(pool, Kind::KernelDrops, kernel_drops::DROPPING);
+            console.warn(pool, Kind::KernelDrops, DROPPING);
         }
     }
 
@@ -174,18 +211,21 @@ impl Sockets {
 
     /// Warns of all drops, at the end.
     pub(crate) fn report_drops(&self, pool: &mut Pool, console: &mut Console) {
-        let sockets = self.open.values().chain(self.closed.values());
-        let dropped: u64 = sockets.map(|socket| socket.stats.dropped()).sum();
+        let open = self.open.values().map(|socket| &socket.stats);
+        let dropped: u64 = open.chain(self.closed.values()).map(|stats| stats.dropped).sum();
         if dropped > 0 {
-            console.warn(pool, Kind::KernelDrops, &kernel_drops::dropped_in_all(dropped));
+            let text = format!("datagrams dropped by the kernel: {dropped}");
+            console.warn(pool, Kind::KernelDrops, &text);
         }
     }
 
-    /// The drops of each socket that has any: all of them, or those since the last call.
+    /// The drops of each socket that has any, the closed ones of a group and interface as one: all
+    /// of them, or those since the last call.
     pub(crate) fn take_drops(&mut self, since_the_last: bool) -> Vec<(Rc<GroupInterface>, u64)> {
-        let sockets = self.open.values_mut().chain(self.closed.values_mut());
-        let drops =
-            sockets.map(|socket| (Rc::clone(&socket.place), socket.stats.take(since_the_last)));
+        let open = self.open.values_mut().map(|socket| (&socket.place, &mut socket.stats));
+        let drops = open
+            .chain(&mut self.closed)
+            .map(|(place, stats)| (Rc::clone(place), stats.take(since_the_last)));
         drops.filter(|(_, count)| *count > 0).collect()
     }
 
@@ -216,10 +256,20 @@ impl Sockets {
 
     /// A socket is closed; true where it was one of these.
     pub(crate) fn on_closed(&mut self, console: &mut Console, id: Id, end: &End) -> bool {
+        let is_ours = self.remove(id);
+        if is_ours {
+            console.count(&end.traffic);
+        }
+        is_ours
+    }
+
+    /// Forgets a socket, but for what it has lost.
+    fn remove(&mut self, id: Id) -> bool {
         let Some(socket) = self.open.remove(&id) else { return false };
-        console.count(&end.traffic);
         self.blocked.remove(&id);
-        self.closed.insert(id, socket);
+        if socket.stats.dropped > 0 {
+            self.closed.entry(socket.place).or_default().add(&socket.stats);
+        }
         true
     }
 
@@ -231,9 +281,12 @@ impl Sockets {
         reason: CloseReason,
     ) {
         self.traffic(pool).iter().for_each(|traffic| console.count(traffic));
-        self.ids().for_each(|id| pool.abort(id, reason));
-        self.blocked.clear();
-        self.closed.append(&mut self.open);
+        let ids: Vec<Id> = self.ids().collect();
+        for id in ids {
+            pool.abort(id, reason);
+            self.remove(id);
+        }
+        debug_assert!(self.open.is_empty() && self.blocked.is_empty());
     }
 }
 
@@ -256,5 +309,46 @@ mod tests {
         assert_eq!(left(seconds(3), seconds(1), false), Some(seconds(2)));
         assert_eq!(left(seconds(3), seconds(3), false), None);
         assert_eq!(left(seconds(3), seconds(4), true), Some(seconds(3)));
+    }
+
+    #[test]
+    fn the_counter_wraps_and_only_the_first_drops_are_news() {
+        let mut stats = SocketStats::default();
+        assert!(!stats.note(0));
+        assert!(stats.note(u32::MAX));
+        assert!(!stats.note(2));
+        assert_eq!(stats.dropped, u64::from(u32::MAX) + 3);
+    }
+
+    #[test]
+    fn an_interval_has_what_came_since_the_one_before() {
+        let mut stats = SocketStats::default();
+        stats.note(3);
+        assert_eq!((stats.take(true), stats.take(true)), (3, 0));
+        stats.note(10);
+        assert_eq!((stats.take(true), stats.take(false)), (7, 10));
+    }
+
+    #[test]
+    fn closed_sockets_leave_one_sum_for_each_group_and_interface() {
+        let place = |group: &str| GroupInterface {
+            group: Some(group.to_owned()),
+            iface: Some("lo".to_owned()),
+        };
+        let mut sockets = Sockets::new(FullPeer::Wait);
+        for slot in 1..=300 {
+            let id = Id::for_tests(slot);
+            sockets.add(id, place(if slot % 3 == 0 { "quiet" } else { "busy" }));
+            if slot % 3 > 0 {
+                sockets.open.get_mut(&id).unwrap().stats.note(2);
+            }
+            assert!(sockets.remove(id) && !sockets.remove(id));
+        }
+        let expected = [(Rc::new(place("busy")), 400)];
+        assert_eq!(sockets.take_drops(true), expected);
+        assert_eq!(
+            (sockets.take_drops(true), sockets.take_drops(false)),
+            (vec![], expected.into())
+        );
     }
 }
