@@ -6,9 +6,9 @@ use super::commands::Controlled;
 use super::groups::Groups;
 use super::peers::{PeerAdmission, Statistics};
 use super::replies::{Replies, unanswered};
+use super::service::silence;
 use super::{
     DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram,
-    silence,
 };
 use crate::error::Failure;
 use crate::event_loop::{Event, Id};

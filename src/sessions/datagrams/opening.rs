@@ -1,6 +1,7 @@
 //! Opening the sockets of `udp-send`: names are looked up, and with `--wait` what cannot be
 //! reached yet is tried again.
 
+use std::mem::take;
 use std::time::Duration;
 
 use super::send::SendService;
@@ -149,17 +150,16 @@ impl SendService {
 
     fn opened(&mut self, context: &mut DatagramContext<'_>, opening: Opening) {
         let Some(opener) = &mut self.opener else { return };
-        let mut warnings = std::mem::take(&mut opener.warnings);
+        let mut warnings = take(&mut opener.warnings);
         warnings.dedup();
         for warning in warnings {
             context.warn(Kind::SocketOption, &warning);
         }
-        let ends = std::mem::take(&mut opener.ends);
         match opening {
             Opening::Pending => {}
             Opening::Failed(failure) => self.not_open(context, failure),
             Opening::Done => {
-                let open = std::mem::take(&mut opener.open);
+                let (open, ends) = (take(&mut opener.open), take(&mut opener.ends));
                 let ids = open.iter().flat_map(Destination::ids);
                 ids.for_each(|id| context.sockets.add(id, GroupInterface::default()));
                 self.batch.set_destinations(open);

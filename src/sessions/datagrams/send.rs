@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use super::opening::Opener;
 use super::prober::Prober;
 use super::send_batch::{Destination, Pumped, SendBatch};
-use super::{
-    DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, silence,
-};
+use super::service::silence;
+use super::{DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets};
 use crate::error::Failure;
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;

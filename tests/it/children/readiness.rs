@@ -130,6 +130,24 @@ fn a_service_manager_that_is_gone_is_a_warning() {
     ended.says("warning: cannot").says("/no/such/socket");
 }
 
+/// The name of the second destination is looked up, while the socket to the first one is open.
+#[test]
+fn the_port_file_of_a_sender_has_a_port_for_each_destination() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ports");
+    let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = receiver.local_addr().unwrap().port();
+    let args = format!("udp-send -4 127.0.0.1:{port} localhost:{port} --port-file");
+    let ended = wirecat(args.split_whitespace())
+        .with(|it| {
+            it.arg(&path);
+        })
+        .input("x")
+        .run();
+    ended.code(0);
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
+}
+
 /// SPEC 5: the port file is there for every command that has a port: its own.
 #[test]
 fn the_port_file_holds_the_local_port() {
