@@ -13,9 +13,8 @@ use crate::kind::Kind;
 use crate::protocol::recording::Role;
 use crate::protocol::replay::{Recording, Script};
 use crate::report::transcript;
-use crate::sessions::config::{Connect, Replay, UdpListen};
+use crate::sessions::config::{Replay, UdpListen};
 use crate::sessions::datagrams::DatagramSession;
-use crate::sessions::replay::ReplaySession;
 
 /// The first bytes of pcapng (the type of its section header block).
 const PCAPNG: &[u8] = b"\n\r\r\n";
@@ -69,14 +68,6 @@ fn load(
 /// Whether two names are of one file that is there.
 fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
-}
-
-pub(super) fn connect(config: Connect, replay: &Replay) -> anyhow::Result<Status> {
-    let mut launch = Launch::new(&config.common)?;
-    let (console, input) = launch.streams(&config.common, true)?;
-    let mut session = ReplaySession::connect(launch.pool(), config, replay, console, input);
-    session.start(launch.pool());
-    launch.run(&mut session)
 }
 
 pub(super) fn listen(config: &UdpListen, replay: &Replay) -> anyhow::Result<Status> {

@@ -87,9 +87,6 @@ pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Fa
 }
 
 pub(super) fn run(mut config: Connect) -> anyhow::Result<Status> {
-    if let Some(replay) = config.replay.take() {
-        return replay::connect(config, &replay);
-    }
     let mut launch = Launch::new(&config.common)?;
     // A probe hands over to its command; elsewhere the two run side by side.
     let helpers = &mut config.common.helpers;

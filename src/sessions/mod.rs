@@ -20,7 +20,7 @@ pub mod ready;
 mod receiver;
 pub mod recorder;
 mod relay;
-pub mod replay;
+mod replay;
 mod services;
 mod session;
 mod startup_failure;

@@ -107,11 +107,6 @@ impl Relays {
         self.clients.get(channel).copied()
     }
 
-    /// Whether this connection has an upstream, or had one.
-    pub(crate) fn has(&self, client: Id) -> bool {
-        self.relays.contains_key(&client)
-    }
-
     /// Partners whose connection is gone.
     pub(crate) fn left_behind(&self) -> usize {
         self.left_behind

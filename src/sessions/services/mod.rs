@@ -230,7 +230,7 @@ pub(super) fn of(
     encoder: Encoder,
 ) -> Result<Box<dyn StreamService>, Failure> {
     if let Some(replay) = replay {
-        return Ok(Box::new(Playback::new(replay)));
+        return Ok(Box::new(Playback::new(replay, false)));
     }
     Ok(match handling {
         Handling::Relay => Box::new(Stdio),
@@ -247,12 +247,17 @@ pub(super) fn of(
 /// paused.
 const RELAY_QUEUE: usize = 256 * 1024;
 
-/// The service of `tcp-connect`: `--exec`, `-z`, or stdin and stdout.
-pub(super) fn of_client(exec: Option<Program>, probe: bool) -> Box<dyn StreamService> {
-    match exec {
-        Some(program) => Box::new(Proxy::exec(program, RELAY_QUEUE)),
-        None if probe => Box::new(Probe),
-        None => Box::new(Stdio),
+/// The service of `tcp-connect`: `--replay`, `--exec`, `-z`, or stdin and stdout.
+pub(super) fn of_client(
+    replay: Option<&Replay>,
+    exec: Option<Program>,
+    probe: bool,
+) -> Box<dyn StreamService> {
+    match (replay, exec) {
+        (Some(replay), _) => Box::new(Playback::new(replay, true)),
+        (None, Some(program)) => Box::new(Proxy::exec(program, RELAY_QUEUE)),
+        (None, None) if probe => Box::new(Probe),
+        (None, None) => Box::new(Stdio),
     }
 }
 

@@ -1,5 +1,11 @@
-//! `tcp-serve --replay`: plays a recorded conversation with each client, and compares what it sends with
-//! the recording.
+//! `--replay` on streams: plays a recorded conversation on each connection, and compares what comes
+//! with the recording.
+//!
+//! | | `tcp-serve` | `tcp-connect` |
+//! |---|---|---|
+//! | which conversation | the one that the client's first bytes fit | the next one |
+//! | after it | other clients come | the next connection is dialed |
+//! | one fails | the others live | the run ends |
 
 use super::{Losses, StreamService};
 use crate::close::{CloseReason, Detail};
@@ -10,14 +16,18 @@ use crate::protocol::relay::Input;
 use crate::protocol::replay::{Conversation, Conversations, Next, Send};
 use crate::sessions::config::Replay;
 use crate::sessions::console::{Message, is_loss};
+use crate::sessions::core::Core;
 use crate::sessions::replay::differs;
-use crate::sessions::streams::{Context, Flow};
+use crate::sessions::session::ShutdownMode;
+use crate::sessions::streams::{Context, Flow, Redial};
 use crate::sessions::timers;
 
-/// The recorded conversations, and which client plays which.
+/// The recorded conversations, and which connection plays which.
 pub(super) struct Playback {
     conversations: Conversations,
     clients: IdMap<Client>,
+    /// The connections are dialed, one after the other.
+    dials: bool,
 }
 
 struct Client {
@@ -27,9 +37,10 @@ struct Client {
 }
 
 impl Playback {
-    pub(super) fn new(replay: &Replay) -> Self {
+    /// Plays the part of a server, or with `dials` that of clients.
+    pub(super) fn new(replay: &Replay, dials: bool) -> Self {
         let conversations = Conversations::new(&replay.scripts, replay.timing);
-        Self { conversations, clients: IdMap::default() }
+        Self { conversations, clients: IdMap::default(), dials }
     }
 
     /// Takes what a client sent, and sends what is due then.
@@ -73,7 +84,7 @@ impl Playback {
         }
     }
 
-    /// Reports that a conversation has failed, and closes it; the other clients are no worse off.
+    /// Reports that a conversation has failed, and closes it.
     fn fail(&mut self, context: &mut Context<'_>, id: Id, failure: &Failure) {
         context.core.console.report_failure(context.pool, failure);
         context.streams.note_loss(failure.status);
@@ -81,6 +92,14 @@ impl Playback {
             client.conversation = Conversation::Failed;
         }
         context.pool.close(id, CloseReason::HOST, CloseMode::Linger);
+        self.end_dialing(context);
+    }
+
+    /// Where one connection follows the other, none follows one that failed.
+    fn end_dialing(&self, context: &mut Context<'_>) {
+        if self.dials {
+            context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
+        }
     }
 }
 
@@ -92,7 +111,11 @@ impl StreamService for Playback {
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
         let title = context.streams.table.get(id).map(|client| client.title()).unwrap_or_default();
-        self.clients.insert(id, Client { title, conversation: Conversation::undecided() });
+        let conversation = match self.dials {
+            true => self.conversations.begin_next(context.pool.now()),
+            false => Conversation::undecided(),
+        };
+        self.clients.insert(id, Client { title, conversation });
         self.receive(context, id, &[], false);
     }
 
@@ -127,13 +150,21 @@ impl StreamService for Playback {
             None => cause,
         };
         let title = client.title.as_str();
-        let failure = Failure::new(Status::Unmet, Kind::Replay, "replay", title, cause);
+        let (status, kind) = match self.dials {
+            true => (Status::Timeout, Kind::Timeout),
+            false => (Status::Unmet, Kind::Replay),
+        };
+        let failure = Failure::new(status, kind, "replay", title, cause);
         self.fail(context, id, &failure);
         None
     }
 
     fn losses(&self) -> Losses {
         Losses::Service
+    }
+
+    fn redial(&self, _core: &Core, _reconnects: bool, _end: &End) -> Redial {
+        if self.conversations.is_over() { Redial::Never } else { Redial::AtOnce }
     }
 
     fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
@@ -149,6 +180,7 @@ impl StreamService for Playback {
         let failure = Failure::new(status, Kind::Replay, "replay", title, cause);
         context.core.console.report_failure(context.pool, &failure);
         context.streams.note_loss(status);
+        self.end_dialing(context);
     }
 
     /// `--timeout` reports what every conversation still waits for.

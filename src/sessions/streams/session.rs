@@ -78,9 +78,9 @@ impl StreamSession {
 
     /// `tcp-connect`: a session that dials.
     pub fn connect(pool: &Pool, config: Connect, console: Console, input: InputReader) -> Self {
-        let Connect { common, route, dialing, probe, exec, .. } = config;
+        let Connect { common, route, dialing, probe, exec, replay } = config;
         let dialer = Dialer::new(route, common.limits.wait, dialing, pool.now());
-        let service = services::of_client(exec, probe);
+        let service = services::of_client(replay.as_ref(), exec, probe);
         Self::dialing(Core::new(common, console, input), service, dialer)
     }
 

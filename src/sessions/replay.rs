@@ -1,15 +1,11 @@
-//! `--replay`: plays one side of a recording, and compares what the other side sends with the other one.
+//! `--replay`: one side of a recording is played, and what the other side sends is compared with it.
 //!
-//! `protocol::replay` decides what to send and what must come; `streams` has the connections
-//! that it is played with, and datagrams have a service of their own.
-
-mod streams;
+//! `protocol::replay` decides what to send and what must come. One service plays streams
+//! (`services::replay`), another one datagrams (`datagrams::replay`).
 
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::protocol::replay::Difference;
-
-pub use streams::ReplaySession;
 
 /// Something came otherwise than it was recorded.
 pub(super) fn differs(with: &str, difference: &Difference) -> Failure {
