@@ -7,6 +7,7 @@
 //! Nothing is lost to a slow reader. Answers gather in stdout's queue, and while that is full no
 //! command is read; neither is one while the queue of a connection is.
 
+use super::console::Console;
 use super::core::Core;
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
@@ -104,6 +105,7 @@ pub(crate) fn execute_lines(
     eof: bool,
 ) {
     let input = &mut session.core().input;
+    input.note_bytes(piece);
     let Some(control) = input.control() else { return };
     control.push(piece, eof);
     if eof {
@@ -158,12 +160,27 @@ pub(crate) fn not_connected(operation: &'static str, recipient: &Recipient) -> F
     Failure::new(Status::Lost, Kind::NotConnected, operation, recipient.to_string(), cause)
 }
 
-/// The `send-failed` of a command, which names its receiver.
-pub(crate) fn send_failed<'a>(
+/// A message that cannot be sent to a receiver.
+pub(crate) fn unsendable(recipient: &Recipient, kind: Kind, cause: impl Into<String>) -> Failure {
+    Failure::new(Status::Lost, kind, "send to", recipient.to_string(), cause)
+}
+
+/// Answers a command to send: with the event of what it did, or with its failure.
+pub(crate) fn answer_send(
+    console: &mut Console,
+    pool: &mut Pool,
     line: u64,
-    recipient: &'a Recipient,
-    failure: &Failure,
-) -> Notice<'a> {
+    to: &Recipient,
+    outcome: Result<Notice<'_>, Failure>,
+) {
+    match outcome {
+        Ok(notice) => console.report_batched(pool, &notice.line(line)),
+        Err(failure) => console.report_batched(pool, &send_failed(line, to, &failure)),
+    }
+}
+
+/// The `send-failed` of a command, which names its receiver.
+fn send_failed<'a>(line: u64, recipient: &'a Recipient, failure: &Failure) -> Notice<'a> {
     let event = Notice::send_failed(failure.kind, failure.to_string()).line(line);
     match recipient {
         Recipient::All => event,

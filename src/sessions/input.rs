@@ -22,12 +22,13 @@
 //! paused <-- pause, resume --> reading        close: paused or reading --> closed
 //! ```
 //!
-//! Under `--rate` each piece that is read pauses the channel, until the throttle has let go of it:
+//! What is read leaves as a [`Portion`]: at once by [`InputReader::read`], or under `--rate` by
+//! [`InputReader::due`]. The channel is then paused until the throttle has let go of all of it:
 //!
 //! ```text
-//! reading -- hold --> holding -- due: Batch, At --> holding
+//! reading -- read --> holding -- due: Portion, At --> holding
 //!                     holding -- due: Nothing --> resume --> reading
-//!                     holding -- due: End --> ended
+//!                     holding -- due: Portion with the end --> ended
 //! ```
 
 mod batch;
@@ -54,6 +55,17 @@ use crate::protocol::relay::{self, Source};
 
 pub(crate) use self::batch::Batch;
 pub(crate) use self::throttle::Due;
+
+/// What was read of the input and may go now.
+#[derive(Debug, Default)]
+pub(crate) struct Portion<'a> {
+    /// Bytes that go to the wire as they are.
+    pub(crate) raw: &'a [u8],
+    /// Messages as they go to the wire.
+    pub(crate) batch: Batch,
+    /// The end of the input comes behind them, in order or not.
+    pub(crate) end: Option<Result<(), Failure>>,
+}
 
 /// stdin as a source of messages.
 pub struct InputReader {
@@ -190,12 +202,6 @@ impl InputReader {
         self.id.is_some()
     }
 
-    /// Whether pieces of stdin go to the wire as they are, so that [`InputReader::convert`] is
-    /// not needed.
-    pub(crate) fn is_transparent(&self) -> bool {
-        matches!(self.mode, Mode::Plain) && self.encoder.is_plain()
-    }
-
     /// `--send` of a server: what every client is sent when it comes, as it goes to the wire; for
     /// a client that is all of the input, which has ended behind it.
     pub(crate) fn take_preset(&mut self) -> Result<Option<Batch>, Failure> {
@@ -226,33 +232,41 @@ impl InputReader {
         self.encoder.encode_alone(payload)
     }
 
-    /// Whether what is read has to wait until it is due.
-    pub(crate) fn is_throttled(&self) -> bool {
-        self.throttle.is_some()
-    }
-
     /// Whether something of what was read waits.
     pub(crate) fn is_holding(&self) -> bool {
         self.throttle.as_ref().is_some_and(Throttle::is_holding)
     }
 
-    /// Takes a piece of stdin that has to wait, with all that is behind it.
-    pub(crate) fn hold(&mut self, pool: &mut Pool, piece: &[u8], eof: bool) {
-        debug_assert!(self.throttle.is_some(), "only `--rate` holds the input back");
-        self.pause(pool);
+    /// Takes what was read of stdin, which gives no commands; `eof` says that it is the last piece.
+    /// Under `--rate` all of it waits until it is due, and the portion is empty.
+    pub(crate) fn read<'a>(&mut self, piece: &'a [u8], eof: bool) -> Portion<'a> {
+        self.note_bytes(piece);
+        // A stream without messages and without a throttle costs no copy.
+        if matches!(self.mode, Mode::Plain) && self.encoder.is_plain() && self.throttle.is_none() {
+            self.progress.ended |= eof;
+            return Portion { raw: piece, end: eof.then_some(Ok(())), ..Portion::default() };
+        }
         let (batch, outcome) = self.convert(piece, eof);
+        let end = if eof || outcome.is_err() { Some(outcome) } else { None };
         let has_messages = self.encoder.is_framed();
-        if let Some(throttle) = &mut self.throttle {
-            throttle.hold(batch, has_messages);
-            if eof || outcome.is_err() {
-                throttle.end(outcome);
+        match &mut self.throttle {
+            Some(throttle) => {
+                throttle.hold(batch, has_messages);
+                end.into_iter().for_each(|end| throttle.end(end));
+                Portion::default()
+            }
+            None => {
+                self.progress.ended |= eof;
+                Portion { batch, end, ..Portion::default() }
             }
         }
     }
 
-    /// What of the input is to be sent now.
+    /// What of the input that was read under `--rate` may go now.
     pub(crate) fn due(&mut self, now: Instant) -> Due {
-        self.throttle.as_mut().map_or(Due::Nothing, |throttle| throttle.due(now))
+        let due = self.throttle.as_mut().map_or(Due::Nothing, |throttle| throttle.due(now));
+        self.progress.ended |= matches!(&due, Due::Portion(Portion { end: Some(Ok(())), .. }));
+        due
     }
 
     /// Notes that bytes of stdin were seen.
@@ -262,7 +276,7 @@ impl InputReader {
 
     /// Turns a piece of stdin into what goes to the wire; `eof` says that it is the last one.
     /// What was converted before a failure is in the batch and is to be sent.
-    pub(crate) fn convert(&mut self, piece: &[u8], eof: bool) -> (Batch, Result<(), Failure>) {
+    fn convert(&mut self, piece: &[u8], eof: bool) -> (Batch, Result<(), Failure>) {
         let mut batch = Batch::default();
         let Self { mode, encoder, messages, name, .. } = self;
         let mut refused = None;

@@ -111,14 +111,15 @@ impl Frontend {
 
     /// Takes what was read from stdin.
     pub(super) fn take_input(&mut self, core: &mut Core, bytes: &[u8], eof: bool) -> InputEvent {
-        core.input.note_bytes(bytes);
         if let Display::Screen(screen) = &mut self.display {
+            core.input.note_bytes(bytes);
             return screen.take_input(bytes, eof);
         }
-        let (batch, result) = core.input.convert(bytes, eof);
+        let portion = core.input.read(bytes, eof);
         let line = |message: &[u8]| message.strip_suffix(b"\n").unwrap_or(message).to_vec();
-        let lines = batch.messages().map(line).collect();
-        InputEvent { lines, failure: result.err(), ..InputEvent::default() }
+        let lines = portion.batch.messages().map(line).collect();
+        let failure = portion.end.and_then(Result::err);
+        InputEvent { lines, failure, ..InputEvent::default() }
     }
 
     /// The user's nick, once the room has sent it.

@@ -7,12 +7,14 @@ use super::groups::Groups;
 use super::listen::ListenService;
 use super::peers::of_group;
 use super::{DatagramContext, Sockets};
-use crate::error::{Failure, Status};
+use crate::error::Failure;
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::protocol::command::{Command, Recipient};
 use crate::report::{Name, Notice};
-use crate::sessions::control::{self, Controllable, bad_command, not_connected, send_failed};
+use crate::sessions::control::{
+    self, Controllable, answer_send, bad_command, not_connected, unsendable,
+};
 use crate::sessions::core::Core;
 use crate::sessions::session::ShutdownMode;
 use crate::sys::mmsg::Sender;
@@ -111,11 +113,8 @@ impl ListenService {
             }
             Recipient::All | Recipient::Peer(_) => {}
         }
-        let notice = match self.send_to_peers(context, line, &message, to) {
-            Ok(event) => event.line(line),
-            Err(failure) => send_failed(line, to, &failure),
-        };
-        context.core.console.report_batched(context.pool, &notice);
+        let sent = self.send_to_peers(context, line, &message, to);
+        answer_send(&mut context.core.console, context.pool, line, to, sent);
         Ok(())
     }
 
@@ -131,8 +130,7 @@ impl ListenService {
         let max = context.core.common.wire.max;
         if message.len() > max {
             let cause = format!("a datagram holds {max} bytes at most");
-            let to = to.to_string();
-            return Err(Failure::new(Status::Lost, Kind::TooLarge, "send to", to, cause));
+            return Err(unsendable(to, Kind::TooLarge, cause));
         }
         let receivers = self.receivers(context.sockets, to);
         self.replies.note_sent();
@@ -145,8 +143,9 @@ impl ListenService {
                     let failure = crate::sockets::datagram::failure(&title, &error);
                     if several {
                         let recipient = Recipient::Peer(title);
-                        let notice = send_failed(line, &recipient, &failure);
-                        context.core.console.report_batched(context.pool, &notice);
+                        let failure = Err(failure.clone());
+                        let console = &mut context.core.console;
+                        answer_send(console, context.pool, line, &recipient, failure);
                     }
                     last = Some(failure);
                 }

@@ -207,19 +207,15 @@ impl DatagramService for ListenService {
     }
 
     fn input(&mut self, context: &mut DatagramContext<'_>, bytes: &[u8], eof: bool) {
-        context.core.input.note_bytes(bytes);
-        if eof {
-            context.core.input.end();
-        }
         if context.core.input.has_commands() {
             Controlled::execute_lines(self, context, bytes, eof);
             return self.allow_input(context);
         }
-        let (batch, result) = context.core.input.convert(bytes, eof);
+        let portion = context.core.input.read(bytes, eof);
         let peers = &self.statistics.peers;
-        self.replies.load(batch, || peers.all());
+        self.replies.load(portion.batch, || peers.all());
         self.send_input(context);
-        if let Err(failure) = result {
+        if let Some(Err(failure)) = portion.end {
             context.fail(&failure);
         }
     }

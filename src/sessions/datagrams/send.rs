@@ -267,17 +267,13 @@ impl DatagramService for SendService {
     }
 
     fn input(&mut self, context: &mut DatagramContext<'_>, bytes: &[u8], eof: bool) {
-        context.core.input.note_bytes(bytes);
-        let (batch, result) = context.core.input.convert(bytes, eof);
-        if eof {
-            context.core.input.end();
-        }
-        if let Err(failure) = result {
+        let portion = context.core.input.read(bytes, eof);
+        if let Some(Err(failure)) = portion.end {
             context.core.fail(context.pool, &failure);
             context.core.input.end();
         }
         context.core.input.pause(context.pool);
-        self.batch.load(batch);
+        self.batch.load(portion.batch);
         self.pump(context);
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::Batch;
+use super::{Batch, Portion};
 use crate::error::Failure;
 use crate::protocol::pacer::{Pacer, Rate};
 
@@ -31,13 +31,11 @@ pub(super) struct Throttle {
 #[derive(Debug)]
 pub(crate) enum Due {
     /// Send this.
-    Batch(Batch),
+    Portion(Portion<'static>),
     /// Nothing before this time.
     At(Instant),
     /// Read on.
     Nothing,
-    /// The input is over, in order or not.
-    End(Result<(), Failure>),
 }
 
 impl Throttle {
@@ -91,14 +89,18 @@ impl Throttle {
             (self.start, self.gone) = (*end, self.gone + 1);
         }
         if self.gone > first {
-            return Due::Batch(self.held.part(first..self.gone, from..self.start));
+            let batch = self.held.part(first..self.gone, from..self.start);
+            return Due::Portion(Portion { batch, ..Portion::default() });
         }
         if self.gone < self.held.ends.len() {
             return Due::At(pacer.next_at());
         }
         self.held = Batch::default();
         (self.gone, self.start) = (0, 0);
-        self.end.take().map_or(Due::Nothing, Due::End)
+        match self.end.take() {
+            Some(end) => Due::Portion(Portion { end: Some(end), ..Portion::default() }),
+            None => Due::Nothing,
+        }
     }
 }
 
@@ -121,7 +123,9 @@ mod tests {
         let mut all = Vec::new();
         loop {
             match throttle.due(now) {
-                Due::Batch(batch) => all.extend(batch.messages().map(<[u8]>::to_vec)),
+                Due::Portion(Portion { batch, end: None, .. }) => {
+                    all.extend(batch.messages().map(<[u8]>::to_vec));
+                }
                 other => return (all, other),
             }
         }
@@ -139,7 +143,8 @@ mod tests {
         assert!(matches!(next, Due::At(at) if at == ms(10)), "{next:?}");
         let (sent, next) = taken(&mut throttle, ms(25));
         assert_eq!(sent, [&b""[..], b"three"]);
-        assert!(matches!(next, Due::End(Ok(()))), "{next:?}");
+        let is_end = matches!(next, Due::Portion(Portion { end: Some(Ok(())), .. }));
+        assert!(is_end, "{next:?}");
         assert!(matches!(throttle.due(ms(30)), Due::Nothing));
     }
 

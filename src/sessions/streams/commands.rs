@@ -5,12 +5,12 @@
 
 use super::{Connection, Scope, StreamSession};
 use crate::close::CloseReason;
-use crate::error::{Failure, Status};
+use crate::error::Failure;
 use crate::event_loop::{CloseMode, Id, Pool, SendOutcome};
 use crate::kind::Kind;
 use crate::protocol::command::{Command, Recipient};
 use crate::report::{Name, Notice};
-use crate::sessions::control::{Controllable, bad_command, not_connected, send_failed};
+use crate::sessions::control::{Controllable, answer_send, bad_command, not_connected, unsendable};
 use crate::sessions::core::Core;
 use crate::sessions::session::Session;
 use bytes::Bytes;
@@ -102,10 +102,9 @@ impl Commanded<'_> {
 
     fn execute_send(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Recipient) {
         let len = payload.len();
-        let outcome = self.0.core.input.encode(payload).map_err(|error| {
-            Failure::new(Status::Lost, Kind::Frame, "send to", to.to_string(), error.to_string())
-        });
-        let sent = outcome.and_then(|message| match self.find(to) {
+        let encoded = self.0.core.input.encode(payload);
+        let encoded = encoded.map_err(|error| unsendable(to, Kind::Frame, error.to_string()));
+        let sent = encoded.and_then(|message| match self.find(to) {
             Some(id) => self.send_to_one(pool, id, message, to),
             None if *to == Recipient::All && !self.0.streams.table.is_empty() => {
                 self.send_to_each(pool, message.into())
@@ -114,12 +113,8 @@ impl Commanded<'_> {
             None if *to == Recipient::All => self.carry(message.into(), to),
             None => Err(not_connected("send to", to)),
         });
-        match sent {
-            Ok(event) => self.0.core.console.report_batched(pool, &event.line(line).len(len)),
-            Err(failure) => {
-                self.0.core.console.report_batched(pool, &send_failed(line, to, &failure))
-            }
-        }
+        let sent = sent.map(|notice| notice.len(len));
+        answer_send(&mut self.0.core.console, pool, line, to, sent);
     }
 
     /// Sends to one connection, and returns its event.
@@ -132,7 +127,7 @@ impl Commanded<'_> {
     ) -> Result<Notice<'static>, Failure> {
         if !self.0.streams.keeps_up(&mut self.0.core, pool, id) {
             let cause = "its queue is full, and it drains nothing";
-            return Err(Failure::new(Status::Lost, Kind::Slow, "send to", to.to_string(), cause));
+            return Err(unsendable(to, Kind::Slow, cause));
         }
         let outcome = if self.0.streams.reconnects() {
             // A message that may have to be sent again is a piece of its own.

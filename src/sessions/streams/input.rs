@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::protocol::relay::{Input, Source};
 use crate::report::{Name, Notice};
 use crate::sessions::control;
-use crate::sessions::input::{Batch, Due};
+use crate::sessions::input::{Batch, Due, Portion};
 use crate::sessions::services::Stdin;
 
 impl StreamSession {
@@ -20,66 +20,59 @@ impl StreamSession {
             self.with(pool, |service, context| service.on_stdin(context, bytes, eof));
             return self.balance(pool);
         }
-        self.core.input.note_bytes(bytes);
         if self.core.input.has_commands() {
             control::execute_lines(&mut Commanded(self), pool, bytes, eof);
-            self.balance(pool);
-            return;
-        }
-        if self.core.input.is_throttled() {
-            self.core.input.hold(pool, bytes, eof);
-            return self.balance(pool);
-        }
-        if !self.core.input.is_transparent() {
-            let (batch, result) = self.core.input.convert(bytes, eof);
-            self.send_batch(pool, &batch);
-            if let Err(failure) = result {
-                self.bad_input(pool, &failure);
-            }
         } else {
-            self.send_to_all(pool, bytes, 1);
+            let portion = self.core.input.read(bytes, eof);
+            self.send_portion(pool, portion);
         }
-        if eof {
-            self.all_read(pool);
-        }
+        self.balance(pool);
     }
 
-    /// Reads on, or sends what is due (`--rate`) of what was read.
+    /// Sends what is due (`--rate`) of what was read, or reads on.
     pub(super) fn resume_input(&mut self, pool: &mut Pool) {
-        if !self.core.input.is_throttled() {
-            return self.core.input.resume(pool);
-        }
         // Sending comes by here again.
         if std::mem::replace(&mut self.releasing, true) {
             return;
         }
         while self.may_feed() {
             match self.core.input.due(pool.now()) {
-                Due::Batch(batch) => {
-                    self.send_batch(pool, &batch);
+                Due::Portion(portion) => {
+                    self.send_portion(pool, portion);
                     continue;
                 }
-                Due::At(at) => self.core.wake_at(pool, at),
+                Due::At(at) => {
+                    self.core.input.pause(pool);
+                    self.core.wake_at(pool, at);
+                }
                 Due::Nothing => self.core.input.resume(pool),
-                Due::End(Err(failure)) => self.bad_input(pool, &failure),
-                Due::End(Ok(())) => self.all_read(pool),
             }
             break;
         }
         self.releasing = false;
     }
 
+    /// Sends a portion of the input; its end means something to each connection.
+    fn send_portion(&mut self, pool: &mut Pool, portion: Portion<'_>) {
+        self.send_to_all(pool, portion.raw, 1);
+        self.send_batch(pool, &portion.batch);
+        match portion.end {
+            Some(Ok(())) => self.all_read(pool),
+            Some(Err(failure)) => self.bad_input(pool, &failure),
+            None => {}
+        }
+    }
+
     fn send_batch(&mut self, pool: &mut Pool, batch: &Batch) {
         self.core.count_sent(batch.ends.len());
         let only = self.streams.table.ids().next().filter(|_| self.streams.reconnects());
-        if let Some(id) = only {
-            // Each message is a piece of its own, so that one that was cut can be sent again.
-            for message in batch.messages() {
-                self.send_piece(pool, id, Bytes::copy_from_slice(message));
-            }
-            return self.balance(pool);
+        let Some(id) = only else {
+            return self.send_to_all(pool, &batch.bytes, batch.ends.len() as u64);
+        };
+        // Each message is a piece of its own, so that one that was cut can be sent again.
+        for message in batch.messages() {
+            self.send_piece(pool, id, Bytes::copy_from_slice(message));
         }
-        self.send_to_all(pool, &batch.bytes, batch.ends.len() as u64);
     }
 
     fn bad_input(&mut self, pool: &mut Pool, failure: &Failure) {
@@ -88,7 +81,6 @@ impl StreamSession {
     }
 
     fn all_read(&mut self, pool: &mut Pool) {
-        self.core.input.end();
         if self.input().ended {
             let ids: Vec<Id> = self.streams.table.ids().collect();
             ids.into_iter().for_each(|id| self.input_ended(pool, id));
@@ -114,7 +106,6 @@ impl StreamSession {
                 self.streams.broadcast(&mut self.core, pool, None, &piece, messages);
             }
         }
-        self.balance(pool);
     }
 
     /// Whether stdin may be read, and what was read be sent.
@@ -180,7 +171,8 @@ impl StreamSession {
         self.update_accepting(pool);
         if self.may_feed() {
             self.resume_input(pool);
-        } else {
+        }
+        if !self.may_feed() {
             self.core.input.pause(pool);
         }
         let blocks = self.streams.slow.is_blocking() && self.streams.flow == Flow::Peers;
