@@ -52,6 +52,7 @@ pub use lifecycle::{CloseMode, Directions};
 pub use lookups::Query;
 pub use mailbox::{Mail, Mailbox};
 pub use memory::Memory;
+pub use opening::Network;
 pub use pool::Pool;
 pub use recorder::{Recorder, SharedRecorder};
 pub use signals::Signal;

@@ -1,6 +1,7 @@
 //! How sources come into the pool: listeners, connections, and channels of any kind.
 
 use std::io;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -13,7 +14,16 @@ use super::pool::{Pool, Source};
 use super::transport::{Readiness, Registration, Transport};
 use crate::error::{Failure, Status};
 use crate::protocol::recording::Role;
-use crate::sockets::{self, OpenListener, SocketOptions, StreamSocket};
+use crate::sockets::{self, OpenListener, SocketOptions, StreamSocket, Target};
+
+/// What makes connections in a simulation.
+pub trait Network: Send {
+    /// Begins a connection.
+    ///
+    /// # Errors
+    /// Why it cannot be begun.
+    fn dial(&mut self, target: &Target) -> io::Result<Box<dyn Transport>>;
+}
 
 impl Pool {
     /// Listens on everything that an address such as `:8080` or `unix:/run/app` means.
@@ -65,6 +75,34 @@ impl Pool {
         let target = sockets::first_target(&address.parse()?)?;
         let (stream, _) = sockets::connect::start(&target, None, &SocketOptions::default())?;
         self.add_connecting(stream)
+    }
+
+    /// Begins a connection to one address, from `bind` on where that is given; `Connected` or
+    /// `ConnectFailed` follows. Returns warnings of what the kernel changed as well.
+    ///
+    /// # Errors
+    /// It cannot even be begun.
+    pub fn dial(
+        &mut self,
+        target: &Target,
+        bind: Option<&SocketAddr>,
+        options: &SocketOptions,
+    ) -> Result<(Id, Vec<String>), Failure> {
+        let Some(network) = &mut self.network else {
+            let (stream, warnings) = sockets::connect::start(target, bind, options)?;
+            return Ok((self.add_connecting(stream)?, warnings));
+        };
+        let name = target.to_string();
+        let begun = network
+            .dial(target)
+            .and_then(|transport| self.add(transport, Directions::Both, ChannelPhase::Connecting));
+        let id = begun.map_err(|error| sockets::connect::failure(&name, &error))?;
+        Ok((id, Vec::new()))
+    }
+
+    /// Has connections be made by this from now on, and not by the kernel.
+    pub fn simulate_network(&mut self, network: Box<dyn Network>) {
+        self.network = Some(network);
     }
 
     /// Adds a connection that was begun.

@@ -16,6 +16,7 @@ use super::id::{Id, Slots};
 use super::lifecycle::{ChannelPhase, CloseMode};
 use super::lookups::Query;
 use super::mailbox::Mailbox;
+use super::opening::Network;
 use super::recorder::PoolRecorder;
 use super::timers::{TimerKey, Timers};
 use crate::close::CloseReason;
@@ -59,6 +60,8 @@ pub struct Pool {
     /// The loop is to rest before it polls.
     pub(super) batching: bool,
     pub(super) recording: PoolRecorder,
+    /// What makes connections in a simulation.
+    pub(super) network: Option<Box<dyn Network>>,
     pub(super) now: Instant,
     pub(super) stopped: bool,
     /// The signal that is being handled came from the terminal.
@@ -80,6 +83,7 @@ impl Pool {
             timers: Timers::default(),
             lookups: Vec::new(),
             batching: false,
+            network: None,
             recording: PoolRecorder::default(),
             now,
             stopped: false,

@@ -328,9 +328,8 @@ impl Connector {
     fn start(&mut self, pool: &mut Pool, target: &Target) -> Result<(), Failure> {
         let (bind, family) = (self.route.bind.as_ref(), self.route.net.family);
         let bind = resolve::local_for(bind, target, family, "connect to")?;
-        let (stream, warnings) = connect::start(target, bind.as_ref(), &self.route.net.options)?;
+        let (id, warnings) = pool.dial(target, bind.as_ref(), &self.route.net.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
-        let id = pool.add_connecting(stream)?;
         if let Some(max_frame) = self.route.negotiated {
             pool.negotiate(id, max_frame);
         }
