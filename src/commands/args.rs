@@ -8,18 +8,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::{Arg, ArgAction, Args, ValueEnum};
+use ipnet::IpNet;
 
 use super::rules::{ONE_PURPOSE, refuse};
 use crate::error::{Failure, Status};
 use crate::framing::InputFraming;
+use crate::protocol::access::{Access, parse_network};
 use crate::protocol::command::CommandForm;
 use crate::protocol::expect::Expect;
 use crate::protocol::output::{self, Written};
+use crate::protocol::pacer::Rate;
+use crate::protocol::relay::Rules;
 use crate::protocol::text::unescape;
 use crate::protocol::values::{parse_count, parse_duration};
 use crate::report::{Color, Log, Settings, Verbosity};
 use crate::sessions::children::Program;
-use crate::sessions::config::{Goal, Helpers, Hook, InputSource, Limits, Net, Output};
+use crate::sessions::config::{
+    Common, Goal, Helpers, Hook, Input, InputSource, Limits, Net, Output, Wire,
+};
 use crate::sessions::ready::{Readiness, ReadyFd};
 use crate::sockets::{Family, SocketOptions};
 
@@ -83,20 +89,64 @@ pub struct RunArgs {
     pub on: Vec<Hook>,
     /// Run CMD when ready, with WIRECAT_ADDR, WIRECAT_HOST and WIRECAT_PORT. Its end ends the run,
     /// its status is the exit status; a run that ends first waits for it, or ends it on a failure
-    #[arg(last = true, value_name = "CMD")]
+    #[arg(last = true, value_name = "CMD", help_heading = None::<&str>)]
     pub command: Vec<OsString>,
 }
 
-/// How stdin is read
+/// What is sent
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Input and output")]
-pub struct InputArgs {
+pub struct SourceArgs {
     /// Send TEXT in place of stdin; repeatable, one message each
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub send: Vec<String>,
     /// Do as if there were no stdin: nothing is sent, and nothing half-closed
     #[arg(short, long)]
     pub no_stdin: bool,
+}
+
+/// How fast it is sent
+#[derive(Args, Clone, Debug)]
+pub struct PaceArgs {
+    /// Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
+    #[arg(long, value_name = "R")]
+    pub rate: Option<Rate>,
+    /// Show bytes, rate and time left on stderr, where it is a terminal
+    #[arg(long, help_heading = "Events")]
+    pub progress: bool,
+}
+
+/// How long silence may last
+#[derive(Args, Clone, Debug)]
+pub struct SilenceArgs {
+    /// End a connection that has no traffic for D
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    pub idle_timeout: Option<Duration>,
+}
+
+/// Who is let in
+#[derive(Args, Clone, Debug)]
+pub struct AccessArgs {
+    /// Let in only clients of these networks; repeatable
+    #[arg(long, value_name = "CIDR", value_parser = parse_network)]
+    pub allow: Vec<IpNet>,
+    /// Do not let in clients of these networks, whatever is allowed; repeatable
+    #[arg(long, value_name = "CIDR", value_parser = parse_network)]
+    pub deny: Vec<IpNet>,
+}
+
+impl AccessArgs {
+    pub(super) fn access(&self) -> Access {
+        Access { allow: self.allow.clone(), deny: self.deny.clone() }
+    }
+}
+
+/// How stdin is read
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Input and output")]
+pub struct InputArgs {
+    /// Whether it is read.
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// How stdin is cut into messages: raw, line, nul, hex or fixed:N
     #[arg(long, value_name = "FORM")]
     pub input: Option<InputForm>,
@@ -172,6 +222,13 @@ pub enum When {
     Never,
 }
 
+/// How an option is written, the long name first.
+pub(super) fn spellings(arg: &Arg) -> impl Iterator<Item = String> + use<> {
+    let long = arg.get_long().map(|long| format!("--{long}"));
+    let short = arg.get_short().map(|short| format!("-{short}"));
+    [long, short].into_iter().flatten()
+}
+
 /// Where a number belongs, `-5s` is a bad number and not an option `-5` in disguise.
 pub(super) fn take_hyphens(arg: Arg) -> Arg {
     let names = arg.get_value_names().unwrap_or_default();
@@ -199,91 +256,116 @@ pub(super) fn report(before: &ReportArgs, after: &ReportArgs) -> Settings {
     Settings { verbosity, log, color, tag: after.tag.clone().or_else(|| before.tag.clone()) }
 }
 
-/// How long things may take. Only streams have a limit for one message.
-pub(super) fn limits(args: &RunArgs, idle: Option<Duration>, read: Option<Duration>) -> Limits {
-    Limits { timeout: args.timeout, idle, read, wait: args.wait }
-}
-
-/// What the run is for.
-pub(super) fn goal(args: &RunArgs) -> Goal {
-    Goal { count: args.count, expect: args.expect.clone() }
-}
-
-/// What is shown; `default` is how messages are written where nothing was said.
-pub(super) fn output(args: &RunArgs, default: Written, report: Settings, progress: bool) -> Output {
-    Output { form: args.output.unwrap_or(output::Output::Written(default)), report, progress }
-}
-
-/// How sockets are opened.
-pub(super) fn net(args: &RunArgs, family: &FamilyArgs) -> Result<Net, Failure> {
-    Ok(Net { family: family_of(family), options: socket_options(&args.socket_option)? })
-}
-
-/// Other programs that have a part in the run.
-pub(super) fn helpers(args: &RunArgs) -> Result<Helpers, Failure> {
-    Ok(Helpers {
-        readiness: Readiness {
-            port_file: args.port_file.clone(),
-            ready_fd: args.ready_fd.map(ReadyFd::new).transpose()?,
-        },
-        command: Program::new(args.command.iter().cloned()),
-        hooks: args.on.clone(),
-        record: args.record.clone(),
-    })
-}
-
-/// How stdin is cut into messages, where it is there at all.
-pub(super) fn input(args: &InputArgs, default: InputFraming) -> Result<InputSource, Failure> {
-    if !args.send.is_empty() {
-        return texts(args);
+impl RunArgs {
+    /// What the run is asked to do by these options alone, on such a wire. `default` is how messages
+    /// are written where nothing was said.
+    pub(super) fn common(
+        &self,
+        report: Settings,
+        default: Written,
+        wire: Wire,
+    ) -> Result<Common, Failure> {
+        Ok(Common {
+            limits: Limits { timeout: self.timeout, wait: self.wait, ..Limits::default() },
+            goal: Goal { count: self.count, expect: self.expect.clone() },
+            input: Input::default(),
+            output: Output {
+                form: self.output.unwrap_or(output::Output::Written(default)),
+                report,
+                progress: false,
+            },
+            wire,
+            rules: Rules::default(),
+            helpers: Helpers {
+                readiness: Readiness {
+                    port_file: self.port_file.clone(),
+                    ready_fd: self.ready_fd.map(ReadyFd::new).transpose()?,
+                },
+                command: Program::new(self.command.iter().cloned()),
+                hooks: self.on.clone(),
+                record: self.record.clone(),
+            },
+        })
     }
-    let chomp = args.chomp;
-    if args.no_stdin {
-        return Ok(InputSource::Nothing);
+
+    /// How sockets are opened.
+    pub(super) fn net(&self, family: Family) -> Result<Net, Failure> {
+        let mut options = SocketOptions::default();
+        for text in &self.socket_option {
+            options.set(text).map_err(|error| refuse(&format!("-O {text}"), error.to_string()))?;
+        }
+        Ok(Net { family, options })
     }
-    Ok(match args.input {
-        Some(InputForm::Commands(form)) => InputSource::Commands { form, chomp },
-        Some(InputForm::Messages(form)) => InputSource::Messages { form, chomp },
-        None => InputSource::Messages { form: default, chomp },
-    })
 }
 
-/// `--send` in place of stdin.
-pub(super) fn texts(args: &InputArgs) -> Result<InputSource, Failure> {
-    check_stdin_takers(&args.send)?;
-    read_texts(&args.send)
+/// What silence means to a listener, which has no connections.
+pub(super) fn ends_a_listener(arg: Arg) -> Arg {
+    match arg.get_id() == "idle_timeout" {
+        true => arg.help("End when nothing has come for D: 0 if a message came before, else 1"),
+        false => arg,
+    }
 }
 
-/// All texts of `--send`.
-pub(super) fn read_texts(texts: &[String]) -> Result<InputSource, Failure> {
-    let texts = texts.iter().map(|text| read_text(text)).collect::<Result<_, _>>()?;
-    Ok(InputSource::Texts(texts))
+impl SilenceArgs {
+    pub(super) fn apply(&self, common: &mut Common) {
+        common.limits.idle = self.idle_timeout;
+    }
 }
 
-/// Two readers of stdin would each get a part of it.
+impl PaceArgs {
+    /// Sends so fast, and shows how far it has come.
+    pub(super) fn apply(&self, common: &mut Common) {
+        common.input.rate = self.rate;
+        common.output.progress = self.progress;
+    }
+}
+
+impl SourceArgs {
+    /// What is sent: the texts of `--send`, nothing, or what stdin `gives`.
+    pub(super) fn source(&self, gives: InputSource) -> Result<InputSource, Failure> {
+        if self.send.is_empty() {
+            return Ok(if self.no_stdin { InputSource::Nothing } else { gives });
+        }
+        check_stdin_takers(&self.send, false)?;
+        let texts = self.send.iter().map(|text| read_text(text)).collect::<Result<_, _>>()?;
+        Ok(InputSource::Texts(texts))
+    }
+
+    /// Whether stdin is read.
+    pub(super) fn reads_stdin(&self) -> bool {
+        self.send.is_empty() && !self.no_stdin
+    }
+}
+
+impl InputArgs {
+    /// How stdin is cut into messages, where it is there at all.
+    pub(super) fn source(&self, default: InputFraming) -> Result<InputSource, Failure> {
+        let chomp = self.chomp;
+        self.source.source(match self.input {
+            Some(InputForm::Commands(form)) => InputSource::Commands { form, chomp },
+            Some(InputForm::Messages(form)) => InputSource::Messages { form, chomp },
+            None => InputSource::Messages { form: default, chomp },
+        })
+    }
+}
+
+/// Two readers of stdin would each get a part of it: texts, and the session where it is one.
 pub(super) fn check_stdin_takers<'a>(
     texts: impl IntoIterator<Item = &'a String>,
+    session: bool,
 ) -> Result<(), Failure> {
-    let takers = texts.into_iter().filter(|text| takes_stdin(Some(text))).count();
+    let takers = texts.into_iter().filter(|text| *text == "@-").count() + usize::from(session);
     if takers > 1 { Err(refuse("@-", ONE_PURPOSE)) } else { Ok(()) }
 }
 
-/// `-4` and `-6`.
-pub(super) fn family_of(args: &FamilyArgs) -> Family {
-    match (args.v4, args.v6) {
-        (true, _) => Family::V4,
-        (_, true) => Family::V6,
-        _ => Family::Any,
+impl FamilyArgs {
+    pub(super) fn family(&self) -> Family {
+        match (self.v4, self.v6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        }
     }
-}
-
-/// All `-O` together.
-pub(super) fn socket_options(texts: &[String]) -> Result<SocketOptions, Failure> {
-    let mut options = SocketOptions::default();
-    for text in texts {
-        options.set(text).map_err(|error| refuse(&format!("-O {text}"), error.to_string()))?;
-    }
-    Ok(options)
 }
 
 /// A size as this machine counts; beyond its memory all sizes are alike.
@@ -306,9 +388,4 @@ pub(super) fn read_text(text: &str) -> Result<Bytes, Failure> {
         }
         Some(path) => Ok(std::fs::read(path).map_err(|error| fail(path, error))?.into()),
     }
-}
-
-/// Whether a TEXT value takes all of stdin for itself.
-pub(super) fn takes_stdin(text: Option<&str>) -> bool {
-    text == Some("@-")
 }

@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{
-    FamilyArgs, ReportArgs, RunArgs, as_usize, check_stdin_takers, goal, helpers, limits, net,
-    output, read_texts, take_hyphens,
-};
+use super::args::{FamilyArgs, ReportArgs, RunArgs, SourceArgs, as_usize};
 use super::launch::Launch;
 use super::rules::refuse;
 use super::stream::CONNECT_TIMEOUT;
@@ -21,13 +18,12 @@ use crate::multicast::{
 };
 use crate::protocol::chat::{MAX_LINE, MAX_RELAYED, Nick};
 use crate::protocol::output::Written;
-use crate::protocol::relay::Rules;
 use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
 use crate::report::{Color, Reporter, Settings};
 use crate::sessions::chat::config::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
 use crate::sessions::chat::group::GroupSockets;
 use crate::sessions::chat::{HeldNotices, JoinSession, RawTerminal, RoomService, Screen};
-use crate::sessions::config::{Common, Dialing, Helpers, Input, InputSource, Net, Route, Wire};
+use crate::sessions::config::{Common, Dialing, InputSource, Net, Route, Wire};
 use crate::sessions::datagrams::DatagramSession;
 use crate::sessions::{Console, InputReader, StreamSession};
 use crate::sockets::datagram::DatagramSocket;
@@ -36,7 +32,6 @@ use crate::sys;
 
 /// `chat`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens))]
 pub struct ChatArgs {
     /// The host to join, the address to host on, or a multicast group
     #[arg(value_name = "ADDR")]
@@ -51,12 +46,9 @@ pub struct ChatArgs {
     /// What is spoken with a host: line, or tinyproto as the Python library has it [default: line]
     #[arg(long, value_name = "FRAMING", help_heading = "Chat")]
     pub frame: Option<Framing>,
-    /// Say TEXT in place of stdin; repeatable, one line each
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Chat")]
-    pub send: Vec<String>,
-    /// Only listen: do not read stdin
-    #[arg(short, long, help_heading = "Chat")]
-    pub no_stdin: bool,
+    /// What is said.
+    #[command(flatten, next_help_heading = "Chat")]
+    pub source: SourceArgs,
 
     /// Host the room, and take part in it
     #[arg(long, help_heading = "Hosting")]
@@ -109,7 +101,7 @@ pub(super) fn config(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Fa
     {
         return Err(refuse(&format!("--frame {framing}"), "a chat is of lines, or of tinyproto"));
     }
-    let place = Place { net: net(&args.run, &args.family)?, helpers: helpers(&args.run)?, report };
+    let place = Place { net: args.run.net(args.family.family())?, report };
     match room {
         RoomAddress::Group(group) => self::group(args, group, place),
         RoomAddress::Address(address) if args.host => host(args, address, place),
@@ -120,40 +112,23 @@ pub(super) fn config(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Fa
 /// What is known before the address is.
 struct Place {
     net: Net,
-    helpers: Helpers,
     report: Settings,
 }
 
 /// What all three sessions do, on such a wire.
 fn common(args: &ChatArgs, place: Place, wire: Wire) -> Result<(Common, Net), Failure> {
-    let source = if !args.send.is_empty() {
-        check_stdin_takers(&args.send)?;
-        read_texts(&args.send)?
-    } else if args.no_stdin || args.headless {
-        InputSource::Nothing
-    } else {
-        InputSource::Messages { form: framing::InputFraming::Line, chomp: true }
-    };
-    let common = Common {
-        limits: limits(&args.run, None, None),
-        goal: goal(&args.run),
-        input: Input { source, rate: None },
-        output: output(&args.run, Written::Line, place.report, false),
-        rules: Rules {
-            serving: args.host,
-            undivided: wire.framing == Framing::Tinyproto,
-            ..Rules::default()
-        },
-        wire,
-        helpers: place.helpers,
-    };
+    let mut common = args.run.common(place.report, Written::Line, wire)?;
+    let lines = InputSource::Messages { form: framing::InputFraming::Line, chomp: true };
+    common.input.source =
+        args.source.source(if args.headless { InputSource::Nothing } else { lines })?;
+    common.rules.serving = args.host;
+    common.rules.undivided = wire.framing == Framing::Tinyproto;
     Ok((common, place.net))
 }
 
 /// A stream between a host and its members, with lines of so many bytes.
 fn stream(args: &ChatArgs, max: usize) -> Wire {
-    let framing = args.frame.unwrap_or(Framing::Line);
-    Wire { datagrams: false, framing, max, keep_cr: false, crlf: false }
+    Wire::of_stream(args.frame.unwrap_or(Framing::Line), max)
 }
 
 /// Where the room is.
@@ -175,9 +150,7 @@ fn room_address(args: &ChatArgs) -> Result<RoomAddress, Failure> {
 
 fn group(args: &ChatArgs, group: GroupAddress, place: Place) -> Result<ChatConfig, Failure> {
     group.check_send()?;
-    let framing = Framing::None;
-    let wire = Wire { datagrams: true, framing, max: MAX_LINE, keep_cr: false, crlf: false };
-    let (common, net) = common(args, place, wire)?;
+    let (common, net) = common(args, place, Wire::of_datagrams(MAX_LINE))?;
     let ttl = args.ttl.unwrap_or(1);
     Ok(ChatConfig::Group(Box::new(GroupConfig {
         common,
@@ -224,7 +197,7 @@ fn identity(args: &ChatArgs) -> Identity {
     Identity {
         nick: args.nick.clone().or_else(user),
         time: args.time,
-        screen: args.run.output.is_none() && args.send.is_empty() && !args.no_stdin && is_alone,
+        screen: args.run.output.is_none() && args.source.reads_stdin() && is_alone,
     }
 }
 

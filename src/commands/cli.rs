@@ -4,10 +4,10 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use super::args::{ReportArgs, RunArgs};
+use super::args::{ReportArgs, RunArgs, spellings};
 use super::chat::ChatArgs;
 use super::echo::EchoArgs;
-use super::help_text::*;
+use super::help_text::{self, EXAMPLES, EXIT_STATUS};
 use super::mcast_join::McastJoinArgs;
 use super::mcast_send::McastSendArgs;
 use super::rules;
@@ -23,6 +23,7 @@ use crate::error::Failure;
 #[command(name = "wirecat", version, disable_help_subcommand = true)]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
 #[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(mut_subcommands(help_text::adapt), mut_subcommands(rules::adapt))]
 pub struct Cli {
     /// Options that may stand before the command as well.
     #[command(flatten)]
@@ -37,64 +38,25 @@ pub struct Cli {
 pub enum Command {
     /// Connect to a stream server: stdin to it, its answer to stdout
     #[command(name = "tcp-connect")]
-    #[command(mut_arg("input", |arg| arg.help(INPUT_STREAMS)))]
-    #[command(mut_arg("wait", |arg| arg.help(WAIT_CONNECT)))]
-    #[command(mut_arg("count", |arg| arg.help(COUNT_FRAMES)))]
-    #[command(mut_arg("socket_option", |arg| arg.help(STREAM_OPTIONS)))]
-    #[command(after_help = format!("{CONNECT_EXAMPLES}\n\n{ENDS}\n\n{COMMANDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     TcpConnect(Box<ConnectArgs>),
     /// Serve stream clients: stdin to all of them, all of them to stdout
     #[command(name = "tcp-serve")]
-    #[command(mut_arg("input", |arg| arg.help(INPUT_STREAMS)))]
-    #[command(mut_arg("wait", |arg| arg.help(WAIT_SERVE)))]
-    #[command(mut_arg("count", |arg| arg.help(COUNT_FRAMES)))]
-    #[command(mut_arg("socket_option", |arg| arg.help(format!("{STREAM_OPTIONS} backlog"))))]
-    #[command(after_help = format!("{SERVE_EXAMPLES}\n\n{ENDS}\n\n{COMMANDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     TcpServe(Box<ServeArgs>),
     /// Send datagrams: each line of stdin is one
     #[command(name = "udp-send")]
-    #[command(mut_arg("input", |arg| arg.help(INPUT_DATAGRAMS)))]
-    #[command(mut_arg("wait", |arg| arg.help(WAIT_SEND)))]
-    #[command(mut_arg("output", |arg| arg.help(OUTPUT_DATAGRAMS)))]
-    #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
-    #[command(after_help = format!("{UDP_SEND_EXAMPLES}\n\n{ADDRESSES}\n\n{VALUES}"))]
     UdpSend(Box<UdpSendArgs>),
     /// Hear datagrams of all peers: theirs to stdout, stdin back to them
     #[command(name = "udp-listen")]
-    #[command(mut_arg("input", |arg| arg.help(INPUT_LISTEN)))]
-    #[command(mut_arg("wait", |arg| arg.help(WAIT_LISTEN)))]
-    #[command(mut_arg("output", |arg| arg.help(OUTPUT_DATAGRAMS)))]
-    #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
-    #[command(after_help = format!("{UDP_LISTEN_EXAMPLES}\n\n{COMMANDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     UdpListen(Box<UdpListenArgs>),
     /// Join multicast groups: what is sent to them to stdout
     #[command(name = "mcast-join")]
-    #[command(mut_arg("wait", |arg| arg.help(WAIT_LISTEN)))]
-    #[command(mut_arg("output", |arg| arg.help(OUTPUT_DATAGRAMS)))]
-    #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
-    #[command(after_help = format!("{MCAST_JOIN_EXAMPLES}\n\n{GROUPS}\n\n{COMMANDS}\n\n{VALUES}"))]
     McastJoin(Box<McastJoinArgs>),
     /// Send datagrams to multicast groups: each line of stdin is one
     #[command(name = "mcast-send")]
-    #[command(mut_arg("input", |arg| arg.help(INPUT_DATAGRAMS)))]
-    #[command(mut_arg("wait", |arg| arg.help(WAIT_SEND)))]
-    #[command(mut_arg("output", |arg| arg.help(OUTPUT_DATAGRAMS)))]
-    #[command(mut_arg("socket_option", |arg| arg.help(DATAGRAM_OPTIONS)))]
-    #[command(after_help = format!("{MCAST_SEND_EXAMPLES}\n\n{GROUPS}\n\n{VALUES}"))]
     McastSend(Box<McastSendArgs>),
     /// Chat with others: join a room, host one, or meet in a multicast group
-    #[command(mut_arg("wait", |arg| arg.help(WAIT_CHAT)))]
-    #[command(mut_arg("count", |arg| arg.help(COUNT_CHAT)))]
-    #[command(mut_arg("output", |arg| arg.help(OUTPUT_CHAT)))]
-    #[command(mut_arg("socket_option", |arg| arg.help(CHAT_OPTIONS)))]
-    #[command(after_help = format!("{CHAT_EXAMPLES}\n\n{CHAT_COMMANDS}\n\n{ADDRESSES}\n\n{VALUES}"))]
     Chat(Box<ChatArgs>),
     /// Send back what comes, or with --ping measure how long that takes
-    #[command(mut_arg("wait", |arg| arg.help(WAIT_ECHO)))]
-    #[command(mut_arg("count", |arg| arg.help(COUNT_ECHO)))]
-    #[command(mut_arg("output", |arg| arg.help(OUTPUT_ECHO)))]
-    #[command(mut_arg("socket_option", |arg| arg.help(ECHO_OPTIONS)))]
-    #[command(after_help = format!("{ECHO_EXAMPLES}\n\n{ECHO_NOTES}\n\n{ADDRESSES}\n\n{VALUES}"))]
     Echo(Box<EchoArgs>),
     /// Print the completions for a shell
     Completions {
@@ -219,11 +181,7 @@ fn explain(mut error: Error) -> Error {
 
 /// The commands that have an option spelled like this.
 fn owners(word: &str) -> Vec<String> {
-    let is_it = |arg: &Arg| {
-        let long = arg.get_long().map(|long| format!("--{long}"));
-        let short = arg.get_short().map(|short| format!("-{short}"));
-        [long, short].into_iter().flatten().any(|spelling| spelling == word)
-    };
+    let is_it = |arg: &Arg| spellings(arg).any(|spelling| spelling == word);
     Cli::command()
         .get_subcommands()
         .filter(|command| command.get_arguments().any(is_it))

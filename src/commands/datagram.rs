@@ -4,28 +4,25 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use ipnet::IpNet;
 
-use super::args::{InputArgs, InputForm, RunArgs, goal, helpers, input, limits, output, read_text};
+use super::args::{
+    AccessArgs, InputArgs, InputForm, PaceArgs, RunArgs, SilenceArgs, ends_a_listener, read_text,
+};
 use super::rules::refuse;
 use crate::error::Failure;
-use crate::framing::{Framing, InputFraming};
+use crate::framing::InputFraming;
 use crate::multicast::GroupAddress;
-use crate::protocol::access::{Access, parse_network};
 use crate::protocol::output::Written;
-use crate::protocol::pacer::Rate;
-use crate::protocol::relay::Rules;
 use crate::protocol::sequence_field::SequenceField;
 use crate::protocol::values::{parse_duration, parse_percent};
 use crate::report::Settings;
-use crate::sessions::config::{self, Common, InputSource, Listen, Send, Test, To, Wire};
+use crate::sessions::config::{InputSource, Listen, Send, Test, To, Wire};
 use crate::sockets::Address;
 use crate::sys::mmsg::MAX_PAYLOAD;
 
 const DEFAULT_ANSWER: Duration = Duration::from_secs(1);
 /// Each message is a datagram.
-const DATAGRAMS: Wire =
-    Wire { datagrams: true, framing: Framing::None, max: MAX_PAYLOAD, keep_cr: false, crlf: false };
+const DATAGRAMS: Wire = Wire::of_datagrams(MAX_PAYLOAD);
 
 /// What both senders take
 #[derive(Args, Clone, Debug)]
@@ -39,12 +36,9 @@ pub struct SenderArgs {
     /// Send each message N times
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Sending")]
     pub repeat: Option<u64>,
-    /// Limit sending: 100/s is messages, 10MiB/s is bytes
-    #[arg(long, value_name = "R", help_heading = "Sending")]
-    pub rate: Option<Rate>,
-    /// Show bytes, rate and time left on stderr, where it is a terminal
-    #[arg(long, help_heading = "Events")]
-    pub progress: bool,
+    /// How fast it is sent.
+    #[command(flatten, next_help_heading = "Sending")]
+    pub pace: PaceArgs,
     /// Print answers until D passes without one [default: 1s]; none is exit status 1
     #[arg(long, value_name = "D", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = "1s", help_heading = "Answers")]
     pub reply: Option<Duration>,
@@ -55,22 +49,20 @@ pub struct SenderArgs {
 
 /// What both listeners take
 #[derive(Args, Clone, Debug)]
+#[command(mut_args(ends_a_listener))]
 pub struct ListenerArgs {
     /// What every command takes.
     #[command(flatten)]
     pub run: RunArgs,
-    /// End when nothing has come for D: 0 if a message came before, else 1
-    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
-    pub idle_timeout: Option<Duration>,
+    /// How long silence may last.
+    #[command(flatten, next_help_heading = "Limits")]
+    pub silence: SilenceArgs,
     /// Answer each message with TEXT
     #[arg(long, value_name = "TEXT", help_heading = "Peers")]
     pub reply: Option<String>,
-    /// Listen only to these networks; repeatable
-    #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Peers")]
-    pub allow: Vec<IpNet>,
-    /// Do not listen to these networks, whatever is allowed; repeatable
-    #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Peers")]
-    pub deny: Vec<IpNet>,
+    /// Who is listened to.
+    #[command(flatten, next_help_heading = "Peers")]
+    pub access: AccessArgs,
     /// Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency
     #[arg(long, help_heading = "Statistics")]
     pub stats: bool,
@@ -112,15 +104,9 @@ pub(super) fn send(
     let reply = args.reply.or(wants_answers.then_some(DEFAULT_ANSWER));
     let source = datagram_input(&args.input)?;
     let source = if test.is_some() { InputSource::Nothing } else { source };
-    let common = Common {
-        limits: limits(run, None, None),
-        goal: goal(run),
-        input: config::Input { source, rate: args.rate },
-        output: output(run, Written::Raw, report, args.progress),
-        wire: DATAGRAMS,
-        rules: Rules::default(),
-        helpers: helpers(run)?,
-    };
+    let mut common = run.common(report, Written::Raw, DATAGRAMS)?;
+    common.input.source = source;
+    args.pace.apply(&mut common);
     Ok(Send { common, repeat: args.repeat.unwrap_or(1), reply, test })
 }
 
@@ -139,20 +125,15 @@ pub(super) fn listen(
     if args.interval.is_some_and(|interval| interval.is_zero()) {
         return Err(refuse("--interval", "it must be longer than 0"));
     }
+    let mut common = args.run.common(report, Written::Raw, DATAGRAMS)?;
+    common.input.source = source;
+    args.silence.apply(&mut common);
     Ok(Listen {
-        common: Common {
-            limits: limits(&args.run, args.idle_timeout, None),
-            goal: goal(&args.run),
-            input: config::Input { source, rate: None },
-            output: output(&args.run, Written::Raw, report, false),
-            wire: DATAGRAMS,
-            rules: Rules::default(),
-            helpers: helpers(&args.run)?,
-        },
+        common,
         to: peers.to,
         reply: args.reply.as_deref().map(read_text).transpose()?,
         first_peer: peers.first_peer,
-        access: Access { allow: args.allow.clone(), deny: args.deny.clone() },
+        access: args.access.access(),
         stats: args.stats,
         interval: args.interval,
         sequence: args.seq,
@@ -168,7 +149,7 @@ pub(super) fn datagram_input(args: &InputArgs) -> Result<InputSource, Failure> {
         let cause = format!("a datagram holds {MAX_PAYLOAD} bytes at most");
         return Err(refuse(&format!("fixed:{size}"), cause));
     }
-    let source = input(args, InputFraming::Line)?;
+    let source = args.source(InputFraming::Line)?;
     let texts = if let InputSource::Texts(texts) = &source { texts.as_slice() } else { &[] };
     match texts.iter().find(|text| text.len() > MAX_PAYLOAD) {
         Some(text) => {

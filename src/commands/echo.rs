@@ -5,10 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 
-use super::args::{
-    FamilyArgs, ReportArgs, RunArgs, as_usize, goal, helpers, limits, net, output, read_text,
-    take_hyphens,
-};
+use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, read_text};
 use super::launch::Launch;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
@@ -17,10 +14,9 @@ use crate::framing::{Deframer, Frame, Framing};
 use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
 use crate::protocol::output::Written;
-use crate::protocol::relay::Rules;
 use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size, parse_percent};
 use crate::report::Settings;
-use crate::sessions::config::{Common, Echo, EchoPlace, Input, Net, Wire};
+use crate::sessions::config::{Echo, EchoPlace, Net, Wire};
 use crate::sessions::{EchoSession, GroupInterface, Local};
 use crate::sockets::datagram::{DatagramSocket, Opened};
 use crate::sockets::{Address, AddressError, OpenListener};
@@ -31,7 +27,6 @@ const ATTEMPTS: usize = 32;
 
 /// `echo`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens))]
 pub struct EchoArgs {
     /// Where to listen [default: 0, a free port on loopback]; with --ping, whom to probe
     #[arg(value_name = "ADDR")]
@@ -65,9 +60,9 @@ pub struct EchoArgs {
     /// The message W ends the run with 0, and is not answered
     #[arg(long, value_name = "W", help_heading = "Server")]
     pub stop_word: Option<String>,
-    /// End a connection that has no traffic for D
-    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Server")]
-    pub idle_timeout: Option<Duration>,
+    /// How long silence may last.
+    #[command(flatten, next_help_heading = "Server")]
+    pub silence: SilenceArgs,
 
     /// Probe an echo server: round trips, loss, duplicates, reordering, corruption
     #[arg(long, help_heading = "Probe")]
@@ -116,10 +111,12 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
     // Where an option speaks of messages, a stream needs some.
     let implied = if has_messages.contains(&true) { Framing::Line } else { Framing::None };
     let framing = args.frame.unwrap_or(if streams { implied } else { Framing::None });
-    let (net, helpers) = (net(&args.run, &args.family)?, helpers(&args.run)?);
+    let net = args.run.net(args.family.family())?;
     // Bytes go back as they came.
     let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
-    let wire = Wire { datagrams: !streams, framing, max, keep_cr: true, crlf: false };
+    let wire = Wire { datagrams: !streams, keep_cr: true, ..Wire::of_stream(framing, max) };
+    let mut common = args.run.common(report, Written::Raw, wire)?;
+    args.silence.apply(&mut common);
     let prefix = args.prefix.as_deref().map(read_text).transpose()?.unwrap_or_default();
     let takes_prefix = !matches!(wire.framing, Framing::Fixed(_) | Framing::Obj);
     if !takes_prefix && !prefix.is_empty() {
@@ -136,15 +133,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
         prefix,
         quit_word: word("--quit-word", args.quit_word.as_deref(), &wire)?,
         stop_word: word("--stop-word", args.stop_word.as_deref(), &wire)?,
-        common: Common {
-            limits: limits(&args.run, args.idle_timeout, None),
-            goal: goal(&args.run),
-            input: Input::default(),
-            output: output(&args.run, Written::Raw, report, false),
-            wire,
-            rules: Rules::default(),
-            helpers,
-        },
+        common,
     })
 }
 

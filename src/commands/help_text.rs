@@ -1,5 +1,9 @@
 //! The longer texts of `--help`: examples, tables, and options that mean something else elsewhere.
 
+use clap::{Arg, Command};
+
+use super::args::take_hyphens;
+
 pub(super) const EXIT_STATUS: &str = "\
 Exit status:
   0    done, and nothing was lost
@@ -20,7 +24,7 @@ Examples:
   echo hello | wirecat tcp-connect localhost:9000   a client of it
   wirecat tcp-serve --help                          all that a server can do";
 
-pub(super) const ADDRESSES: &str = "\
+const ADDRESSES: &str = "\
 Addresses:
   HOST:PORT  [::1]:80   a name or address and a port or service name
   :8080                 all interfaces, or localhost to connect
@@ -29,13 +33,13 @@ Addresses:
   unix:/path  unix:@x   a unix socket, in the file system or abstract
   fd:3                  a socket that the parent process opened";
 
-pub(super) const VALUES: &str = "\
+const VALUES: &str = "\
 Values:
   D     500ms, 2s, 1m30s; a bare number is seconds
   SIZE  64k = 64KiB, 1M = 1MiB, 10MB = 10000000
   TEXT  with \\n \\r \\t \\0 \\xNN \\\\; @FILE reads a file as it is, @- reads stdin";
 
-pub(super) const CONNECT_EXAMPLES: &str = "\
+const CONNECT_EXAMPLES: &str = "\
 Examples:
   echo ruok | wirecat tcp-connect localhost:2181   ask, and read to the end
   wirecat tcp-connect --wait 30s db:5432 < query   wait for the server first
@@ -43,7 +47,7 @@ Examples:
   wirecat tcp-connect --replay session :7000       a recorded session, as a test
   wirecat tcp-connect unix:/run/app.sock           a unix socket";
 
-pub(super) const SERVE_EXAMPLES: &str = "\
+const SERVE_EXAMPLES: &str = "\
 Examples:
   wirecat tcp-serve 9000                       talk to whoever connects
   wirecat tcp-serve -1 :9000 > file            receive one file from anywhere
@@ -54,37 +58,37 @@ Examples:
   wirecat tcp-serve --replay session 8080      a recorded session, as a mock
   tail -f log | wirecat tcp-serve :9000        one log, many viewers";
 
-pub(super) const UDP_SEND_EXAMPLES: &str = "\
+const UDP_SEND_EXAMPLES: &str = "\
 Examples:
   printf 'a\\nb\\n' | wirecat udp-send host:5000         two datagrams
   echo status | wirecat udp-send --reply=2s host:5000  ask, print the answers
   echo hello | wirecat udp-send --wait 30s host:5000   until somebody answers";
 
-pub(super) const UDP_LISTEN_EXAMPLES: &str = "\
+const UDP_LISTEN_EXAMPLES: &str = "\
 Examples:
   wirecat udp-listen :5000                     print what anybody sends
   wirecat udp-listen -c 3 --output dump 5000   look at three datagrams
   wirecat udp-listen --stats --seq rtp :5004   loss and jitter of an RTP stream";
 
-pub(super) const MCAST_JOIN_EXAMPLES: &str = "\
+const MCAST_JOIN_EXAMPLES: &str = "\
 Examples:
   wirecat mcast-join 239.1.2.3:5000%eth0          print what the group gets
   wirecat mcast-join --stats 239.1.2.3:5000       how much is lost?
   wirecat mcast-join --wait 5s 239.1.2.3:5000     does it arrive? if not, why?";
 
-pub(super) const MCAST_SEND_EXAMPLES: &str = "\
+const MCAST_SEND_EXAMPLES: &str = "\
 Examples:
   echo hello | wirecat mcast-send 239.1.2.3:5000%eth0
   wirecat mcast-send --test --rate 1000/s --duration 10s 239.1.2.3:5000";
 
-pub(super) const CHAT_EXAMPLES: &str = "\
+const CHAT_EXAMPLES: &str = "\
 Examples:
   wirecat chat --host :9000               host a room, and take part in it
   wirecat chat host:9000                  join it; nc host 9000 does as well
   tail -f log | wirecat chat host:9000    tell the room what happens
   wirecat chat 239.1.2.3:9000             a room without a host";
 
-pub(super) const CHAT_COMMANDS: &str = "\
+const CHAT_COMMANDS: &str = "\
 In the room:
   /who              who is there
   /nick NAME        take another name
@@ -95,7 +99,7 @@ In the room:
   On a screen: PgUp and PgDn scroll, Up and Down bring back what you said, Tab
   completes names, ^Z suspends, and the keys of readline edit.";
 
-pub(super) const ECHO_EXAMPLES: &str = "\
+const ECHO_EXAMPLES: &str = "\
 Examples:
   wirecat echo :7000                            TCP and UDP, until it is stopped
   wirecat echo --delay 20ms --drop 1% 7000      a bad network on loopback
@@ -104,7 +108,7 @@ Examples:
   wirecat echo --ping --udp --interval 20ms -c 500 --max-loss 0.1% host:7
   wirecat echo --ping --interval 0 --conns 50 -c 1000 :7000   under load";
 
-pub(super) const ECHO_NOTES: &str = "\
+const ECHO_NOTES: &str = "\
 How it measures:
   With an interval, probes are due in step whatever the answers do, and a round
   trip counts from when its probe was due, not from when a late sender sent it.
@@ -113,7 +117,7 @@ How it measures:
   meanwhile, one for each mean, with what was left of it for them.
   Every byte of an answer is checked; one that differs is corrupt, and lost.";
 
-pub(super) const GROUPS: &str = "\
+const GROUPS: &str = "\
 Groups:
   239.1.2.3:5000  [ff05::1]:5000   any source, on the interface of the route
   10.0.0.5@232.1.2.3:5000          from one source only
@@ -121,14 +125,14 @@ Groups:
   GROUP:PORT%all                   every multicast interface that is up
   239.1.2.3+8:5000                 eight groups, counting up";
 
-pub(super) const ENDS: &str = "\
+const ENDS: &str = "\
 How it ends:
   The end of stdin is told to the peer (FIN), and what it still sends is read
   to its end. A server whose stdin is empty from the start tells nothing.
   The end of the peer is the end of the connection, once a stdin that is a pipe
   or a file has been sent to its end.";
 
-pub(super) const COMMANDS: &str = "\
+const COMMANDS: &str = "\
 Commands (one a line of stdin):
   --input commands   --input json                  effect
   TEXT  /all TEXT    {\"send\":TEXT}                 to all connections, or peers
@@ -144,31 +148,162 @@ Commands (one a line of stdin):
   queue or stdout is full. After its eof a client can still be answered, and is
   to be closed.";
 
-pub(super) const WAIT_CONNECT: &str = "Keep trying to connect for D [default: 0, one attempt]";
-pub(super) const WAIT_CHAT: &str =
-    "Keep trying to connect for D; with --host or a group: give up if nobody has come after D";
-pub(super) const COUNT_CHAT: &str = "Stop after N lines of others; fewer is exit status 1";
-pub(super) const OUTPUT_CHAT: &str =
-    "How lines are written: line, raw, nul, hex, dump, json or none [default: a screen; else line]";
-pub(super) const WAIT_SERVE: &str = "Give up if no client has come after D";
-pub(super) const WAIT_LISTEN: &str = "Give up if no message has come after D";
-pub(super) const WAIT_SEND: &str = "Send again once a second until the first answer, for D at most";
-pub(super) const COUNT_FRAMES: &str =
-    "Stop after N messages received; fewer is exit status 1 (with --frame)";
-pub(super) const WAIT_ECHO: &str =
-    "Give up if nobody has come after D; with --ping, keep trying to connect for D";
-pub(super) const COUNT_ECHO: &str =
-    "Stop after N messages received; with --ping, probes on each connection [default: 10]";
-pub(super) const OUTPUT_ECHO: &str = "Write events to stdout: json (or none) [default: none]";
-pub(super) const OUTPUT_DATAGRAMS: &str =
-    "How messages are written: raw, line, nul, hex, dump, json or none [default: raw]";
-pub(super) const INPUT_STREAMS: &str = "How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do";
-pub(super) const INPUT_DATAGRAMS: &str =
+const INPUT_STREAMS: &str = "How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do";
+const INPUT_DATAGRAMS: &str =
     "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]";
-pub(super) const INPUT_LISTEN: &str = "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do";
-pub(super) const STREAM_OPTIONS: &str =
-    "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout";
-pub(super) const CHAT_OPTIONS: &str = "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; without a group: mss keepalive nodelay user-timeout; with --host: backlog";
-pub(super) const ECHO_OPTIONS: &str = "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; with --tcp, or --ping over TCP: mss keepalive nodelay user-timeout; with --tcp: backlog";
-pub(super) const DATAGRAM_OPTIONS: &str =
-    "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl";
+const OUTPUT_DATAGRAMS: &str =
+    "How messages are written: raw, line, nul, hex, dump, json or none [default: raw]";
+const OPTIONS_DATAGRAMS: &str = "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl";
+const RATE_DATAGRAMS: &str = "Limit sending: 100/s is messages, 10MiB/s is bytes";
+const ALLOW_LISTEN: &str = "Listen only to these networks; repeatable";
+const DENY_LISTEN: &str = "Do not listen to these networks, whatever is allowed; repeatable";
+const WAIT_LISTEN: &str = "Give up if no message has come after D";
+const WAIT_SEND: &str = "Send again once a second until the first answer, for D at most";
+const COUNT_FRAMES: &str = "Stop after N messages received; fewer is exit status 1 (with --frame)";
+
+/// What a command says otherwise than the definitions of its options, and behind them.
+struct HelpText {
+    command: &'static str,
+    /// Options, by their ids, with what they mean here.
+    options: &'static [(&'static str, &'static str)],
+    /// What follows the options.
+    after: &'static [&'static str],
+}
+
+const TEXTS: &[HelpText] = &[
+    HelpText {
+        command: "tcp-connect",
+        options: &[
+            ("input", INPUT_STREAMS),
+            ("wait", "Keep trying to connect for D [default: 0, one attempt]"),
+            ("count", COUNT_FRAMES),
+            (
+                "socket_option",
+                "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout",
+            ),
+        ],
+        after: &[CONNECT_EXAMPLES, ENDS, COMMANDS, ADDRESSES, VALUES],
+    },
+    HelpText {
+        command: "tcp-serve",
+        options: &[
+            ("input", INPUT_STREAMS),
+            ("wait", "Give up if no client has come after D"),
+            ("count", COUNT_FRAMES),
+            (
+                "socket_option",
+                "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout backlog",
+            ),
+        ],
+        after: &[SERVE_EXAMPLES, ENDS, COMMANDS, ADDRESSES, VALUES],
+    },
+    HelpText {
+        command: "udp-send",
+        options: &[
+            ("rate", RATE_DATAGRAMS),
+            ("input", INPUT_DATAGRAMS),
+            ("wait", WAIT_SEND),
+            ("output", OUTPUT_DATAGRAMS),
+            ("socket_option", OPTIONS_DATAGRAMS),
+        ],
+        after: &[UDP_SEND_EXAMPLES, ADDRESSES, VALUES],
+    },
+    HelpText {
+        command: "udp-listen",
+        options: &[
+            ("allow", ALLOW_LISTEN),
+            ("deny", DENY_LISTEN),
+            (
+                "input",
+                "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do",
+            ),
+            ("wait", WAIT_LISTEN),
+            ("output", OUTPUT_DATAGRAMS),
+            ("socket_option", OPTIONS_DATAGRAMS),
+        ],
+        after: &[UDP_LISTEN_EXAMPLES, COMMANDS, ADDRESSES, VALUES],
+    },
+    HelpText {
+        command: "mcast-join",
+        options: &[
+            ("allow", ALLOW_LISTEN),
+            ("deny", DENY_LISTEN),
+            ("wait", WAIT_LISTEN),
+            ("output", OUTPUT_DATAGRAMS),
+            ("socket_option", OPTIONS_DATAGRAMS),
+        ],
+        after: &[MCAST_JOIN_EXAMPLES, GROUPS, COMMANDS, VALUES],
+    },
+    HelpText {
+        command: "mcast-send",
+        options: &[
+            ("rate", RATE_DATAGRAMS),
+            ("input", INPUT_DATAGRAMS),
+            ("wait", WAIT_SEND),
+            ("output", OUTPUT_DATAGRAMS),
+            ("socket_option", OPTIONS_DATAGRAMS),
+        ],
+        after: &[MCAST_SEND_EXAMPLES, GROUPS, VALUES],
+    },
+    HelpText {
+        command: "chat",
+        options: &[
+            ("send", "Say TEXT in place of stdin; repeatable, one line each"),
+            ("no_stdin", "Only listen: do not read stdin"),
+            (
+                "wait",
+                "Keep trying to connect for D; with --host or a group: give up if nobody has come after D",
+            ),
+            ("count", "Stop after N lines of others; fewer is exit status 1"),
+            (
+                "output",
+                "How lines are written: line, raw, nul, hex, dump, json or none [default: a screen; else line]",
+            ),
+            (
+                "socket_option",
+                "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; without a group: mss keepalive nodelay user-timeout; with --host: backlog",
+            ),
+        ],
+        after: &[CHAT_EXAMPLES, CHAT_COMMANDS, ADDRESSES, VALUES],
+    },
+    HelpText {
+        command: "echo",
+        options: &[
+            (
+                "wait",
+                "Give up if nobody has come after D; with --ping, keep trying to connect for D",
+            ),
+            (
+                "count",
+                "Stop after N messages received; with --ping, probes on each connection [default: 10]",
+            ),
+            ("output", "Write events to stdout: json (or none) [default: none]"),
+            (
+                "socket_option",
+                "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; with --tcp, or --ping over TCP: mss keepalive nodelay user-timeout; with --tcp: backlog",
+            ),
+        ],
+        after: &[ECHO_EXAMPLES, ECHO_NOTES, ADDRESSES, VALUES],
+    },
+];
+
+/// Options of all commands that are listed behind those of one command, where they mean something
+/// else there: headings come in the order of their first options.
+const LISTED_LAST: [&str; 5] = ["input", "wait", "count", "output", "socket_option"];
+
+/// Gives a command the texts that are its own.
+pub(super) fn adapt(command: Command) -> Command {
+    let Some(texts) = TEXTS.iter().find(|texts| texts.command == command.get_name()) else {
+        return command;
+    };
+    let own = |id: &str| texts.options.iter().find(|(option, _)| *option == id);
+    let reworded = |arg: Arg| match own(arg.get_id().as_str()) {
+        Some((_, text)) => arg.help(*text),
+        None => arg,
+    };
+    let command = command.mut_args(take_hyphens).mut_args(reworded);
+    let last = LISTED_LAST.iter().filter(|id| own(id).is_some());
+    // clap lists an argument last that it was asked to change by its id.
+    let command = last.fold(command, |command, id| command.mut_arg(id, |arg| arg));
+    command.after_help(texts.after.join("\n\n"))
+}

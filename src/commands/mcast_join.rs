@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{FamilyArgs, ReportArgs, net, take_hyphens};
+use super::args::ReportArgs;
 use super::datagram::{ListenerArgs, PeerSelection, first_address, listen, parse_groups};
 use super::launch::Launch;
 use crate::error::{Failure, Status};
@@ -14,10 +14,10 @@ use crate::report::Settings;
 use crate::sessions::Session;
 use crate::sessions::config::{InputSource, McastJoin, To};
 use crate::sessions::datagrams::{DatagramSession, Groups, ListenSockets};
+use crate::sockets::Family;
 
 /// `mcast-join`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens))]
 pub struct McastJoinArgs {
     /// Which groups to join
     #[arg(value_name = "GROUP", required = true)]
@@ -42,7 +42,7 @@ pub struct McastJoinArgs {
 /// A bad group, options that cannot apply, a TEXT that cannot be read.
 pub(super) fn config(args: &McastJoinArgs, report: Settings) -> Result<McastJoin, Failure> {
     let groups = parse_groups(&args.groups)?;
-    let net = net(&args.listener.run, &FamilyArgs::default())?;
+    let net = args.listener.run.net(Family::Any)?;
     let commands = |form| InputSource::Commands { form, chomp: true };
     let source = args.input.map_or(InputSource::Nothing, commands);
     let peers = PeerSelection { to: To::Last, first_peer: false };

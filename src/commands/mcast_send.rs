@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{FamilyArgs, ReportArgs, as_usize, net, take_hyphens};
+use super::args::{ReportArgs, as_usize};
 use super::datagram::{SenderArgs, bind, first_address, parse_groups, send};
 use super::launch::Launch;
 use super::rules::refuse;
@@ -18,7 +18,7 @@ use crate::report::Settings;
 use crate::sessions::config::{McastSend, Test};
 use crate::sessions::datagrams::{DatagramSession, Destination, by_interface};
 use crate::sockets::datagram::DatagramSocket;
-use crate::sockets::{Address, Purpose, resolve};
+use crate::sockets::{Address, Family, Purpose, resolve};
 use crate::sys::mmsg::MAX_PAYLOAD;
 
 const PROBE_SIZE: u64 = 100;
@@ -26,7 +26,6 @@ const PROBE_RATE: Rate = Rate::Messages(10.0);
 
 /// `mcast-send`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens))]
 pub struct McastSendArgs {
     /// Which groups to send to
     #[arg(value_name = "GROUP", required = true)]
@@ -63,7 +62,7 @@ pub(super) fn config(args: &McastSendArgs, report: Settings) -> Result<McastSend
     groups.iter().try_for_each(GroupAddress::check_send)?;
     let test = args.test.then(|| test(args)).transpose()?;
     Ok(McastSend {
-        net: net(&args.sender.run, &FamilyArgs::default())?,
+        net: args.sender.run.net(Family::Any)?,
         send: send(&args.sender, report, test)?,
         groups,
         bind: bind(&args.sender)?,
@@ -78,7 +77,7 @@ fn test(args: &McastSendArgs) -> Result<Test, Failure> {
         let cause = format!("a probe has {} to {MAX_PAYLOAD} bytes", Probe::SIZE);
         return Err(refuse("--size", cause));
     }
-    let (rate, count) = (args.sender.rate.unwrap_or(PROBE_RATE), args.sender.repeat);
+    let (rate, count) = (args.sender.pace.rate.unwrap_or(PROBE_RATE), args.sender.repeat);
     Ok(Test { size, rate, count, duration: args.duration })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::args::{as_usize, helpers, limits, net, output};
+use super::args::as_usize;
 use super::echo::EchoArgs;
 use super::launch::Launch;
 use super::rules::refuse;
@@ -11,10 +11,9 @@ use crate::error::{Failure, Status};
 use crate::framing::Framing;
 use crate::protocol::output::Written;
 use crate::protocol::ping::LEAST;
-use crate::protocol::relay::Rules;
 use crate::report::Settings;
 use crate::sessions::PingSession;
-use crate::sessions::config::{Common, Goal, Input, Ping, Route, Wire};
+use crate::sessions::config::{Goal, Ping, Route, Wire};
 use crate::sockets::{Address, AddressError};
 use crate::sys::mmsg::MAX_PAYLOAD;
 
@@ -48,20 +47,15 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
     if !(LEAST..=largest).contains(&size) {
         return Err(refuse("--size", format!("a probe has {LEAST} to {largest} bytes")));
     }
-    let (net, helpers) = (net(&args.run, &args.family)?, helpers(&args.run)?);
+    let net = args.run.net(args.family.family())?;
+    let wire = Wire { datagrams: args.udp, ..Wire::of_stream(Framing::None, size) };
+    let mut common = args.run.common(report, Written::Raw, wire)?;
+    // --count is that of the probes.
+    common.goal = Goal::default();
     net.options.check_connect()?;
     let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-    let framing = Framing::None;
     Ok(Ping {
-        common: Common {
-            limits: limits(&args.run, None, None),
-            goal: Goal { count: None, expect: None },
-            input: Input::default(),
-            output: output(&args.run, Written::Raw, report, false),
-            wire: Wire { datagrams: args.udp, framing, max: size, keep_cr: false, crlf: false },
-            rules: Rules::default(),
-            helpers,
-        },
+        common,
         route: Route { address, bind: None, net, timeout, negotiated: None },
         datagrams: args.udp,
         count: args.run.count.unwrap_or(COUNT),

@@ -11,6 +11,7 @@ mod typed;
 
 use clap::{Arg, ArgMatches, Command};
 
+use super::args::spellings;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use typed::Typed;
@@ -19,7 +20,9 @@ use typed::Typed;
 struct Rule {
     /// The commands that the rule is for.
     on: &'static [&'static str],
-    /// Each of these is refused; the first that was typed is named.
+    /// Each of these is refused; the first that was typed is named. A word without a hyphen is a
+    /// heading of the help, and stands for the options below it; `*` stands for all, and a `!` takes
+    /// options out.
     options: &'static [&'static str],
     /// When: all of these hold, and those behind a `!` do not. Each is an option that was typed, or
     /// a word of [`typed::FACTS`].
@@ -53,6 +56,33 @@ const CHAT: &[&str] = &["chat"];
 const ECHO: &[&str] = &["echo"];
 const WITH_PORTS: &[&str] = &["tcp-connect", "tcp-serve", "udp-send", "udp-listen", "chat", "echo"];
 
+/// Options that say how stdin is sent on a stream.
+const SENDING: &[&str] =
+    &["--send", "--input", "--chomp", "--crlf", "--rate", "--keep-open", "--quit-after"];
+/// Options of an echo server that speak of streams.
+const OF_CONNECTIONS: &[&str] = &["Server", "!--delay", "!--drop", "!--prefix", "!--stop-word"];
+/// All but what `-z` leaves open, or what other rules refuse beside it.
+const NOT_PROBING: &[&str] = &[
+    "*",
+    "!--probe",
+    "!--timeout",
+    "!--wait",
+    "!--connect-timeout",
+    "!--settle",
+    "!--no-stdin",
+    "!--output",
+    "!--record",
+    "!Sockets",
+    "!Scripting",
+    "!Events",
+    "--progress",
+    "!--read-timeout",
+    "!--keep-cr",
+    "!--sh",
+    "!--replay",
+    "!--replay-timing",
+];
+
 const fn rule(
     on: &'static [&'static str],
     options: &'static [&'static str],
@@ -72,29 +102,7 @@ const RULES: &[Rule] = &[
     rule(UDP_LISTEN, &["-4", "-6"], &["!ip"], NOT_IP),
     rule(UDP_LISTEN, &["--allow", "--deny"], &["unix only"], NOT_IP),
     // -z.
-    rule(
-        CONNECT,
-        &[
-            "--send",
-            "--input",
-            "--chomp",
-            "--count",
-            "--expect",
-            "--frame",
-            "--max-frame",
-            "--crlf",
-            "--rate",
-            "--progress",
-            "--idle-timeout",
-            "--quit-after",
-            "--keep-open",
-            "--on-peer-close",
-            "--reconnect",
-            "--exec",
-        ],
-        &["-z"],
-        "-z sends and receives nothing",
-    ),
+    rule(CONNECT, NOT_PROBING, &["-z"], "-z sends and receives nothing"),
     rule(CONNECT, &["--output"], &["-z", "written"], "-z sends and receives nothing"),
     // Relays.
     rule(
@@ -103,24 +111,14 @@ const RULES: &[Rule] = &[
         &["relay"],
         "whoever sends to a slow side of a relay is read no faster",
     ),
-    rule(
-        CONNECT,
-        &["--send", "--input", "--chomp", "--crlf", "--rate", "--keep-open", "--quit-after"],
-        &["relay"],
-        "with --exec stdin is not sent",
-    ),
+    rule(CONNECT, SENDING, &["relay"], "with --exec stdin is not sent"),
     rule(CONNECT, &["--reconnect"], &["relay"], "--exec runs CMD for one connection"),
     rule(STREAMS, &["--frame", "--expect"], &["relay"], AS_IT_IS),
     rule(STREAMS, &["--output"], &["relay", "written"], NO_STDOUT),
     rule(STREAMS, &["--on-peer-close"], &["relay"], "a half-close is passed on to the other side"),
     // Handlers.
     rule(SERVE, &["-4", "-6"], &["!ip", "!forward to ip"], NOT_IP),
-    rule(
-        SERVE,
-        &["--send", "--input", "--chomp", "--crlf", "--rate", "--keep-open", "--quit-after"],
-        &["handler"],
-        "this handler does not send stdin to its clients",
-    ),
+    rule(SERVE, SENDING, &["handler"], "this handler does not send stdin to its clients"),
     rule(SERVE, &["--rate"], &["--send"], "each client is sent the texts of --send at once"),
     rule(
         SERVE,
@@ -195,20 +193,10 @@ const RULES: &[Rule] = &[
     rule(LISTENERS, &["--seq"], &["!--stats", "!--max-loss"], "it needs --stats or --max-loss"),
     // Chat.
     rule(CHAT, &["--host"], &["group"], "a room in a group has no host"),
-    rule(
-        CHAT,
-        &["--reconnect", "--connect-timeout", "--bind"],
-        &["group"],
-        "a room in a group has no host to connect to",
-    ),
-    rule(CHAT, &["--headless", "--max-clients", "--queue"], &["!--host"], "it needs --host"),
+    rule(CHAT, &["Joining"], &["group"], "a room in a group has no host to connect to"),
+    rule(CHAT, &["Hosting", "!--host"], &["!--host"], "it needs --host"),
     rule(CHAT, &["-4", "-6"], &["group"], "the group says which family it is of"),
-    rule(
-        CHAT,
-        &["--send", "--reconnect", "--connect-timeout", "--bind"],
-        &["--host"],
-        "it is for those who join",
-    ),
+    rule(CHAT, &["--send", "Joining"], &["--host"], "it is for those who join"),
     rule(CHAT, &["--ttl"], &["!group"], "it needs a group"),
     rule(CHAT, &["-n"], &["--send"], IN_PLACE),
     rule(CHAT, &["--nick", "--time", "--no-stdin"], &["--headless"], NOBODY),
@@ -221,26 +209,11 @@ const RULES: &[Rule] = &[
     // Echo.
     rule(
         ECHO,
-        &[
-            "--delay",
-            "--drop",
-            "--frame",
-            "--max-frame",
-            "--prefix",
-            "--quit-word",
-            "--stop-word",
-            "--idle-timeout",
-            "--expect",
-        ],
+        &["Server", "--expect"],
         &["--ping"],
         "--ping knows what it expects, and serves nobody",
     ),
-    rule(
-        ECHO,
-        &["--interval", "--size", "--conns", "--max-loss", "--connect-timeout"],
-        &["!--ping"],
-        "it needs --ping",
-    ),
+    rule(ECHO, &["Probe", "!--ping"], &["!--ping"], "it needs --ping"),
     rule(ECHO, &["-O nodelay"], &[], "no answer is to wait for the one before"),
     rule(
         ECHO,
@@ -250,18 +223,7 @@ const RULES: &[Rule] = &[
     ),
     rule(ECHO, &["--tcp"], &["group", "!--ping"], "a group is for datagrams"),
     rule(ECHO, &["-4", "-6"], &["!ip"], NOT_IP),
-    rule(
-        ECHO,
-        &["--frame", "--max-frame", "--quit-word", "--idle-timeout"],
-        &["--udp"],
-        "datagrams have no connection",
-    ),
-    rule(
-        ECHO,
-        &["--frame", "--max-frame", "--quit-word", "--idle-timeout"],
-        &["groups only"],
-        "datagrams have no connection",
-    ),
+    rule(ECHO, OF_CONNECTIONS, &["no streams"], "datagrams have no connection"),
     rule(
         ECHO,
         &["--wait", "--connect-timeout"],
@@ -273,7 +235,7 @@ const RULES: &[Rule] = &[
 
 impl Rule {
     /// The option that this rule refuses, if it does.
-    fn refused(&self, typed: &Typed) -> Option<&'static str> {
+    fn refused(&self, typed: &Typed<'_>) -> Option<String> {
         let holds = |fact: &&str| match fact.strip_prefix('!') {
             Some(fact) => !typed.has(fact),
             None => typed.has(fact),
@@ -281,7 +243,10 @@ impl Rule {
         if !self.on.contains(&typed.command()) || !self.when.iter().all(holds) {
             return None;
         }
-        self.options.iter().copied().find(|option| typed.has(option))
+        self.options.iter().find_map(|word| match word.starts_with('-') {
+            true => typed.has(word).then(|| (*word).to_owned()),
+            false => typed.first(|arg| is_below(word, arg) && names(self.options, arg)),
+        })
     }
 }
 
@@ -298,43 +263,55 @@ pub(crate) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Failu
     let typed = Typed::new(command, matches)?;
     let broken = RULES.iter().find_map(|rule| Some((rule.refused(&typed)?, rule.why)));
     match broken {
-        Some((option, why)) => Err(refuse(option, why)),
+        Some((option, why)) => Err(refuse(&option, why)),
         None => Ok(()),
     }
 }
 
-/// What a recording does not decide. All other options would change what is sent or how it is
-/// taken, and cannot go with one.
-const BESIDE_REPLAY: [&str; 26] = [
-    "address",
-    "addresses",
-    "replay",
-    "replay_timing",
-    "record",
-    "timeout",
-    "idle_timeout",
-    "wait",
-    "connect_timeout",
-    "output",
-    "socket_option",
-    "no_stdin",
-    "v4",
-    "v6",
-    "bind",
-    "once",
-    "conns",
-    "port_file",
-    "ready_fd",
-    "on",
-    "command",
-    "verbose",
-    "quiet",
-    "log",
-    "color",
-    "tag",
+/// What a recording leaves open. All other options would change what is sent or how it is taken,
+/// and cannot go with one.
+const BESIDE_REPLAY: &[&str] = &[
+    "Limits",
+    "!--count",
+    "!--expect",
+    "!--read-timeout",
+    "!--settle",
+    "--output",
+    "--record",
+    "--replay",
+    "--replay-timing",
+    "--no-stdin",
+    "Sockets",
+    "Scripting",
+    "Events",
+    "!--progress",
+    "--once",
+    "--conns",
 ];
 
-/// Whatever is not made for `--replay` excludes it.
-pub(super) fn beside_replay(arg: Arg) -> Arg {
-    if BESIDE_REPLAY.contains(&arg.get_id().as_str()) { arg } else { arg.conflicts_with("replay") }
+/// Has whatever is not made for `--replay` exclude it.
+pub(super) fn adapt(command: Command) -> Command {
+    if !command.get_arguments().any(|arg| arg.get_id() == "replay") {
+        return command;
+    }
+    command.mut_args(|arg| match arg.is_positional() || names(BESIDE_REPLAY, &arg) {
+        true => arg,
+        false => arg.conflicts_with("replay"),
+    })
+}
+
+/// Whether an option stands under a heading of the help, or among all of them.
+fn is_below(word: &str, arg: &Arg) -> bool {
+    word == "*" || arg.get_help_heading() == Some(word)
+}
+
+/// Whether a list has an option, by its name or by the heading that it stands under in the help, or
+/// as one of all (`*`). Words behind a `!` take options out; of all words the last one counts.
+fn names(list: &[&str], arg: &Arg) -> bool {
+    let fits = |word: &str| is_below(word, arg) || spellings(arg).any(|own| own == word);
+    let decides = |word: &&str| match word.strip_prefix('!') {
+        Some(word) => fits(word).then_some(false),
+        None => fits(word).then_some(true),
+    };
+    list.iter().rev().find_map(decides).unwrap_or(false)
 }

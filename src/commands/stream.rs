@@ -4,19 +4,16 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{
-    FamilyArgs, InputArgs, InputForm, RunArgs, as_usize, goal, helpers, input, limits, output,
-};
+use super::args::{FamilyArgs, InputArgs, InputForm, PaceArgs, RunArgs, SilenceArgs, as_usize};
 use super::rules::refuse;
 use crate::error::Failure;
 use crate::framing::{self, Framing};
 use crate::protocol::output::Written;
-use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
 use crate::protocol::values::{parse_duration, parse_nonzero_size};
 use crate::report::Settings;
 use crate::sessions::children::Program;
-use crate::sessions::config::{Common, Input, InputSource, Wire};
+use crate::sessions::config::{Common, InputSource, Wire};
 
 /// The time for one attempt to connect, over all addresses.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,19 +28,16 @@ pub struct StreamArgs {
     /// How stdin is read.
     #[command(flatten)]
     pub input: InputArgs,
-    /// End a connection that has no traffic for D
-    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
-    pub idle_timeout: Option<Duration>,
+    /// How long silence may last.
+    #[command(flatten, next_help_heading = "Limits")]
+    pub silence: SilenceArgs,
     /// End a connection unless a whole message comes within D of the last one (with --frame)
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub read_timeout: Option<Duration>,
 
-    /// Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
-    #[arg(long, value_name = "R", help_heading = "Input and output")]
-    pub rate: Option<Rate>,
-    /// Show bytes, rate and time left on stderr, where it is a terminal
-    #[arg(long, help_heading = "Events")]
-    pub progress: bool,
+    /// How fast it is sent.
+    #[command(flatten, next_help_heading = "Input and output")]
+    pub pace: PaceArgs,
     /// Send CR LF for each LF
     #[arg(short = 'C', long, help_heading = "Input and output")]
     pub crlf: bool,
@@ -97,42 +91,32 @@ pub(super) fn common(
     sends: bool,
 ) -> Result<Common, Failure> {
     check_sizes(args)?;
-    let helpers = helpers(&args.run)?;
-    let source = stream_input(args)?;
-    let wire = Wire {
-        datagrams: false,
-        framing: args.frame,
-        max: as_usize(args.max_frame.unwrap_or(MAX_FRAME)),
-        keep_cr: args.keep_cr,
-        crlf: args.crlf,
-    };
-    check_sendable(&source, &wire)?;
+    let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
+    let wire = Wire { keep_cr: args.keep_cr, crlf: args.crlf, ..Wire::of_stream(args.frame, max) };
     let written = if wire.has_messages() { Written::Line } else { Written::Raw };
-    Ok(Common {
-        limits: limits(&args.run, args.idle_timeout, args.read_timeout),
-        goal: goal(&args.run),
-        input: Input { source: if sends { source } else { InputSource::Nothing }, rate: args.rate },
-        output: output(&args.run, written, report, args.progress),
-        wire,
-        rules: Rules {
-            keep_open: args.keep_open,
-            leave_on_peer_close: args.on_peer_close == OnPeerClose::Exit,
-            quit_after: args.quit_after,
-            serving,
-            undivided: args.frame == Framing::Tinyproto,
-        },
-        helpers,
-    })
+    let mut common = args.run.common(report, written, wire)?;
+    let source = stream_input(args)?;
+    check_sendable(&source, &wire)?;
+    args.silence.apply(&mut common);
+    common.limits.read = args.read_timeout;
+    args.pace.apply(&mut common);
+    common.input.source = if sends { source } else { InputSource::Nothing };
+    common.rules = Rules {
+        keep_open: args.keep_open,
+        leave_on_peer_close: args.on_peer_close == OnPeerClose::Exit,
+        quit_after: args.quit_after,
+        serving,
+        undivided: args.frame == Framing::Tinyproto,
+    };
+    Ok(common)
 }
 
 /// A message of a framed stream is a line without its end, unless the user asked for lines; with
 /// `--frame line` it cannot be anything else.
 fn stream_input(args: &StreamArgs) -> Result<InputSource, Failure> {
     let framed = args.frame != Framing::None;
-    let mut source = input(
-        &args.input,
-        if framed { framing::InputFraming::Line } else { framing::InputFraming::Raw },
-    )?;
+    let framing = if framed { framing::InputFraming::Line } else { framing::InputFraming::Raw };
+    let mut source = args.input.source(framing)?;
     let implied = match &mut source {
         InputSource::Messages { chomp, .. } => Some((chomp, args.input.input.is_none())),
         InputSource::Commands { chomp, .. } => Some((chomp, true)),

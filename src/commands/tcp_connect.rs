@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{ReplayArgs, ReportArgs, net, take_hyphens};
+use super::args::{ReplayArgs, ReportArgs};
 use super::launch::Launch;
 use super::replay;
-use super::rules::{beside_replay, refuse};
+use super::rules::refuse;
 use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
 use crate::error::{Failure, Status};
 use crate::protocol::recording::Role;
@@ -22,7 +22,6 @@ const SETTLE: Duration = Duration::from_millis(100);
 
 /// `tcp-connect`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens), mut_args(beside_replay))]
 pub struct ConnectArgs {
     /// Where to connect to (see Addresses)
     #[arg(value_name = "ADDR")]
@@ -70,7 +69,7 @@ pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Fa
     let settle = if args.probe && stream.run.wait.is_some() { SETTLE } else { Duration::ZERO };
     let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
     let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
-    let net = net(&stream.run, &stream.family)?;
+    let net = stream.run.net(stream.family.family())?;
     let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();
     let common = stream::common(stream, report, false, sends)?;
     net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;

@@ -4,17 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use ipnet::IpNet;
 
-use super::args::{
-    ReplayArgs, ReportArgs, as_usize, check_stdin_takers, net, read_text, take_hyphens, takes_stdin,
-};
+use super::args::{AccessArgs, ReplayArgs, ReportArgs, as_usize, check_stdin_takers, read_text};
 use super::launch::Launch;
 use super::replay;
-use super::rules::{ONE_PURPOSE, beside_replay, refuse};
+use super::rules::refuse;
 use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
 use crate::error::{Failure, Status};
-use crate::protocol::access::{Access, parse_network};
 use crate::protocol::recording::Role;
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
@@ -30,7 +26,6 @@ const SLOW_AFTER: Duration = Duration::from_secs(1);
 
 /// `tcp-serve`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens), mut_args(beside_replay))]
 pub struct ServeArgs {
     /// Where to listen (see Addresses)
     #[arg(value_name = "ADDR", required = true)]
@@ -73,12 +68,9 @@ pub struct ServeArgs {
     /// Send each client TEXT first
     #[arg(long, value_name = "TEXT", help_heading = "Clients")]
     pub greet: Option<String>,
-    /// Let in only clients of these networks; repeatable
-    #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Clients")]
-    pub allow: Vec<IpNet>,
-    /// Do not let in clients of these networks, whatever is allowed; repeatable
-    #[arg(long, value_name = "CIDR", value_parser = parse_network, help_heading = "Clients")]
-    pub deny: Vec<IpNet>,
+    /// Who is let in.
+    #[command(flatten, next_help_heading = "Clients")]
+    pub access: AccessArgs,
 
     /// How much may wait to be sent to one client [default: 1MiB; 256KiB with --forward and --exec]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Slow clients")]
@@ -111,7 +103,7 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
         args.addresses.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     check_texts(args)?;
     let handling = handling(args)?;
-    let net = net(&args.stream.run, &args.stream.family)?;
+    let net = args.stream.run.net(args.stream.family.family())?;
     let sends = handling.reads_stdin() && args.replay.replay.is_none();
     let common = stream::common(&args.stream, report, true, sends)?;
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
@@ -126,22 +118,18 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
         greet: args.greet.as_deref().map(read_text).transpose()?,
         slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
         queue: as_usize(args.queue.unwrap_or(queue)),
-        access: Access { allow: args.allow.clone(), deny: args.deny.clone() },
+        access: args.access.access(),
         handling,
     })
 }
 
 /// Two readers of stdin would each get a part of it.
 fn check_texts(args: &ServeArgs) -> Result<(), Failure> {
-    let input = &args.stream.input;
-    check_stdin_takers(input.send.iter().chain(&args.greet).chain(&args.reply))?;
+    let source = &args.stream.input.source;
     let others = [args.discard, args.save.is_some(), args.forward.is_some(), args.exec.is_some()];
     let relays = args.reply.is_none() && !others.contains(&true);
-    let reads_stdin = relays && !input.no_stdin && input.send.is_empty();
-    if takes_stdin(args.greet.as_deref()) && reads_stdin {
-        return Err(refuse("@-", ONE_PURPOSE));
-    }
-    Ok(())
+    let texts = source.send.iter().chain(&args.greet).chain(&args.reply);
+    check_stdin_takers(texts, relays && source.reads_stdin())
 }
 
 fn handling(args: &ServeArgs) -> Result<Handling, Failure> {
@@ -172,7 +160,7 @@ fn forward(args: &ServeArgs, address: &str) -> Result<Route, Failure> {
     Ok(Route {
         address,
         bind: None,
-        net: net(&args.stream.run, &args.stream.family)?,
+        net: args.stream.run.net(args.stream.family.family())?,
         timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
         negotiated: None,
     })

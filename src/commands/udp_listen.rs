@@ -4,14 +4,11 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-use super::args::{
-    FamilyArgs, InputArgs, ReplayArgs, ReportArgs, check_stdin_takers, family_of, net,
-    take_hyphens, takes_stdin,
-};
+use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, check_stdin_takers};
 use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen, parse_all};
 use super::launch::Launch;
 use super::replay;
-use super::rules::{ONE_PURPOSE, beside_replay, refuse};
+use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
 use crate::kind::Kind;
@@ -24,7 +21,6 @@ use crate::sockets::{Address, Family, Host, Purpose, resolve};
 
 /// `udp-listen`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens), mut_args(beside_replay))]
 pub struct UdpListenArgs {
     /// Where to listen
     #[arg(value_name = "ADDR", required = true)]
@@ -61,15 +57,11 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
     let to = match args.to.as_deref() {
         Some("last") | None => To::Last,
         Some("all") => To::All,
-        Some(address) => To::Address(peer_address(address, family_of(&args.family))?),
+        Some(address) => To::Address(peer_address(address, args.family.family())?),
     };
-    let typed = &args.input;
-    check_stdin_takers(typed.send.iter().chain(&args.listener.reply))?;
-    let reads_stdin = !typed.no_stdin && typed.send.is_empty();
-    if takes_stdin(args.listener.reply.as_deref()) && reads_stdin {
-        return Err(refuse("@-", ONE_PURPOSE));
-    }
-    let net = net(&args.listener.run, &args.family)?;
+    let typed = &args.input.source;
+    check_stdin_takers(typed.send.iter().chain(&args.listener.reply), typed.reads_stdin())?;
+    let net = args.listener.run.net(args.family.family())?;
     let source = datagram_input(&args.input)?;
     let replay = replay::datagrams(&args.replay, &args.listener.run)?;
     let source = if replay.is_some() { InputSource::Nothing } else { source };

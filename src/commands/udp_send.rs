@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{FamilyArgs, ReportArgs, net, take_hyphens};
+use super::args::{FamilyArgs, ReportArgs};
 use super::datagram::{SenderArgs, bind, parse_all, send};
 use super::launch::Launch;
 use crate::error::{Failure, Status};
@@ -13,7 +13,6 @@ use crate::sockets::Address;
 
 /// `udp-send`
 #[derive(Args, Clone, Debug)]
-#[command(mut_args(take_hyphens))]
 pub struct UdpSendArgs {
     /// Where to send to
     #[arg(value_name = "ADDR", required = true)]
@@ -40,7 +39,7 @@ pub(super) fn config(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Fa
     let addresses = parse_all(&args.addresses)?;
     addresses.iter().try_for_each(Address::check_connect)?;
     Ok(UdpSend {
-        net: net(&args.sender.run, &args.family)?,
+        net: args.sender.run.net(args.family.family())?,
         send: send(&args.sender, report, None)?,
         addresses,
         bind: bind(&args.sender)?,

@@ -127,6 +127,16 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// Datagrams of so many bytes at most.
+    pub const fn of_datagrams(max: usize) -> Self {
+        Self { datagrams: true, ..Self::of_stream(Framing::None, max) }
+    }
+
+    /// A stream with messages of so many bytes at most.
+    pub const fn of_stream(framing: Framing, max: usize) -> Self {
+        Self { datagrams: false, framing, max, keep_cr: false, crlf: false }
+    }
+
     /// Encodes and decodes messages on a stream; `None` where it has none.
     pub fn framer(&self) -> Option<Box<dyn Framer>> {
         self.framing.framer(self.max, self.keep_cr)

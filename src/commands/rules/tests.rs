@@ -3,17 +3,14 @@
 use clap::{Arg, ArgMatches, Command, CommandFactory};
 
 use super::typed::{FACTS, Typed};
-use super::{RULES, Rule, check};
+use super::{BESIDE_REPLAY, REPLAYING, RULES, Rule, check, is_below, names};
 use crate::commands::Cli;
+use crate::commands::args::spellings;
 
 /// The option that a word of the table is about, if it is one.
 fn option<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
     let spelling = word.split(' ').next()?;
-    command.get_arguments().find(|arg| {
-        let long = arg.get_long().map(|long| format!("--{long}"));
-        let short = arg.get_short().map(|short| format!("-{short}"));
-        [long, short].into_iter().flatten().any(|own| own == spelling)
-    })
+    command.get_arguments().find(|arg| spellings(arg).any(|own| own == spelling))
 }
 
 /// What is typed for an option that is to be refused, or for a fact that is to hold.
@@ -60,7 +57,7 @@ fn address(command: &Command, rule: &Rule) -> &'static str {
     let group = command.get_name().starts_with("mcast");
     match rule.when {
         when if when.contains(&"fd") => "fd:3",
-        when if group || when.contains(&"group") || when.contains(&"groups only") => {
+        when if group || when.contains(&"group") || when.contains(&"no streams") => {
             "239.1.2.3:5000"
         }
         when if when.contains(&"!ip") || when.contains(&"not ip") => "unix:@a",
@@ -75,35 +72,64 @@ fn matches(line: &[String]) -> ArgMatches {
     matches.subcommand().expect("a command").1.clone()
 }
 
+/// What a rule refuses, with each heading as the options below it.
+fn refused(command: &Command, rule: &Rule) -> Vec<String> {
+    let below = |word: &'static str| {
+        let args = command.get_arguments().filter(|arg| !arg.is_positional());
+        let named = args.filter(move |arg| is_below(word, arg) && names(rule.options, arg));
+        let all: Vec<String> = named.filter_map(|arg| spellings(arg).next()).collect();
+        assert!(!all.is_empty(), "{} has nothing below {word}", command.get_name());
+        all
+    };
+    let words = rule.options.iter().filter(|word| !word.starts_with('!'));
+    words
+        .flat_map(|word| match word.starts_with('-') {
+            true => vec![(*word).to_owned()],
+            false => below(word),
+        })
+        .collect()
+}
+
 #[test]
 fn each_rule_names_options_of_its_commands_and_can_be_broken() {
     for rule in RULES {
         for name in rule.on {
             let root = Cli::command();
             let command = root.find_subcommand(name).expect("a command");
-            for refused in rule.options {
-                assert!(option(command, refused).is_some(), "{name} has no {refused}");
-                let mut line = vec!["wirecat".to_owned(), (*name).to_owned()];
-                let given = sample(command, refused);
-                for when in rule.when {
-                    let more = sample(command, when);
-                    if more.first() != given.first() {
-                        line.extend(more);
-                    }
-                }
-                // A fact may be about the very option.
-                let facts = rule.when.iter().map(|when| sample(command, when));
-                let own = facts.clone().find(|more| more.first() == given.first());
-                line.extend(own.filter(|_| !given.is_empty()).unwrap_or(given));
-                line.push(address(command, rule).to_owned());
-                let matches = matches(&line);
-                let typed = Typed::new(command, &matches);
-                let typed = typed.unwrap_or_else(|failure| panic!("{line:?}: {failure}"));
-                assert_eq!(rule.refused(&typed), Some(*refused), "{line:?}");
-                assert!(check(command, &matches).is_err(), "{line:?}");
+            let taken_out = rule.options.iter().filter_map(|word| word.strip_prefix('!'));
+            for word in taken_out {
+                let known = command.get_arguments().any(|arg| is_below(word, arg));
+                assert!(known || option(command, word).is_some(), "{name} has no {word}");
+            }
+            for refused in refused(command, rule) {
+                check_refusal(command, rule, &refused);
             }
         }
     }
+}
+
+/// What breaks a rule is refused, by the name of the option.
+fn check_refusal(command: &Command, rule: &Rule, refused: &str) {
+    let name = command.get_name();
+    assert!(option(command, refused).is_some(), "{name} has no {refused}");
+    let mut line = vec!["wirecat".to_owned(), name.to_owned()];
+    let given = sample(command, refused);
+    for when in rule.when {
+        let more = sample(command, when);
+        if more.first() != given.first() {
+            line.extend(more);
+        }
+    }
+    // A fact may be about the very option.
+    let facts = rule.when.iter().map(|when| sample(command, when));
+    let own = facts.clone().find(|more| more.first() == given.first());
+    line.extend(own.filter(|_| !given.is_empty()).unwrap_or(given));
+    line.push(address(command, rule).to_owned());
+    let matches = matches(&line);
+    let typed = Typed::new(command, &matches);
+    let typed = typed.unwrap_or_else(|failure| panic!("{line:?}: {failure}"));
+    assert_eq!(rule.refused(&typed).as_deref(), Some(refused), "{line:?}");
+    assert!(check(command, &matches).is_err(), "{line:?}");
 }
 
 #[test]
@@ -117,6 +143,20 @@ fn each_condition_is_known() {
             let is_fact = FACTS.iter().any(|(fact, _)| *fact == when);
             assert!(is_fact || rule.on.iter().all(is_option), "{when}");
         }
+    }
+}
+
+#[test]
+fn what_a_recording_leaves_open_is_known() {
+    let root = Cli::command();
+    let commands: Vec<&Command> =
+        REPLAYING.iter().map(|name| root.find_subcommand(name).expect("a command")).collect();
+    for word in BESIDE_REPLAY.iter().map(|word| word.trim_start_matches('!')) {
+        let has = |command: &&Command| {
+            let is_heading = command.get_arguments().any(|arg| is_below(word, arg));
+            is_heading || option(command, word).is_some()
+        };
+        assert!(commands.iter().any(|command| has(&command)), "{word}");
     }
 }
 

@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 
-use crate::commands::args::InputForm;
+use crate::commands::args::{InputForm, spellings};
 use crate::error::Failure;
 use crate::framing::{Framing, InputFraming};
-use crate::multicast::GroupAddress;
 use crate::protocol::command::CommandForm;
 use crate::protocol::output::Output;
 use crate::protocol::pacer::Rate;
@@ -16,9 +15,11 @@ use crate::protocol::slow::Policy;
 use crate::sockets::{Address, AddressError};
 
 /// One command line.
-pub(super) struct Typed {
-    command: String,
-    /// The spellings of the options that were typed, and the facts and values that hold.
+pub(super) struct Typed<'a> {
+    command: &'a Command,
+    /// The options that were typed, in the order of their definitions.
+    args: Vec<&'a Arg>,
+    /// Their spellings, and the facts that hold.
     words: HashSet<String>,
 }
 
@@ -30,15 +31,14 @@ pub(super) const FACTS: &[Fact] = &[
     ("ip", |line| line.addresses.iter().any(is_ip) || line.addresses.is_empty()),
     ("not ip", |line| !line.addresses.iter().all(is_ip)),
     ("unix only", |line| {
-        let is_unix = |place: &Place| matches!(place, Place::Address(Address::Unix(_)));
+        let is_unix = |place: &Place| matches!(place, Some(Address::Unix(_)));
         !line.addresses.is_empty() && line.addresses.iter().all(is_unix)
     }),
-    ("fd", |line| {
-        line.addresses.iter().any(|place| matches!(place, Place::Address(Address::Fd(_))))
-    }),
-    ("group", |line| line.addresses.contains(&Place::Group)),
-    ("groups only", |line| {
-        !line.addresses.is_empty() && line.addresses.iter().all(|place| *place == Place::Group)
+    ("fd", |line| line.addresses.iter().any(|place| matches!(place, Some(Address::Fd(_))))),
+    ("group", |line| line.addresses.contains(&None)),
+    ("no streams", |line| {
+        let has_streams = line.addresses.is_empty() || line.addresses.iter().any(Option::is_some);
+        line.is_typed("udp") || !has_streams
     }),
     ("forward to ip", |line| {
         let address = line.one::<String>("forward").map(|text| text.parse());
@@ -100,27 +100,18 @@ fn is_delay(option: &str) -> bool {
     value.is_some_and(|value| ["off", "no", "false", "0"].contains(&value))
 }
 
-/// Where a command listens, or what it connects to.
-#[derive(PartialEq, Eq)]
-enum Place {
-    Address(Address),
-    Group,
-}
+/// Where a command listens, or what it connects to; `None` is a group.
+type Place = Option<Address>;
 
 fn is_ip(place: &Place) -> bool {
-    matches!(place, Place::Address(Address::Inet { .. }))
+    matches!(place, Some(Address::Inet { .. }))
 }
 
-impl Place {
-    fn parse(text: &str) -> Result<Self, Failure> {
-        if text.parse::<GroupAddress>().is_ok() {
-            return Ok(Self::Group);
-        }
-        match text.parse::<Address>() {
-            Ok(address) => Ok(Self::Address(address)),
-            Err(AddressError::Group(_)) => Ok(Self::Group),
-            Err(wrong) => Err(wrong.into()),
-        }
+fn place(text: &str) -> Result<Place, Failure> {
+    match text.parse() {
+        Ok(address) => Ok(Some(address)),
+        Err(AddressError::Group(_)) => Ok(None),
+        Err(wrong) => Err(wrong.into()),
     }
 }
 
@@ -155,30 +146,33 @@ fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     is_known && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-impl Typed {
+impl<'a> Typed<'a> {
     /// # Errors
     /// A bad address.
-    pub(super) fn new(command: &Command, matches: &ArgMatches) -> Result<Self, Failure> {
-        let mut words = HashSet::new();
-        for arg in command.get_arguments().filter(|arg| is_typed(matches, arg.get_id().as_str())) {
-            words.extend(arg.get_long().map(|long| format!("--{long}")));
-            words.extend(arg.get_short().map(|short| format!("-{short}")));
-        }
+    pub(super) fn new(command: &'a Command, matches: &ArgMatches) -> Result<Self, Failure> {
+        let is_typed = |arg: &&Arg| is_typed(matches, arg.get_id().as_str());
+        let args: Vec<&Arg> = command.get_arguments().filter(is_typed).collect();
+        let mut words: HashSet<String> = args.iter().flat_map(|arg| spellings(arg)).collect();
         let mut line = Line { command: command.get_name(), matches, addresses: Vec::new() };
         let texts = ["address", "addresses"].into_iter().flat_map(|id| line.all::<String>(id));
-        line.addresses = texts.map(|text| Place::parse(text)).collect::<Result<_, _>>()?;
+        line.addresses = texts.map(|text| place(text)).collect::<Result<_, _>>()?;
         let holding = FACTS.iter().filter(|(_, holds)| holds(&line));
         words.extend(holding.map(|(word, _)| (*word).to_owned()));
-        Ok(Self { command: command.get_name().to_owned(), words })
+        Ok(Self { command, args, words })
     }
 
     /// The name of the command.
     pub(super) fn command(&self) -> &str {
-        &self.command
+        self.command.get_name()
     }
 
     /// Whether an option was typed, or a fact holds.
     pub(super) fn has(&self, word: &str) -> bool {
         self.words.contains(word)
+    }
+
+    /// How the first option of some kind is written.
+    pub(super) fn first(&self, of_kind: impl Fn(&Arg) -> bool) -> Option<String> {
+        self.args.iter().filter(|arg| of_kind(arg)).find_map(|arg| spellings(arg).next())
     }
 }
