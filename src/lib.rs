@@ -22,9 +22,9 @@
 //! [core](sessions) looks at an event first (signals, limits, stdout, children, statistics, progress,
 //! the steps of the shutdown), and what is left reaches `Session::event`. `tcp-serve` and
 //! `tcp-connect` are a `StreamSession`, which listens or dials, with a `StreamService`
-//! (`sessions/services`), and so is `chat --host` (`sessions/chat`); `udp-listen`, `udp-send`, `mcast-*`
-//! and `chat GROUP` are a `DatagramSession` with a `DatagramService` (`sessions/datagrams`).
-//! `chat ADDR` and `echo --ping` dial with a `Connector`; `echo` keeps its connections in
+//! (`sessions/services`), and so are `chat --host` and `chat ADDR` (`sessions/chat`); `udp-listen`,
+//! `udp-send`, `mcast-*` and `chat GROUP` are a `DatagramSession` with a `DatagramService`
+//! (`sessions/datagrams`). `echo --ping` dials with a `Connector`; `echo` keeps its connections in
 //! `sessions/clients.rs`.
 //!
 //! # Five paths

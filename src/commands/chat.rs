@@ -22,7 +22,7 @@ use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
 use crate::report::{Color, Reporter, Settings};
 use crate::sessions::chat::config::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
 use crate::sessions::chat::group::GroupSockets;
-use crate::sessions::chat::{HeldNotices, JoinSession, RawTerminal, RoomService, Screen};
+use crate::sessions::chat::{HeldNotices, MemberService, RawTerminal, RoomService, Screen};
 use crate::sessions::config::{Common, Dialing, InputSource, Net, Route, Wire};
 use crate::sessions::datagrams::DatagramSession;
 use crate::sessions::{Console, InputReader, StreamSession};
@@ -261,7 +261,7 @@ fn run_join(config: JoinConfig) -> anyhow::Result<Status> {
     let place = config.route.address.to_string();
     let terminal = Terminal::open(&mut launch, &config.common, Some(&config.identity), &place)?;
     let (pool, console, input) = (launch.pool(), terminal.console, terminal.input);
-    let mut session = JoinSession::new(pool, config, console, input, terminal.screen);
+    let mut session = MemberService::session(pool, config, console, input, terminal.screen);
     session.start(pool);
     launch.run(&mut session)
 }

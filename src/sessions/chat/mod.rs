@@ -7,13 +7,13 @@ pub mod config;
 mod draw;
 mod frontend;
 pub mod group;
-pub mod join;
+pub mod member;
 pub mod room;
 mod screen;
 pub mod terminal;
 
 pub use frontend::Frontend;
-pub use join::JoinSession;
+pub use member::MemberService;
 pub use room::RoomService;
 pub use screen::Screen;
 pub use terminal::{HeldNotices, RawTerminal};

@@ -111,9 +111,6 @@ impl RoomService {
                 RoomAction::Close(member) => self.close(context, member),
             }
         }
-        if let Some(frontend) = &mut self.frontend {
-            frontend.refresh(context.pool, context.core);
-        }
         for (id, member) in self.members.iter() {
             context.streams.hold(context.pool, id, self.room.is_backlogged(member.number));
         }
@@ -306,11 +303,16 @@ impl StreamService for RoomService {
             Event::Signal(signal) => {
                 if let Some(frontend) = &mut self.frontend {
                     frontend.on_signal(*signal);
-                    frontend.refresh(context.pool, context.core);
                 }
                 true
             }
             _ => false,
+        }
+    }
+
+    fn event_done(&mut self, context: &mut Context<'_>) {
+        if let Some(frontend) = &mut self.frontend {
+            frontend.refresh(context.pool, context.core);
         }
     }
 

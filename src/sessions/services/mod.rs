@@ -115,6 +115,12 @@ pub(crate) trait StreamService {
         true
     }
 
+    /// Whether the service counts messages by itself, by [`Core::take_message`]: those of `--count` and
+    /// `--expect`, which are not all that comes.
+    fn counts_messages(&self) -> bool {
+        false
+    }
+
     /// A message has come, or a piece of a stream without framing.
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>);
 
@@ -169,7 +175,10 @@ pub(crate) trait StreamService {
         false
     }
 
-    /// The run ends in order: nothing new is begun.
+    /// An event is handled, by whomever: what it has changed can be shown.
+    fn event_done(&mut self, _context: &mut Context<'_>) {}
+
+    /// The run is to end in order: nothing new is begun.
     fn end(&mut self, _context: &mut Context<'_>) {}
 
     /// Whether the service closes a connection by itself, later in the end of the run.

@@ -212,7 +212,10 @@ impl StreamSession {
         let now = pool.now();
         let framed = self.with(pool, |service, context| {
             receiver.feed(bytes, eof, now, &mut |frame| {
-                if service.takes(id) && context.core.take_message(frame.payload) {
+                if !service.takes(id) {
+                    return;
+                }
+                if service.counts_messages() || context.core.take_message(frame.payload) {
                     let message = Message { conn, ..Message::framed(&frame, peer) };
                     service.message(context, id, &message);
                 }
@@ -279,6 +282,30 @@ impl StreamSession {
         }
     }
 
+    pub(super) fn check_idle(&mut self, pool: &mut Pool, id: Id) {
+        let Some(traffic) = pool.traffic(id) else { return };
+        let last_active = self.service.last_active(pool, id).unwrap_or(traffic.last_active);
+        let is_awaited = self.service.is_awaited(id);
+        let expired = self.streams.check_idle(&self.core, pool, (id, last_active), is_awaited);
+        let Some(cause) = expired else { return };
+        let cause = self.with(pool, |service, context| service.idle(context, id, cause));
+        self.late(pool, (id, Detail::Idle), cause);
+    }
+
+    /// A connection has missed a deadline, where there is a `cause`.
+    pub(super) fn late(
+        &mut self,
+        pool: &mut Pool,
+        (id, detail): (Id, Detail),
+        cause: Option<String>,
+    ) {
+        let Some(cause) = cause else { return };
+        let end = self.streams.late(&mut self.core, pool, (id, detail), cause);
+        if let Some(reason) = end {
+            self.end_now(pool, reason);
+        }
+    }
+
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         let Some(mut connection) = self.streams.table.remove(id) else { return };
         self.streams.slow.release(&mut connection);
@@ -342,7 +369,7 @@ impl StreamSession {
         let Some(dialer) = &mut self.streams.dialer else { return };
         let pause = dialer.dial_again(pool, end.traffic.received > 0, unsent);
         let count = in_doubt(end);
-        if count > 0 {
+        if count > 0 && self.service.losses() == Losses::Reported {
             let text = format!("up to {count} bytes sent to {} may be lost", lost.peer);
             self.core.console.warn(pool, Kind::MayBeLost, &text);
             self.core.decide(Status::Lost);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Connection, Scope, Streams};
+use super::{Connection, Scope, Streams, lost};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
@@ -76,6 +76,17 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Does with a connection what the rules say is next.
+    pub(crate) fn step(&mut self, id: Id, step: Step) {
+        let Some(connection) = self.streams.table.get(id) else { return };
+        let reason = self.streams.end_reason(connection);
+        match step {
+            Step::HalfClose => self.pool.finish(id),
+            Step::Close | Step::Leave => self.pool.close(id, reason, CloseMode::Linger),
+            Step::Continue => {}
+        }
+    }
+
     /// `--on-peer-close exit`. Input that is known to be unsent makes it a loss: what is queued, as
     /// the end of the connection shows, and for a dialed one what waits behind that.
     fn leave(&mut self, id: Id, reason: CloseReason) {
@@ -96,13 +107,7 @@ impl<'a> Context<'a> {
     pub(crate) fn input_ended(&mut self, id: Id, input: Input) {
         let Some(connection) = self.streams.table.get(id) else { return };
         let rules = self.core.common.rules;
-        match rules.input_ended(input, connection.ended) {
-            Step::HalfClose => self.pool.finish(id),
-            Step::Close | Step::Leave => {
-                self.pool.close(id, self.streams.end_reason(connection), CloseMode::Linger);
-            }
-            Step::Continue => {}
-        }
+        self.step(id, rules.input_ended(input, connection.ended));
         if rules.quit_after.is_some() {
             if !rules.is_empty_from_start(input) {
                 self.pool.await_flush(id);
@@ -156,7 +161,10 @@ impl<'a> Context<'a> {
             Scope::Connection => self.warn_of_loss(connection, end),
             // What decided the status before has been reported, and who has enough loses nothing.
             Scope::Run if self.core.is_decided() || self.core.has_enough() => {}
-            Scope::Run => self.core.fail(self.pool, &connection.loss(end)),
+            Scope::Run => {
+                let kind = end.error.as_ref().map_or(Kind::Reset, Kind::from);
+                self.core.fail(self.pool, &lost(connection.peer.to_string(), kind, end));
+            }
         }
     }
 

@@ -108,24 +108,22 @@ impl Connection {
         format!("#{} {}", self.number, self.peer)
     }
 
-    /// The failure of a run that has lost it.
-    pub(crate) fn loss(&self, end: &End) -> Failure {
-        let cause = match &end.error {
-            Some(error) => crate::error::plain(error),
-            None => end.reason.to_string(),
-        };
-        let (kind, peer) =
-            (end.error.as_ref().map_or(Kind::Reset, Kind::from), self.peer.to_string());
-        let failure = Failure::new(Status::Lost, kind, "keep the connection to", peer, cause);
-        match end.unsent.len() {
-            0 => failure,
-            unsent => failure.fix(format!("{unsent} bytes of input were not sent")),
-        }
-    }
-
     /// A message that was cut by the peer's FIN makes its end an error.
     pub(crate) fn end_reason(&self) -> CloseReason {
         if self.receiver.undelivered() > 0 { CloseReason::FRAME } else { CloseReason::PEER }
+    }
+}
+
+/// The failure of a run that has lost its connection.
+pub(crate) fn lost(peer: String, kind: Kind, end: &End) -> Failure {
+    let cause = match &end.error {
+        Some(error) => crate::error::plain(error),
+        None => end.reason.to_string(),
+    };
+    let failure = Failure::new(Status::Lost, kind, "keep the connection to", peer, cause);
+    match end.unsent.len() {
+        0 => failure,
+        unsent => failure.fix(format!("{unsent} bytes of input were not sent")),
     }
 }
 

@@ -134,6 +134,7 @@ impl StreamSession {
         if let Some(progress) = progress {
             self.on_progress(pool, progress);
         }
+        self.event_done(pool);
     }
 
     fn begin_run(&mut self, pool: &mut Pool) {
@@ -244,8 +245,8 @@ impl StreamSession {
 
     /// Stops listening and closes all connections in order.
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.wind_up(pool);
         self.with(pool, |service, context| service.end(context));
+        self.wind_up(pool);
         for id in self.streams.table.ids().filter(|id| !self.service.keeps(*id)) {
             pool.close(id, reason, CloseMode::Linger);
         }
@@ -263,7 +264,7 @@ impl StreamSession {
     }
 
     /// Stops listening and cuts all connections off.
-    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+    pub(super) fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.core.begin_abort();
         self.wind_up(pool);
         self.with(pool, |service, context| service.abort(context, reason));
@@ -291,39 +292,7 @@ impl StreamSession {
         self.core.finish(pool);
     }
 
-    fn check_idle(&mut self, pool: &mut Pool, id: Id) {
-        let Some(traffic) = pool.traffic(id) else { return };
-        let last_active = self.service.last_active(pool, id).unwrap_or(traffic.last_active);
-        let is_awaited = self.service.is_awaited(id);
-        let expired = self.streams.check_idle(&self.core, pool, (id, last_active), is_awaited);
-        let Some(cause) = expired else { return };
-        let cause = self.with(pool, |service, context| service.idle(context, id, cause));
-        self.late(pool, (id, Detail::Idle), cause);
-    }
-
-    /// A connection has missed a deadline, where there is a `cause`.
-    fn late(&mut self, pool: &mut Pool, (id, detail): (Id, Detail), cause: Option<String>) {
-        let Some(cause) = cause else { return };
-        let end = self.streams.late(&mut self.core, pool, (id, detail), cause);
-        if let Some(reason) = end {
-            self.end_now(pool, reason);
-        }
-    }
-}
-
-impl Session for StreamSession {
-    fn core(&self) -> &Core {
-        &self.core
-    }
-
-    fn core_mut(&mut self) -> &mut Core {
-        &mut self.core
-    }
-
-    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
-        if self.with(pool, |service, context| service.event(context, &event)) {
-            return self.balance(pool);
-        }
+    fn dispatch(&mut self, pool: &mut Pool, event: Event<'_>) {
         let progress = match &mut self.streams.dialer {
             Some(dialer) => dialer.on(pool, &event),
             None => Progress::Pending,
@@ -348,9 +317,32 @@ impl Session for StreamSession {
         }
     }
 
+    /// What an event has changed is shown, and decides what is read.
+    fn event_done(&mut self, pool: &mut Pool) {
+        self.with(pool, |service, context| service.event_done(context));
+        self.balance(pool);
+    }
+}
+
+impl Session for StreamSession {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
+        if !self.with(pool, |service, context| service.event(context, &event)) {
+            self.dispatch(pool, event);
+        }
+        self.event_done(pool);
+    }
+
     fn resume(&mut self, pool: &mut Pool) {
         self.with(pool, |service, context| service.resume(context));
-        self.balance(pool);
+        self.event_done(pool);
     }
 
     fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
