@@ -53,7 +53,29 @@ pub(crate) struct Established {
     pub(crate) local: Endpoint,
 }
 
+impl Established {
+    /// A connection that was dialed to `target`. A peer that has reset already is forgotten by the
+    /// kernel: it keeps the name by which it was dialed.
+    pub(crate) fn new(id: Id, peer: &Endpoint, local: &Endpoint, target: String) -> Self {
+        let peer = if peer.is_unknown() { Endpoint::named(target) } else { peer.clone() };
+        Self { id, peer, local: local.clone() }
+    }
+}
+
 /// One connection in the making.
+///
+/// ```text
+///            begin           addresses           the first one answers        --settle
+/// (waiting) ───────> Lookup ───────────> Race ─────────────────────> Settling ────────> Connected
+///     ^   RETRY        │                  │                              │
+///     │                └──────────────────┴──── CONNECT, all refused ────┴ it was closed at once
+///     │                                                │
+///     └──── a pause, while patience lasts ─────────────┴──── no patience is left ────> Failed
+/// ```
+///
+/// An address that needs no lookup begins at `Race`; a unix socket or an inherited one is a race of
+/// one. `cancel` leads from each of them to none: whatever is under way is aborted, and all timers
+/// are disarmed.
 pub(crate) struct Connector {
     route: Route,
     /// The connection on whose behalf this one is made; without one it is the session's own.
@@ -163,10 +185,7 @@ impl Connector {
             Event::Connected { id, peer, local } => match self.take_attempt(*id) {
                 Some(target) => {
                     self.cancel(pool);
-                    // A peer that has reset already is forgotten by the kernel.
-                    let is_known = !peer.is_unknown();
-                    let peer = if is_known { peer.clone() } else { Endpoint::named(target) };
-                    self.established(pool, Established { id: *id, peer, local: local.clone() })
+                    self.established(pool, Established::new(*id, peer, local, target))
                 }
                 None => Progress::Pending,
             },

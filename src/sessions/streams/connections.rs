@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::dialing::in_doubt;
+use super::dialing::{Dialed, in_doubt};
 use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Status, plain};
@@ -11,7 +11,7 @@ use crate::framing::Framing;
 use crate::kind::Kind;
 use crate::protocol::output::{Output, Written};
 use crate::report::{Name, Notice};
-use crate::sessions::connector::{Established, Progress};
+use crate::sessions::connector::Established;
 use crate::sessions::console::{Message, is_loss};
 use crate::sessions::receiver::{self, Receiver};
 use crate::sessions::services::Losses;
@@ -66,14 +66,14 @@ impl StreamSession {
         }
     }
 
-    /// Follows the connection that is being dialed.
-    pub(super) fn on_progress(&mut self, pool: &mut Pool, progress: Progress) {
+    /// Follows what is being dialed.
+    pub(super) fn on_dialed(&mut self, pool: &mut Pool, dialed: Dialed) {
         self.report_notes(pool);
-        match progress {
-            Progress::Pending => {}
-            Progress::Connected(new) => self.connected(pool, new),
-            Progress::Retrying { failure, pause } => self.core.report_retry(pool, &failure, pause),
-            Progress::Failed(failure) => {
+        match dialed {
+            Dialed::Pending => {}
+            Dialed::Up(all) => self.connected(pool, all),
+            Dialed::Retrying { failure, pause } => self.core.report_retry(pool, &failure, pause),
+            Dialed::Failed(failure) => {
                 self.core.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
             }
@@ -86,22 +86,24 @@ impl StreamSession {
         }
     }
 
-    /// Takes a connection that was dialed into the session.
-    pub(super) fn connected(&mut self, pool: &mut Pool, new: Established) {
-        let Established { id, peer, local } = new;
-        let names = (peer.to_string(), local.to_string());
-        let number = self.core.count_connection();
-        let notice = Notice::new(Name::Connected)
-            .maybe_conn(self.streams.is_numbered.then_some(number))
-            .proto(peer.proto());
-        self.core.console.report(pool, &notice.peer(&names.0).local(&names.1));
+    /// Takes connections that were dialed into the session.
+    pub(super) fn connected(&mut self, pool: &mut Pool, all: Vec<Established>) {
+        let ids: Vec<Id> = all.iter().map(|new| new.id).collect();
+        let locals: Vec<String> = all.iter().map(|new| new.local.to_string()).collect();
+        let peer = all.first().map(|new| new.peer.to_string()).unwrap_or_default();
+        for Established { id, peer, local } in all {
+            let number = self.core.count_connection();
+            let shown = self.streams.is_numbered.then_some(number);
+            let notice = Notice::new(Name::Connected).maybe_conn(shown).proto(peer.proto());
+            self.report_new(pool, notice, &peer, &local);
+            self.insert(pool, id, number, (peer, local));
+        }
         self.core.forget_retry();
         if let Some(dialer) = &mut self.streams.dialer {
-            dialer.on_connected(&names.0);
+            dialer.on_connected(&peer);
         }
-        self.insert(pool, id, number, (peer, local));
-        self.core.ready(pool, std::slice::from_ref(&names.1), &names.0);
-        self.begin(pool, id);
+        self.core.ready(pool, &locals, &peer);
+        ids.into_iter().for_each(|id| self.begin(pool, id));
         self.balance(pool);
     }
 
@@ -353,8 +355,8 @@ impl StreamSession {
         pool.disarm(TimerKey::global(timers::NOTE));
         match redial {
             Redial::AtOnce if !self.core.is_ending() => {
-                let progress = dialer.dial_next(pool);
-                self.on_progress(pool, progress);
+                let dialed = dialer.dial_next(pool);
+                self.on_dialed(pool, dialed);
             }
             Redial::AfterPause if !self.core.is_ending() => self.dial_again(pool, lost, end),
             _ if self.streams.table.is_empty() => self.core.begin_ending(pool),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::commands::Directory;
+use super::dialing::Dialed;
 use super::slow::SlowPolicy;
 use super::{Admission, Context, Dialer, Scope, Streams};
 use crate::close::{CloseReason, Detail};
@@ -15,7 +16,7 @@ use crate::protocol::access::Access;
 use crate::protocol::slow::SlowRules;
 use crate::sessions::children::{self, Program};
 use crate::sessions::config::{Connect, Serve};
-use crate::sessions::connector::{Established, Progress};
+use crate::sessions::connector::Established;
 use crate::sessions::console::Console;
 use crate::sessions::core::{Core, GRACE, NOTE_AFTER, SIGNALLED};
 use crate::sessions::input::InputReader;
@@ -130,9 +131,9 @@ impl StreamSession {
     /// Begins to serve, or to dial.
     pub fn start(&mut self, pool: &mut Pool) {
         self.begin_run(pool);
-        let progress = self.streams.dialer.as_mut().map(|dialer| dialer.begin(pool));
-        if let Some(progress) = progress {
-            self.on_progress(pool, progress);
+        let dialed = self.streams.dialer.as_mut().map(|dialer| dialer.begin(pool));
+        if let Some(dialed) = dialed {
+            self.on_dialed(pool, dialed);
         }
         self.event_done(pool);
     }
@@ -153,7 +154,7 @@ impl StreamSession {
     /// Begins on a connection that is open already, in place of [`StreamSession::start`].
     pub fn use_open(&mut self, pool: &mut Pool, id: Id, peer: Endpoint, local: Endpoint) {
         self.begin_run(pool);
-        self.connected(pool, Established { id, peer, local });
+        self.connected(pool, vec![Established { id, peer, local }]);
     }
 
     /// Puts a program in the place of this one, after a connection that came to be. Returns only
@@ -293,12 +294,12 @@ impl StreamSession {
     }
 
     fn dispatch(&mut self, pool: &mut Pool, event: Event<'_>) {
-        let progress = match &mut self.streams.dialer {
+        let dialed = match &mut self.streams.dialer {
             Some(dialer) => dialer.on(pool, &event),
-            None => Progress::Pending,
+            None => Dialed::Pending,
         };
-        if !matches!(progress, Progress::Pending) {
-            return self.on_progress(pool, progress);
+        if !matches!(dialed, Dialed::Pending) {
+            return self.on_dialed(pool, dialed);
         }
         self.report_notes(pool);
         match event {
