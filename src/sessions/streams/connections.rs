@@ -36,7 +36,6 @@ impl StreamSession {
             self.streams.stop_listening(pool);
         }
         self.begin(pool, id);
-        self.balance(pool);
     }
 
     /// New clients wait in the backlog while there are as many as can be served, and while nobody
@@ -104,7 +103,6 @@ impl StreamSession {
         }
         self.core.ready(pool, &locals, &peer);
         ids.into_iter().for_each(|id| self.begin(pool, id));
-        self.balance(pool);
     }
 
     fn insert(&mut self, pool: &Pool, id: Id, number: u64, (peer, local): (Endpoint, Endpoint)) {
@@ -244,7 +242,6 @@ impl StreamSession {
             let input = self.input();
             self.with(pool, |service, context| service.half_closed(context, id, input));
         }
-        self.balance(pool);
     }
 
     /// Whether the output names the sender of a message.
@@ -276,7 +273,6 @@ impl StreamSession {
                 self.streams.update_reading(pool, id, connection);
             }
             self.with(pool, |service, context| service.drained(context, id));
-            self.balance(pool);
         }
         self.report_drained(pool, id);
         if let (true, Some(patience)) = (self.input().ended, self.core.common.rules.quit_after) {

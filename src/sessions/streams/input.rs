@@ -18,38 +18,26 @@ impl StreamSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
         if let Stdin::Service { .. } = self.service.stdin() {
             self.with(pool, |service, context| service.on_stdin(context, bytes, eof));
-            return self.balance(pool);
-        }
-        if self.core.input.has_commands() {
+        } else if self.core.input.has_commands() {
             control::execute_lines(&mut Commanded(self), pool, bytes, eof);
         } else {
             let portion = self.core.input.read(bytes, eof);
             self.send_portion(pool, portion);
         }
-        self.balance(pool);
     }
 
     /// Sends what is due (`--rate`) of what was read, or reads on.
-    pub(super) fn resume_input(&mut self, pool: &mut Pool) {
-        // Sending comes by here again.
-        if std::mem::replace(&mut self.releasing, true) {
-            return;
-        }
+    fn resume_input(&mut self, pool: &mut Pool) {
         while self.may_feed() {
             match self.core.input.due(pool.now()) {
-                Due::Portion(portion) => {
-                    self.send_portion(pool, portion);
-                    continue;
-                }
+                Due::Portion(portion) => self.send_portion(pool, portion),
                 Due::At(at) => {
                     self.core.input.pause(pool);
-                    self.core.wake_at(pool, at);
+                    return self.core.wake_at(pool, at);
                 }
-                Due::Nothing => self.core.input.resume(pool),
+                Due::Nothing => return self.core.input.resume(pool),
             }
-            break;
         }
-        self.releasing = false;
     }
 
     /// Sends a portion of the input; its end means something to each connection.
@@ -109,7 +97,7 @@ impl StreamSession {
     }
 
     /// Whether stdin may be read, and what was read be sent.
-    pub(super) fn may_feed(&self) -> bool {
+    fn may_feed(&self) -> bool {
         // Commands need no connection, but their answers need a place to go.
         let waits = match self.service.stdin() {
             Stdin::Service { wanted } => !wanted,
@@ -166,7 +154,7 @@ impl StreamSession {
         self.with(pool, |_, context| context.input_ended(id, input));
     }
 
-    /// Pauses what would overflow a queue, and resumes what may flow again.
+    /// Pauses what would overflow a queue, and resumes what may flow again: once behind each event.
     pub(super) fn balance(&mut self, pool: &mut Pool) {
         self.update_accepting(pool);
         if self.may_feed() {

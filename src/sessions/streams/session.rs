@@ -47,8 +47,6 @@ pub struct StreamSession {
     pub(super) greet: Option<Bytes>,
     /// `--send`: what each client is sent in place of stdin, and how many messages it is.
     pub(super) preset: Option<(Bytes, usize)>,
-    /// Throttled input is being sent.
-    pub(super) releasing: bool,
 }
 
 impl StreamSession {
@@ -125,7 +123,7 @@ impl StreamSession {
             worst: None,
             peer_name: String::new(),
         };
-        Self { core, streams, service, greet: None, preset: None, releasing: false }
+        Self { core, streams, service, greet: None, preset: None }
     }
 
     /// Begins to serve, or to dial.
@@ -148,13 +146,13 @@ impl StreamSession {
             self.core.await_first(pool, operation, target, cause);
         }
         self.with(pool, |service, context| service.start(context));
-        self.balance(pool);
     }
 
     /// Begins on a connection that is open already, in place of [`StreamSession::start`].
     pub fn use_open(&mut self, pool: &mut Pool, id: Id, peer: Endpoint, local: Endpoint) {
         self.begin_run(pool);
         self.connected(pool, vec![Established { id, peer, local }]);
+        self.event_done(pool);
     }
 
     /// Puts a program in the place of this one, after a connection that came to be. Returns only
@@ -193,7 +191,6 @@ impl StreamSession {
 
     /// A client is gone, or what the service had for one: others may come, or the run is over.
     pub(super) fn on_parted(&mut self, pool: &mut Pool) {
-        self.balance(pool);
         let may_come = !self.core.is_ending() && self.streams.may_come();
         if !self.streams.table.is_empty() || may_come {
             return;
@@ -215,7 +212,6 @@ impl StreamSession {
 
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
         match (key.purpose, key.id) {
-            (timers::PACE, _) => self.balance(pool),
             (timers::GRACE, Some(id)) if self.core.has_enough() => {
                 pool.abort(id, CloseReason::HOST);
             }
@@ -236,10 +232,8 @@ impl StreamSession {
                 }
             }
             (timers::COMMANDS, _) => self.on_input(pool, &[], false),
-            (timers::SLOW, Some(id)) => {
-                self.streams.on_slow_timer(&mut self.core, pool, id);
-                self.balance(pool);
-            }
+            (timers::SLOW, Some(id)) => self.streams.on_slow_timer(&mut self.core, pool, id),
+            // What is due of the input goes out behind the event.
             _ => {}
         }
     }
