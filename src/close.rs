@@ -23,7 +23,7 @@ vocabulary! {
         Fin = "fin": "closed";
         /// The peer sent RST, or a write met a closed peer.
         Reset = "reset": "reset by the peer";
-        /// `--idle-timeout` passed without traffic.
+        /// The limit on silence passed without traffic.
         Idle = "idle": "idle";
         /// `--read-timeout` passed without a whole message.
         ReadTimeout = "read-timeout": "no whole message in time";

@@ -251,7 +251,11 @@ impl DatagramService for ListenService {
     }
 
     /// The normal end of a listener, if anything came at all.
-    fn idle(&mut self, context: &mut DatagramContext<'_>, limit: Duration) -> Option<Failure> {
+    fn on_silence(
+        &mut self,
+        context: &mut DatagramContext<'_>,
+        limit: Duration,
+    ) -> Option<Failure> {
         if self.received > 0 {
             return None;
         }

@@ -144,10 +144,10 @@ fn on_datagrams(
 /// left of the limit is reckoned from the last of them.
 fn check_idle(service: &mut dyn DatagramService, context: &mut DatagramContext<'_>) {
     let Some(limit) = context.core.common.limits.idle else { return };
-    if let Some(left) = context.sockets.idle_left(context.pool, limit) {
+    if let Some(left) = context.sockets.silence_left(context.pool, limit) {
         return context.arm(timers::IDLE, left);
     }
-    if let Some(failure) = service.idle(context, limit) {
+    if let Some(failure) = service.on_silence(context, limit) {
         context.core.fail(context.pool, &failure);
     }
     context.end(ShutdownMode::Enough);

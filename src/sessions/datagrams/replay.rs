@@ -187,7 +187,11 @@ impl DatagramService for ReplayService {
         }
     }
 
-    fn idle(&mut self, context: &mut DatagramContext<'_>, limit: Duration) -> Option<Failure> {
+    fn on_silence(
+        &mut self,
+        context: &mut DatagramContext<'_>,
+        limit: Duration,
+    ) -> Option<Failure> {
         self.report_missing(context);
         Some(self.silence(limit))
     }

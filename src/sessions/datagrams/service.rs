@@ -78,8 +78,8 @@ pub(crate) trait DatagramService {
     /// stdout takes data again.
     fn resume(&mut self, _: &mut DatagramContext<'_>) {}
 
-    /// `--idle-timeout` has passed, and the session ends. Returns the failure, if it is one.
-    fn idle(&mut self, _: &mut DatagramContext<'_>, _limit: Duration) -> Option<Failure> {
+    /// Nothing has come within the limit, and the session ends. Returns the failure, if it is one.
+    fn on_silence(&mut self, _: &mut DatagramContext<'_>, _limit: Duration) -> Option<Failure> {
         None
     }
 

@@ -234,12 +234,12 @@ impl Sockets {
         self.ids().filter_map(|id| pool.traffic(id)).collect()
     }
 
-    /// How long `--idle-timeout` still has, where it has not run out. While stdout is full nothing
+    /// How long a limit on silence still has, where it has not run out. While stdout is full nothing
     /// is received, and what has come waits in the kernel: then the limit begins anew.
-    pub(crate) fn idle_left(&self, pool: &Pool, limit: Duration) -> Option<Duration> {
+    pub(crate) fn silence_left(&self, pool: &Pool, limit: Duration) -> Option<Duration> {
         let last = self.traffic(pool).into_iter().map(|traffic| traffic.last_active).max();
-        let idle = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
-        self.limit_left(limit, idle)
+        let silent = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
+        self.limit_left(limit, silent)
     }
 
     /// The same for another limit on silence.
@@ -291,8 +291,8 @@ impl Sockets {
 }
 
 /// What is left of a limit; `None` where it has run out.
-fn left(limit: Duration, idle: Duration, paused: bool) -> Option<Duration> {
-    match limit.saturating_sub(idle) {
+fn left(limit: Duration, silent: Duration, paused: bool) -> Option<Duration> {
+    match limit.saturating_sub(silent) {
         Duration::ZERO if paused => Some(limit),
         Duration::ZERO => None,
         left => Some(left),
@@ -304,7 +304,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_idle_limit_begins_anew_while_nothing_is_received() {
+    fn the_limit_begins_anew_while_nothing_is_received() {
         let seconds = Duration::from_secs;
         assert_eq!(left(seconds(3), seconds(1), false), Some(seconds(2)));
         assert_eq!(left(seconds(3), seconds(3), false), None);

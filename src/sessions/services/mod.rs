@@ -143,9 +143,9 @@ pub(crate) trait StreamService {
     /// The queue of a connection takes data again.
     fn drained(&mut self, _context: &mut Context<'_>, _id: Id) {}
 
-    /// A connection is idle for too long, which is the `cause`. `None` where the service has reported
+    /// A connection has missed a deadline, which is the `cause`. `None` where the service has reported
     /// and closed it.
-    fn idle(&mut self, _context: &mut Context<'_>, _id: Id, cause: String) -> Option<String> {
+    fn late(&mut self, _context: &mut Context<'_>, _id: Id, cause: String) -> Option<String> {
         Some(cause)
     }
 

@@ -143,7 +143,7 @@ impl StreamService for Playback {
         }
     }
 
-    fn idle(&mut self, context: &mut Context<'_>, id: Id, cause: String) -> Option<String> {
+    fn late(&mut self, context: &mut Context<'_>, id: Id, cause: String) -> Option<String> {
         let Some(client) = self.clients.get(id) else { return Some(cause) };
         let cause = match client.conversation.missing() {
             Some(missing) => format!("{cause}; {missing}"),

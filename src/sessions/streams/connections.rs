@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::deadlines::{self, Activity};
 use super::dialing::{Dialed, in_doubt};
 use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
 use crate::close::{Cause, CloseReason, Detail};
@@ -143,7 +144,7 @@ impl StreamSession {
         let is_accepted = self.streams.scope() == Scope::Connection;
         if let Some(max_frame) = self.core.common.wire.negotiated().filter(|_| is_accepted) {
             pool.negotiate(id, max_frame);
-            pool.arm(TimerKey::of(id, timers::HELLO), super::deadlines::HELLO);
+            pool.arm(TimerKey::of(id, timers::HELLO), deadlines::HELLO);
         }
         if self.streams.paused {
             pool.pause(id);
@@ -158,12 +159,7 @@ impl StreamSession {
             self.core.count_sent(messages);
         }
         let has_carried = self.send_carried(pool, id);
-        let limits = self.core.common.limits;
-        for (limit, purpose) in [(limits.idle, timers::IDLE), (limits.read, timers::READ)] {
-            if let Some(limit) = limit {
-                pool.arm(TimerKey::of(id, purpose), limit);
-            }
-        }
+        deadlines::begin(&self.core, pool, id);
         self.with(pool, |service, context| service.opened(context, id));
         if has_carried && self.core.input.has_commands() {
             pool.await_flush(id);
@@ -280,23 +276,14 @@ impl StreamSession {
         }
     }
 
-    pub(super) fn check_idle(&mut self, pool: &mut Pool, id: Id) {
-        let Some(traffic) = pool.traffic(id) else { return };
-        let last_active = self.service.last_active(pool, id).unwrap_or(traffic.last_active);
-        let is_awaited = self.service.is_awaited(id);
-        let expired = self.streams.check_idle(&self.core, pool, (id, last_active), is_awaited);
-        let Some(cause) = expired else { return };
-        let cause = self.with(pool, |service, context| service.idle(context, id, cause));
-        self.late(pool, (id, Detail::Idle), cause);
-    }
-
-    /// A connection has missed a deadline, where there is a `cause`.
-    pub(super) fn late(
-        &mut self,
-        pool: &mut Pool,
-        (id, detail): (Id, Detail),
-        cause: Option<String>,
-    ) {
+    /// Closes a connection that has missed a deadline.
+    pub(super) fn check_deadline(&mut self, pool: &mut Pool, deadline: u8, id: Id) {
+        let own = || pool.traffic(id).map(|traffic| traffic.last_active);
+        let last_active = self.service.last_active(pool, id).or_else(own);
+        let activity = Activity { last_active, is_awaited: self.service.is_awaited(id) };
+        let missed = self.streams.missed(&self.core, pool, (deadline, id), activity);
+        let Some((detail, cause)) = missed else { return };
+        let cause = self.with(pool, |service, context| service.late(context, id, cause));
         let Some(cause) = cause else { return };
         let end = self.streams.late(&mut self.core, pool, (id, detail), cause);
         if let Some(reason) = end {

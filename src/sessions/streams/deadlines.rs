@@ -16,23 +16,54 @@ pub(super) const HELLO: Duration = Duration::from_secs(10);
 /// Close reason when the 2 s of grace after a deadline expire with data still unsent.
 pub(super) const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeout);
 
-impl Streams {
-    /// The time for the handshake of the framing is over: reports that it expired.
-    pub(super) fn check_handshake(&self, pool: &Pool, id: Id) -> Option<String> {
-        (!pool.is_open(id)).then(|| missed("no hello", HELLO))
-    }
+/// When a connection was active, as its service sees it.
+#[derive(Clone, Copy)]
+pub(super) struct Activity {
+    /// `None` where it is gone.
+    pub(super) last_active: Option<Instant>,
+    /// The connection cannot be expected to move a byte.
+    pub(super) is_awaited: bool,
+}
 
-    /// `--idle-timeout`: reports that it expired. `is_awaited` says that the connection cannot be
-    /// expected to move a byte.
-    pub(super) fn check_idle(
+/// Arms the deadlines of a new connection that the configuration sets.
+pub(super) fn begin(core: &Core, pool: &mut Pool, id: Id) {
+    let limits = core.common.limits;
+    for (limit, deadline) in [(limits.idle, timers::IDLE), (limits.read, timers::READ)] {
+        if let Some(limit) = limit {
+            pool.arm(TimerKey::of(id, deadline), limit);
+        }
+    }
+}
+
+impl Streams {
+    /// The timer of a deadline has gone off: whether the connection has missed it, and the cause to
+    /// report. One that it has not missed is armed again.
+    pub(super) fn missed(
         &self,
         core: &Core,
         pool: &mut Pool,
-        (id, last_active): (Id, Instant),
-        is_awaited: bool,
+        (deadline, id): (u8, Id),
+        activity: Activity,
+    ) -> Option<(Detail, String)> {
+        let (detail, cause) = match deadline {
+            timers::IDLE => (Detail::Idle, self.check_idle(core, pool, id, activity)),
+            timers::READ => (Detail::ReadTimeout, self.check_message(core, pool, id)),
+            timers::HELLO => (Detail::ReadTimeout, check_handshake(pool, id)),
+            _ => return None,
+        };
+        Some((detail, cause?))
+    }
+
+    /// `--idle-timeout`.
+    fn check_idle(
+        &self,
+        core: &Core,
+        pool: &mut Pool,
+        id: Id,
+        Activity { last_active, is_awaited }: Activity,
     ) -> Option<String> {
         let limit = core.common.limits.idle?;
-        let idle = pool.now().saturating_duration_since(last_active);
+        let idle = pool.now().saturating_duration_since(last_active?);
         let full = self.table.get(id).is_some_and(|one| one.send.is_full());
         // It may be sending all the time: it is not read, because of stdout or of another peer.
         // A dialed connection is not held to take anything meanwhile.
@@ -45,8 +76,8 @@ impl Streams {
         None
     }
 
-    /// `--read-timeout`: reports that it expired.
-    pub(super) fn check_message(&self, core: &Core, pool: &mut Pool, id: Id) -> Option<String> {
+    /// `--read-timeout`.
+    fn check_message(&self, core: &Core, pool: &mut Pool, id: Id) -> Option<String> {
         let (limit, connection) = (core.common.limits.read?, self.table.get(id)?);
         if connection.ended {
             return None;
@@ -54,7 +85,7 @@ impl Streams {
         // While it is not read, because the output is blocked, the peer is not late.
         let left = connection.receiver.time_left(limit, pool.now());
         let Some(left) = left.or(self.paused.then_some(limit)) else {
-            return Some(missed("no whole message", limit));
+            return Some(nothing_came("no whole message", limit));
         };
         pool.arm(TimerKey::of(id, timers::READ), left);
         None
@@ -103,6 +134,11 @@ impl Streams {
     }
 }
 
-fn missed(what: &str, limit: Duration) -> String {
+/// The time for the handshake of the framing is over.
+fn check_handshake(pool: &Pool, id: Id) -> Option<String> {
+    (!pool.is_open(id)).then(|| nothing_came("no hello", HELLO))
+}
+
+fn nothing_came(what: &str, limit: Duration) -> String {
     format!("{what} within {}", humantime::format_duration(limit))
 }

@@ -8,7 +8,7 @@ use super::commands::Directory;
 use super::dialing::Dialed;
 use super::slow::SlowPolicy;
 use super::{Admission, Context, Dialer, Scope, Streams};
-use crate::close::{CloseReason, Detail};
+use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{CloseMode, Event, Id, IdMap, Pool, TimerKey};
 use crate::kind::Kind;
@@ -216,15 +216,6 @@ impl StreamSession {
                 pool.abort(id, CloseReason::HOST);
             }
             (timers::GRACE, Some(id)) => pool.abort(id, super::deadlines::TOO_LATE),
-            (timers::IDLE, Some(id)) => self.check_idle(pool, id),
-            (timers::READ, Some(id)) => {
-                let cause = self.streams.check_message(&self.core, pool, id);
-                self.late(pool, (id, Detail::ReadTimeout), cause);
-            }
-            (timers::HELLO, Some(id)) => {
-                let cause = self.streams.check_handshake(pool, id);
-                self.late(pool, (id, Detail::ReadTimeout), cause);
-            }
             (timers::QUIT, Some(id)) => {
                 pool.close(id, CloseReason::HOST, CloseMode::NoWait);
                 if self.streams.scope() == Scope::Run {
@@ -233,6 +224,7 @@ impl StreamSession {
             }
             (timers::COMMANDS, _) => self.on_input(pool, &[], false),
             (timers::SLOW, Some(id)) => self.streams.on_slow_timer(&mut self.core, pool, id),
+            (deadline, Some(id)) => self.check_deadline(pool, deadline, id),
             // What is due of the input goes out behind the event.
             _ => {}
         }
