@@ -222,9 +222,11 @@ impl Pool {
     }
 
     /// Sets a timer, or moves it; its `Timer` event comes `after` from now, and never in the same
-    /// turn: `Duration::ZERO` means the next one.
+    /// turn: `Duration::ZERO` means the next one, also where it is set over and over.
     pub fn arm(&mut self, key: TimerKey, after: Duration) {
-        self.timers.arm(key, self.now + after);
+        if !(after.is_zero() && self.timers.is_due(key, self.now)) {
+            self.timers.arm(key, self.now + after);
+        }
     }
 
     /// Drops a timer.

@@ -57,6 +57,12 @@ impl Timers {
         }
     }
 
+    /// Whether a timer is due, and fires in this turn or the next one. One that is to come as soon
+    /// as possible is then left as it is: set again in every turn, it would never fire.
+    pub(super) fn is_due(&self, key: TimerKey, now: Instant) -> bool {
+        self.due.get(&key).is_some_and(|(at, _)| *at <= now)
+    }
+
     /// A turn begins: what was set before it may fire.
     pub(super) fn begin_turn(&mut self) {
         self.turn += 1;

@@ -31,8 +31,6 @@ pub(crate) struct Hooks {
     queue: VecDeque<(Hook, Bytes)>,
     queued: usize,
     full: bool,
-    /// The timer that starts hooks is set.
-    is_due: bool,
     /// No more hooks are started.
     cut: bool,
     shares_stdout: bool,
@@ -53,7 +51,6 @@ impl Hooks {
             queue: VecDeque::new(),
             queued: 0,
             full: false,
-            is_due: false,
             cut: false,
             shares_stdout,
         }
@@ -77,10 +74,8 @@ impl Hooks {
         self.start_soon(pool);
     }
 
-    fn start_soon(&mut self, pool: &mut Pool) {
-        let may_start = self.running.len() < AT_ONCE && !self.queue.is_empty();
-        // To set a timer again puts it off, so that events in every turn would do that for ever.
-        if may_start && !std::mem::replace(&mut self.is_due, true) {
+    fn start_soon(&self, pool: &mut Pool) {
+        if self.running.len() < AT_ONCE && !self.queue.is_empty() {
             pool.arm(TimerKey::global(timers::HOOKS), Duration::ZERO);
         }
     }
@@ -88,7 +83,6 @@ impl Hooks {
     /// [`timers::HOOKS`] has fired: starts as many hooks as may run. Returns what could not be
     /// started.
     pub(crate) fn start(&mut self, pool: &mut Pool, children: &mut Children) -> Vec<String> {
-        self.is_due = false;
         let mut failures = Vec::new();
         while self.running.len() < AT_ONCE {
             let Some((hook, line)) = self.queue.pop_front() else { break };
@@ -174,51 +168,15 @@ impl Hooks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event_loop::{Event, EventLoop, Handler};
-
-    fn hooks() -> Hooks {
-        Hooks::new(vec![Hook { event: Name::Data, line: "exec true".to_owned() }], false)
-    }
-
-    /// An event in every turn, until a hook starts.
-    struct Flood {
-        hooks: Hooks,
-        children: Children,
-        turns: usize,
-    }
-
-    impl Handler for Flood {
-        fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-            match event {
-                Event::Timer { key: TimerKey { purpose: timers::PACE, .. } } if self.turns < 10 => {
-                    self.turns += 1;
-                    self.hooks.queue(pool, Name::Data, &Bytes::new());
-                    pool.arm(TimerKey::global(timers::PACE), Duration::ZERO);
-                }
-                Event::Timer { key: TimerKey { purpose: timers::HOOKS, .. } } => {
-                    assert_eq!(self.hooks.start(pool, &mut self.children), [""; 0]);
-                    pool.stop();
-                }
-                _ => pool.stop(),
-            }
-        }
-    }
-
-    #[test]
-    fn events_in_every_turn_do_not_put_their_hooks_off() {
-        let mut event_loop = EventLoop::new().unwrap();
-        event_loop.pool().arm(TimerKey::global(timers::PACE), Duration::ZERO);
-        let mut flood = Flood { hooks: hooks(), children: Children::default(), turns: 0 };
-        event_loop.run(&mut flood).unwrap();
-        assert!(flood.turns < 10 && !flood.hooks.running.is_empty(), "{} turns", flood.turns);
-    }
+    use crate::event_loop::EventLoop;
 
     #[test]
     fn a_flood_of_events_is_full_until_most_have_their_hooks() {
         let mut event_loop = EventLoop::new().unwrap();
         let pool = event_loop.pool();
         let mut children = Children::default();
-        let mut hooks = hooks();
+        let mut hooks =
+            Hooks::new(vec![Hook { event: Name::Data, line: "exec true".to_owned() }], false);
         let line = Bytes::from(vec![b'x'; HIGH_MARK / 20]);
         for _ in 0..19 {
             hooks.queue(pool, Name::Data, &line);
