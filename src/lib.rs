@@ -22,10 +22,9 @@
 //! [core](sessions) looks at an event first (signals, limits, stdout, children, statistics, progress,
 //! the steps of the shutdown), and what is left reaches `Session::event`. `tcp-serve` and
 //! `tcp-connect` are a `StreamSession`, which listens or dials, with a `StreamService`
-//! (`sessions/services`), and so are `chat --host` and `chat ADDR` (`sessions/chat`); `udp-listen`,
-//! `udp-send`, `mcast-*` and `chat GROUP` are a `DatagramSession` with a `DatagramService`
-//! (`sessions/datagrams`). `echo --ping` dials with a `Connector`; `echo` keeps its connections in
-//! `sessions/clients.rs`.
+//! (`sessions/services`), and so are `chat --host`, `chat ADDR` (`sessions/chat`) and `echo`
+//! (`sessions/echo`); `udp-listen`, `udp-send`, `mcast-*` and `chat GROUP` are a `DatagramSession`
+//! with a `DatagramService` (`sessions/datagrams`). `echo --ping` dials with a `Connector`.
 //!
 //! # Five paths
 //!

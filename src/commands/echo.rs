@@ -17,7 +17,7 @@ use crate::protocol::output::Written;
 use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size, parse_percent};
 use crate::report::Settings;
 use crate::sessions::config::{Echo, EchoPlace, Net, Wire};
-use crate::sessions::{EchoSession, GroupInterface, Local};
+use crate::sessions::{EchoService, GroupInterface, Local, StreamSession};
 use crate::sockets::datagram::{DatagramSocket, Opened};
 use crate::sockets::{Address, AddressError, OpenListener};
 
@@ -181,8 +181,8 @@ pub(super) fn run(config: Echo) -> anyhow::Result<Status> {
     }
     let (console, input) = launch.streams(&config.common, false)?;
     let Open { listeners, sockets, groups: _groups } = open;
-    let session = EchoSession::new(config, console, input, listeners, sockets);
-    launch.serve(session, EchoSession::start)
+    let session = EchoService::session(config, console, input, listeners, sockets);
+    launch.serve(session, StreamSession::start)
 }
 
 /// The sockets of an echo server: streams and datagrams on the same ports, and groups.

@@ -2,14 +2,13 @@
 
 pub mod chat;
 pub mod children;
-mod clients;
 pub mod config;
 mod connector;
 pub mod console;
 mod control;
 mod core;
 pub mod datagrams;
-pub mod echo;
+mod echo;
 mod exec;
 mod hooks;
 pub mod input;
@@ -29,7 +28,7 @@ mod timers;
 
 pub use console::Console;
 pub use datagrams::GroupInterface;
-pub use echo::EchoSession;
+pub use echo::EchoService;
 pub use input::InputReader;
 pub use ping::PingSession;
 pub use session::{Local, Session};

@@ -81,7 +81,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// SIGTERM: how a listener ends in order.
+    /// SIGTERM, and the stop word of `echo`: how a listener ends in order.
     pub(super) fn terminate(&mut self) {
         (self.status, self.terminated) = (Some(Status::Done), true);
     }
@@ -126,6 +126,14 @@ impl Core {
     /// Decides the status whatever was decided before.
     pub(crate) fn overrule(&mut self, status: Status) {
         self.outcome.status = Some(status);
+    }
+
+    /// A peer asks a listener to end in order, which counts like SIGTERM unless something has
+    /// decided the status before.
+    pub(crate) fn end_in_order(&mut self) {
+        if !self.is_decided() {
+            self.outcome.terminate();
+        }
     }
 
     /// Ends the run in order once what has arrived is read, with [`Disposition::End`]. The first

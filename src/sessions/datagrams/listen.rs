@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::commands::Controlled;
 use super::groups::Groups;
 use super::peers::{PeerAdmission, Statistics};
-use super::replies::{Replies, unanswered};
+use super::replies::{Replies, report_cut};
 use super::service::silence;
 use super::{
     DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram,
@@ -16,7 +16,7 @@ use crate::kind::Kind;
 use crate::multicast::GroupAddress;
 use crate::report::{Name, Notice};
 use crate::sessions::config::Listen;
-use crate::sessions::console::{Console, Message};
+use crate::sessions::console::Console;
 use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
@@ -126,11 +126,10 @@ impl ListenService {
         // An answer that the kernel does not take now is dropped, as datagrams are.
         match context.pool.send_datagram(id, &answer, Some(arrival.from)) {
             Ok(()) => context.core.count_sent(1),
-            Err(error) if self.replies.note_failed() => {
-                let text = unanswered(arrival.from, &error);
-                context.warn(Kind::NoAnswer, &text);
+            Err(error) => {
+                let console = &mut context.core.console;
+                self.replies.unanswered.report(console, context.pool, arrival.from, &error);
             }
-            Err(_) => {}
         }
     }
 }
@@ -185,17 +184,9 @@ impl DatagramService for ListenService {
         // Beyond the most sources that are kept, the name is made for each datagram.
         let name = known.is_none().then(|| arrival.from.to_string());
         let peer = name.as_deref().or(known.map(|peer| peer.title.as_str())).unwrap_or_default();
-        let message = Message {
-            group: place.group.as_deref(),
-            iface: place.iface.as_deref(),
-            ..Message::new(arrival.payload, peer)
-        };
-        context.core.console.deliver(context.pool, &message);
-        if arrival.truncated {
-            let (peer, length) = (message.peer, arrival.payload.len());
-            let text = format!("a datagram from {peer} was cut to {length} bytes");
-            context.warn(Kind::Truncated, &text);
-        }
+        let console = &mut context.core.console;
+        console.deliver(context.pool, &place.message(arrival.payload, peer));
+        report_cut(console, context.pool, peer, arrival, "");
         self.answer(context, id, arrival);
     }
 

@@ -25,7 +25,7 @@ pub use listen::{ListenSocket, ListenSockets};
 pub use opening::Opener;
 pub use outbox::Flushed;
 pub(crate) use outbox::{DatagramOutcome, FullPeer, Outbox, UnsentDatagram};
-pub(crate) use replies::unanswered;
+pub(crate) use replies::{Unanswered, report_cut};
 pub use send_batch::Destination;
 pub(crate) use service::{DatagramContext, DatagramService};
 pub use sockets::{GroupInterface, Sockets};

@@ -6,18 +6,53 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use crate::error::plain;
-use crate::event_loop::Id;
+use crate::event_loop::{Id, Pool};
+use crate::kind::Kind;
 use crate::sessions::config::To;
+use crate::sessions::console::Console;
 use crate::sessions::input::Batch;
-use crate::sys::mmsg::Sender;
+use crate::sys::mmsg::{Arrival, Sender};
 
-/// The warning about the first answer that did not go out.
-pub(crate) fn unanswered(to: &Sender, error: &io::Error) -> String {
-    let cause = match error.kind() {
-        io::ErrorKind::WouldBlock => "the queue to it is full".to_owned(),
-        _ => plain(error),
-    };
-    format!("{to} gets no answer: {cause} (later ones are not told)")
+/// Answers that did not go out: the first one is reported, and later ones are as the first.
+#[derive(Default)]
+pub(crate) struct Unanswered {
+    is_reported: bool,
+}
+
+impl Unanswered {
+    /// Warns of the first answer that cannot be sent.
+    pub(crate) fn report(
+        &mut self,
+        console: &mut Console,
+        pool: &mut Pool,
+        to: &Sender,
+        error: &io::Error,
+    ) {
+        if std::mem::replace(&mut self.is_reported, true) {
+            return;
+        }
+        let cause = match error.kind() {
+            io::ErrorKind::WouldBlock => "the queue to it is full".to_owned(),
+            _ => plain(error),
+        };
+        let text = format!("{to} gets no answer: {cause} (later ones are not told)");
+        console.warn(pool, Kind::NoAnswer, &text);
+    }
+}
+
+/// Warns of a datagram that did not fit whole, where it is one; `consequence` follows on that.
+pub(crate) fn report_cut(
+    console: &mut Console,
+    pool: &mut Pool,
+    peer: &str,
+    arrival: &Arrival<'_>,
+    consequence: &str,
+) {
+    if arrival.truncated {
+        let length = arrival.payload.len();
+        let text = format!("a datagram from {peer} was cut to {length} bytes{consequence}");
+        console.warn(pool, Kind::Truncated, &text);
+    }
 }
 
 /// The receivers of the listener, and the part of stdin that is still to be sent.
@@ -32,8 +67,7 @@ pub(super) struct Replies {
     families: Vec<(bool, Id)>,
     /// Something was sent by command or from stdin.
     has_sent: bool,
-    /// An answer has failed, and the warning about it was given.
-    has_failed: bool,
+    pub(super) unanswered: Unanswered,
     batch: Batch,
     /// Messages of `batch` that are done with.
     done: usize,
@@ -54,7 +88,7 @@ impl Replies {
             reply_socket,
             families,
             has_sent: false,
-            has_failed: false,
+            unanswered: Unanswered::default(),
             batch: Batch::default(),
             done: 0,
             receivers: Vec::new(),
@@ -69,11 +103,6 @@ impl Replies {
             self.last = Some((id, from.clone()));
         }
         self.reply.clone()
-    }
-
-    /// Notes that an answer has failed; true for the first one. Later ones are as the first.
-    pub(super) fn note_failed(&mut self) -> bool {
-        !std::mem::replace(&mut self.has_failed, true)
     }
 
     /// Whether nothing is ever sent, so that no peer waits for more.
@@ -177,10 +206,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_answer_that_fails_is_news() {
+    fn a_listener_that_answers_is_not_silent() {
         let mut replies = Replies::new(To::Last, Some(Bytes::from_static(b"ok")), None, Vec::new());
         assert_eq!(replies.note(Id::for_tests(1), &peer(1)), Some(Bytes::from_static(b"ok")));
         assert!(!replies.is_silent());
-        assert_eq!((replies.note_failed(), replies.note_failed()), (true, false));
     }
 }

@@ -12,7 +12,7 @@ use super::outbox::{DatagramOutcome, Flushed, FullPeer, Outbox};
 use crate::close::CloseReason;
 use crate::event_loop::{End, Id, Pool, Traffic};
 use crate::kind::Kind;
-use crate::sessions::console::Console;
+use crate::sessions::console::{Console, Message};
 use crate::sys::mmsg::{Arrival, Sender};
 
 /// The sentence for the first datagrams that the kernel drops.
@@ -26,6 +26,14 @@ pub struct GroupInterface {
     pub group: Option<String>,
     /// The interface.
     pub iface: Option<String>,
+}
+
+impl GroupInterface {
+    /// A message that came here.
+    pub(crate) fn message<'a>(&'a self, payload: &'a [u8], peer: &'a str) -> Message<'a> {
+        let (group, iface) = (self.group.as_deref(), self.iface.as_deref());
+        Message { group, iface, ..Message::new(payload, peer) }
+    }
 }
 
 struct OpenDatagrams {
@@ -245,6 +253,11 @@ impl Sockets {
     /// The same for another limit on silence.
     pub(crate) fn limit_left(&self, limit: Duration, silent: Duration) -> Option<Duration> {
         left(limit, silent, self.paused)
+    }
+
+    /// Whether nothing is received, because stdout is full.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// Stops receiving, or goes on.

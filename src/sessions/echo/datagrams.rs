@@ -1,96 +1,147 @@
 //! The datagram sockets: each message is answered to its sender.
 
-use std::io;
-
 use bytes::Bytes;
 
-use super::EchoSession;
+use super::EchoService;
 use super::delay_queue::Answer;
 use super::responder::MessageClass;
-use crate::event_loop::{Id, Pool};
+use crate::close::CloseReason;
+use crate::event_loop::{Event, Id, Pool};
 use crate::kind::Kind;
-use crate::sessions::console::Message;
-use crate::sessions::datagrams::unanswered;
-use crate::sessions::datagrams::{DatagramOutcome, UnsentDatagram};
+use crate::sessions::datagrams::{DatagramOutcome, UnsentDatagram, report_cut};
+use crate::sessions::session::ShutdownMode;
+use crate::sessions::streams::Context;
 use crate::sys::mmsg::{Arrival, Sender};
 
-impl EchoSession {
-    pub(super) fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
-        if self.core.is_ending() {
+impl EchoService {
+    /// Takes an event of one of the sockets; false where it is of none.
+    pub(super) fn on_socket(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
+        match event {
+            Event::Datagrams { id, batch } => self.on_datagrams(context, *id, batch),
+            Event::DatagramError { error, .. } => {
+                let text = format!("a peer: {}", crate::error::plain(error));
+                context.core.console.warn(context.pool, Kind::from(error), &text);
+            }
+            Event::Drained { id } if self.sockets.is_open(*id) => {
+                self.on_socket_drained(context, *id)
+            }
+            Event::Closed { id, end } => {
+                return self.sockets.on_closed(&mut context.core.console, *id, end);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn on_datagrams(&mut self, context: &mut Context<'_>, id: Id, batch: &[Arrival<'_>]) {
+        let Context { core, pool, .. } = context;
+        if core.is_ending() {
             return;
         }
-        self.core.peer_arrived(pool);
-        self.sockets.note_drops(pool, &mut self.core.console, id, batch);
-        let reported = self.core.console.reports_messages();
+        core.peer_arrived(pool);
+        self.sockets.note_drops(pool, &mut core.console, id, batch);
         for arrival in batch {
-            if !self.core.take_message(arrival.payload) {
+            if !self.on_datagram(context, id, arrival) {
                 break;
             }
-            if reported {
-                self.report_datagram(pool, id, arrival);
-            }
-            if arrival.truncated {
-                let (peer, length) = (arrival.from, arrival.payload.len());
-                let text =
-                    format!("a datagram from {peer} was cut to {length} bytes, and not answered");
-                self.core.console.warn(pool, Kind::Truncated, &text);
-                continue;
-            }
-            match self.responder.classify(arrival.payload) {
-                MessageClass::Dropped | MessageClass::Quit => {}
-                MessageClass::Stop => break,
-                MessageClass::Echo => self.answer_datagram(pool, id, arrival),
+        }
+        let Context { core, pool, .. } = context;
+        core.console.commit(pool);
+        if core.console.is_full() {
+            self.sockets.set_paused(pool, true);
+        }
+        self.balance_socket(pool, id);
+        self.arm_timer(context);
+        if context.core.has_enough() {
+            context.end = Some(ShutdownMode::Enough);
+        }
+        self.end_if_stopped(context);
+    }
+
+    /// Takes a datagram, and answers it; false where no more are wanted.
+    fn on_datagram(&mut self, context: &mut Context<'_>, id: Id, arrival: &Arrival<'_>) -> bool {
+        let Context { core, pool, .. } = context;
+        if !core.take_message(arrival.payload) {
+            return false;
+        }
+        if core.console.reports_messages()
+            && let Some(place) = self.sockets.place(id)
+        {
+            let peer = arrival.from.to_string();
+            core.console.deliver(pool, &place.message(arrival.payload, &peer));
+        }
+        if arrival.truncated {
+            let (console, peer) = (&mut core.console, arrival.from.to_string());
+            report_cut(console, pool, &peer, arrival, ", and not answered");
+            return true;
+        }
+        match self.responder.classify(arrival.payload) {
+            MessageClass::Dropped | MessageClass::Quit => {}
+            MessageClass::Stop => return false,
+            MessageClass::Echo => {
+                let bytes = self.responder.datagram(arrival.payload);
+                if self.delay_queue.is_enabled() {
+                    let to = Some(arrival.from.clone());
+                    self.delay_queue.push(pool.now(), id, Answer { bytes, to });
+                } else {
+                    self.send_datagram(context, id, &bytes, arrival.from);
+                }
             }
         }
-        self.balance(pool, id);
-        self.arm_answer_timer(pool);
-        self.after_receive(pool);
+        true
     }
 
-    fn report_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
-        let Some(place) = self.sockets.place(id) else { return };
-        let peer = arrival.from.to_string();
-        let message = Message {
-            group: place.group.as_deref(),
-            iface: place.iface.as_deref(),
-            ..Message::new(arrival.payload, &peer)
-        };
-        self.core.console.deliver(pool, &message);
-    }
-
-    fn answer_datagram(&mut self, pool: &mut Pool, id: Id, arrival: &Arrival<'_>) {
-        let bytes = self.responder.datagram(arrival.payload);
-        if self.delay_queue.is_enabled() {
-            let to = Some(arrival.from.clone());
-            self.delay_queue.push(pool.now(), id, Answer { bytes, to });
-        } else {
-            self.send_datagram(pool, id, bytes, arrival.from);
-        }
-    }
-
-    pub(super) fn send_datagram(&mut self, pool: &mut Pool, id: Id, bytes: Bytes, to: &Sender) {
-        match self.sockets.send(pool, id, &bytes, to) {
-            Ok(DatagramOutcome::Sent) => self.core.count_sent(1),
+    pub(super) fn send_datagram(
+        &mut self,
+        context: &mut Context<'_>,
+        id: Id,
+        bytes: &Bytes,
+        to: &Sender,
+    ) {
+        let Context { core, pool, .. } = context;
+        match self.sockets.send(pool, id, bytes, to) {
+            Ok(DatagramOutcome::Sent) => core.count_sent(1),
             Ok(DatagramOutcome::Queued) => {}
-            Err(error) => self.on_unanswered(pool, to, &error),
+            // One peer cannot be answered; the others go on.
+            Err(error) => self.unanswered.report(&mut core.console, pool, to, &error),
         }
     }
 
     /// The kernel takes answers again.
-    pub(super) fn send_waiting(&mut self, pool: &mut Pool, id: Id) {
+    fn on_socket_drained(&mut self, context: &mut Context<'_>, id: Id) {
+        let Context { core, pool, .. } = context;
         let flushed = self.sockets.flush(pool, id);
-        self.core.count_sent(flushed.sent);
+        core.count_sent(flushed.sent);
         for UnsentDatagram { to, error } in flushed.failed {
             if let Some(to) = to {
-                self.on_unanswered(pool, &to, &error);
+                self.unanswered.report(&mut core.console, pool, &to, &error);
             }
+        }
+        self.balance_socket(pool, id);
+        self.close_sockets_if_done(context);
+    }
+
+    /// Receives on a socket, or leaves what comes in the kernel: while answers wait in the
+    /// outbox or to be due, and while stdout is full.
+    pub(super) fn balance_socket(&self, pool: &mut Pool, id: Id) {
+        let held = self.sockets.has_queued(id) || self.delay_queue.is_full(id);
+        if held || self.sockets.is_paused() {
+            pool.pause(id);
+        } else {
+            pool.resume(id);
         }
     }
 
-    /// One peer cannot be answered; the others go on. Only the first failed answer is reported.
-    fn on_unanswered(&mut self, pool: &mut Pool, to: &Sender, error: &io::Error) {
-        if !std::mem::replace(&mut self.unanswered, true) {
-            self.core.console.warn(pool, Kind::NoAnswer, &unanswered(to, error));
+    /// Closes the sockets at the end of the run, when all answers are sent and no connection is left.
+    pub(super) fn close_sockets_if_done(&mut self, context: &mut Context<'_>) {
+        let Context { core, streams, pool, .. } = context;
+        let is_quiet = streams.table.is_empty() && self.delay_queue.next().is_none();
+        if !(core.is_ending() && is_quiet && self.sockets.is_flushed()) {
+            return;
         }
+        self.sockets.read_counters(pool, &mut core.console);
+        self.sockets.report_drops(pool, &mut core.console);
+        self.sockets.close_all(pool, &mut core.console, CloseReason::HOST);
+        context.parted = true;
     }
 }

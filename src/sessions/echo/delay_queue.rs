@@ -1,11 +1,11 @@
 //! `--delay`: answers that wait. All wait equally long, so the first to come is the first to be due.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::event_loop::Id;
 use crate::sys::mmsg::Sender;
 
 /// Bytes that may wait for one source before it is paused.
@@ -21,14 +21,14 @@ pub(super) struct Answer {
 }
 
 /// The answers that wait, in the order in which they are due.
-pub(super) struct DelayQueue<K> {
+pub(super) struct DelayQueue {
     delay: Duration,
-    queue: VecDeque<(Instant, K, Answer)>,
+    queue: VecDeque<(Instant, Id, Answer)>,
     /// Bytes that wait for each source that has an answer here.
-    held: HashMap<K, usize>,
+    held: HashMap<Id, usize>,
 }
 
-impl<K: Copy + Eq + Hash> DelayQueue<K> {
+impl DelayQueue {
     pub(super) fn new(delay: Duration) -> Self {
         Self { delay, queue: VecDeque::new(), held: HashMap::new() }
     }
@@ -43,7 +43,7 @@ impl<K: Copy + Eq + Hash> DelayQueue<K> {
     }
 
     /// Adds an answer to a message that came at this time.
-    pub(super) fn push(&mut self, came: Instant, id: K, answer: Answer) {
+    pub(super) fn push(&mut self, came: Instant, id: Id, answer: Answer) {
         *self.held.entry(id).or_default() += answer.bytes.len() + COST;
         self.queue.push_back((came + self.delay, id, answer));
     }
@@ -54,7 +54,7 @@ impl<K: Copy + Eq + Hash> DelayQueue<K> {
     }
 
     /// Takes an answer that is due.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<(K, Answer)> {
+    pub(super) fn pop(&mut self, now: Instant) -> Option<(Id, Answer)> {
         self.next().filter(|due| *due <= now)?;
         let (_, id, answer) = self.queue.pop_front()?;
         if let Some(held) = self.held.get_mut(&id) {
@@ -67,12 +67,12 @@ impl<K: Copy + Eq + Hash> DelayQueue<K> {
     }
 
     /// Whether a source has reached the limit of bytes that may wait.
-    pub(super) fn is_full(&self, id: K) -> bool {
+    pub(super) fn is_full(&self, id: Id) -> bool {
         self.held.get(&id).is_some_and(|held| *held >= LIMIT)
     }
 
     /// Whether a source has answers here.
-    pub(super) fn has(&self, id: K) -> bool {
+    pub(super) fn has(&self, id: Id) -> bool {
         self.held.contains_key(&id)
     }
 
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn answers_are_due_in_order_and_after_the_delay() {
         let (start, delay) = (Instant::now(), Duration::from_millis(20));
-        let (one, other) = (1, 2);
+        let (one, other) = (Id::for_tests(1), Id::for_tests(2));
         let mut queue = DelayQueue::new(delay);
         queue.push(start, one, answer(1));
         queue.push(start + delay / 2, other, answer(2));
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_source_is_full_at_the_limit_and_no_longer_when_it_is_answered() {
-        let (start, one, other) = (Instant::now(), 1, 2);
+        let (start, one, other) = (Instant::now(), Id::for_tests(1), Id::for_tests(2));
         let mut queue = DelayQueue::new(Duration::ZERO);
         queue.push(start, one, answer(LIMIT - COST - 1));
         assert!(!queue.is_full(one));

@@ -1,233 +1,279 @@
 //! `echo`: what comes goes back, on streams and datagram sockets alike.
 //!
-//! This file owns the course of the run; `streams` has the connections, `datagrams` the sockets,
-//! `responder` what is made of a message, `delay_queue` the answers that are held back.
+//! `datagrams` has the sockets, `responder` what is made of a message, `delay_queue` the answers that
+//! are held back.
 
 mod datagrams;
 mod delay_queue;
 mod responder;
-mod streams;
 
-use super::clients::Clients;
+use std::time::Duration;
+
 use super::config::Echo;
-use super::console::Console;
+use super::console::{Console, Message};
 use super::core::{Core, GRACE, SIGNALLED};
-use super::datagrams::{FullPeer, GroupInterface, Sockets};
+use super::datagrams::{FullPeer, GroupInterface, Sockets, Unanswered};
 use super::input::InputReader;
-use super::session::{Session, ShutdownMode};
+use super::services::StreamService;
+use super::session::ShutdownMode;
+use super::streams::{Admission, Backlog, Context, Flow, StreamSession};
 use super::timers;
 use crate::close::CloseReason;
-use crate::event_loop::{Event, Id, Pool, TimerKey};
-use crate::kind::Kind;
+use crate::event_loop::{CloseMode, End, Event, Id, IdMap, TimerKey};
+use crate::framing::FrameError;
+use crate::protocol::access::Access;
+use crate::protocol::relay::Input;
+use crate::protocol::slow::SlowRules;
 
-use delay_queue::DelayQueue;
-use responder::Responder;
-use streams::PendingClose;
+use delay_queue::{Answer, DelayQueue};
+use responder::{MessageClass, Responder};
 
-/// The echo server's session.
-pub struct EchoSession {
-    core: Core,
+/// What may wait for a client, which waits for nobody but itself, however long that takes.
+const BACKLOG: Backlog =
+    Backlog { queue: 256 * 1024, slow: SlowRules { policy: None, after: Duration::ZERO } };
+/// The largest buffer of answers that is kept from one read to the next. A read takes 256 KiB at
+/// most, so that only one that completes a large message exceeds it.
+const KEPT: usize = 1 << 20;
+
+/// The echo server: it sends back what the connections send, and what its datagram sockets receive.
+///
+/// A connection that is to be closed gets the answers that wait for it first:
+///
+/// ```text
+/// open ── FIN, quit word, stop word or the end of the run ──> pending ── answered ──> closed
+/// ```
+///
+/// The datagram sockets stay open until the run ends and nothing waits any more.
+pub struct EchoService {
     responder: Responder,
-    delay_queue: DelayQueue<Id>,
-    clients: Clients<PendingClose>,
+    delay_queue: DelayQueue,
+    /// Connections from which no message is taken any more, and why they are closed once they
+    /// have their answers.
+    pending: IdMap<CloseReason>,
     sockets: Sockets,
-    /// Reading is paused because stdout is full.
-    paused: bool,
-    /// A datagram could not be answered, and that was reported.
-    unanswered: bool,
+    unanswered: Unanswered,
+    /// The answers to one read of a connection.
+    answers: Vec<u8>,
+    /// The first of these that the framing cannot carry.
+    trouble: Option<FrameError>,
 }
 
-impl EchoSession {
-    /// A session over open listeners and datagram sockets, those of groups with the group and its
-    /// interface.
-    pub fn new(
+impl EchoService {
+    /// The session of an echo server over open listeners and datagram sockets, those of groups with
+    /// the group and its interface.
+    pub fn session(
         config: Echo,
         console: Console,
         input: InputReader,
         listeners: Vec<Id>,
         open: Vec<(Id, GroupInterface)>,
-    ) -> Self {
+    ) -> StreamSession {
+        // Answers wait for a unix peer that reads late, as a client of a stream waits for its own.
         let mut sockets = Sockets::new(FullPeer::Wait);
         open.into_iter().for_each(|(id, place)| sockets.add(id, place));
-        let (delay_queue, responder) = (DelayQueue::new(config.delay), Responder::new(&config));
+        let service = Self {
+            responder: Responder::new(&config),
+            delay_queue: DelayQueue::new(config.delay),
+            pending: IdMap::default(),
+            sockets,
+            unanswered: Unanswered::default(),
+            answers: Vec::new(),
+            trouble: None,
+        };
         let mut core = Core::new(config.common, console, input);
-        core.listens = true;
         // Datagrams are messages, also beside streams that have none.
         if config.datagrams {
             core.search_messages();
         }
-        Self {
-            core,
-            responder,
-            delay_queue,
-            clients: Clients::new(listeners, None, "connections"),
-            sockets,
-            paused: false,
-            unanswered: false,
-        }
+        let admission = Admission::new(Access::default(), None, None);
+        StreamSession::new(core, Box::new(service), admission, BACKLOG, listeners)
     }
 
-    /// Begins to serve.
-    pub fn start(&mut self, pool: &mut Pool) {
-        self.core.start(pool);
+    /// Sends the answers to one read, or has them wait.
+    fn answer(&mut self, context: &mut Context<'_>, id: Id) {
+        if self.answers.is_empty() {
+            return;
+        }
         if self.delay_queue.is_enabled() {
-            pool.keep_exact_time();
+            let bytes = std::mem::take(&mut self.answers).into();
+            self.delay_queue.push(context.pool.now(), id, Answer { bytes, to: None });
+            return self.arm_timer(context);
         }
-        self.core.await_first(pool, "serve", "a client", "nobody came");
-    }
-
-    /// After a read: ends the run or applies backpressure.
-    fn after_receive(&mut self, pool: &mut Pool) {
-        self.core.console.commit(pool);
-        if self.core.has_enough() || self.responder.has_stop_word() {
-            return self.end(pool, CloseReason::HOST);
-        }
-        let full = self.core.console.is_full();
-        if std::mem::replace(&mut self.paused, full) != full {
-            self.clients.set_accepting(pool, !full);
-            let ids: Vec<Id> = self.clients.ids().chain(self.sockets.ids()).collect();
-            ids.into_iter().for_each(|id| self.balance(pool, id));
-        }
-    }
-
-    /// Reads a source, or leaves what it sends in the kernel while its answers wait.
-    fn balance(&mut self, pool: &mut Pool, id: Id) {
-        let held = match self.clients.get(id) {
-            Some(client) => client.full || client.state.is_some(),
-            None if self.sockets.is_open(id) => self.sockets.has_queued(id),
-            None => return,
-        };
-        if held || self.paused || self.delay_queue.is_full(id) {
-            pool.pause(id);
-        } else {
-            pool.resume(id);
-        }
+        let outcome = context.pool.send(id, &self.answers);
+        context.sent(id, outcome);
+        self.answers.clear();
+        self.answers.shrink_to(KEPT);
     }
 
     /// Answers are due.
-    fn answer_due(&mut self, pool: &mut Pool) {
-        while let Some((id, answer)) = self.delay_queue.pop(pool.now()) {
+    fn answer_due(&mut self, context: &mut Context<'_>) {
+        while let Some((id, answer)) = self.delay_queue.pop(context.pool.now()) {
             match &answer.to {
-                Some(to) => self.send_datagram(pool, id, answer.bytes, to),
-                None => self.send_stream(pool, id, answer.bytes),
+                Some(to) => self.send_datagram(context, id, &answer.bytes, to),
+                None => {
+                    let outcome = context.pool.send(id, &answer.bytes);
+                    context.sent(id, outcome);
+                }
             }
-            self.balance(pool, id);
-            self.close_if_answered(pool, id);
+            self.balance(context, id);
         }
-        self.arm_answer_timer(pool);
-        self.finish_if_alone(pool);
+        self.arm_timer(context);
+        self.close_sockets_if_done(context);
     }
 
-    fn arm_answer_timer(&self, pool: &mut Pool) {
+    fn arm_timer(&self, context: &mut Context<'_>) {
         if let Some(due) = self.delay_queue.next() {
-            let after = due.saturating_duration_since(pool.now());
-            pool.arm(TimerKey::global(timers::ANSWER_DUE), after);
+            let after = due.saturating_duration_since(context.pool.now());
+            context.pool.arm(TimerKey::global(timers::ANSWER_DUE), after);
         }
     }
 
-    /// Accepts no more clients; those that are connected still get their queued answers.
-    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if self.core.is_ending() {
-            return;
+    /// Reads a source, or leaves what it sends in the kernel while its answers wait. Closes a
+    /// connection that is to be closed and has its answers.
+    fn balance(&self, context: &mut Context<'_>, id: Id) {
+        if self.sockets.is_open(id) {
+            return self.balance_socket(context.pool, id);
         }
-        self.core.begin_ending(pool);
-        self.clients.stop_listening(pool);
-        // The stop word ends the run in order, as SIGTERM does: each client gets its `closed`.
-        if let Some(worst) = self.clients.worst().filter(|_| !self.responder.has_stop_word()) {
-            self.core.decide(worst);
+        let (pending, is_answered) = (self.pending.get(id), !self.delay_queue.has(id));
+        // One that is being closed is read to its FIN, so that its close ends in order.
+        let held = !is_answered && (pending.is_some() || self.delay_queue.is_full(id));
+        context.streams.hold(context.pool, id, held);
+        if let Some(reason) = pending.filter(|_| is_answered) {
+            context.pool.close(id, *reason, CloseMode::Linger);
         }
-        self.core.limit_flushing(pool, SIGNALLED, self.delay_queue.delay() + GRACE);
-        let ids: Vec<Id> = self.clients.ids().collect();
-        for id in ids {
-            if let Some(client) = self.clients.get_mut(id) {
-                client.state.get_or_insert(reason);
-            }
-            pool.pause(id);
-            self.close_if_answered(pool, id);
-        }
-        self.sockets.set_paused(pool, true);
-        self.finish_if_alone(pool);
     }
 
-    fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.core.aborting = true;
-        self.delay_queue.clear();
-        self.end(pool, reason);
-        self.clients.abort_all(pool, reason);
-        self.sockets.clear_queues();
-        self.finish_if_alone(pool);
+    /// Closes a connection once it has its answers, and takes no more messages of it.
+    fn close_when_answered(&mut self, context: &mut Context<'_>, id: Id, reason: CloseReason) {
+        if !self.pending.contains(id) {
+            self.pending.insert(id, reason);
+        }
+        self.balance(context, id);
     }
 
-    fn finish_if_alone(&mut self, pool: &mut Pool) {
-        let is_quiet = self.clients.is_empty() && self.delay_queue.next().is_none();
-        if !(self.core.is_ending() && is_quiet && self.sockets.is_flushed()) {
-            return;
+    /// Ends the run where the stop word has come. It ends in order, as it does at SIGTERM, whatever
+    /// became of some connections.
+    fn end_if_stopped(&self, context: &mut Context<'_>) {
+        if self.responder.has_stop_word() {
+            context.core.end_in_order();
+            context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
         }
-        let console = &mut self.core.console;
-        self.sockets.read_counters(pool, console);
-        self.sockets.report_drops(pool, console);
-        self.sockets.close_all(pool, console, CloseReason::HOST);
-        self.core.finish(pool);
     }
 }
 
-impl Session for EchoSession {
-    fn core(&self) -> &Core {
-        &self.core
+impl StreamService for EchoService {
+    fn flow(&self) -> Flow {
+        Flow::Answers
     }
 
-    fn core_mut(&mut self) -> &mut Core {
-        &mut self.core
+    fn awaited(&self) -> (&'static str, &'static str, &'static str) {
+        ("serve", "a client", "nobody came")
     }
 
-    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
+    fn start(&mut self, context: &mut Context<'_>) {
+        if self.delay_queue.is_enabled() {
+            context.pool.keep_exact_time();
+        }
+    }
+
+    fn opened(&mut self, context: &mut Context<'_>, id: Id) {
+        // An answer must not wait until the one before is acknowledged.
+        context.pool.set_nodelay(id);
+    }
+
+    fn takes(&self, id: Id) -> bool {
+        !self.pending.contains(id)
+    }
+
+    fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
+        context.core.console.deliver(context.pool, message);
+        match self.responder.classify(message.payload) {
+            MessageClass::Dropped => {}
+            MessageClass::Quit | MessageClass::Stop => self.pending.insert(id, CloseReason::HOST),
+            MessageClass::Echo => {
+                let partial = message.partial;
+                match self.responder.stream(message.payload, partial, &mut self.answers) {
+                    Ok(()) => context.core.count_sent(1),
+                    Err(error) => self.trouble = self.trouble.take().or(Some(error)),
+                }
+            }
+        }
+    }
+
+    fn received(&mut self, context: &mut Context<'_>, id: Id) -> bool {
+        self.answer(context, id);
+        self.balance(context, id);
+        self.end_if_stopped(context);
+        let trouble = self.trouble.take();
+        if let Some(error) = &trouble {
+            context.bad_frame(id, error);
+        }
+        trouble.is_none()
+    }
+
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: Input) {
+        context.note_end(id);
+        context.report_undelivered(id);
+        if let Some(reason) = context.streams.table.get(id).map(|client| client.end_reason()) {
+            self.close_when_answered(context, id, reason);
+        }
+    }
+
+    fn closed(&mut self, context: &mut Context<'_>, id: Id, _end: &End) {
+        self.pending.remove(id);
+        self.close_sockets_if_done(context);
+    }
+
+    fn is_awaited(&self, id: Id) -> bool {
+        self.delay_queue.has(id)
+    }
+
+    fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
         match event {
-            Event::Accepted { id, peer, local, .. } => {
-                self.accept(pool, id, peer.to_string(), local.to_string())
+            Event::Timer { key } if *key == TimerKey::global(timers::ANSWER_DUE) => {
+                self.answer_due(context);
+                true
             }
-            Event::AcceptFailed { error, .. } => {
-                self.clients.accept_failed(pool, &mut self.core, &error)
-            }
-            Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
-            Event::Eof { id } => self.on_data(pool, id, &[], true),
-            Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
-            Event::DatagramError { error, .. } => {
-                let text = format!("a peer: {}", crate::error::plain(&error));
-                self.core.console.warn(pool, Kind::from(&error), &text);
-            }
-            Event::Drained { id } => self.on_drained(pool, id),
-            Event::Closed { id, end } => self.on_closed(pool, id, &end),
-            Event::Timer { key } => match (key.purpose, key.id) {
-                (timers::ANSWER_DUE, _) => self.answer_due(pool),
-                (timers::IDLE, Some(id)) => self.check_idle(pool, id),
-                _ => self.clients.on_timer(pool, &mut self.core, key),
-            },
-            _ => {}
+            _ => self.on_socket(context, event),
         }
     }
 
-    fn resume(&mut self, pool: &mut Pool) {
-        self.after_receive(pool);
-    }
-
-    fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
-        match how {
-            ShutdownMode::InOrder(reason) => self.end(pool, reason),
-            ShutdownMode::Enough | ShutdownMode::Late => self.end(pool, CloseReason::HOST),
-            ShutdownMode::Now(reason) => self.end_now(pool, reason),
+    fn resume(&mut self, context: &mut Context<'_>) {
+        if !context.core.is_ending() {
+            self.sockets.set_paused(context.pool, false);
+            self.sockets.ids().for_each(|id| self.balance_socket(context.pool, id));
         }
-    }
-
-    fn open_ids(&self) -> Vec<Id> {
-        self.clients.ids().chain(self.sockets.ids()).collect()
-    }
-
-    fn clients(&self) -> Option<usize> {
-        Some(self.clients.len())
     }
 
     /// What has arrived is read first, and answered.
-    fn stop(&mut self, pool: &mut Pool) {
-        self.core.drain_then_end(pool, std::time::Duration::ZERO);
+    fn drains(&self) -> bool {
+        true
+    }
+
+    /// Accepts no more messages; what was taken is still answered.
+    fn end(&mut self, context: &mut Context<'_>) {
+        context.core.limit_flushing(context.pool, SIGNALLED, self.delay_queue.delay() + GRACE);
+        let ids: Vec<Id> = context.streams.table.ids().collect();
+        ids.into_iter().for_each(|id| self.close_when_answered(context, id, CloseReason::HOST));
+        self.sockets.set_paused(context.pool, true);
+        self.close_sockets_if_done(context);
+    }
+
+    fn keeps(&self, id: Id) -> bool {
+        self.delay_queue.has(id)
+    }
+
+    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
+        self.delay_queue.clear();
+        self.sockets.clear_queues();
+        self.close_sockets_if_done(context);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.sockets.ids().next().is_none()
+    }
+
+    fn traffic_ids(&self) -> Vec<Id> {
+        self.sockets.ids().collect()
     }
 }

@@ -80,19 +80,27 @@ impl Responder {
         }
     }
 
-    /// The answer on a stream; a last message without its proper end goes back without one.
-    pub(super) fn stream(&self, payload: &[u8], partial: bool) -> Result<Vec<u8>, FrameError> {
-        let mut out = Vec::with_capacity(self.prefix.len() + payload.len() + 16);
+    /// Appends the answer on a stream; a last message without its proper end goes back without one.
+    ///
+    /// # Errors
+    /// The framing cannot carry it, and nothing is appended.
+    pub(super) fn stream(
+        &self,
+        payload: &[u8],
+        partial: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FrameError> {
+        let before = out.len();
         match &self.framer {
             Some(framer) if !partial => {
-                framer.encode(&self.prefixed(payload), &mut out)?;
+                framer.encode(&self.prefixed(payload), out).inspect_err(|_| out.truncate(before))
             }
             _ => {
                 out.extend_from_slice(&self.prefix);
                 out.extend_from_slice(payload);
+                Ok(())
             }
         }
-        Ok(out)
     }
 }
 
@@ -127,6 +135,8 @@ mod tests {
     #[test]
     fn the_prefix_stands_before_each_answer() {
         assert_eq!(responder().datagram(b"a"), &b"> a"[..]);
-        assert_eq!(responder().stream(b"a\n", false).unwrap(), b"> a\n");
+        let mut out = b"> ".to_vec();
+        responder().stream(b"a\n", false, &mut out).unwrap();
+        assert_eq!(out, b"> > a\n");
     }
 }

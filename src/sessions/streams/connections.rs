@@ -14,7 +14,7 @@ use crate::protocol::output::{Output, Written};
 use crate::report::{Name, Notice};
 use crate::sessions::connector::Established;
 use crate::sessions::console::{Message, is_loss};
-use crate::sessions::receiver::{self, Receiver};
+use crate::sessions::receiver::Receiver;
 use crate::sessions::services::Losses;
 use crate::sessions::timers;
 use crate::sockets::Endpoint;
@@ -228,12 +228,13 @@ impl StreamSession {
         let is_reported = framed.as_ref().is_err_and(|error| {
             self.with(pool, |service, context| service.bad_frame(context, id, error))
         });
-        if !self.with(pool, |service, context| service.received(context, id)) || is_reported {
-            // The service has closed it.
-        } else if self.core.has_enough() {
+        let is_open = self.with(pool, |service, context| service.received(context, id));
+        if self.core.has_enough() {
             self.end_with_enough(pool);
+        } else if !is_open || is_reported {
+            // The service has closed it.
         } else if let Err(error) = framed {
-            self.bad_frame(pool, id, &error);
+            self.with(pool, |_, context| context.bad_frame(id, &error));
         } else if eof {
             let input = self.input();
             self.with(pool, |service, context| service.half_closed(context, id, input));
@@ -245,19 +246,6 @@ impl StreamSession {
         let form = self.core.common.output.form;
         let is_bare = matches!(form, Output::None | Output::Written(Written::Raw | Written::Line));
         !is_bare || self.core.console.shows(Name::Data)
-    }
-
-    fn bad_frame(&mut self, pool: &mut Pool, id: Id, error: &crate::framing::FrameError) {
-        let Some(connection) = self.streams.table.get(id) else { return };
-        let failure = receiver::bad_frame(self.streams.title(connection), error);
-        pool.abort(id, CloseReason::FRAME);
-        match self.streams.scope() {
-            Scope::Connection => self.core.console.report_failure(pool, &failure),
-            Scope::Run => {
-                self.core.fail(pool, &failure);
-                self.end(pool, CloseReason::FRAME);
-            }
-        }
     }
 
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {

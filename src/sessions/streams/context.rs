@@ -6,11 +6,13 @@ use super::{Connection, Scope, Streams, lost};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
+use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::relay::{Input, Step};
 use crate::report::{Name, Notice};
 use crate::sessions::console::closed_event;
 use crate::sessions::core::{Core, NOTE_AFTER};
+use crate::sessions::receiver;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 
@@ -117,8 +119,23 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What came breaks the framing, or the answer to it cannot be framed: closes the connection at
+    /// once.
+    pub(crate) fn bad_frame(&mut self, id: Id, error: &FrameError) {
+        let Some(connection) = self.streams.table.get(id) else { return };
+        let failure = receiver::bad_frame(self.streams.title(connection), error);
+        self.pool.abort(id, CloseReason::FRAME);
+        match self.streams.scope() {
+            Scope::Connection => self.core.console.report_failure(self.pool, &failure),
+            Scope::Run => {
+                self.core.fail(self.pool, &failure);
+                self.end = Some(ShutdownMode::InOrder(CloseReason::FRAME));
+            }
+        }
+    }
+
     /// Reports a message that was cut by the peer's FIN. It is not delivered.
-    fn report_undelivered(&mut self, id: Id) {
+    pub(crate) fn report_undelivered(&mut self, id: Id) {
         let Some(connection) = self.streams.table.get(id) else { return };
         let count = connection.receiver.undelivered();
         if count == 0 {

@@ -22,7 +22,7 @@ use crate::kind::Kind;
 use crate::sessions::receiver::Receiver;
 use crate::sockets::Endpoint;
 
-pub(crate) use admission::{Admission, Change};
+pub(crate) use admission::Admission;
 use commands::Directory;
 pub(crate) use context::Context;
 pub(crate) use dialing::{Dialer, Redial};

@@ -245,7 +245,7 @@ impl StreamSession {
             return;
         }
         self.end(pool, CloseReason::HOST);
-        for id in self.streams.table.ids() {
+        for id in self.streams.table.ids().filter(|id| !self.service.keeps(*id)) {
             pool.arm(TimerKey::of(id, timers::GRACE), GRACE);
         }
     }

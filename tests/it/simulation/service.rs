@@ -14,7 +14,7 @@ use wirecat::protocol::output::Direction;
 use wirecat::protocol::recording::{Proto, Role};
 use wirecat::protocol::replay::{Recorded, RecordedEvent, Recording, Script};
 use wirecat::sessions::config::{Echo, Handling, Net, Replay, Serve};
-use wirecat::sessions::{Console, EchoSession, InputReader, Session, StreamSession};
+use wirecat::sessions::{Console, EchoService, InputReader, Session, StreamSession};
 
 use super::plan::{millis, rarely, size};
 use super::server::Plan;
@@ -157,7 +157,7 @@ impl Service {
                     stop_word: None,
                 };
                 let mut session =
-                    EchoSession::new(config, console, input, vec![listener], Vec::new());
+                    EchoService::session(config, console, input, vec![listener], Vec::new());
                 session.start(pool);
                 Box::new(session)
             }
