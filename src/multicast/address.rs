@@ -10,7 +10,7 @@ use std::str::FromStr;
 use super::grammar;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
-use crate::sockets::AddressError;
+use crate::sockets::{AddressError, Host};
 
 /// A group, or a range of them, as the user wrote it. `Display` writes it so that it can be read
 /// again.
@@ -173,9 +173,9 @@ impl FromStr for GroupAddress {
 impl fmt::Display for GroupAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(source) = self.source {
-            write!(out, "{}@", InAddress(source))?;
+            write!(out, "{}@", Host::Ip(source, None))?;
         }
-        InAddress(self.first).fmt(out)?;
+        Host::Ip(self.first, None).fmt(out)?;
         if self.count != 1 {
             write!(out, "+{}", self.count)?;
         }
@@ -190,18 +190,6 @@ impl fmt::Display for InterfaceChoice {
             Self::Route => Ok(()),
             Self::All => out.write_str("%all"),
             Self::Named(name) => write!(out, "%{name}"),
-        }
-    }
-}
-
-/// An IP address as it is written before a colon: IPv6 in brackets.
-struct InAddress(IpAddr);
-
-impl fmt::Display for InAddress {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V4(ip) => ip.fmt(out),
-            IpAddr::V6(ip) => write!(out, "[{ip}]"),
         }
     }
 }

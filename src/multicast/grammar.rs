@@ -1,23 +1,21 @@
-//! The grammar of group addresses, from text to [`GroupAddress`].
+//! The grammar of group addresses, from text to [`GroupAddress`], on that of all addresses.
 //!
 //! It looks at nothing but the text and, for a service name, the services database.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::address::{GroupAddress, GroupError as Error, InterfaceChoice, nth};
-use crate::sockets::{self, AddressError};
+use crate::sockets::AddressError;
+use crate::sockets::grammar::{self, Head, bare, cut, cut_brackets, cut_source};
 
 /// Groups that one address may name; each is a socket.
 pub(super) const MAX_GROUPS: u32 = 65_536;
 
 /// The pieces of `GROUP+N:PORT%IF`, in whichever order they came.
-#[derive(Default)]
 struct Pieces<'a> {
-    group: &'a str,
+    head: Head<'a>,
     is_bracketed: bool,
-    count: Option<&'a str>,
     port: Option<&'a str>,
-    interface: Option<&'a str>,
 }
 
 /// Reads a group address.
@@ -25,91 +23,71 @@ pub(super) fn group(text: &str) -> Result<GroupAddress, Error> {
     if text.is_empty() {
         return Err(Error::Empty);
     }
-    let (sender, rest) = match text.split_once('@') {
-        Some((sender, rest)) => (Some(sender), rest),
-        None => (None, text),
-    };
-    let pieces = match rest.strip_prefix('[') {
+    let (sender, rest) = cut_source(text);
+    let Pieces { head, is_bracketed, port } = match rest.strip_prefix('[') {
         Some(inside) => bracketed(rest, inside)?,
         None => plain(rest)?,
     };
-    let first = group_ip(&pieces)?;
+    let first = group_ip(head.host, is_bracketed)?;
     Ok(GroupAddress {
         source: sender.map(|sender| source(sender, first)).transpose()?,
         first,
-        count: pieces.count.map_or(Ok(1), |number| count(number, first))?,
-        port: port(pieces.port.ok_or_else(|| Error::NoPort(rest.to_owned()))?)?,
-        interface: pieces.interface.map_or(Ok(InterfaceChoice::Route), interface)?,
+        count: head.count.map_or(Ok(1), |number| count(number, first))?,
+        port: self::port(port.ok_or_else(|| Error::NoPort(rest.to_owned()))?)?,
+        interface: head.interface.map_or(Ok(InterfaceChoice::Route), interface)?,
     })
 }
 
 /// `[GROUP+N%IF]+N:PORT%IF`; `rest` is what follows the opening bracket of `text`.
 fn bracketed<'a>(text: &'a str, rest: &'a str) -> Result<Pieces<'a>, Error> {
-    let Some((inside, behind)) = rest.split_once(']') else {
-        return Err(AddressError::MissingBracket(text.to_owned()).into());
-    };
-    let (range, port) = split(behind, ':');
-    let inside = Pieces { is_bracketed: true, ..head(inside) };
-    let count = match (inside.count, range.strip_prefix('+')) {
-        (count, None) if range.is_empty() => count,
-        (None, Some(count)) => Some(count),
+    let (inside, behind) = cut_brackets(text, rest)?;
+    let (range, port) = cut(behind, ':');
+    let mut head = Head::of(inside);
+    match (head.count, range.strip_prefix('+')) {
+        (_, None) if range.is_empty() => {}
+        (None, count @ Some(_)) => head.count = count,
         (Some(_), Some(second)) => return Err(Error::Count(second.to_owned())),
         (_, None) => return Err(AddressError::AfterBracket(range.to_owned()).into()),
-    };
-    tail(text, Pieces { count, ..inside }, port)
+    }
+    pieces(text, head, port).map(|pieces| Pieces { is_bracketed: true, ..pieces })
 }
 
 /// `GROUP+N:PORT%IF`.
 fn plain(text: &str) -> Result<Pieces<'_>, Error> {
-    let before_interface = text.split('%').next().unwrap_or(text);
+    let (before_interface, _) = cut(text, '%');
     if before_interface.matches(':').count() > 1 && !text.contains("://") {
         return Err(AddressError::NoBrackets(text.to_owned()).into());
     }
-    let (before, port) = split(text, ':');
-    tail(text, head(before), port)
-}
-
-/// `GROUP+N%IF`, what stands before the port.
-fn head(text: &str) -> Pieces<'_> {
-    let (text, interface) = split(text, '%');
-    let (group, count) = split(text, '+');
-    Pieces { group, count, interface, ..Pieces::default() }
+    let (head, port) = cut(text, ':');
+    pieces(text, Head::of(head), port)
 }
 
 /// Adds `PORT%IF`, what stands behind the colon of `text`.
-fn tail<'a>(text: &str, head: Pieces<'a>, tail: Option<&'a str>) -> Result<Pieces<'a>, Error> {
-    let Some((port, interface)) = tail.map(|tail| split(tail, '%')) else { return Ok(head) };
+fn pieces<'a>(text: &str, mut head: Head<'a>, tail: Option<&'a str>) -> Result<Pieces<'a>, Error> {
+    let (port, interface) = cut(tail.unwrap_or_default(), '%');
     if head.interface.is_some() && interface.is_some() {
         return Err(Error::TwoInterfaces(text.to_owned()));
     }
-    let port = Some(port).filter(|port| !port.is_empty());
-    Ok(Pieces { port, interface: head.interface.or(interface), ..head })
+    head.interface = head.interface.or(interface);
+    Ok(Pieces { head, is_bracketed: false, port: Some(port).filter(|port| !port.is_empty()) })
 }
 
-/// What stands before the first `mark`, and behind it.
-fn split(text: &str, mark: char) -> (&str, Option<&str>) {
-    text.split_once(mark).map_or((text, None), |(before, behind)| (before, Some(behind)))
-}
-
-fn group_ip(pieces: &Pieces<'_>) -> Result<IpAddr, Error> {
-    let ip = match pieces.is_bracketed {
-        true => pieces.group.parse::<Ipv6Addr>().map(IpAddr::from).ok(),
-        false => pieces.group.parse::<Ipv4Addr>().map(IpAddr::from).ok(),
+fn group_ip(text: &str, is_bracketed: bool) -> Result<IpAddr, Error> {
+    let ip = match is_bracketed {
+        true => text.parse::<Ipv6Addr>().map(IpAddr::from),
+        false => text.parse::<Ipv4Addr>().map(IpAddr::from),
     };
-    let ip = match ip {
-        Some(ip) => ip.to_canonical(),
-        None if pieces.is_bracketed => {
-            return Err(AddressError::NotIpv6(pieces.group.to_owned()).into());
-        }
-        None => return Err(Error::NotGroup(pieces.group.to_owned())),
-    };
-    if ip.is_multicast() { Ok(ip) } else { Err(Error::Unicast(ip)) }
+    match ip.map(|ip| ip.to_canonical()) {
+        Ok(ip) if ip.is_multicast() => Ok(ip),
+        Ok(ip) => Err(Error::Unicast(ip)),
+        Err(_) if is_bracketed => Err(AddressError::NotIpv6(text.to_owned()).into()),
+        Err(_) => Err(Error::NotGroup(text.to_owned())),
+    }
 }
 
 /// The sender to hear; IPv6 with brackets or without.
 fn source(text: &str, group: IpAddr) -> Result<IpAddr, Error> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    let Ok(ip) = bare.parse::<IpAddr>() else { return Err(Error::Source(text.to_owned())) };
+    let Ok(ip) = bare(text).parse::<IpAddr>() else { return Err(Error::Source(text.to_owned())) };
     let ip = ip.to_canonical();
     if ip.is_multicast() {
         Err(Error::SourceIsGroup(ip))
@@ -147,7 +125,7 @@ fn last_group(first: IpAddr) -> IpAddr {
 }
 
 fn port(text: &str) -> Result<u16, Error> {
-    match sockets::port(text)? {
+    match grammar::port(text)? {
         0 => Err(Error::PortZero),
         port => Ok(port),
     }
@@ -156,7 +134,7 @@ fn port(text: &str) -> Result<u16, Error> {
 fn interface(text: &str) -> Result<InterfaceChoice, Error> {
     match text {
         "all" => Ok(InterfaceChoice::All),
-        _ if sockets::is_interface(text) || text.parse::<IpAddr>().is_ok() => {
+        _ if grammar::is_interface(text) || text.parse::<IpAddr>().is_ok() => {
             Ok(InterfaceChoice::Named(text.to_owned()))
         }
         _ => Err(Error::Interface(text.to_owned())),

@@ -157,8 +157,7 @@ impl Address {
     /// # Errors
     /// What is wrong with it; unix sockets and descriptors cannot be bound to.
     pub fn parse_bind(text: &str) -> Result<Self, AddressError> {
-        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-        let address = match grammar::ip(bare) {
+        let address = match grammar::ip(grammar::bare(text)) {
             Some(host) => Self::Inet { host: host?, port: 0 },
             None => text.parse()?,
         };

@@ -1,4 +1,5 @@
-//! The one grammar of addresses, from text to [`Address`].
+//! The one grammar of addresses, from text to [`Address`]. Groups are cut at the same marks:
+//! `SOURCE@HOST+N:PORT%IF`, with brackets around a HOST that is IPv6.
 //!
 //! It looks at nothing but the text and, for a service name, the services database.
 
@@ -37,10 +38,7 @@ pub(super) fn ip(text: &str) -> Option<Result<Host, Error>> {
     if let Ok(ip) = text.parse::<Ipv4Addr>() {
         return Some(unicast(ip.into(), None));
     }
-    let (ip, scope) = match text.split_once('%') {
-        Some((ip, scope)) => (ip, Some(scope)),
-        None => (text, None),
-    };
+    let (ip, scope) = cut(text, '%');
     let ip = ip.parse::<Ipv6Addr>().ok()?;
     Some(match scope {
         Some(scope) if !ip.is_unicast_link_local() || !is_interface(scope) => {
@@ -62,22 +60,52 @@ pub(crate) fn is_interface(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '/' | '%' | '[' | ']'))
 }
 
-/// The group of `GROUP:PORT`, `SOURCE@GROUP:PORT`, `GROUP+N:PORT` or `GROUP:PORT%IF`.
+/// `HOST+N%IF`, what stands before the port.
+pub(crate) struct Head<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) count: Option<&'a str>,
+    pub(crate) interface: Option<&'a str>,
+}
+
+impl<'a> Head<'a> {
+    pub(crate) fn of(text: &'a str) -> Self {
+        let (text, interface) = cut(text, '%');
+        let (host, count) = cut(text, '+');
+        Self { host, count, interface }
+    }
+}
+
+/// What stands before the first `mark`, and behind it.
+pub(crate) fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
+    text.split_once(mark).map_or((text, None), |(before, behind)| (before, Some(behind)))
+}
+
+/// What stands before an `@`, and behind it.
+pub(crate) fn cut_source(text: &str) -> (Option<&str>, &str) {
+    text.split_once('@').map_or((None, text), |(source, rest)| (Some(source), rest))
+}
+
+/// What stands in the brackets of `text`, and behind them; `rest` follows the opening one.
+pub(crate) fn cut_brackets<'a>(text: &str, rest: &'a str) -> Result<(&'a str, &'a str), Error> {
+    rest.split_once(']').ok_or_else(|| Error::MissingBracket(text.to_owned()))
+}
+
+/// An IP address without the brackets that it may stand in.
+pub(crate) fn bare(text: &str) -> &str {
+    text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text)
+}
+
+/// The group that an address names, if it is one.
 fn group(text: &str) -> Option<IpAddr> {
-    let text = text.split_once('@').map_or(text, |(_, group)| group);
-    let ip = match text.strip_prefix('[') {
-        Some(rest) => rest.split([']', '%', '+']).next(),
-        None => text.split([':', '%', '+']).next(),
-    };
-    let ip = ip?.parse::<IpAddr>().ok()?;
+    let (_, text) = cut_source(text);
+    let (head, _) = text.strip_prefix('[').map_or(cut(text, ':'), |rest| cut(rest, ']'));
+    let ip = Head::of(head).host.parse::<IpAddr>().ok()?;
     ip.to_canonical().is_multicast().then_some(ip)
 }
 
 /// `[IPV6]:PORT`; `rest` is what follows the opening bracket of `text`.
 fn bracketed(text: &str, rest: &str) -> Result<(Host, u16), Error> {
-    let Some((inside, behind)) = rest.split_once(']') else {
-        return Err(Error::MissingBracket(text.to_owned()));
-    };
+    let (inside, behind) = cut_brackets(text, rest)?;
     if inside.parse::<Ipv4Addr>().is_ok() {
         return Err(Error::NotIpv6(inside.to_owned()));
     }

@@ -8,7 +8,7 @@ mod binding;
 pub mod connect;
 pub mod datagram;
 mod endpoint;
-mod grammar;
+pub(crate) mod grammar;
 mod inherited;
 pub mod listen;
 mod listening;
@@ -20,7 +20,6 @@ mod unix;
 
 pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
 pub use endpoint::Endpoint;
-pub(crate) use grammar::{is_interface, port};
 pub use listening::{Listener, OpenListener, OpenSocket};
 pub use options::{OptionError, SocketOptions};
 pub use resolve::{Family, Purpose, first_target};
