@@ -13,6 +13,8 @@ pub(super) struct ChannelEnd {
     /// Since when everything is sent and only acknowledgements are missing.
     pub(super) all_sent_at: Option<Instant>,
     pub(super) fin_sent_at: Option<Instant>,
+    /// Nothing more is written, and the peer has acknowledged every byte.
+    all_acknowledged: bool,
     /// A reset that came before the first read; it is reported after all that came ahead of it.
     early_reset: Option<io::Error>,
     read_error: Option<io::Error>,
@@ -60,7 +62,11 @@ impl Channel {
     /// acknowledged what was written: an RST that comes in their place means a loss, and a
     /// closed socket would not learn of it. A FIN alone (which counts as one) is not awaited.
     pub(super) fn awaits_acknowledgement(&mut self, now: Instant, limit: Duration) -> bool {
-        if self.failed() || !self.is_unacknowledged() {
+        if self.failed() {
+            return false;
+        }
+        if !self.is_unacknowledged() {
+            self.ending().all_acknowledged = true;
             return false;
         }
         let since = *self.ending().all_sent_at.get_or_insert(now);
@@ -75,6 +81,14 @@ impl Channel {
     /// Whether the connection must not be cut yet, however long the peer sends no FIN.
     pub(super) fn must_be_acknowledged(&self) -> bool {
         self.close_mode.awaits_all_acks() && !self.failed() && self.is_unacknowledged()
+    }
+
+    /// Bytes written that the peer has not acknowledged; the kernel is not asked twice.
+    pub(super) fn unacknowledged(&self) -> u64 {
+        match &self.ending {
+            Some(ending) if ending.all_acknowledged => 0,
+            _ => self.transport.unacknowledged(),
+        }
     }
 
     fn is_unacknowledged(&self) -> bool {

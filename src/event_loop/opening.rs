@@ -73,8 +73,7 @@ impl Pool {
     /// A bad address, or a connection that cannot even be begun.
     pub fn connect(&mut self, address: &str) -> Result<Id, Failure> {
         let target = sockets::first_target(&address.parse()?)?;
-        let (stream, _) = sockets::connect::start(&target, None, &SocketOptions::default())?;
-        self.add_connecting(stream)
+        Ok(self.dial(&target, None, &SocketOptions::default())?.0)
     }
 
     /// Begins a connection to one address, from `bind` on where that is given; `Connected` or
@@ -90,7 +89,7 @@ impl Pool {
     ) -> Result<(Id, Vec<String>), Failure> {
         let Some(network) = &mut self.network else {
             let (stream, warnings) = sockets::connect::start(target, bind, options)?;
-            return Ok((self.add_connecting(stream)?, warnings));
+            return Ok((self.add_connecting(stream, target)?, warnings));
         };
         let name = target.to_string();
         let begun = network
@@ -105,15 +104,14 @@ impl Pool {
         self.network = Some(network);
     }
 
-    /// Adds a connection that was begun.
+    /// Adds a connection to `target` that was begun.
     ///
     /// # Errors
     /// It cannot be registered with the poll.
-    pub fn add_connecting(&mut self, stream: StreamSocket) -> Result<Id, Failure> {
-        let peer = stream.peer().to_string();
+    pub fn add_connecting(&mut self, stream: StreamSocket, target: &Target) -> Result<Id, Failure> {
         let transport = self.recorded(stream, Role::Connected);
         self.add(transport, Directions::Both, ChannelPhase::Connecting)
-            .map_err(|error| Failure::io(Status::Connect, "connect to", peer, &error))
+            .map_err(|error| Failure::io(Status::Connect, "connect to", target.to_string(), &error))
     }
 
     /// Adds an open channel of bytes.

@@ -344,7 +344,7 @@ impl Pool {
                 channel.transport.closed(reason);
                 Some(End {
                     reason,
-                    unacknowledged: channel.transport.unacknowledged(),
+                    unacknowledged: channel.unacknowledged(),
                     error: channel.take_error(),
                     traffic: channel.traffic,
                     unsent: channel.queue.take(),

@@ -15,7 +15,7 @@ use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
-use crate::sockets::StreamSocket;
+use crate::sockets::{Endpoint, StreamSocket};
 
 /// Sees what goes through the sockets of a pool, in its order.
 pub trait Recorder: Send {
@@ -177,9 +177,9 @@ impl Transport for RecordedStream {
         Ok(())
     }
 
-    fn connected(&mut self) -> io::Result<bool> {
+    fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
         let connected = self.inner.connected()?;
-        if connected {
+        if connected.is_some() {
             self.flow();
         }
         Ok(connected)

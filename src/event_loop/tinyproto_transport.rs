@@ -10,6 +10,7 @@ use super::id::Id;
 use super::pool::Pool;
 use super::transport::Transport;
 use crate::framing::{Exchange, ExchangeError};
+use crate::sockets::Endpoint;
 
 /// Bytes read at once while the channel is paused.
 const READ_AHEAD: usize = 4096;
@@ -176,16 +177,17 @@ impl Transport for TinyprotoTransport {
     }
 
     /// The hellos belong to connecting: a peer that sends none, or a wrong one, counts as absent.
-    fn connected(&mut self) -> io::Result<bool> {
-        if !self.inner.connected()? {
-            return Ok(false);
-        }
+    fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
+        let Some(addresses) = self.inner.connected()? else { return Ok(None) };
         let answered = self.answer();
         let mut byte = [0];
         while !self.exchange.is_open() {
             match self.receive(&mut byte) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return answered.map_or_else(would_block, |()| Ok(false));
+                    return match answered {
+                        Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+                        _ => Ok(None),
+                    };
                 }
                 outcome => outcome?,
             }
@@ -193,7 +195,7 @@ impl Transport for TinyprotoTransport {
                 return Err(error.into());
             }
         }
-        Ok(true)
+        Ok(Some(addresses))
     }
 
     fn has_ended(&self) -> bool {
@@ -235,10 +237,6 @@ impl Transport for TinyprotoTransport {
 }
 
 /// `Ok(false)` where a write would have blocked.
-fn would_block(error: io::Error) -> io::Result<bool> {
-    if error.kind() == ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
-}
-
 impl From<ExchangeError> for io::Error {
     fn from(error: ExchangeError) -> Self {
         let kind = match &error {

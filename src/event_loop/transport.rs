@@ -49,12 +49,16 @@ pub trait Transport: Send {
         self.inner_mut().map_or(Ok(()), |inner| inner.finish())
     }
 
-    /// Whether a connection that was begun has come to be.
+    /// The addresses of the other side and of this one, once a connection that was begun has come to
+    /// be. To find that out takes both of them, and whoever asks needs them next.
     ///
     /// # Errors
     /// Why it never will.
-    fn connected(&mut self) -> io::Result<bool> {
-        self.inner_mut().map_or(Ok(true), |inner| inner.connected())
+    fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
+        match self.inner_mut() {
+            Some(inner) => inner.connected(),
+            None => Ok(Some(self.addresses())),
+        }
     }
 
     /// The addresses of the other side and of this one, `unknown` where it has none.
@@ -70,7 +74,8 @@ pub trait Transport: Send {
         self.inner_mut().map_or(Ok(Readiness::Always), |inner| inner.register(registration))
     }
 
-    /// Undoes `register`.
+    /// Undoes `register`, where dropping the transport does not: to close the last descriptor of an
+    /// open file description takes it out of epoll (epoll(7)).
     fn deregister(&mut self, registry: &Registry) {
         if let Some(inner) = self.inner_mut() {
             inner.deregister(registry);
@@ -222,7 +227,7 @@ impl Transport for StreamSocket {
         self.shutdown(Shutdown::Write)
     }
 
-    fn connected(&mut self) -> io::Result<bool> {
+    fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
         crate::sockets::connect::finished(self)
     }
 
@@ -234,11 +239,6 @@ impl Transport for StreamSocket {
         let both = Interest::READABLE | Interest::WRITABLE;
         source(self).register(registration.registry, registration.token(), both)?;
         Ok(Readiness::Evented)
-    }
-
-    fn deregister(&mut self, registry: &Registry) {
-        // Closing the descriptor deregisters it as well.
-        let _ = source(self).deregister(registry);
     }
 
     fn reset(&mut self) {
@@ -303,8 +303,8 @@ mod tests {
         fn finish(&mut self) -> io::Result<()> {
             self.count(Err(io::ErrorKind::BrokenPipe.into()))
         }
-        fn connected(&mut self) -> io::Result<bool> {
-            self.count(Ok(false))
+        fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
+            self.count(Ok(None))
         }
         fn addresses(&self) -> (Endpoint, Endpoint) {
             let address = Endpoint::from(std::net::SocketAddr::from(([127, 0, 0, 1], 9)));
@@ -383,7 +383,7 @@ mod tests {
         let registration = Registration { registry: &pool.registry, mailbox: &pool.mailbox, id };
         assert_eq!((outer.read(&mut []).unwrap(), outer.write(&[]).unwrap()), (1, 1));
         assert!(outer.finish().is_err() && outer.flush().is_err() && outer.read_ahead().is_err());
-        assert!(!outer.connected().unwrap());
+        assert!(outer.connected().unwrap().is_none());
         assert_eq!(outer.addresses().0.to_string(), "127.0.0.1:9");
         assert_eq!(outer.register(&registration).unwrap(), Readiness::Evented);
         outer.deregister(&pool.registry);

@@ -13,6 +13,7 @@ use super::pool::{ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, STARVED, STARV
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
 use crate::protocol::recording::Role;
+use crate::sockets::Endpoint;
 use crate::sys::mmsg::Arrival;
 
 /// Bytes that one source may deliver before the others have their turn.
@@ -279,13 +280,14 @@ impl Pool {
             return;
         }
         match channel.transport.connected() {
-            Ok(false) => channel.writable = false,
-            Ok(true) => self.connection_is_up(id, handler),
+            Ok(None) => channel.writable = false,
+            Ok(Some(addresses)) => self.connection_is_up(id, addresses, handler),
             // A connection that never was is refused, it is not reset (tcp_reset() in Linux). This
             // one has been up, and what came before the reset can still be read.
             Err(error) if is_reset(&error) => {
                 channel.note_early_reset(error);
-                self.connection_is_up(id, handler);
+                let addresses = channel.transport.addresses();
+                self.connection_is_up(id, addresses, handler);
             }
             Err(error) => {
                 self.remove(id);
@@ -294,10 +296,14 @@ impl Pool {
         }
     }
 
-    fn connection_is_up(&mut self, id: Id, handler: &mut dyn Handler) {
+    fn connection_is_up(
+        &mut self,
+        id: Id,
+        (peer, local): (Endpoint, Endpoint),
+        handler: &mut dyn Handler,
+    ) {
         let Some(channel) = self.channel_mut(id) else { return };
         channel.phase = ChannelPhase::Open;
-        let (peer, local) = channel.transport.addresses();
         handler.on(self, Event::Connected { id, peer, local });
         self.mark_dirty(id);
         self.queue_for_read(id);

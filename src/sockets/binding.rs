@@ -80,10 +80,14 @@ pub(super) fn opened<S: Bindable>(
     socket: Socket,
     cleanup: Option<UnixGuard>,
 ) -> io::Result<OpenSocket<S>> {
-    let port = socket.local_addr()?.as_socket().map(|address| address.port());
-    let socket = S::from_fd(socket.into(), port.is_none());
-    let proto = port.map_or("unix", |_| S::PROTO);
-    Ok(OpenSocket { local: socket.local().to_string(), socket, proto, port, cleanup })
+    let address = socket.local_addr()?.as_socket();
+    let socket = S::from_fd(socket.into(), address.is_none());
+    let (proto, local) = match address {
+        Some(address) => (S::PROTO, address.to_string()),
+        None => ("unix", socket.local().to_string()),
+    };
+    let port = address.map(|address| address.port());
+    Ok(OpenSocket { local, socket, proto, port, cleanup })
 }
 
 /// Opens every socket that an address means, with warnings of what the kernel changed.

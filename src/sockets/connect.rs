@@ -11,6 +11,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::Target;
 use super::binding::new_socket;
+use super::endpoint::Endpoint;
 use super::inherited::{self, SocketRole};
 use super::options::SocketOptions;
 use super::stream::StreamSocket;
@@ -139,21 +140,31 @@ fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
     }
 }
 
-/// Whether a connection that was begun is up: false means that it is still under way. To be asked
-/// when the stream is first writable, as `mio::net::TcpStream::connect` describes.
+/// The peer and the local end of a connection that was begun, once it is up: `None` means that it
+/// is still under way. To be asked when the stream is first writable, as
+/// `mio::net::TcpStream::connect` describes.
 ///
 /// # Errors
 /// Why there will be no connection.
-pub fn finished(stream: &StreamSocket) -> io::Result<bool> {
+pub fn finished(stream: &StreamSocket) -> io::Result<Option<(Endpoint, Endpoint)>> {
+    let up = || Ok(Some((stream.peer(), stream.local())));
     let StreamSocket::Tcp(tcp) = stream else {
-        return stream.take_error()?.map_or(Ok(true), Err);
+        return stream.take_error()?.map_or_else(up, Err);
     };
     match tcp.peer_addr() {
-        // With nobody listening, a connection to a port of this machine's ephemeral range can meet
-        // itself (RFC 9293 section 3.5, simultaneous open): that is nobody.
-        Ok(peer) if tcp.local_addr()? == peer => Err(io::ErrorKind::ConnectionRefused.into()),
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => is_over_already(tcp),
+        Ok(peer) => {
+            let local = tcp.local_addr()?;
+            // With nobody listening, a connection to a port of this machine's ephemeral range can
+            // meet itself (RFC 9293 section 3.5, simultaneous open): that is nobody.
+            if local == peer {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            Ok(Some((peer.into(), local.into())))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => match is_over_already(tcp)? {
+            true => up(),
+            false => Ok(None),
+        },
         Err(error) => Err(error),
     }
 }
@@ -259,7 +270,7 @@ mod tests {
     fn outcome(stream: &StreamSocket) -> io::Result<bool> {
         use rustix::event::{PollFd, PollFlags, poll};
         poll(&mut [PollFd::new(stream, PollFlags::OUT)], None)?;
-        finished(stream)
+        finished(stream).map(|addresses| addresses.is_some())
     }
 
     #[test]
@@ -340,7 +351,7 @@ mod tests {
         let path = directory.path().join("s");
         let _listener = UnixListener::bind(&path).unwrap();
         let stream = begin(&unix_target(&path)).unwrap();
-        assert!(finished(&stream).unwrap());
+        assert!(finished(&stream).unwrap().is_some());
         assert_eq!(stream.peer().to_string(), format!("unix:{}", path.display()));
         assert_eq!(stream.local().to_string(), "unix");
     }
@@ -375,7 +386,7 @@ mod tests {
     fn an_inherited_connection_is_taken_over() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let stream = begin(&Target::Fd(inherit(ours))).unwrap();
-        assert!(finished(&stream).unwrap());
+        assert!(finished(&stream).unwrap().is_some());
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(io::Read::read(&mut &theirs, &mut [0]).unwrap(), 0);
         let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();

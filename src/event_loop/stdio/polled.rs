@@ -61,10 +61,6 @@ impl Transport for Reopened {
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
         register(registration, self.fd.as_fd())
     }
-
-    fn deregister(&mut self, registry: &Registry) {
-        let _ = registry.deregister(&mut SourceFd(&self.fd.as_raw_fd()));
-    }
 }
 
 /// A socket, which cannot be reopened but takes MSG_DONTWAIT with each call.
@@ -99,6 +95,7 @@ impl Transport for StdioSocket {
     }
 
     fn deregister(&mut self, registry: &Registry) {
+        // The descriptor is not ours to close.
         let _ = registry.deregister(&mut SourceFd(&self.fd.as_raw_fd()));
     }
 }

@@ -100,7 +100,7 @@ impl PingSession {
         let Some(target) = target else { return Ok(()) };
         for _ in 1..self.config.conns {
             let (stream, _) = connect::start(target, None, &self.config.route.net.options)?;
-            self.connecting.insert(pool.add_connecting(stream)?, target.to_string());
+            self.connecting.insert(pool.add_connecting(stream, target)?, target.to_string());
         }
         Ok(())
     }
