@@ -1,6 +1,6 @@
 //! Services: what is done with the connections of a [`StreamSession`] and with what they send.
 //!
-//! The session accepts, frames, and enforces deadlines, backpressure and slow peers. A service gets
+//! The session accepts or dials, frames, and enforces deadlines, backpressure and slow peers. A service gets
 //! the events and acts on the [`Context`]. It keeps what it needs of each connection in an
 //! [`IdMap`](crate::event_loop::IdMap) of its own. The least of them answers each message with
 //! itself:

@@ -136,6 +136,7 @@ impl Commanded<'_> {
             if outcome == SendOutcome::Gone {
                 return self.carry(piece, to);
             }
+            // Only what is written now is known to wait no more.
             pool.flush(id);
             outcome
         } else {

@@ -93,6 +93,7 @@ impl<'a> Context<'a> {
     /// the end of the connection shows, and for a dialed one what waits behind that.
     fn leave(&mut self, id: Id, reason: CloseReason) {
         if self.streams.scope() == Scope::Run {
+            // What the kernel takes now is not known to be lost.
             self.pool.flush(id);
             let is_full = self.streams.table.get(id).is_some_and(|one| one.send.is_full());
             if is_full || self.pool.queued(id) > 0 || self.core.input.is_holding() {

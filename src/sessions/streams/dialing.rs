@@ -1,13 +1,14 @@
 //! Dialing: the connection that a session makes by itself, and makes again when it is lost.
 
-use std::net::SocketAddr;
+mod others;
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::close::{Cause, CloseReason};
+use crate::close::Cause;
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Event, Id, Pool, TimerKey};
+use crate::event_loop::{End, Event, Pool};
 use crate::kind::Kind;
 use crate::protocol::relay::Input;
 use crate::report::Notice;
@@ -15,8 +16,7 @@ use crate::sessions::config::{Dialing, Route};
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::{Console, is_loss};
 use crate::sessions::core::Core;
-use crate::sessions::timers;
-use crate::sockets::{Address, Target, connect};
+use others::Others;
 
 /// Bytes that wait for the next connection before no more are taken.
 const CARRIED: usize = 64 * 1024;
@@ -169,6 +169,7 @@ impl Dialer {
     ) -> Duration {
         debug_assert_eq!(self.phase, DialPhase::Over, "one connection after the other");
         self.phase = DialPhase::Dialing;
+        // What a connection had queued is older than what was kept for the next one meanwhile.
         self.carried.splice(..0, unsent);
         self.connector.begin_again(pool, was_useful)
     }
@@ -271,97 +272,6 @@ impl Dialer {
     pub(super) fn take_carried(&mut self) -> Vec<Bytes> {
         self.is_full = false;
         std::mem::take(&mut self.carried)
-    }
-}
-
-/// The connections that are made beside the first one, at once and to the address that it found.
-/// None counts until all are up, and none is read.
-#[derive(Default)]
-struct Others {
-    count: usize,
-    /// Those under way, and what each is dialed to.
-    connecting: Vec<(Id, String)>,
-    /// Those that wait for the rest, the first of all among them.
-    up: Vec<Established>,
-}
-
-impl Others {
-    fn are_dialed(&self) -> bool {
-        !self.up.is_empty()
-    }
-
-    /// The first connection is up: makes the others.
-    fn dial(&mut self, pool: &mut Pool, route: &Route, first: Established) -> Dialed {
-        let target = match (first.peer.to_string().parse::<SocketAddr>(), &route.address) {
-            (Ok(address), _) => Some(Target::Tcp(address)),
-            (Err(_), Address::Unix(name)) => Some(Target::Unix(name.clone())),
-            (Err(_), _) => None,
-        };
-        self.wait_for_all(pool, first);
-        for target in std::iter::repeat_n(target, self.count).flatten() {
-            match pool.dial(&target, None, &route.net.options) {
-                Ok((id, _)) => self.connecting.push((id, target.to_string())),
-                Err(failure) => return Dialed::Failed(failure),
-            }
-        }
-        if !self.connecting.is_empty() {
-            pool.arm(TimerKey::global(timers::CONNECT), route.timeout);
-        }
-        self.take_all(pool)
-    }
-
-    fn wait_for_all(&mut self, pool: &mut Pool, new: Established) {
-        pool.pause(new.id);
-        self.up.push(new);
-    }
-
-    fn take_all(&mut self, pool: &mut Pool) -> Dialed {
-        if !self.connecting.is_empty() {
-            return Dialed::Pending;
-        }
-        pool.disarm(TimerKey::global(timers::CONNECT));
-        self.up.iter().for_each(|new| pool.resume(new.id));
-        Dialed::Up(std::mem::take(&mut self.up))
-    }
-
-    fn on(&mut self, pool: &mut Pool, route: &Route, event: &Event<'_>) -> Dialed {
-        match event {
-            Event::Connected { id, peer, local } => match self.take_attempt(*id) {
-                Some(target) => {
-                    self.wait_for_all(pool, Established::new(*id, peer, local, target));
-                    self.take_all(pool)
-                }
-                None => Dialed::Pending,
-            },
-            Event::ConnectFailed { id, error } => match self.take_attempt(*id) {
-                Some(target) => Dialed::Failed(connect::failure(&target, error)),
-                None => Dialed::Pending,
-            },
-            Event::Timer { key } if *key == TimerKey::global(timers::CONNECT) => {
-                Dialed::Failed(self.too_late(route))
-            }
-            _ => Dialed::Pending,
-        }
-    }
-
-    fn take_attempt(&mut self, id: Id) -> Option<String> {
-        let at = self.connecting.iter().position(|(attempt, _)| *attempt == id)?;
-        Some(self.connecting.swap_remove(at).1)
-    }
-
-    fn too_late(&self, route: &Route) -> Failure {
-        let limit = humantime::format_duration(route.timeout);
-        let (left, all) = (self.connecting.len(), self.count + 1);
-        let cause = format!("{left} of {all} connections had no answer within {limit}");
-        let target = route.address.to_string();
-        Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause)
-    }
-
-    fn cancel(&mut self, pool: &mut Pool) {
-        let connecting = self.connecting.drain(..).map(|(id, _)| id);
-        for id in connecting.chain(self.up.drain(..).map(|new| new.id)) {
-            pool.abort(id, CloseReason::HOST);
-        }
     }
 }
 

@@ -1,0 +1,167 @@
+//! The connections that are dialed beside the first one.
+
+use std::net::SocketAddr;
+
+use super::Dialed;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Id, Pool, TimerKey};
+use crate::kind::Kind;
+use crate::sessions::config::Route;
+use crate::sessions::connector::Established;
+use crate::sessions::timers;
+use crate::sockets::{Address, Target, connect};
+
+/// The connections that are made beside the first one, at once and to the address that it found.
+/// None counts until all are up, and none is read.
+#[derive(Default)]
+pub(super) struct Others {
+    pub(super) count: usize,
+    /// Those under way, and what each is dialed to.
+    connecting: Vec<(Id, String)>,
+    /// Those that wait for the rest, the first of all among them.
+    up: Vec<Established>,
+}
+
+impl Others {
+    pub(super) fn are_dialed(&self) -> bool {
+        !self.up.is_empty()
+    }
+
+    /// The first connection is up: makes the others.
+    pub(super) fn dial(&mut self, pool: &mut Pool, route: &Route, first: Established) -> Dialed {
+        let target = match (first.peer.to_string().parse::<SocketAddr>(), &route.address) {
+            (Ok(address), _) => Some(Target::Tcp(address)),
+            (Err(_), Address::Unix(name)) => Some(Target::Unix(name.clone())),
+            (Err(_), _) => None,
+        };
+        self.wait_for_all(pool, first);
+        // A socket that was inherited is one connection, whatever was asked for.
+        for target in std::iter::repeat_n(target, self.count).flatten() {
+            match pool.dial(&target, None, &route.net.options) {
+                Ok((id, _)) => self.connecting.push((id, target.to_string())),
+                Err(failure) => return Dialed::Failed(failure),
+            }
+        }
+        if !self.connecting.is_empty() {
+            pool.arm(TimerKey::global(timers::CONNECT), route.timeout);
+        }
+        self.take_all(pool)
+    }
+
+    fn wait_for_all(&mut self, pool: &mut Pool, new: Established) {
+        // What came now would find no connection in the table of the session, nor would its end.
+        pool.pause(new.id);
+        self.up.push(new);
+    }
+
+    fn take_all(&mut self, pool: &mut Pool) -> Dialed {
+        if !self.connecting.is_empty() {
+            return Dialed::Pending;
+        }
+        pool.disarm(TimerKey::global(timers::CONNECT));
+        self.up.iter().for_each(|new| pool.resume(new.id));
+        Dialed::Up(std::mem::take(&mut self.up))
+    }
+
+    pub(super) fn on(&mut self, pool: &mut Pool, route: &Route, event: &Event<'_>) -> Dialed {
+        match event {
+            Event::Connected { id, peer, local } => match self.take_attempt(*id) {
+                Some(target) => {
+                    self.wait_for_all(pool, Established::new(*id, peer, local, target));
+                    self.take_all(pool)
+                }
+                None => Dialed::Pending,
+            },
+            Event::ConnectFailed { id, error } => match self.take_attempt(*id) {
+                Some(target) => Dialed::Failed(connect::failure(&target, error)),
+                None => Dialed::Pending,
+            },
+            Event::Timer { key } if *key == TimerKey::global(timers::CONNECT) => {
+                Dialed::Failed(self.too_late(route))
+            }
+            _ => Dialed::Pending,
+        }
+    }
+
+    fn take_attempt(&mut self, id: Id) -> Option<String> {
+        let at = self.connecting.iter().position(|(attempt, _)| *attempt == id)?;
+        Some(self.connecting.swap_remove(at).1)
+    }
+
+    fn too_late(&self, route: &Route) -> Failure {
+        let limit = humantime::format_duration(route.timeout);
+        let (left, all) = (self.connecting.len(), self.count + 1);
+        let cause = format!("{left} of {all} connections had no answer within {limit}");
+        let target = route.address.to_string();
+        Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause)
+    }
+
+    pub(super) fn cancel(&mut self, pool: &mut Pool) {
+        let connecting = self.connecting.drain(..).map(|(id, _)| id);
+        for id in connecting.chain(self.up.drain(..).map(|new| new.id)) {
+            pool.abort(id, CloseReason::HOST);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event_loop::{EventLoop, Handler};
+    use crate::sessions::config::{Dialing, Net};
+    use crate::sessions::streams::Dialer;
+    use std::time::Duration;
+
+    struct Attempt {
+        dialer: Dialer,
+        outcome: Option<Result<usize, Failure>>,
+    }
+
+    impl Attempt {
+        fn note(&mut self, pool: &mut Pool, dialed: Dialed) {
+            self.outcome = match dialed {
+                Dialed::Up(all) => Some(Ok(all.len())),
+                Dialed::Failed(failure) => Some(Err(failure)),
+                Dialed::Pending | Dialed::Retrying { .. } => return,
+            };
+            pool.stop();
+        }
+    }
+
+    impl Handler for Attempt {
+        fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+            let dialed = self.dialer.on(pool, &event);
+            self.note(pool, dialed);
+        }
+    }
+
+    fn dial(address: &str, count: usize) -> Result<usize, Failure> {
+        let route = Route {
+            address: address.parse().unwrap(),
+            bind: None,
+            net: Net::default(),
+            timeout: Duration::from_secs(5),
+            negotiated: None,
+        };
+        let mut event_loop = EventLoop::new().unwrap();
+        let pool = event_loop.pool();
+        let dialer = Dialer::new(route, None, Dialing::default(), pool.now()).with_count(count);
+        let mut attempt = Attempt { dialer, outcome: None };
+        let dialed = attempt.dialer.begin(pool);
+        attempt.note(pool, dialed);
+        event_loop.run(&mut attempt).unwrap();
+        attempt.outcome.unwrap()
+    }
+
+    #[test]
+    fn connections_count_when_all_of_them_are_up() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap().to_string();
+        for count in [1, 2, 5] {
+            assert_eq!(dial(&address, count).unwrap(), count);
+        }
+        drop(server);
+        assert_eq!(dial(&address, 2).unwrap_err().status, Status::Connect);
+    }
+}
