@@ -8,11 +8,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::command::{ChatCommand, HELP, unknown_command};
+use super::dialect::{ChatCommand, HELP, unknown_command};
 use super::line::{ChatLine, readable};
 use super::members::{Member, Members, PacedLines};
+use super::members::{OWN_BURST, TokenBucket};
 use super::nick::Nick;
-use super::token_bucket::{OWN_BURST, TokenBucket};
 
 /// How often a member sends that it is there.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);

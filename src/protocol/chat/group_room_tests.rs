@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::Nick;
 use super::group_room::{GroupAction, GroupRoom, HEARTBEAT, SILENCE};
-use super::token_bucket::BURST;
+use super::members::BURST;
 
 /// Members by number, and what each has been shown.
 struct Net {

@@ -5,7 +5,6 @@
 //! part; with a host there is a second [`dialect`]. [`editor`], [`scrollback`] and [`view`] are the
 //! screen as data.
 
-pub mod command;
 pub mod dialect;
 pub mod editor;
 #[cfg(test)]
@@ -15,14 +14,12 @@ pub mod group_room;
 mod group_room_tests;
 pub mod keys;
 pub mod line;
-mod members;
+pub mod members;
 pub mod nick;
 pub mod room;
 #[cfg(test)]
 mod room_tests;
-pub mod roster;
 pub mod scrollback;
-pub mod token_bucket;
 pub mod view;
 
 pub use dialect::Dialect;

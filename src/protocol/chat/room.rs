@@ -14,12 +14,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::command::ChatCommand;
+use super::dialect::ChatCommand;
 use super::dialect::Dialect;
 use super::line::{ChatLine, readable};
+use super::members::TokenBucket;
 use super::members::{Member, Members, PacedLines};
 use super::nick::Nick;
-use super::token_bucket::TokenBucket;
 
 /// Messages that a newcomer is shown.
 pub const HISTORY: usize = 200;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::dialect::Dialect;
+use super::members::{BURST, REFILL};
 use super::nick::Nick;
 use super::room::{FLOOD, HISTORY, MemberId, Room, RoomAction};
-use super::token_bucket::{BURST, REFILL};
 
 /// A room in virtual time.
 struct Scene {

@@ -2,14 +2,16 @@
 
 use std::time::SystemTime;
 
-use super::config::Identity;
+use super::Identity;
 use super::screen::Screen;
-use crate::error::Failure;
-use crate::event_loop::{Pool, Signal};
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Pool, Signal};
 use crate::kind::Kind;
-use crate::protocol::chat::command::ChatCommand;
-use crate::protocol::chat::roster::Roster;
-use crate::protocol::chat::{ChatLine, Nick};
+use crate::protocol::chat::dialect::ChatCommand;
+use crate::protocol::chat::line::readable;
+use crate::protocol::chat::view::Roster;
+use crate::protocol::chat::{ChatLine, Dialect, Nick};
+use crate::protocol::relay::Source;
 use crate::sessions::console::Message;
 use crate::sessions::core::Core;
 use crate::sys::clock;
@@ -23,7 +25,9 @@ pub(super) struct InputEvent {
     pub(super) failure: Option<Failure>,
     /// The user leaves once the lines are sent.
     pub(super) leaves: bool,
-    /// ^C, which a screen receives as a key.
+    /// The same, or stdin has ended behind something: nobody is left to leave.
+    pub(super) is_over: bool,
+    /// ^C, which a screen receives as a key. It has decided the status.
     pub(super) interrupts: bool,
 }
 
@@ -111,15 +115,47 @@ impl Frontend {
 
     /// Takes what was read from stdin.
     pub(super) fn take_input(&mut self, core: &mut Core, bytes: &[u8], eof: bool) -> InputEvent {
-        if let Display::Screen(screen) = &mut self.display {
-            core.input.note_bytes(bytes);
-            return screen.take_input(bytes, eof);
+        let mut event = match &mut self.display {
+            Display::Screen(screen) => {
+                core.input.note_bytes(bytes);
+                screen.take_input(bytes, eof)
+            }
+            Display::Plain(_) => {
+                let portion = core.input.read(bytes, eof);
+                let line = |message: &[u8]| message.strip_suffix(b"\n").unwrap_or(message).to_vec();
+                let lines = portion.batch.messages().map(line).collect();
+                let failure = portion.end.and_then(Result::err);
+                InputEvent { lines, failure, ..InputEvent::default() }
+            }
+        };
+        if eof {
+            core.input.end();
         }
-        let portion = core.input.read(bytes, eof);
-        let line = |message: &[u8]| message.strip_suffix(b"\n").unwrap_or(message).to_vec();
-        let lines = portion.batch.messages().map(line).collect();
-        let failure = portion.end.and_then(Result::err);
-        InputEvent { lines, failure, ..InputEvent::default() }
+        if event.interrupts {
+            core.overrule(Status::Interrupt);
+        }
+        // A stdin that is empty from the start means no user who could leave.
+        let input = core.input.progress();
+        let is_left = eof && (input.source == Source::Terminal || !input.empty);
+        event.is_over = event.leaves || is_left;
+        event
+    }
+
+    /// The same for a room that takes all lines as they are.
+    pub(super) fn pass_input(
+        &mut self,
+        core: &mut Core,
+        (bytes, eof): (&[u8], bool),
+        dialect: Dialect,
+        pass: &mut dyn FnMut(&[u8]),
+    ) -> InputEvent {
+        let event = self.take_input(core, bytes, eof);
+        for line in &event.lines {
+            self.echo(&dialect.parse_typed(&readable(line)));
+            core.count_sent(1);
+            pass(line);
+        }
+        event
     }
 
     /// The user's nick, once the room has sent it.
@@ -155,8 +191,9 @@ impl Frontend {
         }
     }
 
-    /// A signal that concerns the terminal.
-    pub(super) fn on_signal(&mut self, signal: Signal) {
+    /// Takes a signal that concerns the terminal.
+    pub(super) fn on_event(&mut self, event: &Event<'_>) {
+        let Event::Signal(signal) = event else { return };
         match (signal, &mut self.display) {
             (Signal::Resize, Display::Screen(screen)) => screen.resize(),
             (Signal::Suspend, Display::Screen(screen)) => screen.suspend(),

@@ -8,17 +8,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 
-use super::config::GroupConfig;
+use super::GroupConfig;
 use super::frontend::Frontend;
 use super::screen::Screen;
 use crate::close::CloseReason;
-use crate::error::Status;
 use crate::event_loop::{Event, Id, Pool, TimerKey};
-use crate::protocol::chat::Nick;
-use crate::protocol::chat::command::ChatCommand;
 use crate::protocol::chat::group_room::{GroupAction, GroupRoom};
-use crate::protocol::chat::line::{ChatLine, readable};
-use crate::protocol::relay::Source;
+use crate::protocol::chat::line::ChatLine;
+use crate::protocol::chat::{Dialect, Nick};
 use crate::report::{Name, Notice};
 use crate::sessions::console::Console;
 use crate::sessions::core::SIGNALLED;
@@ -156,26 +153,17 @@ impl DatagramService for GroupService {
     }
 
     fn input(&mut self, context: &mut DatagramContext<'_>, bytes: &[u8], eof: bool) {
-        let input_event = self.frontend.take_input(context.core, bytes, eof);
-        for line in input_event.lines {
-            self.frontend.echo(&ChatCommand::parse(&readable(&line)));
-            context.core.count_sent(1);
-            self.group_room.input(&line);
-        }
-        if input_event.interrupts {
-            context.core.overrule(Status::Interrupt);
+        let (room, dialect) = (&mut self.group_room, Dialect::Lines);
+        let mut pass = |line: &[u8]| room.input(line);
+        let event = self.frontend.pass_input(context.core, (bytes, eof), dialect, &mut pass);
+        if event.interrupts {
             return context.end(ShutdownMode::Now(SIGNALLED));
         }
-        if eof {
-            context.core.input.end();
-        }
-        // A stdin that is empty from the start means no user who could leave.
-        let input = context.core.input.progress();
-        if input_event.leaves || (eof && (input.source == Source::Terminal || !input.empty)) {
+        if event.is_over {
             self.group_room.finish();
         }
         self.advance(context);
-        if let Some(failure) = input_event.failure {
+        if let Some(failure) = event.failure {
             context.core.fail(context.pool, &failure);
             context.end(ShutdownMode::InOrder(CloseReason::HOST));
         }
@@ -193,11 +181,10 @@ impl DatagramService for GroupService {
     fn event(&mut self, context: &mut DatagramContext<'_>, event: &Event<'_>) {
         match event {
             Event::Timer { key } if key.purpose == timers::CHAT => self.advance(context),
-            Event::Signal(signal) => {
-                self.frontend.on_signal(*signal);
+            event => {
+                self.frontend.on_event(event);
                 self.frontend.refresh(context.pool, context.core);
             }
-            _ => {}
         }
     }
 

@@ -6,17 +6,17 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::config::{JoinConfig, dialect};
 use super::frontend::Frontend;
 use super::screen::Screen;
+use super::{JoinConfig, dialect};
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
-use crate::protocol::chat::command::ChatCommand;
+use crate::protocol::chat::dialect::ChatCommand;
 use crate::protocol::chat::line::readable;
-use crate::protocol::chat::token_bucket::{OWN_BURST, TokenBucket};
+use crate::protocol::chat::members::{OWN_BURST, TokenBucket};
 use crate::protocol::chat::{Dialect, Nick};
 use crate::protocol::relay::{Input, Step};
 use crate::sessions::console::{Console, Message, is_loss};
@@ -156,8 +156,8 @@ impl StreamService for MemberService {
     }
 
     fn on_stdin(&mut self, context: &mut Context<'_>, bytes: &[u8], eof: bool) {
-        let input_event = self.frontend.take_input(context.core, bytes, eof);
-        for line in input_event.lines {
+        let event = self.frontend.take_input(context.core, bytes, eof);
+        for line in event.lines {
             let text = readable(&line);
             let command = self.dialect.parse_typed(&text);
             self.leaves = matches!(command, ChatCommand::Quit(_));
@@ -166,26 +166,22 @@ impl StreamService for MemberService {
                 break;
             }
         }
-        if input_event.interrupts {
-            context.core.overrule(Status::Interrupt);
+        if event.interrupts {
             context.end = Some(ShutdownMode::Now(SIGNALLED));
             return;
         }
-        if let Some(failure) = input_event.failure {
+        if let Some(failure) = event.failure {
             context.core.fail(context.pool, &failure);
             context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
             return;
         }
-        if eof {
-            context.core.input.end();
-        }
         // A protocol with a farewell marks the end of the messages.
-        let farewell = self.dialect.farewell().filter(|_| eof || input_event.leaves);
+        let farewell = self.dialect.farewell().filter(|_| eof || event.leaves);
         if let (Some(_), false) = (farewell, self.leaves) {
             self.leaves = true;
             self.waiting.extend(self.dialect.encode_request(&ChatCommand::Quit(""), b""));
         }
-        self.leaves |= input_event.leaves;
+        self.leaves |= event.leaves;
         if self.leaves && self.link.is_none() {
             context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
         } else {
@@ -278,11 +274,10 @@ impl StreamService for MemberService {
                 self.flush_lines(context);
                 true
             }
-            Event::Signal(signal) => {
-                self.frontend.on_signal(*signal);
-                true
+            event => {
+                self.frontend.on_event(event);
+                false
             }
-            _ => false,
         }
     }
 

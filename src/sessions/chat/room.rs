@@ -6,19 +6,19 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::config::{HostConfig, dialect};
 use super::frontend::Frontend;
 use super::screen::Screen;
+use super::{HostConfig, dialect};
 use crate::close::{Cause, CloseReason, Detail};
-use crate::error::{Status, plain};
+use crate::error::plain;
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::access::Access;
-use crate::protocol::chat::line::{ChatLine, readable};
+use crate::protocol::chat::line::ChatLine;
 use crate::protocol::chat::room::{MemberId, Room, RoomAction};
 use crate::protocol::chat::{Dialect, Nick};
-use crate::protocol::relay::{Input, Source};
+use crate::protocol::relay::Input;
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::core::{Core, GRACE, SIGNALLED};
@@ -184,31 +184,18 @@ impl StreamService for RoomService {
 
     fn on_stdin(&mut self, context: &mut Context<'_>, bytes: &[u8], eof: bool) {
         let Some(frontend) = &mut self.frontend else { return };
-        let input_event = frontend.take_input(context.core, bytes, eof);
-        for line in input_event.lines {
-            frontend.echo(&self.dialect.parse_typed(&readable(&line)));
-            context.core.count_sent(1);
-            self.room.receive(HOST, &line);
-        }
-        if input_event.interrupts {
-            context.core.overrule(Status::Interrupt);
+        let (room, dialect) = (&mut self.room, self.dialect);
+        let mut receive = |line: &[u8]| room.receive(HOST, line);
+        let event = frontend.pass_input(context.core, (bytes, eof), dialect, &mut receive);
+        if event.interrupts {
             context.end = Some(ShutdownMode::Now(SIGNALLED));
             return;
         }
-        if input_event.leaves {
+        if event.is_over {
             self.room.finish(HOST);
         }
-        if eof {
-            context.core.input.end();
-            // A stdin that is empty from the start means no user who could leave.
-            let input = context.core.input.progress();
-            let is_terminal = input.source == Source::Terminal;
-            if is_terminal || !context.core.common.rules.is_empty_from_start(input) {
-                self.room.finish(HOST);
-            }
-        }
         self.advance(context);
-        if let Some(failure) = input_event.failure {
+        if let Some(failure) = event.failure {
             context.core.fail(context.pool, &failure);
             context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
         }
@@ -300,13 +287,12 @@ impl StreamService for RoomService {
                 context.pool.abort(*id, TOO_SLOW);
                 true
             }
-            Event::Signal(signal) => {
+            event => {
                 if let Some(frontend) = &mut self.frontend {
-                    frontend.on_signal(*signal);
+                    frontend.on_event(event);
                 }
-                true
+                false
             }
-            _ => false,
         }
     }
 
