@@ -252,6 +252,7 @@ impl StreamService for EchoService {
 
     /// Accepts no more messages; what was taken is still answered.
     fn end(&mut self, context: &mut Context<'_>) {
+        context.core.begin_ending(context.pool);
         context.core.limit_flushing(context.pool, SIGNALLED, self.delay_queue.delay() + GRACE);
         let ids: Vec<Id> = context.streams.table.ids().collect();
         ids.into_iter().for_each(|id| self.close_when_answered(context, id, CloseReason::HOST));

@@ -280,3 +280,19 @@ fn held_answers_are_not_lost() {
     assert_eq!(answer(&peer), b"three");
     server.wait().code(0);
 }
+
+/// Nothing is waited for where no answer is due: sockets of datagrams close with the rest.
+#[test]
+fn an_idle_server_stops_at_once() {
+    for args in ["", "--udp", "--tcp", "--delay 9s"] {
+        let (server, address) = serve(args);
+        if args == "--udp" {
+            assert_eq!(ask(&socket(), &address, b"one"), b"one");
+        }
+        let begun = std::time::Instant::now();
+        server.signal(SIGTERM);
+        server.wait().code(0);
+        // The time that unsent answers would have is 2 s.
+        assert!(begun.elapsed() < std::time::Duration::from_millis(1800), "echo {args}");
+    }
+}
