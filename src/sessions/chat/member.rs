@@ -12,7 +12,6 @@ use super::{JoinConfig, dialect};
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool, SendOutcome, TimerKey};
-use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::chat::dialect::ChatCommand;
 use crate::protocol::chat::line::readable;
@@ -22,7 +21,7 @@ use crate::protocol::relay::{Input, Step};
 use crate::sessions::console::{Console, Message, is_loss};
 use crate::sessions::core::{Core, SIGNALLED};
 use crate::sessions::input::InputReader;
-use crate::sessions::services::{Losses, Stdin, StreamService};
+use crate::sessions::services::{Breach, Losses, Profile, Stdin, StreamService};
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::streams::{Context, Dialer, Flow, Redial, StreamSession, lost};
 use crate::sessions::timers;
@@ -147,8 +146,9 @@ impl MemberService {
 }
 
 impl StreamService for MemberService {
-    fn flow(&self) -> Flow {
-        Flow::Input
+    /// Not all that a host sends is a message: it counts those that the user has not missed.
+    fn profile(&self) -> Profile {
+        Profile { counts_messages: true, losses: Losses::Service, ..Profile::of(Flow::Input) }
     }
 
     fn stdin(&self) -> Stdin {
@@ -201,11 +201,6 @@ impl StreamService for MemberService {
         self.flush_lines(context);
     }
 
-    /// Not all that a host sends is a message: it counts those that the user has not missed.
-    fn counts_messages(&self) -> bool {
-        true
-    }
-
     fn message(&mut self, context: &mut Context<'_>, _id: Id, message: &Message<'_>) {
         let Some(link) = &self.link else { return };
         let line = self.dialect.decode(message.payload);
@@ -214,8 +209,8 @@ impl StreamService for MemberService {
         }
     }
 
-    fn bad_frame(&mut self, context: &mut Context<'_>, _id: Id, error: &FrameError) -> bool {
-        let Some(link) = &self.link else { return false };
+    fn breach(&mut self, context: &mut Context<'_>, _id: Id, breach: Breach<'_>) -> bool {
+        let (Some(link), Breach::Frame(error)) = (&self.link, breach) else { return false };
         let (peer, cause) = (link.peer.clone(), error.to_string());
         let failure = Failure::new(Status::Lost, Kind::Frame, "read from", peer, cause);
         context.core.fail(context.pool, &failure);
@@ -247,10 +242,6 @@ impl StreamService for MemberService {
             self.waiting.push_front(line);
         }
         Vec::new()
-    }
-
-    fn losses(&self) -> Losses {
-        Losses::Service
     }
 
     fn closed(&mut self, context: &mut Context<'_>, _id: Id, end: &End) {

@@ -12,7 +12,6 @@ use super::{HostConfig, dialect};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::plain;
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
-use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::access::Access;
 use crate::protocol::chat::line::ChatLine;
@@ -23,7 +22,7 @@ use crate::protocol::slow::{Policy, SlowRules};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::core::{Core, GRACE, SIGNALLED};
 use crate::sessions::input::InputReader;
-use crate::sessions::services::{Losses, Stdin, StreamService};
+use crate::sessions::services::{Breach, Losses, Profile, Stdin, StreamService};
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::streams::{Admission, Backlog, Context, Flow, StreamSession};
 use crate::sessions::timers;
@@ -159,16 +158,10 @@ fn name(dialect: Dialect, member: MemberId) -> Nick {
 }
 
 impl StreamService for RoomService {
-    fn flow(&self) -> Flow {
-        Flow::Peers
-    }
-
-    fn noun(&self) -> &'static str {
-        "members"
-    }
-
-    fn awaited(&self) -> (&'static str, &'static str, &'static str) {
-        ("host", "the room", "nobody came")
+    fn profile(&self) -> Profile {
+        let awaited = ("host", "the room", "nobody came");
+        let losses = Losses::Ignored;
+        Profile { noun: "members", awaited, losses, ..Profile::of(Flow::Peers) }
     }
 
     fn stdin(&self) -> Stdin {
@@ -231,8 +224,10 @@ impl StreamService for RoomService {
         true
     }
 
-    fn bad_frame(&mut self, context: &mut Context<'_>, id: Id, error: &FrameError) -> bool {
-        let Some(member) = self.members.get_mut(id) else { return false };
+    fn breach(&mut self, context: &mut Context<'_>, id: Id, breach: Breach<'_>) -> bool {
+        let (Some(member), Breach::Frame(error)) = (self.members.get_mut(id), breach) else {
+            return false;
+        };
         let cause = error.to_string();
         Self::report_bad_frame(context, &member.title, &cause);
         member.why = Some(cause);
@@ -257,10 +252,6 @@ impl StreamService for RoomService {
             self.admit(context.pool, id);
             self.advance(context);
         }
-    }
-
-    fn losses(&self) -> Losses {
-        Losses::Ignored
     }
 
     fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {

@@ -14,12 +14,12 @@ use super::console::{Console, Message};
 use super::core::{Core, GRACE, SIGNALLED};
 use super::datagrams::{FullPeer, GroupInterface, Sockets, Unanswered};
 use super::input::InputReader;
-use super::services::StreamService;
+use super::services::{Activity, Profile, Remains, StreamService};
 use super::session::ShutdownMode;
 use super::streams::{Admission, Backlog, Context, Flow, StreamSession};
 use super::timers;
 use crate::close::CloseReason;
-use crate::event_loop::{CloseMode, End, Event, Id, IdMap, TimerKey};
+use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
 use crate::framing::FrameError;
 use crate::protocol::access::Access;
 use crate::protocol::relay::Input;
@@ -162,12 +162,10 @@ impl EchoService {
 }
 
 impl StreamService for EchoService {
-    fn flow(&self) -> Flow {
-        Flow::Answers
-    }
-
-    fn awaited(&self) -> (&'static str, &'static str, &'static str) {
-        ("serve", "a client", "nobody came")
+    /// What has arrived is read before the end, and answered.
+    fn profile(&self) -> Profile {
+        let awaited = ("serve", "a client", "nobody came");
+        Profile { awaited, counts_messages: true, drains: true, ..Profile::of(Flow::Answers) }
     }
 
     fn start(&mut self, context: &mut Context<'_>) {
@@ -181,11 +179,11 @@ impl StreamService for EchoService {
         context.pool.set_nodelay(id);
     }
 
-    fn takes(&self, id: Id) -> bool {
-        !self.pending.contains(id)
-    }
-
+    /// What comes behind a command that closes the connection is not taken.
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
+        if self.pending.contains(id) || !context.core.take_message(message.payload) {
+            return;
+        }
         context.core.console.deliver(context.pool, message);
         match self.responder.classify(message.payload) {
             MessageClass::Dropped => {}
@@ -224,8 +222,8 @@ impl StreamService for EchoService {
         self.close_sockets_if_done(context);
     }
 
-    fn is_awaited(&self, id: Id) -> bool {
-        self.delay_queue.has(id)
+    fn activity(&self, _pool: &Pool, id: Id) -> Activity {
+        Activity { last: None, is_awaited: self.delay_queue.has(id) }
     }
 
     fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
@@ -243,11 +241,6 @@ impl StreamService for EchoService {
             self.sockets.set_paused(context.pool, false);
             self.sockets.ids().for_each(|id| self.balance_socket(context.pool, id));
         }
-    }
-
-    /// What has arrived is read first, and answered.
-    fn drains(&self) -> bool {
-        true
     }
 
     /// Accepts no more messages; what was taken is still answered.
@@ -270,8 +263,8 @@ impl StreamService for EchoService {
         self.close_sockets_if_done(context);
     }
 
-    fn is_idle(&self) -> bool {
-        self.sockets.ids().next().is_none()
+    fn remains(&self) -> Remains {
+        Remains { orphans: 0, are_needed: self.sockets.ids().next().is_some() }
     }
 
     fn traffic_ids(&self) -> Vec<Id> {

@@ -9,8 +9,8 @@
 //! struct Mirror;
 //!
 //! impl StreamService for Mirror {
-//!     fn flow(&self) -> Flow {
-//!         Flow::Answers // a peer that does not read its answers is not read either
+//!     fn profile(&self) -> Profile {
+//!         Profile::of(Flow::Answers) // a peer that does not read its answers is not read either
 //!     }
 //!
 //!     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
@@ -73,25 +73,72 @@ pub(crate) enum Losses {
     Ignored,
 }
 
+/// What a service is for the whole run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Profile {
+    /// What fills the queues of the connections.
+    pub(crate) flow: Flow,
+    /// How many descriptors it takes to serve one connection.
+    pub(crate) descriptors: usize,
+    /// What warnings call the connections, a plural.
+    pub(crate) noun: &'static str,
+    /// What `--wait` reports where nobody comes: the operation, its target, the cause.
+    pub(crate) awaited: (&'static str, &'static str, &'static str),
+    /// The service counts messages by itself, by [`Core::take_message`]: those of `--count` and
+    /// `--expect`, which are not all that comes.
+    pub(crate) counts_messages: bool,
+    /// Who reports what the end of a connection costs.
+    pub(crate) losses: Losses,
+    /// SIGTERM has what has arrived read before the run ends.
+    pub(crate) drains: bool,
+}
+
+impl Profile {
+    /// The usual one.
+    pub(crate) fn of(flow: Flow) -> Self {
+        Self {
+            flow,
+            descriptors: 1,
+            noun: "connections",
+            awaited: ("serve", "a client", "nobody connected"),
+            counts_messages: false,
+            losses: Losses::Reported,
+            drains: false,
+        }
+    }
+}
+
+/// What a connection may not do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Breach<'a> {
+    /// It breaks the framing.
+    Frame(&'a FrameError),
+    /// It has missed a deadline, for this cause.
+    Deadline(&'a str),
+}
+
+/// When a connection was active, as its service sees it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Activity {
+    /// When a byte last moved on what the service has for the connection, where it has anything.
+    pub(crate) last: Option<Instant>,
+    /// The connection cannot be expected to move a byte yet.
+    pub(crate) is_awaited: bool,
+}
+
+/// What a service still has, such as a child, when connections are gone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Remains {
+    /// How many connections are gone whose upstream, or child, goes on.
+    pub(crate) orphans: usize,
+    /// It has something without which the run is not over.
+    pub(crate) are_needed: bool,
+}
+
 /// What is done with connections and with what they send.
 pub(crate) trait StreamService {
-    /// What fills the queues of the connections.
-    fn flow(&self) -> Flow;
-
-    /// How many descriptors it takes to serve one connection.
-    fn descriptors(&self) -> usize {
-        1
-    }
-
-    /// What warnings call the connections, a plural.
-    fn noun(&self) -> &'static str {
-        "connections"
-    }
-
-    /// What `--wait` reports where nobody comes: the operation, its target, the cause.
-    fn awaited(&self) -> (&'static str, &'static str, &'static str) {
-        ("serve", "a client", "nobody connected")
-    }
+    /// What it is for the whole run; asked once.
+    fn profile(&self) -> Profile;
 
     /// Who takes stdin, where it is read at all.
     fn stdin(&self) -> Stdin {
@@ -110,28 +157,17 @@ pub(crate) trait StreamService {
     /// A connection is open. It has been sent `--greet` and `--send`.
     fn opened(&mut self, _context: &mut Context<'_>, _id: Id) {}
 
-    /// Whether more messages of a connection are wanted.
-    fn takes(&self, _id: Id) -> bool {
-        true
-    }
-
-    /// Whether the service counts messages by itself, by [`Core::take_message`]: those of `--count` and
-    /// `--expect`, which are not all that comes.
-    fn counts_messages(&self) -> bool {
-        false
-    }
-
     /// A message has come, or a piece of a stream without framing.
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>);
 
-    /// All messages of one read have come, and [`StreamService::bad_frame`] knows if more did. False
+    /// All messages of one read have come, and [`StreamService::breach`] knows if more did. False
     /// where the connection was closed for one of them.
     fn received(&mut self, _context: &mut Context<'_>, _id: Id) -> bool {
         true
     }
 
-    /// A connection breaks the framing. True where the service has reported and closed it.
-    fn bad_frame(&mut self, _context: &mut Context<'_>, _id: Id, _error: &FrameError) -> bool {
+    /// A connection does what it may not. True where the service has reported and closed it.
+    fn breach(&mut self, _context: &mut Context<'_>, _id: Id, _breach: Breach<'_>) -> bool {
         false
     }
 
@@ -143,12 +179,6 @@ pub(crate) trait StreamService {
     /// The queue of a connection takes data again.
     fn drained(&mut self, _context: &mut Context<'_>, _id: Id) {}
 
-    /// A connection has missed a deadline, which is the `cause`. `None` where the service has reported
-    /// and closed it.
-    fn late(&mut self, _context: &mut Context<'_>, _id: Id, cause: String) -> Option<String> {
-        Some(cause)
-    }
-
     /// A connection that was dialed is gone: whether another one follows. `reconnects` says that
     /// `--reconnect` asks for one.
     fn redial(&self, core: &Core, reconnects: bool, end: &End) -> Redial {
@@ -159,11 +189,6 @@ pub(crate) trait StreamService {
     /// first.
     fn carry(&mut self, _context: &mut Context<'_>, unsent: Vec<Bytes>) -> Vec<Bytes> {
         unsent
-    }
-
-    /// Who reports what the end of a connection costs.
-    fn losses(&self) -> Losses {
-        Losses::Reported
     }
 
     /// A connection is gone, and its table entry too.
@@ -181,13 +206,11 @@ pub(crate) trait StreamService {
     /// The run is to end in order: nothing new is begun.
     fn end(&mut self, _context: &mut Context<'_>) {}
 
+    /// The run ends at once.
+    fn abort(&mut self, _context: &mut Context<'_>, _reason: CloseReason) {}
+
     /// Whether the service closes a connection by itself, later in the end of the run.
     fn keeps(&self, _id: Id) -> bool {
-        false
-    }
-
-    /// Whether SIGTERM has what has arrived read before the run ends.
-    fn drains(&self) -> bool {
         false
     }
 
@@ -196,22 +219,14 @@ pub(crate) trait StreamService {
         Vec::new()
     }
 
-    /// The run ends at once.
-    fn abort(&mut self, _context: &mut Context<'_>, _reason: CloseReason) {}
-
     /// No connection is left, and none will come. True where something else is waited for.
     fn wind_down(&mut self, _context: &mut Context<'_>) -> bool {
         false
     }
 
-    /// Whether nothing else of the service is left, such as a child.
-    fn is_idle(&self) -> bool {
-        true
-    }
-
-    /// How many connections are gone whose upstream, or child, goes on.
-    fn orphans(&self) -> usize {
-        0
+    /// What it still has when connections are gone.
+    fn remains(&self) -> Remains {
+        Remains::default()
     }
 
     /// What is waited for where no connection is left.
@@ -219,14 +234,9 @@ pub(crate) trait StreamService {
         None
     }
 
-    /// When a byte last moved on what the service has for a connection.
-    fn last_active(&self, _pool: &Pool, _id: Id) -> Option<Instant> {
-        None
-    }
-
-    /// Whether a connection cannot be expected to move a byte yet.
-    fn is_awaited(&self, _id: Id) -> bool {
-        false
+    /// When a connection was active.
+    fn activity(&self, _pool: &Pool, _id: Id) -> Activity {
+        Activity::default()
     }
 }
 

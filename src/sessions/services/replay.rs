@@ -7,7 +7,7 @@
 //! | after it | other clients come | the next connection is dialed |
 //! | one fails | the others live | the run ends |
 
-use super::{Losses, StreamService};
+use super::{Breach, Losses, Profile, StreamService};
 use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, TimerKey};
@@ -105,8 +105,8 @@ impl Playback {
 
 impl StreamService for Playback {
     /// A client is read however much waits for it: it may send first and read later.
-    fn flow(&self) -> Flow {
-        Flow::Recorded
+    fn profile(&self) -> Profile {
+        Profile { losses: Losses::Service, ..Profile::of(Flow::Recorded) }
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
@@ -143,11 +143,13 @@ impl StreamService for Playback {
         }
     }
 
-    fn late(&mut self, context: &mut Context<'_>, id: Id, cause: String) -> Option<String> {
-        let Some(client) = self.clients.get(id) else { return Some(cause) };
+    fn breach(&mut self, context: &mut Context<'_>, id: Id, breach: Breach<'_>) -> bool {
+        let (Some(client), Breach::Deadline(cause)) = (self.clients.get(id), breach) else {
+            return false;
+        };
         let cause = match client.conversation.missing() {
             Some(missing) => format!("{cause}; {missing}"),
-            None => cause,
+            None => cause.to_owned(),
         };
         let title = client.title.as_str();
         let (status, kind) = match self.dials {
@@ -156,11 +158,7 @@ impl StreamService for Playback {
         };
         let failure = Failure::new(status, kind, "replay", title, cause);
         self.fail(context, id, &failure);
-        None
-    }
-
-    fn losses(&self) -> Losses {
-        Losses::Service
+        true
     }
 
     fn redial(&self, _core: &Core, _reconnects: bool, _end: &End) -> Redial {

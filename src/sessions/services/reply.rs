@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Encoder, StreamService};
+use super::{Encoder, Profile, StreamService};
 use crate::error::Failure;
 use crate::event_loop::Id;
 use crate::sessions::console::Message;
@@ -25,8 +25,8 @@ impl Reply {
 }
 
 impl StreamService for Reply {
-    fn flow(&self) -> Flow {
-        Flow::Answers
+    fn profile(&self) -> Profile {
+        Profile::of(Flow::Answers)
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::StreamService;
+use super::{Profile, StreamService};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, IdMap};
@@ -41,12 +41,8 @@ impl Save {
 }
 
 impl StreamService for Save {
-    fn flow(&self) -> Flow {
-        Flow::Input
-    }
-
-    fn descriptors(&self) -> usize {
-        2
+    fn profile(&self) -> Profile {
+        Profile { descriptors: 2, counts_messages: true, ..Profile::of(Flow::Input) }
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
@@ -61,11 +57,11 @@ impl StreamService for Save {
         }
     }
 
-    fn takes(&self, _id: Id) -> bool {
-        self.failed.is_none()
-    }
-
-    fn message(&mut self, _context: &mut Context<'_>, id: Id, message: &Message<'_>) {
+    /// What comes behind a failure is not taken.
+    fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
+        if self.failed.is_some() || !context.core.take_message(message.payload) {
+            return;
+        }
         if let Some(file) = self.files.get_mut(id) {
             self.scratch.clear();
             write_message(self.form, message, false, &mut self.scratch);

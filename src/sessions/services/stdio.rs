@@ -1,7 +1,7 @@
 //! stdin to all connections and what they send to stdout; the same with what each sends going to
 //! all others (`--hub`); and nothing of it at all (`--discard`).
 
-use super::{Encoder, Stdin, StreamService};
+use super::{Encoder, Profile, Stdin, StreamService};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
@@ -13,8 +13,8 @@ use crate::sessions::streams::{Context, Flow};
 pub(super) struct Stdio;
 
 impl StreamService for Stdio {
-    fn flow(&self) -> Flow {
-        Flow::Input
+    fn profile(&self) -> Profile {
+        Profile::of(Flow::Input)
     }
 
     fn stdin(&self) -> Stdin {
@@ -39,8 +39,8 @@ impl Hub {
 }
 
 impl StreamService for Hub {
-    fn flow(&self) -> Flow {
-        Flow::Peers
+    fn profile(&self) -> Profile {
+        Profile::of(Flow::Peers)
     }
 
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
@@ -66,8 +66,8 @@ impl StreamService for Hub {
 pub(super) struct Discard;
 
 impl StreamService for Discard {
-    fn flow(&self) -> Flow {
-        Flow::Input
+    fn profile(&self) -> Profile {
+        Profile::of(Flow::Input)
     }
 
     fn message(&mut self, _context: &mut Context<'_>, _id: Id, _message: &Message<'_>) {}
@@ -77,8 +77,8 @@ impl StreamService for Discard {
 pub(super) struct Probe;
 
 impl StreamService for Probe {
-    fn flow(&self) -> Flow {
-        Flow::Input
+    fn profile(&self) -> Profile {
+        Profile::of(Flow::Input)
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {

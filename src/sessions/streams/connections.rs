@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::deadlines::{self, Activity};
+use super::deadlines;
 use super::dialing::{Dialed, in_doubt};
 use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
 use crate::close::{Cause, CloseReason, Detail};
@@ -15,7 +15,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::connector::Established;
 use crate::sessions::console::{Message, is_loss};
 use crate::sessions::receiver::Receiver;
-use crate::sessions::services::Losses;
+use crate::sessions::services::{Breach, Losses};
 use crate::sessions::timers;
 use crate::sockets::Endpoint;
 
@@ -42,7 +42,7 @@ impl StreamSession {
     /// New clients wait in the backlog while there are as many as can be served, and while nobody
     /// reads the events: each would add some. Hooks that do not keep up are such readers.
     pub(super) fn update_accepting(&mut self, pool: &mut Pool) {
-        let present = self.streams.table.len() + self.service.orphans();
+        let present = self.streams.table.len() + self.service.remains().orphans;
         let console = &self.core.console;
         let is_unread = self.core.common.output.form == Output::Json && console.is_full();
         let blocked = is_unread || console.hooks.are_full();
@@ -58,7 +58,7 @@ impl StreamSession {
     pub(super) fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
         if self.streams.admission.starve() {
             let (count, cause) = (self.streams.table.len(), plain(error));
-            let noun = self.service.noun();
+            let noun = self.streams.profile.noun;
             let text = format!(
                 "cannot accept more than {count} {noun}: {cause} (`ulimit -n` sets the limit); the rest wait"
             );
@@ -208,10 +208,8 @@ impl StreamSession {
         let now = pool.now();
         let framed = self.with(pool, |service, context| {
             receiver.feed(bytes, eof, now, &mut |frame| {
-                if !service.takes(id) {
-                    return;
-                }
-                if service.counts_messages() || context.core.take_message(frame.payload) {
+                let is_counted = context.streams.profile.counts_messages;
+                if is_counted || context.core.take_message(frame.payload) {
                     let message = Message { conn, ..Message::framed(&frame, peer) };
                     service.message(context, id, &message);
                 }
@@ -226,7 +224,7 @@ impl StreamSession {
         }
         self.core.console.commit(pool);
         let is_reported = framed.as_ref().is_err_and(|error| {
-            self.with(pool, |service, context| service.bad_frame(context, id, error))
+            self.with(pool, |service, context| service.breach(context, id, Breach::Frame(error)))
         });
         let is_open = self.with(pool, |service, context| service.received(context, id));
         if self.core.has_enough() {
@@ -251,7 +249,7 @@ impl StreamSession {
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         if let Some(connection) = self.streams.table.get_mut(id) {
             self.streams.slow.release(connection);
-            if self.streams.flow == Flow::Answers
+            if self.streams.profile.flow == Flow::Answers
                 && let Some(connection) = self.streams.table.get(id)
             {
                 self.streams.update_reading(pool, id, connection);
@@ -266,13 +264,13 @@ impl StreamSession {
 
     /// Closes a connection that has missed a deadline.
     pub(super) fn check_deadline(&mut self, pool: &mut Pool, deadline: u8, id: Id) {
-        let own = || pool.traffic(id).map(|traffic| traffic.last_active);
-        let last_active = self.service.last_active(pool, id).or_else(own);
-        let activity = Activity { last_active, is_awaited: self.service.is_awaited(id) };
+        let activity = self.service.activity(pool, id);
         let missed = self.streams.missed(&self.core, pool, (deadline, id), activity);
         let Some((detail, cause)) = missed else { return };
-        let cause = self.with(pool, |service, context| service.late(context, id, cause));
-        let Some(cause) = cause else { return };
+        let breach = Breach::Deadline(&cause);
+        if self.with(pool, |service, context| service.breach(context, id, breach)) {
+            return;
+        }
         let end = self.streams.late(&mut self.core, pool, (id, detail), cause);
         if let Some(reason) = end {
             self.end_now(pool, reason);
@@ -291,16 +289,16 @@ impl StreamSession {
             }
         }
         self.core.console.count(&end.traffic);
-        let Self { core, streams, service, .. } = self;
+        let Self { core, streams, .. } = self;
         let mut context = Context::new(core, streams, pool);
         context.report_closed(&connection, end);
         // Who has enough cuts off what the others do not take.
         let is_enough = context.core.has_enough() && end.reason.cause == Cause::Host;
         let is_lost = is_loss(end) && redial == Redial::Never;
-        if is_lost && !is_enough && service.losses() == Losses::Reported {
+        if is_lost && !is_enough && context.streams.profile.losses == Losses::Reported {
             context.report_loss(&connection, end);
         }
-        if connection.skipped > 0 && self.service.losses() != Losses::Ignored {
+        if connection.skipped > 0 && self.streams.profile.losses != Losses::Ignored {
             let text = format!("{} missed {} messages", connection.title(), connection.skipped);
             self.core.console.warn(pool, Kind::Skipped, &text);
             self.streams.note_loss(Status::Lost);
@@ -342,7 +340,7 @@ impl StreamSession {
         let Some(dialer) = &mut self.streams.dialer else { return };
         let pause = dialer.dial_again(pool, end.traffic.received > 0, unsent);
         let count = in_doubt(end);
-        if count > 0 && self.service.losses() == Losses::Reported {
+        if count > 0 && self.streams.profile.losses == Losses::Reported {
             let text = format!("up to {count} bytes sent to {} may be lost", lost.peer);
             self.core.console.warn(pool, Kind::MayBeLost, &text);
             self.core.decide(Status::Lost);

@@ -1,7 +1,7 @@
 //! The deadlines of each connection: idle, message, handshake, `--quit-after`, `--slow-after`.
 
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Scope, Streams};
 use crate::close::{Cause, CloseReason, Detail};
@@ -9,21 +9,13 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::sessions::core::{Core, GRACE};
+use crate::sessions::services::Activity;
 use crate::sessions::timers;
 
 /// How long a peer has for the handshake of the framing.
 pub(super) const HELLO: Duration = Duration::from_secs(10);
 /// Close reason when the 2 s of grace after a deadline expire with data still unsent.
 pub(super) const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeout);
-
-/// When a connection was active, as its service sees it.
-#[derive(Clone, Copy)]
-pub(super) struct Activity {
-    /// `None` where it is gone.
-    pub(super) last_active: Option<Instant>,
-    /// The connection cannot be expected to move a byte.
-    pub(super) is_awaited: bool,
-}
 
 /// Arms the deadlines of a new connection that the configuration sets.
 pub(super) fn begin(core: &Core, pool: &mut Pool, id: Id) {
@@ -60,10 +52,11 @@ impl Streams {
         core: &Core,
         pool: &mut Pool,
         id: Id,
-        Activity { last_active, is_awaited }: Activity,
+        Activity { last, is_awaited }: Activity,
     ) -> Option<String> {
         let limit = core.common.limits.idle?;
-        let idle = pool.now().saturating_duration_since(last_active?);
+        let last_active = last.or_else(|| pool.traffic(id).map(|traffic| traffic.last_active))?;
+        let idle = pool.now().saturating_duration_since(last_active);
         let full = self.table.get(id).is_some_and(|one| one.send.is_full());
         // It may be sending all the time: it is not read, because of stdout or of another peer.
         // A dialed connection is not held to take anything meanwhile.

@@ -163,8 +163,8 @@ impl StreamSession {
         if !self.may_feed() {
             self.core.input.pause(pool);
         }
-        let blocks = self.streams.slow.is_blocking() && self.streams.flow == Flow::Peers;
+        let blocks = self.streams.slow.is_blocking() && self.streams.profile.flow == Flow::Peers;
         let full = self.core.console.is_full() || blocks;
-        self.streams.set_paused(pool, full && self.streams.flow != Flow::Relayed);
+        self.streams.set_paused(pool, full && self.streams.profile.flow != Flow::Relayed);
     }
 }

@@ -20,6 +20,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, IdMap, Pool};
 use crate::kind::Kind;
 use crate::sessions::receiver::Receiver;
+use crate::sessions::services::Profile;
 use crate::sockets::Endpoint;
 
 pub(crate) use admission::Admission;
@@ -75,7 +76,8 @@ pub(crate) struct Streams {
     pub(crate) table: IdMap<Connection>,
     directory: Directory,
     slow: SlowPolicy,
-    flow: Flow,
+    /// What the service is.
+    pub(crate) profile: Profile,
     /// Bytes that may wait for one connection.
     queue: usize,
     /// Connections are not read, because of stdout or of a queue that blocks.
@@ -203,7 +205,7 @@ impl Streams {
 
     /// Reads a connection unless one of the three reasons not to holds it.
     fn update_reading(&self, pool: &mut Pool, id: Id, connection: &Connection) {
-        let is_backlogged = connection.send.is_full() && self.flow == Flow::Answers;
+        let is_backlogged = connection.send.is_full() && self.profile.flow == Flow::Answers;
         if self.paused || connection.held || is_backlogged {
             pool.pause(id);
         } else {

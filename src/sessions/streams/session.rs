@@ -108,7 +108,7 @@ impl StreamSession {
         backlog: Backlog,
         (listeners, dialer): (Vec<Id>, Option<Dialer>),
     ) -> Self {
-        let flow = service.flow();
+        let profile = service.profile();
         let streams = Streams {
             admission,
             listeners,
@@ -116,8 +116,8 @@ impl StreamSession {
             dialer,
             table: IdMap::default(),
             directory: Directory::default(),
-            slow: SlowPolicy::new(backlog.slow, flow),
-            flow,
+            slow: SlowPolicy::new(backlog.slow, profile.flow),
+            profile,
             queue: backlog.queue,
             paused: false,
             worst: None,
@@ -142,7 +142,7 @@ impl StreamSession {
             self.core.start(pool);
         } else {
             self.core.start(pool);
-            let (operation, target, cause) = self.service.awaited();
+            let (operation, target, cause) = self.streams.profile.awaited;
             self.core.await_first(pool, operation, target, cause);
         }
         self.with(pool, |service, context| service.start(context));
@@ -164,7 +164,7 @@ impl StreamSession {
 
     /// Says how many descriptors this process may have, where that is known.
     pub fn limit_descriptors(&mut self, limit: Option<u64>) {
-        let (each, listeners) = (self.service.descriptors(), self.streams.listeners.len());
+        let (each, listeners) = (self.streams.profile.descriptors, self.streams.listeners.len());
         if let Some(limit) = limit {
             self.streams.admission.limit_descriptors(limit, each, listeners);
         }
@@ -207,7 +207,7 @@ impl StreamSession {
 
     /// Whether no client is left.
     fn is_deserted(&self) -> bool {
-        self.streams.table.is_empty() && self.service.is_idle()
+        self.streams.table.is_empty() && !self.service.remains().are_needed
     }
 
     pub(super) fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) {
@@ -269,7 +269,7 @@ impl StreamSession {
 
     /// No client is left: what their ends cost decides the status, where nothing else has.
     fn finish(&mut self, pool: &mut Pool) {
-        let is_counted = self.service.losses() != Losses::Ignored;
+        let is_counted = self.streams.profile.losses != Losses::Ignored;
         if let Some(status) = self.streams.worst.filter(|_| is_counted) {
             self.core.decide(status);
         }
@@ -351,7 +351,7 @@ impl Session for StreamSession {
     }
 
     fn stop(&mut self, pool: &mut Pool) {
-        if self.service.drains() {
+        if self.streams.profile.drains {
             self.core.drain_then_end(pool, Duration::ZERO);
         } else {
             self.close(pool, ShutdownMode::InOrder(SIGNALLED));

@@ -5,9 +5,7 @@
 
 mod forward;
 
-use std::time::Instant;
-
-use super::StreamService;
+use super::{Activity, Profile, Remains, StreamService};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status, plain};
 use crate::event_loop::{CloseMode, End, Event, Id, Pool, Signal};
@@ -142,15 +140,12 @@ fn report_missing(context: &mut Context<'_>, id: Id, failure: &Failure, reason: 
 }
 
 impl StreamService for Proxy {
-    fn flow(&self) -> Flow {
-        Flow::Relayed
-    }
-
-    fn descriptors(&self) -> usize {
-        match &self.upstreams {
+    fn profile(&self) -> Profile {
+        let descriptors = match &self.upstreams {
             Upstreams::Forward(_) => 2,
             Upstreams::Exec(_) => 3,
-        }
+        };
+        Profile { descriptors, ..Profile::of(Flow::Relayed) }
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
@@ -220,19 +215,13 @@ impl StreamService for Proxy {
         true
     }
 
-    fn is_idle(&self) -> bool {
-        let no_child = match &self.upstreams {
-            Upstreams::Forward(_) => true,
-            Upstreams::Exec(children) => children.is_empty(),
+    fn remains(&self) -> Remains {
+        let left_behind = self.relays.left_behind();
+        let (orphans, has_children) = match &self.upstreams {
+            Upstreams::Forward(_) => (left_behind, false),
+            Upstreams::Exec(children) => (children.orphans(), !children.is_empty()),
         };
-        no_child && self.relays.left_behind() == 0
-    }
-
-    fn orphans(&self) -> usize {
-        match &self.upstreams {
-            Upstreams::Forward(_) => self.relays.left_behind(),
-            Upstreams::Exec(children) => children.orphans(),
-        }
+        Remains { orphans, are_needed: has_children || left_behind > 0 }
     }
 
     fn waiting(&self) -> Option<String> {
@@ -242,12 +231,9 @@ impl StreamService for Proxy {
         }
     }
 
-    fn last_active(&self, pool: &Pool, id: Id) -> Option<Instant> {
-        self.relays.last_active(pool, id)
-    }
-
     /// A connection that has no upstream yet is not read.
-    fn is_awaited(&self, id: Id) -> bool {
-        matches!(&self.upstreams, Upstreams::Forward(dialer) if dialer.is_for(id))
+    fn activity(&self, pool: &Pool, id: Id) -> Activity {
+        let is_awaited = matches!(&self.upstreams, Upstreams::Forward(dialer) if dialer.is_for(id));
+        Activity { last: self.relays.last_active(pool, id), is_awaited }
     }
 }
