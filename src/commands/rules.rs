@@ -34,6 +34,7 @@ pub(super) const NOT_IP: &str = "it speaks of IP addresses, and this is another 
 pub(super) const ONE_PURPOSE: &str = "stdin can be read for one purpose only (-n frees it)";
 const NO_STDIN: &str = "-n says that there is no stdin";
 const NO_MESSAGES: &str = "a stream has no messages without a framing, such as --frame line";
+const NOT_SENT: &str = "this handler does not send stdin to its clients";
 const IN_PLACE: &str = "--send stands in the place of stdin";
 const CONNECTED: &str = "an inherited socket is connected already";
 const NO_STDOUT: &str = "nothing is written to stdout (json shows the events)";
@@ -118,7 +119,8 @@ const RULES: &[Rule] = &[
     rule(STREAMS, &["--on-peer-close"], &["relay"], "a half-close is passed on to the other side"),
     // Handlers.
     rule(SERVE, &["-4", "-6"], &["!ip", "!forward to ip"], NOT_IP),
-    rule(SERVE, SENDING, &["handler"], "this handler does not send stdin to its clients"),
+    rule(SERVE, SENDING, &["handler"], NOT_SENT),
+    rule(SERVE, &["--on-peer-close"], &["handler"], NOT_SENT),
     rule(SERVE, &["--rate"], &["--send"], "each client is sent the texts of --send at once"),
     rule(
         SERVE,
@@ -152,13 +154,20 @@ const RULES: &[Rule] = &[
         &["--discard", "written"],
         "--discard writes nothing (json shows the events)",
     ),
+    rule(SERVE, &["--output"], &["--save", "written"], NO_STDOUT),
     // Messages on a stream.
     rule(STREAMS, &["--count", "--read-timeout", "--rate in messages"], &["!framed"], NO_MESSAGES),
     rule(STREAMS, &["--max-frame"], &["!framed", "!cut input"], NO_MESSAGES),
     rule(STREAMS, &["--keep-cr"], &["!line frames"], "it needs --frame line"),
     rule(STREAMS, &["-O nodelay"], &["tinyproto"], "--frame tinyproto waits for each answer"),
     // stdin.
-    rule(STREAMS, &["--crlf", "--rate", "--keep-open", "--quit-after"], &["-n"], NO_STDIN),
+    rule(
+        STREAMS,
+        &["--crlf", "--rate", "--keep-open", "--quit-after", "--on-peer-close"],
+        &["-n"],
+        NO_STDIN,
+    ),
+    rule(UDP_LISTEN, &["--to"], &["-n"], NO_STDIN),
     rule(MCAST_SEND, &["--send", "--input", "--chomp"], &["--test"], TEST),
     rule(
         SENDERS,
@@ -230,6 +239,7 @@ const RULES: &[Rule] = &[
         &["--ping", "--udp"],
         "datagrams are sent without a connection",
     ),
+    rule(ECHO, &["--wait", "--connect-timeout"], &["--ping", "fd"], CONNECTED),
     rule(ECHO, &["--max-frame"], &["!framed"], NO_MESSAGES),
 ];
 

@@ -160,4 +160,22 @@ fn a_default_that_is_typed_is_refused_like_any_value() {
     refuse("--on-peer-close", cause, &lines);
     let cause = "what is relayed is passed on as it is";
     refuse("--frame", cause, &["tcp-serve --exec cat --frame none 0"]);
+    let cause = "-n says that there is no stdin";
+    let lines =
+        ["tcp-connect -n --on-peer-close continue 1", "tcp-serve -n --on-peer-close exit 0"];
+    refuse("--on-peer-close", cause, &lines);
+    let cause = "this handler does not send stdin to its clients";
+    let lines = [
+        "tcp-serve --reply x --on-peer-close continue 0",
+        "tcp-serve --discard --on-peer-close exit 0",
+        "tcp-serve --save d --on-peer-close exit 0",
+    ];
+    refuse("--on-peer-close", cause, &lines);
+    let cause = "nothing is written to stdout (json shows the events)";
+    refuse("--output", cause, &["tcp-serve --save d --output raw 0"]);
+    let cause = "-n says that there is no stdin";
+    refuse("--to", cause, &["udp-listen -n --to last 0", "udp-listen -n --to all 0"]);
+    let cause = "an inherited socket is connected already";
+    refuse("--wait", cause, &["echo --ping --wait 0 fd:9"]);
+    refuse("--connect-timeout", cause, &["echo --ping --connect-timeout 10 fd:9"]);
 }
