@@ -1,10 +1,17 @@
 //! JSON text as a pickle of protocol 4, with neither frames nor a memo, which every Python 3.4 and
 //! later loads.
+//!
+//! The parser is its own because numbers must come as they are written (serde_json rounds integers
+//! beyond 64 bits), keys in their order, and halves of surrogate pairs as they are.
+
+use std::borrow::Cow;
 
 use data_encoding::BASE64;
+use memchr::memchr2;
 
-use super::json::{Lexer, Token};
-use super::{MAX_DEPTH, PickleError, number, tag};
+use super::text::{escape, push_code, take};
+use super::tree::Kind;
+use super::{FLOAT, INT, MAX_DEPTH, PickleError, TAGS, number};
 
 /// Encodes one JSON text as a pickle and appends it to `out`.
 ///
@@ -12,80 +19,96 @@ use super::{MAX_DEPTH, PickleError, number, tag};
 /// What is wrong with the text, and where; what was appended then is of no use.
 pub(in crate::framing) fn encode(json: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
     out.extend_from_slice(b"\x80\x04");
-    let mut encoder = Encoder { lexer: Lexer::new(json), out, open: Vec::new() };
-    let mut whole = None;
-    loop {
-        whole = match (whole, encoder.open.is_empty()) {
-            (None, _) => encoder.value()?,
-            (Some(_), true) => break,
-            (Some(hashable), false) => encoder.go_on(hashable)?,
-        };
+    let mut encoder = Encoder { text: json, rest: json, out };
+    encoder.value(0)?;
+    encoder.skip_blanks();
+    if !encoder.rest.is_empty() {
+        return encoder.fail("no JSON: something follows");
     }
-    encoder.lexer.finish()?;
     out.push(b'.');
     Ok(())
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    List,
-    /// A JSON object.
-    Object,
-    /// The list of pairs in `{"$dict":…}`.
-    Pairs,
-    Tuple,
-    Set,
-    Frozenset,
-}
-
-impl Form {
-    /// The opcodes of an empty container, those before the members of any other, and the one that
-    /// puts everything behind the mark into it.
-    fn opcodes(self) -> (&'static [u8], &'static [u8], u8) {
-        match self {
-            Self::List => (b"]", b"](", b'e'),
-            Self::Object | Self::Pairs => (b"}", b"}(", b'u'),
-            Self::Tuple => (b")", b"(", b't'),
-            Self::Set => (b"\x8f", b"\x8f(", 0x90),
-            Self::Frozenset => (b"(\x91", b"(", 0x91),
-        }
-    }
-}
-
-/// A container of which a part has been read.
-struct Open {
-    form: Form,
-    /// All its members so far may be keys.
-    hashable: bool,
-    /// The value of a pair comes next.
-    at_value: bool,
-}
-
 struct Encoder<'a, 'o> {
-    lexer: Lexer<'a>,
+    text: &'a [u8],
+    /// What has not been read of it.
+    rest: &'a [u8],
     out: &'o mut Vec<u8>,
-    open: Vec<Open>,
+}
+
+/// What has become of an object at its first value.
+enum Begun {
+    /// A dict with a first key.
+    Object,
+    /// A tag, which makes this of the list that follows.
+    Members(Kind),
+    Whole {
+        hashable: bool,
+    },
 }
 
 impl<'a> Encoder<'a, '_> {
-    /// Reads a value, or its beginning; returns whether it is hashable once it is whole.
-    fn value(&mut self) -> Result<Option<bool>, String> {
-        match self.lexer.value()? {
-            Token::Null => self.out.push(b'N'),
-            Token::Bool(true) => self.out.push(0x88),
-            Token::Bool(false) => self.out.push(0x89),
-            Token::Int(digits) => self.int(digits)?,
-            Token::Float(float) => number::encode_float(float, self.out),
-            Token::Text(text) => self.text(&text),
-            Token::Array => return self.open(Form::List),
-            Token::Object => return self.object(),
+    /// Encodes a value; returns whether it is hashable.
+    fn value(&mut self, depth: usize) -> Result<bool, String> {
+        if depth > MAX_DEPTH {
+            return self.fail(&format!("nested deeper than {MAX_DEPTH}"));
         }
-        Ok(Some(true))
+        self.skip_blanks();
+        match self.rest.first() {
+            Some(b'[') => self.members(Kind::List, depth),
+            Some(b'{') => match self.begin()? {
+                Begun::Object => self.object(depth),
+                Begun::Members(kind) => self.members(kind, depth),
+                Begun::Whole { hashable } => Ok(hashable),
+            },
+            _ => self.scalar().map(|()| true),
+        }
+    }
+
+    fn scalar(&mut self) -> Result<(), String> {
+        match self.rest {
+            [b'"', ..] => {
+                let text = self.string()?;
+                self.text(&text);
+            }
+            [b'-' | b'0'..=b'9', ..] => self.number()?,
+            [b'n', b'u', b'l', b'l', rest @ ..] => self.word(b'N', rest),
+            [b't', b'r', b'u', b'e', rest @ ..] => self.word(0x88, rest),
+            [b'f', b'a', b'l', b's', b'e', rest @ ..] => self.word(0x89, rest),
+            [] => return self.fail("no JSON: it ends"),
+            _ => return self.fail("no JSON"),
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, opcode: u8, rest: &'a [u8]) {
+        self.out.push(opcode);
+        self.rest = rest;
+    }
+
+    fn number(&mut self) -> Result<(), String> {
+        let is_part = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+        let len = self.rest.iter().take_while(is_part).count();
+        let (text, rest) = self.rest.split_at(len);
+        if !is_number(text) {
+            return self.fail("no JSON: a number that is none");
+        }
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        if !text.bytes().any(|byte| b".eE".contains(&byte)) {
+            self.rest = rest;
+            return self.int(text);
+        }
+        match text.parse::<f64>() {
+            Ok(float) if float.is_finite() => number::encode_float(float, self.out),
+            _ => return self.fail("a number beyond what a float can be"),
+        }
+        self.rest = rest;
+        Ok(())
     }
 
     fn int(&mut self, digits: &str) -> Result<(), String> {
         number::encode_int(digits, self.out).or_else(|error| match error {
-            PickleError::Malformed(what) | PickleError::Unsafe(what) => self.lexer.fail(&what),
+            PickleError::Malformed(what) | PickleError::Unsafe(what) => self.fail(&what),
         })
     }
 
@@ -106,156 +129,245 @@ impl<'a> Encoder<'a, '_> {
         self.out.extend_from_slice(bytes);
     }
 
-    /// An object is a dict, or one of the tagged forms.
-    fn object(&mut self) -> Result<Option<bool>, String> {
-        if self.lexer.accept(b'}') {
-            self.out.push(b'}');
-            return Ok(Some(false));
+    /// Encodes a list, or what else a tag has made of it.
+    fn members(&mut self, kind: Kind, depth: usize) -> Result<bool, String> {
+        self.expect(b'[')?;
+        // An empty one, what begins one that is not, and what puts all behind the mark into it.
+        let (empty, start, end): (&[u8], &[u8], u8) = match kind {
+            Kind::Dict => (b"}", b"}(", b'u'),
+            Kind::Tuple => (b")", b"(", b't'),
+            Kind::Set => (b"\x8f", b"\x8f(", 0x90),
+            Kind::Frozenset => (b"(\x91", b"(", 0x91),
+            _ => (b"]", b"](", b'e'),
+        };
+        let mut hashable = true;
+        if self.accept(b']') {
+            self.out.extend_from_slice(empty);
+        } else {
+            self.out.extend_from_slice(start);
+            loop {
+                hashable &= self.member(kind, depth)?;
+                if !self.accept(b',') {
+                    break;
+                }
+            }
+            self.expect(b']')?;
+            self.out.push(end);
         }
-        let key = self.lexer.string()?;
-        self.lexer.expect(b':')?;
+        if kind != Kind::List {
+            self.expect(b'}')?;
+        }
+        Ok(kind == Kind::Frozenset || kind == Kind::Tuple && hashable)
+    }
+
+    /// Encodes a member; of a dict, which is a list of pairs, a pair.
+    fn member(&mut self, kind: Kind, depth: usize) -> Result<bool, String> {
+        if kind == Kind::Dict {
+            self.expect(b'[')?;
+        }
+        let hashable = self.value(depth + 1)?;
+        if !hashable && matches!(kind, Kind::Dict | Kind::Set | Kind::Frozenset) {
+            return self.fail("a key or member of a set that can be changed");
+        }
+        if kind == Kind::Dict {
+            self.expect(b',')?;
+            self.value(depth + 1)?;
+            self.expect(b']')?;
+        }
+        Ok(hashable)
+    }
+
+    /// Reads an object up to its first value.
+    fn begin(&mut self) -> Result<Begun, String> {
+        self.expect(b'{')?;
+        if self.accept(b'}') {
+            self.out.push(b'}');
+            return Ok(Begun::Whole { hashable: false });
+        }
+        let key = self.string()?;
+        self.expect(b':')?;
         if key.first() != Some(&b'$') {
             self.out.extend_from_slice(b"}(");
             self.text(&key);
-            return self.push(Form::Object, true);
+            return Ok(Begun::Object);
         }
-        let form = match std::str::from_utf8(&key).unwrap_or_default() {
-            tag::TUPLE => Form::Tuple,
-            tag::SET => Form::Set,
-            tag::FROZENSET => Form::Frozenset,
-            tag::DICT => Form::Pairs,
-            tag => return self.tagged_text(tag),
-        };
-        self.lexer.expect(b'[')?;
-        self.open(form)
+        let kind = TAGS.iter().find(|(_, tag)| tag.as_bytes() == &*key).map(|(kind, _)| *kind);
+        if let Some(kind @ (Kind::Tuple | Kind::Set | Kind::Frozenset | Kind::Dict)) = kind {
+            return Ok(Begun::Members(kind));
+        }
+        self.tagged(kind, &key)?;
+        self.expect(b'}')?;
+        Ok(Begun::Whole { hashable: kind != Some(Kind::Bytearray) })
     }
 
-    /// The tagged forms that are one string.
-    fn tagged_text(&mut self, tag: &str) -> Result<Option<bool>, String> {
-        if ![tag::BYTES, tag::BYTEARRAY, tag::INT, tag::FLOAT].contains(&tag) {
+    /// Encodes the members of an object from its first value on.
+    fn object(&mut self, depth: usize) -> Result<bool, String> {
+        loop {
+            self.value(depth + 1)?;
+            if !self.accept(b',') {
+                break;
+            }
+            let key = self.string()?;
+            if key.first() == Some(&b'$') {
+                return self.unknown_tag();
+            }
+            self.expect(b':')?;
+            self.text(&key);
+        }
+        self.expect(b'}')?;
+        self.out.push(b'u');
+        Ok(false)
+    }
+
+    /// Encodes what a tag makes of the string behind it.
+    fn tagged(&mut self, kind: Option<Kind>, tag: &[u8]) -> Result<(), String> {
+        if kind.is_none() && ![INT.as_bytes(), FLOAT.as_bytes()].contains(&tag) {
             return self.unknown_tag();
         }
-        let text = self.lexer.string()?;
-        // What is none is neither base64 nor a number.
-        let text = std::str::from_utf8(&text).unwrap_or("?");
-        match tag {
-            tag::BYTES => self.bytes(text)?,
-            tag::INT => self.int(text)?,
-            tag::FLOAT => {
-                let float = match text {
-                    "nan" => f64::NAN,
-                    "inf" => f64::INFINITY,
-                    "-inf" => f64::NEG_INFINITY,
-                    _ => return self.lexer.fail("neither nan, inf nor -inf"),
+        let text = self.string()?;
+        match kind {
+            Some(Kind::Bytes) => self.bytes(&text)?,
+            Some(_) => {
+                self.out.extend_from_slice(b"cbuiltins\nbytearray\n");
+                self.bytes(&text)?;
+                self.out.extend_from_slice(b"\x85R");
+            }
+            // What is no UTF-8 is no digit.
+            None if tag == INT.as_bytes() => self.int(std::str::from_utf8(&text).unwrap_or("?"))?,
+            None => {
+                let float = match &*text {
+                    b"nan" => f64::NAN,
+                    b"inf" => f64::INFINITY,
+                    b"-inf" => f64::NEG_INFINITY,
+                    _ => return self.fail("neither nan, inf nor -inf"),
                 };
                 number::encode_float(float, self.out);
             }
-            _ => {
-                self.out.extend_from_slice(b"cbuiltins\nbytearray\n");
-                self.bytes(text)?;
-                self.out.extend_from_slice(b"\x85R");
-            }
         }
-        self.lexer.expect(b'}')?;
-        Ok(Some(tag != tag::BYTEARRAY))
+        Ok(())
     }
 
     fn unknown_tag<T>(&self) -> Result<T, String> {
-        self.lexer.fail("a key with `$` that is no tag (write it as {\"$dict\":[[key,value]]})")
+        self.fail("a key with `$` that is no tag (write it as {\"$dict\":[[key,value]]})")
     }
 
-    fn bytes(&mut self, text: &str) -> Result<(), String> {
-        let Ok(bytes) = BASE64.decode(text.as_bytes()) else { return self.lexer.fail("no base64") };
+    fn bytes(&mut self, text: &[u8]) -> Result<(), String> {
+        let Ok(bytes) = BASE64.decode(text) else { return self.fail("no base64") };
         self.counted(b'C', 0x8e, &bytes);
         Ok(())
     }
 
-    /// Begins a container whose bracket has been read.
-    fn open(&mut self, form: Form) -> Result<Option<bool>, String> {
-        let (empty, start, _) = form.opcodes();
-        if self.lexer.accept(b']') {
-            self.out.extend_from_slice(empty);
-            return self.whole(form, true).map(Some);
-        }
-        self.out.extend_from_slice(start);
-        if form == Form::Pairs {
-            self.lexer.expect(b'[')?;
-        }
-        self.push(form, false)
+    /// An error at this place.
+    #[cold]
+    fn fail<T>(&self, what: &str) -> Result<T, String> {
+        Err(format!("{what} at byte {}", self.text.len() - self.rest.len()))
     }
 
-    fn push(&mut self, form: Form, at_value: bool) -> Result<Option<bool>, String> {
-        if self.open.len() >= MAX_DEPTH {
-            return self.lexer.fail(&format!("nested deeper than {MAX_DEPTH}"));
+    fn skip_blanks(&mut self) {
+        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
+            self.rest = rest;
         }
-        self.open.push(Open { form, hashable: true, at_value });
-        Ok(None)
     }
 
-    /// A member of a container is whole, and hashable or not; goes on to the next one.
-    fn go_on(&mut self, hashable: bool) -> Result<Option<bool>, String> {
-        let Some(mut open) = self.open.pop() else { return Ok(Some(hashable)) };
-        let is_key = match open.form {
-            Form::Set | Form::Frozenset => true,
-            Form::Pairs => !open.at_value,
-            _ => false,
+    /// Takes `mark` if it comes next.
+    fn accept(&mut self, mark: u8) -> bool {
+        self.skip_blanks();
+        let found = self.rest.first() == Some(&mark);
+        if found {
+            take(&mut self.rest);
+        }
+        found
+    }
+
+    fn expect(&mut self, mark: u8) -> Result<(), String> {
+        if self.accept(mark) {
+            return Ok(());
+        }
+        self.fail(&format!("no JSON: `{}` is missing", char::from(mark)))
+    }
+
+    /// A string with its quotes.
+    fn string(&mut self) -> Result<Cow<'a, [u8]>, String> {
+        self.expect(b'"')?;
+        let mut whole = Cow::Borrowed(self.plain()?);
+        while take(&mut self.rest) == Some(b'\\') {
+            let code = self.escape()?;
+            let plain = self.plain()?;
+            push_code(code, whole.to_mut());
+            whole.to_mut().extend_from_slice(plain);
+        }
+        Ok(whole)
+    }
+
+    /// Takes what comes before a quote or backslash.
+    fn plain(&mut self) -> Result<&'a [u8], String> {
+        let Some(end) = memchr2(b'"', b'\\', self.rest) else {
+            return self.fail("no JSON: a string without end");
         };
-        if is_key && !hashable {
-            return self.lexer.fail("a key or member of a set that can be changed");
+        let (plain, rest) = self.rest.split_at(end);
+        // Not `any`: a loop that looks at all of them is a vector's work.
+        if plain.iter().fold(false, |found, byte| found | (*byte < 0x20)) {
+            return self.fail("no JSON: a control character in the string");
         }
-        open.hashable &= hashable;
-        let more = match open.form {
-            Form::Object => self.next_key()?,
-            Form::Pairs => self.next_of_pair(&mut open)?,
-            _ => self.lexer.accept(b','),
-        };
-        if more {
-            self.open.push(open);
-            return Ok(None);
+        if std::str::from_utf8(plain).is_err() {
+            return self.fail("no UTF-8 in the string");
         }
-        self.lexer.expect(if open.form == Form::Object { b'}' } else { b']' })?;
-        self.out.push(open.form.opcodes().2);
-        self.whole(open.form, open.hashable).map(Some)
+        self.rest = rest;
+        Ok(plain)
     }
 
-    /// Behind the value of an object: the next key, if there is one.
-    fn next_key(&mut self) -> Result<bool, String> {
-        if !self.lexer.accept(b',') {
-            return Ok(false);
+    /// What follows a backslash: a code, which may be half of a surrogate pair. A half that stands
+    /// alone is what Python has in its strings where a file name is not UTF-8.
+    fn escape(&mut self) -> Result<u32, String> {
+        let Some(kind) = take(&mut self.rest) else { return self.fail("no JSON: it ends") };
+        if !b"\"\\/bfnrtu".contains(&kind) {
+            return self.fail("no JSON: an unknown escape");
         }
-        let key = self.lexer.string()?;
-        if key.first() == Some(&b'$') {
-            return self.unknown_tag();
+        match escape(kind, &mut self.rest) {
+            Some(code) => Ok(code),
+            None => self.fail("no JSON: a broken escape"),
         }
-        self.lexer.expect(b':')?;
-        self.text(&key);
-        Ok(true)
+    }
+}
+
+/// RFC 8259, section 6. The text consists of the characters of numbers alone.
+fn is_number(text: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn string(text: &[u8]) -> Result<Vec<u8>, String> {
+        Encoder { text, rest: text, out: &mut Vec::new() }.string().map(Cow::into_owned)
     }
 
-    /// Behind a key or value in a list of pairs: whether another follows.
-    fn next_of_pair(&mut self, open: &mut Open) -> Result<bool, String> {
-        open.at_value = !open.at_value;
-        if open.at_value {
-            self.lexer.expect(b',')?;
-            return Ok(true);
+    #[test]
+    fn numbers_are_those_of_json() {
+        for right in ["0", "-0", "12", "-1.5", "0.0", "1e5", "1E+5", "1.25e-7"] {
+            assert!(is_number(right.as_bytes()), "{right}");
         }
-        self.lexer.expect(b']')?;
-        if !self.lexer.accept(b',') {
-            return Ok(false);
+        for wrong in ["", "-", "01", "+1", "1.", ".5", "1e", "1e+", "1.5.2", "0x1", "1-2"] {
+            assert!(!is_number(wrong.as_bytes()), "{wrong}");
         }
-        self.lexer.expect(b'[')?;
-        Ok(true)
     }
 
-    /// Behind the bracket of a container: the brace of its tag, and whether it is hashable.
-    fn whole(&mut self, form: Form, hashable: bool) -> Result<bool, String> {
-        if !matches!(form, Form::List | Form::Object) {
-            self.lexer.expect(b'}')?;
+    #[test]
+    fn strings_are_unescaped() {
+        let cases = [
+            (r#""a""#, "a"),
+            (r#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"),
+            (r#""x\u00e9y\ud83d\ude00""#, "x\u{e9}y\u{1f600}"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(string(text.as_bytes()).as_deref(), Ok(expected.as_bytes()));
         }
-        Ok(match form {
-            Form::Tuple => hashable,
-            Form::Frozenset => true,
-            _ => false,
-        })
+        for wrong in [r#""a"#, r#""\"#, r#""\x""#, r#""\u12""#, r#""\ud800\u""#, "\"\n\"", "a"] {
+            assert!(string(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        assert!(string(b"\"\xff\"").is_err());
+        let halves = string(br#""\ude00\ud83d\ud83d\ude00""#).unwrap();
+        assert_eq!(halves, b"\xed\xb8\x80\xed\xa0\xbd\xf0\x9f\x98\x80");
     }
 }

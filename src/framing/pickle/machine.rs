@@ -6,9 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::builder::{Builder, FEW};
 use super::reader::{Leaf, Reader};
-use super::tree::{Callable, Extra, Kind, Octets, Tree, Value, View};
+use super::tree::{FEW, Function, Kind, Tree, Value};
 use super::{PickleError, malformed, refused};
 
 /// Runs a pickle to its end; returns the tree and its root.
@@ -16,55 +15,72 @@ pub(super) fn run(pickle: &[u8]) -> Result<(Tree<'_>, Value), PickleError> {
     if pickle.len() > Value::MAX_PICKLE {
         return malformed("more than 2 GiB");
     }
-    let (builder, root) = Machine::new(pickle).run()?;
+    let (mut tree, root) = Machine::new(pickle).run()?;
     // The stack and the memo are freed by now.
-    Ok((builder.finish(), root))
+    tree.finish();
+    Ok((tree, root))
 }
 
+/// What an opcode does to the state:
+///
+/// | opcodes | stack | else |
+/// |---|---|---|
+/// | values: `N K X …`, `] } )` | pushes one | |
+/// | `(` | | remembers its height as a mark |
+/// | `t l d` `\x85`–`\x87` `\x91` | takes what is above the mark, or 1 to 3; pushes a group of it | drops the mark |
+/// | `e u a s` `\x90` | takes what is above the mark, or 1 or 2; the group below grows | drops the mark |
+/// | `p q r \x94`; `g h j` | stays; pushes one | fills the memo; reads it |
+/// | `0 1 2` | drops one, or what is above the mark; repeats the topmost | drops the mark |
+/// | `c \x93`; `R` | pushes a function; takes it and a tuple, pushes a value | |
+/// | `.` | its topmost value is the root | ends |
+///
+/// Nothing is taken from below the last mark.
 struct Machine<'a> {
     reader: Reader<'a>,
     stack: Vec<Value>,
-    /// How high the stack was at each mark.
+    /// How high the stack was at each mark; none is higher than the stack.
     marks: Vec<u32>,
     /// What was memoized in order, which is how picklers count.
     memo: Vec<Value>,
     /// What was memoized under another number.
     odd_memo: HashMap<u32, Value>,
-    builder: Builder<'a>,
+    tree: Tree<'a>,
 }
 
 impl<'a> Machine<'a> {
     fn new(pickle: &'a [u8]) -> Self {
         Self {
-            reader: Reader::new(pickle, 0),
+            reader: Reader(pickle),
             stack: Vec::with_capacity(pickle.len().min(FEW)),
             marks: Vec::new(),
             memo: Vec::new(),
             odd_memo: HashMap::new(),
-            builder: Builder::new(pickle),
+            tree: Tree::new(pickle),
         }
     }
 
-    fn run(mut self) -> Result<(Builder<'a>, Value), PickleError> {
-        while !self.step()? {}
-        if self.reader.left() > 0 {
+    fn run(mut self) -> Result<(Tree<'a>, Value), PickleError> {
+        while !self.step()? {
+            debug_assert!(self.floor() <= self.stack.len(), "a mark above the stack");
+        }
+        if !self.reader.0.is_empty() {
             return malformed("bytes behind its end");
         }
         let root = self.pop()?;
-        Ok((self.builder, root))
+        Ok((self.tree, root))
     }
 
     /// Does one opcode; true at the last.
     fn step(&mut self) -> Result<bool, PickleError> {
-        let at = self.reader.at();
+        let at = self.tree.pickle.len() - self.reader.0.len();
         let opcode = self.reader.u8()?;
         if let Some(leaf) = self.reader.leaf(opcode)? {
-            let value = match leaf {
-                Leaf::Text(text) if !text.check()? => {
-                    self.builder.extra(Extra::Bytes(Octets::Raw(at as u32)))?
-                }
-                _ => Value::opcode(at),
-            };
+            let mut value = Value::opcode(at);
+            if let Leaf::Text(text) = leaf
+                && !text.check()?
+            {
+                value = self.tree.make(Kind::Bytes, &[value])?;
+            }
             self.stack.push(value);
             return Ok(false);
         }
@@ -76,7 +92,7 @@ impl<'a> Machine<'a> {
                 other => return malformed(format!("protocol {other}")),
             },
             // Frames mean nothing to whoever has the whole pickle.
-            0x95 if self.reader.uint::<8>()? <= self.reader.left() as u64 => {}
+            0x95 if self.reader.uint::<8>()? <= self.reader.0.len() as u64 => {}
             0x95 => return malformed("it ends in the middle"),
             b'p' | b'q' | b'r' | 0x94 => self.memoize(opcode)?,
             b'g' | b'h' | b'j' => {
@@ -104,7 +120,10 @@ impl<'a> Machine<'a> {
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                self.import(self.name(module)?, self.name(name)?)?;
+                match (self.tree.name(module), self.tree.name(name)) {
+                    (Some(module), Some(name)) => self.import(module, name)?,
+                    _ => return malformed("a name that is no text"),
+                }
             }
             b'R' => self.call()?,
             _ => self.group(opcode)?,
@@ -139,43 +158,31 @@ impl<'a> Machine<'a> {
     }
 
     fn group(&mut self, opcode: u8) -> Result<(), PickleError> {
-        match opcode {
-            b'l' => self.mark().and_then(|from| self.make(Kind::List, from)),
-            b'd' => self.mark().and_then(|from| self.make(Kind::Dict, from)),
-            b't' => self.mark().and_then(|from| self.make(Kind::Tuple, from)),
-            0x91 => self.mark().and_then(|from| self.make(Kind::Frozenset, from)),
-            0x85..=0x87 => {
-                let from = self.below_top(usize::from(opcode - 0x84))?;
-                self.make(Kind::Tuple, from)
-            }
-            b'a' => self.below_top(1).and_then(|from| self.extend(Kind::List, from)),
-            b's' => self.below_top(2).and_then(|from| self.extend(Kind::Dict, from)),
-            b'e' => self.mark().and_then(|from| self.extend(Kind::List, from)),
-            b'u' => self.mark().and_then(|from| self.extend(Kind::Dict, from)),
-            0x90 => self.mark().and_then(|from| self.extend(Kind::Set, from)),
-            b'P' | b'Q' => refused("it refers to an object outside of it"),
-            b'b' | b'i' | b'o' | 0x81 | 0x92 => refused("it builds an object of a class"),
-            0x82..=0x84 => refused("it asks for an extension"),
-            0x97 | 0x98 => malformed("it lacks a buffer outside of it"),
-            _ => malformed(format!("unknown opcode 0x{opcode:02x}")),
-        }
-    }
-
-    /// Replaces everything from this height of the stack by a group of it.
-    fn make(&mut self, kind: Kind, from: usize) -> Result<(), PickleError> {
-        let group = self.builder.group(kind, self.stack.get(from..).unwrap_or_default())?;
+        let (kind, from) = match opcode {
+            b'l' | b'e' => (Kind::List, self.mark()?),
+            b'd' | b'u' => (Kind::Dict, self.mark()?),
+            b't' => (Kind::Tuple, self.mark()?),
+            0x90 => (Kind::Set, self.mark()?),
+            0x91 => (Kind::Frozenset, self.mark()?),
+            0x85..=0x87 => (Kind::Tuple, self.below_top(usize::from(opcode - 0x84))?),
+            b'a' => (Kind::List, self.below_top(1)?),
+            b's' => (Kind::Dict, self.below_top(2)?),
+            b'P' | b'Q' => return refused("it refers to an object outside of it"),
+            b'b' | b'i' | b'o' | 0x81 | 0x92 => return refused("it builds an object of a class"),
+            0x82..=0x84 => return refused("it asks for an extension"),
+            0x97 | 0x98 => return malformed("it lacks a buffer outside of it"),
+            _ => return malformed(format!("unknown opcode 0x{opcode:02x}")),
+        };
+        let group = if matches!(opcode, b'a' | b'e' | b's' | b'u' | 0x90) {
+            let below = from.checked_sub(1).filter(|below| *below >= self.floor());
+            let group = self.promote(below.unwrap_or(usize::MAX))?;
+            self.tree.extend(kind, group, self.stack.get(from..).unwrap_or_default())?;
+            None
+        } else {
+            Some(self.tree.make(kind, self.stack.get(from..).unwrap_or_default())?)
+        };
         self.stack.truncate(from);
-        self.stack.push(group);
-        Ok(())
-    }
-
-    /// Moves everything from this height of the stack into the group below it.
-    fn extend(&mut self, kind: Kind, from: usize) -> Result<(), PickleError> {
-        let below = from.checked_sub(1).filter(|below| *below >= self.floor());
-        let Some(below) = below else { return underflow() };
-        let group = self.promote(below)?;
-        self.builder.put(kind, group, self.stack.get(from..).unwrap_or_default())?;
-        self.stack.truncate(from);
+        self.stack.extend(group);
         Ok(())
     }
 
@@ -183,7 +190,7 @@ impl<'a> Machine<'a> {
     /// grow or to be referred to twice.
     fn promote(&mut self, place: usize) -> Result<Value, PickleError> {
         let Some(value) = self.stack.get_mut(place) else { return underflow() };
-        *value = self.builder.promote(*value)?;
+        *value = self.tree.promote(*value)?;
         Ok(*value)
     }
 
@@ -218,72 +225,60 @@ impl<'a> Machine<'a> {
     }
 
     fn import(&mut self, module: &[u8], name: &[u8]) -> Result<(), PickleError> {
-        let callable = self.builder.extra(Extra::Callable(callable(module, name)?))?;
-        self.stack.push(callable);
+        let function = match (module, name) {
+            (b"_codecs", b"encode") => Function::Encode,
+            (b"__builtin__" | b"builtins", b"bytes") => Function::Bytes,
+            (b"__builtin__" | b"builtins", b"bytearray") => Function::Bytearray,
+            (b"__builtin__" | b"builtins", b"set") => Function::Set,
+            (b"__builtin__" | b"builtins", b"frozenset") => Function::Frozenset,
+            _ => {
+                let show = |bytes: &[u8]| {
+                    bytes.get(..bytes.len().min(40)).unwrap_or_default().escape_ascii().to_string()
+                };
+                return refused(format!("it asks for {}.{}", show(module), show(name)));
+            }
+        };
+        let function = self.tree.make(Kind::Function(function), &[])?;
+        self.stack.push(function);
         Ok(())
     }
 
-    fn name(&self, value: Value) -> Result<&'a [u8], PickleError> {
-        let tree = &self.builder.tree;
-        match tree.text(value).map(|at| tree.leaf(at)) {
-            Some(Ok(Leaf::Text(text))) => Ok(text.name()),
-            _ => malformed("a name that is no text"),
-        }
-    }
-
-    /// Replaces a callable and its arguments by what the call stands for.
+    /// Replaces a function and its arguments by what the call stands for.
     fn call(&mut self) -> Result<(), PickleError> {
         let (arguments, called) = (self.pop()?, self.pop()?);
-        let View::Callable(called) = self.builder.tree.view(called) else {
+        let Kind::Function(function) = self.tree.kind(called) else {
             return malformed("it calls what cannot be called");
         };
-        let Some(arguments) = self.builder.last_tuple(arguments) else {
+        let Some(arguments) = self.tree.last_tuple(arguments).map(<[Value]>::to_vec) else {
             return malformed("arguments that are no tuple");
         };
-        let (first, second) = match *arguments {
-            [] => (None, None),
-            [first] => (Some(first), None),
-            [first, second] => (Some(first), Some(second)),
+        let tree = &mut self.tree;
+        let first = arguments.first().map(|first| tree.kind(*first));
+        let is_bytes = matches!(first, Some(Kind::Bytes | Kind::Latin1));
+        let is_list = first == Some(Kind::List);
+        let value = match (function, arguments.as_slice()) {
+            (Function::Bytes, []) => tree.make(Kind::Bytes, &[])?,
+            (Function::Bytearray, []) => tree.make(Kind::Bytearray, &[])?,
+            (Function::Set, []) => tree.make(Kind::Set, &[])?,
+            (Function::Frozenset, []) => tree.make(Kind::Frozenset, &[])?,
+            (Function::Bytearray, [_]) if is_bytes => tree.make(Kind::Bytearray, &arguments)?,
+            (Function::Set, &[list]) if is_list => tree.set_of(Kind::SetOf, list)?,
+            (Function::Frozenset, &[list]) if is_list => tree.set_of(Kind::FrozensetOf, list)?,
+            (Function::Encode | Function::Bytearray, &[text, codec]) if tree.is_text(text) => {
+                match tree.name(codec) {
+                    Some(b"latin1" | b"latin-1") => {}
+                    Some(_) => return foreign_arguments(),
+                    None => return malformed("a name that is no text"),
+                }
+                let bytes = tree.make(Kind::Latin1, &[text])?;
+                match function {
+                    Function::Bytearray => tree.make(Kind::Bytearray, &[bytes])?,
+                    _ => bytes,
+                }
+            }
             _ => return foreign_arguments(),
         };
-        if let Callable::Set | Callable::Frozenset = called {
-            return match second {
-                None => self.collect(called == Callable::Frozenset, first),
-                Some(_) => foreign_arguments(),
-            };
-        }
-        let view = first.map(|first| self.builder.tree.view(first));
-        let text = first.and_then(|first| self.builder.tree.text(first));
-        let octets = match (view, text, second) {
-            (None, _, _) => Octets::None,
-            (Some(View::Bytes(octets)), _, None) => octets,
-            (_, Some(at), Some(codec)) if self.is_latin1(codec)? => Octets::Latin1(at),
-            _ => return foreign_arguments(),
-        };
-        let value = match called {
-            Callable::Encode if second.is_some() => Extra::Bytes(octets),
-            Callable::Bytes if first.is_none() => Extra::Bytes(octets),
-            Callable::Bytearray => Extra::Bytearray(octets),
-            _ => return foreign_arguments(),
-        };
-        let value = self.builder.extra(value)?;
         self.stack.push(value);
-        Ok(())
-    }
-
-    fn is_latin1(&self, codec: Value) -> Result<bool, PickleError> {
-        Ok(matches!(self.name(codec)?, b"latin1" | b"latin-1"))
-    }
-
-    /// A set or frozenset of what a list holds now.
-    fn collect(&mut self, frozen: bool, list: Option<Value>) -> Result<(), PickleError> {
-        let kind = if frozen { Kind::Frozenset } else { Kind::Set };
-        let set = match list {
-            None => Some(self.builder.group(kind, &[])?),
-            Some(list) => self.builder.set_of_list(kind, list)?,
-        };
-        let Some(set) = set else { return foreign_arguments() };
-        self.stack.push(set);
         Ok(())
     }
 }
@@ -294,20 +289,4 @@ fn underflow<T>() -> Result<T, PickleError> {
 
 fn foreign_arguments<T>() -> Result<T, PickleError> {
     refused("it calls a function with foreign arguments")
-}
-
-fn callable(module: &[u8], name: &[u8]) -> Result<Callable, PickleError> {
-    match (module, name) {
-        (b"_codecs", b"encode") => Ok(Callable::Encode),
-        (b"__builtin__" | b"builtins", b"bytes") => Ok(Callable::Bytes),
-        (b"__builtin__" | b"builtins", b"bytearray") => Ok(Callable::Bytearray),
-        (b"__builtin__" | b"builtins", b"set") => Ok(Callable::Set),
-        (b"__builtin__" | b"builtins", b"frozenset") => Ok(Callable::Frozenset),
-        _ => {
-            let show = |bytes: &[u8]| {
-                bytes.get(..bytes.len().min(40)).unwrap_or_default().escape_ascii().to_string()
-            };
-            refused(format!("it asks for {}.{}", show(module), show(name)))
-        }
-    }
 }

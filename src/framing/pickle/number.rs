@@ -1,6 +1,8 @@
 //! Numbers as JSON, and the integers and floats of JSON as opcodes.
 
-use super::{PickleError, malformed, tag};
+use std::io::Write;
+
+use super::{FLOAT, INT, PickleError, malformed};
 
 /// The most digits of an integer, which is the limit of CPython as well: to convert one costs the
 /// square of its length.
@@ -9,10 +11,12 @@ const MAX_DIGITS: usize = 4300;
 const MAX_BYTES: usize = 1786;
 /// The longest text of a float.
 const MAX_FLOAT: usize = 400;
-/// Long integers are converted in words of 32 bits and in groups of nine decimal digits.
-const WORD: u64 = 1 << 32;
-const DIGITS: usize = 9;
-const GROUP: u64 = 1_000_000_000;
+/// Long integers are converted between limbs of 64 bits and chunks of 19 decimal digits. The base of
+/// the chunks has its highest bit set, as [`divide`] wants it.
+const DIGITS: usize = 19;
+const CHUNK: u64 = 10_u64.pow(DIGITS as u32);
+/// 2^128 / CHUNK - 2^64, rounded down.
+const RECIPROCAL: u64 = (u128::MAX / CHUNK as u128 - (1 << 64)) as u64;
 
 fn too_long<T>() -> Result<T, PickleError> {
     malformed(format!("an integer of more than {MAX_DIGITS} digits"))
@@ -26,7 +30,7 @@ pub(super) fn check_long(bytes: &[u8]) -> Result<&[u8], PickleError> {
 /// Digits with or without a sign.
 pub(super) fn digits(line: &[u8]) -> Result<&str, PickleError> {
     let text = std::str::from_utf8(line).unwrap_or_default();
-    let bare = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (_, bare) = split_sign(text);
     if bare.len() > MAX_DIGITS {
         return too_long();
     }
@@ -36,58 +40,7 @@ pub(super) fn digits(line: &[u8]) -> Result<&str, PickleError> {
     Ok(text)
 }
 
-pub(super) fn float(line: &[u8]) -> Result<f64, PickleError> {
-    let text = std::str::from_utf8(line).ok().filter(|text| text.len() <= MAX_FLOAT);
-    let number = text.and_then(|text| text.parse().ok());
-    number.map_or_else(|| malformed("a number that is none"), Ok)
-}
-
-/// Appends a number as JSON. Writing to memory does not fail.
-pub(super) fn write(number: impl serde::Serialize, out: &mut Vec<u8>) {
-    let _ = serde_json::to_writer(out, &number);
-}
-
-fn write_tagged(tag: &str, text: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("{{\"{tag}\":\"{text}\"}}").as_bytes());
-}
-
-pub(super) fn write_float(float: f64, out: &mut Vec<u8>) {
-    match float {
-        _ if float.is_finite() => write(float, out),
-        _ if float.is_nan() => write_tagged(tag::FLOAT, "nan", out),
-        _ if float > 0.0 => write_tagged(tag::FLOAT, "inf", out),
-        _ => write_tagged(tag::FLOAT, "-inf", out),
-    }
-}
-
-/// Appends an integer in two's complement; returns what that cost, in bytes that could have been
-/// written meanwhile.
-pub(super) fn write_long(bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, PickleError> {
-    if bytes.len() <= 8 {
-        let fill = if is_negative(bytes) { 0xff } else { 0 };
-        let mut wide = [fill; 8];
-        wide.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        write(i64::from_le_bytes(wide), out);
-        return Ok(0);
-    }
-    write_digits(digits(long_digits(bytes).as_bytes())?, out);
-    Ok(bytes.len() * bytes.len() / 64)
-}
-
-/// Appends digits as a number, or tagged where they take more than 64 bits.
-pub(super) fn write_digits(text: &str, out: &mut Vec<u8>) {
-    let (sign, bare) = split_sign(text);
-    let bare = bare.trim_start_matches('0');
-    let text = format!("{sign}{bare}");
-    if bare.is_empty() {
-        out.push(b'0');
-    } else if text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok() {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        write_tagged(tag::INT, &text, out);
-    }
-}
-
+/// The minus, if there is one, and the digits.
 fn split_sign(text: &str) -> (&str, &str) {
     match text.strip_prefix('-') {
         Some(bare) => ("-", bare),
@@ -95,11 +48,81 @@ fn split_sign(text: &str) -> (&str, &str) {
     }
 }
 
+pub(super) fn float(line: &[u8]) -> Result<f64, PickleError> {
+    let text = std::str::from_utf8(line).ok().filter(|text| text.len() <= MAX_FLOAT);
+    let number = text.and_then(|text| text.parse().ok());
+    number.map_or_else(|| malformed("a number that is none"), Ok)
+}
+
+/// Appends a number as JSON. Writing to memory does not fail, here and below.
+pub(super) fn write(number: impl serde::Serialize, out: &mut Vec<u8>) {
+    let _ = serde_json::to_writer(out, &number);
+}
+
+pub(super) fn write_float(float: f64, out: &mut Vec<u8>) {
+    let name = match float {
+        _ if float.is_finite() => return write(float, out),
+        _ if float.is_nan() => "nan",
+        _ if float > 0.0 => "inf",
+        _ => "-inf",
+    };
+    let _ = write!(out, "{{\"{FLOAT}\":\"{name}\"}}");
+}
+
+/// Appends an integer, tagged where it takes more than 64 bits.
+fn write_int(int: i128, out: &mut Vec<u8>) {
+    if i64::try_from(int).is_ok() || u64::try_from(int).is_ok() {
+        write(int, out);
+    } else {
+        let _ = write!(out, "{{\"{INT}\":\"{int}\"}}");
+    }
+}
+
+/// The same for its digits.
+pub(super) fn write_digits(text: &str, out: &mut Vec<u8>) {
+    match text.parse() {
+        Ok(int) => write_int(int, out),
+        Err(_) => {
+            let (sign, bare) = split_sign(text);
+            let bare = bare.trim_start_matches('0');
+            let _ = write!(out, "{{\"{INT}\":\"{sign}{bare}\"}}");
+        }
+    }
+}
+
+/// The same for two's complement; returns what that cost, in bytes that could have been written
+/// meanwhile.
+pub(super) fn write_long(bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, PickleError> {
+    let is_negative = bytes.last().is_some_and(|last| last & 0x80 != 0);
+    let fill = if is_negative { 0xff } else { 0 };
+    if bytes.len() <= size_of::<i128>() {
+        let mut wide = [fill; size_of::<i128>()];
+        wide.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        write_int(i128::from_le_bytes(wide), out);
+    } else {
+        let limb = |bytes: &[u8]| {
+            (0..8).rev().fold(0, |limb, at| limb << 8 | u64::from(*bytes.get(at).unwrap_or(&fill)))
+        };
+        let mut limbs: Vec<u64> = bytes.chunks(8).map(limb).collect();
+        if is_negative {
+            negate(&mut limbs);
+        }
+        let mut chunks = to_chunks(limbs);
+        let mut text = if is_negative { b"-".to_vec() } else { Vec::new() };
+        write(chunks.pop().unwrap_or_default(), &mut text);
+        for chunk in chunks.iter().rev() {
+            let _ = write!(text, "{chunk:0DIGITS$}");
+        }
+        write_digits(digits(&text)?, out);
+    }
+    Ok(bytes.len() * bytes.len() / 64)
+}
+
 /// Appends an integer, given by its digits, as an opcode.
 pub(super) fn encode_int(text: &str, out: &mut Vec<u8>) -> Result<(), PickleError> {
     let text = digits(text.as_bytes())?;
     let Ok(int) = text.parse::<i64>() else {
-        let bytes = long_bytes(text);
+        let bytes = to_bytes(text);
         match u8::try_from(bytes.len()) {
             Ok(len) => out.extend_from_slice(&[0x8a, len]),
             Err(_) => {
@@ -110,7 +133,6 @@ pub(super) fn encode_int(text: &str, out: &mut Vec<u8>) -> Result<(), PickleErro
         out.extend_from_slice(&bytes);
         return Ok(());
     };
-    let bytes = int.to_le_bytes();
     let (opcode, width): (&[u8], usize) = match int {
         0..=0xff => (b"K", 1),
         0x100..=0xffff => (b"M", 2),
@@ -118,7 +140,7 @@ pub(super) fn encode_int(text: &str, out: &mut Vec<u8>) -> Result<(), PickleErro
         _ => (b"\x8a\x08", 8),
     };
     out.extend_from_slice(opcode);
-    out.extend(bytes.iter().take(width));
+    out.extend(int.to_le_bytes().iter().take(width));
     Ok(())
 }
 
@@ -128,73 +150,94 @@ pub(super) fn encode_float(float: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(&float.to_be_bytes());
 }
 
-fn is_negative(bytes: &[u8]) -> bool {
-    bytes.last().is_some_and(|last| last & 0x80 != 0)
-}
-
-/// Replaces a number in two's complement, the least significant byte first, by its opposite.
-fn negate(bytes: &mut [u8]) {
+/// Replaces a number in two's complement, the least significant limb first, by its opposite.
+fn negate(limbs: &mut [u64]) {
     let mut carry = true;
-    for byte in bytes {
-        (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
+    for limb in limbs {
+        (*limb, carry) = (!*limb).overflowing_add(u64::from(carry));
     }
 }
 
-/// A number in another base: its digits, the most significant one first, become digits with the
-/// least significant one first.
-fn convert<const FROM: u64, const TO: u64>(digits: &[u64]) -> Vec<u64> {
-    // The carries of four digits in one pass do not wait for each other.
+/// Divides `high * 2^64 + low` by [`CHUNK`], where `high` is smaller than that: quotient and rest.
+///
+/// Two multiplications in place of a division of 128 bits, which takes ten times as long. The first
+/// gives a quotient that is right or next to it (N. Möller and T. Granlund, "Improved division by
+/// invariant integers", 2011, algorithm 4).
+fn divide(high: u64, low: u64) -> (u64, u64) {
+    debug_assert!(high < CHUNK, "a quotient of more than 64 bits");
+    let guess =
+        u128::from(RECIPROCAL) * u128::from(high) + (u128::from(high) << 64 | u128::from(low));
+    let mut quotient = ((guess >> 64) as u64).wrapping_add(1);
+    let mut rest = low.wrapping_sub(quotient.wrapping_mul(CHUNK));
+    if rest > guess as u64 {
+        quotient = quotient.wrapping_sub(1);
+        rest = rest.wrapping_add(CHUNK);
+    }
+    if rest >= CHUNK { (quotient + 1, rest - CHUNK) } else { (quotient, rest) }
+}
+
+/// The chunks of a number, the least significant one first, as its limbs are.
+fn to_chunks(mut limbs: Vec<u64>) -> Vec<u64> {
+    // Each pass divides four times: a division works on the quotient of the one before it as that
+    // comes, and the processor overlaps them.
     const LANES: usize = 4;
-    let step = |digit: &mut u64, carries: &mut [u64; LANES]| {
-        for carry in carries {
-            let value = *digit * FROM + *carry;
-            (*digit, *carry) = (value % TO, value / TO);
+    let mut chunks = Vec::with_capacity(limbs.len() + limbs.len() / 64 + LANES);
+    while !limbs.is_empty() {
+        let mut rests = [0; LANES];
+        for limb in limbs.iter_mut().rev() {
+            for rest in &mut rests {
+                (*limb, *rest) = divide(*rest, *limb);
+            }
         }
-    };
-    let mut converted: Vec<u64> = Vec::new();
-    for chunk in digits.rchunks(LANES).rev() {
-        let mut carries = [0; LANES];
-        carries.iter_mut().rev().zip(chunk.iter().rev()).for_each(|(to, from)| *to = *from);
-        converted.iter_mut().for_each(|digit| step(digit, &mut carries));
-        while carries != [0; LANES] {
-            let mut digit = 0;
-            step(&mut digit, &mut carries);
-            converted.push(digit);
-        }
+        chunks.extend_from_slice(&rests);
+        trim(&mut limbs);
     }
-    converted
+    trim(&mut chunks);
+    chunks
 }
 
-/// The digits of an integer in two's complement.
-fn long_digits(bytes: &[u8]) -> String {
-    let mut magnitude = bytes.to_vec();
-    if is_negative(bytes) {
-        negate(&mut magnitude);
-    }
-    let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    let words: Vec<u64> = magnitude.chunks(4).rev().map(word).collect();
-    let mut groups = convert::<WORD, GROUP>(&words);
-    let sign = if is_negative(bytes) { "-" } else { "" };
-    let first = format!("{sign}{}", groups.pop().unwrap_or_default());
-    let others = groups.iter().rev().map(|group| format!("{group:0DIGITS$}"));
-    std::iter::once(first).chain(others).collect()
+fn trim(limbs: &mut Vec<u64>) {
+    while limbs.pop_if(|last| *last == 0).is_some() {}
 }
 
 /// The shortest two's complement of an integer, given by its digits.
-fn long_bytes(text: &str) -> Vec<u8> {
+fn to_bytes(text: &str) -> Vec<u8> {
     let (sign, bare) = split_sign(text);
-    let group = |group: &[u8]| group.iter().fold(0, |sum, byte| sum * 10 + u64::from(byte - b'0'));
-    let groups: Vec<u64> = bare.as_bytes().rchunks(DIGITS).rev().map(group).collect();
-    let words = convert::<GROUP, WORD>(&groups);
-    let mut bytes: Vec<u8> = words.iter().flat_map(|word| (*word as u32).to_le_bytes()).collect();
-    bytes.push(0);
-    if sign == "-" {
-        negate(&mut bytes);
+    let mut limbs: Vec<u64> = Vec::new();
+    for chunk in bare.as_bytes().rchunks(DIGITS).rev() {
+        let mut carry = chunk.iter().fold(0, |sum, byte| sum * 10 + u64::from(byte - b'0'));
+        for limb in &mut limbs {
+            let wide = u128::from(*limb) * u128::from(CHUNK) + u128::from(carry);
+            (*limb, carry) = (wide as u64, (wide >> 64) as u64);
+        }
+        limbs.push(carry);
     }
+    limbs.push(0);
+    if sign == "-" {
+        negate(&mut limbs);
+    }
+    let mut bytes: Vec<u8> = limbs.iter().flat_map(|limb| limb.to_le_bytes()).collect();
     while let [.., before, last @ (0 | 0xff)] = bytes.as_slice()
         && before & 0x80 == last & 0x80
     {
         bytes.pop();
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn divisions_are_right(high in prop_oneof![Just(CHUNK - 1), 0..CHUNK], low: u64) {
+            let whole = u128::from(high) << 64 | u128::from(low);
+            let (quotient, rest) = divide(high, low);
+            prop_assert_eq!(u128::from(quotient) * u128::from(CHUNK) + u128::from(rest), whole);
+            prop_assert!(rest < CHUNK);
+        }
+    }
 }

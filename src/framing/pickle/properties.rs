@@ -76,6 +76,38 @@ fn json() -> impl Strategy<Value = (String, bool)> {
     })
 }
 
+/// The deepest JSON of each form fits on the stack of a thread, which has 2 MiB.
+#[test]
+fn the_deepest_values_come_and_go() {
+    let forms = [("[", "]"), ("{\"$tuple\":[", "]}"), ("{\"a\":", "}"), ("{\"$dict\":[[0,", "]]}")];
+    for (open, close) in forms {
+        let nested = |depth| [&open.repeat(depth), "1", &close.repeat(depth)].concat();
+        let pickle = encoded(&nested(1024)).unwrap();
+        assert_eq!(decoded(&pickle), Ok(nested(1024)), "{open}");
+        let error = encoded(&nested(1025)).unwrap_err();
+        assert!(error.starts_with("nested deeper than 1024"), "{error}");
+    }
+    let towers = [
+        [&b"N"[..], &b"\x85".repeat(1025), b"."].concat(),
+        [b"]".repeat(1025), b"a".repeat(1024), b".".into()].concat(),
+    ];
+    for tower in towers {
+        let error = decoded(&tower).unwrap_err().to_string();
+        assert_eq!(error, "bad pickle: nested deeper than 1024, or in itself");
+    }
+}
+
+/// A long string that the memo repeats is not searched for its end at each call. The bound is
+/// generous for a loaded machine, and far below what the search would take.
+#[test]
+fn long_arguments_cost_nothing() {
+    let text = [&b"c_codecs\nencode\nq\x00V"[..], &b"a".repeat(4 << 20), b"\nq\x01"].concat();
+    let calls = b"h\x00h\x01\x8c\x06latin1\x86R0".repeat(1 << 15);
+    let started = std::time::Instant::now();
+    assert_eq!(decoded(&[&text[..], &calls, b"N."].concat()), Ok("null".to_owned()));
+    assert!(started.elapsed().as_secs() < 5);
+}
+
 /// What protocols 0 to 2 call, and its arguments.
 const CALLS: &[&[u8]] = &[
     b"c_codecs\nencode\n",

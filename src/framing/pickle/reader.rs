@@ -1,19 +1,16 @@
-//! The arguments of opcodes, taken from the pickle without a copy, never more than it has.
+//! The opcodes of values without parts, read without a copy, and never more than there is.
 
-use super::text::Text;
+use super::text::{Form, Text, take};
 use super::{PickleError, malformed, number};
 
-/// A place in a pickle.
+/// What is left of a pickle.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
-    pickle: &'a [u8],
-    at: usize,
-}
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 /// A value without parts.
 pub(super) enum Leaf<'a> {
-    None,
-    Bool(bool),
+    /// `None`, `True` or `False`, as JSON has it.
+    Word(&'static str),
     Int(i64),
     /// Two's complement, the least significant byte first.
     Long(&'a [u8]),
@@ -26,48 +23,32 @@ pub(super) enum Leaf<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(pickle: &'a [u8], at: usize) -> Self {
-        Self { pickle, at }
-    }
-
-    /// How many bytes have been taken.
-    pub(super) fn at(&self) -> usize {
-        self.at
-    }
-
-    /// How many bytes are left.
-    pub(super) fn left(&self) -> usize {
-        self.pickle.len() - self.at
-    }
-
     #[inline]
     fn take(&mut self, len: u64) -> Result<&'a [u8], PickleError> {
-        let rest = self.pickle.get(self.at..).unwrap_or_default();
-        let taken = usize::try_from(len).ok().and_then(|len| rest.get(..len));
-        let Some(bytes) = taken else { return malformed("it ends in the middle") };
-        self.at += bytes.len();
+        let taken = usize::try_from(len).ok().and_then(|len| self.0.split_at_checked(len));
+        let Some((bytes, rest)) = taken else { return malformed("it ends in the middle") };
+        self.0 = rest;
         Ok(bytes)
     }
 
+    pub(super) fn u8(&mut self) -> Result<u8, PickleError> {
+        take(&mut self.0).map_or_else(|| malformed("it ends in the middle"), Ok)
+    }
+
     /// An unsigned integer of this many bytes, up to eight, little-endian.
+    #[inline]
     pub(super) fn uint<const WIDTH: usize>(&mut self) -> Result<u64, PickleError> {
         let bytes = self.take(WIDTH as u64)?;
         Ok(bytes.iter().rev().fold(0, |uint, byte| uint << 8 | u64::from(*byte)))
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, PickleError> {
-        let Some(byte) = self.pickle.get(self.at) else {
-            return malformed("it ends in the middle");
-        };
-        self.at += 1;
-        Ok(*byte)
-    }
-
+    #[inline]
     fn i32(&mut self) -> Result<i32, PickleError> {
         self.uint::<4>().map(|bits| bits as u32 as i32)
     }
 
     /// Bytes behind their length, which has `WIDTH` bytes.
+    #[inline]
     fn counted<const WIDTH: usize>(&mut self) -> Result<&'a [u8], PickleError> {
         let len = self.uint::<WIDTH>()?;
         self.take(len)
@@ -83,8 +64,7 @@ impl<'a> Reader<'a> {
 
     /// A line without its LF.
     pub(super) fn line(&mut self) -> Result<&'a [u8], PickleError> {
-        let rest = self.pickle.get(self.at..).unwrap_or_default();
-        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let end = memchr::memchr(b'\n', self.0).unwrap_or(self.0.len());
         let line = self.take(end as u64)?;
         self.take(1)?;
         Ok(line)
@@ -98,35 +78,40 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of an opcode without parts; `None` for any other opcode.
-    #[inline]
+    ///
+    /// Inlined, so that the machine, which only passes over values, makes none of them.
+    #[inline(always)]
     pub(super) fn leaf(&mut self, opcode: u8) -> Result<Option<Leaf<'a>>, PickleError> {
+        let text = |form, raw| Leaf::Text(Text { form, raw });
         Ok(Some(match opcode {
-            b'N' => Leaf::None,
-            0x88 => Leaf::Bool(true),
-            0x89 => Leaf::Bool(false),
+            b'N' => Leaf::Word("null"),
+            0x88 => Leaf::Word("true"),
+            0x89 => Leaf::Word("false"),
+            b'K' => Leaf::Int(self.uint::<1>()? as i64),
+            b'M' => Leaf::Int(self.uint::<2>()? as i64),
+            b'J' => Leaf::Int(i64::from(self.i32()?)),
+            0x8a => Leaf::Long(self.counted::<1>()?),
+            0x8b => Leaf::Long(number::check_long(self.counted_signed()?)?),
+            // How protocols 0 and 1 write bools.
             b'I' => match self.line()? {
-                b"00" => Leaf::Bool(false),
-                b"01" => Leaf::Bool(true),
+                b"00" => Leaf::Word("false"),
+                b"01" => Leaf::Word("true"),
                 line => Leaf::Digits(number::digits(line)?),
             },
             b'L' => {
                 let line = self.line()?;
                 Leaf::Digits(number::digits(line.strip_suffix(b"L").unwrap_or(line))?)
             }
-            b'J' => Leaf::Int(i64::from(self.i32()?)),
-            b'K' => Leaf::Int(self.uint::<1>()? as i64),
-            b'M' => Leaf::Int(self.uint::<2>()? as i64),
-            0x8a => Leaf::Long(self.counted::<1>()?),
-            0x8b => Leaf::Long(number::check_long(self.counted_signed()?)?),
+            // The one opcode that is big-endian.
             b'G' => Leaf::Float(f64::from_bits(self.uint::<8>()?.swap_bytes())),
             b'F' => Leaf::Float(number::float(self.line()?)?),
             b'S' => Leaf::Text(Text::literal(self.line()?)?),
-            b'T' => Leaf::Text(Text::Old(self.counted_signed()?)),
-            b'U' => Leaf::Text(Text::Old(self.counted::<1>()?)),
-            b'V' => Leaf::Text(Text::Escaped(self.line()?)),
-            b'X' => Leaf::Text(Text::Utf8(self.counted::<4>()?)),
-            0x8c => Leaf::Text(Text::Utf8(self.counted::<1>()?)),
-            0x8d => Leaf::Text(Text::Utf8(self.counted::<8>()?)),
+            b'T' => text(Form::Old, self.counted_signed()?),
+            b'U' => text(Form::Old, self.counted::<1>()?),
+            b'V' => text(Form::Escaped, self.line()?),
+            b'X' => text(Form::Utf8, self.counted::<4>()?),
+            0x8c => text(Form::Utf8, self.counted::<1>()?),
+            0x8d => text(Form::Utf8, self.counted::<8>()?),
             b'B' => Leaf::Bytes(self.counted::<4>()?),
             b'C' => Leaf::Bytes(self.counted::<1>()?),
             0x8e | 0x96 => Leaf::Bytes(self.counted::<8>()?),

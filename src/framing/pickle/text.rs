@@ -4,60 +4,65 @@
 //! characters (Python's "surrogatepass"). Nothing is copied until it is written.
 
 use std::borrow::Cow;
-
-use data_encoding::BASE64;
+use std::io::Write;
 
 use super::{PickleError, malformed};
 
 /// What half of a surrogate pair begins with, and a few characters too.
 const SURROGATE: u8 = 0xed;
-/// The longest text that is compared with a name.
-const LONGEST_NAME: usize = 64;
 
 /// A string as it lies in the pickle.
 #[derive(Clone, Copy)]
-pub(super) enum Text<'a> {
-    Utf8(&'a [u8]),
-    /// Latin-1 with `\uXXXX`.
-    Escaped(&'a [u8]),
+pub(super) struct Text<'a> {
+    pub(super) form: Form,
+    pub(super) raw: &'a [u8],
+}
+
+/// How a string is spelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Utf8,
+    /// Latin-1 with `\uXXXX` and `\UXXXXXXXX` (CPython's raw-unicode-escape).
+    Escaped,
     /// The `str` of Python 2: bytes, mostly ASCII.
-    Old(&'a [u8]),
+    Old,
     /// The same as a literal between quotes, which are not part of this.
-    Literal(&'a [u8]),
+    Literal,
 }
 
 impl<'a> Text<'a> {
     pub(super) fn literal(line: &'a [u8]) -> Result<Self, PickleError> {
         match line.trim_ascii_end() {
-            [quote @ (b'\'' | b'"'), inner @ .., last] if quote == last => Ok(Self::Literal(inner)),
+            [quote @ (b'\'' | b'"'), raw @ .., last] if quote == last => {
+                Ok(Self { form: Form::Literal, raw })
+            }
             _ => malformed("a string without its quotes"),
         }
     }
 
     /// The string without escapes.
     pub(super) fn resolve(self) -> Result<Cow<'a, [u8]>, PickleError> {
-        match self {
-            Self::Utf8(bytes) | Self::Old(bytes) => Ok(Cow::Borrowed(bytes)),
-            Self::Escaped(text) => unescape_unicode(text).map(Cow::Owned),
-            Self::Literal(text) => unescape(text).map(Cow::Owned),
+        if let Form::Utf8 | Form::Old = self.form {
+            return Ok(Cow::Borrowed(self.raw));
         }
+        let (mut rest, mut out) = (self.raw, Vec::with_capacity(self.raw.len()));
+        while !rest.is_empty() {
+            if self.form.unit(&mut rest, &mut out).is_none() {
+                return malformed("a string with a broken escape");
+            }
+        }
+        Ok(Cow::Owned(out))
     }
 
     /// Refuses what is not well-formed. True if it is text in Python 3 as well: a `str` of
     /// Python 2 beyond ASCII is bytes.
     pub(super) fn check(self) -> Result<bool, PickleError> {
         let resolved = self.resolve()?;
-        match self {
-            Self::Utf8(_) => each_piece(&resolved, &mut |_, _| {}).map(|()| true),
-            Self::Escaped(_) => Ok(true),
-            Self::Old(_) | Self::Literal(_) => Ok(resolved.is_ascii()),
+        match self.form {
+            Form::Utf8 => each_piece(&resolved, &mut |_, _| {}).map(|()| true),
+            Form::Escaped => Ok(true),
+            Form::Old | Form::Literal => Ok(resolved.is_ascii()),
         }
-    }
-
-    /// The text without resolving escapes, if it is short enough to be a name.
-    pub(super) fn name(self) -> &'a [u8] {
-        let (Self::Utf8(name) | Self::Old(name) | Self::Escaped(name) | Self::Literal(name)) = self;
-        if name.len() <= LONGEST_NAME { name } else { &[] }
     }
 
     /// The characters up to U+00FF as bytes.
@@ -80,36 +85,73 @@ impl<'a> Text<'a> {
     }
 }
 
-pub(super) fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + BASE64.encode_len(bytes.len()), 0);
-    if let Some(place) = out.get_mut(start..) {
-        BASE64.encode_mut(bytes, place);
+impl Form {
+    /// Resolves the character or escape at the front, which is there; `None` if it is broken.
+    fn unit(self, rest: &mut &[u8], out: &mut Vec<u8>) -> Option<()> {
+        let mut push = |code: u32| match self {
+            Self::Literal => out.push(code as u8),
+            _ => push_code(code, out),
+        };
+        let known: &[u8] = match self {
+            Self::Literal => b"abfnrtvx01234567\\'\"",
+            _ => b"uU",
+        };
+        let byte = take(rest)?;
+        if byte != b'\\' || self == Self::Escaped && rest.is_empty() {
+            push(u32::from(byte));
+            return Some(());
+        }
+        let kind = take(rest)?;
+        if known.contains(&kind) {
+            push(escape(kind, rest)?);
+        } else {
+            // Both stay, and a second backslash escapes nothing.
+            push(u32::from(byte));
+            push(u32::from(kind));
+        }
+        Some(())
+    }
+
+    /// The first byte of the string whose spelling begins with these bytes. Only an escape is
+    /// resolved.
+    pub(super) fn first(self, mut raw: &[u8]) -> Option<u8> {
+        let mut resolved = Vec::new();
+        match raw.first() {
+            Some(b'\\') if matches!(self, Self::Escaped | Self::Literal) => {
+                self.unit(&mut raw, &mut resolved)?;
+                resolved.first().copied()
+            }
+            first => first.copied(),
+        }
     }
 }
 
 /// Appends UTF-8 with what JSON wants escaped.
 fn write_json(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
-    let is_special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    let is_special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+    // Most texts have none, and a loop without an exit is a vector's work.
+    if !text.iter().fold(false, |found, byte| found | is_special(byte)) {
+        return out.extend_from_slice(text);
+    }
     while let Some(at) = rest.iter().position(is_special) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
-        let Some((byte, behind)) = special.split_first() else { break };
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+        rest = special;
+        match take(&mut rest).unwrap_or_default() {
+            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            _ => write_escape(u32::from(*byte), out),
+            byte => write_escape(u32::from(byte), out),
         }
-        rest = behind;
     }
     out.extend_from_slice(rest);
 }
 
+/// Writing to memory does not fail.
 fn write_escape(code: u32, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("\\u{code:04x}").as_bytes());
+    let _ = write!(out, "\\u{code:04x}");
 }
 
 /// Appends a code as UTF-8, and half of a surrogate pair in the same form.
@@ -138,98 +180,58 @@ fn each_piece(text: &[u8], deliver: &mut dyn FnMut(&[u8], Option<u32>)) -> Resul
     Ok(())
 }
 
-/// A number of exactly `width` hex digits at the front.
-pub(super) fn hex(text: &[u8], width: usize) -> Option<u32> {
-    let digits = text.get(..width).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
-    std::str::from_utf8(digits).ok().and_then(|text| u32::from_str_radix(text, 16).ok())
+/// Takes the next byte.
+pub(super) fn take(rest: &mut &[u8]) -> Option<u8> {
+    let (byte, behind) = rest.split_first()?;
+    *rest = behind;
+    Some(*byte)
 }
 
-/// The code of a surrogate pair, whose second half is the escape `\uXXXX` at the front.
-pub(super) fn joined(high: u32, text: &[u8]) -> Option<u32> {
-    let low = hex(text.strip_prefix(b"\\u")?, 4)?;
+/// The code of an escape, of which the backslash and its kind have been taken: what JSON and Python
+/// have in common means the same in both. `None` for digits that are none, which are not taken.
+pub(super) fn escape(kind: u8, rest: &mut &[u8]) -> Option<u32> {
+    Some(match kind {
+        b'a' => 7,
+        b'b' => 8,
+        b't' => 9,
+        b'n' => 10,
+        b'v' => 11,
+        b'f' => 12,
+        b'r' => 13,
+        b'x' => hex(rest, 2)?,
+        b'u' | b'U' => {
+            let code = hex(rest, if kind == b'u' { 4 } else { 8 })?;
+            second_half(code, rest).unwrap_or(code)
+        }
+        // Up to three octal digits. 0o777 loses its highest bit, as in Python 2.
+        b'0'..=b'7' => {
+            let mut value = u32::from(kind - b'0');
+            for _ in 0..2 {
+                let Some((digit @ b'0'..=b'7', behind)) = rest.split_first() else { break };
+                value = value * 8 + u32::from(digit - b'0');
+                *rest = behind;
+            }
+            value
+        }
+        other => u32::from(other),
+    })
+}
+
+/// Takes a code of exactly `width` hex digits, of which there are up to 8.
+fn hex(rest: &mut &[u8], width: usize) -> Option<u32> {
+    let (digits, behind) = rest.split_at_checked(width)?;
+    let digit = |code, digit: &u8| Some(code << 4 | char::from(*digit).to_digit(16)?);
+    let code = digits.iter().try_fold(0, digit).filter(|code| *code <= u32::from(char::MAX))?;
+    *rest = behind;
+    Some(code)
+}
+
+/// The character of a surrogate pair, whose second half is taken if it follows as `\uXXXX`: a
+/// Python 2 whose characters have 16 bits writes pairs, and so does JSON.
+fn second_half(high: u32, rest: &mut &[u8]) -> Option<u32> {
+    let mut behind = rest.strip_prefix(b"\\u")?;
+    let low = hex(&mut behind, 4)?;
     let is_pair = (0xd800..=0xdbff).contains(&high) && (0xdc00..=0xdfff).contains(&low);
+    *rest = if is_pair { behind } else { *rest };
     is_pair.then(|| 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))
-}
-
-/// Resolves Latin-1 with `\uXXXX` and `\UXXXXXXXX` (CPython's raw-unicode-escape).
-fn unescape_unicode(text: &[u8]) -> Result<Vec<u8>, PickleError> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = behind;
-        let width = match (byte, behind.first()) {
-            (b'\\', Some(b'u')) => 4,
-            (b'\\', Some(b'U')) => 8,
-            (b'\\', Some(other)) => {
-                out.push(b'\\');
-                push_code(u32::from(*other), &mut out);
-                rest = behind.get(1..).unwrap_or_default();
-                continue;
-            }
-            _ => {
-                push_code(u32::from(*byte), &mut out);
-                continue;
-            }
-        };
-        let digits = behind.get(1..).unwrap_or_default();
-        let code = hex(digits, width).filter(|code| *code <= u32::from(char::MAX));
-        let Some(code) = code else { return malformed("a string with a broken escape") };
-        rest = digits.get(width..).unwrap_or_default();
-        // A pair of surrogates is one character of a Python 2 whose characters have 16 bits.
-        let pair = joined(code, rest);
-        if pair.is_some() {
-            rest = rest.get(6..).unwrap_or_default();
-        }
-        push_code(pair.unwrap_or(code), &mut out);
-    }
-    Ok(out)
-}
-
-/// The bytes of a Python 2 literal.
-fn unescape(text: &[u8]) -> Result<Vec<u8>, PickleError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = behind;
-        if *byte != b'\\' {
-            bytes.push(*byte);
-            continue;
-        }
-        let Some((kind, behind)) = rest.split_first() else {
-            return malformed("a string with a broken escape");
-        };
-        rest = behind;
-        let byte = match kind {
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'a' => 7,
-            b'b' => 8,
-            b'f' => 12,
-            b'v' => 11,
-            b'\\' | b'\'' | b'"' => *kind,
-            b'x' => {
-                let Some(code) = hex(rest, 2) else {
-                    return malformed("a string with a broken escape");
-                };
-                rest = rest.get(2..).unwrap_or_default();
-                code as u8
-            }
-            b'0'..=b'7' => {
-                let mut value = u32::from(kind - b'0');
-                for _ in 0..2 {
-                    let Some((digit @ b'0'..=b'7', behind)) = rest.split_first() else { break };
-                    value = value * 8 + u32::from(digit - b'0');
-                    rest = behind;
-                }
-                value as u8
-            }
-            _ => {
-                bytes.push(b'\\');
-                *kind
-            }
-        };
-        bytes.push(byte);
-    }
-    Ok(bytes)
 }

@@ -1,30 +1,28 @@
 //! The values of a pickle as a tree.
 //!
 //! A [`Value`] is a reference of four bytes: to an opcode in the pickle, which holds all there is
-//! to know about a value without parts, to a [`Group`], or to an [`Extra`].
+//! to know about a value without parts, or to a [`Group`] of other values.
 //!
-//! The members of each group lie side by side in one array.
+//! Lists, dicts and sets grow while the pickle is read, in any order. The tree therefore notes which
+//! members belong to which group, and [`Tree::finish`] sorts them by group in one pass, so that the
+//! members of each lie side by side. No byte of a pickle makes more than one member or group, which
+//! is what bounds the memory: 20 bytes while it grows, and 12 when it is finished.
 
 use super::reader::{Leaf, Reader};
-use super::{PickleError, malformed};
+use super::text::Form;
+use super::{MAX_DEPTH, PickleError, malformed, too_deep};
 
-/// A reference to a value: its highest bits are the kind of reference, the rest an index.
+/// How many values there is room for at first; most pickles are small.
+pub(super) const FEW: usize = 64;
+
+/// The offset of an opcode, or the index of a group with [`Value::GROUP`] set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Value(u32);
 
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
-    Opcode(u32),
-    Group(u32),
-    Extra(u32),
-}
-
 impl Value {
-    pub(super) const GROUP: u32 = 2 << 30;
-    pub(super) const EXTRA: u32 = 3 << 30;
-    /// How many bytes a pickle may have, at most one value each.
+    const GROUP: u32 = 1 << 31;
+    /// How many bytes a pickle may have, so that any offset leaves the highest bit free.
     pub(super) const MAX_PICKLE: usize = 1 << 31;
-    const MAX_INDEX: usize = 1 << 30;
 
     /// The value whose opcode is at this offset of a pickle of up to [`Value::MAX_PICKLE`] bytes.
     pub(super) fn opcode(at: usize) -> Self {
@@ -32,75 +30,37 @@ impl Value {
         Self(at as u32)
     }
 
-    /// The value at the end of an array, before it is pushed.
-    pub(super) fn next_in<T>(array: &[T], bits: u32) -> Result<Self, PickleError> {
-        match array.len() {
-            len if len < Self::MAX_INDEX => Ok(Self(bits | len as u32)),
-            _ => malformed("more than 2^30 values"),
-        }
-    }
-
-    pub(super) const fn place(self) -> Place {
-        let index = self.0 & !Self::EXTRA;
-        match self.0 & Self::EXTRA {
-            Self::GROUP => Place::Group(index),
-            Self::EXTRA => Place::Extra(index),
-            _ => Place::Opcode(self.0),
-        }
+    fn group(self) -> Option<usize> {
+        (self.0 & Self::GROUP != 0).then_some((self.0 & !Self::GROUP) as usize)
     }
 }
 
+/// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// A string, a number, a bool or `None`.
+    Leaf,
     List,
     /// Keys and values in turn.
     Dict,
     Tuple,
     Set,
     Frozenset,
-}
-
-/// A list, dict, tuple, set or frozenset.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Group {
-    pub(super) kind: Kind,
-    /// Of a dict: every key is a string that does not look like a tag. Of the others: every
-    /// member is hashable.
-    pub(super) uniform: bool,
-    /// How deep it was nested when it last grew; a member may have grown since.
-    pub(super) depth: u16,
-    /// How many members it has; once the tree is finished, where they end.
-    pub(super) end: u32,
-}
-
-/// A value that protocols 0 to 2 spell as a call, or as a string that is none.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Extra {
-    Bytes(Octets),
-    Bytearray(Octets),
-    /// A set or frozenset of the first `len` members of a list.
-    SetOfList {
-        kind: Kind,
-        list: u32,
-        len: u32,
-    },
-    /// One of the few callables that stand for data.
-    Callable(Callable),
-}
-
-/// Where bytes are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Octets {
-    None,
-    /// Behind the opcode at this offset.
-    Raw(u32),
-    /// As the characters up to U+00FF of the string at this offset.
-    Latin1(u32),
+    /// As a group: those of its member, a string of Python 2 that is no text, or none.
+    Bytes,
+    /// As a group: those of its member, or none.
+    Bytearray,
+    /// Bytes that are the characters up to U+00FF of a string.
+    Latin1,
+    /// A set of the first members of a list: the list and, in place of an offset, their number.
+    SetOf,
+    FrozensetOf,
+    Function(Function),
 }
 
 /// What protocols 0 to 2 call to make what they have no opcode for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Callable {
+pub(super) enum Function {
     Encode,
     Bytes,
     Bytearray,
@@ -108,148 +68,253 @@ pub(super) enum Callable {
     Frozenset,
 }
 
-/// What a value is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum View {
-    /// A string, a number, a bool or `None`, whose opcode is at this offset.
-    Leaf(u32),
-    Bytes(Octets),
-    Bytearray(Octets),
-    Group(Kind, Members),
-    Callable(Callable),
+/// A value with parts.
+struct Group {
+    kind: Kind,
+    /// How deep it was nested when it last grew; a member may have grown since.
+    depth: u16,
+    /// How many members it has; once the tree is finished, where they end.
+    end: u32,
 }
 
-/// The first `len` members of a group, or no members.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Members {
-    group: Option<u32>,
-    len: u32,
+/// That the next `count` members belong to a group.
+struct Put {
+    group: u32,
+    count: u32,
 }
 
 /// A pickle and the values in it.
 pub(super) struct Tree<'a> {
     pub(super) pickle: &'a [u8],
-    pub(super) groups: Vec<Group>,
-    /// The members of all groups, in the order of the groups.
-    pub(super) members: Vec<Value>,
-    pub(super) extras: Vec<Extra>,
+    groups: Vec<Group>,
+    puts: Vec<Put>,
+    /// The members of all puts; once the tree is finished, of all groups in their order.
+    members: Vec<Value>,
 }
 
 impl<'a> Tree<'a> {
-    /// The value of the opcode at this offset.
-    pub(super) fn leaf(&self, at: u32) -> Result<Leaf<'a>, PickleError> {
-        let mut reader = Reader::new(self.pickle, at as usize);
+    pub(super) fn new(pickle: &'a [u8]) -> Self {
+        let members = Vec::with_capacity(pickle.len().min(FEW));
+        Self { pickle, groups: Vec::new(), puts: Vec::new(), members }
+    }
+
+    /// Adds a group of these members.
+    pub(super) fn make(&mut self, kind: Kind, members: &[Value]) -> Result<Value, PickleError> {
+        let group = self.groups.len() as u32;
+        debug_assert!(self.groups.len() < self.pickle.len(), "a group that no opcode made");
+        self.groups.push(Group { kind, depth: 1, end: 0 });
+        self.put(group, members)?;
+        Ok(Value(group | Value::GROUP))
+    }
+
+    /// Adds members to a group, which is of this kind.
+    pub(super) fn extend(
+        &mut self,
+        kind: Kind,
+        group: Value,
+        members: &[Value],
+    ) -> Result<(), PickleError> {
+        match (self.kind(group), group.group()) {
+            (found, Some(index)) if found == kind => self.put(index as u32, members),
+            (Kind::Leaf | Kind::Bytes | Kind::Bytearray | Kind::Latin1 | Kind::Function(_), _) => {
+                malformed("it puts something into what is no container")
+            }
+            _ => malformed("it puts something into another kind of container"),
+        }
+    }
+
+    fn put(&mut self, index: u32, members: &[Value]) -> Result<(), PickleError> {
+        let deepest = members.iter().filter_map(|member| self.groups.get(member.group()?));
+        let depth = deepest.map(|group| group.depth + 1).max().unwrap_or(1);
+        let count = members.len() as u32;
+        let Some(group) = self.groups.get_mut(index as usize) else { return Ok(()) };
+        if group.kind == Kind::Dict && !members.len().is_multiple_of(2) {
+            return malformed("a key without a value");
+        }
+        group.depth = group.depth.max(depth);
+        group.end += count;
+        // The writer counts again. This stops a tower of tuples, each of which costs one byte, and
+        // leaves room for the groups that no level of JSON corresponds to.
+        if usize::from(group.depth) > 2 * MAX_DEPTH {
+            return too_deep();
+        }
+        match self.puts.last_mut() {
+            _ if count == 0 => {}
+            Some(last) if last.group == index => last.count += count,
+            _ => self.puts.push(Put { group: index, count }),
+        }
+        self.members.extend_from_slice(members);
+        Ok(())
+    }
+
+    /// The same value, as a group of its own if it is the opcode of an empty one that can grow.
+    pub(super) fn promote(&mut self, value: Value) -> Result<Value, PickleError> {
+        match self.kind(value) {
+            kind @ (Kind::List | Kind::Dict | Kind::Set) if value.group().is_none() => {
+                self.make(kind, &[])
+            }
+            _ => Ok(value),
+        }
+    }
+
+    /// The members of the tuple that was made last; `None` for any other value.
+    pub(super) fn last_tuple(&self, tuple: Value) -> Option<&[Value]> {
+        let len = self.len(tuple);
+        let is_last =
+            self.puts.last().is_some_and(|last| Some(last.group as usize) == tuple.group());
+        let is_known = self.kind(tuple) == Kind::Tuple && (len == 0 || is_last);
+        self.members.get(self.members.len().checked_sub(len)?..).filter(|_| is_known)
+    }
+
+    /// A set of what a list holds now, which only grows behind that.
+    pub(super) fn set_of(&mut self, kind: Kind, list: Value) -> Result<Value, PickleError> {
+        let len = Value::opcode(self.len(list));
+        self.make(kind, &[list, len])
+    }
+
+    /// How many members a value has while the tree is not finished.
+    fn len(&self, value: Value) -> usize {
+        value.group().and_then(|index| self.groups.get(index)).map_or(0, |group| group.end as usize)
+    }
+
+    /// Sorts the members by their groups, in the order in which they came.
+    pub(super) fn finish(&mut self) {
+        let mut start = 0;
+        for group in &mut self.groups {
+            start += std::mem::replace(&mut group.end, start);
+        }
+        debug_assert_eq!(start as usize, self.members.len(), "members that are in no group");
+        let unsorted = std::mem::replace(&mut self.members, vec![Value(0); start as usize]);
+        let mut rest = unsorted.as_slice();
+        for Put { group, count } in std::mem::take(&mut self.puts) {
+            let Some(group) = self.groups.get_mut(group as usize) else { continue };
+            let Some((members, behind)) = rest.split_at_checked(count as usize) else { break };
+            let start = group.end as usize;
+            group.end += count;
+            if let Some(places) = self.members.get_mut(start..group.end as usize) {
+                places.copy_from_slice(members);
+            }
+            rest = behind;
+        }
+    }
+
+    /// The members of a group of a finished tree.
+    pub(super) fn members(&self, value: Value) -> &[Value] {
+        let Some(index) = value.group() else { return &[] };
+        let end = |index: usize| self.groups.get(index).map_or(0, |group| group.end as usize);
+        let members = self.members.get(index.checked_sub(1).map_or(0, end)..end(index));
+        match (self.kind(value), members.unwrap_or_default()) {
+            (Kind::SetOf | Kind::FrozensetOf, [list, len]) => {
+                self.members(*list).get(..len.0 as usize).unwrap_or_default()
+            }
+            (_, members) => members,
+        }
+    }
+
+    #[inline]
+    pub(super) fn kind(&self, value: Value) -> Kind {
+        if let Some(index) = value.group() {
+            return self.groups.get(index).map_or(Kind::Leaf, |group| group.kind);
+        }
+        match self.byte(value) {
+            b']' => Kind::List,
+            b'}' => Kind::Dict,
+            b')' => Kind::Tuple,
+            0x8f => Kind::Set,
+            b'B' | b'C' | 0x8e => Kind::Bytes,
+            0x96 => Kind::Bytearray,
+            _ => Kind::Leaf,
+        }
+    }
+
+    /// The opcode of a value that is no group.
+    #[inline]
+    fn byte(&self, value: Value) -> u8 {
+        self.pickle.get(value.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// A value without parts.
+    pub(super) fn leaf(&self, value: Value) -> Result<Leaf<'a>, PickleError> {
+        let mut reader = Reader(self.pickle.get(value.0 as usize..).unwrap_or_default());
         let opcode = reader.u8()?;
         reader.leaf(opcode)?.map_or_else(|| malformed("no value where one belongs"), Ok)
     }
 
-    /// The offset of the opcode of a string; `None` for any other value.
-    pub(super) fn text(&self, value: Value) -> Option<u32> {
-        let Place::Opcode(at) = value.place() else { return None };
-        let is_text = matches!(self.byte(at), b'S' | b'T' | b'U' | b'V' | b'X' | 0x8c | 0x8d);
-        is_text.then_some(at)
-    }
-
-    pub(super) fn byte(&self, at: u32) -> u8 {
-        self.pickle.get(at as usize).copied().unwrap_or_default()
-    }
-
-    pub(super) fn group(&self, index: u32) -> Group {
-        const NONE: Group = Group { kind: Kind::Tuple, uniform: true, depth: 0, end: 0 };
-        self.groups.get(index as usize).copied().unwrap_or(NONE)
-    }
-
-    fn extra(&self, index: u32) -> Extra {
-        self.extras.get(index as usize).copied().unwrap_or(Extra::Bytes(Octets::None))
-    }
-
-    /// What a value is. The members of a group are complete once the tree is finished.
-    pub(super) fn view(&self, value: Value) -> View {
-        let empty = |kind| View::Group(kind, Members { group: None, len: 0 });
-        match value.place() {
-            Place::Opcode(at) => match self.byte(at) {
-                b'B' | b'C' | 0x8e => View::Bytes(Octets::Raw(at)),
-                0x96 => View::Bytearray(Octets::Raw(at)),
-                b']' => empty(Kind::List),
-                b'}' => empty(Kind::Dict),
-                b')' => empty(Kind::Tuple),
-                0x8f => empty(Kind::Set),
-                _ => View::Leaf(at),
-            },
-            Place::Group(index) => {
-                let members = Members { group: Some(index), len: u32::MAX };
-                View::Group(self.group(index).kind, members)
-            }
-            Place::Extra(index) => match self.extra(index) {
-                Extra::Bytes(octets) => View::Bytes(octets),
-                Extra::Bytearray(octets) => View::Bytearray(octets),
-                Extra::Callable(callable) => View::Callable(callable),
-                Extra::SetOfList { kind, list, len } => {
-                    View::Group(kind, Members { group: Some(list), len })
-                }
-            },
+    /// What stands before a string, and how it is spelled; `None` for any other value.
+    fn text(&self, value: Value) -> Option<(usize, Form)> {
+        match value.group().map_or(self.byte(value), |_| 0) {
+            b'V' => Some((1, Form::Escaped)),
+            b'S' => Some((2, Form::Literal)),
+            b'U' => Some((2, Form::Old)),
+            b'T' => Some((5, Form::Old)),
+            0x8c => Some((2, Form::Utf8)),
+            b'X' => Some((5, Form::Utf8)),
+            0x8d => Some((9, Form::Utf8)),
+            _ => None,
         }
     }
 
-    pub(super) fn members(&self, members: Members) -> &[Value] {
-        let Some(group) = members.group else { return &[] };
-        let start = group.checked_sub(1).map_or(0, |before| self.group(before).end) as usize;
-        let all = self.members.get(start..self.group(group).end as usize).unwrap_or_default();
-        all.get(..members.len as usize).unwrap_or(all)
-    }
-
-    /// Whether JSON can hold a dict as an object.
-    pub(super) fn is_object(&self, dict: Members) -> bool {
-        dict.group.is_none_or(|group| self.group(group).uniform)
-    }
-
-    /// Whether a value is hashable, and how deep it is nested.
-    pub(super) fn measure(&self, value: Value) -> (bool, u16) {
-        match value.place() {
-            Place::Opcode(at) => match self.byte(at) {
-                b']' | b'}' | 0x8f => (false, 1),
-                b')' => (true, 1),
-                opcode => (opcode != 0x96, 0),
-            },
-            Place::Group(index) => {
-                let group = self.group(index);
-                let hashable = match group.kind {
-                    Kind::Tuple => group.uniform,
-                    Kind::Frozenset => true,
-                    Kind::List | Kind::Dict | Kind::Set => false,
-                };
-                (hashable, group.depth)
-            }
-            Place::Extra(index) => match self.extra(index) {
-                Extra::SetOfList { kind, list, .. } => {
-                    (kind == Kind::Frozenset, self.group(list).depth)
-                }
-                Extra::Bytearray(_) => (false, 0),
-                Extra::Bytes(_) | Extra::Callable(_) => (true, 0),
-            },
-        }
+    pub(super) fn is_text(&self, value: Value) -> bool {
+        self.text(value).is_some()
     }
 
     /// Whether a value can be the key of a JSON object: a string whose first character is not
     /// `$`. No more than that is looked at, for the memo may repeat a long string. An empty one is
-    /// followed by an opcode, and `$` is none.
+    /// followed by a quote or an opcode, and `$` is neither.
     pub(super) fn is_plain_key(&self, value: Value) -> bool {
-        let Some(at) = self.text(value) else { return false };
-        let header = match self.byte(at) {
-            b'V' => 1,
-            b'S' | b'U' | 0x8c => 2,
-            b'T' | b'X' => 5,
-            _ => 9,
-        };
-        let text = self.pickle.get(at as usize + header..).unwrap_or_default();
-        !match (self.byte(at), text) {
-            (_, [b'$', ..]) => true,
-            (b'V', [b'\\', code @ ..]) => {
-                code.starts_with(b"u0024") || code.starts_with(b"U00000024")
-            }
-            (b'S', [b'\\', b'4', b'4', next, ..]) => !(b'0'..=b'7').contains(next),
-            (b'S', [b'\\', code @ ..]) => code.starts_with(b"x24") || code.starts_with(b"044"),
-            _ => false,
+        self.text(value).is_some_and(|(header, form)| {
+            let text = self.pickle.get(value.0 as usize + header..).unwrap_or_default();
+            form.first(text) != Some(b'$')
+        })
+    }
+
+    /// A string as it is spelled; `None` for any other value.
+    pub(super) fn name(&self, value: Value) -> Option<&'a [u8]> {
+        match self.leaf(value) {
+            Ok(Leaf::Text(text)) => Some(text.raw),
+            _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Lists grow in any order, and what was made of one keeps what it then held.
+        #[test]
+        fn groups_are_lists_of_values(steps in proptest::collection::vec((0usize..5, 0u32..4), 0..60)) {
+            let mut tree = Tree::new(&[b'N'; 200]);
+            let mut list = || tree.make(Kind::List, &[]).unwrap();
+            let lists = [list(), list(), list()];
+            let mut all: Vec<(Value, Vec<Value>)> = lists.map(|list| (list, Vec::new())).to_vec();
+            for (which, count) in steps {
+                let added: Vec<Value> = (0..count as usize).map(Value::opcode).collect();
+                if which < lists.len() {
+                    tree.extend(Kind::List, lists[which], &added).unwrap();
+                    all[which].1.extend(added);
+                } else if which == 3 {
+                    let tuple = tree.make(Kind::Tuple, &added).unwrap();
+                    prop_assert_eq!(tree.last_tuple(tuple), Some(&added[..]));
+                    all.push((tuple, added));
+                } else {
+                    let (list, held) = all[count as usize % lists.len()].clone();
+                    all.push((tree.set_of(Kind::FrozensetOf, list).unwrap(), held));
+                }
+            }
+            tree.finish();
+            for (group, expected) in all {
+                prop_assert_eq!(tree.members(group), expected);
+            }
+        }
+    }
+
+    /// The densest pickles make a group of two bytes.
+    #[test]
+    fn groups_are_small() {
+        assert_eq!((size_of::<Value>(), size_of::<Put>(), size_of::<Group>()), (4, 8, 8));
     }
 }
