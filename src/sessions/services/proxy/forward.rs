@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::relay::{UPSTREAM_LOST, Upstream};
 use super::{Proxy, Upstreams, report_missing};
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Mail, Pool};
@@ -9,7 +10,6 @@ use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Established, Note, Progress};
-use crate::sessions::relay::{UPSTREAM_LOST, Upstream};
 use crate::sessions::streams::Context;
 
 /// The connections in the making, and the names of those that are made.

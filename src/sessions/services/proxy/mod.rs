@@ -3,7 +3,9 @@
 //! The upstream is another connection, which `forward` dials, or a child. What moves between a
 //! connection and its upstream is up to [`Relays`].
 
+mod exec;
 mod forward;
+mod relay;
 
 use super::{Activity, Profile, Remains, StreamService};
 use crate::close::{Cause, CloseReason, Detail};
@@ -14,12 +16,11 @@ use crate::report::Notice;
 use crate::sessions::children::{Program, Purpose};
 use crate::sessions::config::Route;
 use crate::sessions::console::Message;
-use crate::sessions::exec::{ClientState, ExecChildren};
-use crate::sessions::relay::Relays;
-use crate::sessions::session::ShutdownMode;
 use crate::sessions::streams::{Context, Flow, Scope};
 
+use exec::ExecChildren;
 use forward::UpstreamDialer;
+use relay::Relays;
 
 /// The end of a connection that cannot be served, because of this machine.
 const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
@@ -51,51 +52,6 @@ impl Proxy {
 
     fn new(upstreams: Upstreams, queue: usize) -> Self {
         Self { upstreams, queue, relays: Relays::default() }
-    }
-
-    /// Starts the command for a connection, with the peer's address in its environment.
-    fn start_command(&mut self, context: &mut Context<'_>, id: Id) {
-        let (Upstreams::Exec(children), Some(connection)) =
-            (&mut self.upstreams, context.streams.table.get(id))
-        else {
-            return;
-        };
-        let mut env = vec![
-            ("WIRECAT_PEER", connection.peer.to_string().into()),
-            ("WIRECAT_LOCAL", connection.local.to_string().into()),
-        ];
-        if context.streams.scope() == Scope::Connection {
-            env.push(("WIRECAT_CONN", connection.number.to_string().into()));
-        }
-        let title = context.streams.title(connection);
-        match children.start(context.pool, &mut context.core.children, (id, title), env) {
-            Ok(upstream) => self.relays.join(context.pool, id, upstream, self.queue),
-            Err(failure) => match context.streams.scope() {
-                Scope::Connection => report_missing(context, id, &failure, UNSERVED),
-                Scope::Run => {
-                    context.core.fail(context.pool, &failure);
-                    context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
-                }
-            },
-        }
-    }
-
-    /// Notes the ends of children: a warning on a server, and the status of a client's run.
-    fn on_exits(&mut self, context: &mut Context<'_>) {
-        let Upstreams::Exec(children) = &mut self.upstreams else { return };
-        for (served, exit) in children.take_exits(&mut context.core.children) {
-            self.relays.reader_gone(context.pool, served.client);
-            context.parted = true;
-            if exit.status() == Status::Done {
-                continue;
-            }
-            if context.streams.scope() == Scope::Run {
-                context.core.decide(exit.status());
-            } else if served.state != ClientState::Lost && !context.core.is_ending() {
-                let text = format!("the command of {} ended: {exit}", served.title);
-                context.core.console.warn(context.pool, Kind::Command, &text);
-            }
-        }
     }
 
     fn stop(&mut self, context: &mut Context<'_>) {

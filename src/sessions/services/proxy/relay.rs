@@ -8,32 +8,32 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::console::is_loss;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, SendOutcome};
+use crate::sessions::console::is_loss;
 
 /// The end of a connection whose upstream has nothing more to say.
 const UPSTREAM_DONE: CloseReason = CloseReason::new(Cause::Host, Detail::Fin);
 /// The end of a connection whose upstream was lost, or never came to be.
-pub(crate) const UPSTREAM_LOST: CloseReason = CloseReason::new(Cause::Error, Detail::Upstream);
+pub(super) const UPSTREAM_LOST: CloseReason = CloseReason::new(Cause::Error, Detail::Upstream);
 
 /// Whether a connection came to its end with everything said, by one side or both.
-pub(crate) fn is_in_order(end: &End) -> bool {
+pub(super) fn is_in_order(end: &End) -> bool {
     matches!(end.reason, CloseReason::PEER | UPSTREAM_DONE) && end.unsent.is_empty()
 }
 
 /// The channels of an upstream; those of a connection are one and the same.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Upstream {
+pub(super) struct Upstream {
     /// It is sent what the connection says.
-    pub(crate) sink: Id,
+    pub(super) sink: Id,
     /// What it says is sent to the connection.
-    pub(crate) source: Id,
+    pub(super) source: Id,
 }
 
 impl Upstream {
     /// Another connection.
-    pub(crate) fn connection(id: Id) -> Self {
+    pub(super) fn connection(id: Id) -> Self {
         Self { sink: id, source: id }
     }
 }
@@ -71,7 +71,7 @@ struct Relay {
 ///              └── the client is gone ──> left behind ── the upstream is gone ──────┘
 /// ```
 #[derive(Default)]
-pub(crate) struct Relays {
+pub(super) struct Relays {
     /// A relay that is left behind outlives the id of its connection, whose slot may by then belong
     /// to another one: an `IdMap` would lose it.
     relays: BTreeMap<Id, Relay>,
@@ -83,7 +83,7 @@ pub(crate) struct Relays {
 
 impl Relays {
     /// Makes a relay of a connection and an upstream, of whom each may have so many bytes wait for it.
-    pub(crate) fn join(&mut self, pool: &mut Pool, client: Id, upstream: Upstream, queue: usize) {
+    pub(super) fn join(&mut self, pool: &mut Pool, client: Id, upstream: Upstream, queue: usize) {
         let Upstream { sink, source } = upstream;
         for id in [client, sink] {
             pool.set_high_mark(id, queue);
@@ -103,24 +103,24 @@ impl Relays {
     }
 
     /// The connection that an upstream's channel belongs to.
-    pub(crate) fn client_of(&self, channel: Id) -> Option<Id> {
+    pub(super) fn client_of(&self, channel: Id) -> Option<Id> {
         self.clients.get(channel).copied()
     }
 
     /// Partners whose connection is gone.
-    pub(crate) fn left_behind(&self) -> usize {
+    pub(super) fn left_behind(&self) -> usize {
         self.left_behind
     }
 
     /// When a byte last moved in a relay, in whichever direction and on whichever side.
-    pub(crate) fn last_active(&self, pool: &Pool, client: Id) -> Option<Instant> {
+    pub(super) fn last_active(&self, pool: &Pool, client: Id) -> Option<Instant> {
         let relay = self.relays.get(&client)?;
         let ids = [Some(client), relay.sink, relay.source].into_iter().flatten();
         ids.filter_map(|id| pool.traffic(id)).map(|traffic| traffic.last_active).max()
     }
 
     /// Passes on what an event of a relay brings; false where it is none of theirs.
-    pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
+    pub(super) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
         let (&Event::Data { id, .. } | &Event::Eof { id } | &Event::Drained { id }) = event else {
             return false;
         };
@@ -149,7 +149,7 @@ impl Relays {
 
     /// A connection is gone. Its upstream is written what was for it, and then ended in the same
     /// way; what the upstream still says, nobody hears.
-    pub(crate) fn client_closed(&mut self, pool: &mut Pool, client: Id, end: &End) {
+    pub(super) fn client_closed(&mut self, pool: &mut Pool, client: Id, end: &End) {
         let Some(relay) = self.relays.get_mut(&client) else { return };
         if std::mem::replace(&mut relay.client, false) {
             self.left_behind += 1;
@@ -173,7 +173,7 @@ impl Relays {
     /// A channel of an upstream is gone. When nothing of the upstream is left, its connection is
     /// written what was for it, and ended: with a reset where something was lost. Says whether it
     /// was: a pipe that its reader closes is no loss, as it has always been.
-    pub(crate) fn upstream_closed(&mut self, pool: &mut Pool, channel: Id, end: &End) -> bool {
+    pub(super) fn upstream_closed(&mut self, pool: &mut Pool, channel: Id, end: &End) -> bool {
         let Some(client) = self.clients.remove(channel) else { return false };
         let Some(relay) = self.relays.get_mut(&client) else { return false };
         relay.sink.take_if(|sink| *sink == channel);
@@ -197,7 +197,7 @@ impl Relays {
 
     /// The upstream of a connection has ended, though others may still hold what it spoke through:
     /// what comes from there is passed on to its end, and that is the end.
-    pub(crate) fn reader_gone(&mut self, pool: &mut Pool, client: Id) {
+    pub(super) fn reader_gone(&mut self, pool: &mut Pool, client: Id) {
         let Some(relay) = self.relays.get_mut(&client) else { return };
         relay.reader_gone = true;
         if let (Some(sink), None) = (relay.sink, relay.source) {
@@ -206,7 +206,7 @@ impl Relays {
     }
 
     /// Cuts all upstreams off.
-    pub(crate) fn abort(&mut self, pool: &mut Pool, reason: CloseReason) {
+    pub(super) fn abort(&mut self, pool: &mut Pool, reason: CloseReason) {
         self.clients.ids().for_each(|channel| pool.abort(channel, reason));
     }
 

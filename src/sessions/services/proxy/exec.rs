@@ -8,28 +8,33 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 
-use super::children::{ChildId, Children, Exit, Launch, Program, Purpose, Stream};
 use super::relay::{Upstream, is_in_order};
-use crate::error::Failure;
+use super::{Proxy, UNSERVED, Upstreams, report_missing};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool};
+use crate::kind::Kind;
+use crate::sessions::children::{ChildId, Children, Exit, Launch, Program, Purpose, Stream};
+use crate::sessions::session::ShutdownMode;
+use crate::sessions::streams::{Context, Scope};
 
 /// The command that connections get, and which child runs it for which of them.
-pub(crate) struct ExecChildren {
+pub(super) struct ExecChildren {
     program: Program,
     served: HashMap<ChildId, Owner>,
 }
 
 /// The connection that a child serves.
-pub(crate) struct Owner {
-    pub(crate) client: Id,
+struct Owner {
+    client: Id,
     /// What the connection is called in messages.
-    pub(crate) title: String,
-    pub(crate) state: ClientState,
+    title: String,
+    state: ClientState,
 }
 
 /// What has become of the connection that a child is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ClientState {
+enum ClientState {
     /// It is there.
     Held,
     /// It came to its end in order, and the child may still work on what it has read.
@@ -39,12 +44,12 @@ pub(crate) enum ClientState {
 }
 
 impl ExecChildren {
-    pub(crate) fn new(program: Program) -> Self {
+    pub(super) fn new(program: Program) -> Self {
         Self { program, served: HashMap::new() }
     }
 
     /// Starts a child for a connection of this name.
-    pub(crate) fn start(
+    fn start(
         &mut self,
         pool: &mut Pool,
         children: &mut Children,
@@ -70,18 +75,18 @@ impl ExecChildren {
     }
 
     /// Takes the children that have ended, each with the connection that it was for.
-    pub(crate) fn take_exits(&mut self, children: &mut Children) -> Vec<(Owner, Exit)> {
+    fn take_exits(&mut self, children: &mut Children) -> Vec<(Owner, Exit)> {
         let exits = children.take_exits(Purpose::Connection).into_iter();
         exits.filter_map(|exit| Some((self.served.remove(&exit.id)?, exit))).collect()
     }
 
     /// Whether no child lives.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.served.is_empty()
     }
 
     /// A connection is gone; its child learns that from its pipes.
-    pub(crate) fn client_closed(&mut self, client: Id, end: &End) {
+    pub(super) fn client_closed(&mut self, client: Id, end: &End) {
         let state = if is_in_order(end) { ClientState::Ended } else { ClientState::Lost };
         for served in self.served.values_mut().filter(|served| served.client == client) {
             served.state = state;
@@ -89,21 +94,68 @@ impl ExecChildren {
     }
 
     /// Children whose connection is gone.
-    pub(crate) fn orphans(&self) -> usize {
+    pub(super) fn orphans(&self) -> usize {
         self.served.values().filter(|served| served.state != ClientState::Held).count()
     }
 
     /// What is waited for, where no connection is left.
-    pub(crate) fn awaited(&self) -> Option<String> {
+    pub(super) fn awaited(&self) -> Option<String> {
         let served = self.served.values().find(|served| served.state == ClientState::Ended)?;
         Some(format!("waiting for the command of {} to end", served.title))
     }
 
     /// Terminates the children whose connection is lost.
-    pub(crate) fn terminate_orphans(&self, pool: &mut Pool, children: &mut Children) {
+    pub(super) fn terminate_orphans(&self, pool: &mut Pool, children: &mut Children) {
         for (child, _) in self.served.iter().filter(|(_, served)| served.state == ClientState::Lost)
         {
             children.terminate(pool, *child);
+        }
+    }
+}
+
+impl Proxy {
+    /// Starts the command for a connection, with the peer's address in its environment.
+    pub(super) fn start_command(&mut self, context: &mut Context<'_>, id: Id) {
+        let (Upstreams::Exec(children), Some(connection)) =
+            (&mut self.upstreams, context.streams.table.get(id))
+        else {
+            return;
+        };
+        let mut env = vec![
+            ("WIRECAT_PEER", connection.peer.to_string().into()),
+            ("WIRECAT_LOCAL", connection.local.to_string().into()),
+        ];
+        if context.streams.scope() == Scope::Connection {
+            env.push(("WIRECAT_CONN", connection.number.to_string().into()));
+        }
+        let title = context.streams.title(connection);
+        match children.start(context.pool, &mut context.core.children, (id, title), env) {
+            Ok(upstream) => self.relays.join(context.pool, id, upstream, self.queue),
+            Err(failure) => match context.streams.scope() {
+                Scope::Connection => report_missing(context, id, &failure, UNSERVED),
+                Scope::Run => {
+                    context.core.fail(context.pool, &failure);
+                    context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
+                }
+            },
+        }
+    }
+
+    /// Notes the ends of children: a warning on a server, and the status of a client's run.
+    pub(super) fn on_exits(&mut self, context: &mut Context<'_>) {
+        let Upstreams::Exec(children) = &mut self.upstreams else { return };
+        for (served, exit) in children.take_exits(&mut context.core.children) {
+            self.relays.reader_gone(context.pool, served.client);
+            context.parted = true;
+            if exit.status() == Status::Done {
+                continue;
+            }
+            if context.streams.scope() == Scope::Run {
+                context.core.decide(exit.status());
+            } else if served.state != ClientState::Lost && !context.core.is_ending() {
+                let text = format!("the command of {} ended: {exit}", served.title);
+                context.core.console.warn(context.pool, Kind::Command, &text);
+            }
         }
     }
 }
