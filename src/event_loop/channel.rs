@@ -142,7 +142,7 @@ impl Channel {
             self.writable |= self.transport.needs_flush();
             match outcome {
                 Ok(0) => {
-                    if let Some(error) = self.take_early_reset() {
+                    if let Some(error) = self.take_reset() {
                         self.fail_reading(error);
                         return ReadOutcome::Failed;
                     }

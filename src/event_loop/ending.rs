@@ -115,8 +115,14 @@ impl Channel {
         self.ending().early_reset = Some(error);
     }
 
-    pub(super) fn take_early_reset(&mut self) -> Option<io::Error> {
-        self.ending.as_mut()?.early_reset.take()
+    /// A reset that something else than a read has met. The kernel reports it once, and then a read
+    /// finds an end that is none. A peer that ends in order and resets what comes later makes it
+    /// EPIPE (tcp_reset() in Linux): then the end is one.
+    pub(super) fn take_reset(&mut self) -> Option<io::Error> {
+        let ending = self.ending.as_mut()?;
+        let met = ending.write_error.as_ref().map(io::Error::kind);
+        let met = met.filter(|kind| *kind == ErrorKind::ConnectionReset).map(io::Error::from);
+        ending.early_reset.take().or(met)
     }
 
     pub(super) fn fail_reading(&mut self, error: io::Error) {

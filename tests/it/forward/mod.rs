@@ -158,6 +158,32 @@ fn a_reset_reaches_the_other_side_behind_the_data() {
     }
 }
 
+/// SPEC 6: a cut transfer never looks whole. A write to the upstream may meet its reset first, and
+/// reading from there then finds an end that is none: no FIN goes to the client.
+#[test]
+fn a_reset_that_a_write_meets_is_no_end() {
+    let (upstream, target) = listener();
+    let (server, address) = relay(&target, &["--conns", "40"]);
+    for _ in 0..40 {
+        let (mut client, mut far) = through(&address, &upstream);
+        far.write_all(b"a part").unwrap();
+        assert_eq!(read_exactly(&client, 6), b"a part");
+        // Both are there when it looks again, most often in the order in which they came.
+        server.signal(libc::SIGSTOP);
+        while proc::status(server.pid(), "State") != "T" {
+            thread::yield_now();
+        }
+        client.write_all(b"more").unwrap();
+        while wirecat::sys::socket::unacknowledged(&client) > 0 {
+            thread::yield_now();
+        }
+        reset(far);
+        server.signal(libc::SIGCONT);
+        assert_eq!(read_to_reset(&client), (Vec::new(), ErrorKind::ConnectionReset));
+    }
+    server.wait().code(6).says("connection reset by peer");
+}
+
 /// Conformance 1 through a relay: RST behind an answer destroys none of it.
 #[test]
 fn an_answer_with_a_reset_behind_it_arrives_every_time() {

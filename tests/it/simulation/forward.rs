@@ -1,0 +1,366 @@
+//! `tcp-serve --forward` in virtual time: what either side says reaches the other side, with its
+//! end, and a transfer that was cut never looks whole.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use wirecat::close::{Cause, Detail};
+use wirecat::error::Status;
+use wirecat::event_loop::{Directions, Event, EventLoop, Handler, Id, Pool, Signal};
+use wirecat::framing::Framing;
+use wirecat::protocol::access::Access;
+use wirecat::protocol::relay::Source;
+use wirecat::protocol::slow::SlowRules;
+use wirecat::sessions::config::{Handling, Net, Route, Serve};
+use wirecat::sessions::{Session, StreamSession};
+use wirecat::sockets::Endpoint;
+
+use super::actor::{Actor, Ending, Temper};
+use super::guest::Left;
+use super::network::{self, Fate, Upstreams};
+use super::plan::{Basics, content, ending, millis, once_in, pipe, size, socket, temper};
+use super::stage::{self, BATCH, IDLE, Stage, TOTAL, check_prefix};
+use super::verdict::check_told;
+use super::wire::{Far, Near, wire};
+use super::world::{Scenario, World};
+
+/// One end of a relay, as the model sees it.
+#[derive(Debug)]
+struct Side {
+    id: Id,
+    /// Its place among the actors.
+    actor: usize,
+    /// What it is to get: all that the session has read from the other end.
+    expected: Vec<u8>,
+    left: Option<Left>,
+}
+
+impl Side {
+    fn new(id: Id, actor: usize) -> Self {
+        Self { id, actor, expected: Vec::new(), left: None }
+    }
+}
+
+#[derive(Debug)]
+struct Pair {
+    client: Side,
+    upstream: Side,
+    fate: Fate,
+    /// When the session last looked whether it is idle, and for how long it was.
+    idle: Option<Duration>,
+    last_data: Instant,
+}
+
+impl Pair {
+    fn is_up(&self) -> bool {
+        self.fate.comes_about()
+    }
+}
+
+struct Forwarder {
+    basics: Basics,
+    queue: usize,
+    session: StreamSession,
+    stage: Stage,
+    listener: Id,
+    listens: bool,
+    network: Upstreams,
+    arrivals: VecDeque<(Instant, Near, Actor, Actor)>,
+    pairs: Vec<Pair>,
+    signal: Option<(Instant, Signal)>,
+    signalled: Option<Signal>,
+    timed_out: bool,
+    events: u64,
+    /// The far end of the stand-in for a listener.
+    _listening: Far,
+}
+
+/// Plays one scenario to its end and judges it.
+pub(super) fn play(seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    let mut basics = Basics::random(&mut rng, Framing::None);
+    (basics.source, basics.stdin) = (Source::Absent, Vec::new());
+    (basics.keep_open, basics.quit_after) = (false, None);
+    (basics.stdout_temper, basics.stdout) = (Temper::Good, pipe(&mut rng));
+    let mut event_loop = EventLoop::new().expect("a loop");
+    let start = event_loop.pool().now();
+    let mut world = World::new(rng.fork(), start);
+    let mut forwarder = Forwarder::open(&mut event_loop, &mut world, basics, &mut rng);
+    super::tell(|| forwarder.describe());
+    world.run(event_loop, &mut forwarder);
+    let status = forwarder.session.status();
+    super::tell(|| format!("{status:?} at {}", world.describe(&forwarder)));
+    forwarder.judge(&world, status);
+}
+
+impl Forwarder {
+    fn open(event_loop: &mut EventLoop, world: &mut World, basics: Basics, rng: &mut Rng) -> Self {
+        let common = basics.common(true);
+        let (console, input, stage) = stage::open(event_loop, world, &basics, &common);
+        let (near, listening) = wire(rng.fork(), pipe(rng), world.now);
+        let pool = event_loop.pool();
+        let listener = pool.add_channel(Box::new(near), Directions::Read).expect("a stand-in");
+        let network = Upstreams::new(rng, world.now);
+        pool.simulate_network(Box::new(network.clone()));
+        let (queue, clients) = (size(rng, 8..17), rng.usize(1..5));
+        let config = Serve {
+            common,
+            net: Net::default(),
+            addresses: Vec::new(),
+            conns: Some(clients as u64),
+            max_clients: None,
+            handling: Handling::Forward(Box::new(route())),
+            access: Access::default(),
+            greet: None,
+            replay: None,
+            slow: SlowRules { policy: None, after: Duration::from_secs(1) },
+            queue,
+        };
+        let mut session =
+            StreamSession::serve(config, console, input, vec![listener]).expect("a session");
+        session.start(pool);
+        let mut at = world.now;
+        let arrivals = (0..clients).map(|number| {
+            at += if once_in(rng, 3) { Duration::ZERO } else { millis(rng, 0..600) };
+            let (near, client, upstream) = both_ends(rng, &basics, number + 1, at);
+            (at, near, client, upstream)
+        });
+        Self {
+            arrivals: arrivals.collect(),
+            session,
+            stage,
+            listener,
+            listens: true,
+            network,
+            pairs: Vec::new(),
+            signal: basics.signal.map(|(after, signal)| (world.now + after, signal)),
+            signalled: None,
+            timed_out: false,
+            events: 0,
+            queue,
+            basics,
+            _listening: listening,
+        }
+    }
+
+    /// Takes in the next client, for which the session dials at once.
+    fn accept(
+        &mut self,
+        pool: &mut Pool,
+        world: &mut World,
+        (near, client, mut upstream): (Near, Actor, Actor),
+    ) {
+        self.network.set_now(world.now);
+        client.wire.set_now(world.now);
+        let id = pool.add_channel(Box::new(near), Directions::Both).expect("a client");
+        let (peer, local) = (Endpoint::default(), Endpoint::default());
+        self.session.on(pool, Event::Accepted { id, listener: self.listener, peer, local });
+        // A session that is stopping takes nobody in any more.
+        let Some((far, fate)) = self.network.take_made() else { return };
+        let dialed = far.id().expect("it is in the pool");
+        upstream.wire = far;
+        let place = world.actors.len();
+        world.actors.extend([client, upstream]);
+        self.pairs.push(Pair {
+            client: Side::new(id, place),
+            upstream: Side::new(dialed, place + 1),
+            fate,
+            idle: None,
+            last_data: world.now,
+        });
+    }
+
+    /// The pair that a connection belongs to, and whether it is the client of it.
+    fn pair(&mut self, id: Id) -> Option<(&mut Pair, bool)> {
+        let is_its = |pair: &&mut Pair| pair.client.id == id || pair.upstream.id == id;
+        let pair = self.pairs.iter_mut().find(is_its)?;
+        let is_client = pair.client.id == id;
+        Some((pair, is_client))
+    }
+
+    /// What an event means for what everybody is to get.
+    fn foresee(&mut self, pool: &Pool, event: &Event<'_>) {
+        let now = pool.now();
+        match event {
+            Event::Data { id, bytes } => {
+                let Some((pair, from_client)) = self.pair(*id) else { return };
+                pair.last_data = now;
+                let to = if from_client { &mut pair.upstream } else { &mut pair.client };
+                to.expected.extend(*bytes);
+            }
+            Event::Closed { id, end } if *id == self.stage.stdout => self.stage.note_end(end),
+            Event::Closed { id, .. } if *id == self.listener => self.listens = false,
+            Event::Closed { id, end } => {
+                let Some((pair, is_client)) = self.pair(*id) else { return };
+                let side = if is_client { &mut pair.client } else { &mut pair.upstream };
+                assert!(side.left.is_none(), "closed twice: {side:?}");
+                side.left = Some(Left::new(end, now));
+            }
+            Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),
+            Event::Timer { key } if key.id.is_none() => self.timed_out |= key.purpose == TOTAL,
+            Event::Timer { key } if key.purpose == IDLE => {
+                if let Some((pair, _)) = key.id.and_then(|id| self.pair(id)) {
+                    pair.idle = Some(now.saturating_duration_since(pair.last_data));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn judge(&self, world: &World, status: Status) {
+        let events = self.stage.events(status);
+        for (pair, number) in self.pairs.iter().zip(1..) {
+            let left = pair.client.left.expect("the client was never closed");
+            check_told(&events, Some(number), &left);
+            let (client, upstream) =
+                (&world.actors[pair.client.actor], &world.actors[pair.upstream.actor]);
+            self.check_side(&pair.client, client, upstream);
+            if !pair.is_up() {
+                assert!(upstream.received.is_empty(), "a connection that never was has moved data");
+                assert!(!client.saw_fin, "{} does not see that nobody is there", client.name);
+                continue;
+            }
+            self.check_side(&pair.upstream, upstream, client);
+            self.check_end(pair, &left, client, upstream);
+        }
+        self.check_status(status);
+    }
+
+    /// What one end gets is what the session has read from the other end. Where it looks whole, it
+    /// is whole: a relay that was cut ends with a reset.
+    fn check_side(&self, side: &Side, to: &Actor, from: &Actor) {
+        check_prefix(&to.name, &to.received, &side.expected, false);
+        if !to.saw_fin || to.was_reset {
+            return;
+        }
+        let is_whole = from.said_fin && to.received.len() == from.to_send.len();
+        let was_cut = self.signalled.is_some() || self.timed_out || self.basics.idle.is_some();
+        let is_all = to.received.len() == side.expected.len();
+        assert!(is_whole || (was_cut && is_all), "{} sees a FIN behind a part", to.name);
+    }
+
+    /// Two ends that behave come to their end, unless something that was asked for came first.
+    fn check_end(&self, pair: &Pair, left: &Left, client: &Actor, upstream: &Actor) {
+        match (left.reason.cause, left.reason.detail) {
+            (Cause::Peer | Cause::Host, Detail::Fin) => {}
+            (Cause::Timeout, Detail::Idle) => {
+                let (idle, limit) = (pair.idle, self.basics.idle.expect("an idle limit"));
+                assert!(idle.is_some_and(|idle| idle >= limit), "idle for {idle:?}: {pair:?}");
+                return;
+            }
+            (Cause::Host, Detail::Signal) => return assert!(self.signalled.is_some()),
+            (Cause::Timeout, Detail::Timeout) => return assert!(self.timed_out),
+            _ => {
+                let reliable = client.is_reliable() && upstream.is_reliable();
+                return assert!(!reliable, "nobody asked for this end: {pair:?}");
+            }
+        }
+        if client.is_reliable() && upstream.is_reliable() {
+            for (to, from) in [(client, upstream), (upstream, client)] {
+                assert!(to.saw_fin && !to.was_reset, "{} sees no end", to.name);
+                assert_eq!(to.received.len(), from.to_send.len(), "what {} said", from.name);
+            }
+        }
+    }
+
+    /// SPEC 1.3 and 9: 0 if and only if nothing was lost, else what was.
+    fn check_status(&self, status: Status) {
+        let missing = self.pairs.iter().any(|pair| !pair.is_up());
+        let sides = self.pairs.iter().flat_map(|pair| [&pair.client, &pair.upstream]);
+        let lost = sides.filter_map(|side| side.left).any(|left| left.is_loss());
+        let refused = missing.then_some([Status::Connect, Status::Timeout]);
+        let possible: Vec<Status> = match self.signalled {
+            Some(Signal::Interrupt) => vec![Status::Interrupt],
+            _ => {
+                let stopped = self.signalled.map(|_| Status::Done);
+                let time = self.timed_out.then_some(Status::Timeout);
+                let loss = lost.then_some(Status::Lost);
+                let refused = refused.into_iter().flatten();
+                refused.chain(stopped).chain(time).chain(loss).collect()
+            }
+        };
+        let right = possible.contains(&status) || (possible.is_empty() && status == Status::Done);
+        assert!(
+            right,
+            "ended with {status:?}, for which there was {possible:?}: {:#?}",
+            self.pairs
+        );
+    }
+}
+
+fn route() -> Route {
+    Route {
+        address: "192.0.2.1:9".parse().expect("an address"),
+        bind: None,
+        net: Net::default(),
+        timeout: network::CONNECT,
+        negotiated: None,
+    }
+}
+
+/// A client, and whoever is behind the upstream that is dialed for it. Not both of them wait for
+/// the end of the other.
+fn both_ends(rng: &mut Rng, basics: &Basics, number: usize, now: Instant) -> (Near, Actor, Actor) {
+    let mut actor = |role: &str, waits: bool| {
+        let (near, far) = wire(rng.fork(), socket(rng), now);
+        let temper = temper(rng, Duration::from_millis(100));
+        let name = format!("{role} {number}");
+        let mut actor = Actor::new(&name, far, temper, ending(rng, basics, waits), now);
+        actor.to_send = content(rng, Framing::None, &name);
+        (near, actor)
+    };
+    let (near, client) = actor("client", true);
+    let (_, upstream) = actor("upstream", client.ending != Ending::AfterTheirs);
+    (near, client, upstream)
+}
+
+impl Handler for Forwarder {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        self.events += 1;
+        self.foresee(pool, &event);
+        self.session.on(pool, event);
+    }
+}
+
+impl Scenario for Forwarder {
+    fn happen(&mut self, event_loop: &mut EventLoop, world: &mut World) -> Option<Instant> {
+        if let Some((_, signal)) = self.signal.take_if(|(at, _)| *at <= world.now) {
+            event_loop.simulate_signal(signal);
+            self.events += 1;
+        }
+        while self.listens && self.arrivals.front().is_some_and(|(at, ..)| *at <= world.now) {
+            let Some((_, near, client, upstream)) = self.arrivals.pop_front() else { break };
+            self.events += 1;
+            self.accept(event_loop.pool(), world, (near, client, upstream));
+        }
+        let next = self.arrivals.front().filter(|_| self.listens).map(|(at, ..)| *at);
+        next.into_iter().chain(self.signal.map(|(at, _)| at)).min()
+    }
+
+    /// No queue holds more than it may, and one batch that was read before it said so.
+    fn check(&mut self, pool: &mut Pool, _: &World) {
+        self.stage.check(pool);
+        for side in self.pairs.iter().flat_map(|pair| [&pair.client, &pair.upstream]) {
+            let queued = pool.queued(side.id);
+            assert!(queued <= self.queue + 2 * BATCH, "{queued} bytes wait for {side:?}");
+        }
+    }
+
+    fn events(&self) -> u64 {
+        self.events
+    }
+
+    fn describe(&self) -> String {
+        let short = |side: &Side| format!("{:?} {} {:?}", side.id, side.expected.len(), side.left);
+        let pairs: Vec<String> = self
+            .pairs
+            .iter()
+            .map(|pair| {
+                let (client, upstream) = (short(&pair.client), short(&pair.upstream));
+                format!("{client} | {upstream} | {:?} idle {:?}", pair.fate, pair.idle)
+            })
+            .collect();
+        format!("{:?}\n{pairs:#?}", self.basics)
+    }
+}

@@ -1,0 +1,84 @@
+//! The network behind a session that dials: it makes connections, refuses some, and lets others
+//! wait for ever.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use wirecat::event_loop::{Network, Transport};
+use wirecat::sockets::Target;
+
+use super::plan::{millis, socket};
+use super::wire::{Far, wire};
+
+/// How long an attempt to connect may take.
+pub(super) const CONNECT: Duration = Duration::from_secs(1);
+
+/// What becomes of a connection, and after how long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fate {
+    after: Duration,
+    outcome: Result<(), ErrorKind>,
+}
+
+impl Fate {
+    fn random(rng: &mut Rng) -> Self {
+        let (after, outcome) = match rng.u8(..12) {
+            0 => (millis(rng, 0..900), Err(ErrorKind::ConnectionRefused)),
+            1 => (CONNECT * 9, Ok(())),
+            2..5 => (millis(rng, 0..900), Ok(())),
+            _ => (Duration::ZERO, Ok(())),
+        };
+        Self { after, outcome }
+    }
+
+    /// Whether the connection comes about while anybody waits for it.
+    pub(super) fn comes_about(&self) -> bool {
+        self.outcome.is_ok() && self.after < CONNECT
+    }
+}
+
+/// Makes the upstreams, and hands their far ends on.
+#[derive(Clone)]
+pub(super) struct Upstreams(Arc<Mutex<Made>>);
+
+struct Made {
+    rng: Rng,
+    now: Instant,
+    made: VecDeque<(Far, Fate)>,
+}
+
+impl Upstreams {
+    pub(super) fn new(rng: &mut Rng, now: Instant) -> Self {
+        Self(Arc::new(Mutex::new(Made { rng: rng.fork(), now, made: VecDeque::new() })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Made> {
+        self.0.lock().expect("nobody panics in here")
+    }
+
+    pub(super) fn set_now(&self, now: Instant) {
+        self.lock().now = now;
+    }
+
+    /// The oldest connection that nobody has taken yet.
+    pub(super) fn take_made(&self) -> Option<(Far, Fate)> {
+        self.lock().made.pop_front()
+    }
+}
+
+impl Network for Upstreams {
+    fn dial(&mut self, _: &Target) -> io::Result<Box<dyn Transport>> {
+        let mut state = self.lock();
+        let mut rng = state.rng.fork();
+        let (near, far) = wire(rng.fork(), socket(&mut rng), state.now);
+        let fate = Fate::random(&mut rng);
+        if !fate.after.is_zero() || fate.outcome.is_err() {
+            far.connect_at(state.now + fate.after, fate.outcome);
+        }
+        state.made.push_back((far, fate));
+        Ok(Box::new(near))
+    }
+}
