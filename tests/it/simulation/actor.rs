@@ -80,7 +80,7 @@ impl Actor {
 
     /// When it can act next, if it can at all as things are.
     pub(super) fn next(&self) -> Option<Instant> {
-        if self.was_reset {
+        if self.was_reset || !self.wire.is_connected() {
             return None;
         }
         let reads = self.reads() && !self.saw_fin && self.wire.has_news();

@@ -7,7 +7,9 @@
 
 mod actor;
 mod client;
+mod forward;
 mod guest;
+mod network;
 mod plan;
 mod server;
 mod service;
@@ -57,6 +59,12 @@ fn a_client_loses_nothing_in_silence_and_comes_to_its_end() {
 #[test]
 fn a_replay_plays_its_side_to_each_client() {
     play_all(|seed| server::play(seed, Service::replay));
+}
+
+/// SPEC 6, 7, `--forward`: both sides of a relay get all that the other one says, and its end.
+#[test]
+fn a_relay_passes_on_everything_and_a_cut_never_looks_whole() {
+    play_all(forward::play);
 }
 
 fn play_all(play: fn(u64)) {

@@ -49,6 +49,8 @@ struct State {
     reset: Reset,
     /// The loop's end was closed in a way that resets the far end.
     resets_far: bool,
+    /// Closing the loop's end resets the far end, whatever was read.
+    resets_on_close: bool,
     /// The loop's end is closed.
     gone: bool,
     /// The far end reads no more.
@@ -60,6 +62,8 @@ struct State {
     wants_room: bool,
     /// A needless `WouldBlock` is made good at this time.
     hiccup: Option<Instant>,
+    /// A connection in the making: when it is there, or why it never will be.
+    connecting: Option<(Instant, Result<(), ErrorKind>)>,
     ready: Option<Waker>,
     calls: u64,
 }
@@ -103,6 +107,7 @@ pub(super) fn wire(mut rng: Rng, shape: Shape, now: Instant) -> (Near, Far) {
         outbound_ended: false,
         reset: Reset::Never,
         resets_far: false,
+        resets_on_close: false,
         gone: false,
         left: false,
         written: 0,
@@ -110,6 +115,7 @@ pub(super) fn wire(mut rng: Rng, shape: Shape, now: Instant) -> (Near, Far) {
         last_offer: now,
         wants_room: false,
         hiccup: None,
+        connecting: None,
         ready: None,
         calls: 0,
     };
@@ -198,6 +204,19 @@ impl Transport for Near {
         Ok(count)
     }
 
+    fn connected(&mut self) -> io::Result<bool> {
+        let mut state = lock(&self.0);
+        match state.connecting {
+            Some((at, _)) if at > state.now => Ok(false),
+            Some((_, Err(kind))) => Err(kind.into()),
+            Some((_, Ok(()))) => {
+                state.connecting = None;
+                Ok(true)
+            }
+            None => Ok(true),
+        }
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         let mut state = lock(&self.0);
         assert!(!state.outbound_ended, "one FIN is enough");
@@ -223,6 +242,10 @@ impl Transport for Near {
         lock(&self.0).ready = None;
     }
 
+    fn reset(&mut self) {
+        lock(&self.0).resets_on_close = true;
+    }
+
     fn take_error(&mut self) -> Option<io::Error> {
         let mut state = lock(&self.0);
         (state.reset == Reset::Untold).then(|| state.report_reset())
@@ -238,7 +261,7 @@ impl Drop for Near {
     fn drop(&mut self) {
         let mut state = lock(&self.0);
         state.gone = true;
-        if !state.shape.plain && !state.inbound.is_empty() {
+        if !state.shape.plain && (state.resets_on_close || !state.inbound.is_empty()) {
             state.resets_far = true;
             state.outbound.clear();
         }
@@ -259,11 +282,25 @@ impl Far {
     pub(super) fn set_now(&self, now: Instant) -> Option<Instant> {
         let mut state = lock(&self.0);
         state.now = now;
+        let connecting = state.connecting.map(|(at, _)| at);
         if state.hiccup.is_some_and(|at| at <= now) {
             state.hiccup = None;
             state.wake();
         }
-        state.hiccup
+        if connecting.is_some_and(|at| at <= now) {
+            state.wake();
+        }
+        state.hiccup.into_iter().chain(connecting.filter(|at| *at > now)).min()
+    }
+
+    /// It is a connection in the making, which comes about at that time, or fails.
+    pub(super) fn connect_at(&self, at: Instant, outcome: Result<(), ErrorKind>) {
+        lock(&self.0).connecting = Some((at, outcome));
+    }
+
+    /// Whether the connection has come about.
+    pub(super) fn is_connected(&self) -> bool {
+        lock(&self.0).connecting.is_none()
     }
 
     /// Puts as much into the pipe as fits; `None` where the loop's end is closed.
