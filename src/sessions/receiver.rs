@@ -86,9 +86,8 @@ impl Receiver {
         }
     }
 
-    /// What is left of the time for the next message; `None` when it is over.
-    pub(crate) fn time_left(&self, limit: Duration, now: Instant) -> Option<Duration> {
-        let spent = now.saturating_duration_since(self.last_message);
-        limit.checked_sub(spent).filter(|left| !left.is_zero())
+    /// How long no message has come.
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last_message)
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! [`TimerKey::purpose`]: crate::event_loop::TimerKey::purpose
 
+use std::time::Duration;
+
 /// `--timeout`: the whole run.
 pub(crate) const TOTAL: u8 = 1;
 /// `--wait` of a listener or sender: the first client, message or answer.
 pub(crate) const FIRST_PEER: u8 = 2;
-/// `--idle-timeout`, of one connection or of all sockets together.
-pub(crate) const IDLE: u8 = 3;
 /// `--read-timeout` of one connection.
 pub(crate) const READ: u8 = 4;
 /// `--quit-after` of one connection.
@@ -56,3 +56,27 @@ pub(crate) const CHAT: u8 = 25;
 pub(crate) const ANSWER_DUE: u8 = 26;
 /// The next probe of a connection is due, or the last answer overdue.
 pub(crate) const NEXT_PROBE: u8 = 27;
+/// The first purpose that a session of streams, or one of datagrams, has for itself alone.
+pub(crate) const OWN: u8 = 64;
+
+/// What is left of a limit on silence; `None` where it has run out. It begins anew where it is held,
+/// which is while nothing could come.
+pub(crate) fn left(limit: Duration, silent: Duration, is_held: bool) -> Option<Duration> {
+    match limit.saturating_sub(silent) {
+        Duration::ZERO => is_held.then_some(limit),
+        left => Some(left),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_begins_anew_while_nothing_could_come() {
+        let seconds = Duration::from_secs;
+        assert_eq!(left(seconds(3), seconds(1), false), Some(seconds(2)));
+        assert_eq!(left(seconds(3), seconds(3), false), None);
+        assert_eq!(left(seconds(3), seconds(4), true), Some(seconds(3)));
+    }
+}

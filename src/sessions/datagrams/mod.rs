@@ -42,6 +42,9 @@ use crate::event_loop::{End, Event, Id, Pool, TimerKey};
 use crate::multicast::GroupAddress;
 use crate::sys::mmsg::Arrival;
 
+/// The timer of `--idle-timeout`.
+const IDLE: u8 = timers::OWN;
+
 /// A session on datagram sockets with one service.
 ///
 /// ```text
@@ -91,7 +94,7 @@ impl DatagramSession {
     pub fn start(&mut self, pool: &mut Pool) {
         self.core.start(pool);
         if let Some(limit) = self.core.common.limits.idle {
-            pool.arm(TimerKey::global(timers::IDLE), limit);
+            pool.arm(TimerKey::global(IDLE), limit);
         }
         self.with(pool, |service, context| service.start(context));
     }
@@ -145,7 +148,7 @@ fn on_datagrams(
 fn check_idle(service: &mut dyn DatagramService, context: &mut DatagramContext<'_>) {
     let Some(limit) = context.core.common.limits.idle else { return };
     if let Some(left) = context.sockets.silence_left(context.pool, limit) {
-        return context.arm(timers::IDLE, left);
+        return context.arm(IDLE, left);
     }
     if let Some(failure) = service.on_silence(context, limit) {
         context.core.fail(context.pool, &failure);
@@ -178,7 +181,7 @@ impl Session for DatagramSession {
                 let flushed = context.sockets.flush(context.pool, id);
                 service.drained(context, &flushed);
             }
-            Event::Timer { key: TimerKey { id: None, purpose: timers::IDLE } } => {
+            Event::Timer { key: TimerKey { id: None, purpose: IDLE } } => {
                 check_idle(service, context);
             }
             event => service.event(context, &event),

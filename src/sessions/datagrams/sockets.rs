@@ -13,6 +13,7 @@ use crate::close::CloseReason;
 use crate::event_loop::{End, Id, Pool, Traffic};
 use crate::kind::Kind;
 use crate::sessions::console::{Console, Message};
+use crate::sessions::timers;
 use crate::sys::mmsg::{Arrival, Sender};
 
 /// The sentence for the first datagrams that the kernel drops.
@@ -252,7 +253,7 @@ impl Sockets {
 
     /// The same for another limit on silence.
     pub(crate) fn limit_left(&self, limit: Duration, silent: Duration) -> Option<Duration> {
-        left(limit, silent, self.paused)
+        timers::left(limit, silent, self.paused)
     }
 
     /// Whether nothing is received, because stdout is full.
@@ -303,26 +304,9 @@ impl Sockets {
     }
 }
 
-/// What is left of a limit; `None` where it has run out.
-fn left(limit: Duration, silent: Duration, paused: bool) -> Option<Duration> {
-    match limit.saturating_sub(silent) {
-        Duration::ZERO if paused => Some(limit),
-        Duration::ZERO => None,
-        left => Some(left),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_limit_begins_anew_while_nothing_is_received() {
-        let seconds = Duration::from_secs;
-        assert_eq!(left(seconds(3), seconds(1), false), Some(seconds(2)));
-        assert_eq!(left(seconds(3), seconds(3), false), None);
-        assert_eq!(left(seconds(3), seconds(4), true), Some(seconds(3)));
-    }
 
     #[test]
     fn the_counter_wraps_and_only_the_first_drops_are_news() {

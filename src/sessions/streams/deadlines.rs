@@ -12,6 +12,8 @@ use crate::sessions::core::{Core, GRACE};
 use crate::sessions::services::Activity;
 use crate::sessions::timers;
 
+/// The timer of `--idle-timeout`.
+const IDLE: u8 = timers::OWN;
 /// How long a peer has for the handshake of the framing.
 pub(super) const HELLO: Duration = Duration::from_secs(10);
 /// Close reason when the 2 s of grace after a deadline expire with data still unsent.
@@ -20,7 +22,7 @@ pub(super) const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail
 /// Arms the deadlines of a new connection that the configuration sets.
 pub(super) fn begin(core: &Core, pool: &mut Pool, id: Id) {
     let limits = core.common.limits;
-    for (limit, deadline) in [(limits.idle, timers::IDLE), (limits.read, timers::READ)] {
+    for (limit, deadline) in [(limits.idle, IDLE), (limits.read, timers::READ)] {
         if let Some(limit) = limit {
             pool.arm(TimerKey::of(id, deadline), limit);
         }
@@ -38,7 +40,7 @@ impl Streams {
         activity: Activity,
     ) -> Option<(Detail, String)> {
         let (detail, cause) = match deadline {
-            timers::IDLE => (Detail::Idle, self.check_idle(core, pool, id, activity)),
+            IDLE => (Detail::Idle, self.check_idle(core, pool, id, activity)),
             timers::READ => (Detail::ReadTimeout, self.check_message(core, pool, id)),
             timers::HELLO => (Detail::ReadTimeout, check_handshake(pool, id)),
             _ => return None,
@@ -61,11 +63,10 @@ impl Streams {
         // It may be sending all the time: it is not read, because of stdout or of another peer.
         // A dialed connection is not held to take anything meanwhile.
         let is_held = (self.paused && (!full || self.scope() == Scope::Run)) || is_awaited;
-        let left = if idle < limit { Some(limit - idle) } else { is_held.then_some(limit) };
-        let Some(left) = left else {
+        let Some(left) = timers::left(limit, idle, is_held) else {
             return Some(format!("no traffic for {}", humantime::format_duration(limit)));
         };
-        pool.arm(TimerKey::of(id, timers::IDLE), left);
+        pool.arm(TimerKey::of(id, IDLE), left);
         None
     }
 
@@ -76,8 +77,8 @@ impl Streams {
             return None;
         }
         // While it is not read, because the output is blocked, the peer is not late.
-        let left = connection.receiver.time_left(limit, pool.now());
-        let Some(left) = left.or(self.paused.then_some(limit)) else {
+        let silence = connection.receiver.silence(pool.now());
+        let Some(left) = timers::left(limit, silence, self.paused) else {
             return Some(nothing_came("no whole message", limit));
         };
         pool.arm(TimerKey::of(id, timers::READ), left);

@@ -19,9 +19,9 @@ use super::world::World;
 
 /// The most that one read of the loop gives.
 pub(super) const BATCH: usize = 64 * 1024;
-/// The purposes of two of the sessions' timers (src/sessions/timers.rs).
+/// The purposes of two of the sessions' timers (src/sessions/timers.rs, streams/deadlines.rs).
 pub(super) const TOTAL: u8 = 1;
-pub(super) const IDLE: u8 = 3;
+pub(super) const IDLE: u8 = 64;
 /// What stdout may hold when it is full.
 const STDOUT: usize = 256 * 1024;
 
