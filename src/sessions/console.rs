@@ -41,6 +41,23 @@ pub(crate) struct Totals {
     pub(crate) connections: Option<u64>,
 }
 
+/// What the connections that still live have moved together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OpenTraffic {
+    received: u64,
+    sent: u64,
+}
+
+impl OpenTraffic {
+    pub(crate) fn of(pool: &Pool, ids: impl Iterator<Item = Id>) -> Self {
+        let open = ids.filter_map(|id| pool.traffic(id));
+        open.fold(Self::default(), |sum, traffic| Self {
+            received: sum.received + traffic.received,
+            sent: sum.sent + traffic.sent,
+        })
+    }
+}
+
 /// stdout, stderr, and the totals.
 pub struct Console {
     reporter: Reporter,
@@ -273,11 +290,10 @@ impl Console {
     }
 
     /// Shows how far the run has come; `open` is what the connections that still live have moved.
-    pub(crate) fn show_progress(&self, pool: &mut Pool, open: &[Traffic], passed: u64) {
-        let sum = |part: fn(&Traffic) -> u64| open.iter().map(part).sum::<u64>();
+    pub(crate) fn show_progress(&self, pool: &mut Pool, open: OpenTraffic, passed: u64) {
         self.reporter.show_progress(&Moved {
-            received: self.totals.received + sum(|traffic| traffic.received),
-            sent: self.totals.sent + sum(|traffic| traffic.sent),
+            received: self.totals.received + open.received,
+            sent: self.totals.sent + open.sent,
             passed,
         });
         pool.arm(TimerKey::global(timers::PROGRESS), INTERVAL);
@@ -290,13 +306,9 @@ impl Console {
     }
 
     /// The totals as an event. `open` is what the connections that still live have moved.
-    pub(crate) fn sums(&self, name: Name, pool: &Pool, open: &[Traffic]) -> Notice<'static> {
-        let sum = |part: fn(&Traffic) -> u64| open.iter().map(part).sum::<u64>();
+    pub(crate) fn sums(&self, name: Name, pool: &Pool, open: OpenTraffic) -> Notice<'static> {
         let event = Notice::new(name)
-            .traffic(
-                self.totals.received + sum(|traffic| traffic.received),
-                self.totals.sent + sum(|traffic| traffic.sent),
-            )
+            .traffic(self.totals.received + open.received, self.totals.sent + open.sent)
             .secs(pool.now().saturating_duration_since(self.started));
         let event = match self.totals.messages {
             Some((received, sent)) => event.messages(received, sent),
@@ -331,7 +343,8 @@ impl Console {
     }
 
     fn summarise(&mut self, pool: &mut Pool, status: Status) {
-        let summary = self.sums(Name::Summary, pool, &[]).code(u32::from(status.code()));
+        let summary =
+            self.sums(Name::Summary, pool, OpenTraffic::default()).code(u32::from(status.code()));
         self.report(pool, &summary);
     }
 

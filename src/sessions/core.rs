@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::children::Children;
 use super::config::Common;
-use super::console::Console;
+use super::console::{Console, OpenTraffic};
 use super::hooks::Hooks;
 use super::input::{InputReader, unreadable};
 use super::main_command::MainCommand;
@@ -19,7 +19,7 @@ use super::ready::Readiness;
 use super::timers;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
@@ -165,7 +165,7 @@ impl Core {
 
     /// Shows how far it has come; `open` is what the connections that still live have moved, and
     /// `queued` what waits for the slowest of them.
-    pub(crate) fn show_progress(&mut self, pool: &mut Pool, open: &[Traffic], queued: usize) {
+    pub(crate) fn show_progress(&mut self, pool: &mut Pool, open: OpenTraffic, queued: usize) {
         let passed = self.input.bytes_read(pool).saturating_sub(queued as u64);
         self.console.show_progress(pool, open, passed);
     }
@@ -250,7 +250,7 @@ impl Core {
     /// SIGUSR1.
     fn on_request(&mut self, pool: &mut Pool) -> Disposition {
         if !self.phase.is_working() {
-            let stats = self.console.sums(Name::Stats, pool, &[]);
+            let stats = self.console.sums(Name::Stats, pool, OpenTraffic::default());
             self.console.report(pool, &stats);
         }
         self.unless_over(Disposition::Own)

@@ -7,7 +7,7 @@ use super::core::{Core, Disposition, SIGNALLED};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Handler, Id, Pool, Signal, TimerKey, Traffic};
+use crate::event_loop::{Event, Handler, Pool, Signal, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
 
@@ -52,14 +52,6 @@ pub trait Session {
     /// Closes everything, and calls `Core::finish` once all is closed.
     fn close(&mut self, pool: &mut Pool, how: ShutdownMode);
 
-    /// The connections and sockets that statistics and progress are about.
-    fn open_ids(&self) -> Vec<Id>;
-
-    /// How many clients there are, on servers.
-    fn clients(&self) -> Option<usize> {
-        None
-    }
-
     /// SIGTERM asks a listener to stop.
     fn stop(&mut self, pool: &mut Pool) {
         self.close(pool, ShutdownMode::InOrder(SIGNALLED));
@@ -72,34 +64,16 @@ pub trait Session {
     }
 
     /// Somebody asks for statistics: SIGUSR1 or `/stats`.
-    fn report_stats(&mut self, pool: &mut Pool) {
-        let open = self.open_traffic(pool);
-        let clients = self.clients();
-        let console = &mut self.core_mut().console;
-        let mut stats = console.sums(Name::Stats, pool, &open);
-        if let Some(clients) = clients {
-            stats = stats.clients(clients as u64);
-        }
-        console.report(pool, &stats);
-    }
+    fn report_stats(&mut self, pool: &mut Pool);
 
     /// Draws `--progress` once more.
-    fn show_progress(&mut self, pool: &mut Pool) {
-        let open = self.open_traffic(pool);
-        let queued = self.open_ids().into_iter().map(|id| pool.queued(id)).max();
-        self.core_mut().show_progress(pool, &open, queued.unwrap_or(0));
-    }
+    fn show_progress(&mut self, pool: &mut Pool);
 
     /// Says what the run waits for; comes 3 s after something was begun that may take long.
     fn report_waiting(&mut self, pool: &mut Pool) {
         if self.core().is_ending() {
             self.core_mut().report_waiting(pool);
         }
-    }
-
-    /// What has gone through the connections that are open.
-    fn open_traffic(&self, pool: &Pool) -> Vec<Traffic> {
-        self.open_ids().into_iter().filter_map(|id| pool.traffic(id)).collect()
     }
 
     /// Reports the start of the run, the open listeners and the joined groups.

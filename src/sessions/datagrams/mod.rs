@@ -31,7 +31,7 @@ pub(crate) use service::{DatagramContext, DatagramService};
 pub use sockets::{GroupInterface, Sockets};
 
 use super::config::Common;
-use super::console::Console;
+use super::console::{Console, OpenTraffic};
 use super::core::Core;
 use super::input::InputReader;
 use super::session::{Session, ShutdownMode};
@@ -217,10 +217,6 @@ impl Session for DatagramSession {
         self.core.finish(pool);
     }
 
-    fn open_ids(&self) -> Vec<Id> {
-        self.sockets.ids().collect()
-    }
-
     fn stop(&mut self, pool: &mut Pool) {
         if self.service.drains() {
             self.core.drain_then_end(pool, Duration::ZERO);
@@ -241,7 +237,7 @@ impl Session for DatagramSession {
     }
 
     fn show_progress(&mut self, pool: &mut Pool) {
-        let open = self.sockets.traffic(pool);
-        self.core.show_progress(pool, &open, self.service.waiting());
+        let open = OpenTraffic::of(pool, self.sockets.ids());
+        self.core.show_progress(pool, open, self.service.waiting());
     }
 }

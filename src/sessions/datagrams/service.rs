@@ -11,6 +11,7 @@ use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::multicast::GroupAddress;
 use crate::report::{Name, Notice};
+use crate::sessions::console::OpenTraffic;
 use crate::sessions::core::Core;
 use crate::sessions::session::ShutdownMode;
 use crate::sys::mmsg::{Arrival, Sender};
@@ -159,7 +160,8 @@ impl DatagramContext<'_> {
 
     /// Reports the sums of the run so far.
     pub(super) fn report_sums(&mut self) {
-        let sums = self.core.console.sums(Name::Stats, self.pool, &self.sockets.traffic(self.pool));
+        let open = OpenTraffic::of(self.pool, self.sockets.ids());
+        let sums = self.core.console.sums(Name::Stats, self.pool, open);
         self.report(&sums);
     }
 }

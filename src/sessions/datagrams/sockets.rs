@@ -238,15 +238,15 @@ impl Sockets {
         drops.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// What the open sockets have moved.
-    pub(crate) fn traffic(&self, pool: &Pool) -> Vec<Traffic> {
-        self.ids().filter_map(|id| pool.traffic(id)).collect()
+    /// What each open socket has moved.
+    fn traffic(&self, pool: &Pool) -> impl Iterator<Item = Traffic> {
+        self.ids().filter_map(|id| pool.traffic(id))
     }
 
     /// How long a limit on silence still has, where it has not run out. While stdout is full nothing
     /// is received, and what has come waits in the kernel: then the limit begins anew.
     pub(crate) fn silence_left(&self, pool: &Pool, limit: Duration) -> Option<Duration> {
-        let last = self.traffic(pool).into_iter().map(|traffic| traffic.last_active).max();
+        let last = self.traffic(pool).map(|traffic| traffic.last_active).max();
         let silent = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
         self.limit_left(limit, silent)
     }
@@ -294,7 +294,7 @@ impl Sockets {
         console: &mut Console,
         reason: CloseReason,
     ) {
-        self.traffic(pool).iter().for_each(|traffic| console.count(traffic));
+        self.traffic(pool).for_each(|traffic| console.count(&traffic));
         let ids: Vec<Id> = self.ids().collect();
         for id in ids {
             pool.abort(id, reason);

@@ -2,10 +2,11 @@
 
 use super::PingSession;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Pool, Traffic};
+use crate::event_loop::Pool;
 use crate::kind::Kind;
 use crate::protocol::ping::bars;
 use crate::report::{Figures, Name, SequenceFigures};
+use crate::sessions::console::OpenTraffic;
 
 impl PingSession {
     /// What is known so far. A probe that may still be answered is not lost yet.
@@ -21,8 +22,8 @@ impl PingSession {
 
     /// At a request for statistics.
     pub(super) fn report_figures(&mut self, pool: &mut Pool) {
-        let open: Vec<Traffic> = self.targets.keys().filter_map(|id| pool.traffic(*id)).collect();
-        let event = self.core.console.sums(Name::Stats, pool, &open);
+        let open = OpenTraffic::of(pool, self.targets.keys().copied());
+        let event = self.core.console.sums(Name::Stats, pool, open);
         let peer = self.config.route.address.to_string();
         let figures = self.figures(pool);
         self.core.console.report(pool, &event.peer(&peer).figures(&figures));

@@ -340,10 +340,6 @@ impl Session for PingSession {
         }
     }
 
-    fn open_ids(&self) -> Vec<Id> {
-        self.targets.keys().copied().collect()
-    }
-
     fn report_stats(&mut self, pool: &mut Pool) {
         self.report_figures(pool);
     }

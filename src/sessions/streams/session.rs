@@ -14,10 +14,11 @@ use crate::event_loop::{CloseMode, Event, Id, IdMap, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::access::Access;
 use crate::protocol::slow::SlowRules;
+use crate::report::Name;
 use crate::sessions::children::{self, Program};
 use crate::sessions::config::{Connect, Serve};
 use crate::sessions::connector::Established;
-use crate::sessions::console::Console;
+use crate::sessions::console::{Console, OpenTraffic};
 use crate::sessions::core::{Core, GRACE, NOTE_AFTER, SIGNALLED};
 use crate::sessions::input::InputReader;
 use crate::sessions::ready;
@@ -304,6 +305,11 @@ impl StreamSession {
         }
     }
 
+    /// What statistics and progress are about.
+    fn open_ids(&self) -> impl Iterator<Item = Id> {
+        self.streams.table.ids().chain(self.service.traffic_ids())
+    }
+
     /// What an event has changed is shown, and decides what is read.
     fn event_done(&mut self, pool: &mut Pool) {
         self.with(pool, |service, context| service.event_done(context));
@@ -346,10 +352,6 @@ impl Session for StreamSession {
         }
     }
 
-    fn open_ids(&self) -> Vec<Id> {
-        self.streams.table.ids().chain(self.service.traffic_ids()).collect()
-    }
-
     fn stop(&mut self, pool: &mut Pool) {
         if self.streams.profile.drains {
             self.core.drain_then_end(pool, Duration::ZERO);
@@ -358,8 +360,20 @@ impl Session for StreamSession {
         }
     }
 
-    fn clients(&self) -> Option<usize> {
-        self.core.listens.then_some(self.streams.table.len())
+    fn report_stats(&mut self, pool: &mut Pool) {
+        let open = OpenTraffic::of(pool, self.open_ids());
+        let stats = self.core.console.sums(Name::Stats, pool, open);
+        let stats = match self.core.listens {
+            true => stats.clients(self.streams.table.len() as u64),
+            false => stats,
+        };
+        self.core.console.report(pool, &stats);
+    }
+
+    fn show_progress(&mut self, pool: &mut Pool) {
+        let open = OpenTraffic::of(pool, self.open_ids());
+        let queued = self.open_ids().map(|id| pool.queued(id)).max();
+        self.core.show_progress(pool, open, queued.unwrap_or(0));
     }
 
     fn report_waiting(&mut self, pool: &mut Pool) {
