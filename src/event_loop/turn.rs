@@ -352,37 +352,6 @@ mod tests {
         }
     }
 
-    /// In every turn it sets a timer for the next one, and counts.
-    #[derive(Default)]
-    struct Eager {
-        turns: usize,
-        has_fired: bool,
-    }
-
-    impl Handler for Eager {
-        fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-            let Event::Timer { key } = event else { return };
-            if key == TimerKey::global(1) {
-                self.turns += 1;
-                pool.arm(key, Duration::ZERO);
-                pool.arm(TimerKey::global(2), Duration::ZERO);
-            }
-            self.has_fired |= key == TimerKey::global(2);
-            if self.has_fired || self.turns == 10 {
-                pool.stop();
-            }
-        }
-    }
-
-    #[test]
-    fn a_timer_that_is_set_for_the_next_turn_in_every_turn_fires() {
-        let mut event_loop = EventLoop::new().unwrap();
-        event_loop.pool().arm(TimerKey::global(1), Duration::ZERO);
-        let mut eager = Eager::default();
-        event_loop.run(&mut eager).unwrap();
-        assert_eq!((eager.turns, eager.has_fired), (2, true));
-    }
-
     /// SPEC section 6: what came before an RST is read, even where the RST came before the first
     /// look at the connection.
     #[test]
