@@ -3,12 +3,11 @@
 //! Pure: it appends to a buffer and writes nowhere. The JSON form is an event, so the report floor
 //! owns it; [`Written`] holds only the forms that are made here.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use data_encoding::HEXLOWER;
-use pretty_hex::{HexConfig, PrettyHex};
 
 use crate::protocol::text::{escape_keeping_newlines, escape_words};
 use crate::vocabulary::vocabulary;
@@ -154,16 +153,38 @@ pub fn end_line(line: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Bytes in a row of a dump.
+const ROW: usize = 16;
+
 fn dump(message: &Shown<'_>) -> String {
     // humantime panics on a time before 1970, which a machine without a clock battery can show.
     let time = humantime::format_rfc3339_micros(message.time.max(UNIX_EPOCH));
     let peer = escape_words(message.peer);
-    let head = format!("{time} {} {peer} {} B\n", message.direction.arrow(), message.payload.len());
-    if message.payload.is_empty() {
-        return head;
+    let mut text =
+        format!("{time} {} {peer} {} B\n", message.direction.arrow(), message.payload.len());
+    // The offsets of a dump are all as wide as its last one.
+    let width = match message.payload.len().saturating_sub(ROW) {
+        0..=0xffff => 4,
+        ..=0xff_ffff => 6,
+        ..=0xffff_ffff => 8,
+        _ => 16,
+    };
+    for (row, bytes) in message.payload.chunks(ROW).enumerate() {
+        // Writing to a string does not fail, here and below.
+        let _ = write!(text, "{:0width$x}:   ", row * ROW);
+        for at in 0..ROW {
+            let gap = if at == ROW / 2 { " " } else { "" };
+            let _ = match bytes.get(at) {
+                Some(byte) => write!(text, "{gap}{byte:02x} "),
+                None => write!(text, "{gap}   "),
+            };
+        }
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+        text.push_str("  ");
+        text.extend(bytes.iter().map(|byte| if is_plain(byte) { char::from(*byte) } else { '.' }));
+        text.push('\n');
     }
-    let layout = HexConfig { title: false, width: 16, group: 8, ..HexConfig::default() };
-    format!("{head}{:?}\n", message.payload.hex_conf(layout))
+    text
 }
 
 #[cfg(test)]

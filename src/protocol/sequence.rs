@@ -16,8 +16,6 @@
 //! between as nothing: nobody listened when they should have come. Where the run began next to
 //! zero, one from before zero is a stray instead: iperf 2 counts from 1 and ends with -N.
 
-use fixedbitset::FixedBitSet;
-
 use super::counts::Counts;
 pub use super::width::Width;
 
@@ -53,8 +51,7 @@ pub struct Sequence {
     span: u64,
     /// The last number, where it was a stray.
     stray: Option<u64>,
-    /// Which numbers of the window were seen; a number's place is its value modulo the window.
-    window: FixedBitSet,
+    window: Window,
     counts: Counts,
 }
 
@@ -66,7 +63,7 @@ impl Sequence {
             highest: None,
             span: 0,
             stray: None,
-            window: FixedBitSet::with_capacity(width.window()),
+            window: Window(vec![0; width.window() / BITS]),
             counts: Counts::default(),
         }
     }
@@ -101,8 +98,8 @@ impl Sequence {
 
     /// Starts a run with its first number.
     fn begin(&mut self, first: u64) {
-        self.window.clear();
-        self.window.insert(self.place(first));
+        self.window.0.fill(0);
+        self.window.see(first);
         self.highest = Some(first);
         self.span = 0;
         self.counts.expected += 1;
@@ -110,8 +107,8 @@ impl Sequence {
     }
 
     fn advance(&mut self, number: u64, ahead: u64) -> Seen {
-        self.forget_before(number, ahead);
-        self.window.insert(self.place(number));
+        self.window.forget(number, ahead);
+        self.window.see(number);
         self.highest = Some(number);
         self.span = self.span.saturating_add(ahead);
         self.counts.expected += ahead;
@@ -130,7 +127,7 @@ impl Sequence {
 
     /// Judges a number `behind` steps behind the highest, which the window still covers.
     fn look_back(&mut self, number: u64, behind: u64) -> Seen {
-        if self.window.put(self.place(number)) {
+        if self.window.see(number) {
             self.counts.duplicates += 1;
             return Seen::Duplicate;
         }
@@ -158,25 +155,44 @@ impl Sequence {
             }
         }
     }
+}
+
+/// Bits of a word of the [`Window`].
+const BITS: usize = u64::BITS as usize;
+
+/// Which of the last numbers were seen, a bit each. A number's place is its value modulo the size,
+/// which divides the moduli of all widths: places wrap around as the numbers do.
+#[derive(Clone, Debug)]
+struct Window(Vec<u64>);
+
+impl Window {
+    /// Notes a number; returns whether it had been seen.
+    fn see(&mut self, number: u64) -> bool {
+        let place = self.place(number);
+        let Some(word) = self.0.get_mut(place / BITS) else { return false };
+        let before = *word;
+        *word |= 1 << (place % BITS);
+        *word == before
+    }
 
     /// Clears the places of the last `steps` numbers up to this one: they held older numbers.
-    fn forget_before(&mut self, number: u64, steps: u64) {
-        let size = self.width.window();
-        let end = self.place(number) + 1;
-        match usize::try_from(steps) {
-            Ok(steps) if steps <= end => self.window.remove_range(end - steps..end),
-            Ok(steps) if steps < size => {
-                self.window.remove_range(..end);
-                self.window.remove_range(size + end - steps..);
+    fn forget(&mut self, number: u64, steps: u64) {
+        let size = self.0.len() * BITS;
+        let mut left = usize::try_from(steps).map_or(size, |steps| steps.min(size));
+        let mut place = self.place(number.wrapping_add(1).wrapping_sub(left as u64));
+        while left > 0 {
+            // As many places as are left of this word.
+            let count = left.min(BITS - place % BITS);
+            if let Some(word) = self.0.get_mut(place / BITS) {
+                *word &= !(u64::MAX >> (BITS - count) << (place % BITS));
             }
-            _ => self.window.clear(),
+            place = (place + count) % size;
+            left -= count;
         }
     }
 
-    /// The place of a number in the window. Windows divide the moduli, so it wraps around as the
-    /// numbers do.
     fn place(&self, number: u64) -> usize {
-        (number % self.width.window() as u64) as usize
+        (number % (self.0.len() * BITS) as u64) as usize
     }
 }
 

@@ -5,8 +5,6 @@
 
 use std::ascii;
 
-use bstr::ByteVec;
-
 /// Shows bytes as text on one line that stands for these bytes only: what could disturb a
 /// terminal or a log, invalid UTF-8 and the backslash become `\n \r \t \\ \xNN \u{..}`.
 pub fn escape(bytes: &[u8]) -> String {
@@ -42,7 +40,25 @@ pub fn is_unprintable(char: char) -> bool {
 /// The bytes that a TEXT option stands for: `\n \r \t \0 \\ \xNN` are C escapes, and a backslash
 /// before anything else is itself.
 pub fn unescape(text: &str) -> Vec<u8> {
-    Vec::unescape_bytes(text)
+    let (mut rest, mut out) = (text.as_bytes(), Vec::with_capacity(text.len()));
+    while let Some(first) = rest.first() {
+        let digit = |byte: &u8| char::from(*byte).to_digit(16);
+        let (byte, taken) = match rest {
+            [b'\\', b'n', ..] => (b'\n', 2),
+            [b'\\', b'r', ..] => (b'\r', 2),
+            [b'\\', b't', ..] => (b'\t', 2),
+            [b'\\', b'0', ..] => (b'\0', 2),
+            [b'\\', b'\\', ..] => (b'\\', 2),
+            [b'\\', b'x', high, low, ..] => match (digit(high), digit(low)) {
+                (Some(high), Some(low)) => ((high << 4 | low) as u8, 4),
+                _ => (*first, 1),
+            },
+            _ => (*first, 1),
+        };
+        out.push(byte);
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    out
 }
 
 fn escape_except(bytes: &[u8], kept: &[char]) -> String {
@@ -100,6 +116,8 @@ mod tests {
     fn text_options_take_c_escapes() {
         assert_eq!(unescape(r"a\n\r\t\0\\\x7f\xFFé"), b"a\n\r\t\0\\\x7f\xff\xc3\xa9");
         assert_eq!(unescape(r"\q\x1"), br"\q\x1");
+        // What is no escape does not take the next one with it.
+        assert_eq!(unescape(r"\x\n\xf\\\"), b"\\x\n\\xf\\\\");
     }
 
     proptest! {
