@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_failure_reads_as_operation_target_cause_fix() {
-        let error = io::Error::from_raw_os_error(libc::EACCES);
+        let error = io::Error::from(rustix::io::Errno::ACCESS);
         let failure = Failure::io(Status::Listen, "listen on", "127.0.0.1:80", &error)
             .fix("ports below 1024 need CAP_NET_BIND_SERVICE");
         assert_eq!(

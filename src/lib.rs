@@ -12,7 +12,7 @@
 //! | 3 | [`sockets`], [`multicast`] | addresses, resolving, listening and connecting with options; groups, interfaces, membership |
 //! | 2 | [`report`] | notices as data, their text and their JSON; recordings as NDJSON and pcapng |
 //! | 1 | [`protocol`], [`framing`], [`buffers`], [`close`], [`error`], [`kind`], [`vocabulary`] | pure: no descriptor, no clock, no poll |
-//! | 0 | [`sys`] | the only `unsafe` |
+//! | 0 | [`sys`] | the only `unsafe`, and all that names libc |
 //!
 //! A command is a chain of four: clap fills its arguments, `commands/rules.rs` refuses what cannot
 //! apply, `config()` makes a plain configuration, and `commands/launch.rs` opens the listeners and runs

@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn any_other_error_is_trouble_of_this_machine() {
-        let full = io::Error::from_raw_os_error(libc::EMFILE);
+        let full = io::Error::from(rustix::io::Errno::MFILE);
         let error = Err::<(), _>(full).context("cannot run the event loop").unwrap_err();
         let failure = failure_of(&error);
         assert_eq!(failure.status.code(), 7);

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use mio::{Interest, Registry, Token};
+use rustix::io::Errno;
 
 use super::event::{End, Traffic};
 use crate::buffers::Unsent;
@@ -109,6 +110,6 @@ impl Acceptor {
 
 /// Whether accept failed because this machine has no room for one more connection.
 fn out_of_resources(error: &io::Error) -> bool {
-    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
-    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+    let codes = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|code| codes.contains(&code))
 }

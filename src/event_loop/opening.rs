@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::acceptor::Acceptor;
 use super::channel::Channel;
+use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, Directions};
 use super::memory::Memory;
@@ -14,7 +15,7 @@ use super::pool::{Pool, Source};
 use super::transport::{Readiness, Registration, Transport};
 use crate::error::{Failure, Status};
 use crate::protocol::recording::Role;
-use crate::sockets::{self, OpenListener, SocketOptions, StreamSocket, Target};
+use crate::sockets::{self, Endpoint, OpenListener, SocketOptions, StreamSocket, Target};
 
 /// What makes connections in a simulation.
 pub trait Network: Send {
@@ -168,4 +169,45 @@ impl Pool {
             }
         }
     }
+
+    /// A connection that is being made may be up, or have failed.
+    pub(super) fn conclude_connect(&mut self, id: Id, handler: &mut dyn Handler) {
+        let Some(channel) = self.channel_mut(id) else { return };
+        let is_ready = channel.writable || channel.transport.needs_read();
+        if !is_ready || channel.closed.is_some() {
+            return;
+        }
+        match channel.transport.connected() {
+            Ok(None) => channel.writable = false,
+            Ok(Some(addresses)) => self.connection_is_up(id, addresses, handler),
+            // A connection that never was is refused, it is not reset (tcp_reset() in Linux). This
+            // one has been up, and what came before the reset can still be read.
+            Err(error) if is_reset(&error) => {
+                channel.note_early_reset(error);
+                let addresses = channel.transport.addresses();
+                self.connection_is_up(id, addresses, handler);
+            }
+            Err(error) => {
+                self.remove(id);
+                handler.on(self, Event::ConnectFailed { id, error });
+            }
+        }
+    }
+
+    fn connection_is_up(
+        &mut self,
+        id: Id,
+        (peer, local): (Endpoint, Endpoint),
+        handler: &mut dyn Handler,
+    ) {
+        let Some(channel) = self.channel_mut(id) else { return };
+        channel.phase = ChannelPhase::Open;
+        handler.on(self, Event::Connected { id, peer, local });
+        self.mark_dirty(id);
+        self.queue_for_read(id);
+    }
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }

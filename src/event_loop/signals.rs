@@ -16,7 +16,7 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 
 use super::SIGNALS;
-use crate::sys;
+use crate::sys::signals::{self, SIGPIPE, SIGTTIN, SIGTTOU, SIGXFSZ};
 
 /// A signal that the loop hands to its handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +66,11 @@ impl Signals {
     /// Takes over the terminating signals, `SIGUSR1` and `SIGCHLD`, and survives those of job control, and
     /// those that would end the process where a write can fail instead.
     pub(super) fn watch(registry: &Registry) -> io::Result<Self> {
-        for signal in [libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE, libc::SIGXFSZ] {
-            sys::signals::ignore(signal)?;
+        for signal in [SIGTTIN, SIGTTOU, SIGPIPE, SIGXFSZ] {
+            signals::ignore(signal)?;
         }
-        let wanted: Vec<i32> = [SIGINT, SIGTERM, SIGHUP]
-            .into_iter()
-            .filter(|s| !sys::signals::is_ignored(*s))
-            .collect();
+        let wanted: Vec<i32> =
+            [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|s| !signals::is_ignored(*s)).collect();
         let mut at_once = Vec::new();
         for signal in &wanted {
             let seen = Arc::new(AtomicBool::new(false));
@@ -95,7 +93,7 @@ impl Signals {
             signal_hook::low_level::unregister(kill);
         }
         for signal in [SIGWINCH, SIGTSTP, SIGCONT] {
-            if !sys::signals::is_ignored(signal) {
+            if !signals::is_ignored(signal) {
                 self.source.handle().add_signal(signal)?;
             }
         }
@@ -105,20 +103,7 @@ impl Signals {
     /// The signals that came since the last call, each with whether the terminal sent it.
     pub(super) fn pending(&mut self) -> Vec<(Signal, bool)> {
         let come = self.source.pending();
-        come.filter_map(|info| Some((Signal::of(info.si_signo)?, is_of_the_kernel(&info))))
+        come.filter_map(|info| Some((Signal::of(info.si_signo)?, signals::is_of_the_kernel(&info))))
             .collect()
     }
-}
-
-/// Whether no process sent it (`SI_KERNEL`, sigaction(2)): ^C, or a terminal that hung up. Such a
-/// signal went to the whole foreground process group.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn is_of_the_kernel(info: &libc::siginfo_t) -> bool {
-    info.si_code == libc::SI_KERNEL
-}
-
-/// Elsewhere the kernel does not report it.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn is_of_the_kernel(_: &libc::siginfo_t) -> bool {
-    false
 }

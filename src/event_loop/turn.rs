@@ -1,6 +1,5 @@
 //! One turn of the loop, in its fixed order.
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use super::acceptor::Accepted;
@@ -13,7 +12,6 @@ use super::pool::{ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, STARVED, STARV
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
 use crate::protocol::recording::Role;
-use crate::sockets::Endpoint;
 use crate::sys::mmsg::Arrival;
 
 /// Bytes that one source may deliver before the others have their turn.
@@ -272,43 +270,6 @@ impl Pool {
         }
     }
 
-    /// A connection that is being made may be up, or have failed.
-    fn conclude_connect(&mut self, id: Id, handler: &mut dyn Handler) {
-        let Some(channel) = self.channel_mut(id) else { return };
-        let is_ready = channel.writable || channel.transport.needs_read();
-        if !is_ready || channel.closed.is_some() {
-            return;
-        }
-        match channel.transport.connected() {
-            Ok(None) => channel.writable = false,
-            Ok(Some(addresses)) => self.connection_is_up(id, addresses, handler),
-            // A connection that never was is refused, it is not reset (tcp_reset() in Linux). This
-            // one has been up, and what came before the reset can still be read.
-            Err(error) if is_reset(&error) => {
-                channel.note_early_reset(error);
-                let addresses = channel.transport.addresses();
-                self.connection_is_up(id, addresses, handler);
-            }
-            Err(error) => {
-                self.remove(id);
-                handler.on(self, Event::ConnectFailed { id, error });
-            }
-        }
-    }
-
-    fn connection_is_up(
-        &mut self,
-        id: Id,
-        (peer, local): (Endpoint, Endpoint),
-        handler: &mut dyn Handler,
-    ) {
-        let Some(channel) = self.channel_mut(id) else { return };
-        channel.phase = ChannelPhase::Open;
-        handler.on(self, Event::Connected { id, peer, local });
-        self.mark_dirty(id);
-        self.queue_for_read(id);
-    }
-
     fn reap(&mut self, handler: &mut dyn Handler) {
         let mut freed = false;
         for id in std::mem::take(&mut self.closed) {
@@ -321,10 +282,6 @@ impl Pool {
             self.retry_starved();
         }
     }
-}
-
-fn is_reset(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

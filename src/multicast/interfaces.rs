@@ -60,10 +60,10 @@ pub fn list() -> Result<Vec<Interface>, Failure> {
 
 fn described(entry: InterfaceEntry) -> Interface {
     Interface {
-        up: entry.has(libc::IFF_UP),
-        running: entry.has(libc::IFF_RUNNING),
-        multicast: entry.has(libc::IFF_MULTICAST),
-        loopback: entry.has(libc::IFF_LOOPBACK),
+        up: entry.is_up(),
+        running: entry.is_running(),
+        multicast: entry.is_multicast(),
+        loopback: entry.is_loopback(),
         name: entry.name,
         index: entry.index,
         addresses: Vec::from_iter(entry.address),

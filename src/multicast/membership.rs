@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsFd;
 
+use rustix::io::Errno;
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
 use super::address::GroupAddress;
@@ -86,12 +87,12 @@ impl Membership {
     fn join_failure(&self, error: &io::Error) -> Failure {
         let failure = Failure::io(Status::Listen, "join", self.to_string(), error);
         let is_from_source = self.source.is_some();
-        match error.raw_os_error() {
-            Some(libc::EADDRINUSE) if !is_from_source => self.already_joined(),
-            Some(libc::EADDRNOTAVAIL) if is_from_source => self.already_joined(),
-            Some(libc::ENODEV) => Failure { kind: Kind::NoSuchInterface, ..failure }
+        match Errno::from_io_error(error) {
+            Some(Errno::ADDRINUSE) if !is_from_source => self.already_joined(),
+            Some(Errno::ADDRNOTAVAIL) if is_from_source => self.already_joined(),
+            Some(Errno::NODEV) => Failure { kind: Kind::NoSuchInterface, ..failure }
                 .fix(format!("{} is gone; `ip link` shows what there is", self.interface.name)),
-            Some(libc::ENOBUFS) if self.group.is_ipv4() => {
+            Some(Errno::NOBUFS) if self.group.is_ipv4() => {
                 let cause = "more groups than net.ipv4.igmp_max_memberships allows";
                 Failure { kind: Kind::TooManyGroups, cause: cause.to_owned(), ..failure }
                     .fix("`sysctl -w net.ipv4.igmp_max_memberships=N` raises it")
@@ -107,8 +108,8 @@ impl Membership {
 
     fn leave_failure(&self, error: &io::Error) -> Failure {
         let target = self.to_string();
-        match error.raw_os_error() {
-            Some(libc::EADDRNOTAVAIL | libc::EINVAL) => {
+        match Errno::from_io_error(error) {
+            Some(Errno::ADDRNOTAVAIL | Errno::INVAL) => {
                 Failure::new(Status::Listen, Kind::NotJoined, "leave", target, "it is not joined")
             }
             _ => Failure::io(Status::Listen, "leave", target, error),
@@ -168,13 +169,13 @@ mod tests {
     #[test]
     fn a_refusal_names_the_group_and_the_cause() {
         let member = on_lo("239.1.2.3:5000%lo");
-        let failure = |errno| member.join_failure(&io::Error::from_raw_os_error(errno));
+        let failure = |errno: Errno| member.join_failure(&errno.into());
         assert_eq!(
-            failure(libc::ENOBUFS).to_string(),
+            failure(Errno::NOBUFS).to_string(),
             "cannot join 239.1.2.3 on lo: more groups than net.ipv4.igmp_max_memberships allows \
              (`sysctl -w net.ipv4.igmp_max_memberships=N` raises it)"
         );
-        assert_eq!(failure(libc::ENODEV).kind, Kind::NoSuchInterface);
+        assert_eq!(failure(Errno::NODEV).kind, Kind::NoSuchInterface);
         let gone = Interface { index: u32::MAX, ..lo() };
         let member = Membership { interface: gone, ..member };
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -5,6 +5,8 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use rustix::io::Errno;
+
 use super::interfaces::Interface;
 
 /// Any port does, for no datagram is sent: that of discard (RFC 863).
@@ -25,7 +27,7 @@ pub(super) fn outgoing(address: IpAddr, interfaces: &[Interface]) -> io::Result<
         SocketAddr::V6(v6) if v6.scope_id() != 0 => interface.index == v6.scope_id(),
         _ => interface.addresses.contains(&local.ip()),
     };
-    let none = || io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+    let none = || io::Error::from(Errno::ADDRNOTAVAIL);
     interfaces.iter().find(is_outgoing).ok_or_else(none)
 }
 
@@ -70,7 +72,7 @@ mod tests {
     #[test]
     fn an_interface_that_is_not_listed_is_not_found() {
         let error = outgoing("127.0.0.1".parse().unwrap(), &[]).unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL));
+        assert_eq!(Errno::from_io_error(&error), Some(Errno::ADDRNOTAVAIL));
     }
 
     #[test]

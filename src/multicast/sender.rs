@@ -6,6 +6,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use rustix::io::Errno;
 use socket2::{Domain, Socket};
 
 use super::interfaces::Interface;
@@ -97,12 +98,12 @@ fn choose_interface(
 
 fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "bind to", address.to_string(), error);
-    match error.raw_os_error() {
-        Some(libc::EADDRNOTAVAIL) => failure.fix("no interface has this address"),
-        Some(libc::EADDRINUSE) => {
+    match Errno::from_io_error(error) {
+        Some(Errno::ADDRNOTAVAIL) => failure.fix("no interface has this address"),
+        Some(Errno::ADDRINUSE) => {
             failure.fix("another program has this port; `ss -ulnp` shows which")
         }
-        Some(libc::EACCES) if address.port() < 1024 => {
+        Some(Errno::ACCESS) if address.port() < 1024 => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }
         _ => failure,

@@ -7,6 +7,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::membership::Membership;
@@ -146,14 +147,14 @@ fn keep_to_device(_: &Socket, _: &str) -> io::Result<()> {
 fn bind_failure(membership: &Membership, port: u16, error: &io::Error) -> Failure {
     let target = format!("port {port} of {membership}");
     let failure = Failure::io(Status::Listen, "bind to", target, error);
-    match error.raw_os_error() {
-        Some(libc::EADDRINUSE) => {
+    match Errno::from_io_error(error) {
+        Some(Errno::ADDRINUSE) => {
             failure.fix("another program has it for itself; `ss -ulnp` shows which")
         }
-        Some(libc::EACCES) if port < 1024 => {
+        Some(Errno::ACCESS) if port < 1024 => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }
-        Some(libc::ENODEV) => Failure { kind: Kind::NoSuchInterface, ..failure },
+        Some(Errno::NODEV) => Failure { kind: Kind::NoSuchInterface, ..failure },
         _ => failure,
     }
 }

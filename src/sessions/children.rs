@@ -238,7 +238,7 @@ impl Living {
     }
 
     fn kill(&mut self) {
-        self.signal(libc::SIGKILL);
+        self.signal(sys::signals::SIGKILL);
         self.state = ChildState::Killed;
     }
 
@@ -313,12 +313,12 @@ impl Children {
 
     /// Asks a child to end (`SIGTERM`), and kills it if it has not after a while.
     pub(crate) fn terminate(&mut self, pool: &mut Pool, id: ChildId) {
-        self.ask(pool, Some(libc::SIGTERM), |one| one.id == id);
+        self.ask(pool, Some(sys::signals::SIGTERM), |one| one.id == id);
     }
 
     /// Asks all children of a purpose to end, and kills those that have not after a while.
     pub(crate) fn terminate_all(&mut self, pool: &mut Pool, purpose: Purpose) {
-        self.ask(pool, Some(libc::SIGTERM), |one| one.purpose == purpose);
+        self.ask(pool, Some(sys::signals::SIGTERM), |one| one.purpose == purpose);
     }
 
     fn ask(&mut self, pool: &mut Pool, signal: Option<i32>, whom: impl Fn(&Living) -> bool) {

@@ -7,6 +7,7 @@ use crate::event_loop::{Pool, Signal};
 
 use super::children::{ChildId, Children, Exit, Launch, Program, Purpose, Stream};
 use super::ready;
+use crate::sys::signals::{SIGHUP, SIGINT, SIGTERM};
 
 /// The command of a run, if it has one.
 ///
@@ -80,9 +81,9 @@ impl MainCommand {
     /// A signal that ends this process is passed on, unless the terminal has sent it to both.
     pub(crate) fn pass_on(&mut self, pool: &mut Pool, children: &mut Children, signal: Signal) {
         let number = match signal {
-            Signal::Interrupt => libc::SIGINT,
-            Signal::Terminate => libc::SIGTERM,
-            Signal::Hangup => libc::SIGHUP,
+            Signal::Interrupt => SIGINT,
+            Signal::Terminate => SIGTERM,
+            Signal::Hangup => SIGHUP,
             _ => return,
         };
         if let CommandState::Running(id) | CommandState::Asked(id) = self.state {
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     /// Raw statuses of wait(2): exit 0, exit 3, and SIGTERM.
-    const ENDS: [i32; 3] = [0, 3 << 8, libc::SIGTERM];
+    const ENDS: [i32; 3] = [0, 3 << 8, SIGTERM];
 
     #[test]
     fn a_command_decides_the_status_where_it_failed_by_itself() {

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{OwnedFd, RawFd};
 
+use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
 use super::address::{Address, FdName, UnixName};
@@ -212,15 +213,15 @@ fn is_absent_family(address: SocketAddr, failure: &Failure) -> bool {
 /// Why an internet address cannot be listened on; `ss` is the command that shows who does.
 fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "listen on", address.to_string(), error);
-    match error.raw_os_error() {
-        Some(libc::EACCES) if (1..1024).contains(&address.port()) => {
+    match Errno::from_io_error(error) {
+        Some(Errno::ACCESS) if (1..1024).contains(&address.port()) => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }
-        Some(libc::EADDRINUSE) => failure.fix(format!(
+        Some(Errno::ADDRINUSE) => failure.fix(format!(
             "another program listens there; `{ss}` shows which, port 0 picks a free one"
         )),
-        Some(libc::EADDRNOTAVAIL) => failure.fix("no interface has this address"),
-        Some(libc::EAFNOSUPPORT) => Failure { kind: Kind::FamilyUnavailable, ..failure },
+        Some(Errno::ADDRNOTAVAIL) => failure.fix("no interface has this address"),
+        Some(Errno::AFNOSUPPORT) => Failure { kind: Kind::FamilyUnavailable, ..failure },
         _ => failure,
     }
 }
@@ -228,9 +229,9 @@ fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
 /// Why a unix name cannot be listened on.
 fn unix_failure(name: &UnixName, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "listen on", name.to_string(), error);
-    match (name, error.raw_os_error()) {
-        (UnixName::Path(_), Some(libc::ENOENT)) => failure.fix("its directory must exist"),
-        (UnixName::Abstract(_), Some(libc::EADDRINUSE)) => {
+    match (name, Errno::from_io_error(error)) {
+        (UnixName::Path(_), Some(Errno::NOENT)) => failure.fix("its directory must exist"),
+        (UnixName::Abstract(_), Some(Errno::ADDRINUSE)) => {
             failure.fix("another program listens there")
         }
         _ => failure,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 
 use mio::net::TcpStream;
+use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::Target;
@@ -92,7 +93,7 @@ pub(super) fn open<K: Connectable>(
         socket.bind(&(*bind).into()).map_err(|error| bind_failure(*bind, &error))?;
     }
     match socket.connect(&peer) {
-        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(failed(error)),
+        Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(failed(error)),
         _ => Ok((K::finish(socket, domain, cleanup).map_err(failed)?, warnings)),
     }
 }
@@ -127,13 +128,13 @@ fn unbindable(target: &Target, bind: SocketAddr) -> Failure {
 
 fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "bind to", address.to_string(), error);
-    match error.raw_os_error() {
-        Some(libc::EACCES) if (1..1024).contains(&address.port()) => {
+    match Errno::from_io_error(error) {
+        Some(Errno::ACCESS) if (1..1024).contains(&address.port()) => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }
-        Some(libc::EADDRNOTAVAIL) => failure.fix("no interface has this address"),
-        Some(libc::EADDRINUSE) => failure.fix("another program uses it; port 0 picks a free one"),
-        Some(libc::EAFNOSUPPORT | libc::EINVAL) => {
+        Some(Errno::ADDRNOTAVAIL) => failure.fix("no interface has this address"),
+        Some(Errno::ADDRINUSE) => failure.fix("another program uses it; port 0 picks a free one"),
+        Some(Errno::AFNOSUPPORT | Errno::INVAL) => {
             failure.fix("it must be of the same family as the address to connect to")
         }
         _ => failure,
@@ -208,20 +209,20 @@ fn tcp_failure(failure: Failure, error: &io::Error) -> Failure {
 }
 
 pub(super) fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> Failure {
-    match error.raw_os_error() {
-        Some(libc::EAGAIN) => Failure {
+    match Errno::from_io_error(error) {
+        Some(Errno::AGAIN) => Failure {
             kind: Kind::Busy,
             cause: "the listener's backlog is full".to_owned(),
             ..failure.fix("try again later, or use --wait")
         },
-        Some(libc::ENOENT) => failure.fix("nothing listens there"),
+        Some(Errno::NOENT) => failure.fix("nothing listens there"),
         // An ordinary user may not write to `/` either, and that is not what is wrong with it.
-        Some(libc::EACCES) => match foreign_file(name) {
+        Some(Errno::ACCESS) => match foreign_file(name) {
             Some(cause) => Failure { cause, ..failure },
             None => failure.fix("connecting needs the right to write to the file"),
         },
-        Some(libc::EPROTOTYPE) => failure.fix("it is a datagram socket: use udp-send"),
-        Some(libc::ECONNREFUSED) => refused_by_file(failure, name),
+        Some(Errno::PROTOTYPE) => failure.fix("it is a datagram socket: use udp-send"),
+        Some(Errno::CONNREFUSED) => refused_by_file(failure, name),
         _ => failure,
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::{IntoRawFd, RawFd};
 
+use rustix::io::Errno;
 use rustix::io::{FdFlags, fcntl_getfd};
 use socket2::{Domain, Socket, Type};
 
@@ -68,10 +69,10 @@ fn check(socket: &Socket, role: SocketRole) -> io::Result<()> {
     // exec(3) closed all that had this flag: a descriptor that has it was opened by ourselves, or
     // has been taken over before.
     if fcntl_getfd(socket)?.contains(FdFlags::CLOEXEC) {
-        return Err(io::Error::from_raw_os_error(libc::EBADF));
+        return Err(io::Error::from(Errno::BADF));
     }
-    let kind = socket.r#type().map_err(|error| match error.raw_os_error() {
-        Some(libc::ENOTSOCK) => io::Error::other("not a socket"),
+    let kind = socket.r#type().map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::NOTSOCK) => io::Error::other("not a socket"),
         _ => error,
     })?;
     check_type(kind, role)?;

@@ -10,6 +10,7 @@ use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind};
 use super::address::{Address, FdName, Host, Target};
 use crate::error::{Failure, Status, plain};
 use crate::kind::Kind;
+use crate::sys::netdb;
 
 /// Which addresses are wanted (`-4`, `-6`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,9 +45,9 @@ impl Family {
     /// The kernel's number for `ai_family`.
     fn code(self) -> i32 {
         match self {
-            Self::Any => libc::AF_UNSPEC,
-            Self::V4 => libc::AF_INET,
-            Self::V6 => libc::AF_INET6,
+            Self::Any => netdb::AF_UNSPEC,
+            Self::V4 => netdb::AF_INET,
+            Self::V6 => netdb::AF_INET6,
         }
     }
 
@@ -161,8 +162,8 @@ fn literal(ip: IpAddr, scope: Option<&str>, family: Family) -> Result<SocketAddr
 fn scoped(ip: IpAddr, scope: &str) -> Result<SocketAddr, Failure> {
     let text = format!("{ip}%{scope}");
     let hints = AddrInfoHints {
-        flags: libc::AI_NUMERICHOST,
-        socktype: libc::SOCK_STREAM,
+        flags: netdb::AI_NUMERICHOST,
+        socktype: netdb::SOCK_STREAM,
         ..AddrInfoHints::default()
     };
     let found = dns_lookup::getaddrinfo(Some(&text), None, Some(hints));
@@ -179,7 +180,7 @@ fn lookup(name: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Fail
     // One socket type, or each address would come once for each of them.
     let hints = AddrInfoHints {
         address: family.code(),
-        socktype: libc::SOCK_STREAM,
+        socktype: netdb::SOCK_STREAM,
         ..AddrInfoHints::default()
     };
     let found = dns_lookup::getaddrinfo(Some(name), None, Some(hints))
@@ -279,12 +280,12 @@ mod tests {
     #[test]
     fn the_resolvers_refusals_are_told_apart() {
         let failure = |code| unresolved("nosuch.invalid", Family::V6, LookupError::new(code));
-        assert_eq!(failure(libc::EAI_NONAME).status, Status::Resolve);
+        assert_eq!(failure(netdb::EAI_NONAME).status, Status::Resolve);
         for (code, message) in [
-            (libc::EAI_NONAME, "cannot resolve nosuch.invalid: name or service not known"),
-            (libc::EAI_AGAIN, "temporary failure in name resolution (no name server"),
-            (libc::EAI_NODATA, "the name has no IPv6 address"),
-            (libc::EAI_FAIL, "cannot resolve nosuch.invalid: non-recoverable failure"),
+            (netdb::EAI_NONAME, "cannot resolve nosuch.invalid: name or service not known"),
+            (netdb::EAI_AGAIN, "temporary failure in name resolution (no name server"),
+            (netdb::EAI_NODATA, "the name has no IPv6 address"),
+            (netdb::EAI_FAIL, "cannot resolve nosuch.invalid: non-recoverable failure"),
         ] {
             let text = failure(code).to_string();
             assert!(text.contains(message), "{text}");

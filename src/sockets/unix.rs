@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::UnixName;
@@ -133,10 +134,10 @@ fn is_live(address: &SockAddr) -> io::Result<bool> {
     let probe = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
     match probe.connect(address) {
         Ok(()) => Ok(true),
-        Err(error) => match error.raw_os_error() {
-            Some(libc::ECONNREFUSED | libc::ENOENT) => Ok(false),
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
             // A socket of another type; a datagram socket that hears one peer only.
-            Some(libc::EPROTOTYPE | libc::EPERM) => Ok(true),
+            Some(Errno::PROTOTYPE | Errno::PERM) => Ok(true),
             _ => Err(error),
         },
     }

@@ -18,8 +18,27 @@ pub struct InterfaceEntry {
 }
 
 impl InterfaceEntry {
-    /// Whether a flag such as `libc::IFF_UP` is set.
-    pub fn has(&self, flag: c_int) -> bool {
+    /// Whether somebody has turned it on.
+    pub fn is_up(&self) -> bool {
+        self.has(libc::IFF_UP)
+    }
+
+    /// Whether it has a carrier: a cable, a peer.
+    pub fn is_running(&self) -> bool {
+        self.has(libc::IFF_RUNNING)
+    }
+
+    /// Whether it can do multicast.
+    pub fn is_multicast(&self) -> bool {
+        self.has(libc::IFF_MULTICAST)
+    }
+
+    /// Whether it leads back to this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.has(libc::IFF_LOOPBACK)
+    }
+
+    fn has(&self, flag: c_int) -> bool {
         self.flags & flag as c_uint != 0
     }
 }

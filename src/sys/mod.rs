@@ -10,6 +10,11 @@ pub mod fd;
 pub mod interfaces;
 pub mod mmsg;
 pub mod multicast;
+pub mod netdb {
+    //! The numbers of getaddrinfo(3), for the crate that calls it.
+    pub use libc::{AF_INET, AF_INET6, AF_UNSPEC, AI_NUMERICHOST, SOCK_STREAM};
+    pub use libc::{EAI_AGAIN, EAI_FAIL, EAI_NODATA, EAI_NONAME};
+}
 pub mod process;
 pub mod signals;
 pub mod socket;

@@ -6,6 +6,8 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use libc::{SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGTTIN, SIGTTOU, SIGXFSZ, siginfo_t};
+
 /// The signals that are ignored by this program's own choice; bit N is signal N.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
 /// Signals beyond the classic ones are not used here.
@@ -53,6 +55,18 @@ pub(super) fn restore() {
             // SAFETY: SIG_DFL installs no handler code; `signal` touches no memory of ours.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
+    }
+}
+
+/// Whether no process sent a signal (`SI_KERNEL`, sigaction(2)): ^C, or a terminal that hung up. Such
+/// a signal went to the whole foreground process group. Other systems than Linux do not say so.
+pub fn is_of_the_kernel(info: &siginfo_t) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return info.si_code == libc::SI_KERNEL;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = info;
+        false
     }
 }
 

@@ -18,7 +18,7 @@ use rustix::termios::{
 };
 
 use crate::sys::process::in_background;
-use crate::sys::signals::by_default;
+use crate::sys::signals::{SIGTTOU, by_default};
 
 /// The settings to go back to, while the screen is ours.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
@@ -68,7 +68,7 @@ impl Drop for RawTerminal {
 /// one already, which something has disturbed.
 pub(super) fn enter() -> io::Result<()> {
     // In the background the kernel stops us here, until we are in the foreground.
-    by_default(libc::SIGTTOU, || tcflow(stdin(), Action::OOn))?;
+    by_default(SIGTTOU, || tcflow(stdin(), Action::OOn))?;
     let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
     let is_new = before.is_none();
     let now = tcgetattr(stdin())?;

@@ -179,7 +179,8 @@ fn nobody_outlives_the_owner() {
 #[test]
 fn a_child_begins_with_the_signals_and_the_environment_that_we_were_given() {
     let line = "kill -PIPE $$; echo deaf to PIPE";
-    let ended = run(launch(line), |_, _, _| assert!(sys::signals::is_ignored(libc::SIGTTIN)));
+    let ended =
+        run(launch(line), |_, _, _| assert!(sys::signals::is_ignored(sys::signals::SIGTTIN)));
     assert_eq!(ended.exits[0].to_string(), "killed by signal 13");
     let env = vec![("WIRECAT_PORT", "80".into())];
     let line = "echo $WIRECAT_PORT; grep -e SigBlk -e SigIgn /proc/self/status";

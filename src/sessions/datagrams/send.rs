@@ -3,6 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use super::opening::Opener;
 use super::prober::Prober;
 use super::send_batch::{Destination, Pumped, SendBatch};
@@ -121,7 +123,7 @@ impl SendService {
         at: usize,
         error: &io::Error,
     ) -> bool {
-        if error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error()) {
+        if Errno::from_io_error(error) == Some(Errno::NOBUFS) {
             context.arm(timers::PACE, DEVICE_FULL);
             return false;
         }

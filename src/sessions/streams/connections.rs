@@ -51,7 +51,7 @@ impl StreamSession {
             if change.accepting { pool.resume(*listener) } else { pool.pause(*listener) }
         }
         if change.exhausted {
-            self.accept_failed(pool, &std::io::Error::from_raw_os_error(libc::EMFILE));
+            self.accept_failed(pool, &rustix::io::Errno::MFILE.into());
         }
     }
 

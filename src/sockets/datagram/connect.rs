@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use rustix::io::Errno;
 use socket2::{Domain, Type};
 
 use super::{Opened, ask_for_drops, ask_for_runs};
@@ -43,12 +44,12 @@ pub fn connect(
 /// or by a later word of the network.
 pub fn failure(target: &str, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Connect, "send to", target, error);
-    match (target.strip_prefix("unix:"), error.raw_os_error()) {
-        (Some(_), Some(libc::EPROTOTYPE)) => failure.fix("it is a stream socket: use tcp-connect"),
+    match (target.strip_prefix("unix:"), Errno::from_io_error(error)) {
+        (Some(_), Some(Errno::PROTOTYPE)) => failure.fix("it is a stream socket: use tcp-connect"),
         (Some(name), _) => unix_failure(failure, name, error),
-        (None, Some(libc::EACCES)) => failure.fix("a broadcast address needs --broadcast"),
-        (None, Some(libc::ECONNREFUSED)) => failure.fix("nothing listens there"),
-        (None, Some(libc::ENETUNREACH)) => failure.fix("no route leads there"),
+        (None, Some(Errno::ACCESS)) => failure.fix("a broadcast address needs --broadcast"),
+        (None, Some(Errno::CONNREFUSED)) => failure.fix("nothing listens there"),
+        (None, Some(Errno::NETUNREACH)) => failure.fix("no route leads there"),
         (None, _) => failure,
     }
 }
