@@ -9,7 +9,7 @@ use super::pool::Pool;
 use super::signals::Signal;
 use super::timers::TimerKey;
 use crate::buffers::Unsent;
-use crate::close::CloseReason;
+use crate::close::{Cause, CloseReason};
 use crate::sockets::Endpoint;
 use crate::sys::mmsg::Arrival;
 
@@ -125,6 +125,13 @@ pub struct End {
     pub unsent: Unsent,
     /// Bytes that were written and that the peer had not acknowledged, as far as is known.
     pub unacknowledged: u64,
+}
+
+impl End {
+    /// Whether it lost something: what the peer had to send, or what was to be sent to it.
+    pub fn is_loss(&self) -> bool {
+        self.reason.cause == Cause::Error || !self.unsent.is_empty()
+    }
 }
 
 /// What went through a connection so far.

@@ -20,7 +20,7 @@ use crate::kind::Kind;
 use crate::protocol::output::{self, Output, Written};
 use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
 
-pub(crate) use closed::{closed_event, is_loss};
+pub(crate) use closed::closed_event;
 pub use message::Message;
 pub(crate) use message::write_message;
 
@@ -204,11 +204,6 @@ impl Console {
     /// Whether an event of this name is for anybody. Where it is not, none need be made.
     pub(crate) fn shows(&self, name: Name) -> bool {
         self.form == Output::Json || self.reporter.shows(name) || self.hooks.want(name)
-    }
-
-    /// Whether each message has an event.
-    pub(crate) fn reports_messages(&self) -> bool {
-        self.shows(Name::Data)
     }
 
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.

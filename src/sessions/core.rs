@@ -49,7 +49,7 @@ pub struct Core {
     /// The reason of what is cut off when the time to flush is over.
     grace: CloseReason,
     /// Nothing is waited for any more, not even stdout.
-    pub(crate) aborting: bool,
+    aborting: bool,
 }
 
 /// The peer that a listener or sender awaits under `--wait`.

@@ -18,7 +18,7 @@ use crate::protocol::chat::line::readable;
 use crate::protocol::chat::members::{OWN_BURST, TokenBucket};
 use crate::protocol::chat::{Dialect, Nick};
 use crate::protocol::relay::{Input, Step};
-use crate::sessions::console::{Console, Message, is_loss};
+use crate::sessions::console::{Console, Message};
 use crate::sessions::core::{Core, SIGNALLED};
 use crate::sessions::input::InputReader;
 use crate::sessions::services::{Breach, Losses, Profile, Stdin, StreamService};
@@ -250,7 +250,7 @@ impl StreamService for MemberService {
         if self.follows(core) {
             return self.frontend.on_disconnected();
         }
-        if is_loss(end) && !core.is_decided() {
+        if end.is_loss() && !core.is_decided() {
             core.fail(context.pool, &lost(peer, Kind::Reset, end));
         } else if end.reason.detail == Detail::Fin && !core.input.progress().ended {
             let text = format!("{peer} has closed the connection");

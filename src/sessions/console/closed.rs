@@ -1,8 +1,7 @@
-//! What the end of a connection means, as an event and for the status.
+//! The end of a connection as an event.
 
 use std::time::Instant;
 
-use crate::close::Cause;
 use crate::event_loop::End;
 use crate::report::{Name, Notice};
 
@@ -27,9 +26,4 @@ pub(crate) fn closed_event<'a>(
         event = event.undelivered(undelivered);
     }
     event
-}
-
-/// Whether a connection ended in a way that loses something.
-pub(crate) fn is_loss(end: &End) -> bool {
-    end.reason.cause == Cause::Error || !end.unsent.is_empty()
 }

@@ -8,6 +8,7 @@ use super::responder::MessageClass;
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Pool};
 use crate::kind::Kind;
+use crate::report::Name;
 use crate::sessions::datagrams::{DatagramOutcome, UnsentDatagram, report_cut};
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::streams::Context;
@@ -64,7 +65,7 @@ impl EchoService {
         if !core.take_message(arrival.payload) {
             return false;
         }
-        if core.console.reports_messages()
+        if core.console.shows(Name::Data)
             && let Some(place) = self.sockets.place(id)
         {
             let peer = arrival.from.to_string();

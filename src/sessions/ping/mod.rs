@@ -333,7 +333,7 @@ impl Session for PingSession {
                 self.end(pool, CloseReason::HOST)
             }
             ShutdownMode::Now(reason) => {
-                self.core.aborting = true;
+                self.core.begin_abort();
                 self.end(pool, reason);
                 self.targets.keys().for_each(|id| pool.abort(*id, reason));
             }

@@ -15,7 +15,7 @@ use crate::kind::Kind;
 use crate::protocol::relay::Input;
 use crate::protocol::replay::{Conversation, Conversations, Next, Send};
 use crate::sessions::config::Replay;
-use crate::sessions::console::{Message, is_loss};
+use crate::sessions::console::Message;
 use crate::sessions::core::Core;
 use crate::sessions::replay::differs;
 use crate::sessions::session::ShutdownMode;
@@ -167,14 +167,14 @@ impl StreamService for Playback {
 
     fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
         let Some(Client { title, conversation }) = self.clients.remove(id) else { return };
-        if conversation.may_end(is_loss(end), end.unsent.is_empty()) || context.core.is_ending() {
+        if conversation.may_end(end.is_loss(), end.unsent.is_empty()) || context.core.is_ending() {
             return;
         }
         let cause = match conversation.missing() {
             Some(missing) => format!("{}; {missing}", end.reason),
             None => end.reason.to_string(),
         };
-        let status = if is_loss(end) { Status::Lost } else { Status::Unmet };
+        let status = if end.is_loss() { Status::Lost } else { Status::Unmet };
         let failure = Failure::new(status, Kind::Replay, "replay", title, cause);
         context.core.console.report_failure(context.pool, &failure);
         context.streams.note_loss(status);

@@ -13,7 +13,7 @@ use crate::kind::Kind;
 use crate::protocol::output::{Output, Written};
 use crate::report::{Name, Notice};
 use crate::sessions::connector::Established;
-use crate::sessions::console::{Message, is_loss};
+use crate::sessions::console::Message;
 use crate::sessions::receiver::Receiver;
 use crate::sessions::services::{Breach, Losses};
 use crate::sessions::timers;
@@ -294,7 +294,7 @@ impl StreamSession {
         context.report_closed(&connection, end);
         // Who has enough cuts off what the others do not take.
         let is_enough = context.core.has_enough() && end.reason.cause == Cause::Host;
-        let is_lost = is_loss(end) && redial == Redial::Never;
+        let is_lost = end.is_loss() && redial == Redial::Never;
         if is_lost && !is_enough && context.streams.profile.losses == Losses::Reported {
             context.report_loss(&connection, end);
         }

@@ -14,7 +14,7 @@ use crate::protocol::relay::Input;
 use crate::report::Notice;
 use crate::sessions::config::{Dialing, Route};
 use crate::sessions::connector::{Connector, Established, Progress};
-use crate::sessions::console::{Console, is_loss};
+use crate::sessions::console::Console;
 use crate::sessions::core::Core;
 use others::Others;
 
@@ -35,7 +35,7 @@ pub(crate) enum Redial {
 impl Redial {
     /// What `--reconnect` asks for: another connection, unless all of the input is sent.
     pub(crate) fn after_loss(is_wanted: bool, input: Input, end: &End) -> Self {
-        let is_done = input.ended && !is_loss(end);
+        let is_done = input.ended && !end.is_loss();
         if is_wanted && !is_done { Self::AfterPause } else { Self::Never }
     }
 }

@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use crate::close::{Cause, CloseReason, Detail};
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, SendOutcome};
-use crate::sessions::console::is_loss;
 
 /// The end of a connection whose upstream has nothing more to say.
 const UPSTREAM_DONE: CloseReason = CloseReason::new(Cause::Host, Detail::Fin);
@@ -178,7 +177,7 @@ impl Relays {
         let Some(relay) = self.relays.get_mut(&client) else { return false };
         relay.sink.take_if(|sink| *sink == channel);
         relay.source.take_if(|source| *source == channel);
-        let is_lost = relay.duplex && is_loss(end);
+        let is_lost = relay.duplex && end.is_loss();
         match (relay.sink, relay.source) {
             (None, None) if !relay.client => {}
             (None, None) if is_lost => pool.close(client, UPSTREAM_LOST, CloseMode::ResetWhenAcked),
