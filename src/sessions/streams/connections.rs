@@ -149,14 +149,10 @@ impl StreamSession {
         if self.streams.paused {
             pool.pause(id);
         }
-        if let Some(text) = self.greet.clone() {
-            let outcome = pool.send(id, &text);
+        for (text, messages) in &self.first {
+            let outcome = pool.send_shared(id, text.clone());
             self.streams.sent(&mut self.core, pool, id, outcome);
-        }
-        if let Some((text, messages)) = self.preset.clone() {
-            let outcome = pool.send_shared(id, text);
-            self.streams.sent(&mut self.core, pool, id, outcome);
-            self.core.count_sent(messages);
+            self.core.count_sent(*messages);
         }
         let has_carried = self.send_carried(pool, id);
         deadlines::begin(&self.core, pool, id);

@@ -64,17 +64,12 @@ impl<'a> Context<'a> {
         self.report_undelivered(id);
         let Some(connection) = self.streams.table.get(id) else { return };
         let reason = self.streams.end_reason(connection);
-        let step = match self.core.common.rules.peer_ended(input) {
-            // What is left goes to the next connection.
-            _ if self.streams.reconnects() && !(input.ended && self.pool.queued(id) == 0) => {
-                Step::Close
-            }
-            step => step,
-        };
-        match step {
+        // What is left goes to the next connection.
+        let is_left = self.streams.reconnects() && !(input.ended && self.pool.queued(id) == 0);
+        match self.core.common.rules.peer_ended(input) {
+            _ if is_left => self.step(id, Step::Close),
             Step::Leave => self.leave(id, reason),
-            Step::Close | Step::HalfClose => self.pool.close(id, reason, CloseMode::Linger),
-            Step::Continue => {}
+            step => self.step(id, step),
         }
     }
 
@@ -143,21 +138,17 @@ impl<'a> Context<'a> {
             return;
         }
         let (title, number) = (self.streams.title(connection), connection.number);
-        let cause = match self.streams.scope() {
-            Scope::Connection => "it closed in the middle of a message",
-            Scope::Run => "the peer closed in the middle of a message",
+        let (conn, cause) = match self.streams.scope() {
+            Scope::Connection => (Some(number), "it closed in the middle of a message"),
+            Scope::Run => (None, "the peer closed in the middle of a message"),
         };
         let failure = Failure::new(Status::Lost, Kind::CutFrame, "read from", title, cause);
-        let notice = Notice::error(&failure).undelivered(count);
+        let notice = Notice::error(&failure).maybe_conn(conn).undelivered(count);
+        self.core.console.report(self.pool, &notice);
         match self.streams.scope() {
-            Scope::Connection => {
-                self.core.console.report(self.pool, &notice.conn(number));
-                self.streams.note_loss(Status::Lost);
-            }
-            Scope::Run => {
-                self.core.console.report(self.pool, &notice);
-                self.core.decide(Status::Lost);
-            }
+            Scope::Connection => self.streams.note_loss(Status::Lost),
+            // How the connection ends later does not outrank it.
+            Scope::Run => self.core.decide(Status::Lost),
         }
     }
 

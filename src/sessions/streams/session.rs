@@ -45,9 +45,9 @@ pub struct StreamSession {
     pub(super) core: Core,
     pub(super) streams: Streams,
     pub(super) service: Box<dyn StreamService>,
-    pub(super) greet: Option<Bytes>,
-    /// `--send`: what each client is sent in place of stdin, and how many messages it is.
-    pub(super) preset: Option<(Bytes, usize)>,
+    /// What each client is sent first, `--greet` and in place of stdin `--send`, and how many
+    /// messages it is.
+    pub(super) first: Vec<(Bytes, usize)>,
 }
 
 impl StreamSession {
@@ -64,6 +64,7 @@ impl StreamSession {
         let preset = input.take_preset()?.map(|batch| (batch.bytes.into(), batch.ends.len()));
         let encoder = Encoder::new(&config.common.wire);
         let greet = config.greet.as_ref().map(|text| encoder.text("--greet", text)).transpose()?;
+        let first = greet.map(|text| (text, 0)).into_iter().chain(preset);
         let Serve { handling, replay, queue, .. } = config;
         // Each recorded conversation is played once.
         let played = replay.as_ref().map(|replay| replay.scripts.len() as u64);
@@ -72,7 +73,7 @@ impl StreamSession {
         let admission = Admission::new(config.access, config.conns.or(played), config.max_clients);
         let backlog = Backlog { queue, slow: config.slow };
         let mut session = Self::new(core, service, admission, backlog, listeners);
-        (session.greet, session.preset) = (greet, preset);
+        session.first.extend(first);
         Ok(session)
     }
 
@@ -124,7 +125,7 @@ impl StreamSession {
             worst: None,
             peer_name: String::new(),
         };
-        Self { core, streams, service, greet: None, preset: None }
+        Self { core, streams, service, first: Vec::new() }
     }
 
     /// Begins to serve, or to dial.
