@@ -17,7 +17,6 @@ use crate::protocol::slow::SlowRules;
 use crate::report::Name;
 use crate::sessions::children::{self, Program};
 use crate::sessions::config::{Connect, Serve};
-use crate::sessions::connector::Established;
 use crate::sessions::console::{Console, OpenTraffic};
 use crate::sessions::core::{Core, GRACE, NOTE_AFTER, SIGNALLED};
 use crate::sessions::input::InputReader;
@@ -25,7 +24,6 @@ use crate::sessions::ready;
 use crate::sessions::services::{self, Encoder, Losses, StreamService};
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
-use crate::sockets::Endpoint;
 
 /// What may wait for a connection that is dialed. The kernel's own buffer is behind it, so that little
 /// is enough; the input waits for as long as it takes.
@@ -130,30 +128,22 @@ impl StreamSession {
 
     /// Begins to serve, or to dial.
     pub fn start(&mut self, pool: &mut Pool) {
-        self.begin_run(pool);
-        let dialed = self.streams.dialer.as_mut().map(|dialer| dialer.begin(pool));
-        if let Some(dialed) = dialed {
-            self.on_dialed(pool, dialed);
-        }
-        self.event_done(pool);
-    }
-
-    fn begin_run(&mut self, pool: &mut Pool) {
-        if self.streams.dialer.is_some() {
-            self.core.report_starting(pool);
-            self.core.start(pool);
-        } else {
-            self.core.start(pool);
-            let (operation, target, cause) = self.streams.profile.awaited;
-            self.core.await_first(pool, operation, target, cause);
+        match self.streams.scope() {
+            Scope::Run => {
+                self.core.report_starting(pool);
+                self.core.start(pool);
+            }
+            Scope::Connection => {
+                self.core.start(pool);
+                let (operation, target, cause) = self.streams.profile.awaited;
+                self.core.await_first(pool, operation, target, cause);
+            }
         }
         self.with(pool, |service, context| service.start(context));
-    }
-
-    /// Begins on a connection that is open already, in place of [`StreamSession::start`].
-    pub fn use_open(&mut self, pool: &mut Pool, id: Id, peer: Endpoint, local: Endpoint) {
-        self.begin_run(pool);
-        self.connected(pool, vec![Established { id, peer, local }]);
+        if let Some(dialer) = &mut self.streams.dialer {
+            let dialed = dialer.begin(pool);
+            self.on_dialed(pool, dialed);
+        }
         self.event_done(pool);
     }
 

@@ -7,20 +7,19 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use wirecat::close::{Cause, CloseReason, Detail};
 use wirecat::error::Status;
-use wirecat::event_loop::{Directions, Event, EventLoop, Handler, Pool, Signal};
+use wirecat::event_loop::{Event, EventLoop, Handler, Pool, Signal};
 use wirecat::framing::Framing;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::SlowRules;
 use wirecat::sessions::config::{Connect, Dialing, Net, Route};
 use wirecat::sessions::{Session, StreamSession};
-use wirecat::sockets::Endpoint;
 
 use super::actor::Actor;
 use super::guest::{Guest, Left};
-use super::plan::{Basics, content, ending, framed, once_in, socket, temper};
+use super::network::{self, Fate, Upstreams};
+use super::plan::{Basics, content, ending, framed, once_in, temper};
 use super::stage::{self, BATCH, Cut, IDLE, Stage, TOTAL, check_prefix, encode, shown};
 use super::verdict::check_told;
-use super::wire::wire;
 use super::world::{Scenario, World};
 
 /// What a client queues before it stops reading stdin (src/sessions/streams/session.rs).
@@ -33,7 +32,10 @@ struct Client {
     session: StreamSession,
     stage: Stage,
     link: Guest,
+    /// What becomes of the attempt to connect.
+    fate: Fate,
     cut: Cut,
+    is_connected: bool,
     /// The other side's FIN has come.
     peer_ended: bool,
     signal: Option<(Instant, Signal)>,
@@ -71,29 +73,33 @@ impl Client {
                 address: "192.0.2.1:9".parse().expect("an address"),
                 bind: None,
                 net: Net::default(),
-                timeout: Duration::from_secs(1),
+                timeout: network::CONNECT,
                 negotiated: None,
             },
             dialing: Dialing::default(),
             exec: None,
             replay: None,
         };
+        let network = Upstreams::new(rng, world.now);
         let pool = event_loop.pool();
+        pool.simulate_network(Box::new(network.clone()));
         let mut session = StreamSession::connect(pool, config, console, input);
-        let (near, far) = wire(rng.fork(), socket(rng), world.now);
+        session.start(pool);
+        let (far, fate) = network.take_made().expect("it dials");
+        let id = far.id().expect("it is in the pool");
         let temper = temper(rng, Duration::from_millis(100));
         let ending = ending(rng, &basics, basics.ends_by_itself(false));
         let mut actor = Actor::new("server", far, temper, ending, world.now);
         actor.to_send = framed(basics.framing, &content(rng, basics.framing, "server"));
-        let id = pool.add_channel(Box::new(near), Directions::Both).expect("a connection");
         let link = Guest::new(id, world.actors.len(), &actor, basics.framing, world.now);
-        session.use_open(pool, id, Endpoint::named("there"), Endpoint::named("here"));
         world.actors.push(actor);
         Self {
             session,
             stage,
             link,
+            fate,
             cut: Cut::of_stdin(basics.framing),
+            is_connected: false,
             peer_ended: false,
             signal: basics.signal.map(|(after, signal)| (world.now + after, signal)),
             signalled: None,
@@ -107,6 +113,10 @@ impl Client {
     fn foresee(&mut self, pool: &Pool, event: &Event<'_>) {
         let now = pool.now();
         match event {
+            Event::Connected { .. } => {
+                self.is_connected = true;
+                self.link.last_data = now;
+            }
             Event::Data { id, bytes } if Some(*id) == self.stage.stdin => {
                 self.stage.consumed.extend(*bytes);
                 let messages = self.cut.feed(bytes, false);
@@ -146,7 +156,14 @@ impl Client {
     }
 
     fn judge(&self, world: &World, status: Status) {
-        let left = self.link.left.expect("the connection was never closed");
+        if !self.fate.comes_about() {
+            return self.judge_unconnected(world, status);
+        }
+        // It may have been told to stop before the connection was there.
+        let Some(left) = self.link.left.filter(|_| self.is_connected) else {
+            assert!(self.signalled.is_some() || self.timed_out, "it was never closed");
+            return self.judge_unconnected(world, status);
+        };
         check_told(&self.stage.events(status), None, &left);
         let actor = &world.actors[self.link.actor];
         // `--on-peer-close exit` leaves with stdin unsent.
@@ -166,6 +183,20 @@ impl Client {
         self.stage.check_output(world, self.stage.is_whole() && reader_stays);
         self.check_reason(actor, &left);
         self.check_status(&left, left_early, status);
+    }
+
+    /// Without a connection nothing moves, and the status says why.
+    fn judge_unconnected(&self, world: &World, status: Status) {
+        assert!(self.stage.consumed.is_empty(), "stdin was read for nobody");
+        let server = &world.actors[self.link.actor];
+        assert!(server.received.is_empty(), "a connection that never was has moved data");
+        let right = match (self.signalled, self.timed_out) {
+            (Some(Signal::Interrupt), _) => status == Status::Interrupt,
+            (Some(_), _) => status == Status::Terminate,
+            (None, true) => status == Status::Timeout,
+            (None, false) => matches!(status, Status::Connect | Status::Timeout),
+        };
+        assert!(right, "ended with {status:?}: {:?}, {:?}", self.fate, self.signalled);
     }
 
     /// A server that behaves ends it in order, unless something that was asked for came first.
