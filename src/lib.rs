@@ -20,11 +20,13 @@
 //!
 //! Every session is a [`sessions::Session`]. One `impl` of the loop's `Handler` serves all of them: the
 //! [core](sessions) looks at an event first (signals, limits, stdout, children, statistics, progress,
-//! the steps of the shutdown), and what is left reaches `Session::event`. `tcp-serve` and
-//! `tcp-connect` are a `StreamSession`, which listens or dials, with a `StreamService`
-//! (`sessions/services`), and so are `chat --host`, `chat ADDR` (`sessions/chat`) and `echo`
-//! (`sessions/echo`); `udp-listen`, `udp-send`, `mcast-*` and `chat GROUP` are a `DatagramSession`
-//! with a `DatagramService` (`sessions/datagrams`). `echo --ping` dials with a `Connector`.
+//! the steps of the shutdown), and what is left reaches `Session::event`. There are two:
+//!
+//! * A `StreamSession` listens or dials, and has a `StreamService`: `tcp-serve` and `tcp-connect`
+//!   (`sessions/services`), `chat --host` and `chat ADDR` (`sessions/chat`), `echo` (`sessions/echo`)
+//!   and `echo --ping` (`sessions/ping`). The last two have datagram sockets of their own as well.
+//! * A `DatagramSession` has a `DatagramService`: `udp-listen`, `udp-send`, `mcast-*`
+//!   (`sessions/datagrams`) and `chat GROUP`.
 //!
 //! # Five paths
 //!

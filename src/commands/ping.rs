@@ -12,7 +12,7 @@ use crate::framing::Framing;
 use crate::protocol::output::Written;
 use crate::protocol::ping::LEAST;
 use crate::report::Settings;
-use crate::sessions::PingSession;
+use crate::sessions::PingService;
 use crate::sessions::config::{Goal, Ping, Route, Wire};
 use crate::sockets::{Address, AddressError};
 use crate::sys::mmsg::MAX_PAYLOAD;
@@ -70,7 +70,7 @@ pub(super) fn run(config: Ping) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
     let (console, input) = launch.streams(&config.common, false)?;
-    let mut session = PingSession::new(config, console, input);
+    let mut session = PingService::session(launch.pool(), config, console, input);
     session.start(launch.pool());
     launch.run(&mut session)
 }

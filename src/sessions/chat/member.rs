@@ -76,7 +76,7 @@ impl MemberService {
             leaves: false,
         };
         let dialer = Dialer::new(route, common.limits.wait, dialing, pool.now());
-        StreamSession::dialing(Core::new(common, console, input), Box::new(service), dialer)
+        StreamSession::dialing(Core::new(common, console, input), Box::new(service), Some(dialer))
     }
 
     /// Sends as many lines as a host allows; those that no connection takes are for the next.

@@ -23,6 +23,7 @@ use std::time::Duration;
 pub use groups::{Groups, by_interface};
 pub use listen::{ListenSocket, ListenSockets};
 pub use opening::Opener;
+pub(crate) use opening::PeerSockets;
 pub use outbox::Flushed;
 pub(crate) use outbox::{DatagramOutcome, FullPeer, Outbox, UnsentDatagram};
 pub(crate) use replies::{Unanswered, report_cut};

@@ -11,7 +11,8 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
-use crate::sessions::config::UdpSend;
+use crate::sessions::config::{Net, UdpSend};
+use crate::sessions::console::Console;
 use crate::sessions::lookup::{self, Lookup};
 use crate::sessions::timers;
 use crate::sockets::{Address, Target, UnixGuard, datagram, resolve};
@@ -19,19 +20,75 @@ use crate::sockets::{Address, Target, UnixGuard, datagram, resolve};
 /// The first and the longest pause between attempts.
 const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
 
-/// All destinations in the making, one after the other: nothing is sent before all are open.
-pub struct Opener {
-    config: UdpSend,
-    open: Vec<Destination>,
+/// Looks addresses up, and opens connected sockets to what they mean.
+pub(crate) struct PeerSockets {
+    net: Net,
+    bind: Option<Address>,
+    broadcast: bool,
     lookup: Lookup,
-    backoff: Backoff,
-    last_failure: Option<Failure>,
     /// Socket options that the kernel changed, for the user to know.
     warnings: Vec<String>,
-    /// The two addresses of each socket.
+    /// The two addresses of each socket, ours first.
     ends: Vec<(String, String)>,
     /// Socket files of our own.
     guards: Vec<UnixGuard>,
+}
+
+impl PeerSockets {
+    pub(crate) fn new(net: Net, bind: Option<Address>, broadcast: bool) -> Self {
+        let (lookup, warnings, ends, guards) = Default::default();
+        Self { net, bind, broadcast, lookup, warnings, ends, guards }
+    }
+
+    /// Looks an address up. `None` means that the answer comes later, by [`PeerSockets::on`].
+    pub(crate) fn look_up(
+        &mut self,
+        pool: &mut Pool,
+        address: &Address,
+    ) -> Option<Result<Vec<Target>, Failure>> {
+        self.lookup.begin_address(pool, address, self.net.family)
+    }
+
+    /// The answer of the resolver, where an event brings it.
+    pub(crate) fn on(&mut self, event: &Event<'_>) -> Option<Result<Vec<Target>, Failure>> {
+        self.lookup.on(event).map(|answer| answer.map(lookup::targets))
+    }
+
+    /// Opens a socket to one target.
+    ///
+    /// # Errors
+    /// There is no route to it, or no room for a socket.
+    pub(crate) fn connect(&mut self, pool: &mut Pool, target: &Target) -> Result<Id, Failure> {
+        let bind = resolve::local_for(self.bind.as_ref(), target, self.net.family, "send to")?;
+        let (opened, more) =
+            datagram::connect(target, bind.as_ref(), &self.net.options, self.broadcast)?;
+        self.warnings.extend(more);
+        self.guards.extend(opened.cleanup);
+        self.ends.push((opened.local.clone(), target.to_string()));
+        pool.add_datagrams(opened.socket)
+            .map_err(|error| Failure::io(Status::Local, "open", opened.local, &error))
+    }
+
+    /// Warns of socket options that the kernel changed.
+    pub(crate) fn report_warnings(&mut self, pool: &mut Pool, console: &mut Console) {
+        let mut warnings = take(&mut self.warnings);
+        warnings.dedup();
+        warnings.iter().for_each(|text| console.warn(pool, Kind::SocketOption, text));
+    }
+
+    /// The two addresses of each socket since the last call, ours first.
+    pub(crate) fn take_ends(&mut self) -> Vec<(String, String)> {
+        take(&mut self.ends)
+    }
+}
+
+/// All destinations in the making, one after the other: nothing is sent before all are open.
+pub struct Opener {
+    addresses: Vec<Address>,
+    sockets: PeerSockets,
+    open: Vec<Destination>,
+    backoff: Backoff,
+    last_failure: Option<Failure>,
 }
 
 /// How far opening has come.
@@ -46,16 +103,9 @@ enum Opening {
 impl Opener {
     /// An opener of all that a command sends to.
     pub fn new(config: UdpSend) -> Self {
-        Self {
-            config,
-            open: Vec::new(),
-            lookup: Lookup::default(),
-            backoff: WAIT,
-            last_failure: None,
-            warnings: Vec::new(),
-            ends: Vec::new(),
-            guards: Vec::new(),
-        }
+        let UdpSend { addresses, net, bind, broadcast, .. } = config;
+        let sockets = PeerSockets::new(net, bind, broadcast);
+        Self { addresses, sockets, open: Vec::new(), backoff: WAIT, last_failure: None }
     }
 
     /// Goes on with the first destination that is not open; the resolver may have an answer for it.
@@ -64,9 +114,8 @@ impl Opener {
         pool: &mut Pool,
         mut answer: Option<Result<Vec<Target>, Failure>>,
     ) -> Opening {
-        while let Some(address) = self.config.addresses.get(self.open.len()).cloned() {
-            let family = self.config.net.family;
-            let found = answer.take().or_else(|| self.lookup.begin_address(pool, &address, family));
+        while let Some(address) = self.addresses.get(self.open.len()).cloned() {
+            let found = answer.take().or_else(|| self.sockets.look_up(pool, &address));
             let Some(found) = found else { return Opening::Pending };
             match found.and_then(|targets| self.connect(pool, &address, &targets)) {
                 Ok(destination) => self.open.push(destination),
@@ -78,8 +127,8 @@ impl Opener {
 
     /// Looks at an event; `None` where it is not the opener's.
     fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Option<Opening> {
-        if let Some(answer) = self.lookup.on(event) {
-            return Some(self.advance(pool, Some(answer.map(lookup::targets))));
+        if let Some(answer) = self.sockets.on(event) {
+            return Some(self.advance(pool, Some(answer)));
         }
         match event {
             Event::Timer { key } if *key == TimerKey::global(timers::RETRY) => {
@@ -98,7 +147,7 @@ impl Opener {
     ) -> Result<Destination, Failure> {
         let (mut ids, mut last_failure) = (Vec::new(), None);
         for target in targets {
-            match self.connect_one(pool, target) {
+            match self.sockets.connect(pool, target) {
                 Ok(id) => ids.push(id),
                 Err(failure) => last_failure = Some(failure),
             }
@@ -107,18 +156,6 @@ impl Opener {
             (true, Some(failure)) => Err(failure),
             _ => Ok(Destination::new(ids, None, address.to_string())),
         }
-    }
-
-    fn connect_one(&mut self, pool: &mut Pool, target: &Target) -> Result<Id, Failure> {
-        let (net, bind) = (&self.config.net, self.config.bind.as_ref());
-        let bind = resolve::local_for(bind, target, net.family, "send to")?;
-        let (opened, more) =
-            datagram::connect(target, bind.as_ref(), &net.options, self.config.broadcast)?;
-        self.warnings.extend(more);
-        self.guards.extend(opened.cleanup);
-        self.ends.push((opened.local.clone(), target.to_string()));
-        pool.add_datagrams(opened.socket)
-            .map_err(|error| Failure::io(Status::Local, "open", opened.local, &error))
     }
 }
 
@@ -150,16 +187,12 @@ impl SendService {
 
     fn opened(&mut self, context: &mut DatagramContext<'_>, opening: Opening) {
         let Some(opener) = &mut self.opener else { return };
-        let mut warnings = take(&mut opener.warnings);
-        warnings.dedup();
-        for warning in warnings {
-            context.warn(Kind::SocketOption, &warning);
-        }
+        opener.sockets.report_warnings(context.pool, &mut context.core.console);
         match opening {
             Opening::Pending => {}
             Opening::Failed(failure) => self.not_open(context, failure),
             Opening::Done => {
-                let (open, ends) = (take(&mut opener.open), take(&mut opener.ends));
+                let (open, ends) = (take(&mut opener.open), opener.sockets.take_ends());
                 let ids = open.iter().flat_map(Destination::ids);
                 ids.for_each(|id| context.sockets.add(id, GroupInterface::default()));
                 self.batch.set_destinations(open);

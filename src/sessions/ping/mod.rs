@@ -1,37 +1,38 @@
 //! `echo --ping`: probes to an echo server, and how long the answers take.
 //!
-//! A [`Pinger`] decides what is due on each connection or socket; `opening` has how these come to be,
-//! `figures` what is reported of them.
+//! A [`Pinger`] decides what is due on each connection or socket, `datagrams` has how the sockets come
+//! to be, and `figures` what is reported of the answers.
 
+mod datagrams;
 mod figures;
-mod opening;
 
-use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::config::Ping;
-use super::connector::Connector;
-use super::console::{Console, closed_event};
+use super::config::{Dialing, Ping};
+use super::console::{Console, Message};
 use super::core::Core;
-use super::datagrams::{self, Outbox};
+use super::datagrams::{DatagramOutcome, Outbox};
 use super::input::InputReader;
-use super::lookup::Lookup;
-use super::session::{Session, ShutdownMode};
+use super::services::{Losses, Profile, Remains, StreamService};
+use super::session::ShutdownMode;
+use super::streams::{Context, Dialer, Flow, StreamSession};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{CloseMode, End, Event, Id, Pool, SendOutcome, TimerKey};
+use crate::event_loop::{End, Event, Id, IdMap, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::ping::{Pinger, Tally, Wake};
-use crate::report::{Name, Notice};
-use crate::sockets::{Target, UnixGuard, datagram};
-use crate::sys::mmsg::Arrival;
+use crate::protocol::ping::{Pinger, ProbeStream, Schedule, Tally, Wake};
+use crate::protocol::relay::Input;
+
+use datagrams::ProbeSockets;
 
 /// Probes that are sent at once where the sender has fallen behind; the next ones follow after
 /// what has come meanwhile is read.
 const AT_ONCE: usize = 64;
+/// Bytes of probes that may wait for a connection before no more are due.
+const QUEUE: usize = 256 * 1024;
 /// The least time that the last answer has.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The same before any answer has come.
@@ -39,26 +40,22 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 /// The least time after which a lost answer holds the next probe up no longer (`--interval 0`).
 const LEAST_PAUSE: Duration = Duration::from_millis(200);
 
-/// The probe's session.
-pub struct PingSession {
-    core: Core,
+/// Sends probes, and takes the answers to them.
+///
+/// ```text
+/// opening ── all are up ──> probing ── every pinger is done, or one has failed ──> ending
+/// ```
+///
+/// The session dials the connections. Datagram sockets belong to the service, which moves to the next
+/// address of a name where nothing listens at one.
+pub struct PingService {
     config: Ping,
-    /// The first connection in the making.
-    connector: Option<Connector>,
-    /// The others, once the first is there, and the address of each.
-    connecting: HashMap<Id, String>,
-    /// Connections that are up and wait for the others, with both addresses.
-    up: Vec<(Id, String, String)>,
-    targets: HashMap<Id, ProbeTarget>,
+    targets: IdMap<ProbeTarget>,
     tally: Tally,
-    /// For datagrams, whose sockets this session opens by itself.
-    lookup: Lookup,
-    /// Addresses of the name that were not tried, for datagrams.
-    addresses: VecDeque<Target>,
-    /// Why the address before is left, once its sockets are closed.
-    refused: Option<Failure>,
-    /// Socket files of our own.
-    guards: Vec<UnixGuard>,
+    /// With `--udp`.
+    sockets: Option<ProbeSockets>,
+    /// The last figures are reported.
+    is_judged: bool,
 }
 
 /// One connection or socket.
@@ -71,108 +68,56 @@ struct ProbeTarget {
     outbox: Outbox,
 }
 
-impl PingSession {
-    /// A session that connects by itself.
-    pub fn new(config: Ping, console: Console, input: InputReader) -> Self {
+impl PingService {
+    /// The session of a probe.
+    pub fn session(
+        pool: &Pool,
+        config: Ping,
+        console: Console,
+        input: InputReader,
+    ) -> StreamSession {
         let core = Core::new(config.common.clone(), console, input);
-        let closed_loop = config.interval.is_zero();
-        Self {
-            core,
-            config,
-            connector: None,
-            connecting: HashMap::new(),
-            up: Vec::new(),
-            targets: HashMap::new(),
-            tally: Tally::new(closed_loop),
-            lookup: Lookup::default(),
-            addresses: VecDeque::new(),
-            refused: None,
-            guards: Vec::new(),
-        }
+        let (route, wait) = (config.route.clone(), config.common.limits.wait);
+        let sockets = config.datagrams.then(|| ProbeSockets::new(&config.route));
+        let dialer = sockets.is_none().then(|| {
+            Dialer::new(route, wait, Dialing::default(), pool.now()).with_count(config.conns)
+        });
+        let tally = Tally::new(config.interval.is_zero());
+        let targets = IdMap::default();
+        let service = Self { config, targets, tally, sockets, is_judged: false };
+        StreamSession::dialing(core, Box::new(service), dialer)
     }
 
     /// Something that the run cannot go on without has failed.
-    fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
-        self.core.fail(pool, failure);
-        self.end(pool, CloseReason::HOST);
+    fn fail(context: &mut Context<'_>, failure: &Failure) {
+        context.core.fail(context.pool, failure);
+        Self::end_run(context);
     }
 
-    /// The figures, the judgement on the loss, and the end.
-    fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if self.core.is_ending() {
-            return;
-        }
-        self.core.begin_ending(pool);
-        if let Some(mut connector) = self.connector.take() {
-            connector.cancel(pool);
-        }
-        let waiting = self.connecting.drain().map(|(id, _)| id);
-        for id in waiting.chain(self.up.drain(..).map(|(id, ..)| id)) {
-            pool.abort(id, reason);
-        }
-        self.report_result(pool);
-        for (id, target) in &self.targets {
-            let is_over = target.pinger.stream.is_settled() && !self.config.datagrams;
-            match is_over && !self.core.is_decided() {
-                true => pool.close(*id, reason, CloseMode::Linger),
-                // Attempts still under way have no use now.
-                false => pool.abort(*id, reason),
-            }
-        }
-        self.finish_if_alone(pool);
+    fn end_run(context: &mut Context<'_>) {
+        context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
     }
 
-    fn finish_if_alone(&mut self, pool: &mut Pool) {
-        if self.core.is_ending() && self.targets.is_empty() {
-            self.core.finish(pool);
-        }
-    }
-
-    fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        let Some(target) = self.targets.remove(&id) else { return };
-        self.core.console.count(&end.traffic);
-        let event = closed_event(&target.peer, &target.local, end, 0, pool.now());
-        self.core.console.report(pool, &event.conn(target.number));
-        if !self.core.is_ending() && self.targets.is_empty() && self.refused.is_some() {
-            return self.open_next(pool);
-        }
-        if !self.core.is_ending() && !target.pinger.is_done {
-            let failure = match &end.error {
-                Some(error) => Failure::io(Status::Lost, "probe", target.peer.as_str(), error),
-                None => left(&target.peer),
-            };
-            self.fail(pool, &failure);
-        }
-        self.finish_if_alone(pool);
-    }
-
-    /// The peer sends no more, before all answers are there.
-    fn on_eof(&mut self, pool: &mut Pool, id: Id) {
-        let Some(target) = self.targets.get_mut(&id) else { return };
-        let event = Notice::new(Name::Eof).conn(target.number).peer(&target.peer);
-        let failure = left(&target.peer);
-        let is_early = !std::mem::replace(&mut target.pinger.is_done, true);
-        self.core.console.report(pool, &event);
-        if is_early && !self.core.is_ending() {
-            self.fail(pool, &failure);
-        }
-    }
-
-    /// ICMP reports that a datagram did not arrive.
-    fn on_trouble(&mut self, pool: &mut Pool, id: Id, error: &std::io::Error) {
-        let Some(target) = self.targets.get_mut(&id) else { return };
-        let failure = datagram::failure(&target.peer, error);
-        if self.tally.answered() == 0 && (self.refused.is_some() || !self.addresses.is_empty()) {
-            return self.leave_address(pool, failure);
-        }
-        target.pinger.is_done = true;
-        // Who has answered before was there.
-        let status = if self.tally.answered() > 0 { Status::Lost } else { failure.status };
-        self.fail(pool, &Failure { status, ..failure });
+    /// Takes in a connection, the `at`th of `count`: they are spread over the interval.
+    fn add(
+        &mut self,
+        pool: &mut Pool,
+        id: Id,
+        (number, peer, local): (u64, String, String),
+        (at, count): (usize, usize),
+    ) {
+        let (interval, size) = (self.config.interval, self.config.size);
+        let begun = pool.now() + interval.mul_f64(at as f64 / count.max(1) as f64);
+        let pinger = Pinger::new(
+            ProbeStream::new(fastrand::u64(..), size),
+            Schedule::new(interval, self.config.count, begun),
+        );
+        self.targets
+            .insert(id, ProbeTarget { number, peer, local, pinger, outbox: Outbox::default() });
     }
 
     /// How long an answer may take before it counts as lost.
-    pub(super) fn patience(&self) -> Duration {
+    fn patience(&self) -> Duration {
         match self.tally.longest() {
             Some(longest) => (2 * longest).clamp(PATIENCE, FIRST_PATIENCE.max(longest)),
             None => FIRST_PATIENCE,
@@ -186,165 +131,183 @@ impl PingSession {
     }
 
     /// Sends what is due, and sets the clock for what comes next.
-    pub(super) fn advance(&mut self, pool: &mut Pool, id: Id) {
+    fn advance(&mut self, context: &mut Context<'_>, id: Id) {
+        if context.core.is_ending() {
+            return;
+        }
         for _ in 0..AT_ONCE {
-            let pause = self.pause();
-            let due = |target: &ProbeTarget| target.pinger.due(pool.now(), pause, Instant::now);
-            let Some(due) = self.targets.get(&id).and_then(due) else { break };
-            self.send(pool, id, due);
-            if self.core.is_ending() {
+            let (pause, now) = (self.pause(), context.pool.now());
+            let due = |target: &ProbeTarget| target.pinger.due(now, pause, Instant::now);
+            let Some(due) = self.targets.get(id).and_then(due) else { break };
+            self.send(context, id, due);
+            if context.end.is_some() {
                 return;
             }
         }
-        self.wait_for_next(pool, id);
+        self.wait_for_next(context, id);
     }
 
-    fn send(&mut self, pool: &mut Pool, id: Id, due: Instant) {
-        let Some(target) = self.targets.get_mut(&id) else { return };
+    fn send(&mut self, context: &mut Context<'_>, id: Id, due: Instant) {
+        let Some(target) = self.targets.get_mut(id) else { return };
         let bytes = target.pinger.probe(due, &mut self.tally);
-        if !self.config.datagrams {
-            target.pinger.is_full = pool.send(id, bytes) == SendOutcome::Full;
+        if self.sockets.is_none() {
+            target.pinger.is_full = context.pool.send(id, bytes) == SendOutcome::Full;
             return;
         }
-        match target.outbox.send(pool, id, &Bytes::copy_from_slice(bytes), None) {
-            Ok(datagrams::DatagramOutcome::Sent) => self.core.count_sent(1),
-            Ok(datagrams::DatagramOutcome::Queued) => target.pinger.is_full = true,
-            Err(error) => self.on_trouble(pool, id, &error),
+        match target.outbox.send(context.pool, id, &Bytes::copy_from_slice(bytes), None) {
+            Ok(DatagramOutcome::Sent) => context.core.count_sent(1),
+            Ok(DatagramOutcome::Queued) => target.pinger.is_full = true,
+            Err(error) => self.on_trouble(context, id, &error),
         }
-    }
-
-    fn on_drained(&mut self, pool: &mut Pool, id: Id) {
-        let Some(target) = self.targets.get_mut(&id) else { return };
-        let flushed = target.outbox.flush(pool, id);
-        target.pinger.is_full = !target.outbox.is_empty();
-        self.core.count_sent(flushed.sent);
-        if let Some(unsent) = flushed.failed.first() {
-            return self.on_trouble(pool, id, &unsent.error);
-        }
-        if target.pinger.is_full {
-            return;
-        }
-        self.advance(pool, id);
-    }
-
-    /// The timer of a target has fired.
-    fn on_clock(&mut self, pool: &mut Pool, id: Id) {
-        if let Some(target) = self.targets.get_mut(&id) {
-            target.pinger.on_timer();
-        }
-        self.advance(pool, id);
     }
 
     /// Arms the timer for what comes next.
-    fn wait_for_next(&mut self, pool: &mut Pool, id: Id) {
+    fn wait_for_next(&mut self, context: &mut Context<'_>, id: Id) {
         let limits = (self.patience(), self.pause());
-        let last_active = pool.traffic(id).map(|traffic| traffic.last_active);
-        let Some(target) = self.targets.get_mut(&id) else { return };
-        match target.pinger.wake(pool.now(), limits, last_active) {
+        let last_active = context.pool.traffic(id).map(|traffic| traffic.last_active);
+        let Some(target) = self.targets.get_mut(id) else { return };
+        let now = context.pool.now();
+        match target.pinger.wake(now, limits, last_active) {
             Wake::Armed => {}
-            Wake::Done => self.done(pool, id),
+            Wake::Done => self.done(context, id),
             Wake::At(at) => {
-                let after = at.saturating_duration_since(pool.now());
-                pool.arm(TimerKey::of(id, timers::NEXT_PROBE), after);
+                let after = at.saturating_duration_since(now);
+                context.pool.arm(TimerKey::of(id, timers::NEXT_PROBE), after);
             }
         }
     }
 
     /// Nothing more is expected of a connection.
-    fn done(&mut self, pool: &mut Pool, id: Id) {
-        if let Some(target) = self.targets.get_mut(&id) {
+    fn done(&mut self, context: &mut Context<'_>, id: Id) {
+        if let Some(target) = self.targets.get_mut(id) {
             target.pinger.is_done = true;
-            pool.disarm(TimerKey::of(id, timers::NEXT_PROBE));
+            context.pool.disarm(TimerKey::of(id, timers::NEXT_PROBE));
         }
-        if self.targets.values().all(|target| target.pinger.is_done) {
-            self.end(pool, CloseReason::HOST);
+        if self.targets.iter().all(|(_, target)| target.pinger.is_done) {
+            Self::end_run(context);
         }
-    }
-
-    fn on_stream(&mut self, pool: &mut Pool, id: Id, bytes: &[u8]) {
-        if let Some(target) = self.targets.get_mut(&id) {
-            // The time of the turn may be older than the probe.
-            target.pinger.stream.answer_stream(bytes, Instant::now(), &mut self.tally);
-            self.advance(pool, id);
-        }
-    }
-
-    fn on_datagrams(&mut self, pool: &mut Pool, id: Id, batch: &[Arrival<'_>]) {
-        let Some(target) = self.targets.get_mut(&id) else { return };
-        // Not the kernel's time of arrival: what a program sees of the network ends when it wakes
-        // up, on datagrams as on streams.
-        let at = Instant::now();
-        for arrival in batch {
-            target.pinger.stream.answer(arrival.payload, at, &mut self.tally);
-            self.core.take_message(arrival.payload);
-        }
-        self.advance(pool, id);
     }
 }
 
+/// The peer is gone before its answers.
 fn left(peer: &str) -> Failure {
-    Failure::new(
-        Status::Lost,
-        Kind::Lost,
-        "probe",
-        peer,
-        "it closed the connection before its answers",
-    )
+    let cause = "it closed the connection before its answers";
+    Failure::new(Status::Lost, Kind::Lost, "probe", peer, cause)
 }
 
-impl Session for PingSession {
-    fn core(&self) -> &Core {
-        &self.core
+impl StreamService for PingService {
+    /// The answers are no messages to count, and what is lost shows in the figures. What is measured
+    /// does not wait for the readers of the output.
+    fn profile(&self) -> Profile {
+        let losses = Losses::Service;
+        Profile { losses, counts_messages: true, ..Profile::of(Flow::Relayed) }
     }
 
-    fn core_mut(&mut self) -> &mut Core {
-        &mut self.core
+    fn start(&mut self, context: &mut Context<'_>) {
+        context.streams.is_numbered = true;
+        context.pool.keep_exact_time();
+        self.find_address(context);
     }
 
-    fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
-        if self.core.is_ending() {
-            if let Event::Closed { id, end } = event {
-                self.on_closed(pool, id, &end);
-            }
-            return;
+    /// All connections are there when the first one is taken in.
+    fn opened(&mut self, context: &mut Context<'_>, id: Id) {
+        let Some(connection) = context.streams.table.get(id) else { return };
+        let (peer, local) = (connection.peer.to_string(), connection.local.to_string());
+        let (at, count) = (self.targets.len(), context.streams.table.len());
+        self.add(context.pool, id, (connection.number, peer, local), (at, count));
+        // A probe must not wait until the one before is acknowledged.
+        context.pool.set_nodelay(id);
+        context.pool.set_high_mark(id, QUEUE);
+        if at == 0 {
+            context.core.console.begin_line(context.pool);
         }
-        if self.targets.is_empty() {
-            self.open(pool, &event);
+        self.advance(context, id);
+    }
+
+    fn message(&mut self, _context: &mut Context<'_>, id: Id, message: &Message<'_>) {
+        if let Some(target) = self.targets.get_mut(id) {
+            // The time of the turn may be older than the probe.
+            let now = Instant::now();
+            target.pinger.stream.answer_stream(message.payload, now, &mut self.tally);
         }
+    }
+
+    fn received(&mut self, context: &mut Context<'_>, id: Id) -> bool {
+        self.advance(context, id);
+        true
+    }
+
+    /// The peer sends no more, before all answers are there.
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: Input) {
+        context.note_end(id);
+        let Some(target) = self.targets.get_mut(id) else { return };
+        if !std::mem::replace(&mut target.pinger.is_done, true) && !context.core.is_ending() {
+            let failure = left(&target.peer);
+            Self::fail(context, &failure);
+        }
+    }
+
+    fn drained(&mut self, context: &mut Context<'_>, id: Id) {
+        if let Some(target) = self.targets.get_mut(id) {
+            target.pinger.is_full = false;
+            self.advance(context, id);
+        }
+    }
+
+    fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
+        let Some(target) = self.targets.remove(id) else { return };
+        if !context.core.is_ending() && !target.pinger.is_done {
+            let failure = match &end.error {
+                Some(error) => Failure::io(Status::Lost, "probe", target.peer.as_str(), error),
+                None => left(&target.peer),
+            };
+            Self::fail(context, &failure);
+        }
+    }
+
+    fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
         match event {
-            Event::Data { id, bytes } => self.on_stream(pool, id, bytes),
-            Event::Datagrams { id, batch } => self.on_datagrams(pool, id, batch),
-            Event::DatagramError { id, error } => self.on_trouble(pool, id, &error),
-            Event::Drained { id } => self.on_drained(pool, id),
-            Event::Eof { id } => self.on_eof(pool, id),
-            Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key: TimerKey { id: Some(id), purpose: timers::NEXT_PROBE } } => {
-                self.on_clock(pool, id);
+                if let Some(target) = self.targets.get_mut(*id) {
+                    target.pinger.on_timer();
+                    self.advance(context, *id);
+                }
+                true
             }
-            _ => {}
+            _ => self.sockets.is_some() && self.on_socket(context, event),
         }
     }
 
-    fn resume(&mut self, _pool: &mut Pool) {}
-
-    fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
-        match how {
-            ShutdownMode::InOrder(_) | ShutdownMode::Enough | ShutdownMode::Late => {
-                self.end(pool, CloseReason::HOST)
-            }
-            ShutdownMode::Now(reason) => {
-                self.core.begin_abort();
-                self.end(pool, reason);
-                self.targets.keys().for_each(|id| pool.abort(*id, reason));
+    /// The figures and the judgement on the loss. A connection that has all its answers is closed in
+    /// order; what is under way on others has no use now.
+    fn end(&mut self, context: &mut Context<'_>) {
+        context.core.begin_ending(context.pool);
+        self.report_result(context);
+        for (id, target) in self.targets.iter() {
+            let is_over = target.pinger.stream.is_settled() && self.sockets.is_none();
+            if !is_over || context.core.is_decided() {
+                context.pool.abort(id, CloseReason::HOST);
             }
         }
     }
 
-    fn report_stats(&mut self, pool: &mut Pool) {
-        self.report_figures(pool);
+    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason) {
+        self.report_result(context);
+        self.targets.iter().for_each(|(id, _)| context.pool.abort(id, reason));
     }
 
-    fn show_progress(&mut self, pool: &mut Pool) {
-        self.show_figures(pool);
+    fn remains(&self) -> Remains {
+        Remains { orphans: 0, are_needed: !self.targets.is_empty() }
+    }
+
+    fn report_stats(&mut self, context: &mut Context<'_>) -> bool {
+        self.report_figures(context);
+        true
+    }
+
+    fn show_progress(&mut self, context: &mut Context<'_>) -> bool {
+        let words = format!("{} {:#}", self.config.route.address, self.figures(context.pool));
+        context.core.console.show_line(context.pool, words);
+        true
     }
 }

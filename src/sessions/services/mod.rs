@@ -219,6 +219,16 @@ pub(crate) trait StreamService {
         Vec::new()
     }
 
+    /// Reports its own statistics in place of the sums of the run; false where it has none.
+    fn report_stats(&mut self, _context: &mut Context<'_>) -> bool {
+        false
+    }
+
+    /// Shows how far the run has come, in place of the bytes; false where it has nothing to show.
+    fn show_progress(&mut self, _context: &mut Context<'_>) -> bool {
+        false
+    }
+
     /// No connection is left, and none will come. True where something else is waited for.
     fn wind_down(&mut self, _context: &mut Context<'_>) -> bool {
         false

@@ -80,7 +80,7 @@ impl StreamSession {
         let Connect { common, route, dialing, probe, exec, replay } = config;
         let dialer = Dialer::new(route, common.limits.wait, dialing, pool.now());
         let service = services::of_client(replay.as_ref(), exec, probe);
-        Self::dialing(Core::new(common, console, input), service, dialer)
+        Self::dialing(Core::new(common, console, input), service, Some(dialer))
     }
 
     /// A session over open listeners with any service.
@@ -95,10 +95,14 @@ impl StreamSession {
         Self::over(core, service, admission, backlog, (listeners, None))
     }
 
-    /// A session that dials, with any service.
-    pub(crate) fn dialing(core: Core, service: Box<dyn StreamService>, dialer: Dialer) -> Self {
+    /// A session that dials, with any service. Without a dialer, the service has what it needs.
+    pub(crate) fn dialing(
+        core: Core,
+        service: Box<dyn StreamService>,
+        dialer: Option<Dialer>,
+    ) -> Self {
         let admission = Admission::new(Access::default(), None, None);
-        Self::over(core, service, admission, DIALED, (Vec::new(), Some(dialer)))
+        Self::over(core, service, admission, DIALED, (Vec::new(), dialer))
     }
 
     fn over(
@@ -128,16 +132,13 @@ impl StreamSession {
 
     /// Begins to serve, or to dial.
     pub fn start(&mut self, pool: &mut Pool) {
-        match self.streams.scope() {
-            Scope::Run => {
-                self.core.report_starting(pool);
-                self.core.start(pool);
-            }
-            Scope::Connection => {
-                self.core.start(pool);
-                let (operation, target, cause) = self.streams.profile.awaited;
-                self.core.await_first(pool, operation, target, cause);
-            }
+        if self.core.listens {
+            self.core.start(pool);
+            let (operation, target, cause) = self.streams.profile.awaited;
+            self.core.await_first(pool, operation, target, cause);
+        } else {
+            self.core.report_starting(pool);
+            self.core.start(pool);
         }
         self.with(pool, |service, context| service.start(context));
         if let Some(dialer) = &mut self.streams.dialer {
@@ -352,6 +353,9 @@ impl Session for StreamSession {
     }
 
     fn report_stats(&mut self, pool: &mut Pool) {
+        if self.with(pool, |service, context| service.report_stats(context)) {
+            return;
+        }
         let open = OpenTraffic::of(pool, self.open_ids());
         let stats = self.core.console.sums(Name::Stats, pool, open);
         let stats = match self.core.listens {
@@ -362,6 +366,9 @@ impl Session for StreamSession {
     }
 
     fn show_progress(&mut self, pool: &mut Pool) {
+        if self.with(pool, |service, context| service.show_progress(context)) {
+            return;
+        }
         let open = OpenTraffic::of(pool, self.open_ids());
         let queued = self.open_ids().map(|id| pool.queued(id)).max();
         self.core.show_progress(pool, open, queued.unwrap_or(0));
