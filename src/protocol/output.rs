@@ -165,8 +165,8 @@ fn dump(message: &Shown<'_>) -> String {
     // The offsets of a dump are all as wide as its last one.
     let width = match message.payload.len().saturating_sub(ROW) {
         0..=0xffff => 4,
-        ..=0xff_ffff => 6,
-        ..=0xffff_ffff => 8,
+        0x1_0000..=0xff_ffff => 6,
+        0x100_0000..=0xffff_ffff => 8,
         _ => 16,
     };
     for (row, bytes) in message.payload.chunks(ROW).enumerate() {

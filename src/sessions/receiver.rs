@@ -49,20 +49,16 @@ impl Receiver {
     }
 
     /// Takes a piece of the stream and gives the messages that it completes. A stream without
-    /// framing is taken as it comes.
+    /// framing is taken as it comes. Who takes a message of a framing notes that it has come, which
+    /// spares each of them one more call on its way.
     pub(crate) fn feed(
         &mut self,
         piece: &[u8],
         eof: bool,
-        now: Instant,
         deliver: &mut dyn FnMut(Frame<'_>),
     ) -> Result<(), FrameError> {
         if let Some(Parts::Messages(deframer)) = self.parts.as_deref_mut() {
-            let last_message = &mut self.last_message;
-            return deframer.feed(piece, eof, &mut |frame| {
-                *last_message = now;
-                deliver(frame);
-            });
+            return deframer.feed(piece, eof, deliver);
         }
         if !piece.is_empty() {
             deliver(Frame { payload: piece, made: None, partial: false });
@@ -71,6 +67,11 @@ impl Receiver {
             *matched |= lookout.feed(piece);
         }
         Ok(())
+    }
+
+    /// A message has come.
+    pub(crate) fn note_message(&mut self, now: Instant) {
+        self.last_message = now;
     }
 
     /// Whether the stream, which has no messages, has matched `--expect`.

@@ -108,33 +108,29 @@ pub trait Session {
 impl<S: Session> Handler for S {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         match self.core_mut().on(pool, &event) {
-            Disposition::Own => own(self, pool, event),
+            Disposition::Own => match event {
+                Event::Signal(Signal::Report) => self.report_stats(pool),
+                Event::Timer { key: TimerKey { id: None, purpose } } => match purpose {
+                    timers::PROGRESS => self.show_progress(pool),
+                    timers::NOTE => self.report_waiting(pool),
+                    timers::GRACE => {
+                        let reason = self.core().grace_reason();
+                        self.close(pool, ShutdownMode::Now(reason));
+                    }
+                    timers::FIRST_PEER => {
+                        let better = self.diagnose(pool);
+                        self.core_mut().fail_waiting(pool, better);
+                        self.close(pool, ShutdownMode::Late);
+                    }
+                    _ => self.event(pool, event),
+                },
+                _ => self.event(pool, event),
+            },
             Disposition::Nothing => {}
             Disposition::Resume => self.resume(pool),
             Disposition::Stop => self.stop(pool),
             Disposition::End => self.close(pool, ShutdownMode::InOrder(CloseReason::HOST)),
             Disposition::EndNow(reason) => self.close(pool, ShutdownMode::Now(reason)),
         }
-    }
-}
-
-fn own<S: Session>(session: &mut S, pool: &mut Pool, event: Event<'_>) {
-    match event {
-        Event::Signal(Signal::Report) => session.report_stats(pool),
-        Event::Timer { key: TimerKey { id: None, purpose } } => match purpose {
-            timers::PROGRESS => session.show_progress(pool),
-            timers::NOTE => session.report_waiting(pool),
-            timers::GRACE => {
-                let reason = session.core().grace_reason();
-                session.close(pool, ShutdownMode::Now(reason));
-            }
-            timers::FIRST_PEER => {
-                let better = session.diagnose(pool);
-                session.core_mut().fail_waiting(pool, better);
-                session.close(pool, ShutdownMode::Late);
-            }
-            _ => session.event(pool, event),
-        },
-        _ => session.event(pool, event),
     }
 }

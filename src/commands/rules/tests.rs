@@ -156,7 +156,7 @@ fn what_a_recording_leaves_open_is_known() {
             let is_heading = command.get_arguments().any(|arg| is_below(word, arg));
             is_heading || option(command, word).is_some()
         };
-        assert!(commands.iter().any(|command| has(&command)), "{word}");
+        assert!(commands.iter().any(has), "{word}");
     }
 }
 

@@ -68,7 +68,9 @@ impl StreamSession {
 
     /// Follows what is being dialed.
     pub(super) fn on_dialed(&mut self, pool: &mut Pool, dialed: Dialed) {
-        self.report_notes(pool);
+        if let Some(dialer) = &mut self.streams.dialer {
+            dialer.report_notes(pool, &mut self.core.console);
+        }
         match dialed {
             Dialed::Pending => {}
             Dialed::Up(all) => self.connected(pool, all),
@@ -77,12 +79,6 @@ impl StreamSession {
                 self.core.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
             }
-        }
-    }
-
-    pub(super) fn report_notes(&mut self, pool: &mut Pool) {
-        if let Some(dialer) = &mut self.streams.dialer {
-            dialer.report_notes(pool, &mut self.core.console);
         }
     }
 
@@ -201,16 +197,21 @@ impl StreamSession {
         let conn = self.streams.is_numbered.then_some(number);
         let name = self.shows_peers().then(|| self.streams.take_peer_name(id));
         let peer = name.as_deref().unwrap_or_default();
-        let now = pool.now();
-        let framed = self.with(pool, |service, context| {
-            receiver.feed(bytes, eof, now, &mut |frame| {
-                let is_counted = context.streams.profile.counts_messages;
-                if is_counted || context.core.take_message(frame.payload) {
-                    let message = Message { conn, ..Message::framed(&frame, peer) };
-                    service.message(context, id, &message);
-                }
-            })
+        let Self { core, streams, service, .. } = self;
+        let (mut context, mut has_come) = (Context::new(core, streams, pool), false);
+        let framed = receiver.feed(bytes, eof, &mut |frame| {
+            has_come = true;
+            let is_counted = context.streams.profile.counts_messages;
+            if is_counted || context.core.take_message(frame.payload) {
+                let message = Message { conn, ..Message::framed(&frame, peer) };
+                service.message(&mut context, id, &message);
+            }
         });
+        let asked = context.asked();
+        self.follow(pool, asked);
+        if has_come {
+            receiver.note_message(pool.now());
+        }
         self.core.note_match(receiver.has_matched());
         if let Some(name) = name {
             self.streams.peer_name = name;

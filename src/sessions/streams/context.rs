@@ -27,9 +27,20 @@ pub(crate) struct Context<'a> {
     pub(crate) end: Option<ShutdownMode>,
 }
 
+/// What a service has asked for.
+pub(super) struct Asked {
+    pub(super) parted: bool,
+    pub(super) end: Option<ShutdownMode>,
+}
+
 impl<'a> Context<'a> {
     pub(super) fn new(core: &'a mut Core, streams: &'a mut Streams, pool: &'a mut Pool) -> Self {
         Self { core, streams, pool, parted: false, end: None }
+    }
+
+    /// What the service has asked for, to be done when it has returned.
+    pub(super) fn asked(self) -> Asked {
+        Asked { parted: self.parted, end: self.end }
     }
 
     /// Sends a piece to one connection, by the rules for slow ones.

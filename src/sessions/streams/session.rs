@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::commands::Directory;
+use super::context::Asked;
 use super::dialing::Dialed;
 use super::slow::SlowPolicy;
 use super::{Admission, Context, Dialer, Scope, Streams};
@@ -172,14 +173,19 @@ impl StreamSession {
         let Self { core, streams, service, .. } = self;
         let mut context = Context::new(core, streams, pool);
         let result = act(service.as_mut(), &mut context);
-        let Context { parted, end, .. } = context;
+        let asked = context.asked();
+        self.follow(pool, asked);
+        result
+    }
+
+    /// Does what a service asks for.
+    pub(super) fn follow(&mut self, pool: &mut Pool, Asked { parted, end }: Asked) {
         if let Some(how) = end.filter(|_| !self.core.is_ending()) {
             self.close(pool, how);
         }
         if parted {
             self.on_parted(pool);
         }
-        result
     }
 
     /// A client is gone, or what the service had for one: others may come, or the run is over.
@@ -272,29 +278,16 @@ impl StreamSession {
         self.core.finish(pool);
     }
 
-    fn dispatch(&mut self, pool: &mut Pool, event: Event<'_>) {
-        let dialed = match &mut self.streams.dialer {
-            Some(dialer) => dialer.on(pool, &event),
-            None => Dialed::Pending,
-        };
-        if !matches!(dialed, Dialed::Pending) {
-            return self.on_dialed(pool, dialed);
+    /// Whether an event is one of the service, or of what is being dialed.
+    fn is_taken(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
+        if self.with(pool, |service, context| service.event(context, event)) {
+            return true;
         }
-        self.report_notes(pool);
-        match event {
-            Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
-            Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
-            Event::Data { id, bytes } if self.core.input.is(id) => {
-                self.on_input(pool, bytes, false)
-            }
-            Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
-            Event::Eof { id } if self.core.input.is(id) => self.on_input(pool, &[], true),
-            Event::Eof { id } => self.on_data(pool, id, &[], true),
-            Event::Drained { id } => self.on_drained(pool, id),
-            Event::Closed { id, end } => self.on_closed(pool, id, &end),
-            Event::Timer { key } => self.on_timer(pool, key),
-            _ => {}
-        }
+        let Some(dialer) = &mut self.streams.dialer else { return false };
+        let dialed = dialer.on(pool, event);
+        let is_news = !matches!(dialed, Dialed::Pending);
+        self.on_dialed(pool, dialed);
+        is_news
     }
 
     /// What statistics and progress are about.
@@ -319,8 +312,20 @@ impl Session for StreamSession {
     }
 
     fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
-        if !self.with(pool, |service, context| service.event(context, &event)) {
-            self.dispatch(pool, event);
+        match event {
+            event if self.is_taken(pool, &event) => {}
+            Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
+            Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
+            Event::Data { id, bytes } if self.core.input.is(id) => {
+                self.on_input(pool, bytes, false)
+            }
+            Event::Data { id, bytes } => self.on_data(pool, id, bytes, false),
+            Event::Eof { id } if self.core.input.is(id) => self.on_input(pool, &[], true),
+            Event::Eof { id } => self.on_data(pool, id, &[], true),
+            Event::Drained { id } => self.on_drained(pool, id),
+            Event::Closed { id, end } => self.on_closed(pool, id, &end),
+            Event::Timer { key } => self.on_timer(pool, key),
+            _ => {}
         }
         self.event_done(pool);
     }
