@@ -154,7 +154,6 @@ const RULES: &[Rule] = &[
         &["--discard", "written"],
         "--discard writes nothing (json shows the events)",
     ),
-    rule(SERVE, &["--output"], &["--save", "written"], NO_STDOUT),
     // Messages on a stream.
     rule(STREAMS, &["--count", "--read-timeout", "--rate in messages"], &["!framed"], NO_MESSAGES),
     rule(STREAMS, &["--max-frame"], &["!framed", "!cut input"], NO_MESSAGES),

@@ -171,8 +171,6 @@ fn a_default_that_is_typed_is_refused_like_any_value() {
         "tcp-serve --save d --on-peer-close exit 0",
     ];
     refuse("--on-peer-close", cause, &lines);
-    let cause = "nothing is written to stdout (json shows the events)";
-    refuse("--output", cause, &["tcp-serve --save d --output raw 0"]);
     let cause = "-n says that there is no stdin";
     refuse("--to", cause, &["udp-listen -n --to last 0", "udp-listen -n --to all 0"]);
     let cause = "an inherited socket is connected already";
