@@ -7,9 +7,11 @@
 
 mod actor;
 mod client;
+mod datagrams;
 mod forward;
 mod guest;
 mod network;
+mod packets;
 mod plan;
 mod server;
 mod service;
@@ -65,6 +67,12 @@ fn a_replay_plays_its_side_to_each_client() {
 #[test]
 fn a_relay_passes_on_everything_and_a_cut_never_looks_whole() {
     play_all(forward::play);
+}
+
+/// SPEC 1.3, 5, 7: each line is a datagram, each datagram reaches stdout, and losses are reported.
+#[test]
+fn a_datagram_session_sends_and_takes_each_once() {
+    play_all(datagrams::play);
 }
 
 fn play_all(play: fn(u64)) {
