@@ -13,6 +13,7 @@ mod guest;
 mod network;
 mod packets;
 mod plan;
+mod reconnect;
 mod server;
 mod service;
 mod stage;
@@ -55,6 +56,12 @@ fn an_echo_returns_what_was_said() {
 #[test]
 fn a_client_loses_nothing_in_silence_and_comes_to_its_end() {
     play_all(client::play);
+}
+
+/// SPEC 1.3, 7, `--reconnect`: what a lost connection did not send goes to the next one.
+#[test]
+fn a_client_that_reconnects_sends_each_message_once() {
+    play_all(reconnect::play);
 }
 
 /// SPEC 5, `--replay`: each client that says what was recorded is told what was recorded.
