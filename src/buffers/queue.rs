@@ -56,6 +56,7 @@ impl SendQueue {
             return;
         }
         let waiting = self.waiting.get_or_insert_default();
+        // A piece that grows further would be moved again and again as its buffer doubles.
         if waiting.tail.len() + bytes.len() > GATHER {
             waiting.seal();
         }
@@ -69,6 +70,7 @@ impl SendQueue {
             return;
         }
         let waiting = self.waiting.get_or_insert_default();
+        // What was gathered before it goes out before it.
         waiting.seal();
         self.len += piece.len();
         waiting.pieces.push_back(piece);
@@ -102,9 +104,12 @@ impl SendQueue {
             waiting.written -= first.len();
             waiting.pieces.pop_front();
         }
+        // All pieces are written, so what remains of the count lies in the tail.
+        debug_assert!(waiting.written <= waiting.tail.len(), "more was written than waits");
         waiting.tail.advance(waiting.written);
         waiting.written = 0;
         if waiting.tail.is_empty() {
+            // A burst does not keep its memory: an empty queue owns no more than 64 handles.
             waiting.tail = BytesMut::new();
             waiting.pieces.shrink_to(64);
         }

@@ -26,6 +26,22 @@ pub struct Frame<'a> {
 }
 
 /// Cuts a stream into frames. Holds no memory while no frame is unfinished.
+///
+/// ```text
+///            frames that lie whole in a piece
+///                 ┌────┐
+///                 │    v     a frame without its end    
+/// new ──────────> between ─────────────────────────> within ── more of it ──┐
+///                    ^ <──────── its end ────────────  │ ^                  │
+///                    │                                 │ └──────────────────┘
+///                    └── a bad frame ──> failed <──────┘
+/// ```
+///
+/// | state | `tail` | `failed` |
+/// |---|---|---|
+/// | between | empty | none |
+/// | within | what has come of the frame | none |
+/// | failed | empty | the error, which every call returns |
 pub struct Deframer {
     framer: Box<dyn Framer>,
     /// The beginning of a frame that has no end yet.
@@ -82,10 +98,13 @@ impl Deframer {
         let Some(mut rest) = self.complete_tail(piece, eof, deliver)? else {
             return Ok(());
         };
+        debug_assert!(self.tail.is_empty(), "a frame begins before the one in the tail has ended");
         while let Step::Frame { payload, consumed, partial } = self.framer.step(rest, eof)? {
+            debug_assert!((1..=rest.len()).contains(&consumed), "a frame of {consumed} bytes");
             self.deliver(Cow::Borrowed(rest), payload, partial, deliver)?;
             rest = rest.get(consumed..).unwrap_or_default();
         }
+        // With no room to spare: most tails get their end with the next piece.
         self.tail = rest.to_vec();
         Ok(())
     }
@@ -130,6 +149,8 @@ impl Deframer {
                 Step::Frame { payload, consumed, partial } => {
                     let tail = std::mem::take(&mut self.tail);
                     self.deliver(Cow::Owned(tail), payload, partial, deliver)?;
+                    // The framer has seen more of the piece than the frame takes, perhaps.
+                    debug_assert!(consumed >= held, "a frame that was whole before this piece");
                     rest = rest.get(consumed.saturating_sub(held)..).unwrap_or_default();
                 }
                 Step::More if later.is_empty() => return Ok(None),

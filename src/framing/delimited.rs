@@ -57,6 +57,7 @@ impl Delimited {
     fn unfinished(&mut self, input: &[u8], eof: bool) -> Result<Step, FrameError> {
         if eof && self.delivers_rest && !input.is_empty() {
             self.limited(input.len())?;
+            self.scanned = 0;
             return Ok(Step::Frame {
                 payload: 0..input.len(),
                 consumed: input.len(),
@@ -78,6 +79,7 @@ impl Delimited {
 
 impl Framer for Delimited {
     fn step(&mut self, input: &[u8], eof: bool) -> Result<Step, FrameError> {
+        debug_assert!(self.scanned <= input.len(), "the input has lost bytes since the last step");
         let unseen = input.get(self.scanned..).unwrap_or_default();
         match memchr(self.delimiter, unseen) {
             Some(at) => {
@@ -93,6 +95,7 @@ impl Framer for Delimited {
     /// on the wire; a receiver that drops the CR takes the line without it.
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
         sendable(payload, self.max)?;
+        // The format has no escapes.
         if let Some(at) = memchr(self.delimiter, payload) {
             return Err(FrameError::Unrepresentable(format!(
                 "a message with `{}` in it (at byte {at}) would arrive as two",

@@ -109,6 +109,22 @@ pub(super) fn within(len: u64, max: usize) -> Result<usize, FrameError> {
     }
 }
 
+/// The frame of `len` bytes behind a header of `header` bytes, once all of it is there. A length over
+/// `max` is refused as soon as it is known, before a byte of the message has to be held.
+pub(super) fn counted(
+    input: &[u8],
+    header: usize,
+    len: u64,
+    max: usize,
+) -> Result<Step, FrameError> {
+    // Saturating, since `max` may be all that memory can address.
+    let consumed = header.saturating_add(within(len, max)?);
+    if input.len() < consumed {
+        return Ok(Step::More);
+    }
+    Ok(Step::Frame { payload: header..consumed, consumed, partial: false })
+}
+
 /// Refuses to send a payload that the same settings would refuse to receive.
 pub(super) fn sendable(payload: &[u8], max: usize) -> Result<(), FrameError> {
     within(payload.len() as u64, max).map(drop)

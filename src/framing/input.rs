@@ -10,9 +10,9 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 
 use super::deframer::Deframer;
 use super::delimited::{Delimited, Ending};
-use super::fixed_size;
 use super::framer::{FrameError, Framer, within};
 use super::sized::{Fixed, Whole};
+use super::{name_of, named};
 
 /// How stdin is cut into messages (`--input`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,24 +43,18 @@ impl FromStr for InputFraming {
 
     /// Reads the value of `--input`; an error lists what is right.
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some((_, input)) = NAMES.iter().find(|(name, _)| *name == text) {
-            return Ok(*input);
-        }
-        match text.strip_prefix("fixed:") {
-            Some(size) => fixed_size(size).map(Self::Fixed),
-            None => Err(format!("unknown input `{text}`: use raw, line, nul, hex, fixed:N")),
-        }
+        named(text, &NAMES, Self::Fixed)
+            .unwrap_or_else(|names| Err(format!("unknown input `{text}`: use {names}, fixed:N")))
     }
 }
 
 impl fmt::Display for InputFraming {
     /// The value of `--input`, as [`InputFraming::from_str`] reads it.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Fixed(size) = self {
-            return write!(out, "fixed:{size}");
+        match self {
+            Self::Fixed(size) => write!(out, "fixed:{size}"),
+            _ => out.write_str(name_of(self, &NAMES)),
         }
-        let name = NAMES.iter().find(|(_, input)| input == self).map(|(name, _)| *name);
-        out.write_str(name.unwrap_or_default())
     }
 }
 
@@ -108,7 +102,8 @@ impl Cutter {
     }
 }
 
-/// Reads messages from lines of hex digits.
+/// Reads messages from lines of hex digits. The deframer below knows nothing of digits, and cuts on
+/// behind a line that is none: the first error is kept here, and nothing behind it is delivered.
 struct HexLines {
     /// Number of the line read last; the first is 1.
     line: u64,
@@ -144,6 +139,7 @@ impl HexLines {
 
     fn decode(&self, line: &[u8]) -> Result<Vec<u8>, FrameError> {
         let malformed = |what: String| FrameError::Malformed(format!("line {}: {what}", self.line));
+        // Of a file from Windows.
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let digits: Vec<u8> = line.iter().copied().filter(|byte| !b" \t".contains(byte)).collect();
         if let Some(other) = digits.iter().find(|byte| !byte.is_ascii_hexdigit()) {
@@ -152,6 +148,7 @@ impl HexLines {
         let message = HEXLOWER_PERMISSIVE
             .decode(&digits)
             .map_err(|_| malformed("an odd number of hex digits".to_owned()))?;
+        // The limit of the line leaves room for blanks, so that a message has one of its own.
         within(message.len() as u64, self.max)?;
         Ok(message)
     }

@@ -60,11 +60,13 @@ impl Lines {
         loop {
             let new = self.buffer.get(self.searched..).unwrap_or_default();
             let Some(at) = memchr::memchr(b'\n', new) else { return self.unfinished() };
+            debug_assert!(self.searched <= self.buffer.len(), "searched beyond the buffer");
             let mut line = self.buffer.split_to(self.searched + at + 1);
             line.truncate(line.len() - 1);
             self.searched = 0;
             let number = self.number;
             self.number += 1;
+            // The end of a line that was too long: it has been returned at its beginning.
             if !std::mem::take(&mut self.skipping) {
                 let fits = line.len() <= self.longest;
                 return Some(Line { number, bytes: fits.then_some(line) });
@@ -77,6 +79,7 @@ impl Lines {
         self.searched = self.buffer.len();
         let number = self.number;
         if self.skipping || self.searched > self.longest {
+            // Not `clear`: the buffer of a line that is too long is given back.
             self.buffer = BytesMut::new();
             self.searched = 0;
             let is_new = !std::mem::replace(&mut self.skipping, true);

@@ -132,28 +132,37 @@ impl FromStr for Framing {
 
     /// Reads the value of `--frame`; an error lists what is right.
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some((_, framing)) = NAMES.iter().find(|(name, _)| *name == text) {
-            return Ok(*framing);
-        }
-        match text.strip_prefix("fixed:") {
-            Some(size) => fixed_size(size).map(Self::Fixed),
-            None => {
-                let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
-                Err(format!("unknown framing `{text}`: use {} or fixed:N", names.join(", ")))
-            }
-        }
+        named(text, &NAMES, Self::Fixed).unwrap_or_else(|names| {
+            Err(format!("unknown framing `{text}`: use {names} or fixed:N"))
+        })
     }
 }
 
 impl fmt::Display for Framing {
     /// The value of `--frame`, as [`Framing::from_str`] reads it.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Fixed(size) = self {
-            return write!(out, "fixed:{size}");
+        match self {
+            Self::Fixed(size) => write!(out, "fixed:{size}"),
+            _ => out.write_str(name_of(self, &NAMES)),
         }
-        let name = NAMES.iter().find(|(_, framing)| framing == self).map(|(name, _)| *name);
-        out.write_str(name.unwrap_or_default())
     }
+}
+
+/// Reads one of these names, or `fixed:N`; the names in a list where it is neither.
+fn named<T: Copy>(
+    text: &str,
+    names: &[(&str, T)],
+    fixed: fn(usize) -> T,
+) -> Result<Result<T, String>, String> {
+    let known = names.iter().find(|(name, _)| *name == text).map(|(_, value)| Ok(*value));
+    let size = || text.strip_prefix("fixed:").map(|size| fixed_size(size).map(fixed));
+    let list = || names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    known.or_else(size).ok_or_else(list)
+}
+
+/// The name of a value that has one.
+fn name_of<T: PartialEq>(value: &T, names: &[(&'static str, T)]) -> &'static str {
+    names.iter().find(|(_, named)| named == value).map_or("", |(name, _)| name)
 }
 
 /// The `N` of `fixed:N`: a size such as `512`, `64k` = `64KiB` or `10kB` = 10,000.

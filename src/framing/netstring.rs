@@ -20,6 +20,7 @@ impl Framer for Netstring {
         let Some((len, width)) = read_length(input)? else {
             return Ok(Step::More);
         };
+        // The comma is looked at once the payload is whole: before that it says nothing.
         let end = width.saturating_add(within(len, self.max)?);
         match input.get(end) {
             None => Ok(Step::More),
@@ -53,6 +54,7 @@ fn read_length(input: &[u8]) -> Result<Option<(u64, usize)>, FrameError> {
     for (index, &byte) in input.iter().enumerate() {
         match byte {
             b':' if index > 0 => return Ok(Some((len, index + 1))),
+            // A zero alone is the length of an empty message.
             b'0'..=b'9' if index > 0 && len == 0 => {
                 return malformed("a netstring length with a leading zero".to_owned());
             }

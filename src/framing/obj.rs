@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::framer::{FrameError, Framer, Step, within};
+use super::framer::{FrameError, Framer, Step, counted, within};
 use super::pickle::{self, PickleError};
 
 /// Bytes of a header.
@@ -26,18 +26,16 @@ impl Framer for Obj {
     fn step(&mut self, input: &[u8], _eof: bool) -> Result<Step, FrameError> {
         let header = input.get(..input.len().min(HEADER)).unwrap_or_default();
         let Some(len) = length(header)? else { return Ok(Step::More) };
-        let consumed = HEADER.saturating_add(within(len, self.max)?);
-        if input.len() < consumed {
-            return Ok(Step::More);
-        }
-        Ok(Step::Frame { payload: HEADER..consumed, consumed, partial: false })
+        counted(input, HEADER, len, self.max)
     }
 
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
         let start = out.len();
+        // How long the pickle is, is known behind it.
         out.extend_from_slice(&[b' '; HEADER]);
         let encoded = pickle::encode(payload, out).map_err(FrameError::Unrepresentable);
         let len = out.len() - start - HEADER;
+        // Eight digits of hex hold 32 bits.
         let fits = encoded.and_then(|()| within(len as u64, self.max.min(u32::MAX as usize)));
         if let Err(error) = fits {
             out.truncate(start);

@@ -1,11 +1,10 @@
 //! Messages behind a binary length: fixed-width integers of either byte order, and varints.
 //!
-//! Owns the headers. A length over the limit is refused when its header is complete, before a
-//! byte of the message has to be held.
+//! Owns the headers.
 
 use bytes::{Buf, BufMut};
 
-use super::framer::{FrameError, Framer, Step, sendable, within};
+use super::framer::{FrameError, Framer, Step, counted, sendable};
 
 /// How a length is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +49,7 @@ impl Prefix {
     /// The largest length that the prefix can express.
     fn limit(self) -> u64 {
         match self {
+            // A shift by 64 bits, for a width of 0 that no framing has, would be none in hardware.
             Self::BigEndian { width } | Self::LittleEndian { width } => {
                 u64::MAX.checked_shr(64 - 8 * width as u32).unwrap_or_default()
             }
@@ -75,11 +75,7 @@ impl Framer for Prefixed {
         let Some(Header { len, width }) = self.prefix.read(input)? else {
             return Ok(Step::More);
         };
-        let consumed = width.saturating_add(within(len, self.max)?);
-        if input.len() < consumed {
-            return Ok(Step::More);
-        }
-        Ok(Step::Frame { payload: width..consumed, consumed, partial: false })
+        counted(input, width, len, self.max)
     }
 
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
@@ -114,6 +110,7 @@ fn read_varint(input: &[u8]) -> Result<Option<Header>, FrameError> {
 }
 
 fn write_varint(mut len: u64, out: &mut Vec<u8>) {
+    // The highest bit of a byte says that another one follows.
     while len > 0x7f {
         out.push(len as u8 | 0x80);
         len >>= 7;

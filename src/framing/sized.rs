@@ -28,6 +28,7 @@ impl Fixed {
 
 impl Framer for Fixed {
     fn step(&mut self, input: &[u8], eof: bool) -> Result<Step, FrameError> {
+        // The limit is no reason to refuse a stream that sends nothing.
         if input.is_empty() {
             return Ok(Step::More);
         }
@@ -68,6 +69,7 @@ impl Whole {
 
 impl Framer for Whole {
     fn step(&mut self, input: &[u8], eof: bool) -> Result<Step, FrameError> {
+        // Not by its length, which depends on what has arrived.
         if input.len() > self.max {
             return Err(FrameError::TooLong { max: self.max });
         }

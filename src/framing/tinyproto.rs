@@ -55,6 +55,15 @@ pub enum ExchangeError {
 }
 
 /// What is being read.
+///
+/// ```text
+/// Hello ── ff ──> Length ── 4 bytes ──> Message ── its bytes ──> Length
+///   │               │ │ too large, FIN     │ FIN
+///   └── FIN, no ff ─┴─┴─────────────────> Ended
+/// ```
+///
+/// An answer is one byte between two lengths, or between the length of a collision and its message;
+/// it changes `Outgoing` alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Incoming {
     Hello,
@@ -75,6 +84,14 @@ enum Incoming {
 const BETWEEN: Incoming = Incoming::Length { bytes: [0; 4], have: 0 };
 
 /// What is being written.
+///
+/// ```text
+/// Length ── 4 bytes ──> Offered ── ff comes ──> Message ── its bytes ──> Length
+///   └── finish ──> Finished
+/// ```
+///
+/// Our own hello and answers go out where [`Exchange::own`] has a place for them: before a length,
+/// while go is waited for, and before the first byte of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outgoing {
     /// A length, of which so many bytes are written.
@@ -169,6 +186,7 @@ impl Exchange {
         while let Some((byte, behind)) = rest.split_first() {
             match self.incoming {
                 Incoming::Message { left, begun } if begun || !self.is_go(*byte) => {
+                    // A message goes through in one piece, whatever its bytes are.
                     let (now, behind) = rest.split_at(rest.len().min(left as usize));
                     stream.extend_from_slice(now);
                     self.collided = false;
@@ -241,6 +259,7 @@ impl Exchange {
 
     /// That byte has been written.
     pub fn own_written(&mut self) {
+        debug_assert!(self.own().is_some(), "no byte of our own was due");
         if !std::mem::replace(&mut self.greeted, true) {
             return;
         }
@@ -271,6 +290,11 @@ impl Exchange {
 
     /// These bytes of the stream, no more than allowed, have been written.
     pub fn wrote(&mut self, bytes: &[u8]) {
+        debug_assert!(self.own().is_none(), "a byte of our own comes first");
+        debug_assert!(
+            self.window().is_ok_and(|window| bytes.len() <= window),
+            "more was written than may be"
+        );
         let mut rest = bytes;
         if let Outgoing::Length { bytes: mut length, have } = self.outgoing {
             let mut have = usize::from(have);
@@ -340,9 +364,11 @@ impl Exchange {
             return Err(ExchangeError::TooLarge { len, max: self.max });
         }
         self.due = self.due.saturating_add(1);
+        // Ours is on its way already, and crosses the peer's: go may come before the message.
         self.collided =
             matches!(self.outgoing, Outgoing::Offered { .. } | Outgoing::Length { have: 1.., .. });
         stream.extend_from_slice(&bytes);
+        // An empty message is over with its length.
         self.on_message(len);
         if len > 0 {
             self.incoming = Incoming::Message { left: len, begun: false };

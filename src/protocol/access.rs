@@ -16,6 +16,7 @@ pub struct Access {
 impl Access {
     /// Whether this address is let in. An IPv4 address that IPv6 has mapped counts as itself.
     pub fn admits(&self, address: IpAddr) -> bool {
+        // A socket for both families shows IPv4 peers as ::ffff:a.b.c.d.
         let address = address.to_canonical();
         let listed = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
         !listed(&self.deny) && (self.allow.is_empty() || listed(&self.allow))

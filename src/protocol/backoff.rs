@@ -20,6 +20,7 @@ impl Backoff {
     /// has it, so that many clients do not come back at the same moment.
     pub fn pause(&mut self, chance: f64) -> Duration {
         let nominal = self.next;
+        // At most twice the limit: it cannot overflow.
         self.next = (nominal * 2).min(self.limit);
         nominal.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0))
     }

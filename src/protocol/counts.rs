@@ -50,6 +50,7 @@ impl Counts {
     /// Whether these do not look like sequence numbers at all: enough were judged, and more were
     /// strays than were received. A field that never changes gives duplicates only.
     pub const fn are_doubtful(&self) -> bool {
+        // Either is rare enough in a stream of numbers, however bad the network is.
         let is_constant = self.received == 1 && self.duplicates >= ENOUGH_TO_DOUBT;
         is_constant || (self.strays >= ENOUGH_TO_DOUBT && self.strays > self.received)
     }

@@ -22,6 +22,7 @@ impl Crlf {
             start = at + 1;
         }
         out.extend_from_slice(piece.get(start..).unwrap_or_default());
+        // An empty piece changes nothing: the CR before it still counts.
         if let Some(last) = piece.last() {
             self.after_cr = *last == b'\r';
         }

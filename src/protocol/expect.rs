@@ -38,6 +38,7 @@ impl FromStr for Expect {
     /// Compiles the value of `--expect`. It speaks of bytes, so `(?-u)` may be used freely; word
     /// boundaries are those of ASCII, where characters cannot be cut between two reads.
     fn from_str(text: &str) -> Result<Self, String> {
+        // Bytes that are no UTF-8 may come, and an expression may look for them.
         let syntax = ParserBuilder::new().utf8(false).build().parse(text);
         let syntax = with_ascii_words(syntax.map_err(|error| error.to_string())?);
         let limits = thompson::Config::new().utf8(false).nfa_size_limit(Some(MOST));

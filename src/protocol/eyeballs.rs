@@ -48,6 +48,7 @@ impl Race {
 
     /// What to do at `now`.
     pub fn step(&mut self, now: Instant) -> RaceStep {
+        // The addresses before this one may still be under way, and any of them may win.
         if self.waiting.is_empty() {
             return if self.running == 0 { RaceStep::Lost } else { RaceStep::Watch };
         }

@@ -70,6 +70,7 @@ impl FlowStats {
     /// neither for jitter nor for latency: it tells of the network, not of the stream.
     pub fn arrive(&mut self, arrival: &FlowArrival) -> Option<Seen> {
         let (first, last) = self.arrivals.unwrap_or((arrival.at, arrival.at));
+        // The kernel's receive times are of the wall clock, which may step back.
         self.arrivals = Some((first.min(arrival.at), last.max(arrival.at)));
         self.totals.messages += 1;
         self.totals.bytes += arrival.len as u64;
@@ -102,6 +103,7 @@ impl FlowStats {
     }
 
     fn record(&mut self, number: u64) -> Seen {
+        // Its window takes 8 KiB, and most flows have no numbers.
         let sequence = self.sequence.get_or_insert_with(|| Sequence::new(self.width));
         let seen = sequence.record(number);
         self.totals.counts = *sequence.counts();

@@ -35,6 +35,7 @@ impl Jitter {
         if let (Some(last), Some(quantity)) = (self.last, quantity)
             && let Some(difference) = last.difference(quantity)
         {
+            // RFC 3550 begins with 0, so that the first differences are damped as all others are.
             let jitter = self.nanoseconds.unwrap_or(0.0);
             self.nanoseconds = Some(jitter + (difference as f64 - jitter) / 16.0);
         }
@@ -54,6 +55,7 @@ impl Quantity {
             (Self::Transit(one), Self::Transit(other)) | (Self::Gap(one), Self::Gap(other)) => {
                 Some(one.abs_diff(other))
             }
+            // A stream whose messages say when they were sent only at times has no such difference.
             _ => None,
         }
     }
@@ -61,6 +63,7 @@ impl Quantity {
 
 /// The time from one moment to a later one in nanoseconds; negative where it is earlier.
 pub(super) const fn signed_difference(later: u64, earlier: u64) -> i64 {
+    // Times of two clocks may be 292 years apart before this wraps around.
     later.wrapping_sub(earlier).cast_signed()
 }
 

@@ -41,6 +41,7 @@ impl Latency {
 
     /// Takes a message that was `sent` and arrived `at` these nanoseconds since the Unix epoch.
     pub fn arrive(&mut self, at: u64, sent: u64) {
+        // Negative where the sender's clock is ahead; the histogram has no place for that.
         let latency = signed_difference(at, sent);
         self.count += 1;
         self.sum += i128::from(latency);

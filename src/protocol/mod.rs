@@ -25,4 +25,3 @@ mod sequence_properties;
 pub mod slow;
 pub mod text;
 pub mod values;
-mod width;

@@ -100,6 +100,7 @@ impl Pacer {
         let next = self.next_at();
         let Some(late) = now.checked_duration_since(next) else { return false };
         if late > CATCH_UP {
+            // Near the start of the clock there may be nothing to go back to.
             self.start = now.checked_sub(CATCH_UP).unwrap_or(now);
             self.taken = 0.0;
         }
@@ -109,6 +110,7 @@ impl Pacer {
 
     /// When the next message may go; in the past where one is due.
     pub fn next_at(&self) -> Instant {
+        // A rate of 1e-300/s asks for more seconds than a duration has.
         let taken = Duration::try_from_secs_f64(self.taken).unwrap_or(LONGEST_PAUSE);
         self.start + taken.min(LONGEST_PAUSE)
     }

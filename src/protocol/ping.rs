@@ -4,18 +4,14 @@
 //! an answer can be checked. Round trips count from the time at which a probe was due: a sender
 //! that falls behind must not make a slow server look fast (coordinated omission).
 
-mod histogram;
 mod pinger;
-mod schedule;
 mod tally;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-pub use histogram::bars;
-pub use pinger::{Pinger, Wake};
-pub use schedule::Schedule;
-pub use tally::{RoundTrips, Tally};
+pub use pinger::{Pinger, Schedule, Wake};
+pub use tally::{RoundTrips, Tally, bars};
 
 /// Bytes of the smallest probe: a key, a number and LF.
 pub const LEAST: usize = 16;
@@ -52,6 +48,7 @@ impl ProbeStream {
         self.next += 1;
         tally.sent += 1;
         self.waiting.insert(number, due);
+        // What is 65,536 probes old is lost; an answer that comes after all counts as a duplicate.
         if self.waiting.len() > MEMORY {
             self.waiting.pop_first();
         }
@@ -81,6 +78,7 @@ impl ProbeStream {
     /// Takes a piece of the stream that comes back: RFC 862 answers bytes, so that it is cut by
     /// size. Behind foreign bytes it is cut anew where the next answer begins.
     pub fn answer_stream(&mut self, piece: &[u8], at: Instant, tally: &mut Tally) {
+        // Its buffer is used again for what is cut behind the last answer.
         let mut stream = std::mem::take(&mut self.cut);
         stream.extend_from_slice(piece);
         let mut begin = 0;
@@ -102,6 +100,7 @@ impl ProbeStream {
     fn recognise(&mut self, payload: &[u8]) -> Option<u64> {
         let digits = payload.get(size_of::<u64>()..LEAST - 1)?;
         let number = digits.iter().fold(0, |sum, digit| sum << 7 | u64::from(digit & 0x7f));
+        // The number of a probe that was never sent: what comes back is not what went out.
         if number >= self.next {
             return None;
         }

@@ -71,6 +71,7 @@ impl Rules {
     /// The input has ended; `peer_ended` says whether the peer's FIN has come already.
     pub fn input_ended(&self, input: Input, peer_ended: bool) -> Step {
         if peer_ended {
+            // Both directions are over, and nobody could use the connection any more.
             Step::Close
         } else if self.keep_open || self.undivided || self.is_empty_from_start(input) {
             Step::Continue
@@ -81,6 +82,8 @@ impl Rules {
 
     /// The peer's FIN has come.
     pub fn peer_ended(&self, input: Input) -> Step {
+        // A FIN does not say whether the peer still reads: a half-close and a full close look alike
+        // until a write meets an RST.
         if self.leave_on_peer_close {
             Step::Leave
         } else if input.may_send_more() && !(self.undivided && self.serving) {

@@ -17,7 +17,7 @@
 //! zero, one from before zero is a stray instead: iperf 2 counts from 1 and ends with -N.
 
 use super::counts::Counts;
-pub use super::width::Width;
+pub use super::sequence_field::Width;
 
 /// A run that begins below this began at its sender's zero, and nothing came before that.
 pub(super) const NEXT_TO_ZERO: u64 = 1000;
@@ -77,6 +77,7 @@ impl Sequence {
         };
         let ahead = self.width.steps(highest, number);
         let behind = self.width.steps(number, highest);
+        // Only the number right behind a stray can confirm it.
         let stray = self.stray.take();
         if self.is_before_zero(number, behind) {
             // Two of these in a row are no new run either.
@@ -142,6 +143,7 @@ impl Sequence {
     fn doubt(&mut self, number: u64, stray: Option<u64>) -> Seen {
         match stray {
             Some(stray) if self.width.steps(stray, number) == 1 => {
+                debug_assert!(self.counts.strays > 0, "a stray that was not counted");
                 self.counts.strays -= 1;
                 self.counts.restarts += 1;
                 self.begin(stray);

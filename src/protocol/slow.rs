@@ -64,6 +64,7 @@ impl SlowRules {
     /// Without a policy of the user's, one client alone is waited for, because no other
     /// suffers; among several it is kicked.
     pub fn decide(&self, stalled: Duration, clients: usize) -> SlowAction {
+        // With a single client nobody waits but itself, as in a pipe.
         let default = if clients > 1 { Policy::Kick } else { Policy::Block };
         match self.policy.unwrap_or(default) {
             // The clients may become more meanwhile, so the default has to look again.

@@ -65,6 +65,7 @@ impl CommandObject {
         let send = |payload| Command::Send { payload, to };
         let b64 = self.b64.map(|text| base64(&text)).transpose()?;
         let hex = self.hex.map(|text| hex(&text)).transpose()?;
+        // Three spellings of one command: which was used makes no difference behind this.
         let payloads = [self.send.map(String::into_bytes), b64, hex];
         let payload_count = payloads.iter().flatten().count();
         let others = [

@@ -65,6 +65,7 @@ fn close(rest: &[u8]) -> Result<Command, String> {
 /// The peer that a word names: `3`, `#3` as events write it, or an address.
 fn recipient(word: &[u8]) -> Option<Recipient> {
     let word = str::from_utf8(word).ok()?;
+    // No address consists of digits alone.
     let number = word.strip_prefix('#').unwrap_or(word);
     if number.bytes().all(|byte| byte.is_ascii_digit()) {
         return number.parse().ok().and_then(conn);

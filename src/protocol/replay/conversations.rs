@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::difference::Difference;
-use super::player::{Next, Player};
-use super::script::Script;
+use super::player::{Next, Player, Script};
 
 /// The recorded conversations, and which of them are still to be played.
 #[derive(Debug)]
@@ -76,6 +75,7 @@ impl Conversations {
         let at = self.free.iter().position(fits).unwrap_or(0);
         let first = self.free.get(at)?;
         let alone = self.free.iter().filter(|script| fits(script)).nth(1).is_none();
+        // A conversation in which this side is to send now cannot wait for more bytes: the peer waits.
         let due = last || alone || first.sends_within(received.len());
         if due { self.free.remove(at) } else { None }
     }
@@ -115,6 +115,7 @@ impl Conversation {
         if let Self::Undecided(received) = self {
             received.extend_from_slice(piece);
             let Some(script) = all.choose(received, eof) else { return Ok(()) };
+            // The player compares all of them again, from the first one on.
             chosen = std::mem::take(received);
             piece = &chosen;
             *self = all.begin(script, now);
@@ -137,6 +138,7 @@ impl Conversation {
     pub fn next(&mut self, now: Instant) -> Option<Next> {
         let Self::Playing(player) = self else { return None };
         let next = player.next(now);
+        // What was played is dropped here: a server may keep thousands of such connections.
         if next == Next::Done {
             *self = Self::Played { may_reset: player.ends_in_reset() };
         }

@@ -95,6 +95,7 @@ fn is_text(bytes: &[u8]) -> bool {
         .iter()
         .filter(|byte| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\r' | b'\t'));
     let broken = bytes.utf8_chunks().map(|chunk| chunk.invalid().len()).sum::<usize>();
+    // A character of four bytes that is cut leaves up to three of them.
     odd.count() == 0 && broken <= 3
 }
 

@@ -12,12 +12,10 @@ mod difference;
 mod player;
 #[cfg(test)]
 mod properties;
-mod script;
 
 pub use conversations::{Conversation, Conversations};
 pub use difference::Difference;
-pub use player::{Next, Player};
-pub use script::{Script, Send};
+pub use player::{Next, Player, Script, Send};
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -101,6 +99,7 @@ impl Recording {
         if line.role == Role::Bound && recorded.peer.is_none() {
             return Err("missing field `peer`".to_owned());
         }
+        // The number may be used again.
         if matches!(recorded.event, RecordedEvent::Closed { .. }) {
             self.open.remove(&number);
         }
@@ -142,6 +141,7 @@ impl Recording {
             }
             scripts.extend(peers.into_iter().map(|peer| Script::datagrams(line, ours, peer)));
         }
+        // A peer of whom only the end was seen has nothing to play.
         scripts.retain(|script| !script.is_empty());
         scripts
     }
