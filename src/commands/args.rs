@@ -368,6 +368,14 @@ impl FamilyArgs {
     }
 }
 
+/// Addresses or groups, as they are written.
+pub(super) fn parse_all<T: FromStr>(texts: &[String]) -> Result<Vec<T>, Failure>
+where
+    Failure: From<T::Err>,
+{
+    texts.iter().map(|text| Ok(text.parse()?)).collect()
+}
+
 /// A size as this machine counts; beyond its memory all sizes are alike.
 pub(super) fn as_usize(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)

@@ -9,7 +9,7 @@ use clap::Args;
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SourceArgs, as_usize};
 use super::launch::Launch;
 use super::rules::refuse;
-use super::stream::CONNECT_TIMEOUT;
+use super::stream::route;
 use crate::error::{Failure, Status};
 use crate::framing::{self, Framing};
 use crate::kind::Kind;
@@ -23,11 +23,11 @@ use crate::report::{Color, Reporter, Settings};
 use crate::sessions::chat::group::GroupSockets;
 use crate::sessions::chat::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
 use crate::sessions::chat::{HeldNotices, MemberService, RawTerminal, RoomService, Screen};
-use crate::sessions::config::{Common, Dialing, InputSource, Net, Route, Wire};
+use crate::sessions::config::{AnyAddress, Common, Dialing, InputSource, Net, Wire};
 use crate::sessions::datagrams::DatagramSession;
 use crate::sessions::{Console, InputReader, StreamSession};
+use crate::sockets::Address;
 use crate::sockets::datagram::DatagramSocket;
-use crate::sockets::{Address, AddressError};
 use crate::sys;
 
 /// `chat`
@@ -95,7 +95,7 @@ const QUEUE: u64 = 1 << 20;
 /// # Errors
 /// A bad address, or options that cannot apply.
 pub(super) fn config(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Failure> {
-    let room = room_address(args)?;
+    let room = args.address.parse()?;
     if let Some(framing) = args.frame
         && !matches!(framing, Framing::Line | Framing::Tinyproto)
     {
@@ -103,9 +103,9 @@ pub(super) fn config(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Fa
     }
     let place = Place { net: args.run.net(args.family.family())?, report };
     match room {
-        RoomAddress::Group(group) => self::group(args, group, place),
-        RoomAddress::Address(address) if args.host => host(args, address, place),
-        RoomAddress::Address(address) => join(args, address, place),
+        AnyAddress::Group(group) => self::group(args, group, place),
+        AnyAddress::One(address) if args.host => host(args, address, place),
+        AnyAddress::One(address) => join(args, address, place),
     }
 }
 
@@ -129,23 +129,6 @@ fn common(args: &ChatArgs, place: Place, wire: Wire) -> Result<(Common, Net), Fa
 /// A stream between a host and its members, with lines of so many bytes.
 fn stream(args: &ChatArgs, max: usize) -> Wire {
     Wire::of_stream(args.frame.unwrap_or(Framing::Line), max)
-}
-
-/// Where the room is.
-enum RoomAddress {
-    Address(Address),
-    Group(GroupAddress),
-}
-
-fn room_address(args: &ChatArgs) -> Result<RoomAddress, Failure> {
-    match args.address.parse::<GroupAddress>() {
-        Ok(group) => Ok(RoomAddress::Group(group)),
-        Err(wrong) => match args.address.parse::<Address>() {
-            // It is one that is not written as a group is.
-            Err(AddressError::Group(_)) => Err(wrong.into()),
-            address => Ok(RoomAddress::Address(address?)),
-        },
-    }
 }
 
 fn group(args: &ChatArgs, group: GroupAddress, place: Place) -> Result<ChatConfig, Failure> {
@@ -175,16 +158,13 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
 
 fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
     address.check_connect()?;
-    let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
-    let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
-    place.net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
     // A host puts names before lines, and escapes what is in them.
     let (common, net) = common(args, place, stream(args, MAX_RELAYED))?;
-    let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-    let negotiated = common.wire.negotiated();
+    let bind = args.bind.as_deref();
+    let route = route(address, bind, net, args.connect_timeout, &common.wire)?;
     Ok(ChatConfig::Join(Box::new(JoinConfig {
         common,
-        route: Route { address, bind, net, timeout, negotiated },
+        route,
         dialing: Dialing { reconnect: args.reconnect, settle: Duration::ZERO },
         identity: identity(args),
     })))

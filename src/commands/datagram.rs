@@ -77,14 +77,6 @@ pub struct ListenerArgs {
     pub max_loss: Option<f64>,
 }
 
-pub(super) fn parse_all(texts: &[String]) -> Result<Vec<Address>, Failure> {
-    Ok(texts.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
-}
-
-pub(super) fn parse_groups(texts: &[String]) -> Result<Vec<GroupAddress>, Failure> {
-    Ok(texts.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
-}
-
 pub(super) fn bind(args: &SenderArgs) -> Result<Option<Address>, Failure> {
     let bind = args.bind.as_deref().map(Address::parse_bind).transpose()?;
     match bind {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 
-use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, read_text};
+use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_all, read_text};
 use super::launch::Launch;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
@@ -16,10 +16,10 @@ use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
 use crate::protocol::output::Written;
 use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size, parse_percent};
 use crate::report::Settings;
-use crate::sessions::config::{Echo, EchoPlace, Net, Wire};
+use crate::sessions::config::{AnyAddress, Echo, Net, Wire};
 use crate::sessions::{EchoService, GroupInterface, Local, StreamSession};
 use crate::sockets::datagram::{DatagramSocket, Opened};
-use crate::sockets::{Address, AddressError, OpenListener};
+use crate::sockets::{Address, OpenListener};
 
 const MAX_FRAME: u64 = 16 << 20;
 /// Ports that are tried until one is free for streams and for datagrams.
@@ -99,7 +99,10 @@ pub struct EchoArgs {
 /// # Errors
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
 pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure> {
-    let places = places(args)?;
+    let places = match args.addresses.as_slice() {
+        [] => vec!["0".parse()?],
+        texts => parse_all(texts)?,
+    };
     let (streams, datagrams) = (!args.udp, !args.tcp);
     let has_messages = [
         args.drop.is_some(),
@@ -157,26 +160,14 @@ fn word(option: &str, text: Option<&str>, wire: &Wire) -> Result<Option<Bytes>, 
     Ok(comes)
 }
 
-fn places(args: &EchoArgs) -> Result<Vec<EchoPlace>, Failure> {
-    if args.addresses.is_empty() {
-        return Ok(vec![EchoPlace::Address("0".parse()?)]);
-    }
-    let place = |text: &String| match text.parse::<Address>() {
-        Ok(address) => Ok(EchoPlace::Address(address)),
-        Err(AddressError::Group(_)) => Ok(EchoPlace::Group(text.parse()?)),
-        Err(error) => Err(error.into()),
-    };
-    args.addresses.iter().map(place).collect()
-}
-
 pub(super) fn run(config: Echo) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
     let mut open = Open::default();
     for place in &config.places {
         match place {
-            EchoPlace::Address(address) => open.address(&mut launch, address, &config)?,
-            EchoPlace::Group(group) => open.group(&mut launch, group, &config)?,
+            AnyAddress::One(address) => open.address(&mut launch, address, &config)?,
+            AnyAddress::Group(group) => open.group(&mut launch, group, &config)?,
         }
     }
     let (console, input) = launch.streams(&config.common, false)?;

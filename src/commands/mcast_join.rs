@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::ReportArgs;
-use super::datagram::{ListenerArgs, PeerSelection, first_address, listen, parse_groups};
+use super::args::{ReportArgs, parse_all};
+use super::datagram::{ListenerArgs, PeerSelection, first_address, listen};
 use super::launch::Launch;
 use crate::error::{Failure, Status};
 use crate::protocol::command::CommandForm;
@@ -41,7 +41,7 @@ pub struct McastJoinArgs {
 /// # Errors
 /// A bad group, options that cannot apply, a TEXT that cannot be read.
 pub(super) fn config(args: &McastJoinArgs, report: Settings) -> Result<McastJoin, Failure> {
-    let groups = parse_groups(&args.groups)?;
+    let groups = parse_all(&args.groups)?;
     let net = args.listener.run.net(Family::Any)?;
     let commands = |form| InputSource::Commands { form, chomp: true };
     let source = args.input.map_or(InputSource::Nothing, commands);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{ReportArgs, as_usize};
-use super::datagram::{SenderArgs, bind, first_address, parse_groups, send};
+use super::args::{ReportArgs, as_usize, parse_all};
+use super::datagram::{SenderArgs, bind, first_address, send};
 use super::launch::Launch;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
@@ -58,7 +58,7 @@ pub struct McastSendArgs {
 /// # Errors
 /// A bad group, or options that cannot apply.
 pub(super) fn config(args: &McastSendArgs, report: Settings) -> Result<McastSend, Failure> {
-    let groups = parse_groups(&args.groups)?;
+    let groups: Vec<GroupAddress> = parse_all(&args.groups)?;
     groups.iter().try_for_each(GroupAddress::check_send)?;
     let test = args.test.then(|| test(args)).transpose()?;
     Ok(McastSend {

@@ -13,7 +13,8 @@ use crate::protocol::relay::Rules;
 use crate::protocol::values::{parse_duration, parse_nonzero_size};
 use crate::report::Settings;
 use crate::sessions::children::Program;
-use crate::sessions::config::{Common, InputSource, Wire};
+use crate::sessions::config::{Common, InputSource, Net, Route, Wire};
+use crate::sockets::Address;
 
 /// The time for one attempt to connect, over all addresses.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -109,6 +110,21 @@ pub(super) fn common(
         undivided: args.frame == Framing::Tinyproto,
     };
     Ok(common)
+}
+
+/// The way of a client to an address, from the one of `--bind`.
+pub(super) fn route(
+    address: Address,
+    bind: Option<&str>,
+    net: Net,
+    timeout: Option<Duration>,
+    wire: &Wire,
+) -> Result<Route, Failure> {
+    let bind = bind.map(Address::parse_bind).transpose();
+    let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
+    net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
+    let (timeout, negotiated) = (timeout.unwrap_or(CONNECT_TIMEOUT), wire.negotiated());
+    Ok(Route { address, bind, net, timeout, negotiated })
 }
 
 /// A message of a framed stream is a line without its end, unless the user asked for lines; with

@@ -7,14 +7,13 @@ use clap::Args;
 use super::args::{ReplayArgs, ReportArgs};
 use super::launch::Launch;
 use super::replay;
-use super::rules::refuse;
-use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
+use super::stream::{self, StreamArgs, program};
 use crate::error::{Failure, Status};
 use crate::protocol::recording::Role;
 use crate::protocol::values::parse_duration;
 use crate::report::Settings;
 use crate::sessions::StreamSession;
-use crate::sessions::config::{Connect, Dialing, Route};
+use crate::sessions::config::{Connect, Dialing};
 use crate::sockets::Address;
 
 /// What a proxy needs to find out that nothing stands behind it.
@@ -67,17 +66,14 @@ pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Fa
     address.check_connect()?;
     let stream = &args.stream;
     let settle = if args.probe && stream.run.wait.is_some() { SETTLE } else { Duration::ZERO };
-    let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
-    let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
     let net = stream.run.net(stream.family.family())?;
     let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();
     let common = stream::common(stream, report, false, sends)?;
-    net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
-    let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-    let negotiated = common.wire.negotiated();
+    let bind = args.bind.as_deref();
+    let route = stream::route(address, bind, net, args.connect_timeout, &common.wire)?;
     Ok(Connect {
         common,
-        route: Route { address, bind, net, timeout, negotiated },
+        route,
         dialing: Dialing { reconnect: args.reconnect, settle: args.settle.unwrap_or(settle) },
         probe: args.probe,
         exec: args.exec.as_deref().map(|command| program(command, args.sh)).transpose()?,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{AccessArgs, ReplayArgs, ReportArgs, as_usize, check_stdin_takers, read_text};
+use super::args::{
+    AccessArgs, ReplayArgs, ReportArgs, as_usize, check_stdin_takers, parse_all, read_text,
+};
 use super::launch::Launch;
 use super::replay;
 use super::rules::refuse;
@@ -99,8 +101,7 @@ pub struct ServeArgs {
 /// # Errors
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
 pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
-    let addresses: Vec<Address> =
-        args.addresses.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let addresses = parse_all(&args.addresses)?;
     check_texts(args)?;
     let handling = handling(args)?;
     let net = args.stream.run.net(args.stream.family.family())?;

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, check_stdin_takers};
-use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen, parse_all};
+use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, check_stdin_takers, parse_all};
+use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
 use super::launch::Launch;
 use super::replay;
 use super::rules::refuse;

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::args::{FamilyArgs, ReportArgs};
-use super::datagram::{SenderArgs, bind, parse_all, send};
+use super::args::{FamilyArgs, ReportArgs, parse_all};
+use super::datagram::{SenderArgs, bind, send};
 use super::launch::Launch;
 use crate::error::{Failure, Status};
 use crate::report::Settings;
@@ -36,7 +36,7 @@ pub struct UdpSendArgs {
 /// # Errors
 /// A bad address, or options that cannot apply.
 pub(super) fn config(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure> {
-    let addresses = parse_all(&args.addresses)?;
+    let addresses: Vec<Address> = parse_all(&args.addresses)?;
     addresses.iter().try_for_each(Address::check_connect)?;
     Ok(UdpSend {
         net: args.sender.run.net(args.family.family())?,

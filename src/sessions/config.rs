@@ -13,6 +13,7 @@ pub use datagrams::{Listen, McastJoin, McastSend, Send, Test, To, UdpListen, Udp
 
 use super::children::Program;
 use super::ready::Readiness;
+use crate::error::Failure;
 use crate::framing::{self, Framer, Framing};
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
@@ -24,7 +25,7 @@ use crate::protocol::relay::Rules;
 use crate::protocol::replay::Script;
 use crate::protocol::slow::SlowRules;
 use crate::report;
-use crate::sockets::{Address, Family, SocketOptions};
+use crate::sockets::{Address, AddressError, Family, SocketOptions};
 
 /// What every command is asked to do, by concern.
 #[derive(Clone, Debug)]
@@ -321,7 +322,7 @@ pub struct Echo {
     /// How sockets are opened.
     pub net: Net,
     /// Where to listen.
-    pub places: Vec<EchoPlace>,
+    pub places: Vec<AnyAddress>,
     /// Whether streams are served.
     pub streams: bool,
     /// Whether datagrams are answered.
@@ -338,13 +339,25 @@ pub struct Echo {
     pub stop_word: Option<Bytes>,
 }
 
-/// Where an echo server listens.
+/// An address of this machine or of a peer, or a group.
 #[derive(Clone, Debug)]
-pub enum EchoPlace {
-    /// An address of this machine.
-    Address(Address),
-    /// A group, whose members answer by unicast.
+pub enum AnyAddress {
+    /// Not a group.
+    One(Address),
+    /// A group.
     Group(GroupAddress),
+}
+
+impl FromStr for AnyAddress {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Self, Failure> {
+        match text.parse() {
+            Ok(address) => Ok(Self::One(address)),
+            Err(AddressError::Group(_)) => Ok(Self::Group(text.parse()?)),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 /// `echo --ping`.

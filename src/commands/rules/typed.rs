@@ -1,7 +1,5 @@
 //! What was typed, in the words that the rules use.
 
-use std::collections::HashSet;
-
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
@@ -14,17 +12,15 @@ use crate::protocol::pacer::Rate;
 use crate::protocol::slow::Policy;
 use crate::sockets::{Address, AddressError};
 
-/// One command line.
+/// One command line as clap read it.
 pub(super) struct Typed<'a> {
     command: &'a Command,
-    /// The options that were typed, in the order of their definitions.
-    args: Vec<&'a Arg>,
-    /// Their spellings, and the facts that hold.
-    words: HashSet<String>,
+    matches: &'a ArgMatches,
+    addresses: Vec<Place>,
 }
 
 /// A fact, and whether it holds of a command line.
-type Fact = (&'static str, fn(&Line<'_>) -> bool);
+type Fact = (&'static str, fn(&Typed<'_>) -> bool);
 
 /// What holds of a command line beside the options that were typed.
 pub(super) const FACTS: &[Fact] = &[
@@ -49,7 +45,7 @@ pub(super) const FACTS: &[Fact] = &[
         // Where an option of echo speaks of messages, a stream has lines.
         None => ["drop", "prefix", "quit_word", "stop_word", "count"]
             .iter()
-            .any(|id| line.command == "echo" && line.is_typed(id)),
+            .any(|id| line.command() == "echo" && line.is_typed(id)),
     }),
     ("line frames", |line| line.one::<Framing>("frame") == Some(&Framing::Line)),
     ("tinyproto", |line| line.one::<Framing>("frame") == Some(&Framing::Tinyproto)),
@@ -115,16 +111,39 @@ fn place(text: &str) -> Result<Place, Failure> {
     }
 }
 
-/// A command line as clap read it.
-pub(super) struct Line<'a> {
-    command: &'a str,
-    matches: &'a ArgMatches,
-    addresses: Vec<Place>,
-}
+impl<'a> Typed<'a> {
+    /// # Errors
+    /// A bad address.
+    pub(super) fn new(command: &'a Command, matches: &'a ArgMatches) -> Result<Self, Failure> {
+        let mut typed = Self { command, matches, addresses: Vec::new() };
+        let texts = ["address", "addresses"].into_iter().flat_map(|id| typed.all::<String>(id));
+        typed.addresses = texts.map(|text| place(text)).collect::<Result<_, _>>()?;
+        Ok(typed)
+    }
 
-impl Line<'_> {
+    /// The name of the command.
+    pub(super) fn command(&self) -> &str {
+        self.command.get_name()
+    }
+
+    /// Whether an option was typed, or a fact holds.
+    pub(super) fn has(&self, word: &str) -> bool {
+        match FACTS.iter().find(|(fact, _)| *fact == word) {
+            Some((_, holds)) => holds(self),
+            None => self.first(|arg| spellings(arg).any(|own| own == word)).is_some(),
+        }
+    }
+
+    /// How the first option of some kind that was typed is written.
+    pub(super) fn first(&self, of_kind: impl Fn(&Arg) -> bool) -> Option<String> {
+        let typed = |arg: &&Arg| self.is_typed(arg.get_id().as_str()) && of_kind(arg);
+        self.command.get_arguments().filter(typed).find_map(|arg| spellings(arg).next())
+    }
+
+    /// Whether the value of an option comes from the command line, be it the default or not.
     fn is_typed(&self, id: &str) -> bool {
-        is_typed(self.matches, id)
+        let is_known = self.matches.try_contains_id(id).is_ok();
+        is_known && self.matches.value_source(id) == Some(ValueSource::CommandLine)
     }
 
     /// The value of an option that the command has, with its default.
@@ -135,44 +154,7 @@ impl Line<'_> {
     fn all<T: Clone + std::marker::Send + Sync + 'static>(
         &self,
         id: &str,
-    ) -> impl Iterator<Item = &T> {
+    ) -> impl Iterator<Item = &'a T> + use<'a, T> {
         self.matches.try_get_many(id).ok().flatten().into_iter().flatten()
-    }
-}
-
-/// Whether the value of an option comes from the command line, be it the default or not.
-fn is_typed(matches: &ArgMatches, id: &str) -> bool {
-    let is_known = matches.try_contains_id(id).is_ok();
-    is_known && matches.value_source(id) == Some(ValueSource::CommandLine)
-}
-
-impl<'a> Typed<'a> {
-    /// # Errors
-    /// A bad address.
-    pub(super) fn new(command: &'a Command, matches: &ArgMatches) -> Result<Self, Failure> {
-        let is_typed = |arg: &&Arg| is_typed(matches, arg.get_id().as_str());
-        let args: Vec<&Arg> = command.get_arguments().filter(is_typed).collect();
-        let mut words: HashSet<String> = args.iter().flat_map(|arg| spellings(arg)).collect();
-        let mut line = Line { command: command.get_name(), matches, addresses: Vec::new() };
-        let texts = ["address", "addresses"].into_iter().flat_map(|id| line.all::<String>(id));
-        line.addresses = texts.map(|text| place(text)).collect::<Result<_, _>>()?;
-        let holding = FACTS.iter().filter(|(_, holds)| holds(&line));
-        words.extend(holding.map(|(word, _)| (*word).to_owned()));
-        Ok(Self { command, args, words })
-    }
-
-    /// The name of the command.
-    pub(super) fn command(&self) -> &str {
-        self.command.get_name()
-    }
-
-    /// Whether an option was typed, or a fact holds.
-    pub(super) fn has(&self, word: &str) -> bool {
-        self.words.contains(word)
-    }
-
-    /// How the first option of some kind is written.
-    pub(super) fn first(&self, of_kind: impl Fn(&Arg) -> bool) -> Option<String> {
-        self.args.iter().filter(|arg| of_kind(arg)).find_map(|arg| spellings(arg).next())
     }
 }
