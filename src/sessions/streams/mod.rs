@@ -41,7 +41,7 @@ pub(crate) enum Flow {
     Peers,
     /// What the connection itself sends: one whose queue is full is read no further.
     Answers,
-    /// Its partner in a relay, which alone decides when it is read.
+    /// Its partner in a relay, or a schedule of probes. The session never keeps it from being read.
     Relayed,
     /// What is played to it alone: only that waits, for as long as it takes.
     Recorded,
