@@ -94,6 +94,7 @@ impl<'a> Encoder<'a, '_> {
             return self.fail("no JSON: a number that is none");
         }
         let text = std::str::from_utf8(text).unwrap_or_default();
+        // As in Python, it is an integer where nothing makes it a float.
         if !text.bytes().any(|byte| b".eE".contains(&byte)) {
             self.rest = rest;
             return self.int(text);
@@ -186,6 +187,7 @@ impl<'a> Encoder<'a, '_> {
         }
         let key = self.string()?;
         self.expect(b':')?;
+        // A tag is the only key of its object: what follows its value has to be the brace.
         if key.first() != Some(&b'$') {
             self.out.extend_from_slice(b"}(");
             self.text(&key);
@@ -228,6 +230,7 @@ impl<'a> Encoder<'a, '_> {
         match kind {
             Some(Kind::Bytes) => self.bytes(&text)?,
             Some(_) => {
+                // The opcode for a bytearray came with protocol 5, Python 3.8.
                 self.out.extend_from_slice(b"cbuiltins\nbytearray\n");
                 self.bytes(&text)?;
                 self.out.extend_from_slice(b"\x85R");

@@ -104,12 +104,14 @@ impl<'a> Machine<'a> {
                 self.stack.push(*value);
             }
             b'(' => self.marks.push(self.stack.len() as u32),
+            // As in CPython, a mark counts as a value here.
             b'0' if self.floor() == self.stack.len() && self.marks.pop().is_some() => {}
             b'0' => drop(self.pop()?),
             b'1' => {
                 let mark = self.mark()?;
                 self.stack.truncate(mark);
             }
+            // Both are the same value, so an empty list has to become one of its own first.
             b'2' => {
                 let value = self.promote_top()?;
                 self.stack.push(value);
@@ -118,6 +120,7 @@ impl<'a> Machine<'a> {
                 let (module, name) = (self.reader.line()?, self.reader.line()?);
                 self.import(module, name)?;
             }
+            // The names are compared as they are spelled: no pickler escapes a letter.
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 match (self.tree.name(module), self.tree.name(name)) {
@@ -174,6 +177,7 @@ impl<'a> Machine<'a> {
             _ => return malformed(format!("unknown opcode 0x{opcode:02x}")),
         };
         let group = if matches!(opcode, b'a' | b'e' | b's' | b'u' | 0x90) {
+            // An index beyond the stack stands for what lies below the mark.
             let below = from.checked_sub(1).filter(|below| *below >= self.floor());
             let group = self.promote(below.unwrap_or(usize::MAX))?;
             self.tree.extend(kind, group, self.stack.get(from..).unwrap_or_default())?;
@@ -232,6 +236,7 @@ impl<'a> Machine<'a> {
             (b"__builtin__" | b"builtins", b"set") => Function::Set,
             (b"__builtin__" | b"builtins", b"frozenset") => Function::Frozenset,
             _ => {
+                // A name may be as long as the pickle, and hold anything.
                 let show = |bytes: &[u8]| {
                     bytes.get(..bytes.len().min(40)).unwrap_or_default().escape_ascii().to_string()
                 };
@@ -256,6 +261,8 @@ impl<'a> Machine<'a> {
         let first = arguments.first().map(|first| tree.kind(*first));
         let is_bytes = matches!(first, Some(Kind::Bytes | Kind::Latin1));
         let is_list = first == Some(Kind::List);
+        // Python 3 writes `_codecs.encode` for bytes, and Python 2 a bytearray of a unicode string:
+        // the characters up to U+00FF stand for the bytes.
         let value = match (function, arguments.as_slice()) {
             (Function::Bytes, []) => tree.make(Kind::Bytes, &[])?,
             (Function::Bytearray, []) => tree.make(Kind::Bytearray, &[])?,

@@ -167,6 +167,7 @@ fn divide(high: u64, low: u64) -> (u64, u64) {
     debug_assert!(high < CHUNK, "a quotient of more than 64 bits");
     let guess =
         u128::from(RECIPROCAL) * u128::from(high) + (u128::from(high) << 64 | u128::from(low));
+    // Wrapping is part of the algorithm: a guess that is one too high makes the rest negative.
     let mut quotient = ((guess >> 64) as u64).wrapping_add(1);
     let mut rest = low.wrapping_sub(quotient.wrapping_mul(CHUNK));
     if rest > guess as u64 {
@@ -207,11 +208,13 @@ fn to_bytes(text: &str) -> Vec<u8> {
     for chunk in bare.as_bytes().rchunks(DIGITS).rev() {
         let mut carry = chunk.iter().fold(0, |sum, byte| sum * 10 + u64::from(byte - b'0'));
         for limb in &mut limbs {
+            // (2^64 - 1) · 10^19 + 2^64 - 1 is below 2^128.
             let wide = u128::from(*limb) * u128::from(CHUNK) + u128::from(carry);
             (*limb, carry) = (wide as u64, (wide >> 64) as u64);
         }
         limbs.push(carry);
     }
+    // Room for the sign.
     limbs.push(0);
     if sign == "-" {
         negate(&mut limbs);

@@ -139,6 +139,7 @@ impl<'a> Tree<'a> {
             return too_deep();
         }
         match self.puts.last_mut() {
+            // Nothing to sort. A list that grows by one value at a time is one entry all the same.
             _ if count == 0 => {}
             Some(last) if last.group == index => last.count += count,
             _ => self.puts.push(Put { group: index, count }),
@@ -184,6 +185,7 @@ impl<'a> Tree<'a> {
             start += std::mem::replace(&mut group.end, start);
         }
         debug_assert_eq!(start as usize, self.members.len(), "members that are in no group");
+        // From here `end` is where the next member of a group goes, and in the end where it ends.
         let unsorted = std::mem::replace(&mut self.members, vec![Value(0); start as usize]);
         let mut rest = unsorted.as_slice();
         for Put { group, count } in std::mem::take(&mut self.puts) {

@@ -52,6 +52,7 @@ impl Writer<'_> {
             Leaf::Text(text) => text.write(self.out)?,
             Leaf::Bytes(_) => debug_assert!(false, "bytes are no leaf of their kind"),
             Leaf::Long(bytes) => {
+                // The memo may repeat a number that takes long to convert and little room.
                 let cost = number::write_long(bytes, self.out)?;
                 self.limit = self.limit.saturating_sub(cost);
             }
@@ -65,6 +66,7 @@ impl Writer<'_> {
             return too_deep();
         }
         let members = self.tree.members(group);
+        // All keys are looked at before the first is written: which form it takes depends on them.
         let keys = members.iter().step_by(2);
         let is_object = kind == Kind::Dict && keys.clone().all(|key| self.tree.is_plain_key(*key));
         let is_pairs = kind == Kind::Dict && !is_object;
@@ -93,6 +95,7 @@ impl Writer<'_> {
                 return malformed("a key that can be changed");
             }
             hashable &= is_hashable;
+            // Checked behind each member, so that the text exceeds the budget by one leaf at most.
             if self.out.len() > self.limit {
                 return malformed("it repeats itself too often");
             }
