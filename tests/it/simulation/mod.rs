@@ -14,6 +14,8 @@ mod network;
 mod packets;
 mod plan;
 mod reconnect;
+mod room;
+mod room_verdict;
 mod server;
 mod service;
 mod stage;
@@ -80,6 +82,12 @@ fn a_relay_passes_on_everything_and_a_cut_never_looks_whole() {
 #[test]
 fn a_datagram_session_sends_and_takes_each_once() {
     play_all(datagrams::play);
+}
+
+/// SPEC 7, `chat --host`: who stays hears everybody, whole and in order, whatever others do.
+#[test]
+fn a_room_passes_on_the_lines_of_its_members() {
+    play_all(room::play);
 }
 
 fn play_all(play: fn(u64)) {
