@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{long, processes_with, wait_until, with_command};
@@ -54,7 +55,9 @@ fn what_was_expected_and_has_not_come_shows_after_a_good_command() {
 /// SPEC 9: 126 and 127, and nothing is left running.
 #[test]
 fn a_command_that_cannot_start_says_why() {
-    let run = |name: &str| wirecat(["tcp-serve", "127.0.0.1:0", "--", name]).run();
+    // In a folder of PATH that may not be looked into, a program may be: execvp(3) says EACCES.
+    let in_path = |command: &mut Command| drop(command.env("PATH", "/usr/bin:/bin"));
+    let run = |name: &str| wirecat(["tcp-serve", "127.0.0.1:0", "--", name]).with(in_path).run();
     run("no-such-program-in-path").code(127).says("cannot run no-such-program-in-path");
     run("/no/such/file").code(127);
     run("/etc/passwd").code(126).says("cannot run /etc/passwd: permission denied");
