@@ -28,9 +28,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::ending::ChannelEnd;
 use super::event::{SendOutcome, Traffic};
-use super::lifecycle::{ChannelPhase, CloseMode, Directions, Half};
+use super::lifecycle::{ChannelEnd, ChannelPhase, CloseMode, Directions, Half};
 use super::transport::Transport;
 use crate::buffers::SendQueue;
 use crate::close::CloseReason;

@@ -1,6 +1,10 @@
 //! The life of a channel: an overall [`ChannelPhase`], one [`Half`] per direction, and the [`CloseMode`]
 //! of an orderly close. `channel.rs` draws who moves which.
 
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use super::channel::Channel;
 use super::id::Id;
 use super::pool::{Pool, Source};
 use crate::close::CloseReason;
@@ -140,5 +144,162 @@ impl Pool {
             _ => return,
         }
         self.closed.push(id);
+    }
+}
+
+/// What is known of a channel that has begun to end.
+#[derive(Default)]
+pub(super) struct ChannelEnd {
+    /// Since when everything is sent and only acknowledgements are missing.
+    pub(super) all_sent_at: Option<Instant>,
+    pub(super) fin_sent_at: Option<Instant>,
+    /// Nothing more is written, and the peer has acknowledged every byte.
+    all_acknowledged: bool,
+    /// A reset that came before the first read; it is reported after all that came ahead of it.
+    early_reset: Option<io::Error>,
+    read_error: Option<io::Error>,
+    write_error: Option<io::Error>,
+}
+
+impl Channel {
+    /// How long the peer has had to answer our FIN.
+    pub(super) fn since_fin(&self, now: Instant) -> Duration {
+        self.since(now, |ending| ending.fin_sent_at)
+    }
+
+    /// The reason to remove this channel, once there is one: both ways are over, or reading has
+    /// failed, which means that the peer is gone.
+    pub(super) fn end_reason(&self) -> Option<CloseReason> {
+        let failed = self.failed();
+        let over =
+            self.writing.is_over() && (self.reading.is_over() || !self.close_mode.awaits_fin());
+        if !over && self.reading != Half::Failed {
+            return None;
+        }
+        match self.phase.close_reason() {
+            Some(reason) if self.queue.is_empty() && !self.lost => Some(reason),
+            None if !failed => Some(CloseReason::PEER),
+            _ => Some(self.failure()),
+        }
+    }
+
+    /// How it failed: the connection itself, or the framing of what the peer sent.
+    fn failure(&self) -> CloseReason {
+        let ending = self.ending.as_ref();
+        let error = ending.and_then(|it| it.read_error.as_ref().or(it.write_error.as_ref()));
+        match error.map(io::Error::kind) {
+            Some(ErrorKind::InvalidData) => CloseReason::FRAME,
+            Some(ErrorKind::ConnectionRefused) => CloseReason::REFUSED,
+            _ => CloseReason::RESET,
+        }
+    }
+
+    fn failed(&self) -> bool {
+        self.reading == Half::Failed || self.writing == Half::Failed
+    }
+
+    /// Whether a channel whose two ways are over in order had better be kept until the peer has
+    /// acknowledged what was written: an RST that comes in their place means a loss, and a
+    /// closed socket would not learn of it. A FIN alone (which counts as one) is not awaited.
+    pub(super) fn awaits_acknowledgement(&mut self, now: Instant, limit: Duration) -> bool {
+        if self.failed() {
+            return false;
+        }
+        if !self.is_unacknowledged() {
+            self.ending().all_acknowledged = true;
+            return false;
+        }
+        let since = *self.ending().all_sent_at.get_or_insert(now);
+        self.close_mode.awaits_all_acks() || now.saturating_duration_since(since) < limit
+    }
+
+    /// How long everything has been sent while acknowledgements are missing.
+    pub(super) fn since_all_sent(&self, now: Instant) -> Duration {
+        self.since(now, |ending| ending.all_sent_at)
+    }
+
+    /// Whether the connection must not be cut yet, however long the peer sends no FIN.
+    pub(super) fn must_be_acknowledged(&self) -> bool {
+        self.close_mode.awaits_all_acks() && !self.failed() && self.is_unacknowledged()
+    }
+
+    /// Bytes written that the peer has not acknowledged; the kernel is not asked twice.
+    pub(super) fn unacknowledged(&self) -> u64 {
+        match &self.ending {
+            Some(ending) if ending.all_acknowledged => 0,
+            _ => self.transport.unacknowledged(),
+        }
+    }
+
+    fn is_unacknowledged(&self) -> bool {
+        let fin = u64::from(self.close_mode != CloseMode::ResetWhenAcked);
+        self.transport.unacknowledged() > fin
+    }
+
+    /// Looks for the RST that means such a loss.
+    pub(super) fn check_acknowledgement(&mut self) {
+        if let Some(error) = self.transport.take_error() {
+            self.lost = true;
+            self.fail_writing(error);
+        }
+    }
+
+    /// The error of the operating system, if this channel failed.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        let ending = self.ending.take()?;
+        ending.write_error.or(ending.read_error)
+    }
+
+    /// Keeps a reset that came before the first read: what came ahead of it can still be read.
+    pub(super) fn note_early_reset(&mut self, error: io::Error) {
+        self.ending().early_reset = Some(error);
+    }
+
+    /// A reset that something else than a read has met. The kernel reports it once, and then a read
+    /// finds an end that is none. A peer that ends in order and resets what comes later makes it
+    /// EPIPE (tcp_reset() in Linux): then the end is one.
+    pub(super) fn take_reset(&mut self) -> Option<io::Error> {
+        let ending = self.ending.as_mut()?;
+        let met = ending.write_error.as_ref().map(io::Error::kind);
+        let met = met.filter(|kind| *kind == ErrorKind::ConnectionReset).map(io::Error::from);
+        ending.early_reset.take().or(met)
+    }
+
+    pub(super) fn fail_reading(&mut self, error: io::Error) {
+        self.reading = Half::Failed;
+        self.ending().read_error = Some(error);
+    }
+
+    pub(super) fn fail_writing(&mut self, error: io::Error) {
+        self.writing = Half::Failed;
+        self.ending().write_error = Some(error);
+    }
+
+    pub(super) fn ending(&mut self) -> &mut ChannelEnd {
+        self.ending.get_or_insert_default()
+    }
+
+    /// The time since a step of the end; none where that has not come.
+    fn since(&self, now: Instant, step: impl FnOnce(&ChannelEnd) -> Option<Instant>) -> Duration {
+        let since = self.ending.as_ref().and_then(|ending| step(ending));
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// What the tables above promise; the pool asks after each step in debug builds.
+    pub(super) fn check_invariants(&self) {
+        let ending = self.ending.as_deref();
+        let (read_error, write_error) =
+            ending.map_or((false, false), |it| (it.read_error.is_some(), it.write_error.is_some()));
+        debug_assert!(self.reading != Half::Finishing, "only the writing half has a FIN to send");
+        debug_assert_eq!(self.reading == Half::Failed, read_error);
+        debug_assert_eq!(self.writing == Half::Failed, write_error);
+        debug_assert!(
+            self.phase.close_reason().is_none() || !self.writing.is_open(),
+            "a closed channel takes nothing more to send"
+        );
+        debug_assert!(
+            !matches!(self.phase, ChannelPhase::Lingering(_)) || self.writing.is_over(),
+            "lingering begins when all is written"
+        );
     }
 }

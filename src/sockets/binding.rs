@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 use super::address::{Address, FdName, UnixName};
 use super::endpoint::Endpoint;
 use super::inherited::{self, SocketRole};
-use super::listening::OpenSocket;
+use super::listen::OpenSocket;
 use super::options::SocketOptions;
 use super::resolve::{Family, Purpose, resolve};
 use super::unix::{self, UnixGuard};

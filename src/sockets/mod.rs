@@ -11,7 +11,6 @@ mod endpoint;
 pub(crate) mod grammar;
 mod inherited;
 pub mod listen;
-mod listening;
 pub mod options;
 pub mod resolve;
 mod setting;
@@ -20,7 +19,7 @@ mod unix;
 
 pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
 pub use endpoint::Endpoint;
-pub use listening::{Listener, OpenListener, OpenSocket};
+pub use listen::{Listener, OpenListener, OpenSocket};
 pub use options::{OptionError, SocketOptions};
 pub use resolve::{Family, Purpose, first_target};
 pub use stream::StreamSocket;

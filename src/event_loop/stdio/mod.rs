@@ -15,9 +15,10 @@
 mod polled;
 mod threaded;
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use bytes::{Buf, Bytes};
 use rustix::fs::FileType;
 
 use super::transport::Transport;
@@ -107,4 +108,26 @@ fn kind(fd: BorrowedFd<'_>) -> io::Result<StdioKind> {
         FileType::CharacterDevice => StdioKind::Device,
         _ => StdioKind::File,
     })
+}
+
+/// A channel that delivers these bytes.
+pub struct Memory(Bytes);
+
+impl Memory {
+    /// A source of `bytes`.
+    pub const fn new(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Transport for Memory {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = into.len().min(self.0.len());
+        self.0.copy_to_slice(into.get_mut(..count).unwrap_or_default());
+        Ok(count)
+    }
+
+    fn write(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }

@@ -17,7 +17,7 @@ use socket2::Type;
 use super::binding::Bindable;
 use super::endpoint::Endpoint;
 use super::inherited::SocketRole;
-use super::listening::OpenSocket;
+use super::listen::OpenSocket;
 use super::options::SocketOptions;
 use crate::sys::sockopt::{Report, report};
 
