@@ -20,6 +20,7 @@ use crate::protocol::chat::{MAX_LINE, MAX_RELAYED, Nick};
 use crate::protocol::output::Written;
 use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
 use crate::report::{Color, Reporter, Settings};
+use crate::sessions::chat::group::GroupService;
 use crate::sessions::chat::group::GroupSockets;
 use crate::sessions::chat::{ChatConfig, GroupConfig, HostConfig, Identity, JoinConfig};
 use crate::sessions::chat::{HeldNotices, MemberService, RawTerminal, RoomService, Screen};
@@ -259,7 +260,7 @@ fn run_group(config: GroupConfig) -> anyhow::Result<Status> {
     let place = config.group.to_string();
     let terminal = Terminal::open(&mut launch, &config.common, Some(&config.identity), &place)?;
     let (pool, console, input) = (launch.pool(), terminal.console, terminal.input);
-    let mut session = DatagramSession::chat(pool, config, console, input, sockets, terminal.screen);
+    let mut session = GroupService::session(pool, config, console, input, sockets, terminal.screen);
     launch.begin(&mut session, DatagramSession::start);
     launch.run(&mut session)
 }

@@ -13,7 +13,7 @@ use crate::protocol::values::parse_duration;
 use crate::report::Settings;
 use crate::sessions::Session;
 use crate::sessions::config::{InputSource, McastJoin, To};
-use crate::sessions::datagrams::{DatagramSession, Groups, ListenSockets};
+use crate::sessions::datagrams::{Groups, ListenService, ListenSockets};
 use crate::sockets::Family;
 
 /// `mcast-join`
@@ -56,7 +56,7 @@ pub(super) fn run(config: McastJoin) -> anyhow::Result<Status> {
     let groups = Groups::new(config.net.options.clone(), config.rejoin);
     let (console, input) = launch.streams(&config.listen.common, true)?;
     let sockets = ListenSockets { groups: Some(groups), ..ListenSockets::default() };
-    let mut session = DatagramSession::listen(config.listen, console, input, sockets);
+    let mut session = ListenService::session(config.listen, console, input, sockets);
     let pool = launch.pool();
     session.report_listening(pool, &[]);
     for group in &config.groups {

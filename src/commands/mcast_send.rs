@@ -16,7 +16,7 @@ use crate::protocol::probe::Probe;
 use crate::protocol::values::{parse_duration, parse_nonzero_size};
 use crate::report::Settings;
 use crate::sessions::config::{McastSend, Test};
-use crate::sessions::datagrams::{DatagramSession, Destination, by_interface};
+use crate::sessions::datagrams::{DatagramSession, Destination, SendService, by_interface};
 use crate::sockets::datagram::DatagramSocket;
 use crate::sockets::{Address, Family, Purpose, resolve};
 use crate::sys::mmsg::MAX_PAYLOAD;
@@ -91,7 +91,7 @@ pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     }
     let (console, input) = launch.streams(&config.send.common, config.send.reply.is_some())?;
     let pool = launch.pool();
-    let mut session = DatagramSession::send(pool, config.send, console, input, to, None);
+    let mut session = SendService::session(pool, config.send, console, input, to, None);
     launch.begin(&mut session, DatagramSession::start);
     session.ready_for(launch.pool(), &senders.locals, &to_whom);
     launch.run(&mut session)

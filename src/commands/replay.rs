@@ -14,7 +14,7 @@ use crate::protocol::recording::Role;
 use crate::protocol::replay::{Recording, Script};
 use crate::report::transcript;
 use crate::sessions::config::{Replay, UdpListen};
-use crate::sessions::datagrams::DatagramSession;
+use crate::sessions::datagrams::{DatagramSession, ReplayService};
 
 /// The first bytes of pcapng (the type of its section header block).
 const PCAPNG: &[u8] = b"\n\r\r\n";
@@ -76,6 +76,6 @@ pub(super) fn listen(config: &UdpListen, replay: &Replay) -> anyhow::Result<Stat
     let sockets = udp_listen::open(&mut launch, config)?;
     let (console, input) = launch.streams(common, true)?;
     let ids = sockets.iter().map(|socket| socket.id);
-    let session = DatagramSession::replay(common.clone(), replay, console, input, ids);
+    let session = ReplayService::session(common.clone(), replay, console, input, ids);
     launch.serve(session, DatagramSession::start)
 }

@@ -15,7 +15,7 @@ use crate::kind::Kind;
 use crate::report::Settings;
 use crate::sessions::Local;
 use crate::sessions::config::{InputSource, To, UdpListen};
-use crate::sessions::datagrams::{DatagramSession, ListenSocket, ListenSockets};
+use crate::sessions::datagrams::{DatagramSession, ListenService, ListenSocket, ListenSockets};
 use crate::sockets::datagram::Opened;
 use crate::sockets::{Address, Family, Host, Purpose, resolve};
 
@@ -107,7 +107,7 @@ pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
     let reply = reply_socket(&config.listen.to, &launch.locals, &sockets)?;
     let (console, input) = launch.streams(&config.listen.common, true)?;
     let sockets = ListenSockets { open: sockets, reply, groups: None };
-    let session = DatagramSession::listen(config.listen, console, input, sockets);
+    let session = ListenService::session(config.listen, console, input, sockets);
     launch.serve(session, DatagramSession::start)
 }
 

@@ -8,7 +8,7 @@ use super::launch::Launch;
 use crate::error::{Failure, Status};
 use crate::report::Settings;
 use crate::sessions::config::UdpSend;
-use crate::sessions::datagrams::{DatagramSession, Opener};
+use crate::sessions::datagrams::{DatagramSession, Opener, SendService};
 use crate::sockets::Address;
 
 /// `udp-send`
@@ -52,7 +52,7 @@ pub(super) fn run(config: UdpSend) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&send.common)?;
     let (console, input) = launch.streams(&send.common, send.reply.is_some())?;
     let (pool, opener) = (launch.pool(), Some(Opener::new(config)));
-    let mut session = DatagramSession::send(pool, send, console, input, Vec::new(), opener);
+    let mut session = SendService::session(pool, send, console, input, Vec::new(), opener);
     launch.begin(&mut session, DatagramSession::start);
     launch.run(&mut session)
 }

@@ -43,7 +43,7 @@ pub struct GroupSockets {
 }
 
 /// What a member does with a datagram: the room decides what to show and what to send.
-struct GroupService {
+pub struct GroupService {
     frontend: Frontend,
     group_room: GroupRoom,
     sockets: GroupSockets,
@@ -51,16 +51,16 @@ struct GroupService {
     has_received: bool,
 }
 
-impl DatagramSession {
-    /// A member of a room, on open sockets.
-    pub fn chat(
+impl GroupService {
+    /// A session of a member of a group, on open sockets.
+    pub fn session(
         pool: &Pool,
         config: GroupConfig,
         console: Console,
         input: InputReader,
         sockets: GroupSockets,
         screen: Option<Screen>,
-    ) -> Self {
+    ) -> DatagramSession {
         let guest = || Nick::guest(sockets.own.into());
         let nick = config.identity.nick.clone().unwrap_or_else(guest);
         let open = Sockets::of(FullPeer::Wait, [sockets.receiver, sockets.sender].into_iter());
@@ -70,11 +70,9 @@ impl DatagramSession {
             sockets,
             has_received: false,
         };
-        Self::new(config.common, console, input, open, service)
+        DatagramSession::new(config.common, console, input, open, service)
     }
-}
 
-impl GroupService {
     /// Carries out what is to be done.
     fn advance(&mut self, context: &mut DatagramContext<'_>) {
         let rest = self.group_room.advance(context.pool.now());

@@ -42,7 +42,7 @@ pub struct ListenSockets {
 }
 
 /// What a listener does with a datagram: it is counted, goes to stdout, and is answered.
-pub(super) struct ListenService {
+pub struct ListenService {
     pub(super) statistics: Statistics,
     pub(super) replies: Replies,
     pub(super) groups: Option<Groups>,
@@ -54,14 +54,14 @@ pub(super) struct ListenService {
     received: u64,
 }
 
-impl DatagramSession {
-    /// A listener on open sockets, or on those of groups that it joins.
-    pub fn listen(
+impl ListenService {
+    /// A session on open sockets, or on those of groups that it joins.
+    pub fn session(
         config: Listen,
         console: Console,
         input: InputReader,
         sockets: ListenSockets,
-    ) -> Self {
+    ) -> DatagramSession {
         let ListenSockets { open, reply, groups } = sockets;
         let families = open.iter().filter_map(|one| Some((one.is_v6?, one.id))).collect();
         let service = ListenService {
@@ -74,11 +74,9 @@ impl DatagramSession {
             received: 0,
         };
         let sockets = Sockets::of(FullPeer::Miss, open.iter().map(|one| one.id));
-        Self::new(config.common, console, input, sockets, service)
+        DatagramSession::new(config.common, console, input, sockets, service)
     }
-}
 
-impl ListenService {
     /// Sends messages of stdin, until one has to wait.
     fn send_input(&mut self, context: &mut DatagramContext<'_>) {
         while context.sockets.is_flushed()

@@ -21,12 +21,14 @@ mod sockets;
 use std::time::Duration;
 
 pub use groups::{Groups, by_interface};
-pub use listen::{ListenSocket, ListenSockets};
+pub use listen::{ListenService, ListenSocket, ListenSockets};
 pub use opening::Opener;
 pub(crate) use opening::PeerSockets;
 pub use outbox::Flushed;
 pub(crate) use outbox::{DatagramOutcome, FullPeer, Outbox, UnsentDatagram};
+pub use replay::ReplayService;
 pub(crate) use replies::{Unanswered, report_cut};
+pub use send::SendService;
 pub use send_batch::Destination;
 pub(crate) use service::{DatagramContext, DatagramService};
 pub use sockets::{GroupInterface, Sockets};

@@ -24,7 +24,7 @@ type PeerKey = (Id, Sender);
 
 /// What a replayed listener does with a datagram: it is compared, and what was recorded next is
 /// sent.
-struct ReplayService {
+pub struct ReplayService {
     conversations: Conversations,
     timing: bool,
     peers: HashMap<PeerKey, PeerReplay>,
@@ -40,15 +40,15 @@ struct PeerReplay {
     over: bool,
 }
 
-impl DatagramSession {
-    /// A replay on open sockets.
-    pub fn replay(
+impl ReplayService {
+    /// A session that replays on open sockets.
+    pub fn session(
         common: Common,
         replay: &Replay,
         console: Console,
         input: InputReader,
         ids: impl Iterator<Item = Id>,
-    ) -> Self {
+    ) -> DatagramSession {
         let service = ReplayService {
             conversations: Conversations::new(&replay.scripts, replay.timing),
             timing: replay.timing,
@@ -56,11 +56,9 @@ impl DatagramSession {
             played: 0,
             due: None,
         };
-        Self::new(common, console, input, Sockets::of(FullPeer::Wait, ids), service)
+        DatagramSession::new(common, console, input, Sockets::of(FullPeer::Wait, ids), service)
     }
-}
 
-impl ReplayService {
     /// Takes what a peer has sent; a new peer begins a conversation.
     fn receive(&mut self, peer: &PeerKey, payload: &[u8], now: Instant) -> Result<(), Failure> {
         let title = peer.1.to_string();

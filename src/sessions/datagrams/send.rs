@@ -34,7 +34,7 @@ const DEVICE_FULL: Duration = Duration::from_millis(1);
 ///    │          └──┘ `--wait`: again once a second, until the first answer
 ///    └──── a unix listener is gone
 /// ```
-pub(super) struct SendService {
+pub struct SendService {
     /// Opens the destinations, where they are not open from the start.
     pub(super) opener: Option<Opener>,
     pub(super) batch: SendBatch,
@@ -52,16 +52,16 @@ pub(super) struct SendService {
     sent_all: bool,
 }
 
-impl DatagramSession {
-    /// A sender to open destinations, or to those that an opener opens.
-    pub fn send(
+impl SendService {
+    /// A session that sends to open destinations, or to those that an opener opens.
+    pub fn session(
         pool: &Pool,
         config: Send,
         console: Console,
         input: InputReader,
         open: Vec<Destination>,
         opener: Option<Opener>,
-    ) -> Self {
+    ) -> DatagramSession {
         let sockets = Sockets::of(FullPeer::Wait, open.iter().flat_map(Destination::ids));
         let now = pool.now();
         let prober = config.test.map(|test: Test| Prober::new(&test, now));
@@ -79,11 +79,9 @@ impl DatagramSession {
             is_answered: false,
             sent_all: false,
         };
-        Self::new(config.common, console, input, sockets, service)
+        DatagramSession::new(config.common, console, input, sockets, service)
     }
-}
 
-impl SendService {
     /// Starts sending once destinations are open; sends again what was not answered.
     pub(super) fn begin(&mut self, context: &mut DatagramContext<'_>) {
         if self.patience.is_some() {

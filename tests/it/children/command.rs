@@ -56,7 +56,9 @@ fn what_was_expected_and_has_not_come_shows_after_a_good_command() {
 #[test]
 fn a_command_that_cannot_start_says_why() {
     // In a folder of PATH that may not be looked into, a program may be: execvp(3) says EACCES.
-    let in_path = |command: &mut Command| drop(command.env("PATH", "/usr/bin:/bin"));
+    let in_path = |command: &mut Command| {
+        command.env("PATH", "/usr/bin:/bin");
+    };
     let run = |name: &str| wirecat(["tcp-serve", "127.0.0.1:0", "--", name]).with(in_path).run();
     run("no-such-program-in-path").code(127).says("cannot run no-such-program-in-path");
     run("/no/such/file").code(127);

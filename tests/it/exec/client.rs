@@ -28,7 +28,9 @@ fn a_client_says_why_there_was_no_command_or_no_connection() {
     let server = peer(|stream| read_what_comes(&stream));
     // In a folder of PATH that may not be looked into, a program may be: execvp(3) says EACCES.
     let ended = wirecat(["tcp-connect", "--exec", "no-such-program", &server.address])
-        .with(|command| drop(command.env("PATH", "/usr/bin:/bin")))
+        .with(|command| {
+            command.env("PATH", "/usr/bin:/bin");
+        })
         .run();
     ended.code(127).says("cannot run no-such-program");
     server.join();

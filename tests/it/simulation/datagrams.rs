@@ -16,10 +16,12 @@ use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
 use wirecat::sessions::Session;
 use wirecat::sessions::config::{Common, Listen, Send, To, Wire};
-use wirecat::sessions::datagrams::{DatagramSession, Destination, ListenSocket, ListenSockets};
+use wirecat::sessions::datagrams::{
+    DatagramSession, Destination, ListenService, ListenSocket, ListenSockets, SendService,
+};
 
 use super::packets::{FarPackets, packets};
-use super::plan::{Basics, content, millis, once_in, rarely};
+use super::plan::{Basics, millis, once_in, rarely};
 use super::stage::{self, Stage, TOTAL, shown};
 use super::world::{Scenario, World};
 
@@ -110,7 +112,7 @@ impl Datagrams {
             };
             let open = sockets.iter().map(|(id, _)| ListenSocket { id: *id, is_v6: Some(false) });
             let open = ListenSockets { open: open.collect(), reply: None, groups: None };
-            DatagramSession::listen(config, console, input, open)
+            ListenService::session(config, console, input, open)
         } else {
             for (_, socket) in &sockets {
                 if once_in(rng, 4) {
@@ -121,7 +123,7 @@ impl Datagrams {
             let open = sockets.iter().enumerate().map(|(number, (id, _))| {
                 Destination::new(vec![*id], None, peer(number).to_string())
             });
-            DatagramSession::send(pool, config, console, input, open.collect(), None)
+            SendService::session(pool, config, console, input, open.collect(), None)
         };
         let mut at = world.now;
         let arrivals = (0..rng.usize(..150)).map(|_| {
