@@ -1,6 +1,6 @@
 //! The programs that a session runs: one table starts them, reaps them, and leaves none behind.
 //!
-//! Each child has a [`Purpose`], and the part of the session that is served by this purpose takes
+//! Each child has a `Purpose`, and the part of the session that is served by this purpose takes
 //! the exits of it. What an exit means, that part knows.
 
 use std::ffi::{OsStr, OsString};

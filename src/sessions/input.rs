@@ -22,8 +22,8 @@
 //! paused <-- pause, resume --> reading        close: paused or reading --> closed
 //! ```
 //!
-//! What is read leaves as a [`Portion`]: at once by [`InputReader::read`], or under `--rate` by
-//! [`InputReader::due`]. The channel is then paused until the throttle has let go of all of it:
+//! What is read leaves as a `Portion`: at once by `InputReader::read`, or under `--rate` by
+//! `InputReader::due`. The channel is then paused until the throttle has let go of all of it:
 //!
 //! ```text
 //! reading -- read --> holding -- due: Portion, At --> holding

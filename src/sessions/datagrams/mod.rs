@@ -2,7 +2,7 @@
 //!
 //! A [`DatagramSession`] owns the sockets and the course of the run: it receives, pauses while
 //! stdout is full, sends what waits, enforces `--idle-timeout`, counts what the kernel drops, and
-//! closes. What a command does with a message is its [`DatagramService`].
+//! closes. What a command does with a message is its `DatagramService`.
 
 mod commands;
 mod groups;

@@ -22,7 +22,13 @@ const FRAMINGS: [Framing; 13] = [
     Framing::Fixed(1),
     Framing::Fixed(7),
 ];
-const INPUTS: [InputFraming; 5] = [InputFraming::Raw, InputFraming::Line, InputFraming::Nul, InputFraming::Hex, InputFraming::Fixed(3)];
+const INPUTS: [InputFraming; 5] = [
+    InputFraming::Raw,
+    InputFraming::Line,
+    InputFraming::Nul,
+    InputFraming::Hex,
+    InputFraming::Fixed(3),
+];
 /// What may be held beside a message: its header, or its end.
 const MARKS: usize = 32;
 
