@@ -11,7 +11,7 @@ use wirecat::event_loop::{Event, EventLoop, Handler, Pool, Signal};
 use wirecat::framing::Framing;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::SlowRules;
-use wirecat::sessions::config::{Connect, Dialing, Net, Route};
+use wirecat::sessions::config::Dialing;
 use wirecat::sessions::{Session, StreamSession};
 
 use super::actor::Actor;
@@ -66,20 +66,7 @@ impl Client {
     fn open(event_loop: &mut EventLoop, world: &mut World, basics: Basics, rng: &mut Rng) -> Self {
         let common = basics.common(false);
         let (console, input, stage) = stage::open(event_loop, world, &basics, &common);
-        let config = Connect {
-            probe: false,
-            common,
-            route: Route {
-                address: "192.0.2.1:9".parse().expect("an address"),
-                bind: None,
-                net: Net::default(),
-                timeout: network::CONNECT,
-                negotiated: None,
-            },
-            dialing: Dialing::default(),
-            exec: None,
-            replay: None,
-        };
+        let config = network::client(common, Dialing::default());
         let network = Upstreams::new(rng, world.now);
         let pool = event_loop.pool();
         pool.simulate_network(Box::new(network.clone()));

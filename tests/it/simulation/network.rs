@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use wirecat::event_loop::{Network, Transport};
+use wirecat::sessions::config::{Common, Connect, Dialing, Net, Route};
 use wirecat::sockets::Target;
 
 use super::plan::{millis, socket};
@@ -81,4 +82,16 @@ impl Network for Upstreams {
         state.made.push_back((far, fate));
         Ok(Box::new(near))
     }
+}
+
+/// A client that dials by the network.
+pub(super) fn client(common: Common, dialing: Dialing) -> Connect {
+    let route = Route {
+        address: "192.0.2.1:9".parse().expect("an address"),
+        bind: None,
+        net: Net::default(),
+        timeout: CONNECT,
+        negotiated: None,
+    };
+    Connect { common, route, dialing, probe: false, exec: None, replay: None }
 }
