@@ -24,9 +24,9 @@ use crate::protocol::values::{parse_count, parse_duration};
 use crate::report::{Color, Log, Settings, Verbosity};
 use crate::sessions::children::Program;
 use crate::sessions::config::{
-    Common, Goal, Helpers, Hook, Input, InputSource, Limits, Net, Output, Wire,
+    Common, Goal, Helpers, Hook, InputConfig, InputSource, Limits, Net, OutputConfig, Wire,
 };
-use crate::sessions::ready::{Readiness, ReadyFd};
+use crate::sessions::ready::{ReadyFd, ReadyTargets};
 use crate::sockets::{Family, SocketOptions};
 
 /// How events are told
@@ -268,8 +268,8 @@ impl RunArgs {
         Ok(Common {
             limits: Limits { timeout: self.timeout, wait: self.wait, ..Limits::default() },
             goal: Goal { count: self.count, expect: self.expect.clone() },
-            input: Input::default(),
-            output: Output {
+            input: InputConfig::default(),
+            output: OutputConfig {
                 form: self.output.unwrap_or(output::Output::Written(default)),
                 report,
                 progress: false,
@@ -277,7 +277,7 @@ impl RunArgs {
             wire,
             rules: Rules::default(),
             helpers: Helpers {
-                readiness: Readiness {
+                readiness: ReadyTargets {
                     port_file: self.port_file.clone(),
                     ready_fd: self.ready_fd.map(ReadyFd::new).transpose()?,
                 },

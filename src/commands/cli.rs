@@ -30,12 +30,12 @@ pub struct Cli {
     pub report: ReportArgs,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Connect to a stream server: stdin to it, its answer to stdout
     #[command(name = "tcp-connect")]
     TcpConnect(Box<ConnectArgs>),
@@ -70,7 +70,7 @@ pub enum Command {
     },
 }
 
-impl Command {
+impl CliCommand {
     /// What every command that runs a session takes.
     pub(super) fn shared(&self) -> Option<(&ReportArgs, &RunArgs)> {
         match self {

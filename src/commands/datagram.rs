@@ -16,7 +16,7 @@ use crate::protocol::output::Written;
 use crate::protocol::sequence_field::SequenceField;
 use crate::protocol::values::{parse_duration, parse_percent};
 use crate::report::Settings;
-use crate::sessions::config::{InputSource, Listen, Send, Test, To, Wire};
+use crate::sessions::config::{InputSource, Listen, SendConfig, Test, To, Wire};
 use crate::sockets::Address;
 use crate::sys::mmsg::MAX_PAYLOAD;
 
@@ -89,7 +89,7 @@ pub(super) fn send(
     args: &SenderArgs,
     report: Settings,
     test: Option<Test>,
-) -> Result<Send, Failure> {
+) -> Result<SendConfig, Failure> {
     // Whoever waits for an answer, counts them, or looks for something in them, wants to hear them.
     let run = &args.run;
     let wants_answers = run.wait.is_some() || run.count.is_some() || run.expect.is_some();
@@ -99,7 +99,7 @@ pub(super) fn send(
     let mut common = run.common(report, Written::Raw, DATAGRAMS)?;
     common.input.source = source;
     args.pace.apply(&mut common);
-    Ok(Send { common, repeat: args.repeat.unwrap_or(1), reply, test })
+    Ok(SendConfig { common, repeat: args.repeat.unwrap_or(1), reply, test })
 }
 
 /// The peers that a listener receives from and answers.

@@ -25,7 +25,7 @@ mod udp_listen;
 mod udp_send;
 
 pub use args::InputForm;
-pub use cli::{Cli, Command, Parsed, parse};
+pub use cli::{Cli, CliCommand, Parsed, parse};
 
 use crate::error::Status;
 use crate::report::Settings;
@@ -42,26 +42,26 @@ pub fn run(parsed: &Parsed) -> Status {
     }
 }
 
-fn start(command: &Command, report: Settings) -> anyhow::Result<Status> {
+fn start(command: &CliCommand, report: Settings) -> anyhow::Result<Status> {
     match command {
-        Command::TcpConnect(args) => tcp_connect::run(tcp_connect::config(args, report)?),
-        Command::TcpServe(args) => tcp_serve::run(tcp_serve::config(args, report)?),
-        Command::UdpSend(args) => udp_send::run(udp_send::config(args, report)?),
-        Command::UdpListen(args) => udp_listen::run(udp_listen::config(args, report)?),
-        Command::McastJoin(args) => mcast_join::run(mcast_join::config(args, report)?),
-        Command::McastSend(args) => mcast_send::run(mcast_send::config(args, report)?),
-        Command::Chat(args) => chat::run(chat::config(args, report)?),
-        Command::Echo(args) if args.ping => ping::run(ping::config(args, report)?),
-        Command::Echo(args) => echo::run(echo::config(args, report)?),
-        Command::Completions { .. } | Command::Man { .. } => Ok(print(command)),
+        CliCommand::TcpConnect(args) => tcp_connect::run(tcp_connect::config(args, report)?),
+        CliCommand::TcpServe(args) => tcp_serve::run(tcp_serve::config(args, report)?),
+        CliCommand::UdpSend(args) => udp_send::run(udp_send::config(args, report)?),
+        CliCommand::UdpListen(args) => udp_listen::run(udp_listen::config(args, report)?),
+        CliCommand::McastJoin(args) => mcast_join::run(mcast_join::config(args, report)?),
+        CliCommand::McastSend(args) => mcast_send::run(mcast_send::config(args, report)?),
+        CliCommand::Chat(args) => chat::run(chat::config(args, report)?),
+        CliCommand::Echo(args) if args.ping => ping::run(ping::config(args, report)?),
+        CliCommand::Echo(args) => echo::run(echo::config(args, report)?),
+        CliCommand::Completions { .. } | CliCommand::Man { .. } => Ok(print(command)),
     }
 }
 
 /// Prints what is embedded.
-fn print(command: &Command) -> Status {
+fn print(command: &CliCommand) -> Status {
     match command {
-        Command::Completions { shell } => assets::print(assets::completions(*shell)),
-        Command::Man { command } => assets::print(assets::man(*command)),
+        CliCommand::Completions { shell } => assets::print(assets::completions(*shell)),
+        CliCommand::Man { command } => assets::print(assets::man(*command)),
         _ => Status::Done,
     }
 }

@@ -310,13 +310,13 @@ impl Channel {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pool::Source;
+    use super::super::pool::PoolSource;
     use super::*;
 
     /// An idle client of a server costs one of these, of which the pool keeps a table.
     #[test]
     fn a_channel_is_small() {
         assert!(size_of::<Channel>() <= 128, "{}", size_of::<Channel>());
-        assert!(size_of::<Source>() <= 136, "{}", size_of::<Source>());
+        assert!(size_of::<PoolSource>() <= 136, "{}", size_of::<PoolSource>());
     }
 }

@@ -12,7 +12,7 @@ use super::BATCH_WAIT;
 use super::datagram_transport::{DatagramTransport, SocketTransport};
 use super::event::{End, Traffic};
 use super::id::Id;
-use super::pool::{Pool, Source};
+use super::pool::{Pool, PoolSource};
 use super::recorder::{SharedRecorder, SocketRecorder};
 use super::transport::Registration;
 use crate::buffers::Unsent;
@@ -213,7 +213,7 @@ impl Pool {
         let now = self.now;
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         match self.sources.get_mut(id) {
-            Some(Source::Datagrams(socket)) => {
+            Some(PoolSource::Datagrams(socket)) => {
                 let outcome = socket.send_one(payload, to, now);
                 socket.watch_for_room(&registration).and(outcome)
             }
@@ -235,10 +235,11 @@ impl Pool {
     /// It cannot be registered.
     pub fn add_datagram_transport(&mut self, socket: Box<dyn DatagramTransport>) -> io::Result<Id> {
         let recorder = self.recording.recorder.clone();
-        let id = self.sources.insert(Source::Datagrams(Datagrams::new(socket, recorder, self.now)));
+        let id =
+            self.sources.insert(PoolSource::Datagrams(Datagrams::new(socket, recorder, self.now)));
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         let registered = match self.sources.get_mut(id) {
-            Some(Source::Datagrams(datagrams)) => datagrams.socket.register(&registration),
+            Some(PoolSource::Datagrams(datagrams)) => datagrams.socket.register(&registration),
             _ => Ok(()),
         };
         if registered.is_err() {
@@ -252,7 +253,7 @@ impl Pool {
         let now = self.now;
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         match self.sources.get_mut(id) {
-            Some(Source::Datagrams(socket)) => {
+            Some(PoolSource::Datagrams(socket)) => {
                 let outcome = socket.send(datagrams, now);
                 match (socket.watch_for_room(&registration), outcome) {
                     (Err(error), BatchSent::Some(done)) => BatchSent::Failed(done, error),
@@ -267,7 +268,7 @@ impl Pool {
     /// again, so that more are received together: to wake up for each of them costs more than
     /// all else that is done with it. Not for a handler whose answers a peer waits for.
     pub fn allow_batching(&mut self, id: Id) {
-        if let Some(Source::Datagrams(socket)) = self.sources.get(id) {
+        if let Some(PoolSource::Datagrams(socket)) = self.sources.get(id) {
             self.batching |= socket.has_room && socket.arrives_fast && !socket.readable;
         }
     }
@@ -276,16 +277,16 @@ impl Pool {
     /// `None` where the kernel does not count them.
     pub fn dropped(&self, id: Id) -> Option<u32> {
         match self.sources.get(id)? {
-            Source::Datagrams(socket) => socket.socket.dropped(),
-            Source::Channel(_) | Source::Acceptor(_) => None,
+            PoolSource::Datagrams(socket) => socket.socket.dropped(),
+            PoolSource::Channel(_) | PoolSource::Acceptor(_) => None,
         }
     }
 
     /// An error that waits in a datagram socket, such as an ICMP "port unreachable".
     pub fn take_error(&mut self, id: Id) -> Option<io::Error> {
         match self.sources.get_mut(id)? {
-            Source::Datagrams(socket) => socket.socket.take_error(),
-            Source::Channel(_) | Source::Acceptor(_) => None,
+            PoolSource::Datagrams(socket) => socket.socket.take_error(),
+            PoolSource::Channel(_) | PoolSource::Acceptor(_) => None,
         }
     }
 }

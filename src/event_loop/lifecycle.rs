@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::channel::Channel;
 use super::id::Id;
-use super::pool::{Pool, Source};
+use super::pool::{Pool, PoolSource};
 use crate::close::CloseReason;
 
 /// How far a channel has come as a whole. It only moves down this list.
@@ -110,8 +110,8 @@ impl Pool {
     /// still being made have no order to keep: they close as with `abort`.
     pub fn close(&mut self, id: Id, reason: CloseReason, mode: CloseMode) {
         match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) if channel.closed.is_some() => {}
-            Some(Source::Channel(channel)) if channel.phase == ChannelPhase::Open => {
+            Some(PoolSource::Channel(channel)) if channel.closed.is_some() => {}
+            Some(PoolSource::Channel(channel)) if channel.phase == ChannelPhase::Open => {
                 channel.phase = ChannelPhase::Closing(reason);
                 channel.close_mode = mode;
                 channel.paused = false;
@@ -121,7 +121,7 @@ impl Pool {
                 self.mark_dirty(id);
                 self.queue_for_read(id);
             }
-            Some(Source::Channel(channel)) if channel.phase != ChannelPhase::Connecting => {}
+            Some(PoolSource::Channel(channel)) if channel.phase != ChannelPhase::Connecting => {}
             Some(_) => self.abort(id, reason),
             None => {}
         }
@@ -130,15 +130,15 @@ impl Pool {
     /// Closes at the end of this turn, whatever is queued or unread.
     pub fn abort(&mut self, id: Id, reason: CloseReason) {
         match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) if channel.closed.is_none() => {
+            Some(PoolSource::Channel(channel)) if channel.closed.is_none() => {
                 channel.closed = Some(reason);
                 channel.paused = true;
             }
-            Some(Source::Acceptor(acceptor)) if acceptor.closed.is_none() => {
+            Some(PoolSource::Acceptor(acceptor)) if acceptor.closed.is_none() => {
                 acceptor.closed = Some(reason);
                 acceptor.paused = true;
             }
-            Some(Source::Datagrams(datagrams)) if datagrams.closed.is_none() => {
+            Some(PoolSource::Datagrams(datagrams)) if datagrams.closed.is_none() => {
                 datagrams.closed = Some(reason);
             }
             _ => return,

@@ -10,7 +10,7 @@ use super::channel::Channel;
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, Directions};
-use super::pool::{Pool, Source};
+use super::pool::{Pool, PoolSource};
 use super::stdio::Memory;
 use super::transport::{Readiness, Registration, Transport};
 use crate::error::{Failure, Status};
@@ -44,9 +44,9 @@ impl Pool {
     /// It cannot be registered with the poll.
     pub fn add_listener(&mut self, listening: OpenListener) -> Result<Id, Failure> {
         let local = listening.local.clone();
-        let id = self.sources.insert(Source::Acceptor(Acceptor::new(listening)));
+        let id = self.sources.insert(PoolSource::Acceptor(Acceptor::new(listening)));
         let registered = match self.sources.get_mut(id) {
-            Some(Source::Acceptor(acceptor)) => acceptor.register(&self.registry, id.token()),
+            Some(PoolSource::Acceptor(acceptor)) => acceptor.register(&self.registry, id.token()),
             _ => Ok(()),
         };
         registered.map_err(|error| {
@@ -59,8 +59,8 @@ impl Pool {
     /// The address that a listener is bound to, as `127.0.0.1:43211` or `unix:/path`.
     pub fn local_address(&self, id: Id) -> Option<&str> {
         match self.sources.get(id)? {
-            Source::Acceptor(acceptor) => Some(acceptor.local()),
-            Source::Channel(_) | Source::Datagrams(_) => None,
+            PoolSource::Acceptor(acceptor) => Some(acceptor.local()),
+            PoolSource::Channel(_) | PoolSource::Datagrams(_) => None,
         }
     }
 
@@ -154,8 +154,8 @@ impl Pool {
         phase: ChannelPhase,
     ) -> io::Result<Id> {
         let channel = Channel::new(transport, sides, phase, self.now);
-        let id = self.sources.insert(Source::Channel(channel));
-        let Some(Source::Channel(channel)) = self.sources.get_mut(id) else { return Ok(id) };
+        let id = self.sources.insert(PoolSource::Channel(channel));
+        let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return Ok(id) };
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         match channel.transport.register(&registration) {
             Ok(Readiness::Evented) => Ok(id),

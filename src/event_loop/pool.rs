@@ -34,7 +34,7 @@ pub(super) const STARVED_TIMER: u8 = 241;
 pub(super) const ACKNOWLEDGED_TIMER: u8 = 242;
 
 /// Everything that a loop can wait for.
-pub(super) enum Source {
+pub(super) enum PoolSource {
     Channel(Channel),
     Acceptor(Acceptor),
     Datagrams(Datagrams),
@@ -44,7 +44,7 @@ pub(super) enum Source {
 pub struct Pool {
     pub(super) registry: Registry,
     pub(super) mailbox: Mailbox,
-    pub(super) sources: Slots<Source>,
+    pub(super) sources: Slots<PoolSource>,
     /// What can be read, oldest first.
     pub(super) ready: VecDeque<Id>,
     /// What has something to flush.
@@ -98,15 +98,15 @@ impl Pool {
 
     pub(super) fn channel(&self, id: Id) -> Option<&Channel> {
         match self.sources.get(id)? {
-            Source::Channel(channel) => Some(channel),
-            Source::Acceptor(_) | Source::Datagrams(_) => None,
+            PoolSource::Channel(channel) => Some(channel),
+            PoolSource::Acceptor(_) | PoolSource::Datagrams(_) => None,
         }
     }
 
     pub(super) fn channel_mut(&mut self, id: Id) -> Option<&mut Channel> {
         match self.sources.get_mut(id)? {
-            Source::Channel(channel) => Some(channel),
-            Source::Acceptor(_) | Source::Datagrams(_) => None,
+            PoolSource::Channel(channel) => Some(channel),
+            PoolSource::Acceptor(_) | PoolSource::Datagrams(_) => None,
         }
     }
 
@@ -174,9 +174,9 @@ impl Pool {
     /// What went through a connection so far.
     pub fn traffic(&self, id: Id) -> Option<Traffic> {
         match self.sources.get(id)? {
-            Source::Channel(channel) => Some(channel.traffic),
-            Source::Datagrams(datagrams) => Some(datagrams.traffic),
-            Source::Acceptor(_) => None,
+            PoolSource::Channel(channel) => Some(channel.traffic),
+            PoolSource::Datagrams(datagrams) => Some(datagrams.traffic),
+            PoolSource::Acceptor(_) => None,
         }
     }
 
@@ -199,9 +199,9 @@ impl Pool {
     /// Stops reading a connection, or accepting from a listener, until `resume`.
     pub fn pause(&mut self, id: Id) {
         match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) => channel.paused = true,
-            Some(Source::Acceptor(acceptor)) => acceptor.paused = true,
-            Some(Source::Datagrams(datagrams)) => datagrams.paused = true,
+            Some(PoolSource::Channel(channel)) => channel.paused = true,
+            Some(PoolSource::Acceptor(acceptor)) => acceptor.paused = true,
+            Some(PoolSource::Datagrams(datagrams)) => datagrams.paused = true,
             None => {}
         }
     }
@@ -209,12 +209,12 @@ impl Pool {
     /// Undoes `pause`. What became readable meanwhile has not been forgotten.
     pub fn resume(&mut self, id: Id) {
         match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) => {
+            Some(PoolSource::Channel(channel)) => {
                 channel.paused = false;
                 channel.readable |= channel.transport.has_buffered_input();
             }
-            Some(Source::Acceptor(acceptor)) => acceptor.paused = false,
-            Some(Source::Datagrams(datagrams)) => datagrams.paused = false,
+            Some(PoolSource::Acceptor(acceptor)) => acceptor.paused = false,
+            Some(PoolSource::Datagrams(datagrams)) => datagrams.paused = false,
             None => return,
         }
         self.queue_for_read(id);
@@ -236,15 +236,15 @@ impl Pool {
     /// Notes that a source may be ready, as the poll or a thread reports.
     pub(super) fn latch(&mut self, id: Id, readable: bool, writable: bool) {
         match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) => {
+            Some(PoolSource::Channel(channel)) => {
                 channel.readable |= readable;
                 channel.writable |= writable;
                 if channel.wants_flushing() || channel.phase == ChannelPhase::Connecting {
                     self.mark_dirty(id);
                 }
             }
-            Some(Source::Acceptor(acceptor)) => acceptor.ready |= readable,
-            Some(Source::Datagrams(datagrams)) => {
+            Some(PoolSource::Acceptor(acceptor)) => acceptor.ready |= readable,
+            Some(PoolSource::Datagrams(datagrams)) => {
                 datagrams.readable |= readable;
                 datagrams.writable |= writable;
                 self.mark_dirty(id);
@@ -257,13 +257,13 @@ impl Pool {
     /// Puts a source on the list of what to read, if a read may give something.
     pub(super) fn queue_for_read(&mut self, id: Id) {
         let queued = match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) if channel.wants_reading() => {
+            Some(PoolSource::Channel(channel)) if channel.wants_reading() => {
                 &mut channel.queued_for_read
             }
-            Some(Source::Acceptor(acceptor)) if acceptor.wants_accepting() => {
+            Some(PoolSource::Acceptor(acceptor)) if acceptor.wants_accepting() => {
                 &mut acceptor.queued_for_read
             }
-            Some(Source::Datagrams(socket)) if socket.wants_reading() => {
+            Some(PoolSource::Datagrams(socket)) if socket.wants_reading() => {
                 &mut socket.queued_for_read
             }
             _ => return,
@@ -276,17 +276,17 @@ impl Pool {
     /// Notes that a source is not on that list any more.
     pub(super) fn unqueue(&mut self, id: Id) {
         match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) => channel.queued_for_read = false,
-            Some(Source::Acceptor(acceptor)) => acceptor.queued_for_read = false,
-            Some(Source::Datagrams(datagrams)) => datagrams.queued_for_read = false,
+            Some(PoolSource::Channel(channel)) => channel.queued_for_read = false,
+            Some(PoolSource::Acceptor(acceptor)) => acceptor.queued_for_read = false,
+            Some(PoolSource::Datagrams(datagrams)) => datagrams.queued_for_read = false,
             None => {}
         }
     }
 
     pub(super) fn mark_dirty(&mut self, id: Id) {
         let dirty = match self.sources.get_mut(id) {
-            Some(Source::Channel(channel)) => &mut channel.dirty,
-            Some(Source::Datagrams(datagrams)) => &mut datagrams.dirty,
+            Some(PoolSource::Channel(channel)) => &mut channel.dirty,
+            Some(PoolSource::Datagrams(datagrams)) => &mut datagrams.dirty,
             _ => return,
         };
         if !std::mem::replace(dirty, true) {
@@ -332,9 +332,9 @@ impl Pool {
         let source = self.sources.remove(id)?;
         self.timers.disarm(TimerKey::of(id, LINGER_TIMER));
         match source {
-            Source::Acceptor(acceptor) => Some(acceptor.end(&self.registry, self.now)),
-            Source::Datagrams(datagrams) => Some(datagrams.end(&self.registry)),
-            Source::Channel(mut channel) => {
+            PoolSource::Acceptor(acceptor) => Some(acceptor.end(&self.registry, self.now)),
+            PoolSource::Datagrams(datagrams) => Some(datagrams.end(&self.registry)),
+            PoolSource::Channel(mut channel) => {
                 let reason = channel.closed.unwrap_or(CloseReason::HOST);
                 channel.transport.deregister(&self.registry);
                 if channel.close_mode == CloseMode::ResetWhenAcked {

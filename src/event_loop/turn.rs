@@ -8,7 +8,9 @@ use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, Directions};
 use super::mailbox::Letter;
-use super::pool::{ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, STARVED, STARVED_TIMER, Source};
+use super::pool::{
+    ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, PoolSource, STARVED, STARVED_TIMER,
+};
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
 use crate::protocol::recording::Role;
@@ -71,9 +73,9 @@ impl EventLoop {
             let Some(id) = self.pool.ready.pop_front() else { return };
             // It stays queued meanwhile: what its own handler does to it needs no second turn.
             match self.pool.sources.get(id) {
-                Some(Source::Acceptor(_)) => self.pool.accept_ready(id, handler),
-                Some(Source::Channel(_)) => self.read_ready(id, handler),
-                Some(Source::Datagrams(_)) => self.receive_ready(id, handler),
+                Some(PoolSource::Acceptor(_)) => self.pool.accept_ready(id, handler),
+                Some(PoolSource::Channel(_)) => self.read_ready(id, handler),
+                Some(PoolSource::Datagrams(_)) => self.receive_ready(id, handler),
                 None => {}
             }
             self.pool.unqueue(id);
@@ -116,7 +118,7 @@ impl EventLoop {
         let memory = self.batch.get_or_insert_with(Box::default);
         for _ in 0..BATCH_BUDGET {
             let now = self.pool.now;
-            let Some(Source::Datagrams(socket)) = self.pool.sources.get_mut(id) else { return };
+            let Some(PoolSource::Datagrams(socket)) = self.pool.sources.get_mut(id) else { return };
             match socket.receive(memory, now) {
                 Some(Ok(())) => {
                     let batch: Vec<Arrival<'_>> = memory.arrivals().collect();
@@ -179,7 +181,9 @@ impl Pool {
 
     fn accept_ready(&mut self, listener: Id, handler: &mut dyn Handler) {
         for _ in 0..ACCEPT_BUDGET {
-            let Some(Source::Acceptor(acceptor)) = self.sources.get_mut(listener) else { return };
+            let Some(PoolSource::Acceptor(acceptor)) = self.sources.get_mut(listener) else {
+                return;
+            };
             if !acceptor.wants_accepting() {
                 return;
             }
@@ -206,7 +210,7 @@ impl Pool {
     /// A descriptor came free, or time passed: a listener that ran out may try again.
     fn retry_starved(&mut self) {
         for id in std::mem::take(&mut self.starved) {
-            if let Some(Source::Acceptor(acceptor)) = self.sources.get_mut(id) {
+            if let Some(PoolSource::Acceptor(acceptor)) = self.sources.get_mut(id) {
                 acceptor.starved = false;
                 self.queue_for_read(id);
             }
@@ -249,7 +253,7 @@ impl Pool {
     pub(super) fn flush_dirty(&mut self, handler: &mut dyn Handler) {
         for id in std::mem::take(&mut self.dirty) {
             let now = self.now;
-            if let Some(Source::Datagrams(datagrams)) = self.sources.get_mut(id) {
+            if let Some(PoolSource::Datagrams(datagrams)) = self.sources.get_mut(id) {
                 datagrams.dirty = false;
                 if datagrams.take_drained() {
                     handler.on(self, Event::Drained { id });

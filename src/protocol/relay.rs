@@ -18,7 +18,7 @@ pub enum Source {
 
 /// The input, as far as it has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Input {
+pub struct InputState {
     /// What stands behind it.
     pub source: Source,
     /// It has ended.
@@ -27,7 +27,7 @@ pub struct Input {
     pub empty: bool,
 }
 
-impl Input {
+impl InputState {
     /// An input that has not been read yet.
     pub fn new(source: Source) -> Self {
         Self { source, ended: false, empty: true }
@@ -56,7 +56,7 @@ pub struct Rules {
 
 /// What a connection does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum RelayStep {
     /// Goes on as it is.
     Continue,
     /// Says FIN behind what is queued, and reads on.
@@ -69,33 +69,33 @@ pub enum Step {
 
 impl Rules {
     /// The input has ended; `peer_ended` says whether the peer's FIN has come already.
-    pub fn input_ended(&self, input: Input, peer_ended: bool) -> Step {
+    pub fn input_ended(&self, input: InputState, peer_ended: bool) -> RelayStep {
         if peer_ended {
             // Both directions are over, and nobody could use the connection any more.
-            Step::Close
+            RelayStep::Close
         } else if self.keep_open || self.undivided || self.is_empty_from_start(input) {
-            Step::Continue
+            RelayStep::Continue
         } else {
-            Step::HalfClose
+            RelayStep::HalfClose
         }
     }
 
     /// The peer's FIN has come.
-    pub fn peer_ended(&self, input: Input) -> Step {
+    pub fn peer_ended(&self, input: InputState) -> RelayStep {
         // A FIN does not say whether the peer still reads: a half-close and a full close look alike
         // until a write meets an RST.
         if self.leave_on_peer_close {
-            Step::Leave
+            RelayStep::Leave
         } else if input.may_send_more() && !(self.undivided && self.serving) {
-            Step::Continue
+            RelayStep::Continue
         } else {
-            Step::Close
+            RelayStep::Close
         }
     }
 
     /// A server under cron, CI or systemd has an input that is empty from the start. It is not
     /// there to be sent, so its end says nothing about the connection.
-    pub fn is_empty_from_start(&self, input: Input) -> bool {
+    pub fn is_empty_from_start(&self, input: InputState) -> bool {
         self.serving && input.empty
     }
 }
@@ -112,28 +112,28 @@ mod tests {
         undivided: false,
     };
 
-    fn input(source: Source, ended: bool) -> Input {
-        Input { source, ended, empty: false }
+    fn input(source: Source, ended: bool) -> InputState {
+        InputState { source, ended, empty: false }
     }
 
     #[test]
     fn the_end_of_the_input_half_closes_unless_something_forbids_it() {
         let ended = input(Source::Stream, true);
-        let empty = Input { empty: true, ..ended };
+        let empty = InputState { empty: true, ..ended };
         let serving = Rules { serving: true, ..RULES };
         let undivided = Rules { undivided: true, ..RULES };
         let keep = Rules { keep_open: true, ..RULES };
         for (rules, input, peer_ended, step) in [
-            (RULES, ended, false, Step::HalfClose),
-            (RULES, empty, false, Step::HalfClose),
-            (RULES, ended, true, Step::Close),
-            (keep, ended, false, Step::Continue),
-            (keep, ended, true, Step::Close),
-            (serving, ended, false, Step::HalfClose),
-            (serving, empty, false, Step::Continue),
-            (serving, empty, true, Step::Close),
-            (undivided, ended, false, Step::Continue),
-            (undivided, ended, true, Step::Close),
+            (RULES, ended, false, RelayStep::HalfClose),
+            (RULES, empty, false, RelayStep::HalfClose),
+            (RULES, ended, true, RelayStep::Close),
+            (keep, ended, false, RelayStep::Continue),
+            (keep, ended, true, RelayStep::Close),
+            (serving, ended, false, RelayStep::HalfClose),
+            (serving, empty, false, RelayStep::Continue),
+            (serving, empty, true, RelayStep::Close),
+            (undivided, ended, false, RelayStep::Continue),
+            (undivided, ended, true, RelayStep::Close),
         ] {
             assert_eq!(rules.input_ended(input, peer_ended), step, "{rules:?} {input:?}");
         }
@@ -145,13 +145,13 @@ mod tests {
         let undivided = Rules { undivided: true, ..RULES };
         let serving = Rules { serving: true, ..undivided };
         for (rules, input, step) in [
-            (RULES, input(Source::Stream, false), Step::Continue),
-            (RULES, input(Source::Stream, true), Step::Close),
-            (RULES, input(Source::Terminal, false), Step::Close),
-            (RULES, input(Source::Absent, false), Step::Close),
-            (leave, input(Source::Stream, false), Step::Leave),
-            (undivided, input(Source::Stream, false), Step::Continue),
-            (serving, input(Source::Stream, false), Step::Close),
+            (RULES, input(Source::Stream, false), RelayStep::Continue),
+            (RULES, input(Source::Stream, true), RelayStep::Close),
+            (RULES, input(Source::Terminal, false), RelayStep::Close),
+            (RULES, input(Source::Absent, false), RelayStep::Close),
+            (leave, input(Source::Stream, false), RelayStep::Leave),
+            (undivided, input(Source::Stream, false), RelayStep::Continue),
+            (serving, input(Source::Stream, false), RelayStep::Close),
         ] {
             assert_eq!(rules.peer_ended(input), step, "{rules:?} {input:?}");
         }

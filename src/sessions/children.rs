@@ -1,6 +1,6 @@
 //! The programs that a session runs: one table starts them, reaps them, and leaves none behind.
 //!
-//! Each child has a `Purpose`, and the part of the session that is served by this purpose takes
+//! Each child has a `ChildPurpose`, and the part of the session that is served by this purpose takes
 //! the exits of it. What an exit means, that part knows.
 
 use std::ffi::{OsStr, OsString};
@@ -108,7 +108,7 @@ impl Stream {
 
 /// What a child is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(crate) enum ChildPurpose {
     /// `-- CMD`.
     MainCommand,
     /// `--on`.
@@ -119,8 +119,8 @@ pub(crate) enum Purpose {
 
 /// How a program is to be started. Its stderr is that of this process.
 #[derive(Debug)]
-pub(crate) struct Launch {
-    pub(crate) purpose: Purpose,
+pub(crate) struct ChildSpec {
+    pub(crate) purpose: ChildPurpose,
     pub(crate) program: Program,
     /// What its environment has beside ours.
     pub(crate) env: Vec<(&'static str, OsString)>,
@@ -150,7 +150,7 @@ pub(crate) struct Started {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exit {
     pub(crate) id: ChildId,
-    purpose: Purpose,
+    purpose: ChildPurpose,
     status: ExitStatus,
 }
 
@@ -167,7 +167,7 @@ impl Exit {
 
     #[cfg(test)]
     pub(crate) fn of_main_command(raw: i32) -> Self {
-        let (id, purpose) = (ChildId(1), Purpose::MainCommand);
+        let (id, purpose) = (ChildId(1), ChildPurpose::MainCommand);
         Self { id, purpose, status: ExitStatus::from_raw(raw) }
     }
 
@@ -214,7 +214,7 @@ pub(crate) struct Children {
 #[derive(Debug)]
 struct Living {
     id: ChildId,
-    purpose: Purpose,
+    purpose: ChildPurpose,
     process: Child,
     group: bool,
     state: ChildState,
@@ -255,10 +255,11 @@ impl Children {
     ///
     /// # Errors
     /// `Status::NotFound` and `Status::NotRunnable`.
-    pub(crate) fn spawn(&mut self, pool: &mut Pool, launch: Launch) -> Result<Started, Failure> {
-        let Launch { purpose, program, env, stdin, stdout, group } = launch;
+    pub(crate) fn spawn(&mut self, pool: &mut Pool, launch: ChildSpec) -> Result<Started, Failure> {
+        let ChildSpec { purpose, program, env, stdin, stdout, group } = launch;
         debug_assert!(
-            purpose != Purpose::MainCommand || self.living.iter().all(|one| one.purpose != purpose),
+            purpose != ChildPurpose::MainCommand
+                || self.living.iter().all(|one| one.purpose != purpose),
             "a run has one main command"
         );
         let mut command = program.command(&env);
@@ -301,7 +302,7 @@ impl Children {
     }
 
     /// The exits of this purpose since the last call.
-    pub(crate) fn take_exits(&mut self, purpose: Purpose) -> Vec<Exit> {
+    pub(crate) fn take_exits(&mut self, purpose: ChildPurpose) -> Vec<Exit> {
         self.ended.extract_if(.., |exit| exit.purpose == purpose).collect()
     }
 
@@ -317,7 +318,7 @@ impl Children {
     }
 
     /// Asks all children of a purpose to end, and kills those that have not after a while.
-    pub(crate) fn terminate_all(&mut self, pool: &mut Pool, purpose: Purpose) {
+    pub(crate) fn terminate_all(&mut self, pool: &mut Pool, purpose: ChildPurpose) {
         self.ask(pool, Some(sys::signals::SIGTERM), |one| one.purpose == purpose);
     }
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use datagrams::{Listen, McastJoin, McastSend, Send, Test, To, UdpListen, UdpSend};
+pub use datagrams::{Listen, McastJoin, McastSend, SendConfig, Test, To, UdpListen, UdpSend};
 
 use super::children::Program;
-use super::ready::Readiness;
+use super::ready::ReadyTargets;
 use crate::error::Failure;
 use crate::framing::{self, Framer, Framing};
 use crate::multicast::GroupAddress;
@@ -35,9 +35,9 @@ pub struct Common {
     /// What the run is for, where that can be said.
     pub goal: Goal,
     /// What is sent.
-    pub input: Input,
+    pub input: InputConfig,
     /// What is shown.
-    pub output: Output,
+    pub output: OutputConfig,
     /// How messages are marked on the wire.
     pub wire: Wire,
     /// What the ends of the two directions mean.
@@ -70,7 +70,7 @@ pub struct Goal {
 
 /// What is sent.
 #[derive(Clone, Debug, Default)]
-pub struct Input {
+pub struct InputConfig {
     /// Where it comes from.
     pub source: InputSource,
     /// How fast it is sent.
@@ -103,7 +103,7 @@ pub enum InputSource {
 
 /// What is shown.
 #[derive(Clone, Debug)]
-pub struct Output {
+pub struct OutputConfig {
     /// How messages are written to stdout.
     pub form: output::Output,
     /// How events are reported.
@@ -167,7 +167,7 @@ pub struct Net {
 #[derive(Clone, Debug, Default)]
 pub struct Helpers {
     /// Who waits for this side to be ready.
-    pub readiness: Readiness,
+    pub readiness: ReadyTargets,
     /// What runs once it is.
     pub command: Option<Program>,
     /// What runs on events.

@@ -15,7 +15,7 @@ use super::console::{Console, OpenTraffic};
 use super::hooks::Hooks;
 use super::input::{InputReader, unreadable};
 use super::main_command::MainCommand;
-use super::ready::Readiness;
+use super::ready::ReadyTargets;
 use super::timers;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
@@ -38,7 +38,7 @@ pub struct Core {
     /// All that run: the main command, hooks, those of connections.
     pub(crate) children: Children,
     command: MainCommand,
-    readiness: Readiness,
+    readiness: ReadyTargets,
     is_ready: bool,
     /// `--wait`: the failure that is reported when no peer arrives in time.
     awaited: Option<Awaited>,

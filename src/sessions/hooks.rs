@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::children::{ChildId, Children, Launch, Program, Purpose, Stream};
+use super::children::{ChildId, ChildPurpose, ChildSpec, Children, Program, Stream};
 use super::config::Hook;
 use super::timers;
 use crate::close::CloseReason;
@@ -103,8 +103,8 @@ impl Hooks {
     ) -> Result<(), String> {
         let program = Program::shell(&hook.line);
         let title = format!("--on {}={}", hook.event.as_str(), program.title());
-        let launch = Launch {
-            purpose: Purpose::Hook,
+        let launch = ChildSpec {
+            purpose: ChildPurpose::Hook,
             program,
             env: Vec::new(),
             stdin: Stream::Pipe,
@@ -125,7 +125,7 @@ impl Hooks {
     /// Takes the hooks that have ended, and has others started. Returns what failed.
     pub(crate) fn on_exits(&mut self, pool: &mut Pool, children: &mut Children) -> Vec<String> {
         let mut failures = Vec::new();
-        for exit in children.take_exits(Purpose::Hook) {
+        for exit in children.take_exits(ChildPurpose::Hook) {
             let Some(at) = self.running.iter().position(|one| one.child == exit.id) else {
                 continue;
             };
@@ -159,7 +159,7 @@ impl Hooks {
     /// Starts no more, and ends those that run. Returns how many events had no run.
     pub(crate) fn cut(&mut self, pool: &mut Pool, children: &mut Children) -> usize {
         self.cut = true;
-        children.terminate_all(pool, Purpose::Hook);
+        children.terminate_all(pool, ChildPurpose::Hook);
         self.queued = 0;
         std::mem::take(&mut self.queue).len()
     }

@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use self::batch::Encoder;
+use self::batch::BatchEncoder;
 use self::mode::Mode;
 use self::throttle::Throttle;
 use super::config::{self, Common, InputSource};
@@ -70,9 +70,9 @@ pub(crate) struct Portion<'a> {
 /// stdin as a source of messages.
 pub struct InputReader {
     id: Option<Id>,
-    progress: relay::Input,
+    progress: relay::InputState,
     mode: Mode,
-    encoder: Encoder,
+    encoder: BatchEncoder,
     /// How many messages have been read.
     messages: u64,
     /// What it is called in messages.
@@ -130,15 +130,15 @@ impl InputReader {
     }
 
     fn over(id: Option<Id>, source: Source, common: &Common) -> Self {
-        let Common { input: config::Input { source: from, rate }, wire, .. } = common;
+        let Common { input: config::InputConfig { source: from, rate }, wire, .. } = common;
         let mode = Mode::new(common);
         debug_assert!(id.is_none() || source != Source::Absent, "an absent input has no channel");
         debug_assert!(id.is_none() || !matches!(mode, Mode::Preset(..)), "nor has a preset");
         Self {
             id,
-            progress: relay::Input::new(source),
+            progress: relay::InputState::new(source),
             mode,
-            encoder: Encoder::new(wire),
+            encoder: BatchEncoder::new(wire),
             messages: 0,
             name: if matches!(from, InputSource::Texts(_)) { "--send" } else { "stdin" },
             size: None,
@@ -152,7 +152,7 @@ impl InputReader {
     }
 
     /// How far the input has come.
-    pub(crate) fn progress(&self) -> relay::Input {
+    pub(crate) fn progress(&self) -> relay::InputState {
         self.progress
     }
 
@@ -208,7 +208,7 @@ impl InputReader {
         let Mode::Preset(texts, cutting) = &mut self.mode else { return Ok(None) };
         let (texts, cutting) = (std::mem::take(texts), cutting.take());
         self.mode = cutting.map_or(Mode::Plain, Mode::Cut);
-        self.progress = relay::Input { ended: true, empty: false, ..self.progress };
+        self.progress = relay::InputState { ended: true, empty: false, ..self.progress };
         let (batch, outcome) = self.convert(&texts, true);
         outcome.map(|()| Some(batch))
     }

@@ -5,7 +5,7 @@
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, Signal};
 
-use super::children::{ChildId, Children, Exit, Launch, Program, Purpose, Stream};
+use super::children::{ChildId, ChildPurpose, ChildSpec, Children, Exit, Program, Stream};
 use super::ready;
 use crate::sys::signals::{SIGHUP, SIGINT, SIGTERM};
 
@@ -55,8 +55,8 @@ impl MainCommand {
                 return Ok(());
             }
         };
-        let launch = Launch {
-            purpose: Purpose::MainCommand,
+        let launch = ChildSpec {
+            purpose: ChildPurpose::MainCommand,
             program,
             env: ready::environment(address),
             stdin: if free.0 { Stream::Inherit } else { Stream::Null },

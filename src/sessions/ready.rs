@@ -18,7 +18,7 @@ use crate::sys::fd;
 
 /// Who waits for this side to be ready.
 #[derive(Clone, Debug, Default)]
-pub struct Readiness {
+pub struct ReadyTargets {
     /// Where the local ports are written.
     pub port_file: Option<PathBuf>,
     /// The descriptor that gets a `\n`, and is closed.
@@ -49,7 +49,7 @@ impl ReadyFd {
     }
 }
 
-impl Readiness {
+impl ReadyTargets {
     /// Tells everybody, once everything works. `locals` are the addresses of this side. Returns
     /// what went wrong without doing harm.
     ///

@@ -10,7 +10,7 @@ use data_encoding::BASE64;
 use memchr::memchr2;
 
 use super::text::{escape, push_code, take};
-use super::tree::Kind;
+use super::tree::NodeKind;
 use super::{FLOAT, INT, MAX_DEPTH, PickleError, TAGS, number};
 
 /// Encodes one JSON text as a pickle and appends it to `out`.
@@ -41,7 +41,7 @@ enum Begun {
     /// A dict with a first key.
     Object,
     /// A tag, which makes this of the list that follows.
-    Members(Kind),
+    Members(NodeKind),
     Whole {
         hashable: bool,
     },
@@ -55,7 +55,7 @@ impl<'a> Encoder<'a, '_> {
         }
         self.skip_blanks();
         match self.rest.first() {
-            Some(b'[') => self.members(Kind::List, depth),
+            Some(b'[') => self.members(NodeKind::List, depth),
             Some(b'{') => match self.begin()? {
                 Begun::Object => self.object(depth),
                 Begun::Members(kind) => self.members(kind, depth),
@@ -131,14 +131,14 @@ impl<'a> Encoder<'a, '_> {
     }
 
     /// Encodes a list, or what else a tag has made of it.
-    fn members(&mut self, kind: Kind, depth: usize) -> Result<bool, String> {
+    fn members(&mut self, kind: NodeKind, depth: usize) -> Result<bool, String> {
         self.expect(b'[')?;
         // An empty one, what begins one that is not, and what puts all behind the mark into it.
         let (empty, start, end): (&[u8], &[u8], u8) = match kind {
-            Kind::Dict => (b"}", b"}(", b'u'),
-            Kind::Tuple => (b")", b"(", b't'),
-            Kind::Set => (b"\x8f", b"\x8f(", 0x90),
-            Kind::Frozenset => (b"(\x91", b"(", 0x91),
+            NodeKind::Dict => (b"}", b"}(", b'u'),
+            NodeKind::Tuple => (b")", b"(", b't'),
+            NodeKind::Set => (b"\x8f", b"\x8f(", 0x90),
+            NodeKind::Frozenset => (b"(\x91", b"(", 0x91),
             _ => (b"]", b"](", b'e'),
         };
         let mut hashable = true;
@@ -155,22 +155,22 @@ impl<'a> Encoder<'a, '_> {
             self.expect(b']')?;
             self.out.push(end);
         }
-        if kind != Kind::List {
+        if kind != NodeKind::List {
             self.expect(b'}')?;
         }
-        Ok(kind == Kind::Frozenset || kind == Kind::Tuple && hashable)
+        Ok(kind == NodeKind::Frozenset || kind == NodeKind::Tuple && hashable)
     }
 
     /// Encodes a member; of a dict, which is a list of pairs, a pair.
-    fn member(&mut self, kind: Kind, depth: usize) -> Result<bool, String> {
-        if kind == Kind::Dict {
+    fn member(&mut self, kind: NodeKind, depth: usize) -> Result<bool, String> {
+        if kind == NodeKind::Dict {
             self.expect(b'[')?;
         }
         let hashable = self.value(depth + 1)?;
-        if !hashable && matches!(kind, Kind::Dict | Kind::Set | Kind::Frozenset) {
+        if !hashable && matches!(kind, NodeKind::Dict | NodeKind::Set | NodeKind::Frozenset) {
             return self.fail("a key or member of a set that can be changed");
         }
-        if kind == Kind::Dict {
+        if kind == NodeKind::Dict {
             self.expect(b',')?;
             self.value(depth + 1)?;
             self.expect(b']')?;
@@ -194,12 +194,15 @@ impl<'a> Encoder<'a, '_> {
             return Ok(Begun::Object);
         }
         let kind = TAGS.iter().find(|(_, tag)| tag.as_bytes() == &*key).map(|(kind, _)| *kind);
-        if let Some(kind @ (Kind::Tuple | Kind::Set | Kind::Frozenset | Kind::Dict)) = kind {
+        if let Some(
+            kind @ (NodeKind::Tuple | NodeKind::Set | NodeKind::Frozenset | NodeKind::Dict),
+        ) = kind
+        {
             return Ok(Begun::Members(kind));
         }
         self.tagged(kind, &key)?;
         self.expect(b'}')?;
-        Ok(Begun::Whole { hashable: kind != Some(Kind::Bytearray) })
+        Ok(Begun::Whole { hashable: kind != Some(NodeKind::Bytearray) })
     }
 
     /// Encodes the members of an object from its first value on.
@@ -222,13 +225,13 @@ impl<'a> Encoder<'a, '_> {
     }
 
     /// Encodes what a tag makes of the string behind it.
-    fn tagged(&mut self, kind: Option<Kind>, tag: &[u8]) -> Result<(), String> {
+    fn tagged(&mut self, kind: Option<NodeKind>, tag: &[u8]) -> Result<(), String> {
         if kind.is_none() && ![INT.as_bytes(), FLOAT.as_bytes()].contains(&tag) {
             return self.unknown_tag();
         }
         let text = self.string()?;
         match kind {
-            Some(Kind::Bytes) => self.bytes(&text)?,
+            Some(NodeKind::Bytes) => self.bytes(&text)?,
             Some(_) => {
                 // The opcode for a bytearray came with protocol 5, Python 3.8.
                 self.out.extend_from_slice(b"cbuiltins\nbytearray\n");

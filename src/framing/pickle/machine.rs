@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::reader::{Leaf, Reader};
-use super::tree::{FEW, Function, Kind, Tree, Value};
+use super::tree::{FEW, Function, NodeKind, Tree, Value};
 use super::{PickleError, malformed, refused};
 
 /// Runs a pickle to its end; returns the tree and its root.
@@ -79,7 +79,7 @@ impl<'a> Machine<'a> {
             if let Leaf::Text(text) = leaf
                 && !text.check()?
             {
-                value = self.tree.make(Kind::Bytes, &[value])?;
+                value = self.tree.make(NodeKind::Bytes, &[value])?;
             }
             self.stack.push(value);
             return Ok(false);
@@ -162,14 +162,14 @@ impl<'a> Machine<'a> {
 
     fn group(&mut self, opcode: u8) -> Result<(), PickleError> {
         let (kind, from) = match opcode {
-            b'l' | b'e' => (Kind::List, self.mark()?),
-            b'd' | b'u' => (Kind::Dict, self.mark()?),
-            b't' => (Kind::Tuple, self.mark()?),
-            0x90 => (Kind::Set, self.mark()?),
-            0x91 => (Kind::Frozenset, self.mark()?),
-            0x85..=0x87 => (Kind::Tuple, self.below_top(usize::from(opcode - 0x84))?),
-            b'a' => (Kind::List, self.below_top(1)?),
-            b's' => (Kind::Dict, self.below_top(2)?),
+            b'l' | b'e' => (NodeKind::List, self.mark()?),
+            b'd' | b'u' => (NodeKind::Dict, self.mark()?),
+            b't' => (NodeKind::Tuple, self.mark()?),
+            0x90 => (NodeKind::Set, self.mark()?),
+            0x91 => (NodeKind::Frozenset, self.mark()?),
+            0x85..=0x87 => (NodeKind::Tuple, self.below_top(usize::from(opcode - 0x84))?),
+            b'a' => (NodeKind::List, self.below_top(1)?),
+            b's' => (NodeKind::Dict, self.below_top(2)?),
             b'P' | b'Q' => return refused("it refers to an object outside of it"),
             b'b' | b'i' | b'o' | 0x81 | 0x92 => return refused("it builds an object of a class"),
             0x82..=0x84 => return refused("it asks for an extension"),
@@ -243,7 +243,7 @@ impl<'a> Machine<'a> {
                 return refused(format!("it asks for {}.{}", show(module), show(name)));
             }
         };
-        let function = self.tree.make(Kind::Function(function), &[])?;
+        let function = self.tree.make(NodeKind::Function(function), &[])?;
         self.stack.push(function);
         Ok(())
     }
@@ -251,7 +251,7 @@ impl<'a> Machine<'a> {
     /// Replaces a function and its arguments by what the call stands for.
     fn call(&mut self) -> Result<(), PickleError> {
         let (arguments, called) = (self.pop()?, self.pop()?);
-        let Kind::Function(function) = self.tree.kind(called) else {
+        let NodeKind::Function(function) = self.tree.kind(called) else {
             return malformed("it calls what cannot be called");
         };
         let Some(arguments) = self.tree.last_tuple(arguments).map(<[Value]>::to_vec) else {
@@ -259,27 +259,29 @@ impl<'a> Machine<'a> {
         };
         let tree = &mut self.tree;
         let first = arguments.first().map(|first| tree.kind(*first));
-        let is_bytes = matches!(first, Some(Kind::Bytes | Kind::Latin1));
-        let is_list = first == Some(Kind::List);
+        let is_bytes = matches!(first, Some(NodeKind::Bytes | NodeKind::Latin1));
+        let is_list = first == Some(NodeKind::List);
         // Python 3 writes `_codecs.encode` for bytes, and Python 2 a bytearray of a unicode string:
         // the characters up to U+00FF stand for the bytes.
         let value = match (function, arguments.as_slice()) {
-            (Function::Bytes, []) => tree.make(Kind::Bytes, &[])?,
-            (Function::Bytearray, []) => tree.make(Kind::Bytearray, &[])?,
-            (Function::Set, []) => tree.make(Kind::Set, &[])?,
-            (Function::Frozenset, []) => tree.make(Kind::Frozenset, &[])?,
-            (Function::Bytearray, [_]) if is_bytes => tree.make(Kind::Bytearray, &arguments)?,
-            (Function::Set, &[list]) if is_list => tree.set_of(Kind::SetOf, list)?,
-            (Function::Frozenset, &[list]) if is_list => tree.set_of(Kind::FrozensetOf, list)?,
+            (Function::Bytes, []) => tree.make(NodeKind::Bytes, &[])?,
+            (Function::Bytearray, []) => tree.make(NodeKind::Bytearray, &[])?,
+            (Function::Set, []) => tree.make(NodeKind::Set, &[])?,
+            (Function::Frozenset, []) => tree.make(NodeKind::Frozenset, &[])?,
+            (Function::Bytearray, [_]) if is_bytes => tree.make(NodeKind::Bytearray, &arguments)?,
+            (Function::Set, &[list]) if is_list => tree.set_of(NodeKind::SetOf, list)?,
+            (Function::Frozenset, &[list]) if is_list => {
+                tree.set_of(NodeKind::FrozensetOf, list)?
+            }
             (Function::Encode | Function::Bytearray, &[text, codec]) if tree.is_text(text) => {
                 match tree.name(codec) {
                     Some(b"latin1" | b"latin-1") => {}
                     Some(_) => return foreign_arguments(),
                     None => return malformed("a name that is no text"),
                 }
-                let bytes = tree.make(Kind::Latin1, &[text])?;
+                let bytes = tree.make(NodeKind::Latin1, &[text])?;
                 match function {
-                    Function::Bytearray => tree.make(Kind::Bytearray, &[bytes])?,
+                    Function::Bytearray => tree.make(NodeKind::Bytearray, &[bytes])?,
                     _ => bytes,
                 }
             }

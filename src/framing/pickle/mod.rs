@@ -17,7 +17,7 @@ mod text;
 mod tree;
 mod writer;
 
-use tree::Kind;
+use tree::NodeKind;
 
 pub(super) use encoder::encode;
 
@@ -27,13 +27,13 @@ pub(super) use encoder::encode;
 const MAX_DEPTH: usize = 1024;
 
 /// The keys that mark in JSON what JSON lacks.
-const TAGS: [(Kind, &str); 6] = [
-    (Kind::Tuple, "$tuple"),
-    (Kind::Set, "$set"),
-    (Kind::Frozenset, "$frozenset"),
-    (Kind::Dict, "$dict"),
-    (Kind::Bytes, "$bytes"),
-    (Kind::Bytearray, "$bytearray"),
+const TAGS: [(NodeKind, &str); 6] = [
+    (NodeKind::Tuple, "$tuple"),
+    (NodeKind::Set, "$set"),
+    (NodeKind::Frozenset, "$frozenset"),
+    (NodeKind::Dict, "$dict"),
+    (NodeKind::Bytes, "$bytes"),
+    (NodeKind::Bytearray, "$bytearray"),
 ];
 const INT: &str = "$int";
 const FLOAT: &str = "$float";

@@ -1,6 +1,6 @@
 //! The opcodes of values without parts, read without a copy, and never more than there is.
 
-use super::text::{Form, Text, take};
+use super::text::{Text, TextForm, take};
 use super::{PickleError, malformed, number};
 
 /// What is left of a pickle.
@@ -107,12 +107,12 @@ impl<'a> Reader<'a> {
             b'G' => Leaf::Float(f64::from_bits(self.uint::<8>()?.swap_bytes())),
             b'F' => Leaf::Float(number::float(self.line()?)?),
             b'S' => Leaf::Text(Text::literal(self.line()?)?),
-            b'T' => text(Form::Old, self.counted_signed()?),
-            b'U' => text(Form::Old, self.counted::<1>()?),
-            b'V' => text(Form::Escaped, self.line()?),
-            b'X' => text(Form::Utf8, self.counted::<4>()?),
-            0x8c => text(Form::Utf8, self.counted::<1>()?),
-            0x8d => text(Form::Utf8, self.counted::<8>()?),
+            b'T' => text(TextForm::Old, self.counted_signed()?),
+            b'U' => text(TextForm::Old, self.counted::<1>()?),
+            b'V' => text(TextForm::Escaped, self.line()?),
+            b'X' => text(TextForm::Utf8, self.counted::<4>()?),
+            0x8c => text(TextForm::Utf8, self.counted::<1>()?),
+            0x8d => text(TextForm::Utf8, self.counted::<8>()?),
             b'B' => Leaf::Bytes(self.counted::<4>()?),
             b'C' => Leaf::Bytes(self.counted::<1>()?),
             0x8e | 0x96 => Leaf::Bytes(self.counted::<8>()?),

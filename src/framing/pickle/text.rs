@@ -14,13 +14,13 @@ const SURROGATE: u8 = 0xed;
 /// A string as it lies in the pickle.
 #[derive(Clone, Copy)]
 pub(super) struct Text<'a> {
-    pub(super) form: Form,
+    pub(super) form: TextForm,
     pub(super) raw: &'a [u8],
 }
 
 /// How a string is spelled.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum TextForm {
     Utf8,
     /// Latin-1 with `\uXXXX` and `\UXXXXXXXX` (CPython's raw-unicode-escape).
     Escaped,
@@ -34,7 +34,7 @@ impl<'a> Text<'a> {
     pub(super) fn literal(line: &'a [u8]) -> Result<Self, PickleError> {
         match line.trim_ascii_end() {
             [quote @ (b'\'' | b'"'), raw @ .., last] if quote == last => {
-                Ok(Self { form: Form::Literal, raw })
+                Ok(Self { form: TextForm::Literal, raw })
             }
             _ => malformed("a string without its quotes"),
         }
@@ -42,7 +42,7 @@ impl<'a> Text<'a> {
 
     /// The string without escapes.
     pub(super) fn resolve(self) -> Result<Cow<'a, [u8]>, PickleError> {
-        if let Form::Utf8 | Form::Old = self.form {
+        if let TextForm::Utf8 | TextForm::Old = self.form {
             return Ok(Cow::Borrowed(self.raw));
         }
         let (mut rest, mut out) = (self.raw, Vec::with_capacity(self.raw.len()));
@@ -59,9 +59,9 @@ impl<'a> Text<'a> {
     pub(super) fn check(self) -> Result<bool, PickleError> {
         let resolved = self.resolve()?;
         match self.form {
-            Form::Utf8 => each_piece(&resolved, &mut |_, _| {}).map(|()| true),
-            Form::Escaped => Ok(true),
-            Form::Old | Form::Literal => Ok(resolved.is_ascii()),
+            TextForm::Utf8 => each_piece(&resolved, &mut |_, _| {}).map(|()| true),
+            TextForm::Escaped => Ok(true),
+            TextForm::Old | TextForm::Literal => Ok(resolved.is_ascii()),
         }
     }
 
@@ -85,7 +85,7 @@ impl<'a> Text<'a> {
     }
 }
 
-impl Form {
+impl TextForm {
     /// Resolves the character or escape at the front, which is there; `None` if it is broken.
     fn unit(self, rest: &mut &[u8], out: &mut Vec<u8>) -> Option<()> {
         let mut push = |code: u32| match self {

@@ -9,7 +9,7 @@
 //! is what bounds the memory: 20 bytes while it grows, and 12 when it is finished.
 
 use super::reader::{Leaf, Reader};
-use super::text::Form;
+use super::text::TextForm;
 use super::{MAX_DEPTH, PickleError, malformed, too_deep};
 
 /// How many values there is room for at first; most pickles are small.
@@ -37,7 +37,7 @@ impl Value {
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     /// A string, a number, a bool or `None`.
     Leaf,
     List,
@@ -70,7 +70,7 @@ pub(super) enum Function {
 
 /// A value with parts.
 struct Group {
-    kind: Kind,
+    kind: NodeKind,
     /// How deep it was nested when it last grew; a member may have grown since.
     depth: u16,
     /// How many members it has; once the tree is finished, where they end.
@@ -99,7 +99,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Adds a group of these members.
-    pub(super) fn make(&mut self, kind: Kind, members: &[Value]) -> Result<Value, PickleError> {
+    pub(super) fn make(&mut self, kind: NodeKind, members: &[Value]) -> Result<Value, PickleError> {
         let group = self.groups.len() as u32;
         debug_assert!(self.groups.len() < self.pickle.len(), "a group that no opcode made");
         self.groups.push(Group { kind, depth: 1, end: 0 });
@@ -110,15 +110,20 @@ impl<'a> Tree<'a> {
     /// Adds members to a group, which is of this kind.
     pub(super) fn extend(
         &mut self,
-        kind: Kind,
+        kind: NodeKind,
         group: Value,
         members: &[Value],
     ) -> Result<(), PickleError> {
         match (self.kind(group), group.group()) {
             (found, Some(index)) if found == kind => self.put(index as u32, members),
-            (Kind::Leaf | Kind::Bytes | Kind::Bytearray | Kind::Latin1 | Kind::Function(_), _) => {
-                malformed("it puts something into what is no container")
-            }
+            (
+                NodeKind::Leaf
+                | NodeKind::Bytes
+                | NodeKind::Bytearray
+                | NodeKind::Latin1
+                | NodeKind::Function(_),
+                _,
+            ) => malformed("it puts something into what is no container"),
             _ => malformed("it puts something into another kind of container"),
         }
     }
@@ -128,7 +133,7 @@ impl<'a> Tree<'a> {
         let depth = deepest.map(|group| group.depth + 1).max().unwrap_or(1);
         let count = members.len() as u32;
         let Some(group) = self.groups.get_mut(index as usize) else { return Ok(()) };
-        if group.kind == Kind::Dict && !members.len().is_multiple_of(2) {
+        if group.kind == NodeKind::Dict && !members.len().is_multiple_of(2) {
             return malformed("a key without a value");
         }
         group.depth = group.depth.max(depth);
@@ -151,7 +156,7 @@ impl<'a> Tree<'a> {
     /// The same value, as a group of its own if it is the opcode of an empty one that can grow.
     pub(super) fn promote(&mut self, value: Value) -> Result<Value, PickleError> {
         match self.kind(value) {
-            kind @ (Kind::List | Kind::Dict | Kind::Set) if value.group().is_none() => {
+            kind @ (NodeKind::List | NodeKind::Dict | NodeKind::Set) if value.group().is_none() => {
                 self.make(kind, &[])
             }
             _ => Ok(value),
@@ -163,12 +168,12 @@ impl<'a> Tree<'a> {
         let len = self.len(tuple);
         let is_last =
             self.puts.last().is_some_and(|last| Some(last.group as usize) == tuple.group());
-        let is_known = self.kind(tuple) == Kind::Tuple && (len == 0 || is_last);
+        let is_known = self.kind(tuple) == NodeKind::Tuple && (len == 0 || is_last);
         self.members.get(self.members.len().checked_sub(len)?..).filter(|_| is_known)
     }
 
     /// A set of what a list holds now, which only grows behind that.
-    pub(super) fn set_of(&mut self, kind: Kind, list: Value) -> Result<Value, PickleError> {
+    pub(super) fn set_of(&mut self, kind: NodeKind, list: Value) -> Result<Value, PickleError> {
         let len = Value::opcode(self.len(list));
         self.make(kind, &[list, len])
     }
@@ -206,7 +211,7 @@ impl<'a> Tree<'a> {
         let end = |index: usize| self.groups.get(index).map_or(0, |group| group.end as usize);
         let members = self.members.get(index.checked_sub(1).map_or(0, end)..end(index));
         match (self.kind(value), members.unwrap_or_default()) {
-            (Kind::SetOf | Kind::FrozensetOf, [list, len]) => {
+            (NodeKind::SetOf | NodeKind::FrozensetOf, [list, len]) => {
                 self.members(*list).get(..len.0 as usize).unwrap_or_default()
             }
             (_, members) => members,
@@ -214,18 +219,18 @@ impl<'a> Tree<'a> {
     }
 
     #[inline]
-    pub(super) fn kind(&self, value: Value) -> Kind {
+    pub(super) fn kind(&self, value: Value) -> NodeKind {
         if let Some(index) = value.group() {
-            return self.groups.get(index).map_or(Kind::Leaf, |group| group.kind);
+            return self.groups.get(index).map_or(NodeKind::Leaf, |group| group.kind);
         }
         match self.byte(value) {
-            b']' => Kind::List,
-            b'}' => Kind::Dict,
-            b')' => Kind::Tuple,
-            0x8f => Kind::Set,
-            b'B' | b'C' | 0x8e => Kind::Bytes,
-            0x96 => Kind::Bytearray,
-            _ => Kind::Leaf,
+            b']' => NodeKind::List,
+            b'}' => NodeKind::Dict,
+            b')' => NodeKind::Tuple,
+            0x8f => NodeKind::Set,
+            b'B' | b'C' | 0x8e => NodeKind::Bytes,
+            0x96 => NodeKind::Bytearray,
+            _ => NodeKind::Leaf,
         }
     }
 
@@ -243,15 +248,15 @@ impl<'a> Tree<'a> {
     }
 
     /// What stands before a string, and how it is spelled; `None` for any other value.
-    fn text(&self, value: Value) -> Option<(usize, Form)> {
+    fn text(&self, value: Value) -> Option<(usize, TextForm)> {
         match value.group().map_or(self.byte(value), |_| 0) {
-            b'V' => Some((1, Form::Escaped)),
-            b'S' => Some((2, Form::Literal)),
-            b'U' => Some((2, Form::Old)),
-            b'T' => Some((5, Form::Old)),
-            0x8c => Some((2, Form::Utf8)),
-            b'X' => Some((5, Form::Utf8)),
-            0x8d => Some((9, Form::Utf8)),
+            b'V' => Some((1, TextForm::Escaped)),
+            b'S' => Some((2, TextForm::Literal)),
+            b'U' => Some((2, TextForm::Old)),
+            b'T' => Some((5, TextForm::Old)),
+            0x8c => Some((2, TextForm::Utf8)),
+            b'X' => Some((5, TextForm::Utf8)),
+            0x8d => Some((9, TextForm::Utf8)),
             _ => None,
         }
     }
@@ -290,21 +295,21 @@ mod tests {
         #[test]
         fn groups_are_lists_of_values(steps in proptest::collection::vec((0usize..5, 0u32..4), 0..60)) {
             let mut tree = Tree::new(&[b'N'; 200]);
-            let mut list = || tree.make(Kind::List, &[]).unwrap();
+            let mut list = || tree.make(NodeKind::List, &[]).unwrap();
             let lists = [list(), list(), list()];
             let mut all: Vec<(Value, Vec<Value>)> = lists.map(|list| (list, Vec::new())).to_vec();
             for (which, count) in steps {
                 let added: Vec<Value> = (0..count as usize).map(Value::opcode).collect();
                 if which < lists.len() {
-                    tree.extend(Kind::List, lists[which], &added).unwrap();
+                    tree.extend(NodeKind::List, lists[which], &added).unwrap();
                     all[which].1.extend(added);
                 } else if which == 3 {
-                    let tuple = tree.make(Kind::Tuple, &added).unwrap();
+                    let tuple = tree.make(NodeKind::Tuple, &added).unwrap();
                     prop_assert_eq!(tree.last_tuple(tuple), Some(&added[..]));
                     all.push((tuple, added));
                 } else {
                     let (list, held) = all[count as usize % lists.len()].clone();
-                    all.push((tree.set_of(Kind::FrozensetOf, list).unwrap(), held));
+                    all.push((tree.set_of(NodeKind::FrozensetOf, list).unwrap(), held));
                 }
             }
             tree.finish();

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use data_encoding::BASE64;
 
 use super::reader::Leaf;
-use super::tree::{Kind, Tree, Value};
+use super::tree::{NodeKind, Tree, Value};
 use super::{MAX_DEPTH, PickleError, TAGS, malformed, number, refused, too_deep};
 
 /// What the text of a pickle of `len` bytes may come to. Without any repetition no byte becomes
@@ -34,11 +34,13 @@ impl Writer<'_> {
     /// Writes a value; returns whether it is hashable.
     fn value(&mut self, value: Value, depth: usize) -> Result<bool, PickleError> {
         match self.tree.kind(value) {
-            Kind::Leaf => self.leaf(value).map(|()| true),
-            kind @ (Kind::Bytes | Kind::Latin1 | Kind::Bytearray) => self.bytes(kind, value),
-            Kind::Function(_) => refused("a function in place of a value"),
-            Kind::SetOf => self.group(Kind::Set, value, depth),
-            Kind::FrozensetOf => self.group(Kind::Frozenset, value, depth),
+            NodeKind::Leaf => self.leaf(value).map(|()| true),
+            kind @ (NodeKind::Bytes | NodeKind::Latin1 | NodeKind::Bytearray) => {
+                self.bytes(kind, value)
+            }
+            NodeKind::Function(_) => refused("a function in place of a value"),
+            NodeKind::SetOf => self.group(NodeKind::Set, value, depth),
+            NodeKind::FrozensetOf => self.group(NodeKind::Frozenset, value, depth),
             kind => self.group(kind, value, depth),
         }
     }
@@ -61,17 +63,18 @@ impl Writer<'_> {
     }
 
     /// Writes a group. One that holds itself gets too deep.
-    fn group(&mut self, kind: Kind, group: Value, depth: usize) -> Result<bool, PickleError> {
+    fn group(&mut self, kind: NodeKind, group: Value, depth: usize) -> Result<bool, PickleError> {
         if depth >= MAX_DEPTH {
             return too_deep();
         }
         let members = self.tree.members(group);
         // All keys are looked at before the first is written: which form it takes depends on them.
         let keys = members.iter().step_by(2);
-        let is_object = kind == Kind::Dict && keys.clone().all(|key| self.tree.is_plain_key(*key));
-        let is_pairs = kind == Kind::Dict && !is_object;
+        let is_object =
+            kind == NodeKind::Dict && keys.clone().all(|key| self.tree.is_plain_key(*key));
+        let is_pairs = kind == NodeKind::Dict && !is_object;
         let (open, close): (&[u8], &[u8]) = match kind {
-            Kind::List => (b"[", b"]"),
+            NodeKind::List => (b"[", b"]"),
             _ if is_object => (b"{", b"}"),
             _ if is_pairs => (b"[[", b"]]}"),
             _ => (b"[", b"]}"),
@@ -82,7 +85,7 @@ impl Writer<'_> {
         self.out.extend_from_slice(open);
         let mut hashable = true;
         for (at, member) in members.iter().enumerate() {
-            let is_value = kind == Kind::Dict && !at.is_multiple_of(2);
+            let is_value = kind == NodeKind::Dict && !at.is_multiple_of(2);
             self.out.extend_from_slice(match at {
                 0 => b"",
                 _ if is_value && is_object => b":",
@@ -90,7 +93,8 @@ impl Writer<'_> {
                 _ => b",",
             });
             let is_hashable = self.value(*member, depth + 1)?;
-            let is_key = matches!(kind, Kind::Set | Kind::Frozenset | Kind::Dict) && !is_value;
+            let is_key =
+                matches!(kind, NodeKind::Set | NodeKind::Frozenset | NodeKind::Dict) && !is_value;
             if is_key && !is_hashable {
                 return malformed("a key that can be changed");
             }
@@ -101,11 +105,11 @@ impl Writer<'_> {
             }
         }
         self.out.extend_from_slice(close);
-        Ok(kind == Kind::Frozenset || kind == Kind::Tuple && hashable)
+        Ok(kind == NodeKind::Frozenset || kind == NodeKind::Tuple && hashable)
     }
 
     /// Begins the object that stands for what JSON lacks.
-    fn tag(&mut self, kind: Kind) {
+    fn tag(&mut self, kind: NodeKind) {
         for (_, tag) in TAGS.iter().filter(|(tagged, _)| *tagged == kind) {
             [b"{\"", tag.as_bytes(), b"\":"]
                 .iter()
@@ -113,22 +117,22 @@ impl Writer<'_> {
         }
     }
 
-    fn bytes(&mut self, kind: Kind, value: Value) -> Result<bool, PickleError> {
+    fn bytes(&mut self, kind: NodeKind, value: Value) -> Result<bool, PickleError> {
         let bytes = octets(self.tree, value)?;
-        self.tag(if kind == Kind::Bytearray { kind } else { Kind::Bytes });
+        self.tag(if kind == NodeKind::Bytearray { kind } else { NodeKind::Bytes });
         self.out.push(b'"');
         let start = self.out.len();
         self.out.resize(start + BASE64.encode_len(bytes.len()), 0);
         BASE64.encode_mut(&bytes, self.out.get_mut(start..).unwrap_or_default());
         self.out.extend_from_slice(b"\"}");
-        Ok(kind != Kind::Bytearray)
+        Ok(kind != NodeKind::Bytearray)
     }
 }
 
 /// The bytes of a value that stands for bytes.
 fn octets<'a>(tree: &Tree<'a>, value: Value) -> Result<Cow<'a, [u8]>, PickleError> {
     match (tree.kind(value), tree.members(value), tree.leaf(value)) {
-        (Kind::Latin1, &[text], _) => match tree.leaf(text)? {
+        (NodeKind::Latin1, &[text], _) => match tree.leaf(text)? {
             Leaf::Text(text) => text.latin1().map(Cow::Owned),
             _ => Ok(Cow::Borrowed(b"")),
         },

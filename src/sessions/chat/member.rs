@@ -17,7 +17,7 @@ use crate::protocol::chat::dialect::ChatCommand;
 use crate::protocol::chat::line::readable;
 use crate::protocol::chat::members::{OWN_BURST, TokenBucket};
 use crate::protocol::chat::{Dialect, Nick};
-use crate::protocol::relay::{Input, Step};
+use crate::protocol::relay::{InputState, RelayStep};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::core::{Core, SIGNALLED};
 use crate::sessions::input::InputReader;
@@ -218,11 +218,11 @@ impl StreamService for MemberService {
         true
     }
 
-    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: Input) {
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: InputState) {
         context.note_end(id);
         let input = context.core.input.progress();
         let step = match self.reconnects && !input.ended {
-            true => Step::Close,
+            true => RelayStep::Close,
             false => context.core.common.rules.peer_ended(input),
         };
         context.step(id, step);

@@ -17,7 +17,7 @@ use crate::protocol::access::Access;
 use crate::protocol::chat::line::ChatLine;
 use crate::protocol::chat::room::{MemberId, Room, RoomAction};
 use crate::protocol::chat::{Dialect, Nick};
-use crate::protocol::relay::Input;
+use crate::protocol::relay::InputState;
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::core::{Core, GRACE, SIGNALLED};
@@ -236,7 +236,7 @@ impl StreamService for RoomService {
     }
 
     /// A member that sends no more is closed by the room, once its lines have passed.
-    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: Input) {
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: InputState) {
         let (Some(connection), Some(number)) =
             (context.streams.table.get_mut(id), self.admit(context.pool, id))
         else {

@@ -21,7 +21,7 @@ impl Handler for Nursery {
             Event::Closed { id, .. } => self.open.retain(|open| *open != id),
             Event::Signal(Signal::Child) => {
                 self.children.reap();
-                self.exits.extend(self.children.take_exits(Purpose::Hook));
+                self.exits.extend(self.children.take_exits(ChildPurpose::Hook));
             }
             Event::Timer { key } if key.purpose == timers::CHILDREN => self.children.on_timer(pool),
             Event::Timer { .. } => panic!("it takes too long: {:?}", self.children),
@@ -33,9 +33,9 @@ impl Handler for Nursery {
     }
 }
 
-fn launch(line: &str) -> Launch {
-    Launch {
-        purpose: Purpose::Hook,
+fn launch(line: &str) -> ChildSpec {
+    ChildSpec {
+        purpose: ChildPurpose::Hook,
         program: Program::shell(line),
         env: Vec::new(),
         stdin: Stream::Null,
@@ -45,7 +45,7 @@ fn launch(line: &str) -> Launch {
 }
 
 /// Starts a child, does something to it, and runs it to its end.
-fn run(launch: Launch, then: impl FnOnce(&mut Pool, &mut Children, Started)) -> Nursery {
+fn run(launch: ChildSpec, then: impl FnOnce(&mut Pool, &mut Children, Started)) -> Nursery {
     let mut event_loop = EventLoop::new().unwrap();
     event_loop.watch_signals().unwrap();
     let mut nursery = Nursery {
@@ -66,7 +66,7 @@ fn run(launch: Launch, then: impl FnOnce(&mut Pool, &mut Children, Started)) -> 
 #[test]
 fn what_is_sent_is_read_and_what_is_written_comes_back() {
     let sent = vec![b'x'; 1 << 20];
-    let launch = Launch { stdin: Stream::Pipe, ..launch("cat; exit 3") };
+    let launch = ChildSpec { stdin: Stream::Pipe, ..launch("cat; exit 3") };
     let ended = run(launch, |pool, _, started| {
         let stdin = started.stdin.unwrap();
         assert_eq!(pool.send(stdin, &sent), SendOutcome::Full);
@@ -97,7 +97,7 @@ fn what_cannot_be_run_says_why() {
     let mut children = Children::default();
     let mut refusal = |name: &str| {
         let program = Program::new([OsString::from(name)]).unwrap();
-        let launch = Launch { program, ..launch("") };
+        let launch = ChildSpec { program, ..launch("") };
         let failure = children.spawn(event_loop.pool(), launch).unwrap_err();
         (failure.status, failure.to_string())
     };
@@ -128,12 +128,12 @@ fn a_child_that_does_not_end_when_asked_is_killed() {
             let is_data = matches!(event, Event::Data { .. });
             self.0.on(pool, event);
             if is_data {
-                self.0.children.terminate_all(pool, Purpose::Hook);
+                self.0.children.terminate_all(pool, ChildPurpose::Hook);
             }
         }
     }
     let mut children = Children::default();
-    let launch = Launch { group: true, ..launch(deaf) };
+    let launch = ChildSpec { group: true, ..launch(deaf) };
     event_loop.pool().arm(TimerKey::global(timers::TOTAL), PATIENCE);
     let open = children.spawn(event_loop.pool(), launch).unwrap().stdout;
     let open = open.into_iter().collect();
@@ -149,9 +149,9 @@ fn exits_are_for_whom_the_children_were() {
     let mut event_loop = EventLoop::new().unwrap();
     let pool = event_loop.pool();
     let mut children = Children::default();
-    let purposes = [Purpose::MainCommand, Purpose::Hook, Purpose::Connection];
+    let purposes = [ChildPurpose::MainCommand, ChildPurpose::Hook, ChildPurpose::Connection];
     for (purpose, line) in purposes.into_iter().zip(["exit 1", "exit 2", "exit 3"]) {
-        children.spawn(pool, Launch { purpose, ..launch(line) }).unwrap();
+        children.spawn(pool, ChildSpec { purpose, ..launch(line) }).unwrap();
     }
     for one in &mut children.living {
         one.process.wait().unwrap();
@@ -184,7 +184,7 @@ fn a_child_begins_with_the_signals_and_the_environment_that_we_were_given() {
     assert_eq!(ended.exits[0].to_string(), "killed by signal 13");
     let env = vec![("WIRECAT_PORT", "80".into())];
     let line = "echo $WIRECAT_PORT; grep -e SigBlk -e SigIgn /proc/self/status";
-    let ended = run(Launch { env, ..launch(line) }, |_, _, _| {});
+    let ended = run(ChildSpec { env, ..launch(line) }, |_, _, _| {});
     let text = String::from_utf8(ended.output).unwrap();
     assert!(text.starts_with("80\nSigBlk:\t0000000000000000\n"), "{text}");
 }

@@ -14,7 +14,7 @@ use crate::sockets::Address;
 
 /// `udp-send` and `mcast-send`, beside the sockets.
 #[derive(Clone, Debug)]
-pub struct Send {
+pub struct SendConfig {
     /// What every command is asked to do.
     pub common: Common,
     /// How many times each message is sent.
@@ -76,7 +76,7 @@ pub enum To {
 #[derive(Clone, Debug)]
 pub struct UdpSend {
     /// What is sent.
-    pub send: Send,
+    pub send: SendConfig,
     /// How sockets are opened.
     pub net: Net,
     /// Where to.
@@ -117,7 +117,7 @@ pub struct McastJoin {
 #[derive(Clone, Debug)]
 pub struct McastSend {
     /// What is sent.
-    pub send: Send,
+    pub send: SendConfig,
     /// How sockets are opened.
     pub net: Net,
     /// To which groups.

@@ -9,9 +9,9 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{End, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
-use crate::sessions::children::Purpose;
+use crate::sessions::children::ChildPurpose;
 use crate::sessions::console::StdoutEnd;
-use crate::sessions::ready::Readiness;
+use crate::sessions::ready::ReadyTargets;
 use crate::sessions::timers;
 
 /// Upper bound on loop turns spent draining input at shutdown. At 256 KiB a turn, 1000 turns exceed
@@ -97,7 +97,7 @@ impl Core {
     pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
         if !self.phase.is_closing() {
             self.phase = Phase::Closing { drained: self.is_draining() };
-            Readiness::announce_end();
+            ReadyTargets::announce_end();
             self.console.report(pool, &Notice::new(Name::Stopping));
             pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         }
@@ -173,7 +173,7 @@ impl Core {
     /// Children have ended.
     pub(super) fn reap(&mut self, pool: &mut Pool) {
         self.children.reap();
-        for exit in self.children.take_exits(Purpose::MainCommand) {
+        for exit in self.children.take_exits(ChildPurpose::MainCommand) {
             if let Some(status) = self.command.on_exit(&exit, self.outcome.status) {
                 let text = format!("{}: {exit}", self.command.title());
                 let event = Notice::new(Name::Error).kind(Kind::Child).message(text);

@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::pacer::Pacer;
-use crate::sessions::config::{Send, Test};
+use crate::sessions::config::{SendConfig, Test};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
@@ -56,7 +56,7 @@ impl SendService {
     /// A session that sends to open destinations, or to those that an opener opens.
     pub fn session(
         pool: &Pool,
-        config: Send,
+        config: SendConfig,
         console: Console,
         input: InputReader,
         open: Vec<Destination>,

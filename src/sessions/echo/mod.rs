@@ -22,7 +22,7 @@ use crate::close::CloseReason;
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
 use crate::framing::FrameError;
 use crate::protocol::access::Access;
-use crate::protocol::relay::Input;
+use crate::protocol::relay::InputState;
 use crate::protocol::slow::SlowRules;
 
 use delay_queue::{Answer, DelayQueue};
@@ -209,7 +209,7 @@ impl StreamService for EchoService {
         trouble.is_none()
     }
 
-    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: Input) {
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: InputState) {
         context.note_end(id);
         context.report_undelivered(id);
         if let Some(reason) = context.streams.table.get(id).map(|client| client.end_reason()) {

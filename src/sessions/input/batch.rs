@@ -15,14 +15,14 @@ pub(crate) struct Batch {
 }
 
 /// Turns messages into what goes to the wire.
-pub(super) struct Encoder {
+pub(super) struct BatchEncoder {
     framer: Option<Box<dyn Framer>>,
     crlf: Option<Crlf>,
     /// The framing is made of LF itself, which `crlf` converts.
     lines: bool,
 }
 
-impl Encoder {
+impl BatchEncoder {
     pub(super) fn new(wire: &Wire) -> Self {
         Self {
             framer: wire.framer(),

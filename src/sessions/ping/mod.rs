@@ -24,7 +24,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, IdMap, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::ping::{Pinger, ProbeStream, Schedule, Tally, Wake};
-use crate::protocol::relay::Input;
+use crate::protocol::relay::InputState;
 
 use datagrams::ProbeSockets;
 
@@ -238,7 +238,7 @@ impl StreamService for PingService {
     }
 
     /// The peer sends no more, before all answers are there.
-    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: Input) {
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: InputState) {
         context.note_end(id);
         let Some(target) = self.targets.get_mut(id) else { return };
         if !std::mem::replace(&mut target.pinger.is_done, true) && !context.core.is_ending() {

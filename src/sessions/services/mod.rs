@@ -43,13 +43,13 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool};
 use crate::framing::{FrameError, Framer, Framing};
 use crate::kind::Kind;
-use crate::protocol::relay::Input;
+use crate::protocol::relay::InputState;
 
 use proxy::Proxy;
 use replay::Playback;
 use reply::Reply;
 use save::Save;
-use stdio::{Discard, Hub, Probe, Stdio};
+use stdio::{Discard, Hub, PortProbe, Stdio};
 
 /// Who takes stdin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +172,7 @@ pub(crate) trait StreamService {
     }
 
     /// The peer sends no more; `input` is stdin as far as it goes to the connection.
-    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, input: Input) {
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, input: InputState) {
         context.peer_ended(id, input);
     }
 
@@ -256,7 +256,7 @@ pub(super) fn of(
     replay: Option<&Replay>,
     queue: usize,
     common: &Common,
-    encoder: Encoder,
+    encoder: MessageEncoder,
 ) -> Result<Box<dyn StreamService>, Failure> {
     if let Some(replay) = replay {
         return Ok(Box::new(Playback::new(replay, false)));
@@ -285,7 +285,7 @@ pub(super) fn of_client(
     match (replay, exec) {
         (Some(replay), _) => Box::new(Playback::new(replay, true)),
         (None, Some(program)) => Box::new(Proxy::exec(program, RELAY_QUEUE)),
-        (None, None) if probe => Box::new(Probe),
+        (None, None) if probe => Box::new(PortProbe),
         (None, None) => Box::new(Stdio),
     }
 }
@@ -294,12 +294,12 @@ pub(super) fn of_client(
 const HEAD: usize = 16;
 
 /// Makes messages ready for the wire.
-pub(super) struct Encoder {
+pub(super) struct MessageEncoder {
     framer: Option<Box<dyn Framer>>,
     framing: Framing,
 }
 
-impl Encoder {
+impl MessageEncoder {
     pub(super) fn new(wire: &Wire) -> Self {
         Self { framer: wire.framer(), framing: wire.framing }
     }

@@ -12,7 +12,7 @@ use crate::close::{CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::relay::Input;
+use crate::protocol::relay::InputState;
 use crate::protocol::replay::{Conversation, Conversations, Next, Send};
 use crate::sessions::config::Replay;
 use crate::sessions::console::Message;
@@ -124,7 +124,7 @@ impl StreamService for Playback {
         self.receive(context, id, message.payload, false);
     }
 
-    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: Input) {
+    fn half_closed(&mut self, context: &mut Context<'_>, id: Id, _input: InputState) {
         context.note_end(id);
         self.receive(context, id, &[], true);
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Encoder, Profile, StreamService};
+use super::{MessageEncoder, Profile, StreamService};
 use crate::error::Failure;
 use crate::event_loop::Id;
 use crate::sessions::console::Message;
@@ -18,7 +18,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn new(text: &Bytes, encoder: &Encoder) -> Result<Self, Failure> {
+    pub(super) fn new(text: &Bytes, encoder: &MessageEncoder) -> Result<Self, Failure> {
         let (text, at_once) = (encoder.text("--reply", text)?, !encoder.is_framed());
         Ok(Self { text, at_once, due: 0 })
     }

@@ -1,7 +1,7 @@
 //! stdin to all connections and what they send to stdout; the same with what each sends going to
 //! all others (`--hub`); and nothing of it at all (`--discard`).
 
-use super::{Encoder, Profile, Stdin, StreamService};
+use super::{MessageEncoder, Profile, Stdin, StreamService};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
@@ -29,11 +29,11 @@ impl StreamService for Stdio {
 /// `--hub`: each message to all others and to stdout; stdin to all. The other peers, like a person,
 /// owe a peer nothing after its FIN.
 pub(super) struct Hub {
-    encoder: Encoder,
+    encoder: MessageEncoder,
 }
 
 impl Hub {
-    pub(super) fn new(encoder: Encoder) -> Self {
+    pub(super) fn new(encoder: MessageEncoder) -> Self {
         Self { encoder }
     }
 }
@@ -74,9 +74,9 @@ impl StreamService for Discard {
 }
 
 /// `-z`: all that is asked is whether there is a connection.
-pub(super) struct Probe;
+pub(super) struct PortProbe;
 
-impl StreamService for Probe {
+impl StreamService for PortProbe {
     fn profile(&self) -> Profile {
         Profile::of(Flow::Input)
     }

@@ -8,7 +8,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
-use crate::protocol::relay::{Input, Step};
+use crate::protocol::relay::{InputState, RelayStep};
 use crate::report::{Name, Notice};
 use crate::sessions::console::closed_event;
 use crate::sessions::core::{Core, NOTE_AFTER};
@@ -70,7 +70,7 @@ impl<'a> Context<'a> {
     }
 
     /// The peer's FIN has come; the state of `input` decides what follows.
-    pub(crate) fn peer_ended(&mut self, id: Id, input: Input) {
+    pub(crate) fn peer_ended(&mut self, id: Id, input: InputState) {
         self.note_end(id);
         self.report_undelivered(id);
         let Some(connection) = self.streams.table.get(id) else { return };
@@ -78,20 +78,20 @@ impl<'a> Context<'a> {
         // What is left goes to the next connection.
         let is_left = self.streams.reconnects() && !(input.ended && self.pool.queued(id) == 0);
         match self.core.common.rules.peer_ended(input) {
-            _ if is_left => self.step(id, Step::Close),
-            Step::Leave => self.leave(id, reason),
+            _ if is_left => self.step(id, RelayStep::Close),
+            RelayStep::Leave => self.leave(id, reason),
             step => self.step(id, step),
         }
     }
 
     /// Does with a connection what the rules say is next.
-    pub(crate) fn step(&mut self, id: Id, step: Step) {
+    pub(crate) fn step(&mut self, id: Id, step: RelayStep) {
         let Some(connection) = self.streams.table.get(id) else { return };
         let reason = self.streams.end_reason(connection);
         match step {
-            Step::HalfClose => self.pool.finish(id),
-            Step::Close | Step::Leave => self.pool.close(id, reason, CloseMode::Linger),
-            Step::Continue => {}
+            RelayStep::HalfClose => self.pool.finish(id),
+            RelayStep::Close | RelayStep::Leave => self.pool.close(id, reason, CloseMode::Linger),
+            RelayStep::Continue => {}
         }
     }
 
@@ -113,7 +113,7 @@ impl<'a> Context<'a> {
     }
 
     /// The input has ended, as one connection sees it.
-    pub(crate) fn input_ended(&mut self, id: Id, input: Input) {
+    pub(crate) fn input_ended(&mut self, id: Id, input: InputState) {
         let Some(connection) = self.streams.table.get(id) else { return };
         let rules = self.core.common.rules;
         self.step(id, rules.input_ended(input, connection.ended));

@@ -10,7 +10,7 @@ use crate::close::Cause;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Pool};
 use crate::kind::Kind;
-use crate::protocol::relay::Input;
+use crate::protocol::relay::InputState;
 use crate::report::Notice;
 use crate::sessions::config::{Dialing, Route};
 use crate::sessions::connector::{Connector, Established, Progress};
@@ -34,7 +34,7 @@ pub(crate) enum Redial {
 
 impl Redial {
     /// What `--reconnect` asks for: another connection, unless all of the input is sent.
-    pub(crate) fn after_loss(is_wanted: bool, input: Input, end: &End) -> Self {
+    pub(crate) fn after_loss(is_wanted: bool, input: InputState, end: &End) -> Self {
         let is_done = input.ended && !end.is_loss();
         if is_wanted && !is_done { Self::AfterPause } else { Self::Never }
     }

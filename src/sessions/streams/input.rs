@@ -8,7 +8,7 @@ use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
-use crate::protocol::relay::{Input, Source};
+use crate::protocol::relay::{InputState, Source};
 use crate::report::{Name, Notice};
 use crate::sessions::control;
 use crate::sessions::input::{Batch, Due, Portion};
@@ -142,10 +142,10 @@ impl StreamSession {
     }
 
     /// stdin as a connection sees it.
-    pub(super) fn input(&self) -> Input {
+    pub(super) fn input(&self) -> InputState {
         match self.service.stdin() {
             Stdin::Relayed => self.core.input.progress(),
-            Stdin::Shared | Stdin::Service { .. } => Input::new(Source::Absent),
+            Stdin::Shared | Stdin::Service { .. } => InputState::new(Source::Absent),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::sessions::console::{Console, OpenTraffic};
 use crate::sessions::core::{Core, GRACE, NOTE_AFTER, SIGNALLED};
 use crate::sessions::input::InputReader;
 use crate::sessions::ready;
-use crate::sessions::services::{self, Encoder, Losses, StreamService};
+use crate::sessions::services::{self, Losses, MessageEncoder, StreamService};
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
 
@@ -61,7 +61,7 @@ impl StreamSession {
         listeners: Vec<Id>,
     ) -> Result<Self, Failure> {
         let preset = input.take_preset()?.map(|batch| (batch.bytes.into(), batch.ends.len()));
-        let encoder = Encoder::new(&config.common.wire);
+        let encoder = MessageEncoder::new(&config.common.wire);
         let greet = config.greet.as_ref().map(|text| encoder.text("--greet", text)).transpose()?;
         let first = greet.map(|text| (text, 0)).into_iter().chain(preset);
         let Serve { handling, replay, queue, .. } = config;

@@ -15,7 +15,7 @@ use wirecat::framing::Framing;
 use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
 use wirecat::sessions::Session;
-use wirecat::sessions::config::{Common, Listen, Send, To, Wire};
+use wirecat::sessions::config::{Common, Listen, SendConfig, To, Wire};
 use wirecat::sessions::datagrams::{
     DatagramSession, Destination, ListenService, ListenSocket, ListenSockets, SendService,
 };
@@ -119,7 +119,7 @@ impl Datagrams {
                     socket.refuse_after(rng.usize(..20));
                 }
             }
-            let config = Send { common, repeat: 1, reply, test: None };
+            let config = SendConfig { common, repeat: 1, reply, test: None };
             let open = sockets.iter().enumerate().map(|(number, (id, _))| {
                 Destination::new(vec![*id], None, peer(number).to_string())
             });

@@ -8,7 +8,9 @@ use wirecat::framing::{self, Framing};
 use wirecat::protocol::output::{self, Written};
 use wirecat::protocol::relay::{Rules, Source};
 use wirecat::report::{Color, Log, Settings, Verbosity};
-use wirecat::sessions::config::{Common, Goal, Helpers, Input, InputSource, Limits, Output, Wire};
+use wirecat::sessions::config::{
+    Common, Goal, Helpers, InputConfig, InputSource, Limits, OutputConfig, Wire,
+};
 
 use super::actor::{Ending, Temper};
 use super::wire::Shape;
@@ -155,14 +157,14 @@ impl Basics {
         Common {
             limits: Limits { timeout: self.timeout, idle: self.idle, read: None, wait: None },
             goal: Goal::default(),
-            input: Input {
+            input: InputConfig {
                 source: match self.source {
                     Source::Absent => InputSource::Nothing,
                     _ => InputSource::Messages { form, chomp: framed },
                 },
                 rate: None,
             },
-            output: Output {
+            output: OutputConfig {
                 form: output::Output::Written(if framed { Written::Line } else { Written::Raw }),
                 report: Settings {
                     verbosity: Verbosity::Verbose,

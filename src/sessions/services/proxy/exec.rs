@@ -14,7 +14,9 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, Pool};
 use crate::kind::Kind;
-use crate::sessions::children::{ChildId, Children, Exit, Launch, Program, Purpose, Stream};
+use crate::sessions::children::{
+    ChildId, ChildPurpose, ChildSpec, Children, Exit, Program, Stream,
+};
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::streams::{Context, Scope};
 
@@ -56,8 +58,8 @@ impl ExecChildren {
         (client, title): (Id, String),
         env: Vec<(&'static str, OsString)>,
     ) -> Result<Upstream, Failure> {
-        let launch = Launch {
-            purpose: Purpose::Connection,
+        let launch = ChildSpec {
+            purpose: ChildPurpose::Connection,
             program: self.program.clone(),
             env,
             stdin: Stream::Pipe,
@@ -76,7 +78,7 @@ impl ExecChildren {
 
     /// Takes the children that have ended, each with the connection that it was for.
     fn take_exits(&mut self, children: &mut Children) -> Vec<(Owner, Exit)> {
-        let exits = children.take_exits(Purpose::Connection).into_iter();
+        let exits = children.take_exits(ChildPurpose::Connection).into_iter();
         exits.filter_map(|exit| Some((self.served.remove(&exit.id)?, exit))).collect()
     }
 

@@ -13,7 +13,7 @@ use crate::error::{Failure, Status, plain};
 use crate::event_loop::{CloseMode, End, Event, Id, Pool, Signal};
 use crate::kind::Kind;
 use crate::report::Notice;
-use crate::sessions::children::{Program, Purpose};
+use crate::sessions::children::{ChildPurpose, Program};
 use crate::sessions::config::Route;
 use crate::sessions::console::Message;
 use crate::sessions::streams::{Context, Flow, Scope};
@@ -58,7 +58,7 @@ impl Proxy {
         match &mut self.upstreams {
             Upstreams::Forward(dialer) => dialer.cancel(context.pool),
             Upstreams::Exec(_) => {
-                context.core.children.terminate_all(context.pool, Purpose::Connection);
+                context.core.children.terminate_all(context.pool, ChildPurpose::Connection);
             }
         }
     }
