@@ -98,7 +98,7 @@ pub(crate) struct Connector {
     /// Notes that are not reported yet.
     notes: Vec<Note>,
     /// An inherited socket can be taken over once.
-    spent: bool,
+    pub(crate) spent: bool,
 }
 
 impl Connector {

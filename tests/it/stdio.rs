@@ -68,13 +68,10 @@ fn a_tcp_socket_may_be_stdin_and_stdout() {
     let (outer, address) = listener();
     let ours = connect(&address);
     let (client, server) = on_socket(accept(&outer));
-    let mut sender = ours.try_clone().unwrap();
-    let sending = thread::spawn(move || {
-        sender.write_all(&much()).unwrap();
-        sender.shutdown(Shutdown::Write).unwrap();
-    });
-    sending.join().unwrap();
+    (&ours).write_all(&much()).unwrap();
+    // It has not ended, for it waits for the FIN.
     assert_blocking(&client);
+    ours.shutdown(Shutdown::Write).unwrap();
     assert!(read_all(&ours) == much(), "the bytes are others");
     server.join().unwrap();
     client.wait_open().code(0);

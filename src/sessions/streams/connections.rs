@@ -312,13 +312,19 @@ impl StreamSession {
         if self.core.is_ending() {
             return Redial::Never;
         }
+        if dialer.reconnects() && dialer.carries() {
+            // The end was one in order, and yet something is left to send.
+            return Redial::AfterPause;
+        }
         self.service.redial(&self.core, dialer.reconnects(), end)
     }
 
     /// The end of a connection that was dialed is the end of the run, or another one follows.
     fn follow_end(&mut self, pool: &mut Pool, redial: Redial, lost: &Connection, end: &End) {
         let Some(dialer) = &mut self.streams.dialer else { return };
-        pool.disarm(TimerKey::global(timers::NOTE));
+        if !self.core.is_ending() {
+            pool.disarm(TimerKey::global(timers::NOTE));
+        }
         match redial {
             Redial::AtOnce if !self.core.is_ending() => {
                 let dialed = dialer.dial_next(pool);

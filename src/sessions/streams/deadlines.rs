@@ -102,6 +102,10 @@ impl Streams {
             core.fail(pool, &Failure::new(status, kind, "hear from", peer, cause));
             return Some(reason);
         }
+        // One limit is enough: the others do not run on while what is queued goes out.
+        for other in [IDLE, timers::READ, timers::HELLO] {
+            pool.disarm(TimerKey::of(id, other));
+        }
         let text = format!("{} is closed: {cause}", connection.title());
         core.console.warn(pool, Kind::Timeout, &text);
         if detail == Detail::ReadTimeout {

@@ -154,8 +154,10 @@ impl Dialer {
     /// Makes the next connection of several, with new patience.
     pub(super) fn dial_next(&mut self, pool: &mut Pool) -> Dialed {
         debug_assert_eq!(self.phase, DialPhase::Over, "one connection after the other");
-        self.connector =
+        let mut next =
             Connector::of_client(self.route.clone(), self.patience, self.dialing, pool.now());
+        next.spent = self.connector.spent;
+        self.connector = next;
         self.dial(pool)
     }
 

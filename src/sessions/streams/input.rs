@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::commands::Commanded;
-use super::{Connection, Flow, StreamSession};
+use super::{Connection, Dialer, Flow, StreamSession};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{End, Id, Pool, SendOutcome};
@@ -102,7 +102,11 @@ impl StreamSession {
         let waits = match self.service.stdin() {
             Stdin::Service { wanted } => !wanted,
             _ if self.core.input.has_commands() => self.is_held(),
-            _ => self.streams.slow.is_blocking() || self.streams.table.is_empty(),
+            // What a connection that is being closed takes no more is kept for the next one.
+            _ => {
+                let is_kept = self.streams.dialer.as_ref().is_some_and(Dialer::is_full);
+                self.streams.slow.is_blocking() || self.streams.table.is_empty() || is_kept
+            }
         };
         !waits && !self.core.is_ending()
     }

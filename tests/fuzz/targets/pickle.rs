@@ -128,7 +128,11 @@ fn check(pickle: &[u8]) {
     assert!(json.len() <= (64 << 10) + 80 * pickle.len(), "{} bytes", json.len());
     let text = std::str::from_utf8(&json).expect("UTF-8");
     assert!(!text.contains(|char| char < ' '), "{text}");
-    if let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
+    // Half of a surrogate pair that stands alone is an escape, which JSON has and serde_json refuses.
+    let whole = "89abcdef".chars().fold(text.to_owned(), |text, digit| {
+        text.replace(&format!("\\ud{digit}"), &format!("\\uf{digit}"))
+    });
+    if let Err(error) = serde_json::from_str::<serde_json::Value>(&whole) {
         // serde_json goes less deep.
         assert!(error.to_string().contains("recursion limit"), "{error}: {text}");
     }

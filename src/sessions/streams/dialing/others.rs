@@ -9,6 +9,7 @@ use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::sessions::config::Route;
 use crate::sessions::connector::Established;
+use crate::sessions::streams::lost;
 use crate::sessions::timers;
 use crate::sockets::{Address, Target, connect};
 
@@ -75,6 +76,13 @@ impl Others {
             },
             Event::ConnectFailed { id, error } => match self.take_attempt(*id) {
                 Some(target) => Dialed::Failed(connect::failure(&target, error)),
+                None => Dialed::Pending,
+            },
+            Event::Closed { id, end } => match self.up.iter().position(|new| new.id == *id) {
+                Some(at) => {
+                    let peer = self.up.swap_remove(at).peer.to_string();
+                    Dialed::Failed(lost(peer, Kind::Reset, end))
+                }
                 None => Dialed::Pending,
             },
             Event::Timer { key } if *key == TimerKey::global(timers::CONNECT) => {
