@@ -2,7 +2,7 @@
 //! default that is written out is refused like any other value.
 //!
 //! clap refuses by itself what needs nothing but two names (`conflicts_with`, `requires`), and all
-//! that would change what a recording plays ([`beside_replay`]). What depends on the value of an
+//! that would change what a recording plays ([`BESIDE_REPLAY`]). What depends on the value of an
 //! option alone (a size, an address, a text) is checked where the value is used.
 
 #[cfg(test)]

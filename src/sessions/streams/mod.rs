@@ -1,6 +1,6 @@
 //! The connections of a session: listeners, who gets in, dialing, the table, deadlines, backpressure.
 //!
-//! [`StreamSession`] owns the [`Core`], the [`Streams`] and one service, which decides what a
+//! [`StreamSession`] owns the `Core`, the [`Streams`] and one service, which decides what a
 //! message means (see `services`). A service reaches all of them by a [`Context`].
 
 mod admission;
