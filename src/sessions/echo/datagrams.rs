@@ -3,8 +3,7 @@
 use bytes::Bytes;
 
 use super::EchoService;
-use super::delay_queue::Answer;
-use super::responder::MessageClass;
+use super::responder::{Answer, MessageClass};
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Pool};
 use crate::kind::Kind;

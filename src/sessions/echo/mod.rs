@@ -4,7 +4,6 @@
 //! are held back.
 
 mod datagrams;
-mod delay_queue;
 mod responder;
 
 use std::time::Duration;
@@ -25,8 +24,7 @@ use crate::protocol::access::Access;
 use crate::protocol::relay::InputState;
 use crate::protocol::slow::SlowRules;
 
-use delay_queue::{Answer, DelayQueue};
-use responder::{MessageClass, Responder};
+use responder::{Answer, DelayQueue, MessageClass, Responder};
 
 /// What may wait for a client, which waits for nobody but itself, however long that takes.
 const BACKLOG: Backlog =

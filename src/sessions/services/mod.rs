@@ -25,7 +25,6 @@
 
 mod proxy;
 mod replay;
-mod reply;
 mod save;
 mod stdio;
 
@@ -47,9 +46,8 @@ use crate::protocol::relay::InputState;
 
 use proxy::Proxy;
 use replay::Playback;
-use reply::Reply;
 use save::Save;
-use stdio::{Discard, Hub, PortProbe, Stdio};
+use stdio::{Discard, Hub, PortProbe, Reply, Stdio};
 
 /// Who takes stdin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
