@@ -84,10 +84,13 @@ impl Acceptor {
                     self.ready = false;
                     return Accepted::Nothing;
                 }
+                // It stays in the backlog, and an edge-triggered poll does not report it again: the
+                // pool tries once more by itself.
                 Err(error) if out_of_resources(&error) => {
                     self.starved = true;
                     return Accepted::Starved(error);
                 }
+                // ECONNABORTED, EPROTO and the like: each has used one connection up.
                 Err(_) => {}
             }
         }

@@ -141,6 +141,8 @@ impl Channel {
             self.writable |= self.transport.needs_flush();
             match outcome {
                 Ok(0) => {
+                    // The kernel hands SO_ERROR out once. If a write got the reset, the read gets
+                    // 0.
                     if let Some(error) = self.take_reset() {
                         self.fail_reading(error);
                         return ReadOutcome::Failed;
@@ -265,6 +267,8 @@ impl Channel {
     }
 
     fn send_fin(&mut self, now: Instant) {
+        // FIN would show the peer a whole stream. The RST goes out when the socket is closed with
+        // SO_LINGER 0 (socket(7)).
         if self.close_mode == CloseMode::ResetWhenAcked {
             self.writing = Half::Ended;
             return;
@@ -299,6 +303,8 @@ impl Channel {
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
+                // EPIPE or ECONNRESET: RST ends writing at once, but not the bytes that came ahead
+                // of it.
                 self.fail_writing(error);
                 // What the peer sent before it went may still be there to read.
                 self.readable = true;

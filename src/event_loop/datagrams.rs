@@ -91,6 +91,7 @@ impl Datagrams {
         if self.writable || self.watched {
             return Ok(());
         }
+        // EPOLL_CTL_MOD reports a readiness that is there already, so no edge is lost in between.
         self.socket.watch_for_room(registration)?;
         self.watched = true;
         Ok(())
@@ -125,6 +126,7 @@ impl Datagrams {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // An ICMP error of something sent before; datagrams may wait behind it.
                 Err(error) => return Some(Err(error)),
             }
         }
@@ -153,6 +155,7 @@ impl Datagrams {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // ECONNREFUSED is about an earlier datagram, and this one was not sent (udp(7)).
                 Err(error) => return BatchSent::Failed(done, error),
             }
         }

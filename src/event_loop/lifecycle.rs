@@ -114,6 +114,8 @@ impl Pool {
             Some(PoolSource::Channel(channel)) if channel.phase == ChannelPhase::Open => {
                 channel.phase = ChannelPhase::Closing(reason);
                 channel.close_mode = mode;
+                // What the peer still sends is read and dropped: a full receive window would keep
+                // its FIN out, and a socket closed over unread bytes sends RST.
                 channel.paused = false;
                 if channel.writing.is_open() {
                     channel.writing = Half::Finishing;
@@ -232,12 +234,14 @@ impl Channel {
     }
 
     fn is_unacknowledged(&self) -> bool {
+        // The kernel counts our FIN as one unacknowledged byte.
         let fin = u64::from(self.close_mode != CloseMode::ResetWhenAcked);
         self.transport.unacknowledged() > fin
     }
 
     /// Looks for the RST that means such a loss.
     pub(super) fn check_acknowledgement(&mut self) {
+        // An RST leaves ECONNRESET in SO_ERROR, or EPIPE after the peer's FIN; asking clears it.
         if let Some(error) = self.transport.take_error() {
             self.lost = true;
             self.fail_writing(error);

@@ -153,14 +153,21 @@ impl EventLoop {
         let timeout = self.pool.poll_timeout(Instant::now);
         let timeout = if self.pool.exact { self.exact(timeout) } else { timeout };
         match self.poll.poll(&mut self.events, timeout) {
+            // A signal ended epoll_wait(2), which SA_RESTART never restarts (signal(7)). Its
+            // handler has written to the pair that the next poll reports.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             outcome => outcome?,
         }
         for event in &self.events {
             match event.token() {
+                // Neither has to be read: the poll is edge-triggered, and does not report them
+                // again.
                 WAKE | TIMERFD => {}
                 SIGNALS => self.arrived.extend(self.signals.iter_mut().flat_map(|s| s.pending())),
                 token => {
+                    // EPOLLERR and EPOLLHUP come whatever was asked for (epoll_ctl(2)). Each means
+                    // that the next call returns at once: with what is left to read, the end or the
+                    // error.
                     let hint =
                         event.is_error() || event.is_read_closed() || event.is_write_closed();
                     let id = Id::of(token);

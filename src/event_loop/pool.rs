@@ -211,6 +211,7 @@ impl Pool {
         match self.sources.get_mut(id) {
             Some(PoolSource::Channel(channel)) => {
                 channel.paused = false;
+                // An edge-triggered poll is silent about bytes that have left the kernel.
                 channel.readable |= channel.transport.has_buffered_input();
             }
             Some(PoolSource::Acceptor(acceptor)) => acceptor.paused = false,
@@ -237,6 +238,9 @@ impl Pool {
     pub(super) fn latch(&mut self, id: Id, readable: bool, writable: bool) {
         match self.sources.get_mut(id) {
             Some(PoolSource::Channel(channel)) => {
+                // mio polls edge-triggered (EPOLLET): a readiness is reported once and holds until
+                // a call returns `WouldBlock`. Forgotten here, it would never come again
+                // (epoll(7)).
                 channel.readable |= readable;
                 channel.writable |= writable;
                 if channel.wants_flushing() || channel.phase == ChannelPhase::Connecting {
@@ -323,6 +327,7 @@ impl Pool {
         let now = self.now;
         let since_all_sent =
             self.channel(id).map_or(Duration::ZERO, |channel| channel.since_all_sent(now));
+        // Less and less often: a peer that has been silent for long answers no sooner when asked.
         let pause = (since_all_sent / 8).clamp(ACKNOWLEDGED, LINGER);
         self.arm(TimerKey::of(id, ACKNOWLEDGED_TIMER), pause);
     }
@@ -337,6 +342,7 @@ impl Pool {
             PoolSource::Channel(mut channel) => {
                 let reason = channel.closed.unwrap_or(CloseReason::HOST);
                 channel.transport.deregister(&self.registry);
+                // Before the drop below closes the descriptor: SO_LINGER counts at close(2).
                 if channel.close_mode == CloseMode::ResetWhenAcked {
                     channel.transport.reset();
                 }

@@ -58,7 +58,8 @@ impl SharedRecorder {
     }
 
     fn lock(&self) -> MutexGuard<'_, dyn Recorder + 'static> {
-        // A recorder that has panicked has ended the program's thread; what it has seen is still true.
+        // A recorder that has panicked has ended the program's thread; what it has seen is still
+        // true.
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -66,6 +66,9 @@ impl Signals {
     /// Takes over the terminating signals, `SIGUSR1` and `SIGCHLD`, and survives those of job control, and
     /// those that would end the process where a write can fail instead.
     pub(super) fn watch(registry: &Registry) -> io::Result<Self> {
+        // With the signal ignored the call returns an error that a channel can report: EIO for
+        // reading in the background, EPIPE for writing without a reader, EFBIG beyond the limit of
+        // a file.
         for signal in [SIGTTIN, SIGTTOU, SIGPIPE, SIGXFSZ] {
             signals::ignore(signal)?;
         }
@@ -102,6 +105,7 @@ impl Signals {
 
     /// The signals that came since the last call, each with whether the terminal sent it.
     pub(super) fn pending(&mut self) -> Vec<(Signal, bool)> {
+        // Classic signals do not queue (signal(7)): one SIGCHLD may stand for several children.
         let come = self.source.pending();
         come.filter_map(|info| Some((Signal::of(info.si_signo)?, signals::is_of_the_kernel(&info))))
             .collect()

@@ -26,6 +26,21 @@ impl Pool {
     }
 }
 
+/// The exchange of one connection, as its channel sees it.
+///
+/// ```text
+/// Handshake ── both hellos ──> Exchange ── FIN comes ──> Ended
+///     │                            │                       └── an offer is open: also Unwritable
+///     └── FIN, or no hello ────────┴── the rules are broken ──> Broken
+/// ```
+///
+/// | state | fields | `read` | `write` |
+/// |---|---|---|---|
+/// | Handshake | `exchange` is not open | is not called: `connected` reads | is not called |
+/// | Exchange | none of those below | messages | what the exchange allows now |
+/// | Ended | `ended` | `received`, then the end | a message that has its go |
+/// | Unwritable | `unwritable` | as in Ended | the error |
+/// | Broken | `broken` | `received`, then the error | as before |
 struct TinyprotoTransport {
     inner: Box<dyn Transport>,
     exchange: Exchange,
@@ -46,7 +61,9 @@ struct TinyprotoTransport {
 
 impl TinyprotoTransport {
     fn new(mut inner: Box<dyn Transport>, max_frame: usize) -> Self {
-        // A length is as short as a message that waits for its answer can be.
+        // A length is as short as a message that waits for its answer can be. Nagle holds a small
+        // write back while an earlier one is unacknowledged, some 40 ms with a peer that delays its
+        // acknowledgements.
         inner.set_nodelay();
         let max = u32::try_from(max_frame).unwrap_or(u32::MAX);
         Self {
@@ -236,7 +253,7 @@ impl Transport for TinyprotoTransport {
     }
 }
 
-/// `Ok(false)` where a write would have blocked.
+/// The kind decides how the end of the channel is reported: as refused, as a bad frame or as a reset.
 impl From<ExchangeError> for io::Error {
     fn from(error: ExchangeError) -> Self {
         let kind = match &error {

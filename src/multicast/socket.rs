@@ -22,6 +22,13 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// A socket for one membership; it is a member between [`join`](Self::join) and
 /// [`leave`](Self::leave).
+///
+/// ```text
+/// open() ──> Bound ── join() ──> Member ── leave() ──> Bound
+/// ```
+///
+/// `--rejoin` leaves and joins in one step. Where the join fails, the socket stays bound; the leave
+/// of the next round finds it not joined, which is no failure, and the join is tried once more.
 #[derive(Debug)]
 pub struct JoinSocket {
     socket: Socket,

@@ -55,6 +55,17 @@ pub(crate) struct Moved {
 }
 
 /// The progress line, while there is one.
+///
+/// ```text
+/// none ── begin, stderr is a terminal ──> shown ── suspend: a line is written ──> shown
+///                                           └── drop ──> none, and the line is wiped
+/// ```
+///
+/// | limit | of what | by whom |
+/// |---|---|---|
+/// | one in 100 ms (`INTERVAL`) | figures from the run | the owner's timer |
+/// | 20 a second | drawing on the terminal; figures in between are left out | indicatif |
+/// | none | notices: each is a line, and a full stderr holds the run up | |
 pub(super) struct ProgressLine {
     bar: ProgressBar,
     has_end: bool,

@@ -21,7 +21,10 @@ pub fn spawn(mut command: Command) -> io::Result<Child> {
     let prepare = move || {
         signals::restore();
         process::restore_descriptor_limit();
+        // fork(2) clears this setting, so the child makes it for itself. Linux sends the signal
+        // when the thread that forked ends, not when the process does (prctl(2)).
         die_with_parent()?;
+        // Last: execve(2) keeps the mask, and a signal that comes from here on does its default.
         signals::set_mask(&mask)
     };
     // SAFETY: `prepare` makes system calls only, of which each is async-signal-safe.

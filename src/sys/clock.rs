@@ -11,6 +11,8 @@ pub fn hours_and_minutes(time: SystemTime) -> (u8, u8) {
 }
 
 fn local(seconds: u64) -> Option<(u64, u64)> {
+    // Not localtime(3), whose answer any other thread overwrites. The zone is that of TZ, or of
+    // /etc/localtime (tzset(3)).
     let seconds = libc::time_t::try_from(seconds).ok()?;
     // SAFETY: an all-zero tm is a valid value for the call to overwrite.
     let mut parts: libc::tm = unsafe { std::mem::zeroed() };

@@ -33,6 +33,8 @@ pub fn claim_writable(fd: RawFd) -> io::Result<()> {
     // SAFETY: the descriptor is used for the calls below only, of which the first fails where it
     // is not open.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    // The access mode is a number of two bits and O_RDONLY is 0, so no single bit stands for it
+    // (fcntl(2), F_GETFL).
     if rustix::fs::fcntl_getfl(fd)? & OFlags::RWMODE == OFlags::RDONLY {
         return Err(io::Error::other("it is not open for writing"));
     }
@@ -60,10 +62,13 @@ pub enum FdAccess {
 pub fn reopen_nonblocking(fd: impl AsFd, access: FdAccess) -> io::Result<OwnedFd> {
     use std::os::fd::AsRawFd;
     let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
+    // A pipe that nobody reads any more cannot be opened for writing (ENXIO, fifo(7)).
     let access = match access {
         FdAccess::Read => OFlags::RDONLY,
         FdAccess::Write => OFlags::WRONLY,
     };
+    // Without O_NOCTTY the leader of a session that has no terminal would make this one its own
+    // (open(2)).
     let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
@@ -73,6 +78,8 @@ pub fn reopen_nonblocking(fd: impl AsFd, access: FdAccess) -> io::Result<OwnedFd
 /// The default of 64 KiB costs a wake-up for every 64 KiB that pass (pipe(7)).
 pub fn widen_pipe(fd: impl AsFd, size: usize) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
+    // EPERM above /proc/sys/fs/pipe-max-size, 1 MiB by default, and for a user whose pipes hold
+    // pipe-user-pages-soft pages already (pipe(7)).
     let _ = rustix::pipe::fcntl_setpipe_size(fd, size);
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = (fd, size);

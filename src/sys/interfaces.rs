@@ -61,6 +61,7 @@ pub fn list() -> io::Result<Vec<InterfaceEntry>> {
         next = raw.ifa_next;
         // SAFETY: the name is a string that ends with NUL, and lives as long as the list.
         let name = unsafe { CStr::from_ptr(raw.ifa_name) };
+        // A label is cut at its colon, so `eth0:1` has the index of `eth0` (dev_ioctl() in Linux).
         // SAFETY: as above; the call only reads it.
         let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
         if index != 0 {
@@ -80,12 +81,14 @@ pub fn list() -> io::Result<Vec<InterfaceEntry>> {
 /// # Safety
 /// `address` is null, or leads to as many bytes as a socket address of its family has.
 unsafe fn ip(address: *const libc::sockaddr) -> Option<IpAddr> {
+    // Null for an interface that has no address, such as a tunnel.
     // SAFETY: the caller vouches for the family.
     let family = c_int::from(unsafe { address.as_ref() }?.sa_family);
     match family {
         libc::AF_INET => {
             // SAFETY: the caller vouches for the length; the read needs no alignment.
             let v4 = unsafe { address.cast::<libc::sockaddr_in>().read_unaligned() };
+            // Network byte order, as every address in a sockaddr.
             Some(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)).into())
         }
         libc::AF_INET6 => {
@@ -93,6 +96,8 @@ unsafe fn ip(address: *const libc::sockaddr) -> Option<IpAddr> {
             let v6 = unsafe { address.cast::<libc::sockaddr_in6>().read_unaligned() };
             Some(Ipv6Addr::from(v6.sin6_addr.s6_addr).into())
         }
+        // AF_PACKET: Linux lists each interface once more, with its hardware address and counters
+        // (getifaddrs(3)).
         _ => None,
     }
 }

@@ -46,6 +46,8 @@ fn set_source(
     let level = if group.is_ipv4() { libc::IPPROTO_IP } else { libc::IPPROTO_IPV6 };
     // SAFETY: all-zero bytes are a valid group_source_req: numbers and two socket addresses.
     let mut request: libc::group_source_req = unsafe { mem::zeroed() };
+    // The kernel takes the interface from here alone; ports and scope ids of both addresses mean
+    // nothing. Index 0 would have it choose one by its routes.
     request.gsr_interface = interface;
     request.gsr_group = storage(group);
     request.gsr_source = storage(source);

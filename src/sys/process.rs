@@ -21,6 +21,7 @@ pub fn raise_descriptor_limit() -> Option<u64> {
             let _ = INHERITED.set(limit);
             raised.current
         }
+        // Linux refuses any limit above fs.nr_open, even one that is in force already, with EPERM.
         Err(_) => limit.current,
     }
 }
@@ -38,6 +39,7 @@ pub(super) fn restore_descriptor_limit() {
 
 /// Whether this process is in the background of the given terminal, where reading it fails.
 pub fn in_background(terminal: impl AsFd) -> bool {
+    // ENOTTY where it is not the controlling terminal of this process (tcgetpgrp(3)).
     rustix::termios::tcgetpgrp(terminal).is_ok_and(|foreground| foreground != getpgrp())
 }
 
@@ -45,6 +47,7 @@ pub fn in_background(terminal: impl AsFd) -> bool {
 /// without a terminal is not.
 pub fn in_foreground() -> bool {
     let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // Without a controlling terminal this fails with ENXIO (tty(4)).
     let terminal = rustix::fs::open("/dev/tty", flags, Mode::empty());
     terminal.is_ok_and(|terminal| !in_background(terminal))
 }

@@ -45,12 +45,15 @@ pub fn is_ignored(signal: i32) -> bool {
 /// between fork and exec.
 pub(super) fn restore() {
     let ignored_here = IGNORED.load(Ordering::Relaxed);
+    // execve(2) resets what is handled and keeps what is ignored (signal(7)). Handlers are reset
+    // here all the same: until then they would run in the child.
     for signal in CLASSIC {
         let changed = match disposition(signal) {
             Some(libc::SIG_IGN) => ignored_here & (1 << signal) != 0,
             Some(disposition) => disposition != libc::SIG_DFL,
             None => false,
         };
+        // SIGKILL and SIGSTOP always do their default, so the refusal to change them is never met.
         if changed {
             // SAFETY: SIG_DFL installs no handler code; `signal` touches no memory of ours.
             unsafe { libc::signal(signal, libc::SIG_DFL) };

@@ -8,6 +8,8 @@ use rustix::net::{RecvFlags, recv};
 /// Bytes handed to the kernel that the peer has not acknowledged (tcp(7), `SIOCOUTQ`), or 0
 /// where the kernel does not say.
 pub fn unacknowledged(socket: impl AsFd) -> u64 {
+    // Linux counts from the last acknowledgement to the end of what was written, in which a FIN is
+    // one byte (tcp_ioctl()). It is 0 while the connection is being made.
     let mut count: libc::c_int = 0;
     // SAFETY: TIOCOUTQ (the number of SIOCOUTQ) writes one int to the valid pointer given.
     let outcome =
@@ -17,6 +19,7 @@ pub fn unacknowledged(socket: impl AsFd) -> u64 {
 
 /// Whether the other side of a stream has closed it, or reset it, and left nothing to read.
 pub fn has_ended(socket: impl AsFd) -> bool {
+    // A peek takes a pending error from the socket as a read does, but leaves bytes and FIN.
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
     match recv(socket, &mut [0_u8], flags) {
         Ok((count, _)) => count == 0,
@@ -33,6 +36,7 @@ pub fn dropped(socket: impl AsFd) -> Option<u32> {
     {
         // SK_MEMINFO_VARS values, of which SK_MEMINFO_DROPS is the last (linux/sock_diag.h).
         let mut values = [0_u32; 9];
+        // An older kernel has fewer of them and shortens the length (getsockopt(2)).
         let mut length = size_of_val(&values) as libc::socklen_t;
         let (fd, pointer) = (socket.as_fd().as_raw_fd(), values.as_mut_ptr().cast());
         // SAFETY: the kernel writes at most `length` bytes to `values`, which has that many.

@@ -44,7 +44,10 @@ mod linux {
 
     fn option(what: Report) -> (c_int, c_int) {
         match what {
+            // The first socket that asks has Linux stamp every packet of the machine as it comes
+            // in; until then a datagram gets its time when it is read.
             Report::Time => (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS),
+            // Linux adds it to a datagram only once there are drops, so most carry nothing.
             Report::Drops => (libc::SOL_SOCKET, libc::SO_RXQ_OVFL),
             Report::Coalesced => (libc::SOL_UDP, libc::UDP_GRO),
         }

@@ -27,6 +27,7 @@ mod linux {
         /// The process is out of descriptors.
         pub fn open() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            // CLOCK_MONOTONIC is what `Instant` reads on Linux.
             Ok(Self { fd: timerfd_create(TimerfdClockId::Monotonic, flags)?, set: None })
         }
 
@@ -39,9 +40,12 @@ mod linux {
             if self.set == Some(at) {
                 return Ok(());
             }
+            // A time of 0 disarms the clock in place of having it go off (timerfd_create(2)).
+            debug_assert!(!after.is_zero(), "a clock that is set to 0 never goes off");
             let it_value = Timespec::try_from(after).map_err(|_| io::ErrorKind::InvalidInput)?;
             let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
             let value = Itimerspec { it_interval, it_value };
+            // The setting also forgets that it has gone off, which a read would do otherwise.
             timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &value)?;
             self.set = Some(at);
             Ok(())

@@ -77,6 +77,7 @@ pub fn output() -> io::Result<(Box<dyn Transport>, StdioKind)> {
 /// # Errors
 /// Those of `fcntl(2)`.
 pub fn own_pipe(fd: OwnedFd) -> io::Result<Box<dyn Transport>> {
+    // The ends of a pipe are two open file descriptions, so the child's end keeps its own flags.
     rustix::io::ioctl_fionbio(&fd, true)?;
     Ok(Box::new(Reopened::new(fd)))
 }
@@ -84,6 +85,7 @@ pub fn own_pipe(fd: OwnedFd) -> io::Result<Box<dyn Transport>> {
 fn open(fd: BorrowedFd<'static>, access: FdAccess) -> io::Result<(Box<dyn Transport>, StdioKind)> {
     let kind = kind(fd)?;
     let transport: Box<dyn Transport> = match kind {
+        // O_NONBLOCK means nothing for a regular file: reading waits for the disk (open(2)).
         StdioKind::File => Box::new(Plain::new(fd)),
         StdioKind::Socket => Box::new(StdioSocket::new(fd)),
         StdioKind::Terminal | StdioKind::Pipe | StdioKind::Device => {

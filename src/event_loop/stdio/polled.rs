@@ -32,6 +32,13 @@ impl Transport for Plain {
 }
 
 /// A pipe, terminal or device behind a non-blocking description of our own.
+///
+/// | `read` of the kernel | gives | until |
+/// |---|---|---|
+/// | bytes, 0 | bytes, the end | |
+/// | EAGAIN | `WouldBlock` | the next event of the poll |
+/// | EIO in the background | `WouldBlock` | the job is in the foreground and something is typed |
+/// | EIO elsewhere: the terminal hung up | the error | |
 pub(super) struct Reopened {
     fd: OwnedFd,
 }
@@ -55,6 +62,8 @@ impl Transport for Reopened {
     }
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        // In the background a terminal with `stty tostop` would signal SIGTTOU. As that is ignored,
+        // the kernel lets the write pass (__tty_check_change(), Linux 6.18).
         Ok(rustix::io::writev(&self.fd, pieces)?)
     }
 
@@ -82,6 +91,7 @@ impl Transport for StdioSocket {
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let Some(first) = pieces.iter().find(|piece| !piece.is_empty()) else { return Ok(0) };
+        // MSG_DONTWAIT is of the call alone: other holders of the socket keep it blocking.
         Ok(rustix::net::send(self.fd, first, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 
@@ -95,7 +105,8 @@ impl Transport for StdioSocket {
     }
 
     fn deregister(&mut self, registry: &Registry) {
-        // The descriptor is not ours to close.
+        // To drop it closes nothing, and only the close of the last descriptor takes it out of
+        // epoll. The descriptor is not ours to close.
         let _ = registry.deregister(&mut SourceFd(&self.fd.as_raw_fd()));
     }
 }

@@ -44,6 +44,18 @@ impl Buffer {
 }
 
 /// stdin behind a thread.
+///
+/// ```text
+/// thread   Reading ── bytes ──> Appending ── fewer than LIMIT wait ──> Reading
+///             └── 0 or an error ──> over: `ended`, and `error` where it failed
+/// ```
+///
+/// | what the loop finds | `read` gives |
+/// |---|---|
+/// | bytes | those, whatever comes behind them |
+/// | no bytes, the thread reads | `WouldBlock`; the waker follows |
+/// | no bytes, `error` | the error, once; then the end |
+/// | no bytes, `ended` | the end |
 pub(super) struct ThreadedStdin {
     fd: BorrowedFd<'static>,
     buffer: Arc<Buffer>,
@@ -80,11 +92,13 @@ impl Transport for ThreadedStdin {
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
         let (fd, buffer) = (self.fd, Arc::clone(&self.buffer));
         let waker = registration.waker();
+        // Never joined: no call ends a read(2) that blocks, and the end of the process does.
         thread::Builder::new().name("stdin".into()).spawn(move || {
             let mut chunk = vec![0; CHUNK];
             let mut ended = false;
             while !ended {
                 let outcome = rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut chunk[..]));
+                // The lock is free during read(2), which may take for ever.
                 let mut state = buffer.wait_while(|state| state.bytes.len() >= LIMIT);
                 match outcome {
                     Ok(0) => state.ended = true,
@@ -101,6 +115,18 @@ impl Transport for ThreadedStdin {
 }
 
 /// stdout behind a thread.
+///
+/// ```text
+/// thread   Idle ── bytes come ──> Writing ── all written ──> Idle
+///                                    └── a write fails ──> over: `error`
+/// ```
+///
+/// | what the loop finds | `write` gives | `finish` gives |
+/// |---|---|---|
+/// | nothing waits, idle | takes up to LIMIT | done |
+/// | bytes wait, or `writing` | takes what is left of LIMIT | `WouldBlock` |
+/// | LIMIT bytes wait | `WouldBlock` | `WouldBlock` |
+/// | `error` | the error, once | the error, once |
 pub(super) struct ThreadedStdout {
     fd: BorrowedFd<'static>,
     buffer: Arc<Buffer>,
@@ -122,6 +148,7 @@ impl Transport for ThreadedStdout {
         if let Some(error) = state.error.take() {
             return Err(error);
         }
+        debug_assert!(state.bytes.len() <= LIMIT, "the loop queues no more than the limit");
         let room = LIMIT.saturating_sub(state.bytes.len());
         if room == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -153,6 +180,7 @@ impl Transport for ThreadedStdout {
                 let bytes = std::mem::take(&mut state.bytes);
                 state.writing = true;
                 drop(state);
+                // Blocking, and without the lock: the loop goes on filling the buffer meanwhile.
                 let outcome = write_all(fd, &bytes);
                 let mut state = buffer.lock();
                 state.writing = false;

@@ -86,6 +86,20 @@ impl Flushed {
 }
 
 /// The queue of one socket, first in, first out.
+///
+/// ```text
+///              the kernel takes none now
+/// Empty ────────────────────────────────────> Waiting ── `Drained`: flush() ──> Waiting or Empty
+///   └── sent, or failed: stays Empty             └── clear() ──> Empty
+/// ```
+///
+/// | `send` finds | it gives |
+/// |---|---|
+/// | Empty, and the kernel takes it | `Sent` |
+/// | Empty, and the kernel takes none | `Queued`; `WouldBlock` for a full unix peer with `Miss` |
+/// | Empty, and the kernel refuses it | the error |
+/// | Waiting, fewer than `MOST` | `Queued`, untried, so that the order holds |
+/// | Waiting, `MOST` | `WouldBlock` |
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     waiting: VecDeque<(Option<Sender>, Bytes)>,

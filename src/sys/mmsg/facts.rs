@@ -42,7 +42,9 @@ mod linux {
 
         fn note(&mut self, (level, kind, data): Message<'_>) {
             match (level, kind) {
+                // CLOCK_REALTIME: it steps when the clock of the machine is set.
                 (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => self.time = time(data),
+                // The type of this message, as of the one above, is the number of its option.
                 (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => self.dropped = number(data, 0),
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS) => close_all(data),
                 (libc::SOL_UDP, libc::UDP_GRO) => self.segment = segment(data),
@@ -76,6 +78,7 @@ mod linux {
     }
 
     fn segment(data: &[u8]) -> Option<NonZeroUsize> {
+        // An int on the way in, where the message that asks for segmentation has 16 bits (udp(7)).
         let size = bytes(data, 0).map(c_int::from_ne_bytes)?;
         NonZeroUsize::new(usize::try_from(size).ok()?)
     }

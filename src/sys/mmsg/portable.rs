@@ -33,6 +33,7 @@ pub(super) fn send_to<A: SocketAddrArg>(
     payload: &[u8],
     to: &A,
 ) -> io::Result<()> {
+    // On a connected UDP socket an address is taken as well, for this datagram alone (udp(7)).
     sendto(socket, payload, SendFlags::DONTWAIT, to)?;
     Ok(())
 }

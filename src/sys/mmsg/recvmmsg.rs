@@ -82,6 +82,7 @@ impl BatchReceiver {
         for (header, envelope) in headers.iter().zip(&self.envelopes).take(count) {
             received.push(open(header, envelope));
         }
+        debug_assert!(count <= MOST, "the kernel fills no more headers than there are");
         self.last = count;
         Ok(self.batching && count < MOST)
     }
@@ -90,6 +91,8 @@ impl BatchReceiver {
     fn call(&mut self, socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
         if self.batching {
             match many(socket, headers) {
+                // A seccomp filter that does not know the call answers so; it will not change its
+                // mind.
                 Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => self.batching = false,
                 outcome => return outcome,
             }
@@ -100,6 +103,7 @@ impl BatchReceiver {
 
 /// Points a header at its slot and its envelope.
 fn address(header: &mut libc::msghdr, piece: &mut libc::iovec, envelope: &mut Envelope) {
+    // All of it before each call: the kernel overwrites both lengths with what it has used.
     header.msg_iov = piece;
     header.msg_iovlen = 1;
     header.msg_name = (&raw mut envelope.name).cast();
@@ -108,6 +112,8 @@ fn address(header: &mut libc::msghdr, piece: &mut libc::iovec, envelope: &mut En
     header.msg_controllen = size_of::<Control>() as _;
 }
 
+// Flags of the call, for the descriptor may be shared with processes that want it blocking. What
+// a unix peer passes on must not reach a child before `Facts` closes it.
 const FLAGS: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
 
 fn many(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
@@ -131,6 +137,7 @@ fn open(header: &libc::mmsghdr, envelope: &Envelope) -> Received {
     let control = size(header.msg_hdr.msg_controllen);
     Received {
         length: size(header.msg_len),
+        // Set by the kernel on return; the tail is gone, for recvmsg(2) takes a datagram whole.
         truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
         from: Sender::new(name(&envelope.name, header.msg_hdr.msg_namelen)),
         facts: Facts::read(envelope.control.0.get(..control).unwrap_or_default()),

@@ -53,6 +53,7 @@ impl FastPaths {
         if segment == 0 || segment > self.largest_segment {
             return 1;
         }
+        // The buffer passes the stack as one datagram before it is cut, and has the limit of one.
         let most = (MAX_PAYLOAD / segment).clamp(1, MAX_SEGMENTS);
         let candidates = datagrams.iter().take(most);
         let fits = |one: &&Outgoing<'_>| one.to == first.to && one.payload.len() == segment;
@@ -110,6 +111,7 @@ pub fn send(
     while let Some(rest) = datagrams.get(sent..).filter(|rest| !rest.is_empty()) {
         match send_some(socket.as_fd(), rest, paths) {
             Ok(count) => sent += count,
+            // As write(2) does: what has left cannot be reported beside an error.
             Err(error) if sent == 0 => return Err(error),
             Err(error) => {
                 // The kernel reports a refusal once; WouldBlock it will report again.

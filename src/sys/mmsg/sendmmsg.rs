@@ -21,6 +21,7 @@ impl SegmentSize {
     fn new(bytes: u16) -> Self {
         // SAFETY: all-zero bytes are a valid cmsghdr.
         let mut header: libc::cmsghdr = unsafe { std::mem::zeroed() };
+        // Without the padding that CMSG_SPACE adds (cmsg(3)).
         header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<u16>()) as _;
         header.cmsg_level = libc::SOL_UDP;
         header.cmsg_type = libc::UDP_SEGMENT;
@@ -64,6 +65,7 @@ pub(super) fn segmented(socket: BorrowedFd<'_>, run: &[Outgoing<'_>]) -> io::Res
     // SAFETY: the header points at an address, pieces and a control message that outlive the call
     // and are only read by it.
     let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_DONTWAIT) };
+    // The count is of bytes. UDP queues a buffer whole or not at all, so it says nothing new.
     if sent == -1 { Err(io::Error::last_os_error()) } else { Ok(run.len()) }
 }
 
@@ -78,5 +80,6 @@ pub(super) fn batched(socket: BorrowedFd<'_>, batch: &[Outgoing<'_>]) -> io::Res
     let parts = to.iter().zip(&pieces).zip(&mut control);
     let mut headers: Vec<_> =
         parts.map(|((to, piece), control)| MMsgHdr::new_with_addr(to, piece, control)).collect();
+    // It stops at the first datagram that fails and returns those before it (sendmmsg(2)).
     Ok(rustix::net::sendmmsg(socket, &mut headers, SendFlags::DONTWAIT)?)
 }
