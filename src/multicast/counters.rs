@@ -16,6 +16,8 @@ impl Counters {
     /// Reads them; those of a file that cannot be read are unknown.
     pub fn read(paths: &ProcPaths) -> Self {
         let text = |path| fs::read_to_string(path).unwrap_or_default();
+        // /proc/net is a link to self/net: the namespace of the process, not of one thread
+        // (proc(5)).
         let mut counters = proc_net::line_pairs(&text(&paths.snmp));
         counters.extend(proc_net::line_pairs(&text(&paths.netstat)));
         counters.extend(proc_net::single_lines(&text(&paths.snmp6)));

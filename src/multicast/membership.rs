@@ -49,6 +49,8 @@ impl Membership {
     pub fn socket_address(&self, port: u16) -> SocketAddr {
         match self.group {
             IpAddr::V4(ip) => (ip, port).into(),
+            // The kernel binds and sends to a group of link-local scope only with a scope id
+            // (EINVAL), and ignores the id of any wider scope (ipv6(7)).
             IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, self.interface.index).into(),
         }
     }
@@ -62,6 +64,8 @@ impl Membership {
         let index = self.interface.index;
         let outcome = match (self.source, self.group) {
             (Some(source), group) => sys::multicast::join_source(socket, index, group, source),
+            // By ip_mreqn with an index: ip_mreq names the interface by an address, which it may
+            // lack.
             (None, IpAddr::V4(group)) => SockRef::from(&socket)
                 .join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index)),
             (None, IpAddr::V6(group)) => SockRef::from(&socket).join_multicast_v6(&group, index),
@@ -88,6 +92,7 @@ impl Membership {
         let failure = Failure::io(Status::Listen, "join", self.to_string(), error);
         let is_from_source = self.source.is_some();
         match Errno::from_io_error(error) {
+            // The two kinds of membership answer a second join differently (Linux 6.18).
             Some(Errno::ADDRINUSE) if !is_from_source => self.already_joined(),
             Some(Errno::ADDRNOTAVAIL) if is_from_source => self.already_joined(),
             Some(Errno::NODEV) => Failure { kind: Kind::NoSuchInterface, ..failure }
@@ -109,6 +114,7 @@ impl Membership {
     fn leave_failure(&self, error: &io::Error) -> Failure {
         let target = self.to_string();
         match Errno::from_io_error(error) {
+            // EINVAL comes of a source alone, where nothing of its group is joined.
             Some(Errno::ADDRNOTAVAIL | Errno::INVAL) => {
                 Failure::new(Status::Listen, Kind::NotJoined, "leave", target, "it is not joined")
             }

@@ -43,6 +43,7 @@ impl GroupProbe {
         let group = membership.group;
         let any_source = Membership { group, source: None, interface: interface.clone() };
         let (socket, _) = JoinSocket::open(any_source, port, &SocketOptions::default()).ok()?;
+        // The kernel sends a membership report (IGMP, MLD), and a leave when the socket is closed.
         socket.join().ok()?;
         let expected_on = membership.interface.name.clone();
         Some(Self { socket, wanted: membership.source, expected_on })
@@ -50,6 +51,7 @@ impl GroupProbe {
 
     /// Takes what has arrived until a datagram shows a cause; `None` without one.
     pub fn received(&self) -> Option<Finding> {
+        // A read takes a datagram off the queue whole, however little of it fits (recv(2)).
         let mut first_byte = [MaybeUninit::uninit(); 1];
         while let Ok((_, sender)) = self.socket.socket().recv_from(&mut first_byte) {
             let finding = sender.as_socket().and_then(|sender| self.finding(sender.ip()));

@@ -14,6 +14,7 @@ pub(super) type Joined = BTreeSet<(u32, IpAddr)>;
 pub(super) fn igmp(text: &str) -> Joined {
     let mut joined = Joined::new();
     let mut interface = None;
+    // The heading.
     for line in text.lines().skip(1) {
         let Some(word) = line.split_whitespace().next() else { continue };
         if !line.starts_with(char::is_whitespace) {
@@ -45,6 +46,7 @@ pub(super) fn line_pairs(text: &str) -> BTreeMap<String, u64> {
     while let (Some(names), Some(numbers)) = (lines.next(), lines.next()) {
         let mut names = names.split_whitespace();
         let Some(prefix) = names.next() else { continue };
+        // Some are signed, such as Tcp:MaxConn, which is -1: they are no counters.
         let numbers = numbers.split_whitespace().skip(1).map(str::parse::<u64>);
         let pairs = names.zip(numbers);
         counters.extend(pairs.filter_map(|(name, n)| Some((format!("{prefix}{name}"), n.ok()?))));

@@ -37,6 +37,7 @@ fn source_address(address: IpAddr) -> io::Result<SocketAddr> {
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let socket = UdpSocket::bind((any, 0))?;
+    // connect(2) of a UDP socket looks up the route and keeps the source address that it gives.
     socket.connect((address, SOME_PORT))?;
     socket.local_addr()
 }

@@ -54,6 +54,7 @@ pub fn open_sender(
     let local = local_address(group, asked.bind)?;
     let socket = new_socket(Domain::for_address(local)).map_err(failed)?;
     choose_interface(&socket, interface, asked, group.is_ipv6()).map_err(failed)?;
+    // Many members may answer one datagram at once.
     prepare_receiver(&socket).map_err(failed)?;
     let warnings = asked.options.apply(&socket, &group.to_string())?;
     socket.bind(&local.into()).map_err(|error| bind_failure(local, &error))?;
@@ -86,13 +87,16 @@ fn choose_interface(
     is_v6: bool,
 ) -> io::Result<()> {
     if is_v6 {
+        // Without it the routes choose, and a group mostly has the default route (ip(7), ipv6(7)).
         socket.set_multicast_if_v6(interface.index)?;
         socket.set_multicast_hops_v6(asked.ttl.into())?;
         return socket.set_multicast_loop_v6(asked.loopback);
     }
     let any = Ipv4Addr::UNSPECIFIED;
     rustix::net::sockopt::set_ip_multicast_if_with_ifindex(socket, &any, &any, interface.index)?;
+    // IP_TTL and IPV6_UNICAST_HOPS mean nothing for groups, which have a limit of their own.
     socket.set_multicast_ttl_v4(asked.ttl.into())?;
+    // On Linux this is up to the sender; on some systems it is up to the receiver (ip(7)).
     socket.set_multicast_loop_v4(asked.loopback)
 }
 

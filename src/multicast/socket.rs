@@ -51,12 +51,15 @@ impl JoinSocket {
         let failed = |error: io::Error| bind_failure(&membership, port, &error);
         let socket = new_socket(Domain::for_address(address)).map_err(failed)?;
         // Several listeners to a group are normal, and each receives every datagram.
+        // A group is delivered to each of them; a unicast datagram only to one (socket(7)).
         share_address(&socket).map_err(failed)?;
         prepare_receiver(&socket).map_err(failed)?;
         if address.is_ipv6() {
             keep_to_device(&socket, &membership.interface.name).map_err(failed)?;
         }
         let warnings = options.apply(&socket, &membership.to_string())?;
+        // Linux compares the destination of each datagram with this address, so that unicast to the
+        // port stays away. The join comes later: until then nothing can be lost that was wanted.
         socket.bind(&address.into()).map_err(failed)?;
         Ok((Self { socket, membership }, warnings))
     }
@@ -99,6 +102,7 @@ pub(super) fn new_socket(domain: Domain) -> io::Result<Socket> {
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if domain == Domain::IPV6 {
+        // Else an IPv6 socket takes IPv4 datagrams of its port as well, from ::ffff: addresses.
         socket.set_only_v6(true)?;
     }
     // By default Linux delivers the groups of all sockets on the machine (ip(7)).
@@ -116,6 +120,8 @@ pub(super) fn new_socket(domain: Domain) -> io::Result<Socket> {
 /// # Errors
 /// Those of setsockopt(2). That the kernel gives a smaller buffer is not one.
 pub fn prepare_receiver(socket: &Socket) -> io::Result<()> {
+    // Linux cuts it to net.core.rmem_max without an error, and keeps twice as much for its own
+    // bookkeeping (socket(7)).
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     #[cfg(target_os = "linux")]
     {

@@ -44,6 +44,7 @@ pub(super) fn new_socket(domain: Domain, kind: Type) -> io::Result<Socket> {
 fn new_inet_socket(address: SocketAddr, kind: Type) -> io::Result<Socket> {
     let socket = new_socket(Domain::for_address(address), kind)?;
     if address.is_ipv6() {
+        // Before bind(2), where it counts; the default is net.ipv6.bindv6only (ipv6(7)).
         socket.set_only_v6(true)?;
     }
     Ok(socket)
@@ -166,6 +167,7 @@ fn on_one_port<S>(
     let is_free_choice = addresses.iter().all(|address| address.port() == 0);
     let mut attempts = 1;
     loop {
+        // The kernel picks the port for one family; in the other somebody may have it.
         match on_all(addresses, &mut open_one) {
             Err(failure)
                 if is_free_choice
@@ -206,6 +208,8 @@ fn on_all<S>(
 /// Whether a machine without this family of addresses, or with it turned off, fails so.
 fn is_absent_family(address: SocketAddr, failure: &Failure) -> bool {
     let is_everywhere = address.ip().is_loopback() || address.ip().is_unspecified();
+    // EAFNOSUPPORT without IPv6 in the kernel; EADDRNOTAVAIL where net.ipv6.conf.all.disable_ipv6
+    // has taken ::1 away.
     failure.kind == Kind::FamilyUnavailable
         || (is_everywhere && failure.kind == Kind::AddressNotAvailable)
 }

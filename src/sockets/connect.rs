@@ -92,6 +92,8 @@ pub(super) fn open<K: Connectable>(
     if let Some(bind) = bind {
         socket.bind(&(*bind).into()).map_err(|error| bind_failure(*bind, &error))?;
     }
+    // TCP says EINPROGRESS. A unix socket connects at once or not at all: EAGAIN means a full
+    // backlog, and no event follows (connect(2)).
     match socket.connect(&peer) {
         Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(failed(error)),
         _ => Ok((K::finish(socket, domain, cleanup).map_err(failed)?, warnings)),
@@ -150,8 +152,10 @@ fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
 pub fn finished(stream: &StreamSocket) -> io::Result<Option<(Endpoint, Endpoint)>> {
     let up = || Ok(Some((stream.peer(), stream.local())));
     let StreamSocket::Tcp(tcp) = stream else {
+        // connect(2) of a unix socket has succeeded by now.
         return stream.take_error()?.map_or_else(up, Err);
     };
+    // ENOTCONN as long as the handshake goes on, and after it has failed (getpeername(2)).
     match tcp.peer_addr() {
         Ok(peer) => {
             let local = tcp.local_addr()?;

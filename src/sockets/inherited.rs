@@ -46,6 +46,7 @@ pub(super) fn take(fd: RawFd, role: SocketRole) -> Result<Socket, Failure> {
         let _ = socket.into_raw_fd();
         return Err(unusable(error));
     }
+    // O_NONBLOCK is of the open file description: the parent, if it keeps the socket, sees it too.
     socket.set_cloexec(true).and_then(|()| socket.set_nonblocking(true)).map_err(unusable)?;
     Ok(socket)
 }
@@ -71,6 +72,7 @@ fn check(socket: &Socket, role: SocketRole) -> io::Result<()> {
     if fcntl_getfd(socket)?.contains(FdFlags::CLOEXEC) {
         return Err(io::Error::from(Errno::BADF));
     }
+    // SO_TYPE is the first call that only a socket answers (ENOTSOCK).
     let kind = socket.r#type().map_err(|error| match Errno::from_io_error(&error) {
         Some(Errno::NOTSOCK) => io::Error::other("not a socket"),
         _ => error,

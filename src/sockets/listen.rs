@@ -88,6 +88,8 @@ impl Bindable for Listener {
     }
 
     fn before_bind(socket: &socket2::Socket, _: &SocketOptions) -> io::Result<()> {
+        // Old connections in TIME-WAIT keep a port for 60 s. A socket that listens keeps it all the
+        // same on Linux (socket(7)).
         socket.set_reuse_address(true)
     }
 
@@ -97,6 +99,7 @@ impl Bindable for Listener {
 
     /// It listens already; only a backlog that was asked for replaces the parent's.
     fn inherit(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
+        // listen(2) on a listener only sets the backlog.
         options.asked_backlog().map_or(Ok(()), |backlog| socket.listen(backlog))
     }
 }

@@ -138,6 +138,7 @@ impl SocketOptions {
 }
 
 fn apply_one(setting: &Setting, socket: &Socket) -> io::Result<Option<String>> {
+    // An unbound socket has an address of its family already (getsockname(2)).
     let domain = socket.local_addr()?.domain();
     if domain == Domain::UNIX && !setting.fits_unix() {
         return Err(io::Error::other("a unix socket has no such option"));

@@ -109,6 +109,9 @@ impl Setting {
     pub(super) fn apply(&self, socket: &Socket, is_v6: bool) -> io::Result<Option<String>> {
         match *self {
             Self::RcvBuf(size) => {
+                // Before connect(2) and listen(2): the window scale of TCP is settled by the SYN
+                // (tcp(7)). A size that was set stays; the kernel adapts only one that nobody has
+                // set.
                 socket.set_recv_buffer_size(size)?;
                 return Ok(clamped("rcvbuf", size, socket.recv_buffer_size()?, "rmem_max"));
             }
@@ -116,20 +119,26 @@ impl Setting {
                 socket.set_send_buffer_size(size)?;
                 return Ok(clamped("sndbuf", size, socket.send_buffer_size()?, "wmem_max"));
             }
+            // The lower two bits are for congestion (ECN, RFC 3168), and TCP keeps its own there.
             Self::Dscp(dscp) if is_v6 => socket.set_tclass_v6(u32::from(dscp) << 2),
             Self::Dscp(dscp) => socket.set_tos_v4(u32::from(dscp) << 2),
             Self::Mark(mark) => set_mark(socket, mark),
+            // Linux takes 88 to 32,767 (TCP_MIN_MSS, MAX_TCP_WINDOW), and else says EINVAL.
             Self::Mss(mss) => socket.set_tcp_mss(mss),
             Self::Keepalive(Keepalive::Off) => socket.set_keepalive(false),
             Self::Keepalive(Keepalive::On) => socket.set_keepalive(true),
             Self::Keepalive(Keepalive::Idle(idle)) => {
+                // Linux takes 1 to 32,767 seconds (MAX_TCP_KEEPIDLE).
                 socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))
             }
             Self::NoDelay(on) => socket.set_tcp_nodelay(on),
+            // Each socket on the port has to have it, and the same effective user (socket(7)).
             Self::ReusePort(on) => socket.set_reuse_port(on),
             Self::Ttl(hops) if is_v6 => socket.set_unicast_hops_v6(hops.into()),
             Self::Ttl(hops) => socket.set_ttl_v4(hops.into()),
             Self::Backlog(_) => Ok(()),
+            // How long bytes may go unacknowledged before the kernel gives up with ETIMEDOUT
+            // (tcp(7)).
             Self::UserTimeout(timeout) => set_user_timeout(socket, timeout),
         }?;
         Ok(None)
@@ -138,6 +147,7 @@ impl Setting {
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
+    // CAP_NET_ADMIN, or CAP_NET_RAW since Linux 5.17 (socket(7)).
     socket.set_mark(mark)
 }
 

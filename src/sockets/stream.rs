@@ -26,6 +26,7 @@ impl StreamSocket {
         if domain == Domain::UNIX {
             Self::Unix(UnixStream::from_std(fd.into()))
         } else {
+            // mio registers it with a poll only; it takes the socket to be non-blocking already.
             Self::Tcp(TcpStream::from_std(fd.into()))
         }
     }

@@ -53,6 +53,7 @@ pub(super) fn socket_address(name: &UnixName) -> io::Result<SockAddr> {
     match name {
         UnixName::Path(path) => SockAddr::unix(path),
         UnixName::Abstract(name) if cfg!(any(target_os = "android", target_os = "linux")) => {
+            // The NUL says that it is abstract; all bytes behind it count, NULs as well (unix(7)).
             let with_nul = std::iter::once(0).chain(name.iter().copied()).collect();
             SockAddr::unix(PathBuf::from(OsString::from_vec(with_nul)))
         }
@@ -71,6 +72,7 @@ pub(super) fn bind(socket: &Socket, name: &UnixName) -> io::Result<Option<UnixGu
         return Ok(None);
     };
     for _ in 0..ATTEMPTS {
+        // bind(2) makes the file and never replaces one. The kernel does not remove it at the end.
         match socket.bind(&address) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => clear(path, &address)?,
             Err(error) => return Err(error),
@@ -88,6 +90,8 @@ pub(super) fn bind(socket: &Socket, name: &UnixName) -> io::Result<Option<UnixGu
 /// What bind(2) says.
 pub(super) fn bind_anywhere(socket: &Socket) -> io::Result<Option<UnixGuard>> {
     if cfg!(any(target_os = "android", target_os = "linux")) {
+        // An address of the family alone asks for five hexadecimal digits in the abstract
+        // namespace.
         return socket.bind(&SockAddr::unix("")?).map(|()| None);
     }
     let name = format!("wirecat-{}-{:x}", std::process::id(), fastrand::u64(..));

@@ -70,6 +70,7 @@ impl Connectable for Senders {
     const ROLE: SocketRole = SocketRole::Sender;
 
     fn prepare(&self, socket: &socket2::Socket, _: bool) -> io::Result<()> {
+        // Without it connect(2) to a broadcast address fails with EACCES (SO_BROADCAST, socket(7)).
         socket.set_broadcast(self.broadcast)?;
         ask_for_drops(socket);
         ask_for_runs(socket);

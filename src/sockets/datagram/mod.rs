@@ -60,6 +60,7 @@ impl DatagramSocket {
 /// Whether this is an address of this machine now, which it is where one can bind to it.
 pub fn is_of_this_machine(mut address: SocketAddr) -> bool {
     address.set_port(0);
+    // EADDRNOTAVAIL otherwise. Port 0 keeps clear of ports that are taken.
     std::net::UdpSocket::bind(address).is_ok()
 }
 
