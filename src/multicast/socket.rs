@@ -15,7 +15,7 @@ use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::sockets::SocketOptions;
 #[cfg(target_os = "linux")]
-use crate::sys::sockopt;
+use crate::sys;
 
 /// Bytes asked for as receive buffer, so that a burst is not lost to a short pause.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -125,8 +125,8 @@ pub fn prepare_receiver(socket: &Socket) -> io::Result<()> {
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     #[cfg(target_os = "linux")]
     {
-        sockopt::report(socket, sockopt::Report::Drops)?;
-        sockopt::report(socket, sockopt::Report::Time)?;
+        sys::socket::report(socket, sys::socket::Report::Drops)?;
+        sys::socket::report(socket, sys::socket::Report::Time)?;
     }
     Ok(())
 }

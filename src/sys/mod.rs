@@ -18,5 +18,4 @@ pub mod netdb {
 pub mod process;
 pub mod signals;
 pub mod socket;
-pub mod sockopt;
 pub mod timerfd;

@@ -19,7 +19,7 @@ use super::endpoint::Endpoint;
 use super::inherited::SocketRole;
 use super::listen::OpenSocket;
 use super::options::SocketOptions;
-use crate::sys::sockopt::{Report, report};
+use crate::sys::socket::{Report, report};
 
 pub use connect::{connect, failure};
 pub use listen::listen;

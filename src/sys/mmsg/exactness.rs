@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use super::{FastPaths, MAX_PAYLOAD, Outgoing, ReceiveBatch, Sender, send};
-use crate::sys::sockopt::{Report, report};
+use crate::sys::socket::{Report, report};
 
 fn bound(ip: impl Into<IpAddr>) -> UdpSocket {
     let socket = UdpSocket::bind((ip.into(), 0)).unwrap();
@@ -95,7 +95,7 @@ fn every_boundary_and_byte_is_kept_on_every_path() {
 #[test]
 fn a_refused_fast_path_is_given_up_and_loses_nothing() {
     let (receiver, sender) = (bound(Ipv4Addr::LOCALHOST), bound(Ipv4Addr::LOCALHOST));
-    crate::sys::sockopt::set_no_checksum(&sender).unwrap();
+    crate::sys::socket::set_no_checksum(&sender).unwrap();
     let mut paths = FastPaths::new(&sender);
     assert!(paths.can_segment());
     let payloads = payloads(&[1000; 70]);

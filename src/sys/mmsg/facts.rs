@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
 /// The facts that came with a datagram; each has to be asked for with
-/// [`sockopt::report`](crate::sys::sockopt::report).
+/// [`socket::report`](crate::sys::socket::report).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) time: Option<SystemTime>,
