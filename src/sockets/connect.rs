@@ -92,8 +92,7 @@ pub(super) fn open<K: Connectable>(
     if let Some(bind) = bind {
         socket.bind(&(*bind).into()).map_err(|error| bind_failure(*bind, &error))?;
     }
-    // TCP says EINPROGRESS. A unix socket connects at once or not at all: EAGAIN means a full
-    // backlog, and no event follows (connect(2)).
+    // A unix socket connects at once or not at all: EAGAIN is a full backlog (connect(2)).
     match socket.connect(&peer) {
         Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(failed(error)),
         _ => Ok((K::finish(socket, domain, cleanup).map_err(failed)?, warnings)),
@@ -187,8 +186,7 @@ fn is_over_already(tcp: &TcpStream) -> io::Result<bool> {
 
 /// The failure of a connection that could not be made to `target`, as a `Target` displays.
 pub fn failure(target: &str, error: &io::Error) -> Failure {
-    // A reset comes from a peer that was there, and so does nonsense: the connection was lost, if
-    // early.
+    // A reset comes from a peer that was there, and so does nonsense: an early loss.
     let kinds = [io::ErrorKind::ConnectionReset, io::ErrorKind::InvalidData];
     let is_lost = kinds.contains(&error.kind());
     let status = if is_lost { Status::Lost } else { Status::Connect };

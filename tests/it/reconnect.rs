@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpListener};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::net::{accept, listener, read_all, read_exactly, reset};
+use crate::support::net::{accept, listener, narrow_listener, read_all, read_exactly, reset};
 use crate::support::wirecat;
 
 /// The server ends in order and is there again: every byte arrives once, and the status is 0.
@@ -136,6 +136,30 @@ fn the_end_of_stdin_is_told_to_the_next_connection() {
         received = read_all(&accept(&listener));
     }
     assert_eq!(received, b"the last words");
+    client.wait().code(0);
+}
+
+/// What a connection that is being closed does not take any more is sent by the next one, also where
+/// the input has ended meanwhile.
+#[test]
+fn what_a_closing_connection_does_not_take_is_for_the_next_one() {
+    let (listener, address) = narrow_listener();
+    let args = ["tcp-connect", "-v", "--reconnect", "-O", "sndbuf=4096", &address];
+    let mut client = wirecat(args).piped().start();
+    let peer = accept(&listener);
+    // More than the kernel takes, and less than makes stdin wait.
+    let much = "a".repeat(60_000);
+    client.say(&much);
+    peer.shutdown(Shutdown::Write).unwrap();
+    client.wait_for("eof");
+    client.say("the rest");
+    client.end_input();
+    let mut received = read_all(&peer);
+    drop(peer);
+    while !received.ends_with(b"the rest") {
+        received.extend(read_all(&accept(&listener)));
+    }
+    assert_eq!(received, format!("{much}the rest").as_bytes());
     client.wait().code(0);
 }
 

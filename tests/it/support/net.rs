@@ -27,6 +27,14 @@ pub(crate) fn listener_with_backlog(backlog: usize) -> (TcpListener, String) {
     (listener, address)
 }
 
+/// The same, whose connections take next to nothing that is not read.
+pub(crate) fn narrow_listener() -> (TcpListener, String) {
+    let (listener, address) = listener();
+    // An accepted connection has the buffers of its listener (tcp(7)).
+    SockRef::from(&listener).set_recv_buffer_size(4096).expect("a small buffer");
+    (listener, address)
+}
+
 /// The next connection.
 pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     let (stream, _) = listener.accept().expect("somebody connects");
