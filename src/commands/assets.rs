@@ -50,6 +50,7 @@ pub(super) fn man(page: Option<Page>) -> Asset {
 pub(super) fn print(asset: Asset) -> Status {
     let Ok(text) = inflate::decompress_to_vec(asset.0) else { return Status::Local };
     match std::io::stdout().write_all(&text) {
+        // Rust ignores SIGPIPE, so a pager that has ended shows as EPIPE; that is no failure.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Status::Local,
         _ => Status::Done,
     }

@@ -285,6 +285,7 @@ fn open_group(
     launch.warn_of_options(warnings);
     let pool = launch.pool();
     let own = sender.local_addr().map_err(fail)?.as_socket().map_or(0, |local| local.port());
+    // The membership is of the socket, not of the descriptor: the clone keeps it.
     let receiver = receiver.socket().try_clone().map_err(fail)?;
     Ok(GroupSockets {
         receiver: pool.add_datagrams(DatagramSocket::from(receiver)).map_err(fail)?,

@@ -40,6 +40,7 @@ pub struct SenderArgs {
     #[command(flatten, next_help_heading = "Sending")]
     pub pace: PaceArgs,
     /// Print answers until D passes without one [default: 1s]; none is exit status 1
+    // A value needs the `=`: else clap takes the address that follows `--reply` for it.
     #[arg(long, value_name = "D", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = "1s", help_heading = "Answers")]
     pub reply: Option<Duration>,
     /// Send from this local address and port

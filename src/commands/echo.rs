@@ -52,6 +52,7 @@ pub struct EchoArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Server")]
     pub max_frame: Option<u64>,
     /// Put TEXT before each message
+    // A prefix such as `-> ` begins like an option.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Server")]
     pub prefix: Option<String>,
     /// The message W closes its connection, and is not answered
@@ -224,6 +225,8 @@ impl Open {
             socket.join()?;
             launch.warn_of_options(warnings);
             let fail = |error| Failure::io(Status::Listen, "join", address.clone(), &error);
+            // dup(2) gives a second descriptor of one socket: its membership lasts until both are
+            // closed.
             let receiver = socket.socket().try_clone().map_err(fail)?;
             let receiver = DatagramSocket::from(receiver);
             let id = launch.pool().add_datagrams(receiver).map_err(fail)?;
@@ -244,6 +247,8 @@ fn open_both(
 ) -> Result<(Vec<OpenListener>, Vec<Opened>), Failure> {
     let mut attempt = 1;
     loop {
+        // The ports of TCP and UDP are apart: one that is free for TCP may be taken for UDP. TCP
+        // chooses, and with another round it chooses anew.
         let listeners = launch.open_listeners(address, net)?;
         let chosen = listeners.first().and_then(|one| one.port);
         let (is_free, same) = match (address, chosen) {

@@ -39,6 +39,7 @@ impl Launch {
     pub(super) fn new(common: &Common) -> Result<Self, Failure> {
         let mut event_loop = bare()?;
         if let Some(path) = &common.helpers.record {
+            // Before anything is opened: a source takes the recorder when it enters the pool.
             event_loop.pool().set_recorder(SharedRecorder::new(FileRecorder::create(path)?));
         }
         let (locals, warnings, guards) = Default::default();

@@ -51,6 +51,7 @@ pub(super) fn config(args: &McastJoinArgs, report: Settings) -> Result<McastJoin
 }
 
 pub(super) fn run(config: McastJoin) -> anyhow::Result<Status> {
+    // Each membership has a socket of its own, and one range may have 65,536 groups.
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.listen.common)?;
     let groups = Groups::new(config.net.options.clone(), config.rejoin);

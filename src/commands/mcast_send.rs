@@ -115,12 +115,16 @@ impl Senders {
         to: &mut Vec<Destination>,
     ) -> Result<(), Failure> {
         for (membership, title) in by_interface(group, interfaces)? {
+            // IP_MULTICAST_LOOP is about a copy that the kernel makes for members on this machine.
+            // What leaves by lo comes back in by itself.
             if config.no_loop && membership.interface.loopback {
                 let name = &membership.interface.name;
                 let text = format!("--no-loop does nothing on {name}, which is this machine");
                 launch.warn_of_options(vec![text]);
             }
             let (index, is_v6) = (membership.interface.index, membership.group.is_ipv6());
+            // The interface is an option of the socket (IP_MULTICAST_IF), so all groups that leave
+            // by one share a socket.
             let known = self.open.iter().find(|(i, v6, _)| (*i, *v6) == (index, is_v6));
             let id = match known {
                 Some((_, _, id)) => *id,
@@ -149,6 +153,7 @@ fn sender_options(config: &McastSend, is_v6: bool) -> Result<SenderOptions, Fail
     let bind = match &config.bind {
         Some(Address::Inet { host, port }) => {
             let all = resolve::resolve(host, *port, config.net.family, Purpose::Listen)?;
+            // An address of the other family goes on, and `open_sender` refuses it with its cause.
             all.iter().find(|address| address.is_ipv6() == is_v6).or(all.first()).copied()
         }
         _ => None,

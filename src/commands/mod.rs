@@ -34,6 +34,7 @@ use crate::report::Settings;
 pub fn run(parsed: &Parsed) -> Status {
     let command = &parsed.cli.command;
     let Some((report, args)) = command.shared() else { return print(command) };
+    // Before the check: what it refuses is reported in the form that these options ask for.
     let settings = args::report(&parsed.cli.report, report);
     let outcome = parsed.check().map_err(Into::into);
     match outcome.and_then(|()| start(command, settings.clone())) {

@@ -67,6 +67,7 @@ fn load(
 
 /// Whether two names are of one file that is there.
 fn is_same(one: &Path, other: &Path) -> bool {
+    // A record that is not there yet has no canonical name, and is not this file.
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 

@@ -78,6 +78,7 @@ const NOT_PROBING: &[&str] = &[
     "!Events",
     "--progress",
     "!--read-timeout",
+    // clap or a later rule refuses these beside -z, or the option that they need.
     "!--keep-cr",
     "!--sh",
     "!--replay",
@@ -96,14 +97,21 @@ const fn rule(
 /// The rules; of those that are broken the first one is reported.
 const RULES: &[Rule] = &[
     // Addresses.
+    // An inherited socket may be of IP; what it is shows only when it is opened.
     rule(WITH_PORTS, &["--port-file"], &["unix only"], "a unix socket has no port"),
+    // A path and a descriptor have neither a family to choose nor a local port.
     rule(CONNECT, &["--bind", "-4", "-6"], &["not ip"], NOT_IP),
+    // All three speak of attempts, and a descriptor cannot be dialed again.
     rule(CONNECT, &["--wait", "--connect-timeout", "--reconnect"], &["fd"], CONNECTED),
+    // They hold for all addresses of the command, so one of another kind is enough to refuse them.
     rule(UDP_SEND, &["--bind", "--broadcast"], &["not ip"], NOT_IP),
+    // Among several addresses the family is that of those of IP; it means nothing where there are
+    // none.
     rule(UDP_LISTEN, &["-4", "-6"], &["!ip"], NOT_IP),
     rule(UDP_LISTEN, &["--allow", "--deny"], &["unix only"], NOT_IP),
     // -z.
     rule(CONNECT, NOT_PROBING, &["-z"], "-z sends and receives nothing"),
+    // `--output json` shows events and no data, so it stays.
     rule(CONNECT, &["--output"], &["-z", "written"], "-z sends and receives nothing"),
     // Relays.
     rule(
@@ -118,7 +126,9 @@ const RULES: &[Rule] = &[
     rule(STREAMS, &["--output"], &["relay", "written"], NO_STDOUT),
     rule(STREAMS, &["--on-peer-close"], &["relay"], "a half-close is passed on to the other side"),
     // Handlers.
+    // --forward connects within the same family, also where the clients come by a unix socket.
     rule(SERVE, &["-4", "-6"], &["!ip", "!forward to ip"], NOT_IP),
+    // --hub is none of these: it sends stdin to its clients.
     rule(SERVE, SENDING, &["handler"], NOT_SENT),
     rule(SERVE, &["--on-peer-close"], &["handler"], NOT_SENT),
     rule(SERVE, &["--rate"], &["--send"], "each client is sent the texts of --send at once"),
@@ -156,8 +166,11 @@ const RULES: &[Rule] = &[
     ),
     // Messages on a stream.
     rule(STREAMS, &["--count", "--read-timeout", "--rate in messages"], &["!framed"], NO_MESSAGES),
+    // Input that is cut into messages has a largest one, even where the stream has no framing.
     rule(STREAMS, &["--max-frame"], &["!framed", "!cut input"], NO_MESSAGES),
     rule(STREAMS, &["--keep-cr"], &["!line frames"], "it needs --frame line"),
+    // Only nodelay=off is meant. Nagle holds a small segment back until the last one is
+    // acknowledged, and Linux may delay that by 40 ms and more (TCP_DELACK_MIN).
     rule(STREAMS, &["-O nodelay"], &["tinyproto"], "--frame tinyproto waits for each answer"),
     // stdin.
     rule(
@@ -171,6 +184,8 @@ const RULES: &[Rule] = &[
     rule(
         SENDERS,
         &["--output"],
+        // Each of these has a sender wait for answers (`datagram::send`), which are all that it
+        // writes.
         &["!reported", "!--reply", "!--wait", "!--count", "!--expect"],
         "without --reply nothing is received",
     ),
@@ -180,10 +195,12 @@ const RULES: &[Rule] = &[
     rule(TYPED, &["--chomp"], &["!line input"], "it needs --input line or commands"),
     rule(
         SENDERS,
+        // Refused always: the option is shared with udp-listen, which takes these values as well.
         &["--input commands", "--input json"],
         &[],
         "a sender reads messages only: udp-listen and mcast-join take commands",
     ),
+    // Beside --send an earlier rule has refused it, with the cause that fits there.
     rule(UDP_SEND, &["-n"], &[], "without stdin there is nothing to send"),
     rule(MCAST_SEND, &["-n"], &["!--test"], "without stdin there is nothing to send"),
     rule(STREAMS, &["--crlf"], &["json commands"], "--input json says byte by byte what is sent"),
@@ -213,6 +230,7 @@ const RULES: &[Rule] = &[
     rule(CHAT, &["--nick"], &["tinyproto"], "the chat of tinyproto has no names"),
     rule(CHAT, &["-O nodelay"], &["tinyproto"], "--frame tinyproto waits for each answer"),
     rule(CHAT, &["-4", "-6", "--bind"], &["!ip"], NOT_IP),
+    // With --host the descriptor is a listener, which connects to nobody.
     rule(CHAT, &["--wait", "--connect-timeout", "--reconnect"], &["fd", "!--host"], CONNECTED),
     // Echo.
     rule(
@@ -229,6 +247,7 @@ const RULES: &[Rule] = &[
         &["written"],
         "echo writes no messages to stdout (json shows the events)",
     ),
+    // With --ping the group itself is refused, with the advice to probe one of its members.
     rule(ECHO, &["--tcp"], &["group", "!--ping"], "a group is for datagrams"),
     rule(ECHO, &["-4", "-6"], &["!ip"], NOT_IP),
     rule(ECHO, OF_CONNECTIONS, &["no streams"], "datagrams have no connection"),
@@ -254,6 +273,7 @@ impl Rule {
         }
         self.options.iter().find_map(|word| match word.starts_with('-') {
             true => typed.has(word).then(|| (*word).to_owned()),
+            // A word behind `!` is no heading and finds nothing here; `names` alone reads it.
             false => typed.first(|arg| is_below(word, arg) && names(self.options, arg)),
         })
     }
@@ -305,6 +325,7 @@ pub(super) fn adapt(command: Command) -> Command {
     }
     command.mut_args(|arg| match arg.is_positional() || names(BESIDE_REPLAY, &arg) {
         true => arg,
+        // clap takes a conflict as mutual, so that one side of each pair is enough.
         false => arg.conflicts_with("replay"),
     })
 }

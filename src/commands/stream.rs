@@ -96,6 +96,7 @@ pub(super) fn common(
     let wire = Wire { keep_cr: args.keep_cr, crlf: args.crlf, ..Wire::of_stream(args.frame, max) };
     let written = if wire.has_messages() { Written::Line } else { Written::Raw };
     let mut common = args.run.common(report, written, wire)?;
+    // Read even where stdin is not sent, so that a bad text is refused all the same.
     let source = stream_input(args)?;
     check_sendable(&source, &wire)?;
     args.silence.apply(&mut common);
@@ -122,6 +123,7 @@ pub(super) fn route(
 ) -> Result<Route, Failure> {
     let bind = bind.map(Address::parse_bind).transpose();
     let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
+    // A connection has no backlog. Refused here, before a name is looked up.
     net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
     let (timeout, negotiated) = (timeout.unwrap_or(CONNECT_TIMEOUT), wire.negotiated());
     Ok(Route { address, bind, net, timeout, negotiated })
@@ -181,6 +183,7 @@ pub(super) fn program(command: &str, shell: bool) -> Result<Program, Failure> {
     if shell {
         return Ok(Program::shell(command));
     }
+    // The words are split as a shell does it; none runs, and nothing in them is expanded.
     let words = shell_words::split(command)
         .map_err(|error| refuse("--exec", format!("{error} in {command:?}")))?;
     Program::new(words.into_iter().map(Into::into))

@@ -34,6 +34,8 @@ pub struct ServeArgs {
     pub addresses: Vec<String>,
 
     /// Answer TEXT: on accept, or to each message with --frame
+    // clap makes the group from its members, and a group admits one of them unless it is told
+    // otherwise.
     #[arg(long, value_name = "TEXT", group = "handler", help_heading = "Handlers (at most one)")]
     pub reply: Option<String>,
     /// Pass each client's messages to all others and to stdout
@@ -169,6 +171,7 @@ fn forward(args: &ServeArgs, address: &str) -> Result<Route, Failure> {
 
 pub(super) fn run(config: Serve) -> anyhow::Result<Status> {
     let limit = sys::process::raise_descriptor_limit();
+    // Before it listens: no client comes whose data could not be saved.
     if let Handling::Save(directory) = &config.handling {
         std::fs::create_dir_all(directory).map_err(|error| {
             Failure::io(Status::Local, "create", directory.display().to_string(), &error)

@@ -54,6 +54,8 @@ impl Acceptor {
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match &mut self.listening.socket {
+            // mio polls edge-triggered (EPOLLET): one edge may stand for many connections, so that
+            // `ready` holds until accept(2) says EAGAIN.
             Listener::Tcp(listener) => registry.register(listener, token, Interest::READABLE),
             Listener::Unix(listener) => registry.register(listener, token, Interest::READABLE),
         }
@@ -87,6 +89,8 @@ impl Acceptor {
                 // It stays in the backlog, and an edge-triggered poll does not report it again: the
                 // pool tries once more by itself.
                 Err(error) if out_of_resources(&error) => {
+                    // accept(2) gives EMFILE before it takes a connection off the backlog: the peer
+                    // sees itself connected, and waits.
                     self.starved = true;
                     return Accepted::Starved(error);
                 }

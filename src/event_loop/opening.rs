@@ -159,6 +159,7 @@ impl Pool {
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         match channel.transport.register(&registration) {
             Ok(Readiness::Evented) => Ok(id),
+            // epoll takes no regular files (EPERM, epoll_ctl(2)); no event ever tells of them.
             Ok(Readiness::Always) => {
                 self.latch(id, true, true);
                 Ok(id)
@@ -178,6 +179,7 @@ impl Pool {
             return;
         }
         match channel.transport.connected() {
+            // Still SYN-SENT: the next edge comes when the handshake is over, well or not.
             Ok(None) => channel.writable = false,
             Ok(Some(addresses)) => self.connection_is_up(id, addresses, handler),
             // A connection that never was is refused, it is not reset (tcp_reset() in Linux). This

@@ -55,6 +55,7 @@ pub fn open_sender(
     let socket = new_socket(Domain::for_address(local)).map_err(failed)?;
     choose_interface(&socket, interface, asked, group.is_ipv6()).map_err(failed)?;
     // Many members may answer one datagram at once.
+    // Before the options of the user, so that `-O rcvbuf` has the last word.
     prepare_receiver(&socket).map_err(failed)?;
     let warnings = asked.options.apply(&socket, &group.to_string())?;
     socket.bind(&local.into()).map_err(|error| bind_failure(local, &error))?;

@@ -130,6 +130,8 @@ impl Binder<'_> {
         let failed = |error: io::Error| inet_failure(address, S::SHOWN_BY, &error);
         let socket = new_inet_socket(address, S::TYPE).map_err(failed)?;
         self.warnings.extend(self.options.apply(&socket, &address.to_string())?);
+        // The options and these come before bind(2), which looks at SO_REUSEADDR and SO_REUSEPORT,
+        // and before listen(2): accepted sockets inherit what a listener has.
         S::before_bind(&socket, self.options).map_err(failed)?;
         socket.bind(&address.into()).map_err(failed)?;
         S::after_bind(&socket, self.options).map_err(failed)?;
@@ -140,6 +142,7 @@ impl Binder<'_> {
         let failed = |error: io::Error| unix_failure(name, &error);
         let socket = new_socket(Domain::UNIX, S::TYPE).map_err(failed)?;
         self.warnings.extend(self.options.apply(&socket, &name.to_string())?);
+        // Unix names know no sharing: SO_REUSEADDR changes nothing about them.
         let cleanup = unix::bind(&socket, name).map_err(failed)?;
         S::after_bind(&socket, self.options).map_err(failed)?;
         opened(socket, cleanup).map_err(failed)
@@ -190,6 +193,8 @@ fn on_all<S>(
     let mut absent = None;
     for address in addresses {
         let mut address = *address;
+        // With IPV6_V6ONLY both families can hold one port number; without it the second bind(2) of
+        // a wildcard address says EADDRINUSE.
         if let Some(port) = open.first().and_then(|first| first.port) {
             address.set_port(port);
         }
@@ -218,6 +223,8 @@ fn is_absent_family(address: SocketAddr, failure: &Failure) -> bool {
 fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "listen on", address.to_string(), error);
     match Errno::from_io_error(error) {
+        // Below net.ipv4.ip_unprivileged_port_start, which is 1024 by default; port 0 never means
+        // one of those.
         Some(Errno::ACCESS) if (1..1024).contains(&address.port()) => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }
@@ -235,6 +242,8 @@ fn unix_failure(name: &UnixName, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "listen on", name.to_string(), error);
     match (name, Errno::from_io_error(error)) {
         (UnixName::Path(_), Some(Errno::NOENT)) => failure.fix("its directory must exist"),
+        // An abstract name ends with its socket, so whoever holds it is alive. A file may be left
+        // by the dead: `unix::bind` tells those apart.
         (UnixName::Abstract(_), Some(Errno::ADDRINUSE)) => {
             failure.fix("another program listens there")
         }

@@ -86,9 +86,11 @@ fn check(socket: &Socket, role: SocketRole) -> io::Result<()> {
         SocketRole::Listener if !is_listener(socket)? => {
             Err(io::Error::other("not a listening socket"))
         }
+        // getsockname(2) gives port 0 for a socket that was never bound.
         SocketRole::Receiver if local.as_socket().is_some_and(|local| local.port() == 0) => {
             Err(io::Error::other("not bound to a port"))
         }
+        // ENOTCONN where it has no peer (getpeername(2)).
         SocketRole::Connection | SocketRole::Sender => socket.peer_addr().map(|_| ()),
         SocketRole::Listener | SocketRole::Receiver => Ok(()),
     }
@@ -135,6 +137,8 @@ fn passed(pid: Option<String>, count: Option<String>, own: u32) -> Result<Range<
     let (Some(pid), Some(count)) = (pid, count) else {
         return Err("LISTEN_PID and LISTEN_FDS are not set".to_owned());
     };
+    // Children inherit the variables too; without the check one would take its parent's
+    // descriptors.
     if pid.parse() != Ok(own) {
         return Err(format!("LISTEN_PID is {pid}, and this process is {own}"));
     }

@@ -90,6 +90,7 @@ pub fn resolve(
             [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
         }
         // ::1 comes first, as it does for the name (RFC 6724 section 2.1).
+        // To connect to 0.0.0.0 or :: means this machine on Linux, but not everywhere.
         Host::Any | Host::Loopback => [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()],
     };
     Ok(ips.into_iter().filter(|ip| family.admits(*ip)).map(|ip| (ip, port).into()).collect())
@@ -183,6 +184,8 @@ fn lookup(name: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Fail
         socktype: netdb::SOCK_STREAM,
         ..AddrInfoHints::default()
     };
+    // No flags: AI_ADDRCONFIG leaves out a family of which only loopback has an address, and with
+    // it names such as localhost (getaddrinfo(3)).
     let found = dns_lookup::getaddrinfo(Some(name), None, Some(hints))
         .map_err(|error| unresolved(name, family, error))?;
     let mut addresses = Vec::new();

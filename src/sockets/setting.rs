@@ -65,6 +65,7 @@ impl Setting {
             "keepalive" => ("keepalive", keepalive(value).map(Self::Keepalive)),
             "nodelay" => ("nodelay", switch(value).map(Self::NoDelay)),
             "reuseport" => ("reuseport", switch(value).map(Self::ReusePort)),
+            // IP_TTL takes no 0 (EINVAL).
             "ttl" => ("ttl", number(value, 1..=255).map(Self::Ttl)),
             "backlog" => ("backlog", number(value, 1..=i32::MAX).map(Self::Backlog)),
             "user-timeout" => ("user-timeout", user_timeout(value).map(Self::UserTimeout)),
@@ -175,6 +176,7 @@ fn clamped(key: &str, asked: usize, given: usize, limit: &str) -> Option<String>
     if given < asked {
         let change = format!("was cut to {given_text} by the kernel (net.core.{limit})");
         Some(format!("{key} {asked_text} {change}"))
+    // The least is SOCK_MIN_RCVBUF or SOCK_MIN_SNDBUF, a few KiB.
     } else if given > asked {
         Some(format!("{key} {asked_text} was raised to {given_text} by the kernel"))
     } else {

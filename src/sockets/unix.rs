@@ -41,6 +41,7 @@ impl Drop for UnixGuard {
 
 /// The device and inode of a file, which tell it from another of the same name.
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    // lstat(2): a symbolic link that stands there now is another file.
     let metadata = fs::symlink_metadata(path)?;
     Ok((metadata.dev(), metadata.ino()))
 }
@@ -67,6 +68,8 @@ pub(super) fn socket_address(name: &UnixName) -> io::Result<SockAddr> {
 /// `AddrInUse` with the words for what is there, or what bind(2) says.
 pub(super) fn bind(socket: &Socket, name: &UnixName) -> io::Result<Option<UnixGuard>> {
     let address = socket_address(name)?;
+    // An abstract name needs no guard: the kernel frees it with the socket. It is of the network
+    // namespace, and no permissions of files protect it (unix(7)).
     let UnixName::Path(path) = name else {
         socket.bind(&address)?;
         return Ok(None);

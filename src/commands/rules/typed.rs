@@ -24,6 +24,7 @@ type Fact = (&'static str, fn(&Typed<'_>) -> bool);
 
 /// What holds of a command line beside the options that were typed.
 pub(super) const FACTS: &[Fact] = &[
+    // Of the commands with addresses echo alone may have none; it listens on loopback then.
     ("ip", |line| line.addresses.iter().any(is_ip) || line.addresses.is_empty()),
     ("not ip", |line| !line.addresses.iter().all(is_ip)),
     ("unix only", |line| {
@@ -106,6 +107,8 @@ fn is_ip(place: &Place) -> bool {
 fn place(text: &str) -> Result<Place, Failure> {
     match text.parse() {
         Ok(address) => Ok(Some(address)),
+        // A command that takes no group refuses it in its `config()`, which reads the address
+        // again.
         Err(AddressError::Group(_)) => Ok(None),
         Err(wrong) => Err(wrong.into()),
     }
@@ -142,6 +145,7 @@ impl<'a> Typed<'a> {
 
     /// Whether the value of an option comes from the command line, be it the default or not.
     fn is_typed(&self, id: &str) -> bool {
+        // In a debug build clap panics on an id that the command does not define.
         let is_known = self.matches.try_contains_id(id).is_ok();
         is_known && self.matches.value_source(id) == Some(ValueSource::CommandLine)
     }

@@ -34,6 +34,7 @@ pub fn connect(
     broadcast: bool,
 ) -> Result<(Opened, Vec<String>), Failure> {
     options.check_datagrams()?;
+    // Where --bind is there as well, `open` refuses that one first.
     if broadcast && bind.is_none() && !matches!(target, Target::Tcp(_)) {
         return Err(no_broadcast(target));
     }

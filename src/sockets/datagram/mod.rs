@@ -61,6 +61,7 @@ impl DatagramSocket {
 pub fn is_of_this_machine(mut address: SocketAddr) -> bool {
     address.set_port(0);
     // EADDRNOTAVAIL otherwise. Port 0 keeps clear of ports that are taken.
+    // Where net.ipv4.ip_nonlocal_bind is set, every address passes.
     std::net::UdpSocket::bind(address).is_ok()
 }
 
@@ -99,6 +100,7 @@ impl Bindable for DatagramSocket {
     }
 
     fn before_bind(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
+        // No SO_REUSEADDR here: for UDP it means that a second socket may take the same port.
         if !options.has_receive_buffer() {
             widen_receive_buffer(socket);
         }
