@@ -15,6 +15,7 @@ impl Crlf {
         for at in memchr_iter(b'\n', piece) {
             let has_cr = match at.checked_sub(1) {
                 Some(before) => piece.get(before) == Some(&b'\r'),
+                // The LF begins this piece, and its CR may have ended the one before.
                 None => self.after_cr,
             };
             out.extend_from_slice(piece.get(start..at).unwrap_or_default());

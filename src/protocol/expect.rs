@@ -130,7 +130,10 @@ impl Lookout {
             let Some(state) = self.state else { return false };
             // An automaton of these settings never gives up.
             let next = self.automaton.next_state(&mut self.memory, state, *byte).ok();
+            // Dead is an expression that is anchored and has failed: no later byte mends that.
             self.state = next.filter(|state| !state.is_dead());
+            // States match one byte late: this match ends before `byte`. One that ends with the
+            // last byte shows in `matches_here`.
             if next.is_some_and(|state| state.is_match()) {
                 return true;
             }

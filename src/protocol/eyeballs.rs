@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// The pause between attempts: RFC 8305, section 5, "Connection Attempt Delay".
+// The default of the RFC for those who keep no history of round trips.
 pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// One race among the addresses of a name.
@@ -35,6 +36,7 @@ impl Race {
     /// A race among addresses in the resolver's order of preference (RFC 6724). The families
     /// take turns, so that a dead one costs one delay and not many.
     pub fn new(addresses: Vec<SocketAddr>, now: Instant) -> Self {
+        // RFC 8305, section 4: the family of the first address begins, then they alternate.
         let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
         let (mut first, mut second): (VecDeque<_>, VecDeque<_>) =
             addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);

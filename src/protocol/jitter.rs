@@ -36,9 +36,12 @@ impl Jitter {
             && let Some(difference) = last.difference(quantity)
         {
             // RFC 3550 begins with 0, so that the first differences are damped as all others are.
+            // A gain of 1/16 reduces noise well and still converges at a reasonable pace, says the
+            // RFC.
             let jitter = self.nanoseconds.unwrap_or(0.0);
             self.nanoseconds = Some(jitter + (difference as f64 - jitter) / 16.0);
         }
+        // Replaced in any case: D is between neighbours, never across a message of another kind.
         self.last = quantity;
     }
 
@@ -53,6 +56,7 @@ impl Quantity {
     fn difference(self, other: Self) -> Option<u64> {
         match (self, other) {
             (Self::Transit(one), Self::Transit(other)) | (Self::Gap(one), Self::Gap(other)) => {
+                // Two i64 may be further apart than an i64 holds.
                 Some(one.abs_diff(other))
             }
             // A stream whose messages say when they were sent only at times has no such difference.

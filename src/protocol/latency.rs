@@ -44,6 +44,8 @@ impl Latency {
         // Negative where the sender's clock is ahead; the histogram has no place for that.
         let latency = signed_difference(at, sent);
         self.count += 1;
+        // Where the clocks disagree, a latency may be all the time since 1970; a few of these
+        // overflow 64 bits.
         self.sum += i128::from(latency);
         self.min = self.min.min(latency);
         self.max = self.max.max(latency);

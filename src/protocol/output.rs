@@ -159,6 +159,7 @@ const ROW: usize = 16;
 fn dump(message: &Shown<'_>) -> String {
     // humantime panics on a time before 1970, which a machine without a clock battery can show.
     let time = humantime::format_rfc3339_micros(message.time.max(UNIX_EPOCH));
+    // The name of a unix socket is its owner's choice, and may hold what a terminal obeys.
     let peer = escape_words(message.peer);
     let mut text =
         format!("{time} {} {peer} {} B\n", message.direction.arrow(), message.payload.len());
@@ -179,6 +180,7 @@ fn dump(message: &Shown<'_>) -> String {
                 None => write!(text, "{gap}   "),
             };
         }
+        // Bytes from 0x80 on are parts of characters at best, and C1 controls at worst.
         let is_plain = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
         text.push_str("  ");
         text.extend(bytes.iter().map(|byte| if is_plain(byte) { char::from(*byte) } else { '.' }));

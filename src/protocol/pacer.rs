@@ -50,6 +50,7 @@ impl FromStr for Rate {
             return Err(wrong());
         }
         match amount.parse() {
+            // Also a fraction too small for an f64, which is read as 0.
             Ok(0.0) => Err(zero()),
             Ok(messages) if messages <= MOST_MESSAGES => Ok(Self::Messages(messages)),
             Ok(_) => Err(format!("{text:?} is too fast: at most 1000000000/s")),

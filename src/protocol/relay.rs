@@ -76,6 +76,8 @@ impl Rules {
         } else if self.keep_open || self.undivided || self.is_empty_from_start(input) {
             RelayStep::Continue
         } else {
+            // FIN ends one direction only (RFC 9293, section 3.6): answers of the peer are still
+            // read.
             RelayStep::HalfClose
         }
     }

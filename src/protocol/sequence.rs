@@ -79,6 +79,7 @@ impl Sequence {
         let behind = self.width.steps(number, highest);
         // Only the number right behind a stray can confirm it.
         let stray = self.stray.take();
+        // Asked before the window, which covers such a number and would take it for a late one.
         if self.is_before_zero(number, behind) {
             // Two of these in a row are no new run either.
             self.counts.strays += 1;
@@ -144,6 +145,8 @@ impl Sequence {
         match stray {
             Some(stray) if self.width.steps(stray, number) == 1 => {
                 debug_assert!(self.counts.strays > 0, "a stray that was not counted");
+                // The stray is the first number of the new run and counts as received there; each
+                // number counts once.
                 self.counts.strays -= 1;
                 self.counts.restarts += 1;
                 self.begin(stray);
@@ -151,6 +154,7 @@ impl Sequence {
                 Seen::Restart
             }
             _ => {
+                // `bad_seq` of RFC 3550 A.1: two in a row are a restart, one alone is garbage.
                 self.stray = Some(number);
                 self.counts.strays += 1;
                 Seen::Stray
@@ -186,6 +190,7 @@ impl Window {
             // As many places as are left of this word.
             let count = left.min(BITS - place % BITS);
             if let Some(word) = self.0.get_mut(place / BITS) {
+                // `count` is at least 1, so the shift stays below 64 bits.
                 *word &= !(u64::MAX >> (BITS - count) << (place % BITS));
             }
             place = (place + count) % size;

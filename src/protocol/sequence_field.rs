@@ -44,6 +44,7 @@ impl Width {
 
     /// How many steps lead forward from one number to another.
     pub(super) const fn steps(self, from: u64, to: u64) -> u64 {
+        // Modulo the width (RFC 1982): a step backwards is a very long one forward.
         to.wrapping_sub(from) & self.mask()
     }
 
@@ -108,9 +109,13 @@ impl SequenceField {
     pub fn read(&self, payload: &[u8]) -> Option<u64> {
         match *self {
             Self::Rtp => {
+                // The second byte of RTP is the marker and a payload type of 7 bits, that of RTCP a
+                // type of 8 bits. Payload types 64 to 95 with the marker would pass for RTCP; RFC
+                // 5761 forbids them.
                 let is_rtp = payload.len() >= RTP_HEADER
                     && payload.first().is_some_and(|byte| byte >> 6 == 2)
                     && payload.get(1).is_some_and(|byte| !RTCP_TYPES.contains(byte));
+                // Version, flags, marker and payload type come before it (RFC 3550 section 5.1).
                 is_rtp.then(|| read_at(payload, 2, Width::U16, ByteOrder::Big))?
             }
             Self::At { width, order, offset } => read_at(payload, offset.into(), width, order),
@@ -146,6 +151,7 @@ impl FromStr for SequenceField {
         let (name, offset) = text.split_once('@').ok_or_else(|| unknown(text))?;
         let (_, width, order) =
             *NAMES.iter().find(|(known, ..)| *known == name).ok_or_else(|| unknown(text))?;
+        // `parse` would also read a plus sign.
         let is_number = !offset.is_empty() && offset.bytes().all(|byte| byte.is_ascii_digit());
         match offset.parse() {
             Ok(offset) if is_number => Ok(Self::At { width, order, offset }),

@@ -47,8 +47,10 @@ pub fn unescape(text: &str) -> Vec<u8> {
             [b'\\', b'n', ..] => (b'\n', 2),
             [b'\\', b'r', ..] => (b'\r', 2),
             [b'\\', b't', ..] => (b'\t', 2),
+            // NUL alone: digits behind it are text, not octal as in C.
             [b'\\', b'0', ..] => (b'\0', 2),
             [b'\\', b'\\', ..] => (b'\\', 2),
+            // Two digits exactly. In C, `\x` takes all digits that follow, also those of the text.
             [b'\\', b'x', high, low, ..] => match (digit(high), digit(low)) {
                 (Some(high), Some(low)) => ((high << 4 | low) as u8, 4),
                 _ => (*first, 1),
@@ -74,7 +76,9 @@ fn escape_except(bytes: &[u8], kept: &[char]) -> String {
 
 fn push_escaped(char: char, out: &mut String) {
     match u8::try_from(char) {
+        // With a bare backslash, a peer that sends `\` and `n` would look like one that sends LF.
         Ok(byte) if byte == b'\\' || byte.is_ascii_control() => push_byte(byte, out),
+        // C1 controls have two bytes in UTF-8, and some terminals obey them: U+009B acts as ESC [.
         _ if is_unprintable(char) => out.extend(char.escape_unicode()),
         _ => out.push(char),
     }

@@ -137,6 +137,7 @@ impl Dialect {
     pub fn parse_received(self, text: &str) -> ChatCommand<'_> {
         match self {
             Self::Lines => ChatCommand::parse(text),
+            // Without a slash: nobody in that chat can say this word alone.
             Self::Tinyproto if text == QUIT => ChatCommand::Quit(""),
             Self::Tinyproto => ChatCommand::Say(text),
         }

@@ -152,6 +152,7 @@ impl Editor {
         let (mut at, mut start, mut visible) = (0, None, String::new());
         for grapheme in self.text.graphemes(true).map(shown) {
             let end = at + grapheme.width();
+            // A wide character that lies half outside is left out.
             if at >= offset && end <= offset + width {
                 start.get_or_insert(at);
                 visible += grapheme;
@@ -162,8 +163,10 @@ impl Editor {
     }
 
     fn insert(&mut self, text: &str) -> bool {
+        // Terminals send the line ends of a pasted text as CR.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let text: String =
+            // What is typed is drawn as it is, and a pasted ESC would reach the terminal.
             text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_unprintable(*c)).collect();
         if text.is_empty() || !self.has_room_for(&text) {
             return false;
@@ -252,6 +255,7 @@ fn sendable(line: &str) -> Vec<String> {
         match pieces.last_mut() {
             Some(last) if last.len() + grapheme.len() <= MAX_LINE => *last += grapheme,
             // A character that is itself too long is cut as well: it is marks upon marks.
+            // A char has four bytes in UTF-8 at most, hence the quarter.
             _ => pieces.push(grapheme.chars().take(MAX_LINE / 4).collect()),
         }
     }

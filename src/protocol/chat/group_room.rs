@@ -17,8 +17,10 @@ use super::nick::Nick;
 /// How often a member sends that it is there.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
 /// After how long a silent member is taken to be gone.
+// Three heartbeats may be lost on their way, as UDP allows.
 pub const SILENCE: Duration = Duration::from_secs(35);
 /// Within this all members answer a newcomer, each at a random time.
+// At the same moment, the answers of a large room could overflow the receive buffers.
 const ANSWER: Duration = Duration::from_millis(300);
 /// Upper bound on the other members; datagrams of more are dropped.
 const MOST: usize = 1000;
@@ -240,6 +242,8 @@ impl GroupRoom {
     /// Whether a line of this sender passes now; notes that it is there, and its nick.
     fn admit(&mut self, from: SocketAddr, nick: Option<&Nick>, now: Instant) -> bool {
         if self.peers.get(from).is_none() {
+            // UDP source addresses are easily forged: without a bound each new one would take
+            // memory.
             if self.peers.len() >= MOST {
                 if !std::mem::replace(&mut self.is_crowded, true) {
                     self.notice(format!("more than {MOST} members: the others are not heard"));
@@ -251,6 +255,7 @@ impl GroupRoom {
             self.peers.insert(from, Member { nick: None, lines, state });
         }
         let Some(peer) = self.peers.get_mut(from) else { return false };
+        // A member that floods is there all the same, and does not become silent.
         peer.state.last_received = now;
         let is_admitted = peer.lines.admit(now);
         if is_admitted {

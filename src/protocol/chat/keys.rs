@@ -60,6 +60,7 @@ impl Keys {
 fn action(event: Event) -> Option<KeyAction> {
     match event {
         Event::Paste(text) => Some(KeyAction::Edit(Edit::Insert(text))),
+        // Terminals with the keyboard protocol of kitty report releases, too.
         Event::Key(key) if key.kind != KeyEventKind::Release => of_key(key),
         _ => None,
     }
@@ -103,11 +104,13 @@ fn of_control(char: char) -> Option<KeyAction> {
         'd' => return Some(KeyAction::EndOfFile),
         'z' => return Some(KeyAction::Suspend),
         'l' => return Some(KeyAction::Redraw),
+        // LF; the Enter key sends CR.
         'j' => return Some(KeyAction::Submit),
         'a' => Edit::Home,
         'b' => Edit::Left,
         'e' => Edit::End,
         'f' => Edit::Right,
+        // BS, which some terminals send for Backspace, and others DEL.
         'h' => Edit::Backspace,
         'k' => Edit::CutToEnd,
         'i' => return Some(KeyAction::Complete),

@@ -113,6 +113,7 @@ impl fmt::Display for ChatLine {
 /// A peer's bytes as text on one line. Backslashes stay: what a host has escaped must not be
 /// escaped again.
 pub fn readable(bytes: &[u8]) -> String {
+    // A line end that passes would let a member forge the line of another one.
     escape_keeping_newlines(bytes).replace('\n', "\\n")
 }
 
@@ -123,6 +124,7 @@ fn notice(words: &str) -> Option<ChatLine> {
         return Some(ChatLine::Earlier);
     }
     if let Some(names) = words.strip_prefix("here: ") {
+        // One part that is no nick makes all of it plain words of the host.
         return names.split(", ").map(nick).collect::<Option<_>>().map(ChatLine::Here);
     }
     if let Some(name) = words.strip_prefix("you are ") {

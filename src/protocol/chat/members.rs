@@ -192,6 +192,8 @@ impl TokenBucket {
 
     fn refill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.counted).as_millis();
+        // Whole tokens only. The rest of the time stays uncounted, so that no fraction of one is
+        // lost.
         let due = u32::try_from(passed / REFILL.as_millis()).unwrap_or(u32::MAX);
         if self.tokens.saturating_add(due) >= self.burst {
             // A full bucket saves nothing up: the next refill counts from now.

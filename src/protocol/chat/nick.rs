@@ -47,6 +47,7 @@ impl Nick {
     /// The name of a member in a room without names: a UUID of version 4 (RFC 9562) out of random
     /// bits. It is longer than names that are chosen.
     pub fn uuid4(random: u128) -> Self {
+        // Bits 76 to 79 are the version, 62 and 63 the variant (RFC 9562, section 5.4).
         let bits = random & !(0xf << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62);
         let short = |shift: u32| (bits >> shift) & 0xffff;
         let (first, last) = (bits >> 96, bits & 0xffff_ffff_ffff);
@@ -73,6 +74,7 @@ impl Nick {
     pub fn numbered(&self, number: u64) -> Self {
         let suffix = format!("-{number}");
         let mut base = self.0.clone();
+        // The name gives way and not the number: a number that is cut would be another one.
         while !fits(&format!("{base}{suffix}")) && base.pop().is_some() {}
         Self(base + &suffix)
     }
@@ -91,6 +93,7 @@ impl Nick {
     pub fn is_named_in(&self, text: &str) -> bool {
         let (text, key) = (text.to_lowercase(), self.key());
         text.match_indices(&key).any(|(at, _)| {
+            // Inside of a longer word it is none: `also` does not mean `al`.
             let before = text.get(..at).and_then(|before| before.chars().next_back());
             let behind = text.get(at + key.len()..).and_then(|behind| behind.chars().next());
             ![before, behind].into_iter().flatten().any(char::is_alphanumeric)
@@ -102,6 +105,7 @@ impl FromStr for Nick {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // Marks of no width may count as letters; a name of them alone would be invisible.
         if text.width() > 0 && fits(text) && text.chars().all(is_allowed) {
             Ok(Self(text.to_owned()))
         } else {
@@ -117,6 +121,7 @@ impl fmt::Display for Nick {
 }
 
 fn is_allowed(char: char) -> bool {
+    // Letters of two scripts may look alike (UTS 39); such names count as different.
     char.is_alphanumeric() || "-_.'".contains(char)
 }
 

@@ -119,6 +119,7 @@ impl Scrollback {
 
     /// All rows, from the last.
     fn upwards(&self) -> impl Iterator<Item = Row> {
+        // Lazy, from the last line: a window costs what it shows, and not all lines that are kept.
         self.lines.iter().rev().enumerate().flat_map(|(age, line)| {
             let indent = self.indent();
             let rows = wrap(&line.text, self.width, indent.len()).into_iter().enumerate();
@@ -159,7 +160,9 @@ pub fn wrap(text: &str, width: usize, indent: usize) -> Vec<&str> {
     let width = width.max(1);
     let (mut rows, mut start, mut column, mut blank) = (Vec::new(), 0, 0, None);
     for (at, grapheme) in text.grapheme_indices(true) {
+        // East Asian wide characters take two columns (UAX 11), combining marks none.
         let wide = grapheme.width();
+        // A character that is wider than the window has a row of its own, or no row would take it.
         while column + wide > width && at > start {
             let cut = blank.filter(|blank| *blank > start && grapheme != " ").unwrap_or(at);
             rows.push(text.get(start..cut).unwrap_or_default().trim_end());

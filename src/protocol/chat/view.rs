@@ -150,6 +150,7 @@ impl ChatView {
     fn add(&mut self, kind: RowKind, line: &ChatLine, time: &str) {
         let name = line.name_at();
         let text = untabbed(&format!("{time}{line}"));
+        // The name comes before any tab, so blanks in place of tabs do not move it.
         let name = name.start + time.len()..name.end + time.len();
         self.scrollback.push(Row { kind, text, name });
     }
@@ -161,6 +162,7 @@ impl ChatView {
             KeyAction::EndOfFile => {
                 self.editor.apply(Edit::Delete);
             }
+            // The editor would refuse it with a bell, which does not say why a paste is gone.
             KeyAction::Edit(Edit::Insert(text)) if !self.editor.has_room_for(&text) => {
                 let (size, most) = (text.len(), LONGEST / 1024);
                 self.show_notice(

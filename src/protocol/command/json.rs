@@ -34,6 +34,8 @@ fn malformed(error: &serde_json::Error) -> String {
 
 /// All keys that a command may have; which of them go together is decided afterwards.
 #[derive(Default, serde::Deserialize)]
+// A misspelled `too` would otherwise send to all what is meant for one. A key that comes twice is
+// an error as well, where RFC 8259, section 4, leaves open which one counts.
 #[serde(deny_unknown_fields, default)]
 struct CommandObject {
     #[serde(deserialize_with = "given")]
@@ -148,6 +150,8 @@ impl Visitor<'_> for IdVisitor {
         out.write_str(if self.null { ", or null for all" } else { "; leave it out for all" })
     }
 
+    // RFC 8259 has one type of numbers; serde_json brings those with a sign, a fraction or an
+    // exponent to other methods, which refuse them.
     fn visit_u64<E: Error>(self, number: u64) -> Result<Recipient, E> {
         conn(number).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
     }

@@ -112,6 +112,7 @@ impl fmt::Display for Recipient {
 /// A peer as events write it: `IP:PORT`, or the address of a unix socket.
 fn peer(text: &str) -> Option<Recipient> {
     match text.parse::<SocketAddr>() {
+        // In the form of events: [0:0::1]:7 and [::1]:7 are one peer.
         Ok(address) => Some(Recipient::Peer(address.to_string())),
         Err(_) => text.starts_with("unix:").then(|| Recipient::Peer(text.to_owned())),
     }

@@ -18,6 +18,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Command, String> {
     }
     let (word, rest) = split_word(rest);
     match word {
+        // One blank ends the word; further ones belong to the text.
         b"all" => Ok(send(rest.get(1..).unwrap_or_default(), Recipient::All)),
         b"to" => to(rest.trim_ascii_start()),
         b"close" => close(rest.trim_ascii()),
@@ -68,6 +69,7 @@ fn recipient(word: &[u8]) -> Option<Recipient> {
     // No address consists of digits alone.
     let number = word.strip_prefix('#').unwrap_or(word);
     if number.bytes().all(|byte| byte.is_ascii_digit()) {
+        // No digit at all, and more than 64 bits, fail here.
         return number.parse().ok().and_then(conn);
     }
     peer(word)

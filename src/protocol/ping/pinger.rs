@@ -140,6 +140,7 @@ impl Schedule {
     /// When the next probe is due, however late the one before was sent; `None` after the last.
     /// In a closed loop it is due at any time.
     pub fn due(&self) -> Option<Instant> {
+        // Counted from the begin and not from the last probe: a late one does not shift the rest.
         let nanos = self.interval.as_nanos().saturating_mul(u128::from(self.sent));
         let after = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         (!self.is_over()).then(|| self.begun.checked_add(after).unwrap_or(self.begun))
@@ -148,6 +149,8 @@ impl Schedule {
     /// When the round trip of a probe begins: when it is sent, if that is as good as in time, and
     /// when it was due, if the sender is late.
     pub fn begins(&self, due: Instant, sent: Instant) -> Instant {
+        // Counted from when it was sent, a stall before that, such as a full queue, would leave no
+        // trace in the round trips.
         let late = sent.saturating_duration_since(due);
         if late <= WAKING.min(self.interval / 2) { sent } else { due }
     }

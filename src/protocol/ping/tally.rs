@@ -50,6 +50,7 @@ impl Tally {
     /// Takes one round trip.
     pub fn take(&mut self, trip: Duration) {
         self.answered += 1;
+        // Kept beside the histogram, which knows both ends to three digits only.
         self.min = Some(self.min.map_or(trip, |min| min.min(trip)));
         self.max = self.max.max(trip);
         if self.histogram.is_none() {
@@ -112,7 +113,9 @@ const WIDTH: u64 = 50;
 /// One line for each bucket: its upper bound, how many round trips are in it, and a bar. The
 /// buckets grow by a factor, because latencies have long tails.
 pub fn bars(histogram: &Histogram<u64>) -> Vec<String> {
+    // A round trip of 0 ns has no logarithm, and nothing can be divided by it.
     let (least, most) = (histogram.min().max(1) as f64, histogram.max().max(1) as f64);
+    // Where all round trips are alike, the factor would be 1, which is no base of a logarithm.
     let step = (most / least).powf(1.0 / ROWS as f64).max(1.05);
     let mut counts = [0_u64; ROWS];
     for value in histogram.iter_recorded() {
@@ -126,6 +129,7 @@ pub fn bars(histogram: &Histogram<u64>) -> Vec<String> {
     let highest = counts.iter().copied().max().unwrap_or(1).max(1);
     let row = |(at, count): (usize, &u64)| {
         let bound = time(least * step.powf(at as f64 + 1.0));
+        // Rounded up, so that a bucket of one is seen beside one of a million.
         let length = count.saturating_mul(WIDTH).div_ceil(highest);
         let bar = "█".repeat(usize::try_from(length).unwrap_or(0));
         format!("{:>10} {count:>8} {bar}", format!("≤ {bound}")).trim_end().to_owned()

@@ -74,6 +74,7 @@ impl Conversations {
         let fits = |script: &Arc<Script>| script.may_begin_with(received);
         let at = self.free.iter().position(fits).unwrap_or(0);
         let first = self.free.get(at)?;
+        // Also true where none fits: then the difference is reported at once.
         let alone = self.free.iter().filter(|script| fits(script)).nth(1).is_none();
         // A conversation in which this side is to send now cannot wait for more bytes: the peer waits.
         let due = last || alone || first.sends_within(received.len());
@@ -158,6 +159,8 @@ impl Conversation {
     pub fn may_end(&self, is_lost: bool, is_sent: bool) -> bool {
         match self {
             Self::Failed => true,
+            // An RST discards what is on its way: only bytes that were acknowledged are played for
+            // certain.
             Self::Played { may_reset } => !is_lost || (*may_reset && is_sent),
             Self::Undecided(_) | Self::Playing(_) => false,
         }

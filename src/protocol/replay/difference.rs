@@ -28,6 +28,7 @@ pub struct Difference {
 impl Difference {
     /// A byte that came otherwise, or beyond the last one.
     pub(super) fn in_stream(expected: &[u8], offset: usize, got: &[u8]) -> Self {
+        // Behind the last byte nothing is due, which is another message than empty text.
         let due = expected.get(offset..).filter(|due| !due.is_empty());
         Self::new(offset, None, expected, due, Some(got))
     }
@@ -45,6 +46,7 @@ impl Difference {
     /// A datagram that came otherwise, or after the last one.
     pub(super) fn in_datagram(index: usize, expected: Option<&[u8]>, got: &[u8]) -> Self {
         let whole = expected.unwrap_or_default();
+        // Where one is the beginning of the other, they differ at the end of the shorter one.
         let offset = whole.iter().zip(got).take_while(|(due, got)| due == got).count();
         let (due, rest) = (expected.map(|due| &due[offset..]), got.get(offset..));
         Self::new(offset, Some(index + 1), whole, due, rest)
@@ -77,6 +79,7 @@ impl Difference {
 
     /// The bytes as text in quotes, or in hex where that is easier to read.
     fn show(&self, bytes: &[u8], cut: bool) -> String {
+        // All parts take one form, so that the eye can compare them.
         let parts = [Some(&self.before), self.expected.as_ref(), self.got.as_ref()];
         let ellipsis = if cut { "…" } else { "" };
         if parts.into_iter().flatten().all(|part| is_text(part)) {
