@@ -62,6 +62,7 @@ impl Program {
 
     fn command(&self, env: &[(&'static str, OsString)]) -> Command {
         let mut command = Command::new(&self.name);
+        // A program that inherited NOTIFY_SOCKET could report READY=1 or STOPPING=1 in our name.
         for name in PRIVATE {
             command.env_remove(name);
         }
@@ -100,6 +101,8 @@ impl Stream {
         Ok(match self {
             Self::Null => Stdio::null(),
             Self::Inherit => Stdio::inherit(),
+            // A duplicate shares the open file, and so the offset: neither writer overwrites the
+            // other.
             Self::Stderr => io::stderr().as_fd().try_clone_to_owned()?.into(),
             Self::Pipe => Stdio::piped(),
         })
@@ -245,6 +248,7 @@ impl Living {
     fn kill_at(&self) -> Option<Instant> {
         match self.state {
             ChildState::Asked { kill_at } => Some(kill_at),
+            // No second timer: SIGKILL cannot be caught, and SIGCHLD shows the end.
             ChildState::Running | ChildState::Killed => None,
         }
     }
@@ -264,6 +268,8 @@ impl Children {
         );
         let mut command = program.command(&env);
         if group {
+            // 0 stands for the number of the child. It is set before execve(2), for which `spawn`
+            // waits: the group is there before anybody can signal it.
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
         }
         let fail = |error: io::Error| program.failure(&error);
@@ -279,6 +285,7 @@ impl Children {
         };
         let channels = channel(stdin.map(OwnedFd::from), Directions::Write)
             .and_then(|stdin| Ok((stdin, channel(stdout.map(OwnedFd::from), Directions::Read)?)));
+        // It runs already. Killed, it still has to be reaped: unreaped children stay as zombies.
         if channels.is_err() {
             living.kill();
         }
@@ -295,6 +302,8 @@ impl Children {
         let Self { living, ended, .. } = self;
         living.retain_mut(|one| {
             // Only a child that was reaped elsewhere is an error, and it is gone too.
+            // An end that nobody saw counts as a failure: 0xff00 is exit status 255, as wait(2) has
+            // it.
             let status = one.process.try_wait().unwrap_or(Some(ExitStatus::from_raw(0xff00)));
             ended.extend(status.map(|status| Exit { id: one.id, purpose: one.purpose, status }));
             status.is_none()
@@ -340,6 +349,8 @@ impl Children {
     pub(crate) fn on_timer(&mut self, pool: &mut Pool) {
         let now = pool.now();
         for one in &mut self.living {
+            // The child that the timer was armed for may have been reaped since: then nobody is
+            // due.
             if one.kill_at().is_some_and(|at| at <= now) {
                 one.kill();
             }
@@ -348,6 +359,7 @@ impl Children {
     }
 
     fn arm(&self, pool: &mut Pool) {
+        // One timer serves all: it fires for the earliest, and is armed again for those behind it.
         if let Some(at) = self.living.iter().filter_map(Living::kill_at).min() {
             let after = at.saturating_duration_since(pool.now());
             pool.arm(TimerKey::global(timers::CHILDREN), after);
@@ -357,6 +369,7 @@ impl Children {
 
 impl Drop for Children {
     fn drop(&mut self) {
+        // All are killed before the first is waited for, so that they end side by side.
         self.living.iter_mut().for_each(Living::kill);
         for one in &mut self.living {
             // A process that was killed ends, whatever it was doing.

@@ -152,6 +152,7 @@ impl Connector {
             self.backoff.reset();
         }
         self.since = pool.now();
+        // At random, so that the clients of a server that was lost do not all come back at once.
         let pause = self.backoff.pause(fastrand::f64());
         pool.arm(self.timer(timers::RETRY), pause);
         pause

@@ -347,6 +347,8 @@ impl Console {
     pub(crate) fn stdout_closed(&mut self, end: &End) -> StdoutEnd {
         self.stdout = None;
         match &end.error {
+            // EPIPE: a reader such as `head` has left. The loop survives the SIGPIPE that comes
+            // with it, and so the run ends in order.
             Some(error) if error.kind() == ErrorKind::BrokenPipe => StdoutEnd::Unread,
             Some(error) => {
                 StdoutEnd::Failed(Failure::io(Status::Local, "write to", "stdout", error))

@@ -67,6 +67,8 @@ impl Hooks {
             return;
         }
         for hook in self.hooks.iter().filter(|hook| hook.event == name) {
+            // `Bytes` is shared: several hooks of one event keep its text once. Each counts it in
+            // full, which makes the queue full too early rather than too late.
             self.queued += line.len() + OVERHEAD;
             self.queue.push_back((hook.clone(), line.clone()));
         }
@@ -75,6 +77,9 @@ impl Hooks {
     }
 
     fn start_soon(&self, pool: &mut Pool) {
+        // With all places taken, the next exit has the rest started. A timer of zero fires in the
+        // next turn, when whoever reports the event no longer borrows what it takes to start a
+        // child.
         if self.running.len() < AT_ONCE && !self.queue.is_empty() {
             pool.arm(TimerKey::global(timers::HOOKS), Duration::ZERO);
         }
@@ -90,6 +95,7 @@ impl Hooks {
             failures.extend(self.start_one(pool, children, &hook, line).err());
         }
         debug_assert!(!self.queue.is_empty() || self.queued == 0, "{} bytes of none", self.queued);
+        // The gap between the marks keeps listeners and connections from pausing at every event.
         self.full &= self.queued > HIGH_MARK / 4;
         failures
     }
@@ -116,6 +122,7 @@ impl Hooks {
         if let Some(stdin) = started.stdin {
             // One that does not read its event need not.
             let _ = pool.send_shared(stdin, line);
+            // The pipe closes behind the event: a hook that reads all of its stdin waits for that.
             pool.finish(stdin);
         }
         self.running.push(Running { child: started.id, stdin: started.stdin, title });
@@ -126,11 +133,16 @@ impl Hooks {
     pub(crate) fn on_exits(&mut self, pool: &mut Pool, children: &mut Children) -> Vec<String> {
         let mut failures = Vec::new();
         for exit in children.take_exits(ChildPurpose::Hook) {
+            // A child whose pipe could not be registered: `spawn` killed it, and it never ran as a
+            // hook.
             let Some(at) = self.running.iter().position(|one| one.child == exit.id) else {
                 continue;
             };
             let ended = self.running.swap_remove(at);
             if let Some(stdin) = ended.stdin {
+                // What the hook left in the background may hold the other end open. The pipe then
+                // does not break, and an event larger than its buffer (64 KiB on Linux) would wait
+                // for ever.
                 pool.abort(stdin, CloseReason::HOST);
             }
             if !exit.is_success() {
@@ -159,6 +171,7 @@ impl Hooks {
     /// Starts no more, and ends those that run. Returns how many events had no run.
     pub(crate) fn cut(&mut self, pool: &mut Pool, children: &mut Children) -> usize {
         self.cut = true;
+        // They are only asked to end: each exit still comes, and the end of the run waits for it.
         children.terminate_all(pool, ChildPurpose::Hook);
         self.queued = 0;
         std::mem::take(&mut self.queue).len()

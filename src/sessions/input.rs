@@ -125,6 +125,7 @@ impl InputReader {
         source: Source,
     ) -> io::Result<Self> {
         let id = pool.add_channel(transport, Directions::Read)?;
+        // What is read before anybody is there to take it would have to be kept.
         pool.pause(id);
         Ok(Self::over(Some(id), source, common))
     }
@@ -184,6 +185,7 @@ impl InputReader {
     pub(crate) fn resume(&self, pool: &mut Pool) {
         let Some(id) = self.id else { return };
         if matches!(&self.mode, Mode::Commands(control) if control.is_waiting()) {
+            // An event of its own in the next turn: this call stands behind some other event.
             pool.arm(TimerKey::global(timers::COMMANDS), Duration::ZERO);
         } else {
             pool.resume(id);

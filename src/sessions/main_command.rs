@@ -48,6 +48,8 @@ impl MainCommand {
         address: &str,
         free: (bool, bool),
     ) -> Result<(), Failure> {
+        // `Over` until the child runs: where it cannot be started, no exit follows that could be
+        // awaited.
         let program = match std::mem::replace(&mut self.state, CommandState::Over) {
             CommandState::Pending(program) => program,
             started => {
@@ -59,7 +61,9 @@ impl MainCommand {
             purpose: ChildPurpose::MainCommand,
             program,
             env: ready::environment(address),
+            // Two readers of one stdin would share its bytes out by chance.
             stdin: if free.0 { Stream::Inherit } else { Stream::Null },
+            // What the command prints must not get between the bytes of our data.
             stdout: if free.1 { Stream::Inherit } else { Stream::Stderr },
             // In the foreground it reads the terminal and gets ^C as we do. Elsewhere what it
             // starts itself is to get our signals too, and not to outlive it.
@@ -86,6 +90,9 @@ impl MainCommand {
             Signal::Hangup => SIGHUP,
             _ => return,
         };
+        // The terminal signals its whole foreground process group, of which the command is a
+        // member: a second ^C from here would make two of one. A later signal gives the command no
+        // more time, since the grace counts from the first.
         if let CommandState::Running(id) | CommandState::Asked(id) = self.state {
             self.state = CommandState::Asked(id);
             children.ask_to_end(pool, id, (!pool.is_signal_from_tty()).then_some(number));
@@ -110,8 +117,11 @@ impl MainCommand {
         let status = exit.status();
         let overrules = match so_far {
             _ if status == Status::Done => false,
+            // The same signal has ended us, and what the command makes of it adds nothing.
             Some(Status::Interrupt | Status::Terminate | Status::Hangup) => false,
+            // A command that catches the signal and exits with a status of its own still means it.
             Some(Status::Done) | None => !(asked && exit.was_killed()),
+            // The run has failed before, and that is why the command was asked to end.
             Some(_) => !asked,
         };
         overrules.then_some(status)

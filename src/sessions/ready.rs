@@ -134,6 +134,8 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    // In the same directory, since rename(2) does not cross file systems; with the process in
+    // the name, two runs that start together do not write into one file.
     let other = path.with_file_name(format!(".{name}.{}", std::process::id()));
     let written = fs::write(&other, bytes).and_then(|()| fs::rename(&other, path));
     if written.is_err() {

@@ -76,7 +76,8 @@ impl Conversations {
         let first = self.free.get(at)?;
         // Also true where none fits: then the difference is reported at once.
         let alone = self.free.iter().filter(|script| fits(script)).nth(1).is_none();
-        // A conversation in which this side is to send now cannot wait for more bytes: the peer waits.
+        // A conversation in which this side is to send now cannot wait for more bytes: the peer
+        // waits.
         let due = last || alone || first.sends_within(received.len());
         if due { self.free.remove(at) } else { None }
     }

@@ -180,6 +180,7 @@ impl StreamService for RoomService {
         let (room, dialect) = (&mut self.room, self.dialect);
         let mut receive = |line: &[u8]| room.receive(HOST, line);
         let event = frontend.pass_input(context.core, (bytes, eof), dialect, &mut receive);
+        // In raw mode (no ISIG) the terminal makes no SIGINT of ^C: it is a byte like any other.
         if event.interrupts {
             context.end = Some(ShutdownMode::Now(SIGNALLED));
             return;
@@ -207,6 +208,7 @@ impl StreamService for RoomService {
         if context.pool.is_open(id) {
             self.admit(context.pool, id);
         } else {
+            // Where the handshake is completed without a message, only `Drained` shows it.
             context.pool.await_flush(id);
         }
         self.advance(context);
@@ -257,7 +259,8 @@ impl StreamService for RoomService {
     fn closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) {
         let Some(member) = self.members.remove(id) else { return };
         self.ids.remove(&member.number);
-        // A member that breaks the rules of the tinyproto exchange, which the connection itself sees.
+        // A member that breaks the rules of the tinyproto exchange, which the connection itself
+        // sees.
         if let (CloseReason::FRAME, None, Some(error)) = (end.reason, &member.why, &end.error) {
             Self::report_bad_frame(context, &member.title, &plain(error));
         }
@@ -298,6 +301,7 @@ impl StreamService for RoomService {
         context.pool.disarm(TimerKey::global(timers::CHAT));
         if !std::mem::replace(&mut self.is_closed, true) {
             let members: Vec<MemberId> = self.ids.keys().copied().collect();
+            // Queued before the session closes the members, so that the FIN comes behind it.
             let line = ChatLine::Notice("the host has closed the room".to_owned());
             self.send_line(context, &members, &line);
         }

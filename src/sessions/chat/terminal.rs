@@ -45,6 +45,7 @@ impl RawTerminal {
     /// It refuses.
     pub fn enter(notices: HeldNotices) -> io::Result<Self> {
         static HOOK: Once = Once::new();
+        // The hook outlives the screen: without one, `leave` does nothing.
         HOOK.call_once(|| {
             let previous = panic::take_hook();
             panic::set_hook(Box::new(move |info| {
@@ -60,6 +61,7 @@ impl RawTerminal {
 impl Drop for RawTerminal {
     fn drop(&mut self) {
         leave();
+        // The notices are for the normal screen: those on the alternate one vanish with it.
         self.notices.release();
     }
 }
@@ -68,10 +70,13 @@ impl Drop for RawTerminal {
 /// one already, which something has disturbed.
 pub(super) fn enter() -> io::Result<()> {
     // In the background the kernel stops us here, until we are in the foreground.
+    // tcflow(3) stands for any call that the terminal refuses to the background: where output was
+    // not stopped, to resume it changes nothing.
     by_default(SIGTTOU, || tcflow(stdin(), Action::OOn))?;
     let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
     let is_new = before.is_none();
     let now = tcgetattr(stdin())?;
+    // The first settings stay: those of a screen that was disturbed are not the user's.
     let mut raw = before.get_or_insert(now).clone();
     raw.make_raw();
     tcsetattr(stdin(), OptionalActions::Now, &raw)?;
@@ -85,6 +90,7 @@ pub(super) fn enter() -> io::Result<()> {
 
 /// Puts the terminal back, if it is not what it was.
 pub(super) fn leave() {
+    // Taken, so that of a panic and the drop behind it only the first one restores.
     let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(before) = before else { return };
     // A terminal that takes nothing, after ^S for example, must not hold up the end.
@@ -92,6 +98,7 @@ pub(super) fn leave() {
     if poll(&mut fds, Some(&PATIENCE)).is_ok_and(|count| count > 0) {
         let _ = write_leave();
     }
+    // `Drain` would wait for output that ^S has stopped.
     let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
 }
 
@@ -108,6 +115,7 @@ fn write_leave() -> io::Result<()> {
 
 /// Columns and rows of the terminal; one that does not know is taken for the usual.
 pub(super) fn size() -> (u16, u16) {
+    // A serial line, or a pty that nobody has sized, says 0 by 0.
     match tcgetwinsize(stdout()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
         _ => (80, 24),

@@ -99,6 +99,7 @@ impl Core {
             self.phase = Phase::Closing { drained: self.is_draining() };
             ReadyTargets::announce_end();
             self.console.report(pool, &Notice::new(Name::Stopping));
+            // Silent while all goes well: an end is explained only where it takes long.
             pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         }
     }
@@ -158,6 +159,7 @@ impl Core {
             Phase::Draining(Drain::AfterOutput) => DRAIN_TURNS,
             _ => return Disposition::Nothing,
         };
+        // Received data has nowhere to go now, and the turns would be used up in vain.
         if self.console.is_full() {
             self.phase = Phase::Draining(Drain::AfterOutput);
             return Disposition::Nothing;
@@ -181,11 +183,15 @@ impl Core {
                 self.overrule(status);
             }
             if !self.phase.is_closing() {
+                // stdin may never end, and what it gives has no use without the command. What the
+                // command sent last may still be on its way: the exit and the arrival have no order
+                // between them.
                 self.input.close(pool);
                 self.drain_then_end(pool, ARRIVAL);
             }
         }
         self.console.on_hook_exits(pool, &mut self.children);
+        // In `Waiting` this may be the exit that the end has waited for.
         self.advance(pool);
     }
 
@@ -196,7 +202,9 @@ impl Core {
         let failure = Failure::new(Status::Timeout, Kind::Timeout, "finish", "the run", cause);
         self.fail(pool, &failure);
         self.console.cut_hooks(pool, &mut self.children);
+        // Then all connections are closed: programs and stdout are left, and get no more time.
         if !self.phase.is_working() {
+            // `fail` leaves a status that is decided, and `Done` would hide that the end was cut.
             if self.status() == Status::Done {
                 self.overrule(Status::Timeout);
             }
@@ -217,6 +225,7 @@ impl Core {
             self.overrule(failure.status);
         }
         self.input.close(pool);
+        // Its end writes what is buffered: a full disk may show here for the first time.
         pool.end_recording();
         self.check_recording(pool);
         self.console.report(pool, &Notice::new(Name::Stopped));
@@ -225,6 +234,7 @@ impl Core {
         if self.status() != Status::Done {
             self.command.terminate(pool, &mut self.children);
         }
+        // Armed anew: what the run waits for from here on is something else.
         pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         self.advance(pool);
     }
@@ -250,6 +260,7 @@ impl Core {
             let status = self.status();
             self.phase =
                 if self.console.finish(pool, status) { Phase::Over } else { Phase::Flushing };
+            // Not before the last line is queued: what stdout takes without waiting still goes out.
             if self.aborting {
                 self.abandon_output(pool);
             }

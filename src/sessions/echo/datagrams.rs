@@ -70,6 +70,7 @@ impl EchoService {
             let peer = arrival.from.to_string();
             core.console.deliver(pool, &place.message(arrival.payload, &peer));
         }
+        // The kernel has thrown the rest away: it cannot be sent back as it came.
         if arrival.truncated {
             let (console, peer) = (&mut core.console, arrival.from.to_string());
             report_cut(console, pool, &peer, arrival, ", and not answered");
@@ -125,6 +126,8 @@ impl EchoService {
     /// outbox or to be due, and while stdout is full.
     pub(super) fn balance_socket(&self, pool: &mut Pool, id: Id) {
         let held = self.sockets.has_queued(id) || self.delay_queue.is_full(id);
+        // What is unread waits in the receive buffer. The kernel drops what exceeds that, and
+        // counts the drops, which are reported.
         if held || self.sockets.is_paused() {
             pool.pause(id);
         } else {

@@ -100,6 +100,7 @@ impl EchoService {
         let outcome = context.pool.send(id, &self.answers);
         context.sent(id, outcome);
         self.answers.clear();
+        // One large burst must not hold its memory for the rest of the run.
         self.answers.shrink_to(KEPT);
     }
 
@@ -243,7 +244,9 @@ impl StreamService for EchoService {
 
     /// Accepts no more messages; what was taken is still answered.
     fn end(&mut self, context: &mut Context<'_>) {
+        // First: sockets close only in a run that is ending.
         context.core.begin_ending(context.pool);
+        // The last answer may be due only after the whole delay; the grace begins then.
         context.core.limit_flushing(context.pool, SIGNALLED, self.delay_queue.delay() + GRACE);
         let ids: Vec<Id> = context.streams.table.ids().collect();
         ids.into_iter().for_each(|id| self.close_when_answered(context, id, CloseReason::HOST));

@@ -79,6 +79,7 @@ impl Throttle {
 
     /// Gives what may go now, in bursts that a queue can take.
     pub(super) fn due(&mut self, now: Instant) -> Due {
+        // The clock starts with the first message: the wait for it earns no burst.
         let pacer = self.pacer.get_or_insert_with(|| Pacer::new(self.rate, now));
         let (from, first) = (self.start, self.gone);
         while let Some(end) = self.held.ends.get(self.gone) {
@@ -97,6 +98,7 @@ impl Throttle {
         }
         self.held = Batch::default();
         (self.gone, self.start) = (0, 0);
+        // The end goes alone, behind all that was held: a half-close must not overtake it.
         match self.end.take() {
             Some(end) => Due::Portion(Portion { end: Some(end), ..Portion::default() }),
             None => Due::Nothing,

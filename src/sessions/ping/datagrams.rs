@@ -56,6 +56,8 @@ impl ProbeSockets {
                 Ok(id) => ids.push(id),
                 Err(failure) => {
                     ids.into_iter().for_each(|id| context.pool.abort(id, CloseReason::HOST));
+                    // The addresses of sockets that did open are not to pass for those of the next
+                    // attempt.
                     self.opener.take_ends();
                     return Err(failure);
                 }
@@ -90,6 +92,7 @@ impl PingService {
 
     /// Opens the sockets to the next address that has a route.
     fn open_next(&mut self, context: &mut Context<'_>) {
+        // Probes to the address before had no listener: they are not lost ones.
         self.tally = Tally::new(self.config.interval.is_zero());
         let Some(sockets) = &mut self.sockets else { return };
         while let Some(target) = sockets.addresses.pop_front() {
@@ -171,6 +174,8 @@ impl PingService {
     /// ICMP reports that a datagram did not arrive.
     pub(super) fn on_trouble(&mut self, context: &mut Context<'_>, id: Id, error: &std::io::Error) {
         let Some(target) = self.targets.get_mut(id) else { return };
+        // Linux reports ICMP errors to connected sockets only, by the next call on the socket:
+        // which probe it was, nobody knows.
         let failure = datagram::failure(&target.peer, error);
         let is_silent = self.tally.answered() == 0;
         if is_silent && self.sockets.as_ref().is_some_and(ProbeSockets::may_move) {
@@ -184,6 +189,7 @@ impl PingService {
 
     /// An address has no listener: the next one follows as soon as its sockets are closed.
     fn leave_address(&mut self, context: &mut Context<'_>, failure: Failure) {
+        // Each socket gets an error of its own, and the first one moves all of them.
         let Some(sockets) = self.sockets.as_mut().filter(|sockets| sockets.refused.is_none())
         else {
             return;

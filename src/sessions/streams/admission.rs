@@ -52,6 +52,8 @@ impl Admission {
         if each > 1 {
             let left = limit.saturating_sub(RESERVED + listeners as u64);
             let clients = usize::try_from(left).unwrap_or(usize::MAX) / each;
+            // With room for none the listener would serve nobody, though one may still find a
+            // place.
             self.capacity = Some(clients.max(1));
         }
     }
@@ -76,6 +78,7 @@ impl Admission {
         if std::mem::replace(&mut self.accepting, accepting) == accepting {
             return None;
         }
+        // Under `--max-clients` waiting in the backlog is what the user asked for.
         Some(Change { accepting, exhausted: crowded && self.max_clients.is_none() })
     }
 

@@ -27,6 +27,7 @@ impl StreamSession {
     pub(super) fn accept(&mut self, pool: &mut Pool, id: Id, peer: Endpoint, local: Endpoint) {
         if !self.streams.admission.admits(&peer) {
             self.report_new(pool, Notice::new(Name::Closed).closed(REFUSED), &peer, &local);
+            // It never enters the table, so that its `Closed` finds nobody and no limit counts it.
             return pool.abort(id, REFUSED);
         }
         self.core.peer_arrived(pool);
@@ -34,6 +35,8 @@ impl StreamSession {
         self.report_new(pool, Notice::new(Name::Accepted).conn(number), &peer, &local);
         self.insert(pool, id, number, (peer, local));
         if self.streams.admission.is_complete(self.core.connections()) {
+            // When its listener closes, Linux resets what waits in the backlog: those clients learn
+            // at once that nobody will take them.
             self.streams.stop_listening(pool);
         }
         self.begin(pool, id);
@@ -51,6 +54,8 @@ impl StreamSession {
             if change.accepting { pool.resume(*listener) } else { pool.pause(*listener) }
         }
         if change.exhausted {
+            // Reported as if accept(2) had run out. Stopping in time leaves descriptors for the
+            // upstreams of the clients that are in.
             self.accept_failed(pool, &rustix::io::Errno::MFILE.into());
         }
     }
@@ -99,6 +104,7 @@ impl StreamSession {
             dialer.on_connected(&peer);
         }
         self.core.ready(pool, &locals, &peer);
+        // All are in the table before the first one begins: probes are spread over their number.
         ids.into_iter().for_each(|id| self.begin(pool, id));
     }
 
@@ -140,11 +146,14 @@ impl StreamSession {
         let is_accepted = self.streams.scope() == Scope::Connection;
         if let Some(max_frame) = self.core.common.wire.negotiated().filter(|_| is_accepted) {
             pool.negotiate(id, max_frame);
+            // A peer that connects and stays silent would hold its place for ever.
             pool.arm(TimerKey::of(id, timers::HELLO), deadlines::HELLO);
         }
+        // Accepted while the output is full: it goes on with the others.
         if self.streams.paused {
             pool.pause(id);
         }
+        // Before `opened`, so that the greeting precedes whatever the service sends.
         for (text, messages) in &self.first {
             let outcome = pool.send_shared(id, text.clone());
             self.streams.sent(&mut self.core, pool, id, outcome);
@@ -153,6 +162,7 @@ impl StreamSession {
         let has_carried = self.send_carried(pool, id);
         deadlines::begin(&self.core, pool, id);
         self.with(pool, |service, context| service.opened(context, id));
+        // Whoever gives the commands learns by `drained` when the carried messages are out.
         if has_carried && self.core.input.has_commands() {
             pool.await_flush(id);
         }
@@ -254,6 +264,7 @@ impl StreamSession {
             self.with(pool, |service, context| service.drained(context, id));
         }
         self.report_drained(pool, id);
+        // The peer's time to answer begins when the input is out, not when it was read.
         if let (true, Some(patience)) = (self.input().ended, self.core.common.rules.quit_after) {
             pool.arm(TimerKey::of(id, timers::QUIT), patience);
         }
@@ -276,6 +287,7 @@ impl StreamSession {
 
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         let Some(mut connection) = self.streams.table.remove(id) else { return };
+        // It would block what feeds the queues for ever: a queue that is gone never drains.
         self.streams.slow.release(&mut connection);
         self.streams.check();
         let redial = self.redial(end);
@@ -300,6 +312,7 @@ impl StreamSession {
             self.core.console.warn(pool, Kind::Skipped, &text);
             self.streams.note_loss(Status::Lost);
         }
+        // The service forgets it before the next one is dialed, and the run ends only if none is.
         self.with(pool, |service, context| service.closed(context, id, end));
         self.follow_end(pool, redial, &connection, end);
         self.on_parted(pool);
@@ -323,6 +336,7 @@ impl StreamSession {
     fn follow_end(&mut self, pool: &mut Pool, redial: Redial, lost: &Connection, end: &End) {
         let Some(dialer) = &mut self.streams.dialer else { return };
         if !self.core.is_ending() {
+            // The warning that the run waits for the peer to close is out of date.
             pool.disarm(TimerKey::global(timers::NOTE));
         }
         match redial {
@@ -341,6 +355,8 @@ impl StreamSession {
         let unsent = end.unsent.clone().into_pieces(framed);
         let unsent = self.with(pool, |service, context| service.carry(context, unsent));
         let Some(dialer) = &mut self.streams.dialer else { return };
+        // A peer that closes each connection without a word is no success: the pauses go on
+        // growing.
         let pause = dialer.dial_again(pool, end.traffic.received > 0, unsent);
         let count = in_doubt(end);
         if count > 0 && self.streams.profile.losses == Losses::Reported {

@@ -66,6 +66,8 @@ impl Streams {
         let Some(left) = timers::left(limit, idle, is_held) else {
             return Some(format!("no traffic for {}", humantime::format_duration(limit)));
         };
+        // Traffic does not move the timer, to which each read would add its cost: the timer looks
+        // when it fires, and sleeps for what is left.
         pool.arm(TimerKey::of(id, IDLE), left);
         None
     }
@@ -73,6 +75,7 @@ impl Streams {
     /// `--read-timeout`.
     fn check_message(&self, core: &Core, pool: &mut Pool, id: Id) -> Option<String> {
         let (limit, connection) = (core.common.limits.read?, self.table.get(id)?);
+        // No message can come behind its FIN, and it may take its time to read.
         if connection.ended {
             return None;
         }
@@ -116,6 +119,8 @@ impl Streams {
             pool.abort(id, reason);
         } else {
             pool.close(id, reason, CloseMode::Linger);
+            // `Linger` writes the queue without a limit of its own: a peer that reads nothing would
+            // never be gone.
             pool.arm(TimerKey::of(id, timers::GRACE), GRACE);
         }
         None

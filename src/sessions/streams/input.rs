@@ -164,10 +164,12 @@ impl StreamSession {
         if self.may_feed() {
             self.resume_input(pool);
         }
+        // Sending may have filled a queue since.
         if !self.may_feed() {
             self.core.input.pause(pool);
         }
         let blocks = self.streams.slow.is_blocking() && self.streams.profile.flow == Flow::Peers;
+        // A relay has its own backpressure: each side waits for its partner alone.
         let full = self.core.console.is_full() || blocks;
         self.streams.set_paused(pool, full && self.streams.profile.flow != Flow::Relayed);
     }

@@ -216,6 +216,7 @@ impl StreamSession {
             }
             (timers::GRACE, Some(id)) => pool.abort(id, super::deadlines::TOO_LATE),
             (timers::QUIT, Some(id)) => {
+                // The peer has had its time: its FIN is not awaited once more, only its ACKs.
                 pool.close(id, CloseReason::HOST, CloseMode::NoWait);
                 if self.streams.scope() == Scope::Run {
                     self.core.begin_ending(pool);
@@ -231,6 +232,7 @@ impl StreamSession {
 
     /// Stops listening and closes all connections in order.
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
+        // The service queues its last messages before the closes below put the FIN behind them.
         self.with(pool, |service, context| service.end(context));
         self.wind_up(pool);
         for id in self.streams.table.ids().filter(|id| !self.service.keeps(*id)) {
@@ -251,6 +253,7 @@ impl StreamSession {
 
     /// Stops listening and cuts all connections off.
     pub(super) fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
+        // First: `wind_up` may finish the run at once, which must not wait for stdout then.
         self.core.begin_abort();
         self.wind_up(pool);
         self.with(pool, |service, context| service.abort(context, reason));

@@ -125,6 +125,8 @@ impl SlowPolicy {
         }
         self.set(connection, SendState::Full(pool.now()));
         match self.flow {
+            // Its own requests fill its queue. Unread it stops asking, and nobody else waits for
+            // it.
             Flow::Answers => pool.pause(id),
             Flow::Relayed | Flow::Recorded => {}
             Flow::Input | Flow::Peers => {
@@ -152,6 +154,8 @@ impl SlowPolicy {
         match self.rules.decide(stalled, count) {
             SlowAction::Wait(time) => {
                 self.set(connection, SendState::Blocking(since));
+                // No event comes of a peer that takes nothing: without a timer nobody would look
+                // again.
                 pool.arm(TimerKey::of(id, timers::SLOW), time);
             }
             SlowAction::Hold => self.set(connection, SendState::Blocking(since)),

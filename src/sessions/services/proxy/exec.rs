@@ -147,13 +147,19 @@ impl Proxy {
     pub(super) fn on_exits(&mut self, context: &mut Context<'_>) {
         let Upstreams::Exec(children) = &mut self.upstreams else { return };
         for (served, exit) in children.take_exits(&mut context.core.children) {
+            // Children of the child may hold its stdin open: the pipe alone would never show that
+            // nobody reads it.
             self.relays.reader_gone(context.pool, served.client);
+            // Where the connection is gone already, this exit may be the last that the run waits
+            // for.
             context.parted = true;
             if exit.status() == Status::Done {
                 continue;
             }
             if context.streams.scope() == Scope::Run {
                 context.core.decide(exit.status());
+            // A child that lost its connection, or that the end of the run terminates, fails
+            // because of us.
             } else if served.state != ClientState::Lost && !context.core.is_ending() {
                 let text = format!("the command of {} ended: {exit}", served.title);
                 context.core.console.warn(context.pool, Kind::Command, &text);

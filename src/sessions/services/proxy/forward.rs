@@ -65,6 +65,7 @@ impl UpstreamDialer {
                 of_attempt(*id).into_iter().collect()
             }
             Event::Timer { key } => key.id.filter(|id| self.is_for(*id)).into_iter().collect(),
+            // The answer names a query and no client: each connector knows its own.
             Event::Mail(Mail::Resolved(..)) => self.making.keys().copied().collect(),
             _ => Vec::new(),
         }
@@ -81,6 +82,8 @@ impl Proxy {
 
     /// Begins to dial for a connection, which is not read until there is an upstream.
     pub(super) fn dial(&mut self, context: &mut Context<'_>, client: Id) {
+        // What is read now would have to be kept here without bound. Unread it stays in the kernel,
+        // whose window closes when its buffer is full.
         context.pool.pause(client);
         let now = context.pool.now();
         let Some(dialer) = self.dialer() else { return };

@@ -98,7 +98,10 @@ fn report_missing(context: &mut Context<'_>, id: Id, failure: &Failure, reason: 
 impl StreamService for Proxy {
     fn profile(&self) -> Profile {
         let descriptors = match &self.upstreams {
+            // The connection, and the socket of its upstream.
             Upstreams::Forward(_) => 2,
+            // The connection, and one end of each pipe: the other two are closed once the child
+            // runs.
             Upstreams::Exec(_) => 3,
         };
         Profile { descriptors, ..Profile::of(Flow::Relayed) }

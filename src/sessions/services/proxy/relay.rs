@@ -84,6 +84,7 @@ impl Relays {
     /// Makes a relay of a connection and an upstream, of whom each may have so many bytes wait for it.
     pub(super) fn join(&mut self, pool: &mut Pool, client: Id, upstream: Upstream, queue: usize) {
         let Upstream { sink, source } = upstream;
+        // A source is only read: what it gives waits in the queue of the connection.
         for id in [client, sink] {
             pool.set_high_mark(id, queue);
         }
@@ -98,6 +99,7 @@ impl Relays {
             reader_gone: false,
         };
         self.relays.insert(client, relay);
+        // The connection of a dialled upstream has been paused since it was accepted.
         pool.resume(client);
     }
 
@@ -127,6 +129,7 @@ impl Relays {
         let (to, feeder) = if let Some(client) = self.client_of(id) {
             (Some(client), Some(client))
         } else if let Some(relay) = self.relays.get_mut(&id) {
+            // Both sides have ended once its upstream has too: the close then counts as the peer's.
             relay.client_ended |= matches!(event, Event::Eof { .. });
             (relay.sink, relay.source)
         } else {
@@ -134,12 +137,16 @@ impl Relays {
         };
         match (event, to) {
             (Event::Data { bytes, .. }, Some(to)) => {
+                // What is not read fills the kernel's buffer. Then TCP closes its window, a pipe
+                // blocks its writer, and the sender slows down without a message lost.
                 if pool.send(to, bytes) == SendOutcome::Full {
                     pool.pause(id);
                 }
             }
             // Without a sink, nobody wants to know.
             (Event::Data { .. }, None) => {}
+            // A half-close stays one: FIN for a peer, the end of stdin for a child. The other way
+            // goes on.
             (Event::Eof { .. }, to) => to.into_iter().for_each(|to| pool.finish(to)),
             (_, _) => feeder.into_iter().for_each(|feeder| pool.resume(feeder)),
         }
@@ -156,11 +163,15 @@ impl Relays {
         if let Some(source) = relay.source
             && !relay.duplex
         {
+            // With the read end closed, a child that goes on writing gets SIGPIPE or EPIPE, and
+            // ends.
             pool.abort(source, end.reason);
         }
         if let Some(sink) = relay.sink {
             match end.reason.cause {
                 Cause::Peer | Cause::Host => pool.close(sink, end.reason, CloseMode::UntilAcked),
+                // A FIN would make what was cut look complete. A pipe knows no reset, and just
+                // ends.
                 Cause::Error | Cause::Timeout => {
                     pool.close(sink, end.reason, CloseMode::ResetWhenAcked)
                 }
@@ -186,7 +197,10 @@ impl Relays {
             }
             (None, None) => pool.close(client, UPSTREAM_DONE, CloseMode::UntilAcked),
             // What the connection still says is read, and thrown away.
+            // Paused for a sink that is gone, the connection would never show its FIN.
             (None, Some(_)) => pool.resume(client),
+            // The child is reaped and its output read: whoever still holds its stdin open is
+            // another.
             (Some(sink), None) if relay.reader_gone => pool.abort(sink, UPSTREAM_DONE),
             (Some(_), _) => {}
         }
@@ -199,6 +213,8 @@ impl Relays {
     pub(super) fn reader_gone(&mut self, pool: &mut Pool, client: Id) {
         let Some(relay) = self.relays.get_mut(&client) else { return };
         relay.reader_gone = true;
+        // While the source is open, the last output may be in the pipe: `upstream_closed` follows
+        // on it.
         if let (Some(sink), None) = (relay.sink, relay.source) {
             pool.abort(sink, UPSTREAM_DONE);
         }
