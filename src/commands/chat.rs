@@ -215,6 +215,7 @@ impl Terminal {
             return Ok(Self { console, input, screen: None, _raw: None });
         }
         let fail = |error: io::Error| Failure::io(Status::Local, "use", "the terminal", &error);
+        // Before the terminal is raw: a second signal would end the process, and leave it so.
         launch.event_loop().watch_terminal().map_err(fail)?;
         let pool = launch.pool();
         let (notices, coloured) = (HeldNotices::default(), settings.color.is_wanted(&io::stdout()));
@@ -284,6 +285,8 @@ fn open_group(
     warnings.extend(more);
     launch.warn_of_options(warnings);
     let pool = launch.pool();
+    // IP_MULTICAST_LOOP stays on for other members on this machine, so our own lines come back as
+    // well: they are known by this port.
     let own = sender.local_addr().map_err(fail)?.as_socket().map_or(0, |local| local.port());
     // The membership is of the socket, not of the descriptor: the clone keeps it.
     let receiver = receiver.socket().try_clone().map_err(fail)?;

@@ -153,6 +153,8 @@ impl Parsed {
 /// Reads the command line, or ends the process as clap does: help and version with 0, a usage
 /// error with 2.
 pub fn parse() -> Parsed {
+    // Not by `Cli::parse()`: the rules ask the matches which values were typed and which are
+    // defaults.
     let mut command = Cli::command();
     let read = command
         .try_get_matches_from_mut(std::env::args_os())
@@ -174,6 +176,7 @@ fn explain(mut error: Error) -> Error {
         let tip = format!("'{word}' is an option of {}", owners.join(" and "));
         let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
         error.insert(ContextKind::Suggested, tips);
+        // The option of this command that looks most like it is not what was meant.
         error.remove(ContextKind::SuggestedArg);
     }
     error

@@ -226,6 +226,7 @@ fn failure_of(error: &anyhow::Error) -> Failure {
 /// Reports without a session, to hooks as well.
 fn report_alone(reporter: Reporter, args: &RunArgs, notices: &[Notice<'_>]) {
     let hooks = args.on.clone();
+    // A hook is a child to wait for, which takes a loop. Without hooks stderr is enough.
     let event_loop = if hooks.is_empty() { None } else { bare().ok() };
     match event_loop {
         Some(mut event_loop) => {

@@ -147,6 +147,7 @@ const RULES: &[Rule] = &[
     rule(
         SERVE,
         &["--queue"],
+        // A greeting waits in the queue like anything else that is sent.
         &["silent", "!--greet"],
         "nothing is sent that clients could be slow for",
     ),
@@ -165,6 +166,7 @@ const RULES: &[Rule] = &[
         "--discard writes nothing (json shows the events)",
     ),
     // Messages on a stream.
+    // A rate in bytes needs no messages.
     rule(STREAMS, &["--count", "--read-timeout", "--rate in messages"], &["!framed"], NO_MESSAGES),
     // Input that is cut into messages has a largest one, even where the stream has no framing.
     rule(STREAMS, &["--max-frame"], &["!framed", "!cut input"], NO_MESSAGES),
@@ -314,6 +316,7 @@ const BESIDE_REPLAY: &[&str] = &[
     "Scripting",
     "Events",
     "!--progress",
+    // To how many clients it is played changes nothing about what is played.
     "--once",
     "--conns",
 ];

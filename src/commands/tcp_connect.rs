@@ -65,6 +65,8 @@ pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Fa
     let address: Address = args.address.parse()?;
     address.check_connect()?;
     let stream = &args.stream;
+    // A proxy accepts before it knows that nobody stands behind it. To a plain -z it is open;
+    // --wait wants to know when the service is there.
     let settle = if args.probe && stream.run.wait.is_some() { SETTLE } else { Duration::ZERO };
     let net = stream.run.net(stream.family.family())?;
     let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();

@@ -134,6 +134,7 @@ impl Channel {
     pub(super) fn read(&mut self, into: &mut [u8], now: Instant) -> ReadOutcome {
         while self.wants_reading() {
             let outcome = match self.paused {
+                // It delivers nothing: Interrupted has the loop look whether more is needed.
                 true => self.transport.read_ahead().and(Err(ErrorKind::Interrupted.into())),
                 false => self.transport.read(into),
             };
@@ -174,6 +175,8 @@ impl Channel {
             return SendOutcome::Gone;
         }
         let mut rest = bytes;
+        // Nothing may be written past a queue, or the order would change. Up to EAGAIN, for only
+        // after that does an edge report room.
         while self.queue.is_empty() && !rest.is_empty() && self.can_write() {
             let count = self.write(&[IoSlice::new(rest)], now);
             rest = rest.get(count..).unwrap_or_default();

@@ -75,6 +75,7 @@ impl Datagrams {
             arrives_fast: false,
             socket,
             readable: false,
+            // The poll is not asked for room before a send has failed, so the first ones just try.
             writable: true,
             paused: false,
             queued_for_read: false,

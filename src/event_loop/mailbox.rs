@@ -54,6 +54,7 @@ impl Mailbox {
     }
 
     fn post(&self, letter: Letter) {
+        // The letter before the wake: a loop that is woken first may find nothing and sleep again.
         if self.sender.send(letter).is_ok() {
             // Where the counter of the eventfd is full and the wake fails, one is pending already.
             let _ = self.waker.wake();
@@ -108,6 +109,7 @@ impl Pool {
             let answer = question.ask();
             mailbox.send(Mail::Resolved(question, answer));
         };
+        // Not by thread::spawn(), which panics where no thread can be had.
         thread::Builder::new().name("resolver".into()).spawn(work)?;
         self.lookups.push(query.clone());
         Ok(())

@@ -199,6 +199,8 @@ impl Pool {
     /// Stops reading a connection, or accepting from a listener, until `resume`.
     pub fn pause(&mut self, id: Id) {
         match self.sources.get_mut(id) {
+            // The poll is not told, which saves a system call: an edge that comes meanwhile is
+            // latched.
             Some(PoolSource::Channel(channel)) => channel.paused = true,
             Some(PoolSource::Acceptor(acceptor)) => acceptor.paused = true,
             Some(PoolSource::Datagrams(datagrams)) => datagrams.paused = true,

@@ -52,6 +52,8 @@ impl Timers {
         let due = (at, self.turn);
         self.due.insert(key, due);
         self.heap.push(Reverse((due, key)));
+        // A timer that is set again and again leaves entries behind long before they come up. To
+        // rebuild at twice the number keeps the heap small at a constant cost for each.
         if self.heap.len() > 2 * self.due.len() + 64 {
             self.heap = self.due.iter().map(|(key, due)| Reverse((*due, *key))).collect();
         }

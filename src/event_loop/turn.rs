@@ -31,6 +31,7 @@ impl EventLoop {
         self.pool.timers.begin_turn();
         // Threads may have made sources ready before anything is read.
         let mail = self.sort_letters();
+        // Before the timers, so that bytes which have come in time count against an idle limit.
         self.advance_ready(handler);
         self.pool.fire_timers(handler);
         for letter in mail {
@@ -79,6 +80,7 @@ impl EventLoop {
                 None => {}
             }
             self.pool.unqueue(id);
+            // Where the budget is used up there is more to read, and no edge will say so again.
             self.pool.queue_for_read(id);
         }
     }
@@ -194,12 +196,16 @@ impl Pool {
                         Ok(id) => {
                             handler.on(self, Event::Accepted { id, listener, peer, local });
                         }
+                        // epoll has a limit of its own (ENOSPC, fs.epoll.max_user_watches). The
+                        // stream is dropped, which closes it.
                         Err(error) => handler.on(self, Event::AcceptFailed { listener, error }),
                     }
                 }
                 Accepted::Nothing => return,
                 Accepted::Starved(error) => {
                     self.starved.push(listener);
+                    // A descriptor may come free outside the pool as well, or in another process
+                    // (ENFILE).
                     self.arm(TimerKey::of(listener, STARVED_TIMER), STARVED);
                     handler.on(self, Event::AcceptFailed { listener, error });
                 }

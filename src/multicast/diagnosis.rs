@@ -96,6 +96,7 @@ fn representatives(memberships: &[Membership]) -> Vec<&Membership> {
 
 fn interface_finding(member: &Membership, interfaces: &[Interface]) -> Option<Finding> {
     let name = &member.interface.name;
+    // By index: a name can be changed, and be given to another interface.
     let Some(now) = interfaces.iter().find(|now| now.index == member.interface.index) else {
         let text = format!("interface {name} is gone, and its memberships with it");
         return Some(Finding { kind: Kind::NoSuchInterface, text });
@@ -110,6 +111,8 @@ fn interface_finding(member: &Membership, interfaces: &[Interface]) -> Option<Fi
 
 /// Groups that the kernel does not have as joined, one finding for each interface.
 fn not_joined(memberships: &[Membership], paths: &ProcPaths) -> Vec<Finding> {
+    // These list what an interface has joined, for whichever socket: what is missing is missing for
+    // ours too.
     let igmp = fs::read_to_string(&paths.igmp).ok().map(|text| proc_net::igmp(&text));
     let igmp6 = fs::read_to_string(&paths.igmp6).ok().map(|text| proc_net::igmp6(&text));
     let is_missing = |member: &&Membership| {

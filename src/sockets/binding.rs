@@ -27,6 +27,7 @@ const PORT_ATTEMPTS: usize = 20;
 /// Those of socket(2).
 pub(super) fn new_socket(domain: Domain, kind: Type) -> io::Result<Socket> {
     #[cfg(any(target_os = "android", target_os = "linux"))]
+    // socket2 adds SOCK_CLOEXEC, so that no child inherits it.
     return Socket::new(domain, kind.nonblocking(), None);
     #[cfg(not(any(target_os = "android", target_os = "linux")))]
     {
@@ -82,6 +83,7 @@ pub(super) fn opened<S: Bindable>(
     socket: Socket,
     cleanup: Option<UnixGuard>,
 ) -> io::Result<OpenSocket<S>> {
+    // Asked of the kernel, which has chosen a port by now where 0 was given.
     let address = socket.local_addr()?.as_socket();
     let socket = S::from_fd(socket.into(), address.is_none());
     let (proto, local) = match address {
@@ -223,8 +225,8 @@ fn is_absent_family(address: SocketAddr, failure: &Failure) -> bool {
 fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "listen on", address.to_string(), error);
     match Errno::from_io_error(error) {
-        // Below net.ipv4.ip_unprivileged_port_start, which is 1024 by default; port 0 never means
-        // one of those.
+        // EACCES below net.ipv4.ip_unprivileged_port_start, which is 1024 by default. For port 0 the
+        // kernel picks from ip_local_port_range.
         Some(Errno::ACCESS) if (1..1024).contains(&address.port()) => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }

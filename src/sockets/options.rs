@@ -12,6 +12,7 @@ use crate::error::{Failure, Status};
 use crate::kind::Kind;
 
 /// Connections that may wait to be accepted where `-O backlog` does not say.
+// Linux cuts it to net.core.somaxconn: 4096 by default since 5.4, 128 before.
 const DEFAULT_BACKLOG: i32 = 1024;
 
 /// Socket options as the user asked for them; of two with one key the later counts.
@@ -133,6 +134,7 @@ impl SocketOptions {
             let cause = io::Error::other("the socket is bound already");
             return Err(refused(late, target, &cause));
         }
+        // The others still count, if not in full: the window scale of an open connection stays.
         self.apply(socket, target)
     }
 }

@@ -86,6 +86,7 @@ pub fn resolve(
         Host::Any if purpose == Purpose::Listen => {
             [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()]
         }
+        // Both families, because a client of `localhost` may try either of them first.
         Host::Loopback if purpose == Purpose::Listen => {
             [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
         }
@@ -130,6 +131,7 @@ pub fn local_for(
     let (Some(Address::Inet { host, port }), Target::Tcp(target)) = (bind, target) else {
         return Ok(None);
     };
+    // As for a listener: `:5000` binds the wildcard address, and the route chooses the source.
     let local = resolve(host, *port, family, Purpose::Listen)?;
     match local.iter().find(|address| address.is_ipv6() == target.is_ipv6()) {
         Some(address) => Ok(Some(*address)),
@@ -167,6 +169,7 @@ fn scoped(ip: IpAddr, scope: &str) -> Result<SocketAddr, Failure> {
         socktype: netdb::SOCK_STREAM,
         ..AddrInfoHints::default()
     };
+    // AI_NUMERICHOST: no name server is asked, and nothing blocks.
     let found = dns_lookup::getaddrinfo(Some(&text), None, Some(hints));
     match found.ok().and_then(|mut found| found.next()) {
         Some(Ok(info)) => Ok(info.sockaddr),

@@ -176,8 +176,8 @@ fn clamped(key: &str, asked: usize, given: usize, limit: &str) -> Option<String>
     if given < asked {
         let change = format!("was cut to {given_text} by the kernel (net.core.{limit})");
         Some(format!("{key} {asked_text} {change}"))
-    // The least is SOCK_MIN_RCVBUF or SOCK_MIN_SNDBUF, a few KiB.
     } else if given > asked {
+        // The least is SOCK_MIN_RCVBUF or SOCK_MIN_SNDBUF, a few KiB.
         Some(format!("{key} {asked_text} was raised to {given_text} by the kernel"))
     } else {
         None

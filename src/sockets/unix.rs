@@ -33,6 +33,8 @@ impl UnixGuard {
 
 impl Drop for UnixGuard {
     fn drop(&mut self) {
+        // unlink(2) knows names and no inodes: in the moment between the two calls another file may
+        // come, which cannot be helped.
         if identity(&self.path).is_ok_and(|now| now == self.identity) {
             let _ = fs::remove_file(&self.path);
         }
@@ -77,6 +79,7 @@ pub(super) fn bind(socket: &Socket, name: &UnixName) -> io::Result<Option<UnixGu
     for _ in 0..ATTEMPTS {
         // bind(2) makes the file and never replaces one. The kernel does not remove it at the end.
         match socket.bind(&address) {
+            // Between `clear` and the next bind(2) another program may take the name.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => clear(path, &address)?,
             Err(error) => return Err(error),
             Ok(()) => return UnixGuard::new(path).map(Some),

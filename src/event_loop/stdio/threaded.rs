@@ -148,6 +148,7 @@ impl Transport for ThreadedStdout {
         if let Some(error) = state.error.take() {
             return Err(error);
         }
+        // The thread only takes bytes out, so that the limit cannot be passed meanwhile.
         debug_assert!(state.bytes.len() <= LIMIT, "the loop queues no more than the limit");
         let room = LIMIT.saturating_sub(state.bytes.len());
         if room == 0 {

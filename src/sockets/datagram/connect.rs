@@ -49,6 +49,8 @@ pub fn failure(target: &str, error: &io::Error) -> Failure {
         (Some(_), Some(Errno::PROTOTYPE)) => failure.fix("it is a stream socket: use tcp-connect"),
         (Some(name), _) => unix_failure(failure, name, error),
         (None, Some(Errno::ACCESS)) => failure.fix("a broadcast address needs --broadcast"),
+        // An ICMP "port unreachable" to an earlier datagram; the kernel gives it to the next call
+        // on the socket (udp(7)).
         (None, Some(Errno::CONNREFUSED)) => failure.fix("nothing listens there"),
         (None, Some(Errno::NETUNREACH)) => failure.fix("no route leads there"),
         (None, _) => failure,
