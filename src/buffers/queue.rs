@@ -85,6 +85,7 @@ impl SendQueue {
         let mut filled = 0;
         for (slot, piece) in slices.iter_mut().zip(pieces) {
             *slot = IoSlice::new(piece.get(skip..).unwrap_or_default());
+            // Only the first piece can be written in part.
             skip = 0;
             filled += 1;
         }
@@ -98,6 +99,7 @@ impl SendQueue {
         self.len -= count;
         waiting.written += count;
         while let Some(first) = waiting.pieces.front() {
+            // A piece that is cut stays whole: only `written` tells how far it went.
             if waiting.written < first.len() {
                 return;
             }

@@ -145,6 +145,7 @@ impl Deframer {
             let held = self.tail.len();
             let (next, later) = rest.split_at(rest.len().min(held.max(MIN_GROWTH)));
             self.tail.extend_from_slice(next);
+            // The end of the stream lies behind the whole piece, not behind what was moved so far.
             match self.framer.step(&self.tail, eof && later.is_empty())? {
                 Step::Frame { payload, consumed, partial } => {
                     let tail = std::mem::take(&mut self.tail);

@@ -66,6 +66,7 @@ impl Delimited {
         }
         // A last CR does not count yet: the delimiter behind it may take it away.
         let may_drop = self.ending == Ending::DropWithCr && ends_with_cr(Some(input));
+        // Refused while it grows: a peer that never sends the delimiter cannot fill the memory.
         self.limited(input.len() - usize::from(may_drop))?;
         self.scanned = input.len();
         Ok(Step::More)

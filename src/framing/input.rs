@@ -142,6 +142,7 @@ impl HexLines {
         // Of a file from Windows.
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let digits: Vec<u8> = line.iter().copied().filter(|byte| !b" \t".contains(byte)).collect();
+        // Looked for first: the decoder knows positions among the digits only, not in the line.
         if let Some(other) = digits.iter().find(|byte| !byte.is_ascii_hexdigit()) {
             return Err(malformed(format!("`{}` is no hex digit", other.escape_ascii())));
         }

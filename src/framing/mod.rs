@@ -95,6 +95,7 @@ impl Framing {
         match self {
             Self::None => None,
             Self::Line => {
+                // Most protocols of the internet end lines with CR LF, unix with LF: both are read.
                 let ending = if keep_cr { Ending::Drop } else { Ending::DropWithCr };
                 Some(Box::new(Delimited::line(ending, max_frame)))
             }

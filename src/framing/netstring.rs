@@ -55,6 +55,8 @@ fn read_length(input: &[u8]) -> Result<Option<(u64, usize)>, FrameError> {
         match byte {
             b':' if index > 0 => return Ok(Some((len, index + 1))),
             // A zero alone is the length of an empty message.
+            // The format prohibits extra zeros in front; to take them would make the header
+            // unbounded.
             b'0'..=b'9' if index > 0 && len == 0 => {
                 return malformed("a netstring length with a leading zero".to_owned());
             }

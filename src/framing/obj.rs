@@ -78,6 +78,7 @@ fn length(header: &[u8]) -> Result<Option<u64>, FrameError> {
     }
     let digits = header.get(start..end).unwrap_or_default();
     match u64::from_str_radix(std::str::from_utf8(digits).unwrap_or_default(), 16) {
+        // A pickle has at least two bytes: a value and `.`.
         Ok(0) => Err(FrameError::Malformed("an object of 0 bytes".to_owned())),
         Ok(len) => Ok(Some(len)),
         Err(_) => Err(bad(whole)),

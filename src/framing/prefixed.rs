@@ -98,6 +98,7 @@ fn read_varint(input: &[u8]) -> Result<Option<Header>, FrameError> {
     let mut len = 0;
     for (index, &byte) in input.iter().enumerate() {
         // The tenth byte holds bit 63 and nothing else.
+        // Its highest bit would ask for an eleventh byte; so no peer can send a header without end.
         if index == 9 && byte > 1 {
             return Err(FrameError::Malformed("a varint length beyond 64 bits".to_owned()));
         }

@@ -21,6 +21,7 @@ const LIMIT: u8 = 0xfe;
 const CONFLICT: u8 = 0xfd;
 
 /// The longest message there is.
+// No length begins with f1 or more, so none can pass for an answer (fd, fe, ff).
 pub(super) const LONGEST: u32 = 0xf0ff_ffff;
 
 /// How an exchange fails.

@@ -56,7 +56,7 @@ pub enum SlowAction {
 impl SlowRules {
     /// Whether a client whose queue has just become full is waited for, even without patience.
     pub fn holds_at_once(&self, clients: usize) -> bool {
-        // As if it had stalled for ever: then only a client that is waited for in any case is held.
+        // Beyond any patience, only a client that is never given up is held.
         self.decide(Duration::MAX, clients) == SlowAction::Hold
     }
 

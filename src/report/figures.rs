@@ -94,6 +94,7 @@ impl Figures {
 
     /// The figures of a latency probe, of which this many answers should have come by now.
     pub(crate) fn of_probes(tally: &Tally, expected: u64) -> Self {
+        // Answers may be here before they should: to probes whose time is not over.
         let lost = expected.saturating_sub(tally.answered());
         let sequence = SequenceFigures {
             expected,

@@ -44,12 +44,14 @@ impl Formatter for Style {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Below 0x7f nothing is left to escape: the control characters are not part of a fragment.
         if fragment.bytes().all(|byte| byte < 0x7f) {
             return out.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;
         while let Some((at, char)) = rest.char_indices().find(|&(_, char)| is_unprintable(char)) {
             let (kept, tail) = rest.split_at(at);
+            // All unprintable characters have four digits at most, so none needs a surrogate pair.
             write!(out, "{kept}\\u{:04x}", u32::from(char))?;
             rest = tail.strip_prefix(char).unwrap_or_default();
         }

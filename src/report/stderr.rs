@@ -28,6 +28,7 @@ pub(super) fn write_whole(mut sink: impl Write + AsFd, line: &[u8]) {
     let mut rest = line;
     while !rest.is_empty() {
         match sink.write(rest) {
+            // A sink that takes nothing would be tried for ever.
             Ok(0) => return,
             Ok(written) => rest = rest.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -36,6 +36,7 @@ impl Palette {
 /// The line of a notice, with its newline.
 pub(super) fn line(notice: &Notice<'_>, tag: Option<&str>, palette: &Palette) -> String {
     let tag = tag.map(|tag| format!("[{}] ", escape_words(tag))).unwrap_or_default();
+    // The whole line at once, so that no field that quotes a peer can be forgotten.
     let words = escape_words(&words(notice));
     let Palette { error, warning, rest } = palette;
     match notice.name {

@@ -103,6 +103,7 @@ const LATEST: Duration = Duration::from_secs(253_402_300_800);
 /// The first line that is no line of a transcript.
 pub fn parse(bytes: &[u8]) -> Result<Recording, BadLine> {
     let mut recording = Recording::default();
+    // A string of JSON holds no raw LF (RFC 8259, section 7), so each LF ends a line.
     for (index, text) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if !text.trim_ascii().is_empty() {
             let bad = |cause| BadLine { number: index + 1, cause };
@@ -136,6 +137,7 @@ fn parse_line(text: &[u8], recording: &mut Recording) -> Result<(), String> {
         Some(Name::Listening) => Some(Role::Bound),
         _ => None,
     };
+    // A file may hold any number here: negative ones are refused as well.
     let at = Duration::try_from_secs_f64(entry.ts).ok().filter(|at| *at < LATEST);
     let at = at.ok_or("a `ts` that is no time")?;
     if let Some(role) = role {

@@ -87,6 +87,7 @@ impl<'a> Machine<'a> {
         match opcode {
             b'.' => return Ok(true),
             b']' | b'}' | b')' | 0x8f => self.stack.push(Value::opcode(at)),
+            // PROTO: 5 is the latest protocol (PEP 574).
             0x80 => match self.reader.u8()? {
                 0..=5 => {}
                 other => return malformed(format!("protocol {other}")),
@@ -103,6 +104,8 @@ impl<'a> Machine<'a> {
                 };
                 self.stack.push(*value);
             }
+            // Each value takes a byte of the pickle at least, so its limit of 2 GiB keeps heights
+            // in 32 bits.
             b'(' => self.marks.push(self.stack.len() as u32),
             // As in CPython, a mark counts as a value here.
             b'0' if self.floor() == self.stack.len() && self.marks.pop().is_some() => {}
@@ -172,7 +175,9 @@ impl<'a> Machine<'a> {
             b's' => (NodeKind::Dict, self.below_top(2)?),
             b'P' | b'Q' => return refused("it refers to an object outside of it"),
             b'b' | b'i' | b'o' | 0x81 | 0x92 => return refused("it builds an object of a class"),
+            // EXT1, EXT2, EXT4: each program fills the registry of extensions on its own (PEP 307).
             0x82..=0x84 => return refused("it asks for an extension"),
+            // NEXT_BUFFER and READONLY_BUFFER: the data comes beside the pickle (PEP 574).
             0x97 | 0x98 => return malformed("it lacks a buffer outside of it"),
             _ => return malformed(format!("unknown opcode 0x{opcode:02x}")),
         };
@@ -229,6 +234,8 @@ impl<'a> Machine<'a> {
     }
 
     fn import(&mut self, module: &[u8], name: &[u8]) -> Result<(), PickleError> {
+        // Python would import the module and, with `R`, call what is named, such as `os.system`:
+        // only names that stand for data pass.
         let function = match (module, name) {
             (b"_codecs", b"encode") => Function::Encode,
             (b"__builtin__" | b"builtins", b"bytes") => Function::Bytes,

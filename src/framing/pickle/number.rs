@@ -8,6 +8,7 @@ use super::{FLOAT, INT, PickleError, malformed};
 /// square of its length.
 const MAX_DIGITS: usize = 4300;
 /// The most bytes of one.
+// 4300 digits take up to 14,285 bits, and the sign one more.
 const MAX_BYTES: usize = 1786;
 /// The longest text of a float.
 const MAX_FLOAT: usize = 400;
@@ -60,6 +61,7 @@ pub(super) fn write(number: impl serde::Serialize, out: &mut Vec<u8>) {
 }
 
 pub(super) fn write_float(float: f64, out: &mut Vec<u8>) {
+    // JSON has neither infinities nor NaN (RFC 8259, section 6).
     let name = match float {
         _ if float.is_finite() => return write(float, out),
         _ if float.is_nan() => "nan",
@@ -71,6 +73,7 @@ pub(super) fn write_float(float: f64, out: &mut Vec<u8>) {
 
 /// Appends an integer, tagged where it takes more than 64 bits.
 fn write_int(int: i128, out: &mut Vec<u8>) {
+    // Beyond 64 bits many readers of JSON make a number a float, and lose its last digits.
     if i64::try_from(int).is_ok() || u64::try_from(int).is_ok() {
         write(int, out);
     } else {
@@ -123,6 +126,7 @@ pub(super) fn encode_int(text: &str, out: &mut Vec<u8>) -> Result<(), PickleErro
     let text = digits(text.as_bytes())?;
     let Ok(int) = text.parse::<i64>() else {
         let bytes = to_bytes(text);
+        // LONG1 has a length of one byte, LONG4 one of four (PEP 307).
         match u8::try_from(bytes.len()) {
             Ok(len) => out.extend_from_slice(&[0x8a, len]),
             Err(_) => {
@@ -133,6 +137,7 @@ pub(super) fn encode_int(text: &str, out: &mut Vec<u8>) -> Result<(), PickleErro
         out.extend_from_slice(&bytes);
         return Ok(());
     };
+    // BININT1 and BININT2 have no sign, so every negative number takes at least BININT.
     let (opcode, width): (&[u8], usize) = match int {
         0..=0xff => (b"K", 1),
         0x100..=0xffff => (b"M", 2),

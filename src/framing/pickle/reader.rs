@@ -111,6 +111,7 @@ impl<'a> Reader<'a> {
             b'U' => text(TextForm::Old, self.counted::<1>()?),
             b'V' => text(TextForm::Escaped, self.line()?),
             b'X' => text(TextForm::Utf8, self.counted::<4>()?),
+            // Protocol 4 added lengths of one byte and of eight (PEP 3154).
             0x8c => text(TextForm::Utf8, self.counted::<1>()?),
             0x8d => text(TextForm::Utf8, self.counted::<8>()?),
             b'B' => Leaf::Bytes(self.counted::<4>()?),

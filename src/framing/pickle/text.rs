@@ -93,6 +93,8 @@ impl TextForm {
             _ => push_code(code, out),
         };
         let known: &[u8] = match self {
+            // The escapes of `repr` in Python 2 and of raw-unicode-escape; any other pair is two
+            // characters.
             Self::Literal => b"abfnrtvx01234567\\'\"",
             _ => b"uU",
         };
@@ -129,6 +131,7 @@ impl TextForm {
 /// Appends UTF-8 with what JSON wants escaped.
 fn write_json(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
+    // What RFC 8259, section 7, wants escaped: controls, the quote and the backslash.
     let is_special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
     // Most texts have none, and a loop without an exit is a vector's work.
     if !text.iter().fold(false, |found, byte| found | is_special(byte)) {
@@ -172,6 +175,7 @@ fn each_piece(text: &[u8], deliver: &mut dyn FnMut(&[u8], Option<u32>)) -> Resul
         let [SURROGATE, second @ 0xa0..=0xbf, third @ 0x80..=0xbf, behind @ ..] = broken else {
             return malformed("a string that is not UTF-8");
         };
+        // Three bytes hold 4, 6 and 6 bits; ed gives the four highest.
         let half = 0xd000 | u32::from(second & 0x3f) << 6 | u32::from(third & 0x3f);
         deliver(plain, Some(half));
         rest = behind;

@@ -130,6 +130,7 @@ impl<'a> Tree<'a> {
 
     fn put(&mut self, index: u32, members: &[Value]) -> Result<(), PickleError> {
         let deepest = members.iter().filter_map(|member| self.groups.get(member.group()?));
+        // No group is deeper than 2 * MAX_DEPTH without an error, so 16 bits hold one more.
         let depth = deepest.map(|group| group.depth + 1).max().unwrap_or(1);
         let count = members.len() as u32;
         let Some(group) = self.groups.get_mut(index as usize) else { return Ok(()) };

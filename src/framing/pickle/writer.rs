@@ -95,6 +95,7 @@ impl Writer<'_> {
             let is_hashable = self.value(*member, depth + 1)?;
             let is_key =
                 matches!(kind, NodeKind::Set | NodeKind::Frozenset | NodeKind::Dict) && !is_value;
+            // Python cannot hold such a set or dict, so no pickler has written this.
             if is_key && !is_hashable {
                 return malformed("a key that can be changed");
             }

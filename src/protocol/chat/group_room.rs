@@ -17,7 +17,7 @@ use super::nick::Nick;
 /// How often a member sends that it is there.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
 /// After how long a silent member is taken to be gone.
-// Three heartbeats may be lost on their way, as UDP allows.
+// Two heartbeats in a row may be lost, as UDP allows; three are taken for an end.
 pub const SILENCE: Duration = Duration::from_secs(35);
 /// Within this all members answer a newcomer, each at a random time.
 // At the same moment, the answers of a large room could overflow the receive buffers.

@@ -91,6 +91,8 @@ impl Room {
     /// Takes a line of a member.
     pub fn receive(&mut self, id: MemberId, line: &[u8]) {
         let Some(member) = self.members.get_mut(id) else { return };
+        // The session stops reading a member whose lines wait; what one read brings can be many
+        // more lines, and these are bounded here.
         if member.lines.len() == FLOOD && !member.state.is_host {
             self.close(id, Some("flood"));
         } else {
@@ -109,6 +111,7 @@ impl Room {
     pub fn remove_member(&mut self, id: MemberId, why: Option<&str>) {
         let Some(Member { nick: Some(nick), state, .. }) = self.members.remove(id) else { return };
         if state.unannounced.is_none() {
+            // The reason is the member's own text, and all the others show it.
             let why = why.map(|why| readable(why.as_bytes()));
             self.broadcast(None, &ChatLine::Left(nick, why));
         }
@@ -169,6 +172,7 @@ impl Room {
         } else {
             self.dialect.parse_received(text)
         };
+        // Who begins with another line, such as a person at nc, stays a guest for now.
         if !matches!(command, ChatCommand::Nick(_)) {
             self.announce(id);
         }

@@ -5,6 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+// It reads the same in both byte orders, so a reader knows it before it knows the order.
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const PACKET: u32 = 6;
@@ -36,11 +37,13 @@ pub(super) fn head(out: &mut Vec<u8>) {
         end_options(body);
     });
     block(INTERFACE, out, |body| {
+        // Two reserved bytes follow the link type.
         body.extend(RAW_IP.to_le_bytes());
         body.extend(0_u16.to_le_bytes());
         // No packet is cut.
         body.extend(0_u32.to_le_bytes());
         option(NAME, b"wirecat", body);
+        // `if_tsresol`, a power of ten: without it times count microseconds.
         option(RESOLUTION, &[NANOSECONDS], body);
         end_options(body);
     });
@@ -56,6 +59,7 @@ pub(super) struct Stamp<'a> {
 
 impl<'a> Stamp<'a> {
     pub(super) fn new(time: SystemTime, out: &'a mut Vec<u8>) -> Self {
+        // Times of packets are unsigned and count from 1970.
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let nanoseconds = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
         Self { nanoseconds, comment: None, out }
@@ -72,6 +76,7 @@ impl<'a> Stamp<'a> {
         let length = u32::try_from(headers.len() + payload.len()).unwrap_or(u32::MAX);
         let time = self.nanoseconds;
         block(PACKET, self.out, |body| {
+            // The number of the interface: the first and only one.
             body.extend(0_u32.to_le_bytes());
             // The upper half first, whatever the byte order.
             body.extend(((time >> 32) as u32).to_le_bytes());
@@ -98,6 +103,7 @@ fn block(kind: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     if let Some(place) = out.get_mut(start + 4..start + 8) {
         place.copy_from_slice(&length);
     }
+    // Again behind the body: readers may go through a file backwards.
     out.extend(length);
 }
 
@@ -107,10 +113,12 @@ fn option(code: u16, value: &[u8], out: &mut Vec<u8>) {
     out.extend(code.to_le_bytes());
     out.extend((value.len() as u16).to_le_bytes());
     out.extend_from_slice(value);
+    // The length of an option does not count its padding.
     pad(value.len(), out);
 }
 
 fn end_options(out: &mut Vec<u8>) {
+    // `opt_endofopt`: code 0 and length 0.
     out.extend([0; 4]);
 }
 

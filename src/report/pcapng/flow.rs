@@ -79,6 +79,7 @@ impl TcpFlow {
 
     /// Bytes that one side has sent, and the other has acknowledged.
     pub(super) fn bytes(&mut self, direction: Direction, bytes: &[u8], stamp: &mut Stamp<'_>) {
+        // PSH stands on the last segment of a write, as kernels set it.
         let mut pieces = bytes.chunks(usize::from(self.segment)).peekable();
         while let Some(piece) = pieces.next() {
             let header = self.header(direction);
@@ -159,6 +160,8 @@ impl TcpFlow {
             let options = [2, 4, high, low, 1, 3, 3, WINDOW_SCALE];
             // Eight bytes always fit.
             let _ = header.set_options_raw(&options);
+            // Without ACK the field means nothing (RFC 9293, section 3.1), and a SYN mostly has 0
+            // there.
             if !header.ack {
                 header.acknowledgment_number = 0;
             }

@@ -78,6 +78,7 @@ impl Names {
 
     /// A port of loopback that stands for a name, always the same.
     fn unix(&mut self, name: &str) -> SocketAddr {
+        // Behind 65535 it goes on at 0, so two names share a port only beyond 65,536 names.
         let next = FIRST_PORT.wrapping_add(self.ports.len() as u16);
         let port = *self.ports.entry(name.to_owned()).or_insert(next);
         (Ipv4Addr::LOCALHOST, port).into()

@@ -36,6 +36,7 @@ pub(super) fn udp(from: SocketAddr, to: SocketAddr, payload: &[u8]) -> Option<Ve
     let mut header = UdpHeader {
         source_port: from.port(),
         destination_port: to.port(),
+        // A datagram of a unix socket may be longer than this field holds, and is left out.
         length: u16::try_from(length).ok()?,
         checksum: 0,
     };
@@ -73,6 +74,7 @@ fn ends(from: IpAddr, to: IpAddr) -> Ends {
 }
 
 fn ipv4(from: [u8; 4], to: [u8; 4], carries: IpNumber, length: usize) -> Option<Vec<u8>> {
+    // The length of IPv4 counts its own header; `Ipv4Header::new` refuses what then exceeds it.
     let length = u16::try_from(length).ok()?;
     let mut header = Ipv4Header::new(length, HOP_LIMIT, carries, from, to).ok()?;
     header.header_checksum = header.calc_header_checksum();
