@@ -225,8 +225,8 @@ fn is_absent_family(address: SocketAddr, failure: &Failure) -> bool {
 fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "listen on", address.to_string(), error);
     match Errno::from_io_error(error) {
-        // EACCES below net.ipv4.ip_unprivileged_port_start, which is 1024 by default. For port 0 the
-        // kernel picks from ip_local_port_range.
+        // EACCES below net.ipv4.ip_unprivileged_port_start, which is 1024 by default. For port 0
+        // the kernel picks from ip_local_port_range.
         Some(Errno::ACCESS) if (1..1024).contains(&address.port()) => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }

@@ -111,7 +111,7 @@ fn check_type(kind: Type, role: SocketRole) -> io::Result<()> {
 
 #[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
 fn is_listener(socket: &Socket) -> io::Result<bool> {
-    // SO_ACCEPTCONN (socket(7)): listen(2) sets it, and nothing takes it back.
+    // SO_ACCEPTCONN (socket(7)).
     socket.is_listener()
 }
 

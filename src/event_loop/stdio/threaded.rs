@@ -148,7 +148,6 @@ impl Transport for ThreadedStdout {
         if let Some(error) = state.error.take() {
             return Err(error);
         }
-        // The thread only takes bytes out, so that the limit cannot be passed meanwhile.
         debug_assert!(state.bytes.len() <= LIMIT, "the loop queues no more than the limit");
         let room = LIMIT.saturating_sub(state.bytes.len());
         if room == 0 {
@@ -175,6 +174,7 @@ impl Transport for ThreadedStdout {
         let (fd, buffer) = (self.fd, Arc::clone(&self.buffer));
         let waker = registration.waker();
         thread::Builder::new().name("stdout".into()).spawn(move || {
+            // No poll watches this channel: without it nothing says that there is room at first.
             waker.ready();
             loop {
                 let mut state = buffer.wait_while(|state| state.bytes.is_empty());
