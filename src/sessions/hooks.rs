@@ -133,8 +133,7 @@ impl Hooks {
     pub(crate) fn on_exits(&mut self, pool: &mut Pool, children: &mut Children) -> Vec<String> {
         let mut failures = Vec::new();
         for exit in children.take_exits(ChildPurpose::Hook) {
-            // A child whose pipe could not be registered: `spawn` killed it, and it never ran as a
-            // hook.
+            // A child whose pipe could not be registered was killed by `spawn`, and is not listed.
             let Some(at) = self.running.iter().position(|one| one.child == exit.id) else {
                 continue;
             };

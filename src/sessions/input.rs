@@ -254,6 +254,7 @@ impl InputReader {
         match &mut self.throttle {
             Some(throttle) => {
                 throttle.hold(batch, has_messages);
+                // Under a rate the input ends when its last part is let go, not when it is read.
                 end.into_iter().for_each(|end| throttle.end(end));
                 Portion::default()
             }

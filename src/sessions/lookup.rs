@@ -62,6 +62,7 @@ impl Lookup {
 
     /// Waits for the answer no longer.
     pub(crate) fn cancel(&mut self) {
+        // getaddrinfo(3) cannot be interrupted: its thread goes on, and the answer finds no query.
         self.0 = None;
     }
 }

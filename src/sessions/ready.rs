@@ -56,6 +56,7 @@ impl ReadyTargets {
     /// # Errors
     /// `Status::Local`: a file or descriptor that cannot be written.
     pub(crate) fn announce(&mut self, locals: &[String]) -> Result<Option<String>, Failure> {
+        // The file first: whoever is woken by the other two reads the ports at once.
         if let Some(path) = self.port_file.take() {
             write_ports(&path, locals)?;
         }

@@ -196,6 +196,7 @@ impl StreamService for MemberService {
         self.link = Some(Link { id, peer });
         let nick = self.frontend.nick().or(self.nick.as_ref());
         if let Some(nick) = nick.filter(|_| self.dialect.has_nicks()) {
+            // In front of what waits: those lines are to appear under this nick.
             self.waiting.push_front(Bytes::from(format!("/nick {nick}\n")));
         }
         self.flush_lines(context);

@@ -99,6 +99,7 @@ impl Screen {
     /// Gives the terminal to the shell until SIGCONT.
     pub(super) fn suspend(&mut self) {
         terminal::leave();
+        // The process stops in this call, and goes on behind it at SIGCONT.
         signals::stop();
         self.resume();
     }
@@ -121,6 +122,8 @@ impl Screen {
                 self.change().show_notice(notice, time);
             }
         }
+        // Frames would pile up behind a terminal that is slower than the room. The next one is
+        // drawn from what is there by then, and shows all that it has missed.
         if !self.is_stale || core.console.is_full() || core.is_ending() {
             return;
         }
@@ -159,5 +162,6 @@ impl Screen {
 /// ^Z: stops all programs of the job, as the terminal would do. This one handles the signal like one
 /// from elsewhere.
 fn suspend_all() {
+    // In raw mode (no ISIG) the terminal sends no SIGTSTP by itself.
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }

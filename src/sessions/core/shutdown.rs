@@ -183,9 +183,8 @@ impl Core {
                 self.overrule(status);
             }
             if !self.phase.is_closing() {
-                // stdin may never end, and what it gives has no use without the command. What the
-                // command sent last may still be on its way: the exit and the arrival have no order
-                // between them.
+                // The run ends with its command, while stdin may never end. What the command sent
+                // last may still be on its way: its exit and the arrival have no order.
                 self.input.close(pool);
                 self.drain_then_end(pool, ARRIVAL);
             }

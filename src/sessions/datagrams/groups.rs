@@ -120,6 +120,7 @@ impl Groups {
             };
             let member = self.members.swap_remove(at);
             member.socket.leave()?;
+            // Before the socket is closed, which takes its counter of drops with it.
             context.sockets.read_counter(context.pool, &mut context.core.console, member.id);
             context.pool.abort(member.id, CloseReason::HOST);
             let iface = &membership.interface.name;

@@ -190,6 +190,7 @@ impl DatagramService for ListenService {
 
     fn batch_done(&mut self, context: &mut DatagramContext<'_>, id: Id) {
         if self.replies.is_silent() {
+            // Nobody waits for an answer: the loop may rest for a moment, and receive more at once.
             context.pool.allow_batching(id);
         }
         self.allow_input(context);

@@ -210,6 +210,7 @@ impl Session for DatagramSession {
             return;
         }
         self.core.begin_ending(pool);
+        // While the sockets are open: drops behind the last datagram are in no batch.
         self.sockets.read_counters(pool, &mut self.core.console);
         if !self.service.reports_drops() {
             self.sockets.report_drops(pool, &mut self.core.console);

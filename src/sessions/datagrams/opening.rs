@@ -60,6 +60,8 @@ impl PeerSockets {
     /// There is no route to it, or no room for a socket.
     pub(crate) fn connect(&mut self, pool: &mut Pool, target: &Target) -> Result<Id, Failure> {
         let bind = resolve::local_for(self.bind.as_ref(), target, self.net.family, "send to")?;
+        // A connected socket is given the ICMP errors of its datagrams, and receives from this peer
+        // alone (udp(7)).
         let (opened, more) =
             datagram::connect(target, bind.as_ref(), &self.net.options, self.broadcast)?;
         self.warnings.extend(more);

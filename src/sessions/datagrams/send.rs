@@ -125,6 +125,8 @@ impl SendService {
             context.arm(timers::PACE, DEVICE_FULL);
             return false;
         }
+        // A unix socket is connected to the socket that had the name then. One that is bound to the
+        // name later needs a new connect(2).
         if self.is_waiting() && self.batch.title(at).starts_with("unix:") {
             let failure = self.failure(at, error);
             self.open_again(context, failure);
@@ -272,6 +274,7 @@ impl DatagramService for SendService {
             context.core.fail(context.pool, &failure);
             context.core.input.end();
         }
+        // One batch at a time: the next is loaded only when every destination has had this one.
         context.core.input.pause(context.pool);
         self.batch.load(portion.batch);
         self.pump(context);
@@ -299,6 +302,7 @@ impl DatagramService for SendService {
             timers::PACE if self.batch.is_done() && self.prober.is_some() => self.probe(context),
             timers::PACE => self.pump(context),
             timers::RESEND if self.is_waiting() => {
+                // Begun anew while on its way, a long batch would never get to its last message.
                 if self.batch.is_done() {
                     self.batch.rewind();
                 }

@@ -171,6 +171,7 @@ impl SendBatch {
         let mut blocked = false;
         for at in 0..self.destinations.len() {
             match self.pump_one(pool, at) {
+                // The others go on: each socket has a send buffer of its own.
                 Some(Pumped::Blocked) => blocked = true,
                 Some(failed) => return failed,
                 None => {}

@@ -194,6 +194,7 @@ impl Sockets {
         id: Id,
         batch: &[Arrival<'_>],
     ) {
+        // The counter of the kernel only grows: that of the last datagram contains the others.
         if let Some(counter) = batch.iter().rev().find_map(|arrival| arrival.dropped) {
             self.note_counter(pool, console, id, counter);
         }
@@ -294,6 +295,7 @@ impl Sockets {
         console: &mut Console,
         reason: CloseReason,
     ) {
+        // Counted here: they are forgotten at once, and their `Closed` finds nobody.
         self.traffic(pool).for_each(|traffic| console.count(&traffic));
         let ids: Vec<Id> = self.ids().collect();
         for id in ids {

@@ -186,6 +186,7 @@ impl StreamService for EchoService {
         context.core.console.deliver(context.pool, message);
         match self.responder.classify(message.payload) {
             MessageClass::Dropped => {}
+            // `received` closes it, behind the answers to what came before.
             MessageClass::Quit | MessageClass::Stop => self.pending.insert(id, CloseReason::HOST),
             MessageClass::Echo => {
                 let partial = message.partial;

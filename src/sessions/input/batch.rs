@@ -45,10 +45,12 @@ impl BatchEncoder {
     pub(super) fn encode(&mut self, payload: &[u8], batch: &mut Batch) -> Result<(), FrameError> {
         let mut converted = Vec::new();
         match (&self.framer, &mut self.crlf) {
+            // Framed first, so that the LF that the framer adds is converted too.
             (Some(framer), Some(crlf)) if self.lines => {
                 framer.encode(payload, &mut converted)?;
                 crlf.convert(&converted, &mut batch.bytes);
             }
+            // Converted first: a length in front of a message counts what is really sent.
             (Some(framer), Some(crlf)) => {
                 crlf.convert(payload, &mut converted);
                 framer.encode(&converted, &mut batch.bytes)?;

@@ -116,6 +116,7 @@ impl StreamService for Playback {
             false => Conversation::undecided(),
         };
         self.clients.insert(id, Client { title, conversation });
+        // A recorded conversation may begin with what this side sends.
         self.receive(context, id, &[], false);
     }
 

@@ -65,6 +65,7 @@ impl StreamService for Save {
         if let Some(file) = self.files.get_mut(id) {
             self.scratch.clear();
             write_message(self.form, message, false, &mut self.scratch);
+            // A regular file is always ready, and epoll(7) takes none: this waits for the disk alone.
             self.failed = file.write_all(&self.scratch).err();
         }
     }
@@ -92,6 +93,7 @@ fn create_file(directory: &Path, number: u64, peer: &str) -> io::Result<File> {
         .collect();
     let mut name = format!("{number:06}-{safe}");
     for again in 1.. {
+        // O_EXCL: two runs in one directory never take the same name, nor follow a symbolic link.
         match OpenOptions::new().write(true).create_new(true).open(directory.join(&name)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 name = format!("{number:06}-{safe}.{again}");

@@ -85,6 +85,7 @@ impl StreamService for PortProbe {
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
+        // First: in a run that is ending no connection is dialed again.
         context.core.begin_ending(context.pool);
         context.pool.abort(id, CloseReason::HOST);
     }
@@ -118,6 +119,7 @@ impl StreamService for Reply {
         if self.at_once {
             let outcome = context.pool.send(id, &self.text);
             context.sent(id, outcome);
+            // The FIN tells a peer that reads to the end that it has the whole answer.
             context.pool.finish(id);
         }
     }

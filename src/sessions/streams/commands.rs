@@ -78,6 +78,7 @@ impl Controllable for Commanded<'_> {
             // It ends when the connection that this waits for has taken it, or cannot be made.
             Some(dialer) if self.0.streams.table.is_empty() && dialer.carries() => {
                 dialer.is_quitting = true;
+                // With the input closed, no later line is executed while this one waits.
                 self.0.core.input.close(pool);
             }
             _ => self.0.end(pool, CloseReason::HOST),

@@ -54,8 +54,8 @@ impl StreamSession {
             if change.accepting { pool.resume(*listener) } else { pool.pause(*listener) }
         }
         if change.exhausted {
-            // Reported as if accept(2) had run out. Stopping in time leaves descriptors for the
-            // upstreams of the clients that are in.
+            // Reported as if accept(2) had found no descriptor left. To stop in time leaves some for
+            // the upstreams of the clients that are in.
             self.accept_failed(pool, &rustix::io::Errno::MFILE.into());
         }
     }
@@ -229,11 +229,13 @@ impl StreamSession {
         if let Some(connection) = self.streams.table.get_mut(id) {
             connection.receiver = receiver;
         }
+        // What came in order goes out before the bad frame behind it is reported.
         self.core.console.commit(pool);
         let is_reported = framed.as_ref().is_err_and(|error| {
             self.with(pool, |service, context| service.breach(context, id, Breach::Frame(error)))
         });
         let is_open = self.with(pool, |service, context| service.received(context, id));
+        // A match outranks a frame that is broken behind it.
         if self.core.has_enough() {
             self.end_with_enough(pool);
         } else if !is_open || is_reported {

@@ -122,6 +122,7 @@ impl<'a> Context<'a> {
                 self.pool.await_flush(id);
             }
         } else if self.streams.scope() == Scope::Run {
+            // The peer may never close, and a run without input looks as if it hung.
             self.pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         }
     }
@@ -131,6 +132,7 @@ impl<'a> Context<'a> {
     pub(crate) fn bad_frame(&mut self, id: Id, error: &FrameError) {
         let Some(connection) = self.streams.table.get(id) else { return };
         let failure = receiver::bad_frame(self.streams.title(connection), error);
+        // Behind a bad frame no boundary is known: nothing that follows can be used.
         self.pool.abort(id, CloseReason::FRAME);
         match self.streams.scope() {
             Scope::Connection => self.core.console.report_failure(self.pool, &failure),

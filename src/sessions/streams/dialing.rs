@@ -237,6 +237,7 @@ impl Dialer {
 
     /// Keeps a piece for the next connection; returns the bytes that wait for it.
     pub(super) fn carry(&mut self, piece: Bytes) -> usize {
+        // Taken even beyond the mark: it has been read already, and has no other place.
         self.carried.push(piece);
         let waits = self.carried_bytes();
         self.is_full = waits >= CARRIED;

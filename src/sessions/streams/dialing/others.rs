@@ -44,6 +44,7 @@ impl Others {
                 Err(failure) => return Dialed::Failed(failure),
             }
         }
+        // The connector has disarmed its timer with the first connection: this one is for the rest.
         if !self.connecting.is_empty() {
             pool.arm(TimerKey::global(timers::CONNECT), route.timeout);
         }
