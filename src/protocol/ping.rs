@@ -116,6 +116,7 @@ impl ProbeStream {
 
     /// Probes without an answer that were due later than this.
     pub fn waiting_since(&self, since: Instant) -> u64 {
+        // Higher numbers are due later, so a search from the last one ends early.
         self.waiting.values().rev().take_while(|due| **due > since).count() as u64
     }
 
@@ -131,17 +132,14 @@ impl ProbeStream {
 fn write(key: u64, number: u64, size: usize, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&key.to_be_bytes());
-    // Seven bits a byte, and the highest set: no byte of the number is LF.
     out.extend((0..7).rev().map(|digit| (number >> (7 * digit)) as u8 | 0x80));
     let mut state = key ^ number.rotate_left(32);
     while out.len() < size {
-        // SplitMix64: noise that depends on the key and the number, so no probe passes for another.
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = state;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let noise = (word ^ (word >> 31)).to_be_bytes();
-        // LF stands at the end alone: a service that goes by lines returns a probe as one.
         out.extend(noise.map(|byte| if byte == b'\n' { b'.' } else { byte }));
     }
     out.truncate(size);

@@ -123,6 +123,7 @@ impl Reporter {
     /// to make.
     pub(crate) fn shows(&self, name: Name) -> bool {
         let least = match name {
+            // Figures and lists are asked for, so `-q` does not keep them back.
             Name::Error | Name::Stats | Name::List => Verbosity::Quiet,
             Name::Warning
             | Name::SendFailed

@@ -195,6 +195,7 @@ impl<'a> Notice<'a> {
     /// A message's payload; `partial` where it is the last of its stream and has no proper end.
     #[must_use]
     pub(crate) fn bytes(mut self, bytes: &'a [u8], partial: bool) -> Self {
+        // JSON text is UTF-8 (RFC 8259, section 8.1): what is not goes as base64.
         match str::from_utf8(bytes) {
             Ok(text) => self.fields.text = Some(text),
             Err(_) => self.fields.b64 = Some(Base64(bytes)),

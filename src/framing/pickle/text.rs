@@ -93,8 +93,7 @@ impl TextForm {
             _ => push_code(code, out),
         };
         let known: &[u8] = match self {
-            // The escapes of `repr` in Python 2 and of raw-unicode-escape; any other pair is two
-            // characters.
+            // The escapes of string literals in Python 2; any other pair is two characters.
             Self::Literal => b"abfnrtvx01234567\\'\"",
             _ => b"uU",
         };

@@ -116,6 +116,7 @@ impl Recording {
         streams()
             .filter(|line| !same || line.role == role)
             .map(|line| {
+                // Where the other side is played, what was received is what it has to send.
                 let ours = if same { Direction::Out } else { Direction::In };
                 Script::stream(line, ours)
             })
