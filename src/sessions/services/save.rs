@@ -65,7 +65,7 @@ impl StreamService for Save {
         if let Some(file) = self.files.get_mut(id) {
             self.scratch.clear();
             write_message(self.form, message, false, &mut self.scratch);
-            // A regular file is always ready, and epoll(7) takes none: this waits for the disk alone.
+            // A regular file is always ready, and epoll(7) takes none: this waits for the disk.
             self.failed = file.write_all(&self.scratch).err();
         }
     }

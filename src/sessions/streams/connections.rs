@@ -54,7 +54,7 @@ impl StreamSession {
             if change.accepting { pool.resume(*listener) } else { pool.pause(*listener) }
         }
         if change.exhausted {
-            // Reported as if accept(2) had found no descriptor left. To stop in time leaves some for
+            // Reported as if accept(2) had found no descriptor. To stop in time leaves some for
             // the upstreams of the clients that are in.
             self.accept_failed(pool, &rustix::io::Errno::MFILE.into());
         }
