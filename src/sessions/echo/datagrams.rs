@@ -138,7 +138,7 @@ impl EchoService {
     /// Closes the sockets at the end of the run, when all answers are sent and no connection is left.
     pub(super) fn close_sockets_if_done(&mut self, context: &mut Context<'_>) {
         let Context { core, streams, pool, .. } = context;
-        let is_quiet = streams.table.is_empty() && self.delay_queue.next().is_none();
+        let is_quiet = streams.table.is_empty() && self.delay_queue.is_empty();
         if !(core.is_ending() && is_quiet && self.sockets.is_flushed()) {
             return;
         }

@@ -1,7 +1,6 @@
 //! `echo`: what comes goes back, on streams and datagram sockets alike.
 //!
-//! `datagrams` has the sockets, `responder` what is made of a message, `delay_queue` the answers that
-//! are held back.
+//! `datagrams` has the sockets, `responder` what is made of a message and when it is due.
 
 mod datagrams;
 mod responder;
@@ -219,6 +218,8 @@ impl StreamService for EchoService {
 
     fn closed(&mut self, context: &mut Context<'_>, id: Id, _end: &End) {
         self.pending.remove(id);
+        // Who sends and resets, again and again, must not fill the memory with answers to nobody.
+        self.delay_queue.forget(id);
         self.close_sockets_if_done(context);
     }
 

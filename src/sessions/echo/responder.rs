@@ -124,14 +124,23 @@ pub(super) struct Answer {
 /// The answers that wait, in the order in which they are due.
 pub(super) struct DelayQueue {
     delay: Duration,
-    queue: VecDeque<(Instant, Id, Answer)>,
-    /// Bytes that wait for each source that has an answer here.
-    held: HashMap<Id, usize>,
+    /// Whose answer is due when. A source that is gone leaves its 24 B an answer here until then.
+    order: VecDeque<(Instant, Id)>,
+    /// The sources that have an answer here.
+    sources: HashMap<Id, Waiting>,
+}
+
+/// The answers that wait for one source.
+#[derive(Default)]
+struct Waiting {
+    answers: VecDeque<Answer>,
+    /// What they cost, in bytes.
+    held: usize,
 }
 
 impl DelayQueue {
     pub(super) fn new(delay: Duration) -> Self {
-        Self { delay, queue: VecDeque::new(), held: HashMap::new() }
+        Self { delay, order: VecDeque::new(), sources: HashMap::new() }
     }
 
     /// Whether answers wait at all.
@@ -145,42 +154,56 @@ impl DelayQueue {
 
     /// Adds an answer to a message that came at this time.
     pub(super) fn push(&mut self, came: Instant, id: Id, answer: Answer) {
-        *self.held.entry(id).or_default() += answer.bytes.len() + COST;
-        self.queue.push_back((came + self.delay, id, answer));
+        let waiting = self.sources.entry(id).or_default();
+        waiting.held += answer.bytes.len() + COST;
+        waiting.answers.push_back(answer);
+        self.order.push_back((came + self.delay, id));
     }
 
     /// When the next answer is due.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.queue.front().map(|(due, ..)| *due)
+        self.order.front().map(|(due, _)| *due)
+    }
+
+    /// Whether no answer waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sources.is_empty()
     }
 
     /// Takes an answer that is due.
     pub(super) fn pop(&mut self, now: Instant) -> Option<(Id, Answer)> {
-        self.next().filter(|due| *due <= now)?;
-        let (_, id, answer) = self.queue.pop_front()?;
-        if let Some(held) = self.held.get_mut(&id) {
-            *held = held.saturating_sub(answer.bytes.len() + COST);
-            if *held == 0 {
-                self.held.remove(&id);
+        while let Some((_, id)) = self.order.front().copied().filter(|(due, _)| *due <= now) {
+            self.order.pop_front();
+            let Some(waiting) = self.sources.get_mut(&id) else { continue };
+            let answer = waiting.answers.pop_front()?;
+            waiting.held = waiting.held.saturating_sub(answer.bytes.len() + COST);
+            if waiting.answers.is_empty() {
+                self.sources.remove(&id);
             }
+            return Some((id, answer));
         }
-        Some((id, answer))
+        None
+    }
+
+    /// Drops the answers to a source that is gone.
+    pub(super) fn forget(&mut self, id: Id) {
+        self.sources.remove(&id);
     }
 
     /// Whether a source has reached the limit of bytes that may wait.
     pub(super) fn is_full(&self, id: Id) -> bool {
-        self.held.get(&id).is_some_and(|held| *held >= LIMIT)
+        self.sources.get(&id).is_some_and(|waiting| waiting.held >= LIMIT)
     }
 
     /// Whether a source has answers here.
     pub(super) fn has(&self, id: Id) -> bool {
-        self.held.contains_key(&id)
+        self.sources.contains_key(&id)
     }
 
     /// Drops all answers.
     pub(super) fn clear(&mut self) {
-        self.queue.clear();
-        self.held.clear();
+        self.order.clear();
+        self.sources.clear();
     }
 }
 
@@ -239,6 +262,18 @@ mod tests {
         );
         assert!(!queue.has(one) && queue.has(other));
         assert!(queue.pop(start + delay).is_none());
+    }
+
+    #[test]
+    fn a_source_that_is_gone_holds_no_answers_and_delays_nobody() {
+        let (start, gone, other) = (Instant::now(), Id::for_tests(1), Id::for_tests(2));
+        let mut queue = DelayQueue::new(Duration::ZERO);
+        queue.push(start, gone, answer(LIMIT));
+        queue.push(start, other, answer(1));
+        queue.forget(gone);
+        assert!(!queue.has(gone) && !queue.is_full(gone) && !queue.is_empty());
+        assert_eq!(queue.pop(start).map(|(id, _)| id), Some(other));
+        assert!(queue.is_empty() && queue.pop(start).is_none() && queue.next().is_none());
     }
 
     #[test]

@@ -37,7 +37,7 @@ use super::config::{Common, Handling, Replay, Wire};
 use super::console::Message;
 use super::core::Core;
 use super::streams::{Context, Flow, Redial};
-use crate::close::CloseReason;
+use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool};
 use crate::framing::{FrameError, Framer, Framing};
@@ -48,6 +48,9 @@ use proxy::Proxy;
 use replay::Playback;
 use save::Save;
 use stdio::{Discard, Hub, PortProbe, Reply, Stdio};
+
+/// The end of a connection that cannot be served, because of this machine.
+const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
 
 /// Who takes stdin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,16 +4,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Profile, StreamService};
-use crate::close::{Cause, CloseReason, Detail};
+use super::{Profile, StreamService, UNSERVED};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, IdMap};
 use crate::protocol::output::{Output, Written};
 use crate::sessions::console::{Message, write_message};
 use crate::sessions::streams::{Context, Flow};
-
-/// The end of a connection that cannot be served, because of this machine.
-const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
 
 pub(super) struct Save {
     directory: PathBuf,

@@ -10,7 +10,8 @@ use socket2::SockRef;
 use super::{echo, serve};
 use crate::multicast::Port;
 use crate::support::datagrams::socket;
-use crate::support::net::{connect, connect_narrow, read_all, read_exactly};
+use crate::support::net::{connect, connect_narrow, read_all, read_exactly, reset};
+use crate::support::proc::peak_kib;
 use crate::support::{PATIENCE, program, wirecat, wirecat_path};
 
 #[track_caller]
@@ -295,4 +296,23 @@ fn an_idle_server_stops_at_once() {
         // The time that unsent answers would have is 2 s.
         assert!(begun.elapsed() < std::time::Duration::from_millis(1800), "echo {args}");
     }
+}
+
+/// Answers that wait for a client that has reset are given up with it: who sends and resets again
+/// and again would fill the memory.
+#[test]
+fn nothing_is_kept_for_a_client_that_is_gone() {
+    let (mut server, address) = serve("-vv --frame u32 --delay 60s");
+    let message = [&(3_u32 << 20).to_be_bytes()[..], &vec![b'x'; 3 << 20]].concat();
+    for number in 1..=20 {
+        let mut client = connect(&address);
+        client.write_all(&message).unwrap();
+        server.wait_for(&format!("data #{number} "));
+        reset(client);
+        server.wait_for(&format!("closed #{number} "));
+    }
+    let peak = peak_kib(server.pid());
+    assert!(peak < 30_000, "{peak} KiB");
+    server.signal(SIGTERM);
+    server.wait().code(0);
 }

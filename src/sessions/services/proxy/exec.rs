@@ -24,6 +24,8 @@ use crate::sessions::streams::{Context, Scope};
 pub(super) struct ExecChildren {
     program: Program,
     served: HashMap<ChildId, Owner>,
+    /// Children whose connection is gone; asked for behind every event, so it is counted.
+    orphans: usize,
 }
 
 /// The connection that a child serves.
@@ -47,7 +49,7 @@ enum ClientState {
 
 impl ExecChildren {
     pub(super) fn new(program: Program) -> Self {
-        Self { program, served: HashMap::new() }
+        Self { program, served: HashMap::new(), orphans: 0 }
     }
 
     /// Starts a child for a connection of this name.
@@ -79,7 +81,11 @@ impl ExecChildren {
     /// Takes the children that have ended, each with the connection that it was for.
     fn take_exits(&mut self, children: &mut Children) -> Vec<(Owner, Exit)> {
         let exits = children.take_exits(ChildPurpose::Connection).into_iter();
-        exits.filter_map(|exit| Some((self.served.remove(&exit.id)?, exit))).collect()
+        let owned = exits.filter_map(|exit| Some((self.served.remove(&exit.id)?, exit)));
+        let ended: Vec<(Owner, Exit)> = owned.collect();
+        let is_orphan = |(owner, _): &&(Owner, Exit)| owner.state != ClientState::Held;
+        self.orphans -= ended.iter().filter(is_orphan).count();
+        ended
     }
 
     /// Whether no child lives.
@@ -91,13 +97,19 @@ impl ExecChildren {
     pub(super) fn client_closed(&mut self, client: Id, end: &End) {
         let state = if is_in_order(end) { ClientState::Ended } else { ClientState::Lost };
         for served in self.served.values_mut().filter(|served| served.client == client) {
+            self.orphans += usize::from(served.state == ClientState::Held);
             served.state = state;
         }
     }
 
     /// Children whose connection is gone.
     pub(super) fn orphans(&self) -> usize {
-        self.served.values().filter(|served| served.state != ClientState::Held).count()
+        debug_assert_eq!(
+            self.orphans,
+            self.served.values().filter(|served| served.state != ClientState::Held).count(),
+            "each child whose connection is gone is counted once"
+        );
+        self.orphans
     }
 
     /// What is waited for, where no connection is left.

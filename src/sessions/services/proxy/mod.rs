@@ -7,8 +7,8 @@ mod exec;
 mod forward;
 mod relay;
 
-use super::{Activity, Profile, Remains, StreamService};
-use crate::close::{Cause, CloseReason, Detail};
+use super::{Activity, Profile, Remains, StreamService, UNSERVED};
+use crate::close::CloseReason;
 use crate::error::{Failure, Status, plain};
 use crate::event_loop::{CloseMode, End, Event, Id, Pool, Signal};
 use crate::kind::Kind;
@@ -21,9 +21,6 @@ use crate::sessions::streams::{Context, Flow, Scope};
 use exec::ExecChildren;
 use forward::UpstreamDialer;
 use relay::Relays;
-
-/// The end of a connection that cannot be served, because of this machine.
-const UNSERVED: CloseReason = CloseReason::new(Cause::Error, Detail::Local);
 
 /// How an upstream is made.
 enum Upstreams {
