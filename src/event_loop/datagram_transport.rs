@@ -10,7 +10,7 @@ use super::transport::Registration;
 use crate::protocol::recording::{Proto, RecordedFlow, Role};
 use crate::sockets::datagram::DatagramSocket;
 use crate::sys;
-use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, Sender};
+use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, ReturnPath};
 
 /// Receive buffers of less are too small to wait for a batch of datagrams: this holds some hundred of them
 /// as the kernel counts.
@@ -46,11 +46,11 @@ pub trait DatagramTransport: Send {
     /// `WouldBlock` where none is; what is wrong with the first one, or with an earlier one.
     fn send(&mut self, datagrams: &[Outgoing<'_>]) -> io::Result<usize>;
 
-    /// Sends one to the sender of another.
+    /// Sends one to the sender of another, from the address that this one asked.
     ///
     /// # Errors
     /// `WouldBlock` where it is not taken; what is wrong with it, or with an earlier one.
-    fn answer(&mut self, payload: &[u8], to: &Sender) -> io::Result<()>;
+    fn answer(&mut self, payload: &[u8], path: &ReturnPath) -> io::Result<()>;
 
     /// An error of an earlier datagram that no call has returned.
     fn take_error(&mut self) -> Option<io::Error>;
@@ -111,8 +111,8 @@ impl DatagramTransport for SocketTransport {
         mmsg::send(fd_of(&self.socket), datagrams, &mut self.paths)
     }
 
-    fn answer(&mut self, payload: &[u8], to: &Sender) -> io::Result<()> {
-        mmsg::answer(fd_of(&self.socket), payload, to)
+    fn answer(&mut self, payload: &[u8], path: &ReturnPath) -> io::Result<()> {
+        mmsg::answer(fd_of(&self.socket), payload, path)
     }
 
     /// Such as an ICMP "port unreachable" (udp(7)).

@@ -19,7 +19,7 @@ use crate::buffers::Unsent;
 use crate::close::CloseReason;
 use crate::protocol::output::Direction;
 use crate::sockets::datagram::DatagramSocket;
-use crate::sys::mmsg::{Outgoing, ReceiveBatch, Sender};
+use crate::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath};
 
 /// A batch of so many costs no more for each when it grows.
 const LARGE: usize = 32;
@@ -163,9 +163,14 @@ impl Datagrams {
         BatchSent::All
     }
 
-    /// Sends one datagram; `to` is `None` on a connected socket.
-    fn send_one(&mut self, payload: &[u8], to: Option<&Sender>, now: Instant) -> io::Result<()> {
-        let Some(to) = to else {
+    /// Sends one datagram; `path` is `None` on a connected socket.
+    fn send_one(
+        &mut self,
+        payload: &[u8],
+        path: Option<&ReturnPath>,
+        now: Instant,
+    ) -> io::Result<()> {
+        let Some(path) = path else {
             return match self.send(&[Outgoing { payload, to: None }], now) {
                 BatchSent::All => Ok(()),
                 BatchSent::Some(_) => Err(io::ErrorKind::WouldBlock.into()),
@@ -173,13 +178,13 @@ impl Datagrams {
                 BatchSent::Gone => Err(io::ErrorKind::NotConnected.into()),
             };
         };
-        let outcome = self.socket.answer(payload, to);
+        let outcome = self.socket.answer(payload, path);
         match &outcome {
             Ok(()) => {
                 self.traffic.sent += payload.len() as u64;
                 self.traffic.last_active = now;
                 if let Some(recorded) = &self.recorded {
-                    recorded.datagram(Direction::Out, Some(to.to_string()), payload);
+                    recorded.datagram(Direction::Out, Some(path.to.to_string()), payload);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -209,16 +214,22 @@ impl Datagrams {
 }
 
 impl Pool {
-    /// Sends one datagram, unix peers included; `to` is `None` on a connected socket.
+    /// Sends one datagram, unix peers included; `path` is `None` on a connected
+    /// socket.
     ///
     /// # Errors
     /// `WouldBlock`, after which `Drained` comes; those of sendmsg(2).
-    pub fn send_datagram(&mut self, id: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()> {
+    pub fn send_datagram(
+        &mut self,
+        id: Id,
+        payload: &[u8],
+        path: Option<&ReturnPath>,
+    ) -> io::Result<()> {
         let now = self.now;
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
         match self.sources.get_mut(id) {
             Some(PoolSource::Datagrams(socket)) => {
-                let outcome = socket.send_one(payload, to, now);
+                let outcome = socket.send_one(payload, path, now);
                 socket.watch_for_room(&registration).and(outcome)
             }
             _ => Err(io::ErrorKind::NotConnected.into()),

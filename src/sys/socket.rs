@@ -66,6 +66,8 @@ pub enum Report {
     /// Datagrams of one size and sender come as one buffer with a note of the size: UDP_GRO
     /// (Linux 5.0). Whoever reads the socket without looking at the note takes them for one.
     Coalesced,
+    /// Which of our addresses it was sent to: IP_PKTINFO, IPV6_RECVPKTINFO.
+    Local,
 }
 
 /// Asks the kernel to report something of every datagram from now on.
@@ -94,19 +96,26 @@ mod linux {
     use std::ffi::c_int;
     use std::os::fd::{AsRawFd, BorrowedFd};
 
-    fn option(what: Report) -> (c_int, c_int) {
-        match what {
+    use rustix::net::AddressFamily;
+    use rustix::net::sockopt::socket_domain;
+
+    fn option(socket: BorrowedFd<'_>, what: Report) -> io::Result<(c_int, c_int)> {
+        let is_v6 = || Ok::<_, io::Error>(socket_domain(socket)? == AddressFamily::INET6);
+        Ok(match what {
             // The first socket that asks has Linux stamp every packet of the machine as it comes
             // in; until then a datagram gets its time when it is read.
             Report::Time => (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS),
             // Linux adds it to a datagram only once there are drops, so most carry nothing.
             Report::Drops => (libc::SOL_SOCKET, libc::SO_RXQ_OVFL),
             Report::Coalesced => (libc::SOL_UDP, libc::UDP_GRO),
-        }
+            // An IPv6 socket of both families tells it of IPv4 datagrams too, as a mapped address.
+            Report::Local if is_v6()? => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
+            Report::Local => (libc::IPPROTO_IP, libc::IP_PKTINFO),
+        })
     }
 
     pub(super) fn turn_on(socket: BorrowedFd<'_>, what: Report) -> io::Result<()> {
-        let (level, name) = option(what);
+        let (level, name) = option(socket, what)?;
         set(socket, level, name)
     }
 

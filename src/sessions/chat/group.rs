@@ -26,7 +26,7 @@ use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sockets::datagram::is_of_this_machine;
-use crate::sys::mmsg::{Arrival, Sender};
+use crate::sys::mmsg::{Arrival, LocalAddress, ReturnPath, Sender};
 
 /// The sockets of a room without a host.
 pub struct GroupSockets {
@@ -47,6 +47,9 @@ pub struct GroupService {
     frontend: Frontend,
     group_room: GroupRoom,
     sockets: GroupSockets,
+    /// Where our own lines to the group come from: members know this one by that address, so what is
+    /// for one of them alone leaves from there too.
+    source: Option<LocalAddress>,
     /// A datagram of another member has come.
     has_received: bool,
 }
@@ -68,6 +71,7 @@ impl GroupService {
             frontend: Frontend::new(&config.identity, screen),
             group_room: GroupRoom::join(nick, pool.now()),
             sockets,
+            source: None,
             has_received: false,
         };
         DatagramSession::new(config.common, console, input, open, service)
@@ -106,9 +110,11 @@ impl GroupService {
     }
 
     fn send(&self, context: &mut DatagramContext<'_>, to: SocketAddr, line: &ChatLine) {
-        let (to, payload) = (Sender::Inet(to), Bytes::from(line.to_string()));
+        let from = self.source.filter(|_| to != self.sockets.group);
+        let (to, payload) =
+            (ReturnPath { to: Sender::Inet(to), from }, Bytes::from(line.to_string()));
         if let Err(error) = context.sockets.send(context.pool, self.sockets.sender, &payload, &to) {
-            let unsent = UnsentDatagram { to: Some(to), error };
+            let unsent = UnsentDatagram { to: Some(to.to), error };
             context.report_failure(&unsent.failure());
         }
     }
@@ -138,6 +144,9 @@ impl DatagramService for GroupService {
             from.set_ip(Ipv4Addr::LOCALHOST.into());
         }
         if from.port() == self.sockets.own && is_of_this_machine(from) {
+            if let Sender::Inet(ours) = arrival.from {
+                self.source = LocalAddress::of(*ours);
+            }
             return;
         }
         if !std::mem::replace(&mut self.has_received, true) {

@@ -1,6 +1,8 @@
 //! Commands to a listener while it runs, from a program or a user at a terminal. Peers have no
 //! numbers here: an answer goes to the address that the `data` event of a datagram carries.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 
 use super::groups::Groups;
@@ -17,7 +19,7 @@ use crate::sessions::control::{
 };
 use crate::sessions::core::Core;
 use crate::sessions::session::ShutdownMode;
-use crate::sys::mmsg::Sender;
+use crate::sys::mmsg::ReturnPath;
 
 const NO_CONNECTIONS: &str = "datagrams have no connections: name the peer, as IP:PORT";
 
@@ -136,7 +138,7 @@ impl ListenService {
         self.replies.note_sent();
         let (several, mut count, mut last) = (receivers.len() > 1, 0, None);
         for (id, peer) in receivers {
-            let title = peer.to_string();
+            let title = peer.to.to_string();
             match context.send(id, message, &peer) {
                 Ok(_) => count += 1,
                 Err(error) => {
@@ -162,12 +164,12 @@ impl ListenService {
 
     /// Every peer that has sent something, or the one of that name. Another peer can be sent to all
     /// the same, where a socket is not bound to a group.
-    fn receivers(&self, sockets: &Sockets, to: &Recipient) -> Vec<(Id, Sender)> {
+    fn receivers(&self, sockets: &Sockets, to: &Recipient) -> Vec<(Id, ReturnPath)> {
         let Recipient::Peer(peer) = to else { return self.statistics.peers.all() };
         let known = self.statistics.peers.find(peer, sockets.ids());
         let unknown = || {
-            let address = peer.parse().ok()?;
-            Some((self.replies.socket_for(&address)?, Sender::Inet(address)))
+            let address: SocketAddr = peer.parse().ok()?;
+            Some((self.replies.socket_for(&address)?, address.into()))
         };
         known.or_else(unknown).into_iter().collect()
     }

@@ -84,7 +84,7 @@ impl ListenService {
         {
             for (id, to) in receivers {
                 if let Err(error) = context.send(*id, &message, to) {
-                    report_unsent(context, &UnsentDatagram { to: Some(to.clone()), error });
+                    report_unsent(context, &UnsentDatagram { to: Some(to.to.clone()), error });
                 }
             }
         }
@@ -120,9 +120,9 @@ impl ListenService {
     }
 
     fn answer(&mut self, context: &mut DatagramContext<'_>, id: Id, arrival: &Arrival<'_>) {
-        let Some(answer) = self.replies.note(id, arrival.from) else { return };
+        let Some(answer) = self.replies.note(id, arrival) else { return };
         // An answer that the kernel does not take now is dropped, as datagrams are.
-        match context.pool.send_datagram(id, &answer, Some(arrival.from)) {
+        match context.pool.send_datagram(id, &answer, Some(&arrival.return_path())) {
             Ok(()) => context.core.count_sent(1),
             Err(error) => {
                 let console = &mut context.core.console;

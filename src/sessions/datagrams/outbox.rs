@@ -12,22 +12,32 @@ use bytes::Bytes;
 use crate::error::Failure;
 use crate::event_loop::{Id, Pool};
 use crate::sockets::datagram;
-use crate::sys::mmsg::Sender;
+use crate::sys::mmsg::{ReturnPath, Sender};
 
 /// Upper bound on datagrams that wait for one socket: one message to each of 65,536 peers. The
 /// owner reads none of its sources while anything waits, so that only a burst comes near it.
 const MOST: usize = 65_536;
 
-/// Sends one datagram; `to` is `None` on a connected socket.
+/// Sends one datagram; `path` is `None` on a connected socket.
 pub(crate) trait SendDatagram {
     /// # Errors
     /// `WouldBlock` where the kernel takes none now; an error of the kernel.
-    fn send_datagram(&mut self, socket: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()>;
+    fn send_datagram(
+        &mut self,
+        socket: Id,
+        payload: &[u8],
+        path: Option<&ReturnPath>,
+    ) -> io::Result<()>;
 }
 
 impl SendDatagram for Pool {
-    fn send_datagram(&mut self, socket: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()> {
-        self.send_datagram(socket, payload, to)
+    fn send_datagram(
+        &mut self,
+        socket: Id,
+        payload: &[u8],
+        path: Option<&ReturnPath>,
+    ) -> io::Result<()> {
+        self.send_datagram(socket, payload, path)
     }
 }
 
@@ -102,7 +112,7 @@ impl Flushed {
 /// | Waiting, `MOST` | `WouldBlock` |
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: VecDeque<(Option<Sender>, Bytes)>,
+    waiting: VecDeque<(Option<ReturnPath>, Bytes)>,
     full_peer: FullPeer,
 }
 
@@ -120,40 +130,44 @@ impl Outbox {
         pool: &mut impl SendDatagram,
         socket: Id,
         payload: &Bytes,
-        to: Option<&Sender>,
+        path: Option<&ReturnPath>,
     ) -> io::Result<DatagramOutcome> {
         if self.waiting.is_empty() {
-            match pool.send_datagram(socket, payload, to) {
-                Err(error) if self.is_for_later(&error, to) => {}
+            match pool.send_datagram(socket, payload, path) {
+                Err(error) if self.is_for_later(&error, path) => {}
                 outcome => return outcome.map(|()| DatagramOutcome::Sent),
             }
         }
         if self.waiting.len() >= MOST {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.waiting.push_back((to.cloned(), payload.clone()));
+        self.waiting.push_back((path.cloned(), payload.clone()));
         Ok(DatagramOutcome::Queued)
     }
 
     /// Sends what the kernel takes, in order. One that fails does not hold up the others.
     pub(crate) fn flush(&mut self, pool: &mut impl SendDatagram, socket: Id) -> Flushed {
         let mut flushed = Flushed::default();
-        while let Some((to, payload)) = self.waiting.pop_front() {
-            match pool.send_datagram(socket, &payload, to.as_ref()) {
+        while let Some((path, payload)) = self.waiting.pop_front() {
+            match pool.send_datagram(socket, &payload, path.as_ref()) {
                 Ok(()) => flushed.sent += 1,
-                Err(error) if self.is_for_later(&error, to.as_ref()) => {
-                    self.waiting.push_front((to, payload));
+                Err(error) if self.is_for_later(&error, path.as_ref()) => {
+                    self.waiting.push_front((path, payload));
                     break;
                 }
-                Err(error) => flushed.failed.push(UnsentDatagram { to, error }),
+                Err(error) => {
+                    let to = path.map(|path| path.to);
+                    flushed.failed.push(UnsentDatagram { to, error });
+                }
             }
         }
         flushed
     }
 
     /// Whether `Drained` comes when it is time to try again.
-    fn is_for_later(&self, error: &io::Error, to: Option<&Sender>) -> bool {
-        let may_wait = self.full_peer == FullPeer::Wait || !matches!(to, Some(Sender::Unix(_)));
+    fn is_for_later(&self, error: &io::Error, path: Option<&ReturnPath>) -> bool {
+        let is_unix = path.is_some_and(|path| matches!(path.to, Sender::Unix(_)));
+        let may_wait = self.full_peer == FullPeer::Wait || !is_unix;
         error.kind() == io::ErrorKind::WouldBlock && may_wait
     }
 
@@ -176,6 +190,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::SocketAddr;
 
     /// A kernel that takes so many datagrams, and refuses those to port 9.
     #[derive(Default)]
@@ -185,8 +200,13 @@ mod tests {
     }
 
     impl SendDatagram for Kernel {
-        fn send_datagram(&mut self, _: Id, payload: &[u8], to: Option<&Sender>) -> io::Result<()> {
-            if to == Some(&peer(9)) {
+        fn send_datagram(
+            &mut self,
+            _: Id,
+            payload: &[u8],
+            path: Option<&ReturnPath>,
+        ) -> io::Result<()> {
+            if path == Some(&peer(9)) {
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
             if self.taken.len() == self.room {
@@ -197,8 +217,8 @@ mod tests {
         }
     }
 
-    fn peer(port: u16) -> Sender {
-        Sender::Inet(([127, 0, 0, 1], port).into())
+    fn peer(port: u16) -> ReturnPath {
+        SocketAddr::from(([127, 0, 0, 1], port)).into()
     }
 
     fn id() -> Id {
@@ -220,7 +240,7 @@ mod tests {
         assert_eq!(outbox.bytes(), 4);
         let flushed = outbox.flush(&mut kernel, id());
         assert_eq!((flushed.sent, flushed.failed.len(), outbox.bytes()), (1, 1, 2));
-        assert_eq!(flushed.failed[0].to, Some(peer(9)));
+        assert_eq!(flushed.failed[0].to, Some(peer(9).to));
         kernel.room = 3;
         assert_eq!((outbox.flush(&mut kernel, id()).sent, outbox.is_empty()), (1, true));
         assert_eq!(kernel.taken, [b"a".to_vec(), b"b".to_vec(), b"dd".to_vec()]);
@@ -236,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_unix_peer_that_is_full_waits_or_misses() {
-        let unix = Sender::Unix(None);
+        let unix = ReturnPath { to: Sender::Unix(None), from: None };
         for (full_peer, waits) in [(FullPeer::Wait, true), (FullPeer::Miss, false)] {
             let (mut kernel, mut outbox) = (Kernel::default(), Outbox::new(full_peer));
             let outcome = outbox.send(&mut kernel, id(), &Bytes::from_static(b"x"), Some(&unix));

@@ -15,7 +15,7 @@ use crate::protocol::probe::Probe;
 use crate::protocol::sequence::Width;
 use crate::protocol::sequence_field::SequenceField;
 use crate::report::{Figures, Name, Notice};
-use crate::sys::mmsg::{Arrival, Sender};
+use crate::sys::mmsg::{Arrival, LocalAddress, ReturnPath, Sender};
 
 /// The most sources that are kept; a flood of forged ones must not take all memory.
 const MOST: usize = 65_536;
@@ -51,6 +51,8 @@ impl PeerAdmission {
 pub(super) struct Peer {
     /// The socket, and the source.
     key: (Id, Sender),
+    /// Our address that it asked last, from which it is answered.
+    asked: Option<LocalAddress>,
     /// Where it was received; a socket may be closed before its sources are reported.
     place: Rc<GroupInterface>,
     /// Its address as text, made once.
@@ -101,6 +103,7 @@ impl Peers {
             self.recent = self.index((id, arrival.from.clone()), place)?;
         }
         let peer = self.peers.get_mut(self.recent)?;
+        peer.asked = arrival.local;
         if let Some(account) = &mut peer.flow {
             account.arrive(arrival, self.field);
         }
@@ -124,15 +127,15 @@ impl Peers {
         let flow = self.counts.then(|| Box::new(Account::new(width)));
         let index = self.peers.len();
         let (title, place) = (key.1.to_string(), Rc::clone(place));
-        self.peers.push(Peer { key: key.clone(), place, title, flow });
+        self.peers.push(Peer { key: key.clone(), asked: None, place, title, flow });
         self.indices.insert(key, index);
         debug_assert_eq!(self.peers.len(), self.indices.len());
         Some(index)
     }
 
     /// All sources with their sockets, in the order of their first message.
-    pub(super) fn all(&self) -> Vec<(Id, Sender)> {
-        self.peers.iter().map(|peer| peer.key.clone()).collect()
+    pub(super) fn all(&self) -> Vec<(Id, ReturnPath)> {
+        self.peers.iter().map(Peer::return_path).collect()
     }
 
     /// All sources by the name that events give them, each with its socket.
@@ -141,13 +144,19 @@ impl Peers {
     }
 
     /// The source of this name on one of these sockets.
-    pub(super) fn find(&self, title: &str, ids: impl Iterator<Item = Id>) -> Option<(Id, Sender)> {
-        let Ok(address) = title.parse() else {
-            let named = self.peers.iter().find(|peer| peer.title == title);
-            return named.map(|peer| peer.key.clone());
+    pub(super) fn find(
+        &self,
+        title: &str,
+        mut ids: impl Iterator<Item = Id>,
+    ) -> Option<(Id, ReturnPath)> {
+        let peer = match title.parse() {
+            Ok(address) => {
+                let index = ids.find_map(|id| self.indices.get(&(id, Sender::Inet(address))));
+                index.and_then(|index| self.peers.get(*index))
+            }
+            Err(_) => self.peers.iter().find(|peer| peer.title == title),
         };
-        let mut keys = ids.map(|id| (id, Sender::Inet(address)));
-        keys.find(|key| self.indices.contains_key(key))
+        peer.map(Peer::return_path)
     }
 
     /// The figures of each source, in the order of their first message: of the whole run, or
@@ -182,6 +191,14 @@ impl Peers {
         self.peers.retain(|peer| peer.key.0 != id);
         let peers = self.peers.iter().enumerate();
         self.indices = peers.map(|(index, peer)| (peer.key.clone(), index)).collect();
+    }
+}
+
+impl Peer {
+    /// Its socket, and the way back.
+    fn return_path(&self) -> (Id, ReturnPath) {
+        let (id, to) = self.key.clone();
+        (id, ReturnPath { to, from: self.asked })
     }
 }
 

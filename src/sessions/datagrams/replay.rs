@@ -17,7 +17,7 @@ use crate::sessions::input::InputReader;
 use crate::sessions::replay::differs;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
-use crate::sys::mmsg::{Arrival, Sender};
+use crate::sys::mmsg::{Arrival, LocalAddress, ReturnPath, Sender};
 
 /// The peer of a conversation: the socket and the sender.
 type PeerKey = (Id, Sender);
@@ -37,6 +37,8 @@ pub struct ReplayService {
 /// A conversation with one peer.
 struct PeerReplay {
     player: Player,
+    /// Our address that the peer asked last.
+    asked: Option<LocalAddress>,
     over: bool,
 }
 
@@ -73,7 +75,7 @@ impl ReplayService {
                 return Err(Failure::new(Status::Unmet, Kind::Replay, "replay", title, cause));
             };
             let player = Player::new(script, self.timing, now);
-            self.peers.insert(peer.clone(), PeerReplay { player, over: false });
+            self.peers.insert(peer.clone(), PeerReplay { player, asked: None, over: false });
         }
         match self.peers.get_mut(peer).map(|one| one.player.receive(payload, now)) {
             Some(Err(difference)) => Err(differs(&title, &difference)),
@@ -101,7 +103,8 @@ impl ReplayService {
                 Next::Receive => return,
                 Next::Done => break,
             };
-            match context.send(*id, &bytes, sender) {
+            let path = ReturnPath { to: sender.clone(), from: one.asked };
+            match context.send(*id, &bytes, &path) {
                 Ok(DatagramOutcome::Sent) => {}
                 Ok(DatagramOutcome::Queued) => return,
                 Err(error) => {
@@ -165,7 +168,12 @@ impl DatagramService for ReplayService {
         context.core.console.deliver(context.pool, &Message::new(arrival.payload, &title));
         let peer = (id, arrival.from.clone());
         match self.receive(&peer, arrival.payload, context.pool.now()) {
-            Ok(()) => self.send(context, &peer),
+            Ok(()) => {
+                if let Some(one) = self.peers.get_mut(&peer) {
+                    one.asked = arrival.local;
+                }
+                self.send(context, &peer);
+            }
             Err(failure) => context.fail(&failure),
         }
     }

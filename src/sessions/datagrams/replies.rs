@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::sessions::config::To;
 use crate::sessions::console::Console;
 use crate::sessions::input::Batch;
-use crate::sys::mmsg::{Arrival, Sender};
+use crate::sys::mmsg::{Arrival, ReturnPath, Sender};
 
 /// Answers that did not go out: the first one is reported, and later ones are as the first.
 #[derive(Default)]
@@ -59,8 +59,8 @@ pub(crate) fn report_cut(
 pub(super) struct Replies {
     to: To,
     reply: Option<Bytes>,
-    /// The peer that a message came from last, and the socket that received it.
-    last: Option<(Id, Sender)>,
+    /// The socket that received the last message, and the way back to its sender.
+    last: Option<(Id, ReturnPath)>,
     /// The socket that `--to ADDR` is sent from.
     reply_socket: Option<Id>,
     /// Sockets that can send to any address of a family, IPv6 or not.
@@ -71,7 +71,7 @@ pub(super) struct Replies {
     batch: Batch,
     /// Messages of `batch` that are done with.
     done: usize,
-    receivers: Vec<(Id, Sender)>,
+    receivers: Vec<(Id, ReturnPath)>,
 }
 
 impl Replies {
@@ -96,11 +96,12 @@ impl Replies {
     }
 
     /// Notes where a message came from, and gives the answer to it.
-    pub(super) fn note(&mut self, id: Id, from: &Sender) -> Option<Bytes> {
-        let is_last =
-            self.last.as_ref().is_some_and(|(socket, last)| *socket == id && last == from);
+    pub(super) fn note(&mut self, id: Id, arrival: &Arrival<'_>) -> Option<Bytes> {
+        let is_last = self.last.as_ref().is_some_and(|(socket, last)| {
+            *socket == id && last.to == *arrival.from && last.from == arrival.local
+        });
         if !is_last {
-            self.last = Some((id, from.clone()));
+            self.last = Some((id, arrival.return_path()));
         }
         self.reply.clone()
     }
@@ -130,16 +131,14 @@ impl Replies {
     }
 
     /// Takes messages of stdin. The last batch must be sent; `all` are the peers so far.
-    pub(super) fn load(&mut self, batch: Batch, all: impl FnOnce() -> Vec<(Id, Sender)>) {
+    pub(super) fn load(&mut self, batch: Batch, all: impl FnOnce() -> Vec<(Id, ReturnPath)>) {
         debug_assert!(!self.is_loaded());
         self.has_sent |= !batch.ends.is_empty();
         (self.batch, self.done) = (batch, 0);
         self.receivers = match &self.to {
             To::Last => self.last.iter().cloned().collect(),
             To::All => all(),
-            To::Address(to) => {
-                self.reply_socket.iter().map(|id| (*id, Sender::Inet(*to))).collect()
-            }
+            To::Address(to) => self.reply_socket.iter().map(|id| (*id, (*to).into())).collect(),
         };
     }
 
@@ -149,7 +148,7 @@ impl Replies {
     }
 
     /// The next message of stdin, and its receivers.
-    pub(super) fn next(&mut self) -> Option<(Bytes, &[(Id, Sender)])> {
+    pub(super) fn next(&mut self) -> Option<(Bytes, &[(Id, ReturnPath)])> {
         if !self.is_loaded() {
             return None;
         }
@@ -163,8 +162,14 @@ impl Replies {
 mod tests {
     use super::*;
 
-    fn peer(port: u16) -> Sender {
-        Sender::Inet(([127, 0, 0, 1], port).into())
+    fn peer(port: u16) -> ReturnPath {
+        SocketAddr::from(([127, 0, 0, 1], port)).into()
+    }
+
+    fn note(replies: &mut Replies, id: Id, port: u16) -> Option<Bytes> {
+        let from = &peer(port).to;
+        let (payload, local, time, dropped) = (&[][..], None, None, None);
+        replies.note(id, &Arrival { payload, from, local, truncated: false, time, dropped })
     }
 
     fn batch() -> Batch {
@@ -178,7 +183,7 @@ mod tests {
             let mut replies = Replies::new(to, None, None, Vec::new());
             assert!(!replies.has_receiver() && replies.is_silent());
             for port in [1, 2] {
-                assert_eq!(replies.note(id, &peer(port)), None);
+                assert_eq!(note(&mut replies, id, port), None);
             }
             assert!(replies.has_receiver());
             replies.load(batch(), || vec![(id, peer(1)), (id, peer(2))]);
@@ -194,7 +199,7 @@ mod tests {
     #[test]
     fn an_address_of_the_user_needs_a_socket_of_its_family() {
         let (v4, v6) = (Id::for_tests(4), Id::for_tests(6));
-        let to = "[::1]:7".parse().unwrap();
+        let to: SocketAddr = "[::1]:7".parse().unwrap();
         let families = vec![(false, v4), (true, v6)];
         let replies = |socket| Replies::new(To::Address(to), None, socket, families.clone());
         assert!(!replies(None).has_receiver());
@@ -202,13 +207,13 @@ mod tests {
         let mut replies = replies(Some(v6));
         assert!(replies.has_receiver());
         replies.load(batch(), Vec::new);
-        assert_eq!(replies.next().unwrap().1, [(v6, Sender::Inet(to))]);
+        assert_eq!(replies.next().unwrap().1, [(v6, to.into())]);
     }
 
     #[test]
     fn a_listener_that_answers_is_not_silent() {
         let mut replies = Replies::new(To::Last, Some(Bytes::from_static(b"ok")), None, Vec::new());
-        assert_eq!(replies.note(Id::for_tests(1), &peer(1)), Some(Bytes::from_static(b"ok")));
+        assert_eq!(note(&mut replies, Id::for_tests(1), 1), Some(Bytes::from_static(b"ok")));
         assert!(!replies.is_silent());
     }
 }

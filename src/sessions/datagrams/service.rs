@@ -14,7 +14,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::console::OpenTraffic;
 use crate::sessions::core::Core;
 use crate::sessions::session::ShutdownMode;
-use crate::sys::mmsg::{Arrival, Sender};
+use crate::sys::mmsg::{Arrival, ReturnPath};
 
 /// What a service acts on.
 pub(crate) struct DatagramContext<'a> {
@@ -151,9 +151,9 @@ impl DatagramContext<'_> {
         &mut self,
         id: Id,
         payload: &Bytes,
-        to: &Sender,
+        path: &ReturnPath,
     ) -> io::Result<DatagramOutcome> {
-        let outcome = self.sockets.send(self.pool, id, payload, to)?;
+        let outcome = self.sockets.send(self.pool, id, payload, path)?;
         self.core.count_sent(usize::from(outcome == DatagramOutcome::Sent));
         Ok(outcome)
     }

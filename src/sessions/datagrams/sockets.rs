@@ -14,7 +14,7 @@ use crate::event_loop::{End, Id, Pool, Traffic};
 use crate::kind::Kind;
 use crate::sessions::console::{Console, Message};
 use crate::sessions::timers;
-use crate::sys::mmsg::{Arrival, Sender};
+use crate::sys::mmsg::{Arrival, ReturnPath};
 
 /// The sentence for the first datagrams that the kernel drops.
 const DROPPING: &str = "the kernel drops datagrams, because they come faster than they are taken \
@@ -143,12 +143,12 @@ impl Sockets {
         pool: &mut Pool,
         id: Id,
         payload: &Bytes,
-        to: &Sender,
+        path: &ReturnPath,
     ) -> io::Result<DatagramOutcome> {
         let Some(socket) = self.open.get_mut(&id) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
-        let outcome = socket.outbox.send(pool, id, payload, Some(to))?;
+        let outcome = socket.outbox.send(pool, id, payload, Some(path))?;
         if outcome == DatagramOutcome::Queued {
             self.blocked.insert(id);
         }

@@ -11,7 +11,7 @@ use crate::report::Name;
 use crate::sessions::datagrams::{DatagramOutcome, UnsentDatagram, report_cut};
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::streams::Context;
-use crate::sys::mmsg::{Arrival, Sender};
+use crate::sys::mmsg::{Arrival, ReturnPath};
 
 impl EchoService {
     /// Takes an event of one of the sockets; false where it is of none.
@@ -82,10 +82,10 @@ impl EchoService {
             MessageClass::Echo => {
                 let bytes = self.responder.datagram(arrival.payload);
                 if self.delay_queue.is_enabled() {
-                    let to = Some(arrival.from.clone());
-                    self.delay_queue.push(pool.now(), id, Answer { bytes, to });
+                    let path = Some(arrival.return_path());
+                    self.delay_queue.push(pool.now(), id, Answer { bytes, path });
                 } else {
-                    self.send_datagram(context, id, &bytes, arrival.from);
+                    self.send_datagram(context, id, &bytes, &arrival.return_path());
                 }
             }
         }
@@ -97,14 +97,14 @@ impl EchoService {
         context: &mut Context<'_>,
         id: Id,
         bytes: &Bytes,
-        to: &Sender,
+        path: &ReturnPath,
     ) {
         let Context { core, pool, .. } = context;
-        match self.sockets.send(pool, id, bytes, to) {
+        match self.sockets.send(pool, id, bytes, path) {
             Ok(DatagramOutcome::Sent) => core.count_sent(1),
             Ok(DatagramOutcome::Queued) => {}
             // One peer cannot be answered; the others go on.
-            Err(error) => self.unanswered.report(&mut core.console, pool, to, &error),
+            Err(error) => self.unanswered.report(&mut core.console, pool, &path.to, &error),
         }
     }
 

@@ -93,7 +93,7 @@ impl EchoService {
         }
         if self.delay_queue.is_enabled() {
             let bytes = std::mem::take(&mut self.answers).into();
-            self.delay_queue.push(context.pool.now(), id, Answer { bytes, to: None });
+            self.delay_queue.push(context.pool.now(), id, Answer { bytes, path: None });
             return self.arm_timer(context);
         }
         let outcome = context.pool.send(id, &self.answers);
@@ -106,7 +106,7 @@ impl EchoService {
     /// Answers are due.
     fn answer_due(&mut self, context: &mut Context<'_>) {
         while let Some((id, answer)) = self.delay_queue.pop(context.pool.now()) {
-            match &answer.to {
+            match &answer.path {
                 Some(to) => self.send_datagram(context, id, &answer.bytes, to),
                 None => {
                     let outcome = context.pool.send(id, &answer.bytes);

@@ -11,7 +11,7 @@ use fastrand::Rng;
 use crate::event_loop::Id;
 use crate::framing::{FrameError, Framer};
 use crate::sessions::config::Echo;
-use crate::sys::mmsg::Sender;
+use crate::sys::mmsg::ReturnPath;
 
 /// The rules for all messages.
 pub(super) struct Responder {
@@ -117,8 +117,8 @@ const COST: usize = 128;
 /// An answer that waits.
 pub(super) struct Answer {
     pub(super) bytes: Bytes,
-    /// The receiver of a datagram; `None` on a stream.
-    pub(super) to: Option<Sender>,
+    /// The way of a datagram; `None` on a stream.
+    pub(super) path: Option<ReturnPath>,
 }
 
 /// The answers that wait, in the order in which they are due.
@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn answer(len: usize) -> Answer {
-        Answer { bytes: vec![b'x'; len].into(), to: None }
+        Answer { bytes: vec![b'x'; len].into(), path: None }
     }
 
     #[test]

@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(batch.receive(&peer).unwrap(), 1);
         let question = batch.arrivals().next().unwrap();
         assert_eq!((question.payload, question.from.to_string()), (&b"question"[..], opened.local));
-        answer(&peer, b"answer", question.from).unwrap();
+        answer(&peer, b"answer", &question.return_path()).unwrap();
         assert_eq!(batch.receive(&opened.socket).unwrap(), 1);
         assert_eq!(batch.arrivals().next().unwrap().payload, b"answer");
     }

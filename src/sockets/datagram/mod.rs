@@ -109,8 +109,14 @@ impl Bindable for DatagramSocket {
         Ok(())
     }
 
+    fn after_bind(socket: &socket2::Socket, _: &SocketOptions) -> io::Result<()> {
+        ask_for_local(socket);
+        Ok(())
+    }
+
     fn inherit(socket: &socket2::Socket, _: &SocketOptions) -> io::Result<()> {
         ask_for_drops(socket);
+        ask_for_local(socket);
         Ok(())
     }
 }
@@ -153,6 +159,16 @@ fn widen_receive_buffer(socket: &socket2::Socket) {
 /// and drops nothing (unix(7)).
 fn ask_for_drops(socket: &socket2::Socket) {
     let _ = report(socket, Report::Drops);
+}
+
+/// Asks which of our addresses each datagram was sent to, where the socket has all of them: an
+/// answer is to leave from there, and the kernel would choose by its routes. On a socket of one
+/// address it has no choice.
+fn ask_for_local(socket: &socket2::Socket) {
+    let local = socket.local_addr().ok().and_then(|address| address.as_socket());
+    if local.is_some_and(|address| address.ip().is_unspecified()) {
+        let _ = report(socket, Report::Local);
+    }
 }
 
 /// Asks for runs of datagrams as one buffer, where there is such a thing. Not to be asked of an

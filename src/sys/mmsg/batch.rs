@@ -119,6 +119,7 @@ impl Received {
         pieces.enumerate().map(move |(index, payload)| Arrival {
             payload,
             from: &self.from,
+            local: self.facts.local,
             truncated: self.truncated && index == last,
             time: self.facts.time,
             dropped: self.facts.dropped,

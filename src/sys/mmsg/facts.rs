@@ -4,6 +4,8 @@
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
+use super::LocalAddress;
+
 /// The facts that came with a datagram; each has to be asked for with
 /// [`socket::report`](crate::sys::socket::report).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub(super) struct Facts {
     pub(super) dropped: Option<u32>,
     /// Several datagrams came as one, and this is the size of all but the last (UDP_GRO).
     pub(super) segment: Option<NonZeroUsize>,
+    /// Our address that it was sent to, where answers may leave from it.
+    pub(super) local: Option<LocalAddress>,
 }
 
 #[cfg(target_os = "linux")]
@@ -19,6 +23,7 @@ mod linux {
     use super::*;
     use std::ffi::{c_int, c_long};
     use std::mem::size_of;
+    use std::net::{Ipv4Addr, Ipv6Addr};
     use std::os::fd::RawFd;
     use std::time::Duration;
 
@@ -48,6 +53,8 @@ mod linux {
                 (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => self.dropped = number(data, 0),
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS) => close_all(data),
                 (libc::SOL_UDP, libc::UDP_GRO) => self.segment = segment(data),
+                (libc::IPPROTO_IP, libc::IP_PKTINFO) => self.local = local_v4(data),
+                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => self.local = local_v6(data),
                 _ => {}
             }
         }
@@ -81,6 +88,26 @@ mod linux {
         // An int on the way in, where the message that asks for segmentation has 16 bits (udp(7)).
         let size = bytes(data, 0).map(c_int::from_ne_bytes)?;
         NonZeroUsize::new(usize::try_from(size).ok()?)
+    }
+
+    /// A struct in_pktinfo (ip(7)): the interface, our address for answers, the destination.
+    fn local_v4(data: &[u8]) -> Option<LocalAddress> {
+        let answers_from = Ipv4Addr::from(bytes(data, size_of::<c_int>())?);
+        let destination = Ipv4Addr::from(bytes(data, 2 * size_of::<c_int>())?);
+        // The two differ for broadcasts and groups. The first is 0 for what came before the option
+        // was set: a broadcast address of a network then shows when it is sent from.
+        let is_ours = answers_from.is_unspecified() || answers_from == destination;
+        let is_one = !destination.is_multicast() && !destination.is_broadcast();
+        (is_ours && is_one).then(|| LocalAddress { ip: destination.into(), interface: None })
+    }
+
+    /// A struct in6_pktinfo (ipv6(7)): the destination, and the interface.
+    fn local_v6(data: &[u8]) -> Option<LocalAddress> {
+        let ip = Ipv6Addr::from(bytes::<16>(data, 0)?);
+        // Only a link-local address means an interface. To answer others by the one that they came
+        // in by would overrule the routes.
+        let interface = ip.is_unicast_link_local().then(|| number(data, 16)).flatten();
+        (!ip.is_multicast()).then(|| LocalAddress { ip: ip.into(), interface })
     }
 
     /// A struct timespec: seconds and nanoseconds, a long each.
@@ -126,8 +153,35 @@ mod linux {
                 time: Some(SystemTime::UNIX_EPOCH + Duration::new(7, 9)),
                 dropped: Some(5),
                 segment: NonZeroUsize::new(1200),
+                local: None,
             };
             assert_eq!(Facts::read(&control), facts);
+        }
+
+        #[test]
+        fn only_an_address_that_answers_may_leave_from_is_local() {
+            let v4 = |answers_from: [u8; 4], destination: [u8; 4]| {
+                let data = [2_i32.to_ne_bytes(), answers_from, destination].concat();
+                Facts::read(&message(libc::IPPROTO_IP, libc::IP_PKTINFO, &data)).local
+            };
+            let ip = |ip: [u8; 4]| Some(LocalAddress { ip: ip.into(), interface: None });
+            for answers_from in [[10, 0, 0, 1], [0; 4]] {
+                assert_eq!(v4(answers_from, [10, 0, 0, 1]), ip([10, 0, 0, 1]));
+            }
+            for broadcast in [[10, 0, 0, 255], [255; 4], [239, 0, 0, 1]] {
+                assert_eq!(v4([10, 0, 0, 1], broadcast), None);
+            }
+            assert_eq!((v4([0; 4], [255; 4]), v4([0; 4], [224, 0, 0, 1])), (None, None));
+            let v6 = |ip: &str| {
+                let ip: Ipv6Addr = ip.parse().unwrap();
+                let data = [&ip.octets()[..], &7_u32.to_ne_bytes()].concat();
+                let facts = Facts::read(&message(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &data));
+                facts.local.map(|local| (local.ip.to_string(), local.interface))
+            };
+            assert_eq!(v6("fd77::1"), Some(("fd77::1".to_owned(), None)));
+            assert_eq!(v6("fe80::1"), Some(("fe80::1".to_owned(), Some(7))));
+            assert_eq!(v6("::ffff:10.0.0.1"), Some(("::ffff:10.0.0.1".to_owned(), None)));
+            assert_eq!(v6("ff02::1"), None);
         }
 
         #[test]

@@ -19,7 +19,7 @@ mod sendmmsg;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::SystemTime;
 
@@ -38,6 +38,10 @@ pub struct Arrival<'a> {
     pub payload: &'a [u8],
     /// Who sent it.
     pub from: &'a Sender,
+    /// Which of our addresses it was sent to, on a socket that asks
+    /// ([`Report::Local`](crate::sys::socket::Report)). `None` for broadcasts and groups, from
+    /// which nothing can be sent.
+    pub local: Option<LocalAddress>,
     /// Whether it was larger than the memory for it, and its tail is lost.
     pub truncated: bool,
     /// When the kernel received it (SO_TIMESTAMPNS).
@@ -45,6 +49,48 @@ pub struct Arrival<'a> {
     /// How many datagrams this socket had lost to a full buffer when this one came
     /// (SO_RXQ_OVFL): a counter that wraps. `None` as long as there are none.
     pub dropped: Option<u32>,
+}
+
+impl Arrival<'_> {
+    /// The way back: to the sender, from the address that it asked.
+    pub fn return_path(&self) -> ReturnPath {
+        ReturnPath { to: self.from.clone(), from: self.local }
+    }
+}
+
+/// One of our addresses, to which a datagram was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalAddress {
+    /// The address.
+    pub ip: IpAddr,
+    /// The interface that a link-local address belongs to.
+    pub interface: Option<u32>,
+}
+
+impl LocalAddress {
+    /// The address of a socket of ours; `None` where it names no address.
+    pub fn of(address: SocketAddr) -> Option<Self> {
+        let interface = match address {
+            SocketAddr::V6(address) => Some(address.scope_id()).filter(|index| *index != 0),
+            SocketAddr::V4(_) => None,
+        };
+        (!address.ip().is_unspecified()).then(|| Self { ip: address.ip(), interface })
+    }
+}
+
+/// Where a datagram goes, and which of our addresses it leaves from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnPath {
+    /// The peer.
+    pub to: Sender,
+    /// The address that the peer asked; where there is none the kernel chooses by its routes.
+    pub from: Option<LocalAddress>,
+}
+
+impl From<SocketAddr> for ReturnPath {
+    fn from(to: SocketAddr) -> Self {
+        Self { to: Sender::Inet(to), from: None }
+    }
 }
 
 /// Who sent a datagram. `Display` writes it as an address is written.
@@ -96,13 +142,23 @@ pub struct Outgoing<'a> {
     pub to: Option<SocketAddr>,
 }
 
-/// Sends one datagram back to the sender of another, unix sockets included.
+/// Sends one datagram back to the sender of another, unix sockets included, from the address that
+/// this one asked.
 ///
 /// # Errors
 /// `WouldBlock` where the kernel takes none now; `AddrNotAvailable` where the sender has no name;
 /// what sendto(2) says.
-pub fn answer(socket: impl AsFd, payload: &[u8], to: &Sender) -> io::Result<()> {
-    match to {
+pub fn answer(socket: impl AsFd, payload: &[u8], path: &ReturnPath) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if let ReturnPath { to: Sender::Inet(to), from: Some(from) } = path {
+        match sendmmsg::send_from(socket.as_fd(), payload, *to, from) {
+            // The kernel refuses a source that is no address of this machine: an address that is
+            // gone, or that only a packet filter made ours. Then it chooses one.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+            outcome => return outcome,
+        }
+    }
+    match &path.to {
         Sender::Inet(to) => portable::send_to(socket.as_fd(), payload, to),
         Sender::Unix(Some(to)) => portable::send_to(socket.as_fd(), payload, to),
         Sender::Unix(None) => {
@@ -128,10 +184,10 @@ mod tests {
         let mut batch = ReceiveBatch::new();
         let mut from = Vec::new();
         while batch.receive(&ours).is_ok() {
-            from.extend(batch.arrivals().map(|arrival| arrival.from.clone()));
+            from.extend(batch.arrivals().map(|arrival| arrival.return_path()));
         }
-        assert_eq!(from[0].to_string(), format!("unix:{}", path("named").display()));
-        assert_eq!((from[1].to_string().as_str(), from.len()), ("unix", 2));
+        assert_eq!(from[0].to.to_string(), format!("unix:{}", path("named").display()));
+        assert_eq!((from[1].to.to_string().as_str(), from.len()), ("unix", 2));
         answer(&ours, b"a", &from[0]).unwrap();
         assert_eq!(named.recv(&mut [0; 9]).unwrap(), 1);
         let error = answer(&ours, b"a", &from[1]).unwrap_err();
@@ -150,9 +206,9 @@ mod tests {
         named.send_to(b"q", directory.path().join("ours")).unwrap();
         let mut batch = ReceiveBatch::new();
         assert_eq!(batch.receive(&ours).unwrap(), 1);
-        let from = batch.arrivals().next().unwrap().from;
-        assert_eq!(from.to_string(), format!("unix:@{name}"));
-        answer(&ours, b"a", from).unwrap();
+        let path = batch.arrivals().next().unwrap().return_path();
+        assert_eq!(path.to.to_string(), format!("unix:@{name}"));
+        answer(&ours, b"a", &path).unwrap();
         assert_eq!(named.recv(&mut [0; 9]).unwrap(), 1);
     }
 }

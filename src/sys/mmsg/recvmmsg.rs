@@ -24,7 +24,7 @@ struct Envelope {
     control: Control,
 }
 
-/// Room for all control messages that are asked for (152 bytes), aligned as cmsg(3) wants it.
+/// Room for all control messages that are asked for (192 bytes), aligned as cmsg(3) wants it.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
 struct Control([u8; 256]);

@@ -11,6 +11,7 @@ mod options;
 mod output;
 mod routes;
 mod signals;
+mod sources;
 mod streams;
 
 use std::cell::RefCell;

@@ -12,7 +12,7 @@ use fastrand::Rng;
 use mio::Registry;
 use wirecat::event_loop::{DatagramTransport, Ready, Registration};
 use wirecat::protocol::recording::RecordedFlow;
-use wirecat::sys::mmsg::{Outgoing, ReceiveBatch, Sender};
+use wirecat::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath, Sender};
 
 /// Of so many calls, one says `WouldBlock` without need.
 const HICCUPS: u32 = 8;
@@ -144,11 +144,11 @@ impl DatagramTransport for NearPackets {
         Ok(done)
     }
 
-    fn answer(&mut self, payload: &[u8], to: &Sender) -> io::Result<()> {
+    fn answer(&mut self, payload: &[u8], path: &ReturnPath) -> io::Result<()> {
         let mut state = lock(&self.0);
         state.begin()?;
-        let Sender::Inet(to) = to else { panic!("nobody is at {to}") };
-        state.send(payload, Some(*to));
+        let Sender::Inet(to) = path.to else { panic!("nobody is at {}", path.to) };
+        state.send(payload, Some(to));
         Ok(())
     }
 

@@ -11,5 +11,6 @@ mod network;
 mod peers;
 mod refusals;
 mod sequence;
+mod sources;
 mod unix;
 mod wait;
