@@ -6,16 +6,16 @@
 mod closed;
 mod hooked;
 mod message;
+mod stdout;
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::time::{Instant, SystemTime};
 
 use super::hooks::Hooks;
 use super::timers;
-use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::{self, StdioKind};
-use crate::event_loop::{Directions, End, Id, Pool, SendOutcome, TimerKey, Traffic, Transport};
+use crate::event_loop::{Directions, Id, Pool, SendOutcome, TimerKey, Traffic, Transport};
 use crate::kind::Kind;
 use crate::protocol::output::{self, Output, Written};
 use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
@@ -23,6 +23,7 @@ use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
 pub(crate) use closed::closed_event;
 pub use message::Message;
 pub(crate) use message::write_message;
+pub(crate) use stdout::StdoutEnd;
 
 /// Raw messages from this size on go out by themselves; smaller ones are gathered, so that a
 /// burst of them costs one write.
@@ -63,8 +64,12 @@ pub struct Console {
     reporter: Reporter,
     form: Output,
     stdout: Option<Id>,
+    /// What stdout is, where it is used.
+    kind: StdioKind,
     terminal: bool,
     full: bool,
+    /// Gives up the descriptor of stdout, once the channel is gone.
+    release: fn(StdioKind),
     /// Written forms that wait for the end of a burst.
     pending: Vec<u8>,
     /// The time of the burst, which is asked for once.
@@ -72,16 +77,6 @@ pub struct Console {
     pub(crate) hooks: Hooks,
     pub(crate) totals: Totals,
     started: Instant,
-}
-
-/// What the end of stdout means for the run.
-pub(crate) enum StdoutEnd {
-    /// Everything was written.
-    Flushed,
-    /// Its reader left, which is its right.
-    Unread,
-    /// Data could not be written.
-    Failed(Failure),
 }
 
 impl Console {
@@ -101,14 +96,15 @@ impl Console {
             Output::None => false,
         };
         if !wanted {
-            return Ok(Self::over(pool, reporter, Output::None, None, false));
+            return Ok(Self::over(pool, reporter, Output::None, None, StdioKind::Device));
         }
         let fail = |error: io::Error| Failure::io(Status::Local, "write to", "stdout", &error);
         let (transport, kind) = stdio::output().map_err(fail)?;
-        Self::on(pool, reporter, form, transport, kind == StdioKind::Terminal).map_err(fail)
+        let console = Self::on(pool, reporter, form, transport, kind).map_err(fail)?;
+        Ok(Self { release: stdio::release_output, ..console })
     }
 
-    /// A console on a transport of the caller's.
+    /// A console on a transport of the caller's, which stands for a stdout of this kind.
     ///
     /// # Errors
     /// The transport cannot be registered.
@@ -117,10 +113,10 @@ impl Console {
         reporter: Reporter,
         form: Output,
         transport: Box<dyn Transport>,
-        terminal: bool,
+        kind: StdioKind,
     ) -> io::Result<Self> {
         let stdout = pool.add_channel(transport, Directions::Write)?;
-        Ok(Self::over(pool, reporter, form, Some(stdout), terminal))
+        Ok(Self::over(pool, reporter, form, Some(stdout), kind))
     }
 
     fn over(
@@ -128,14 +124,16 @@ impl Console {
         reporter: Reporter,
         form: Output,
         stdout: Option<Id>,
-        terminal: bool,
+        kind: StdioKind,
     ) -> Self {
         Self {
             reporter,
             form,
             stdout,
-            terminal,
+            kind,
+            terminal: kind == StdioKind::Terminal,
             full: false,
+            release: |_| {},
             pending: Vec::new(),
             clock: None,
             hooks: Hooks::new(Vec::new(), false),
@@ -341,27 +339,6 @@ impl Console {
         let summary =
             self.sums(Name::Summary, pool, OpenTraffic::default()).code(u32::from(status.code()));
         self.report(pool, &summary);
-    }
-
-    /// Forgets stdout, and returns what its end means.
-    pub(crate) fn stdout_closed(&mut self, end: &End) -> StdoutEnd {
-        self.stdout = None;
-        match &end.error {
-            // EPIPE: a reader such as `head` has left. The loop survives the SIGPIPE that comes
-            // with it, and so the run ends in order.
-            Some(error) if error.kind() == ErrorKind::BrokenPipe => StdoutEnd::Unread,
-            Some(error) => {
-                StdoutEnd::Failed(Failure::io(Status::Local, "write to", "stdout", error))
-            }
-            None => StdoutEnd::Flushed,
-        }
-    }
-
-    /// Writes what fits without waiting, and gives the rest up.
-    pub(crate) fn abandon(&mut self, pool: &mut Pool, reason: CloseReason) {
-        if let Some(stdout) = self.stdout {
-            pool.abort(stdout, reason);
-        }
     }
 
     /// Begins a line that [`Console::show_line`] fills, where there is a terminal to show it on.

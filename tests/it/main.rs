@@ -38,7 +38,7 @@
 //! | [`slow`] | SPEC 7: `--slow`, `--slow-after`, `--queue` |
 //! | [`smoke`] | SPEC 2: the main job in its simplest forms |
 //! | [`sockets`] | SPEC 5: `-O`, `--bind`, `-4`, `-6` |
-//! | [`stdio`] | SPEC 6: standard streams that are sockets or somebody else's pipes |
+//! | [`stdio`] | SPEC 6: standard streams that are sockets or somebody else's pipes, and the end of stdout |
 //! | [`support`] | drives the binary; no tests |
 //! | [`terminal`] | SPEC 6 at a terminal: job control, the line that is typed |
 //! | [`tinyproto`] | SPEC 6: `--frame tinyproto`, byte by byte |

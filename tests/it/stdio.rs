@@ -184,3 +184,88 @@ fn a_pipe_of_another_user_may_be_left_by_its_reader() {
     server.join();
     drop(stdin);
 }
+
+/// SPEC section 6, "The end reaches the reader": nobody but the reader of stdout has stdout then,
+/// and its number does not go to the next file that is opened.
+#[test]
+fn the_peers_fin_is_the_end_of_a_pipe_while_stdin_goes_on() {
+    let (listener, address) = listener();
+    let (mut reader, writer) = pipe().unwrap();
+    let client = wirecat(["tcp-connect", "--on", "connected=sleep 2", &address]).piped();
+    let mut client = client.stdout(writer).start();
+    let mut peer = accept(&listener);
+    peer.write_all(b"all there is").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    let mut told = Vec::new();
+    reader.read_to_end(&mut told).unwrap();
+    assert_eq!(told, b"all there is");
+    let stdout = std::fs::read_link(format!("/proc/{}/fd/1", client.pid())).unwrap();
+    assert_eq!(stdout.to_str(), Some("/dev/null"));
+    client.say("and stdin goes on");
+    assert_eq!(read_exactly(&peer, 17), b"and stdin goes on");
+    client.signal(libc::SIGTERM);
+    assert_eq!(client.wait_open().signal, Some(libc::SIGTERM));
+}
+
+/// The same under inetd, where one socket is stdin, stdout and stderr.
+#[test]
+fn the_peers_fin_reaches_a_socket_while_stdin_goes_on() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (listener, address) = listener();
+    let theirs = OwnedFd::from(theirs);
+    let client = wirecat(["tcp-connect", &address]).stdin(theirs.try_clone().unwrap());
+    let mut client = client.stdout(theirs).start();
+    let mut peer = accept(&listener);
+    peer.write_all(b"all there is").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    let mut told = Vec::new();
+    (&ours).read_to_end(&mut told).unwrap();
+    assert_eq!(told, b"all there is");
+    (&ours).write_all(b"and stdin goes on").unwrap();
+    assert_eq!(read_exactly(&peer, 17), b"and stdin goes on");
+    assert!(client.is_running());
+    ours.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&peer), b"");
+    client.wait_open().code(0);
+}
+
+/// The same through a thread.
+#[test]
+fn the_peers_fin_is_the_end_of_a_pipe_of_another_user() {
+    let server = peer(|mut stream| {
+        stream.write_all(b"all there is").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        read_all(&stream)
+    });
+    let test = "the_peers_fin_is_the_end_of_a_pipe_of_another_user";
+    let Some((client, mut stdin, mut stdout)) = between(test, &server.address) else { return };
+    let mut told = Vec::new();
+    stdout.read_to_end(&mut told).unwrap();
+    assert_eq!(told, b"all there is");
+    stdin.write_all(b"late").unwrap();
+    drop(stdin);
+    assert_eq!(server.join(), b"late");
+    client.wait_open().code(0);
+}
+
+/// Where more may come, the end does not: of another connection, or of the run as JSON.
+#[test]
+fn stdout_stays_open_while_more_may_be_written() {
+    let args = ["tcp-serve", "-v", "--conns", "2", "127.0.0.1:0"];
+    let mut server = wirecat(args).piped().start();
+    let address = server.address();
+    for word in ["first", "second"] {
+        let mut client = connect(&address);
+        client.write_all(word.as_bytes()).unwrap();
+        server.wait_for_output(word);
+        client.shutdown(Shutdown::Write).unwrap();
+        server.wait_for("eof #");
+        drop(client);
+    }
+    assert_eq!(server.wait().code(0).text(), "firstsecond");
+    let server = peer(|stream| stream.shutdown(Shutdown::Write).unwrap());
+    let mut client = wirecat(["tcp-connect", "--output", "json", &server.address]).piped().start();
+    client.wait_for_event("eof");
+    assert!(client.wait().code(0).text().contains("\"event\":\"summary\""));
+    server.join();
+}

@@ -19,7 +19,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use bytes::{Buf, Bytes};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Mode, OFlags};
 
 use super::transport::Transport;
 use crate::sys::fd::{FdAccess, reopen_nonblocking, widen_pipe};
@@ -70,6 +70,23 @@ pub fn input_size() -> Option<u64> {
 /// The descriptor is not usable at all.
 pub fn output() -> io::Result<(Box<dyn Transport>, StdioKind)> {
     open(rustix::stdio::stdout(), FdAccess::Write)
+}
+
+/// Gives up descriptor 1, so that the reader of a pipe sees the end once no other process holds it:
+/// a description of our own goes with its channel, and children have other descriptors in its place.
+/// A stderr that goes to the same pipe keeps it open.
+///
+/// The null device takes its number, or the next open(2) would get it. A socket is shared with
+/// whoever holds it, stdin and stderr under inetd: only its writing ends, for all of them.
+pub fn release_output(kind: StdioKind) {
+    // Where either fails, the reader sees the end when the process ends.
+    let _ = match kind {
+        StdioKind::Socket => {
+            rustix::net::shutdown(rustix::stdio::stdout(), rustix::net::Shutdown::Write)
+        }
+        _ => rustix::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+            .and_then(|null| rustix::stdio::dup2_stdout(&null)),
+    };
 }
 
 /// A channel on our end of a pipe to a child, whose own end stays blocking.

@@ -299,6 +299,11 @@ impl Core {
             }
             // Whoever reads stdout has seen enough, and that outranks a count that is not met.
             StdoutEnd::Unread => self.decide(Status::Done),
+            // The peers have ended while the run goes on. It has no stdout that could fail now.
+            StdoutEnd::Flushed if self.phase < Phase::Flushing => {
+                self.console.release_stdout();
+                return self.resume(pool);
+            }
             StdoutEnd::Flushed => {}
         }
         if self.phase == Phase::Flushing {

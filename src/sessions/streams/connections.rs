@@ -245,6 +245,7 @@ impl StreamSession {
         } else if eof {
             let input = self.input();
             self.with(pool, |service, context| service.half_closed(context, id, input));
+            self.pass_end(pool);
         }
     }
 
@@ -317,6 +318,7 @@ impl StreamSession {
         // The service forgets it before the next one is dialed, and the run ends only if none is.
         self.with(pool, |service, context| service.closed(context, id, end));
         self.follow_end(pool, redial, &connection, end);
+        self.pass_end(pool);
         self.on_parted(pool);
     }
 

@@ -158,6 +158,18 @@ impl StreamSession {
         self.with(pool, |_, context| context.input_ended(id, input));
     }
 
+    /// The end reaches the reader of stdout, while stdin may go on: no connection has more to say,
+    /// and no other one can come.
+    pub(super) fn pass_end(&mut self, pool: &mut Pool) {
+        let streams = &self.streams;
+        let may_come =
+            streams.may_come() || streams.reconnects() || self.core.input.has_commands();
+        let is_relayed = matches!(self.service.stdin(), Stdin::Relayed);
+        if is_relayed && !may_come && streams.table.iter().all(|(_, one)| one.ended) {
+            self.core.console.end_output(pool);
+        }
+    }
+
     /// Pauses what would overflow a queue, and resumes what may flow again: once behind each event.
     pub(super) fn balance(&mut self, pool: &mut Pool) {
         self.update_accepting(pool);

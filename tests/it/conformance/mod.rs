@@ -3,6 +3,7 @@
 mod broadcast;
 mod crowds;
 mod descriptors;
+mod ends;
 mod hostile;
 mod json;
 mod listeners;

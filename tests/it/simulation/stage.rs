@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::Value;
 use wirecat::error::Status;
+use wirecat::event_loop::stdio::StdioKind;
 use wirecat::event_loop::{End, EventLoop, Id, Pool};
 use wirecat::framing::{Deframer, Framing};
 use wirecat::protocol::relay::Source;
@@ -53,7 +54,7 @@ pub(super) fn open(
         let _ = sender.send(line.to_vec());
     });
     let (near, far) = wire(world.rng.fork(), basics.stdout, world.now);
-    let console = Console::on(pool, reporter, common.output.form, Box::new(near), false);
+    let console = Console::on(pool, reporter, common.output.form, Box::new(near), StdioKind::Pipe);
     let console = console.expect("a virtual stdout");
     let stdout = far.id().expect("stdout is registered");
     let reader = Actor::new("stdout", far, basics.stdout_temper, Ending::Never, world.now);

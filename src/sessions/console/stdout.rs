@@ -1,0 +1,62 @@
+//! The end of stdout: after the last data, by its reader, or by a failure.
+
+use std::io::ErrorKind;
+
+use super::Console;
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::stdio::StdioKind;
+use crate::event_loop::{End, Pool};
+use crate::protocol::output::Output;
+
+/// What the end of stdout means for the run.
+pub(crate) enum StdoutEnd {
+    /// Everything was written.
+    Flushed,
+    /// Its reader left, which is its right.
+    Unread,
+    /// Data could not be written.
+    Failed(Failure),
+}
+
+impl Console {
+    /// No more data comes: a reader behind a pipe or socket is to see the end once all is written,
+    /// however long the run goes on. A terminal or file has no reader that waits for an end, and
+    /// JSON has a summary to come.
+    pub(crate) fn end_output(&mut self, pool: &mut Pool) {
+        let has_reader = matches!(self.kind, StdioKind::Pipe | StdioKind::Socket);
+        if let Some(stdout) = self.stdout
+            && has_reader
+            && self.form != Output::Json
+        {
+            self.commit(pool);
+            pool.finish(stdout);
+        }
+    }
+
+    /// Forgets stdout, and returns what its end means.
+    pub(crate) fn stdout_closed(&mut self, end: &End) -> StdoutEnd {
+        (self.stdout, self.full) = (None, false);
+        match &end.error {
+            // EPIPE: a reader such as `head` has left. The loop survives the SIGPIPE that comes
+            // with it, and so the run ends in order.
+            Some(error) if error.kind() == ErrorKind::BrokenPipe => StdoutEnd::Unread,
+            Some(error) => {
+                StdoutEnd::Failed(Failure::io(Status::Local, "write to", "stdout", error))
+            }
+            None => StdoutEnd::Flushed,
+        }
+    }
+
+    /// Gives up descriptor 1 as well, after the last data.
+    pub(crate) fn release_stdout(&self) {
+        (self.release)(self.kind);
+    }
+
+    /// Writes what fits without waiting, and gives the rest up.
+    pub(crate) fn abandon(&mut self, pool: &mut Pool, reason: CloseReason) {
+        if let Some(stdout) = self.stdout {
+            pool.abort(stdout, reason);
+        }
+    }
+}
