@@ -162,8 +162,7 @@ impl StreamSession {
     /// and no other one can come.
     pub(super) fn pass_end(&mut self, pool: &mut Pool) {
         let streams = &self.streams;
-        let may_come =
-            streams.may_come() || streams.reconnects() || self.core.input.has_commands();
+        let may_come = streams.may_come() || streams.reconnects() || self.core.input.has_commands();
         let is_relayed = matches!(self.service.stdin(), Stdin::Relayed);
         if is_relayed && !may_come && streams.table.iter().all(|(_, one)| one.ended) {
             self.core.console.end_output(pool);
