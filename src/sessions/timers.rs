@@ -10,7 +10,7 @@ pub(crate) const TOTAL: u8 = 1;
 pub(crate) const FIRST_PEER: u8 = 2;
 /// `--read-timeout` of one connection.
 pub(crate) const READ: u8 = 4;
-/// `--quit-after` of one connection.
+/// `--quit-after` of one connection, and the rest of the input of datagram commands.
 pub(crate) const QUIT: u8 = 5;
 /// `--slow-after` of one connection.
 pub(crate) const SLOW: u8 = 6;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::commands::Controlled;
 use super::groups::Groups;
+use super::input_drain::InputDrain;
 use super::peers::{PeerAdmission, Statistics};
 use super::replies::{Replies, report_cut};
 use super::service::silence;
@@ -48,6 +49,7 @@ pub struct ListenService {
     pub(super) groups: Option<Groups>,
     /// `/quit` waits for what is still to be sent.
     pub(super) quitting: bool,
+    drain: InputDrain,
     admission: PeerAdmission,
     interval: Option<Duration>,
     /// Messages that were taken, of whomever.
@@ -69,6 +71,7 @@ impl ListenService {
             replies: Replies::new(config.to, config.reply, reply, families),
             groups,
             quitting: false,
+            drain: InputDrain::default(),
             admission: PeerAdmission::new(config.access, config.first_peer),
             interval: config.interval.filter(|_| config.stats),
             received: 0,
@@ -114,6 +117,7 @@ impl ListenService {
         if context.core.input.has_commands() {
             context.report(&Notice::new(Name::Drained));
         }
+        self.drain.look(context);
         if std::mem::take(&mut self.quitting) {
             context.end(ShutdownMode::Enough);
         }
@@ -230,6 +234,10 @@ impl DatagramService for ListenService {
                 }
             }
             (timers::COMMANDS, _) => self.input(context, &[], false),
+            (timers::QUIT, _) => {
+                let is_blocked = self.has_unsent(context.sockets);
+                self.drain.step(context, is_blocked);
+            }
             (timers::REJOIN, Some(groups)) => groups.rejoin(context),
             (timers::PROBE, Some(groups)) if self.received == 0 => groups.probe_elsewhere(),
             _ => {}
@@ -264,7 +272,30 @@ impl DatagramService for ListenService {
         self.statistics.report(context, None);
     }
 
+    /// What was to be said to the peers that were heard is said first.
+    fn may_close(&mut self, context: &mut DatagramContext<'_>, how: ShutdownMode) -> bool {
+        let in_order = matches!(how, ShutdownMode::Enough | ShutdownMode::InOrder(_));
+        if !in_order || self.drain.is_over() {
+            return true;
+        }
+        let input = &context.core.input;
+        let is_read = !input.is_open() || input.progress().ended;
+        let has_rest = how == ShutdownMode::Enough
+            && !is_read
+            && (input.has_commands() || self.replies.has_receiver());
+        let has_unsent = self.has_unsent(context.sockets);
+        if has_rest || has_unsent {
+            self.drain.begin(context, has_unsent);
+            return false;
+        }
+        true
+    }
+
     fn closing(&mut self, context: &mut DatagramContext<'_>) {
+        let unsent = context.sockets.queued() + self.replies.waiting();
+        if let Some(failure) = self.drain.failure(unsent) {
+            context.core.fail(context.pool, &failure);
+        }
         if self.statistics.are_reported() {
             self.statistics.report(context, None);
         }

@@ -6,6 +6,7 @@
 
 mod commands;
 mod groups;
+mod input_drain;
 mod listen;
 mod opening;
 mod outbox;

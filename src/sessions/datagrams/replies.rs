@@ -147,6 +147,12 @@ impl Replies {
         self.done < self.batch.ends.len()
     }
 
+    /// Bytes of the messages that are still to be sent.
+    pub(super) fn waiting(&self) -> usize {
+        let sent = self.done.checked_sub(1).and_then(|last| self.batch.ends.get(last));
+        self.batch.bytes.len() - sent.copied().unwrap_or(0)
+    }
+
     /// The next message of stdin, and its receivers.
     pub(super) fn next(&mut self) -> Option<(Bytes, &[(Id, ReturnPath)])> {
         if !self.is_loaded() {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use super::input_drain::InputDrain;
 use super::opening::Opener;
 use super::prober::Prober;
 use super::send_batch::{Destination, Pumped, SendBatch};
@@ -50,6 +51,7 @@ pub struct SendService {
     is_answered: bool,
     /// Everything has been sent.
     sent_all: bool,
+    drain: InputDrain,
 }
 
 impl SendService {
@@ -78,6 +80,7 @@ impl SendService {
             last_answer: now,
             is_answered: false,
             sent_all: false,
+            drain: InputDrain::default(),
         };
         DatagramSession::new(config.common, console, input, sockets, service)
     }
@@ -183,6 +186,7 @@ impl SendService {
             self.all_sent(context);
         } else {
             context.core.input.resume(context.pool);
+            self.drain.look(context);
         }
     }
 
@@ -209,7 +213,7 @@ impl SendService {
             return;
         }
         match self.reply {
-            Some(patience) if self.batch.has_destinations() => {
+            Some(patience) if self.batch.has_destinations() && !context.core.has_enough() => {
                 self.last_answer = context.pool.now();
                 context.arm(timers::ANSWERS, patience);
             }
@@ -310,6 +314,10 @@ impl DatagramService for SendService {
                 self.pump(context);
             }
             timers::ANSWERS => self.check_answers(context),
+            timers::QUIT => {
+                let is_blocked = !self.batch.is_done();
+                self.drain.step(context, is_blocked);
+            }
             _ => {}
         }
     }
@@ -332,10 +340,21 @@ impl DatagramService for SendService {
             self.end_when_sent(context);
             return false;
         }
+        let input = &context.core.input;
+        let is_read = !input.is_open() || input.progress().ended;
+        let has_rest = self.batch.has_destinations() && !(is_read && self.batch.is_done());
+        let is_met = how == ShutdownMode::Enough && context.core.has_enough();
+        if is_met && has_rest && self.prober.is_none() && !self.drain.is_over() {
+            self.drain.begin(context, !self.batch.is_done());
+            return false;
+        }
         true
     }
 
     fn closing(&mut self, context: &mut DatagramContext<'_>) {
+        if let Some(failure) = self.drain.failure(self.batch.waiting()) {
+            context.core.fail(context.pool, &failure);
+        }
         context.core.count_sent(usize::try_from(self.batch.sent).unwrap_or(usize::MAX));
     }
 }

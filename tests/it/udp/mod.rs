@@ -7,6 +7,7 @@ mod forms;
 mod full;
 mod inherited;
 mod interop;
+mod last_input;
 mod network;
 mod peers;
 mod refusals;
