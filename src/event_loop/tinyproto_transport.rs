@@ -31,7 +31,7 @@ impl Pool {
 /// ```text
 /// Handshake ── both hellos ──> Exchange ── FIN comes ──> Ended
 ///     │                            │                       └── an offer is open: also Unwritable
-///     └── FIN, or no hello ────────┴── the rules are broken ──> Broken
+///     └── FIN, or no hello ────────┴── the rules are broken, or RST ──> Broken
 /// ```
 ///
 /// | state | fields | `read` | `write` |
@@ -39,7 +39,7 @@ impl Pool {
 /// | Handshake | `exchange` is not open | is not called: `connected` reads | is not called |
 /// | Exchange | none of those below | messages | what the exchange allows now |
 /// | Ended | `ended` | `received`, then the end | a message that has its go |
-/// | Unwritable | `unwritable` | as in Ended | the error |
+/// | Unwritable | `unwritable` | as before | the error, once |
 /// | Broken | `broken` | `received`, then the error | as before |
 struct TinyprotoTransport {
     inner: Box<dyn Transport>,
@@ -52,9 +52,9 @@ struct TinyprotoTransport {
     /// The peer's FIN came.
     ended: bool,
     /// What is wrong with what comes behind `received`.
-    broken: Option<ExchangeError>,
-    /// Why nothing can be written any more.
-    unwritable: Option<ExchangeError>,
+    broken: Option<io::Error>,
+    /// Why nothing can be written any more; the next flush returns it.
+    unwritable: Option<io::Error>,
     /// Something was received since the channel last tried to write.
     has_news: bool,
 }
@@ -90,22 +90,46 @@ impl TinyprotoTransport {
         Ok(())
     }
 
-    /// Reads once from the wire.
+    /// Reads once from the wire. A failure of the connection comes behind what was `received`.
     fn receive(&mut self, into: &mut [u8]) -> io::Result<()> {
-        let count = self.inner.read(into)?;
+        let outcome = match self.inner.read(into) {
+            Err(error) if is_temporary(&error) => return Err(error),
+            // An answer has met the reset, and the kernel reports that once (tcp_reset() in Linux):
+            // this end is none.
+            Ok(0) => self.unwritable.take_if(|met| is_reset(met)).map_or(Ok(0), Err),
+            outcome => outcome,
+        };
         self.has_news = true;
-        if count > 0 {
-            let wire = into.get(..count).unwrap_or_default();
-            self.broken = self.exchange.receive(wire, &mut self.received).err();
-        } else {
-            self.ended = true;
-            match self.exchange.receive_end(&mut self.received) {
-                Err(silent @ ExchangeError::Silent) => self.broken = Some(silent),
-                ending => self.unwritable = ending.err(),
+        match outcome {
+            Ok(count @ 1..) => {
+                let wire = into.get(..count).unwrap_or_default();
+                let received = self.exchange.receive(wire, &mut self.received);
+                self.broken = received.err().map(Into::into);
+            }
+            outcome => {
+                self.ended = true;
+                let ending = self.exchange.receive_end(&mut self.received).err();
+                match (outcome, ending) {
+                    (Err(error), _) => {
+                        self.broken = Some(error);
+                        // There is nobody left to answer.
+                        self.exchange.finish();
+                    }
+                    (_, Some(silent @ ExchangeError::Silent)) => self.broken = Some(silent.into()),
+                    (_, Some(ending)) => self.unwritable = Some(ending.into()),
+                    (_, None) => {}
+                }
             }
         }
-        // What cannot be written now is written with the next flush, which returns failures.
-        let _ = self.answer();
+        // What cannot be written now is written with the next flush, which returns a failure.
+        if let Err(error) = self.answer()
+            && !is_temporary(&error)
+        {
+            self.unwritable.get_or_insert(error);
+        }
+        // The library leaves Nagle's algorithm on: its next offer waits until what it sent before is
+        // acknowledged, and nothing of ours may be due that carries the acknowledgement.
+        self.inner.acknowledge();
         Ok(())
     }
 
@@ -149,7 +173,7 @@ impl Transport for TinyprotoTransport {
                 return Ok(self.deliver(into));
             }
             if let Some(error) = self.broken.take() {
-                return Err(error.into());
+                return Err(error);
             }
             if self.ended {
                 return Ok(0);
@@ -209,7 +233,9 @@ impl Transport for TinyprotoTransport {
                 outcome => outcome?,
             }
             if let Some(error) = self.broken.take() {
-                return Err(error.into());
+                // A connection that was reset has been up: its first read returns the reset.
+                self.broken = is_reset(&error).then(|| error.kind().into());
+                return Err(error);
             }
         }
         Ok(Some(addresses))
@@ -229,10 +255,7 @@ impl Transport for TinyprotoTransport {
 
     fn flush(&mut self) -> io::Result<()> {
         self.has_news = false;
-        match &self.unwritable {
-            Some(error) => Err(error.clone().into()),
-            None => self.answer(),
-        }
+        self.unwritable.take().map_or_else(|| self.answer(), Err)
     }
 
     fn needs_read(&self) -> bool {
@@ -251,6 +274,14 @@ impl Transport for TinyprotoTransport {
     fn has_buffered_input(&self) -> bool {
         !self.received.is_empty() || self.ended || self.broken.is_some()
     }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::ConnectionReset
 }
 
 /// The kind decides how the end of the channel is reported: as refused, as a bad frame or as a reset.

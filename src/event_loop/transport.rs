@@ -119,6 +119,14 @@ pub trait Transport: Send {
         }
     }
 
+    /// Acknowledges what has come at once (TCP_QUICKACK), where there is such a thing, for a peer that
+    /// sends no more before. The kernel delays the next acknowledgement again (tcp(7)).
+    fn acknowledge(&mut self) {
+        if let Some(inner) = self.inner_mut() {
+            inner.acknowledge();
+        }
+    }
+
     /// Whether the handshake of the two sides, where they have one, is done.
     fn is_open(&self) -> bool {
         self.inner().is_none_or(|inner| inner.is_open())
@@ -252,6 +260,14 @@ impl Transport for StreamSocket {
         }
     }
 
+    fn acknowledge(&mut self) {
+        #[cfg(target_os = "linux")]
+        if let Self::Tcp(stream) = self {
+            // Without it the acknowledgement comes some 40 ms later.
+            let _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
+        }
+    }
+
     fn take_error(&mut self) -> Option<io::Error> {
         StreamSocket::take_error(self).ok().flatten()
     }
@@ -334,6 +350,9 @@ mod tests {
         fn set_nodelay(&mut self) {
             self.count(());
         }
+        fn acknowledge(&mut self) {
+            self.count(());
+        }
         fn is_open(&self) -> bool {
             self.count(false)
         }
@@ -392,7 +411,8 @@ mod tests {
         assert!(outer.take_error().is_some() && outer.has_ended() && !outer.is_open());
         assert_eq!(outer.unacknowledged(), 7);
         outer.set_nodelay();
+        outer.acknowledge();
         assert!(outer.needs_flush() && outer.needs_read() && outer.has_buffered_input());
-        assert_eq!(calls.load(Ordering::Relaxed), 19);
+        assert_eq!(calls.load(Ordering::Relaxed), 20);
     }
 }
