@@ -23,6 +23,7 @@ mod pool;
 mod recorder;
 mod signals;
 pub mod stdio;
+mod stream_transport;
 mod timers;
 mod tinyproto_transport;
 mod transport;

@@ -134,6 +134,13 @@ impl Pool {
         }
     }
 
+    /// Has the kernel acknowledge at once what has come on a channel of TCP (TCP_QUICKACK).
+    pub fn acknowledge(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            channel.transport.acknowledge();
+        }
+    }
+
     /// Puts another transport around that of a channel on which nothing has moved yet.
     pub(super) fn wrap_transport(
         &mut self,

@@ -2,15 +2,14 @@
 //!
 //! A transport reads and writes without blocking and knows nothing of queues, marks or closing.
 
-use std::io::{self, IoSlice, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, IoSlice};
 
-use mio::{Interest, Registry, Token, event::Source};
+use mio::{Registry, Token};
 
 use super::id::Id;
 use super::mailbox::Mailbox;
 use crate::close::CloseReason;
-use crate::sockets::{Endpoint, StreamSocket};
+use crate::sockets::Endpoint;
 
 /// A channel of bytes. `WouldBlock` means: try again after the next sign of readiness.
 ///
@@ -211,84 +210,6 @@ pub enum Readiness {
     Evented,
     /// It never returns `WouldBlock`: regular files, the null device.
     Always,
-}
-
-impl Transport for StreamSocket {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(into),
-            Self::Unix(stream) => stream.read(into),
-        }
-    }
-
-    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        // For one piece send(2) is shorter than writev(2), which goes by way of the file system.
-        match (self, pieces) {
-            (Self::Tcp(stream), [piece]) => stream.write(piece),
-            (Self::Unix(stream), [piece]) => stream.write(piece),
-            (Self::Tcp(stream), _) => stream.write_vectored(pieces),
-            (Self::Unix(stream), _) => stream.write_vectored(pieces),
-        }
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
-
-    fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
-        crate::sockets::connect::finished(self)
-    }
-
-    fn addresses(&self) -> (Endpoint, Endpoint) {
-        (self.peer(), self.local())
-    }
-
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        source(self).register(registration.registry, registration.token(), both)?;
-        Ok(Readiness::Evented)
-    }
-
-    fn reset(&mut self) {
-        self.reset_on_close();
-    }
-
-    fn set_nodelay(&mut self) {
-        if let Self::Tcp(stream) = self {
-            // Without it the stream is slow, and works.
-            let _ = stream.set_nodelay(true);
-        }
-    }
-
-    fn acknowledge(&mut self) {
-        #[cfg(target_os = "linux")]
-        if let Self::Tcp(stream) = self {
-            // Without it the acknowledgement comes some 40 ms later.
-            let _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
-        }
-    }
-
-    fn take_error(&mut self) -> Option<io::Error> {
-        StreamSocket::take_error(self).ok().flatten()
-    }
-
-    fn has_ended(&self) -> bool {
-        crate::sys::socket::has_ended(self)
-    }
-
-    fn unacknowledged(&self) -> u64 {
-        match self {
-            Self::Tcp(stream) => crate::sys::socket::unacknowledged(stream),
-            Self::Unix(_) => 0,
-        }
-    }
-}
-
-fn source(stream: &mut StreamSocket) -> &mut dyn Source {
-    match stream {
-        StreamSocket::Tcp(stream) => stream,
-        StreamSocket::Unix(stream) => stream,
-    }
 }
 
 #[cfg(test)]

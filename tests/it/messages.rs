@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::support::net::{connect, peer, read_all, read_exactly};
 use crate::support::{Ended, wirecat};
@@ -236,4 +237,25 @@ fn count_is_met_or_an_error() {
     client.say("question\n");
     assert_eq!(client.wait_open().code(0).text(), "answer\n");
     assert_eq!(server.join(), (b"question\n".to_vec(), Vec::new()));
+}
+
+/// A peer with Nagle's algorithm on that writes the length and the message apart: the second one
+/// waits until the first is acknowledged, some 40 ms a message: 16 s for all of these.
+#[test]
+fn a_message_in_two_writes_does_not_wait_for_an_acknowledgement() {
+    let messages = 400;
+    for args in [&["tcp-serve", "--reply", "x"][..], &["echo", "--tcp"]] {
+        let args = [args, &["--frame", "u32", "127.0.0.1:0"]].concat();
+        let mut server = wirecat(args).start();
+        let mut stream = connect(&server.address());
+        assert!(!stream.nodelay().expect("an option"));
+        let began = std::time::Instant::now();
+        for _ in 0..messages {
+            stream.write_all(b"\0\0\0\x01").expect("it is taken");
+            stream.write_all(b"x").expect("it is taken");
+            assert_eq!(read_exactly(&stream, 5), b"\0\0\0\x01x");
+        }
+        let took = began.elapsed();
+        assert!(took < Duration::from_millis(20) * messages, "{took:?} for {messages} messages");
+    }
 }

@@ -222,6 +222,11 @@ impl StreamSession {
         if has_come {
             receiver.note_message(pool.now());
         }
+        if receiver.undelivered() > 0 {
+            // A peer that writes the length and then the message sends the second one only once the
+            // first is acknowledged, where Nagle's algorithm is on: 40 ms a message, else.
+            pool.acknowledge(id);
+        }
         self.core.note_match(receiver.has_matched());
         if let Some(name) = name {
             self.streams.peer_name = name;

@@ -1,11 +1,12 @@
 //! `--frame tinyproto`: the exchange byte by byte, against plain sockets that keep it by hand.
 
+mod troubles;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use crate::support::net::{connect, peer, read_all, read_exactly, read_what_comes, reset};
-use crate::support::proc::status;
+use crate::support::net::{connect, peer, read_all, read_exactly, read_what_comes};
 use crate::support::{PATIENCE, Running, wirecat};
 
 /// A client with these options.
@@ -185,97 +186,6 @@ fn a_peer_that_closes_in_place_of_go_is_a_loss() {
     server.join();
 }
 
-/// A message goes out whatever is unacknowledged, or the reset behind it would take it back.
-fn rude(stream: TcpStream) -> TcpStream {
-    stream.set_nodelay(true).expect("an option");
-    stream
-}
-
-/// Stops a program, so that it meets at once whatever happens until it goes on.
-fn stop(program: &Running) {
-    program.signal(libc::SIGSTOP);
-    while status(program.pid(), "State") != "T" {
-        std::thread::yield_now();
-    }
-}
-
-/// The kernel reports a reset once. Where our answer meets it, reading finds an end that is none.
-#[test]
-fn a_reset_that_an_answer_meets_is_no_orderly_end() {
-    for is_piped in [false, true] {
-        let (listener, address) = crate::support::net::listener();
-        let near = client(&["--log", "json"], &address);
-        let mut near = if is_piped { near.piped() } else { near }.start();
-        let stream = rude(crate::support::net::accept(&listener));
-        say(&stream, b"\xff\0\0\0\x02");
-        hear(&stream, b"\xff\xff");
-        say(&stream, b"ok");
-        near.wait_for_output("ok\n");
-        stop(&near);
-        say(&stream, b"\0\0\0\0");
-        reset(stream);
-        near.signal(libc::SIGCONT);
-        let ended = near.wait_open().code(6);
-        assert_eq!(ended.text(), "ok\n\n");
-        ended.says("connection reset");
-    }
-}
-
-/// The same of a server, also in the middle of a message.
-#[test]
-fn a_client_that_resets_has_not_ended_in_order() {
-    for (rest, cut) in [(&b""[..], 0), (b"\0\0", 2), (b"\0\0\0\x05he", 6)] {
-        let (mut server, address) = serve(&["-v", "--conns", "1"]);
-        let stream = rude(connect(&address));
-        say(&stream, b"\xff\0\0\0\x02");
-        hear(&stream, b"\xff\xff");
-        say(&stream, b"ok");
-        server.wait_for_output("ok\n");
-        stop(&server);
-        say(&stream, b"\0\0\0\0");
-        say(&stream, rest);
-        reset(stream);
-        server.signal(libc::SIGCONT);
-        let ended = server.wait().code(6);
-        assert_eq!(ended.text(), "ok\n\n");
-        let ended = ended.says("was lost: connection reset");
-        if cut > 0 {
-            ended.says(&format!("undelivered {cut} B"));
-        }
-    }
-}
-
-/// SPEC section 6: what came before the reset is printed, also what was read ahead for a go.
-#[test]
-fn what_was_read_ahead_of_a_reset_is_printed() {
-    let (mut stdout, blocked) = std::io::pipe().expect("a pipe");
-    let (listener, address) = crate::support::net::listener();
-    let near = client(&[], &address).stdout(blocked).piped().start();
-    let stream = crate::support::net::accept(&listener);
-    say(&stream, b"\xff");
-    hear(&stream, b"\xff");
-    let message = [b'x'; 4000];
-    let mut said = 0;
-    // Until nothing is answered any more: stdout is full, and then the connection is paused.
-    loop {
-        say(&stream, &(message.len() as u32).to_be_bytes());
-        stream.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
-        if (&stream).read_exact(&mut [0]).is_err() {
-            break;
-        }
-        say(&stream, &message);
-        said += 1;
-    }
-    reset(stream);
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        stdout.read_to_end(&mut bytes).expect("it is read");
-        bytes.len()
-    });
-    near.wait_open().code(6);
-    assert_eq!(reader.join().expect("it is read"), said * 4001);
-}
-
 /// A peer that knows no collisions: it offers in place of go, sends, and then says go.
 #[test]
 fn a_collision_costs_nothing() {
@@ -314,29 +224,6 @@ fn ten_thousand_messages_cross_each_other() {
     drop(far.join().expect("all is written"));
     let ended = server.wait().code(0);
     assert!(ended.text() == ours, "{} of {} bytes", ended.stdout.len(), ours.len());
-}
-
-/// The library leaves Nagle's algorithm on. Where its answer to an empty message is not acknowledged
-/// at once, its next offer waits for that, some 40 ms: 16 s for all of these.
-#[test]
-fn a_client_with_nagle_on_does_not_wait_for_acknowledgements() {
-    let messages = 400;
-    for args in [&["tcp-serve", "--reply", ""][..], &["echo", "--tcp"]] {
-        let args = [args, &["--frame", "tinyproto", "127.0.0.1:0"]].concat();
-        let mut server = wirecat(args).start();
-        let stream = connect(&server.address());
-        assert!(!stream.nodelay().expect("an option"));
-        say(&stream, b"\xff");
-        hear(&stream, b"\xff");
-        let began = std::time::Instant::now();
-        for _ in 0..messages {
-            say(&stream, b"\0\0\0\0");
-            hear(&stream, b"\xff\0\0\0\0");
-            say(&stream, b"\xff");
-        }
-        let took = began.elapsed();
-        assert!(took < Duration::from_millis(20) * messages, "{took:?} for {messages} messages");
-    }
 }
 
 /// A client is read no further while its replies wait; but its go is, or they would for ever.
