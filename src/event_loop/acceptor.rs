@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Instant;
 
+use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 
@@ -10,6 +11,7 @@ use super::event::{End, Traffic};
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
 use crate::sockets::{Endpoint, Listener, OpenListener, StreamSocket};
+use crate::sys::unix;
 
 pub(super) struct Acceptor {
     listening: OpenListener,
@@ -73,9 +75,9 @@ impl Acceptor {
                 Listener::Tcp(listener) => {
                     listener.accept().map(|(stream, peer)| (StreamSocket::Tcp(stream), Some(peer)))
                 }
-                Listener::Unix(listener) => {
-                    listener.accept().map(|(stream, _)| (StreamSocket::Unix(stream), None))
-                }
+                // Its peer may have a name that mio panics at.
+                Listener::Unix(listener) => unix::accept(listener)
+                    .map(|fd| (StreamSocket::Unix(UnixStream::from_std(fd.into())), None)),
             };
             match outcome {
                 Ok((stream, peer)) => {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::unix::net::SocketAddr as UnixSocketAddr;
+
+use crate::sys::unix::SocketName;
 
 /// One end of a connection: `127.0.0.1:51312`, `unix:/path`, `unix` where it has no name, the name
 /// that it was dialed by, or `unknown` where the kernel has forgotten it.
@@ -16,7 +17,7 @@ pub struct Endpoint(EndpointAddress);
 enum EndpointAddress {
     Inet4(SocketAddrV4),
     Inet6(Box<SocketAddrV6>),
-    Unix(Box<UnixSocketAddr>),
+    Unix(Box<SocketName>),
     /// A unix socket that was never bound, as most clients are.
     Unnamed,
     /// The same of one that this side has dialed by this name.
@@ -34,11 +35,9 @@ impl Endpoint {
     }
 
     /// The same of a unix socket.
-    pub(super) fn unix(address: io::Result<UnixSocketAddr>) -> Self {
-        Self(match address {
-            Ok(address) if !address.is_unnamed() => EndpointAddress::Unix(Box::new(address)),
-            _ => EndpointAddress::Unnamed,
-        })
+    pub(super) fn unix(name: Option<SocketName>) -> Self {
+        let named = name.map(|name| EndpointAddress::Unix(Box::new(name)));
+        Self(named.unwrap_or(EndpointAddress::Unnamed))
     }
 
     /// An end by a name, where nobody but the user knows its address.
@@ -87,28 +86,9 @@ impl fmt::Display for Endpoint {
             EndpointAddress::Named(name) => f.pad(name),
             EndpointAddress::Unnamed => f.pad("unix"),
             EndpointAddress::Unknown => f.pad("unknown"),
-            EndpointAddress::Unix(address) => match (address.as_pathname(), abstract_name(address))
-            {
-                (Some(path), _) => write!(f, "unix:{}", path.display()),
-                (None, Some(name)) => write!(f, "unix:@{}", String::from_utf8_lossy(name)),
-                (None, None) => f.pad("unix"),
-            },
+            EndpointAddress::Unix(name) => name.fmt(f),
         }
     }
-}
-
-#[cfg(any(target_os = "android", target_os = "linux"))]
-fn abstract_name(address: &UnixSocketAddr) -> Option<&[u8]> {
-    #[cfg(target_os = "android")]
-    use std::os::android::net::SocketAddrExt;
-    #[cfg(target_os = "linux")]
-    use std::os::linux::net::SocketAddrExt;
-    address.as_abstract_name()
-}
-
-#[cfg(not(any(target_os = "android", target_os = "linux")))]
-fn abstract_name(_: &UnixSocketAddr) -> Option<&[u8]> {
-    None
 }
 
 #[cfg(test)]
@@ -122,9 +102,7 @@ mod tests {
             assert_eq!(end.to_string(), text);
             assert!(end.ip().is_some());
         }
-        let unix = |path| Endpoint::unix(UnixSocketAddr::from_pathname(path));
-        assert_eq!(unix("/run/app").to_string(), "unix:/run/app");
-        assert_eq!(unix("").to_string(), "unix");
+        assert_eq!(Endpoint::unix(None).to_string(), "unix");
         let gone = Endpoint::inet(Err(io::ErrorKind::NotConnected.into()));
         assert_eq!((gone.to_string().as_str(), gone.is_unknown()), ("unknown", true));
     }

@@ -16,6 +16,7 @@ use super::options::SocketOptions;
 use super::resolve::Family;
 use super::unix::UnixGuard;
 use crate::error::Failure;
+use crate::sys::unix::local_name;
 
 /// Opens every listener that an address means, with warnings of what the kernel changed.
 ///
@@ -83,7 +84,7 @@ impl Bindable for Listener {
     fn local(&self) -> Endpoint {
         match self {
             Self::Tcp(listener) => Endpoint::inet(listener.local_addr()),
-            Self::Unix(listener) => Endpoint::unix(listener.local_addr()),
+            Self::Unix(listener) => Endpoint::unix(local_name(listener)),
         }
     }
 

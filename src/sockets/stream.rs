@@ -9,6 +9,7 @@ use mio::net::{TcpStream, UnixStream};
 use socket2::{Domain, SockRef, Socket};
 
 use super::endpoint::Endpoint;
+use crate::sys::unix::{local_name, peer_name};
 
 /// A non-blocking stream socket, connected or about to be.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl StreamSocket {
     pub fn local(&self) -> Endpoint {
         match self {
             Self::Tcp(stream) => Endpoint::inet(stream.local_addr()),
-            Self::Unix(stream) => Endpoint::unix(stream.local_addr()),
+            Self::Unix(stream) => Endpoint::unix(local_name(stream)),
         }
     }
 
@@ -43,7 +44,7 @@ impl StreamSocket {
     pub fn peer(&self) -> Endpoint {
         match self {
             Self::Tcp(stream) => Endpoint::inet(stream.peer_addr()),
-            Self::Unix(stream) => Endpoint::unix(stream.peer_addr()),
+            Self::Unix(stream) => Endpoint::unix(peer_name(stream)),
         }
     }
 

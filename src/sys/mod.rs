@@ -19,3 +19,4 @@ pub mod process;
 pub mod signals;
 pub mod socket;
 pub mod timerfd;
+pub mod unix;

@@ -43,6 +43,7 @@
 //! | [`terminal`] | SPEC 6 at a terminal: job control, the line that is typed |
 //! | [`tinyproto`] | SPEC 6: `--frame tinyproto`, byte by byte |
 //! | [`udp`] | SPEC 7, udp-send and udp-listen |
+//! | [`unix_names`] | SPEC 1.7: unix peers with any name that the kernel allows |
 //! | [`usage`] | SPEC 3 and 9: bad input is refused before anything is sent |
 #![cfg(test)]
 
@@ -86,4 +87,5 @@ mod support;
 mod terminal;
 mod tinyproto;
 mod udp;
+mod unix_names;
 mod usage;

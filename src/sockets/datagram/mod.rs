@@ -20,6 +20,7 @@ use super::inherited::SocketRole;
 use super::listen::OpenSocket;
 use super::options::SocketOptions;
 use crate::sys::socket::{Report, report};
+use crate::sys::unix::{local_name, peer_name};
 
 pub use connect::{connect, failure};
 pub use listen::listen;
@@ -42,7 +43,7 @@ impl DatagramSocket {
     pub fn local(&self) -> Endpoint {
         match self {
             Self::Udp(socket) => Endpoint::inet(socket.local_addr()),
-            Self::Unix(socket) => Endpoint::unix(socket.local_addr()),
+            Self::Unix(socket) => Endpoint::unix(local_name(socket)),
         }
     }
 
@@ -51,7 +52,7 @@ impl DatagramSocket {
         match self {
             Self::Udp(socket) => socket.peer_addr().ok().map(Endpoint::from),
             Self::Unix(socket) => {
-                socket.peer_addr().ok().map(|address| Endpoint::unix(Ok(address)))
+                socket.peer_addr().ok().map(|_| Endpoint::unix(peer_name(socket)))
             }
         }
     }

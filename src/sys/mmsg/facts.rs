@@ -29,6 +29,10 @@ mod linux {
 
     use crate::sys::fd::adopt;
 
+    /// A descriptor of the sending process, on a socket whose first owner asked for it
+    /// (SO_PASSPIDFD, Linux 6.5; linux/socket.h).
+    const SCM_PIDFD: c_int = 4;
+
     /// A control message: its level, its type, and its data.
     type Message<'a> = (c_int, c_int, &'a [u8]);
 
@@ -51,7 +55,7 @@ mod linux {
                 (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => self.time = time(data),
                 // The type of this message, as of the one above, is the number of its option.
                 (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => self.dropped = number(data, 0),
-                (libc::SOL_SOCKET, libc::SCM_RIGHTS) => close_all(data),
+                (libc::SOL_SOCKET, libc::SCM_RIGHTS | SCM_PIDFD) => close_all(data),
                 (libc::SOL_UDP, libc::UDP_GRO) => self.segment = segment(data),
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) => self.local = local_v4(data),
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => self.local = local_v6(data),

@@ -23,7 +23,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::SystemTime;
 
-use rustix::net::{SocketAddrAny, SocketAddrUnix};
+use rustix::net::SocketAddrAny;
+
+use super::unix::SocketName;
 
 pub use batch::ReceiveBatch;
 pub use send::{FastPaths, send};
@@ -99,7 +101,7 @@ pub enum Sender {
     /// An internet address.
     Inet(SocketAddr),
     /// A unix socket; one without a name cannot be answered.
-    Unix(Option<SocketAddrUnix>),
+    Unix(Option<SocketName>),
 }
 
 impl Sender {
@@ -107,29 +109,18 @@ impl Sender {
         let Some(address) = address else { return Self::Unix(None) };
         match SocketAddr::try_from(address.clone()) {
             Ok(address) => Self::Inet(address),
-            Err(_) => {
-                let name = SocketAddrUnix::try_from(address).ok();
-                Self::Unix(name.filter(|name| !name.is_unnamed()))
-            }
+            Err(_) => Self::Unix(SocketName::read(&address)),
         }
     }
 }
 
 impl fmt::Display for Sender {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::Inet(address) => return address.fmt(out),
-            Self::Unix(None) => return out.write_str("unix"),
-            Self::Unix(Some(name)) => name,
-        };
-        if let Some(path) = name.path_bytes() {
-            return write!(out, "unix:{}", String::from_utf8_lossy(path));
+        match self {
+            Self::Inet(address) => address.fmt(out),
+            Self::Unix(None) => out.write_str("unix"),
+            Self::Unix(Some(name)) => name.fmt(out),
         }
-        #[cfg(target_os = "linux")]
-        if let Some(name) = name.abstract_name() {
-            return write!(out, "unix:@{}", String::from_utf8_lossy(name));
-        }
-        out.write_str("unix")
     }
 }
 
@@ -160,7 +151,7 @@ pub fn answer(socket: impl AsFd, payload: &[u8], path: &ReturnPath) -> io::Resul
     }
     match &path.to {
         Sender::Inet(to) => portable::send_to(socket.as_fd(), payload, to),
-        Sender::Unix(Some(to)) => portable::send_to(socket.as_fd(), payload, to),
+        Sender::Unix(Some(to)) => portable::send_to(socket.as_fd(), payload, &to.address()),
         Sender::Unix(None) => {
             let cause = "the sender has no name to answer to";
             Err(io::Error::new(io::ErrorKind::AddrNotAvailable, cause))
