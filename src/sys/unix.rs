@@ -118,9 +118,11 @@ pub fn accept(listener: impl AsFd) -> io::Result<OwnedFd> {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
+    use crate::sys::mmsg::{ReturnPath, Sender, answer};
     use std::os::unix::net::{UnixDatagram, UnixListener};
 
     /// Binds to exactly these bytes, as no safe call does.
@@ -150,8 +152,8 @@ mod tests {
             let read = local_name(&socket).unwrap();
             assert_eq!(read.as_bytes(), name, "{read:?}");
             let sender = UnixDatagram::unbound().unwrap();
-            crate::sys::mmsg::answer(&sender, b"x", &crate::sys::mmsg::Sender::Unix(Some(read)))
-                .unwrap();
+            let path = ReturnPath { to: Sender::Unix(Some(read)), from: None };
+            answer(&sender, b"x", &path).unwrap();
             assert_eq!(UnixDatagram::from(socket).recv(&mut [0; 9]).unwrap(), 1);
         }
     }
