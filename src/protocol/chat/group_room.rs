@@ -176,7 +176,7 @@ impl GroupRoom {
         };
         let gone = self.peers.iter().filter(|(_, peer)| is_gone(peer)).map(|(from, _)| from);
         for from in gone.collect::<Vec<SocketAddr>>() {
-            if let Some(nick) = self.peers.remove(from).and_then(|peer| peer.nick) {
+            if let Some((Some(nick), _)) = self.peers.remove(from) {
                 self.show(ChatLine::Left(nick, Some("silent".to_owned())));
             }
         }
@@ -196,7 +196,7 @@ impl GroupRoom {
                 Err(error) => self.notice(error),
             },
             ChatCommand::Who => {
-                let others = self.peers.iter().filter_map(|(_, peer)| peer.nick.clone());
+                let others = self.peers.iter().filter_map(|(_, peer)| peer.nick().cloned());
                 let mut nicks: Vec<Nick> = others.chain([you]).collect();
                 nicks.sort();
                 self.show(ChatLine::Here(nicks));
@@ -252,7 +252,7 @@ impl GroupRoom {
             }
             let lines = PacedLines::new(TokenBucket::new(now));
             let state = Liveness { last_received: now, is_flooding: false };
-            self.peers.insert(from, Member { nick: None, lines, state });
+            self.peers.insert(from, None, lines, state);
         }
         let Some(peer) = self.peers.get_mut(from) else { return false };
         // A member that floods is there all the same, and does not become silent.
@@ -260,9 +260,11 @@ impl GroupRoom {
         let is_admitted = peer.lines.admit(now);
         if is_admitted {
             peer.state.is_flooding = false;
-            peer.nick = nick.cloned().or_else(|| peer.nick.take());
+            if nick.is_some() && peer.nick() != nick {
+                self.peers.rename(from, nick.cloned());
+            }
         } else if !std::mem::replace(&mut peer.state.is_flooding, true) {
-            let name = peer.nick.as_ref().map_or_else(|| from.to_string(), Nick::to_string);
+            let name = peer.nick().map_or_else(|| from.to_string(), Nick::to_string);
             self.notice(format!("{name} says too much: not all of it is shown"));
         }
         is_admitted

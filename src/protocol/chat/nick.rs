@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns that a nick may take, so that the text behind it has room.
 const WIDEST: usize = 20;
@@ -11,7 +11,8 @@ const WIDEST: usize = 20;
 const LONGEST: usize = 64;
 
 /// A member's name: letters and digits of any script, and `- _ . '`. It holds neither blanks nor
-/// the signs that a line is made of, so a line reads in one way only.
+/// the signs that a line is made of, so a line reads in one way only, nor anything invisible, so two
+/// that look the same are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nick(String);
 
@@ -24,7 +25,10 @@ impl Nick {
     /// Makes a name of whatever the user is called elsewhere; `None` where nothing is left of it.
     pub fn tamed(text: &str) -> Option<Self> {
         let mut name = String::new();
-        for char in text.chars().filter(|char| is_allowed(*char)) {
+        for char in text.chars() {
+            if !is_allowed(name.chars().next_back(), char) {
+                continue;
+            }
             name.push(char);
             if !fits(&name) {
                 name.pop();
@@ -105,8 +109,9 @@ impl FromStr for Nick {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // Marks of no width may count as letters; a name of them alone would be invisible.
-        if text.width() > 0 && fits(text) && text.chars().all(is_allowed) {
+        let before = std::iter::once(None).chain(text.chars().map(Some));
+        let is_nick = before.zip(text.chars()).all(|(before, char)| is_allowed(before, char));
+        if !text.is_empty() && fits(text) && is_nick {
             Ok(Self(text.to_owned()))
         } else {
             Err(format!("a nick is 1 to {WIDEST} letters, digits or - _ . '"))
@@ -120,9 +125,44 @@ impl fmt::Display for Nick {
     }
 }
 
-fn is_allowed(char: char) -> bool {
+/// Whether a name may go on with this character.
+fn is_allowed(before: Option<char>, char: char) -> bool {
     // Letters of two scripts may look alike (UTS 39); such names count as different.
-    char.is_alphanumeric() || "-_.'".contains(char)
+    if !char.is_alphanumeric() || is_blank(char) {
+        return "-_.'".contains(char);
+    }
+    // Marks of no width count as letters. The scripts from Hebrew on need theirs; on a letter of
+    // another script, or alone, one is easily overlooked, and two names would look the same.
+    char.width() != Some(0)
+        || (!is_common_mark(char)
+            && before.is_some_and(|before| before >= '\u{590}' && before.is_alphanumeric()))
+}
+
+/// Letters that show nothing, or nothing of their own: the fillers and the conjoining vowels and finals
+/// of Hangul, whose syllables have characters of their own, and two blanks of Egyptian.
+fn is_blank(char: char) -> bool {
+    matches!(
+        char,
+        '\u{115f}'..='\u{11ff}'
+            | '\u{3164}'
+            | '\u{d7b0}'..='\u{d7ff}'
+            | '\u{ffa0}'
+            | '\u{13441}'..='\u{13442}'
+    )
+}
+
+/// Marks that belong to no script, or to one that lies before Hebrew.
+fn is_common_mark(char: char) -> bool {
+    matches!(
+        char,
+        '\u{300}'..='\u{36f}'
+            | '\u{1ab0}'..='\u{1aff}'
+            | '\u{1dc0}'..='\u{1dff}'
+            | '\u{2de0}'..='\u{2dff}'
+            | '\u{a674}'..='\u{a69f}'
+            | '\u{1bc9e}'
+            | '\u{1e000}'..='\u{1e08f}'
+    )
 }
 
 fn fits(text: &str) -> bool {
@@ -143,6 +183,38 @@ mod tests {
         let bad = ["", " ", "a b", "<a>", "a:", "a,", "\x1b[31m", "a\n", "\u{202e}x", "@a", "/a"];
         for bad in bad.into_iter().chain([long.as_str(), &wide, "\u{301}"]) {
             assert!(bad.parse::<Nick>().is_err(), "{bad:?}");
+        }
+    }
+
+    /// No name is that of another one with something added that nobody sees.
+    #[test]
+    fn nothing_invisible_is_part_of_a_name() {
+        let blank = "\u{115f}\u{1160}\u{11a8}\u{3164}\u{ffa0}\u{d7cb}\u{13441}\u{13442}\u{ad}";
+        let marks = "\u{345}\u{363}\u{36f}\u{1abf}\u{1df4}\u{2de0}\u{1e08f}\u{a69e}";
+        let others =
+            "\u{34f}\u{17b4}\u{180b}\u{200b}\u{200d}\u{2060}\u{2800}\u{fe0f}\u{feff}\u{e0061}";
+        for char in [blank, marks, others].iter().flat_map(|chars| chars.chars()) {
+            for name in [format!("ann{char}"), format!("{char}ann"), format!("한국{char}")] {
+                assert!(name.parse::<Nick>().is_err(), "{name:?} with {char:?}");
+                let tamed = Nick::tamed(&name).unwrap().0;
+                assert!(!tamed.contains(char), "{name:?} with {char:?}");
+            }
+        }
+        // A vowel sign stands on a letter of its kind, and nowhere else.
+        for good in ["हिन्दी".replace('\u{94d}', ""), "บุญ".to_owned(), "עִברית".to_owned()]
+        {
+            assert_eq!(good.parse::<Nick>().unwrap().0, good);
+        }
+        assert!("ann\u{941}".parse::<Nick>().is_err() && "\u{941}".parse::<Nick>().is_err());
+    }
+
+    /// Whatever is a letter is seen, or stands on one that is.
+    #[test]
+    fn no_letter_alone_is_without_width() {
+        let letters = ('\0'..=char::MAX).filter(|char| char.is_alphanumeric());
+        let unseen = letters.filter(|char| char.width() == Some(0));
+        for char in unseen {
+            assert!(!is_allowed(None, char) && !is_allowed(Some('n'), char), "{char:?}");
         }
     }
 

@@ -5,24 +5,24 @@
 //! the others do not notice. One with more than [`FLOOD`] waiting lines is removed.
 //!
 //! ```text
-//! add_member ──> unannounced ── nick, first line or 300 ms ──> present ──> removed
-//!                     └──────────────── remove_member ────────────────────────┘
+//! add_member ──> unannounced ── nick, first line or 300 ms ──> catching up ── history taken ──> present
+//!                     └──────── remove_member ────────┴── 10 s without progress ──> removed <───┘
 //! ```
-//! Only members that are present receive lines. `finish` marks the end of a member's input: it is
-//! announced, its lines pass, and it is closed.
+//! Only members that are present receive what is said. A newcomer is sent the history as its queue takes
+//! it, and hears of what is said meanwhile in the history; its own lines wait. `finish` marks the end of
+//! a member's input: it is announced, its lines pass, and it is closed.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::dialect::ChatCommand;
 use super::dialect::Dialect;
+use super::history::{History, sent_size};
 use super::line::{ChatLine, readable};
 use super::members::TokenBucket;
 use super::members::{Member, Members, PacedLines};
 use super::nick::Nick;
 
-/// Messages that a newcomer is shown.
-pub const HISTORY: usize = 200;
 /// Names on one line of a roster, so that it stays a line.
 const NAMES: usize = 50;
 /// Lines of one member that may wait; more are a flood.
@@ -30,6 +30,8 @@ pub const FLOOD: usize = 1000;
 /// How long a newcomer has to send its nick before it is announced as a guest. A program does so at
 /// once; a person at nc may never do so.
 const INTRODUCTION: Duration = Duration::from_millis(300);
+/// How long a newcomer may take nothing of the history before it is closed.
+const CATCH_UP: Duration = Duration::from_secs(10);
 
 /// The number of a member, which is never given again.
 pub type MemberId = u64;
@@ -41,6 +43,17 @@ pub enum RoomAction {
     Send(Vec<MemberId>, ChatLine),
     /// Close the connection of a member once it has been sent everything.
     Close(MemberId),
+    /// Close the connection of a member that takes nothing.
+    Drop(MemberId),
+}
+
+/// What a look at the members depends on.
+#[derive(Clone, Copy)]
+pub struct Outlook<'a> {
+    /// The time.
+    pub now: Instant,
+    /// How many bytes the queue of a member takes.
+    pub space: &'a dyn Fn(MemberId) -> usize,
 }
 
 /// The room.
@@ -48,19 +61,35 @@ pub enum RoomAction {
 pub struct Room {
     dialect: Dialect,
     members: Members<MemberId, Presence>,
-    history: VecDeque<ChatLine>,
+    history: History,
+    /// Members to look at next.
+    due: BTreeSet<MemberId>,
+    /// Members to look at when their time comes, each once.
+    later: BTreeSet<(Instant, MemberId)>,
     actions: Vec<RoomAction>,
 }
 
 /// What a hosted room keeps about a member.
 #[derive(Debug)]
 struct Presence {
-    /// Until when it may send its nick, before the others learn of it; `None` once they have.
-    unannounced: Option<Instant>,
+    stage: Stage,
+    /// When it is looked at again.
+    again: Option<Instant>,
     /// It hosts the room: no number of waiting lines is a flood.
     is_host: bool,
     /// It sends no more, and is closed when its lines have passed.
     is_finished: bool,
+}
+
+/// How far a member has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It may send its nick until then.
+    Unannounced(Instant),
+    /// It is sent the history from this message on, and took the last one then.
+    CatchingUp(u64, Instant),
+    /// The others know of it.
+    Present,
 }
 
 impl Room {
@@ -74,9 +103,10 @@ impl Room {
         let patience = if self.dialect.has_nicks() { INTRODUCTION } else { Duration::ZERO };
         let nick = Some(self.members.free_nick(nick, Some(id), 2));
         let lines = PacedLines::new(TokenBucket::new(now));
-        let unannounced = Some(now + patience);
-        let state = Presence { unannounced, is_host: false, is_finished: false };
-        self.members.insert(id, Member { nick, lines, state });
+        let stage = Stage::Unannounced(now + patience);
+        let state = Presence { stage, again: None, is_host: false, is_finished: false };
+        self.members.insert(id, nick, lines, state);
+        self.due.insert(id);
     }
 
     /// Adds the host of the room, who is announced at once.
@@ -85,7 +115,13 @@ impl Room {
         if let Some(member) = self.members.get_mut(id) {
             member.state.is_host = true;
         }
-        self.announce(id);
+        // Nothing was said before the host came, so nothing has to wait for its queue.
+        self.announce(id, Outlook { now, space: &|_| usize::MAX });
+    }
+
+    /// Looks at a member again in the next [`Room::advance`]: its queue has drained.
+    pub fn look_at(&mut self, id: MemberId) {
+        self.due.insert(id);
     }
 
     /// Takes a line of a member.
@@ -97,6 +133,7 @@ impl Room {
             self.close(id, Some("flood"));
         } else {
             member.lines.push(line);
+            self.due.insert(id);
         }
     }
 
@@ -104,13 +141,18 @@ impl Room {
     pub fn finish(&mut self, id: MemberId) {
         if let Some(member) = self.members.get_mut(id) {
             member.state.is_finished = true;
+            self.due.insert(id);
         }
     }
 
     /// Removes a member, and says why to the others.
     pub fn remove_member(&mut self, id: MemberId, why: Option<&str>) {
-        let Some(Member { nick: Some(nick), state, .. }) = self.members.remove(id) else { return };
-        if state.unannounced.is_none() {
+        let Some((Some(nick), state)) = self.members.remove(id) else { return };
+        self.due.remove(&id);
+        if let Some(again) = state.again {
+            self.later.remove(&(again, id));
+        }
+        if state.stage == Stage::Present {
             // The reason is the member's own text, and all the others show it.
             let why = why.map(|why| readable(why.as_bytes()));
             self.broadcast(None, &ChatLine::Left(nick, why));
@@ -127,11 +169,30 @@ impl Room {
         self.members.find(nick)
     }
 
-    /// Passes on the lines that may pass, and announces who has had time enough; returns when to look
-    /// again.
-    pub fn advance(&mut self, now: Instant) -> Option<Duration> {
-        let ids: Vec<MemberId> = self.members.iter().map(|(id, _)| id).collect();
-        ids.into_iter().filter_map(|id| self.advance_member(id, now)).min()
+    /// Passes on the lines that may pass, and announces who has had time enough. Returns which members
+    /// it looked at; [`Room::rest`] says when to look again.
+    pub fn advance(&mut self, outlook: Outlook<'_>) -> Vec<MemberId> {
+        while let Some(entry) = self.later.first().copied().filter(|(at, _)| *at <= outlook.now) {
+            self.later.remove(&entry);
+            self.due.insert(entry.1);
+        }
+        let due: Vec<MemberId> = std::mem::take(&mut self.due).into_iter().collect();
+        for id in &due {
+            let again = self.advance_member(*id, outlook).map(|rest| outlook.now + rest);
+            // It may be gone by now.
+            let Some(member) = self.members.get_mut(*id) else { continue };
+            if let Some(old) = std::mem::replace(&mut member.state.again, again) {
+                self.later.remove(&(old, *id));
+            }
+            self.later.extend(again.map(|again| (again, *id)));
+        }
+        due
+    }
+
+    /// The time until [`Room::advance`] has something to do.
+    pub fn rest(&self, now: Instant) -> Option<Duration> {
+        let next = self.due.is_empty().then(|| self.later.first().map(|(at, _)| *at));
+        next.unwrap_or(Some(now)).map(|at| at.saturating_duration_since(now))
     }
 
     /// What is to be done, in order.
@@ -139,49 +200,79 @@ impl Room {
         std::mem::take(&mut self.actions)
     }
 
-    fn advance_member(&mut self, id: MemberId, now: Instant) -> Option<Duration> {
+    fn advance_member(&mut self, id: MemberId, outlook: Outlook<'_>) -> Option<Duration> {
+        // A nick may have filled its queue already.
+        let mut is_filled = false;
         loop {
-            match self.members.get_mut(id)?.lines.next(now) {
-                Ok(Some(line)) => self.execute(id, &line),
-                Ok(None) => return self.advance_idle(id, now),
+            let member = self.members.get_mut(id)?;
+            let is_introduced = match member.state.stage {
+                Stage::Present => true,
+                // Who begins with another line than its nick, such as a person at nc, stays a guest
+                // for now.
+                Stage::Unannounced(_) => member.lines.peek().is_none_or(|line| {
+                    matches!(self.dialect.parse_received(&line), ChatCommand::Nick(_))
+                }),
+                Stage::CatchingUp(..) if is_filled => return self.patience(id, outlook),
+                Stage::CatchingUp(..) => false,
+            };
+            if !is_introduced && !self.announce(id, outlook) {
+                return self.patience(id, outlook);
+            }
+            match self.members.get_mut(id)?.lines.next(outlook.now) {
+                Ok(Some(line)) => self.execute(id, &line, outlook),
+                Ok(None) => return self.advance_idle(id, outlook),
                 Err(pause) => return Some(pause),
             }
+            is_filled = true;
         }
     }
 
     /// A member of which no line waits.
-    fn advance_idle(&mut self, id: MemberId, now: Instant) -> Option<Duration> {
+    fn advance_idle(&mut self, id: MemberId, outlook: Outlook<'_>) -> Option<Duration> {
         let state = &self.members.get(id)?.state;
         let is_finished = state.is_finished;
-        let left = state.unannounced.map(|until| until.saturating_duration_since(now));
+        if let Stage::Unannounced(until) = state.stage
+            && let left = until.saturating_duration_since(outlook.now)
+            && !left.is_zero()
+            && !is_finished
+        {
+            return Some(left);
+        }
         // One that has sent all it will ever send needs no nick, but receives what was said before.
-        if is_finished || left.is_some_and(|left| left.is_zero()) {
-            self.announce(id);
+        if !self.announce(id, outlook) {
+            return self.patience(id, outlook);
         }
         if is_finished {
             self.close(id, None);
-            return None;
         }
-        left.filter(|left| !left.is_zero())
+        None
     }
 
-    fn execute(&mut self, id: MemberId, text: &str) {
+    /// How long a newcomer may still take nothing; removes one that has done so for too long.
+    fn patience(&mut self, id: MemberId, outlook: Outlook<'_>) -> Option<Duration> {
+        let Stage::CatchingUp(_, since) = self.members.get(id)?.state.stage else { return None };
+        let left = (since + CATCH_UP).saturating_duration_since(outlook.now);
+        if left.is_zero() {
+            self.actions.push(RoomAction::Drop(id));
+            self.remove_member(id, None);
+            return None;
+        }
+        Some(left)
+    }
+
+    fn execute(&mut self, id: MemberId, text: &str, outlook: Outlook<'_>) {
         let is_host = self.members.get(id).is_some_and(|member| member.state.is_host);
         let command = if is_host {
             self.dialect.parse_typed(text)
         } else {
             self.dialect.parse_received(text)
         };
-        // Who begins with another line, such as a person at nc, stays a guest for now.
-        if !matches!(command, ChatCommand::Nick(_)) {
-            self.announce(id);
-        }
         let Some(nick) = self.members.nick(id) else { return };
         match command {
             ChatCommand::Say(text) => self.on_message(id, ChatLine::Said(nick, text.to_owned())),
             ChatCommand::Me(text) => self.on_message(id, ChatLine::Did(nick, text.to_owned())),
             ChatCommand::Msg(to, text) => self.whisper(id, nick, to, text),
-            ChatCommand::Nick(name) => self.rename(id, name),
+            ChatCommand::Nick(name) => self.rename(id, name, outlook),
             ChatCommand::Who => self.list(id),
             ChatCommand::Help => self.notice(id, self.dialect.help()),
             ChatCommand::Quit(why) => {
@@ -202,13 +293,9 @@ impl Room {
 
     fn on_message(&mut self, id: MemberId, line: ChatLine) {
         self.broadcast(Some(id), &line);
-        if !self.dialect.has_nicks() {
-            return;
+        if self.dialect.has_nicks() {
+            self.history.push(line);
         }
-        if self.history.len() == HISTORY {
-            self.history.pop_front();
-        }
-        self.history.push_back(line);
     }
 
     fn whisper(&mut self, id: MemberId, nick: Nick, to: &str, text: &str) {
@@ -219,11 +306,11 @@ impl Room {
         }
     }
 
-    fn rename(&mut self, id: MemberId, name: &str) {
+    fn rename(&mut self, id: MemberId, name: &str, outlook: Outlook<'_>) {
         let wanted = match name.parse::<Nick>() {
             Ok(nick) => nick,
             Err(error) => {
-                self.announce(id);
+                self.announce(id, outlook);
                 return self.notice(id, &error);
             }
         };
@@ -231,38 +318,53 @@ impl Room {
         if !new.is_same(&wanted) {
             self.notice(id, &format!("{wanted} is taken"));
         }
-        let Some(member) = self.members.get_mut(id) else { return };
-        let Some(old) = member.nick.replace(new.clone()) else { return };
+        let Some(old) = self.members.rename(id, Some(new.clone())) else { return };
         if !self.is_present(id) {
-            self.announce(id);
+            self.announce(id, outlook);
         } else if old != new {
             self.send(id, ChatLine::You(new.clone()));
             self.broadcast(Some(id), &ChatLine::Renamed(old, new));
         }
     }
 
-    /// Announces a member to the others, and sends it what was said before and who is there. Does
-    /// nothing for one that is present.
-    fn announce(&mut self, id: MemberId) {
-        let Some(Member { nick: Some(nick), state, .. }) = self.members.get_mut(id) else { return };
-        if state.unannounced.take().is_none() {
-            return;
+    /// Sends a member what was said before, as far as its queue takes it, then who is there, and
+    /// announces it to the others; returns whether it is present now.
+    fn announce(&mut self, id: MemberId, Outlook { now, space }: Outlook<'_>) -> bool {
+        let Some(member) = self.members.get_mut(id) else { return false };
+        let (mut next, since) = match member.state.stage {
+            Stage::Unannounced(_) => (0, now),
+            Stage::CatchingUp(next, since) => (next, since),
+            Stage::Present => return true,
+        };
+        let (start, mut space) = (next, space(id));
+        while let Some((line, number, size)) = self.history.next(next)
+            && space > 0
+        {
+            if next == 0 {
+                self.actions.push(RoomAction::Send(vec![id], ChatLine::Earlier));
+                space = space.saturating_sub(sent_size(&ChatLine::Earlier));
+            }
+            self.actions.push(RoomAction::Send(vec![id], line.clone()));
+            space = space.saturating_sub(size);
+            next = number + 1;
         }
-        let nick = nick.clone();
-        if !self.history.is_empty() {
-            self.send(id, ChatLine::Earlier);
+        // A queue that is full has no room for who is there, which is one with what follows.
+        if space == 0 {
+            let since = if next > start { now } else { since };
+            member.state.stage = Stage::CatchingUp(next, since);
+            return false;
         }
-        for line in self.history.clone() {
-            self.send(id, line);
-        }
+        member.state.stage = Stage::Present;
+        let Some(nick) = member.nick().cloned() else { return false };
         self.send(id, ChatLine::You(nick.clone()));
         self.list(id);
         self.broadcast(Some(id), &ChatLine::Joined(nick));
+        true
     }
 
     /// Sends a member who is there.
     fn list(&mut self, id: MemberId) {
-        let present = self.present().filter_map(|(_, member)| member.nick.clone());
+        let present = self.present().filter_map(|(_, member)| member.nick().cloned());
         let nicks: Vec<Nick> = present.collect();
         for names in nicks.chunks(NAMES) {
             self.send(id, ChatLine::Here(names.to_vec()));
@@ -270,11 +372,11 @@ impl Room {
     }
 
     fn present(&self) -> impl Iterator<Item = (MemberId, &Member<Presence>)> {
-        self.members.iter().filter(|(_, member)| member.state.unannounced.is_none())
+        self.members.iter().filter(|(_, member)| member.state.stage == Stage::Present)
     }
 
     fn is_present(&self, id: MemberId) -> bool {
-        self.members.get(id).is_some_and(|member| member.state.unannounced.is_none())
+        self.members.get(id).is_some_and(|member| member.state.stage == Stage::Present)
     }
 
     fn notice(&mut self, id: MemberId, text: &str) {

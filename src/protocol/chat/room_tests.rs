@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::dialect::Dialect;
+use super::history::{HISTORY, HISTORY_BYTES};
 use super::members::{BURST, REFILL};
 use super::nick::Nick;
-use super::room::{FLOOD, HISTORY, MemberId, Room, RoomAction};
+use super::room::{FLOOD, MemberId, Outlook, Room, RoomAction};
 
 /// A room in virtual time.
 struct Scene {
@@ -37,8 +38,14 @@ impl Scene {
         self.actions()
     }
 
+    /// Advances the room, whose queues take so many bytes each; returns when it wants to go on.
+    fn look(&mut self, space: usize) -> Option<Duration> {
+        self.room.advance(Outlook { now: self.now, space: &|_| space });
+        self.room.rest(self.now)
+    }
+
     fn actions(&mut self) -> Vec<String> {
-        self.room.advance(self.now);
+        self.look(usize::MAX);
         self.room.take_actions().iter().map(shown).collect()
     }
 }
@@ -67,6 +74,7 @@ fn shown(action: &RoomAction) -> String {
             format!("{}: {line}", to.join(","))
         }
         RoomAction::Close(member) => format!("{member}: closed"),
+        RoomAction::Drop(member) => format!("{member}: dropped"),
     }
 }
 
@@ -136,6 +144,55 @@ fn a_newcomer_is_shown_the_last_lines_of_talk() {
     assert_eq!(seen[HISTORY], "2: *** you are bob");
 }
 
+/// A newcomer takes the history as it can, and what is said meanwhile is part of it.
+#[test]
+fn the_history_is_paced_by_who_takes_it() {
+    let mut scene = Scene::with(&["ann"]);
+    for number in 0..300 {
+        scene.says(1, &format!("{number} {}", "\u{1}".repeat(4000)));
+    }
+    scene.room.add_member(2, &Nick::guest(2), scene.now);
+    scene.room.receive(2, b"/nick bob");
+    scene.room.receive(2, b"hello");
+    scene.look(20_000);
+    let parts = scene.room.take_actions();
+    assert_eq!(shown(&parts[0]), "2: *** this was said before:");
+    assert_eq!(parts.len(), 3, "two lines of 16 kB");
+    assert!(scene.room.is_backlogged(2), "its own line waits");
+    scene.room.receive(1, b"meanwhile");
+    scene.look(20_000);
+    assert!(scene.room.take_actions().is_empty(), "bob hears of it in its turn");
+    let (mut sent, mut seen) = (0, Vec::new());
+    while seen.last().is_none_or(|last: &String| !last.ends_with("hello")) {
+        scene.room.look_at(2);
+        scene.now += Duration::from_secs(9);
+        assert!(scene.look(20_000).is_none_or(|rest| rest <= Duration::from_secs(10)));
+        let part: Vec<String> = scene.room.take_actions().iter().map(shown).collect();
+        let bytes: usize = part.iter().map(String::len).sum();
+        assert!(bytes <= 20_000 + 17_000);
+        sent += bytes;
+        seen.extend(part);
+    }
+    assert!(sent <= HISTORY_BYTES);
+    let tail: Vec<&str> = seen.iter().rev().take(5).map(String::as_str).collect();
+    let expected = ["1: <bob> hello", "1: *** bob joined", "2: *** here: ann, bob"];
+    assert_eq!(tail[..3], expected);
+    assert_eq!(tail[3..], ["2: *** you are bob", "2: <ann> meanwhile"]);
+}
+
+#[test]
+fn a_newcomer_that_takes_nothing_is_dropped() {
+    let mut scene = Scene::with(&["ann"]);
+    scene.says(1, "hello");
+    scene.room.add_member(2, &Nick::guest(2), scene.now);
+    scene.room.receive(2, b"/nick bob");
+    assert_eq!(scene.look(0), Some(Duration::from_secs(10)));
+    scene.now += Duration::from_secs(10);
+    assert_eq!(scene.look(0), None);
+    let actions: Vec<String> = scene.room.take_actions().iter().map(shown).collect();
+    assert_eq!(actions, ["2: dropped"], "it was never there");
+}
+
 /// A flood waits for its turn, line by line, and the others are heard as if it were not there.
 #[test]
 fn a_flood_is_slowed_and_loses_nothing() {
@@ -150,7 +207,7 @@ fn a_flood_is_slowed_and_loses_nothing() {
     assert_eq!(scene.actions(), ["1: <bob> hello"]);
     scene.room.finish(1);
     let mut rest = Vec::new();
-    while let Some(pause) = scene.room.advance(scene.now) {
+    while let Some(pause) = scene.look(usize::MAX) {
         assert!(pause <= REFILL);
         scene.now += pause;
         rest.extend(scene.room.take_actions());

@@ -15,7 +15,7 @@ use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::access::Access;
 use crate::protocol::chat::line::ChatLine;
-use crate::protocol::chat::room::{MemberId, Room, RoomAction};
+use crate::protocol::chat::room::{MemberId, Outlook, Room, RoomAction};
 use crate::protocol::chat::{Dialect, Nick};
 use crate::protocol::relay::InputState;
 use crate::protocol::slow::{Policy, SlowRules};
@@ -95,7 +95,10 @@ impl RoomService {
         if context.core.is_ending() {
             return;
         }
-        match self.room.advance(context.pool.now()) {
+        let (pool, ids) = (&*context.pool, &self.ids);
+        let space = |member| ids.get(&member).map_or(usize::MAX, |id| pool.room(*id));
+        let seen = self.room.advance(Outlook { now: pool.now(), space: &space });
+        match self.room.rest(context.pool.now()) {
             Some(pause) => context.pool.arm(TimerKey::global(timers::CHAT), pause),
             None => context.pool.disarm(TimerKey::global(timers::CHAT)),
         }
@@ -108,11 +111,24 @@ impl RoomService {
                     return;
                 }
                 RoomAction::Close(member) => self.close(context, member),
+                RoomAction::Drop(member) => self.drop_slow(context, member),
             }
         }
-        for (id, member) in self.members.iter() {
-            context.streams.hold(context.pool, id, self.room.is_backlogged(member.number));
+        for member in seen {
+            if let Some(&id) = self.ids.get(&member) {
+                context.streams.hold(context.pool, id, self.room.is_backlogged(member));
+            }
         }
+    }
+
+    /// Closes a newcomer that takes nothing of what was said before.
+    fn drop_slow(&self, context: &mut Context<'_>, member: MemberId) {
+        let Some(&id) = self.ids.get(&member) else { return };
+        if let Some(member) = self.members.get(id) {
+            let text = format!("{} was too slow and is closed", member.title);
+            context.core.console.warn(context.pool, Kind::Slow, &text);
+        }
+        context.pool.abort(id, CloseReason::SLOW);
     }
 
     /// Closes a member in order, which has [`GRACE`] to take what is queued.
@@ -250,8 +266,10 @@ impl StreamService for RoomService {
     }
 
     fn drained(&mut self, context: &mut Context<'_>, id: Id) {
-        if context.pool.is_open(id) {
-            self.admit(context.pool, id);
+        if context.pool.is_open(id)
+            && let Some(number) = self.admit(context.pool, id)
+        {
+            self.room.look_at(number);
             self.advance(context);
         }
     }
@@ -264,9 +282,12 @@ impl StreamService for RoomService {
         if let (CloseReason::FRAME, None, Some(error)) = (end.reason, &member.why, &end.error) {
             Self::report_bad_frame(context, &member.title, &plain(error));
         }
-        let why = member.why.unwrap_or_else(|| end.reason.to_string());
-        self.room.remove_member(member.number, Some(&why));
-        self.advance(context);
+        // All of them leave a room that is closed, and nobody is there to be told.
+        if !self.is_closed {
+            let why = member.why.unwrap_or_else(|| end.reason.to_string());
+            self.room.remove_member(member.number, Some(&why));
+            self.advance(context);
+        }
     }
 
     fn event(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {

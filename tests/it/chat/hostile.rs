@@ -32,7 +32,10 @@ fn a_nick_of_escapes_is_refused() {
     let (_host, address) = relay();
     let mut ann = Guest::join(&address, "ann");
     let mut eve = Guest::connect(&address);
-    for nick in ["\x1b[2J", "*** ann", "a b", "<ann>", "\u{202e}nna", &"x".repeat(4000)] {
+    let long = "x".repeat(4000);
+    let visible = ["\x1b[2J", "*** ann", "a b", "<ann>", "\u{202e}nna", &long];
+    let invisible = ["ann\u{115f}", "ann\u{1160}", "ann\u{3164}", "ann\u{ffa0}", "ann\u{345}"];
+    for nick in visible.into_iter().chain(invisible) {
         eve.say(&format!("/nick {nick}"));
         eve.hears("*** a nick is 1 to 20 letters");
     }
@@ -103,6 +106,51 @@ fn a_member_that_never_reads_is_closed() {
     ann.say("/who");
     ann.hears("*** here: ann, tom");
     drop(deaf);
+}
+
+/// However much was said before, and however little a queue holds, newcomers get in and see the end of
+/// it.
+#[test]
+fn a_history_that_is_large_keeps_nobody_out() {
+    for queue in ["1M", "16k"] {
+        let args = ["chat", "--host", "--headless", "--queue", queue, "127.0.0.1:0"];
+        let mut host = wirecat(args).start();
+        let address = host.address();
+        let mut ann = Guest::join(&address, "ann");
+        // Escaped, each of these lines is 16 KiB. No member may say all of them at once.
+        let text = "\x01".repeat(4096);
+        for number in 0..14 {
+            let mut talker = Guest::join(&address, &format!("t{number}"));
+            for _ in 0..15 {
+                talker.say(&text);
+                ann.hears(r"\x01\x01");
+            }
+            talker.say("/quit");
+        }
+        ann.say("the last");
+        let mut newcomer = Guest::connect(&address);
+        newcomer.say("/nick bob");
+        newcomer.say("hello");
+        assert_eq!(newcomer.next().unwrap(), "*** this was said before:");
+        newcomer.hears("<ann> the last");
+        newcomer.hears("*** you are bob");
+        newcomer.hears("*** here: ann, bob");
+        assert_eq!(ann.hears("bob"), "*** bob joined");
+        assert_eq!(ann.next().unwrap(), "<bob> hello");
+        assert!(!host.has_said("too slow"));
+    }
+}
+
+/// Each gets a number of its own, and finding it takes no longer the more there are.
+#[test]
+fn a_nick_that_all_want_is_given_to_all() {
+    let (_host, address) = relay();
+    let mut crowd: Vec<Guest> = (0..200).map(|_| Guest::connect(&address)).collect();
+    for (number, guest) in (1..).zip(&mut crowd) {
+        guest.say("/nick bob");
+        let nick = if number == 1 { "bob".to_owned() } else { format!("bob-{number}") };
+        assert_eq!(guest.hears("*** you are bob"), format!("*** you are {nick}"));
+    }
 }
 
 /// Connections that say nothing, or that go away at once, are no members.
