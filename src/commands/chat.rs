@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SourceArgs, as_usize};
 use super::launch::Launch;
+use super::names::to_listen_on;
 use super::rules::refuse;
 use super::stream::route;
 use crate::error::{Failure, Status};
@@ -303,6 +304,7 @@ fn run_host(config: HostConfig) -> anyhow::Result<Status> {
     sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
     let addresses = std::slice::from_ref(&config.address);
+    launch.look_up(&config.common, true, to_listen_on(addresses, config.net.family))?;
     let listeners = launch.listen(addresses, &config.net)?;
     let place = launch.locals.first().map_or(String::new(), |local| local.address.clone());
     let identity = config.identity.as_ref();

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_all, read_text};
 use super::launch::Launch;
+use super::names::to_listen_on;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
@@ -164,6 +165,11 @@ fn word(option: &str, text: Option<&str>, wire: &Wire) -> Result<Option<Bytes>, 
 pub(super) fn run(config: Echo) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
+    let places = config.places.iter().filter_map(|place| match place {
+        AnyAddress::One(address) => Some(address),
+        AnyAddress::Group(_) => None,
+    });
+    launch.look_up(&config.common, true, to_listen_on(places, config.net.family))?;
     let mut open = Open::default();
     for place in &config.places {
         match place {

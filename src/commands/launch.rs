@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 
 use super::args::RunArgs;
-
+use super::names::{Names, Signalled};
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Id, Pool, SharedRecorder};
 use crate::kind::Kind;
@@ -18,7 +18,7 @@ use crate::sessions::config::{Common, Net};
 use crate::sessions::recorder::FileRecorder;
 use crate::sessions::{Console, InputReader, Local, Session, StartupFailure};
 use crate::sockets::datagram::{self, Opened};
-use crate::sockets::{self, Address, OpenListener, UnixGuard};
+use crate::sockets::{self, Address, OpenListener, Purpose, UnixGuard};
 
 /// A loop that is about to run, with what is open so far.
 pub(super) struct Launch {
@@ -27,6 +27,8 @@ pub(super) struct Launch {
     pub(super) locals: Vec<Local>,
     /// What the kernel changed about what was asked, and what else is to be known.
     pub(super) warnings: Vec<(Kind, String)>,
+    /// What the names mean that were looked up.
+    pub(super) names: Names,
     /// These remove socket files once the run is over.
     guards: Vec<UnixGuard>,
 }
@@ -42,8 +44,8 @@ impl Launch {
             // Before anything is opened: a source takes the recorder when it enters the pool.
             event_loop.pool().set_recorder(SharedRecorder::new(FileRecorder::create(path)?));
         }
-        let (locals, warnings, guards) = Default::default();
-        Ok(Self { event_loop, locals, warnings, guards })
+        let (locals, warnings, names, guards) = Default::default();
+        Ok(Self { event_loop, locals, warnings, names, guards })
     }
 
     pub(super) fn event_loop(&mut self) -> &mut EventLoop {
@@ -69,7 +71,7 @@ impl Launch {
         Ok((console, InputReader::open(pool, common)?))
     }
 
-    /// Listens for streams on all addresses.
+    /// Listens for streams on all addresses, whose names were looked up.
     ///
     /// # Errors
     /// One of them cannot be listened on.
@@ -90,7 +92,8 @@ impl Launch {
         address: &Address,
         net: &Net,
     ) -> Result<Vec<OpenListener>, Failure> {
-        let (opened, warnings) = sockets::listen::listen(address, net.family, &net.options)?;
+        let found = self.names.addresses(address, net.family, Purpose::Listen)?;
+        let (opened, warnings) = sockets::listen::listen_at(address, &found, &net.options)?;
         self.warn_of_options(warnings);
         Ok(opened)
     }
@@ -104,7 +107,8 @@ impl Launch {
         address: &Address,
         net: &Net,
     ) -> Result<Vec<Opened>, Failure> {
-        let (opened, warnings) = datagram::listen(address, net.family, &net.options)?;
+        let found = self.names.addresses(address, net.family, Purpose::Listen)?;
+        let (opened, warnings) = datagram::listen(address, &found, &net.options)?;
         self.warn_of_options(warnings);
         Ok(opened)
     }
@@ -190,10 +194,15 @@ fn bare() -> Result<EventLoop, Failure> {
 
 /// Reports why a command did not run, and returns the status that follows.
 pub(super) fn report_failure(error: &anyhow::Error, settings: Settings, args: &RunArgs) -> Status {
-    let failure = failure_of(error);
+    // A signal is no failure to explain.
+    let signalled = error.downcast_ref::<Signalled>().map(|Signalled(status)| *status);
+    let failure = if signalled.is_some() { None } else { Some(failure_of(error)) };
+    let failed = failure.as_ref().map_or(Status::Done, |failure| failure.status);
+    let status = signalled.unwrap_or(failed);
     let reporter = Reporter::new(settings);
-    let code = u32::from(failure.status.code());
-    let notices = [Notice::error(&failure), Notice::new(Name::Summary).code(code)];
+    let summary = Notice::new(Name::Summary).code(status.code().into());
+    let notices: Vec<_> =
+        failure.as_ref().map(Notice::error).into_iter().chain([summary]).collect();
     let mut lines = Vec::new();
     for notice in &notices {
         reporter.json_line(notice, SystemTime::now(), &mut lines);
@@ -203,7 +212,7 @@ pub(super) fn report_failure(error: &anyhow::Error, settings: Settings, args: &R
         // The status shows already that the run failed.
         let _ = io::stdout().write_all(&lines);
     }
-    failure.status
+    status
 }
 
 /// The failure of a floor below; what is none is trouble of this machine.

@@ -7,6 +7,7 @@ use clap::Args;
 use super::args::{ReportArgs, as_usize, parse_all};
 use super::datagram::{SenderArgs, bind, first_address, send};
 use super::launch::Launch;
+use super::names::to_listen_on;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
@@ -18,7 +19,7 @@ use crate::report::Settings;
 use crate::sessions::config::{McastSend, Test};
 use crate::sessions::datagrams::{DatagramSession, Destination, SendService, by_interface};
 use crate::sockets::datagram::DatagramSocket;
-use crate::sockets::{Address, Family, Purpose, resolve};
+use crate::sockets::{Family, Purpose};
 use crate::sys::mmsg::MAX_PAYLOAD;
 
 const PROBE_SIZE: u64 = 100;
@@ -83,6 +84,8 @@ fn test(args: &McastSendArgs) -> Result<Test, Failure> {
 
 pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.send.common)?;
+    let names = to_listen_on(&config.bind, config.net.family);
+    launch.look_up(&config.send.common, false, names)?;
     let (mut senders, mut to) = (Senders::default(), Vec::new());
     let interfaces = interfaces::list()?;
     let to_whom = config.groups.first().map(first_address).unwrap_or_default();
@@ -129,7 +132,7 @@ impl Senders {
             let id = match known {
                 Some((_, _, id)) => *id,
                 None => {
-                    let options = sender_options(config, is_v6)?;
+                    let options = sender_options(launch, config, is_v6)?;
                     let (socket, warnings) =
                         open_sender(membership.group, &membership.interface, &options)?;
                     launch.warn_of_options(warnings);
@@ -149,14 +152,18 @@ impl Senders {
     }
 }
 
-fn sender_options(config: &McastSend, is_v6: bool) -> Result<SenderOptions, Failure> {
+fn sender_options(
+    launch: &Launch,
+    config: &McastSend,
+    is_v6: bool,
+) -> Result<SenderOptions, Failure> {
     let bind = match &config.bind {
-        Some(Address::Inet { host, port }) => {
-            let all = resolve::resolve(host, *port, config.net.family, Purpose::Listen)?;
+        Some(address) => {
+            let all = launch.names.addresses(address, config.net.family, Purpose::Listen)?;
             // An address of the other family goes on, and `open_sender` refuses it with its cause.
             all.iter().find(|address| address.is_ipv6() == is_v6).or(all.first()).copied()
         }
-        _ => None,
+        None => None,
     };
     Ok(SenderOptions {
         ttl: config.ttl.unwrap_or(1),

@@ -15,6 +15,7 @@ mod help_text;
 mod launch;
 mod mcast_join;
 mod mcast_send;
+mod names;
 mod ping;
 mod replay;
 mod rules;

@@ -74,6 +74,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 pub(super) fn listen(config: &UdpListen, replay: &Replay) -> anyhow::Result<Status> {
     let common = &config.listen.common;
     let mut launch = Launch::new(common)?;
+    udp_listen::look_up(&mut launch, config)?;
     let sockets = udp_listen::open(&mut launch, config)?;
     let (console, input) = launch.streams(common, true)?;
     let ids = sockets.iter().map(|socket| socket.id);

@@ -9,6 +9,7 @@ use super::args::{
     AccessArgs, ReplayArgs, ReportArgs, as_usize, check_stdin_takers, parse_all, read_text,
 };
 use super::launch::Launch;
+use super::names::to_listen_on;
 use super::replay;
 use super::rules::refuse;
 use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
@@ -178,6 +179,8 @@ pub(super) fn run(config: Serve) -> anyhow::Result<Status> {
         })?;
     }
     let mut launch = Launch::new(&config.common)?;
+    let names = to_listen_on(&config.addresses, config.net.family);
+    launch.look_up(&config.common, true, names)?;
     let listeners = launch.listen(&config.addresses, &config.net)?;
     let (console, input) = launch.streams(&config.common, config.handling.writes_stdout())?;
     let mut session = StreamSession::serve(config, console, input, listeners)?;

@@ -7,6 +7,7 @@ use clap::Args;
 use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, check_stdin_takers, parse_all};
 use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
 use super::launch::Launch;
+use super::names::{query, to_listen_on};
 use super::replay;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
@@ -17,7 +18,7 @@ use crate::sessions::Local;
 use crate::sessions::config::{InputSource, To, UdpListen};
 use crate::sessions::datagrams::{DatagramSession, ListenService, ListenSocket, ListenSockets};
 use crate::sockets::datagram::Opened;
-use crate::sockets::{Address, Family, Host, Purpose, resolve};
+use crate::sockets::{Address, Host, Purpose};
 
 /// `udp-listen`
 #[derive(Args, Clone, Debug)]
@@ -54,10 +55,10 @@ pub struct UdpListenArgs {
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
 pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, Failure> {
     let addresses = parse_all(&args.addresses)?;
-    let to = match args.to.as_deref() {
-        Some("last") | None => To::Last,
-        Some("all") => To::All,
-        Some(address) => To::Address(peer_address(address, args.family.family())?),
+    let (whom, to) = match args.to.as_deref() {
+        Some("last") | None => (To::Last, None),
+        Some("all") => (To::All, None),
+        Some(address) => (To::Last, Some(peer_address(address)?)),
     };
     let typed = &args.input.source;
     check_stdin_takers(typed.send.iter().chain(&args.listener.reply), typed.reads_stdin())?;
@@ -65,20 +66,27 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
     let source = datagram_input(&args.input)?;
     let replay = replay::datagrams(&args.replay, &args.listener.run)?;
     let source = if replay.is_some() { InputSource::Nothing } else { source };
-    let peers = PeerSelection { to, first_peer: args.first_peer };
-    Ok(UdpListen { listen: listen(&args.listener, report, source, peers)?, net, addresses, replay })
+    let peers = PeerSelection { to: whom, first_peer: args.first_peer };
+    let listen = listen(&args.listener, report, source, peers)?;
+    Ok(UdpListen { listen, to, net, addresses, replay })
 }
 
 /// One address of a peer, given as `HOST:PORT`.
-fn peer_address(text: &str, family: Family) -> Result<SocketAddr, Failure> {
-    let wrong = || refuse("--to", "use last, all, or an address such as 10.0.0.5:5000");
-    match text.parse().map_err(|_| wrong())? {
-        Address::Inet { host, port } if !matches!(host, Host::Any) => {
-            let all = resolve::resolve(&host, port, family, Purpose::Connect)?;
-            all.first().copied().ok_or_else(wrong)
+fn peer_address(text: &str) -> Result<Address, Failure> {
+    match text.parse() {
+        Ok(Address::Inet { host, port }) if !matches!(host, Host::Any) => {
+            Ok(Address::Inet { host, port })
         }
-        _ => Err(wrong()),
+        _ => Err(refuse("--to", "use last, all, or an address such as 10.0.0.5:5000")),
     }
+}
+
+/// Looks up the names of `udp-listen`.
+pub(super) fn look_up(launch: &mut Launch, config: &UdpListen) -> anyhow::Result<()> {
+    let family = config.net.family;
+    let to = config.to.as_ref().and_then(|address| query(address, family, Purpose::Connect));
+    let names = to_listen_on(&config.addresses, family).chain(to);
+    launch.look_up(&config.listen.common, true, names)
 }
 
 /// Opens the sockets of `udp-listen`.
@@ -103,6 +111,11 @@ pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
         return replay::listen(&config, &replay);
     }
     let mut launch = Launch::new(&config.listen.common)?;
+    look_up(&mut launch, &config)?;
+    if let Some(address) = &config.to {
+        let all = launch.names.addresses(address, config.net.family, Purpose::Connect)?;
+        config.listen.to = all.first().copied().map_or(To::Last, To::Address);
+    }
     let sockets = open(&mut launch, &config)?;
     let reply = reply_socket(&config.listen.to, &launch.locals, &sockets)?;
     let (console, input) = launch.streams(&config.listen.common, true)?;

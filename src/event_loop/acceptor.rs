@@ -77,7 +77,7 @@ impl Acceptor {
                 }
                 // Its peer may have a name that mio panics at.
                 Listener::Unix(listener) => unix::accept(listener)
-                    .map(|fd| (StreamSocket::Unix(UnixStream::from_std(fd.into())), None)),
+                    .map(|fd| (StreamSocket::Unix(UnixStream::from_std(fd.into()), None), None)),
             };
             match outcome {
                 Ok((stream, peer)) => {

@@ -69,7 +69,7 @@ impl Pool {
     }
 }
 
-/// A question to the resolver: the addresses of a host to connect to.
+/// A question to the resolver: the addresses of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
     /// The host.
@@ -78,6 +78,8 @@ pub struct Query {
     pub port: u16,
     /// Which addresses count.
     pub family: Family,
+    /// What they are for.
+    pub purpose: Purpose,
 }
 
 impl Query {
@@ -91,7 +93,7 @@ impl Query {
     /// # Errors
     /// Those of [`resolve::resolve`].
     pub fn ask(&self) -> Result<Vec<SocketAddr>, Failure> {
-        resolve::resolve(&self.host, self.port, self.family, Purpose::Connect)
+        resolve::resolve(&self.host, self.port, self.family, self.purpose)
     }
 }
 

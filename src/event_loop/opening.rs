@@ -1,7 +1,6 @@
 //! How sources come into the pool: listeners, connections, and channels of any kind.
 
 use std::io;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -85,7 +84,7 @@ impl Pool {
     pub fn dial(
         &mut self,
         target: &Target,
-        bind: Option<&SocketAddr>,
+        bind: Option<&Target>,
         options: &SocketOptions,
     ) -> Result<(Id, Vec<String>), Failure> {
         let Some(network) = &mut self.network else {

@@ -231,6 +231,13 @@ impl Pool {
         }
     }
 
+    /// Sets a timer, unless it is set already.
+    pub fn arm_once(&mut self, key: TimerKey, after: Duration) {
+        if !self.timers.is_set(key) {
+            self.arm(key, after);
+        }
+    }
+
     /// Drops a timer.
     pub fn disarm(&mut self, key: TimerKey) {
         self.timers.disarm(key);

@@ -233,7 +233,7 @@ impl Pool {
     pub(super) fn recorded(&self, stream: StreamSocket, role: Role) -> Box<dyn Transport> {
         let proto = match &stream {
             StreamSocket::Tcp(_) => Proto::Tcp,
-            StreamSocket::Unix(_) => Proto::Unix,
+            StreamSocket::Unix(..) => Proto::Unix,
         };
         let transport = Box::new(stream);
         match &self.recording.recorder {

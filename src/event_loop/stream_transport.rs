@@ -12,7 +12,7 @@ impl Transport for StreamSocket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(into),
-            Self::Unix(stream) => stream.read(into),
+            Self::Unix(stream, _) => stream.read(into),
         }
     }
 
@@ -20,9 +20,9 @@ impl Transport for StreamSocket {
         // For one piece send(2) is shorter than writev(2), which goes by way of the file system.
         match (self, pieces) {
             (Self::Tcp(stream), [piece]) => stream.write(piece),
-            (Self::Unix(stream), [piece]) => stream.write(piece),
+            (Self::Unix(stream, _), [piece]) => stream.write(piece),
             (Self::Tcp(stream), _) => stream.write_vectored(pieces),
-            (Self::Unix(stream), _) => stream.write_vectored(pieces),
+            (Self::Unix(stream, _), _) => stream.write_vectored(pieces),
         }
     }
 
@@ -74,7 +74,7 @@ impl Transport for StreamSocket {
     fn unacknowledged(&self) -> u64 {
         match self {
             Self::Tcp(stream) => crate::sys::socket::unacknowledged(stream),
-            Self::Unix(_) => 0,
+            Self::Unix(..) => 0,
         }
     }
 }
@@ -82,6 +82,6 @@ impl Transport for StreamSocket {
 fn source(stream: &mut StreamSocket) -> &mut dyn Source {
     match stream {
         StreamSocket::Tcp(stream) => stream,
-        StreamSocket::Unix(stream) => stream,
+        StreamSocket::Unix(stream, _) => stream,
     }
 }

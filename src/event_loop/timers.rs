@@ -65,6 +65,11 @@ impl Timers {
         self.due.get(&key).is_some_and(|(at, _)| *at <= now)
     }
 
+    /// Whether a timer is set.
+    pub(super) fn is_set(&self, key: TimerKey) -> bool {
+        self.due.contains_key(&key)
+    }
+
     /// A turn begins: what was set before it may fire.
     pub(super) fn begin_turn(&mut self) {
         self.turn += 1;

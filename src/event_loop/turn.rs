@@ -165,6 +165,11 @@ impl Pool {
         self.stopped = true;
     }
 
+    /// Has a loop that was stopped run again, with another handler.
+    pub(crate) fn restart(&mut self) {
+        self.stopped = false;
+    }
+
     /// Whether the handler has ended the loop.
     pub fn is_stopped(&self) -> bool {
         self.stopped

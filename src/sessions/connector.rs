@@ -5,6 +5,7 @@
 //! and knows its events from those of the others.
 
 mod note;
+mod progress;
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::config::{Dialing, Route};
 use super::console::Console;
-use super::lookup::{Addresses, Lookup};
+use super::lookup::{Addresses, LocalAddress, Lookup};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
@@ -20,9 +21,10 @@ use crate::event_loop::{Event, Id, Pool, Query, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
 use crate::protocol::eyeballs::{Race, RaceStep};
-use crate::sockets::{Address, Endpoint, FdName, Target, connect, resolve};
+use crate::sockets::{Address, FdName, Purpose, Target, connect};
 
 pub(crate) use note::Note;
+pub(crate) use progress::{Established, Progress};
 
 /// The first and the longest pause between attempts of `--reconnect`.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
@@ -31,36 +33,6 @@ const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_mil
 
 /// What the last attempt of a `--wait` gets, which begins when that ends.
 const LAST: Duration = Duration::from_secs(1);
-
-/// What has become of the connection.
-#[derive(Debug)]
-pub(crate) enum Progress {
-    /// Nothing new.
-    Pending,
-    /// It is there.
-    Connected(Established),
-    /// An attempt failed; the next one follows after the pause.
-    Retrying { failure: Failure, pause: Duration },
-    /// It will never be.
-    Failed(Failure),
-}
-
-/// A connection that is up.
-#[derive(Debug)]
-pub(crate) struct Established {
-    pub(crate) id: Id,
-    pub(crate) peer: Endpoint,
-    pub(crate) local: Endpoint,
-}
-
-impl Established {
-    /// A connection that was dialed to `target`. A peer that has reset already is forgotten by the
-    /// kernel: it keeps the name by which it was dialed.
-    pub(crate) fn new(id: Id, peer: &Endpoint, local: &Endpoint, target: String) -> Self {
-        let peer = if peer.is_unknown() { Endpoint::named(target) } else { peer.clone() };
-        Self { id, peer, local: local.clone() }
-    }
-}
 
 /// One connection in the making.
 ///
@@ -73,8 +45,8 @@ impl Established {
 ///     └──── a pause, while patience lasts ─────────────┴──── no patience is left ────> Failed
 /// ```
 ///
-/// An address that needs no lookup begins at `Race`; a unix socket or an inherited one is a race of
-/// one. `cancel` leads from each of them to none: whatever is under way is aborted, and all timers
+/// The lookup is that of `--bind`, and then that of the address. Where neither is a name, an attempt
+/// begins at `Race`; a unix socket or an inherited one is a race of one. `cancel` leads from each of them to none: whatever is under way is aborted, and all timers
 /// are disarmed.
 pub(crate) struct Connector {
     route: Route,
@@ -86,6 +58,7 @@ pub(crate) struct Connector {
     since: Instant,
     /// How long this attempt may take.
     limit: Duration,
+    local: LocalAddress,
     lookup: Lookup,
     race: Option<Race>,
     /// The attempts under way, and the address of each.
@@ -124,6 +97,7 @@ impl Connector {
     fn new(route: Route, owner: Option<Id>, now: Instant) -> Self {
         Self {
             limit: route.timeout,
+            local: LocalAddress::new(route.bind.clone()),
             route,
             owner,
             patience: Some(Duration::ZERO),
@@ -181,6 +155,9 @@ impl Connector {
     pub(crate) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Progress {
         if let Some(answer) = self.lookup.on(event) {
             return self.answered(pool, answer);
+        }
+        if let Some(answer) = self.local.on(event) {
+            return self.local_found(pool, answer);
         }
         match event {
             Event::Connected { id, peer, local } => match self.take_attempt(*id) {
@@ -280,9 +257,21 @@ impl Connector {
     fn attempt(&mut self, pool: &mut Pool) -> Progress {
         self.limit = self.limit(pool.now());
         pool.arm(self.timer(timers::CONNECT), self.limit);
+        match self.local.begin(pool, self.route.net.family) {
+            Some(answer) => self.local_found(pool, answer),
+            None => Progress::Pending,
+        }
+    }
+
+    /// The address to connect from is known: the one to connect to follows.
+    fn local_found(&mut self, pool: &mut Pool, answer: Result<(), Failure>) -> Progress {
+        if let Err(failure) = answer {
+            return self.attempt_failed(pool, failure);
+        }
         match self.route.address.clone() {
             Address::Inet { host, port } => {
-                self.find(pool, Query { host, port, family: self.route.net.family })
+                let (family, purpose) = (self.route.net.family, Purpose::Connect);
+                self.find(pool, Query { host, port, family, purpose })
             }
             Address::Unix(name) => self.start_only(pool, &Target::Unix(name)),
             Address::Fd(FdName::Number(fd)) if !std::mem::replace(&mut self.spent, true) => {
@@ -346,9 +335,8 @@ impl Connector {
     }
 
     fn start(&mut self, pool: &mut Pool, target: &Target) -> Result<(), Failure> {
-        let (bind, family) = (self.route.bind.as_ref(), self.route.net.family);
-        let bind = resolve::local_for(bind, target, family, "connect to")?;
-        let (id, warnings) = pool.dial(target, bind.as_ref(), &self.route.net.options)?;
+        let bind = self.local.for_target(target, "connect to")?;
+        let (id, warnings) = pool.dial(target, bind, &self.route.net.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
         if let Some(max_frame) = self.route.negotiated {
             pool.negotiate(id, max_frame);
@@ -390,6 +378,7 @@ impl Connector {
             pool.abort(id, CloseReason::HOST);
         }
         self.race = None;
+        self.local.cancel();
         self.lookup.cancel();
         for purpose in [timers::NEXT_ADDRESS, timers::CONNECT, timers::RETRY, timers::SETTLE] {
             pool.disarm(self.timer(purpose));

@@ -156,7 +156,8 @@ impl Core {
     /// Starts the clock of the whole run.
     pub(crate) fn start(&mut self, pool: &mut Pool) {
         if let Some(limit) = self.common.limits.timeout {
-            pool.arm(TimerKey::global(timers::TOTAL), limit);
+            // It is set already where names were looked up first.
+            pool.arm_once(TimerKey::global(timers::TOTAL), limit);
         }
         if self.common.output.progress {
             self.console.begin_progress(pool, self.input.size());

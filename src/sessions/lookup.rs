@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Mail, Pool, Query};
-use crate::sockets::{Address, Family, Target, first_target};
+use crate::sockets::{Address, Family, Purpose, Target, first_target, resolve};
 
 /// The addresses of a name, or why there are none.
 pub(crate) type Addresses = Result<Vec<SocketAddr>, Failure>;
@@ -40,11 +40,12 @@ impl Lookup {
         pool: &mut Pool,
         address: &Address,
         family: Family,
+        purpose: Purpose,
     ) -> Option<Result<Vec<Target>, Failure>> {
         match address.clone() {
-            Address::Inet { host, port } => {
-                self.begin(pool, Query { host, port, family }).map(|answer| answer.map(targets))
-            }
+            Address::Inet { host, port } => self
+                .begin(pool, Query { host, port, family, purpose })
+                .map(|answer| answer.map(targets)),
             other => Some(first_target(&other).map(|target| vec![target])),
         }
     }
@@ -64,6 +65,56 @@ impl Lookup {
     pub(crate) fn cancel(&mut self) {
         // getaddrinfo(3) cannot be interrupted: its thread goes on, and the answer finds no query.
         self.0 = None;
+    }
+}
+
+/// The address to connect or send from (`--bind`). It is looked up before each attempt, as the
+/// address of the other side is.
+#[derive(Debug, Default)]
+pub(crate) struct LocalAddress {
+    asked: Option<Address>,
+    found: Vec<Target>,
+    lookup: Lookup,
+}
+
+impl LocalAddress {
+    pub(crate) fn new(asked: Option<Address>) -> Self {
+        Self { asked, ..Self::default() }
+    }
+
+    /// Finds it. `None` means that the answer comes later, by [`LocalAddress::on`].
+    pub(crate) fn begin(&mut self, pool: &mut Pool, family: Family) -> Option<Result<(), Failure>> {
+        let Some(address) = &self.asked else { return Some(Ok(())) };
+        // As for a listener: `:5000` binds the wildcard address, and the route chooses the source.
+        let answer = self.lookup.begin_address(pool, address, family, Purpose::Listen)?;
+        Some(self.note(answer))
+    }
+
+    /// The answer, where an event brings it.
+    pub(crate) fn on(&mut self, event: &Event<'_>) -> Option<Result<(), Failure>> {
+        let answer = self.lookup.on(event)?;
+        Some(self.note(answer.map(targets)))
+    }
+
+    fn note(&mut self, answer: Result<Vec<Target>, Failure>) -> Result<(), Failure> {
+        self.found = answer?;
+        Ok(())
+    }
+
+    /// The local address for one target, to which `operation` is done.
+    ///
+    /// # Errors
+    /// None is of its family.
+    pub(crate) fn for_target(
+        &self,
+        target: &Target,
+        operation: &'static str,
+    ) -> Result<Option<&Target>, Failure> {
+        resolve::local_for(&self.found, target, operation)
+    }
+
+    pub(crate) fn cancel(&mut self) {
+        self.lookup.cancel();
     }
 }
 

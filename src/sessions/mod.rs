@@ -21,6 +21,7 @@ mod replay;
 mod services;
 mod session;
 mod startup_failure;
+mod startup_lookup;
 mod streams;
 mod timers;
 
@@ -31,4 +32,5 @@ pub use input::InputReader;
 pub use ping::PingService;
 pub use session::{Local, Session};
 pub use startup_failure::StartupFailure;
+pub(crate) use startup_lookup::{Startup, StartupLookup};
 pub use streams::StreamSession;

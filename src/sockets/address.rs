@@ -59,12 +59,12 @@ pub enum FdName {
     Activated,
 }
 
-/// One thing to connect to, with nothing left to resolve.
+/// One thing to connect to or to bind to, with nothing left to resolve.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// TCP.
+    /// An internet address.
     Tcp(SocketAddr),
-    /// A unix stream socket.
+    /// A unix socket.
     Unix(UnixName),
     /// An inherited socket, which is connected already.
     Fd(RawFd),

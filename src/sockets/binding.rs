@@ -13,7 +13,6 @@ use super::endpoint::Endpoint;
 use super::inherited::{self, SocketRole};
 use super::listen::OpenSocket;
 use super::options::SocketOptions;
-use super::resolve::{Family, Purpose, resolve};
 use super::unix::{self, UnixGuard};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
@@ -94,22 +93,19 @@ pub(super) fn opened<S: Bindable>(
     Ok(OpenSocket { local, socket, proto, port, cleanup })
 }
 
-/// Opens every socket that an address means, with warnings of what the kernel changed.
+/// Opens every socket that an address means, with warnings of what the kernel changed. `found` are
+/// the addresses of an internet host.
 ///
 /// # Errors
-/// `Status::Listen`, or that of resolving, of an option, of an inherited descriptor or of the
-/// activation.
+/// `Status::Listen`, or that of an option, of an inherited descriptor or of the activation.
 pub(super) fn open_all<S: Bindable>(
     address: &Address,
-    family: Family,
+    found: &[SocketAddr],
     options: &SocketOptions,
 ) -> Result<(Vec<OpenSocket<S>>, Vec<String>), Failure> {
     let mut binder = Binder { options, warnings: Vec::new() };
     let open = match address {
-        Address::Inet { host, port } => {
-            let addresses = resolve(host, *port, family, Purpose::Listen)?;
-            on_one_port(&addresses, |address| binder.inet(address))?
-        }
+        Address::Inet { .. } => on_one_port(found, |address| binder.inet(address))?,
         Address::Unix(name) => vec![binder.unix(name)?],
         Address::Fd(FdName::Number(fd)) => vec![binder.inherited(*fd)?],
         Address::Fd(FdName::Activated) => {
@@ -141,7 +137,7 @@ impl Binder<'_> {
     }
 
     fn unix<S: Bindable>(&mut self, name: &UnixName) -> Result<OpenSocket<S>, Failure> {
-        let failed = |error: io::Error| unix_failure(name, &error);
+        let failed = |error: io::Error| unix_failure("listen on", name, &error);
         let socket = new_socket(Domain::UNIX, S::TYPE).map_err(failed)?;
         self.warnings.extend(self.options.apply(&socket, &name.to_string())?);
         // Unix names know no sharing: SO_REUSEADDR changes nothing about them.
@@ -239,9 +235,9 @@ fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
     }
 }
 
-/// Why a unix name cannot be listened on.
-fn unix_failure(name: &UnixName, error: &io::Error) -> Failure {
-    let failure = Failure::io(Status::Listen, "listen on", name.to_string(), error);
+/// Why a unix name cannot be listened on, or bound to.
+pub(super) fn unix_failure(operation: &'static str, name: &UnixName, error: &io::Error) -> Failure {
+    let failure = Failure::io(Status::Listen, operation, name.to_string(), error);
     match (name, Errno::from_io_error(error)) {
         (UnixName::Path(_), Some(Errno::NOENT)) => failure.fix("its directory must exist"),
         // An abstract name ends with its socket, so whoever holds it is alive. A file may be left

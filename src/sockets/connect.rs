@@ -2,6 +2,9 @@
 //!
 //! Nothing here waits: a connection is begun, and the event loop says when to look at it again.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
@@ -11,7 +14,7 @@ use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::Target;
-use super::binding::new_socket;
+use super::binding::{new_socket, unix_failure as unix_bind_failure};
 use super::endpoint::Endpoint;
 use super::inherited::{self, SocketRole};
 use super::options::SocketOptions;
@@ -22,14 +25,14 @@ use crate::kind::Kind;
 
 /// Begins a connection without waiting for it, with warnings of what the kernel changed.
 ///
-/// `bind` is the address to connect from; it has to be of the target's family.
+/// `bind` is the address to connect from; it has to be of the target's kind and family.
 ///
 /// # Errors
 /// `Status::Connect` where the kernel refuses at once, or that of binding (`Listen`), of an option
 /// (`Usage`) or of an inherited descriptor (`Local`).
 pub fn start(
     target: &Target,
-    bind: Option<&SocketAddr>,
+    bind: Option<&Target>,
     options: &SocketOptions,
 ) -> Result<(StreamSocket, Vec<String>), Failure> {
     open(&StreamDialer, target, bind, options)
@@ -65,15 +68,19 @@ pub(super) trait Connectable {
 pub(super) fn open<K: Connectable>(
     kind: &K,
     target: &Target,
-    bind: Option<&SocketAddr>,
+    bind: Option<&Target>,
     options: &SocketOptions,
 ) -> Result<(K::Open, Vec<String>), Failure> {
     let name = target.to_string();
     let failed = |error: io::Error| K::failure(&name, &error);
     let (domain, peer) = match (target, bind) {
-        (Target::Tcp(address), _) => (Domain::for_address(*address), SockAddr::from(*address)),
-        (_, Some(bind)) => return Err(unbindable(target, *bind)),
-        (Target::Unix(path), None) => (Domain::UNIX, unix::socket_address(path).map_err(failed)?),
+        (Target::Tcp(address), Some(Target::Tcp(_)) | None) => {
+            (Domain::for_address(*address), SockAddr::from(*address))
+        }
+        (Target::Unix(path), Some(Target::Unix(_)) | None) => {
+            (Domain::UNIX, unix::socket_address(path).map_err(failed)?)
+        }
+        (_, Some(bind)) => return Err(unbindable(target, bind)),
         (Target::Fd(fd), None) => {
             let (socket, warnings) = inherited::take_with(*fd, K::ROLE, options)?;
             K::inherit(&socket);
@@ -83,19 +90,33 @@ pub(super) fn open<K: Connectable>(
     };
     let socket = new_socket(domain, K::TYPE).map_err(failed)?;
     let warnings = options.apply(&socket, &name)?;
-    let mut cleanup = None;
-    if domain == Domain::UNIX {
-        cleanup = K::bind_unix(&socket)?;
-    } else {
+    if domain != Domain::UNIX {
         kind.prepare(&socket, bind.is_some()).map_err(failed)?;
     }
-    if let Some(bind) = bind {
-        socket.bind(&(*bind).into()).map_err(|error| bind_failure(*bind, &error))?;
-    }
+    let cleanup = bind_socket::<K>(&socket, domain, bind)?;
     // A unix socket connects at once or not at all: EAGAIN is a full backlog (connect(2)).
     match socket.connect(&peer) {
         Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(failed(error)),
         _ => Ok((K::finish(socket, domain, cleanup).map_err(failed)?, warnings)),
+    }
+}
+
+/// Gives a socket the name that was asked for, or the one that its kind has without.
+fn bind_socket<K: Connectable>(
+    socket: &Socket,
+    domain: Domain,
+    bind: Option<&Target>,
+) -> Result<Option<UnixGuard>, Failure> {
+    match bind {
+        Some(Target::Tcp(address)) => {
+            let bound = socket.bind(&(*address).into());
+            bound.map(|()| None).map_err(|error| bind_failure(*address, &error))
+        }
+        Some(Target::Unix(name)) => {
+            unix::bind(socket, name).map_err(|error| unix_bind_failure("bind to", name, &error))
+        }
+        Some(Target::Fd(_)) | None if domain == Domain::UNIX => K::bind_unix(socket),
+        Some(Target::Fd(_)) | None => Ok(None),
     }
 }
 
@@ -112,8 +133,12 @@ impl Connectable for StreamDialer {
         if is_bound { socket.set_reuse_address(true) } else { Ok(()) }
     }
 
-    fn finish(socket: Socket, domain: Domain, _: Option<UnixGuard>) -> io::Result<StreamSocket> {
-        Ok(StreamSocket::from_socket(socket, domain))
+    fn finish(
+        socket: Socket,
+        domain: Domain,
+        cleanup: Option<UnixGuard>,
+    ) -> io::Result<StreamSocket> {
+        Ok(StreamSocket::from_socket(socket, domain, cleanup))
     }
 
     fn failure(target: &str, error: &io::Error) -> Failure {
@@ -121,9 +146,10 @@ impl Connectable for StreamDialer {
     }
 }
 
-/// Only an internet socket has a local address to choose.
-fn unbindable(target: &Target, bind: SocketAddr) -> Failure {
-    let cause = format!("{target} is no internet address");
+/// A socket file sends to socket files, and an internet address to internet addresses; an inherited
+/// socket has its address already.
+fn unbindable(target: &Target, bind: &Target) -> Failure {
+    let cause = format!("{target} is an address of another kind");
     Failure::new(Status::Usage, Kind::Bind, "bind to", bind.to_string(), cause)
 }
 
@@ -241,159 +267,4 @@ fn refused_by_file(failure: Failure, path: &str) -> Failure {
 fn foreign_file(path: &str) -> Option<String> {
     let kind = std::fs::metadata(path).ok()?.file_type();
     (!kind.is_socket()).then(|| unix::foreign(kind).to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sockets::address::UnixName;
-    use crate::sockets::inherited::tests::inherit;
-    use std::net::{TcpListener, UdpSocket};
-    use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-    use std::path::Path;
-    use std::time::Duration;
-
-    use socket2::SockRef;
-
-    fn begin(target: &Target) -> Result<StreamSocket, Failure> {
-        start(target, None, &SocketOptions::default()).map(|(stream, _)| stream)
-    }
-
-    fn refusal(target: &Target) -> String {
-        let failure = begin(target).unwrap_err();
-        assert_eq!(failure.status, Status::Connect, "{failure}");
-        failure.to_string()
-    }
-
-    fn unix_target(path: &Path) -> Target {
-        Target::Unix(UnixName::Path(path.to_owned()))
-    }
-
-    /// What becomes of a connection, once it is writable.
-    fn outcome(stream: &StreamSocket) -> io::Result<bool> {
-        use rustix::event::{PollFd, PollFlags, poll};
-        poll(&mut [PollFd::new(stream, PollFlags::OUT)], None)?;
-        finished(stream).map(|addresses| addresses.is_some())
-    }
-
-    #[test]
-    fn a_tcp_connection_comes_up_and_has_names() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let stream = begin(&Target::Tcp(address)).unwrap();
-        assert!(outcome(&stream).unwrap());
-        let (_, client) = listener.accept().unwrap();
-        assert_eq!(stream.peer().to_string(), address.to_string());
-        assert_eq!(stream.local().to_string(), client.to_string());
-    }
-
-    #[test]
-    fn a_refusal_is_known_at_the_first_readiness() {
-        // Nothing listens on a port that is bound and no more.
-        let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        bound.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
-        let address = bound.local_addr().unwrap().as_socket().unwrap();
-        let error = match begin(&Target::Tcp(address)) {
-            Ok(stream) => outcome(&stream).unwrap_err(),
-            Err(failure) => panic!("{failure}"),
-        };
-        assert_eq!(
-            failure("127.0.0.1:9", &error).to_string(),
-            "cannot connect to 127.0.0.1:9: connection refused (nothing listens there)"
-        );
-    }
-
-    #[test]
-    fn a_connection_that_meets_itself_is_refused() {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let options = SocketOptions::default();
-        let (stream, _) = start(&Target::Tcp(free), Some(&free), &options).unwrap();
-        assert_eq!(outcome(&stream).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
-    }
-
-    #[test]
-    fn what_was_sent_before_an_early_reset_can_be_read() {
-        for said in ["last words", ""] {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let stream = begin(&Target::Tcp(listener.local_addr().unwrap())).unwrap();
-            let (mut peer, _) = listener.accept().unwrap();
-            io::Write::write_all(&mut peer, said.as_bytes()).unwrap();
-            SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
-            drop(peer);
-            let reset = match (outcome(&stream), &stream) {
-                (Ok(true), StreamSocket::Tcp(tcp)) => {
-                    let mut buffer = [0; 20];
-                    let count = io::Read::read(&mut &*tcp, &mut buffer).unwrap();
-                    assert_eq!(&buffer[..count], said.as_bytes());
-                    io::Read::read(&mut &*tcp, &mut buffer).unwrap_err()
-                }
-                (outcome, _) => outcome.unwrap_err(),
-            };
-            assert_eq!(failure("x", &reset).status, Status::Lost, "{said:?}: {reset}");
-        }
-    }
-
-    #[test]
-    fn a_connection_comes_from_where_it_is_bound() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let target = Target::Tcp(listener.local_addr().unwrap());
-        let bound = |from: &str| {
-            let from = from.parse::<SocketAddr>().unwrap();
-            start(&target, Some(&from), &SocketOptions::default())
-        };
-        assert!(bound("127.0.0.2:0").unwrap().0.local().to_string().starts_with("127.0.0.2:"));
-        let failure = bound("192.0.2.254:0").unwrap_err();
-        assert_eq!(failure.status, Status::Listen);
-        assert!(failure.to_string().starts_with("cannot bind to 192.0.2.254:0: "));
-        assert!(bound("[::1]:0").unwrap_err().to_string().contains("of the same family"));
-    }
-
-    #[test]
-    fn a_unix_connection_has_the_name_of_its_listener() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("s");
-        let _listener = UnixListener::bind(&path).unwrap();
-        let stream = begin(&unix_target(&path)).unwrap();
-        assert!(finished(&stream).unwrap().is_some());
-        assert_eq!(stream.peer().to_string(), format!("unix:{}", path.display()));
-        assert_eq!(stream.local().to_string(), "unix");
-    }
-
-    #[test]
-    fn what_cannot_be_connected_to_is_told_apart() {
-        let directory = tempfile::tempdir().unwrap();
-        let at = |name: &str| directory.path().join(name);
-        let ending = |name: &str| refusal(&unix_target(&at(name)));
-        drop(UnixListener::bind(at("dead")).unwrap());
-        let _datagrams = UnixDatagram::bind(at("datagrams")).unwrap();
-        std::fs::write(at("file"), "").unwrap();
-        assert!(ending("none").ends_with("no such file or directory (nothing listens there)"));
-        assert!(ending("dead").ends_with("refused (nothing listens there any more)"));
-        assert!(ending("datagrams").ends_with("(it is a datagram socket: use udp-send)"));
-        assert!(ending("file").ends_with(": it is a file, not a socket"));
-        assert!(ending(".").ends_with(": it is a directory, and a socket is a file in one"));
-    }
-
-    #[test]
-    fn a_full_backlog_is_not_called_a_temporary_lack_of_resources() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("s");
-        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-        listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
-        listener.listen(0).unwrap();
-        let _first = begin(&unix_target(&path)).unwrap();
-        assert!(refusal(&unix_target(&path)).contains("the listener's backlog is full"));
-    }
-
-    #[test]
-    fn an_inherited_connection_is_taken_over() {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        let stream = begin(&Target::Fd(inherit(ours))).unwrap();
-        assert!(finished(&stream).unwrap().is_some());
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
-        assert_eq!(io::Read::read(&mut &theirs, &mut [0]).unwrap(), 0);
-        let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let failure = begin(&Target::Fd(inherit(datagrams))).unwrap_err();
-        assert_eq!(failure.status, Status::Local);
-    }
 }

@@ -3,6 +3,7 @@
 //! One address may mean several sockets; all of them are open, on one port, or none is.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use mio::net::{TcpListener, UnixListener};
@@ -13,12 +14,13 @@ use super::binding::{Bindable, open_all};
 use super::endpoint::Endpoint;
 use super::inherited::SocketRole;
 use super::options::SocketOptions;
-use super::resolve::Family;
+use super::resolve::{Family, local_addresses};
 use super::unix::UnixGuard;
 use crate::error::Failure;
 use crate::sys::unix::local_name;
 
-/// Opens every listener that an address means, with warnings of what the kernel changed.
+/// Opens every listener that an address means, with warnings of what the kernel changed. A name is
+/// looked up in place.
 ///
 /// # Errors
 /// `Status::Listen`, or that of resolving, of an option, or of an inherited descriptor.
@@ -27,7 +29,19 @@ pub fn listen(
     family: Family,
     options: &SocketOptions,
 ) -> Result<(Vec<OpenListener>, Vec<String>), Failure> {
-    let (listening, changed) = open_all(address, family, options)?;
+    listen_at(address, &local_addresses(address, family)?, options)
+}
+
+/// The same where the addresses of an internet host are known; the others have none.
+///
+/// # Errors
+/// Those of [`listen`], but for resolving.
+pub fn listen_at(
+    address: &Address,
+    found: &[SocketAddr],
+    options: &SocketOptions,
+) -> Result<(Vec<OpenListener>, Vec<String>), Failure> {
+    let (listening, changed) = open_all(address, found, options)?;
     let warnings = backlog_warning(options).into_iter().chain(changed).collect();
     Ok((listening, warnings))
 }

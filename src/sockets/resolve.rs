@@ -118,23 +118,36 @@ pub fn first_target(address: &Address) -> Result<Target, Failure> {
     }
 }
 
-/// The address of `--bind` that fits the family of a target that `operation` is done to.
+/// The addresses to listen on or to bind to; a unix socket or a descriptor has none. A name is
+/// looked up in place.
 ///
 /// # Errors
-/// No address fits, or the name has none.
-pub fn local_for(
-    bind: Option<&Address>,
+/// Those of [`resolve`].
+pub fn local_addresses(address: &Address, family: Family) -> Result<Vec<SocketAddr>, Failure> {
+    match address {
+        Address::Inet { host, port } => resolve(host, *port, family, Purpose::Listen),
+        Address::Unix(_) | Address::Fd(_) => Ok(Vec::new()),
+    }
+}
+
+/// The one of the addresses of `--bind` that is of the kind and family of a target, to which
+/// `operation` is done. Without `--bind` there are none, and none is needed.
+///
+/// # Errors
+/// No address fits.
+pub fn local_for<'a>(
+    bind: &'a [Target],
     target: &Target,
-    family: Family,
     operation: &'static str,
-) -> Result<Option<SocketAddr>, Failure> {
-    let (Some(Address::Inet { host, port }), Target::Tcp(target)) = (bind, target) else {
-        return Ok(None);
+) -> Result<Option<&'a Target>, Failure> {
+    let fits = |local: &&Target| match (local, target) {
+        (Target::Tcp(local), Target::Tcp(target)) => local.is_ipv6() == target.is_ipv6(),
+        (Target::Unix(_), Target::Unix(_)) => true,
+        _ => false,
     };
-    // As for a listener: `:5000` binds the wildcard address, and the route chooses the source.
-    let local = resolve(host, *port, family, Purpose::Listen)?;
-    match local.iter().find(|address| address.is_ipv6() == target.is_ipv6()) {
-        Some(address) => Ok(Some(*address)),
+    match bind.iter().find(fits) {
+        None if bind.is_empty() => Ok(None),
+        Some(address) => Ok(Some(address)),
         None => {
             let cause = "--bind gives no address of this family";
             let (kind, target) = (Kind::AddressNotAvailable, target.to_string());

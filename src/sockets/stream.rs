@@ -9,6 +9,7 @@ use mio::net::{TcpStream, UnixStream};
 use socket2::{Domain, SockRef, Socket};
 
 use super::endpoint::Endpoint;
+use super::unix::UnixGuard;
 use crate::sys::unix::{local_name, peer_name};
 
 /// A non-blocking stream socket, connected or about to be.
@@ -16,16 +17,16 @@ use crate::sys::unix::{local_name, peer_name};
 pub enum StreamSocket {
     /// TCP.
     Tcp(TcpStream),
-    /// A unix socket.
-    Unix(UnixStream),
+    /// A unix socket; the guard removes the file of one that was bound to a name.
+    Unix(UnixStream, Option<Box<UnixGuard>>),
 }
 
 impl StreamSocket {
     /// Takes a non-blocking stream socket.
-    pub(super) fn from_socket(socket: Socket, domain: Domain) -> Self {
+    pub(super) fn from_socket(socket: Socket, domain: Domain, cleanup: Option<UnixGuard>) -> Self {
         let fd = OwnedFd::from(socket);
         if domain == Domain::UNIX {
-            Self::Unix(UnixStream::from_std(fd.into()))
+            Self::Unix(UnixStream::from_std(fd.into()), cleanup.map(Box::new))
         } else {
             // mio registers it with a poll only; it takes the socket to be non-blocking already.
             Self::Tcp(TcpStream::from_std(fd.into()))
@@ -36,7 +37,7 @@ impl StreamSocket {
     pub fn local(&self) -> Endpoint {
         match self {
             Self::Tcp(stream) => Endpoint::inet(stream.local_addr()),
-            Self::Unix(stream) => Endpoint::unix(local_name(stream)),
+            Self::Unix(stream, _) => Endpoint::unix(local_name(stream)),
         }
     }
 
@@ -44,7 +45,7 @@ impl StreamSocket {
     pub fn peer(&self) -> Endpoint {
         match self {
             Self::Tcp(stream) => Endpoint::inet(stream.peer_addr()),
-            Self::Unix(stream) => Endpoint::unix(peer_name(stream)),
+            Self::Unix(stream, _) => Endpoint::unix(peer_name(stream)),
         }
     }
 
@@ -55,7 +56,7 @@ impl StreamSocket {
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         match self {
             Self::Tcp(stream) => stream.take_error(),
-            Self::Unix(stream) => stream.take_error(),
+            Self::Unix(stream, _) => stream.take_error(),
         }
     }
 
@@ -75,7 +76,7 @@ impl StreamSocket {
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(how),
-            Self::Unix(stream) => stream.shutdown(how),
+            Self::Unix(stream, _) => stream.shutdown(how),
         }
     }
 }
@@ -84,7 +85,7 @@ impl AsFd for StreamSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(stream) => stream.as_fd(),
-            Self::Unix(stream) => stream.as_fd(),
+            Self::Unix(stream, _) => stream.as_fd(),
         }
     }
 }

@@ -92,6 +92,8 @@ pub struct UdpSend {
 pub struct UdpListen {
     /// What is done with what is received.
     pub listen: Listen,
+    /// The address of `--to`, which takes the place of `listen.to` once its name is looked up.
+    pub to: Option<Address>,
     /// How sockets are opened.
     pub net: Net,
     /// Where to listen.

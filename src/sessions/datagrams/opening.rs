@@ -13,9 +13,9 @@ use crate::kind::Kind;
 use crate::protocol::backoff::Backoff;
 use crate::sessions::config::{Net, UdpSend};
 use crate::sessions::console::Console;
-use crate::sessions::lookup::{self, Lookup};
+use crate::sessions::lookup::{self, LocalAddress, Lookup};
 use crate::sessions::timers;
-use crate::sockets::{Address, Target, UnixGuard, datagram, resolve};
+use crate::sockets::{Address, Purpose, Target, UnixGuard, datagram};
 
 /// The first and the longest pause between attempts.
 const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
@@ -23,9 +23,11 @@ const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_mil
 /// Looks addresses up, and opens connected sockets to what they mean.
 pub(crate) struct PeerSockets {
     net: Net,
-    bind: Option<Address>,
+    local: LocalAddress,
     broadcast: bool,
     lookup: Lookup,
+    /// The address that is looked up once that of `--bind` is known.
+    next: Option<Address>,
     /// Socket options that the kernel changed, for the user to know.
     warnings: Vec<String>,
     /// The two addresses of each socket, ours first.
@@ -36,21 +38,48 @@ pub(crate) struct PeerSockets {
 
 impl PeerSockets {
     pub(crate) fn new(net: Net, bind: Option<Address>, broadcast: bool) -> Self {
-        let (lookup, warnings, ends, guards) = Default::default();
-        Self { net, bind, broadcast, lookup, warnings, ends, guards }
+        let (lookup, next, warnings, ends, guards) = Default::default();
+        let local = LocalAddress::new(bind);
+        Self { net, local, broadcast, lookup, next, warnings, ends, guards }
     }
 
-    /// Looks an address up. `None` means that the answer comes later, by [`PeerSockets::on`].
+    /// Looks an address up, and before it that of `--bind`. `None` means that the answer comes later, by [`PeerSockets::on`].
     pub(crate) fn look_up(
         &mut self,
         pool: &mut Pool,
         address: &Address,
     ) -> Option<Result<Vec<Target>, Failure>> {
-        self.lookup.begin_address(pool, address, self.net.family)
+        match self.local.begin(pool, self.net.family) {
+            Some(Ok(())) => self.look_up_peer(pool, address),
+            Some(Err(failure)) => Some(Err(failure)),
+            None => {
+                self.next = Some(address.clone());
+                None
+            }
+        }
+    }
+
+    fn look_up_peer(
+        &mut self,
+        pool: &mut Pool,
+        address: &Address,
+    ) -> Option<Result<Vec<Target>, Failure>> {
+        self.lookup.begin_address(pool, address, self.net.family, Purpose::Connect)
     }
 
     /// The answer of the resolver, where an event brings it.
-    pub(crate) fn on(&mut self, event: &Event<'_>) -> Option<Result<Vec<Target>, Failure>> {
+    pub(crate) fn on(
+        &mut self,
+        pool: &mut Pool,
+        event: &Event<'_>,
+    ) -> Option<Result<Vec<Target>, Failure>> {
+        if let Some(answer) = self.local.on(event) {
+            let address = self.next.take()?;
+            return match answer {
+                Ok(()) => self.look_up_peer(pool, &address),
+                Err(failure) => Some(Err(failure)),
+            };
+        }
         self.lookup.on(event).map(|answer| answer.map(lookup::targets))
     }
 
@@ -59,11 +88,10 @@ impl PeerSockets {
     /// # Errors
     /// There is no route to it, or no room for a socket.
     pub(crate) fn connect(&mut self, pool: &mut Pool, target: &Target) -> Result<Id, Failure> {
-        let bind = resolve::local_for(self.bind.as_ref(), target, self.net.family, "send to")?;
+        let bind = self.local.for_target(target, "send to")?;
         // A connected socket is given the ICMP errors of its datagrams, and receives from this peer
         // alone (udp(7)).
-        let (opened, more) =
-            datagram::connect(target, bind.as_ref(), &self.net.options, self.broadcast)?;
+        let (opened, more) = datagram::connect(target, bind, &self.net.options, self.broadcast)?;
         self.warnings.extend(more);
         self.guards.extend(opened.cleanup);
         self.ends.push((opened.local.clone(), target.to_string()));
@@ -129,7 +157,7 @@ impl Opener {
 
     /// Looks at an event; `None` where it is not the opener's.
     fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> Option<Opening> {
-        if let Some(answer) = self.sockets.on(event) {
+        if let Some(answer) = self.sockets.on(pool, event) {
             return Some(self.advance(pool, Some(answer)));
         }
         match event {

@@ -134,7 +134,9 @@ impl PingService {
         if context.core.is_ending() {
             return false;
         }
-        if let Some(answer) = self.sockets.as_mut().and_then(|sockets| sockets.opener.on(event)) {
+        let sockets = self.sockets.as_mut();
+        let answer = sockets.and_then(|sockets| sockets.opener.on(context.pool, event));
+        if let Some(answer) = answer {
             self.on_found(context, answer);
             return true;
         }

@@ -4,7 +4,6 @@
 //! when nobody is there (ICMP port unreachable, udp(7)).
 
 use std::io;
-use std::net::SocketAddr;
 
 use rustix::io::Errno;
 use socket2::{Domain, Type};
@@ -21,7 +20,7 @@ use crate::sockets::unix::{self, UnixGuard};
 
 /// Opens a socket that is connected to `target`, with warnings of what the kernel changed.
 ///
-/// `bind` is the address to send from, of the target's family; `broadcast` permits a broadcast
+/// `bind` is the address to send from, of the target's kind and family; `broadcast` permits a broadcast
 /// address.
 ///
 /// # Errors
@@ -29,7 +28,7 @@ use crate::sockets::unix::{self, UnixGuard};
 /// option (`Usage`) or of an inherited descriptor (`Local`).
 pub fn connect(
     target: &Target,
-    bind: Option<&SocketAddr>,
+    bind: Option<&Target>,
     options: &SocketOptions,
     broadcast: bool,
 ) -> Result<(Opened, Vec<String>), Failure> {
@@ -145,7 +144,7 @@ mod tests {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         let target = Target::Tcp(receiver.local_addr().unwrap());
         let bound = |from: &str| {
-            let from = from.parse::<SocketAddr>().unwrap();
+            let from = Target::Tcp(from.parse().unwrap());
             connect(&target, Some(&from), &SocketOptions::default(), false)
         };
         let (opened, _) = bound("127.0.0.2:0").unwrap();
@@ -202,7 +201,7 @@ mod tests {
         assert!(ending("dead").ends_with("refused (nothing listens there any more)"));
         assert!(ending("streams").ends_with("(it is a stream socket: use tcp-connect)"));
         assert!(ending("file").ends_with(": it is a file, not a socket"));
-        let from = "127.0.0.1:0".parse().unwrap();
+        let from = Target::Tcp("127.0.0.1:0".parse().unwrap());
         let options = SocketOptions::default();
         let failure = connect(&unix_target(&at("none")), Some(&from), &options, false).unwrap_err();
         assert_eq!(failure.status, Status::Usage);

@@ -1,28 +1,28 @@
 //! Datagram sockets that receive from anybody.
 
+use std::net::SocketAddr;
+
 use super::Opened;
 use crate::error::Failure;
 use crate::sockets::address::Address;
 use crate::sockets::binding::open_all;
 use crate::sockets::options::SocketOptions;
-use crate::sockets::resolve::Family;
 
 /// Opens every socket that an address means, all on one port, with warnings of what the kernel
-/// changed.
+/// changed. `found` are the addresses of an internet host.
 ///
 /// Two receivers never share a UDP port unless `-O reuseport` says so: without SO_REUSEADDR the
 /// second is refused, with it one would take datagrams from the other (socket(7)).
 ///
 /// # Errors
-/// `Status::Listen`, or that of resolving, of an option (`Usage`), or of an inherited descriptor
-/// (`Local`).
+/// `Status::Listen`, or that of an option (`Usage`), or of an inherited descriptor (`Local`).
 pub fn listen(
     address: &Address,
-    family: Family,
+    found: &[SocketAddr],
     options: &SocketOptions,
 ) -> Result<(Vec<Opened>, Vec<String>), Failure> {
     options.check_datagrams()?;
-    open_all(address, family, options)
+    open_all(address, found, options)
 }
 
 #[cfg(test)]
@@ -31,6 +31,7 @@ mod tests {
     use crate::error::Status;
     use crate::kind::Kind;
     use crate::sockets::inherited::tests::inherit;
+    use crate::sockets::resolve::{Family, local_addresses};
     use crate::sys::mmsg::ReceiveBatch;
     use std::net::UdpSocket;
     use std::os::unix::net::UnixDatagram;
@@ -40,7 +41,8 @@ mod tests {
         if !option.is_empty() {
             options.set(option).unwrap();
         }
-        listen(&address.parse::<Address>()?, Family::Any, &options)
+        let address = address.parse::<Address>()?;
+        listen(&address, &local_addresses(&address, Family::Any)?, &options)
     }
 
     fn open(address: &str) -> Result<Vec<Opened>, Failure> {

@@ -8,6 +8,7 @@ mod hostile;
 mod json;
 mod listeners;
 mod many;
+mod names;
 mod options;
 mod output;
 mod routes;

@@ -7,6 +7,7 @@ pub(crate) mod namespaces;
 pub(crate) mod net;
 pub(crate) mod peers;
 pub(crate) mod proc;
+pub(crate) mod resolver;
 pub(crate) mod schema;
 pub(crate) mod terminal;
 

@@ -1,0 +1,113 @@
+//! Names of the command line that have to be known before anything is open: those to listen on, to
+//! bind to, and to let in. Literal addresses are found at once, and cost no thread and no turn.
+
+use std::net::SocketAddr;
+
+use super::launch::Launch;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Query, Signal};
+use crate::kind::Kind;
+use crate::report::Reporter;
+use crate::sessions::config::Common;
+use crate::sessions::{Startup, StartupLookup};
+use crate::sockets::{Address, Family, Purpose};
+
+/// A signal has ended the run before it had a session; its status is this one.
+#[derive(Debug, thiserror::Error)]
+#[error("a signal ended the run")]
+pub(super) struct Signalled(pub(super) Status);
+
+/// Names and their addresses.
+#[derive(Default)]
+pub(super) struct Names {
+    found: Vec<(Query, Vec<SocketAddr>)>,
+}
+
+impl Names {
+    /// The addresses that the host of an address means; a unix socket or a descriptor has none.
+    ///
+    /// # Errors
+    /// Those of a literal address: its family, its interface.
+    pub(super) fn addresses(
+        &self,
+        address: &Address,
+        family: Family,
+        purpose: Purpose,
+    ) -> Result<Vec<SocketAddr>, Failure> {
+        let Some(query) = query(address, family, purpose) else { return Ok(Vec::new()) };
+        // One lookup serves all ports of a name.
+        let port = query.port;
+        let is_same =
+            |(known, _): &&(Query, Vec<SocketAddr>)| Query { port, ..known.clone() } == query;
+        let Some((_, found)) = self.found.iter().find(is_same) else { return query.ask() };
+        let with_port = |address: &SocketAddr| {
+            let mut address = *address;
+            address.set_port(port);
+            address
+        };
+        Ok(found.iter().map(with_port).collect())
+    }
+}
+
+/// The question to the resolver for an address, where it has a host.
+pub(super) fn query(address: &Address, family: Family, purpose: Purpose) -> Option<Query> {
+    match address.clone() {
+        Address::Inet { host, port } => Some(Query { host, port, family, purpose }),
+        Address::Unix(_) | Address::Fd(_) => None,
+    }
+}
+
+/// The questions for addresses to listen on.
+pub(super) fn to_listen_on<'a>(
+    addresses: impl IntoIterator<Item = &'a Address>,
+    family: Family,
+) -> impl Iterator<Item = Query> {
+    addresses.into_iter().filter_map(move |address| query(address, family, Purpose::Listen))
+}
+
+impl Launch {
+    /// Looks all names up at once. To end a command that `listens` by SIGTERM is in order.
+    ///
+    /// # Errors
+    /// A name has no address; a signal, as [`Signalled`]; the end of `-w`.
+    pub(super) fn look_up(
+        &mut self,
+        common: &Common,
+        listens: bool,
+        queries: impl IntoIterator<Item = Query>,
+    ) -> anyhow::Result<()> {
+        let queries: Vec<Query> = queries.into_iter().filter(Query::takes_time).collect();
+        if queries.is_empty() {
+            return Ok(());
+        }
+        let reporter = Reporter::new(common.output.report.clone());
+        let limit = common.limits.timeout;
+        let outcome = StartupLookup::run(self.event_loop(), &queries, limit, &reporter)
+            .map_err(|error| Failure::io(Status::Resolve, "resolve", "the names", &error))?;
+        match outcome {
+            Startup::Found(answers) => {
+                for (query, answer) in queries.into_iter().zip(answers) {
+                    self.names.found.push((query, answer?));
+                }
+                Ok(())
+            }
+            Startup::Signalled(signal) => Err(Signalled(status_of(signal, listens)).into()),
+            Startup::Late => {
+                let limit = humantime::format_duration(limit.unwrap_or_default());
+                let cause = format!("the time of {limit} is up, and the resolver has not answered");
+                let (status, kind) = (Status::Timeout, Kind::Timeout);
+                Err(Failure::new(status, kind, "finish", "the run", cause).into())
+            }
+        }
+    }
+}
+
+/// The status of a run that a signal ends.
+fn status_of(signal: Signal, listens: bool) -> Status {
+    match signal {
+        Signal::Terminate if listens => Status::Done,
+        Signal::Terminate => Status::Terminate,
+        Signal::Hangup => Status::Hangup,
+        _ => Status::Interrupt,
+    }
+}
