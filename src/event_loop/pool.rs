@@ -171,6 +171,13 @@ impl Pool {
         self.channel(id).map(|channel| channel.progress)
     }
 
+    /// Bytes that were written and that the peer has acknowledged.
+    pub fn acknowledged(&self, id: Id) -> u64 {
+        self.channel(id).map_or(0, |channel| {
+            channel.traffic.sent.saturating_sub(channel.transport.unacknowledged())
+        })
+    }
+
     /// What went through a connection so far.
     pub fn traffic(&self, id: Id) -> Option<Traffic> {
         match self.sources.get(id)? {

@@ -30,6 +30,10 @@ impl FromStr for Policy {
     }
 }
 
+/// How soon a client that is waited for without a patience of the user's is looked at again: others
+/// may have come meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// The rules for slow clients of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct SlowRules {
@@ -54,10 +58,13 @@ pub enum SlowAction {
 }
 
 impl SlowRules {
+    /// Waits for as long as it takes.
+    pub const PATIENT: Self = Self { policy: Some(Policy::Block), after: Duration::ZERO };
+
     /// Whether a client whose queue has just become full is waited for, even without patience.
     pub fn holds_at_once(&self, clients: usize) -> bool {
-        // Beyond any patience, only a client that is never given up is held.
-        self.decide(Duration::MAX, clients) == SlowAction::Hold
+        // Beyond any patience, only a client that is not given up is held.
+        matches!(self.decide(Duration::MAX, clients), SlowAction::Hold | SlowAction::Wait(_))
     }
 
     /// Decides about a client whose queue is full and has not got shorter for `stalled`.
@@ -69,8 +76,8 @@ impl SlowRules {
         let default = if clients > 1 { Policy::Kick } else { Policy::Block };
         match self.policy.unwrap_or(default) {
             // The clients may become more meanwhile, so the default has to look again.
-            Policy::Block if self.policy.is_none() && !self.after.is_zero() => {
-                SlowAction::Wait(self.after)
+            Policy::Block if self.policy.is_none() => {
+                SlowAction::Wait(if self.after.is_zero() { LOOK_AGAIN } else { self.after })
             }
             Policy::Block => SlowAction::Hold,
             _ if stalled < self.after => SlowAction::Wait(self.after - stalled),
@@ -98,11 +105,28 @@ mod tests {
             (Some(Policy::Drop), second, all, 9, SlowAction::Skip),
             (Some(Policy::Block), second, all, 9, SlowAction::Hold),
             (None, none, none, 2, SlowAction::Kick),
-            (None, none, none, 1, SlowAction::Hold),
+            (None, none, none, 1, SlowAction::Wait(LOOK_AGAIN)),
+            (None, none, all, 1, SlowAction::Wait(LOOK_AGAIN)),
+            (Some(Policy::Block), none, none, 1, SlowAction::Hold),
             (Some(Policy::Drop), none, none, 1, SlowAction::Skip),
         ] {
             let rules = SlowRules { policy, after };
             assert_eq!(rules.decide(stalled, clients), expected, "{rules:?} {stalled:?} {clients}");
+        }
+    }
+
+    #[test]
+    fn only_a_client_that_is_not_given_up_is_held_at_once() {
+        let after = Duration::ZERO;
+        for (policy, clients, expected) in [
+            (None, 1, true),
+            (None, 2, false),
+            (Some(Policy::Block), 2, true),
+            (Some(Policy::Kick), 1, false),
+            (Some(Policy::Drop), 1, false),
+        ] {
+            let rules = SlowRules { policy, after };
+            assert_eq!(rules.holds_at_once(clients), expected, "{policy:?} {clients}");
         }
     }
 }

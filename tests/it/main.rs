@@ -4,6 +4,7 @@
 //! | module | what it guards |
 //! |---|---|
 //! | [`addresses`] | SPEC 3: socket files, abstract names, inherited sockets |
+//! | [`bounds`] | SPEC 1.7 and 1.8: what one peer can cost |
 //! | [`chat`] | SPEC 7, chat |
 //! | [`children`] | SPEC 2 and 5: `-- CMD`, `--on`, `--ready-fd`, `--port-file` |
 //! | [`conformance`] | SPEC 10, number by number |
@@ -48,6 +49,7 @@
 #![cfg(test)]
 
 mod addresses;
+mod bounds;
 mod chat;
 mod children;
 mod conformance;

@@ -5,8 +5,6 @@
 mod datagrams;
 mod responder;
 
-use std::time::Duration;
-
 use super::config::Echo;
 use super::console::{Console, Message};
 use super::core::{Core, GRACE, SIGNALLED};
@@ -26,8 +24,7 @@ use crate::protocol::slow::SlowRules;
 use responder::{Answer, DelayQueue, MessageClass, Responder};
 
 /// What may wait for a client, which waits for nobody but itself, however long that takes.
-const BACKLOG: Backlog =
-    Backlog { queue: 256 * 1024, slow: SlowRules { policy: None, after: Duration::ZERO } };
+const BACKLOG: Backlog = Backlog { queue: 256 * 1024, slow: SlowRules::PATIENT };
 /// The largest buffer of answers that is kept from one read to the next. A read takes 256 KiB at
 /// most, so that only one that completes a large message exceeds it.
 const KEPT: usize = 1 << 20;

@@ -205,12 +205,17 @@ impl Streams {
 
     /// Reads a connection unless one of the three reasons not to holds it.
     fn update_reading(&self, pool: &mut Pool, id: Id, connection: &Connection) {
-        let is_backlogged = connection.send.is_full() && self.profile.flow == Flow::Answers;
-        if self.paused || connection.held || is_backlogged {
+        if self.paused || connection.held || self.is_backlogged(connection) {
             pool.pause(id);
         } else {
             pool.resume(id);
         }
+    }
+
+    /// Whether a connection is to take answers before it may ask for more.
+    fn is_backlogged(&self, connection: &Connection) -> bool {
+        let waits = connection.send.is_full() && !connection.send.skips();
+        waits && self.profile.flow == Flow::Answers
     }
 
     /// The name of a peer, written into one buffer that all share.

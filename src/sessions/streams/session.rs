@@ -28,8 +28,7 @@ use crate::sessions::timers;
 
 /// What may wait for a connection that is dialed. The kernel's own buffer is behind it, so that little
 /// is enough; the input waits for as long as it takes.
-const DIALED: Backlog =
-    Backlog { queue: 64 * 1024, slow: SlowRules { policy: None, after: Duration::ZERO } };
+const DIALED: Backlog = Backlog { queue: 64 * 1024, slow: SlowRules::PATIENT };
 
 /// What may wait for a connection, and what happens to one that does not take it.
 #[derive(Clone, Copy, Debug)]

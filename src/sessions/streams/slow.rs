@@ -1,6 +1,6 @@
 //! Sending to many connections, and what becomes of those that do not keep up.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use super::{Connection, Flow, Scope, Streams};
 use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::slow::{SlowAction, SlowRules};
+use crate::protocol::slow::{Policy, SlowAction, SlowRules};
 use crate::sessions::core::Core;
 use crate::sessions::timers;
 
@@ -27,11 +27,24 @@ pub(crate) enum SendState {
     #[default]
     Flowing,
     /// The queue has reached its high mark, and has not drained since.
-    Full(Instant),
+    Full(Stuck),
     /// The same, and whatever feeds the queue waits for it.
-    Blocking(Instant),
+    Blocking(Stuck),
     /// It is passed over: by `--slow drop` until it drains, by `--slow kick` until it is gone.
     Skipping,
+}
+
+/// Since when a queue is full, and what is known of the peer behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stuck {
+    /// The queue has been full, or the peer has taken something, at this time.
+    since: Instant,
+    /// Bytes that the peer had acknowledged then. The kernel takes more of a queue only once a third
+    /// of its buffer is free, which may hold megabytes: a slow reader would seem to stand still.
+    acknowledged: u64,
+    /// What filled the queue came from another connection, which does not suffer by it: it is the
+    /// one to wait.
+    by_peer: bool,
 }
 
 impl SendState {
@@ -48,9 +61,9 @@ impl SendState {
         matches!(self, Self::Blocking(_))
     }
 
-    fn since(self) -> Option<Instant> {
+    fn stuck(self) -> Option<Stuck> {
         match self {
-            Self::Full(since) | Self::Blocking(since) => Some(since),
+            Self::Full(stuck) | Self::Blocking(stuck) => Some(stuck),
             Self::Flowing | Self::Skipping => None,
         }
     }
@@ -98,7 +111,7 @@ impl SlowPolicy {
     ) -> bool {
         // Without patience (`--hub`) a full queue is looked at when the next message comes, after
         // the kernel was asked once more to take what waits.
-        if connection.send.since().is_some() && self.rules.after.is_zero() {
+        if connection.send.stuck().is_some() && self.rules.after.is_zero() {
             pool.flush(id);
             if pool.room(id) == 0 {
                 self.apply(core, pool, (id, connection), count);
@@ -111,23 +124,33 @@ impl SlowPolicy {
         !connection.send.skips()
     }
 
-    /// Notes what became of a send to a connection, one of `count`.
+    /// Notes what became of a send to a connection, one of `count`; `by_peer` says that another one
+    /// sent it.
     pub(super) fn sent(
         &mut self,
         core: &mut Core,
         pool: &mut Pool,
         (id, connection): (Id, &mut Connection),
-        count: usize,
+        (count, by_peer): (usize, bool),
         outcome: SendOutcome,
     ) {
         if outcome != SendOutcome::Full || connection.send.is_full() {
             return;
         }
-        self.set(connection, SendState::Full(pool.now()));
+        let (since, acknowledged) = (pool.now(), pool.acknowledged(id));
+        self.set(connection, SendState::Full(Stuck { since, acknowledged, by_peer }));
         match self.flow {
             // Its own requests fill its queue. Unread it stops asking, and nobody else waits for
             // it.
-            Flow::Answers => pool.pause(id),
+            Flow::Answers => {
+                pool.pause(id);
+                if self.rules.after.is_zero() && self.rules.policy != Some(Policy::Block) {
+                    // The kernel is asked first, at the end of this turn.
+                    pool.arm(TimerKey::of(id, timers::SLOW), Duration::ZERO);
+                } else {
+                    self.apply(core, pool, (id, connection), count);
+                }
+            }
             Flow::Relayed | Flow::Recorded => {}
             Flow::Input | Flow::Peers => {
                 if !self.rules.after.is_zero() || self.rules.holds_at_once(count) {
@@ -145,20 +168,28 @@ impl SlowPolicy {
         (id, connection): (Id, &mut Connection),
         count: usize,
     ) {
-        let (Some(progress), Some(since)) = (pool.last_progress(id), connection.send.since())
+        let (Some(progress), Some(mut stuck)) = (pool.last_progress(id), connection.send.stuck())
         else {
             return;
         };
+        let acknowledged = pool.acknowledged(id);
+        if acknowledged > stuck.acknowledged {
+            stuck = Stuck { since: pool.now(), acknowledged, ..stuck };
+        }
         // A queue that had room left was no reason to drain it.
-        let stalled = pool.now().saturating_duration_since(since.max(progress));
+        let stalled = pool.now().saturating_duration_since(stuck.since.max(progress));
+        let waits = match self.flow {
+            Flow::Answers => SendState::Full(stuck),
+            _ => SendState::Blocking(stuck),
+        };
         match self.rules.decide(stalled, count) {
             SlowAction::Wait(time) => {
-                self.set(connection, SendState::Blocking(since));
+                self.set(connection, waits);
                 // No event comes of a peer that takes nothing: without a timer nobody would look
                 // again.
                 pool.arm(TimerKey::of(id, timers::SLOW), time);
             }
-            SlowAction::Hold => self.set(connection, SendState::Blocking(since)),
+            SlowAction::Hold => self.set(connection, waits),
             SlowAction::Kick => {
                 // It is sent nothing more until it is gone, at the end of this turn.
                 self.set(connection, SendState::Skipping);
@@ -200,7 +231,8 @@ impl Streams {
         for (id, connection) in self.table.iter_mut().filter(|(id, _)| Some(*id) != from) {
             if self.slow.keeps_up(core, pool, (id, connection), count, messages) {
                 let outcome = pool.send_shared(id, piece.clone());
-                self.slow.sent(core, pool, (id, connection), count, outcome);
+                let feed = (count, from.is_some());
+                self.slow.sent(core, pool, (id, connection), feed, outcome);
             }
         }
         self.check();
@@ -222,17 +254,25 @@ impl Streams {
         };
         let count = self.table.len();
         if let Some(connection) = self.table.get_mut(id) {
-            self.slow.sent(core, pool, (id, connection), count, outcome);
+            self.slow.sent(core, pool, (id, connection), (count, false), outcome);
         }
     }
 
-    /// `--slow-after` has passed for a connection.
+    /// `--slow-after` has passed for a connection. Who is there now counts, and not who was there
+    /// when its queue became full.
     pub(super) fn on_slow_timer(&mut self, core: &mut Core, pool: &mut Pool, id: Id) {
         let count = self.table.len();
         if let Some(connection) = self.table.get_mut(id)
-            && connection.send.since().is_some()
+            && let Some(stuck) = connection.send.stuck()
         {
+            let count = count - usize::from(stuck.by_peer);
             self.slow.apply(core, pool, (id, connection), count);
+        }
+        // One that is passed over is read again.
+        if let Some(connection) = self.table.get(id)
+            && connection.send.skips()
+        {
+            self.update_reading(pool, id, connection);
         }
         self.check();
     }

@@ -1,0 +1,136 @@
+//! What one peer can cost: memory is bounded, and the others go on (SPEC 1.7 and 1.8).
+//!
+//! The limits are generous: what they keep out is a bound that is missing, which costs hundreds of
+//! megabytes.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+
+use crate::support::net::{connect, connect_narrow, read_what_comes};
+use crate::support::{Running, proc, wirecat};
+
+const MIB: usize = 1 << 20;
+
+/// A server on a free port of loopback, and its address.
+fn serve(args: &[&str]) -> (Running, String) {
+    let mut server = wirecat([&["tcp-serve", "-v"], args, &["127.0.0.1:0"]].concat()).start();
+    let address = server.address();
+    (server, address)
+}
+
+/// Sends `chunk` over and over, until so many bytes are sent or none is taken for a second; returns
+/// how many were. A server that is merely late passes for one that holds the sender back.
+fn push(stream: &TcpStream, chunk: &[u8], total: usize) -> usize {
+    let (mut stream, chunk) = (stream.try_clone().unwrap(), chunk.to_vec());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    thread::spawn(move || {
+        while count.load(Ordering::Relaxed) < total {
+            // It ends with its connection.
+            let Ok(taken) = stream.write(&chunk) else { return };
+            count.fetch_add(taken, Ordering::Relaxed);
+        }
+    });
+    let (mut last, mut since) = (0, Instant::now());
+    while last < total && since.elapsed() < Duration::from_secs(1) {
+        thread::sleep(Duration::from_millis(20));
+        let now = sent.load(Ordering::Relaxed);
+        if now > last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    last
+}
+
+#[track_caller]
+fn assert_peak(server: &Running, limit: usize, what: &dyn std::fmt::Debug) {
+    let peak = proc::peak_kib(server.pid());
+    assert!(peak < (limit / 1024) as u64, "{peak} KiB: {what:?}");
+}
+
+/// Lines of 64 KiB.
+fn long_lines() -> Vec<u8> {
+    let mut line = vec![b'x'; 65535];
+    line.push(b'\n');
+    line
+}
+
+/// SPEC 10.16: the speaker itself is paused, be there one receiver or many.
+#[test]
+fn a_hub_that_waits_for_a_client_holds_the_speaker_back() {
+    for args in [
+        &["--hub"][..],
+        &["--hub", "--slow", "block"],
+        &["--hub", "--slow", "block", "--frame", "line"],
+        &["--hub", "--slow-after", "1h"],
+    ] {
+        let (mut server, address) = serve(args);
+        let others = if args.contains(&"--slow") { 2 } else { 1 };
+        let _others: Vec<TcpStream> = (0..others).map(|_| connect(&address)).collect();
+        let speaker = connect(&address);
+        server.wait_for(&format!("accepted #{} ", others + 1));
+        let sent = push(&speaker, &long_lines(), 100 * MIB);
+        assert!(sent < 100 * MIB, "{args:?}");
+        assert_peak(&server, 40 * MIB, &args);
+    }
+}
+
+/// The same where the output of the hub is not read.
+#[test]
+fn a_hub_whose_output_is_not_read_holds_the_speaker_back() {
+    for args in [&["--hub"][..], &["--hub", "--frame", "line"], &["--hub", "--output", "json"]] {
+        let (_unread, stdout) = std::io::pipe().unwrap();
+        let line = [&["tcp-serve", "-v"], args, &["127.0.0.1:0"]].concat();
+        let mut server = wirecat(line).stdout(stdout).start();
+        let speaker = connect(&server.address());
+        let sent = push(&speaker, &long_lines(), 100 * MIB);
+        assert!(sent < 100 * MIB, "{args:?}");
+        assert_peak(&server, 40 * MIB, &args);
+    }
+}
+
+/// A client that was waited for while it was the only receiver is judged anew when others have come,
+/// though nobody feeds it any more.
+#[test]
+fn a_stuck_client_is_looked_at_again_though_its_feeder_is_silent() {
+    for is_gone in [false, true] {
+        let narrow = ["-O", "sndbuf=32k", "-O", "rcvbuf=32k"];
+        let (mut server, address) = serve(&[&["--hub", "--queue", "64k"], &narrow[..]].concat());
+        let _stuck = connect_narrow(&address);
+        server.wait_for("accepted #1 ");
+        let feeder = connect(&address);
+        // What is left of its words when the stuck one is gone is little enough for the others.
+        SockRef::from(&feeder).set_send_buffer_size(4096).unwrap();
+        server.wait_for("accepted #2 ");
+        // It says what is taken, and then nothing more.
+        feeder.set_nonblocking(true).unwrap();
+        let (line, mut until) = (vec![b'x'; 1000], Instant::now() + Duration::from_millis(500));
+        while Instant::now() < until {
+            match (&feeder).write(&line) {
+                Ok(_) => until = Instant::now() + Duration::from_millis(500),
+                Err(_) => thread::sleep(Duration::from_millis(20)),
+            }
+        }
+        if is_gone {
+            // What it has sent is heard by nobody but the one that does not read.
+            feeder.shutdown(Shutdown::Both).unwrap();
+        }
+        let (mut talker, listener) = (connect(&address), connect(&address));
+        server.wait_for("accepted #4 ");
+        writeln!(talker, "anybody here?").unwrap();
+        thread::spawn(move || read_what_comes(&talker));
+        let mut heard = String::new();
+        let mut listener = BufReader::new(listener);
+        while !heard.ends_with("anybody here?\n") {
+            heard.clear();
+            assert_ne!(listener.read_line(&mut heard).unwrap(), 0);
+        }
+        assert!(server.wait_for("was too slow").contains("warning: #1 "));
+    }
+}
