@@ -11,6 +11,9 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// Private sends are gathered into pieces of about this many bytes.
 const GATHER: usize = 64 * 1024;
+/// What a piece costs beside its bytes: a handle of 32 B in a ring that may be half empty, and its
+/// part of an allocation that it shares.
+const PIECE: usize = 2 * size_of::<Bytes>() + 32;
 
 /// Bytes that wait to be written, in order.
 #[derive(Debug, Default)]
@@ -43,6 +46,12 @@ impl SendQueue {
     /// Bytes that wait.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// What waits in terms of memory, in bytes: the bytes, and a cost for each piece. Many short
+    /// pieces would otherwise take a hundred times the memory that a limit means.
+    pub fn cost(&self) -> usize {
+        self.len + self.waiting.as_ref().map_or(0, |waiting| waiting.pieces.len() * PIECE)
     }
 
     /// Whether nothing waits.
@@ -177,6 +186,20 @@ mod tests {
         assert_eq!(unsent.clone().into_pieces(true)[0], "first");
         assert_eq!(unsent.into_pieces(false)[0], "rst");
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn short_pieces_cost_more_than_their_bytes_and_gathered_ones_do_not() {
+        let mut queue = SendQueue::default();
+        (0..100).for_each(|_| queue.append(b"x"));
+        assert_eq!(queue.cost(), 100);
+        (0..100).for_each(|_| queue.push(Bytes::from_static(b"x")));
+        // What was gathered before has become a piece too.
+        assert_eq!((queue.len(), queue.cost()), (200, 200 + 101 * PIECE));
+        queue.advance(150);
+        assert_eq!(queue.cost(), 50 + 50 * PIECE);
+        queue.advance(50);
+        assert_eq!(queue.cost(), 0);
     }
 
     proptest! {

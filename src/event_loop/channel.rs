@@ -212,7 +212,7 @@ impl Channel {
             }
             add(&mut self.queue);
         }
-        if self.queue.len() < self.high_mark {
+        if self.queue.cost() < self.high_mark {
             return SendOutcome::Queued;
         }
         if self.awaited == Awaited::Nothing {
@@ -223,7 +223,7 @@ impl Channel {
 
     /// Bytes that may be queued before the queue is full.
     pub(super) fn room(&self) -> usize {
-        self.high_mark.saturating_sub(self.queue.len())
+        self.high_mark.saturating_sub(self.queue.cost())
     }
 
     pub(super) fn set_high_mark(&mut self, bytes: usize) {
@@ -243,7 +243,7 @@ impl Channel {
             Awaited::Empty => 0,
         };
         let failed = self.writing == Half::Failed;
-        let reached = failed || (self.transport.is_open() && self.queue.len() <= mark);
+        let reached = failed || (self.transport.is_open() && self.queue.cost() <= mark);
         if reached {
             self.awaited = Awaited::Nothing;
         }

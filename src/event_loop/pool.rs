@@ -151,7 +151,7 @@ impl Pool {
         self.channel(id).map_or(0, |channel| channel.queue.len())
     }
 
-    /// Bytes that a queue takes before it is full.
+    /// Bytes that a queue takes before it is full; some less where they come in many pieces.
     pub fn room(&self, id: Id) -> usize {
         self.channel(id).map_or(0, Channel::room)
     }
@@ -171,11 +171,11 @@ impl Pool {
         self.channel(id).map(|channel| channel.progress)
     }
 
-    /// Bytes that were written and that the peer has acknowledged.
-    pub fn acknowledged(&self, id: Id) -> u64 {
-        self.channel(id).map_or(0, |channel| {
-            channel.traffic.sent.saturating_sub(channel.transport.unacknowledged())
-        })
+    /// Of the bytes that were written, how many the peer has acknowledged, and how many it has not.
+    pub fn acknowledged(&self, id: Id) -> (u64, u64) {
+        let Some(channel) = self.channel(id) else { return (0, 0) };
+        let left = channel.transport.unacknowledged();
+        (channel.traffic.sent.saturating_sub(left), left)
     }
 
     /// What went through a connection so far.
@@ -187,7 +187,8 @@ impl Pool {
         }
     }
 
-    /// Sets how many bytes make a queue full (256 KiB at first). It drains at a quarter of that.
+    /// Sets how many bytes make a queue full (256 KiB at first). It drains at a quarter of that. Each
+    /// piece of [`Pool::send_shared`] counts as 96 bytes more than it has.
     pub fn set_high_mark(&mut self, id: Id, bytes: usize) {
         if let Some(channel) = self.channel_mut(id) {
             channel.set_high_mark(bytes);

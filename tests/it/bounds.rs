@@ -134,3 +134,18 @@ fn a_stuck_client_is_looked_at_again_though_its_feeder_is_silent() {
         assert!(server.wait_for("was too slow").contains("warning: #1 "));
     }
 }
+
+/// `--queue` is a bound of memory also where the messages are as short as can be: 4 MiB of empty
+/// lines to clients that do not read.
+#[test]
+fn many_short_messages_cost_no_more_than_the_queue() {
+    for policy in [&[][..], &["--slow", "drop"], &["--slow", "block"]] {
+        let args = [&["--hub", "--frame", "line", "--output", "none"], policy].concat();
+        let (mut server, address) = serve(&args);
+        let _silent: Vec<TcpStream> = (0..50).map(|_| connect_narrow(&address)).collect();
+        let speaker = connect(&address);
+        server.wait_for("accepted #51 ");
+        push(&speaker, &[b'\n'; 64 * 1024], 4 * MIB);
+        assert_peak(&server, 80 * MIB, &args);
+    }
+}

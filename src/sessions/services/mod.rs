@@ -291,9 +291,6 @@ pub(super) fn of_client(
     }
 }
 
-/// What a framing adds to a message at most, but for escapes.
-const HEAD: usize = 16;
-
 /// Makes messages ready for the wire.
 pub(super) struct MessageEncoder {
     framer: Option<Box<dyn Framer>>,
@@ -310,12 +307,13 @@ impl MessageEncoder {
         self.framer.is_some()
     }
 
-    /// A message as one piece that many queues share.
-    fn encode(&self, payload: &[u8]) -> Result<Bytes, FrameError> {
-        let Some(framer) = &self.framer else { return Ok(Bytes::copy_from_slice(payload)) };
-        let mut framed = Vec::with_capacity(payload.len() + HEAD);
-        framer.encode(payload, &mut framed)?;
-        Ok(framed.into())
+    /// Appends a message as it goes on the wire; nothing where that fails.
+    fn append(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+        let (Some(framer), before) = (&self.framer, out.len()) else {
+            out.extend_from_slice(payload);
+            return Ok(());
+        };
+        framer.encode(payload, out).inspect_err(|_| out.truncate(before))
     }
 
     /// A text of the command line.

@@ -33,11 +33,34 @@ impl StreamService for Stdio {
 /// owe a peer nothing after its FIN.
 pub(super) struct Hub {
     encoder: MessageEncoder,
+    /// The messages of one read, ready for the wire: short ones go as one piece, for each piece in
+    /// each queue costs about as much as a hundred bytes.
+    joined: Vec<u8>,
+    /// How many they are.
+    count: u64,
 }
+
+/// The messages of a read are passed on as soon as they are as many bytes.
+const JOINED: usize = 64 * 1024;
 
 impl Hub {
     pub(super) fn new(encoder: MessageEncoder) -> Self {
-        Self { encoder }
+        Self { encoder, joined: Vec::new(), count: 0 }
+    }
+
+    /// Passes on what was joined.
+    fn pass_on(&mut self, context: &mut Context<'_>, from: Id) {
+        let count = std::mem::take(&mut self.count);
+        if count == 0 {
+            return;
+        }
+        let piece = match self.joined.len() {
+            // Large enough for an allocation of its own, which is to have no room to spare.
+            JOINED.. => std::mem::take(&mut self.joined).into_boxed_slice().into(),
+            _ => Bytes::copy_from_slice(&self.joined),
+        };
+        self.joined.clear();
+        context.streams.broadcast(context.core, context.pool, Some(from), &piece, count);
     }
 }
 
@@ -48,10 +71,8 @@ impl StreamService for Hub {
 
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
         context.core.console.deliver(context.pool, message);
-        match self.encoder.encode(message.payload) {
-            Ok(piece) => {
-                context.streams.broadcast(context.core, context.pool, Some(id), &piece, 1);
-            }
+        match self.encoder.append(message.payload, &mut self.joined) {
+            Ok(()) => self.count += 1,
             // What came in as a frame goes out as one, with one exception: an object that repeats
             // itself can be larger when written out.
             Err(error) => {
@@ -62,6 +83,14 @@ impl StreamService for Hub {
                 context.streams.note_loss(Status::Lost);
             }
         }
+        if self.joined.len() >= JOINED {
+            self.pass_on(context, id);
+        }
+    }
+
+    fn received(&mut self, context: &mut Context<'_>, id: Id) -> bool {
+        self.pass_on(context, id);
+        true
     }
 }
 

@@ -263,7 +263,7 @@ impl StreamSession {
 
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {
         if let Some(connection) = self.streams.table.get_mut(id) {
-            self.streams.slow.release(connection);
+            self.streams.slow.release(id, connection);
             if self.streams.profile.flow == Flow::Answers
                 && let Some(connection) = self.streams.table.get(id)
             {
@@ -296,7 +296,7 @@ impl StreamSession {
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         let Some(mut connection) = self.streams.table.remove(id) else { return };
         // It would block what feeds the queues for ever: a queue that is gone never drains.
-        self.streams.slow.release(&mut connection);
+        self.streams.slow.release(id, &mut connection);
         self.streams.check();
         let redial = self.redial(end);
         if self.core.input.has_commands() {

@@ -1,5 +1,6 @@
 //! Sending to many connections, and what becomes of those that do not keep up.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -27,24 +28,11 @@ pub(crate) enum SendState {
     #[default]
     Flowing,
     /// The queue has reached its high mark, and has not drained since.
-    Full(Stuck),
+    Full,
     /// The same, and whatever feeds the queue waits for it.
-    Blocking(Stuck),
+    Blocking,
     /// It is passed over: by `--slow drop` until it drains, by `--slow kick` until it is gone.
     Skipping,
-}
-
-/// Since when a queue is full, and what is known of the peer behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stuck {
-    /// The queue has been full, or the peer has taken something, at this time.
-    since: Instant,
-    /// Bytes that the peer had acknowledged then. The kernel takes more of a queue only once a third
-    /// of its buffer is free, which may hold megabytes: a slow reader would seem to stand still.
-    acknowledged: u64,
-    /// What filled the queue came from another connection, which does not suffer by it: it is the
-    /// one to wait.
-    by_peer: bool,
 }
 
 impl SendState {
@@ -57,16 +45,22 @@ impl SendState {
         self == Self::Skipping
     }
 
-    fn is_blocking(self) -> bool {
-        matches!(self, Self::Blocking(_))
+    /// Whether what becomes of it is still open.
+    fn is_open(self) -> bool {
+        matches!(self, Self::Full | Self::Blocking)
     }
+}
 
-    fn stuck(self) -> Option<Stuck> {
-        match self {
-            Self::Full(stuck) | Self::Blocking(stuck) => Some(stuck),
-            Self::Flowing | Self::Skipping => None,
-        }
-    }
+/// Since when a queue is full, and what is known of the peer behind it.
+#[derive(Clone, Copy, Debug)]
+struct Stuck {
+    /// The queue has been full, or the peer has taken something, at this time.
+    since: Instant,
+    /// Bytes that the peer had acknowledged then.
+    acknowledged: u64,
+    /// What filled the queue came from another connection, which does not suffer by it: it is the
+    /// one to wait.
+    by_peer: bool,
 }
 
 /// The policy for slow connections, and how many of them block what feeds them.
@@ -75,11 +69,13 @@ pub(super) struct SlowPolicy {
     rules: SlowRules,
     flow: Flow,
     blocking: usize,
+    /// Those that are `Full` or `Blocking`; most connections never are.
+    stuck: HashMap<Id, Stuck>,
 }
 
 impl SlowPolicy {
     pub(super) fn new(rules: SlowRules, flow: Flow) -> Self {
-        Self { rules, flow, blocking: 0 }
+        Self { rules, flow, blocking: 0, stuck: HashMap::new() }
     }
 
     /// Whether a full queue blocks what feeds it.
@@ -88,15 +84,18 @@ impl SlowPolicy {
     }
 
     /// Moves a connection to another state.
-    fn set(&mut self, connection: &mut Connection, state: SendState) {
-        self.blocking -= usize::from(connection.send.is_blocking());
-        self.blocking += usize::from(state.is_blocking());
+    fn set(&mut self, (id, connection): (Id, &mut Connection), state: SendState) {
+        self.blocking -= usize::from(connection.send == SendState::Blocking);
+        self.blocking += usize::from(state == SendState::Blocking);
+        if connection.send.is_open() && !state.is_open() {
+            self.stuck.remove(&id);
+        }
         connection.send = state;
     }
 
     /// A connection's queue has drained, or it is gone.
-    pub(super) fn release(&mut self, connection: &mut Connection) {
-        self.set(connection, SendState::Flowing);
+    pub(super) fn release(&mut self, id: Id, connection: &mut Connection) {
+        self.set((id, connection), SendState::Flowing);
     }
 
     /// Whether a connection, one of `count`, is to be sent the next messages. Those that it misses
@@ -111,7 +110,7 @@ impl SlowPolicy {
     ) -> bool {
         // Without patience (`--hub`) a full queue is looked at when the next message comes, after
         // the kernel was asked once more to take what waits.
-        if connection.send.stuck().is_some() && self.rules.after.is_zero() {
+        if connection.send.is_open() && self.rules.after.is_zero() {
             pool.flush(id);
             if pool.room(id) == 0 {
                 self.apply(core, pool, (id, connection), count);
@@ -137,8 +136,9 @@ impl SlowPolicy {
         if outcome != SendOutcome::Full || connection.send.is_full() {
             return;
         }
-        let (since, acknowledged) = (pool.now(), pool.acknowledged(id));
-        self.set(connection, SendState::Full(Stuck { since, acknowledged, by_peer }));
+        let (since, (acknowledged, _)) = (pool.now(), pool.acknowledged(id));
+        self.set((id, connection), SendState::Full);
+        self.stuck.insert(id, Stuck { since, acknowledged, by_peer });
         match self.flow {
             // Its own requests fill its queue. Unread it stops asking, and nobody else waits for
             // it.
@@ -168,37 +168,40 @@ impl SlowPolicy {
         (id, connection): (Id, &mut Connection),
         count: usize,
     ) {
-        let (Some(progress), Some(mut stuck)) = (pool.last_progress(id), connection.send.stuck())
+        let (Some(progress), Some(stuck)) = (pool.last_progress(id), self.stuck.get_mut(&id))
         else {
             return;
         };
-        let acknowledged = pool.acknowledged(id);
-        if acknowledged > stuck.acknowledged {
-            stuck = Stuck { since: pool.now(), acknowledged, ..stuck };
+        // The kernel takes more of the queue only once a third of its buffer is free, which may be
+        // megabytes: a slow reader would seem to stand still.
+        if let (acknowledged, 1..) = pool.acknowledged(id)
+            && acknowledged > stuck.acknowledged
+        {
+            (stuck.since, stuck.acknowledged) = (pool.now(), acknowledged);
         }
         // A queue that had room left was no reason to drain it.
         let stalled = pool.now().saturating_duration_since(stuck.since.max(progress));
         let waits = match self.flow {
-            Flow::Answers => SendState::Full(stuck),
-            _ => SendState::Blocking(stuck),
+            Flow::Answers => SendState::Full,
+            _ => SendState::Blocking,
         };
         match self.rules.decide(stalled, count) {
             SlowAction::Wait(time) => {
-                self.set(connection, waits);
+                self.set((id, connection), waits);
                 // No event comes of a peer that takes nothing: without a timer nobody would look
                 // again.
                 pool.arm(TimerKey::of(id, timers::SLOW), time);
             }
-            SlowAction::Hold => self.set(connection, waits),
+            SlowAction::Hold => self.set((id, connection), waits),
             SlowAction::Kick => {
                 // It is sent nothing more until it is gone, at the end of this turn.
-                self.set(connection, SendState::Skipping);
+                self.set((id, connection), SendState::Skipping);
                 let text = format!("{} was too slow and is closed", connection.title());
                 core.console.warn(pool, Kind::Slow, &text);
                 pool.abort(id, CloseReason::SLOW);
             }
             SlowAction::Skip => {
-                self.set(connection, SendState::Skipping);
+                self.set((id, connection), SendState::Skipping);
                 let text = format!("{} is too slow and misses messages", connection.title());
                 core.console.warn(pool, Kind::Slow, &text);
             }
@@ -211,8 +214,15 @@ impl Streams {
     pub(super) fn check(&self) {
         debug_assert_eq!(
             self.slow.blocking,
-            self.table.iter().filter(|(_, connection)| connection.send.is_blocking()).count(),
+            self.table.iter().filter(|(_, one)| one.send == SendState::Blocking).count(),
             "each connection that blocks is counted once, and is in the table"
+        );
+        debug_assert!(
+            self.slow
+                .stuck
+                .keys()
+                .all(|id| self.table.get(*id).is_some_and(|it| it.send.is_open())),
+            "what is known of a full queue is forgotten with it"
         );
     }
 
@@ -263,7 +273,7 @@ impl Streams {
     pub(super) fn on_slow_timer(&mut self, core: &mut Core, pool: &mut Pool, id: Id) {
         let count = self.table.len();
         if let Some(connection) = self.table.get_mut(id)
-            && let Some(stuck) = connection.send.stuck()
+            && let Some(stuck) = self.slow.stuck.get(&id)
         {
             let count = count - usize::from(stuck.by_peer);
             self.slow.apply(core, pool, (id, connection), count);

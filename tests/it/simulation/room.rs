@@ -251,7 +251,7 @@ impl Host {
     fn check_queues(&mut self, pool: &Pool) {
         for seat in self.seats.iter_mut().filter(|seat| seat.left.is_none()) {
             let queued = pool.queued(seat.id);
-            seat.peak = seat.peak.max(queued);
+            seat.peak = seat.peak.max(self.queue - pool.room(seat.id));
             assert!(queued <= self.queue + MAX_LINE + 64, "{queued} bytes wait for {seat:?}");
         }
     }

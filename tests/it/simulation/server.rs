@@ -261,7 +261,9 @@ impl Server {
         let unbounded = self.plan.service.exceeds_queue();
         for guest in self.guests.iter_mut().filter(|guest| guest.left.is_none()) {
             let queued = pool.queued(guest.id);
-            guest.note_queue(queued, self.plan.queue, pool.now());
+            // A piece of the queue has a cost beside its bytes, and so the room counts.
+            let used = self.plan.queue.saturating_sub(pool.room(guest.id));
+            guest.note_queue(used, self.plan.queue, pool.now());
             let most = self.plan.queue + 2 * BATCH;
             assert!(unbounded || queued <= most, "{queued} bytes wait for one client");
         }
