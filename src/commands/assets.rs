@@ -1,12 +1,13 @@
 //! The completions and man pages: made from the definitions of the command line (`tests/assets`),
 //! deflated by `src/build.rs`, and embedded.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use miniz_oxide::inflate;
 
 use super::cli::{Page, Shell};
-use crate::error::Status;
+use crate::error::{Failure, Status};
+use crate::sys::startup::was_closed;
 
 /// An embedded text, still deflated.
 pub(super) struct Asset(&'static [u8]);
@@ -49,9 +50,23 @@ pub(super) fn man(page: Option<Page>) -> Asset {
 /// Prints a text; a reader that leaves early has seen enough.
 pub(super) fn print(asset: Asset) -> Status {
     let Ok(text) = inflate::decompress_to_vec(asset.0) else { return Status::Local };
-    match std::io::stdout().write_all(&text) {
+    printed(std::io::stdout().write_all(&text))
+}
+
+/// What the outcome of printing to stdout means.
+pub(super) fn printed(outcome: io::Result<()>) -> Status {
+    let outcome = match was_closed(io::stdout()) {
+        true => Err(io::Error::other("the parent process left it closed")),
+        false => outcome.and_then(|()| io::stdout().flush()),
+    };
+    match outcome {
         // Rust ignores SIGPIPE, so a pager that has ended shows as EPIPE; that is no failure.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Status::Local,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let failure = Failure::io(Status::Local, "write to", "stdout", &error);
+            // Where stderr fails too, the status is what is left.
+            let _ = writeln!(io::stderr(), "wirecat: {failure}");
+            Status::Local
+        }
         _ => Status::Done,
     }
 }

@@ -5,6 +5,7 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::args::{ReportArgs, RunArgs, spellings};
+use super::assets;
 use super::chat::ChatArgs;
 use super::echo::EchoArgs;
 use super::help_text::{self, EXAMPLES, EXIT_STATUS};
@@ -161,7 +162,8 @@ pub fn parse() -> Parsed {
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     match read {
         Ok((cli, matches)) => Parsed { cli, command, matches },
-        Err(error) => explain(error).exit(),
+        Err(error) if error.use_stderr() => explain(error).exit(),
+        Err(error) => std::process::exit(assets::printed(error.print()).code().into()),
     }
 }
 

@@ -5,8 +5,6 @@
 //! the loop is stuck in a blocking write.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use mio::Registry;
 use mio::net::UnixStream;
@@ -76,11 +74,7 @@ impl Signals {
             [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|s| !signals::is_ignored(*s)).collect();
         let mut at_once = Vec::new();
         for signal in &wanted {
-            let seen = Arc::new(AtomicBool::new(false));
-            // In this order the first signal finds the flag unset, and sets it for the second.
-            let kill = signal_hook::flag::register_conditional_default(*signal, Arc::clone(&seen))?;
-            at_once.push(kill);
-            signal_hook::flag::register(*signal, seen)?;
+            at_once.push(signals::die_of_second(*signal)?);
         }
         let (read, write) = UnixStream::pair()?;
         let all = wanted.into_iter().chain([SIGUSR1, SIGCHLD]);

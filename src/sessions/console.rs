@@ -99,7 +99,9 @@ impl Console {
             return Ok(Self::over(pool, reporter, Output::None, None, StdioKind::Device));
         }
         let fail = |error: io::Error| Failure::io(Status::Local, "write to", "stdout", &error);
-        let (transport, kind) = stdio::output().map_err(fail)?;
+        let (transport, kind) = stdio::output().map_err(|error| {
+            fail(error).fix("redirect it, as with >/dev/null, or choose --output none")
+        })?;
         let console = Self::on(pool, reporter, form, transport, kind).map_err(fail)?;
         Ok(Self { release: stdio::release_output, ..console })
     }

@@ -18,5 +18,6 @@ pub mod netdb {
 pub mod process;
 pub mod signals;
 pub mod socket;
+pub mod startup;
 pub mod timerfd;
 pub mod unix;

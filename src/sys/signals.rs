@@ -4,7 +4,9 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use signal_hook::SigId;
 
 pub use libc::{SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGTTIN, SIGTTOU, SIGXFSZ, siginfo_t};
 
@@ -90,6 +92,51 @@ pub(super) fn block_all() -> io::Result<libc::sigset_t> {
         0 => Ok(unsafe { before.assume_init() }),
         errno => Err(io::Error::from_raw_os_error(errno)),
     }
+}
+
+/// Blocks no signal in this thread, nor in those that it starts.
+///
+/// # Errors
+/// Those of pthread_sigmask(3).
+pub(super) fn unblock_all() -> io::Result<()> {
+    let mut none = MaybeUninit::uninit();
+    // SAFETY: sigemptyset(3) initialises the whole set, and cannot fail on a valid pointer.
+    let none = unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        none.assume_init()
+    };
+    set_mask(&none)
+}
+
+/// Ends the process by a signal, so that the parent sees of which it died; where that has no effect
+/// by 128 and its number, which a shell makes of it. It is async-signal-safe.
+///
+/// The first process of a PID namespace ignores its own signals by default (pid_namespaces(7)).
+pub fn die(signal: i32) -> ! {
+    // SAFETY: SIG_DFL installs no handler code; raise(3) and _exit(2) touch no memory of ours.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        // A handler has its own signal blocked.
+        let _ = unblock_all();
+        libc::raise(signal);
+        libc::_exit(128 + signal)
+    }
+}
+
+/// Has the second of these signals from now on end the process at once, and returns what undoes
+/// this. It has no part in what else is done about the signal.
+///
+/// # Errors
+/// Those of sigaction(2).
+pub fn die_of_second(signal: i32) -> io::Result<SigId> {
+    let seen = AtomicBool::new(false);
+    let action = move || {
+        if seen.swap(true, Ordering::SeqCst) {
+            die(signal);
+        }
+    };
+    // SAFETY: swapping a flag and `die` are async-signal-safe, and neither unwinds.
+    unsafe { signal_hook::low_level::register(signal, action) }
 }
 
 /// Blocks these signals in this thread, and no others. It is async-signal-safe.

@@ -23,6 +23,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 
 use super::transport::Transport;
 use crate::sys::fd::{FdAccess, reopen_nonblocking, widen_pipe};
+use crate::sys::startup::was_closed;
 
 use polled::{Plain, Reopened, StdioSocket};
 
@@ -44,7 +45,8 @@ pub enum StdioKind {
     Device,
 }
 
-/// Opens stdin as a channel.
+/// Opens stdin as a channel. One that was closed from the start is an empty one: Rust's runtime has
+/// the null device in its place, and nothing that was to be sent can be lost by that.
 ///
 /// # Errors
 /// The descriptor is not usable at all.
@@ -67,8 +69,11 @@ pub fn input_size() -> Option<u64> {
 /// Opens stdout as a channel.
 ///
 /// # Errors
-/// The descriptor is not usable at all.
+/// The descriptor is not usable at all, or was closed from the start: what is written would vanish.
 pub fn output() -> io::Result<(Box<dyn Transport>, StdioKind)> {
+    if was_closed(rustix::stdio::stdout()) {
+        return Err(io::Error::other("the parent process left it closed"));
+    }
     open(rustix::stdio::stdout(), FdAccess::Write)
 }
 

@@ -15,6 +15,7 @@ mod routes;
 mod signals;
 mod sources;
 mod streams;
+mod system;
 
 use std::cell::RefCell;
 use std::io::PipeReader;

@@ -1,0 +1,59 @@
+//! What this process inherited, as it was before Rust's runtime and this program changed it.
+
+use std::ffi::c_int;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::signals;
+
+/// Which of stdin, stdout and stderr the parent left closed: bit N is descriptor N.
+static CLOSED: AtomicU8 = AtomicU8::new(0);
+
+/// Notes what is closed before `main`, and before Rust's runtime: that opens the null device in
+/// place of what is missing, so that no file ever gets these numbers, and would let data vanish.
+/// Afterwards nothing tells it from a null device of the parent's: Python's `DEVNULL` is open for
+/// reading and writing as well.
+///
+/// The C library runs the functions of this section before it calls `main` (ELF, `DT_INIT_ARRAY`).
+#[used]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+static NOTE_CLOSED: extern "C" fn() = note_closed;
+
+extern "C" fn note_closed() {
+    for fd in STANDARD {
+        // SAFETY: F_GETFD takes no pointer and touches no memory; a bad number is an error.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
+            CLOSED.fetch_or(1 << fd, Ordering::Relaxed);
+        }
+    }
+}
+
+const STANDARD: [c_int; 3] = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO];
+
+/// Whether the parent left this standard stream closed.
+pub fn was_closed(stream: impl AsFd) -> bool {
+    // Named here, so that no linker takes it for unused.
+    std::hint::black_box(&NOTE_CLOSED);
+    let fd = stream.as_fd().as_raw_fd();
+    STANDARD.contains(&fd) && CLOSED.load(Ordering::Relaxed) & (1 << fd) != 0
+}
+
+/// Prepares the process; to be called first, by the only thread.
+///
+/// Signals that the parent had blocked are heard: a blocked SIGCHLD never says that a child has
+/// ended, and execve(2) keeps the mask. What was closed is closed for children that inherit it.
+///
+/// # Errors
+/// Those of pthread_sigmask(3).
+pub fn begin() -> io::Result<()> {
+    for fd in STANDARD {
+        // SAFETY: the runtime has opened what was closed, and nothing closes these three.
+        let stream = unsafe { BorrowedFd::borrow_raw(fd) };
+        if was_closed(stream) {
+            rustix::io::fcntl_setfd(stream, rustix::io::FdFlags::CLOEXEC)?;
+        }
+    }
+    signals::unblock_all()
+}
