@@ -153,6 +153,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l record -d '
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l on -d 'Run CMD on each EVENT, with the event as JSON on its stdin; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l idle-timeout -d 'End when nothing was sent or received for D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l repeat -d 'Send each message N times' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
@@ -173,7 +174,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l chomp -d 'S
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s 6 -d 'Use IPv6 only'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l broadcast -d 'Allow broadcast addresses'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l any-source -d 'Print answers from any address and port, such as those of TFTP'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l broadcast -d 'Allow broadcast addresses; answers may come from any address'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s q -l quiet -d 'Show only errors'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s h -l help -d 'Print help'
@@ -250,6 +252,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l record -d
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l on -d 'Run CMD on each EVENT, with the event as JSON on its stdin; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l idle-timeout -d 'End when nothing was sent or received for D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l repeat -d 'Send each message N times' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r

@@ -164,6 +164,7 @@ module completions {
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    --idle-timeout: string    # End when nothing was sent or received for D, with exit status 124
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
@@ -174,7 +175,8 @@ module completions {
     --bind: string            # Send from this local address and port
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
-    --broadcast               # Allow broadcast addresses
+    --any-source              # Print answers from any address and port, such as those of TFTP
+    --broadcast               # Allow broadcast addresses; answers may come from any address
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
     --log: string@"nu-complete wirecat udp-send log" # The form of the events on stderr: text or json [default: text]
@@ -291,6 +293,7 @@ module completions {
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    --idle-timeout: string    # End when nothing was sent or received for D, with exit status 124
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF

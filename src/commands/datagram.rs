@@ -30,6 +30,9 @@ pub struct SenderArgs {
     /// What every command takes.
     #[command(flatten)]
     pub run: RunArgs,
+    /// How long silence may last.
+    #[command(flatten, next_help_heading = "Limits")]
+    pub silence: SilenceArgs,
     /// How stdin is read.
     #[command(flatten)]
     pub input: InputArgs,
@@ -100,6 +103,7 @@ pub(super) fn send(
     let mut common = run.common(report, Written::Raw, DATAGRAMS)?;
     common.input.source = source;
     args.pace.apply(&mut common);
+    args.silence.apply(&mut common);
     Ok(SendConfig { common, repeat: args.repeat.unwrap_or(1), reply, test })
 }
 

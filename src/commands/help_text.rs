@@ -62,7 +62,8 @@ const UDP_SEND_EXAMPLES: &str = "\
 Examples:
   printf 'a\\nb\\n' | wirecat udp-send host:5000         two datagrams
   echo status | wirecat udp-send --reply=2s host:5000  ask, print the answers
-  echo hello | wirecat udp-send --wait 30s host:5000   until somebody answers";
+  echo hello | wirecat udp-send --wait 30s host:5000   until somebody answers
+  echo who | wirecat udp-send --broadcast --reply 10.0.0.255:5000";
 
 const UDP_LISTEN_EXAMPLES: &str = "\
 Examples:
@@ -159,6 +160,7 @@ const ALLOW_LISTEN: &str = "Listen only to these networks; repeatable";
 const DENY_LISTEN: &str = "Do not listen to these networks, whatever is allowed; repeatable";
 const WAIT_LISTEN: &str = "Give up if no message has come after D";
 const WAIT_SEND: &str = "Send again once a second until the first answer, for D at most";
+const IDLE_SEND: &str = "End when nothing was sent or received for D, with exit status 124";
 const COUNT_FRAMES: &str = "Stop after N messages received; fewer is exit status 1 (with --frame)";
 
 /// What a command says otherwise than the definitions of its options, and behind them.
@@ -203,6 +205,7 @@ const TEXTS: &[HelpText] = &[
             ("rate", RATE_DATAGRAMS),
             ("input", INPUT_DATAGRAMS),
             ("wait", WAIT_SEND),
+            ("idle_timeout", IDLE_SEND),
             ("output", OUTPUT_DATAGRAMS),
             ("socket_option", OPTIONS_DATAGRAMS),
         ],
@@ -240,6 +243,7 @@ const TEXTS: &[HelpText] = &[
             ("rate", RATE_DATAGRAMS),
             ("input", INPUT_DATAGRAMS),
             ("wait", WAIT_SEND),
+            ("idle_timeout", IDLE_SEND),
             ("output", OUTPUT_DATAGRAMS),
             ("socket_option", OPTIONS_DATAGRAMS),
         ],

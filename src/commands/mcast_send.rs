@@ -146,7 +146,7 @@ impl Senders {
                 }
             };
             let address = membership.socket_address(group.port);
-            to.push(Destination::new(vec![id], Some(address), title));
+            to.push(Destination::new(vec![(id, Some(address))], title));
         }
         Ok(())
     }

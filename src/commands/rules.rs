@@ -38,6 +38,7 @@ const NOT_SENT: &str = "this handler does not send stdin to its clients";
 const IN_PLACE: &str = "--send stands in the place of stdin";
 const CONNECTED: &str = "an inherited socket is connected already";
 const NO_STDOUT: &str = "nothing is written to stdout (json shows the events)";
+const NO_ANSWERS: &str = "without --reply nothing is received";
 const TEST: &str = "--test sends probes, not stdin";
 const NOBODY: &str = "with --headless nobody takes part here";
 const AS_IT_IS: &str = "what is relayed is passed on as it is";
@@ -104,7 +105,7 @@ const RULES: &[Rule] = &[
     // All three speak of attempts, and a descriptor cannot be dialed again.
     rule(CONNECT, &["--wait", "--connect-timeout", "--reconnect"], &["fd"], CONNECTED),
     // They hold for all addresses of the command, so one of another kind is enough to refuse them.
-    rule(UDP_SEND, &["--bind", "--broadcast"], &["not ip"], NOT_IP),
+    rule(UDP_SEND, &["--bind", "--broadcast", "--any-source"], &["not ip"], NOT_IP),
     // Among several addresses the family is that of those of IP; it means nothing where there are
     // none.
     rule(UDP_LISTEN, &["-4", "-6"], &["!ip"], NOT_IP),
@@ -189,7 +190,13 @@ const RULES: &[Rule] = &[
         // Each of these has a sender wait for answers (`datagram::send`), which are all that it
         // writes.
         &["!reported", "!--reply", "!--wait", "!--count", "!--expect"],
-        "without --reply nothing is received",
+        NO_ANSWERS,
+    ),
+    rule(
+        UDP_SEND,
+        &["--any-source"],
+        &["!--reply", "!--wait", "!--count", "!--expect"],
+        NO_ANSWERS,
     ),
     rule(UDP_LISTEN, &["--to"], &["commands"], "each command says whom it is for"),
     rule(TYPED, &["-n", "--input", "--chomp"], &["--send"], IN_PLACE),

@@ -10,6 +10,7 @@ use crate::report::Settings;
 use crate::sessions::config::UdpSend;
 use crate::sessions::datagrams::{DatagramSession, Opener, SendService};
 use crate::sockets::Address;
+use crate::sockets::datagram::Reach;
 
 /// `udp-send`
 #[derive(Args, Clone, Debug)]
@@ -23,7 +24,10 @@ pub struct UdpSendArgs {
     /// Which addresses of a name count.
     #[command(flatten)]
     pub family: FamilyArgs,
-    /// Allow broadcast addresses
+    /// Print answers from any address and port, such as those of TFTP
+    #[arg(long, help_heading = "Answers")]
+    pub any_source: bool,
+    /// Allow broadcast addresses; answers may come from any address
     #[arg(long, help_heading = "Sockets")]
     pub broadcast: bool,
     /// How events are told.
@@ -43,7 +47,7 @@ pub(super) fn config(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Fa
         send: send(&args.sender, report, None)?,
         addresses,
         bind: bind(&args.sender)?,
-        broadcast: args.broadcast,
+        reach: Reach { broadcast: args.broadcast, any_source: args.any_source },
     })
 }
 

@@ -77,6 +77,14 @@ impl SocketTransport {
         Self { paths: FastPaths::new(fd_of(&socket)), socket }
     }
 
+    /// An error that the network reports may have left a copy in the socket.
+    fn noted<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+        if outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+            sys::socket::drop_errors(fd_of(&self.socket));
+        }
+        outcome
+    }
+
     fn source(&mut self) -> &mut dyn Source {
         match &mut self.socket {
             DatagramSocket::Udp(socket) => socket,
@@ -104,11 +112,13 @@ impl DatagramTransport for SocketTransport {
     }
 
     fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
-        batch.receive(fd_of(&self.socket))
+        let outcome = batch.receive(fd_of(&self.socket));
+        self.noted(outcome)
     }
 
     fn send(&mut self, datagrams: &[Outgoing<'_>]) -> io::Result<usize> {
-        mmsg::send(fd_of(&self.socket), datagrams, &mut self.paths)
+        let outcome = mmsg::send(fd_of(&self.socket), datagrams, &mut self.paths);
+        self.noted(outcome)
     }
 
     fn answer(&mut self, payload: &[u8], path: &ReturnPath) -> io::Result<()> {
@@ -117,10 +127,11 @@ impl DatagramTransport for SocketTransport {
 
     /// Such as an ICMP "port unreachable" (udp(7)).
     fn take_error(&mut self) -> Option<io::Error> {
-        match &self.socket {
+        let error = match &self.socket {
             DatagramSocket::Udp(socket) => socket.take_error().ok().flatten(),
             DatagramSocket::Unix(socket) => socket.take_error().ok().flatten(),
-        }
+        };
+        error.and_then(|error| self.noted::<()>(Err(error)).err())
     }
 
     fn dropped(&self) -> Option<u32> {

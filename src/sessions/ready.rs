@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::net::SendFlags;
 
 use crate::error::{Failure, Status};
+use crate::sockets::datagram::Reach;
 use crate::sockets::{Address, SocketOptions, datagram, first_target};
 use crate::sys::fd;
 
@@ -78,8 +79,12 @@ impl ReadyTargets {
 fn notify(word: &str) -> Result<(), Failure> {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
     let address: Address = format!("unix:{}", name.to_string_lossy()).parse()?;
-    let (opened, _) =
-        datagram::connect(&first_target(&address)?, None, &SocketOptions::default(), false)?;
+    let (opened, _) = datagram::connect(
+        &first_target(&address)?,
+        None,
+        &SocketOptions::default(),
+        Reach::default(),
+    )?;
     let sent = rustix::net::send(&opened.socket, word.as_bytes(), SendFlags::NOSIGNAL);
     sent.map(|_| ())
         .map_err(|error| Failure::io(Status::Local, "tell", "NOTIFY_SOCKET", &error.into()))

@@ -102,7 +102,7 @@ pub(super) fn open<K: Connectable>(
 }
 
 /// Gives a socket the name that was asked for, or the one that its kind has without.
-fn bind_socket<K: Connectable>(
+pub(super) fn bind_socket<K: Connectable>(
     socket: &Socket,
     domain: Domain,
     bind: Option<&Target>,

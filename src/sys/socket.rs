@@ -68,6 +68,17 @@ pub enum Report {
     Coalesced,
     /// Which of our addresses it was sent to: IP_PKTINFO, IPV6_RECVPKTINFO.
     Local,
+    /// The errors that come back, of an unconnected socket as well, as errors of the next call:
+    /// IP_RECVERR. They wait in a queue beside it until [`drop_errors`].
+    Errors,
+}
+
+/// Drops what [`Report::Errors`] has queued: it would fill the receive buffer.
+pub fn drop_errors(socket: impl AsFd) {
+    #[cfg(target_os = "linux")]
+    while recv(&socket, &mut [0_u8], RecvFlags::ERRQUEUE | RecvFlags::DONTWAIT).is_ok() {}
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
 }
 
 /// Asks the kernel to report something of every datagram from now on.
@@ -111,6 +122,8 @@ mod linux {
             // An IPv6 socket of both families tells it of IPv4 datagrams too, as a mapped address.
             Report::Local if is_v6()? => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
             Report::Local => (libc::IPPROTO_IP, libc::IP_PKTINFO),
+            Report::Errors if is_v6()? => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+            Report::Errors => (libc::IPPROTO_IP, libc::IP_RECVERR),
         })
     }
 

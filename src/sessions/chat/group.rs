@@ -26,7 +26,7 @@ use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sockets::datagram::is_of_this_machine;
-use crate::sys::mmsg::{Arrival, LocalAddress, ReturnPath, Sender};
+use crate::sys::mmsg::{Arrival, ReturnPath, Sender, SourceAddress};
 
 /// The sockets of a room without a host.
 pub struct GroupSockets {
@@ -49,7 +49,7 @@ pub struct GroupService {
     sockets: GroupSockets,
     /// Where our own lines to the group come from: members know this one by that address, so what is
     /// for one of them alone leaves from there too.
-    source: Option<LocalAddress>,
+    source: Option<SourceAddress>,
     /// A datagram of another member has come.
     has_received: bool,
 }
@@ -145,7 +145,7 @@ impl DatagramService for GroupService {
         }
         if from.port() == self.sockets.own && is_of_this_machine(from) {
             if let Sender::Inet(ours) = arrival.from {
-                self.source = LocalAddress::of(*ours);
+                self.source = SourceAddress::of(*ours);
             }
             return;
         }

@@ -11,6 +11,7 @@ use crate::protocol::access::Access;
 use crate::protocol::pacer::Rate;
 use crate::protocol::sequence_field::SequenceField;
 use crate::sockets::Address;
+use crate::sockets::datagram::Reach;
 
 /// `udp-send` and `mcast-send`, beside the sockets.
 #[derive(Clone, Debug)]
@@ -83,8 +84,8 @@ pub struct UdpSend {
     pub addresses: Vec<Address>,
     /// Where from.
     pub bind: Option<Address>,
-    /// Whether broadcast addresses are meant.
-    pub broadcast: bool,
+    /// Whom it may send to, and hears.
+    pub reach: Reach,
 }
 
 /// `udp-listen`.

@@ -2,6 +2,7 @@
 //! reached yet is tried again.
 
 use std::mem::take;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::send::SendService;
@@ -15,16 +16,17 @@ use crate::sessions::config::{Net, UdpSend};
 use crate::sessions::console::Console;
 use crate::sessions::lookup::{self, LocalAddress, Lookup};
 use crate::sessions::timers;
+use crate::sockets::datagram::Reach;
 use crate::sockets::{Address, Purpose, Target, UnixGuard, datagram};
 
 /// The first and the longest pause between attempts.
 const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
 
-/// Looks addresses up, and opens connected sockets to what they mean.
+/// Looks addresses up, and opens sockets to what they mean.
 pub(crate) struct PeerSockets {
     net: Net,
     local: LocalAddress,
-    broadcast: bool,
+    reach: Reach,
     lookup: Lookup,
     /// The address that is looked up once that of `--bind` is known.
     next: Option<Address>,
@@ -37,10 +39,10 @@ pub(crate) struct PeerSockets {
 }
 
 impl PeerSockets {
-    pub(crate) fn new(net: Net, bind: Option<Address>, broadcast: bool) -> Self {
+    pub(crate) fn new(net: Net, bind: Option<Address>, reach: Reach) -> Self {
         let (lookup, next, warnings, ends, guards) = Default::default();
         let local = LocalAddress::new(bind);
-        Self { net, local, broadcast, lookup, next, warnings, ends, guards }
+        Self { net, local, reach, lookup, next, warnings, ends, guards }
     }
 
     /// Looks an address up, and before it that of `--bind`. `None` means that the answer comes later, by [`PeerSockets::on`].
@@ -83,6 +85,14 @@ impl PeerSockets {
         self.lookup.on(event).map(|answer| answer.map(lookup::targets))
     }
 
+    /// The address that datagrams to a target need, where its socket is not connected.
+    fn address_of(&self, target: &Target) -> Option<SocketAddr> {
+        match target {
+            Target::Tcp(address) if !self.reach.is_connected() => Some(*address),
+            _ => None,
+        }
+    }
+
     /// Opens a socket to one target.
     ///
     /// # Errors
@@ -91,7 +101,7 @@ impl PeerSockets {
         let bind = self.local.for_target(target, "send to")?;
         // A connected socket is given the ICMP errors of its datagrams, and receives from this peer
         // alone (udp(7)).
-        let (opened, more) = datagram::connect(target, bind, &self.net.options, self.broadcast)?;
+        let (opened, more) = datagram::connect(target, bind, &self.net.options, self.reach)?;
         self.warnings.extend(more);
         self.guards.extend(opened.cleanup);
         self.ends.push((opened.local.clone(), target.to_string()));
@@ -133,8 +143,8 @@ enum Opening {
 impl Opener {
     /// An opener of all that a command sends to.
     pub fn new(config: UdpSend) -> Self {
-        let UdpSend { addresses, net, bind, broadcast, .. } = config;
-        let sockets = PeerSockets::new(net, bind, broadcast);
+        let UdpSend { addresses, net, bind, reach, .. } = config;
+        let sockets = PeerSockets::new(net, bind, reach);
         Self { addresses, sockets, open: Vec::new(), backoff: WAIT, last_failure: None }
     }
 
@@ -168,23 +178,23 @@ impl Opener {
         }
     }
 
-    /// One connected socket for each address of a name; the first with a listener is used.
+    /// One socket for each address of a name; the first with a listener is used.
     fn connect(
         &mut self,
         pool: &mut Pool,
         address: &Address,
         targets: &[Target],
     ) -> Result<Destination, Failure> {
-        let (mut ids, mut last_failure) = (Vec::new(), None);
+        let (mut open, mut last_failure) = (Vec::new(), None);
         for target in targets {
             match self.sockets.connect(pool, target) {
-                Ok(id) => ids.push(id),
+                Ok(id) => open.push((id, self.sockets.address_of(target))),
                 Err(failure) => last_failure = Some(failure),
             }
         }
-        match (ids.is_empty(), last_failure) {
+        match (open.is_empty(), last_failure) {
             (true, Some(failure)) => Err(failure),
-            _ => Ok(Destination::new(ids, None, address.to_string())),
+            _ => Ok(Destination::new(open, address.to_string())),
         }
     }
 }

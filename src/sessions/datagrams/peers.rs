@@ -15,7 +15,7 @@ use crate::protocol::probe::Probe;
 use crate::protocol::sequence::Width;
 use crate::protocol::sequence_field::SequenceField;
 use crate::report::{Figures, Name, Notice};
-use crate::sys::mmsg::{Arrival, LocalAddress, ReturnPath, Sender};
+use crate::sys::mmsg::{Arrival, ReturnPath, Sender, SourceAddress};
 
 /// The most sources that are kept; a flood of forged ones must not take all memory.
 const MOST: usize = 65_536;
@@ -52,7 +52,7 @@ pub(super) struct Peer {
     /// The socket, and the source.
     key: (Id, Sender),
     /// Our address that it asked last, from which it is answered.
-    asked: Option<LocalAddress>,
+    asked: Option<SourceAddress>,
     /// Where it was received; a socket may be closed before its sources are reported.
     place: Rc<GroupInterface>,
     /// Its address as text, made once.

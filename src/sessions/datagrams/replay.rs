@@ -17,7 +17,7 @@ use crate::sessions::input::InputReader;
 use crate::sessions::replay::differs;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
-use crate::sys::mmsg::{Arrival, LocalAddress, ReturnPath, Sender};
+use crate::sys::mmsg::{Arrival, ReturnPath, Sender, SourceAddress};
 
 /// The peer of a conversation: the socket and the sender.
 type PeerKey = (Id, Sender);
@@ -38,7 +38,7 @@ pub struct ReplayService {
 struct PeerReplay {
     player: Player,
     /// Our address that the peer asked last.
-    asked: Option<LocalAddress>,
+    asked: Option<SourceAddress>,
     over: bool,
 }
 

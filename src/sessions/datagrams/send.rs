@@ -11,7 +11,7 @@ use super::prober::Prober;
 use super::send_batch::{Destination, Pumped, SendBatch};
 use super::service::silence;
 use super::{DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets};
-use crate::error::Failure;
+use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::pacer::Pacer;
@@ -293,6 +293,9 @@ impl DatagramService for SendService {
             self.refused(context, at, error);
             if !self.batch.has_destinations() {
                 context.end(ShutdownMode::Enough);
+            } else if !self.batch.is_done() {
+                // Another address of the name gets all of it.
+                self.pump(context);
             }
         }
     }
@@ -325,6 +328,11 @@ impl DatagramService for SendService {
     /// Answers waited in the kernel, and the silence begins anew.
     fn resume(&mut self, context: &mut DatagramContext<'_>) {
         self.last_answer = context.pool.now();
+    }
+
+    fn on_silence(&mut self, _: &mut DatagramContext<'_>, limit: Duration) -> Option<Failure> {
+        let cause = format!("no traffic for {}", humantime::format_duration(limit));
+        Some(Failure::new(Status::Timeout, Kind::Idle, "finish", "sending", cause))
     }
 
     fn diagnose(&mut self, _: &mut DatagramContext<'_>) -> Option<Failure> {

@@ -28,12 +28,10 @@ impl SendDatagrams for Pool {
 
 /// Where messages go.
 pub struct Destination {
-    /// Its sockets, one for each address of a name.
-    ids: Vec<Id>,
+    /// Its sockets, one for each address of a name; those that are not connected with that address.
+    sockets: Vec<(Id, Option<SocketAddr>)>,
     /// Which of them is used: those before it were refused.
     used: usize,
-    /// The address; `None` on a connected socket.
-    to: Option<SocketAddr>,
     /// What it is called in messages.
     title: String,
     /// Datagrams of the batch that are done with: sent, or given up.
@@ -42,19 +40,24 @@ pub struct Destination {
 
 impl Destination {
     /// A destination by the first of these sockets; the others are tried while it is refused.
-    pub fn new(ids: Vec<Id>, to: Option<SocketAddr>, title: String) -> Self {
-        debug_assert!(!ids.is_empty());
-        Self { ids, used: 0, to, title, done: 0 }
+    pub fn new(sockets: Vec<(Id, Option<SocketAddr>)>, title: String) -> Self {
+        debug_assert!(!sockets.is_empty());
+        Self { sockets, used: 0, title, done: 0 }
     }
 
     /// All its sockets.
     pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
-        self.ids.iter().copied()
+        self.sockets.iter().map(|(id, _)| *id)
+    }
+
+    /// The socket that is used, and the address that it needs.
+    fn socket(&self) -> Option<(Id, Option<SocketAddr>)> {
+        self.sockets.get(self.used).copied()
     }
 
     /// The socket that is used.
     fn id(&self) -> Option<Id> {
-        self.ids.get(self.used).copied()
+        self.socket().map(|(id, _)| id)
     }
 }
 
@@ -209,14 +212,15 @@ impl SendBatch {
                 return None;
             }
             let count = usize::try_from(left).unwrap_or(WINDOW).min(WINDOW);
-            let (first, to) = (destination.done, destination.to);
+            let first = destination.done;
+            let Some((id, to)) = destination.socket() else {
+                return Some(Pumped::Failed(at, io::ErrorKind::NotConnected.into()));
+            };
             let window: Vec<Outgoing<'_>> = (first..)
                 .take(count)
                 .map(|number| Outgoing { payload: self.message(number), to })
                 .collect();
-            let outcome =
-                destination.id().map_or(BatchSent::Gone, |id| pool.send_datagrams(id, &window));
-            let (sent, end) = match outcome {
+            let (sent, end) = match pool.send_datagrams(id, &window) {
                 BatchSent::All => (count, None),
                 BatchSent::Some(sent) => (sent, Some(Pumped::Blocked)),
                 BatchSent::Failed(sent, error) => (sent, Some(Pumped::Failed(at, error))),
@@ -241,7 +245,7 @@ impl SendBatch {
     /// on. False where there is none left.
     pub(super) fn try_next_socket(&mut self, at: usize) -> bool {
         let Some(to) = self.destinations.get_mut(at) else { return false };
-        let has_next = to.used + 1 < to.ids.len();
+        let has_next = to.used + 1 < to.sockets.len();
         if has_next {
             (to.used, to.done) = (to.used + 1, 0);
         }
@@ -296,8 +300,8 @@ mod tests {
     }
 
     fn to(slot: u32, port: u16) -> Destination {
-        let (ids, to) = (vec![Id::for_tests(slot)], Some(([127, 0, 0, 1], port).into()));
-        Destination::new(ids, to, port.to_string())
+        let to = Some(([127, 0, 0, 1], port).into());
+        Destination::new(vec![(Id::for_tests(slot), to)], port.to_string())
     }
 
     fn batch<const N: usize>(to: [Destination; N], repeat: u64) -> SendBatch {

@@ -14,6 +14,7 @@ use crate::sessions::connector::Note;
 use crate::sessions::console::closed_event;
 use crate::sessions::datagrams::PeerSockets;
 use crate::sessions::streams::Context;
+use crate::sockets::datagram::Reach;
 use crate::sockets::{Target, datagram};
 use crate::sys::mmsg::Arrival;
 
@@ -34,7 +35,7 @@ pub(super) struct ProbeSockets {
 
 impl ProbeSockets {
     pub(super) fn new(route: &Route) -> Self {
-        let opener = PeerSockets::new(route.net.clone(), None, false);
+        let opener = PeerSockets::new(route.net.clone(), None, Reach::default());
         Self { opener, addresses: VecDeque::new(), refused: None }
     }
 

@@ -1,9 +1,10 @@
 //! Datagram sockets for one peer.
 //!
-//! They are connected, so that the kernel delivers the peer's answers only, and tells this socket
+//! Most are connected, so that the kernel delivers the peer's answers only, and tells this socket
 //! when nobody is there (ICMP port unreachable, udp(7)).
 
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rustix::io::Errno;
 use socket2::{Domain, Type};
@@ -12,16 +13,33 @@ use super::{Opened, ask_for_drops, ask_for_runs};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::sockets::address::Target;
-use crate::sockets::binding::opened;
-use crate::sockets::connect::{Connectable, open, unix_failure};
+use crate::sockets::binding::{new_socket, opened};
+use crate::sockets::connect::{Connectable, bind_socket, open, unix_failure};
 use crate::sockets::inherited::SocketRole;
 use crate::sockets::options::SocketOptions;
 use crate::sockets::unix::{self, UnixGuard};
+use crate::sys::socket::{Report, report};
+
+/// Whom a sender may send to, and hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Broadcast addresses, from which no answer ever comes: each comes from a member's own.
+    pub broadcast: bool,
+    /// Answers of any address and port. A TFTP server answers from another port (RFC 1350).
+    pub any_source: bool,
+}
+
+impl Reach {
+    /// Whether one peer is sent to, and heard.
+    pub fn is_connected(self) -> bool {
+        !self.broadcast && !self.any_source
+    }
+}
 
 /// Opens a socket that is connected to `target`, with warnings of what the kernel changed.
 ///
-/// `bind` is the address to send from, of the target's kind and family; `broadcast` permits a broadcast
-/// address.
+/// `bind` is the address to send from, of the target's kind and family. Where `reach` says so, the
+/// socket is not connected, and its datagrams need an address.
 ///
 /// # Errors
 /// `Status::Connect` where the target cannot be sent to, or that of binding (`Listen`), of an
@@ -30,14 +48,48 @@ pub fn connect(
     target: &Target,
     bind: Option<&Target>,
     options: &SocketOptions,
-    broadcast: bool,
+    reach: Reach,
 ) -> Result<(Opened, Vec<String>), Failure> {
     options.check_datagrams()?;
     // Where --bind is there as well, `open` refuses that one first.
-    if broadcast && bind.is_none() && !matches!(target, Target::Tcp(_)) {
+    if reach.broadcast && bind.is_none() && !matches!(target, Target::Tcp(_)) {
         return Err(no_broadcast(target));
     }
-    open(&Senders { broadcast }, target, bind, options)
+    let connected = open(&reach, target, bind, options)?;
+    match target {
+        Target::Tcp(address) if !reach.is_connected() => {
+            // It has shown that there is a route, and would hold the port of `bind`.
+            drop(connected);
+            unconnected(*address, bind, options, reach)
+        }
+        _ => Ok(connected),
+    }
+}
+
+/// Opens a socket for one peer that hears everybody.
+fn unconnected(
+    to: SocketAddr,
+    bind: Option<&Target>,
+    options: &SocketOptions,
+    reach: Reach,
+) -> Result<(Opened, Vec<String>), Failure> {
+    let name = to.to_string();
+    let failed = |error: io::Error| failure(&name, &error);
+    let socket = new_socket(Domain::for_address(to), Type::DGRAM).map_err(failed)?;
+    let warnings = options.apply(&socket, &name)?;
+    reach.prepare(&socket, bind.is_some()).map_err(failed)?;
+    // Else nobody would say that a port is closed (udp(7)).
+    let _ = report(&socket, Report::Errors);
+    let any = match to {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    if to.is_ipv6() {
+        socket.set_only_v6(true).map_err(failed)?;
+    }
+    let domain = Domain::for_address(to);
+    bind_socket::<Reach>(&socket, domain, Some(bind.unwrap_or(&Target::Tcp(any))))?;
+    Ok((opened(socket, None).map_err(failed)?, warnings))
 }
 
 /// The failure of a datagram that could not be sent to `target`, as a `Target` displays, at once
@@ -61,12 +113,7 @@ fn no_broadcast(target: &Target) -> Failure {
     Failure::new(Status::Usage, Kind::Broadcast, "broadcast to", target.to_string(), cause)
 }
 
-/// Sockets that send to one peer.
-struct Senders {
-    broadcast: bool,
-}
-
-impl Connectable for Senders {
+impl Connectable for Reach {
     type Open = Opened;
     const TYPE: Type = Type::DGRAM;
     const ROLE: SocketRole = SocketRole::Sender;
@@ -113,7 +160,7 @@ mod tests {
     use std::path::Path;
 
     fn begin(target: &Target) -> Result<Opened, Failure> {
-        connect(target, None, &SocketOptions::default(), false).map(|(opened, _)| opened)
+        connect(target, None, &SocketOptions::default(), Reach::default()).map(|(opened, _)| opened)
     }
 
     fn unix_target(path: &Path) -> Target {
@@ -145,7 +192,7 @@ mod tests {
         let target = Target::Tcp(receiver.local_addr().unwrap());
         let bound = |from: &str| {
             let from = Target::Tcp(from.parse().unwrap());
-            connect(&target, Some(&from), &SocketOptions::default(), false)
+            connect(&target, Some(&from), &SocketOptions::default(), Reach::default())
         };
         let (opened, _) = bound("127.0.0.2:0").unwrap();
         say(&opened, b"x").unwrap();
@@ -162,9 +209,10 @@ mod tests {
         let failure = begin(&target).unwrap_err();
         assert_eq!(failure.status, Status::Connect);
         assert!(failure.to_string().ends_with("(a broadcast address needs --broadcast)"));
-        assert!(connect(&target, None, &SocketOptions::default(), true).is_ok());
+        let broadcast = Reach { broadcast: true, ..Reach::default() };
+        assert!(connect(&target, None, &SocketOptions::default(), broadcast).is_ok());
         let unix = Target::Unix(UnixName::Path("/x".into()));
-        let failure = connect(&unix, None, &SocketOptions::default(), true).unwrap_err();
+        let failure = connect(&unix, None, &SocketOptions::default(), broadcast).unwrap_err();
         assert_eq!(failure.status, Status::Usage);
     }
 
@@ -203,7 +251,8 @@ mod tests {
         assert!(ending("file").ends_with(": it is a file, not a socket"));
         let from = Target::Tcp("127.0.0.1:0".parse().unwrap());
         let options = SocketOptions::default();
-        let failure = connect(&unix_target(&at("none")), Some(&from), &options, false).unwrap_err();
+        let failure = connect(&unix_target(&at("none")), Some(&from), &options, Reach::default())
+            .unwrap_err();
         assert_eq!(failure.status, Status::Usage);
     }
 
@@ -222,7 +271,7 @@ mod tests {
         let mut options = SocketOptions::default();
         options.set("nodelay=on").unwrap();
         let target = Target::Tcp("127.0.0.1:9".parse().unwrap());
-        let failure = connect(&target, None, &options, false).unwrap_err();
+        let failure = connect(&target, None, &options, Reach::default()).unwrap_err();
         assert_eq!(failure.status, Status::Usage);
     }
 }

@@ -22,7 +22,7 @@ use super::options::SocketOptions;
 use crate::sys::socket::{Report, report};
 use crate::sys::unix::{local_name, peer_name};
 
-pub use connect::{connect, failure};
+pub use connect::{Reach, connect, failure};
 pub use listen::listen;
 
 /// Bytes of receive buffer that are asked for where `-O rcvbuf` does not say: the default of

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
-use super::LocalAddress;
+use super::SourceAddress;
 
 /// The facts that came with a datagram; each has to be asked for with
 /// [`socket::report`](crate::sys::socket::report).
@@ -15,7 +15,7 @@ pub(super) struct Facts {
     /// Several datagrams came as one, and this is the size of all but the last (UDP_GRO).
     pub(super) segment: Option<NonZeroUsize>,
     /// Our address that it was sent to, where answers may leave from it.
-    pub(super) local: Option<LocalAddress>,
+    pub(super) local: Option<SourceAddress>,
 }
 
 #[cfg(target_os = "linux")]
@@ -95,23 +95,23 @@ mod linux {
     }
 
     /// A struct in_pktinfo (ip(7)): the interface, our address for answers, the destination.
-    fn local_v4(data: &[u8]) -> Option<LocalAddress> {
+    fn local_v4(data: &[u8]) -> Option<SourceAddress> {
         let answers_from = Ipv4Addr::from(bytes(data, size_of::<c_int>())?);
         let destination = Ipv4Addr::from(bytes(data, 2 * size_of::<c_int>())?);
         // The two differ for broadcasts and groups. The first is 0 for what came before the option
         // was set: a broadcast address of a network then shows when it is sent from.
         let is_ours = answers_from.is_unspecified() || answers_from == destination;
         let is_one = !destination.is_multicast() && !destination.is_broadcast();
-        (is_ours && is_one).then(|| LocalAddress { ip: destination.into(), interface: None })
+        (is_ours && is_one).then(|| SourceAddress { ip: destination.into(), interface: None })
     }
 
     /// A struct in6_pktinfo (ipv6(7)): the destination, and the interface.
-    fn local_v6(data: &[u8]) -> Option<LocalAddress> {
+    fn local_v6(data: &[u8]) -> Option<SourceAddress> {
         let ip = Ipv6Addr::from(bytes::<16>(data, 0)?);
         // Only a link-local address means an interface. To answer others by the one that they came
         // in by would overrule the routes.
         let interface = ip.is_unicast_link_local().then(|| number(data, 16)).flatten();
-        (!ip.is_multicast()).then(|| LocalAddress { ip: ip.into(), interface })
+        (!ip.is_multicast()).then(|| SourceAddress { ip: ip.into(), interface })
     }
 
     /// A struct timespec: seconds and nanoseconds, a long each.
@@ -168,7 +168,7 @@ mod linux {
                 let data = [2_i32.to_ne_bytes(), answers_from, destination].concat();
                 Facts::read(&message(libc::IPPROTO_IP, libc::IP_PKTINFO, &data)).local
             };
-            let ip = |ip: [u8; 4]| Some(LocalAddress { ip: ip.into(), interface: None });
+            let ip = |ip: [u8; 4]| Some(SourceAddress { ip: ip.into(), interface: None });
             for answers_from in [[10, 0, 0, 1], [0; 4]] {
                 assert_eq!(v4(answers_from, [10, 0, 0, 1]), ip([10, 0, 0, 1]));
             }

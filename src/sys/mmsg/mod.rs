@@ -43,7 +43,7 @@ pub struct Arrival<'a> {
     /// Which of our addresses it was sent to, on a socket that asks
     /// ([`Report::Local`](crate::sys::socket::Report)). `None` for broadcasts and groups, from
     /// which nothing can be sent.
-    pub local: Option<LocalAddress>,
+    pub local: Option<SourceAddress>,
     /// Whether it was larger than the memory for it, and its tail is lost.
     pub truncated: bool,
     /// When the kernel received it (SO_TIMESTAMPNS).
@@ -62,14 +62,14 @@ impl Arrival<'_> {
 
 /// One of our addresses, to which a datagram was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LocalAddress {
+pub struct SourceAddress {
     /// The address.
     pub ip: IpAddr,
     /// The interface that a link-local address belongs to.
     pub interface: Option<u32>,
 }
 
-impl LocalAddress {
+impl SourceAddress {
     /// The address of a socket of ours; `None` where it names no address.
     pub fn of(address: SocketAddr) -> Option<Self> {
         let interface = match address {
@@ -86,7 +86,7 @@ pub struct ReturnPath {
     /// The peer.
     pub to: Sender,
     /// The address that the peer asked; where there is none the kernel chooses by its routes.
-    pub from: Option<LocalAddress>,
+    pub from: Option<SourceAddress>,
 }
 
 impl From<SocketAddr> for ReturnPath {

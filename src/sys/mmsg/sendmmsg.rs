@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny};
 
-use super::{LocalAddress, Outgoing};
+use super::{Outgoing, SourceAddress};
 
 /// One control message; as large as CMSG_SPACE has it.
 #[repr(C)]
@@ -64,7 +64,7 @@ pub(super) fn send_from(
     socket: BorrowedFd<'_>,
     payload: &[u8],
     to: SocketAddr,
-    from: &LocalAddress,
+    from: &SourceAddress,
 ) -> io::Result<()> {
     let pieces = [IoSlice::new(payload)];
     match from.ip {

@@ -121,7 +121,7 @@ impl Datagrams {
             }
             let config = SendConfig { common, repeat: 1, reply, test: None };
             let open = sockets.iter().enumerate().map(|(number, (id, _))| {
-                Destination::new(vec![*id], None, peer(number).to_string())
+                Destination::new(vec![(*id, None)], peer(number).to_string())
             });
             SendService::session(pool, config, console, input, open.collect(), None)
         };

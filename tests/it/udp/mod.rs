@@ -2,6 +2,7 @@
 //! the netcats that people have.
 
 mod answers;
+mod any_source;
 mod conformance;
 mod forms;
 mod full;

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::support::namespaces::{Host, has};
+use crate::support::namespaces::{Host, Lan, has};
 use crate::support::{Program, program, skip, wirecat_path};
 
 /// A shell script in a new network namespace, with wirecat as `$W`; `None`, said aloud, where
@@ -44,6 +44,27 @@ fn a_broadcast_is_asked_for_and_heard() {
     );
     let Some(program) = isolated("broadcast", &heard) else { return };
     assert_eq!(program.run().code(0).text(), "hello\n");
+}
+
+/// SPEC section 7: what the members of a network answer to a broadcast is heard.
+#[test]
+fn answers_to_a_broadcast_are_heard() {
+    let lan = match Lan::new(3) {
+        Ok(lan) => lan,
+        Err(why) => return skip("answers_to_a_broadcast_are_heard", &why),
+    };
+    let members = [1, 2].map(|at| {
+        let mut member = lan.hosts[at].wirecat("udp-listen -n --reply me -c 1 :5000").start();
+        member.wait_for("listening");
+        member
+    });
+    let ask = "udp-send --broadcast --reply=20s -c 2 --output json 10.77.0.255:5000";
+    let ended = lan.hosts[0].wirecat(ask).input("who").run().code(0);
+    let data = ended.events().into_iter().filter(|event| event["event"] == "data");
+    let mut peers: Vec<_> = data.map(|event| event["peer"].as_str().unwrap().to_owned()).collect();
+    peers.sort();
+    assert_eq!(peers, ["10.77.0.2:5000", "10.77.0.3:5000"]);
+    members.into_iter().for_each(|member| _ = member.wait().code(0));
 }
 
 /// SPEC section 5: `-O mark` is on every packet, as a firewall sees it: of senders, of answers, and

@@ -24,7 +24,6 @@ fn an_option_of_another_command_names_that_command() {
     let table = [
         (["udp-send", "--ttl=3"], "mcast-send"),
         (["udp-send", "--to=last"], "udp-listen"),
-        (["udp-send", "--idle-timeout=3"], "udp-listen"),
         (["udp-send", "--allow=::1"], "udp-listen"),
         (["udp-listen", "--repeat=3"], "udp-send"),
         (["udp-listen", "--broadcast"], "udp-send"),
