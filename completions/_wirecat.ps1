@@ -259,7 +259,7 @@ Register-ArgumentCompleter -Native -CommandName 'wirecat' -ScriptBlock {
             [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'Tell the statistics of each D as well (with --stats)')
             [CompletionResult]::new('--seq', '--seq', [CompletionResultType]::ParameterName, 'Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]')
             [CompletionResult]::new('--max-loss', '--max-loss', [CompletionResultType]::ParameterName, 'More loss than PCT at the end is exit status 1')
-            [CompletionResult]::new('--rejoin', '--rejoin', [CompletionResultType]::ParameterName, 'Leave and join all groups again, every D (reports, no leave)')
+            [CompletionResult]::new('--rejoin', '--rejoin', [CompletionResultType]::ParameterName, 'Leave and join all groups again, every D (reports, no leave), and on an interface that was made anew')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'Read from stdin what to do: commands or json [default: stdin is not read]')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'The form of the events on stderr: text or json [default: text]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the events: auto, always or never [default: auto]')

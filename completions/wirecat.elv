@@ -251,7 +251,7 @@ set edit:completion:arg-completer[wirecat] = {|@words|
             cand --interval 'Tell the statistics of each D as well (with --stats)'
             cand --seq 'Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]'
             cand --max-loss 'More loss than PCT at the end is exit status 1'
-            cand --rejoin 'Leave and join all groups again, every D (reports, no leave)'
+            cand --rejoin 'Leave and join all groups again, every D (reports, no leave), and on an interface that was made anew'
             cand --input 'Read from stdin what to do: commands or json [default: stdin is not read]'
             cand --log 'The form of the events on stderr: text or json [default: text]'
             cand --color 'When to colour the events: auto, always or never [default: auto]'

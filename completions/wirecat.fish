@@ -230,7 +230,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l deny -d '
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l interval -d 'Tell the statistics of each D as well (with --stats)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l seq -d 'Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l rejoin -d 'Leave and join all groups again, every D (reports, no leave)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l rejoin -d 'Leave and join all groups again, every D (reports, no leave), and on an interface that was made anew' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l input -d 'Read from stdin what to do: commands or json [default: stdin is not read]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"

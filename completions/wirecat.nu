@@ -262,7 +262,7 @@ module completions {
     --interval: string        # Tell the statistics of each D as well (with --stats)
     --seq: string             # Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]
     --max-loss: string        # More loss than PCT at the end is exit status 1
-    --rejoin: string          # Leave and join all groups again, every D (reports, no leave)
+    --rejoin: string          # Leave and join all groups again, every D (reports, no leave), and on an interface that was made anew
     --input: string           # Read from stdin what to do: commands or json [default: stdin is not read]
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors

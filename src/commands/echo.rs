@@ -178,8 +178,9 @@ pub(super) fn run(config: Echo) -> anyhow::Result<Status> {
         }
     }
     let (console, input) = launch.streams(&config.common, false)?;
-    let Open { listeners, sockets, groups: _groups } = open;
-    let session = EchoService::session(config, console, input, listeners, sockets);
+    let Open { listeners, sockets, groups } = open;
+    let joined = groups.iter().map(|group| group.membership().interface.clone()).collect();
+    let session = EchoService::session(config, console, input, listeners, sockets, joined);
     launch.serve(session, StreamSession::start)
 }
 

@@ -25,7 +25,8 @@ pub struct McastJoinArgs {
     /// What both listeners take.
     #[command(flatten)]
     pub listener: ListenerArgs,
-    /// Leave and join all groups again, every D (reports, no leave)
+    /// Leave and join all groups again, every D (reports, no leave), and on an interface that was made
+    /// anew
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Groups")]
     pub rejoin: Option<Duration>,
     /// Read from stdin what to do: commands or json [default: stdin is not read]

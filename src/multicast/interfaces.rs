@@ -93,6 +93,13 @@ impl Interface {
         Some(Problem { kind, cause, fix })
     }
 
+    /// The interface that has this one's name now, where it was made anew and can carry the group.
+    pub fn made_anew<'a>(&self, group: IpAddr, now: &'a [Self]) -> Option<&'a Self> {
+        now.iter()
+            .find(|one| one.name == self.name && one.index != self.index)
+            .filter(|one| one.problem(group).is_none())
+    }
+
     /// Whether `%all` takes it for a group: it carries the group's family, and means to.
     fn is_for_all(&self, group: IpAddr) -> bool {
         let has_family = self.addresses.iter().any(|ip| ip.is_ipv4() == group.is_ipv4());

@@ -21,6 +21,7 @@ mod route;
 mod sender;
 pub mod socket;
 mod traffic;
+mod watch;
 
 pub use address::{GroupAddress, GroupError, InterfaceChoice};
 pub use counters::Counters;
@@ -30,3 +31,4 @@ pub use membership::{Membership, memberships};
 pub use probe::GroupProbe;
 pub use sender::{SenderOptions, open_sender};
 pub use socket::JoinSocket;
+pub use watch::InterfaceWatch;

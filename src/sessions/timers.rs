@@ -56,6 +56,8 @@ pub(crate) const CHAT: u8 = 25;
 pub(crate) const ANSWER_DUE: u8 = 26;
 /// The next probe of a connection is due, or the last answer overdue.
 pub(crate) const NEXT_PROBE: u8 = 27;
+/// The interfaces of groups are looked at again.
+pub(crate) const INTERFACES: u8 = 28;
 /// The first purpose that a session of streams, or one of datagrams, has for itself alone.
 pub(crate) const OWN: u8 = 64;
 

@@ -9,8 +9,8 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::multicast::{
-    Counters, GroupAddress, GroupProbe, Interface, JoinSocket, Membership, ProcPaths, diagnose,
-    interfaces, memberships,
+    Counters, GroupAddress, GroupProbe, Interface, InterfaceWatch, JoinSocket, Membership,
+    ProcPaths, diagnose, interfaces, memberships,
 };
 use crate::report::{Name, Notice};
 use crate::sessions::timers;
@@ -18,10 +18,18 @@ use crate::sockets::SocketOptions;
 use crate::sockets::datagram::DatagramSocket;
 
 /// All groups of a session.
+///
+/// An interface that is deleted takes the memberships on it along. One of the same name is another
+/// interface, with another index:
+///
+/// ```text
+/// joined ── its interface is gone: a warning ──> lost ── `--rejoin`, and the name is back ──> joined
+/// ```
 pub struct Groups {
     members: Vec<JoinedGroup>,
     options: SocketOptions,
     rejoin: Option<Duration>,
+    watch: InterfaceWatch,
     /// The kernel's counters when the run began.
     counters: Counters,
     /// Sockets on the other interfaces, while nothing has come.
@@ -39,7 +47,8 @@ impl Groups {
     /// No groups yet.
     pub fn new(options: SocketOptions, rejoin: Option<Duration>) -> Self {
         let counters = Counters::read(&ProcPaths::default());
-        Self { members: Vec::new(), options, rejoin, counters, probes: Vec::new() }
+        let (members, watch, probes) = Default::default();
+        Self { members, options, rejoin, watch, counters, probes }
     }
 
     pub(super) fn rejoin_every(&self) -> Option<Duration> {
@@ -95,13 +104,10 @@ impl Groups {
             let group = title(&membership, address.port);
             let iface = membership.interface.name.clone();
             let (id, warnings) = self.open(context.pool, membership, address.port)?;
-            let place = GroupInterface { group: Some(group.clone()), iface: Some(iface.clone()) };
-            context.sockets.add(id, place);
             for warning in warnings {
                 context.warn(Kind::SocketOption, &warning);
             }
-            let event = Notice::new(Name::Joined).proto("udp").group(&group).iface(&iface);
-            context.report(&event);
+            report_joined(context, id, group, iface);
         }
         Ok(())
     }
@@ -132,20 +138,71 @@ impl Groups {
 
     /// `--rejoin`: leaves and joins each group, so that switches learn of it again. The kernel
     /// sends no leave for a group that is joined again at once; the report is what they need.
-    pub(super) fn rejoin(&self, context: &mut DatagramContext<'_>) {
+    pub(super) fn rejoin(&mut self, context: &mut DatagramContext<'_>) {
+        self.look_at_interfaces(context);
         // A membership that could not be taken up again last time is tried once more.
         let leave = |member: &JoinedGroup| match member.socket.leave() {
             Err(failure) if failure.kind != Kind::NotJoined => Err(failure),
             _ => Ok(()),
         };
         let again = |member: &JoinedGroup| leave(member).and_then(|()| member.socket.join());
-        let failures: Vec<Failure> =
-            self.members.iter().filter_map(|member| again(member).err()).collect();
+        let failures: Vec<Failure> = self
+            .members
+            .iter()
+            .filter(|it| !self.is_lost(it))
+            .filter_map(|it| again(it).err())
+            .collect();
         for failure in failures {
             context.report_failure(&failure);
         }
         if let Some(every) = self.rejoin {
             context.arm(timers::REJOIN, every);
+        }
+    }
+
+    /// Warns of interfaces that are gone, and with `--rejoin` joins again on those that were made
+    /// anew.
+    pub(super) fn look_at_interfaces(&mut self, context: &mut DatagramContext<'_>) {
+        context.arm(timers::INTERFACES, InterfaceWatch::EVERY);
+        let joined = self.members.iter().map(JoinedGroup::interface);
+        let (lost, now) = self.watch.look(joined);
+        let then = match self.rejoin {
+            Some(_) => "is joined again when it is back",
+            None => "stays deaf (--rejoin D joins again when it is back)",
+        };
+        for name in lost {
+            let text = format!("{name} is gone, and what was joined on it {then}");
+            context.warn(Kind::NoSuchInterface, &text);
+        }
+        if self.rejoin.is_some() {
+            (0..self.members.len()).for_each(|at| self.join_anew(context, at, &now));
+        }
+    }
+
+    fn is_lost(&self, member: &JoinedGroup) -> bool {
+        self.watch.has_lost(member.interface())
+    }
+
+    /// Joins the group of a lost member on the interface that has the name now.
+    fn join_anew(&mut self, context: &mut DatagramContext<'_>, at: usize, now: &[Interface]) {
+        let Some(member) = self.members.get(at).filter(|member| self.is_lost(member)) else {
+            return;
+        };
+        let (lost, port, id) = (member.socket.membership().clone(), member.port, member.id);
+        let Some(interface) = lost.interface.made_anew(lost.group, now) else { return };
+        let membership = Membership { interface: interface.clone(), ..lost };
+        let (group, iface) = (title(&membership, port), interface.name.clone());
+        match self.open(context.pool, membership, port) {
+            Ok((new, _)) => {
+                // The old socket is bound to an index that no interface has any more.
+                self.members.swap_remove(at);
+                context.sockets.read_counter(context.pool, &mut context.core.console, id);
+                context.pool.abort(id, CloseReason::HOST);
+                report_joined(context, new, group, iface);
+            }
+            // IPv6 is not ready on it, or it is gone again: the next look tries once more.
+            Err(failure) if failure.kind == Kind::NoSuchInterface => {}
+            Err(failure) => context.report_failure(&failure),
         }
     }
 
@@ -179,6 +236,19 @@ impl Groups {
             context.warn(finding.kind, &finding.text);
         }
     }
+}
+
+impl JoinedGroup {
+    fn interface(&self) -> &Interface {
+        &self.socket.membership().interface
+    }
+}
+
+/// A socket of a group is open.
+fn report_joined(context: &mut DatagramContext<'_>, id: Id, group: String, iface: String) {
+    let event = Notice::new(Name::Joined).proto("udp").group(&group).iface(&iface);
+    context.report(&event);
+    context.sockets.add(id, GroupInterface { group: Some(group), iface: Some(iface) });
 }
 
 /// `239.1.2.3:5000`, with `SOURCE@` in front where it is joined for one.

@@ -14,7 +14,7 @@ use super::{
 use crate::error::Failure;
 use crate::event_loop::{Event, Id};
 use crate::kind::Kind;
-use crate::multicast::GroupAddress;
+use crate::multicast::{GroupAddress, InterfaceWatch};
 use crate::report::{Name, Notice};
 use crate::sessions::config::Listen;
 use crate::sessions::console::Console;
@@ -163,6 +163,7 @@ impl DatagramService for ListenService {
         let timers = [
             (self.interval, timers::INTERVAL),
             (self.groups.as_ref().and_then(Groups::rejoin_every), timers::REJOIN),
+            (self.groups.as_ref().map(|_| InterfaceWatch::EVERY), timers::INTERFACES),
             (probe.map(|wait| wait / 2), timers::PROBE),
         ];
         for (after, purpose) in timers {
@@ -239,6 +240,7 @@ impl DatagramService for ListenService {
                 self.drain.step(context, is_blocked);
             }
             (timers::REJOIN, Some(groups)) => groups.rejoin(context),
+            (timers::INTERFACES, Some(groups)) => groups.look_at_interfaces(context),
             (timers::PROBE, Some(groups)) if self.received == 0 => groups.probe_elsewhere(),
             _ => {}
         }

@@ -17,6 +17,8 @@ use super::timers;
 use crate::close::CloseReason;
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
 use crate::framing::FrameError;
+use crate::kind::Kind;
+use crate::multicast::{Interface, InterfaceWatch};
 use crate::protocol::access::Access;
 use crate::protocol::relay::InputState;
 use crate::protocol::slow::SlowRules;
@@ -46,6 +48,9 @@ pub struct EchoService {
     pending: IdMap<CloseReason>,
     sockets: Sockets,
     unanswered: Unanswered,
+    /// The interfaces of the groups.
+    joined: Vec<Interface>,
+    watch: InterfaceWatch,
     /// The answers to one read of a connection.
     answers: Vec<u8>,
     /// The first of these that the framing cannot carry.
@@ -54,13 +59,14 @@ pub struct EchoService {
 
 impl EchoService {
     /// The session of an echo server over open listeners and datagram sockets, those of groups with
-    /// the group and its interface.
+    /// the group and its interface. On the interfaces in `joined` something is joined.
     pub fn session(
         config: Echo,
         console: Console,
         input: InputReader,
         listeners: Vec<Id>,
         open: Vec<(Id, GroupInterface)>,
+        joined: Vec<Interface>,
     ) -> StreamSession {
         // Answers wait for a unix peer that reads late, as a client of a stream waits for its own.
         let mut sockets = Sockets::new(FullPeer::Wait);
@@ -71,6 +77,8 @@ impl EchoService {
             pending: IdMap::default(),
             sockets,
             unanswered: Unanswered::default(),
+            joined,
+            watch: InterfaceWatch::default(),
             answers: Vec::new(),
             trouble: None,
         };
@@ -114,6 +122,16 @@ impl EchoService {
         }
         self.arm_timer(context);
         self.close_sockets_if_done(context);
+    }
+
+    /// Warns of interfaces of groups that are gone.
+    fn look_at_interfaces(&mut self, context: &mut Context<'_>) {
+        let Context { core, pool, .. } = context;
+        pool.arm(TimerKey::global(timers::INTERFACES), InterfaceWatch::EVERY);
+        for name in self.watch.look(self.joined.iter()).0 {
+            let text = format!("{name} is gone, and what was joined on it stays deaf");
+            core.console.warn(pool, Kind::NoSuchInterface, &text);
+        }
     }
 
     fn arm_timer(&self, context: &mut Context<'_>) {
@@ -166,6 +184,9 @@ impl StreamService for EchoService {
     fn start(&mut self, context: &mut Context<'_>) {
         if self.delay_queue.is_enabled() {
             context.pool.keep_exact_time();
+        }
+        if !self.joined.is_empty() {
+            self.look_at_interfaces(context);
         }
     }
 
@@ -228,6 +249,10 @@ impl StreamService for EchoService {
         match event {
             Event::Timer { key } if *key == TimerKey::global(timers::ANSWER_DUE) => {
                 self.answer_due(context);
+                true
+            }
+            Event::Timer { key } if *key == TimerKey::global(timers::INTERFACES) => {
+                self.look_at_interfaces(context);
                 true
             }
             _ => self.on_socket(context, event),

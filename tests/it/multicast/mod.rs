@@ -1,5 +1,6 @@
 //! `mcast-join` and `mcast-send` from outside: on lo, and between machines of namespaces.
 
+mod anew;
 mod bad_input;
 mod commands;
 mod hosts;

@@ -156,8 +156,14 @@ impl Service {
                     quit_word: None,
                     stop_word: None,
                 };
-                let mut session =
-                    EchoService::session(config, console, input, vec![listener], Vec::new());
+                let mut session = EchoService::session(
+                    config,
+                    console,
+                    input,
+                    vec![listener],
+                    Vec::new(),
+                    Vec::new(),
+                );
                 session.start(pool);
                 Box::new(session)
             }
