@@ -47,6 +47,8 @@ pub(super) struct Channel {
     /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
     pub(super) readable: bool,
     pub(super) writable: bool,
+    /// The poll has hinted that the connection is gone.
+    pub(super) hung_up: bool,
     pub(super) paused: bool,
     /// Whether it is in the pool's list of what to read.
     pub(super) queued_for_read: bool,
@@ -102,6 +104,7 @@ impl Channel {
             writing: half(Directions::Read),
             readable: false,
             writable: false,
+            hung_up: false,
             paused: false,
             queued_for_read: false,
             dirty: false,

@@ -92,6 +92,13 @@ pub enum Event<'a> {
         /// The connection.
         id: Id,
     },
+    /// The other side, which had ended its sending before, reads no more either: what is sent is
+    /// lost. Only a unix socket says so; TCP answers the next send with RST, and until then a client
+    /// that has closed looks like one that waits for an answer.
+    HungUp {
+        /// The connection.
+        id: Id,
+    },
     /// A timer fired.
     Timer {
         /// The timer.

@@ -4,6 +4,8 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use super::channel::Channel;
 use super::id::Id;
 use super::pool::{Pool, PoolSource};
@@ -245,6 +247,26 @@ impl Channel {
         if let Some(error) = self.transport.take_error() {
             self.lost = true;
             self.fail_writing(error);
+        }
+    }
+
+    /// Looks for the end of a connection whose peer has said FIN and to which nothing is written:
+    /// neither a read nor a write would meet the reset. True where the peer has closed it in order
+    /// and reads no more.
+    pub(super) fn has_hung_up(&mut self) -> bool {
+        // With FIN to be sent the end is near, and what is queued meets the error by itself.
+        if !self.hung_up || self.reading != Half::Ended || !self.writing.is_open() {
+            return false;
+        }
+        self.hung_up = false;
+        match self.transport.take_error() {
+            Some(error) => {
+                // What Linux calls EPIPE in SO_ERROR is an RST behind the peer's FIN (tcp_reset()).
+                let is_reset = error.kind() == ErrorKind::BrokenPipe;
+                self.fail_writing(if is_reset { Errno::CONNRESET.into() } else { error });
+                false
+            }
+            None => self.transport.is_deserted(),
         }
     }
 

@@ -173,6 +173,9 @@ impl EventLoop {
                         event.is_error() || event.is_read_closed() || event.is_write_closed();
                     let id = Id::of(token);
                     self.pool.latch(id, event.is_readable() || hint, event.is_writable() || hint);
+                    if event.is_error() || event.is_write_closed() {
+                        self.pool.latch_hang_up(id);
+                    }
                 }
             }
         }

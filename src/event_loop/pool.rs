@@ -161,6 +161,14 @@ impl Pool {
         self.channel(id).is_none_or(|channel| channel.transport.has_ended())
     }
 
+    /// Has the kernel find out in a minute or two whether the peer of a quiet TCP connection is
+    /// still there, unless an option has it do so already.
+    pub fn keep_alive(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            channel.transport.keep_alive();
+        }
+    }
+
     /// Whether a connection is ready for use, rather than busy with a handshake.
     pub fn is_open(&self, id: Id) -> bool {
         self.channel(id).is_some_and(|channel| channel.transport.is_open())
@@ -273,6 +281,14 @@ impl Pool {
             None => return,
         }
         self.queue_for_read(id);
+    }
+
+    /// Notes that a connection may be gone, which neither a read nor a write may be due to meet.
+    pub(super) fn latch_hang_up(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            channel.hung_up = true;
+            self.mark_dirty(id);
+        }
     }
 
     /// Puts a source on the list of what to read, if a read may give something.

@@ -4,6 +4,8 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 use mio::{Interest, event::Source};
+use rustix::io::Errno;
+use rustix::net::SendFlags;
 
 use super::transport::{Readiness, Registration, Transport};
 use crate::sockets::{Endpoint, StreamSocket};
@@ -69,6 +71,22 @@ impl Transport for StreamSocket {
 
     fn has_ended(&self) -> bool {
         crate::sys::socket::has_ended(self)
+    }
+
+    fn is_deserted(&self) -> bool {
+        match self {
+            Self::Tcp(_) => false,
+            // A send of nothing is no message on a stream, and yet fails where the peer is gone
+            // (unix_stream_sendmsg() in Linux).
+            Self::Unix(stream, _) => {
+                let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                rustix::net::send(stream, &[], flags) == Err(Errno::PIPE)
+            }
+        }
+    }
+
+    fn keep_alive(&mut self) {
+        StreamSocket::keep_alive(self);
     }
 
     fn unacknowledged(&self) -> u64 {

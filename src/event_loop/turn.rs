@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::acceptor::Accepted;
-use super::channel::{Channel, ReadOutcome};
+use super::channel::ReadOutcome;
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, Directions};
@@ -58,7 +58,10 @@ impl EventLoop {
         let mut mail = Vec::new();
         while let Ok(letter) = self.letters.try_recv() {
             match letter {
-                Letter::Ready(id) => self.pool.latch(id, true, true),
+                Letter::Ready(id) => {
+                    self.pool.latch(id, true, true);
+                    self.pool.latch_hang_up(id);
+                }
                 Letter::ForHandler(letter) => {
                     self.pool.looked_up(&letter);
                     mail.push(Event::Mail(letter));
@@ -108,7 +111,7 @@ impl EventLoop {
                 ReadOutcome::Failed | ReadOutcome::Nothing => break,
             }
         }
-        if self.pool.channel(id).is_some_and(Channel::wants_flushing) {
+        if self.pool.channel(id).is_some_and(|it| it.wants_flushing() || it.hung_up) {
             self.pool.mark_dirty(id);
         }
         self.pool.settle(id);
@@ -277,10 +280,13 @@ impl Pool {
                 continue;
             }
             channel.flush(now);
-            let drained = channel.take_drained();
+            let (drained, hung_up) = (channel.take_drained(), channel.has_hung_up());
             self.settle(id);
             if drained && self.channel(id).is_some_and(|channel| channel.closed.is_none()) {
                 handler.on(self, Event::Drained { id });
+            }
+            if hung_up {
+                handler.on(self, Event::HungUp { id });
             }
         }
     }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use mio::net::{TcpStream, UnixStream};
-use socket2::{Domain, SockRef, Socket};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive};
 
 use super::endpoint::Endpoint;
 use super::unix::UnixGuard;
@@ -66,6 +66,21 @@ impl StreamSocket {
         if let Self::Tcp(stream) = self {
             // Without it the peer sees FIN, which is the next best.
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Has the kernel ask the peer after 60 s without traffic, and every 15 s from then on, whether it
+    /// is still there; an option that does so already stays as it is. Linux forgets the other half
+    /// of a closed connection after 60 s (tcp_fin_timeout), and answers with RST from then on.
+    pub fn keep_alive(&self) {
+        if let Self::Tcp(stream) = self {
+            let socket = SockRef::from(stream);
+            if !socket.keepalive().unwrap_or(true) {
+                let (idle, interval) = (Duration::from_secs(60), Duration::from_secs(15));
+                let probing = TcpKeepalive::new().with_time(idle).with_interval(interval);
+                // Without it a peer that is gone is noticed with the next write.
+                let _ = socket.set_tcp_keepalive(&probing);
+            }
         }
     }
 

@@ -15,6 +15,7 @@
 //! | [`exec`] | SPEC 7: `--exec`; SPEC 10.15 |
 //! | [`expect`] | SPEC 5: `--expect` |
 //! | [`forward`] | SPEC 7: `--forward`; SPEC 10.20 |
+//! | [`gone`] | SPEC 6: peers that are gone while stdin is silent |
 //! | [`half_close`] | SPEC 6: the half-close table, cell by cell |
 //! | [`help`] | SPEC 2: `--help`, as snapshots |
 //! | [`interop`] | SPEC 1.1: every byte, with nc.openbsd, ncat and socat |
@@ -60,6 +61,7 @@ mod events;
 mod exec;
 mod expect;
 mod forward;
+mod gone;
 mod half_close;
 mod help;
 mod interop;

@@ -69,6 +69,7 @@ impl StreamSession {
             );
             self.core.console.warn(pool, Kind::Starved, &text);
         }
+        self.make_room(pool, error);
     }
 
     /// Follows what is being dialed.

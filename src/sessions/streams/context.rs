@@ -80,6 +80,8 @@ impl<'a> Context<'a> {
         match self.core.common.rules.peer_ended(input) {
             _ if is_left => self.step(id, RelayStep::Close),
             RelayStep::Leave => self.leave(id, reason),
+            // The peer may be gone, and keep a place from another one.
+            RelayStep::Continue if self.streams.may_come() => self.pool.keep_alive(id),
             step => self.step(id, step),
         }
     }

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::commands::Commanded;
-use super::{Connection, Dialer, Flow, StreamSession};
+use super::{Connection, Dialer, Flow, StreamSession, admission};
 use crate::close::CloseReason;
-use crate::error::Failure;
-use crate::event_loop::{End, Id, Pool, SendOutcome};
+use crate::error::{Failure, plain};
+use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
 use crate::protocol::relay::{InputState, Source};
 use crate::report::{Name, Notice};
@@ -166,6 +166,31 @@ impl StreamSession {
         let is_relayed = matches!(self.service.stdin(), Stdin::Relayed);
         if is_relayed && !may_come && streams.table.iter().all(|(_, one)| one.ended) {
             self.core.console.end_output(pool);
+        }
+    }
+
+    /// A client reads no more, and has said FIN before: it only holds a place. Where no other one can
+    /// come, the status is to show whether it was left with something to send.
+    pub(super) fn on_hung_up(&mut self, pool: &mut Pool, id: Id) {
+        let has_ended = self.streams.table.get(id).is_some_and(|client| client.ended);
+        if has_ended && self.streams.may_come() && self.service.stdin() == Stdin::Relayed {
+            pool.abort(id, CloseReason::PEER);
+        }
+    }
+
+    /// Closes a client that may be gone, where stdin is all that it could wait for.
+    pub(super) fn make_room(&mut self, pool: &mut Pool, error: &std::io::Error) {
+        let is_relayed = self.service.stdin() == Stdin::Relayed;
+        let dispensable = || admission::dispensable(pool, &self.streams.table);
+        let Some(id) = is_relayed.then(dispensable).flatten() else { return };
+        // By RST: it has not had all that it may wait for.
+        pool.close(id, CloseReason::HOST, CloseMode::ResetWhenAcked);
+        if self.streams.admission.make_room() {
+            let cause = plain(error);
+            let text = format!(
+                "closing clients that have said FIN and may be gone, to let others in: {cause} (`ulimit -n` sets the limit)"
+            );
+            self.core.console.warn(pool, Kind::Starved, &text);
         }
     }
 

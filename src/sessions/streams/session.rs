@@ -325,6 +325,7 @@ impl Session for StreamSession {
             Event::Eof { id } if self.core.input.is(id) => self.on_input(pool, &[], true),
             Event::Eof { id } => self.on_data(pool, id, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
+            Event::HungUp { id } => self.on_hung_up(pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => self.on_timer(pool, key),
             _ => {}
