@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Socket};
 
 use super::interfaces::Interface;
-use super::socket::{new_socket, prepare_receiver};
+use super::socket::{new_socket, prepare_receiver, share_address};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::sockets::SocketOptions;
@@ -54,6 +54,10 @@ pub fn open_sender(
     let local = local_address(group, asked.bind)?;
     let socket = new_socket(Domain::for_address(local)).map_err(failed)?;
     choose_interface(&socket, interface, asked, group.is_ipv6()).map_err(failed)?;
+    if local.port() != 0 {
+        // Members of groups on this port, such as an mDNS daemon, are there already or come yet.
+        share_address(&socket).map_err(failed)?;
+    }
     // Many members may answer one datagram at once.
     // Before the options of the user, so that `-O rcvbuf` has the last word.
     prepare_receiver(&socket).map_err(failed)?;
@@ -81,7 +85,7 @@ fn local_address(group: IpAddr, bind: Option<SocketAddr>) -> Result<SocketAddr, 
 }
 
 /// By index, for an interface need not have an address of its own.
-fn choose_interface(
+pub(super) fn choose_interface(
     socket: &Socket,
     interface: &Interface,
     asked: &SenderOptions,

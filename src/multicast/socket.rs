@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::membership::Membership;
+use super::sender::{SenderOptions, choose_interface};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::sockets::SocketOptions;
@@ -54,6 +55,10 @@ impl JoinSocket {
         // A group is delivered to each of them; a unicast datagram only to one (socket(7)).
         share_address(&socket).map_err(failed)?;
         prepare_receiver(&socket).map_err(failed)?;
+        // What it sends to its group leaves by the interface on which that is joined.
+        let sending = SenderOptions::default();
+        choose_interface(&socket, &membership.interface, &sending, address.is_ipv6())
+            .map_err(failed)?;
         if address.is_ipv6() {
             keep_to_device(&socket, &membership.interface.name).map_err(failed)?;
         }
@@ -131,7 +136,7 @@ pub fn prepare_receiver(socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-fn share_address(socket: &Socket) -> io::Result<()> {
+pub(super) fn share_address(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)?;
     // BSD shares the port of a group by this option.
     #[cfg(not(target_os = "linux"))]

@@ -107,13 +107,8 @@ impl ListenService {
         message: Bytes,
         to: &Recipient,
     ) -> Result<(), Failure> {
-        match to {
-            Recipient::Conn(_) => return Err(bad_command(line, NO_CONNECTIONS)),
-            Recipient::All if self.groups.is_some() => {
-                let cause = "nothing is sent to the groups (mcast-send does that): name a peer";
-                return Err(bad_command(line, cause));
-            }
-            Recipient::All | Recipient::Peer(_) => {}
+        if let Recipient::Conn(_) = to {
+            return Err(bad_command(line, NO_CONNECTIONS));
         }
         let sent = self.send_to_peers(context, line, &message, to);
         answer_send(&mut context.core.console, context.pool, line, to, sent);
@@ -162,10 +157,22 @@ impl ListenService {
         }
     }
 
-    /// Every peer that has sent something, or the one of that name. Another peer can be sent to all
-    /// the same, where a socket is not bound to a group.
+    /// Every group that is joined, or where there are none every peer that has sent something; or the
+    /// group or peer of that name. Another peer can be sent to all the same, where a socket is not
+    /// bound to a group.
     fn receivers(&self, sockets: &Sockets, to: &Recipient) -> Vec<(Id, ReturnPath)> {
-        let Recipient::Peer(peer) = to else { return self.statistics.peers.all() };
+        let in_groups = |only| {
+            let groups = self.groups.as_ref()?.destinations(only).into_iter();
+            Some(groups.map(|(id, address)| (id, address.into())).collect::<Vec<_>>())
+        };
+        let Recipient::Peer(peer) = to else {
+            return in_groups(None).unwrap_or_else(|| self.statistics.peers.all());
+        };
+        if let Some(groups) = peer.parse().ok().and_then(|one| in_groups(Some(one)))
+            && !groups.is_empty()
+        {
+            return groups;
+        }
         let known = self.statistics.peers.find(peer, sockets.ids());
         let unknown = || {
             let address: SocketAddr = peer.parse().ok()?;

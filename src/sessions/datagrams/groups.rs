@@ -1,6 +1,6 @@
 //! The groups of `mcast-join`: joining and leaving at run time, and why nothing comes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::{DatagramContext, GroupInterface};
@@ -213,6 +213,18 @@ impl Groups {
             (title(membership, member.port), membership.interface.name.clone())
         });
         named.collect()
+    }
+
+    /// The joined groups to send to, each with its socket: all, or those of one address and port.
+    pub(super) fn destinations(&self, only: Option<SocketAddr>) -> Vec<(Id, SocketAddr)> {
+        let is_meant = |address: &SocketAddr| {
+            only.is_none_or(|one| (one.ip(), one.port()) == (address.ip(), address.port()))
+        };
+        let all = self
+            .members
+            .iter()
+            .map(|member| (member.id, member.socket.membership().socket_address(member.port)));
+        all.filter(|(_, address)| is_meant(address)).collect()
     }
 
     /// Opens sockets on the other interfaces, to learn whether the groups arrive there.

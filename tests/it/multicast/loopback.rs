@@ -113,6 +113,26 @@ fn replies_to_a_group_are_printed_by_the_sender() {
     }
 }
 
+/// SPEC 7: a sender shares the port of `--bind` with members, as a question to an mDNS daemon on 5353
+/// has to; a port that another program keeps to itself is exit 5.
+#[test]
+fn a_sender_shares_its_port_with_members() {
+    let daemon = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+    daemon.set_reuse_address(true).expect("an option");
+    daemon.bind(&SocketAddr::from(([0, 0, 0, 0], 0)).into()).expect("a free port");
+    let port = daemon.local_addr().expect("an address").as_socket().expect("UDP").port();
+    let group = format!("239.77.0.9:{port}%lo");
+    let member = listen(&format!("{group} -c 1 --output json"));
+    send(&format!("{group} --bind :{port}"), "question");
+    let ended = member.wait().code(0);
+    let data = &events(ended.text(), "data")[0];
+    assert_eq!(data["text"], "question");
+    assert!(data["peer"].as_str().expect("a peer").ends_with(&format!(":{port}")), "{data}");
+    let alone = Port::new();
+    let args = format!("mcast-send {group} --send x --bind :{}", alone.number);
+    wirecat(args.split_whitespace()).run().code(5).says("another program has this port");
+}
+
 /// SPEC 9: an unmet `--reply` is exit 1.
 #[test]
 fn no_reply_from_a_group_is_exit_1() {
