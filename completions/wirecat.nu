@@ -39,7 +39,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
@@ -115,7 +115,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
@@ -163,7 +163,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing was sent or received for D, with exit status 124
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
@@ -206,7 +206,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks; repeatable
@@ -253,7 +253,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks; repeatable
@@ -292,7 +292,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing was sent or received for D, with exit status 124
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
@@ -348,7 +348,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
@@ -395,7 +395,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT, with the event as JSON on its stdin; repeatable
+    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --verbose(-v)             # Show connections and the summary too; -vv: every message too

@@ -1,5 +1,7 @@
 //! Every command, with the words of `--help`, the man pages and the completions.
 
+use std::ffi::OsString;
+
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -17,6 +19,7 @@ use super::tcp_serve::ServeArgs;
 use super::udp_listen::UdpListenArgs;
 use super::udp_send::UdpSendArgs;
 use crate::error::Failure;
+use crate::report::Name;
 
 /// A netcat for people who script: stdin to the wire, the wire to stdout, events to stderr, and
 /// an exit status that tells whether anything was lost
@@ -139,29 +142,42 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Reads a command line; the first word is the name of the program.
+    ///
+    /// # Errors
+    /// Help or the version is asked for, or the usage is wrong.
+    pub fn of(words: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
+        // Not by `Cli::parse()`: the rules ask the matches which values were typed and which are
+        // defaults.
+        let mut command = Cli::command();
+        let matches = command.try_get_matches_from_mut(words)?;
+        Ok(Self { cli: Cli::from_arg_matches(&matches)?, command, matches })
+    }
+
     /// Whether all options that were typed can apply.
     ///
     /// # Errors
     /// A bad address, or an option that cannot.
     pub fn check(&self) -> Result<(), Failure> {
-        let subcommand = self.matches.subcommand();
-        let found =
-            subcommand.and_then(|(name, typed)| Some((self.command.find_subcommand(name)?, typed)));
-        found.map_or(Ok(()), |(command, typed)| rules::check(command, typed))
+        self.typed().map_or(Ok(()), |(command, typed)| rules::check(command, typed))
+    }
+
+    /// Whether this command line can tell of an event.
+    pub fn tells(&self, event: Name) -> bool {
+        self.typed().is_some_and(|(command, typed)| rules::tells(command, typed, event))
+    }
+
+    fn typed(&self) -> Option<(&clap::Command, &ArgMatches)> {
+        let (name, typed) = self.matches.subcommand()?;
+        Some((self.command.find_subcommand(name)?, typed))
     }
 }
 
 /// Reads the command line, or ends the process as clap does: help and version with 0, a usage
 /// error with 2.
 pub fn parse() -> Parsed {
-    // Not by `Cli::parse()`: the rules ask the matches which values were typed and which are
-    // defaults.
-    let mut command = Cli::command();
-    let read = command
-        .try_get_matches_from_mut(std::env::args_os())
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
-    match read {
-        Ok((cli, matches)) => Parsed { cli, command, matches },
+    match Parsed::of(std::env::args_os()) {
+        Ok(parsed) => parsed,
         Err(error) if error.use_stderr() => explain(error).exit(),
         Err(error) => std::process::exit(assets::printed(error.print()).code().into()),
     }

@@ -27,6 +27,7 @@ mod udp_send;
 
 pub use args::InputForm;
 pub use cli::{Cli, CliCommand, Parsed, parse};
+pub use rules::tellers;
 
 use crate::error::Status;
 use crate::report::Settings;

@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod tests;
+mod told;
 mod typed;
 
 use clap::{Arg, ArgMatches, Command};
@@ -14,6 +15,8 @@ use clap::{Arg, ArgMatches, Command};
 use super::args::spellings;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
+use crate::report::Name;
+pub use told::tellers;
 use typed::Typed;
 
 /// Options that cannot apply.
@@ -273,11 +276,7 @@ const RULES: &[Rule] = &[
 impl Rule {
     /// The option that this rule refuses, if it does.
     fn refused(&self, typed: &Typed<'_>) -> Option<String> {
-        let holds = |fact: &&str| match fact.strip_prefix('!') {
-            Some(fact) => !typed.has(fact),
-            None => typed.has(fact),
-        };
-        if !self.on.contains(&typed.command()) || !self.when.iter().all(holds) {
+        if !self.on.contains(&typed.command()) || !typed.all_hold(self.when) {
             return None;
         }
         self.options.iter().find_map(|word| match word.starts_with('-') {
@@ -302,8 +301,13 @@ pub(crate) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Failu
     let broken = RULES.iter().find_map(|rule| Some((rule.refused(&typed)?, rule.why)));
     match broken {
         Some((option, why)) => Err(refuse(&option, why)),
-        None => Ok(()),
+        None => told::check_hooks(&typed),
     }
+}
+
+/// Whether what was typed behind the name of `command` can tell of an event.
+pub(crate) fn tells(command: &Command, matches: &ArgMatches, event: Name) -> bool {
+    Typed::new(command, matches).is_ok_and(|typed| told::tells(&typed, event))
 }
 
 /// What a recording leaves open. All other options would change what is sent or how it is taken,

@@ -3,6 +3,7 @@
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use serde_json::{Map, Value, json};
 use wirecat::close::Detail;
+use wirecat::commands::tellers;
 use wirecat::kind::Kind;
 use wirecat::report::{Name, keys};
 use wirecat::vocabulary::{Field, FieldForm};
@@ -106,6 +107,8 @@ fn describe(roff: &mut Roff, name: Name) {
         roff.control("br", []);
         roff.text([italic(fields.join(" "))]);
     }
+    roff.control("br", []);
+    roff.text([roman(format!("Told by {}.", tellers(name)))]);
 }
 
 fn term(roff: &mut Roff, name: &str, words: &str) {

@@ -10,6 +10,8 @@ use crate::protocol::command::CommandForm;
 use crate::protocol::output::Output;
 use crate::protocol::pacer::Rate;
 use crate::protocol::slow::Policy;
+use crate::report::Name;
+use crate::sessions::config::Hook;
 use crate::sockets::{Address, AddressError};
 
 /// One command line as clap read it.
@@ -66,7 +68,11 @@ pub(super) const FACTS: &[Fact] = &[
         let form = line.one::<InputForm>("input");
         !matches!(form, None | Some(InputForm::Messages(InputFraming::Raw)))
     }),
-    ("commands", |line| matches!(line.one::<InputForm>("input"), Some(InputForm::Commands(_)))),
+    ("commands", |line| {
+        // mcast-join reads nothing else.
+        line.one::<CommandForm>("input").is_some()
+            || matches!(line.one::<InputForm>("input"), Some(InputForm::Commands(_)))
+    }),
     ("json commands", |line| {
         line.one::<InputForm>("input") == Some(&InputForm::Commands(CommandForm::Json))
     }),
@@ -135,6 +141,19 @@ impl<'a> Typed<'a> {
             Some((_, holds)) => holds(self),
             None => self.first(|arg| spellings(arg).any(|own| own == word)).is_some(),
         }
+    }
+
+    /// Whether all words hold, and those behind a `!` do not.
+    pub(super) fn all_hold(&self, words: &[&str]) -> bool {
+        words.iter().all(|word| match word.strip_prefix('!') {
+            Some(word) => !self.has(word),
+            None => self.has(word),
+        })
+    }
+
+    /// The events that have hooks.
+    pub(super) fn hooked(&self) -> impl Iterator<Item = Name> {
+        self.all::<Hook>("on").map(|hook| hook.event)
     }
 
     /// How the first option of some kind that was typed is written.

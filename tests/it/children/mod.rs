@@ -4,6 +4,7 @@ mod command;
 mod hooks;
 mod in_terminal;
 mod readiness;
+mod told;
 
 use std::fs;
 use std::time::Instant;

@@ -11,7 +11,7 @@ pub(crate) mod resolver;
 pub(crate) mod schema;
 pub(crate) mod terminal;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -97,7 +97,9 @@ impl Program {
                 let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
             }
         });
-        Running { child, stdin, stdout, lines, seen: Vec::new(), started }
+        let is_ours = self.command.get_program() == wirecat_path();
+        let words = is_ours.then(|| self.command.get_args().map(Into::into).collect());
+        Running { child, words, stdin, stdout, lines, seen: Vec::new(), started }
     }
 
     /// Starts it and waits for its end.
@@ -129,6 +131,8 @@ struct Output {
 /// A program that runs. Dropping it kills it.
 pub(crate) struct Running {
     pub(crate) child: Child,
+    /// What is typed behind the name of the binary under test.
+    words: Option<Vec<OsString>>,
     pub(crate) stdin: Option<ChildStdin>,
     stdout: Option<Output>,
     lines: Receiver<String>,
@@ -325,7 +329,7 @@ impl Running {
             stderr: self.seen.join("\n"),
             took: self.started.elapsed(),
         };
-        ended.keeps_the_contract();
+        ended.keeps_the_contract(self.words.take().unwrap_or_default());
         ended
     }
 
@@ -345,13 +349,17 @@ impl Drop for Running {
 }
 
 impl Ended {
-    /// Whatever it told as JSON is as the schema says, in every test.
+    /// Whatever it told as JSON is as the schema says, and an event that it can tell, in every test.
     #[track_caller]
-    fn keeps_the_contract(&self) {
+    fn keeps_the_contract(&self, mut words: Vec<OsString>) {
+        words.insert(0, "wirecat".into());
         let stdout = String::from_utf8_lossy(&self.stdout);
         for output in [&*stdout, &format!("{}\n", self.stderr)] {
             if let Some(breach) = schema::first_breach(output) {
                 panic!("an event is not as the schema says: {breach}");
+            }
+            if let Some(event) = schema::first_stranger(&words, output) {
+                panic!("{words:?} is not known to tell {event}");
             }
         }
     }

@@ -1,10 +1,13 @@
 //! The contract of the events, held against whatever the program prints in any test.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use serde_json::Value;
+use wirecat::commands::Parsed;
+use wirecat::report::Name;
 
 const SCHEMA: &str = include_str!("../../../man/wirecat-events.schema.json");
 
@@ -33,6 +36,20 @@ pub(crate) fn first_breach(output: &str) -> Option<String> {
     let (head, tail) = lines.split_at(lines.len().min(ENOUGH));
     let tail = &tail[tail.len().saturating_sub(ENOUGH)..];
     head.iter().chain(tail).find_map(|line| breach(line))
+}
+
+/// The first event that this command line is not known to tell (`src/commands/rules/told.rs`).
+pub(crate) fn first_stranger(words: &[OsString], output: &str) -> Option<String> {
+    let name = |line: &str| {
+        let value: Value = serde_json::from_str(line).ok()?;
+        Name::of_word(value["event"].as_str()?)
+    };
+    let lines = output.lines().filter(|line| line.starts_with(START)).take(ENOUGH);
+    let names: HashSet<Name> = lines.filter_map(name).collect();
+    // A line that is refused tells only of that.
+    let parsed = Parsed::of(words.iter().cloned()).ok().filter(|_| !names.is_empty())?;
+    let is_strange = |name: &&Name| parsed.check().is_ok() && !parsed.tells(**name);
+    names.iter().find(is_strange).map(ToString::to_string)
 }
 
 fn breach(line: &str) -> Option<String> {
