@@ -3,20 +3,23 @@
 //! Each child has a `ChildPurpose`, and the part of the session that is served by this purpose takes
 //! the exits of it. What an exit means, that part knows.
 
+mod streams;
+
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Status};
-use crate::event_loop::{Directions, Id, Pool, TimerKey, stdio};
+use crate::event_loop::{Id, Pool, TimerKey};
 use crate::protocol::text::escape;
 use crate::sys;
 
 use super::timers;
+pub(crate) use streams::Stream;
+use streams::{channels, set_streams};
 
 /// How long a child that was asked to end has before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -83,32 +86,6 @@ impl Program {
     }
 }
 
-/// What a child has for stdin or stdout.
-#[derive(Debug)]
-pub(crate) enum Stream {
-    /// The null device.
-    Null,
-    /// The same as this process.
-    Inherit,
-    /// The stderr of this process.
-    Stderr,
-    /// A pipe whose other end is a channel of the pool.
-    Pipe,
-}
-
-impl Stream {
-    fn into_stdio(self) -> io::Result<Stdio> {
-        Ok(match self {
-            Self::Null => Stdio::null(),
-            Self::Inherit => Stdio::inherit(),
-            // A duplicate shares the open file, and so the offset: neither writer overwrites the
-            // other.
-            Self::Stderr => io::stderr().as_fd().try_clone_to_owned()?.into(),
-            Self::Pipe => Stdio::piped(),
-        })
-    }
-}
-
 /// What a child is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChildPurpose {
@@ -149,7 +126,7 @@ pub(crate) struct Started {
     pub(crate) stdout: Option<Id>,
 }
 
-/// A child that has ended. Its last output may still be in the pipe.
+/// A child that has ended. Its last output may still be in its pipe or socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exit {
     pub(crate) id: ChildId,
@@ -273,18 +250,13 @@ impl Children {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
         }
         let fail = |error: io::Error| program.failure(&error);
-        command.stdin(stdin.into_stdio().map_err(fail)?);
-        command.stdout(stdout.into_stdio().map_err(fail)?);
-        let mut process = sys::child::spawn(command).map_err(fail)?;
-        let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
+        let socket = set_streams(&mut command, stdin, stdout).map_err(fail)?;
+        // This drops the command, and with it our descriptors of the child's end.
+        let process = sys::child::spawn(command).map_err(fail)?;
         self.started += 1;
         let id = ChildId(self.started);
         let mut living = Living { id, purpose, process, group, state: ChildState::Running };
-        let mut channel = |fd: Option<OwnedFd>, sides| {
-            fd.map(|fd| pool.add_channel(stdio::own_pipe(fd)?, sides)).transpose()
-        };
-        let channels = channel(stdin.map(OwnedFd::from), Directions::Write)
-            .and_then(|stdin| Ok((stdin, channel(stdout.map(OwnedFd::from), Directions::Read)?)));
+        let channels = channels(pool, &mut living.process, socket);
         // It runs already. Killed, it still has to be reaped: unreaped children stay as zombies.
         if channels.is_err() {
             living.kill();

@@ -7,7 +7,7 @@
 //! | socket | polled as it is, with `MSG_DONTWAIT` |
 //! | anything that cannot be reopened | a thread and a bounded buffer |
 //!
-//! Pipes to children have one end that is ours alone, which is polled as it is.
+//! Pipes and sockets to children have one end that is ours alone, which is polled as it is.
 //!
 //! `O_NONBLOCK` is never set on an inherited descriptor, because the flag is shared with every
 //! process on that pipe or terminal.
@@ -20,12 +20,13 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use bytes::{Buf, Bytes};
 use rustix::fs::{FileType, Mode, OFlags};
+use rustix::net::Shutdown;
 
 use super::transport::Transport;
 use crate::sys::fd::{FdAccess, reopen_nonblocking, widen_pipe};
 use crate::sys::startup::was_closed;
 
-use polled::{Plain, Reopened, StdioSocket};
+use polled::{Plain, Reopened, SocketHalf, StdioSocket};
 
 /// The pipe buffer to ask for: the most that an unprivileged process gets (pipe(7)).
 const PIPE_SIZE: usize = 1024 * 1024;
@@ -102,6 +103,18 @@ pub fn own_pipe(fd: OwnedFd) -> io::Result<Box<dyn Transport>> {
     // The ends of a pipe are two open file descriptions, so the child's end keeps its own flags.
     rustix::io::ioctl_fionbio(&fd, true)?;
     Ok(Box::new(Reopened::new(fd)))
+}
+
+/// Channels on our end of a socket to a child, whose own end stays blocking: one to write to it, and
+/// one to read from it. The socket is closed with the second of them.
+///
+/// # Errors
+/// Those of `fcntl(2)`.
+pub fn own_socket(fd: OwnedFd) -> io::Result<[Box<dyn Transport>; 2]> {
+    rustix::io::ioctl_fionbio(&fd, true)?;
+    // Each has a descriptor of its own, under which the poll knows it.
+    let sink = SocketHalf::new(fd.try_clone()?, Shutdown::Write);
+    Ok([Box::new(sink), Box::new(SocketHalf::new(fd, Shutdown::Read))])
 }
 
 fn open(fd: BorrowedFd<'static>, access: FdAccess) -> io::Result<(Box<dyn Transport>, StdioKind)> {

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::event_loop::transport::{Readiness, Registration, Transport};
 use crate::sys::process::in_background;
@@ -69,6 +69,53 @@ impl Transport for Reopened {
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
         register(registration, self.fd.as_fd())
+    }
+}
+
+/// One direction of a unix socket whose other end a child has, beside the channel of the other one.
+///
+/// | what the kernel says | becomes |
+/// |---|---|
+/// | ECONNRESET behind the last bytes: the child left input unread | the end |
+/// | EPIPE: the child reads no more | the error, which is no loss |
+pub(super) struct SocketHalf {
+    fd: OwnedFd,
+    direction: Shutdown,
+}
+
+impl SocketHalf {
+    pub(super) fn new(fd: OwnedFd, direction: Shutdown) -> Self {
+        Self { fd, direction }
+    }
+}
+
+impl Drop for SocketHalf {
+    fn drop(&mut self) {
+        // The other channel keeps the socket open. Where nothing is read any more a child that goes
+        // on writing gets SIGPIPE or EPIPE, and where nothing is written it finds an end (unix(7)).
+        let _ = rustix::net::shutdown(&self.fd, self.direction);
+    }
+}
+
+impl Transport for SocketHalf {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        // What is in the queue comes before the error (unix_stream_read_generic()).
+        match rustix::io::read(&self.fd, into) {
+            Err(rustix::io::Errno::CONNRESET) => Ok(0),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(rustix::io::writev(&self.fd, pieces)?)
+    }
+
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
+        register(registration, self.fd.as_fd())
+    }
+
+    fn deregister(&mut self, registry: &Registry) {
+        let _ = registry.deregister(&mut SourceFd(&self.fd.as_raw_fd()));
     }
 }
 

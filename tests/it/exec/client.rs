@@ -8,7 +8,7 @@ fn a_client_hands_its_connection_to_a_command() {
     for (line, status, said) in [
         ("read word; echo \"got $word\"; cat >/dev/null; exit 0", 0, "got hello\n"),
         ("echo bye; exit 3", 3, "bye\n"),
-        ("exec >&-; cat >/dev/null; exit 5", 5, ""),
+        (&format!("{HALF_CLOSE}; cat >/dev/null; exit 5"), 5, ""),
         ("echo $WIRECAT_CONN${WIRECAT_PEER:+named}; kill -9 $$", 137, "named\n"),
     ] {
         let server = peer(|mut stream| {

@@ -1,9 +1,10 @@
-//! `--exec`: children as the partners of connections, each with a pipe for either way.
+//! `--exec`: children as the partners of connections, each with a socket that is stdin and stdout, as
+//! inetd has it.
 //!
 //! It knows which child belongs to which connection. What moves between the two is up to
-//! [`Relays`](super::relay::Relays); pipes rather than the socket itself are what a child gets, so
-//! that nothing a peer does to the connection can take the child's last output away, and the child
-//! has no part in closing it.
+//! [`Relays`](super::relay::Relays). The socket is one to us rather than the connection itself, so that
+//! nothing a peer does to the connection can take the child's last output away, and the child has no
+//! part in closing it.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -64,8 +65,8 @@ impl ExecChildren {
             purpose: ChildPurpose::Connection,
             program: self.program.clone(),
             env,
-            stdin: Stream::Pipe,
-            stdout: Stream::Pipe,
+            stdin: Stream::Socket,
+            stdout: Stream::Socket,
             // It may have children of its own, which have to end with it.
             group: true,
         };
@@ -93,7 +94,7 @@ impl ExecChildren {
         self.served.is_empty()
     }
 
-    /// A connection is gone; its child learns that from its pipes.
+    /// A connection is gone; its child learns that from its socket.
     pub(super) fn client_closed(&mut self, client: Id, end: &End) {
         let state = if is_in_order(end) { ClientState::Ended } else { ClientState::Lost };
         for served in self.served.values_mut().filter(|served| served.client == client) {
@@ -159,7 +160,7 @@ impl Proxy {
     pub(super) fn on_exits(&mut self, context: &mut Context<'_>) {
         let Upstreams::Exec(children) = &mut self.upstreams else { return };
         for (served, exit) in children.take_exits(&mut context.core.children) {
-            // Children of the child may hold its stdin open: the pipe alone would never show that
+            // Children of the child may hold its stdin open: the socket alone would never show that
             // nobody reads it.
             self.relays.reader_gone(context.pool, served.client);
             // Where the connection is gone already, this exit may be the last that the run waits

@@ -97,8 +97,7 @@ impl StreamService for Proxy {
         let descriptors = match &self.upstreams {
             // The connection, and the socket of its upstream.
             Upstreams::Forward(_) => 2,
-            // The connection, and one end of each pipe: the other two are closed once the child
-            // runs.
+            // The connection, and our end of the socket twice: the child's is closed once it runs.
             Upstreams::Exec(_) => 3,
         };
         Profile { descriptors, ..Profile::of(Flow::Relayed) }

@@ -1,5 +1,5 @@
 //! Channels relayed into each other: a connection, and its upstream, which is another connection or
-//! the two pipes of a child.
+//! the two directions of a child's socket.
 //!
 //! It owns who belongs to whom. It moves the bytes, passes half-closes and losses on, and reads no
 //! side faster than the other one takes it. What an end means for the run, and what is told of it,
@@ -46,7 +46,7 @@ impl Upstream {
 /// | yes | some | none | the upstream has ended; it is written what is left, or has no reader |
 /// | yes | none | none | the connection is written what is left, and closed |
 /// | no | some | any | left behind: the upstream is written what was for it, and ended |
-/// | no | none | some | left behind: the pipe that nobody reads is being closed |
+/// | no | none | some | left behind: the direction that nobody reads is being closed |
 /// | no | none | none | forgotten |
 ///
 /// A `duplex` upstream has both channels or neither: they are one.
@@ -59,7 +59,7 @@ struct Relay {
     source: Option<Id>,
     /// The upstream is one connection, which is lost as a whole.
     duplex: bool,
-    /// Nobody reads the sink any more, whatever the pipe says.
+    /// Nobody reads the sink any more, whatever the socket says.
     reader_gone: bool,
 }
 
@@ -137,7 +137,7 @@ impl Relays {
         };
         match (event, to) {
             (Event::Data { bytes, .. }, Some(to)) => {
-                // What is not read fills the kernel's buffer. Then TCP closes its window, a pipe
+                // What is not read fills the kernel's buffer. Then TCP closes its window, a socket
                 // blocks its writer, and the sender slows down without a message lost.
                 if pool.send(to, bytes) == SendOutcome::Full {
                     pool.pause(id);
@@ -163,15 +163,15 @@ impl Relays {
         if let Some(source) = relay.source
             && !relay.duplex
         {
-            // With the read end closed, a child that goes on writing gets SIGPIPE or EPIPE, and
+            // With this direction closed, a child that goes on writing gets SIGPIPE or EPIPE, and
             // ends.
             pool.abort(source, end.reason);
         }
         if let Some(sink) = relay.sink {
             match end.reason.cause {
                 Cause::Peer | Cause::Host => pool.close(sink, end.reason, CloseMode::UntilAcked),
-                // A FIN would make what was cut look complete. A pipe knows no reset, and just
-                // ends.
+                // A FIN would make what was cut look complete. A unix socket knows no reset, and
+                // just ends.
                 Cause::Error | Cause::Timeout => {
                     pool.close(sink, end.reason, CloseMode::ResetWhenAcked)
                 }
@@ -182,7 +182,7 @@ impl Relays {
 
     /// A channel of an upstream is gone. When nothing of the upstream is left, its connection is
     /// written what was for it, and ended: with a reset where something was lost. Says whether it
-    /// was: a pipe that its reader closes is no loss, as it has always been.
+    /// was: a child that reads no more is no loss, as with pipes it never was.
     pub(super) fn upstream_closed(&mut self, pool: &mut Pool, channel: Id, end: &End) -> bool {
         let Some(client) = self.clients.remove(channel) else { return false };
         let Some(relay) = self.relays.get_mut(&client) else { return false };
@@ -213,7 +213,7 @@ impl Relays {
     pub(super) fn reader_gone(&mut self, pool: &mut Pool, client: Id) {
         let Some(relay) = self.relays.get_mut(&client) else { return };
         relay.reader_gone = true;
-        // While the source is open, the last output may be in the pipe: `upstream_closed` follows
+        // While the source is open, the last output may be in the socket: `upstream_closed` follows
         // on it.
         if let (Some(sink), None) = (relay.sink, relay.source) {
             pool.abort(sink, UPSTREAM_DONE);
