@@ -136,7 +136,7 @@ How it ends:
 const COMMANDS: &str = "\
 Commands (one a line of stdin):
   --input commands   --input json                  effect
-  TEXT  /all TEXT    {\"send\":TEXT}                 to all connections, peers, groups
+  TEXT  /all TEXT    {\"send\":TEXT}                 to all conns, peers, groups
   /to ID TEXT        {\"send\":TEXT,\"to\":ID}         to the conn or peer of events
                      {\"b64\":...} {\"hex\":...}       bytes instead of TEXT
   /close [ID]        {\"close\":ID}                  flush, then close (null: all)

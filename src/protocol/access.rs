@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// Networks that are let in and networks that are not.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,21 @@ pub fn parse_network(text: &str) -> Result<IpNet, String> {
     text.parse()
         .ok()
         .or_else(single)
+        .map(canonical)
         .ok_or_else(|| "use an address or a network such as 10.0.0.0/8".into())
+}
+
+/// A network of IPv4 addresses that IPv6 has mapped (`::ffff:0:0/96`) is one of IPv4, as its
+/// addresses are to [`Access::admits`].
+fn canonical(net: IpNet) -> IpNet {
+    /// Bits that say that an address is a mapped one (RFC 4291 section 2.5.5.2).
+    const MAPPED: u8 = 96;
+    match (net.addr().to_canonical(), net.prefix_len().checked_sub(MAPPED)) {
+        (IpAddr::V4(ip), Some(length)) if net.addr().is_ipv6() => {
+            Ipv4Net::new(ip, length).map_or(net, IpNet::V4)
+        }
+        _ => net,
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +63,16 @@ mod tests {
             (&["10.0.0.0/8"], &["10.0.0.1"], "10.0.0.1", false),
             (&["10.0.0.0/8"], &["10.0.0.1"], "::ffff:10.0.0.2", true),
             (&[], &["fd00::/8"], "fd00::1", false),
+            (&[], &["::ffff:10.0.0.5"], "10.0.0.5", false),
+            (&[], &["::ffff:10.0.0.5"], "::ffff:10.0.0.5", false),
+            (&[], &["::ffff:10.0.0.5"], "10.0.0.6", true),
+            (&[], &["::ffff:0:0/96"], "10.0.0.5", false),
+            (&[], &["::ffff:0:0/96"], "fd00::1", true),
+            (&["::ffff:10.0.0.0/104"], &[], "10.9.9.9", true),
+            (&["::ffff:10.0.0.0/104"], &[], "11.0.0.1", false),
+            // Of IPv6, as it is written: an IPv4 peer is none of its addresses.
+            (&[], &["::/0"], "10.0.0.5", true),
+            (&[], &["::ffff:0:0/95"], "10.0.0.5", true),
         ] {
             let access = Access { allow: nets(allow), deny: nets(deny) };
             assert_eq!(access.admits(address.parse().unwrap()), admitted, "{access:?} {address}");

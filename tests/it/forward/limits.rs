@@ -76,6 +76,9 @@ fn networks_are_let_in_or_not() {
         (&["--allow", "10.0.0.0/8"], false),
         (&["--allow", "127.0.0.1", "--deny", "127.0.0.0/8"], false),
         (&["--deny", "127.0.0.2"], true),
+        (&["--deny", "::ffff:127.0.0.1"], false),
+        (&["--deny", "::ffff:0:0/96"], false),
+        (&["--allow", "::ffff:127.0.0.0/104"], true),
     ] {
         let command = ["tcp-serve", "--conns", "1", "-v", "--reply", "in", "127.0.0.1:0"];
         let mut server = wirecat(command.iter().chain(args)).start();
