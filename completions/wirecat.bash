@@ -79,7 +79,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__chat)
-            opts="-n -w -4 -6 -v -q -c -O -h --nick --time --frame --send --no-stdin --host --headless --max-clients --queue --reconnect --connect-timeout --bind --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --log --color --tag --wait --count --output --help"
+            opts="-n -w -4 -6 -v -q -c -O -h --nick --time --frame --send --no-stdin --host --headless --max-clients --queue --max-frame-total --reconnect --connect-timeout --bind --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --log --color --tag --wait --count --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -102,6 +102,10 @@ _wirecat() {
                     return 0
                     ;;
                 --queue)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-frame-total)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -199,7 +203,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__echo)
-            opts="-w -4 -6 -v -q -c -O -h --tcp --udp --delay --drop --frame --max-frame --prefix --quit-word --stop-word --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --log --color --tag --wait --count --output --help"
+            opts="-w -4 -6 -v -q -c -O -h --tcp --udp --delay --drop --frame --max-frame --max-frame-total --prefix --quit-word --stop-word --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --log --color --tag --wait --count --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -218,6 +222,10 @@ _wirecat() {
                     return 0
                     ;;
                 --max-frame)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-frame-total)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -693,7 +701,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --max-frame-total --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -748,6 +756,10 @@ _wirecat() {
                     return 0
                     ;;
                 --slow-after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-frame-total)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

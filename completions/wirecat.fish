@@ -103,6 +103,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l deny -d 'D
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l queue -d 'How much may wait to be sent to one client [default: 1MiB; 256KiB with --forward and --exec]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after -d 'How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame-total -d 'The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
@@ -284,6 +285,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l frame -d 'What 
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l send -d 'Say TEXT in place of stdin; repeatable, one line each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-clients -d 'Have at most N members at once; the rest wait (with --host)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l queue -d 'How much may wait to be sent to one member (with --host) [default: 1MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-frame-total -d 'The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'How far it may go: past N-1 routers (with a group) [default: 1]' -r
@@ -317,6 +319,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l delay -d 'Hold 
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l drop -d 'Do not answer PCT of the messages, chosen at random' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l frame -d 'How messages are marked on the stream, as for tcp-serve [default: none; line where an option speaks of messages]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-frame -d 'The largest message to take from a stream [default: 16MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-frame-total -d 'The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l prefix -d 'Put TEXT before each message' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l quit-word -d 'The message W closes its connection, and is not answered' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l stop-word -d 'The message W ends the run with 0, and is not answered' -r

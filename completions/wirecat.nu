@@ -109,6 +109,7 @@ module completions {
     --queue: string           # How much may wait to be sent to one client [default: 1MiB; 256KiB with --forward and --exec]
     --slow: string            # What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]
     --slow-after: string      # How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
+    --max-frame-total: string # The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop as soon as what is received matches; no match is exit status 1
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
@@ -339,6 +340,7 @@ module completions {
     --headless                # Only host the room (with --host)
     --max-clients: string     # Have at most N members at once; the rest wait (with --host)
     --queue: string           # How much may wait to be sent to one member (with --host) [default: 1MiB]
+    --max-frame-total: string # The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]
     --reconnect               # Connect again when the connection to the host is lost
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
     --bind: string            # Connect from this local address and port
@@ -380,6 +382,7 @@ module completions {
     --drop: string            # Do not answer PCT of the messages, chosen at random
     --frame: string           # How messages are marked on the stream, as for tcp-serve [default: none; line where an option speaks of messages]
     --max-frame: string       # The largest message to take from a stream [default: 16MiB]
+    --max-frame-total: string # The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]
     --prefix: string          # Put TEXT before each message
     --quit-word: string       # The message W closes its connection, and is not answered
     --stop-word: string       # The message W ends the run with 0, and is not answered

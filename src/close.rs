@@ -27,7 +27,8 @@ vocabulary! {
         Idle = "idle": "idle";
         /// `--read-timeout` passed without a whole message.
         ReadTimeout = "read-timeout": "no whole message in time";
-        /// This side reached a limit: `--count`, `--quit-after`, the end of the run.
+        /// This side reached a limit: `--count`, `--quit-after`, the end of the run; or, as an error,
+        /// `--max-frame-total`.
         Limit = "limit": "closed";
         /// The client did not drain its queue in time.
         Slow = "slow": "too slow";

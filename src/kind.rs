@@ -30,6 +30,7 @@ vocabulary! {
         Firewall = "firewall": "a firewall of this machine drops the datagrams";
         FirewallUnknown = "firewall-unknown": "packets are dropped, and by whom cannot be known";
         Frame = "frame": "a frame is broken or too large";
+        FrameTotal = "frame-total": "unfinished messages hold more than --max-frame-total";
         Hook = "hook": "a command of --on failed";
         Idle = "idle": "nothing came for --idle-timeout";
         IgnoredDatagrams = "ignored-datagrams": "datagrams came that no socket took";

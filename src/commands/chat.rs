@@ -10,7 +10,7 @@ use super::args::{FamilyArgs, ReportArgs, RunArgs, SourceArgs, as_usize};
 use super::launch::Launch;
 use super::names::to_listen_on;
 use super::rules::refuse;
-use super::stream::route;
+use super::stream::{frame_total, route};
 use crate::error::{Failure, Status};
 use crate::framing::{self, Framing};
 use crate::kind::Kind;
@@ -64,6 +64,10 @@ pub struct ChatArgs {
     /// How much may wait to be sent to one member (with --host) [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Hosting")]
     pub queue: Option<u64>,
+    /// The most that the unfinished lines of all members hold: past it those that hold most wait
+    /// (with --host) [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Hosting")]
+    pub max_frame_total: Option<u64>,
 
     /// Connect again when the connection to the host is lost
     #[arg(long, help_heading = "Joining")]
@@ -148,6 +152,7 @@ fn group(args: &ChatArgs, group: GroupAddress, place: Place) -> Result<ChatConfi
 
 fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
     let (common, net) = common(args, place, stream(args, MAX_LINE))?;
+    let frame_total = frame_total(args.max_frame_total, &common.wire)?;
     Ok(ChatConfig::Host(Box::new(HostConfig {
         common,
         net,
@@ -155,6 +160,7 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
         identity: (!args.headless).then(|| identity(args)),
         max_clients: args.max_clients.map(as_usize),
         queue: as_usize(args.queue.unwrap_or(QUEUE)),
+        frame_total,
     })))
 }
 

@@ -9,6 +9,7 @@ use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_
 use super::launch::Launch;
 use super::names::to_listen_on;
 use super::rules::refuse;
+use super::stream;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
 use crate::framing::{Deframer, Frame, Framing};
@@ -52,6 +53,10 @@ pub struct EchoArgs {
     /// The largest message to take from a stream [default: 16MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Server")]
     pub max_frame: Option<u64>,
+    /// The most that the unfinished messages of all clients hold: past it those that hold most wait
+    /// [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Server")]
+    pub max_frame_total: Option<u64>,
     /// Put TEXT before each message
     // A prefix such as `-> ` begins like an option.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Server")]
@@ -138,6 +143,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
         prefix,
         quit_word: word("--quit-word", args.quit_word.as_deref(), &wire)?,
         stop_word: word("--stop-word", args.stop_word.as_deref(), &wire)?,
+        frame_total: stream::frame_total(args.max_frame_total, &wire)?,
         common,
     })
 }

@@ -174,6 +174,7 @@ const RULES: &[Rule] = &[
     rule(STREAMS, &["--count", "--read-timeout", "--rate in messages"], &["!framed"], NO_MESSAGES),
     // Input that is cut into messages has a largest one, even where the stream has no framing.
     rule(STREAMS, &["--max-frame"], &["!framed", "!cut input"], NO_MESSAGES),
+    rule(SERVE, &["--max-frame-total"], &["!framed"], NO_MESSAGES),
     rule(STREAMS, &["--keep-cr"], &["!line frames"], "it needs --frame line"),
     // Only nodelay=off is meant. Nagle holds a small segment back until the last one is
     // acknowledged, and Linux may delay that by 40 ms and more (TCP_DELACK_MIN).
@@ -270,7 +271,7 @@ const RULES: &[Rule] = &[
         "datagrams are sent without a connection",
     ),
     rule(ECHO, &["--wait", "--connect-timeout"], &["--ping", "fd"], CONNECTED),
-    rule(ECHO, &["--max-frame"], &["!framed"], NO_MESSAGES),
+    rule(ECHO, &["--max-frame", "--max-frame-total"], &["!framed"], NO_MESSAGES),
 ];
 
 impl Rule {

@@ -16,6 +16,8 @@ use crate::sessions::children::Program;
 use crate::sessions::config::{Common, InputSource, Net, Route, Wire};
 use crate::sockets::Address;
 
+/// What the unfinished messages of all clients of a server may hold.
+const MAX_FRAME_TOTAL: u64 = 64 << 20;
 /// The time for one attempt to connect, over all addresses.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_FRAME: u64 = 16 << 20;
@@ -175,6 +177,18 @@ fn check_sizes(args: &StreamArgs) -> Result<(), Failure> {
             ))
         }
         _ => Ok(()),
+    }
+}
+
+/// What the unfinished messages of all clients may hold (`--max-frame-total`): at least one message.
+pub(super) fn frame_total(total: Option<u64>, wire: &Wire) -> Result<usize, Failure> {
+    match total.map(as_usize) {
+        None => Ok(as_usize(MAX_FRAME_TOTAL).max(wire.max)),
+        Some(total) if total < wire.max => {
+            let cause = format!("one message may have {} bytes (--max-frame)", wire.max);
+            Err(refuse("--max-frame-total", cause))
+        }
+        Some(total) => Ok(total),
     }
 }
 

@@ -88,6 +88,11 @@ pub struct ServeArgs {
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Slow clients")]
     pub slow_after: Option<Duration>,
 
+    /// The most that the unfinished messages of all clients hold: past it those that hold most wait
+    /// [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Messages")]
+    pub max_frame_total: Option<u64>,
+
     /// What both stream commands take.
     #[command(flatten)]
     pub stream: StreamArgs,
@@ -112,6 +117,7 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
     let common = stream::common(&args.stream, report, true, sends)?;
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
     let queue = if handling.relays() { RELAY_QUEUE } else { QUEUE };
+    let frame_total = stream::frame_total(args.max_frame_total, &common.wire)?;
     Ok(Serve {
         common,
         net,
@@ -122,6 +128,7 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
         greet: args.greet.as_deref().map(read_text).transpose()?,
         slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
         queue: as_usize(args.queue.unwrap_or(queue)),
+        frame_total,
         access: args.access.access(),
         handling,
     })

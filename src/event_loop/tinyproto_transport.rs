@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use super::id::Id;
 use super::pool::Pool;
 use super::transport::Transport;
+use crate::buffers::{Budget, Share};
 use crate::framing::{Exchange, ExchangeError};
 use crate::sockets::Endpoint;
 
@@ -19,9 +20,11 @@ const PIECES: usize = 16;
 
 impl Pool {
     /// Puts the exchange of `--frame tinyproto` between a new connection and its peer;
-    /// `max_frame` limits the messages that are taken.
-    pub fn negotiate(&mut self, id: Id, max_frame: usize) {
-        self.wrap_transport(id, |inner| Box::new(TinyprotoTransport::new(inner, max_frame)));
+    /// `max_frame` limits the messages that are taken, and `budget` what is read ahead of them on all
+    /// connections.
+    pub fn negotiate(&mut self, id: Id, max_frame: usize, budget: &Budget) {
+        let share = budget.share();
+        self.wrap_transport(id, |inner| Box::new(TinyprotoTransport::new(inner, max_frame, share)));
         self.mark_dirty(id);
     }
 }
@@ -49,6 +52,8 @@ struct TinyprotoTransport {
     received: Vec<u8>,
     /// How much of that was read.
     taken: usize,
+    /// The part of `received` in what all connections hold.
+    share: Share,
     /// The peer's FIN came.
     ended: bool,
     /// What is wrong with what comes behind `received`.
@@ -60,7 +65,7 @@ struct TinyprotoTransport {
 }
 
 impl TinyprotoTransport {
-    fn new(mut inner: Box<dyn Transport>, max_frame: usize) -> Self {
+    fn new(mut inner: Box<dyn Transport>, max_frame: usize, share: Share) -> Self {
         // A length is as short as a message that waits for its answer can be. Nagle holds a small
         // write back while an earlier one is unacknowledged, some 40 ms with a peer that delays its
         // acknowledgements.
@@ -72,6 +77,7 @@ impl TinyprotoTransport {
             max_frame,
             received: Vec::new(),
             taken: 0,
+            share,
             ended: false,
             broken: None,
             unwritable: None,
@@ -130,6 +136,7 @@ impl TinyprotoTransport {
         // The library leaves Nagle's algorithm on: its next offer waits until what it sent before is
         // acknowledged, and nothing of ours may be due that carries the acknowledgement.
         self.inner.acknowledge();
+        self.share.set(self.received.capacity());
         Ok(())
     }
 
@@ -145,6 +152,7 @@ impl TinyprotoTransport {
         if self.taken == self.received.len() {
             self.received = Vec::new();
             self.taken = 0;
+            self.share.set(0);
         }
         count
     }
@@ -153,7 +161,11 @@ impl TinyprotoTransport {
     /// it, after which the peer's offers wait.
     fn may_read_ahead(&self) -> bool {
         let has_room = self.received.len() <= self.max_frame.saturating_add(READ_AHEAD);
-        has_room && !self.ended && self.broken.is_none() && self.exchange.waits()
+        has_room
+            && !self.share.is_short()
+            && !self.ended
+            && self.broken.is_none()
+            && self.exchange.waits()
     }
 }
 
@@ -269,6 +281,10 @@ impl Transport for TinyprotoTransport {
             self.receive(&mut wire)?;
         }
         Ok(())
+    }
+
+    fn buffered(&self) -> usize {
+        self.received.len() - self.taken
     }
 
     fn has_buffered_input(&self) -> bool {

@@ -173,6 +173,11 @@ pub trait Transport: Send {
         self.inner_mut().map_or(Ok(()), |inner| inner.read_ahead())
     }
 
+    /// Bytes that were read and are not delivered yet.
+    fn buffered(&self) -> usize {
+        self.inner().map_or(0, |inner| inner.buffered())
+    }
+
     /// Whether a read gives something without an event of the poll.
     fn has_buffered_input(&self) -> bool {
         self.inner().is_some_and(|inner| inner.has_buffered_input())

@@ -163,6 +163,24 @@ impl Pool {
         !self.ready.is_empty()
     }
 
+    /// Whether a connection has more to read, as far as is known.
+    pub fn has_input(&self, id: Id) -> bool {
+        self.channel(id).is_some_and(|channel| {
+            channel.reading.is_open()
+                && (channel.readable || channel.transport.has_buffered_input())
+        })
+    }
+
+    /// Whether a connection is not read, as `pause` asked for.
+    pub fn is_paused(&self, id: Id) -> bool {
+        self.channel(id).is_some_and(|channel| channel.paused)
+    }
+
+    /// Bytes that the transport of a connection has read ahead, and not delivered.
+    pub fn buffered(&self, id: Id) -> usize {
+        self.channel(id).map_or(0, |channel| channel.transport.buffered())
+    }
+
     /// Ends the loop after this turn.
     pub fn stop(&mut self) {
         self.stopped = true;

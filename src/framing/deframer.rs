@@ -46,13 +46,15 @@ pub struct Deframer {
     framer: Box<dyn Framer>,
     /// The beginning of a frame that has no end yet.
     tail: Vec<u8>,
+    /// Bytes of a frame that the end of the stream has cut.
+    cut: usize,
     failed: Option<FrameError>,
 }
 
 impl Deframer {
     /// A deframer at the start of a stream.
     pub fn new(framer: Box<dyn Framer>) -> Self {
-        Self { framer, tail: Vec::new(), failed: None }
+        Self { framer, tail: Vec::new(), cut: 0, failed: None }
     }
 
     /// Takes the next `piece` of the stream and delivers every frame that it completes, in order.
@@ -70,15 +72,22 @@ impl Deframer {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        self.cut(piece, eof, deliver).inspect_err(|error| {
-            self.failed = Some(error.clone());
+        let outcome = self.cut(piece, eof, deliver);
+        if eof || outcome.is_err() {
+            self.cut += if outcome.is_ok() { self.tail.len() } else { 0 };
             self.tail = Vec::new();
-        })
+        }
+        outcome.inspect_err(|error| self.failed = Some(error.clone()))
     }
 
     /// Bytes held that belong to no whole frame: after `eof` they are what is `undelivered`.
     pub fn pending(&self) -> usize {
-        self.tail.len()
+        self.tail.len() + self.cut
+    }
+
+    /// Bytes of memory held for a frame that has no end yet.
+    pub fn held(&self) -> usize {
+        self.tail.capacity()
     }
 
     /// Appends `payload` to `out` as one frame of the same format.
@@ -129,6 +138,13 @@ impl Deframer {
         Ok(())
     }
 
+    /// Makes room in the tail, of which a long one has a quarter to spare at most.
+    fn make_room(&mut self, len: usize) {
+        if self.tail.capacity() - self.tail.len() < len {
+            self.tail.reserve_exact(len.max(self.tail.len() / 4));
+        }
+    }
+
     /// Moves bytes of `piece` into the tail until the frame there has its end, and returns what is
     /// left of the piece; `None` when it all went into the tail.
     ///
@@ -144,6 +160,7 @@ impl Deframer {
         while !self.tail.is_empty() {
             let held = self.tail.len();
             let (next, later) = rest.split_at(rest.len().min(held.max(MIN_GROWTH)));
+            self.make_room(next.len());
             self.tail.extend_from_slice(next);
             // The end of the stream lies behind the whole piece, not behind what was moved so far.
             match self.framer.step(&self.tail, eof && later.is_empty())? {

@@ -276,6 +276,8 @@ pub struct Serve {
     pub slow: SlowRules,
     /// Bytes that may wait for one client.
     pub queue: usize,
+    /// Bytes that the unfinished messages of all clients may hold.
+    pub frame_total: usize,
 }
 
 /// What a server does with what a client sends, and what it sends itself.
@@ -337,6 +339,8 @@ pub struct Echo {
     pub quit_word: Option<Bytes>,
     /// The message that ends the run.
     pub stop_word: Option<Bytes>,
+    /// Bytes that the unfinished messages of all clients may hold.
+    pub frame_total: usize,
 }
 
 /// An address of this machine or of a peer, or a group.

@@ -15,6 +15,7 @@ use super::config::{Dialing, Route};
 use super::console::Console;
 use super::lookup::{Addresses, LocalAddress, Lookup};
 use super::timers;
+use crate::buffers::Budget;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, Query, TimerKey};
@@ -339,7 +340,7 @@ impl Connector {
         let (id, warnings) = pool.dial(target, bind, &self.route.net.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
         if let Some(max_frame) = self.route.negotiated {
-            pool.negotiate(id, max_frame);
+            pool.negotiate(id, max_frame, &Budget::unlimited());
         }
         self.attempts.push((id, target.to_string()));
         Ok(())

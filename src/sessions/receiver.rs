@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::config::Common;
+use crate::buffers::{Budget, Share};
 use crate::error::{Failure, Status};
 use crate::framing::{Deframer, Frame, FrameError};
 use crate::protocol::expect::Lookout;
@@ -23,18 +24,24 @@ pub(crate) struct Receiver {
 }
 
 enum Parts {
-    Messages(Deframer),
-    /// Looks for `--expect` where there are no messages, which are searched one by one.
-    Search {
-        lookout: Box<Lookout>,
-        matched: bool,
+    Messages {
+        deframer: Deframer,
+        /// The part of the deframer in what all connections hold.
+        share: Share,
+        /// When bytes last came, or the connection.
+        last_read: Instant,
     },
+    /// Looks for `--expect` where there are no messages, which are searched one by one.
+    Search { lookout: Box<Lookout>, matched: bool },
 }
 
 impl Receiver {
-    pub(crate) fn new(common: &Common, now: Instant) -> Self {
+    pub(crate) fn new(common: &Common, now: Instant, budget: &Budget) -> Self {
         let parts = match (common.wire.framer(), &common.goal.expect) {
-            (Some(framer), _) => Some(Parts::Messages(Deframer::new(framer))),
+            (Some(framer), _) => {
+                let (deframer, share) = (Deframer::new(framer), budget.share());
+                Some(Parts::Messages { deframer, share, last_read: now })
+            }
             (None, Some(expect)) if !common.wire.has_messages() => {
                 Some(Parts::Search { lookout: Box::new(Lookout::new(expect)), matched: false })
             }
@@ -57,8 +64,10 @@ impl Receiver {
         eof: bool,
         deliver: &mut dyn FnMut(Frame<'_>),
     ) -> Result<(), FrameError> {
-        if let Some(Parts::Messages(deframer)) = self.parts.as_deref_mut() {
-            return deframer.feed(piece, eof, deliver);
+        if let Some(Parts::Messages { deframer, share, .. }) = self.parts.as_deref_mut() {
+            let outcome = deframer.feed(piece, eof, deliver);
+            share.set(deframer.held());
+            return outcome;
         }
         if !piece.is_empty() {
             deliver(Frame { payload: piece, made: None, partial: false });
@@ -69,9 +78,30 @@ impl Receiver {
         Ok(())
     }
 
-    /// A message has come.
-    pub(crate) fn note_message(&mut self, now: Instant) {
-        self.last_message = now;
+    /// Bytes have come, and with them a whole message or not.
+    pub(crate) fn note_read(&mut self, now: Instant, has_message: bool) {
+        if has_message {
+            self.last_message = now;
+        }
+        if let Some(Parts::Messages { last_read, .. }) = self.parts.as_deref_mut() {
+            *last_read = now;
+        }
+    }
+
+    /// When bytes last came, or the connection.
+    pub(crate) fn last_read(&self) -> Instant {
+        match self.parts.as_deref() {
+            Some(Parts::Messages { last_read, .. }) => *last_read,
+            _ => self.last_message,
+        }
+    }
+
+    /// Bytes of memory that are held for a message that is not whole.
+    pub(crate) fn held(&self) -> usize {
+        match self.parts.as_deref() {
+            Some(Parts::Messages { deframer, .. }) => deframer.held(),
+            _ => 0,
+        }
     }
 
     /// Whether the stream, which has no messages, has matched `--expect`.
@@ -82,7 +112,7 @@ impl Receiver {
     /// Bytes of a message that never became whole.
     pub(crate) fn undelivered(&self) -> u64 {
         match self.parts.as_deref() {
-            Some(Parts::Messages(deframer)) => deframer.pending() as u64,
+            Some(Parts::Messages { deframer, .. }) => deframer.pending() as u64,
             _ => 0,
         }
     }

@@ -58,6 +58,8 @@ pub(crate) const ANSWER_DUE: u8 = 26;
 pub(crate) const NEXT_PROBE: u8 = 27;
 /// The interfaces of groups are looked at again.
 pub(crate) const INTERFACES: u8 = 28;
+/// `--max-frame-total`: whoever was to finish its message may have stood still.
+pub(crate) const FRAMES: u8 = 29;
 /// The first purpose that a session of streams, or one of datagrams, has for itself alone.
 pub(crate) const OWN: u8 = 64;
 

@@ -15,6 +15,7 @@
 //! | [`exec`] | SPEC 7: `--exec`; SPEC 10.15 |
 //! | [`expect`] | SPEC 5: `--expect` |
 //! | [`forward`] | SPEC 7: `--forward`; SPEC 10.20 |
+//! | [`frame_total`] | SPEC 6: `--max-frame-total` |
 //! | [`gone`] | SPEC 6: peers that are gone while stdin is silent |
 //! | [`half_close`] | SPEC 6: the half-close table, cell by cell |
 //! | [`help`] | SPEC 2: `--help`, as snapshots |
@@ -61,6 +62,7 @@ mod events;
 mod exec;
 mod expect;
 mod forward;
+mod frame_total;
 mod gone;
 mod half_close;
 mod help;

@@ -79,6 +79,9 @@ impl Transport for Leaf {
     fn read_ahead(&mut self) -> io::Result<()> {
         self.count(Err(io::ErrorKind::BrokenPipe.into()))
     }
+    fn buffered(&self) -> usize {
+        self.count(7)
+    }
     fn has_buffered_input(&self) -> bool {
         self.count(true)
     }
@@ -123,8 +126,8 @@ fn a_wrapper_does_by_default_what_its_inner_transport_does() {
     assert!(outer.is_deserted());
     outer.keep_alive();
     outer.acknowledge();
-    assert_eq!(outer.unacknowledged(), 7);
+    assert_eq!((outer.unacknowledged(), outer.buffered()), (7, 7));
     outer.set_nodelay();
     assert!(outer.needs_flush() && outer.needs_read() && outer.has_buffered_input());
-    assert_eq!(calls.load(Ordering::Relaxed), 22);
+    assert_eq!(calls.load(Ordering::Relaxed), 23);
 }

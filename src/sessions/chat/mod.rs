@@ -70,6 +70,8 @@ pub struct HostConfig {
     pub max_clients: Option<usize>,
     /// Bytes that may wait for one member.
     pub queue: usize,
+    /// Bytes that the unfinished lines of all members may hold.
+    pub frame_total: usize,
 }
 
 /// `chat GROUP`.

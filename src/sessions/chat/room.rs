@@ -77,7 +77,7 @@ impl RoomService {
         let service = Self { frontend, dialect, room, members, ids, is_closed: false };
         let core = Core::new(config.common, console, input);
         let admission = Admission::new(Access::default(), None, config.max_clients);
-        let backlog = Backlog { queue: config.queue, slow: SLOW };
+        let backlog = Backlog { queue: config.queue, slow: SLOW, frames: config.frame_total };
         StreamSession::new(core, Box::new(service), admission, backlog, listeners)
     }
 

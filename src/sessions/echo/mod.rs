@@ -26,7 +26,7 @@ use crate::protocol::slow::SlowRules;
 use responder::{Answer, DelayQueue, MessageClass, Responder};
 
 /// What may wait for a client, which waits for nobody but itself, however long that takes.
-const BACKLOG: Backlog = Backlog { queue: 256 * 1024, slow: SlowRules::PATIENT };
+const QUEUE: usize = 256 * 1024;
 /// The largest buffer of answers that is kept from one read to the next. A read takes 256 KiB at
 /// most, so that only one that completes a large message exceeds it.
 const KEPT: usize = 1 << 20;
@@ -82,13 +82,15 @@ impl EchoService {
             answers: Vec::new(),
             trouble: None,
         };
+        let slow = SlowRules::PATIENT;
+        let backlog = Backlog { queue: QUEUE, slow, frames: config.frame_total };
         let mut core = Core::new(config.common, console, input);
         // Datagrams are messages, also beside streams that have none.
         if config.datagrams {
             core.search_messages();
         }
         let admission = Admission::new(Access::default(), None, None);
-        StreamSession::new(core, Box::new(service), admission, BACKLOG, listeners)
+        StreamSession::new(core, Box::new(service), admission, backlog, listeners)
     }
 
     /// Sends the answers to one read, or has them wait.

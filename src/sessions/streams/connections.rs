@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::deadlines;
 use super::dialing::{Dialed, in_doubt};
 use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
+use super::{deadlines, frames};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Status, plain};
 use crate::event_loop::{End, Id, Pool, SendOutcome, TimerKey};
@@ -117,10 +117,11 @@ impl StreamSession {
             number,
             peer,
             local,
-            receiver: Receiver::new(&self.core.common, pool.now()),
+            receiver: Receiver::new(&self.core.common, pool.now(), &self.streams.frames.budget),
             ended: false,
             send: SendState::Flowing,
             held: false,
+            waits: false,
             skipped: 0,
         };
         self.streams.table.insert(id, connection);
@@ -146,7 +147,7 @@ impl StreamSession {
         // The connector has begun the handshake of what it dialed, within `--connect-timeout`.
         let is_accepted = self.streams.scope() == Scope::Connection;
         if let Some(max_frame) = self.core.common.wire.negotiated().filter(|_| is_accepted) {
-            pool.negotiate(id, max_frame);
+            pool.negotiate(id, max_frame, &self.streams.frames.budget);
             // A peer that connects and stays silent would hold its place for ever.
             pool.arm(TimerKey::of(id, timers::HELLO), deadlines::HELLO);
         }
@@ -220,9 +221,7 @@ impl StreamSession {
         });
         let asked = context.asked();
         self.follow(pool, asked);
-        if has_come {
-            receiver.note_message(pool.now());
-        }
+        receiver.note_read(pool.now(), has_come);
         if receiver.undelivered() > 0 {
             // A peer that writes the length and then the message sends the second one only once the
             // first is acknowledged, where Nagle's algorithm is on: 40 ms a message, else.
@@ -235,6 +234,7 @@ impl StreamSession {
         if let Some(connection) = self.streams.table.get_mut(id) {
             connection.receiver = receiver;
         }
+        frames::on_moved(&mut self.streams, &mut self.core, pool, id);
         // What came in order goes out before the bad frame behind it is reported.
         self.core.console.commit(pool);
         let is_reported = framed.as_ref().is_err_and(|error| {
@@ -299,6 +299,7 @@ impl StreamSession {
         // It would block what feeds the queues for ever: a queue that is gone never drains.
         self.streams.slow.release(id, &mut connection);
         self.streams.check();
+        frames::on_moved(&mut self.streams, &mut self.core, pool, id);
         let redial = self.redial(end);
         if self.core.input.has_commands() {
             self.streams.directory.remove(connection.number, &connection.peer.to_string(), id);

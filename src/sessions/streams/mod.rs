@@ -9,6 +9,7 @@ mod connections;
 mod context;
 mod deadlines;
 mod dialing;
+mod frames;
 mod input;
 mod session;
 mod slow;
@@ -27,10 +28,10 @@ pub(crate) use admission::Admission;
 use commands::Directory;
 pub(crate) use context::Context;
 pub(crate) use dialing::{Dialer, Redial};
-pub(crate) use session::Backlog;
+use frames::FrameBound;
 pub use session::StreamSession;
-pub(crate) use slow::SendState;
 use slow::SlowPolicy;
+pub(crate) use slow::{Backlog, SendState};
 
 /// What feeds the queues of the connections, and so has to wait for one that is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub(crate) struct Streams {
     pub(crate) table: IdMap<Connection>,
     directory: Directory,
     slow: SlowPolicy,
+    /// `--max-frame-total`.
+    frames: FrameBound,
     /// What the service is.
     pub(crate) profile: Profile,
     /// Bytes that may wait for one connection.
@@ -100,6 +103,8 @@ pub(crate) struct Connection {
     pub(crate) send: SendState,
     /// The service does not want it read for now.
     held: bool,
+    /// Its unfinished message waits for those of others.
+    waits: bool,
     /// Messages that it was not sent.
     pub(crate) skipped: u64,
 }
@@ -203,9 +208,14 @@ impl Streams {
         }
     }
 
-    /// Reads a connection unless one of the three reasons not to holds it.
+    /// Whether its service, or its own answers, keep a connection from being read.
+    fn is_held_elsewhere(&self, connection: &Connection) -> bool {
+        connection.held || self.is_backlogged(connection)
+    }
+
+    /// Reads a connection unless one of the four reasons not to holds it.
     fn update_reading(&self, pool: &mut Pool, id: Id, connection: &Connection) {
-        if self.paused || connection.held || self.is_backlogged(connection) {
+        if self.paused || connection.waits || self.is_held_elsewhere(connection) {
             pool.pause(id);
         } else {
             pool.resume(id);

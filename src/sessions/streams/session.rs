@@ -7,14 +7,14 @@ use bytes::Bytes;
 use super::commands::Directory;
 use super::context::Asked;
 use super::dialing::Dialed;
-use super::slow::SlowPolicy;
+use super::frames::{self, FrameBound};
+use super::slow::{Backlog, DIALED, SlowPolicy};
 use super::{Admission, Context, Dialer, Scope, Streams};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{CloseMode, Event, Id, IdMap, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::access::Access;
-use crate::protocol::slow::SlowRules;
 use crate::report::Name;
 use crate::sessions::children::{self, Program};
 use crate::sessions::config::{Connect, Serve};
@@ -25,18 +25,6 @@ use crate::sessions::ready;
 use crate::sessions::services::{self, Losses, MessageEncoder, StreamService};
 use crate::sessions::session::{Session, ShutdownMode};
 use crate::sessions::timers;
-
-/// What may wait for a connection that is dialed. The kernel's own buffer is behind it, so that little
-/// is enough; the input waits for as long as it takes.
-const DIALED: Backlog = Backlog { queue: 64 * 1024, slow: SlowRules::PATIENT };
-
-/// What may wait for a connection, and what happens to one that does not take it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Backlog {
-    /// Bytes that may wait.
-    pub(crate) queue: usize,
-    pub(crate) slow: SlowRules,
-}
 
 /// Connections, and one service for all of them.
 pub struct StreamSession {
@@ -63,13 +51,13 @@ impl StreamSession {
         let encoder = MessageEncoder::new(&config.common.wire);
         let greet = config.greet.as_ref().map(|text| encoder.text("--greet", text)).transpose()?;
         let first = greet.map(|text| (text, 0)).into_iter().chain(preset);
-        let Serve { handling, replay, queue, .. } = config;
+        let Serve { handling, replay, queue, frame_total, .. } = config;
         // Each recorded conversation is played once.
         let played = replay.as_ref().map(|replay| replay.scripts.len() as u64);
         let service = services::of(handling, replay.as_ref(), queue, &config.common, encoder)?;
         let core = Core::new(config.common, console, input);
         let admission = Admission::new(config.access, config.conns.or(played), config.max_clients);
-        let backlog = Backlog { queue, slow: config.slow };
+        let backlog = Backlog { queue, slow: config.slow, frames: frame_total };
         let mut session = Self::new(core, service, admission, backlog, listeners);
         session.first.extend(first);
         Ok(session)
@@ -121,6 +109,7 @@ impl StreamSession {
             table: IdMap::default(),
             directory: Directory::default(),
             slow: SlowPolicy::new(backlog.slow, profile.flow),
+            frames: FrameBound::new(backlog.frames),
             profile,
             queue: backlog.queue,
             paused: false,
@@ -222,6 +211,7 @@ impl StreamSession {
                 }
             }
             (timers::COMMANDS, _) => self.on_input(pool, &[], false),
+            (timers::FRAMES, _) => frames::on_timer(&mut self.streams, &mut self.core, pool),
             (timers::SLOW, Some(id)) => self.streams.on_slow_timer(&mut self.core, pool, id),
             (deadline, Some(id)) => self.check_deadline(pool, deadline, id),
             // What is due of the input goes out behind the event.

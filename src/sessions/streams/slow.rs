@@ -13,6 +13,21 @@ use crate::protocol::slow::{Policy, SlowAction, SlowRules};
 use crate::sessions::core::Core;
 use crate::sessions::timers;
 
+/// What may wait for a connection that is dialed. The kernel's own buffer is behind it, so that little
+/// is enough; the input waits for as long as it takes.
+pub(super) const DIALED: Backlog =
+    Backlog { queue: 64 * 1024, slow: SlowRules::PATIENT, frames: usize::MAX };
+
+/// What may wait for a connection, and what happens to one that does not take it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backlog {
+    /// Bytes that may wait.
+    pub(crate) queue: usize,
+    pub(crate) slow: SlowRules,
+    /// Bytes that the unfinished messages of all connections may hold.
+    pub(crate) frames: usize,
+}
+
 /// How a connection keeps up with what it is sent.
 ///
 /// ```text

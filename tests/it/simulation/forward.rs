@@ -111,6 +111,7 @@ impl Forwarder {
             replay: None,
             slow: SlowRules { policy: None, after: Duration::from_secs(1) },
             queue,
+            frame_total: usize::MAX,
         };
         let mut session =
             StreamSession::serve(config, console, input, vec![listener]).expect("a session");

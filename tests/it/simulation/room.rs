@@ -172,6 +172,7 @@ impl Host {
             identity: user.is_some().then_some(identity),
             max_clients,
             queue,
+            frame_total: usize::MAX,
         };
         let mut session = RoomService::session(pool, config, console, input, vec![listener], None);
         session.start(pool);

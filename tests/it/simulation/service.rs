@@ -155,6 +155,7 @@ impl Service {
                     prefix: prefix.clone(),
                     quit_word: None,
                     stop_word: None,
+                    frame_total: usize::MAX,
                 };
                 let mut session = EchoService::session(
                     config,
@@ -183,6 +184,7 @@ impl Service {
             replay: None,
             slow: plan.slow,
             queue: plan.queue,
+            frame_total: usize::MAX,
         }
     }
 
