@@ -36,7 +36,7 @@ pub struct FlowStats {
     width: Width,
     sequence: Option<Sequence>,
     jitter: Jitter,
-    latency: Option<Latency>,
+    latency: Option<Box<Latency>>,
 }
 
 /// The sums over a flow, over several, or over an interval: flows add up, and an earlier state of
@@ -94,7 +94,7 @@ impl FlowStats {
 
     /// The latencies of messages that say when they were sent.
     pub fn latency(&self) -> Option<LatencySummary> {
-        self.latency.as_ref().and_then(Latency::summary)
+        self.latency.as_ref().and_then(|latency| latency.summary())
     }
 
     /// The time from the earliest arrival to the latest.
@@ -102,8 +102,14 @@ impl FlowStats {
         self.arrivals.map_or(Duration::ZERO, |(first, last)| Duration::from_nanos(last - first))
     }
 
+    /// Bytes of memory beside the account itself.
+    pub fn heap(&self) -> usize {
+        let latency = self.latency.as_ref();
+        self.sequence.as_ref().map_or(0, Sequence::heap)
+            + latency.map_or(0, |latency| size_of::<Latency>() + latency.heap())
+    }
+
     fn record(&mut self, number: u64) -> Seen {
-        // Its window takes 8 KiB, and most flows have no numbers.
         let sequence = self.sequence.get_or_insert_with(|| Sequence::new(self.width));
         let seen = sequence.record(number);
         self.totals.counts = *sequence.counts();

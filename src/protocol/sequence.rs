@@ -1,7 +1,7 @@
 //! What the sequence numbers of one stream show: loss, duplicates, reordering, restarts.
 //!
 //! Owns the verdict on each number and the counts. Pure, and the memory is bounded: one bit for
-//! each of the last 1024 (`u16`) or 65,536 numbers. Arithmetic is modulo the width of the number
+//! each of the last 1024 (`u16`) or 65,536 numbers, as far back as the run goes. Arithmetic is modulo the width of the number
 //! (RFC 1982), plausibility is judged as in RFC 3550 appendix A.1:
 //!
 //! * A number within the window behind the highest is a duplicate where it was seen, else late.
@@ -63,7 +63,7 @@ impl Sequence {
             highest: None,
             span: 0,
             stray: None,
-            window: Window(vec![0; width.window() / BITS]),
+            window: Window::default(),
             counts: Counts::default(),
         }
     }
@@ -98,9 +98,14 @@ impl Sequence {
         &self.counts
     }
 
+    /// Bytes of memory beside the account itself.
+    pub fn heap(&self) -> usize {
+        self.window.words.capacity() * size_of::<u64>()
+    }
+
     /// Starts a run with its first number.
     fn begin(&mut self, first: u64) {
-        self.window.0.fill(0);
+        self.window.words_mut().fill(0);
         self.window.see(first);
         self.highest = Some(first);
         self.span = 0;
@@ -109,6 +114,7 @@ impl Sequence {
     }
 
     fn advance(&mut self, number: u64, ahead: u64) -> Seen {
+        self.cover(self.span.saturating_add(ahead));
         self.window.forget(number, ahead);
         self.window.see(number);
         self.highest = Some(number);
@@ -116,6 +122,16 @@ impl Sequence {
         self.counts.expected += ahead;
         self.counts.received += 1;
         if ahead == 1 { Seen::Next } else { Seen::Gap(ahead - 1) }
+    }
+
+    /// Has the window cover the number so many steps behind the highest, as far as its width goes.
+    fn cover(&mut self, behind: u64) {
+        let most = self.width.window();
+        let wanted =
+            usize::try_from(behind).map_or(most, |behind| behind.saturating_add(1).min(most));
+        while self.window.size() < wanted {
+            self.window.double(self.highest.unwrap_or(0));
+        }
     }
 
     /// Whether a number `behind` steps behind the highest wraps around backwards, in a run that
@@ -129,6 +145,7 @@ impl Sequence {
 
     /// Judges a number `behind` steps behind the highest, which the window still covers.
     fn look_back(&mut self, number: u64, behind: u64) -> Seen {
+        self.cover(behind);
         if self.window.see(number) {
             self.counts.duplicates += 1;
             return Seen::Duplicate;
@@ -168,14 +185,33 @@ const BITS: usize = u64::BITS as usize;
 
 /// Which of the last numbers were seen, a bit each. A number's place is its value modulo the size,
 /// which divides the moduli of all widths: places wrap around as the numbers do.
-#[derive(Clone, Debug)]
-struct Window(Vec<u64>);
+///
+/// The size is a power of two. Most streams of many are short, and the first 64 numbers take no
+/// memory beside this.
+#[derive(Clone, Debug, Default)]
+struct Window {
+    /// The only word, as long as there are no `words`.
+    first: u64,
+    words: Vec<u64>,
+}
 
 impl Window {
+    fn words_mut(&mut self) -> &mut [u64] {
+        match self.words.is_empty() {
+            true => std::slice::from_mut(&mut self.first),
+            false => &mut self.words,
+        }
+    }
+
+    /// How many of the last numbers it covers.
+    fn size(&self) -> usize {
+        self.words.len().max(1) * BITS
+    }
+
     /// Notes a number; returns whether it had been seen.
     fn see(&mut self, number: u64) -> bool {
         let place = self.place(number);
-        let Some(word) = self.0.get_mut(place / BITS) else { return false };
+        let Some(word) = self.words_mut().get_mut(place / BITS) else { return false };
         let before = *word;
         *word |= 1 << (place % BITS);
         *word == before
@@ -183,13 +219,13 @@ impl Window {
 
     /// Clears the places of the last `steps` numbers up to this one: they held older numbers.
     fn forget(&mut self, number: u64, steps: u64) {
-        let size = self.0.len() * BITS;
+        let size = self.size();
         let mut left = usize::try_from(steps).map_or(size, |steps| steps.min(size));
         let mut place = self.place(number.wrapping_add(1).wrapping_sub(left as u64));
         while left > 0 {
             // As many places as are left of this word.
             let count = left.min(BITS - place % BITS);
-            if let Some(word) = self.0.get_mut(place / BITS) {
+            if let Some(word) = self.words_mut().get_mut(place / BITS) {
                 // `count` is at least 1, so the shift stays below 64 bits.
                 *word &= !(u64::MAX >> (BITS - count) << (place % BITS));
             }
@@ -198,8 +234,26 @@ impl Window {
         }
     }
 
+    /// Covers twice as many numbers, up to the highest. Those up to its place are of the same lap
+    /// around the old window as the highest is, those behind of the lap before.
+    fn double(&mut self, highest: u64) {
+        let (size, place) = (self.size(), self.place(highest));
+        let is_second = highest / size as u64 % 2 == 1;
+        let old = self.words_mut().to_vec();
+        let mut words = vec![0; old.len() * 2];
+        let (first, second) = words.split_at_mut(old.len());
+        let (lap, lap_before) = if is_second { (second, first) } else { (first, second) };
+        let places = old.iter().zip(lap.iter_mut().zip(lap_before)).enumerate();
+        for (index, (word, (here, before))) in places {
+            let covered = (place + 1).saturating_sub(index * BITS).min(BITS);
+            let mask = u64::MAX.checked_shr((BITS - covered) as u32).unwrap_or(0);
+            (*here, *before) = (word & mask, word & !mask);
+        }
+        self.words = words;
+    }
+
     fn place(&self, number: u64) -> usize {
-        (number % (self.0.len() * BITS) as u64) as usize
+        (number % self.size() as u64) as usize
     }
 }
 

@@ -108,17 +108,21 @@ impl SequenceField {
     /// and is not: another version than 2, or RTCP on the same port.
     pub fn read(&self, payload: &[u8]) -> Option<u64> {
         match *self {
-            Self::Rtp => {
-                // The second byte of RTP is the marker and a payload type of 7 bits, that of RTCP a
-                // type of 8 bits. Payload types 64 to 95 with the marker would pass for RTCP; RFC
-                // 5761 forbids them.
-                let is_rtp = payload.len() >= RTP_HEADER
-                    && payload.first().is_some_and(|byte| byte >> 6 == 2)
-                    && payload.get(1).is_some_and(|byte| !RTCP_TYPES.contains(byte));
-                // Version, flags, marker and payload type come before it (RFC 3550 section 5.1).
-                is_rtp.then(|| read_at(payload, 2, Width::U16, ByteOrder::Big))?
-            }
+            // Version, flags, marker and payload type come before it (RFC 3550 section 5.1).
+            Self::Rtp if is_rtp(payload) => read_at(payload, 2, Width::U16, ByteOrder::Big),
+            Self::Rtp => None,
             Self::At { width, order, offset } => read_at(payload, offset.into(), width, order),
+        }
+    }
+
+    /// The stream that the number of a payload belongs to, where one peer may have several: each
+    /// source of an RTP session counts for itself (its SSRC, RFC 3550 section 5.1).
+    pub fn stream(&self, payload: &[u8]) -> Option<u32> {
+        match self {
+            Self::Rtp if is_rtp(payload) => {
+                payload.get(8..)?.first_chunk().copied().map(u32::from_be_bytes)
+            }
+            _ => None,
         }
     }
 
@@ -129,6 +133,14 @@ impl SequenceField {
             Self::At { width, .. } => width,
         }
     }
+}
+
+/// The second byte of RTP is the marker and a payload type of 7 bits, that of RTCP a type of 8 bits.
+/// Payload types 64 to 95 with the marker would pass for RTCP; RFC 5761 forbids them.
+fn is_rtp(payload: &[u8]) -> bool {
+    payload.len() >= RTP_HEADER
+        && payload.first().is_some_and(|byte| byte >> 6 == 2)
+        && payload.get(1).is_some_and(|byte| !RTCP_TYPES.contains(byte))
 }
 
 fn read_at(payload: &[u8], offset: usize, width: Width, order: ByteOrder) -> Option<u64> {

@@ -15,6 +15,7 @@ fields! {
     /// seconds, loss in percent.
     #[derive(Clone, Copy, Debug, Default, PartialEq)]
     pub(crate) struct Figures {
+        ssrc: Option<u64> = "ssrc": "the RTP stream (--seq rtp), of which a peer may send several";
         /// Of a flow.
         flow: Option<FlowFigures>;
         probes: Option<u64> = "probes": "probes sent; those not expected yet may still be answered";
@@ -58,8 +59,8 @@ fields! {
 }
 
 impl Figures {
-    /// The figures of a flow: these sums of it, over this time.
-    pub(crate) fn of_flow(sums: &FlowTotals, over: Duration, flow: &FlowStats) -> Self {
+    /// The figures of a flow, or of several: these sums of it, over this time.
+    pub(crate) fn of_flow(sums: &FlowTotals, over: Duration, flow: Option<&FlowStats>) -> Self {
         let counts = &sums.counts;
         let sequence = SequenceFigures {
             expected: counts.expected,
@@ -80,8 +81,8 @@ impl Figures {
                 kernel_drops: 0,
             }),
             sequence: (counts.numbers() > 0).then_some(sequence),
-            jitter: flow.jitter().map(|nanoseconds| nanoseconds / 1e9),
-            latency: flow.latency(),
+            jitter: flow.and_then(FlowStats::jitter).map(|nanoseconds| nanoseconds / 1e9),
+            latency: flow.and_then(FlowStats::latency),
             ..Self::default()
         }
     }
@@ -120,6 +121,9 @@ impl fmt::Display for Figures {
     /// The figures in words; what is zero and good news is left out. The alternate form of a
     /// probe's figures is for one line of a terminal.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(ssrc) = self.ssrc {
+            write!(out, "ssrc {ssrc:#010x} ")?;
+        }
         if let Some(flow) = &self.flow {
             let size = |bytes: u64| ByteSize::b(bytes).display().iec();
             let (bytes, byte_rate) = (size(flow.bytes), size(flow.byte_rate as u64));

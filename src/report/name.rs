@@ -96,10 +96,11 @@ events! {
             always [kind message], sometimes [conn peer line code undelivered];
         Stats = "stats":
             "Counts so far, because somebody asked (SIGUSR1, /stats); or, with --stats, the \
-             figures of one source over --interval or the whole run; of echo --ping those of all \
+             figures of one source over --interval or the whole run; the peer others stands for \
+             those, as many as count says, that had to make room; of echo --ping those of all \
              answers, once more at the end.",
             always [], sometimes [
-                peer group in out messages_in messages_out connections clients secs figures
+                peer count group in out messages_in messages_out connections clients secs figures
             ];
         Stopping = "stopping":
             "The run is about to end; what is queued is still sent.",

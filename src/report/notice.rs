@@ -46,7 +46,7 @@ fields! {
         b64: Option<Base64<'a>> = "b64": "the message, where it is not";
         partial: bool = "partial": "the message is the last of its stream and has no proper end";
         queued: Option<usize> = "queued": "bytes that wait to be written; left out where none do";
-        count: Option<usize> = "count": "connections or peers that a message went to; entries of a list";
+        count: Option<usize> = "count": "connections or peers that a message went to; entries of a list; sources summed up";
         received: Option<u64> = "in": "bytes received";
         sent: Option<u64> = "out": "bytes sent";
         messages_in: Option<u64> = "messages_in": "messages received";

@@ -123,8 +123,9 @@ impl TextLine<'_> {
 
     /// A flow: who, to which group, and its figures.
     fn flow(self) -> Self {
-        let Fields { peer, group, iface, figures, .. } = *self.fields;
-        self.maybe(peer).labelled("to", group).labelled("on", iface).maybe(figures)
+        let Fields { peer, count, group, iface, figures, .. } = *self.fields;
+        let sources = count.map(|count| format!("({})", number(count as u64, "source")));
+        self.maybe(peer).maybe(sources).labelled("to", group).labelled("on", iface).maybe(figures)
     }
 
     fn traffic(self) -> Self {

@@ -152,7 +152,7 @@ mod tests {
             let read = local_name(&socket).unwrap();
             assert_eq!(read.as_bytes(), name, "{read:?}");
             let sender = UnixDatagram::unbound().unwrap();
-            let path = ReturnPath { to: Sender::Unix(Some(read)), from: None };
+            let path = ReturnPath { to: Sender::Unix(Some(Box::new(read))), from: None };
             answer(&sender, b"x", &path).unwrap();
             assert_eq!(UnixDatagram::from(socket).recv(&mut [0; 9]).unwrap(), 1);
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::groups::Groups;
 use super::listen::ListenService;
-use super::peers::of_group;
+use super::statistics::of_group;
 use super::{DatagramContext, Sockets};
 use crate::error::Failure;
 use crate::event_loop::{Id, Pool};

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::commands::Controlled;
 use super::groups::Groups;
 use super::input_drain::InputDrain;
-use super::peers::{PeerAdmission, Statistics};
+use super::peers::PeerAdmission;
 use super::replies::{Replies, report_cut};
 use super::service::silence;
+use super::statistics::Statistics;
 use super::{
     DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets, UnsentDatagram,
 };
@@ -184,9 +185,7 @@ impl DatagramService for ListenService {
         self.received += 1;
         let Some(place) = context.sockets.place(id) else { return };
         let known = self.statistics.peers.arrive(id, &place, arrival);
-        // Beyond the most sources that are kept, the name is made for each datagram.
-        let name = known.is_none().then(|| arrival.from.to_string());
-        let peer = name.as_deref().or(known.map(|peer| peer.title.as_str())).unwrap_or_default();
+        let peer = known.map(|peer| &*peer.title).unwrap_or_default();
         let console = &mut context.core.console;
         console.deliver(context.pool, &place.message(arrival.payload, peer));
         report_cut(console, context.pool, peer, arrival, "");

@@ -18,6 +18,7 @@ mod send;
 mod send_batch;
 mod service;
 mod sockets;
+mod statistics;
 
 use std::time::Duration;
 

@@ -101,7 +101,7 @@ pub enum Sender {
     /// An internet address.
     Inet(SocketAddr),
     /// A unix socket; one without a name cannot be answered.
-    Unix(Option<SocketName>),
+    Unix(Option<Box<SocketName>>),
 }
 
 impl Sender {
@@ -109,7 +109,7 @@ impl Sender {
         let Some(address) = address else { return Self::Unix(None) };
         match SocketAddr::try_from(address.clone()) {
             Ok(address) => Self::Inet(address),
-            Err(_) => Self::Unix(SocketName::read(&address)),
+            Err(_) => Self::Unix(SocketName::read(&address).map(Box::new)),
         }
     }
 }
