@@ -45,7 +45,7 @@ complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "echo" -d 'Send back
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "man" -d 'Print a man page (try `wirecat man tcp-serve | man -l -`)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
@@ -105,7 +105,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'W
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after -d 'How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame-total -d 'The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
@@ -149,7 +149,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s q -l quiet
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
@@ -182,7 +182,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s q -l quiet 
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
@@ -219,7 +219,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s q -l quie
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
@@ -248,7 +248,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s q -l quie
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s h -l help -d 'Print help'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
@@ -290,7 +290,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l connect-timeout
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'How far it may go: past N-1 routers (with a group) [default: 1]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
@@ -330,7 +330,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l conns -d 'Probe
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-loss -d 'More loss than PCT is exit status 1 [default: 0]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l connect-timeout -d 'Give up an attempt to connect after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l expect -d 'Stop as soon as what is received matches; no match is exit status 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r

@@ -34,7 +34,7 @@ module completions {
   # Connect to a stream server: stdin to it, its answer to stdout
   export extern "wirecat tcp-connect" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
-    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
@@ -111,7 +111,7 @@ module completions {
     --slow-after: string      # How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
     --max-frame-total: string # The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]
     --timeout(-w): string     # End the whole run after D, with exit status 124
-    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
@@ -160,7 +160,7 @@ module completions {
   export extern "wirecat udp-send" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
-    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
@@ -203,7 +203,7 @@ module completions {
   export extern "wirecat udp-listen" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
-    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
@@ -250,7 +250,7 @@ module completions {
   export extern "wirecat mcast-join" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
-    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
@@ -289,7 +289,7 @@ module completions {
   export extern "wirecat mcast-send" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
-    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
@@ -346,7 +346,7 @@ module completions {
     --bind: string            # Connect from this local address and port
     --ttl: string             # How far it may go: past N-1 routers (with a group) [default: 1]
     --timeout(-w): string     # End the whole run after D, with exit status 124
-    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
@@ -394,7 +394,7 @@ module completions {
     --max-loss: string        # More loss than PCT is exit status 1 [default: 0]
     --connect-timeout: string # Give up an attempt to connect after D [default: 10s]
     --timeout(-w): string     # End the whole run after D, with exit status 124
-    --expect: string          # Stop as soon as what is received matches; no match is exit status 1
+    --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)

@@ -62,7 +62,7 @@ pub struct RunArgs {
     /// Stop after N messages received; fewer is exit status 1
     #[arg(short, long, value_name = "N", value_parser = parse_count, help_heading = "Limits")]
     pub count: Option<u64>,
-    /// Stop as soon as what is received matches; no match is exit status 1
+    /// Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     #[arg(long, value_name = "REGEX", allow_hyphen_values = true, help_heading = "Limits")]
     pub expect: Option<Expect>,
 

@@ -36,10 +36,13 @@ impl FromStr for Expect {
     type Err = String;
 
     /// Compiles the value of `--expect`. It speaks of bytes, so `(?-u)` may be used freely; word
-    /// boundaries are those of ASCII, where characters cannot be cut between two reads.
+    /// boundaries are those of ASCII, where characters cannot be cut between two reads. `^` and `$` are
+    /// the ends of lines, be these LF or CRLF, as if `(?mR)` stood in front: what comes is mostly a
+    /// line with its end. `\A` and `\z` are the ends of the text.
     fn from_str(text: &str) -> Result<Self, String> {
         // Bytes that are no UTF-8 may come, and an expression may look for them.
-        let syntax = ParserBuilder::new().utf8(false).build().parse(text);
+        let syntax =
+            ParserBuilder::new().utf8(false).multi_line(true).crlf(true).build().parse(text);
         let syntax = with_ascii_words(syntax.map_err(|error| error.to_string())?);
         let limits = thompson::Config::new().utf8(false).nfa_size_limit(Some(MOST));
         let nfa = thompson::Compiler::new().configure(limits).build_from_hir(&syntax);
@@ -165,7 +168,7 @@ impl Lookout {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use regex::bytes::Regex;
+    use regex::bytes::RegexBuilder;
 
     use super::*;
 
@@ -185,9 +188,17 @@ mod tests {
             ("ready", &[&b"not re"[..], b"ad", b"y", b"!"][..], Some(2)),
             ("ready", &[b"read", b"Y"], None),
             ("^b", &[b"a", b"b"], None),
-            ("(?m)^b", &[b"a\n", b"b"], Some(1)),
+            ("^b", &[b"a\n", b"b"], Some(1)),
+            ("(?-m)^b", &[b"a\n", b"b"], None),
+            (r"\Ab", &[b"a\n", b"b"], None),
             ("a$", &[b"ab", b"a", b"b"], Some(1)),
-            ("(?m)a$", &[b"a\n", b"x"], Some(0)),
+            ("a$", &[b"a\n", b"x"], Some(0)),
+            ("a$", &[b"ab", b"a\r\nx"], Some(1)),
+            ("^OK$", &[b"busy\r\nO", b"K\r\n"], Some(1)),
+            ("^OK$", &[b"busy\r\n", b"OKAY\r\n", b"+OK\r\n"], None),
+            (r"OK\z", &[b"OK\r\n"], None),
+            ("a.b", &[b"a\rb", b"a\nb"], None),
+            ("(?-R)a.b", &[b"a\rb"], Some(0)),
             (r"\bok\b", &[b"boo", b"k", b" ok", b"ay"], Some(2)),
             (r"\bok\b.", &[b"ok", b"ay ok", b"!"], Some(2)),
             ("é", &[b"\xc3", b"\xa9"], Some(1)),
@@ -206,8 +217,9 @@ mod tests {
     #[test]
     fn a_message_is_a_text_of_its_own() {
         let mut lookout = lookout("^ab$");
-        let outcomes = [&b"a"[..], b"b", b"abc", b"xab", b"ab", b""].map(|m| lookout.matches(m));
-        assert_eq!(outcomes, [false, false, false, false, true, false]);
+        let messages = [&b"a"[..], b"b", b"abc", b"xab", b"ab", b"", b"ab\r\n", b"x\nab\ny"];
+        let outcomes = messages.map(|message| lookout.matches(message));
+        assert_eq!(outcomes, [false, false, false, false, true, false, true, true]);
     }
 
     #[test]
@@ -244,8 +256,9 @@ mod tests {
             "(?s:.)",
             "^",
             "$",
-            "(?m:^)",
-            "(?m:$)",
+            "(?-m:^)",
+            "(?-m:$)",
+            "(?-R:^.$)",
             r"(?-u:\b)",
             r"\d",
             "é",
@@ -272,11 +285,11 @@ mod tests {
         fn it_matches_when_the_text_so_far_does(
             text in expression(),
             pieces in prop::collection::vec(
-                prop::collection::vec(prop::sample::select(b"aab1 \n\xff\xc3\xa9".to_vec()), 0..5),
+                prop::collection::vec(prop::sample::select(b"aab1 \r\n\xff\xc3\xa9".to_vec()), 0..5),
                 0..8,
             ),
         ) {
-            let regex = Regex::new(&text).unwrap();
+            let regex = RegexBuilder::new(&text).multi_line(true).crlf(true).build().unwrap();
             let mut lookout = lookout(&text);
             let mut whole = Vec::new();
             for piece in &pieces {

@@ -76,6 +76,35 @@ fn each_message_is_searched_by_itself() {
     server.join();
 }
 
+/// `^` and `$` are the ends of lines, however these end, on streams, in messages and in datagrams.
+#[test]
+fn the_ends_of_lines_are_those_of_protocols() {
+    for frame in [&[][..], &["--frame", "line"], &["--frame", "line", "--keep-cr"]] {
+        let server = peer(|mut stream: TcpStream| {
+            stream.write_all(b"busy\r\nOK\r\n").unwrap();
+            read_what_comes(&stream)
+        });
+        let args = [frame, &["-n", "--output", "none", "--expect", "^OK$"]].concat();
+        client(&args, &server.address).run().code(0);
+        server.join();
+    }
+    let server = peer(|mut stream: TcpStream| {
+        stream.write_all(b"6:busy\r\n,4:OK\r\n,").unwrap();
+        read_what_comes(&stream)
+    });
+    let args = ["-n", "--frame", "netstring", "--output", "none", "--expect", "^OK$"];
+    client(&args, &server.address).run().code(0);
+    server.join();
+    let mut listener = wirecat(["udp-listen", "--expect", "^OK$", "127.0.0.1:0"]).start();
+    let (address, socket) = (listener.udp_address(), socket());
+    socket.send_to(b"first\r\nOK\r\n", &address).unwrap();
+    listener.wait_open().code(0);
+    // The ends of the text have signs of their own.
+    let server = peer(|mut stream: TcpStream| stream.write_all(b"a\nOK\r\n").unwrap());
+    client(&["-n", "--expect", r"\AOK|OK\z"], &server.address).run().code(1);
+    server.join();
+}
+
 /// With --count: the match ends it; N messages without one are exit 1.
 #[test]
 fn count_bounds_the_messages_to_search() {
