@@ -78,6 +78,7 @@ vocabulary! {
         UnknownName = "unknown-name": "the name is not known";
         Unreachable = "unreachable": "no route, or a host that does not answer";
         UnsafePickle = "unsafe-pickle": "an object of --frame obj asks for more than data";
+        Undelivered = "undelivered": "stdout did not take all that had come";
         Unsent = "unsent": "something was accepted for sending and never left";
         Usage = "usage": "options that cannot be used like this";
         Waiting = "waiting": "what the program waits for, told to a person";

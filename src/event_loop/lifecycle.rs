@@ -116,9 +116,18 @@ impl Pool {
             Some(PoolSource::Channel(channel)) if channel.phase == ChannelPhase::Open => {
                 channel.phase = ChannelPhase::Closing(reason);
                 channel.close_mode = mode;
+                if mode == CloseMode::ResetWhenAcked {
+                    // Now, so that the death of the process in the meantime is no FIN either.
+                    channel.transport.reset();
+                }
                 // What the peer still sends is read and dropped: a full receive window would keep
                 // its FIN out, and a socket closed over unread bytes sends RST.
                 channel.paused = false;
+                // Here it shows more of a loss than nothing: the peer of a unix socket, which knows
+                // no RST, gets ECONNRESET where unread bytes are closed over (unix_release_sock()).
+                if mode == CloseMode::ResetWhenAcked && channel.queue.is_empty() {
+                    channel.paused = channel.transport.unacknowledged() == 0;
+                }
                 if channel.writing.is_open() {
                     channel.writing = Half::Finishing;
                 }
@@ -131,7 +140,33 @@ impl Pool {
         }
     }
 
-    /// Closes at the end of this turn, whatever is queued or unread.
+    /// Gives a connection up: what is queued is still written. `is_cut` says that more was to
+    /// follow; RST then shows it to the peer, unless FIN is said already. It waits without a limit,
+    /// and `abort` ends it. One that has nothing to write closes at the end of this turn.
+    pub fn give_up(&mut self, id: Id, reason: CloseReason, is_cut: bool) {
+        match self.channel(id) {
+            Some(channel) if is_cut && channel.takes() => {
+                self.close(id, reason, CloseMode::ResetWhenAcked);
+            }
+            Some(channel) if !channel.queue.is_empty() => {
+                self.close(id, reason, CloseMode::NoWait);
+            }
+            _ => self.abort(id, reason),
+        }
+    }
+
+    /// Closes at the end of this turn, and with RST where FIN is not said yet.
+    pub fn reset(&mut self, id: Id, reason: CloseReason) {
+        if let Some(channel) = self.channel_mut(id)
+            && channel.takes()
+        {
+            channel.close_mode = CloseMode::ResetWhenAcked;
+        }
+        self.abort(id, reason);
+    }
+
+    /// Closes at the end of this turn, whatever is queued or unread. Where something is queued, the
+    /// peer gets RST in place of FIN.
     pub fn abort(&mut self, id: Id, reason: CloseReason) {
         match self.sources.get_mut(id) {
             Some(PoolSource::Channel(channel)) if channel.closed.is_none() => {

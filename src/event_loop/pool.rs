@@ -151,6 +151,11 @@ impl Pool {
         self.channel(id).map_or(0, |channel| channel.queue.len())
     }
 
+    /// Bytes that wait to be read from a channel, as far as is known.
+    pub fn unread(&self, id: Id) -> u64 {
+        self.channel(id).map_or(0, |channel| channel.transport.unread())
+    }
+
     /// Bytes that a queue takes before it is full; some less where they come in many pieces.
     pub fn room(&self, id: Id) -> usize {
         self.channel(id).map_or(0, Channel::room)
@@ -375,8 +380,9 @@ impl Pool {
             PoolSource::Channel(mut channel) => {
                 let reason = channel.closed.unwrap_or(CloseReason::HOST);
                 channel.transport.deregister(&self.registry);
-                // Before the drop below closes the descriptor: SO_LINGER counts at close(2).
-                if channel.close_mode == CloseMode::ResetWhenAcked {
+                // Before the drop below closes the descriptor: SO_LINGER counts at close(2). A FIN
+                // would show the peer a whole stream.
+                if channel.close_mode == CloseMode::ResetWhenAcked || !channel.queue.is_empty() {
                     channel.transport.reset();
                 }
                 channel.transport.closed(reason);

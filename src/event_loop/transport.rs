@@ -112,6 +112,11 @@ pub trait Transport: Send {
         self.inner().is_some_and(|inner| inner.is_deserted())
     }
 
+    /// Bytes that wait to be read, as far as is known; looks without reading.
+    fn unread(&self) -> u64 {
+        self.inner().map_or(0, |inner| inner.unread())
+    }
+
     /// Bytes written that the other side has not acknowledged, as far as is known.
     fn unacknowledged(&self) -> u64 {
         self.inner().map_or(0, |inner| inner.unacknowledged())

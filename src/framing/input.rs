@@ -81,6 +81,11 @@ impl Cutter {
         Self { deframer: Deframer::new(framer), hex }
     }
 
+    /// Bytes of a message that is not whole yet.
+    pub fn pending(&self) -> usize {
+        self.deframer.pending()
+    }
+
     /// Takes the next `piece` of stdin and delivers every message that it completes, in order.
     /// `eof` says that it is the last piece; it may be empty.
     ///

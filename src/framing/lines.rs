@@ -49,6 +49,11 @@ impl Lines {
         self.ended = true;
     }
 
+    /// Bytes that wait to be taken.
+    pub fn pending(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Whether nothing follows, and all lines have been taken.
     pub fn is_over(&self) -> bool {
         self.ended && self.buffer.is_empty()

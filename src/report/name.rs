@@ -110,7 +110,7 @@ events! {
             always [], sometimes [];
         Summary = "summary":
             "The counts of the whole run and its exit status: always the last line.",
-            always [code], sometimes [in out messages_in messages_out connections secs];
+            always [code], sometimes [in out messages_in messages_out connections secs unsent undelivered];
     }
 }
 

@@ -73,7 +73,7 @@ fn words(notice: &Notice<'_>) -> String {
             line.maybe(fields.count.map(|count| format!("{count} in all")))
         }
         Name::Stats => line.flow().traffic().counts(),
-        Name::Summary => line.traffic().counts().labelled("exit", fields.code),
+        Name::Summary => line.traffic().counts().losses().labelled("exit", fields.code),
     };
     line.words
 }

@@ -40,6 +40,10 @@ pub(crate) struct Totals {
     pub(crate) messages: Option<(u64, u64)>,
     /// Connections there were; `None` where there are none.
     pub(crate) connections: Option<u64>,
+    /// Bytes that were to be sent and were not.
+    pub(crate) unsent: u64,
+    /// Bytes that stdout did not take.
+    pub(crate) undelivered: u64,
 }
 
 /// What the connections that still live have moved together.
@@ -338,8 +342,15 @@ impl Console {
     }
 
     fn summarise(&mut self, pool: &mut Pool, status: Status) {
-        let summary =
+        let mut summary =
             self.sums(Name::Summary, pool, OpenTraffic::default()).code(u32::from(status.code()));
+        let Totals { unsent, undelivered, .. } = self.totals;
+        if unsent > 0 {
+            summary = summary.unsent(unsent);
+        }
+        if undelivered > 0 {
+            summary = summary.undelivered(undelivered);
+        }
         self.report(pool, &summary);
     }
 

@@ -9,6 +9,7 @@
 
 use super::console::Console;
 use super::core::Core;
+use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::framing::{Line, Lines};
@@ -60,6 +61,11 @@ impl ControlInput {
     /// Whether there is something to do before stdin is read on.
     pub(crate) fn is_waiting(&self) -> bool {
         self.waits
+    }
+
+    /// Bytes of commands that are not obeyed yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.lines.pending()
     }
 
     /// Takes the next piece of stdin; `eof` says that it is the last one.
@@ -114,6 +120,7 @@ pub(crate) fn execute_lines(
     while let Some((line, command)) = next_command(session) {
         let outcome = match command {
             Ok(Command::Quit) => {
+                session.core().limit_end(pool, CloseReason::HOST);
                 session.quit(pool);
                 Ok(())
             }

@@ -6,6 +6,7 @@
 
 mod goal;
 mod shutdown;
+mod stop;
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use super::input::{InputReader, unreadable};
 use super::main_command::MainCommand;
 use super::ready::ReadyTargets;
 use super::timers;
-use crate::close::{Cause, CloseReason, Detail};
+use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool, Signal, TimerKey};
 use crate::kind::Kind;
@@ -26,6 +27,8 @@ use crate::report::{Name, Notice};
 
 use goal::GoalState;
 use shutdown::{Outcome, Phase};
+pub(crate) use stop::{GRACE, SIGNALLED};
+use stop::{STDOUT_GONE, TIMED_OUT};
 
 /// The common part of a session.
 pub struct Core {
@@ -48,6 +51,10 @@ pub struct Core {
     phase: Phase,
     /// The reason of what is cut off when the time to flush is over.
     grace: CloseReason,
+    /// A signal has asked for the end.
+    is_signalled: bool,
+    /// Also stdout has no more time than what is queued for the peers.
+    is_bounded: bool,
     /// Nothing is waited for any more, not even stdout.
     aborting: bool,
 }
@@ -71,6 +78,8 @@ pub(crate) enum Disposition {
     Stop,
     /// The run ends in order.
     End,
+    /// The run gives up: what is queued has 2 s.
+    GiveUp(CloseReason),
     /// The run ends at once.
     EndNow(CloseReason),
 }
@@ -97,6 +106,8 @@ impl Core {
             outcome: Outcome::default(),
             phase: Phase::Working,
             grace: SIGNALLED,
+            is_signalled: false,
+            is_bounded: false,
             aborting: false,
         }
     }
@@ -135,17 +146,6 @@ impl Core {
         let cause = format!("{cause} within {patience}");
         let silence = || Failure::new(Status::Timeout, Kind::Timeout, operation, target, cause);
         self.fail(pool, &better.unwrap_or_else(silence));
-    }
-
-    /// Cuts off after a time, for this reason, what is not closed in order by then.
-    pub(crate) fn limit_flushing(&mut self, pool: &mut Pool, reason: CloseReason, after: Duration) {
-        self.grace = reason;
-        pool.arm(TimerKey::global(timers::GRACE), after);
-    }
-
-    /// Why connections are cut off when the time to flush is over.
-    pub(super) fn grace_reason(&self) -> CloseReason {
-        self.grace
     }
 
     /// Has the next part of a throttled input sent then.
@@ -229,25 +229,6 @@ impl Core {
         if self.phase.is_working() { meaning } else { Disposition::Nothing }
     }
 
-    fn on_signal(&mut self, pool: &mut Pool, signal: Signal) -> Disposition {
-        let Some(status) = status_of(signal) else { return self.unless_over(Disposition::Own) };
-        self.command.pass_on(pool, &mut self.children, signal);
-        let in_order = signal == Signal::Terminate && self.listens;
-        if !in_order {
-            self.overrule(status);
-        } else if self.phase.is_working() {
-            self.outcome.terminate();
-        }
-        if !self.phase.is_working() {
-            self.abandon_output(pool);
-            Disposition::Nothing
-        } else if in_order && !self.is_draining() {
-            Disposition::Stop
-        } else {
-            Disposition::EndNow(SIGNALLED)
-        }
-    }
-
     /// SIGUSR1.
     fn on_request(&mut self, pool: &mut Pool) -> Disposition {
         if !self.phase.is_working() {
@@ -268,10 +249,11 @@ impl Core {
             }
             (timers::DRAIN, None) => return self.drain_step(pool),
             (timers::NOTE, None) if !self.phase.is_working() => self.report_waiting(pool),
+            (timers::GRACE, None) => return self.grace_is_over(pool),
             _ => return self.unless_over(Disposition::Own),
         }
         match key.purpose {
-            timers::TOTAL => self.unless_over(Disposition::EndNow(TIMED_OUT)),
+            timers::TOTAL => self.unless_over(Disposition::GiveUp(TIMED_OUT)),
             _ => Disposition::Nothing,
         }
     }
@@ -286,6 +268,7 @@ impl Core {
         match &end.error {
             Some(error) => {
                 self.fail(pool, &unreadable(error));
+                self.input.fail();
                 self.unless_over(Disposition::End)
             }
             None => Disposition::Nothing,
@@ -375,25 +358,5 @@ impl Core {
     }
 }
 
-/// Grace period for queued data: SIGTERM, a missed deadline, `--count` or `--expect` met.
-pub(crate) const GRACE: Duration = Duration::from_secs(2);
-
 /// Delay before the waiting notice.
 pub(crate) const NOTE_AFTER: Duration = Duration::from_secs(3);
-
-/// The status of a run that a signal ends.
-fn status_of(signal: Signal) -> Option<Status> {
-    match signal {
-        Signal::Interrupt => Some(Status::Interrupt),
-        Signal::Terminate => Some(Status::Terminate),
-        Signal::Hangup => Some(Status::Hangup),
-        _ => None,
-    }
-}
-
-/// The close reason of a run that a signal ends.
-pub(crate) const SIGNALLED: CloseReason = CloseReason::new(Cause::Host, Detail::Signal);
-/// The close reason of a run that `--timeout` ends.
-const TIMED_OUT: CloseReason = CloseReason::new(Cause::Timeout, Detail::Timeout);
-/// The close reason of a run whose stdout is gone.
-const STDOUT_GONE: CloseReason = CloseReason::new(Cause::Host, Detail::Local);

@@ -81,6 +81,18 @@ pub struct InputReader {
     size: Option<u64>,
     /// `--rate` of a stream.
     throttle: Option<Throttle>,
+    left: Left,
+}
+
+/// What is known of the part of the input that is not sent.
+#[derive(Debug, Default)]
+struct Left {
+    /// It failed, and so ended before its end.
+    failed: bool,
+    /// No byte behind so many is to be sent.
+    last: Option<u64>,
+    /// So many bytes were left when it was given up.
+    behind: u64,
 }
 
 impl InputReader {
@@ -144,7 +156,13 @@ impl InputReader {
             name: if matches!(from, InputSource::Texts(_)) { "--send" } else { "stdin" },
             size: None,
             throttle: rate.filter(|_| !wire.datagrams).map(Throttle::new),
+            left: Left::default(),
         }
+    }
+
+    /// What it is called in messages.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Whether `id` is stdin.
@@ -192,11 +210,78 @@ impl InputReader {
         }
     }
 
-    /// Gives stdin up.
+    /// Gives stdin up, and keeps how much of it is left.
     pub(crate) fn close(&mut self, pool: &mut Pool) {
+        let left = self.left(pool);
+        if self.id.is_some() {
+            self.dismiss(pool);
+            self.left.behind = left;
+        }
+    }
+
+    /// Gives stdin up, of which no more is wanted.
+    pub(crate) fn dismiss(&mut self, pool: &mut Pool) {
         if let Some(id) = self.id.take() {
             pool.abort(id, crate::close::CloseReason::HOST);
         }
+    }
+
+    /// It cannot be read on, or sent: what follows is not known.
+    pub(crate) fn fail(&mut self) {
+        self.left.failed = true;
+    }
+
+    /// Bytes of it that are not sent, as far as is known: what has been read, and what waits to be.
+    /// An idle pipe or terminal has none.
+    fn left(&self, pool: &Pool) -> u64 {
+        let Some(id) = self.id else { return self.left.behind };
+        let held = self.throttle.as_ref().map_or(0, Throttle::waiting) + self.mode.pending();
+        let unread = match (self.left.last, self.progress) {
+            (Some(last), _) => last.saturating_sub(self.read_so_far(pool)),
+            (None, relay::InputState { source: Source::Stream, ended: false, .. }) => {
+                pool.unread(id)
+            }
+            // What a person has typed ahead is for whoever reads the terminal next.
+            _ => 0,
+        };
+        unread + held as u64
+    }
+
+    fn read_so_far(&self, pool: &Pool) -> u64 {
+        // At its end the channel is gone.
+        self.id.and_then(|id| pool.traffic(id)).map_or(u64::MAX, |traffic| traffic.received)
+    }
+
+    /// Whether it is known not to be sent whole, should it be given up now.
+    pub(crate) fn is_cut_short(&self, pool: &Pool) -> bool {
+        self.left.failed || self.left(pool) > 0
+    }
+
+    /// The same as a number of bytes, once.
+    pub(crate) fn take_left(&mut self, pool: &Pool) -> u64 {
+        let left = self.left(pool);
+        self.left.behind = 0;
+        left
+    }
+
+    /// What is there now is the last that is sent. False where there is nothing.
+    pub(crate) fn begin_last(&mut self, pool: &Pool) -> bool {
+        let left = self.left(pool);
+        if left > 0 {
+            let unread = self.id.map_or(0, |id| pool.unread(id));
+            self.left.last = Some(self.read_so_far(pool).saturating_add(unread));
+        }
+        left > 0
+    }
+
+    /// Whether no more is sent than was there at [`InputReader::begin_last`].
+    pub(crate) fn is_last(&self) -> bool {
+        self.left.last.is_some()
+    }
+
+    /// Whether the last of it is read, and not held any more.
+    pub(crate) fn is_last_read(&self, pool: &Pool) -> bool {
+        self.is_last() && self.is_open() && (self.progress.ended || self.left(pool) == 0)
     }
 
     /// Whether it has not been given up.
@@ -232,11 +317,6 @@ impl InputReader {
     pub(crate) fn encode(&mut self, payload: Vec<u8>) -> Result<Vec<u8>, FrameError> {
         debug_assert!(self.has_commands(), "the messages of stdin follow each other");
         self.encoder.encode_alone(payload)
-    }
-
-    /// Whether something of what was read waits.
-    pub(crate) fn is_holding(&self) -> bool {
-        self.throttle.as_ref().is_some_and(Throttle::is_holding)
     }
 
     /// Takes what was read of stdin, which gives no commands; `eof` says that it is the last piece.

@@ -20,6 +20,8 @@ pub enum ShutdownMode {
     Enough,
     /// `--wait` expired without a peer.
     Late,
+    /// Input that is left is given up; what is queued has 2 s.
+    GiveUp(CloseReason),
     /// At once: what is queued is lost.
     Now(CloseReason),
 }
@@ -130,6 +132,7 @@ impl<S: Session> Handler for S {
             Disposition::Resume => self.resume(pool),
             Disposition::Stop => self.stop(pool),
             Disposition::End => self.close(pool, ShutdownMode::InOrder(CloseReason::HOST)),
+            Disposition::GiveUp(reason) => self.close(pool, ShutdownMode::GiveUp(reason)),
             Disposition::EndNow(reason) => self.close(pool, ShutdownMode::Now(reason)),
         }
     }

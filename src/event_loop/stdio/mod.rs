@@ -57,13 +57,17 @@ pub fn input() -> io::Result<(Box<dyn Transport>, StdioKind)> {
 
 /// How many bytes are left to read from stdin, where it is a regular file.
 pub fn input_size() -> Option<u64> {
-    let stdin = rustix::stdio::stdin();
-    let stat = rustix::fs::fstat(stdin).ok()?;
+    left(rustix::stdio::stdin())
+}
+
+/// How many bytes are left to read, where it is a regular file.
+fn left(fd: BorrowedFd<'_>) -> Option<u64> {
+    let stat = rustix::fs::fstat(fd).ok()?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return None;
     }
     let size = u64::try_from(stat.st_size).ok()?;
-    let at = rustix::fs::tell(stdin).unwrap_or(0);
+    let at = rustix::fs::tell(fd).unwrap_or(0);
     Some(size.saturating_sub(at))
 }
 
@@ -162,6 +166,10 @@ impl Transport for Memory {
         let count = into.len().min(self.0.len());
         self.0.copy_to_slice(into.get_mut(..count).unwrap_or_default());
         Ok(count)
+    }
+
+    fn unread(&self) -> u64 {
+        self.0.len() as u64
     }
 
     fn write(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -29,6 +29,10 @@ impl Transport for Plain {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         Ok(rustix::io::writev(self.fd, pieces)?)
     }
+
+    fn unread(&self) -> u64 {
+        super::left(self.fd).unwrap_or(0)
+    }
 }
 
 /// A pipe, terminal or device behind a non-blocking description of our own.
@@ -69,6 +73,12 @@ impl Transport for Reopened {
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
         register(registration, self.fd.as_fd())
+    }
+
+    fn unread(&self) -> u64 {
+        // A device that does not say gives a byte, as /dev/zero does, or none, as /dev/null.
+        let device = || rustix::io::read(&self.fd, &mut [0_u8][..]).unwrap_or(0) as u64;
+        rustix::io::ioctl_fionread(&self.fd).unwrap_or_else(|_| device())
     }
 }
 
@@ -145,6 +155,10 @@ impl Transport for StdioSocket {
     fn finish(&mut self) -> io::Result<()> {
         // stdin may be the same socket, so its end is the end of the process.
         Ok(())
+    }
+
+    fn unread(&self) -> u64 {
+        rustix::io::ioctl_fionread(self.fd).unwrap_or(0)
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {

@@ -26,8 +26,8 @@ struct Buffer {
 #[derive(Default)]
 struct State {
     bytes: Vec<u8>,
-    /// The thread holds bytes that it has taken and not written yet.
-    writing: bool,
+    /// Bytes that the thread has taken and not written yet.
+    writing: usize,
     ended: bool,
     error: Option<io::Error>,
 }
@@ -87,6 +87,12 @@ impl Transport for ThreadedStdin {
 
     fn write(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn unread(&self) -> u64 {
+        // What the thread has taken and cannot append yet is only there while these are not empty.
+        let taken = self.buffer.lock().bytes.len() as u64;
+        taken + rustix::io::ioctl_fionread(self.fd).unwrap_or(0)
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
@@ -159,11 +165,16 @@ impl Transport for ThreadedStdout {
         Ok(state.bytes.len() - before)
     }
 
+    fn unacknowledged(&self) -> u64 {
+        let state = self.buffer.lock();
+        (state.bytes.len() + state.writing) as u64
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         let mut state = self.buffer.lock();
         match state.error.take() {
             Some(error) => Err(error),
-            None if state.writing || !state.bytes.is_empty() => {
+            None if state.writing > 0 || !state.bytes.is_empty() => {
                 Err(io::ErrorKind::WouldBlock.into())
             }
             None => Ok(()),
@@ -179,12 +190,12 @@ impl Transport for ThreadedStdout {
             loop {
                 let mut state = buffer.wait_while(|state| state.bytes.is_empty());
                 let bytes = std::mem::take(&mut state.bytes);
-                state.writing = true;
+                state.writing = bytes.len();
                 drop(state);
                 // Blocking, and without the lock: the loop goes on filling the buffer meanwhile.
                 let outcome = write_all(fd, &bytes);
                 let mut state = buffer.lock();
-                state.writing = false;
+                state.writing = 0;
                 state.error = outcome.err();
                 let failed = state.error.is_some();
                 drop(state);

@@ -55,6 +55,9 @@ impl Transport for Leaf {
     fn keep_alive(&mut self) {
         self.count(());
     }
+    fn unread(&self) -> u64 {
+        self.count(5)
+    }
     fn unacknowledged(&self) -> u64 {
         self.count(7)
     }
@@ -126,8 +129,8 @@ fn a_wrapper_does_by_default_what_its_inner_transport_does() {
     assert!(outer.is_deserted());
     outer.keep_alive();
     outer.acknowledge();
-    assert_eq!((outer.unacknowledged(), outer.buffered()), (7, 7));
+    assert_eq!((outer.unread(), outer.unacknowledged(), outer.buffered()), (5, 7, 7));
     outer.set_nodelay();
     assert!(outer.needs_flush() && outer.needs_read() && outer.has_buffered_input());
-    assert_eq!(calls.load(Ordering::Relaxed), 23);
+    assert_eq!(calls.load(Ordering::Relaxed), 24);
 }

@@ -164,7 +164,7 @@ impl DatagramService for GroupService {
         let mut pass = |line: &[u8]| room.input(line);
         let event = self.frontend.pass_input(context.core, (bytes, eof), dialect, &mut pass);
         if event.interrupts {
-            return context.end(ShutdownMode::Now(SIGNALLED));
+            return context.end(ShutdownMode::GiveUp(SIGNALLED));
         }
         if event.is_over {
             self.group_room.finish();

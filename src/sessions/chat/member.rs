@@ -167,11 +167,12 @@ impl StreamService for MemberService {
             }
         }
         if event.interrupts {
-            context.end = Some(ShutdownMode::Now(SIGNALLED));
+            context.end = Some(ShutdownMode::GiveUp(SIGNALLED));
             return;
         }
         if let Some(failure) = event.failure {
             context.core.fail(context.pool, &failure);
+            context.core.input.dismiss(context.pool);
             context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
             return;
         }
@@ -282,7 +283,12 @@ impl StreamService for MemberService {
         context.pool.disarm(TimerKey::global(timers::CHAT));
     }
 
-    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
+    /// Lines wait because the host allows no more for now.
+    fn is_owed(&self, _id: Id) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason, _at_once: bool) {
         context.pool.disarm(TimerKey::global(timers::CHAT));
     }
 }

@@ -198,7 +198,7 @@ impl StreamService for RoomService {
         let event = frontend.pass_input(context.core, (bytes, eof), dialect, &mut receive);
         // In raw mode (no ISIG) the terminal makes no SIGINT of ^C: it is a byte like any other.
         if event.interrupts {
-            context.end = Some(ShutdownMode::Now(SIGNALLED));
+            context.end = Some(ShutdownMode::GiveUp(SIGNALLED));
             return;
         }
         if event.is_over {
@@ -207,6 +207,7 @@ impl StreamService for RoomService {
         self.advance(context);
         if let Some(failure) = event.failure {
             context.core.fail(context.pool, &failure);
+            context.core.input.dismiss(context.pool);
             context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
         }
     }
@@ -328,7 +329,7 @@ impl StreamService for RoomService {
         }
     }
 
-    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
+    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason, _at_once: bool) {
         context.pool.disarm(TimerKey::global(timers::CHAT));
     }
 }

@@ -7,6 +7,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::stdio::StdioKind;
 use crate::event_loop::{End, Pool};
+use crate::kind::Kind;
 use crate::protocol::output::Output;
 
 /// What the end of stdout means for the run.
@@ -17,6 +18,8 @@ pub(crate) enum StdoutEnd {
     Unread,
     /// Data could not be written.
     Failed(Failure),
+    /// Its reader did not take all of it before it was given up.
+    Undelivered(Failure),
 }
 
 impl Console {
@@ -44,8 +47,19 @@ impl Console {
             Some(error) => {
                 StdoutEnd::Failed(Failure::io(Status::Local, "write to", "stdout", error))
             }
-            None => StdoutEnd::Flushed,
+            None => self.undelivered(end),
         }
+    }
+
+    fn undelivered(&mut self, end: &End) -> StdoutEnd {
+        let count = end.unsent.len() as u64 + end.unacknowledged;
+        self.totals.undelivered += count;
+        if count == 0 {
+            return StdoutEnd::Flushed;
+        }
+        let cause = format!("{count} bytes were not taken in time");
+        let failure = Failure::new(Status::Local, Kind::Undelivered, "write to", "stdout", cause);
+        StdoutEnd::Undelivered(failure)
     }
 
     /// Gives up descriptor 1 as well, after the last data.

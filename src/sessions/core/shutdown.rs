@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use super::{Core, Disposition, NOTE_AFTER, STDOUT_GONE};
-use crate::close::CloseReason;
-use crate::error::{Failure, Status};
+use crate::error::Status;
 use crate::event_loop::{End, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::report::{Name, Notice};
@@ -29,7 +28,7 @@ const ARRIVAL: Duration = Duration::from_millis(20);
 /// ```
 ///
 /// No phase is entered twice and none leads back. The session works up to `Closing`; after that
-/// only the core does.
+/// only the core does. How long the phases behind `Working` may take, `stop` draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     /// Connections come and go, and data flows.
@@ -74,22 +73,8 @@ pub(super) enum Drain {
 pub(super) struct Outcome {
     /// The first decision stays, unless it is overruled.
     status: Option<Status>,
-    /// SIGTERM has ended a listener, which forgives all but `--expect` or `--count` that is unmet.
-    terminated: bool,
     /// Not everything is in the recording.
     pub(super) unrecorded: bool,
-}
-
-impl Outcome {
-    /// SIGTERM, and the stop word of `echo`: how a listener ends in order.
-    pub(super) fn terminate(&mut self) {
-        (self.status, self.terminated) = (Some(Status::Done), true);
-    }
-
-    /// Whether `--expect` or `--count` that is unmet decides the status.
-    fn is_open(&self) -> bool {
-        self.status.is_none() || self.terminated
-    }
 }
 
 impl Core {
@@ -102,11 +87,6 @@ impl Core {
             // Silent while all goes well: an end is explained only where it takes long.
             pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
         }
-    }
-
-    /// The end waits for nothing any more, not even for stdout.
-    pub(crate) fn begin_abort(&mut self) {
-        self.aborting = true;
     }
 
     /// Whether the run is about to end.
@@ -127,14 +107,6 @@ impl Core {
     /// Decides the status whatever was decided before.
     pub(crate) fn overrule(&mut self, status: Status) {
         self.outcome.status = Some(status);
-    }
-
-    /// A peer asks a listener to end in order, which counts like SIGTERM unless something has
-    /// decided the status before.
-    pub(crate) fn end_in_order(&mut self) {
-        if !self.is_decided() {
-            self.outcome.terminate();
-        }
     }
 
     /// Ends the run in order once what has arrived is read, with [`Disposition::End`]. The first
@@ -194,24 +166,6 @@ impl Core {
         self.advance(pool);
     }
 
-    /// `--timeout` ran out.
-    pub(super) fn time_is_up(&mut self, pool: &mut Pool) {
-        let limit = humantime::format_duration(self.common.limits.timeout.unwrap_or_default());
-        let cause = format!("the time of {limit} is up");
-        let failure = Failure::new(Status::Timeout, Kind::Timeout, "finish", "the run", cause);
-        self.fail(pool, &failure);
-        self.console.cut_hooks(pool, &mut self.children);
-        // Then all connections are closed: programs and stdout are left, and get no more time.
-        if !self.phase.is_working() {
-            // `fail` leaves a status that is decided, and `Done` would hide that the end was cut.
-            if self.status() == Status::Done {
-                self.overrule(Status::Timeout);
-            }
-            self.command.terminate(pool, &mut self.children);
-            self.abandon_output(pool);
-        }
-    }
-
     /// The work is done: what is left are other programs, and then the summary. An unmet
     /// `--expect` or `--count` shows here.
     pub(crate) fn finish(&mut self, pool: &mut Pool) {
@@ -219,9 +173,8 @@ impl Core {
             return;
         }
         debug_assert!(self.phase.is_closing(), "{:?} finishes without an end", self.phase);
-        if let (true, Some(failure)) = (self.outcome.is_open(), self.goal.unmet(self.received())) {
-            self.console.report_failure(pool, &failure);
-            self.overrule(failure.status);
+        if let (false, Some(failure)) = (self.is_decided(), self.goal.unmet(self.received())) {
+            self.fail(pool, &failure);
         }
         self.input.close(pool);
         // Its end writes what is buffered: a full disk may show here for the first time.
@@ -269,14 +222,6 @@ impl Core {
         }
     }
 
-    /// Abandons output that stdout does not take at once, when nothing else is pending.
-    pub(super) fn abandon_output(&mut self, pool: &mut Pool) {
-        self.aborting = true;
-        if self.phase == Phase::Flushing {
-            self.console.abandon(pool, CloseReason::HOST);
-        }
-    }
-
     /// Says what an end that takes long waits for.
     pub(crate) fn report_waiting(&mut self, pool: &mut Pool) {
         let what = match self.phase {
@@ -291,7 +236,7 @@ impl Core {
     /// stdout is gone, or drained after the last data.
     pub(super) fn stdout_closed(&mut self, pool: &mut Pool, end: &End) -> Disposition {
         match self.console.stdout_closed(end) {
-            StdoutEnd::Failed(failure) => {
+            StdoutEnd::Failed(failure) | StdoutEnd::Undelivered(failure) => {
                 self.fail(pool, &failure);
                 if self.phase == Phase::Waiting {
                     self.command.terminate(pool, &mut self.children);

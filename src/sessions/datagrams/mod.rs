@@ -200,11 +200,13 @@ impl Session for DatagramSession {
 
     fn close(&mut self, pool: &mut Pool, how: ShutdownMode) {
         let reason = match how {
-            ShutdownMode::InOrder(reason) | ShutdownMode::Now(reason) => reason,
+            ShutdownMode::InOrder(reason)
+            | ShutdownMode::GiveUp(reason)
+            | ShutdownMode::Now(reason) => reason,
             ShutdownMode::Enough | ShutdownMode::Late => CloseReason::HOST,
         };
-        if matches!(how, ShutdownMode::Now(_)) {
-            self.core.begin_abort();
+        if let ShutdownMode::GiveUp(reason) = how {
+            self.core.limit_end(pool, reason);
         }
         if self.core.is_ending()
             || !self.with(pool, |service, context| service.may_close(context, how))

@@ -203,7 +203,7 @@ impl DatagramService for ReplayService {
     }
 
     fn may_close(&mut self, context: &mut DatagramContext<'_>, how: ShutdownMode) -> bool {
-        if matches!(how, ShutdownMode::Now(reason) if reason.detail == Detail::Timeout) {
+        if matches!(how, ShutdownMode::GiveUp(reason) if reason.detail == Detail::Timeout) {
             self.report_missing(context);
         }
         true

@@ -170,7 +170,7 @@ impl EchoService {
     /// became of some connections.
     fn end_if_stopped(&self, context: &mut Context<'_>) {
         if self.responder.has_stop_word() {
-            context.core.end_in_order();
+            context.streams.forgive_peers();
             context.end = Some(ShutdownMode::InOrder(CloseReason::HOST));
         }
     }
@@ -284,7 +284,11 @@ impl StreamService for EchoService {
         self.delay_queue.has(id)
     }
 
-    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason) {
+    fn is_owed(&self, id: Id) -> bool {
+        self.delay_queue.has(id)
+    }
+
+    fn abort(&mut self, context: &mut Context<'_>, _reason: CloseReason, _at_once: bool) {
         self.delay_queue.clear();
         self.sockets.clear_queues();
         self.close_sockets_if_done(context);

@@ -55,6 +55,16 @@ impl Mode {
         }
     }
 
+    /// Bytes that were read and have become no message yet.
+    pub(super) fn pending(&self) -> usize {
+        match self {
+            Self::Cut(Cutting::Input(cutter)) => cutter.pending(),
+            Self::Cut(Cutting::Fixed(texts)) => texts.part.len(),
+            Self::Commands(control) => control.pending(),
+            Self::Plain | Self::Preset(..) => 0,
+        }
+    }
+
     /// Delivers the messages that the next piece completes; `eof` says that it is the last one.
     pub(super) fn cut(
         &mut self,

@@ -58,11 +58,6 @@ impl Throttle {
         self.held.bytes.len() - self.start
     }
 
-    /// Whether anything waits.
-    pub(super) fn is_holding(&self) -> bool {
-        self.gone < self.held.ends.len()
-    }
-
     /// Notes how the input ends, behind what is held.
     pub(super) fn end(&mut self, outcome: Result<(), Failure>) {
         self.end.get_or_insert(outcome);

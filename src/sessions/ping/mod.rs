@@ -291,7 +291,7 @@ impl StreamService for PingService {
         }
     }
 
-    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason) {
+    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason, _at_once: bool) {
         self.report_result(context);
         self.targets.iter().for_each(|(id, _)| context.pool.abort(id, reason));
     }

@@ -63,6 +63,13 @@ pub(crate) enum Stdin {
     Service { wanted: bool },
 }
 
+impl Stdin {
+    /// Whether whoever takes it takes more now.
+    pub(crate) fn is_wanted(self) -> bool {
+        self != Self::Service { wanted: false }
+    }
+}
+
 /// What the loss of a connection, or of what it was to be sent, means for the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Losses {
@@ -207,8 +214,15 @@ pub(crate) trait StreamService {
     /// The run is to end in order: nothing new is begun.
     fn end(&mut self, _context: &mut Context<'_>) {}
 
-    /// The run ends at once.
-    fn abort(&mut self, _context: &mut Context<'_>, _reason: CloseReason) {}
+    /// Whether it knows of more that was to be sent to a connection: where the run ends first, the
+    /// peer is to see that it was cut.
+    fn is_owed(&self, _id: Id) -> bool {
+        false
+    }
+
+    /// The run gives up, and closes the connections. What is queued on the service's own channels
+    /// still goes out, unless they are to close `at_once`.
+    fn abort(&mut self, _context: &mut Context<'_>, _reason: CloseReason, _at_once: bool) {}
 
     /// Whether the service closes a connection by itself, later in the end of the run.
     fn keeps(&self, _id: Id) -> bool {

@@ -16,7 +16,7 @@ use crate::protocol::relay::InputState;
 use crate::protocol::replay::{Conversation, Conversations, Next, Send};
 use crate::sessions::config::Replay;
 use crate::sessions::console::Message;
-use crate::sessions::core::Core;
+use crate::sessions::core::{Core, GRACE};
 use crate::sessions::replay::differs;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::streams::{Context, Flow, Redial};
@@ -88,10 +88,17 @@ impl Playback {
     fn fail(&mut self, context: &mut Context<'_>, id: Id, failure: &Failure) {
         context.core.console.report_failure(context.pool, failure);
         context.streams.note_loss(failure.status);
+        let is_cut = self.is_owed(id);
         if let Some(client) = self.clients.get_mut(id) {
             client.conversation = Conversation::Failed;
         }
-        context.pool.close(id, CloseReason::HOST, CloseMode::Linger);
+        match is_cut {
+            true => {
+                context.pool.close(id, CloseReason::HOST, CloseMode::ResetWhenAcked);
+                context.pool.arm(TimerKey::of(id, timers::GRACE), GRACE);
+            }
+            false => context.pool.close(id, CloseReason::HOST, CloseMode::Linger),
+        }
         self.end_dialing(context);
     }
 
@@ -182,8 +189,14 @@ impl StreamService for Playback {
         self.end_dialing(context);
     }
 
+    /// What a recorded conversation has not come to yet.
+    fn is_owed(&self, id: Id) -> bool {
+        let client = self.clients.get(id);
+        client.is_some_and(|client| matches!(client.conversation, Conversation::Playing(_)))
+    }
+
     /// `--timeout` reports what every conversation still waits for.
-    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason) {
+    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason, _at_once: bool) {
         if reason.detail != Detail::Timeout {
             return;
         }

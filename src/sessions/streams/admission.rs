@@ -85,6 +85,11 @@ impl Admission {
         self.conns.is_some_and(|conns| connections >= conns)
     }
 
+    /// Whether only so many connections come (`--conns`).
+    pub(crate) fn is_limited(&self) -> bool {
+        self.conns.is_some()
+    }
+
     /// Decides whether to accept while there are `clients`, and `blocked` output. Returns what
     /// changes for the listeners, where anything does.
     pub(crate) fn update(&mut self, clients: usize, blocked: bool) -> Option<Change> {

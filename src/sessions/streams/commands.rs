@@ -79,9 +79,13 @@ impl Controllable for Commanded<'_> {
             Some(dialer) if self.0.streams.table.is_empty() && dialer.carries() => {
                 dialer.is_quitting = true;
                 // With the input closed, no later line is executed while this one waits.
-                self.0.core.input.close(pool);
+                self.0.core.input.dismiss(pool);
             }
-            _ => self.0.end(pool, CloseReason::HOST),
+            _ => {
+                // What stands behind the command is not to be obeyed, so nothing of it is unsent.
+                self.0.core.input.dismiss(pool);
+                self.0.end(pool, CloseReason::HOST);
+            }
         }
     }
 }

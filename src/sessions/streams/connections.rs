@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::dialing::{Dialed, in_doubt};
+use super::ending::{self, Farewell};
 use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
 use super::{deadlines, frames};
 use crate::close::{Cause, CloseReason, Detail};
@@ -288,9 +289,10 @@ impl StreamSession {
         if self.with(pool, |service, context| service.breach(context, id, breach)) {
             return;
         }
-        let end = self.streams.late(&mut self.core, pool, (id, detail), cause);
+        let is_cut = ending::is_cut(&self.core, pool, &*self.service, id);
+        let end = self.streams.late(&mut self.core, pool, (id, is_cut), (detail, cause));
         if let Some(reason) = end {
-            self.end_now(pool, reason);
+            self.give_up(pool, Farewell::AtOnce, reason);
         }
     }
 
@@ -308,14 +310,24 @@ impl StreamSession {
             }
         }
         self.core.console.count(&end.traffic);
+        if redial == Redial::Never {
+            self.core.console.totals.unsent += end.unsent.len() as u64;
+        }
         let Self { core, streams, .. } = self;
         let mut context = Context::new(core, streams, pool);
         context.report_closed(&connection, end);
-        // Who has enough cuts off what the others do not take.
-        let is_enough = context.core.has_enough() && end.reason.cause == Cause::Host;
+        // A server that has enough cuts off what some clients do not take.
+        let is_one_of_many = context.streams.scope() == Scope::Connection;
+        let is_enough =
+            is_one_of_many && context.core.has_enough() && end.reason.cause == Cause::Host;
         let is_lost = end.is_loss() && redial == Redial::Never;
         if is_lost && !is_enough && context.streams.profile.losses == Losses::Reported {
             context.report_loss(&connection, end);
+        }
+        // A server for any number of clients drops idle ones all day; one for so many (`--conns`) has
+        // waited for each of them.
+        if end.reason == deadlines::TOO_IDLE && self.streams.admission.is_limited() {
+            self.streams.note_loss(Status::Timeout);
         }
         if connection.skipped > 0 && self.streams.profile.losses != Losses::Ignored {
             let text = format!("{} missed {} messages", connection.title(), connection.skipped);

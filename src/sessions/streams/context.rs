@@ -100,18 +100,22 @@ impl<'a> Context<'a> {
     /// `--on-peer-close exit`. Input that is known to be unsent makes it a loss: what is queued, as
     /// the end of the connection shows, and for a dialed one what waits behind that.
     fn leave(&mut self, id: Id, reason: CloseReason) {
+        // What the kernel takes now is not known to be lost.
+        self.pool.flush(id);
+        let is_cut = self.core.input.is_cut_short(self.pool);
         if self.streams.scope() == Scope::Run {
-            // What the kernel takes now is not known to be lost.
-            self.pool.flush(id);
             let is_full = self.streams.table.get(id).is_some_and(|one| one.send.is_full());
-            if is_full || self.pool.queued(id) > 0 || self.core.input.is_holding() {
+            if is_cut || is_full || self.pool.queued(id) > 0 {
                 let (target, cause) = ("the rest of stdin", "the peer closed before it was sent");
                 let failure = Failure::new(Status::Lost, Kind::Unsent, "send", target, cause);
                 self.core.fail(self.pool, &failure);
             }
             self.core.begin_ending(self.pool);
         }
-        self.pool.abort(id, reason);
+        match is_cut {
+            true => self.pool.reset(id, reason),
+            false => self.pool.abort(id, reason),
+        }
     }
 
     /// The input has ended, as one connection sees it.
@@ -135,7 +139,10 @@ impl<'a> Context<'a> {
         let Some(connection) = self.streams.table.get(id) else { return };
         let failure = receiver::bad_frame(self.streams.title(connection), error);
         // Behind a bad frame no boundary is known: nothing that follows can be used.
-        self.pool.abort(id, CloseReason::FRAME);
+        match self.core.input.is_cut_short(self.pool) {
+            true => self.pool.reset(id, CloseReason::FRAME),
+            false => self.pool.abort(id, CloseReason::FRAME),
+        }
         match self.streams.scope() {
             Scope::Connection => self.core.console.report_failure(self.pool, &failure),
             Scope::Run => {
@@ -184,7 +191,8 @@ impl<'a> Context<'a> {
         match self.streams.scope() {
             Scope::Connection => self.warn_of_loss(connection, end),
             // What decided the status before has been reported, and who has enough loses nothing.
-            Scope::Run if self.core.is_decided() || self.core.has_enough() => {}
+            Scope::Run if self.core.is_decided() => {}
+            Scope::Run if self.core.has_enough() && end.unsent.is_empty() => {}
             Scope::Run => {
                 let kind = end.error.as_ref().map_or(Kind::Reset, Kind::from);
                 self.core.fail(self.pool, &lost(connection.peer.to_string(), kind, end));

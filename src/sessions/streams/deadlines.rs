@@ -16,6 +16,8 @@ use crate::sessions::timers;
 const IDLE: u8 = timers::OWN;
 /// How long a peer has for the handshake of the framing.
 pub(super) const HELLO: Duration = Duration::from_secs(10);
+/// The end of a connection that has met `--idle-timeout`.
+pub(super) const TOO_IDLE: CloseReason = CloseReason::new(Cause::Timeout, Detail::Idle);
 /// Close reason when the 2 s of grace after a deadline expire with data still unsent.
 pub(super) const TOO_LATE: CloseReason = CloseReason::new(Cause::Timeout, Detail::ReadTimeout);
 
@@ -90,13 +92,14 @@ impl Streams {
     }
 
     /// A connection has missed a deadline. One of many is closed, and the others live; elsewhere the
-    /// run fails, and ends at once with the reason that is returned.
+    /// run fails, and ends at once with the reason that is returned. `is_cut` says that more was to
+    /// be sent to it.
     pub(super) fn late(
         &mut self,
         core: &mut Core,
         pool: &mut Pool,
-        (id, detail): (Id, Detail),
-        cause: String,
+        (id, is_cut): (Id, bool),
+        (detail, cause): (Detail, String),
     ) -> Option<CloseReason> {
         let connection = self.table.get(id)?;
         let reason = CloseReason::new(Cause::Timeout, detail);
@@ -118,9 +121,13 @@ impl Streams {
         if detail == Detail::Idle && pool.queued(id) > 0 {
             // It has not taken a byte for as long: what is queued will not leave any more.
             pool.abort(id, reason);
+        } else if detail == Detail::Idle && is_cut {
+            // As long it had the time to acknowledge what was written.
+            pool.reset(id, reason);
         } else {
-            pool.close(id, reason, CloseMode::Linger);
-            // `Linger` writes the queue without a limit of its own: a peer that reads nothing would
+            let mode = if is_cut { CloseMode::ResetWhenAcked } else { CloseMode::Linger };
+            pool.close(id, reason, mode);
+            // Each writes the queue without a limit of its own: a peer that reads nothing would
             // never be gone.
             pool.arm(TimerKey::of(id, timers::GRACE), GRACE);
         }

@@ -65,6 +65,8 @@ impl StreamSession {
 
     fn bad_input(&mut self, pool: &mut Pool, failure: &Failure) {
         self.core.fail(pool, failure);
+        // What came before it is whole messages, and what follows was not meant to stand alone.
+        self.core.input.dismiss(pool);
         self.end(pool, CloseReason::HOST);
     }
 

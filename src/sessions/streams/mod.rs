@@ -9,6 +9,7 @@ mod connections;
 mod context;
 mod deadlines;
 mod dialing;
+mod ending;
 mod frames;
 mod input;
 mod session;
@@ -87,6 +88,8 @@ pub(crate) struct Streams {
     paused: bool,
     /// What the worst end of a connection means for the status.
     worst: Option<Status>,
+    /// The same of what failed on this side, rather than by a peer or the network.
+    own: Option<Status>,
     /// The name of the peer that is read, written out where something shows it.
     peer_name: String,
 }
@@ -174,6 +177,17 @@ impl Streams {
     /// The worst end of a connection decides the status of the run, where nothing else has.
     pub(crate) fn note_loss(&mut self, status: Status) {
         self.worst.get_or_insert(status);
+        let is_theirs =
+            matches!(status, Status::Lost | Status::Timeout | Status::Connect | Status::Resolve);
+        if !is_theirs {
+            self.own.get_or_insert(status);
+        }
+    }
+
+    /// A listener that is asked to stop has served all whom it could: that some peers did not keep
+    /// their side of it says nothing about it. What failed on this side does.
+    pub(crate) fn forgive_peers(&mut self) {
+        self.worst = self.own;
     }
 
     /// No other connection comes.

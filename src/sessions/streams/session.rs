@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::commands::Directory;
 use super::context::Asked;
 use super::dialing::Dialed;
+use super::ending::{self, Farewell};
 use super::frames::{self, FrameBound};
 use super::slow::{Backlog, DIALED, SlowPolicy};
 use super::{Admission, Context, Dialer, Scope, Streams};
@@ -114,6 +115,7 @@ impl StreamSession {
             queue: backlog.queue,
             paused: false,
             worst: None,
+            own: None,
             peer_name: String::new(),
         };
         Self { core, streams, service, first: Vec::new() }
@@ -223,36 +225,41 @@ impl StreamSession {
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         // The service queues its last messages before the closes below put the FIN behind them.
         self.with(pool, |service, context| service.end(context));
-        self.wind_up(pool);
-        for id in self.streams.table.ids().filter(|id| !self.service.keeps(*id)) {
-            pool.close(id, reason, CloseMode::Linger);
-        }
+        self.wind_up(pool, Farewell::InOrder, reason);
     }
 
-    /// Has received what it was for. What is queued goes out, to peers that take it soon.
+    /// Has received what it was for. What stdin holds and what is queued has 2 s to go out.
     pub(super) fn end_with_enough(&mut self, pool: &mut Pool) {
-        if self.core.is_ending() {
+        if self.core.is_ending() || self.core.input.is_last() {
             return;
         }
+        if !self.streams.table.is_empty() && self.core.input.begin_last(pool) {
+            return self.core.limit_flushing(pool, CloseReason::HOST, GRACE);
+        }
+        self.close_with_enough(pool);
+    }
+
+    fn close_with_enough(&mut self, pool: &mut Pool) {
         self.end(pool, CloseReason::HOST);
         for id in self.streams.table.ids().filter(|id| !self.service.keeps(*id)) {
             pool.arm(TimerKey::of(id, timers::GRACE), GRACE);
         }
     }
 
-    /// Stops listening and cuts all connections off.
-    pub(super) fn end_now(&mut self, pool: &mut Pool, reason: CloseReason) {
-        // First: `wind_up` may finish the run at once, which must not wait for stdout then.
-        self.core.begin_abort();
-        self.wind_up(pool);
-        self.with(pool, |service, context| service.abort(context, reason));
-        self.streams.table.ids().for_each(|id| pool.abort(id, reason));
+    /// Stops listening, gives the input up, and cuts off what is not queued yet.
+    pub(super) fn give_up(&mut self, pool: &mut Pool, how: Farewell, reason: CloseReason) {
+        self.wind_up(pool, how, reason);
+        let at_once = how == Farewell::AtOnce;
+        self.with(pool, |service, context| service.abort(context, reason, at_once));
     }
 
-    fn wind_up(&mut self, pool: &mut Pool) {
+    fn wind_up(&mut self, pool: &mut Pool, how: Farewell, reason: CloseReason) {
+        let ids = ending::to_close(&self.core, &self.streams, pool, &*self.service, how);
         self.core.begin_ending(pool);
         self.core.input.close(pool);
         self.streams.admit_no_more(pool);
+        ending::report_cut(&mut self.core, &self.streams, pool, &ids);
+        ending::close(pool, &ids, how, reason);
         if self.is_deserted() {
             self.finish(pool);
         }
@@ -291,6 +298,9 @@ impl StreamSession {
     fn event_done(&mut self, pool: &mut Pool) {
         self.with(pool, |service, context| service.event_done(context));
         self.balance(pool);
+        if self.core.input.is_last_read(pool) && self.service.stdin().is_wanted() {
+            self.close_with_enough(pool);
+        }
     }
 }
 
@@ -338,11 +348,16 @@ impl Session for StreamSession {
             }
             ShutdownMode::Enough => self.end_with_enough(pool),
             ShutdownMode::Late => self.end(pool, CloseReason::HOST),
-            ShutdownMode::Now(reason) => self.end_now(pool, reason),
+            ShutdownMode::GiveUp(reason) => {
+                self.core.limit_end(pool, reason);
+                self.give_up(pool, Farewell::GiveUp, reason);
+            }
+            ShutdownMode::Now(reason) => self.give_up(pool, Farewell::AtOnce, reason),
         }
     }
 
     fn stop(&mut self, pool: &mut Pool) {
+        self.streams.forgive_peers();
         if self.streams.profile.drains {
             self.core.drain_then_end(pool, Duration::ZERO);
         } else {

@@ -2,6 +2,7 @@
 
 mod broadcast;
 mod crowds;
+mod cut;
 mod descriptors;
 mod ends;
 mod hostile;

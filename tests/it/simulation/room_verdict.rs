@@ -172,6 +172,7 @@ fn check_status(host: &Host, status: Status) {
     let time = host.timed_out.then_some(Status::Timeout);
     let right = match host.signalled {
         Some(Signal::Interrupt) => status == Status::Interrupt,
+        Some(_) if host.stage.is_cut() => status == Status::Local || Some(status) == time,
         Some(_) => status == Status::Done || Some(status) == time,
         None if stdout.is_none() && time.is_none() => status == Status::Done,
         None => [stdout, time].contains(&Some(status)),

@@ -106,6 +106,11 @@ impl Stage {
         self.end == Some((None, 0))
     }
 
+    /// Whether stdout was given up before it had taken all.
+    pub(super) fn is_cut(&self) -> bool {
+        self.end.is_some_and(|(_, unsent)| unsent > 0)
+    }
+
     /// Why stdout ended before its time, if it did.
     pub(super) fn trouble(&self) -> Option<ErrorKind> {
         self.end.and_then(|(error, _)| error)

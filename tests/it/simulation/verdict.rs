@@ -6,6 +6,7 @@ use wirecat::close::{Cause, CloseReason, Detail};
 use wirecat::error::Status;
 use wirecat::event_loop::Signal;
 use wirecat::framing::Framing;
+use wirecat::protocol::relay::Source;
 
 use super::actor::{Actor, Temper};
 use super::guest::{Guest, Left};
@@ -77,6 +78,10 @@ fn check_reason(server: &Server, guest: &Guest, actor: &Actor, left: &Left) {
             let is_over = is_in_order(server, guest, left);
             basics.quit_after.is_some() || is_over || is_idle || server.is_stopping()
         }
+        // A replay that met a limit cuts it, and gives it 2 s for what is queued.
+        (Cause::Timeout, Detail::ReadTimeout) => {
+            basics.idle.is_some() && server.plan.service.script().is_some()
+        }
         (Cause::Host, Detail::Signal) => server.signalled.is_some(),
         (Cause::Host, Detail::Local) => server.stage.trouble().is_some(),
         (Cause::Timeout, Detail::Timeout) => server.timed_out,
@@ -112,14 +117,20 @@ fn check_received(server: &Server, guest: &Guest, actor: &Actor, left: &Left, mi
 
 /// SPEC 1.3 and 9: 0 if and only if nothing was lost, else what was.
 fn check_status(server: &Server, status: Status, skipped: usize) {
-    let lost = server.guests.iter().any(|guest| guest.left.is_some_and(|left| left.is_loss()));
+    let mut ends = server.guests.iter().filter_map(|guest| guest.left);
+    let lost = ends.clone().any(|left| left.is_loss());
+    // Each of its few clients is waited for, and one that was too late was waited for in vain.
+    let idle = ends.any(|left| left.reason.detail == Detail::Idle);
     let possible = match (server.signalled, server.stage.trouble()) {
         (Some(Signal::Interrupt), _) => vec![Status::Interrupt],
         (Some(_), _) => {
             // What was lost may have been told before, and the drain takes its time as well.
-            let time = server.timed_out.then_some(Status::Timeout);
-            let loss = lost.then_some(Status::Lost);
-            [Status::Done].into_iter().chain(time).chain(loss).collect()
+            let time = (server.timed_out || idle).then_some(Status::Timeout);
+            let is_left = server.plan.basics.source == Source::Stream && !server.stage.input_ended;
+            let loss = (lost || is_left || skipped > 0).then_some(Status::Lost);
+            // So has a reader of stdout that takes too long.
+            let stdout = server.stage.is_cut().then_some(Status::Local);
+            [Status::Done].into_iter().chain(time).chain(loss).chain(stdout).collect()
         }
         (None, trouble) => {
             let stdout = match trouble {
@@ -127,7 +138,7 @@ fn check_status(server: &Server, status: Status, skipped: usize) {
                 Some(std::io::ErrorKind::BrokenPipe) => Some(Status::Done),
                 Some(_) => Some(Status::Local),
             };
-            let time = server.timed_out.then_some(Status::Timeout);
+            let time = (server.timed_out || idle).then_some(Status::Timeout);
             let loss = (lost || skipped > 0).then_some(Status::Lost);
             stdout.into_iter().chain(time).chain(loss).collect()
         }

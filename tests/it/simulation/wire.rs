@@ -1,7 +1,6 @@
 //! A connection without a kernel: two bounded pipes with a transport of the loop at one end and
-//! the simulation at the other. It behaves as TCP does where that matters: bytes that arrived
-//! before a reset can still be read, a reset destroys what the other side has not read, and so
-//! does a socket that is closed with unread input (RFC 2525, 2.17).
+//! the simulation at the other. As with TCP, bytes that arrived before a reset can be read, and a
+//! reset destroys what the other side has not read, as does a close with unread input.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
@@ -247,6 +246,10 @@ impl Transport for Near {
     fn take_error(&mut self) -> Option<io::Error> {
         let mut state = lock(&self.0);
         (state.reset == Reset::Untold).then(|| state.report_reset())
+    }
+
+    fn unread(&self) -> u64 {
+        lock(&self.0).inbound.len() as u64
     }
 
     fn unacknowledged(&self) -> u64 {

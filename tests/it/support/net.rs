@@ -106,6 +106,15 @@ pub(crate) fn read_what_comes(mut stream: &TcpStream) -> Vec<u8> {
     bytes
 }
 
+/// Everything up to a reset, in which it has to end.
+#[track_caller]
+pub(crate) fn until_reset(mut stream: &TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let error = stream.read_to_end(&mut bytes).expect_err("it ends with a reset");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset, "after {} bytes", bytes.len());
+    bytes
+}
+
 /// Exactly so many bytes.
 #[track_caller]
 pub(crate) fn read_exactly(mut stream: &TcpStream, count: usize) -> Vec<u8> {

@@ -154,12 +154,18 @@ impl StreamService for Proxy {
     fn end(&mut self, context: &mut Context<'_>) {
         if context.streams.scope() == Scope::Connection {
             self.stop(context);
+            self.relays.close(context.pool, CloseReason::HOST, false);
         }
     }
 
-    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason) {
+    fn abort(&mut self, context: &mut Context<'_>, reason: CloseReason, at_once: bool) {
         self.stop(context);
-        self.relays.abort(context.pool, reason);
+        self.relays.close(context.pool, reason, at_once);
+    }
+
+    /// A connection without an upstream has heard nothing of it yet.
+    fn is_owed(&self, id: Id) -> bool {
+        !self.relays.has_ended(id)
     }
 
     /// Asks those children to end whose connection did not end in order.

@@ -55,12 +55,21 @@ struct Relay {
     client: bool,
     /// The connection's FIN has come.
     client_ended: bool,
+    /// That of the upstream has.
+    upstream_ended: bool,
     sink: Option<Id>,
     source: Option<Id>,
     /// The upstream is one connection, which is lost as a whole.
     duplex: bool,
     /// Nobody reads the sink any more, whatever the socket says.
     reader_gone: bool,
+}
+
+impl Relay {
+    /// Whether all that the upstream had to say has been read.
+    fn has_ended(&self) -> bool {
+        self.upstream_ended || self.source.is_none()
+    }
 }
 
 /// All relays of a session, by the id of their connection.
@@ -93,6 +102,7 @@ impl Relays {
         let relay = Relay {
             client: true,
             client_ended: false,
+            upstream_ended: false,
             sink: Some(sink),
             source: Some(source),
             duplex: sink == source,
@@ -127,6 +137,9 @@ impl Relays {
         };
         // Where the bytes of this channel go, and who fills its queue.
         let (to, feeder) = if let Some(client) = self.client_of(id) {
+            if let (Event::Eof { .. }, Some(relay)) = (event, self.relays.get_mut(&client)) {
+                relay.upstream_ended = true;
+            }
             (Some(client), Some(client))
         } else if let Some(relay) = self.relays.get_mut(&id) {
             // Both sides have ended once its upstream has too: the close then counts as the peer's.
@@ -168,14 +181,14 @@ impl Relays {
             pool.abort(source, end.reason);
         }
         if let Some(sink) = relay.sink {
-            match end.reason.cause {
-                Cause::Peer | Cause::Host => pool.close(sink, end.reason, CloseMode::UntilAcked),
-                // A FIN would make what was cut look complete. A unix socket knows no reset, and
-                // just ends.
-                Cause::Error | Cause::Timeout => {
-                    pool.close(sink, end.reason, CloseMode::ResetWhenAcked)
-                }
-            }
+            // A FIN would make what was cut look complete. A unix socket knows no
+            // reset, and just ends.
+            let is_lost = matches!(end.reason.cause, Cause::Error | Cause::Timeout);
+            let mode = match is_lost || !relay.client_ended {
+                true => CloseMode::ResetWhenAcked,
+                false => CloseMode::UntilAcked,
+            };
+            pool.close(sink, end.reason, mode);
         }
         self.forget_if_gone(client);
     }
@@ -220,9 +233,22 @@ impl Relays {
         }
     }
 
-    /// Cuts all upstreams off.
-    pub(super) fn abort(&mut self, pool: &mut Pool, reason: CloseReason) {
-        self.clients.ids().for_each(|channel| pool.abort(channel, reason));
+    /// Whether the upstream of a connection has said all that it had to say.
+    pub(super) fn has_ended(&self, client: Id) -> bool {
+        self.relays.get(&client).is_some_and(Relay::has_ended)
+    }
+
+    /// Closes all upstreams: with what is queued for them, unless `at_once`. One whose connection has
+    /// not said FIN sees that it was cut.
+    pub(super) fn close(&mut self, pool: &mut Pool, reason: CloseReason, at_once: bool) {
+        for (channel, client) in self.clients.iter() {
+            let is_cut = self.relays.get(client).is_none_or(|relay| !relay.client_ended);
+            match (at_once, is_cut) {
+                (false, _) => pool.give_up(channel, reason, is_cut),
+                (true, true) => pool.reset(channel, reason),
+                (true, false) => pool.abort(channel, reason),
+            }
+        }
     }
 
     fn forget_if_gone(&mut self, client: Id) {

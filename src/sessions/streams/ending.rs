@@ -1,0 +1,83 @@
+//! How the connections of a session are closed when its run ends.
+//!
+//! A connection is cut where more was to be sent to it: something is left of stdin, or its service
+//! knows of more, such as an upstream that has not said FIN. A FIN would make what it got look whole.
+//!
+//! | | nothing more was to be sent | it is cut |
+//! |---|---|---|
+//! | [`Farewell::InOrder`] | the queue, FIN, and the peer's FIN | the queue, and RST once all is acknowledged |
+//! | [`Farewell::GiveUp`] | the queue, FIN | the same |
+//! | [`Farewell::AtOnce`] | FIN, or RST where something is queued | RST |
+//!
+//! The first two have a limit only where the core has set one; it turns them into the third.
+
+use super::Streams;
+use crate::close::CloseReason;
+use crate::error::Status;
+use crate::event_loop::{CloseMode, Id, Pool};
+use crate::kind::Kind;
+use crate::sessions::core::Core;
+use crate::sessions::services::{Losses, StreamService};
+
+/// How the connections of a run are closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Farewell {
+    InOrder,
+    GiveUp,
+    AtOnce,
+}
+
+/// Whether more was to be sent to a connection.
+pub(super) fn is_cut(core: &Core, pool: &Pool, service: &dyn StreamService, id: Id) -> bool {
+    pool.takes(id) && (core.input.is_cut_short(pool) || service.is_owed(id))
+}
+
+/// The connections that are to be closed, and whether each of them is cut. To be asked before the
+/// input is given up, and the service forgets what it has.
+pub(super) fn to_close(
+    core: &Core,
+    streams: &Streams,
+    pool: &Pool,
+    service: &dyn StreamService,
+    how: Farewell,
+) -> Vec<(Id, bool)> {
+    // What a service closes later it has no time for where the run gives up.
+    let ids = streams.table.ids().filter(|id| how != Farewell::InOrder || !service.keeps(*id));
+    ids.map(|id| (id, is_cut(core, pool, service, id))).collect()
+}
+
+/// Closes the connections.
+pub(super) fn close(pool: &mut Pool, ids: &[(Id, bool)], how: Farewell, reason: CloseReason) {
+    for &(id, is_cut) in ids {
+        match how {
+            Farewell::InOrder if !is_cut => pool.close(id, reason, CloseMode::Linger),
+            Farewell::InOrder | Farewell::GiveUp => pool.give_up(id, reason, is_cut),
+            Farewell::AtOnce if is_cut => pool.reset(id, reason),
+            Farewell::AtOnce => pool.abort(id, reason),
+        }
+    }
+}
+
+/// Says what of stdin is not sent, and that the peer of a unix socket cannot see it. It is called
+/// when the input is given up.
+pub(super) fn report_cut(core: &mut Core, streams: &Streams, pool: &mut Pool, ids: &[(Id, bool)]) {
+    let cut = ids.iter().filter(|(_, is_cut)| *is_cut);
+    let cut: Vec<_> = cut.filter_map(|(id, _)| streams.table.get(*id)).collect();
+    if cut.is_empty() {
+        return;
+    }
+    let left = core.input.take_left(pool);
+    if left > 0 {
+        core.console.totals.unsent += left;
+        let text = format!("{left} bytes of {} were not sent", core.input.name());
+        core.console.warn(pool, Kind::Unsent, &text);
+        if streams.profile.losses != Losses::Ignored {
+            core.decide(Status::Lost);
+        }
+    }
+    if let Some(connection) = cut.iter().find(|one| one.peer.proto() == "unix") {
+        let title = streams.title(connection);
+        let text = format!("{title} cannot see that it was cut: a unix socket has no reset");
+        core.console.warn(pool, Kind::Unsent, &text);
+    }
+}
