@@ -82,6 +82,10 @@ impl SendQueue {
         // What was gathered before it goes out before it.
         waiting.seal();
         self.len += piece.len();
+        if waiting.pieces.capacity() == 0 {
+            // Most queues of a broadcast never hold a second piece, and a first push makes room for 4.
+            waiting.pieces.reserve_exact(1);
+        }
         waiting.pieces.push_back(piece);
     }
 
