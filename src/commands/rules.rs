@@ -139,12 +139,6 @@ const RULES: &[Rule] = &[
     rule(
         SERVE,
         &["--slow", "--slow-after"],
-        &["--reply"],
-        "a client that does not read its replies is read no further",
-    ),
-    rule(
-        SERVE,
-        &["--slow", "--slow-after"],
         &["silent"],
         "nothing is sent that clients could be slow for",
     ),

@@ -4,6 +4,7 @@
 //! a piece are lent from it. The work is linear in the bytes fed, whatever the cuts.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -48,13 +49,15 @@ pub struct Deframer {
     tail: Vec<u8>,
     /// Bytes of a frame that the end of the stream has cut.
     cut: usize,
+    /// What is not looked at yet, because the receiver of the frames wants no more for now.
+    unread: Vec<u8>,
     failed: Option<FrameError>,
 }
 
 impl Deframer {
     /// A deframer at the start of a stream.
     pub fn new(framer: Box<dyn Framer>) -> Self {
-        Self { framer, tail: Vec::new(), cut: 0, failed: None }
+        Self { framer, tail: Vec::new(), unread: Vec::new(), cut: 0, failed: None }
     }
 
     /// Takes the next `piece` of the stream and delivers every frame that it completes, in order.
@@ -69,10 +72,31 @@ impl Deframer {
         eof: bool,
         deliver: &mut dyn FnMut(Frame<'_>),
     ) -> Result<(), FrameError> {
+        self.feed_until(piece, eof, &Cell::new(false), deliver)
+    }
+
+    /// The same, until the receiver of the frames sets `stop`. What is left of the piece is kept,
+    /// and comes first in the next call.
+    ///
+    /// # Errors
+    /// As those of [`Deframer::feed`].
+    pub fn feed_until(
+        &mut self,
+        piece: &[u8],
+        eof: bool,
+        stop: &Cell<bool>,
+        deliver: &mut dyn FnMut(Frame<'_>),
+    ) -> Result<(), FrameError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let outcome = self.cut(piece, eof, deliver);
+        let unread = std::mem::take(&mut self.unread);
+        let piece = match unread.is_empty() {
+            true => Cow::Borrowed(piece),
+            false => Cow::Owned([&unread, piece].concat()),
+        };
+        drop(unread);
+        let outcome = self.cut(&piece, eof, stop, deliver);
         if eof || outcome.is_err() {
             self.cut += if outcome.is_ok() { self.tail.len() } else { 0 };
             self.tail = Vec::new();
@@ -90,6 +114,11 @@ impl Deframer {
         self.tail.capacity()
     }
 
+    /// Whether something is left that the receiver of the frames did not want yet.
+    pub fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
     /// Appends `payload` to `out` as one frame of the same format.
     ///
     /// # Errors
@@ -102,13 +131,21 @@ impl Deframer {
         &mut self,
         piece: &[u8],
         eof: bool,
+        stop: &Cell<bool>,
         deliver: &mut dyn FnMut(Frame<'_>),
     ) -> Result<(), FrameError> {
         let Some(mut rest) = self.complete_tail(piece, eof, deliver)? else {
             return Ok(());
         };
         debug_assert!(self.tail.is_empty(), "a frame begins before the one in the tail has ended");
-        while let Step::Frame { payload, consumed, partial } = self.framer.step(rest, eof)? {
+        loop {
+            if stop.get() {
+                self.unread = rest.to_vec();
+                return Ok(());
+            }
+            let Step::Frame { payload, consumed, partial } = self.framer.step(rest, eof)? else {
+                break;
+            };
             debug_assert!((1..=rest.len()).contains(&consumed), "a frame of {consumed} bytes");
             self.deliver(Cow::Borrowed(rest), payload, partial, deliver)?;
             rest = rest.get(consumed..).unwrap_or_default();
@@ -188,6 +225,24 @@ mod tests {
 
     fn deframer(framing: Framing, max: usize) -> Deframer {
         Deframer::new(framing.framer(max, false).unwrap())
+    }
+
+    /// However often the receiver wants no more, each frame comes once, and in its order.
+    #[test]
+    fn who_wants_no_more_gets_the_rest_with_the_next_call() {
+        let mut lines = deframer(Framing::Line, 100);
+        let (stop, mut seen) = (Cell::new(false), Vec::new());
+        for piece in [&b"a\nb"[..], b"b\nc\n\nd\ne", b"", b"\nf", b"", b"", b"", b""] {
+            stop.set(false);
+            let mut deliver = |frame: Frame<'_>| {
+                seen.push(String::from_utf8(frame.payload.to_vec()).unwrap());
+                stop.set(true);
+            };
+            lines.feed_until(piece, false, &stop, &mut deliver).unwrap();
+        }
+        assert_eq!(seen, ["a", "bb", "c", "", "d", "e"]);
+        assert!(!lines.has_unread());
+        lines.feed(b"", true, &mut |frame| assert_eq!(frame.payload, b"f")).unwrap();
     }
 
     /// Feeds one piece; the frames that came, with whether they were partial.

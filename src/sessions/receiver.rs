@@ -1,6 +1,7 @@
 //! What comes in on one connection: bytes become messages, a deadline runs for each, and a stream
 //! without messages is searched for what `--expect` looks out for.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::config::Common;
@@ -56,16 +57,18 @@ impl Receiver {
     }
 
     /// Takes a piece of the stream and gives the messages that it completes. A stream without
-    /// framing is taken as it comes. Who takes a message of a framing notes that it has come, which
+    /// framing is taken as it comes. Once `stop` is set, later messages of the piece wait for the next
+    /// call. Who takes a message of a framing notes that it has come, which
     /// spares each of them one more call on its way.
     pub(crate) fn feed(
         &mut self,
         piece: &[u8],
         eof: bool,
+        stop: &Cell<bool>,
         deliver: &mut dyn FnMut(Frame<'_>),
     ) -> Result<(), FrameError> {
         if let Some(Parts::Messages { deframer, share, .. }) = self.parts.as_deref_mut() {
-            let outcome = deframer.feed(piece, eof, deliver);
+            let outcome = deframer.feed_until(piece, eof, stop, deliver);
             share.set(deframer.held());
             return outcome;
         }
@@ -101,6 +104,14 @@ impl Receiver {
         match self.parts.as_deref() {
             Some(Parts::Messages { deframer, .. }) => deframer.held(),
             _ => 0,
+        }
+    }
+
+    /// Whether messages wait that have been read.
+    pub(crate) fn has_unread(&self) -> bool {
+        match self.parts.as_deref() {
+            Some(Parts::Messages { deframer, .. }) => deframer.has_unread(),
+            _ => false,
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::support::net::{connect, connect_narrow, read_what_comes};
+use crate::support::net::{connect, connect_narrow, read_all, read_what_comes};
 use crate::support::{Running, proc, wirecat};
 
 const MIB: usize = 1 << 20;
@@ -147,5 +147,82 @@ fn many_short_messages_cost_no_more_than_the_queue() {
         server.wait_for("accepted #51 ");
         push(&speaker, &[b'\n'; 64 * 1024], 4 * MIB);
         assert_peak(&server, 80 * MIB, &args);
+    }
+}
+
+/// One answer is shared by all clients, however long it is, and who does not take it is judged like
+/// any slow client.
+#[test]
+fn a_long_reply_is_shared_and_does_not_wait_for_ever() {
+    let mut text = tempfile::NamedTempFile::new().unwrap();
+    text.write_all(&vec![b'x'; 8 * MIB]).unwrap();
+    let reply = format!("@{}", text.path().display());
+    let (mut server, address) = serve(&["--reply", &reply]);
+    let _silent: Vec<TcpStream> = (0..40).map(|_| connect_narrow(&address)).collect();
+    server.wait_for("accepted #40 ");
+    assert_eq!(read_all(&connect(&address)).len(), 8 * MIB);
+    server.wait_for("was too slow and is closed");
+    assert_peak(&server, 80 * MIB, &"--reply");
+}
+
+/// Alone, a client that does not take its answer is waited for; `--slow drop` has it miss answers.
+#[test]
+fn the_rules_for_slow_clients_hold_for_replies() {
+    let (text, line) = ("y".repeat(99), "y".repeat(99) + "\n");
+    let narrow = ["--queue", "64k", "-O", "sndbuf=32k", "--frame", "line", "--reply", &text];
+    for (policy, is_whole) in [(&[][..], true), (&["--slow", "drop"], false)] {
+        let args = [&narrow[..], &["--slow-after", "100ms", "--conns", "1"], policy].concat();
+        let (mut server, address) = serve(&args);
+        let client = connect_narrow(&address);
+        let asked = thread::spawn({
+            let mut client = client.try_clone().unwrap();
+            move || client.write_all(&[b'\n'; 20_000]).and(client.shutdown(Shutdown::Write))
+        });
+        match is_whole {
+            // Time has to pass for nothing to happen.
+            true => thread::sleep(Duration::from_millis(500)),
+            false => drop(server.wait_for("is too slow and misses messages")),
+        }
+        let answers = read_all(&client);
+        asked.join().unwrap().unwrap();
+        let count = answers.len() / line.len();
+        assert!(answers == line.repeat(count).into_bytes());
+        assert_eq!(count == 20_000, is_whole, "{count} answers, {policy:?}");
+        drop(client);
+        let ended = server.wait_open().code(if is_whole { 0 } else { 6 });
+        let missed = format!("missed {} messages", 20_000 - count);
+        assert_eq!(ended.stderr.contains(&missed), !is_whole, "{}", ended.stderr);
+    }
+}
+
+/// Answers that are longer than what asks for them wait with the client, and none is lost.
+#[test]
+fn the_answers_to_one_read_do_not_exceed_the_queue() {
+    let (text, count) = ("z".repeat(1000), 100_000);
+    let framed = ["--frame", "line", "127.0.0.1:0", "--output", "none"];
+    for command in [
+        &["tcp-serve", "--slow", "block", "--reply", &text][..],
+        &["echo", "--tcp", "--prefix", &text],
+        &["echo", "--tcp", "--delay", "10ms", "--prefix", &text],
+    ] {
+        let mut server = wirecat([command, &framed].concat()).start();
+        let address = server.address();
+        let clients: Vec<TcpStream> = (0..8).map(|_| connect(&address)).collect();
+        let asking: Vec<_> = clients
+            .iter()
+            .map(|client| {
+                let mut client = client.try_clone().unwrap();
+                thread::spawn(move || client.write_all(&vec![b'\n'; count]))
+            })
+            .collect();
+        // Time has to pass for nobody to read.
+        thread::sleep(Duration::from_millis(1000));
+        assert_peak(&server, 120 * MIB, &command);
+        for asked in asking {
+            asked.join().unwrap().unwrap();
+        }
+        clients[0].shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&clients[0]).len(), count * (text.len() + 1), "{command:?}");
+        assert_peak(&server, 120 * MIB, &command);
     }
 }

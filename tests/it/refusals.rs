@@ -88,8 +88,6 @@ fn a_policy_for_slow_clients_needs_something_to_send_them() {
         refuse("--slow-after", cause, &[&format!("tcp-serve {handler} --slow-after 1 0")]);
         refuse("--queue", cause, &[&format!("tcp-serve {handler} --queue 1M 0")]);
     }
-    let cause = "a client that does not read its replies is read no further";
-    refuse("--slow", cause, &["tcp-serve --reply x --slow kick 0"]);
     let lines = ["tcp-serve --slow block --slow-after 1 0"];
     refuse("--slow-after", "--slow block waits for ever", &lines);
 }

@@ -27,9 +27,9 @@ use responder::{Answer, DelayQueue, MessageClass, Responder};
 
 /// What may wait for a client, which waits for nobody but itself, however long that takes.
 const QUEUE: usize = 256 * 1024;
-/// The largest buffer of answers that is kept from one read to the next. A read takes 256 KiB at
-/// most, so that only one that completes a large message exceeds it.
-const KEPT: usize = 1 << 20;
+/// Answers are sent as soon as they are as many bytes. With `--prefix` those to one read may be a
+/// thousand times as long as it is: its other messages wait while the queue is full.
+const PORTION: usize = 64 * 1024;
 
 /// The echo server: it sends back what the connections send, and what its datagram sockets receive.
 ///
@@ -106,8 +106,8 @@ impl EchoService {
         let outcome = context.pool.send(id, &self.answers);
         context.sent(id, outcome);
         self.answers.clear();
-        // One large burst must not hold its memory for the rest of the run.
-        self.answers.shrink_to(KEPT);
+        // One large answer must not hold its memory for the rest of the run.
+        self.answers.shrink_to(2 * PORTION);
     }
 
     /// Answers are due.
@@ -212,6 +212,10 @@ impl StreamService for EchoService {
                 match self.responder.stream(message.payload, partial, &mut self.answers) {
                     Ok(()) => context.core.count_sent(1),
                     Err(error) => self.trouble = self.trouble.take().or(Some(error)),
+                }
+                if self.answers.len() >= PORTION {
+                    self.answer(context, id);
+                    self.balance(context, id);
                 }
             }
         }

@@ -124,8 +124,13 @@ impl StreamService for PortProbe {
 
 /// `--reply`: a fixed answer, to each message or on accept.
 pub(super) struct Reply {
-    /// Framed where there is a framing.
-    text: Bytes,
+    /// The answer, framed where there is a framing, so often as it is in one piece at most: all
+    /// that waits for all clients shares these bytes.
+    block: Bytes,
+    /// Bytes of one answer.
+    len: usize,
+    /// Answers in the block.
+    most: usize,
     /// Without messages to answer, it is sent on accept with FIN behind it.
     at_once: bool,
     /// Answers that the messages of this read are due.
@@ -135,7 +140,18 @@ pub(super) struct Reply {
 impl Reply {
     pub(super) fn new(text: &Bytes, encoder: &MessageEncoder) -> Result<Self, Failure> {
         let (text, at_once) = (encoder.text("--reply", text)?, !encoder.is_framed());
-        Ok(Self { text, at_once, due: 0 })
+        let len = text.len();
+        let most = if at_once { 1 } else { (JOINED / len.max(1)).max(1) };
+        Ok(Self { block: text.repeat(most).into(), len, most, at_once, due: 0 })
+    }
+
+    /// Sends the answers that are due.
+    fn answer(&mut self, context: &mut Context<'_>, id: Id) {
+        let due = std::mem::take(&mut self.due);
+        if due > 0 {
+            context.core.count_sent(due);
+            context.send_messages(id, &self.block.slice(..due * self.len), due as u64);
+        }
     }
 }
 
@@ -146,27 +162,23 @@ impl StreamService for Reply {
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
         if self.at_once {
-            let outcome = context.pool.send(id, &self.text);
+            let outcome = context.pool.send_shared(id, self.block.clone());
             context.sent(id, outcome);
             // The FIN tells a peer that reads to the end that it has the whole answer.
             context.pool.finish(id);
         }
     }
 
-    fn message(&mut self, context: &mut Context<'_>, _id: Id, message: &Message<'_>) {
+    fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
         context.core.console.deliver(context.pool, message);
         self.due += usize::from(!self.at_once);
+        if self.due == self.most {
+            self.answer(context, id);
+        }
     }
 
-    /// The answers of one read share their bytes, so that many small messages cannot ask for much
-    /// memory.
     fn received(&mut self, context: &mut Context<'_>, id: Id) -> bool {
-        let due = std::mem::take(&mut self.due);
-        context.core.count_sent(due);
-        for _ in 0..due {
-            let outcome = context.pool.send_shared(id, self.text.clone());
-            context.sent(id, outcome);
-        }
+        self.answer(context, id);
         true
     }
 }

@@ -130,7 +130,7 @@ impl Commanded<'_> {
         message: Vec<u8>,
         to: &Recipient,
     ) -> Result<Notice<'static>, Failure> {
-        if !self.0.streams.keeps_up(&mut self.0.core, pool, id) {
+        if !self.0.streams.keeps_up(&mut self.0.core, pool, id, 1) {
             let cause = "its queue is full, and it drains nothing";
             return Err(unsendable(to, Kind::Slow, cause));
         }
@@ -176,7 +176,7 @@ impl Commanded<'_> {
         let (mut count, mut waits) = (0, 0);
         let ids: Vec<Id> = self.0.streams.table.ids().collect();
         for id in ids {
-            if !self.0.streams.keeps_up(&mut self.0.core, pool, id) {
+            if !self.0.streams.keeps_up(&mut self.0.core, pool, id, 1) {
                 continue;
             }
             let outcome = pool.send_shared(id, message.clone());

@@ -1,5 +1,7 @@
 //! One connection of a session: accepted, read, drained, closed.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 
 use super::dialing::{Dialed, in_doubt};
@@ -212,12 +214,15 @@ impl StreamSession {
         let peer = name.as_deref().unwrap_or_default();
         let Self { core, streams, service, .. } = self;
         let (mut context, mut has_come) = (Context::new(core, streams, pool), false);
-        let framed = receiver.feed(bytes, eof, &mut |frame| {
+        // Answers may be many times as long as the messages of one read.
+        let (is_answered, stop) = (context.streams.profile.flow == Flow::Answers, Cell::new(false));
+        let framed = receiver.feed(bytes, eof, &stop, &mut |frame| {
             has_come = true;
             let is_counted = context.streams.profile.counts_messages;
             if is_counted || context.core.take_message(frame.payload) {
                 let message = Message { conn, ..Message::framed(&frame, peer) };
                 service.message(&mut context, id, &message);
+                stop.set(is_answered && context.streams.is_full(id));
             }
         });
         let asked = context.asked();
@@ -270,6 +275,7 @@ impl StreamSession {
                 && let Some(connection) = self.streams.table.get(id)
             {
                 self.streams.update_reading(pool, id, connection);
+                self.streams.resumed.push(id);
             }
             self.with(pool, |service, context| service.drained(context, id));
         }

@@ -45,7 +45,12 @@ impl<'a> Context<'a> {
 
     /// Sends a piece to one connection, by the rules for slow ones.
     pub(crate) fn send(&mut self, id: Id, piece: &Bytes) {
-        if self.streams.keeps_up(self.core, self.pool, id) {
+        self.send_messages(id, piece, 1);
+    }
+
+    /// The same with a piece of so many messages.
+    pub(crate) fn send_messages(&mut self, id: Id, piece: &Bytes, messages: u64) {
+        if self.streams.keeps_up(self.core, self.pool, id, messages) {
             let outcome = self.pool.send_shared(id, piece.clone());
             self.sent(id, outcome);
         }

@@ -196,6 +196,16 @@ impl StreamSession {
         }
     }
 
+    /// Takes the messages that were read and had to wait, of connections that are read again.
+    pub(super) fn read_on(&mut self, pool: &mut Pool) {
+        while let Some(id) = self.streams.resumed.pop() {
+            let connection = self.streams.table.get(id);
+            if connection.is_some_and(|one| one.receiver.has_unread()) && !self.streams.is_full(id) {
+                self.on_data(pool, id, &[], false);
+            }
+        }
+    }
+
     /// Pauses what would overflow a queue, and resumes what may flow again: once behind each event.
     pub(super) fn balance(&mut self, pool: &mut Pool) {
         self.update_accepting(pool);

@@ -86,6 +86,8 @@ pub(crate) struct Streams {
     queue: usize,
     /// Connections are not read, because of stdout or of a queue that blocks.
     paused: bool,
+    /// Those that may be read again, and may have messages that were read before and had to wait.
+    resumed: Vec<Id>,
     /// What the worst end of a connection means for the status.
     worst: Option<Status>,
     /// The same of what failed on this side, rather than by a peer or the network.
@@ -210,6 +212,9 @@ impl Streams {
         for (id, connection) in self.table.iter() {
             self.update_reading(pool, id, connection);
         }
+        if !paused && self.profile.flow == Flow::Answers {
+            self.resumed.extend(self.table.ids());
+        }
     }
 
     /// Leaves what one connection sends in the kernel while its service does not want it.
@@ -219,7 +224,13 @@ impl Streams {
             && let Some(connection) = self.table.get(id)
         {
             self.update_reading(pool, id, connection);
+            self.resumed.push(id);
         }
+    }
+
+    /// Whether no more messages of a connection are to be taken for now, of those that were read.
+    fn is_full(&self, id: Id) -> bool {
+        self.table.get(id).is_some_and(|one| self.paused || self.is_held_elsewhere(one))
     }
 
     /// Whether its service, or its own answers, keep a connection from being read.

@@ -114,6 +114,7 @@ impl StreamSession {
             profile,
             queue: backlog.queue,
             paused: false,
+            resumed: Vec::new(),
             worst: None,
             own: None,
             peer_name: String::new(),
@@ -298,6 +299,7 @@ impl StreamSession {
     fn event_done(&mut self, pool: &mut Pool) {
         self.with(pool, |service, context| service.event_done(context));
         self.balance(pool);
+        self.read_on(pool);
         if self.core.input.is_last_read(pool) && self.service.stdin().is_wanted() {
             self.close_with_enough(pool);
         }

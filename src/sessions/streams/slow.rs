@@ -263,11 +263,17 @@ impl Streams {
         self.check();
     }
 
-    /// Whether one connection is to be sent the next message.
-    pub(super) fn keeps_up(&mut self, core: &mut Core, pool: &mut Pool, id: Id) -> bool {
+    /// Whether one connection is to be sent the next messages.
+    pub(super) fn keeps_up(
+        &mut self,
+        core: &mut Core,
+        pool: &mut Pool,
+        id: Id,
+        messages: u64,
+    ) -> bool {
         let count = self.table.len();
         let Some(connection) = self.table.get_mut(id) else { return false };
-        self.slow.keeps_up(core, pool, (id, connection), count, 1)
+        self.slow.keeps_up(core, pool, (id, connection), count, messages)
     }
 
     /// Notes what became of a send to one connection.

@@ -249,6 +249,11 @@ impl Service {
         }
     }
 
+    /// Whether messages that were read may wait until answers to those before them have gone.
+    pub(super) fn may_hold_messages(&self, framing: Framing) -> bool {
+        matches!(self, Self::Serve(Handling::Reply(_))) && framing != Framing::None
+    }
+
     /// Whether what is sent back may exceed the queue of a client: an answer is as long as it is,
     /// however short the message was.
     pub(super) fn exceeds_queue(&self) -> bool {

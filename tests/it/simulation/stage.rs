@@ -123,6 +123,19 @@ impl Stage {
         check_prefix("stdout", &world.actors[0].received, &self.expected, whole);
     }
 
+    /// The same where messages of one connection may wait while others are taken: each line is one of
+    /// those that belong there, and all are there where it is `whole`.
+    #[track_caller]
+    pub(super) fn check_lines(&self, world: &World, whole: bool) {
+        let got = &world.actors[0].received;
+        let mut wanted: Vec<&[u8]> = self.expected.split_inclusive(|byte| *byte == b'\n').collect();
+        for line in got.split_inclusive(|byte| *byte == b'\n').filter(|it| it.ends_with(b"\n")) {
+            let place = wanted.iter().position(|one| *one == line);
+            wanted.swap_remove(place.expect("a line of stdout that was said"));
+        }
+        assert!(!whole || wanted.is_empty(), "{} lines are missing on stdout", wanted.len());
+    }
+
     /// The events that were told, of which the last is the summary with the exit status.
     #[track_caller]
     pub(super) fn events(&self, status: Status) -> Vec<Value> {
