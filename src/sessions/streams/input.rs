@@ -200,7 +200,8 @@ impl StreamSession {
     pub(super) fn read_on(&mut self, pool: &mut Pool) {
         while let Some(id) = self.streams.resumed.pop() {
             let connection = self.streams.table.get(id);
-            if connection.is_some_and(|one| one.receiver.has_unread()) && !self.streams.is_full(id) {
+            if connection.is_some_and(|one| one.receiver.has_unread()) && !self.streams.is_full(id)
+            {
                 self.on_data(pool, id, &[], false);
             }
         }
