@@ -38,7 +38,8 @@ vocabulary! {
         Signal = "signal": "signal";
         /// Nobody listens there, or the peer did not take a message.
         Refused = "refused": "refused";
-        /// `--timeout` passed for the whole run.
+        /// `--timeout` passed for the whole run; with `error`, the kernel gave up a peer that did not
+        /// acknowledge (`-O user-timeout`, keepalive).
         Timeout = "timeout": "out of time";
         /// A local file or descriptor failed.
         Local = "local": "local failure";
@@ -63,6 +64,8 @@ impl CloseReason {
     pub const HOST: Self = Self::new(Cause::Host, Detail::Limit);
     /// The peer reset the connection.
     pub const RESET: Self = Self::new(Cause::Error, Detail::Reset);
+    /// The peer acknowledged nothing for longer than the kernel waits.
+    pub const UNANSWERED: Self = Self::new(Cause::Error, Detail::Timeout);
     /// A frame was broken, cut or too large.
     pub const FRAME: Self = Self::new(Cause::Error, Detail::Frame);
     /// The peer did not take a message.

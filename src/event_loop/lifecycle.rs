@@ -229,6 +229,7 @@ impl Channel {
         match error.map(io::Error::kind) {
             Some(ErrorKind::InvalidData) => CloseReason::FRAME,
             Some(ErrorKind::ConnectionRefused) => CloseReason::REFUSED,
+            Some(ErrorKind::TimedOut) => CloseReason::UNANSWERED,
             _ => CloseReason::RESET,
         }
     }
@@ -308,7 +309,11 @@ impl Channel {
     /// The error of the operating system, if this channel failed.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         let ending = self.ending.take()?;
-        ending.write_error.or(ending.read_error)
+        // Once a read has been told of ETIMEDOUT or ECONNRESET, a write gets EPIPE, which says less.
+        let is_vague = |error: &io::Error| {
+            error.kind() == ErrorKind::BrokenPipe && ending.read_error.is_some()
+        };
+        ending.write_error.filter(|error| !is_vague(error)).or(ending.read_error)
     }
 
     /// Keeps a reset that came before the first read: what came ahead of it can still be read.
@@ -316,13 +321,17 @@ impl Channel {
         self.ending().early_reset = Some(error);
     }
 
-    /// A reset that something else than a read has met. The kernel reports it once, and then a read
-    /// finds an end that is none. A peer that ends in order and resets what comes later makes it
+    /// A reset, or the end of the kernel's patience with the peer, that something else than a read has
+    /// met. The kernel reports it once, and then a read finds an end that is none. A peer that ends in order and resets what comes later makes it
     /// EPIPE (tcp_reset() in Linux): then the end is one.
     pub(super) fn take_reset(&mut self) -> Option<io::Error> {
         let ending = self.ending.as_mut()?;
         let met = ending.write_error.as_ref().map(io::Error::kind);
-        let met = met.filter(|kind| *kind == ErrorKind::ConnectionReset).map(io::Error::from);
+        let is_lost = |kind: &ErrorKind| {
+            use ErrorKind::{ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut};
+            matches!(kind, ConnectionReset | HostUnreachable | NetworkUnreachable | TimedOut)
+        };
+        let met = met.filter(is_lost).map(io::Error::from);
         ending.early_reset.take().or(met)
     }
 

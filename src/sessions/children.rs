@@ -23,6 +23,8 @@ use streams::{channels, set_streams};
 
 /// How long a child that was asked to end has before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often a group is looked at whose leader has ended.
+const LOOK: Duration = Duration::from_millis(20);
 /// What is said to one process only, and not to its children: socket activation and readiness
 /// (sd_listen_fds(3), sd_notify(3)), and what another wirecat says of itself.
 const PRIVATE: [&str; 7] = [
@@ -183,6 +185,10 @@ impl fmt::Display for Exit {
 ///
 /// A signal from outside ends a child in any state; only `reap` sees that. SIGCHLD says neither
 /// whose end it is nor how many have ended, so each child is asked once per signal.
+///
+/// A child that was asked to end, and leads a group, has ended when all of the group has: what its
+/// members do about the signal may take them longer than their leader. What a child has left behind
+/// that ended by itself, is left alone.
 #[derive(Debug, Default)]
 pub(crate) struct Children {
     living: Vec<Living>,
@@ -198,6 +204,8 @@ struct Living {
     process: Child,
     group: bool,
     state: ChildState,
+    /// It was reaped, and others of its group live.
+    ended: Option<ExitStatus>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +223,18 @@ impl Living {
     /// Signals the child, and where it leads a group all of that.
     fn signal(&self, signal: i32) {
         sys::child::signal(&self.process, self.group, signal);
+    }
+
+    /// How it has ended, with its group where that was asked to end.
+    fn try_wait(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            // Only a child that was reaped elsewhere is an error, and it is gone too.
+            // An end that nobody saw counts as a failure: 0xff00 is exit status 255, as wait(2) has
+            // it.
+            self.ended = self.process.try_wait().unwrap_or(Some(ExitStatus::from_raw(0xff00)));
+        }
+        let is_asked = self.group && matches!(self.state, ChildState::Asked { .. });
+        self.ended.filter(|_| !is_asked || !sys::child::group_lives(&self.process))
     }
 
     fn kill(&mut self) {
@@ -255,7 +275,8 @@ impl Children {
         let process = sys::child::spawn(command).map_err(fail)?;
         self.started += 1;
         let id = ChildId(self.started);
-        let mut living = Living { id, purpose, process, group, state: ChildState::Running };
+        let mut living =
+            Living { id, purpose, process, group, state: ChildState::Running, ended: None };
         let channels = channels(pool, &mut living.process, socket);
         // It runs already. Killed, it still has to be reaped: unreaped children stay as zombies.
         if channels.is_err() {
@@ -268,18 +289,18 @@ impl Children {
         }
     }
 
-    /// Notes the children that have ended; to be called once at each `Signal::Child`.
-    pub(crate) fn reap(&mut self) {
+    /// Notes the children that have ended; to be called once at each `Signal::Child`, and each time
+    /// that [`timers::CHILDREN`] has fired.
+    pub(crate) fn reap(&mut self, pool: &mut Pool) {
         debug_assert!(self.ended.is_empty(), "nobody took {:?}", self.ended);
         let Self { living, ended, .. } = self;
         living.retain_mut(|one| {
-            // Only a child that was reaped elsewhere is an error, and it is gone too.
-            // An end that nobody saw counts as a failure: 0xff00 is exit status 255, as wait(2) has
-            // it.
-            let status = one.process.try_wait().unwrap_or(Some(ExitStatus::from_raw(0xff00)));
+            let status = one.try_wait();
             ended.extend(status.map(|status| Exit { id: one.id, purpose: one.purpose, status }));
             status.is_none()
         });
+        sys::child::reap_orphans(|pid| living.iter().any(|one| one.process.id() == pid));
+        self.arm(pool);
     }
 
     /// The exits of this purpose since the last call.
@@ -317,7 +338,7 @@ impl Children {
         self.arm(pool);
     }
 
-    /// [`timers::CHILDREN`] has fired: kills what has not ended in time.
+    /// [`timers::CHILDREN`] has fired: kills what has not ended in time. `reap` follows.
     pub(crate) fn on_timer(&mut self, pool: &mut Pool) {
         let now = pool.now();
         for one in &mut self.living {
@@ -327,13 +348,16 @@ impl Children {
                 one.kill();
             }
         }
-        self.arm(pool);
     }
 
     fn arm(&self, pool: &mut Pool) {
         // One timer serves all: it fires for the earliest, and is armed again for those behind it.
         if let Some(at) = self.living.iter().filter_map(Living::kill_at).min() {
-            let after = at.saturating_duration_since(pool.now());
+            let mut after = at.saturating_duration_since(pool.now());
+            // No signal tells of the end of a group.
+            if self.living.iter().any(|one| one.ended.is_some()) {
+                after = after.min(LOOK);
+            }
             pool.arm(TimerKey::global(timers::CHILDREN), after);
         }
     }

@@ -241,7 +241,6 @@ impl Core {
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) -> Disposition {
         match (key.purpose, key.id) {
             (timers::TOTAL, None) => self.time_is_up(pool),
-            (timers::CHILDREN, None) => self.children.on_timer(pool),
             (timers::HOOKS, None) => {
                 if self.console.start_hooks(pool, &mut self.children) {
                     return self.resume(pool);

@@ -109,6 +109,14 @@ pub trait Session {
 
 impl<S: Session> Handler for S {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        let event = match event {
+            Event::Timer { key: TimerKey { id: None, purpose: timers::CHILDREN } } => {
+                self.core_mut().children.on_timer(pool);
+                // Of the ends of whole groups no signal tells.
+                Event::Signal(Signal::Child)
+            }
+            event => event,
+        };
         match self.core_mut().on(pool, &event) {
             Disposition::Own => match event {
                 Event::Signal(Signal::Report) => self.report_stats(pool),

@@ -54,11 +54,13 @@ impl Handler for StartupFailure {
         let Self { console, children } = self;
         match event {
             Event::Signal(Signal::Child) => {
-                children.reap();
+                children.reap(pool);
                 console.on_hook_exits(pool, children);
             }
             Event::Timer { key: TimerKey { id: None, purpose: timers::CHILDREN } } => {
                 children.on_timer(pool);
+                children.reap(pool);
+                console.on_hook_exits(pool, children);
             }
             Event::Timer { key: TimerKey { id: None, purpose: timers::HOOKS } } => {
                 console.start_hooks(pool, children);

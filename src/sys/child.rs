@@ -50,8 +50,43 @@ fn die_with_parent() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a process group that was led by a child has members still, which a child that was waited
+/// for is none of.
+///
+/// As long as it has, its number is given to no other process or group (setpgid(2), alloc_pid()).
+pub fn group_lives(child: &Child) -> bool {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
+}
+
+/// Reaps the processes that became children of this one without being started by it: the first
+/// process of a PID namespace inherits all orphans, and those that nobody waits for stay as zombies
+/// (pid_namespaces(7)). `own` says whose end somebody else waits for.
+pub fn reap_orphans(own: impl Fn(u32) -> bool) {
+    if !rustix::process::getpid().is_init() {
+        return;
+    }
+    // The next signal comes for one of our own; orphans behind it are then seen, too.
+    while let Some(pid) =
+        ended_child().filter(|pid| !own(pid.as_raw_nonzero().get().unsigned_abs()))
+    {
+        let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG);
+    }
+}
+
+/// A child that has ended, which stays to be waited for.
+fn ended_child() -> Option<Pid> {
+    // SAFETY: an all-zero siginfo_t is a valid value for the kernel to overwrite.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` is valid for writing.
+    let outcome = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) };
+    // SAFETY: waitid(2) has filled the fields of a child, or left them 0 where none has ended.
+    (outcome == 0).then(|| unsafe { info.si_pid() }).and_then(Pid::from_raw)
+}
+
 /// Signals a child that has not been waited for, or with `group` all of the process group that it
-/// leads. One that has ended meanwhile needs no signal.
+/// leads or has led, and that lives. One that has ended meanwhile needs no signal.
 pub fn signal(child: &Child, group: bool, signal: i32) {
     // A child that has not been waited for keeps its number, so nobody else is hit.
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);

@@ -2,6 +2,7 @@
 //! options are read back from the very socket of the running wirecat.
 
 use std::fs::read_dir;
+use std::io::Write;
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::Command;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use socket2::Socket;
 
+use crate::support::namespaces::{Host, has};
 use crate::support::net::{accept, connect, listener};
 use crate::support::{skip, wirecat};
 
@@ -52,6 +54,40 @@ const OPTIONS: [(&str, Check); 11] = [
         it.tcp_user_timeout().unwrap() == Some(Duration::from_millis(1500))
     }),
 ];
+
+/// `-O user-timeout` says that time was what ran out, whether a read or a write met it.
+#[test]
+fn a_peer_that_acknowledges_nothing_is_timed_out() {
+    let host = match Host::new() {
+        Ok(host) if has("nft") => host,
+        Ok(_) => return skip("user-timeout", "nft is not installed"),
+        Err(why) => return skip("user-timeout", &why),
+    };
+    for (input, detail) in
+        [(6, "connection timed out"), (30_000_000, "bytes of input were not sent")]
+    {
+        let mut server = host.wirecat("tcp-serve --output none 127.0.0.1:0").start();
+        let address = server.address();
+        let args = format!("tcp-connect -v -O user-timeout=1s {address}");
+        let mut client = host.wirecat(&args).piped().start();
+        client.wait_for("connected");
+        host.shell(
+            "nft 'add table t; add chain t c { type filter hook output priority 0; };
+                  add rule t c meta l4proto tcp drop'",
+        );
+        let mut stdin = client.stdin.take().expect("stdin is open");
+        // It takes what fits, and breaks when the client ends.
+        let feed = std::thread::spawn(move || {
+            let _ = stdin.write_all(&vec![b'x'; input]);
+            stdin
+        });
+        let ended = client.wait_open().code(6).says("connection timed out").says(detail);
+        assert!(!ended.stderr.contains("broken pipe"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("(out of time)"), "{}", ended.stderr);
+        drop(feed.join());
+        host.shell("nft delete table t");
+    }
+}
 
 /// SPEC section 5: each key is set on the client's socket.
 #[test]

@@ -20,10 +20,14 @@ impl Handler for Nursery {
             Event::Data { bytes, .. } => self.output.extend_from_slice(bytes),
             Event::Closed { id, .. } => self.open.retain(|open| *open != id),
             Event::Signal(Signal::Child) => {
-                self.children.reap();
+                self.children.reap(pool);
                 self.exits.extend(self.children.take_exits(ChildPurpose::Hook));
             }
-            Event::Timer { key } if key.purpose == timers::CHILDREN => self.children.on_timer(pool),
+            Event::Timer { key } if key.purpose == timers::CHILDREN => {
+                self.children.on_timer(pool);
+                self.children.reap(pool);
+                self.exits.extend(self.children.take_exits(ChildPurpose::Hook));
+            }
             Event::Timer { .. } => panic!("it takes too long: {:?}", self.children),
             _ => {}
         }
@@ -156,7 +160,7 @@ fn exits_are_for_whom_the_children_were() {
     for one in &mut children.living {
         one.process.wait().unwrap();
     }
-    children.reap();
+    children.reap(pool);
     assert!(children.living.is_empty());
     for (purpose, code) in purposes.into_iter().zip(1..) {
         let exits = children.take_exits(purpose);

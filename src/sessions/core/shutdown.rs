@@ -146,7 +146,7 @@ impl Core {
 
     /// Children have ended.
     pub(super) fn reap(&mut self, pool: &mut Pool) {
-        self.children.reap();
+        self.children.reap(pool);
         for exit in self.children.take_exits(ChildPurpose::MainCommand) {
             if let Some(status) = self.command.on_exit(&exit, self.outcome.status) {
                 let text = format!("{}: {exit}", self.command.title());

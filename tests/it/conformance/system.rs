@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, UdpSocket};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use libc::{SIGHUP, SIGINT, SIGTERM};
+use libc::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::net::{accept, connect, listener, read_all};
@@ -62,13 +63,16 @@ fn signals_end_it_where_the_parent_blocks_them() {
 
 /// A wirecat that is the first process of a PID namespace, as in a container, and its number here.
 fn first_process(args: &str) -> Option<(Running, Pid)> {
-    let able = Command::new("unshare").args(["-pf", "--mount-proc", "true"]).output();
+    let able =
+        Command::new("unshare").args(["-pf", "--kill-child", "--mount-proc", "true"]).output();
     if !able.is_ok_and(|output| output.status.success()) {
         skip("conformance 21", "no PID namespace can be made (root may)");
         return None;
     }
     let mut command = Command::new("unshare");
-    command.args(["-pf", "--mount-proc", wirecat_path()]).args(args.split_whitespace());
+    command
+        .args(["-pf", "--kill-child", "--mount-proc", wirecat_path()])
+        .args(args.split_whitespace());
     let mut running = program(command).piped().start();
     running.wait_for("listening tcp");
     let children = format!("/proc/{0}/task/{0}/children", running.pid());
@@ -101,6 +105,24 @@ fn as_pid_1_a_second_signal_ends_it_at_once() {
     running.wait_for("stopping");
     kill_process(pid, Signal::TERM).expect("it still runs");
     running.wait_open().code(143);
+}
+
+/// The first process inherits all orphans, which would stay as zombies.
+#[test]
+fn as_pid_1_it_reaps_what_its_children_have_left_behind() {
+    let args = "tcp-serve -v 127.0.0.1:0 --sh --exec sleep${IFS}0.1&echo${IFS}left";
+    let Some((mut running, pid)) = first_process(args) else { return };
+    for _ in 0..3 {
+        read_all(&connect(&running.address()));
+    }
+    let pid = pid.as_raw_nonzero();
+    let children = format!("/proc/{pid}/task/{pid}/children");
+    let deadline = Instant::now() + PATIENCE;
+    while !std::fs::read_to_string(&children).expect("it runs").is_empty() {
+        assert!(Instant::now() < deadline, "zombies are left");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.signal(SIGKILL);
 }
 
 /// A wirecat whose stdin, stdout or stderr is closed from the start.
