@@ -207,6 +207,15 @@ impl StreamSession {
         }
     }
 
+    /// What an event has changed is shown, and decides what is read.
+    pub(super) fn event_done(&mut self, pool: &mut Pool) {
+        self.with(pool, |service, context| service.event_done(context));
+        self.balance(pool);
+        if self.core.input.is_last_read(pool) && self.service.stdin().is_wanted() {
+            self.close_with_enough(pool);
+        }
+    }
+
     /// Pauses what would overflow a queue, and resumes what may flow again: once behind each event.
     pub(super) fn balance(&mut self, pool: &mut Pool) {
         self.update_accepting(pool);
@@ -221,5 +230,6 @@ impl StreamSession {
         // A relay has its own backpressure: each side waits for its partner alone.
         let full = self.core.console.is_full() || blocks;
         self.streams.set_paused(pool, full && self.streams.profile.flow != Flow::Relayed);
+        self.read_on(pool);
     }
 }

@@ -240,7 +240,7 @@ impl StreamSession {
         self.close_with_enough(pool);
     }
 
-    fn close_with_enough(&mut self, pool: &mut Pool) {
+    pub(super) fn close_with_enough(&mut self, pool: &mut Pool) {
         self.end(pool, CloseReason::HOST);
         for id in self.streams.table.ids().filter(|id| !self.service.keeps(*id)) {
             pool.arm(TimerKey::of(id, timers::GRACE), GRACE);
@@ -293,16 +293,6 @@ impl StreamSession {
     /// What statistics and progress are about.
     fn open_ids(&self) -> impl Iterator<Item = Id> {
         self.streams.table.ids().chain(self.service.traffic_ids())
-    }
-
-    /// What an event has changed is shown, and decides what is read.
-    fn event_done(&mut self, pool: &mut Pool) {
-        self.with(pool, |service, context| service.event_done(context));
-        self.balance(pool);
-        self.read_on(pool);
-        if self.core.input.is_last_read(pool) && self.service.stdin().is_wanted() {
-            self.close_with_enough(pool);
-        }
     }
 }
 
