@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::event::{End, Traffic};
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
-use crate::sockets::{Endpoint, Listener, OpenListener, StreamSocket};
+use crate::sockets::{Endpoint, Listener, OpenListener, StreamSocket, keep_urgent_byte};
 use crate::sys::unix;
 
 pub(super) struct Acceptor {
@@ -76,8 +76,10 @@ impl Acceptor {
                     listener.accept().map(|(stream, peer)| (StreamSocket::Tcp(stream), Some(peer)))
                 }
                 // Its peer may have a name that mio panics at.
-                Listener::Unix(listener) => unix::accept(listener)
-                    .map(|fd| (StreamSocket::Unix(UnixStream::from_std(fd.into()), None), None)),
+                Listener::Unix(listener) => unix::accept(listener).map(|fd| {
+                    keep_urgent_byte(&fd);
+                    (StreamSocket::Unix(UnixStream::from_std(fd.into()), None), None)
+                }),
             };
             match outcome {
                 Ok((stream, peer)) => {

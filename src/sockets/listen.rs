@@ -15,6 +15,7 @@ use super::endpoint::Endpoint;
 use super::inherited::SocketRole;
 use super::options::SocketOptions;
 use super::resolve::{Family, local_addresses};
+use super::stream::keep_urgent_byte;
 use super::unix::UnixGuard;
 use crate::error::Failure;
 use crate::sys::unix::local_name;
@@ -89,6 +90,8 @@ impl Bindable for Listener {
     const SHOWN_BY: &'static str = "ss -ltnp";
 
     fn from_fd(fd: OwnedFd, is_unix: bool) -> Self {
+        // Linux hands it on to what is accepted, on TCP.
+        keep_urgent_byte(&fd);
         match is_unix {
             true => Self::Unix(UnixListener::from_std(fd.into())),
             false => Self::Tcp(TcpListener::from_std(fd.into())),

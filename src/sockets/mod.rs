@@ -22,5 +22,5 @@ pub use endpoint::Endpoint;
 pub use listen::{Listener, OpenListener, OpenSocket};
 pub use options::{OptionError, SocketOptions};
 pub use resolve::{Family, Purpose, first_target};
-pub use stream::StreamSocket;
+pub use stream::{StreamSocket, keep_urgent_byte};
 pub use unix::UnixGuard;

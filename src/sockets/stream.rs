@@ -25,6 +25,7 @@ impl StreamSocket {
     /// Takes a non-blocking stream socket.
     pub(super) fn from_socket(socket: Socket, domain: Domain, cleanup: Option<UnixGuard>) -> Self {
         let fd = OwnedFd::from(socket);
+        keep_urgent_byte(&fd);
         if domain == Domain::UNIX {
             Self::Unix(UnixStream::from_std(fd.into()), cleanup.map(Box::new))
         } else {
@@ -94,6 +95,14 @@ impl StreamSocket {
             Self::Unix(stream, _) => stream.shutdown(how),
         }
     }
+}
+
+/// Has the urgent byte of a stream (MSG_OOB) read in its place, as one byte like any other
+/// (SO_OOBINLINE). Without it recv(2) skips that byte, and a relay of `telnet` or `rlogin` loses it.
+/// TCP has it since ever, unix sockets since Linux 5.15.
+pub fn keep_urgent_byte(socket: impl AsFd) {
+    // Where there is no such option there is no such byte either.
+    let _ = SockRef::from(&socket).set_out_of_band_inline(true);
 }
 
 impl AsFd for StreamSocket {

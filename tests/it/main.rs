@@ -47,6 +47,7 @@
 //! | [`tinyproto`] | SPEC 6: `--frame tinyproto`, byte by byte |
 //! | [`udp`] | SPEC 7, udp-send and udp-listen |
 //! | [`unix_names`] | SPEC 1.7: unix peers with any name that the kernel allows |
+//! | [`urgent`] | SPEC 6: the urgent byte of a stream |
 //! | [`usage`] | SPEC 3 and 9: bad input is refused before anything is sent |
 #![cfg(test)]
 
@@ -94,4 +95,5 @@ mod terminal;
 mod tinyproto;
 mod udp;
 mod unix_names;
+mod urgent;
 mod usage;

@@ -8,6 +8,7 @@ use mio::{Interest, Registry};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::event_loop::transport::{Readiness, Registration, Transport};
+use crate::sockets::keep_urgent_byte;
 use crate::sys::process::in_background;
 
 /// A file or device that never blocks for long.
@@ -136,6 +137,7 @@ pub(super) struct StdioSocket {
 
 impl StdioSocket {
     pub(super) fn new(fd: BorrowedFd<'static>) -> Self {
+        keep_urgent_byte(fd);
         Self { fd }
     }
 }
