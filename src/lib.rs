@@ -80,7 +80,8 @@
 //!
 //! # The library
 //!
-//! A program on the loop is one type with one method. An echo server for any number of clients,
+//! A program on the loop is one type with one method. [`Pool::stop`](event_loop::Pool::stop) ends it
+//! once what was sent is written, or after 2 s. An echo server for any number of clients,
 //! which holds back a client that sends faster than it reads:
 //!
 //! ```

@@ -79,6 +79,12 @@ impl<T> Slots<T> {
         entry.as_mut().filter(|_| *generation == id.generation)
     }
 
+    /// Those that are in use, in the order of slots.
+    pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
+        let used = (0..).zip(&self.slots).filter(|(_, (_, entry))| entry.is_some());
+        used.map(|(slot, (generation, _))| Id { slot, generation: *generation })
+    }
+
     pub(super) fn remove(&mut self, id: Id) -> Option<T> {
         let (generation, entry) = self.slots.get_mut(id.slot as usize)?;
         if *generation != id.generation {

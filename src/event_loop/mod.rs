@@ -23,6 +23,7 @@ mod pool;
 mod recorder;
 mod signals;
 pub mod stdio;
+mod stopping;
 mod stream_transport;
 mod timers;
 mod tinyproto_transport;
@@ -133,7 +134,8 @@ impl EventLoop {
         self.signals.as_mut().map_or(Ok(()), signals::Signals::watch_terminal)
     }
 
-    /// Turns until the handler stops the pool.
+    /// Turns until the handler ends the loop: with [`Pool::stop`] what is queued is written first, with
+    /// [`Pool::halt`] it is not.
     ///
     /// # Errors
     /// The poll itself failed, which no handler can mend.
@@ -143,7 +145,7 @@ impl EventLoop {
             self.wait()?;
             self.turn(Instant::now(), handler);
         }
-        Ok(())
+        if self.pool.drains { self.drain() } else { Ok(()) }
     }
 
     /// Sleeps until there is something to do, and notes what is ready.

@@ -32,6 +32,7 @@ const ACKNOWLEDGED: Duration = Duration::from_millis(2);
 pub(super) const LINGER_TIMER: u8 = 240;
 pub(super) const STARVED_TIMER: u8 = 241;
 pub(super) const ACKNOWLEDGED_TIMER: u8 = 242;
+pub(super) const STOP_TIMER: u8 = 243;
 
 /// Everything that a loop can wait for.
 pub(super) enum PoolSource {
@@ -63,6 +64,8 @@ pub struct Pool {
     pub(super) network: Option<Box<dyn Network>>,
     pub(super) now: Instant,
     pub(super) stopped: bool,
+    /// What is queued is written before the loop ends.
+    pub(super) drains: bool,
     /// The signal that is being handled came from the terminal.
     pub(super) signal_from_tty: bool,
     /// Timers fire to the microsecond.
@@ -86,6 +89,7 @@ impl Pool {
             recording: PoolRecorder::default(),
             now,
             stopped: false,
+            drains: false,
             signal_from_tty: false,
             exact: false,
         }

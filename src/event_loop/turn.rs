@@ -181,21 +181,6 @@ impl Pool {
         self.channel(id).map_or(0, |channel| channel.transport.buffered())
     }
 
-    /// Ends the loop after this turn.
-    pub fn stop(&mut self) {
-        self.stopped = true;
-    }
-
-    /// Has a loop that was stopped run again, with another handler.
-    pub(crate) fn restart(&mut self) {
-        self.stopped = false;
-    }
-
-    /// Whether the handler has ended the loop.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped
-    }
-
     /// Has timers fire to the microsecond rather than the millisecond, at a system call for each:
     /// for a handler that measures time, and not for one that batches what is due.
     pub fn keep_exact_time(&mut self) {

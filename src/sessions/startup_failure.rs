@@ -72,7 +72,7 @@ impl Handler for StartupFailure {
             _ => {}
         }
         if console.hooks.are_idle() {
-            pool.stop();
+            pool.halt();
         }
     }
 }

@@ -95,7 +95,7 @@ impl Handler for StartupLookup<'_> {
             _ => {}
         }
         if self.end.is_some() || self.answers.iter().all(Option::is_some) {
-            pool.stop();
+            pool.halt();
         }
     }
 }

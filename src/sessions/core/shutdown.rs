@@ -218,7 +218,7 @@ impl Core {
             }
         }
         if self.phase == Phase::Over && self.console.hooks.are_idle() {
-            pool.stop();
+            pool.halt();
         }
     }
 
