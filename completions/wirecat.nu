@@ -102,7 +102,7 @@ module completions {
     --connect-timeout: string # Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]
     --once(-1)                # Serve one connection, then end
     --conns: string           # Serve N connections in all, then end
-    --max-clients: string     # Serve at most N clients at once; the rest wait
+    --max-clients: string     # Serve at most N clients at once; the rest wait (of tinyproto, they are told)
     --greet: string           # Send each client TEXT first
     --allow: string           # Let in only clients of these networks; repeatable
     --deny: string            # Do not let in clients of these networks, whatever is allowed; repeatable
@@ -338,7 +338,7 @@ module completions {
     --no-stdin(-n)            # Only listen: do not read stdin
     --host                    # Host the room, and take part in it
     --headless                # Only host the room (with --host)
-    --max-clients: string     # Have at most N members at once; the rest wait (with --host)
+    --max-clients: string     # Have at most N members at once; the rest wait, or of tinyproto are told (with --host)
     --queue: string           # How much may wait to be sent to one member (with --host) [default: 1MiB]
     --max-frame-total: string # The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]
     --reconnect               # Connect again when the connection to the host is lost

@@ -26,7 +26,7 @@ pub use framer::{FrameError, Framer, Step};
 pub use input::{Cutter, InputFraming};
 pub use lines::{Line, Lines};
 
-pub use tinyproto::{Exchange, ExchangeError};
+pub use tinyproto::{Exchange, ExchangeError, FULL as TINYPROTO_FULL};
 
 use delimited::{Delimited, Ending};
 use netstring::Netstring;

@@ -17,6 +17,8 @@ const OK: u8 = 0xff;
 const ERROR: u8 = 0x00;
 /// No more connections.
 const LIMIT: u8 = 0xfe;
+/// What a server that takes no more connections says in the place of its hello.
+pub const FULL: &[u8] = &[LIMIT];
 /// The request conflicts with another one.
 const CONFLICT: u8 = 0xfd;
 

@@ -12,6 +12,9 @@ const RESERVED: u64 = 20;
 /// How long a client that has said FIN is not closed for others: as long as an answer may take.
 const SPARED: Duration = Duration::from_secs(1);
 
+/// Clients that are being told that there is no place. As many more wait in the backlog.
+const TURNED_AWAY: usize = 64;
+
 /// The rules for new clients, and whether any are accepted now.
 ///
 /// ```text
@@ -29,6 +32,10 @@ pub(crate) struct Admission {
     conns: Option<u64>,
     /// `--max-clients`: how many may be open at once.
     max_clients: Option<usize>,
+    /// What a client beyond that is told, in place of waiting in the backlog.
+    farewell: Option<&'static [u8]>,
+    /// Those that are being told, and are not gone yet.
+    turned_away: Vec<Id>,
     /// How many can be served with the descriptors that this process may have, where one client
     /// takes several.
     capacity: Option<usize>,
@@ -55,11 +62,31 @@ impl Admission {
             access,
             conns,
             max_clients,
+            farewell: None,
+            turned_away: Vec::new(),
             capacity: None,
             accepting: true,
             starved: false,
             has_made_room: false,
         }
+    }
+
+    /// Has clients beyond `--max-clients` be told so.
+    pub(crate) fn tell_others(&mut self, farewell: &'static [u8]) {
+        self.farewell = Some(farewell);
+    }
+
+    /// What one more client is told that is not taken beside so many others, where it is told anything.
+    pub(crate) fn turn_away(&mut self, id: Id, clients: usize) -> Option<&'static [u8]> {
+        let farewell =
+            self.farewell.filter(|_| self.max_clients.is_some_and(|most| clients >= most))?;
+        self.turned_away.push(id);
+        Some(farewell)
+    }
+
+    /// A connection is gone, which may be one that was turned away.
+    pub(crate) fn forget(&mut self, id: Id) {
+        self.turned_away.retain(|other| *other != id);
     }
 
     /// Limits the clients to as many as can be served with `limit` descriptors, of which each
@@ -93,7 +120,10 @@ impl Admission {
     /// Decides whether to accept while there are `clients`, and `blocked` output. Returns what
     /// changes for the listeners, where anything does.
     pub(crate) fn update(&mut self, clients: usize, blocked: bool) -> Option<Change> {
-        let most = self.max_clients.into_iter().chain(self.capacity).min();
+        let most = match self.farewell {
+            Some(_) if self.turned_away.len() < TURNED_AWAY => self.capacity,
+            _ => self.max_clients.into_iter().chain(self.capacity).min(),
+        };
         let crowded = most.is_some_and(|most| clients >= most);
         let accepting = !crowded && !blocked;
         if std::mem::replace(&mut self.accepting, accepting) == accepting {
@@ -165,6 +195,22 @@ mod tests {
         let mut admission = admission(Some(2), None);
         assert_eq!([admission.starve(), admission.starve()], [true, false]);
         assert_eq!([1, 2, 3].map(|count| admission.is_complete(count)), [false, true, true]);
+    }
+
+    #[test]
+    fn clients_beyond_the_limit_are_turned_away_where_there_is_a_word_for_it() {
+        let mut admission = admission(None, Some(1));
+        let id = Id::for_tests_of(1, 1);
+        assert_eq!(admission.turn_away(id, 1), None);
+        admission.tell_others(b"no");
+        assert_eq!(admission.turn_away(id, 0), None);
+        for _ in 0..TURNED_AWAY {
+            assert_eq!(admission.update(1, false), None);
+            assert_eq!(admission.turn_away(id, 1), Some(&b"no"[..]));
+        }
+        assert_eq!(admission.update(1, false).map(|change| change.accepting), Some(false));
+        admission.forget(id);
+        assert_eq!(admission.update(1, false).map(|change| change.accepting), Some(true));
     }
 
     #[test]

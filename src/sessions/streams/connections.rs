@@ -10,7 +10,7 @@ use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamS
 use super::{deadlines, frames};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Status, plain};
-use crate::event_loop::{End, Id, Pool, SendOutcome, TimerKey};
+use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::Framing;
 use crate::kind::Kind;
 use crate::protocol::output::{Output, Written};
@@ -33,6 +33,14 @@ impl StreamSession {
             // It never enters the table, so that its `Closed` finds nobody and no limit counts it.
             return pool.abort(id, REFUSED);
         }
+        let present = self.present();
+        if let Some(farewell) = self.streams.admission.turn_away(id, present) {
+            self.report_new(pool, Notice::new(Name::Closed).closed(REFUSED), &peer, &local);
+            // In the place of its hello: what follows it is what the peer still sends.
+            // A peer that is gone already misses nothing.
+            let _ = pool.send_shared(id, Bytes::from_static(farewell));
+            return pool.close(id, REFUSED, CloseMode::Linger);
+        }
         self.core.peer_arrived(pool);
         let number = self.core.count_connection();
         self.report_new(pool, Notice::new(Name::Accepted).conn(number), &peer, &local);
@@ -45,10 +53,15 @@ impl StreamSession {
         self.begin(pool, id);
     }
 
+    /// How many clients are served, those included that have left something behind.
+    fn present(&self) -> usize {
+        self.streams.table.len() + self.service.remains().orphans
+    }
+
     /// New clients wait in the backlog while there are as many as can be served, and while nobody
     /// reads the events: each would add some. Hooks that do not keep up are such readers.
     pub(super) fn update_accepting(&mut self, pool: &mut Pool) {
-        let present = self.streams.table.len() + self.service.remains().orphans;
+        let present = self.present();
         let console = &self.core.console;
         let is_unread = self.core.common.output.form == Output::Json && console.is_full();
         let blocked = is_unread || console.hooks.are_full();
@@ -303,7 +316,9 @@ impl StreamSession {
     }
 
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        let Some(mut connection) = self.streams.table.remove(id) else { return };
+        let Some(mut connection) = self.streams.table.remove(id) else {
+            return self.streams.admission.forget(id);
+        };
         // It would block what feeds the queues for ever: a queue that is gone never drains.
         self.streams.slow.release(id, &mut connection);
         self.streams.check();

@@ -14,6 +14,7 @@ use super::{Admission, Context, Dialer, Scope, Streams};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{CloseMode, Event, Id, IdMap, Pool, TimerKey};
+use crate::framing;
 use crate::kind::Kind;
 use crate::protocol::access::Access;
 use crate::report::Name;
@@ -97,11 +98,14 @@ impl StreamSession {
     fn over(
         core: Core,
         service: Box<dyn StreamService>,
-        admission: Admission,
+        mut admission: Admission,
         backlog: Backlog,
         (listeners, dialer): (Vec<Id>, Option<Dialer>),
     ) -> Self {
         let profile = service.profile();
+        if core.common.wire.negotiated().is_some() {
+            admission.tell_others(framing::TINYPROTO_FULL);
+        }
         let streams = Streams {
             admission,
             listeners,

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::{client, hear, say, serve};
-use crate::support::net::{accept, connect, listener, reset};
+use crate::support::net::{accept, connect, listener, read_all, reset};
 use crate::support::proc::status;
 use crate::support::{Running, wirecat};
 
@@ -120,5 +120,33 @@ fn a_client_with_nagle_on_does_not_wait_for_acknowledgements() {
         }
         let took = began.elapsed();
         assert!(took < Duration::from_millis(20) * messages, "{took:?} for {messages} messages");
+    }
+}
+
+/// SPEC section 7: past `--max-clients` a client of tinyproto does not wait, but is told.
+#[test]
+fn a_client_that_is_one_too_many_is_told() {
+    for args in [&["tcp-serve"][..], &["chat", "--host", "--headless"]] {
+        let args = [args, &["--frame", "tinyproto", "--max-clients", "1", "-v", "127.0.0.1:0"]];
+        let mut server = wirecat(args.concat()).start();
+        let address = server.address();
+        let first = connect(&address);
+        say(&first, b"\xff");
+        hear(&first, b"\xff");
+        for _ in 0..100 {
+            let late = connect(&address);
+            // The library says hello unprompted, and what comes behind it must not be answered by RST.
+            say(&late, b"\xff\0\0\0\x05");
+            assert_eq!(read_all(&late), b"\xfe");
+        }
+        server.wait_for("(refused)");
+        client(&[], &address).run().code(4).says("takes no more connections");
+        drop(first);
+        server.wait_for("closed #1");
+        let next = connect(&address);
+        say(&next, b"\xff");
+        hear(&next, b"\xff");
+        server.signal(libc::SIGTERM);
+        server.wait().code(0);
     }
 }
