@@ -1,6 +1,7 @@
 //! How fast wirecat moves a stream, beside nc.openbsd, ncat and socat; how fast it sends and
 //! receives datagrams, beside those, iperf3 and sockperf; how many messages it makes events of;
-//! what it takes for a round trip, beside sockperf; and how fast it starts.
+//! what it takes for a round trip, beside sockperf; how fast it starts; and whether it bears all of
+//! that clients do for minutes.
 //!
 //! ```text
 //! cargo bench --bench bench                                  # 2 GiB, 5 rounds: minutes
@@ -11,6 +12,7 @@
 //! cargo bench --bench bench -- json                          # fails below 300,000 a second
 //! cargo bench --bench bench -- ping                          # round trips, and their error
 //! cargo bench --bench bench -- start-up                      # fails above 3 ms
+//! cargo bench --bench bench -- soak --time 60s               # fails where anything is lost or grows
 //! ```
 
 mod json;
@@ -19,6 +21,7 @@ mod options;
 mod peers;
 mod ping;
 mod process;
+mod soak;
 mod start_up;
 mod statistics;
 mod table;
@@ -72,6 +75,7 @@ fn run(mut options: Options) -> Fallible<()> {
             Probe::Json => json::measure(options.rounds)?,
             Probe::Ping => ping::measure(options.rounds)?,
             Probe::StartUp => start_up::measure()?,
+            Probe::Soak => soak::measure(options.time)?,
         }
     }
     Ok(())

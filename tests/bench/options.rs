@@ -1,6 +1,9 @@
-//! What to measure: `[--size SIZE] [--rounds N] [SHAPE|LOAD|TOOL|json|ping|start-up]...`.
+//! What to measure:
+//! `[--size SIZE] [--rounds N] [--time D] [SHAPE|LOAD|TOOL|json|ping|start-up|soak]...`.
 
-use wirecat::protocol::values::parse_nonzero_size;
+use std::time::Duration;
+
+use wirecat::protocol::values::{parse_duration, parse_nonzero_size};
 
 use crate::Fallible;
 use crate::tools::Tool;
@@ -13,16 +16,19 @@ pub(crate) enum Probe {
     Json,
     Ping,
     StartUp,
+    /// It measures nothing and takes minutes, so that it has to be asked for.
+    Soak,
 }
 
 impl Probe {
-    const ALL: [Self; 3] = [Self::Json, Self::Ping, Self::StartUp];
+    const ALL: [Self; 4] = [Self::Json, Self::Ping, Self::StartUp, Self::Soak];
 
     fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Ping => "ping",
             Self::StartUp => "start-up",
+            Self::Soak => "soak",
         }
     }
 }
@@ -30,6 +36,8 @@ impl Probe {
 pub(crate) struct Options {
     pub(crate) size: u64,
     pub(crate) rounds: usize,
+    /// How long the soak takes.
+    pub(crate) time: Duration,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) tools: Vec<Tool>,
     pub(crate) loads: Vec<udp::Load>,
@@ -44,6 +52,7 @@ impl Options {
         let mut options = Self {
             size: 2 << 30,
             rounds: 5,
+            time: Duration::from_secs(240),
             shapes: vec![],
             tools: vec![],
             loads: vec![],
@@ -57,6 +66,7 @@ impl Options {
                 "--bench" => {}
                 "--size" => options.size = parse_nonzero_size(&value()?)?,
                 "--rounds" => options.rounds = value()?.parse::<usize>()?.max(1),
+                "--time" => options.time = parse_duration(&value()?)?,
                 word => options.choose(word)?,
             }
         }
@@ -65,7 +75,7 @@ impl Options {
             options.shapes = Shape::ALL.to_vec();
             options.loads = udp::Load::ALL.to_vec();
             if any_tool {
-                options.probes = Probe::ALL.to_vec();
+                options.probes = vec![Probe::Json, Probe::Ping, Probe::StartUp];
             }
         }
         if any_tool {
