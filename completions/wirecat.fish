@@ -47,7 +47,7 @@ complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "man" -d 'Print a ma
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
@@ -107,7 +107,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame-
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
@@ -150,7 +150,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s h -l help 
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
@@ -183,7 +183,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s h -l help -
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
@@ -211,6 +211,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l stats -d 
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l first-peer -d 'Listen only to the first peer'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l broadcast -d 'Allow to send to broadcast addresses'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l replay-timing -d 'Keep the recorded pauses (with --replay)'
@@ -220,7 +221,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s h -l help
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
@@ -249,7 +250,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s h -l help
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
@@ -291,7 +292,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connec
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'How far it may go: past N-1 routers (with a group) [default: 1]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
@@ -331,7 +332,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-loss -d 'Mo
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l connect-timeout -d 'Give up an attempt to connect after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r

@@ -36,7 +36,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
@@ -113,7 +113,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
@@ -161,7 +161,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
@@ -204,7 +204,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
@@ -221,6 +221,7 @@ module completions {
     --chomp                   # Send lines without their LF
     --to: string              # Whom stdin goes to: last, all, or an address [default: last]
     --first-peer              # Listen only to the first peer
+    --broadcast               # Allow to send to broadcast addresses
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
@@ -251,7 +252,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
@@ -290,7 +291,7 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
@@ -347,7 +348,7 @@ module completions {
     --ttl: string             # How far it may go: past N-1 routers (with a group) [default: 1]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
@@ -395,7 +396,7 @@ module completions {
     --connect-timeout: string # Give up an attempt to connect after D [default: 10s]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable

@@ -1,17 +1,16 @@
 //! What all commands take, or all that read stdin, and what it means.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use clap::{Arg, ArgAction, Args, ValueEnum};
+use clap::{Arg, ArgAction, Args, ValueEnum, ValueHint};
 use ipnet::IpNet;
 
-use super::rules::{ONE_PURPOSE, refuse};
-use crate::error::{Failure, Status};
+use super::rules::refuse;
+use super::texts::{check_stdin_takers, read_text};
+use crate::error::Failure;
 use crate::framing::InputFraming;
 use crate::protocol::access::{Access, parse_network};
 use crate::protocol::command::CommandForm;
@@ -19,7 +18,6 @@ use crate::protocol::expect::Expect;
 use crate::protocol::output::{self, Written};
 use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
-use crate::protocol::text::unescape;
 use crate::protocol::values::{parse_count, parse_duration};
 use crate::report::{Color, Log, Settings, Verbosity};
 use crate::sessions::children::Program;
@@ -27,6 +25,7 @@ use crate::sessions::config::{
     Common, Goal, Helpers, Hook, InputConfig, InputSource, Limits, Net, OutputConfig, Wire,
 };
 use crate::sessions::ready::{ReadyFd, ReadyTargets};
+use crate::sessions::recorder::RecordTarget;
 use crate::sockets::{Family, SocketOptions};
 
 /// How events are told
@@ -70,9 +69,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "FORM", help_heading = "Input and output")]
     pub output: Option<output::Output>,
 
-    /// Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng
-    #[arg(long, value_name = "FILE", help_heading = "Input and output")]
-    pub record: Option<PathBuf>,
+    /// Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng;
+    /// pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input and output")]
+    pub record: Option<OsString>,
 
     /// Set a socket option
     #[arg(short = 'O', value_name = "KEY=VALUE", help_heading = "Sockets")]
@@ -283,7 +283,7 @@ impl RunArgs {
                 },
                 command: Program::new(self.command.iter().cloned()),
                 hooks: self.on.clone(),
-                record: self.record.clone(),
+                record: self.record.as_deref().map(RecordTarget::new),
             },
         })
     }
@@ -349,15 +349,6 @@ impl InputArgs {
     }
 }
 
-/// Two readers of stdin would each get a part of it: texts, and the session where it is one.
-pub(super) fn check_stdin_takers<'a>(
-    texts: impl IntoIterator<Item = &'a String>,
-    session: bool,
-) -> Result<(), Failure> {
-    let takers = texts.into_iter().filter(|text| *text == "@-").count() + usize::from(session);
-    if takers > 1 { Err(refuse("@-", ONE_PURPOSE)) } else { Ok(()) }
-}
-
 impl FamilyArgs {
     pub(super) fn family(&self) -> Family {
         match (self.v4, self.v6) {
@@ -379,21 +370,4 @@ where
 /// A size as this machine counts; beyond its memory all sizes are alike.
 pub(super) fn as_usize(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
-}
-
-/// The bytes that a TEXT value means: with escapes, `@FILE`, or `@-`.
-///
-/// # Errors
-/// The file cannot be read.
-pub(super) fn read_text(text: &str) -> Result<Bytes, Failure> {
-    let fail = |what: &str, error: io::Error| Failure::io(Status::Local, "read", what, &error);
-    match text.strip_prefix('@') {
-        None => Ok(unescape(text).into()),
-        Some("-") => {
-            let mut bytes = Vec::new();
-            io::stdin().read_to_end(&mut bytes).map_err(|error| fail("stdin", error))?;
-            Ok(bytes.into())
-        }
-        Some(path) => Ok(std::fs::read(path).map_err(|error| fail(path, error))?.into()),
-    }
 }

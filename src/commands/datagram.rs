@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::{
-    AccessArgs, InputArgs, InputForm, PaceArgs, RunArgs, SilenceArgs, ends_a_listener, read_text,
+    AccessArgs, InputArgs, InputForm, PaceArgs, RunArgs, SilenceArgs, ends_a_listener,
 };
 use super::rules::refuse;
+use super::texts::read_text;
 use crate::error::Failure;
 use crate::framing::InputFraming;
 use crate::multicast::GroupAddress;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 
-use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_all, read_text};
+use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_all};
 use super::launch::Launch;
 use super::names::to_listen_on;
 use super::rules::refuse;
 use super::stream;
+use super::texts::read_text;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
 use crate::framing::{Deframer, Frame, Framing};

@@ -9,13 +9,14 @@ use anyhow::Context;
 
 use super::args::RunArgs;
 use super::names::{Names, Signalled};
+use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Id, Pool, SharedRecorder};
 use crate::kind::Kind;
 use crate::protocol::output;
 use crate::report::{Name, Notice, Reporter, Settings};
 use crate::sessions::config::{Common, Net};
-use crate::sessions::recorder::FileRecorder;
+use crate::sessions::recorder::{FileRecorder, RecordTarget};
 use crate::sessions::{Console, InputReader, Local, Session, StartupFailure};
 use crate::sockets::datagram::{self, Opened};
 use crate::sockets::{self, Address, OpenListener, Purpose, UnixGuard};
@@ -40,9 +41,9 @@ impl Launch {
     /// The system has no room for one, or the record cannot be written.
     pub(super) fn new(common: &Common) -> Result<Self, Failure> {
         let mut event_loop = bare()?;
-        if let Some(path) = &common.helpers.record {
+        if let Some(target) = &common.helpers.record {
             // Before anything is opened: a source takes the recorder when it enters the pool.
-            event_loop.pool().set_recorder(SharedRecorder::new(FileRecorder::create(path)?));
+            event_loop.pool().set_recorder(SharedRecorder::new(FileRecorder::create(target)?));
         }
         let (locals, warnings, names, guards) = Default::default();
         Ok(Self { event_loop, locals, warnings, names, guards })
@@ -59,7 +60,7 @@ impl Launch {
     /// stdout, where it is used, and stdin, as the configuration says.
     ///
     /// # Errors
-    /// One of them cannot be used.
+    /// One of them cannot be used, or stdout is asked for twice.
     pub(super) fn streams(
         &mut self,
         common: &Common,
@@ -67,7 +68,14 @@ impl Launch {
     ) -> Result<(Console, InputReader), Failure> {
         let pool = self.pool();
         let reporter = Reporter::new(common.output.report.clone());
-        let console = Console::open(pool, reporter, common.output.form, uses_stdout)?;
+        let mut console = Console::open(pool, reporter, common.output.form, uses_stdout)?;
+        if common.helpers.record.as_ref().is_some_and(RecordTarget::is_stdout) {
+            if console.uses_stdout() {
+                let why = "stdout carries the data (--output none frees it)";
+                return Err(refuse("--record -", why));
+            }
+            console.is_recorded_to_stdout();
+        }
         Ok((console, InputReader::open(pool, common)?))
     }
 

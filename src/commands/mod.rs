@@ -22,6 +22,7 @@ mod rules;
 mod stream;
 mod tcp_connect;
 mod tcp_serve;
+mod texts;
 mod udp_listen;
 mod udp_send;
 

@@ -15,6 +15,7 @@ use crate::protocol::replay::{Recording, Script};
 use crate::report::transcript;
 use crate::sessions::config::{Replay, UdpListen};
 use crate::sessions::datagrams::{DatagramSession, ReplayService};
+use crate::sessions::recorder::RecordTarget;
 
 /// The first bytes of pcapng (the type of its section header block).
 const PCAPNG: &[u8] = b"\n\r\r\n";
@@ -49,7 +50,8 @@ fn load(
     let name = path.display().to_string();
     let bytes = std::fs::read(path)
         .map_err(|error| Failure::io(Status::Local, "read", name.as_str(), &error))?;
-    if run.record.as_deref().is_some_and(|record| is_same(record, path)) {
+    let record = run.record.as_deref().map(RecordTarget::new);
+    if record.is_some_and(|record| is_same(&record.file, path)) {
         return Err(refuse("--record", "it would overwrite the recording that is replayed"));
     }
     let wrong = |cause: String| Failure::new(Status::Usage, Kind::Usage, "replay", &*name, cause);

@@ -111,7 +111,8 @@ const RULES: &[Rule] = &[
     rule(UDP_SEND, &["--bind", "--broadcast", "--any-source"], &["not ip"], NOT_IP),
     // Among several addresses the family is that of those of IP; it means nothing where there are
     // none.
-    rule(UDP_LISTEN, &["-4", "-6"], &["!ip"], NOT_IP),
+    rule(UDP_LISTEN, &["-4", "-6", "--broadcast"], &["!ip"], NOT_IP),
+    rule(UDP_LISTEN, &["--broadcast"], &["-n", "!--reply"], "nothing is sent"),
     rule(UDP_LISTEN, &["--allow", "--deny"], &["unix only"], NOT_IP),
     // -z.
     rule(CONNECT, NOT_PROBING, &["-z"], "-z sends and receives nothing"),

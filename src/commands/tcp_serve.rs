@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{
-    AccessArgs, ReplayArgs, ReportArgs, as_usize, check_stdin_takers, parse_all, read_text,
-};
+use super::args::{AccessArgs, ReplayArgs, ReportArgs, as_usize, parse_all};
 use super::launch::Launch;
 use super::names::to_listen_on;
 use super::replay;
 use super::rules::refuse;
 use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
+use super::texts::{check_stdin_takers, read_text};
 use crate::error::{Failure, Status};
 use crate::protocol::recording::Role;
 use crate::protocol::slow::{Policy, SlowRules};

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, check_stdin_takers, parse_all};
+use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, parse_all};
 use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
 use super::launch::Launch;
 use super::names::{query, to_listen_on};
 use super::replay;
 use super::rules::refuse;
+use super::texts::check_stdin_takers;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
 use crate::kind::Kind;
@@ -38,6 +39,9 @@ pub struct UdpListenArgs {
     /// Listen only to the first peer
     #[arg(long, help_heading = "Peers")]
     pub first_peer: bool,
+    /// Allow to send to broadcast addresses
+    #[arg(long, help_heading = "Sockets")]
+    pub broadcast: bool,
     /// Which addresses of a name count.
     #[command(flatten)]
     pub family: FamilyArgs,
@@ -68,7 +72,7 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
     let source = if replay.is_some() { InputSource::Nothing } else { source };
     let peers = PeerSelection { to: whom, first_peer: args.first_peer };
     let listen = listen(&args.listener, report, source, peers)?;
-    Ok(UdpListen { listen, to, net, addresses, replay })
+    Ok(UdpListen { listen, to, net, addresses, broadcast: args.broadcast, replay })
 }
 
 /// One address of a peer, given as `HOST:PORT`.
@@ -99,6 +103,9 @@ pub(super) fn open(launch: &mut Launch, config: &UdpListen) -> Result<Vec<Listen
     let add = |one: Opened| {
         if times {
             one.ask_for_times();
+        }
+        if config.broadcast {
+            one.allow_broadcast()?;
         }
         let is_v6 = one.local.parse::<SocketAddr>().ok().map(|local| local.is_ipv6());
         Ok(ListenSocket { id: launch.add_datagrams(one)?, is_v6 })

@@ -13,7 +13,7 @@ use super::interfaces::Interface;
 use super::socket::{new_socket, prepare_receiver, share_address};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
-use crate::sockets::SocketOptions;
+use crate::sockets::{SocketOptions, connect};
 
 /// How groups are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +109,9 @@ fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Listen, "bind to", address.to_string(), error);
     match Errno::from_io_error(error) {
         Some(Errno::ADDRNOTAVAIL) => failure.fix("no interface has this address"),
+        Some(Errno::INVAL) if connect::lacks_interface(&address.to_string()) => {
+            failure.fix(connect::INTERFACE)
+        }
         Some(Errno::ADDRINUSE) => {
             failure.fix("another program has this port; `ss -ulnp` shows which")
         }

@@ -13,6 +13,7 @@ pub use datagrams::{Listen, McastJoin, McastSend, SendConfig, Test, To, UdpListe
 
 use super::children::Program;
 use super::ready::ReadyTargets;
+use super::recorder::RecordTarget;
 use crate::error::Failure;
 use crate::framing::{self, Framer, Framing};
 use crate::multicast::GroupAddress;
@@ -173,7 +174,7 @@ pub struct Helpers {
     /// What runs on events.
     pub hooks: Vec<Hook>,
     /// Where what goes over the network is written down.
-    pub record: Option<PathBuf>,
+    pub record: Option<RecordTarget>,
 }
 
 /// `--on EVENT=CMD`.

@@ -68,6 +68,8 @@ pub struct Console {
     reporter: Reporter,
     form: Output,
     stdout: Option<Id>,
+    /// The recording goes to stdout.
+    is_record: bool,
     /// What stdout is, where it is used.
     kind: StdioKind,
     terminal: bool,
@@ -136,6 +138,7 @@ impl Console {
             reporter,
             form,
             stdout,
+            is_record: false,
             kind,
             terminal: kind == StdioKind::Terminal,
             full: false,
@@ -153,9 +156,15 @@ impl Console {
         self.stdout == Some(id)
     }
 
-    /// Whether data goes to stdout.
+    /// Whether data goes to stdout, or the recording.
     pub(crate) fn uses_stdout(&self) -> bool {
-        self.stdout.is_some()
+        self.stdout.is_some() || self.is_record
+    }
+
+    /// Notes that the recording goes to stdout, where no data does.
+    pub(crate) fn is_recorded_to_stdout(&mut self) {
+        debug_assert!(self.stdout.is_none());
+        self.is_record = true;
     }
 
     /// Whether stdout or the hooks take no more for now: what feeds them must be paused.

@@ -4,9 +4,12 @@
 //! and written whole at the end of each turn. A file that fails is reported and closed: the run
 //! goes on, and ends with the status of a local failure.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Write;
-use std::path::Path;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
 use crate::error::{Failure, Status};
@@ -19,9 +22,41 @@ use crate::sockets::datagram::source_address;
 /// Records are written before the end of a turn from this size on.
 const LARGE: usize = 1 << 20;
 
+/// Where a recording goes: FILE, `pcapng:FILE` or `ndjson:FILE`; `-` is stdout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordTarget {
+    /// The file, or `-`.
+    pub file: PathBuf,
+    is_capture: bool,
+}
+
+impl RecordTarget {
+    /// Reads what was typed. Where it does not say the form, the name of the file does.
+    pub fn new(typed: &OsStr) -> Self {
+        let bytes = typed.as_bytes();
+        let (file, is_capture) = match bytes.strip_prefix(b"pcapng:") {
+            Some(file) => (file, Some(true)),
+            None => match bytes.strip_prefix(b"ndjson:") {
+                Some(file) => (file, Some(false)),
+                None => (bytes, None),
+            },
+        };
+        let file = PathBuf::from(OsStr::from_bytes(file));
+        let by_name = || file.extension().is_some_and(|end| end.eq_ignore_ascii_case("pcapng"));
+        Self { is_capture: is_capture.unwrap_or_else(by_name), file }
+    }
+
+    /// Whether it is stdout.
+    pub fn is_stdout(&self) -> bool {
+        self.file.as_os_str() == "-"
+    }
+}
+
 /// Writes down what goes over the network.
 pub struct FileRecorder {
     file: File,
+    /// What stands in it before is not ours, and it is never cut.
+    is_stdout: bool,
     /// What the file is called in messages.
     name: String,
     form: Form,
@@ -58,23 +93,29 @@ impl Clock {
 }
 
 impl FileRecorder {
-    /// Creates the file; its name gives the form.
+    /// Creates the file, or takes stdout.
     ///
     /// # Errors
     /// It cannot be created.
-    pub fn create(path: &Path) -> Result<Self, Failure> {
-        let name = path.display().to_string();
-        let file = File::create(path)
-            .map_err(|error| Failure::io(Status::Local, "record to", name.clone(), &error))?;
-        let is_capture = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("pcapng"));
+    pub fn create(target: &RecordTarget) -> Result<Self, Failure> {
+        let (path, is_stdout) = (&target.file, target.is_stdout());
+        let (name, file) = match is_stdout {
+            // A descriptor of its own: that of stdout may be given up before the end.
+            true => {
+                ("stdout".to_owned(), io::stdout().as_fd().try_clone_to_owned().map(File::from))
+            }
+            false => (path.display().to_string(), File::create(path)),
+        };
+        let file =
+            file.map_err(|error| Failure::io(Status::Local, "record to", name.clone(), &error))?;
         let mut pending = Vec::new();
-        let form = if is_capture {
+        let form = if target.is_capture {
             Form::Capture(Box::new(Capture::begin(source_address, &mut pending)))
         } else {
             Form::Transcript
         };
         let clock = Clock { started: Instant::now(), at: SystemTime::now() };
-        Ok(Self { file, name, form, pending, written: 0, clock, state: State::Good })
+        Ok(Self { file, is_stdout, name, form, pending, written: 0, clock, state: State::Good })
     }
 
     fn write(&mut self) {
@@ -85,7 +126,9 @@ impl FileRecorder {
             Ok(()) => self.written += self.pending.len() as u64,
             Err(error) => {
                 // No half record is left behind; a device cannot be cut, and need not be.
-                let _ = self.file.set_len(self.written);
+                if !self.is_stdout {
+                    let _ = self.file.set_len(self.written);
+                }
                 let failure = Failure::io(Status::Local, "record to", self.name.clone(), &error);
                 self.state = State::Failed(failure);
             }
@@ -141,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_once_and_ends_the_recording() {
-        let mut recorder = FileRecorder::create(Path::new("/dev/full")).unwrap();
+        let mut recorder = FileRecorder::create(&RecordTarget::new("/dev/full".as_ref())).unwrap();
         recorder.record(&flow(), Observation::Opened);
         let failure = recorder.flush().unwrap_err();
         assert_eq!((failure.status, failure.kind), (Status::Local, Kind::StorageFull));
@@ -151,11 +194,27 @@ mod tests {
     }
 
     #[test]
+    fn the_form_is_typed_or_that_of_the_name() {
+        for (typed, file, is_capture) in [
+            ("a", "a", false),
+            ("a.PCAPNG", "a.PCAPNG", true),
+            ("ndjson:a.pcapng", "a.pcapng", false),
+            ("pcapng:a", "a", true),
+            ("-", "-", false),
+            ("pcapng:-", "-", true),
+        ] {
+            let target = RecordTarget::new(typed.as_ref());
+            assert_eq!((target.file.to_str(), target.is_capture), (Some(file), is_capture));
+            assert_eq!(target.is_stdout(), file == "-");
+        }
+    }
+
+    #[test]
     fn nothing_is_written_before_the_turn_is_over_unless_it_is_much() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("record");
         let length = || std::fs::metadata(&path).unwrap().len();
-        let mut recorder = FileRecorder::create(&path).unwrap();
+        let mut recorder = FileRecorder::create(&RecordTarget::new(path.as_os_str())).unwrap();
         recorder.record(&flow(), Observation::Opened);
         assert_eq!(length(), 0);
         recorder.record(&flow(), Observation::Bytes(Direction::In, &vec![b'x'; LARGE]));

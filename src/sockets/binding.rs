@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
 use super::address::{Address, FdName, UnixName};
+use super::connect::{INTERFACE, lacks_interface};
 use super::endpoint::Endpoint;
 use super::inherited::{self, SocketRole};
 use super::listen::OpenSocket;
@@ -230,6 +231,7 @@ fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
             "another program listens there; `{ss}` shows which, port 0 picks a free one"
         )),
         Some(Errno::ADDRNOTAVAIL) => failure.fix("no interface has this address"),
+        Some(Errno::INVAL) if lacks_interface(&address.to_string()) => failure.fix(INTERFACE),
         Some(Errno::AFNOSUPPORT) => Failure { kind: Kind::FamilyUnavailable, ..failure },
         _ => failure,
     }

@@ -120,6 +120,9 @@ pub(super) fn bind_socket<K: Connectable>(
     }
 }
 
+/// What is said of a socket of the third type.
+pub(super) const SEQPACKET: &str = "it is a SEQPACKET socket, which no command speaks to";
+
 /// Connections.
 struct StreamDialer;
 
@@ -161,6 +164,7 @@ fn bind_failure(address: SocketAddr, error: &io::Error) -> Failure {
         }
         Some(Errno::ADDRNOTAVAIL) => failure.fix("no interface has this address"),
         Some(Errno::ADDRINUSE) => failure.fix("another program uses it; port 0 picks a free one"),
+        Some(Errno::INVAL) if lacks_interface(&address.to_string()) => failure.fix(INTERFACE),
         Some(Errno::AFNOSUPPORT | Errno::INVAL) => {
             failure.fix("it must be of the same family as the address to connect to")
         }
@@ -219,12 +223,13 @@ pub fn failure(target: &str, error: &io::Error) -> Failure {
     let failure = Failure::io(status, "connect to", target, error);
     match target.strip_prefix("unix:") {
         Some(name) => unix_failure(failure, name, error),
-        None => tcp_failure(failure, error),
+        None => tcp_failure(failure, target, error),
     }
 }
 
-fn tcp_failure(failure: Failure, error: &io::Error) -> Failure {
+fn tcp_failure(failure: Failure, target: &str, error: &io::Error) -> Failure {
     match error.kind() {
+        io::ErrorKind::InvalidInput if lacks_interface(target) => failure.fix(INTERFACE),
         io::ErrorKind::ConnectionRefused if error.raw_os_error().is_some() => {
             failure.fix("nothing listens there")
         }
@@ -233,6 +238,20 @@ fn tcp_failure(failure: Failure, error: &io::Error) -> Failure {
             failure.fix("this machine has no such address, or no local port is left")
         }
         _ => failure,
+    }
+}
+
+/// What a link-local address lacks (EINVAL, RFC 4007 section 6).
+pub(crate) const INTERFACE: &str =
+    "a link-local address needs its interface: [ADDRESS%INTERFACE]:PORT";
+
+/// Whether this is a link-local address without an interface.
+pub(crate) fn lacks_interface(address: &str) -> bool {
+    match address.parse() {
+        Ok(SocketAddr::V6(address)) => {
+            address.ip().is_unicast_link_local() && address.scope_id() == 0
+        }
+        _ => false,
     }
 }
 
@@ -249,6 +268,7 @@ pub(super) fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> F
             Some(cause) => Failure { cause, ..failure },
             None => failure.fix("connecting needs the right to write to the file"),
         },
+        Some(Errno::PROTOTYPE) if unix::is_seqpacket(name) => failure.fix(SEQPACKET),
         Some(Errno::PROTOTYPE) => failure.fix("it is a datagram socket: use udp-send"),
         Some(Errno::CONNREFUSED) => refused_by_file(failure, name),
         _ => failure,

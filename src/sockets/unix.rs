@@ -138,6 +138,22 @@ pub(super) fn foreign(kind: FileType) -> &'static str {
     }
 }
 
+/// Whether the live socket of a name is one of SEQPACKET, which neither streams nor datagrams can be
+/// connected to (EPROTOTYPE); only where the kernel lists it under the name that it was bound to.
+pub(super) fn is_seqpacket(name: &str) -> bool {
+    // Num RefCount Protocol Flags Type St Inode Path; a path is as the socket's owner wrote it.
+    let list = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let sockets = list.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        Some((fields.nth(4)?, fields.nth(2)?))
+    });
+    let wanted = identity(Path::new(name)).ok();
+    let is_it =
+        |path: &str| path == name || (wanted.is_some() && identity(Path::new(path)).ok() == wanted);
+    // SOCK_SEQPACKET is 5 (socket(2)).
+    sockets.filter(|(kind, _)| *kind == "0005").any(|(_, path)| is_it(path))
+}
+
 /// Whether a socket holds the name. Connecting to a file that none holds is refused (unix(7)); a
 /// datagram socket finds out without being a client that a stream listener would have to serve.
 fn is_live(address: &SockAddr) -> io::Result<bool> {

@@ -226,3 +226,19 @@ fn a_family_is_kept_to() {
 fn bracketed(ip: &str) -> String {
     if ip.contains(':') { format!("[{ip}]") } else { ip.to_owned() }
 }
+
+/// SPEC section 3: what a link-local address lacks is said, wherever it stands.
+#[test]
+fn a_link_local_address_without_its_interface_says_so() {
+    for (line, code) in [
+        ("udp-send [fe80::b]:9", 4),
+        ("tcp-connect [fe80::b]:9", 4),
+        ("tcp-serve [fe80::b]:0", 5),
+        ("udp-listen [fe80::b]:0", 5),
+        ("tcp-connect --bind fe80::b [::1]:9", 5),
+        ("udp-send --bind fe80::b [::1]:9", 5),
+    ] {
+        let ended = wirecat(line.split_whitespace()).input("x").run().code(code);
+        ended.says("a link-local address needs its interface: [ADDRESS%INTERFACE]:PORT");
+    }
+}

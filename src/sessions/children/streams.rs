@@ -23,15 +23,25 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// Null for a stdout is never asked for: stdin alone is empty.
     fn into_stdio(self) -> io::Result<Stdio> {
         Ok(match self {
-            Self::Null => Stdio::null(),
+            Self::Null => empty_stdin()?,
             Self::Inherit => Stdio::inherit(),
             // A duplicate shares the open file, and so the offset: neither writer overwrites the
             // other.
             Self::Stderr => io::stderr().as_fd().try_clone_to_owned()?.into(),
             Self::Pipe | Self::Socket => Stdio::piped(),
         })
+    }
+}
+
+/// The null device, or where there is none a pipe that has ended.
+fn empty_stdin() -> io::Result<Stdio> {
+    // Opened here: spawn(2) would report that the command is not there.
+    match std::fs::File::open("/dev/null") {
+        Ok(null) => Ok(null.into()),
+        Err(_) => Ok(io::pipe()?.0.into()),
     }
 }
 

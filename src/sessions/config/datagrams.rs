@@ -99,6 +99,8 @@ pub struct UdpListen {
     pub net: Net,
     /// Where to listen.
     pub addresses: Vec<Address>,
+    /// Whether broadcast addresses may be sent to.
+    pub broadcast: bool,
     /// What is played, in place of stdin and answers.
     pub replay: Option<Replay>,
 }

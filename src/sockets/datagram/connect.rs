@@ -14,7 +14,9 @@ use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::sockets::address::Target;
 use crate::sockets::binding::{new_socket, opened};
-use crate::sockets::connect::{Connectable, bind_socket, open, unix_failure};
+use crate::sockets::connect::{
+    Connectable, INTERFACE, SEQPACKET, bind_socket, lacks_interface, open, unix_failure,
+};
 use crate::sockets::inherited::SocketRole;
 use crate::sockets::options::SocketOptions;
 use crate::sockets::unix::{self, UnixGuard};
@@ -97,12 +99,14 @@ fn unconnected(
 pub fn failure(target: &str, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Connect, "send to", target, error);
     match (target.strip_prefix("unix:"), Errno::from_io_error(error)) {
+        (Some(name), Some(Errno::PROTOTYPE)) if unix::is_seqpacket(name) => failure.fix(SEQPACKET),
         (Some(_), Some(Errno::PROTOTYPE)) => failure.fix("it is a stream socket: use tcp-connect"),
         (Some(name), _) => unix_failure(failure, name, error),
         (None, Some(Errno::ACCESS)) => failure.fix("a broadcast address needs --broadcast"),
         // An ICMP "port unreachable" to an earlier datagram; the kernel gives it to the next call
         // on the socket (udp(7)).
         (None, Some(Errno::CONNREFUSED)) => failure.fix("nothing listens there"),
+        (None, Some(Errno::INVAL)) if lacks_interface(target) => failure.fix(INTERFACE),
         (None, Some(Errno::NETUNREACH)) => failure.fix("no route leads there"),
         (None, _) => failure,
     }

@@ -19,6 +19,7 @@ use super::endpoint::Endpoint;
 use super::inherited::SocketRole;
 use super::listen::OpenSocket;
 use super::options::SocketOptions;
+use crate::error::{Failure, Status};
 use crate::sys::socket::{Report, report};
 use crate::sys::unix::{local_name, peer_name};
 
@@ -80,6 +81,16 @@ impl Opened {
     /// Asks for the time of arrival of each datagram, which costs a little for each.
     pub fn ask_for_times(&self) {
         let _ = report(&self.socket, Report::Time);
+    }
+
+    /// Allows to send to broadcast addresses; else that fails with EACCES (SO_BROADCAST, socket(7)).
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn allow_broadcast(&self) -> Result<(), Failure> {
+        let allowed = socket2::SockRef::from(&self.socket).set_broadcast(true);
+        let fail = |error| Failure::io(Status::Local, "broadcast from", self.local.clone(), &error);
+        allowed.map_err(fail)
     }
 }
 

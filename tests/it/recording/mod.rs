@@ -5,6 +5,7 @@ mod captures;
 mod differences;
 mod live;
 mod replays;
+mod stdout;
 mod transcripts;
 
 use std::path::PathBuf;

@@ -67,6 +67,32 @@ fn answers_to_a_broadcast_are_heard() {
     members.into_iter().for_each(|member| _ = member.wait().code(0));
 }
 
+/// SPEC section 5: a listener sends to a broadcast address where `--broadcast` says so, from stdin and
+/// by command; without it the fix is named.
+#[test]
+fn a_listener_sends_to_a_broadcast_address() {
+    const LINK: &str = "ip link set lo up; ip link add v0 type veth peer name v1; \
+                        ip addr add 10.77.0.1/24 dev v0; ip link set v0 up; ip link set v1 up; ";
+    let refused =
+        format!("{LINK} echo x | $W udp-listen -w 30s -c 1 --to 10.77.0.255:5000 10.77.0.1:5001");
+    let Some(program) = isolated("broadcast", &refused) else { return };
+    let mut running = program.start();
+    running.wait_for("a broadcast address needs --broadcast");
+    for speaker in [
+        "echo hello; sleep 60) | $W udp-listen --broadcast --to 10.77.0.255:5000",
+        "echo /to 10.77.0.255:5000 hello; sleep 60) | $W udp-listen --broadcast --input commands",
+    ] {
+        let heard = format!(
+            "{LINK} $W udp-listen -c 1 --wait 20s :5000 & heard=$!; \
+             until ss -lun | grep -q :5000; do sleep 0.05; done; \
+             ({speaker} 10.77.0.1:5001 & wait $heard"
+        );
+        let Some(program) = isolated("broadcast", &heard) else { return };
+        let mut running = program.start();
+        running.wait_for_output("hello");
+    }
+}
+
 /// SPEC section 5: `-O mark` is on every packet, as a firewall sees it: of senders, of answers, and
 /// of a group.
 #[test]

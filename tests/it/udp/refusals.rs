@@ -26,7 +26,7 @@ fn an_option_of_another_command_names_that_command() {
         (["udp-send", "--to=last"], "udp-listen"),
         (["udp-send", "--allow=::1"], "udp-listen"),
         (["udp-listen", "--repeat=3"], "udp-send"),
-        (["udp-listen", "--broadcast"], "udp-send"),
+        (["udp-listen", "--any-source"], "udp-send"),
         (["udp-listen", "--bind=127.0.0.1:0"], "udp-send"),
         (["udp-listen", "--rate=3/s"], "udp-send"),
         (["udp-listen", "--rejoin=3"], "mcast-join"),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::datagrams::uninterrupted;
 use crate::support::{PATIENCE, wirecat};
@@ -37,6 +38,22 @@ fn a_question_is_answered_over_a_path_and_over_an_abstract_name() {
         assert_eq!(listener.wait().code(0).text(), "a\n\n");
     }
     assert!(!directory.path().join("s").exists(), "unlinked on exit");
+}
+
+/// A socket of the third type is for neither command, and each says so.
+#[test]
+fn a_seqpacket_socket_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None).unwrap();
+    socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+    socket.listen(1).unwrap();
+    let address = format!("unix:{}", path.display());
+    for command in ["udp-send", "tcp-connect"] {
+        let ended = wirecat([command, &address]).input("x").run().code(4);
+        let ended = ended.says("it is a SEQPACKET socket, which no command speaks to");
+        assert!(!ended.stderr.contains("use "), "{}", ended.stderr);
+    }
 }
 
 #[test]

@@ -1,0 +1,35 @@
+//! TEXT of the command line: with escapes, `@FILE`, or `@-`.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+
+use super::rules::{ONE_PURPOSE, refuse};
+use crate::error::{Failure, Status};
+use crate::protocol::text::unescape;
+
+/// Two readers of stdin would each get a part of it: texts, and the session where it is one.
+pub(super) fn check_stdin_takers<'a>(
+    texts: impl IntoIterator<Item = &'a String>,
+    session: bool,
+) -> Result<(), Failure> {
+    let takers = texts.into_iter().filter(|text| *text == "@-").count() + usize::from(session);
+    if takers > 1 { Err(refuse("@-", ONE_PURPOSE)) } else { Ok(()) }
+}
+
+/// The bytes that a TEXT value means: with escapes, `@FILE`, or `@-`.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn read_text(text: &str) -> Result<Bytes, Failure> {
+    let fail = |what: &str, error: io::Error| Failure::io(Status::Local, "read", what, &error);
+    match text.strip_prefix('@') {
+        None => Ok(unescape(text).into()),
+        Some("-") => {
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes).map_err(|error| fail("stdin", error))?;
+            Ok(bytes.into())
+        }
+        Some(path) => Ok(std::fs::read(path).map_err(|error| fail(path, error))?.into()),
+    }
+}

@@ -1,0 +1,77 @@
+//! `--record -`: the recording on stdout, where that carries no data (SPEC section 5).
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::Stdio;
+
+use super::{Place, in_short};
+use crate::support::net::connect;
+use crate::support::wirecat;
+
+/// The first bytes of a capture.
+const PCAPNG: &[u8] = b"\n\r\r\n";
+
+/// One client says something to a server, and hears the rest.
+fn talk(address: &str) -> Vec<u8> {
+    let mut client = connect(address);
+    client.write_all(b"hello").expect("it is taken");
+    client.shutdown(std::net::Shutdown::Write).expect("it is open");
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).expect("an answer");
+    answer
+}
+
+#[test]
+fn a_stdout_without_data_takes_the_recording() {
+    let args = ["tcp-serve", "-1", "--discard", "--record", "-", "127.0.0.1:0", "--on"];
+    let place = Place::new();
+    let file = |name: &str| File::create(place.path(name)).expect("a file");
+    // What a hook prints is no part of it.
+    let server = wirecat(args.iter().chain(&["accepted=echo from the hook"]));
+    let mut server = server.stdout(file("text")).start();
+    assert_eq!(talk(&server.address()), b"");
+    server.wait().code(0).says("from the hook");
+    let lines = in_short(&place.lines("text"));
+    assert_eq!(lines[1], "1 data in hello", "{lines:?}");
+    let args = ["tcp-serve", "-1", "--discard", "--record", "pcapng:-", "127.0.0.1:0"];
+    let mut server = wirecat(args).stdout(file("capture")).start();
+    talk(&server.address());
+    server.wait().code(0);
+    assert!(std::fs::read(place.path("capture")).expect("a file").starts_with(PCAPNG));
+}
+
+#[test]
+fn a_stdout_with_data_refuses_it() {
+    for args in [
+        "tcp-serve --record - 127.0.0.1:0",
+        "tcp-serve --hub --record ndjson:- 127.0.0.1:0",
+        "echo --output json --record - 127.0.0.1:0",
+        "udp-listen --record - 127.0.0.1:0",
+        "udp-send --reply --send x --record - 127.0.0.1:9",
+        "tcp-connect -n --record - 127.0.0.1:9",
+    ] {
+        let ended = wirecat(args.split_whitespace()).run().code(2);
+        ended.says("cannot use --record -: stdout carries the data");
+    }
+    let place = Place::new();
+    let none = ["tcp-serve", "-1", "--output", "none", "--record", "-", "127.0.0.1:0"];
+    let change = |command: &mut std::process::Command| _ = command.current_dir(place.path(""));
+    let mut server = wirecat(none).with(change).stdout(Stdio::null()).start();
+    talk(&server.address());
+    server.wait().code(0);
+    assert_eq!(std::fs::read_dir(place.path("")).expect("it is there").count(), 0);
+}
+
+#[test]
+fn the_form_of_a_recording_can_be_said() {
+    let place = Place::new();
+    for (form, name, is_capture) in [("pcapng:", "a", true), ("ndjson:", "a.pcapng", false)] {
+        let record = format!("{form}{}", place.arg(name));
+        let args = ["tcp-serve", "-1", "--discard", "--record", &record, "127.0.0.1:0"];
+        let mut server = wirecat(args).start();
+        talk(&server.address());
+        server.wait().code(0);
+        let bytes = std::fs::read(place.path(name)).expect("a recording");
+        assert_eq!(bytes.starts_with(PCAPNG), is_capture, "{record}");
+    }
+}
