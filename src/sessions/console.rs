@@ -328,13 +328,16 @@ impl Console {
         }
     }
 
-    /// Reports the summary and drains stdout; returns whether that is done already.
-    /// Elsewhere than in JSON the summary waits for stdout, whose end may still change the code.
+    /// Reports the summary and drains stdout; returns whether that is done already. JSON ends with it;
+    /// elsewhere it waits for stdout, whose end may still change the code.
     pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
         self.commit(pool);
         self.reporter.end_progress();
         if self.form == Output::Json {
-            self.summarise(pool, status);
+            let summary = self.summary(pool, status);
+            self.reporter.json_line(&summary, SystemTime::now(), &mut self.pending);
+            self.fire(pool, &summary);
+            self.commit(pool);
         }
         match self.stdout {
             Some(stdout) => pool.finish(stdout),
@@ -345,12 +348,14 @@ impl Console {
 
     /// stdout has drained, or is not used.
     pub(crate) fn finished(&mut self, pool: &mut Pool, status: Status) {
-        if self.form != Output::Json {
-            self.summarise(pool, status);
+        let summary = self.summary(pool, status);
+        match self.form {
+            Output::Json => self.reporter.report(&summary),
+            _ => self.report(pool, &summary),
         }
     }
 
-    fn summarise(&mut self, pool: &mut Pool, status: Status) {
+    fn summary(&self, pool: &Pool, status: Status) -> Notice<'static> {
         let mut summary =
             self.sums(Name::Summary, pool, OpenTraffic::default()).code(u32::from(status.code()));
         let Totals { unsent, undelivered, .. } = self.totals;
@@ -360,7 +365,7 @@ impl Console {
         if undelivered > 0 {
             summary = summary.undelivered(undelivered);
         }
-        self.report(pool, &summary);
+        summary
     }
 
     /// Begins a line that [`Console::show_line`] fills, where there is a terminal to show it on.

@@ -48,6 +48,11 @@ pub(crate) trait Controllable {
 
     /// Drains and stops.
     fn quit(&mut self, pool: &mut Pool);
+
+    /// All commands have been given and obeyed.
+    fn input_ended(&mut self, pool: &mut Pool) {
+        self.quit(pool);
+    }
 }
 
 impl ControlInput {
@@ -139,7 +144,7 @@ pub(crate) fn execute_lines(
     let is_open = input.is_open();
     let Some(control) = input.control() else { return };
     if is_open && control.lines.is_over() {
-        session.quit(pool);
+        session.input_ended(pool);
     } else {
         control.waits = is_held;
     }

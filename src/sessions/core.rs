@@ -284,6 +284,11 @@ impl Core {
         self.console.report(pool, &event);
     }
 
+    /// Whether an attempt has failed since the last one that succeeded.
+    pub(crate) fn is_retrying(&self) -> bool {
+        self.last_retry.is_some()
+    }
+
     /// An attempt has succeeded: a later failure is reported again.
     pub(crate) fn forget_retry(&mut self) {
         self.last_retry = None;

@@ -42,6 +42,7 @@
 //! | [`smoke`] | SPEC 2: the main job in its simplest forms |
 //! | [`sockets`] | SPEC 5: `-O`, `--bind`, `-4`, `-6` |
 //! | [`stdio`] | SPEC 6: standard streams that are sockets or somebody else's pipes, and the end of stdout |
+//! | [`stopping`] | SPEC 6, 9: how long an end takes that was asked for, and its status |
 //! | [`support`] | drives the binary; no tests |
 //! | [`terminal`] | SPEC 6 at a terminal: job control, the line that is typed |
 //! | [`tinyproto`] | SPEC 6: `--frame tinyproto`, byte by byte |
@@ -90,6 +91,7 @@ mod slow;
 mod smoke;
 mod sockets;
 mod stdio;
+mod stopping;
 mod support;
 mod terminal;
 mod tinyproto;

@@ -74,12 +74,10 @@ impl Controllable for Commanded<'_> {
     }
 
     fn quit(&mut self, pool: &mut Pool) {
-        match &mut self.0.streams.dialer {
-            // It ends when the connection that this waits for has taken it, or cannot be made.
+        match &self.0.streams.dialer {
+            // What waits for a connection goes out first.
             Some(dialer) if self.0.streams.table.is_empty() && dialer.carries() => {
-                dialer.is_quitting = true;
-                // With the input closed, no later line is executed while this one waits.
-                self.0.core.input.dismiss(pool);
+                self.quit_once_connected(pool);
             }
             _ => {
                 // What stands behind the command is not to be obeyed, so nothing of it is unsent.
@@ -88,9 +86,28 @@ impl Controllable for Commanded<'_> {
             }
         }
     }
+
+    /// Whoever has no command to give still wants to know whether there is anybody, and who has seen
+    /// an attempt fail gives up.
+    fn input_ended(&mut self, pool: &mut Pool) {
+        let is_first = self.0.core.connections() == 0 && !self.0.core.is_retrying();
+        match &self.0.streams.dialer {
+            Some(dialer) if dialer.is_dialing() && is_first => self.quit_once_connected(pool),
+            _ => self.quit(pool),
+        }
+    }
 }
 
 impl Commanded<'_> {
+    /// Ends when there is a connection, or none can be made.
+    fn quit_once_connected(&mut self, pool: &mut Pool) {
+        if let Some(dialer) = &mut self.0.streams.dialer {
+            dialer.is_quitting = true;
+            // With the input closed, no later line is executed while this one waits.
+            self.0.core.input.dismiss(pool);
+        }
+    }
+
     /// The connection that a command means, where that is one. A dialed one has no others beside it.
     fn find(&self, to: &Recipient) -> Option<Id> {
         let streams = &self.0.streams;
