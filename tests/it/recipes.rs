@@ -31,7 +31,7 @@ const RECIPES: [&str; 13] = [
     "< original",
     "./send-metrics",
     "tail",
-    "--forward",
+    "session.pcapng",
     "--record session.ndjson",
     "--replay",
     "mcast-join",
@@ -225,7 +225,7 @@ fn a_log_is_seen_by_many() {
 fn a_forward_is_captured() {
     let kitchen = Kitchen::new();
     let backend = TcpListener::bind(local(7008)).unwrap();
-    let mut server = kitchen.recipe("--forward").start();
+    let mut server = kitchen.recipe("session.pcapng").start();
     server.wait_for("listening tcp");
     let mut client = connect(&local(7007).to_string());
     client.write_all(b"over there").unwrap();
@@ -243,24 +243,31 @@ fn a_forward_is_captured() {
 fn a_session_becomes_a_mock_of_the_service() {
     let kitchen = Kitchen::new();
     let service = TcpListener::bind(local(7009)).unwrap();
-    let records = kitchen.recipe("--record session.ndjson").start();
-    let mut real = accept(&service);
-    assert_eq!(read_exactly(&real, 12), b"PING\r\nQUIT\r\n");
-    real.write_all(b"+PONG\r\n+OK\r\n").unwrap();
-    drop(real);
-    records.wait().code(0);
-    for (said, status) in [(b"PING\r\nQUIT\r\n", 0), (b"PING\r\nEXIT\r\n", 1)] {
+    let mut relay = kitchen.recipe("--record session.ndjson").start();
+    relay.wait_for("listening tcp");
+    let answers = std::thread::spawn(move || {
+        let real = accept(&service);
+        for (question, answer) in [(&b"PING\r\n"[..], "+PONG\r\n"), (b"QUIT\r\n", "+OK\r\n")] {
+            assert_eq!(read_exactly(&real, question.len()), question);
+            (&real).write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    // A client that waits for each answer, as most do.
+    let ask = |last: &[u8]| {
+        let mut client = connect(&local(7010).to_string());
+        client.write_all(b"PING\r\n").unwrap();
+        assert_eq!(read_exactly(&client, 7), b"+PONG\r\n");
+        client.write_all(last).unwrap();
+        read_what_comes(&client)
+    };
+    assert_eq!(ask(b"QUIT\r\n"), b"+OK\r\n");
+    answers.join().unwrap();
+    relay.wait().code(0);
+    // Whoever says something else is cut off.
+    for (last, answer, status) in [(b"QUIT\r\n", &b"+OK\r\n"[..], 0), (b"EXIT\r\n", b"", 1)] {
         let mut mock = kitchen.recipe("--replay").start();
         mock.wait_for("listening tcp");
-        let mut client = connect(&local(7010).to_string());
-        client.write_all(said).unwrap();
-        if status == 0 {
-            assert_eq!(read_exactly(&client, 12), b"+PONG\r\n+OK\r\n");
-        } else {
-            // Whoever says something else is cut off.
-            assert_eq!(read_what_comes(&client), b"");
-        }
-        drop(client);
+        assert_eq!(ask(last), answer);
         mock.wait().code(status);
     }
 }

@@ -142,7 +142,7 @@ fn talk(
             account(&talk.next()?, &due(&line))?;
             count.acknowledged += 1;
         }
-        if count.connections % 2 == 0 {
+        if count.connections.is_multiple_of(2) {
             talk.stream.shutdown(Shutdown::Write)?;
             talk.ends()?;
         }
