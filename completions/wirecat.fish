@@ -187,7 +187,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l record -d
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1; with --exec, end the command of a silent peer [default: 30s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l reply -d 'Answer each message with TEXT' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l allow -d 'Listen only to these networks; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l deny -d 'Do not listen to these networks, whatever is allowed; repeatable' -r
@@ -196,6 +196,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l seq -d 'W
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l to -d 'Whom stdin goes to: last, all, or an address [default: last]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l exec -d 'Run CMD for each peer: it reads what the peer sends, and its lines go back as datagrams (--input says otherwise; WIRECAT_PEER, _LOCAL, _CONN)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-flows -d 'Run at most N commands at once (with --exec) [default: 64]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
@@ -203,7 +205,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l color -d 
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l tag -d 'Put TEXT into every event' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do; with --exec, how the output of CMD is (raw: each read)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l wait -d 'Give up if no message has come after D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
@@ -212,6 +214,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s n -l no-s
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l first-peer -d 'Listen only to the first peer'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l broadcast -d 'Allow to send to broadcast addresses'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l sh -d 'Run CMD by /bin/sh -c (with --exec)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l replay-timing -d 'Keep the recorded pauses (with --replay)'

@@ -208,7 +208,7 @@ module completions {
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
-    --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
+    --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1; with --exec, end the command of a silent peer [default: 30s]
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks; repeatable
     --deny: string            # Do not listen to these networks, whatever is allowed; repeatable
@@ -222,6 +222,9 @@ module completions {
     --to: string              # Whom stdin goes to: last, all, or an address [default: last]
     --first-peer              # Listen only to the first peer
     --broadcast               # Allow to send to broadcast addresses
+    --exec: string            # Run CMD for each peer: it reads what the peer sends, and its lines go back as datagrams (--input says otherwise; WIRECAT_PEER, _LOCAL, _CONN)
+    --sh                      # Run CMD by /bin/sh -c (with --exec)
+    --max-flows: string       # Run at most N commands at once (with --exec) [default: 64]
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
@@ -231,7 +234,7 @@ module completions {
     --log: string@"nu-complete wirecat udp-listen log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat udp-listen color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
-    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do
+    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do; with --exec, how the output of CMD is (raw: each read)
     --wait: string            # Give up if no message has come after D
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl

@@ -130,6 +130,7 @@ pub(super) fn listen(
         common,
         to: peers.to,
         reply: args.reply.as_deref().map(read_text).transpose()?,
+        exec: None,
         first_peer: peers.first_peer,
         access: args.access.access(),
         stats: args.stats,

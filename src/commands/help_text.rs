@@ -69,7 +69,8 @@ const UDP_LISTEN_EXAMPLES: &str = "\
 Examples:
   wirecat udp-listen :5000                     print what anybody sends
   wirecat udp-listen -c 3 --output dump 5000   look at three datagrams
-  wirecat udp-listen --stats --seq rtp :5004   loss and jitter of an RTP stream";
+  wirecat udp-listen --stats --seq rtp :5004   loss and jitter of an RTP stream
+  wirecat udp-listen --exec 'bc -l' :5000      a command for every peer";
 
 const MCAST_JOIN_EXAMPLES: &str = "\
 Examples:
@@ -217,8 +218,12 @@ const TEXTS: &[HelpText] = &[
             ("allow", ALLOW_LISTEN),
             ("deny", DENY_LISTEN),
             (
+                "idle_timeout",
+                "End when nothing has come for D: 0 if a message came before, else 1; with --exec, end the command of a silent peer [default: 30s]",
+            ),
+            (
                 "input",
-                "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do",
+                "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do; with --exec, how the output of CMD is (raw: each read)",
             ),
             ("wait", WAIT_LISTEN),
             ("output", OUTPUT_DATAGRAMS),

@@ -181,6 +181,14 @@ const RULES: &[Rule] = &[
         &["-n"],
         NO_STDIN,
     ),
+    rule(
+        UDP_LISTEN,
+        &["--send", "--to", "--broadcast", "--input commands", "--input json"],
+        &["--exec"],
+        "with --exec stdin is not sent",
+    ),
+    rule(UDP_LISTEN, &["--reply"], &["--exec"], "the command answers"),
+    rule(UDP_LISTEN, &["--output"], &["--exec", "written"], NO_STDOUT),
     rule(UDP_LISTEN, &["--to"], &["-n"], NO_STDIN),
     rule(MCAST_SEND, &["--send", "--input", "--chomp"], &["--test"], TEST),
     rule(

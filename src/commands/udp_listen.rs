@@ -1,25 +1,34 @@
 //! `udp-listen`: datagrams to stdout, and stdin back to who sent them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, parse_all};
+use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, as_usize, parse_all};
 use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
 use super::launch::Launch;
 use super::names::{query, to_listen_on};
 use super::replay;
 use super::rules::refuse;
+use super::stream::program;
 use super::texts::check_stdin_takers;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
+use crate::framing::InputFraming;
 use crate::kind::Kind;
+use crate::protocol::values::parse_count;
 use crate::report::Settings;
 use crate::sessions::Local;
-use crate::sessions::config::{InputSource, To, UdpListen};
+use crate::sessions::config::{InputSource, PeerCommand, To, UdpListen};
 use crate::sessions::datagrams::{DatagramSession, ListenService, ListenSocket, ListenSockets};
 use crate::sockets::datagram::Opened;
 use crate::sockets::{Address, Host, Purpose};
+
+/// Commands that `--exec` runs at once: a datagram with a forged sender starts one.
+const MOST_FLOWS: u64 = 64;
+/// How long a peer and its command may be silent.
+const IDLE_FLOW: Duration = Duration::from_secs(30);
 
 /// `udp-listen`
 #[derive(Args, Clone, Debug)]
@@ -42,6 +51,16 @@ pub struct UdpListenArgs {
     /// Allow to send to broadcast addresses
     #[arg(long, help_heading = "Sockets")]
     pub broadcast: bool,
+    /// Run CMD for each peer: it reads what the peer sends, and its lines go back as datagrams
+    /// (--input says otherwise; WIRECAT_PEER, _LOCAL, _CONN)
+    #[arg(long, value_name = "CMD", help_heading = "Peers")]
+    pub exec: Option<String>,
+    /// Run CMD by /bin/sh -c (with --exec)
+    #[arg(long, requires = "exec", help_heading = "Peers")]
+    pub sh: bool,
+    /// Run at most N commands at once (with --exec) [default: 64]
+    #[arg(long, value_name = "N", value_parser = parse_count, requires = "exec", help_heading = "Peers")]
+    pub max_flows: Option<u64>,
     /// Which addresses of a name count.
     #[command(flatten)]
     pub family: FamilyArgs,
@@ -69,10 +88,37 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
     let net = args.listener.run.net(args.family.family())?;
     let source = datagram_input(&args.input)?;
     let replay = replay::datagrams(&args.replay, &args.listener.run)?;
-    let source = if replay.is_some() { InputSource::Nothing } else { source };
+    let exec =
+        args.exec.as_deref().map(|command| peer_command(args, command, &source)).transpose()?;
+    let is_read = replay.is_none() && exec.is_none();
+    let source = if is_read { source } else { InputSource::Nothing };
     let peers = PeerSelection { to: whom, first_peer: args.first_peer };
-    let listen = listen(&args.listener, report, source, peers)?;
+    let mut listen = listen(&args.listener, report, source, peers)?;
+    if exec.is_some() {
+        // It is that of each peer, and does not end the run.
+        listen.common.limits.idle = None;
+    }
+    listen.exec = exec;
     Ok(UdpListen { listen, to, net, addresses, broadcast: args.broadcast, replay })
+}
+
+/// What `--exec` says, and what goes with it.
+fn peer_command(
+    args: &UdpListenArgs,
+    command: &str,
+    source: &InputSource,
+) -> Result<PeerCommand, Failure> {
+    let (cut, chomp) = match source {
+        InputSource::Messages { form, chomp } => (*form, *chomp),
+        _ => (InputFraming::Line, false),
+    };
+    Ok(PeerCommand {
+        program: program(command, args.sh)?,
+        cut,
+        chomp,
+        most: as_usize(args.max_flows.unwrap_or(MOST_FLOWS)),
+        idle: args.listener.silence.idle_timeout.unwrap_or(IDLE_FLOW),
+    })
 }
 
 /// One address of a peer, given as `HOST:PORT`.
@@ -125,7 +171,7 @@ pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
     }
     let sockets = open(&mut launch, &config)?;
     let reply = reply_socket(&config.listen.to, &launch.locals, &sockets)?;
-    let (console, input) = launch.streams(&config.listen.common, true)?;
+    let (console, input) = launch.streams(&config.listen.common, config.listen.exec.is_none())?;
     let sockets = ListenSockets { open: sockets, reply, groups: None };
     let session = ListenService::session(config.listen, console, input, sockets);
     launch.serve(session, DatagramSession::start)

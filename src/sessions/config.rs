@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use datagrams::{Listen, McastJoin, McastSend, SendConfig, Test, To, UdpListen, UdpSend};
+pub use datagrams::{
+    Listen, McastJoin, McastSend, PeerCommand, SendConfig, Test, To, UdpListen, UdpSend,
+};
 
 use super::children::Program;
 use super::ready::ReadyTargets;

@@ -60,6 +60,8 @@ pub(crate) const NEXT_PROBE: u8 = 27;
 pub(crate) const INTERFACES: u8 = 28;
 /// `--max-frame-total`: whoever was to finish its message may have stood still.
 pub(crate) const FRAMES: u8 = 29;
+/// `--idle-timeout` of the peers of `udp-listen --exec`.
+pub(crate) const FLOWS: u8 = 30;
 /// The first purpose that a session of streams, or one of datagrams, has for itself alone.
 pub(crate) const OWN: u8 = 64;
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Common, Net, Replay};
+use crate::framing::InputFraming;
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
 use crate::protocol::pacer::Rate;
 use crate::protocol::sequence_field::SequenceField;
+use crate::sessions::children::Program;
 use crate::sockets::Address;
 use crate::sockets::datagram::Reach;
 
@@ -48,6 +50,8 @@ pub struct Listen {
     pub to: To,
     /// What each message is answered with.
     pub reply: Option<Bytes>,
+    /// The command that each peer gets instead.
+    pub exec: Option<PeerCommand>,
     /// Whether only the first peer counts.
     pub first_peer: bool,
     /// Who is listened to.
@@ -60,6 +64,21 @@ pub struct Listen {
     pub sequence: Option<SequenceField>,
     /// More loss than this, in percent, is a failure.
     pub max_loss: Option<f64>,
+}
+
+/// `udp-listen --exec`.
+#[derive(Clone, Debug)]
+pub struct PeerCommand {
+    /// What each peer has as partner.
+    pub program: Program,
+    /// How its output is cut into datagrams; `Raw` makes one of each read.
+    pub cut: InputFraming,
+    /// Whether its lines lose their LF.
+    pub chomp: bool,
+    /// How many may run at once.
+    pub most: usize,
+    /// How long a peer and its command may be silent.
+    pub idle: Duration,
 }
 
 /// The receivers of a listener's stdin.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::commands::Controlled;
+use super::exec::PeerCommands;
 use super::groups::Groups;
 use super::input_drain::InputDrain;
 use super::peers::PeerAdmission;
@@ -48,6 +49,8 @@ pub struct ListenService {
     pub(super) statistics: Statistics,
     pub(super) replies: Replies,
     pub(super) groups: Option<Groups>,
+    /// `--exec`: messages go to children, and their answers come from there.
+    exec: Option<PeerCommands>,
     /// `/quit` waits for what is still to be sent.
     pub(super) quitting: bool,
     drain: InputDrain,
@@ -71,6 +74,7 @@ impl ListenService {
             statistics: Statistics::new(config.stats, config.max_loss, config.sequence),
             replies: Replies::new(config.to, config.reply, reply, families),
             groups,
+            exec: config.exec.map(PeerCommands::new),
             quitting: false,
             drain: InputDrain::default(),
             admission: PeerAdmission::new(config.access, config.first_peer),
@@ -98,6 +102,11 @@ impl ListenService {
     /// Whether something waits to be sent.
     pub(super) fn has_unsent(&self, sockets: &Sockets) -> bool {
         !sockets.is_flushed() || self.replies.is_loaded()
+    }
+
+    /// Whether a command may still have something to say to its peer.
+    fn has_busy_commands(&self) -> bool {
+        self.exec.as_ref().is_some_and(PeerCommands::is_busy)
     }
 
     /// stdin is read while it has a receiver, and nothing waits to be sent.
@@ -187,13 +196,18 @@ impl DatagramService for ListenService {
         let known = self.statistics.peers.arrive(id, &place, arrival);
         let peer = known.map(|peer| &*peer.title).unwrap_or_default();
         let console = &mut context.core.console;
-        console.deliver(context.pool, &place.message(arrival.payload, peer));
+        if self.exec.is_none() {
+            console.deliver(context.pool, &place.message(arrival.payload, peer));
+        }
         report_cut(console, context.pool, peer, arrival, "");
-        self.answer(context, id, arrival);
+        match &mut self.exec {
+            Some(commands) => commands.message(context, id, arrival),
+            None => self.answer(context, id, arrival),
+        }
     }
 
     fn batch_done(&mut self, context: &mut DatagramContext<'_>, id: Id) {
-        if self.replies.is_silent() {
+        if self.replies.is_silent() && self.exec.is_none() {
             // Nobody waits for an answer: the loop may rest for a moment, and receive more at once.
             context.pool.allow_batching(id);
         }
@@ -218,6 +232,9 @@ impl DatagramService for ListenService {
         context.core.count_sent(flushed.sent);
         flushed.failed.iter().for_each(|unsent| report_unsent(context, unsent));
         self.send_input(context);
+        if let (Some(commands), true) = (&mut self.exec, context.sockets.is_flushed()) {
+            commands.hold(context.pool, false);
+        }
         // A socket that only refused an answer had nothing waiting.
         if flushed.did_something() && !self.has_unsent(context.sockets) {
             self.all_sent(context);
@@ -225,6 +242,11 @@ impl DatagramService for ListenService {
     }
 
     fn event(&mut self, context: &mut DatagramContext<'_>, event: &Event<'_>) {
+        if let Some(commands) = &mut self.exec
+            && commands.on(context, event)
+        {
+            return self.drain.look(context);
+        }
         let Event::Timer { key } = event else { return };
         match (key.purpose, &mut self.groups) {
             (timers::INTERVAL, _) => {
@@ -235,7 +257,7 @@ impl DatagramService for ListenService {
             }
             (timers::COMMANDS, _) => self.input(context, &[], false),
             (timers::QUIT, _) => {
-                let is_blocked = self.has_unsent(context.sockets);
+                let is_blocked = self.has_unsent(context.sockets) || self.has_busy_commands();
                 self.drain.step(context, is_blocked);
             }
             (timers::REJOIN, Some(groups)) => groups.rejoin(context),
@@ -284,7 +306,10 @@ impl DatagramService for ListenService {
         let has_rest = how == ShutdownMode::Enough
             && !is_read
             && (input.has_commands() || self.replies.has_receiver());
-        let has_unsent = self.has_unsent(context.sockets);
+        if let Some(commands) = &mut self.exec {
+            commands.end_all(context, how != ShutdownMode::Enough);
+        }
+        let has_unsent = self.has_unsent(context.sockets) || self.has_busy_commands();
         if has_rest || has_unsent {
             self.drain.begin(context, has_unsent);
             return false;
@@ -294,8 +319,10 @@ impl DatagramService for ListenService {
 
     fn closing(&mut self, context: &mut DatagramContext<'_>) {
         let unsent = context.sockets.queued() + self.replies.waiting();
-        if let Some(failure) = self.drain.failure(unsent) {
-            context.core.fail(context.pool, &failure);
+        match (&self.exec, self.drain.failure(unsent)) {
+            (Some(commands), _) => commands.report_cut(context),
+            (None, Some(failure)) => context.core.fail(context.pool, &failure),
+            (None, None) => {}
         }
         if self.statistics.are_reported() {
             self.statistics.report(context, None);

@@ -5,6 +5,7 @@
 //! closes. What a command does with a message is its `DatagramService`.
 
 mod commands;
+mod exec;
 mod groups;
 mod input_drain;
 mod listen;
@@ -171,18 +172,21 @@ impl Session for DatagramSession {
     }
 
     fn event(&mut self, pool: &mut Pool, event: Event<'_>) {
-        if let Event::Closed { id, end } = event {
-            return self.on_closed(id, &end);
+        if let Event::Closed { id, end } = &event {
+            self.on_closed(*id, end);
         }
         if self.core.is_ending() {
             return;
         }
+        let is_input = |id: Id| self.core.input.is(id);
+        let of_input =
+            matches!(&event, Event::Data { id, .. } | Event::Eof { id } if is_input(*id));
         self.with(pool, |service, context| match event {
-            Event::Data { bytes, .. } => service.input(context, bytes, false),
-            Event::Eof { .. } => service.input(context, &[], true),
+            Event::Data { bytes, .. } if of_input => service.input(context, bytes, false),
+            Event::Eof { .. } if of_input => service.input(context, &[], true),
             Event::Datagrams { id, batch } => on_datagrams(service, context, id, batch),
             Event::DatagramError { id, error } => service.error(context, id, &error),
-            Event::Drained { id } => {
+            Event::Drained { id } if context.sockets.is_open(id) => {
                 let flushed = context.sockets.flush(context.pool, id);
                 service.drained(context, &flushed);
             }

@@ -103,6 +103,7 @@ impl Datagrams {
                 common,
                 to: if rng.bool() { To::Last } else { To::All },
                 reply: reply.map(|_| Bytes::from_static(b"pong")),
+                exec: None,
                 first_peer: false,
                 access: Access::default(),
                 stats: false,

@@ -4,6 +4,7 @@
 mod answers;
 mod any_source;
 mod conformance;
+mod exec;
 mod forms;
 mod full;
 mod inherited;
