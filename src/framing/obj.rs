@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::framer::{FrameError, Framer, Step, counted, within};
 use super::pickle::{self, PickleError};
+use crate::protocol::text::without_bom;
 
 /// Bytes of a header.
 const HEADER: usize = 8;
@@ -33,7 +34,8 @@ impl Framer for Obj {
         let start = out.len();
         // How long the pickle is, is known behind it.
         out.extend_from_slice(&[b' '; HEADER]);
-        let encoded = pickle::encode(payload, out).map_err(FrameError::Unrepresentable);
+        let encoded =
+            pickle::encode(without_bom(payload), out).map_err(FrameError::Unrepresentable);
         let len = out.len() - start - HEADER;
         // Eight digits of hex hold 32 bits.
         let fits = encoded.and_then(|()| within(len as u64, self.max.min(u32::MAX as usize)));

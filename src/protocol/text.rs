@@ -88,6 +88,11 @@ fn push_byte(byte: u8, out: &mut String) {
     out.extend(ascii::escape_default(byte).map(char::from));
 }
 
+/// JSON without the byte order mark that some programs put before it (RFC 8259, section 8.1).
+pub fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

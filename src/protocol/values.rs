@@ -46,7 +46,7 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Parses a duration: `500ms`, `2s`, `1m30s`; a bare number, also `0.5`, is seconds.
+/// Parses a duration: `500ms`, `2s`, `1m30s`; a bare number, also `0.5` or `.5`, is seconds.
 ///
 /// # Errors
 /// What was wrong and what is right, as a sentence without the name of the option.
@@ -57,11 +57,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err(too_long());
     }
     let is_bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let parsed = if is_bare {
-        humantime::parse_duration(&format!("{text}s"))
-    } else {
-        humantime::parse_duration(text)
-    };
+    // humantime wants a digit before the point.
+    let zero = if text.starts_with('.') { "0" } else { "" };
+    let unit = if is_bare { "s" } else { "" };
+    let parsed = humantime::parse_duration(&format!("{zero}{text}{unit}"));
     let duration = parsed.map_err(|_| wrong())?;
     if duration > LONGEST { Err(too_long()) } else { Ok(duration) }
 }
@@ -135,6 +134,9 @@ mod tests {
             ("0", 0),
             ("2", 2_000),
             ("0.5", 500),
+            (".5", 500),
+            (".5s", 500),
+            (".25m", 15_000),
             ("500ms", 500),
             ("1m30s", 90_000),
             ("1m 30s", 90_000),

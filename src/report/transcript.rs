@@ -35,6 +35,7 @@ use crate::close::Detail;
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
 use crate::protocol::replay::{Recorded, RecordedEvent, Recording};
+use crate::protocol::text::without_bom;
 
 /// Appends what was seen as a line.
 pub(crate) fn write(
@@ -103,6 +104,7 @@ const LATEST: Duration = Duration::from_secs(253_402_300_800);
 /// The first line that is no line of a transcript.
 pub fn parse(bytes: &[u8]) -> Result<Recording, BadLine> {
     let mut recording = Recording::default();
+    let bytes = without_bom(bytes);
     // A string of JSON holds no raw LF (RFC 8259, section 7), so each LF ends a line.
     for (index, text) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if !text.trim_ascii().is_empty() {

@@ -104,7 +104,7 @@ pub enum AddressError {
     #[error("{0:?} is not an IPv4 address: write four numbers from 0 to 255")]
     NotIpv4(String),
     /// Brackets around something else than an IPv6 address.
-    #[error("{0:?} is not an IPv6 address: brackets are for those only")]
+    #[error("{0:?} is not an IPv6 address: brackets are for those, and for names")]
     NotIpv6(String),
     /// An interface that cannot be one, or does not belong there.
     #[error("%{0} does not fit: only a link-local address (fe80::/10) takes %INTERFACE")]

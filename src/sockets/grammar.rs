@@ -103,13 +103,14 @@ fn group(text: &str) -> Option<IpAddr> {
     ip.to_canonical().is_multicast().then_some(ip)
 }
 
-/// `[IPV6]:PORT`; `rest` is what follows the opening bracket of `text`.
+/// `[IPV6]:PORT`, and `[NAME]:PORT` as well, so that one pattern (`[%h]:%p`) fits every host; `rest`
+/// is what follows the opening bracket of `text`.
 fn bracketed(text: &str, rest: &str) -> Result<(Host, u16), Error> {
     let (inside, behind) = cut_brackets(text, rest)?;
-    if inside.parse::<Ipv4Addr>().is_ok() {
-        return Err(Error::NotIpv6(inside.to_owned()));
-    }
-    let host = ip(inside).unwrap_or_else(|| Err(Error::NotIpv6(inside.to_owned())))?;
+    let host = match inside.is_empty() || inside.contains(':') {
+        true => ip(inside).unwrap_or_else(|| Err(Error::NotIpv6(inside.to_owned())))?,
+        false => host(inside)?,
+    };
     match behind.strip_prefix(':') {
         None if behind.is_empty() => Err(Error::NoPort(text.to_owned())),
         None => Err(Error::AfterBracket(behind.to_owned())),
@@ -255,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn brackets_fit_every_host() {
+        for (text, plain) in [
+            ("[example.com]:80", "example.com:80"),
+            ("[localhost]:22", "localhost:22"),
+            ("[1.2.3.4]:80", "1.2.3.4:80"),
+        ] {
+            assert_eq!(address(text), address(plain), "{text}");
+        }
+    }
+
+    #[test]
     fn a_service_name_is_its_port() {
         // A machine without /etc/services knows no names; then this says nothing.
         if service("http").is_some() {
@@ -277,7 +289,11 @@ mod tests {
             ("[::1]:", "has no port"),
             ("[::1", "the ] is missing in \"[::1\""),
             ("[::1]80", "\"80\" follows the ]"),
-            ("[1.2.3.4]:80", "\"1.2.3.4\" is not an IPv6 address"),
+            ("[]:80", "\"\" is not an IPv6 address"),
+            ("[1:2]:80", "\"1:2\" is not an IPv6 address"),
+            ("[1.2.3.256]:80", "\"1.2.3.256\" is not an IPv4 address"),
+            ("[a b]:80", "it has a blank"),
+            ("[example.com]80", "\"80\" follows the ]"),
             ("::1:80", "goes in brackets, as in [::1]:80"),
             ("http://h:80", "write HOST:PORT"),
             ("1.2.3.4.5:80x", "\"1.2.3.4.5\" is not an IPv4 address"),

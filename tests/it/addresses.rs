@@ -176,3 +176,21 @@ fn activated_listeners_are_served() {
     let ended = with_fd_3(listener, foreign, &["tcp-serve", "fd:"]).run().code(7);
     ended.says("LISTEN_PID is 1, and this process is");
 }
+
+/// SPEC section 3: brackets fit every host, so that one `ProxyCommand` does.
+#[test]
+fn a_name_in_brackets_is_connected_to() {
+    let (listener, address) = listener();
+    let port = address.rsplit(':').next().unwrap();
+    for host in ["localhost", "127.0.0.1"] {
+        let client = wirecat(["tcp-connect", "-4", &format!("[{host}]:{port}")]);
+        let client = client.input("hello").start();
+        let peer = accept(&listener);
+        assert_eq!(read_all(&peer), b"hello");
+        drop(peer);
+        client.wait().code(0);
+    }
+    let mut server = wirecat(["tcp-serve", "-1", "-4", "[localhost]:0"]).start();
+    let talker = connect(&server.address());
+    talk(server, talker);
+}

@@ -6,6 +6,7 @@ use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 use super::{Command, Recipient, conn, peer};
+use crate::protocol::text::without_bom;
 
 /// The commands as an error lists them.
 const KNOWN: &str = r#"{"send":TEXT}, {"b64":...} or {"hex":...} (with "to":ID for one), {"close":ID}, {"list":true}, {"stats":true}, {"join":GROUP}, {"leave":GROUP} or {"quit":true}"#;
@@ -15,6 +16,7 @@ const KNOWN: &str = r#"{"send":TEXT}, {"b64":...} or {"hex":...} (with "to":ID f
 /// # Errors
 /// What is wrong and what is right, in words.
 pub(super) fn parse(line: &[u8]) -> Result<Command, String> {
+    let line = without_bom(line);
     // serde would read the values of an array as if they had keys.
     if !line.trim_ascii_start().starts_with(b"{") {
         return Err(format!("not a JSON object: use {KNOWN}"));

@@ -29,12 +29,12 @@ fn messages_go_to_whom_they_are_for() {
     assert_eq!(events.last().expect("a summary")["messages_out"], 5);
 }
 
-/// Without framing the bytes go as they are.
+/// Without framing the bytes go as they are. A byte order mark before the first line is none of it.
 #[test]
 fn a_message_without_framing_is_its_bytes() {
     let (mut server, address) = server("");
     let one = client(&mut server, &address);
-    server.say("{\"send\":\"a\"}\n{\"send\":\"b\\r\\n\",\"to\":1}\n{\"hex\":\"00\"}\n");
+    server.say("\u{feff}{\"send\":\"a\"}\n{\"send\":\"b\\r\\n\",\"to\":1}\n{\"hex\":\"00\"}\n");
     server.end_input();
     assert_eq!(read_all(&one), b"ab\r\n\0");
     server.wait().code(0);
