@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 
 use super::args::RunArgs;
-use super::names::{Names, Signalled};
+use super::names::{Names, Signalled, found};
 use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Id, Pool, SharedRecorder};
@@ -17,7 +17,7 @@ use crate::protocol::output;
 use crate::report::{Name, Notice, Reporter, Settings};
 use crate::sessions::config::{Common, Net};
 use crate::sessions::recorder::{FileRecorder, RecordTarget};
-use crate::sessions::{Console, InputReader, Local, Session, StartupFailure};
+use crate::sessions::{Console, InputReader, Local, Session, StartupFailure, StartupFifo};
 use crate::sockets::datagram::{self, Opened};
 use crate::sockets::{self, Address, OpenListener, Purpose, UnixGuard};
 
@@ -38,12 +38,14 @@ impl Launch {
     /// A loop that watches signals, and is recorded where that was asked for.
     ///
     /// # Errors
-    /// The system has no room for one, or the record cannot be written.
-    pub(super) fn new(common: &Common) -> Result<Self, Failure> {
+    /// The system has no room for one, or the record cannot be written; what came before somebody
+    /// read the FIFO that it is written to.
+    pub(super) fn new(common: &Common) -> anyhow::Result<Self> {
         let mut event_loop = bare()?;
         if let Some(target) = &common.helpers.record {
             // Before anything is opened: a source takes the recorder when it enters the pool.
-            event_loop.pool().set_recorder(SharedRecorder::new(FileRecorder::create(target)?));
+            let recorder = open_record(&mut event_loop, target, common)?;
+            event_loop.pool().set_recorder(SharedRecorder::new(recorder));
         }
         let (locals, warnings, names, guards) = Default::default();
         Ok(Self { event_loop, locals, warnings, names, guards })
@@ -187,6 +189,21 @@ impl Launch {
         self.event_loop.run(session).context("cannot run the event loop")?;
         Ok(session.status())
     }
+}
+
+/// Opens the file of `--record`.
+fn open_record(
+    event_loop: &mut EventLoop,
+    target: &RecordTarget,
+    common: &Common,
+) -> anyhow::Result<FileRecorder> {
+    let reporter = Reporter::new(common.output.report.clone());
+    let limit = common.limits.timeout;
+    let outcome = StartupFifo::run(event_loop, target, limit, &reporter)
+        .map_err(|error| Failure::io(Status::Local, "record to", target.name(), &error))?;
+    let missing = format!("nobody reads {} (--record)", target.name());
+    // SIGTERM ends a listener in order once it listens.
+    Ok(found(outcome, limit, false, &missing)??)
 }
 
 /// A loop that watches signals.

@@ -2,6 +2,7 @@
 //! bind to, and to let in. Literal addresses are found at once, and cost no thread and no turn.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::launch::Launch;
 use crate::error::{Failure, Status};
@@ -84,20 +85,32 @@ impl Launch {
         let limit = common.limits.timeout;
         let outcome = StartupLookup::run(self.event_loop(), &queries, limit, &reporter)
             .map_err(|error| Failure::io(Status::Resolve, "resolve", "the names", &error))?;
-        match outcome {
-            Startup::Found(answers) => {
-                for (query, answer) in queries.into_iter().zip(answers) {
-                    self.names.found.push((query, answer?));
-                }
-                Ok(())
-            }
-            Startup::Signalled(signal) => Err(Signalled(status_of(signal, listens)).into()),
-            Startup::Late => {
-                let limit = humantime::format_duration(limit.unwrap_or_default());
-                let cause = format!("the time of {limit} is up, and the resolver has not answered");
-                let (status, kind) = (Status::Timeout, Kind::Timeout);
-                Err(Failure::new(status, kind, "finish", "the run", cause).into())
-            }
+        let answers = found(outcome, limit, listens, "the resolver has not answered")?;
+        for (query, answer) in queries.into_iter().zip(answers) {
+            self.names.found.push((query, answer?));
+        }
+        Ok(())
+    }
+}
+
+/// What was waited for, unless something else came first: then the run ends.
+///
+/// # Errors
+/// A signal, as [`Signalled`]; the end of `-w`.
+pub(super) fn found<T>(
+    outcome: Startup<T>,
+    limit: Option<Duration>,
+    listens: bool,
+    missing: &str,
+) -> anyhow::Result<T> {
+    match outcome {
+        Startup::Found(found) => Ok(found),
+        Startup::Signalled(signal) => Err(Signalled(status_of(signal, listens)).into()),
+        Startup::Late => {
+            let limit = humantime::format_duration(limit.unwrap_or_default());
+            let cause = format!("the time of {limit} is up, and {missing}");
+            let (status, kind) = (Status::Timeout, Kind::Timeout);
+            Err(Failure::new(status, kind, "finish", "the run", cause).into())
         }
     }
 }

@@ -16,7 +16,7 @@ use super::console::{Console, OpenTraffic};
 use super::hooks::Hooks;
 use super::input::{InputReader, unreadable};
 use super::main_command::MainCommand;
-use super::ready::ReadyTargets;
+use super::ready::{Announcement, RETRY, Readiness};
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
@@ -41,8 +41,7 @@ pub struct Core {
     /// All that run: the main command, hooks, those of connections.
     pub(crate) children: Children,
     command: MainCommand,
-    readiness: ReadyTargets,
-    is_ready: bool,
+    readiness: Readiness,
     /// `--wait`: the failure that is reported when no peer arrives in time.
     awaited: Option<Awaited>,
     /// Why the last attempt failed, as far as it was reported.
@@ -96,8 +95,7 @@ impl Core {
             listens: false,
             children: Children::default(),
             command: MainCommand::new(scripting.command),
-            readiness: scripting.readiness,
-            is_ready: false,
+            readiness: Readiness::new(scripting.readiness),
             common,
             console,
             input,
@@ -174,15 +172,30 @@ impl Core {
     /// Notifies `--ready-fd`, `--port-file` and `NOTIFY_SOCKET`, and starts `-- CMD`. `locals` are
     /// the addresses of this side, `address` the one that CMD gets. Only the first call counts.
     pub(crate) fn ready(&mut self, pool: &mut Pool, locals: &[String], address: &str) {
-        if std::mem::replace(&mut self.is_ready, true) {
-            return;
+        if self.readiness.begin(locals, address) {
+            self.announce(pool);
         }
+    }
+
+    /// Goes on with that, as far as it gets without waiting.
+    fn announce(&mut self, pool: &mut Pool) {
         let free = (self.input.progress().source == Source::Absent, !self.console.uses_stdout());
-        let outcome = self.readiness.announce(locals).and_then(|warning| {
-            if let Some(text) = warning {
-                self.console.warn(pool, Kind::Notify, &text);
+        let outcome = self.readiness.announce().and_then(|announcement| match announcement {
+            Some(Announcement::Made { address, warning }) => {
+                if let Some(text) = warning {
+                    self.console.warn(pool, Kind::Notify, &text);
+                }
+                self.command.start(pool, &mut self.children, &address, free)
             }
-            self.command.start(pool, &mut self.children, address, free)
+            Some(Announcement::Pending(late)) => {
+                if let Some(what) = late {
+                    let text = format!("waiting for {what} (-w limits this)");
+                    self.console.warn(pool, Kind::Waiting, &text);
+                }
+                pool.arm(TimerKey::global(timers::READY), RETRY);
+                Ok(())
+            }
+            None => Ok(()),
         });
         if let Err(failure) = outcome {
             self.fail(pool, &failure);
@@ -241,6 +254,7 @@ impl Core {
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) -> Disposition {
         match (key.purpose, key.id) {
             (timers::TOTAL, None) => self.time_is_up(pool),
+            (timers::READY, None) if self.phase.is_working() => self.announce(pool),
             (timers::HOOKS, None) => {
                 if self.console.start_hooks(pool, &mut self.children) {
                     return self.resume(pool);

@@ -9,9 +9,11 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::net::SendFlags;
 
+use super::core::NOTE_AFTER;
 use crate::error::{Failure, Status};
 use crate::sockets::datagram::Reach;
 use crate::sockets::{Address, SocketOptions, datagram, first_target};
@@ -50,23 +52,84 @@ impl ReadyFd {
     }
 }
 
-impl ReadyTargets {
-    /// Tells everybody, once everything works. `locals` are the addresses of this side. Returns
-    /// what went wrong without doing harm.
+/// Tells everybody who waits for it that this side is ready.
+///
+/// ```text
+/// Unready ── begin ──> Announcing ── all were told ──> Ready
+///                       └──────┘ the port file is a FIFO that nobody reads yet
+/// ```
+#[derive(Debug)]
+pub(crate) struct Readiness {
+    targets: ReadyTargets,
+    state: ReadyState,
+}
+
+#[derive(Debug)]
+enum ReadyState {
+    Unready,
+    Announcing { locals: Vec<String>, address: String, tries: u32 },
+    Ready,
+}
+
+/// How an announcement went.
+#[derive(Debug)]
+pub(crate) enum Announcement {
+    /// Everybody knows.
+    Made {
+        /// The address for `-- CMD`.
+        address: String,
+        /// What went wrong without doing harm.
+        warning: Option<String>,
+    },
+    /// It has to be tried again after [`RETRY`]; what is waited for is to be said now.
+    Pending(Option<String>),
+}
+
+/// How soon a FIFO without a reader is tried again.
+pub(crate) const RETRY: Duration = Duration::from_millis(50);
+
+impl Readiness {
+    pub(crate) fn new(targets: ReadyTargets) -> Self {
+        Self { targets, state: ReadyState::Unready }
+    }
+
+    /// Everything works: `locals` are the addresses of this side, `address` the one for `-- CMD`.
+    /// False where that was said before.
+    pub(crate) fn begin(&mut self, locals: &[String], address: &str) -> bool {
+        let is_first = matches!(self.state, ReadyState::Unready);
+        if is_first {
+            let (locals, address) = (locals.to_vec(), address.to_owned());
+            self.state = ReadyState::Announcing { locals, address, tries: 0 };
+        }
+        is_first
+    }
+
+    /// Tells everybody. `None` where there is nothing to be told.
     ///
     /// # Errors
     /// `Status::Local`: a file or descriptor that cannot be written.
-    pub(crate) fn announce(&mut self, locals: &[String]) -> Result<Option<String>, Failure> {
+    pub(crate) fn announce(&mut self) -> Result<Option<Announcement>, Failure> {
+        let ReadyState::Announcing { locals, address, tries } = &mut self.state else {
+            return Ok(None);
+        };
         // The file first: whoever is woken by the other two reads the ports at once.
-        if let Some(path) = self.port_file.take() {
-            write_ports(&path, locals)?;
+        if let Some(path) = &self.targets.port_file
+            && !write_ports(path, locals)?
+        {
+            *tries += 1;
+            let what = format!("a reader of {} (--port-file)", path.display());
+            let is_late = RETRY * *tries == NOTE_AFTER;
+            return Ok(Some(Announcement::Pending(is_late.then_some(what))));
         }
-        if let Some(fd) = self.ready_fd.take() {
+        let address = std::mem::take(address);
+        self.state = ReadyState::Ready;
+        if let Some(fd) = self.targets.ready_fd.take() {
             fd.write().map_err(|error| {
                 Failure::io(Status::Local, "write to", format!("--ready-fd {}", fd.0), &error)
             })?;
         }
-        Ok(notify("READY=1").err().map(|failure| failure.to_string()))
+        let warning = notify("READY=1").err().map(|failure| failure.to_string());
+        Ok(Some(Announcement::Made { address, warning }))
     }
 
     /// Notifies the service manager that the shutdown has begun. A failure of that changes nothing.
@@ -120,8 +183,9 @@ fn reachable(ip: IpAddr) -> IpAddr {
 }
 
 /// Writes the ports to a file, one a line, each once. A regular file appears whole or not at
-/// all: it is written under another name and renamed. A pipe or device is written as it is.
-fn write_ports(path: &Path, locals: &[String]) -> Result<(), Failure> {
+/// all: it is written under another name and renamed. A pipe or device is written as it is; false
+/// where it takes nothing yet.
+fn write_ports(path: &Path, locals: &[String]) -> Result<bool, Failure> {
     let mut text = String::new();
     let mut last = None;
     for port in locals.iter().filter_map(|local| local.parse().ok()).map(|it: SocketAddr| it.port())
@@ -135,19 +199,36 @@ fn write_ports(path: &Path, locals: &[String]) -> Result<(), Failure> {
     })
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        let Some(fd) = fd::open_to_write(path, false)? else { return Ok(false) };
+        return match fs::File::from(fd).write_all(bytes) {
+            // A pipe takes less than 4 KiB whole or not at all (PIPE_BUF, pipe(7)).
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            outcome => outcome.map(|()| true),
+        };
     }
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    // In the same directory, since rename(2) does not cross file systems; with the process in
-    // the name, two runs that start together do not write into one file.
-    let other = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = fs::write(&other, bytes).and_then(|()| fs::rename(&other, path));
+    // In the same directory, since rename(2) does not cross file systems.
+    let (other, mut file) = create_beside(path)?;
+    let written = file.write_all(bytes).and_then(|()| fs::rename(&other, path));
     if written.is_err() {
         let _ = fs::remove_file(&other);
     }
-    written
+    written.map(|()| true)
+}
+
+/// Creates a file of a name that nobody foresees: in a directory of everybody, somebody could have put
+/// a symbolic link under a name that is known.
+fn create_beside(path: &Path) -> io::Result<(PathBuf, fs::File)> {
+    for _ in 0..8 {
+        let other = path.with_file_name(format!(".wirecat-{:016x}", fastrand::u64(..)));
+        // O_EXCL follows no symbolic link, whatever it points to (open(2)).
+        match fs::File::create_new(&other) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            outcome => return outcome.map(|file| (other, file)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 #[cfg(test)]

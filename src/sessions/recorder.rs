@@ -18,6 +18,8 @@ use crate::protocol::recording::{Observation, RecordedFlow};
 use crate::report::pcapng::Capture;
 use crate::report::transcript;
 use crate::sockets::datagram::source_address;
+use crate::sys::fd;
+use crate::sys::startup::check_open;
 
 /// Records are written before the end of a turn from this size on.
 const LARGE: usize = 1 << 20;
@@ -44,6 +46,11 @@ impl RecordTarget {
         let file = PathBuf::from(OsStr::from_bytes(file));
         let by_name = || file.extension().is_some_and(|end| end.eq_ignore_ascii_case("pcapng"));
         Self { is_capture: is_capture.unwrap_or_else(by_name), file }
+    }
+
+    /// What it is called in messages.
+    pub fn name(&self) -> String {
+        if self.is_stdout() { "stdout".to_owned() } else { self.file.display().to_string() }
     }
 
     /// Whether it is stdout.
@@ -93,21 +100,28 @@ impl Clock {
 }
 
 impl FileRecorder {
-    /// Creates the file, or takes stdout.
+    /// Creates the file, for its owner alone, or takes stdout. `None` is a FIFO that nobody reads yet.
     ///
     /// # Errors
     /// It cannot be created.
-    pub fn create(target: &RecordTarget) -> Result<Self, Failure> {
-        let (path, is_stdout) = (&target.file, target.is_stdout());
-        let (name, file) = match is_stdout {
+    pub fn create(target: &RecordTarget) -> Result<Option<Self>, Failure> {
+        let opened = match target.is_stdout() {
             // A descriptor of its own: that of stdout may be given up before the end.
-            true => {
-                ("stdout".to_owned(), io::stdout().as_fd().try_clone_to_owned().map(File::from))
-            }
-            false => (path.display().to_string(), File::create(path)),
+            true => check_open(io::stdout())
+                .and_then(|()| io::stdout().as_fd().try_clone_to_owned())
+                .map(Some),
+            false => fd::open_to_write(&target.file, true).and_then(|file| {
+                file.as_ref().map_or(Ok(()), fd::set_blocking)?;
+                Ok(file)
+            }),
         };
-        let file =
-            file.map_err(|error| Failure::io(Status::Local, "record to", name.clone(), &error))?;
+        let opened = opened
+            .map_err(|error| Failure::io(Status::Local, "record to", target.name(), &error))?;
+        Ok(opened.map(|file| Self::on(target, file.into())))
+    }
+
+    fn on(target: &RecordTarget, file: File) -> Self {
+        let (name, is_stdout) = (target.name(), target.is_stdout());
         let mut pending = Vec::new();
         let form = if target.is_capture {
             Form::Capture(Box::new(Capture::begin(source_address, &mut pending)))
@@ -115,7 +129,7 @@ impl FileRecorder {
             Form::Transcript
         };
         let clock = Clock { started: Instant::now(), at: SystemTime::now() };
-        Ok(Self { file, is_stdout, name, form, pending, written: 0, clock, state: State::Good })
+        Self { file, is_stdout, name, form, pending, written: 0, clock, state: State::Good }
     }
 
     fn write(&mut self) {
@@ -184,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_once_and_ends_the_recording() {
-        let mut recorder = FileRecorder::create(&RecordTarget::new("/dev/full".as_ref())).unwrap();
+        let mut recorder =
+            FileRecorder::create(&RecordTarget::new("/dev/full".as_ref())).unwrap().unwrap();
         recorder.record(&flow(), Observation::Opened);
         let failure = recorder.flush().unwrap_err();
         assert_eq!((failure.status, failure.kind), (Status::Local, Kind::StorageFull));
@@ -214,7 +229,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("record");
         let length = || std::fs::metadata(&path).unwrap().len();
-        let mut recorder = FileRecorder::create(&RecordTarget::new(path.as_os_str())).unwrap();
+        let mut recorder =
+            FileRecorder::create(&RecordTarget::new(path.as_os_str())).unwrap().unwrap();
         recorder.record(&flow(), Observation::Opened);
         assert_eq!(length(), 0);
         recorder.record(&flow(), Observation::Bytes(Direction::In, &vec![b'x'; LARGE]));

@@ -12,9 +12,9 @@ use crate::kind::Kind;
 use crate::report::{Notice, Reporter};
 
 /// What came first.
-pub(crate) enum Startup {
-    /// Every answer of the resolver, in the order of the questions.
-    Found(Vec<Addresses>),
+pub(crate) enum Startup<T> {
+    /// What was waited for.
+    Found(T),
     /// One of SIGINT, SIGTERM and SIGHUP.
     Signalled(Signal),
     /// `-w` has run out.
@@ -32,11 +32,11 @@ pub(crate) struct StartupLookup<'a> {
     queries: &'a [Query],
     answers: Vec<Option<Addresses>>,
     reporter: &'a Reporter,
-    end: Option<Startup>,
+    end: Option<Startup<Vec<Addresses>>>,
 }
 
 impl<'a> StartupLookup<'a> {
-    /// Asks all questions, and waits for the answers, for a signal, or for the end of `limit`. Its
+    /// Asks all questions, and waits for the answers in the order of the questions, for a signal, or for the end of `limit`. Its
     /// timer stays armed for the session.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl<'a> StartupLookup<'a> {
         queries: &'a [Query],
         limit: Option<Duration>,
         reporter: &'a Reporter,
-    ) -> io::Result<Startup> {
+    ) -> io::Result<Startup<Vec<Addresses>>> {
         let pool = event_loop.pool();
         queries.iter().try_for_each(|query| pool.look_up(query))?;
         if let Some(limit) = limit {

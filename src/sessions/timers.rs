@@ -62,6 +62,8 @@ pub(crate) const INTERFACES: u8 = 28;
 pub(crate) const FRAMES: u8 = 29;
 /// `--idle-timeout` of the peers of `udp-listen --exec`.
 pub(crate) const FLOWS: u8 = 30;
+/// `--port-file` is a FIFO without a reader, and tried again.
+pub(crate) const READY: u8 = 31;
 /// The first purpose that a session of streams, or one of datagrams, has for itself alone.
 pub(crate) const OWN: u8 = 64;
 

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
@@ -71,6 +73,34 @@ pub fn reopen_nonblocking(fd: impl AsFd, access: FdAccess) -> io::Result<OwnedFd
     // (open(2)).
     let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+/// Opens a file to write to it, without waiting: `None` is a FIFO that nobody reads (fifo(7)). A file
+/// that is not there is created where `create` says so, for its owner alone, and one that is there is
+/// emptied. The description is non-blocking.
+///
+/// # Errors
+/// Those of open(2).
+pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let create = if create { OFlags::CREATE | OFlags::TRUNC } else { OFlags::empty() };
+    match rustix::fs::open(path, flags | create, Mode::RUSR | Mode::WUSR) {
+        // A socket file says so, too.
+        Err(rustix::io::Errno::NXIO)
+            if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) =>
+        {
+            Ok(None)
+        }
+        outcome => Ok(Some(outcome?)),
+    }
+}
+
+/// Has a description of our own block from now on.
+///
+/// # Errors
+/// Those of fcntl(2).
+pub fn set_blocking(fd: impl AsFd) -> io::Result<()> {
+    Ok(rustix::io::ioctl_fionbio(fd, false)?)
 }
 
 /// Asks for a larger pipe buffer; a refusal changes nothing.

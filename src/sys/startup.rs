@@ -33,11 +33,22 @@ extern "C" fn note_closed() {
 const STANDARD: [c_int; 3] = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO];
 
 /// Whether the parent left this standard stream closed.
-pub fn was_closed(stream: impl AsFd) -> bool {
+fn was_closed(stream: impl AsFd) -> bool {
     // Named here, so that no linker takes it for unused.
     std::hint::black_box(&NOTE_CLOSED);
     let fd = stream.as_fd().as_raw_fd();
     STANDARD.contains(&fd) && CLOSED.load(Ordering::Relaxed) & (1 << fd) != 0
+}
+
+/// Checks that a standard stream is not one that the parent left closed.
+///
+/// # Errors
+/// It is, and the null device has its number: what is written would vanish.
+pub fn check_open(stream: impl AsFd) -> io::Result<()> {
+    match was_closed(stream) {
+        true => Err(io::Error::other("the parent process left it closed")),
+        false => Ok(()),
+    }
 }
 
 /// Prepares the process; to be called first, by the only thread.

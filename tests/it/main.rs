@@ -14,6 +14,7 @@
 //! | [`events`] | SPEC 8: the text of events, and `-v -q --log --tag --color` |
 //! | [`exec`] | SPEC 7: `--exec`; SPEC 10.15 |
 //! | [`expect`] | SPEC 5: `--expect` |
+//! | [`files`] | SPEC 5: `--port-file`, `--record` and `--save` as files and FIFOs |
 //! | [`forward`] | SPEC 7: `--forward`; SPEC 10.20 |
 //! | [`frame_total`] | SPEC 6: `--max-frame-total` |
 //! | [`gone`] | SPEC 6: peers that are gone while stdin is silent |
@@ -63,6 +64,7 @@ mod echo;
 mod events;
 mod exec;
 mod expect;
+mod files;
 mod forward;
 mod frame_total;
 mod gone;

@@ -24,7 +24,7 @@ use rustix::net::Shutdown;
 
 use super::transport::Transport;
 use crate::sys::fd::{FdAccess, reopen_nonblocking, widen_pipe};
-use crate::sys::startup::was_closed;
+use crate::sys::startup::check_open;
 
 use polled::{Plain, Reopened, SocketHalf, StdioSocket};
 
@@ -76,9 +76,7 @@ fn left(fd: BorrowedFd<'_>) -> Option<u64> {
 /// # Errors
 /// The descriptor is not usable at all, or was closed from the start: what is written would vanish.
 pub fn output() -> io::Result<(Box<dyn Transport>, StdioKind)> {
-    if was_closed(rustix::stdio::stdout()) {
-        return Err(io::Error::other("the parent process left it closed"));
-    }
+    check_open(rustix::stdio::stdout())?;
     open(rustix::stdio::stdout(), FdAccess::Write)
 }
 

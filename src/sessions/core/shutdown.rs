@@ -10,7 +10,7 @@ use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::children::ChildPurpose;
 use crate::sessions::console::StdoutEnd;
-use crate::sessions::ready::ReadyTargets;
+use crate::sessions::ready::Readiness;
 use crate::sessions::timers;
 
 /// Upper bound on loop turns spent draining input at shutdown. At 256 KiB a turn, 1000 turns exceed
@@ -82,7 +82,7 @@ impl Core {
     pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
         if !self.phase.is_closing() {
             self.phase = Phase::Closing { drained: self.is_draining() };
-            ReadyTargets::announce_end();
+            Readiness::announce_end();
             self.console.report(pool, &Notice::new(Name::Stopping));
             // Silent while all goes well: an end is explained only where it takes long.
             pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);

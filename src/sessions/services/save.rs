@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Profile, StreamService, UNSERVED};
@@ -81,7 +82,7 @@ impl StreamService for Save {
     }
 }
 
-/// Creates the file of one connection; one that is there already is never overwritten.
+/// Creates the file of one connection, for its owner alone; one that is there already is never overwritten.
 fn create_file(directory: &Path, number: u64, peer: &str) -> io::Result<File> {
     let safe: String = peer
         .chars()
@@ -90,7 +91,9 @@ fn create_file(directory: &Path, number: u64, peer: &str) -> io::Result<File> {
     let mut name = format!("{number:06}-{safe}");
     for again in 1.. {
         // O_EXCL: two runs in one directory never take the same name, nor follow a symbolic link.
-        match OpenOptions::new().write(true).create_new(true).open(directory.join(&name)) {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        match options.open(directory.join(&name)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 name = format!("{number:06}-{safe}.{again}");
             }

@@ -1,0 +1,128 @@
+//! Files that wirecat writes: whose they are, where they go, and FIFOs that nobody reads yet.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use crate::support::net::connect;
+use crate::support::{Program, program, wirecat, wirecat_path};
+
+fn fifo(directory: &Path) -> PathBuf {
+    let path = directory.join("fifo");
+    assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+    path
+}
+
+/// What somebody reads who opens a FIFO now.
+fn reader(path: &Path) -> thread::JoinHandle<String> {
+    let path = path.to_owned();
+    thread::spawn(move || {
+        let mut text = String::new();
+        fs::File::open(path).expect("a FIFO").read_to_string(&mut text).expect("text");
+        text
+    })
+}
+
+/// A server whose option names a file.
+fn server(option: &str, path: &Path, more: &[&str]) -> Program {
+    wirecat(["tcp-serve", "127.0.0.1:0", option]).with(|command| {
+        command.arg(path).args(more);
+    })
+}
+
+/// In a directory of everybody, anybody can foresee the number of a process.
+#[test]
+fn the_port_file_is_written_through_no_link_that_somebody_put_there() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let victim = directory.path().join("victim");
+    fs::write(&victim, "precious").expect("a file");
+    let mut shell = Command::new("sh");
+    let line =
+        "ln -s victim .ports.$$; exec \"$0\" tcp-serve 127.0.0.1:0 --port-file ports -- true";
+    shell.args(["-c", line, wirecat_path()]).current_dir(directory.path());
+    program(shell).run().code(0);
+    assert_eq!(fs::read_to_string(victim).expect("a file"), "precious");
+    let ports = directory.path().join("ports");
+    assert!(fs::symlink_metadata(&ports).expect("a file").is_file());
+    assert!(fs::read_to_string(ports).expect("ports").trim().parse::<u16>().is_ok());
+    // Nothing else is left: the victim, the link and the ports.
+    assert_eq!(directory.path().read_dir().expect("a directory").count(), 3);
+}
+
+/// What goes over the network is nobody else's affair, whatever the umask.
+#[test]
+fn recordings_and_saved_files_are_for_their_owner_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let saved = directory.path().join("saved");
+    fs::create_dir(&saved).expect("a directory");
+    let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    for name in ["r.ndjson", "r.pcapng"] {
+        let path = directory.path().join(name);
+        let more = ["-1", "--save", saved.to_str().expect("UTF-8")];
+        let mut running = server("--record", &path, &more).start();
+        drop(connect(&running.address()));
+        running.wait().code(0);
+        assert_eq!(mode(&path), 0o600, "{name}");
+    }
+    let files: Vec<PathBuf> =
+        saved.read_dir().expect("a directory").flatten().map(|entry| entry.path()).collect();
+    assert_eq!(files.iter().map(|path| mode(path)).collect::<Vec<_>>(), [0o600; 2]);
+    // One that is there keeps what its owner gave it.
+    let path = directory.path().join("r.ndjson");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("its owner");
+    server("--record", &path, &["--", "true"]).run().code(0);
+    assert_eq!(mode(&path), 0o640);
+}
+
+/// `-w` and the first signal end a run that waits for the reader of a FIFO.
+#[test]
+fn a_fifo_without_a_reader_keeps_nobody_from_ending() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = fifo(directory.path());
+    for option in ["--port-file", "--record"] {
+        let ended = server(option, &path, &["-w", "300ms"]).run().code(124);
+        assert!(ended.stderr.contains("the time of 300ms is up"), "{}", ended.stderr);
+        let mut running = server(option, &path, &[]).start();
+        let words = format!("waiting for a reader of {} ({option}", path.display());
+        running.wait_for(&words);
+        running.signal(libc::SIGTERM);
+        let ended = running.wait_open();
+        // One that listens already has done what it was to do.
+        let expected = match option {
+            "--port-file" => (Some(0), None),
+            _ => (None, Some(libc::SIGTERM)),
+        };
+        assert_eq!((ended.code, ended.signal), expected, "{option}: {}", ended.stderr);
+    }
+}
+
+/// The command is started once the ports are read.
+#[test]
+fn a_fifo_gets_the_ports_when_somebody_reads_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = fifo(directory.path());
+    let mut running = server("--port-file", &path, &["--", "echo", "started"]).start();
+    let address = running.address();
+    // It serves meanwhile.
+    drop(connect(&address));
+    assert!(!running.has_said("started"));
+    assert_eq!(format!("127.0.0.1:{}", reader(&path).join().expect("text").trim()), address);
+    running.wait().code(0).says("started");
+}
+
+/// The recording begins with the reader, and lacks nothing.
+#[test]
+fn a_fifo_gets_the_whole_recording_when_somebody_reads_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = fifo(directory.path());
+    let mut running = server("--record", &path, &["-1", "-w", "30"]).start();
+    running.wait_for("waiting for a reader");
+    let reading = reader(&path);
+    drop(connect(&running.address()));
+    running.wait().code(0);
+    let text = reading.join().expect("text");
+    assert!(text.contains("accepted") && text.contains("closed"), "{text}");
+}
