@@ -286,10 +286,20 @@ impl Channel {
         }
     }
 
-    /// Looks for the end of a connection whose peer has said FIN and to which nothing is written:
-    /// neither a read nor a write would meet the reset. True where the peer has closed it in order
-    /// and reads no more.
+    /// Looks for the end of a connection that is not read and not written: its peer has said FIN, or
+    /// it is paused and nothing is unread. Neither a read nor a write would meet the reset. True where
+    /// the peer has closed it in order and reads no more.
     pub(super) fn has_hung_up(&mut self) -> bool {
+        if self.hung_up && self.paused && self.reading.is_open() {
+            let reset = match self.transport.has_ended() {
+                Ok(true) => self.take_reset(),
+                Ok(false) => None,
+                Err(error) => Some(error),
+            };
+            if let Some(error) = reset {
+                self.fail_reading(error);
+            }
+        }
         // With FIN to be sent the end is near, and what is queued meets the error by itself.
         if !self.hung_up || self.reading != Half::Ended || !self.writing.is_open() {
             return false;

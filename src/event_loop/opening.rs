@@ -140,6 +140,14 @@ impl Pool {
         }
     }
 
+    /// Has the kernel find out in a minute or two whether the peer of a quiet TCP connection is
+    /// still there, unless an option has it do so already.
+    pub fn keep_alive(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            channel.transport.keep_alive();
+        }
+    }
+
     /// Puts another transport around that of a channel on which nothing has moved yet.
     pub(super) fn wrap_transport(
         &mut self,

@@ -167,15 +167,7 @@ impl Pool {
 
     /// Whether the other side of a paused connection has ended it without a byte that is unread.
     pub fn has_ended(&self, id: Id) -> bool {
-        self.channel(id).is_none_or(|channel| channel.transport.has_ended())
-    }
-
-    /// Has the kernel find out in a minute or two whether the peer of a quiet TCP connection is
-    /// still there, unless an option has it do so already.
-    pub fn keep_alive(&mut self, id: Id) {
-        if let Some(channel) = self.channel_mut(id) {
-            channel.transport.keep_alive();
-        }
+        self.channel(id).is_none_or(|channel| channel.transport.has_ended().unwrap_or(true))
     }
 
     /// Whether a connection is ready for use, rather than busy with a handshake.

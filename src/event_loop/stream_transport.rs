@@ -69,7 +69,7 @@ impl Transport for StreamSocket {
         StreamSocket::take_error(self).ok().flatten()
     }
 
-    fn has_ended(&self) -> bool {
+    fn has_ended(&self) -> io::Result<bool> {
         crate::sys::socket::has_ended(self)
     }
 

@@ -253,8 +253,12 @@ impl Transport for TinyprotoTransport {
         Ok(Some(addresses))
     }
 
-    fn has_ended(&self) -> bool {
-        self.received.is_empty() && (self.ended || self.inner.has_ended())
+    fn has_ended(&self) -> io::Result<bool> {
+        match self.received.is_empty() {
+            true if self.ended => Ok(true),
+            true => self.inner.has_ended(),
+            false => Ok(false),
+        }
     }
 
     fn is_open(&self) -> bool {

@@ -102,8 +102,11 @@ pub trait Transport: Send {
     }
 
     /// Whether the other side has ended it and left nothing to read; looks without reading.
-    fn has_ended(&self) -> bool {
-        self.inner().is_some_and(|inner| inner.has_ended())
+    ///
+    /// # Errors
+    /// The failure that ended it; no read returns it any more.
+    fn has_ended(&self) -> io::Result<bool> {
+        self.inner().map_or(Ok(false), |inner| inner.has_ended())
     }
 
     /// Whether the other side has closed both directions in order, so that nobody reads what is

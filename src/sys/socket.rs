@@ -18,13 +18,17 @@ pub fn unacknowledged(socket: impl AsFd) -> u64 {
     if outcome == 0 { u64::try_from(count).unwrap_or(0) } else { 0 }
 }
 
-/// Whether the other side of a stream has closed it, or reset it, and left nothing to read.
-pub fn has_ended(socket: impl AsFd) -> bool {
+/// Whether the other side of a stream has ended it and left nothing to read.
+///
+/// # Errors
+/// It has reset it, or is gone; this takes the error from the socket.
+pub fn has_ended(socket: impl AsFd) -> io::Result<bool> {
     // A peek takes a pending error from the socket as a read does, but leaves bytes and FIN.
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
     match recv(socket, &mut [0_u8], flags) {
-        Ok((count, _)) => count == 0,
-        Err(error) => !matches!(error, Errno::AGAIN | Errno::INTR),
+        Ok((count, _)) => Ok(count == 0),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -99,6 +99,40 @@ fn a_reset_of_one_side_of_a_relay_reaches_the_other_side() {
     relay.wait_open();
 }
 
+/// Paused because nobody reads stdout. What a client has left unread keeps it, and nothing else does.
+#[test]
+fn a_reset_of_a_paused_client_that_left_nothing_unread_frees_its_place() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut server = wirecat(["tcp-serve", "-v", "127.0.0.1:0"]).piped().stdout(writer).start();
+    let address = server.address();
+    let flooder = connect(&address);
+    flooder.set_write_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
+    while (&flooder).write_all(&[b'x'; 65536]).is_ok() {}
+    let idle = sockets(&server);
+    for number in 2..10 {
+        let client = connect(&address);
+        server.wait_for(&format!("accepted #{number} "));
+        reset(client);
+        server.wait_for(&format!("closed #{number} "));
+    }
+    assert_eq!(sockets(&server), idle);
+    let unread = connect(&address);
+    (&unread).write_all(b"the end").unwrap();
+    server.wait_for("accepted #10 ");
+    reset(unread);
+    let reader = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        std::io::Read::read_to_end(&mut &reader, &mut all).unwrap();
+        all
+    });
+    server.wait_for("closed #10 ");
+    drop(flooder);
+    server.signal(libc::SIGTERM);
+    server.wait_open().code(0);
+    let all = reader.join().unwrap();
+    assert!(all.windows(7).any(|seven| seven == b"the end"), "what was unread is printed");
+}
+
 /// A unix socket says that nobody reads any more, and so the client needs not be kept.
 #[test]
 fn a_client_of_a_unix_socket_that_has_closed_is_gone() {

@@ -269,3 +269,21 @@ fn stdout_stays_open_while_more_may_be_written() {
     assert!(client.wait().code(0).text().contains("\"event\":\"summary\""));
     server.join();
 }
+
+/// The same of a chat whose host is gone.
+#[test]
+fn the_end_of_a_chat_reaches_its_reader_while_stdin_goes_on() {
+    let mut host = wirecat(["chat", "--host", "127.0.0.1:0", "--nick", "host"]).piped().start();
+    let (mut reader, writer) = pipe().unwrap();
+    let guest = wirecat(["chat", &host.address(), "--nick", "guest"]).piped();
+    let mut guest = guest.stdout(writer).start();
+    guest.say("hello\n");
+    host.wait_for_output("hello");
+    host.signal(libc::SIGTERM);
+    let mut told = String::new();
+    reader.read_to_string(&mut told).unwrap();
+    assert!(told.ends_with("closed the room\n"), "{told}");
+    assert!(guest.is_running(), "stdin has not ended");
+    host.wait_open().code(0);
+    guest.wait();
+}

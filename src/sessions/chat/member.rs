@@ -228,6 +228,10 @@ impl StreamService for MemberService {
             false => context.core.common.rules.peer_ended(input),
         };
         context.step(id, step);
+        // No other host follows, and the reader of a chat in lines is not to wait for stdin.
+        if step == RelayStep::Continue {
+            context.core.console.end_output(context.pool);
+        }
     }
 
     fn drained(&mut self, context: &mut Context<'_>, _id: Id) {
