@@ -1,17 +1,11 @@
 //! Which clients get in, and when listeners accept.
 
-use std::time::Duration;
-
-use super::Connection;
-use crate::event_loop::{Id, IdMap, Pool};
+use crate::event_loop::Id;
 use crate::protocol::access::Access;
 use crate::sockets::Endpoint;
 
 /// Descriptors that the clients do not get: ours, and those that it takes to start a child.
 const RESERVED: u64 = 20;
-/// How long a client that has said FIN is not closed for others: as long as an answer may take.
-const SPARED: Duration = Duration::from_secs(1);
-
 /// Clients that are being told that there is no place. As many more wait in the backlog.
 const TURNED_AWAY: usize = 64;
 
@@ -142,20 +136,6 @@ impl Admission {
     pub(crate) fn make_room(&mut self) -> bool {
         !std::mem::replace(&mut self.has_made_room, true)
     }
-}
-
-/// The client that makes room where others find no descriptor: of those that have said FIN and have
-/// nothing to get now, the one that was quiet for longest, and for `SPARED` at least.
-///
-/// A client that has closed and one that waits for an answer look alike until something is sent. To
-/// hold on to both would keep everybody out whom the server could still hear.
-pub(super) fn dispensable(pool: &Pool, clients: &IdMap<Connection>) -> Option<Id> {
-    let ended = clients.iter().filter(|(_, client)| client.ended).map(|(id, _)| id);
-    // One that is being closed already has a limit of its own.
-    let idle = ended.filter(|id| pool.takes(*id) && pool.queued(*id) == 0);
-    let since = idle.filter_map(|id| Some((pool.traffic(id)?.last_active, id)));
-    let (since, id) = since.min_by_key(|(since, _)| *since)?;
-    (pool.now().saturating_duration_since(since) >= SPARED).then_some(id)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::ending::{self, Farewell};
 use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
 use super::{deadlines, frames};
 use crate::close::{Cause, CloseReason, Detail};
-use crate::error::{Status, plain};
+use crate::error::Status;
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::Framing;
 use crate::kind::Kind;
@@ -51,41 +51,6 @@ impl StreamSession {
             self.streams.stop_listening(pool);
         }
         self.begin(pool, id);
-    }
-
-    /// How many clients are served, those included that have left something behind.
-    fn present(&self) -> usize {
-        self.streams.table.len() + self.service.remains().orphans
-    }
-
-    /// New clients wait in the backlog while there are as many as can be served, and while nobody
-    /// reads the events: each would add some. Hooks that do not keep up are such readers.
-    pub(super) fn update_accepting(&mut self, pool: &mut Pool) {
-        let present = self.present();
-        let console = &self.core.console;
-        let is_unread = self.core.common.output.form == Output::Json && console.is_full();
-        let blocked = is_unread || console.hooks.are_full();
-        let Some(change) = self.streams.admission.update(present, blocked) else { return };
-        for listener in &self.streams.listeners {
-            if change.accepting { pool.resume(*listener) } else { pool.pause(*listener) }
-        }
-        if change.exhausted {
-            // Reported as if accept(2) had found no descriptor. To stop in time leaves some for
-            // the upstreams of the clients that are in.
-            self.accept_failed(pool, &rustix::io::Errno::MFILE.into());
-        }
-    }
-
-    pub(super) fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
-        if self.streams.admission.starve() {
-            let (count, cause) = (self.streams.table.len(), plain(error));
-            let noun = self.streams.profile.noun;
-            let text = format!(
-                "cannot accept more than {count} {noun}: {cause} (`ulimit -n` sets the limit); the rest wait"
-            );
-            self.core.console.warn(pool, Kind::Starved, &text);
-        }
-        self.make_room(pool, error);
     }
 
     /// Follows what is being dialed.

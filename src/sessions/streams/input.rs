@@ -1,13 +1,14 @@
-//! stdin to the connections.
+//! stdin to the connections, and what has to wait: stdin, connections, or new clients.
 
 use bytes::Bytes;
 
 use super::commands::Commanded;
-use super::{Connection, Dialer, Flow, StreamSession, admission};
+use super::{Connection, Dialer, Flow, StreamSession, scarcity};
 use crate::close::CloseReason;
-use crate::error::{Failure, plain};
-use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome};
+use crate::error::Failure;
+use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
+use crate::protocol::output::Output;
 use crate::protocol::relay::{InputState, Source};
 use crate::report::{Name, Notice};
 use crate::sessions::control;
@@ -180,20 +181,33 @@ impl StreamSession {
         }
     }
 
-    /// Closes a client that may be gone, where stdin is all that it could wait for.
-    pub(super) fn make_room(&mut self, pool: &mut Pool, error: &std::io::Error) {
-        let is_relayed = self.service.stdin() == Stdin::Relayed;
-        let dispensable = || admission::dispensable(pool, &self.streams.table);
-        let Some(id) = is_relayed.then(dispensable).flatten() else { return };
-        // By RST: it has not had all that it may wait for.
-        pool.close(id, CloseReason::HOST, CloseMode::ResetWhenAcked);
-        if self.streams.admission.make_room() {
-            let cause = plain(error);
-            let text = format!(
-                "closing clients that have said FIN and may be gone, to let others in: {cause} (`ulimit -n` sets the limit)"
-            );
-            self.core.console.warn(pool, Kind::Starved, &text);
+    /// How many clients are served, those included that have left something behind.
+    pub(super) fn present(&self) -> usize {
+        self.streams.table.len() + self.service.remains().orphans
+    }
+
+    /// New clients wait in the backlog while there are as many as can be served, and while nobody
+    /// reads the events: each would add some. Hooks that do not keep up are such readers.
+    pub(super) fn update_accepting(&mut self, pool: &mut Pool) {
+        let present = self.present();
+        let console = &self.core.console;
+        let is_unread = self.core.common.output.form == Output::Json && console.is_full();
+        let blocked = is_unread || console.hooks.are_full();
+        let Some(change) = self.streams.admission.update(present, blocked) else { return };
+        for listener in &self.streams.listeners {
+            if change.accepting { pool.resume(*listener) } else { pool.pause(*listener) }
         }
+        if change.exhausted {
+            // Reported as if accept(2) had found no descriptor. To stop in time leaves some for
+            // the upstreams of the clients that are in.
+            self.accept_failed(pool, &rustix::io::Errno::MFILE.into());
+        }
+    }
+
+    /// Accepting fails for want of descriptors.
+    pub(super) fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
+        let is_relayed = self.service.stdin() == Stdin::Relayed;
+        scarcity::accept_failed(&mut self.core, &mut self.streams, pool, (error, is_relayed));
     }
 
     /// Takes the messages that were read and had to wait, of connections that are read again.

@@ -12,6 +12,7 @@ mod dialing;
 mod ending;
 mod frames;
 mod input;
+mod scarcity;
 mod session;
 mod slow;
 
