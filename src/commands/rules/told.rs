@@ -2,7 +2,7 @@
 //! events says it. The tests hold every event that any command prints to it.
 
 use super::typed::Typed;
-use super::{CHAT, CONNECT, ECHO, LISTENERS, SENDERS, SERVE, STREAMS, UDP_LISTEN, refuse};
+use super::{CHAT, CONNECT, ECHO, SENDERS, SERVE, STREAMS, UDP_LISTEN, refuse};
 use crate::error::Failure;
 use crate::report::Name;
 
@@ -67,7 +67,8 @@ const TOLD: &[Teller] = &[
     told(Name::List, CONTROLLED, &["commands"], COMMANDS),
     told(Name::Data, CONNECT, &["!relay", "!-z"], "where it takes messages"),
     told(Name::Data, SERVE, &["!relay", "!--discard", "!--save"], "where it takes messages"),
-    told(Name::Data, LISTENERS, &[], ""),
+    told(Name::Data, UDP_LISTEN, &["!--exec"], "without --exec"),
+    told(Name::Data, &["mcast-join"], &[], ""),
     told(Name::Data, SENDERS, &["--reply"], "with --reply"),
     told(Name::Data, SENDERS, &["--wait"], "with --wait"),
     told(Name::Data, SENDERS, &["--count"], "with --count"),

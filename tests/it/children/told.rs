@@ -26,6 +26,7 @@ fn a_hook_on_what_is_never_told_is_2() {
         (&["tcp-serve", A], "joined", "never tells it"),
         (&["udp-listen", A], "drained", only_with_commands),
         (&["udp-listen", A], "closed", "never tells it"),
+        (&["udp-listen", "--exec", "cat", A], "data", "only without --exec"),
         (&["udp-send", "127.0.0.1:1"], "sent", "never tells it"),
         (&["udp-send", "127.0.0.1:1"], "data", "only with --reply, or with --wait"),
         (&["mcast-join", "239.1.2.3:5000"], "left", only_with_commands),
