@@ -62,7 +62,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l on-peer-
 exit\t'End at once'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l settle -d 'Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l exec -d 'Run CMD with the connection as its stdin and stdout; its status is ours' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
@@ -159,7 +159,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l send -d 'Se
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l repeat -d 'Send each message N times' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l rate -d 'Limit sending: 100/s is messages, 10MiB/s is bytes' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l reply -d 'Print answers until D passes without one [default: 1s]; none is exit status 1' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l bind -d 'Send from this local address and port' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l bind -d 'Send from this local address and port, or from unix:PATH' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l color -d 'When to colour the events: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal (NO_COLOR and CLICOLOR_FORCE are honoured)'
@@ -291,7 +291,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-clients -d 
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l queue -d 'How much may wait to be sent to one member (with --host) [default: 1MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-frame-total -d 'The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'How far it may go: past N-1 routers (with a group) [default: 1]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r

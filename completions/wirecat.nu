@@ -60,7 +60,7 @@ module completions {
     --probe(-z)               # Only see whether a connection can be made: nothing is sent or received
     --settle: string          # Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]
     --reconnect               # Connect again when the connection is lost, and say what may be lost with it
-    --bind: string            # Connect from this local address and port
+    --bind: string            # Connect from this local address and port, or from unix:PATH
     --exec: string            # Run CMD with the connection as its stdin and stdout; its status is ours
     --sh                      # Run CMD by /bin/sh -c (with --exec)
     --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
@@ -173,7 +173,7 @@ module completions {
     --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal
     --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1
-    --bind: string            # Send from this local address and port
+    --bind: string            # Send from this local address and port, or from unix:PATH
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --any-source              # Print answers from any address and port, such as those of TFTP
@@ -347,7 +347,7 @@ module completions {
     --max-frame-total: string # The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]
     --reconnect               # Connect again when the connection to the host is lost
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
-    --bind: string            # Connect from this local address and port
+    --bind: string            # Connect from this local address and port, or from unix:PATH
     --ttl: string             # How far it may go: past N-1 routers (with a group) [default: 1]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF

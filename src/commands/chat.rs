@@ -75,7 +75,7 @@ pub struct ChatArgs {
     /// Give up an attempt to connect, over all addresses, after D [default: 10s]
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Joining")]
     pub connect_timeout: Option<Duration>,
-    /// Connect from this local address and port
+    /// Connect from this local address and port, or from unix:PATH
     #[arg(long, value_name = "ADDR", help_heading = "Joining")]
     pub bind: Option<String>,
 

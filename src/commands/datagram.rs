@@ -83,11 +83,8 @@ pub struct ListenerArgs {
 }
 
 pub(super) fn bind(args: &SenderArgs) -> Result<Option<Address>, Failure> {
-    let bind = args.bind.as_deref().map(Address::parse_bind).transpose()?;
-    match bind {
-        Some(Address::Inet { .. }) | None => Ok(bind),
-        Some(_) => Err(refuse("--bind", "it takes an IP address and port, such as 10.0.0.5:0")),
-    }
+    let bind = args.bind.as_deref().map(Address::parse_bind).transpose();
+    bind.map_err(|error| refuse("--bind", error.to_string()))
 }
 
 pub(super) fn send(

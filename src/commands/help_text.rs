@@ -203,6 +203,7 @@ const TEXTS: &[HelpText] = &[
     HelpText {
         command: "udp-send",
         options: &[
+            ("bind", "Send from this local address and port, or from unix:PATH"),
             ("rate", RATE_DATAGRAMS),
             ("input", INPUT_DATAGRAMS),
             ("wait", WAIT_SEND),

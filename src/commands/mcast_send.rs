@@ -19,7 +19,7 @@ use crate::report::Settings;
 use crate::sessions::config::{McastSend, Test};
 use crate::sessions::datagrams::{DatagramSession, Destination, SendService, by_interface};
 use crate::sockets::datagram::DatagramSocket;
-use crate::sockets::{Family, Purpose};
+use crate::sockets::{Address, Family, Purpose};
 use crate::sys::mmsg::MAX_PAYLOAD;
 
 const PROBE_SIZE: u64 = 100;
@@ -62,11 +62,15 @@ pub(super) fn config(args: &McastSendArgs, report: Settings) -> Result<McastSend
     let groups: Vec<GroupAddress> = parse_all(&args.groups)?;
     groups.iter().try_for_each(GroupAddress::check_send)?;
     let test = args.test.then(|| test(args)).transpose()?;
+    let bind = bind(&args.sender)?;
+    if matches!(bind, Some(Address::Unix(_))) {
+        return Err(refuse("--bind", "it takes an IP address and port, such as 10.0.0.5:0"));
+    }
     Ok(McastSend {
         net: args.sender.run.net(Family::Any)?,
         send: send(&args.sender, report, test)?,
         groups,
-        bind: bind(&args.sender)?,
+        bind,
         ttl: args.ttl,
         no_loop: args.no_loop,
     })

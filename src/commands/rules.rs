@@ -104,11 +104,11 @@ const RULES: &[Rule] = &[
     // An inherited socket may be of IP; what it is shows only when it is opened.
     rule(WITH_PORTS, &["--port-file"], &["unix only"], "a unix socket has no port"),
     // A path and a descriptor have neither a family to choose nor a local port.
-    rule(CONNECT, &["--bind", "-4", "-6"], &["not ip"], NOT_IP),
+    rule(CONNECT, &["-4", "-6"], &["not ip"], NOT_IP),
     // All three speak of attempts, and a descriptor cannot be dialed again.
     rule(CONNECT, &["--wait", "--connect-timeout", "--reconnect"], &["fd"], CONNECTED),
     // They hold for all addresses of the command, so one of another kind is enough to refuse them.
-    rule(UDP_SEND, &["--bind", "--broadcast", "--any-source"], &["not ip"], NOT_IP),
+    rule(UDP_SEND, &["--broadcast", "--any-source"], &["not ip"], NOT_IP),
     // Among several addresses the family is that of those of IP; it means nothing where there are
     // none.
     rule(UDP_LISTEN, &["-4", "-6", "--broadcast"], &["!ip"], NOT_IP),
@@ -245,7 +245,7 @@ const RULES: &[Rule] = &[
     rule(CHAT, &["--frame"], &["group"], "a room in a group is made of datagrams"),
     rule(CHAT, &["--nick"], &["tinyproto"], "the chat of tinyproto has no names"),
     rule(CHAT, &["-O nodelay"], &["tinyproto"], "--frame tinyproto waits for each answer"),
-    rule(CHAT, &["-4", "-6", "--bind"], &["!ip"], NOT_IP),
+    rule(CHAT, &["-4", "-6"], &["!ip"], NOT_IP),
     // With --host the descriptor is a listener, which connects to nobody.
     rule(CHAT, &["--wait", "--connect-timeout", "--reconnect"], &["fd", "!--host"], CONNECTED),
     // Echo.

@@ -125,6 +125,9 @@ pub(super) fn route(
 ) -> Result<Route, Failure> {
     let bind = bind.map(Address::parse_bind).transpose();
     let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
+    if let Some(bind) = &bind {
+        bind.check_bound(&address).map_err(|why| refuse("--bind", why))?;
+    }
     // A connection has no backlog. Refused here, before a name is looked up.
     net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
     let (timeout, negotiated) = (timeout.unwrap_or(CONNECT_TIMEOUT), wire.negotiated());

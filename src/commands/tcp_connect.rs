@@ -40,7 +40,7 @@ pub struct ConnectArgs {
     /// Connect again when the connection is lost, and say what may be lost with it
     #[arg(long, help_heading = "Ends")]
     pub reconnect: bool,
-    /// Connect from this local address and port
+    /// Connect from this local address and port, or from unix:PATH
     #[arg(long, value_name = "ADDR", help_heading = "Sockets")]
     pub bind: Option<String>,
     /// Run CMD with the connection as its stdin and stdout; its status is ours

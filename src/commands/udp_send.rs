@@ -5,6 +5,7 @@ use clap::Args;
 use super::args::{FamilyArgs, ReportArgs, parse_all};
 use super::datagram::{SenderArgs, bind, send};
 use super::launch::Launch;
+use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::report::Settings;
 use crate::sessions::config::UdpSend;
@@ -42,13 +43,29 @@ pub struct UdpSendArgs {
 pub(super) fn config(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure> {
     let addresses: Vec<Address> = parse_all(&args.addresses)?;
     addresses.iter().try_for_each(Address::check_connect)?;
+    let bind = bind(&args.sender)?;
+    if let Some(bind) = &bind {
+        check_bind(bind, &addresses)?;
+    }
     Ok(UdpSend {
         net: args.sender.run.net(args.family.family())?,
         send: send(&args.sender, report, None)?,
         addresses,
-        bind: bind(&args.sender)?,
+        bind,
         reach: Reach { broadcast: args.broadcast, any_source: args.any_source },
     })
+}
+
+/// A socket file is one socket, and each address has one of its own.
+fn check_bind(bind: &Address, addresses: &[Address]) -> Result<(), Failure> {
+    let refused = |why: String| refuse("--bind", why);
+    addresses.iter().try_for_each(|to| bind.check_bound(to)).map_err(refused)?;
+    match (bind, addresses) {
+        (Address::Unix(_), [_, _, ..]) => {
+            Err(refuse("--bind", "a unix name is for one socket, and each ADDR has its own"))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn run(config: UdpSend) -> anyhow::Result<Status> {

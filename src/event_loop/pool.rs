@@ -240,26 +240,6 @@ impl Pool {
         self.queue_for_read(id);
     }
 
-    /// Sets a timer, or moves it; its `Timer` event comes `after` from now, and never in the same
-    /// turn: `Duration::ZERO` means the next one, also where it is set over and over.
-    pub fn arm(&mut self, key: TimerKey, after: Duration) {
-        if !(after.is_zero() && self.timers.is_due(key, self.now)) {
-            self.timers.arm(key, self.now + after);
-        }
-    }
-
-    /// Sets a timer, unless it is set already.
-    pub fn arm_once(&mut self, key: TimerKey, after: Duration) {
-        if !self.timers.is_set(key) {
-            self.arm(key, after);
-        }
-    }
-
-    /// Drops a timer.
-    pub fn disarm(&mut self, key: TimerKey) {
-        self.timers.disarm(key);
-    }
-
     /// Notes that a source may be ready, as the poll or a thread reports.
     pub(super) fn latch(&mut self, id: Id, readable: bool, writable: bool) {
         match self.sources.get_mut(id) {

@@ -9,9 +9,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::id::Id;
+use super::pool::Pool;
 
 /// Names a timer: what it is for, and for which source, where it is for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -103,11 +104,32 @@ impl Timers {
     }
 }
 
+impl Pool {
+    /// Sets a timer, or moves it; its `Timer` event comes `after` from now, and never in the same
+    /// turn: `Duration::ZERO` means the next one, also where it is set over and over.
+    pub fn arm(&mut self, key: TimerKey, after: Duration) {
+        if !(after.is_zero() && self.timers.is_due(key, self.now)) {
+            self.timers.arm(key, self.now + after);
+        }
+    }
+
+    /// Sets a timer, unless it is set already.
+    pub fn arm_once(&mut self, key: TimerKey, after: Duration) {
+        if !self.timers.is_set(key) {
+            self.arm(key, after);
+        }
+    }
+
+    /// Drops a timer.
+    pub fn disarm(&mut self, key: TimerKey) {
+        self.timers.disarm(key);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event_loop::{Event, EventLoop, Handler, Pool};
-    use std::time::Duration;
+    use crate::event_loop::{Event, EventLoop, Handler};
 
     #[test]
     fn timers_fire_in_order_and_only_where_they_were_last_set() {

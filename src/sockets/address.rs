@@ -140,8 +140,8 @@ pub enum AddressError {
     /// `fd:` passes listeners on, which cannot be connected.
     #[error("fd: stands for inherited listeners: to use an inherited connection write fd:N")]
     ConnectActivated,
-    /// `--bind` with a unix socket or descriptor.
-    #[error("{0:?} cannot be bound to: write ADDRESS, ADDRESS:PORT or :PORT")]
+    /// `--bind` with a descriptor.
+    #[error("{0:?} cannot be bound to: write ADDRESS, ADDRESS:PORT, :PORT or unix:PATH")]
     Bind(String),
 }
 
@@ -155,15 +155,27 @@ impl Address {
     /// Reads the value of `--bind`: an address, or an IP address alone with port 0 understood.
     ///
     /// # Errors
-    /// What is wrong with it; unix sockets and descriptors cannot be bound to.
+    /// What is wrong with it; a descriptor has its address already.
     pub fn parse_bind(text: &str) -> Result<Self, AddressError> {
         let address = match grammar::ip(grammar::bare(text)) {
             Some(host) => Self::Inet { host: host?, port: 0 },
             None => text.parse()?,
         };
         match address {
-            Self::Inet { .. } => Ok(address),
-            Self::Unix(_) | Self::Fd(_) => Err(AddressError::Bind(text.to_owned())),
+            Self::Inet { .. } | Self::Unix(_) => Ok(address),
+            Self::Fd(_) => Err(AddressError::Bind(text.to_owned())),
+        }
+    }
+
+    /// Whether a socket that is bound to this address can be connected to the other one.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_bound(&self, to: &Self) -> Result<(), String> {
+        match (self, to) {
+            (_, Self::Fd(_)) => Err("an inherited socket has its address already".to_owned()),
+            (Self::Inet { .. }, Self::Inet { .. }) | (Self::Unix(_), Self::Unix(_)) => Ok(()),
+            _ => Err(format!("{to} is an address of another kind")),
         }
     }
 
@@ -249,10 +261,12 @@ mod tests {
             ("[::1]:53", "[::1]:53"),
             (":5000", ":5000"),
             ("localhost:0", "localhost:0"),
+            ("unix:/x", "unix:/x"),
+            ("unix:@x", "unix:@x"),
         ] {
             assert_eq!(bound(text).as_deref(), Ok(address), "{text}");
         }
-        assert_eq!(bound("unix:/x"), Err(AddressError::Bind("unix:/x".to_owned())));
+        assert_eq!(bound("fd:3"), Err(AddressError::Bind("fd:3".to_owned())));
         assert!(matches!(bound("239.1.2.3"), Err(AddressError::Group(_))));
         assert!(matches!(bound("localhost"), Err(AddressError::NoPort(_))));
     }

@@ -194,3 +194,28 @@ fn a_name_in_brackets_is_connected_to() {
     let talker = connect(&server.address());
     talk(server, talker);
 }
+
+/// SPEC section 5: `--bind unix:PATH` is the name that a server sees of its client, and is gone with
+/// the connection; also where it is made again.
+#[test]
+fn a_client_has_the_socket_file_that_it_is_bound_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let listener = UnixListener::bind(at("server")).unwrap();
+    let client = ["tcp-connect", "-v", "--reconnect", "--bind", &unix(&at("own"))];
+    let mut client = wirecat(client.iter().chain(&[&*unix(&at("server"))])).piped().start();
+    for _ in 0..3 {
+        let (peer, name) = listener.accept().unwrap();
+        assert_eq!(name.as_pathname(), Some(&*at("own")));
+        drop(peer);
+    }
+    client.signal(libc::SIGTERM);
+    client.wait_for("summary");
+    assert_eq!(client.wait().signal, Some(libc::SIGTERM));
+    assert!(!at("own").exists(), "unlinked on exit");
+    for (bind, to) in [("unix:@x", "127.0.0.1:9"), ("127.0.0.1:0", "unix:@x"), ("unix:@x", "fd:3")]
+    {
+        let ended = wirecat(["tcp-connect", "--bind", bind, to]).run().code(2);
+        ended.says("cannot use --bind: ");
+    }
+}

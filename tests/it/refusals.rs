@@ -108,7 +108,6 @@ fn stdin_is_read_for_one_purpose() {
 #[test]
 fn options_of_ip_need_an_ip_address() {
     let cause = "it speaks of IP addresses, and this is another kind of socket";
-    refuse("--bind", cause, &["tcp-connect --bind :0 unix:/nosuch/s"]);
     refuse(
         "-4",
         cause,
@@ -116,8 +115,11 @@ fn options_of_ip_need_an_ip_address() {
     );
     refuse("-6", cause, &["tcp-connect -6 unix:@x", "tcp-serve -6 fd:3 unix:/nosuch/s"]);
     refuse("--port-file", "a unix socket has no port", &["tcp-serve --port-file p unix:/nosuch/s"]);
-    let cause = "\"unix:/x\" cannot be bound to: write ADDRESS, ADDRESS:PORT or :PORT";
-    refuse("--bind", cause, &["tcp-connect --bind unix:/x :80"]);
+    let cause = "unix:/nosuch/s is an address of another kind";
+    refuse("--bind", cause, &["tcp-connect --bind :0 unix:/nosuch/s"]);
+    refuse("--bind", ":80 is an address of another kind", &["tcp-connect --bind unix:/x :80"]);
+    let cause = "\"fd:3\" cannot be bound to: write ADDRESS, ADDRESS:PORT, :PORT or unix:PATH";
+    refuse("--bind", cause, &["tcp-connect --bind fd:3 :80"]);
 }
 
 #[test]

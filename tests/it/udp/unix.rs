@@ -56,6 +56,29 @@ fn a_seqpacket_socket_is_named() {
     }
 }
 
+/// SPEC section 5: `--bind` names the socket file of a sender, which is there as long as it runs.
+#[test]
+fn a_sender_has_the_name_that_it_is_bound_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let (server, own) = (bound(&at("server")), at("own"));
+    // A file that a dead socket has left is replaced.
+    drop(UnixDatagram::bind(&own).unwrap());
+    let [to, from] = ["server", "own"].map(|name| format!("unix:{}", at(name).display()));
+    let asker = wirecat(["udp-send", "--reply=30s", "-c", "1", "--bind", &from, &to]);
+    let asker = asker.input("question").start();
+    assert_eq!(hear(&server), b"question");
+    server.send_to(b"answer", &own).unwrap();
+    assert_eq!(asker.wait().code(0).text(), "answer");
+    assert!(!own.exists(), "unlinked on exit");
+    let live = bound(&own);
+    let refused = wirecat(["udp-send", "--bind", &from, &to]).input("x").run().code(5);
+    refused.says("cannot bind to").says("another program listens there");
+    drop(live);
+    let many = ["udp-send", "--bind", &from, &to, "unix:@nobody"];
+    wirecat(many).run().code(2).says("cannot use --bind: a unix name is for one socket");
+}
+
 #[test]
 fn stdin_goes_to_all_unix_peers() {
     let directory = tempfile::tempdir().unwrap();
