@@ -132,7 +132,7 @@ How it ends:
   The end of stdin is told to the peer (FIN), and what it still sends is read
   to its end. A server whose stdin is empty from the start tells nothing.
   The end of the peer is the end of the connection, once a stdin that is a pipe
-  or a file has been sent to its end.";
+  or a file has been sent to its end. The reader of stdout sees the end at once.";
 
 const COMMANDS: &str = "\
 Commands (one a line of stdin):

@@ -206,7 +206,8 @@ impl StreamSession {
 
     /// Accepting fails for want of descriptors.
     pub(super) fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
-        let is_relayed = self.service.stdin() == Stdin::Relayed;
+        // Whoever gives commands was told of the FIN, and closes by itself.
+        let is_relayed = self.service.stdin() == Stdin::Relayed && !self.core.input.has_commands();
         scarcity::accept_failed(&mut self.core, &mut self.streams, pool, (error, is_relayed));
     }
 

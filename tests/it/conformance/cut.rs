@@ -87,11 +87,13 @@ fn a_relay_that_ends_cuts_both_sides() {
     for (limit, signal) in CUTS {
         let (mut server, address) = receiver(&["-n"]);
         let limit = if limit.is_empty() { &[][..] } else { &["-w", "3"] };
+        // Made before the relay's time runs.
+        let file = file();
         let arguments = [&["tcp-serve", "--forward", &address], limit, &["127.0.0.1:0"]].concat();
         let mut relay = wirecat(arguments).start();
         let address = relay.address();
         let arguments = ["tcp-connect", "--rate", "1MiB/s", &address];
-        let sender = wirecat(arguments).stdin(file()).start();
+        let sender = wirecat(arguments).stdin(file).start();
         server.wait_for_length(64 * 1024);
         if let Some(signal) = signal {
             relay.signal(signal);
