@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::portable::BatchReceiver;
 #[cfg(target_os = "linux")]
 use super::recvmmsg::BatchReceiver;
-use super::{Arrival, Sender};
+use super::{Arrival, Sender, SourceAddress};
 
 /// Datagrams, or coalesced runs of them, that one call may take.
 pub(super) const SLOTS: usize = 64;
@@ -67,11 +67,16 @@ impl ReceiveBatch {
 
     /// Takes a datagram from elsewhere, behind those that are there, in place of one that was
     /// received; false where there is no room for it.
-    pub fn push(&mut self, payload: &[u8], from: Sender, dropped: Option<u32>) -> bool {
+    pub fn push(
+        &mut self,
+        payload: &[u8],
+        (from, local): (Sender, Option<SourceAddress>),
+        dropped: Option<u32>,
+    ) -> bool {
         let slot = self.memory.chunks_exact_mut(SLOT).nth(self.received.len());
         let Some(slot) = slot.and_then(|slot| slot.get_mut(..payload.len())) else { return false };
         slot.copy_from_slice(payload);
-        let facts = Facts { dropped, ..Facts::default() };
+        let facts = Facts { dropped, local, ..Facts::default() };
         let length = payload.len();
         self.received.push(Received { length, truncated: false, from, facts });
         true

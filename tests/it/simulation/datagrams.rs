@@ -261,7 +261,16 @@ impl Datagrams {
                     ErrorKind::BrokenPipe => Status::Done,
                     _ => Status::Local,
                 });
-                stopped.into_iter().chain(time).chain(unmet).chain(refused).chain(stdout).collect()
+                // What stdout does not take within 2 s of the end is lost.
+                let cut = self.stage.is_cut().then_some(Status::Local);
+                stopped
+                    .into_iter()
+                    .chain(cut)
+                    .chain(time)
+                    .chain(unmet)
+                    .chain(refused)
+                    .chain(stdout)
+                    .collect()
             }
         };
         let unmet_by_need = !self.listens && self.takes_answers && self.received == 0;

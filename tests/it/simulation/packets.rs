@@ -1,8 +1,9 @@
 //! A virtual datagram socket: the session holds one end, the simulation has the network behind the
 //! other. It takes and gives a few datagrams at a time, has needless `WouldBlock`s, loses what
-//! finds no room, and reports what peers refuse.
+//! finds no room, and reports what peers refuse. It has three addresses, and holds the session to
+//! answering from one that the peer asked.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,7 +13,7 @@ use fastrand::Rng;
 use mio::Registry;
 use wirecat::event_loop::{DatagramTransport, Ready, Registration};
 use wirecat::protocol::recording::RecordedFlow;
-use wirecat::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath, Sender};
+use wirecat::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath, Sender, SourceAddress};
 
 /// Of so many calls, one says `WouldBlock` without need.
 const HICCUPS: u32 = 8;
@@ -31,6 +32,8 @@ struct PacketState {
     inbound: VecDeque<(Vec<u8>, SocketAddr)>,
     capacity: usize,
     dropped: u32,
+    /// Which of our addresses each peer has asked.
+    asked: HashMap<SocketAddr, Vec<SourceAddress>>,
     /// What was sent, and where to on a socket without a peer.
     sent: Vec<(Vec<u8>, Option<SocketAddr>)>,
     /// The peer refuses what is sent behind so many datagrams.
@@ -49,6 +52,7 @@ pub(super) fn packets(rng: &mut Rng, now: Instant) -> (NearPackets, FarPackets) 
         inbound: VecDeque::new(),
         capacity: rng.usize(1..200),
         dropped: 0,
+        asked: HashMap::new(),
         sent: Vec::new(),
         refuses_after: None,
         refusal: false,
@@ -123,8 +127,13 @@ impl DatagramTransport for NearPackets {
         let most = state.inbound.len().min(60);
         let count = state.rng.usize(1..=most);
         let dropped = (state.dropped > 0).then_some(state.dropped);
-        for (payload, from) in state.inbound.drain(..count) {
-            assert!(batch.push(&payload, Sender::Inet(from), dropped), "a batch has room");
+        for _ in 0..count {
+            let (payload, from) = state.inbound.pop_front().expect("so many wait");
+            let ip = std::net::Ipv4Addr::new(10, 0, 0, state.rng.u8(1..4)).into();
+            let local = SourceAddress { ip, interface: None };
+            state.asked.entry(from).or_default().push(local);
+            let path = (Sender::Inet(from), Some(local));
+            assert!(batch.push(&payload, path, dropped), "a batch has room");
         }
         Ok(count)
     }
@@ -148,6 +157,9 @@ impl DatagramTransport for NearPackets {
         let mut state = lock(&self.0);
         state.begin()?;
         let Sender::Inet(to) = path.to else { panic!("nobody is at {}", path.to) };
+        let asked = state.asked.get(&to).map(Vec::as_slice).unwrap_or_default();
+        let is_asked = path.from.is_some_and(|from| asked.contains(&from));
+        assert!(is_asked, "{to} asked {asked:?}, and is answered from {:?}", path.from);
         state.send(payload, Some(to));
         Ok(())
     }
@@ -199,6 +211,10 @@ impl FarPackets {
     /// A datagram comes; false where there is no room for it.
     pub(super) fn deliver(&self, payload: &[u8], from: SocketAddr) -> bool {
         let mut state = lock(&self.0);
+        // Behind the end of the session nobody is there to count it as lost.
+        if state.ready.is_none() {
+            return false;
+        }
         let fits = state.inbound.len() < state.capacity;
         if fits {
             state.inbound.push_back((payload.to_vec(), from));
