@@ -5,12 +5,12 @@
 //! the others do not notice. One with more than [`FLOOD`] waiting lines is removed.
 //!
 //! ```text
-//! add_member ──> unannounced ── nick, first line or 300 ms ──> catching up ── history taken ──> present
-//!                     └──────── remove_member ────────┴── 10 s without progress ──> removed <───┘
+//! add_member ──> unannounced ── nick, first line, 300 ms ──> catching up ── it has all ──> present
+//!                     └──────── remove_member ────────┴── 10 s without progress ──> removed <─┘
 //! ```
-//! Only members that are present receive what is said. A newcomer is sent the history as its queue takes
-//! it, and hears of what is said meanwhile in the history; its own lines wait. `finish` marks the end of
-//! a member's input: it is announced, its lines pass, and it is closed.
+//! Only members that are present receive what is said. A newcomer is sent the history as its queue
+//! takes it, and hears of what is said meanwhile in the history; its own lines wait. `finish` marks
+//! the end of a member's input: it is announced, its lines pass, and it is closed.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
