@@ -121,7 +121,7 @@ Register-ArgumentCompleter -Native -CommandName 'wirecat' -ScriptBlock {
             [CompletionResult]::new('--ready-fd', '--ready-fd', [CompletionResultType]::ParameterName, 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)')
             [CompletionResult]::new('--on', '--on', [CompletionResultType]::ParameterName, 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable')
             [CompletionResult]::new('--send', '--send', [CompletionResultType]::ParameterName, 'Send TEXT in place of stdin; repeatable, one message each')
-            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'End a connection that has no traffic for D')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'End a connection that has no traffic for D; with --conns that is 124 in the end')
             [CompletionResult]::new('--read-timeout', '--read-timeout', [CompletionResultType]::ParameterName, 'End a connection unless a whole message comes within D of the last one (with --frame)')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)')
             [CompletionResult]::new('--frame', '--frame', [CompletionResultType]::ParameterName, 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto')

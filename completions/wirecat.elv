@@ -116,7 +116,7 @@ set edit:completion:arg-completer[wirecat] = {|@words|
             cand --ready-fd 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)'
             cand --on 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable'
             cand --send 'Send TEXT in place of stdin; repeatable, one message each'
-            cand --idle-timeout 'End a connection that has no traffic for D'
+            cand --idle-timeout 'End a connection that has no traffic for D; with --conns that is 124 in the end'
             cand --read-timeout 'End a connection unless a whole message comes within D of the last one (with --frame)'
             cand --rate 'Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)'
             cand --frame 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto'

@@ -112,7 +112,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l idle-timeout -d 'End a connection that has no traffic for D' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l idle-timeout -d 'End a connection that has no traffic for D; with --conns that is 124 in the end' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l rate -d 'Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto' -r

@@ -120,7 +120,7 @@ module completions {
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
-    --idle-timeout: string    # End a connection that has no traffic for D
+    --idle-timeout: string    # End a connection that has no traffic for D; with --conns that is 124 in the end
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
     --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal

@@ -132,7 +132,10 @@ How it ends:
   The end of stdin is told to the peer (FIN), and what it still sends is read
   to its end. A server whose stdin is empty from the start tells nothing.
   The end of the peer is the end of the connection, once a stdin that is a pipe
-  or a file has been sent to its end. The reader of stdout sees the end at once.";
+  or a file has been sent to its end. The reader of stdout sees the end at once.
+  -w, signals and /quit give what is queued 2 s. What is then known to be unsent
+  ends with a reset, so that no part of it looks whole to the peer; a second
+  signal ends the run at once.";
 
 const COMMANDS: &str = "\
 Commands (one a line of stdin):
@@ -192,6 +195,10 @@ const TEXTS: &[HelpText] = &[
         options: &[
             ("input", INPUT_STREAMS),
             ("wait", "Give up if no client has come after D"),
+            (
+                "idle_timeout",
+                "End a connection that has no traffic for D; with --conns that is 124 in the end",
+            ),
             ("count", COUNT_FRAMES),
             (
                 "socket_option",

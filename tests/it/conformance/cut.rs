@@ -32,7 +32,7 @@ fn receiver(arguments: &[&str]) -> (Running, String) {
 
 /// What ends a sender: `-w`, or a signal.
 const CUTS: [(&[&str], Option<i32>); 4] =
-    [(&["-w", "1"], None), (&[], Some(SIGINT)), (&[], Some(SIGTERM)), (&[], Some(SIGHUP))];
+    [(&["-w", "4"], None), (&[], Some(SIGINT)), (&[], Some(SIGTERM)), (&[], Some(SIGHUP))];
 
 /// How a sender ended that was cut: as it was told to, and with what it did not send.
 fn judge_sender(ended: &Ended, signal: Option<i32>) {
@@ -86,7 +86,7 @@ fn so_does_it_behind_a_relay() {
 fn a_relay_that_ends_cuts_both_sides() {
     for (limit, signal) in CUTS {
         let (mut server, address) = receiver(&["-n"]);
-        let limit = if limit.is_empty() { &[][..] } else { &["-w", "3"] };
+        let limit = if limit.is_empty() { &[][..] } else { &["-w", "10"] };
         // Made before the relay's time runs.
         let file = file();
         let arguments = [&["tcp-serve", "--forward", &address], limit, &["127.0.0.1:0"]].concat();
@@ -131,7 +131,7 @@ fn a_relay_that_ends_leaves_whole_what_is_whole() {
 #[test]
 fn the_clients_of_a_server_that_is_cut_do_not_end_with_0() {
     for (limit, signal) in CUTS {
-        let limit = if limit.is_empty() { &[][..] } else { &["-w", "3"] };
+        let limit = if limit.is_empty() { &[][..] } else { &["-w", "10"] };
         let arguments =
             [&["tcp-serve", "-v", "--rate", "1MiB/s"], limit, &["127.0.0.1:0"]].concat();
         let mut server = wirecat(arguments).stdin(file()).start();
