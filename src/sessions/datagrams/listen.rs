@@ -221,7 +221,7 @@ impl DatagramService for ListenService {
         }
         let portion = context.core.input.read(bytes, eof);
         let peers = &self.statistics.peers;
-        self.replies.load(portion.batch, || peers.all());
+        self.replies.load(portion.batch, peers, context.sockets);
         self.send_input(context);
         if let Some(Err(failure)) = portion.end {
             context.fail(&failure);

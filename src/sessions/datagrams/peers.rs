@@ -1,6 +1,7 @@
 //! Who sends to a listener: which peers are admitted, and what is kept of each.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::GroupInterface;
@@ -188,20 +189,26 @@ impl Peers {
         self.peers.iter().map(|peer| (peer.key.0, &*peer.title))
     }
 
-    /// The source of this name on one of these sockets.
+    /// The way back to the source of this name on one of these sockets.
     pub(super) fn find(
         &self,
         title: &str,
+        ids: impl Iterator<Item = Id>,
+    ) -> Option<(Id, ReturnPath)> {
+        match title.parse() {
+            Ok(address) => self.find_address(address, ids),
+            Err(_) => self.peers.iter().find(|peer| *peer.title == *title).map(Peer::return_path),
+        }
+    }
+
+    /// The way back to the source at this address on one of these sockets.
+    pub(super) fn find_address(
+        &self,
+        address: SocketAddr,
         mut ids: impl Iterator<Item = Id>,
     ) -> Option<(Id, ReturnPath)> {
-        let peer = match title.parse() {
-            Ok(address) => {
-                let index = ids.find_map(|id| self.indices.get(&(id, Sender::Inet(address))));
-                index.and_then(|index| self.peers.get(*index))
-            }
-            Err(_) => self.peers.iter().find(|peer| *peer.title == *title),
-        };
-        peer.map(Peer::return_path)
+        let index = ids.find_map(|id| self.indices.get(&(id, Sender::Inet(address))))?;
+        self.peers.get(*index).map(Peer::return_path)
     }
 
     /// A socket is closed: its sources are forgotten, unless what they sent is counted.

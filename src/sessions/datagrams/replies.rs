@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::Sockets;
+use super::peers::Peers;
 use crate::error::plain;
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
@@ -130,15 +132,20 @@ impl Replies {
         self.has_sent = true;
     }
 
-    /// Takes messages of stdin. The last batch must be sent; `all` are the peers so far.
-    pub(super) fn load(&mut self, batch: Batch, all: impl FnOnce() -> Vec<(Id, ReturnPath)>) {
+    /// Takes messages of stdin. The last batch must be sent; `peers` are those that were heard so far.
+    pub(super) fn load(&mut self, batch: Batch, peers: &Peers, sockets: &Sockets) {
         debug_assert!(!self.is_loaded());
         self.has_sent |= !batch.ends.is_empty();
         (self.batch, self.done) = (batch, 0);
         self.receivers = match &self.to {
             To::Last => self.last.iter().cloned().collect(),
-            To::All => all(),
-            To::Address(to) => self.reply_socket.iter().map(|id| (*id, (*to).into())).collect(),
+            To::All => peers.all(),
+            // One that was heard is sent to from the address that it asked.
+            To::Address(to) => {
+                let known = peers.find_address(*to, sockets.ids());
+                let unknown = || Some((self.reply_socket?, (*to).into()));
+                known.or_else(unknown).into_iter().collect()
+            }
         };
     }
 
@@ -166,6 +173,9 @@ impl Replies {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
+    use super::super::FullPeer;
     use super::*;
 
     fn peer(port: u16) -> ReturnPath {
@@ -173,9 +183,16 @@ mod tests {
     }
 
     fn note(replies: &mut Replies, id: Id, port: u16) -> Option<Bytes> {
-        let from = &peer(port).to;
+        replies.note(id, &arrival(&peer(port).to))
+    }
+
+    fn arrival(from: &Sender) -> Arrival<'_> {
         let (payload, local, time, dropped) = (&[][..], None, None, None);
-        replies.note(id, &Arrival { payload, from, local, truncated: false, time, dropped })
+        Arrival { payload, from, local, truncated: false, time, dropped }
+    }
+
+    fn sockets(ids: &[Id]) -> Sockets {
+        Sockets::of(FullPeer::Wait, ids.iter().copied())
     }
 
     fn batch() -> Batch {
@@ -188,11 +205,13 @@ mod tests {
         for (to, expected) in [(To::Last, vec![2]), (To::All, vec![1, 2])] {
             let mut replies = Replies::new(to, None, None, Vec::new());
             assert!(!replies.has_receiver() && replies.is_silent());
+            let mut peers = Peers::new(false, None);
             for port in [1, 2] {
                 assert_eq!(note(&mut replies, id, port), None);
+                peers.arrive(id, &Rc::default(), &arrival(&peer(port).to));
             }
             assert!(replies.has_receiver());
-            replies.load(batch(), || vec![(id, peer(1)), (id, peer(2))]);
+            replies.load(batch(), &peers, &sockets(&[id]));
             let expected: Vec<_> = expected.into_iter().map(|port| (id, peer(port))).collect();
             for text in [&b"one"[..], b"b"] {
                 let (message, receivers) = replies.next().unwrap();
@@ -212,7 +231,7 @@ mod tests {
         assert_eq!(replies(None).socket_for(&to), Some(v6));
         let mut replies = replies(Some(v6));
         assert!(replies.has_receiver());
-        replies.load(batch(), Vec::new);
+        replies.load(batch(), &Peers::new(false, None), &sockets(&[v4, v6]));
         assert_eq!(replies.next().unwrap().1, [(v6, to.into())]);
     }
 

@@ -60,6 +60,19 @@ fn stdin_goes_to_all_peers_each_from_the_address_that_it_asked_last() {
     assert_eq!(hear(&roaming).1.to_string(), format!("{}:{port}", HOSTS[2]));
 }
 
+/// The address of the user is a peer like any other once it was heard.
+#[test]
+fn stdin_goes_to_an_address_from_the_one_that_it_asked() {
+    let client = socket();
+    let to = client.local_addr().expect("an address").to_string();
+    let (mut listener, port) = listen(&format!("--to {to}"));
+    client.connect(("127.0.0.2", port)).expect("a connected socket");
+    client.send(b"ask\n").expect("a question");
+    listener.wait_for_output("ask\n");
+    listener.say("answer\n");
+    hear_all(&client, ["answer\n"]);
+}
+
 #[test]
 fn commands_send_from_the_address_that_was_asked() {
     let (mut listener, port) = listen("--input commands --output json");
