@@ -93,7 +93,7 @@ fn a_server_may_have_a_socket_as_stdout() {
 
 /// A wirecat that runs as nobody, so that pipes of this process are another user's; `None` where
 /// that cannot be arranged.
-fn as_nobody(test: &str, args: &[&str]) -> Option<Program> {
+pub(crate) fn as_nobody(test: &str, args: &[&str]) -> Option<Program> {
     let switch = ["--reuid=65534", "--regid=65534", "--clear-groups", wirecat_path()];
     let mut command = Command::new("setpriv");
     match command.args(switch).arg("--version").output() {

@@ -72,6 +72,24 @@ fn a_failure_beyond_the_grammar_has_the_status_of_its_floor() {
     }
 }
 
+/// connect(2) and bind(2) give an ordinary user EACCES for a directory, and root something else: both
+/// are told what it is.
+#[test]
+fn an_ordinary_user_is_told_what_a_file_is_as_well() {
+    for (command, code) in
+        [("tcp-connect", 4), ("udp-send", 4), ("tcp-serve", 5), ("udp-listen", 5)]
+    {
+        for (path, words) in [("/usr", "it is a directory"), ("/etc/passwd", "it is a file, not a")]
+        {
+            let address = format!("unix:{path}");
+            wirecat([command, &address]).run().code(code).says(words);
+            let name = "an_ordinary_user_is_told_what_a_file_is_as_well";
+            let Some(program) = crate::stdio::as_nobody(name, &[command, &address]) else { return };
+            program.run().code(code).says(words);
+        }
+    }
+}
+
 /// SPEC section 3: a live socket is not replaced, and neither is a file that is no socket.
 #[test]
 fn a_path_that_is_in_use_is_not_taken() {
