@@ -7,7 +7,7 @@ use miniz_oxide::inflate;
 
 use super::cli::{Page, Shell};
 use crate::error::{Failure, Status};
-use crate::sys::startup::check_open;
+use crate::sys::startup::check_writable;
 
 /// An embedded text, still deflated.
 pub(super) struct Asset(&'static [u8]);
@@ -55,7 +55,7 @@ pub(super) fn print(asset: Asset) -> Status {
 
 /// What the outcome of printing to stdout means.
 pub(super) fn printed(outcome: io::Result<()>) -> Status {
-    match check_open(io::stdout()).and(outcome).and_then(|()| io::stdout().flush()) {
+    match check_writable(io::stdout()).and(outcome).and_then(|()| io::stdout().flush()) {
         // Rust ignores SIGPIPE, so a pager that has ended shows as EPIPE; that is no failure.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let failure = Failure::io(Status::Local, "write to", "stdout", &error);

@@ -19,7 +19,7 @@ use crate::report::pcapng::Capture;
 use crate::report::transcript;
 use crate::sockets::datagram::source_address;
 use crate::sys::fd;
-use crate::sys::startup::check_open;
+use crate::sys::startup::check_writable;
 
 /// Records are written before the end of a turn from this size on.
 const LARGE: usize = 1 << 20;
@@ -107,7 +107,7 @@ impl FileRecorder {
     pub fn create(target: &RecordTarget) -> Result<Option<Self>, Failure> {
         let opened = match target.is_stdout() {
             // A descriptor of its own: that of stdout may be given up before the end.
-            true => check_open(io::stdout())
+            true => check_writable(io::stdout())
                 .and_then(|()| io::stdout().as_fd().try_clone_to_owned())
                 .map(Some),
             false => fd::open_to_write(&target.file, true).and_then(|file| {

@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use rustix::fs::OFlags;
+
 use super::signals;
 
 /// Which of stdin, stdout and stderr the parent left closed: bit N is descriptor N.
@@ -40,14 +42,18 @@ fn was_closed(stream: impl AsFd) -> bool {
     STANDARD.contains(&fd) && CLOSED.load(Ordering::Relaxed) & (1 << fd) != 0
 }
 
-/// Checks that a standard stream is not one that the parent left closed.
+/// Checks that the parent has left a standard stream open for writing.
 ///
 /// # Errors
-/// It is, and the null device has its number: what is written would vanish.
-pub fn check_open(stream: impl AsFd) -> io::Result<()> {
-    match was_closed(stream) {
-        true => Err(io::Error::other("the parent process left it closed")),
-        false => Ok(()),
+/// It has not. In place of one that was closed stands the null device: what is written would vanish.
+pub fn check_writable(stream: impl AsFd) -> io::Result<()> {
+    if was_closed(&stream) {
+        return Err(io::Error::other("the parent process left it closed"));
+    }
+    // Opened once more, it could be written to all the same.
+    match rustix::fs::fcntl_getfl(stream)? & OFlags::RWMODE {
+        OFlags::RDONLY => Err(io::Error::other("it is not open for writing")),
+        _ => Ok(()),
     }
 }
 

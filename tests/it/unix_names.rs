@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -127,6 +127,43 @@ fn a_listener_takes_datagrams_from_any_name() {
         assert!(server.is_running(), "{command}");
         server.signal(libc::SIGTERM);
         server.wait_open().code(0);
+    }
+}
+
+/// What a peer passes on beside its bytes (SCM_RIGHTS) fills no table of a server.
+#[test]
+fn descriptors_that_a_peer_passes_on_are_not_kept() {
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+    let directory = tempfile::tempdir().expect("a directory");
+    let pass = |socket: &OwnedFd| {
+        let passed = [socket.as_fd(); 253];
+        let mut space = [std::mem::MaybeUninit::uninit(); 2048];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&passed)));
+        let piece = [std::io::IoSlice::new(b"take these\n")];
+        uninterrupted(|| Ok(sendmsg(socket, &piece, &mut control, SendFlags::empty())?))
+            .expect("it is taken");
+    };
+    for (command, kind) in [
+        ("tcp-serve -v --hub --output raw", SocketType::STREAM),
+        ("tcp-serve -v --hub --frame line", SocketType::STREAM),
+        ("udp-listen -v", SocketType::DGRAM),
+    ] {
+        let path = directory.path().join("s");
+        let mut server = start(command, &path);
+        let socket = rustix::net::socket(AddressFamily::UNIX, kind, None).expect("a socket");
+        rustix::net::connect(&socket, &SocketAddrUnix::new(&path).expect("it fits"))
+            .expect("a server");
+        pass(&socket);
+        server.wait_for_output("take these\n");
+        let open =
+            || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count();
+        let before = open();
+        for _ in 0..20 {
+            pass(&socket);
+        }
+        server.wait_for_output("take these\n".repeat(21));
+        assert_eq!(open(), before, "{command}");
     }
 }
 

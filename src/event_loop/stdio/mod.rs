@@ -24,7 +24,7 @@ use rustix::net::Shutdown;
 
 use super::transport::Transport;
 use crate::sys::fd::{FdAccess, reopen_nonblocking, widen_pipe};
-use crate::sys::startup::check_open;
+use crate::sys::startup::check_writable;
 
 use polled::{Plain, Reopened, SocketHalf, StdioSocket};
 
@@ -74,9 +74,9 @@ fn left(fd: BorrowedFd<'_>) -> Option<u64> {
 /// Opens stdout as a channel.
 ///
 /// # Errors
-/// The descriptor is not usable at all, or was closed from the start: what is written would vanish.
+/// The descriptor is not usable at all, was closed from the start, or is open for reading only.
 pub fn output() -> io::Result<(Box<dyn Transport>, StdioKind)> {
-    check_open(rustix::stdio::stdout())?;
+    check_writable(rustix::stdio::stdout())?;
     open(rustix::stdio::stdout(), FdAccess::Write)
 }
 

@@ -211,8 +211,9 @@ mod tests {
         use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
         let (ours, theirs) = std::os::unix::net::UnixDatagram::pair().unwrap();
         let (reader, writer) = io::pipe().unwrap();
-        let passed = [writer.as_fd()];
-        let mut space = [std::mem::MaybeUninit::uninit(); 64];
+        // As many as one message takes (SCM_MAX_FD), and more than there is room for.
+        let passed = [writer.as_fd(); 253];
+        let mut space = [std::mem::MaybeUninit::uninit(); 2048];
         let mut control = SendAncillaryBuffer::new(&mut space);
         assert!(control.push(SendAncillaryMessage::ScmRights(&passed)));
         sendmsg(&theirs, &[io::IoSlice::new(b"x")], &mut control, SendFlags::empty()).unwrap();

@@ -9,7 +9,7 @@ use libc::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::net::{accept, connect, listener, read_all};
-use crate::support::{PATIENCE, Program, Running, program, skip, wirecat_path};
+use crate::support::{PATIENCE, Program, Running, program, skip, wirecat, wirecat_path};
 
 /// A wirecat whose parent has blocked some signals, with env(1) of coreutils 8.31 and on.
 fn with_blocked(signals: &str, args: &[&str]) -> Option<Program> {
@@ -168,6 +168,15 @@ fn a_stdout_that_is_closed_from_the_start_is_a_local_failure() {
     }
 }
 
+/// Nor is one that is open for reading only opened for writing behind the back of the parent.
+#[test]
+fn a_stdout_that_is_open_for_reading_only_is_a_local_failure() {
+    for args in ["tcp-serve -w 30 -1 127.0.0.1:0", "udp-listen -w 30 127.0.0.1:0", "man"] {
+        let ended = closed("1</dev/null", args).run().code(7);
+        ended.says("cannot write to stdout: it is not open for writing");
+    }
+}
+
 /// Whoever writes nothing needs no stdout.
 #[test]
 fn a_closed_stdout_harms_nobody_who_does_not_write_to_it() {
@@ -221,4 +230,17 @@ fn a_closed_stdin_is_empty_and_a_closed_stderr_is_silent() {
     // The number of stderr is nobody else's: no event goes into a connection.
     let ended = closed("<&- 2>&-", "tcp-connect -v 127.0.0.1:9 --wait 1ms").run();
     assert_eq!(ended.code, Some(4), "{ended:?}");
+}
+/// Conformance 21.
+#[test]
+fn sigterm_ends_a_server_whose_reader_does_not_read() {
+    let (_unread, stdout) = std::io::pipe().expect("a pipe");
+    let mut server = wirecat(["tcp-serve", "-v", "127.0.0.1:0"]).stdout(stdout).start();
+    let mut client = connect(&server.address());
+    client.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+    while client.write_all(&[b'x'; 64 * 1024]).is_ok() {}
+    server.signal(SIGTERM);
+    // 2 s, and generous for a machine that is busy; without a bound it is there for ever.
+    assert!(server.ends_within(Duration::from_secs(20)), "it does not end");
+    server.wait_open().code(7).says("undelivered");
 }
