@@ -156,8 +156,8 @@ fn descriptors_that_a_peer_passes_on_are_not_kept() {
             .expect("a server");
         pass(&socket);
         server.wait_for_output("take these\n");
-        let open =
-            || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count();
+        let pid = server.pid();
+        let open = || std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count();
         let before = open();
         for _ in 0..20 {
             pass(&socket);
