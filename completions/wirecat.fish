@@ -98,8 +98,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l connect-ti
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l conns -d 'Serve N connections in all, then end' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-clients -d 'Serve at most N clients at once; the rest wait (of tinyproto, they are told)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l greet -d 'Send each client TEXT first' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l allow -d 'Let in only clients of these networks; repeatable' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l deny -d 'Do not let in clients of these networks, whatever is allowed; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l allow -d 'Let in only clients of these networks, or of the addresses that a name has now; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l queue -d 'How much may wait to be sent to one client [default: 1MiB; 256KiB with --forward and --exec]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after -d 'How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]' -r
@@ -189,8 +189,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l ready-fd 
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1; with --exec, end the command of a silent peer [default: 30s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l reply -d 'Answer each message with TEXT' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l allow -d 'Listen only to these networks; repeatable' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l deny -d 'Do not listen to these networks, whatever is allowed; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l allow -d 'Listen only to these networks, or to the addresses that a name has now; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l deny -d 'Do not listen to these networks or names, whatever is allowed; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l interval -d 'Tell the statistics of each D as well (with --stats)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l seq -d 'Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
@@ -230,8 +230,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l ready-fd 
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l on -d 'Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l reply -d 'Answer each message with TEXT' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l allow -d 'Listen only to these networks; repeatable' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l deny -d 'Do not listen to these networks, whatever is allowed; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l allow -d 'Listen only to these networks, or to the addresses that a name has now; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l deny -d 'Do not listen to these networks or names, whatever is allowed; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l interval -d 'Tell the statistics of each D as well (with --stats)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l seq -d 'Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r

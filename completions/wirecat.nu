@@ -104,8 +104,8 @@ module completions {
     --conns: string           # Serve N connections in all, then end
     --max-clients: string     # Serve at most N clients at once; the rest wait (of tinyproto, they are told)
     --greet: string           # Send each client TEXT first
-    --allow: string           # Let in only clients of these networks; repeatable
-    --deny: string            # Do not let in clients of these networks, whatever is allowed; repeatable
+    --allow: string           # Let in only clients of these networks, or of the addresses that a name has now; repeatable
+    --deny: string            # Do not let in clients of these networks or names, whatever is allowed; repeatable
     --queue: string           # How much may wait to be sent to one client [default: 1MiB; 256KiB with --forward and --exec]
     --slow: string            # What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]
     --slow-after: string      # How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
@@ -210,8 +210,8 @@ module completions {
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1; with --exec, end the command of a silent peer [default: 30s]
     --reply: string           # Answer each message with TEXT
-    --allow: string           # Listen only to these networks; repeatable
-    --deny: string            # Do not listen to these networks, whatever is allowed; repeatable
+    --allow: string           # Listen only to these networks, or to the addresses that a name has now; repeatable
+    --deny: string            # Do not listen to these networks or names, whatever is allowed; repeatable
     --stats                   # Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency
     --interval: string        # Tell the statistics of each D as well (with --stats)
     --seq: string             # Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]
@@ -261,8 +261,8 @@ module completions {
     --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
     --reply: string           # Answer each message with TEXT
-    --allow: string           # Listen only to these networks; repeatable
-    --deny: string            # Do not listen to these networks, whatever is allowed; repeatable
+    --allow: string           # Listen only to these networks, or to the addresses that a name has now; repeatable
+    --deny: string            # Do not listen to these networks or names, whatever is allowed; repeatable
     --stats                   # Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency
     --interval: string        # Tell the statistics of each D as well (with --stats)
     --seq: string             # Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]

@@ -6,13 +6,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, Args, ValueEnum, ValueHint};
-use ipnet::IpNet;
 
 use super::rules::refuse;
 use super::texts::{check_stdin_takers, read_text};
 use crate::error::Failure;
 use crate::framing::InputFraming;
-use crate::protocol::access::{Access, parse_network};
 use crate::protocol::command::CommandForm;
 use crate::protocol::expect::Expect;
 use crate::protocol::output::{self, Written};
@@ -121,23 +119,6 @@ pub struct SilenceArgs {
     /// End a connection that has no traffic for D
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     pub idle_timeout: Option<Duration>,
-}
-
-/// Who is let in
-#[derive(Args, Clone, Debug)]
-pub struct AccessArgs {
-    /// Let in only clients of these networks; repeatable
-    #[arg(long, value_name = "CIDR", value_parser = parse_network)]
-    pub allow: Vec<IpNet>,
-    /// Do not let in clients of these networks, whatever is allowed; repeatable
-    #[arg(long, value_name = "CIDR", value_parser = parse_network)]
-    pub deny: Vec<IpNet>,
-}
-
-impl AccessArgs {
-    pub(super) fn access(&self) -> Access {
-        Access { allow: self.allow.clone(), deny: self.deny.clone() }
-    }
 }
 
 /// How stdin is read

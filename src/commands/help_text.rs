@@ -160,8 +160,10 @@ const OUTPUT_DATAGRAMS: &str =
     "How messages are written: raw, line, nul, hex, dump, json or none [default: raw]";
 const OPTIONS_DATAGRAMS: &str = "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl";
 const RATE_DATAGRAMS: &str = "Limit sending: 100/s is messages, 10MiB/s is bytes";
-const ALLOW_LISTEN: &str = "Listen only to these networks; repeatable";
-const DENY_LISTEN: &str = "Do not listen to these networks, whatever is allowed; repeatable";
+const ALLOW_LISTEN: &str =
+    "Listen only to these networks, or to the addresses that a name has now; repeatable";
+const DENY_LISTEN: &str =
+    "Do not listen to these networks or names, whatever is allowed; repeatable";
 const WAIT_LISTEN: &str = "Give up if no message has come after D";
 const WAIT_SEND: &str = "Send again once a second until the first answer, for D at most";
 const IDLE_SEND: &str = "End when nothing was sent or received for D, with exit status 124";

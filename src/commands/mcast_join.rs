@@ -7,6 +7,7 @@ use clap::Args;
 use super::args::{ReportArgs, parse_all};
 use super::datagram::{ListenerArgs, PeerSelection, first_address, listen};
 use super::launch::Launch;
+use super::names::of_access;
 use crate::error::{Failure, Status};
 use crate::protocol::command::CommandForm;
 use crate::protocol::values::parse_duration;
@@ -51,10 +52,12 @@ pub(super) fn config(args: &McastJoinArgs, report: Settings) -> Result<McastJoin
     Ok(McastJoin { listen, net, groups, rejoin: args.rejoin })
 }
 
-pub(super) fn run(config: McastJoin) -> anyhow::Result<Status> {
+pub(super) fn run(mut config: McastJoin) -> anyhow::Result<Status> {
     // Each membership has a socket of its own, and one range may have 65,536 groups.
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.listen.common)?;
+    launch.look_up(&config.listen.common, true, of_access(&config.listen.access))?;
+    launch.find_access(&mut config.listen.access)?;
     let groups = Groups::new(config.net.options.clone(), config.rejoin);
     let (console, input) = launch.streams(&config.listen.common, true)?;
     let sockets = ListenSockets { groups: Some(groups), ..ListenSockets::default() };

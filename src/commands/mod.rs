@@ -5,6 +5,7 @@
 //! configuration names and hands a session to `launch`. Nothing below this floor knows of clap,
 //! or of anyhow: the floors below report a [`Failure`](crate::error::Failure), which is found again here.
 
+mod access;
 mod args;
 mod assets;
 mod chat;

@@ -8,10 +8,11 @@ use super::launch::Launch;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Query, Signal};
 use crate::kind::Kind;
+use crate::protocol::access::Access;
 use crate::report::Reporter;
 use crate::sessions::config::Common;
 use crate::sessions::{Startup, StartupLookup};
-use crate::sockets::{Address, Family, Purpose};
+use crate::sockets::{Address, Family, Host, Purpose};
 
 /// A signal has ended the run before it had a session; its status is this one.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +67,29 @@ pub(super) fn to_listen_on<'a>(
     addresses.into_iter().filter_map(move |address| query(address, family, Purpose::Listen))
 }
 
+/// The questions for hosts that are let in or not.
+pub(super) fn of_access(access: &Access) -> Vec<Query> {
+    let of_host = |name: &String| query(&host(name), Family::Any, Purpose::Connect);
+    access.names.iter().filter_map(|(name, _)| of_host(name)).collect()
+}
+
+fn host(name: &str) -> Address {
+    Address::Inet { host: Host::Name(name.to_owned()), port: 0 }
+}
+
 impl Launch {
+    /// Takes the addresses of the hosts that are let in or not, whose names were looked up.
+    ///
+    /// # Errors
+    /// None: a name that was not found has ended the run.
+    pub(super) fn find_access(&self, access: &mut Access) -> Result<(), Failure> {
+        for (name, is_allowed) in std::mem::take(&mut access.names) {
+            let found = self.names.addresses(&host(&name), Family::Any, Purpose::Connect)?;
+            access.add(is_allowed, found.iter().map(SocketAddr::ip));
+        }
+        Ok(())
+    }
+
     /// Looks all names up at once. To end a command that `listens` by SIGTERM is in order.
     ///
     /// # Errors

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{AccessArgs, ReplayArgs, ReportArgs, as_usize, parse_all};
+use super::access::AccessArgs;
+use super::args::{ReplayArgs, ReportArgs, as_usize, parse_all};
 use super::launch::Launch;
-use super::names::to_listen_on;
+use super::names::{of_access, to_listen_on};
 use super::replay;
 use super::rules::refuse;
 use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
@@ -176,7 +177,7 @@ fn forward(args: &ServeArgs, address: &str) -> Result<Route, Failure> {
     })
 }
 
-pub(super) fn run(config: Serve) -> anyhow::Result<Status> {
+pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
     let limit = sys::process::raise_descriptor_limit();
     // Before it listens: no client comes whose data could not be saved.
     if let Handling::Save(directory) = &config.handling {
@@ -186,7 +187,8 @@ pub(super) fn run(config: Serve) -> anyhow::Result<Status> {
     }
     let mut launch = Launch::new(&config.common)?;
     let names = to_listen_on(&config.addresses, config.net.family);
-    launch.look_up(&config.common, true, names)?;
+    launch.look_up(&config.common, true, names.chain(of_access(&config.access)))?;
+    launch.find_access(&mut config.access)?;
     let listeners = launch.listen(&config.addresses, &config.net)?;
     let (console, input) = launch.streams(&config.common, config.handling.writes_stdout())?;
     let mut session = StreamSession::serve(config, console, input, listeners)?;

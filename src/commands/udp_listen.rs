@@ -8,7 +8,7 @@ use clap::Args;
 use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, as_usize, parse_all};
 use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
 use super::launch::Launch;
-use super::names::{query, to_listen_on};
+use super::names::{of_access, query, to_listen_on};
 use super::replay;
 use super::rules::refuse;
 use super::stream::program;
@@ -135,7 +135,8 @@ fn peer_address(text: &str) -> Result<Address, Failure> {
 pub(super) fn look_up(launch: &mut Launch, config: &UdpListen) -> anyhow::Result<()> {
     let family = config.net.family;
     let to = config.to.as_ref().and_then(|address| query(address, family, Purpose::Connect));
-    let names = to_listen_on(&config.addresses, family).chain(to);
+    let access = of_access(&config.listen.access);
+    let names = to_listen_on(&config.addresses, family).chain(to).chain(access);
     launch.look_up(&config.listen.common, true, names)
 }
 
@@ -165,6 +166,7 @@ pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
     }
     let mut launch = Launch::new(&config.listen.common)?;
     look_up(&mut launch, &config)?;
+    launch.find_access(&mut config.listen.access)?;
     if let Some(address) = &config.to {
         let all = launch.names.addresses(address, config.net.family, Purpose::Connect)?;
         config.listen.to = all.first().copied().map_or(To::Last, To::Address);

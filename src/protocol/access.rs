@@ -11,11 +11,20 @@ pub struct Access {
     pub allow: Vec<IpNet>,
     /// These are refused, whatever is allowed.
     pub deny: Vec<IpNet>,
+    /// Hosts by name, and whether they are allowed. Their addresses are found before anybody comes.
+    pub names: Vec<(String, bool)>,
 }
 
 impl Access {
+    /// Takes the addresses that a name was found to have.
+    pub fn add(&mut self, is_allowed: bool, addresses: impl Iterator<Item = IpAddr>) {
+        let list = if is_allowed { &mut self.allow } else { &mut self.deny };
+        list.extend(addresses.map(|address| IpNet::from(address.to_canonical())));
+    }
+
     /// Whether this address is let in. An IPv4 address that IPv6 has mapped counts as itself.
     pub fn admits(&self, address: IpAddr) -> bool {
+        debug_assert!(self.names.is_empty(), "{:?} are not looked up", self.names);
         // A socket for both families shows IPv4 peers as ::ffff:a.b.c.d.
         let address = address.to_canonical();
         let listed = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
@@ -74,7 +83,7 @@ mod tests {
             (&[], &["::/0"], "10.0.0.5", true),
             (&[], &["::ffff:0:0/95"], "10.0.0.5", true),
         ] {
-            let access = Access { allow: nets(allow), deny: nets(deny) };
+            let access = Access { allow: nets(allow), deny: nets(deny), names: Vec::new() };
             assert_eq!(access.admits(address.parse().unwrap()), admitted, "{access:?} {address}");
         }
         assert!(parse_network("10.0.0.0/33").is_err());

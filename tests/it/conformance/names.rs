@@ -6,11 +6,14 @@ use crate::support::resolver::DeadResolver;
 use crate::support::{PATIENCE, skip};
 
 /// Every place that takes a name, and whether SIGTERM is its end in order.
-const PLACES: [(&str, bool); 10] = [
+const PLACES: [(&str, bool); 13] = [
     ("tcp-serve NAME:0", true),
     ("tcp-serve 127.0.0.1:0 NAME:0", true),
     ("udp-listen -n NAME:0", true),
     ("udp-listen 127.0.0.1:0 --to NAME:9", true),
+    ("tcp-serve --allow NAME 127.0.0.1:0", true),
+    ("udp-listen -n --deny NAME 127.0.0.1:0", true),
+    ("mcast-join --allow NAME 239.77.60.1:5000%lo", true),
     ("echo NAME:0", true),
     ("chat --host --headless NAME:0", true),
     ("mcast-send --send x --bind NAME:0 239.77.60.1:5000%lo", false),

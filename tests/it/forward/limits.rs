@@ -82,6 +82,9 @@ fn networks_are_let_in_or_not() {
         (&["--deny", "::ffff:127.0.0.1"], false),
         (&["--deny", "::ffff:0:0/96"], false),
         (&["--allow", "::ffff:127.0.0.0/104"], true),
+        (&["--allow", "localhost"], true),
+        (&["--deny", "localhost"], false),
+        (&["--allow", "localhost", "--deny", "127.0.0.0/8"], false),
     ] {
         let command = ["tcp-serve", "--conns", "1", "-v", "--reply", "in", "127.0.0.1:0"];
         let mut server = wirecat(command.iter().chain(args)).start();

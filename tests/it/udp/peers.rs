@@ -93,9 +93,10 @@ fn only_the_first_peer_is_heard_if_asked() {
 /// SPEC section 7: an allow list refuses all others; deny wins.
 #[test]
 fn allow_and_deny_choose_the_peers() {
-    let table: [(&[&str], &str); 5] = [
+    let table: [(&[&str], &str); 6] = [
         (&["--allow", "127.0.0.2"], "2\n"),
         (&["--deny", "127.0.0.2"], "1\n3\n"),
+        (&["--allow", "localhost"], "1\n"),
         (&["--deny", "::ffff:127.0.0.2"], "1\n3\n"),
         (&["--allow", "::ffff:127.0.0.2/127"], "2\n3\n"),
         (&["--allow", "127.0.0.0/8", "--deny", "127.0.0.2/31"], "1\n"),

@@ -1,0 +1,60 @@
+//! `--allow` and `--deny`: who is let in.
+
+use std::str::FromStr;
+
+use clap::Args;
+use ipnet::IpNet;
+
+use crate::protocol::access::{Access, parse_network};
+use crate::sockets::{Address, Host};
+
+/// Who is let in
+#[derive(Args, Clone, Debug)]
+pub struct AccessArgs {
+    /// Let in only clients of these networks, or of the addresses that a name has now; repeatable
+    #[arg(long, value_name = "CIDR")]
+    pub allow: Vec<Peers>,
+    /// Do not let in clients of these networks or names, whatever is allowed; repeatable
+    #[arg(long, value_name = "CIDR")]
+    pub deny: Vec<Peers>,
+}
+
+/// A network, or a host by name
+#[derive(Clone, Debug)]
+pub enum Peers {
+    /// Addresses.
+    Network(IpNet),
+    /// A name that is looked up at the start.
+    Name(String),
+}
+
+impl FromStr for Peers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = || match format!("{text}:1").parse() {
+            Ok(Address::Inet { host: Host::Name(name), .. }) if name == text => Some(name),
+            _ => None,
+        };
+        match parse_network(text) {
+            Ok(network) => Ok(Self::Network(network)),
+            Err(wrong) => name().map(Self::Name).ok_or(format!("{wrong}, or a name")),
+        }
+    }
+}
+
+impl AccessArgs {
+    pub(super) fn access(&self) -> Access {
+        let mut access = Access::default();
+        for (list, is_allowed) in [(&self.allow, true), (&self.deny, false)] {
+            for peers in list {
+                match peers {
+                    Peers::Network(network) if is_allowed => access.allow.push(*network),
+                    Peers::Network(network) => access.deny.push(*network),
+                    Peers::Name(name) => access.names.push((name.clone(), is_allowed)),
+                }
+            }
+        }
+        access
+    }
+}
