@@ -349,7 +349,7 @@ impl Pool {
     /// Takes a closed source out; `None` where it was no channel or is gone already.
     pub(super) fn remove(&mut self, id: Id) -> Option<End> {
         let source = self.sources.remove(id)?;
-        self.timers.disarm(TimerKey::of(id, LINGER_TIMER));
+        self.timers.forget(id);
         match source {
             PoolSource::Acceptor(acceptor) => Some(acceptor.end(&self.registry, self.now)),
             PoolSource::Datagrams(datagrams) => Some(datagrams.end(&self.registry)),

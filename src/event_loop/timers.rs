@@ -8,7 +8,7 @@
 //! fires, and is set again for the rest.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::time::{Duration, Instant};
 
 use super::id::Id;
@@ -43,7 +43,8 @@ type TimerEntry = (Instant, u64);
 #[derive(Default)]
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(TimerEntry, TimerKey)>>,
-    due: HashMap<TimerKey, TimerEntry>,
+    /// In the order of the keys, so that all timers of one source lie together.
+    due: BTreeMap<TimerKey, TimerEntry>,
     turn: u64,
 }
 
@@ -53,8 +54,13 @@ impl Timers {
         let due = (at, self.turn);
         self.due.insert(key, due);
         self.heap.push(Reverse((due, key)));
-        // A timer that is set again and again leaves entries behind long before they come up. To
-        // rebuild at twice the number keeps the heap small at a constant cost for each.
+        self.compact();
+    }
+
+    /// A timer that is set again and again, or whose source is gone, leaves entries behind long
+    /// before they come up. To rebuild at twice the number keeps the heap small at a constant cost
+    /// for each.
+    fn compact(&mut self) {
         if self.heap.len() > 2 * self.due.len() + 64 {
             self.heap = self.due.iter().map(|(key, due)| Reverse((*due, *key))).collect();
         }
@@ -78,6 +84,15 @@ impl Timers {
 
     pub(super) fn disarm(&mut self, key: TimerKey) {
         self.due.remove(&key);
+    }
+
+    /// Drops all timers of a source.
+    pub(super) fn forget(&mut self, id: Id) {
+        let (first, last) = (TimerKey::of(id, 0), TimerKey::of(id, u8::MAX));
+        while let Some((&key, _)) = self.due.range(first..=last).next() {
+            self.due.remove(&key);
+        }
+        self.compact();
     }
 
     /// When the next timer is due.
@@ -106,8 +121,12 @@ impl Timers {
 
 impl Pool {
     /// Sets a timer, or moves it; its `Timer` event comes `after` from now, and never in the same
-    /// turn: `Duration::ZERO` means the next one, also where it is set over and over.
+    /// turn: `Duration::ZERO` means the next one, also where it is set over and over. A source that is
+    /// gone has no timers.
     pub fn arm(&mut self, key: TimerKey, after: Duration) {
+        if key.id.is_some_and(|id| self.sources.get(id).is_none()) {
+            return;
+        }
         if !(after.is_zero() && self.timers.is_due(key, self.now)) {
             self.timers.arm(key, self.now + after);
         }
@@ -177,6 +196,21 @@ mod tests {
             timers.arm(TimerKey::global(1), start + Duration::from_millis(ms));
         }
         assert!(timers.heap.len() < 100);
+    }
+
+    #[test]
+    fn a_source_that_is_gone_leaves_no_timers() {
+        let (mut timers, at) = (Timers::default(), Instant::now() + Duration::from_secs(3600));
+        let kept = TimerKey::of(Id::for_tests(0), 9);
+        timers.arm(kept, at);
+        timers.arm(TimerKey::global(9), at);
+        for number in 1..=10_000 {
+            let id = Id::for_tests(number);
+            [0, 9, u8::MAX].map(|purpose| timers.arm(TimerKey::of(id, purpose), at));
+            timers.forget(id);
+        }
+        assert_eq!((timers.due.len(), timers.next()), (2, Some(at)));
+        assert!(timers.heap.len() < 100, "{}", timers.heap.len());
     }
 
     /// In every turn it sets a timer for the next one, and counts.

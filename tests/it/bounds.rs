@@ -3,8 +3,9 @@
 //! The limits are generous: what they keep out is a bound that is missing, which costs hundreds of
 //! megabytes.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -225,4 +226,29 @@ fn the_answers_to_one_read_do_not_exceed_the_queue() {
         assert_eq!(read_all(&clients[0]).len(), count * (text.len() + 1), "{command:?}");
         assert_peak(&server, 120 * MIB, &command);
     }
+}
+
+/// The timers of a connection go with it: what is armed for an hour is not kept for an hour.
+#[test]
+fn connections_that_are_gone_leave_no_timers_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let address = format!("unix:{}", path.display());
+    let line = ["tcp-serve", "--discard", "--idle-timeout", "1h", "--read-timeout", "1h"];
+    let mut server = wirecat(line.into_iter().chain(["--frame", "line", &address])).start();
+    server.wait_for("listening");
+    let visit = |times: usize| {
+        for _ in 0..times {
+            let mut client = UnixStream::connect(&path).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+            // Its end shows that the server has seen it off.
+            client.read_to_end(&mut Vec::new()).unwrap();
+        }
+    };
+    visit(1000);
+    let before = proc::peak_kib(server.pid());
+    visit(20_000);
+    let after = proc::peak_kib(server.pid());
+    // Two timers cost about 300 bytes: 6 MB for all.
+    assert!(after < before + 2048, "{before} KiB, and {after} KiB later");
 }
