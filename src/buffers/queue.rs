@@ -23,22 +23,48 @@ pub struct SendQueue {
     waiting: Option<Box<Waiting>>,
 }
 
+/// One piece in this place, as most clients of a broadcast have, costs no second allocation.
 #[derive(Debug, Default)]
 struct Waiting {
-    pieces: VecDeque<Bytes>,
+    /// Empty where no piece waits; then `rest` has none either.
+    first: Bytes,
     /// How much of the first piece has been written. The piece itself is kept whole, because a
     /// message that was cut by a lost connection has to be sent again from its first byte.
     written: usize,
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
+    pieces: VecDeque<Bytes>,
     /// The piece that small sends are appended to; it comes after all of `pieces`.
     tail: BytesMut,
 }
 
 impl Waiting {
+    fn push(&mut self, piece: Bytes) {
+        match self.first.is_empty() {
+            true => self.first = piece,
+            false => self.rest.get_or_insert_default().pieces.push_back(piece),
+        }
+    }
+
     /// Makes the gathered bytes an ordinary piece.
     fn seal(&mut self) {
-        if !self.tail.is_empty() {
-            self.pieces.push_back(self.tail.split().freeze());
+        let tail = self.rest.as_mut().map(|rest| rest.tail.split()).unwrap_or_default();
+        if !tail.is_empty() {
+            self.push(tail.freeze());
         }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        let first = (!self.first.is_empty()).then_some(&self.first);
+        first.into_iter().chain(self.rest.iter().flat_map(|rest| &rest.pieces))
+    }
+
+    fn count(&self) -> usize {
+        let more = self.rest.as_ref().map_or(0, |rest| rest.pieces.len());
+        usize::from(!self.first.is_empty()) + more
     }
 }
 
@@ -51,7 +77,7 @@ impl SendQueue {
     /// What waits in terms of memory, in bytes: the bytes, and a cost for each piece. Many short
     /// pieces would otherwise take a hundred times the memory that a limit means.
     pub fn cost(&self) -> usize {
-        self.len + self.waiting.as_ref().map_or(0, |waiting| waiting.pieces.len() * PIECE)
+        self.len + self.waiting.as_ref().map_or(0, |waiting| waiting.count() * PIECE)
     }
 
     /// Whether nothing waits.
@@ -66,10 +92,10 @@ impl SendQueue {
         }
         let waiting = self.waiting.get_or_insert_default();
         // A piece that grows further would be moved again and again as its buffer doubles.
-        if waiting.tail.len() + bytes.len() > GATHER {
+        if waiting.rest.as_ref().is_some_and(|rest| rest.tail.len() + bytes.len() > GATHER) {
             waiting.seal();
         }
-        waiting.tail.extend_from_slice(bytes);
+        waiting.rest.get_or_insert_default().tail.extend_from_slice(bytes);
         self.len += bytes.len();
     }
 
@@ -82,19 +108,15 @@ impl SendQueue {
         // What was gathered before it goes out before it.
         waiting.seal();
         self.len += piece.len();
-        if waiting.pieces.capacity() == 0 {
-            // Most queues of a broadcast never hold a second piece, and a first push makes room for 4.
-            waiting.pieces.reserve_exact(1);
-        }
-        waiting.pieces.push_back(piece);
+        waiting.push(piece);
     }
 
     /// Fills `slices` with the next pieces, in order; returns how many it filled.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let Some(waiting) = &self.waiting else { return 0 };
-        let tail = (!waiting.tail.is_empty()).then_some(&waiting.tail[..]);
+        let tail = waiting.rest.as_ref().map(|rest| &rest.tail[..]).filter(|tail| !tail.is_empty());
         let mut skip = waiting.written;
-        let pieces = waiting.pieces.iter().map(|piece| &piece[..]).chain(tail);
+        let pieces = waiting.pieces().map(|piece| &piece[..]).chain(tail);
         let mut filled = 0;
         for (slot, piece) in slices.iter_mut().zip(pieces) {
             *slot = IoSlice::new(piece.get(skip..).unwrap_or_default());
@@ -111,22 +133,27 @@ impl SendQueue {
         let count = count.min(self.len);
         self.len -= count;
         waiting.written += count;
-        while let Some(first) = waiting.pieces.front() {
+        while !waiting.first.is_empty() {
             // A piece that is cut stays whole: only `written` tells how far it went.
-            if waiting.written < first.len() {
+            if waiting.written < waiting.first.len() {
                 return;
             }
-            waiting.written -= first.len();
-            waiting.pieces.pop_front();
+            waiting.written -= waiting.first.len();
+            let next = waiting.rest.as_mut().and_then(|rest| rest.pieces.pop_front());
+            waiting.first = next.unwrap_or_default();
         }
         // All pieces are written, so what remains of the count lies in the tail.
-        debug_assert!(waiting.written <= waiting.tail.len(), "more was written than waits");
-        waiting.tail.advance(waiting.written);
-        waiting.written = 0;
-        if waiting.tail.is_empty() {
+        let written = std::mem::take(&mut waiting.written);
+        let Some(rest) = &mut waiting.rest else {
+            debug_assert_eq!(written, 0, "more was written than waits");
+            return;
+        };
+        debug_assert!(written <= rest.tail.len(), "more was written than waits");
+        rest.tail.advance(written);
+        if rest.tail.is_empty() {
             // A burst does not keep its memory: an empty queue owns no more than 64 handles.
-            waiting.tail = BytesMut::new();
-            waiting.pieces.shrink_to(64);
+            rest.tail = BytesMut::new();
+            rest.pieces.shrink_to(64);
         }
     }
 
@@ -135,7 +162,7 @@ impl SendQueue {
         let len = std::mem::take(&mut self.len);
         let Some(mut waiting) = self.waiting.take() else { return Unsent::default() };
         waiting.seal();
-        Unsent { written: waiting.written, len, pieces: waiting.pieces.into() }
+        Unsent { written: waiting.written, len, pieces: waiting.pieces().cloned().collect() }
     }
 }
 
