@@ -52,6 +52,7 @@ vocabulary! {
         NotFound = "not-found": "a file, a command or an interface is not there";
         NotJoined = "not-joined": "the group is not joined on this interface";
         NotMulticast = "not-multicast": "the address is no multicast group";
+        NotShown = "not-shown": "events were left out, because stderr was not read";
         NothingArrived = "nothing-arrived": "nothing reached this machine";
         Notify = "notify": "NOTIFY_SOCKET does not take the word";
         OtherInterface = "other-interface": "the group is heard on another interface";

@@ -197,9 +197,9 @@ fn open_record(
     target: &RecordTarget,
     common: &Common,
 ) -> anyhow::Result<FileRecorder> {
-    let reporter = Reporter::new(common.output.report.clone());
+    let mut reporter = Reporter::new(common.output.report.clone());
     let limit = common.limits.timeout;
-    let outcome = StartupFifo::run(event_loop, target, limit, &reporter)
+    let outcome = StartupFifo::run(event_loop, target, limit, &mut reporter)
         .map_err(|error| Failure::io(Status::Local, "record to", target.name(), &error))?;
     let missing = format!("nobody reads {} (--record)", target.name());
     // SIGTERM ends a listener in order once it listens.
@@ -258,7 +258,7 @@ fn failure_of(error: &anyhow::Error) -> Failure {
 }
 
 /// Reports without a session, to hooks as well.
-fn report_alone(reporter: Reporter, args: &RunArgs, notices: &[Notice<'_>]) {
+fn report_alone(mut reporter: Reporter, args: &RunArgs, notices: &[Notice<'_>]) {
     let hooks = args.on.clone();
     // A hook is a child to wait for, which takes a loop. Without hooks stderr is enough.
     let event_loop = if hooks.is_empty() { None } else { bare().ok() };

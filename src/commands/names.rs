@@ -104,9 +104,9 @@ impl Launch {
         if queries.is_empty() {
             return Ok(());
         }
-        let reporter = Reporter::new(common.output.report.clone());
+        let mut reporter = Reporter::new(common.output.report.clone());
         let limit = common.limits.timeout;
-        let outcome = StartupLookup::run(self.event_loop(), &queries, limit, &reporter)
+        let outcome = StartupLookup::run(self.event_loop(), &queries, limit, &mut reporter)
             .map_err(|error| Failure::io(Status::Resolve, "resolve", "the names", &error))?;
         let answers = found(outcome, limit, listens, "the resolver has not answered")?;
         for (query, answer) in queries.into_iter().zip(answers) {

@@ -206,7 +206,9 @@ mod tests {
         timers.arm(TimerKey::global(9), at);
         for number in 1..=10_000 {
             let id = Id::for_tests(number);
-            [0, 9, u8::MAX].map(|purpose| timers.arm(TimerKey::of(id, purpose), at));
+            for purpose in [0, 9, u8::MAX] {
+                timers.arm(TimerKey::of(id, purpose), at);
+            }
             timers.forget(id);
         }
         assert_eq!((timers.due.len(), timers.next()), (2, Some(at)));

@@ -13,22 +13,25 @@ mod json;
 mod name;
 mod notice;
 pub(crate) mod pcapng;
+mod repeats;
 mod stderr;
 mod text;
 pub mod transcript;
 
 use std::io::{self, IsTerminal};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
+use crate::kind::Kind;
 pub(crate) use figures::{Figures, SequenceFigures};
 pub use name::Name;
 pub(crate) use notice::Notice;
 pub use notice::keys;
-use stderr::ProgressLine;
+use repeats::Repeats;
 pub(crate) use stderr::{INTERVAL, Moved};
+use stderr::{LineWriter, ProgressLine};
 use text::Palette;
 
 /// How much is shown, from `-q` to `-vv`.
@@ -91,8 +94,11 @@ pub struct Settings {
     pub tag: Option<String>,
 }
 
-/// Takes one whole line.
-type Sink = Box<dyn Fn(&[u8]) + Send>;
+/// Takes whole lines.
+enum Sink {
+    Stderr(LineWriter),
+    Other(Box<dyn Fn(&[u8]) + Send>),
+}
 
 /// Reports events on stderr, or to another sink.
 pub struct Reporter {
@@ -100,6 +106,9 @@ pub struct Reporter {
     palette: Palette,
     sink: Sink,
     progress: Option<ProgressLine>,
+    repeats: Repeats,
+    /// Events that stderr did not take.
+    lost: u64,
 }
 
 impl Reporter {
@@ -110,13 +119,15 @@ impl Reporter {
         } else {
             Palette::default()
         };
-        let sink = Box::new(|line: &[u8]| stderr::write_whole(io::stderr(), line));
-        Self { settings, palette, sink, progress: None }
+        let (sink, repeats) = (Sink::Stderr(LineWriter::new()), Repeats::default());
+        Self { settings, palette, sink, progress: None, repeats, lost: 0 }
     }
 
     /// A reporter whose lines go to `sink` instead of stderr.
     pub fn to(settings: Settings, sink: impl Fn(&[u8]) + Send + 'static) -> Self {
-        Self { sink: Box::new(sink), ..Self::new(settings) }
+        let mut reporter = Self::new(settings);
+        reporter.sink = Sink::Other(Box::new(sink));
+        reporter
     }
 
     /// Whether events of this name are shown on stderr. Callers ask first where a notice is costly
@@ -138,16 +149,66 @@ impl Reporter {
         self.settings.verbosity >= least
     }
 
-    /// Writes a notice as one whole line, if events of its name are shown.
+    /// Writes a notice as one whole line, if events of its name are shown. Past ten a second those of
+    /// one kind are summed up, where they are for people.
     ///
-    /// It waits for a stderr that is full, and ignores one that fails: no other place is left to
-    /// complain to.
-    pub(crate) fn report(&self, notice: &Notice<'_>) {
+    /// It does not wait for a stderr that is full, and ignores one that fails: no other place is left
+    /// to complain to.
+    pub(crate) fn report(&mut self, notice: &Notice<'_>) {
         debug_assert_eq!(notice.breach(), None, "report/name.rs has the fields of each event");
-        if self.shows(notice.name()) {
-            let line = self.line(notice, SystemTime::now());
-            self.beside_progress(|| (self.sink)(&line));
+        if !self.shows(notice.name()) {
+            return;
         }
+        let mut line = self.line(notice, SystemTime::now());
+        let name = notice.name();
+        let is_trouble = matches!(name, Name::Error | Name::Warning | Name::SendFailed);
+        if let (Log::Text, true, Some(kind)) = (self.settings.log, is_trouble, notice.fields.kind) {
+            self.report_sums(false);
+            match self.repeats.admit((name, kind), line, Instant::now()) {
+                Some(admitted) => line = admitted,
+                None => return,
+            }
+        }
+        self.write(&line);
+    }
+
+    /// Writes the sums of lines that were left out, of those whose second is over or with `all` of
+    /// all.
+    pub(crate) fn report_sums(&mut self, all: bool) {
+        for sum in self.repeats.take_due((!all).then(Instant::now)) {
+            self.write(&sum);
+        }
+    }
+
+    /// When there will be sums to write.
+    pub(crate) fn sums_due(&self) -> Option<Duration> {
+        self.repeats.are_due().then_some(repeats::SECOND)
+    }
+
+    fn write(&mut self, line: &str) {
+        self.report_lost();
+        let Self { sink, progress, .. } = self;
+        let taken = beside(progress.as_ref(), || match sink {
+            Sink::Stderr(writer) => writer.write(line.as_bytes()),
+            Sink::Other(sink) => {
+                sink(line.as_bytes());
+                true
+            }
+        });
+        self.lost += u64::from(!taken);
+    }
+
+    /// Says how many events stderr did not take, once it takes some again.
+    fn report_lost(&mut self) {
+        let Sink::Stderr(writer) = &self.sink else { return };
+        if self.lost == 0 || !writer.has_room() {
+            return;
+        }
+        let events = figures::number(std::mem::take(&mut self.lost), "event");
+        let text = format!("{events} left out, because stderr was not read");
+        let notice = Notice::warning(Kind::NotShown, text);
+        let line = self.line(&notice, SystemTime::now());
+        self.write(&line);
     }
 
     /// Begins to show how far the run has come, if stderr is a terminal; returns whether it is.
@@ -172,11 +233,11 @@ impl Reporter {
     }
 
     /// Shows lines that are for people only, if stderr is a terminal.
-    pub(crate) fn show_picture(&self, lines: &[String]) {
+    pub(crate) fn show_picture(&mut self, lines: &[String]) {
         let is_wanted = self.settings.log == Log::Text && self.shows(Name::Warning);
         if is_wanted && !lines.is_empty() && io::stderr().is_terminal() {
             let text = lines.join("\n") + "\n";
-            self.beside_progress(|| (self.sink)(text.as_bytes()));
+            self.write(&text);
         }
     }
 
@@ -194,10 +255,7 @@ impl Reporter {
 
     /// Runs `write`, which writes whole lines to the terminal, with the progress out of its way.
     pub(crate) fn beside_progress<T>(&self, write: impl FnOnce() -> T) -> T {
-        match &self.progress {
-            Some(progress) => progress.suspend(write),
-            None => write(),
-        }
+        beside(self.progress.as_ref(), write)
     }
 
     /// Appends a notice as a line of JSON to `out`, whatever the settings show.
@@ -206,17 +264,35 @@ impl Reporter {
         json::write(notice, self.settings.tag.as_deref(), now, out);
     }
 
-    fn line(&self, notice: &Notice<'_>, now: SystemTime) -> Vec<u8> {
+    fn line(&self, notice: &Notice<'_>, now: SystemTime) -> String {
         match self.settings.log {
-            Log::Text => {
-                text::line(notice, self.settings.tag.as_deref(), &self.palette).into_bytes()
-            }
+            Log::Text => text::line(notice, self.settings.tag.as_deref(), &self.palette),
             Log::Json => {
                 let mut line = Vec::new();
                 self.json_line(notice, now, &mut line);
-                line
+                String::from_utf8_lossy(&line).into_owned()
             }
         }
+    }
+}
+
+impl Drop for Reporter {
+    /// What was left out is summed up, and stderr has its time to take what waits.
+    fn drop(&mut self) {
+        self.progress = None;
+        self.report_sums(true);
+        if let Sink::Stderr(writer) = &self.sink {
+            writer.finish();
+        }
+        self.report_lost();
+    }
+}
+
+/// Runs `write` with the progress out of its way.
+fn beside<T>(progress: Option<&ProgressLine>, write: impl FnOnce() -> T) -> T {
+    match progress {
+        Some(progress) => progress.suspend(write),
+        None => write(),
     }
 }
 
@@ -274,7 +350,7 @@ mod tests {
     fn both_forms_carry_the_tag() {
         let event = Notice::new(Name::Stopped);
         let line = |log| reporter(Verbosity::Normal, log).line(&event, UNIX_EPOCH);
-        assert_eq!(line(Log::Text), b"[t] stopped\n");
-        assert_eq!(line(Log::Json), b"{\"ts\":0.000000,\"event\":\"stopped\",\"tag\":\"t\"}\n");
+        assert_eq!(line(Log::Text), "[t] stopped\n");
+        assert_eq!(line(Log::Json), "{\"ts\":0.000000,\"event\":\"stopped\",\"tag\":\"t\"}\n");
     }
 }

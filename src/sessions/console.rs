@@ -187,20 +187,31 @@ impl Console {
 
     /// Tells an event that is one of many; [`Console::commit`] ends the burst.
     pub(crate) fn report_batched(&mut self, pool: &mut Pool, event: &Notice<'_>) {
-        self.show(event);
+        self.show(pool, event);
         self.fire(pool, event);
     }
 
     /// Shows an event wherever events go, except to its hooks.
-    fn show(&mut self, event: &Notice<'_>) {
+    fn show(&mut self, pool: &mut Pool, event: &Notice<'_>) {
         // The program that asked reads the answer, which may have a thousand lines.
         let is_answer = matches!(event.name(), Name::List | Name::Stats);
         if !(is_answer && self.form == Output::Json) {
             self.reporter.report(event);
+            if let Some(after) = self.reporter.sums_due() {
+                pool.arm_once(TimerKey::global(timers::SUMS), after);
+            }
         }
         if self.form == Output::Json {
             let now = *self.clock.get_or_insert_with(SystemTime::now);
             self.reporter.json_line(event, now, &mut self.pending);
+        }
+    }
+
+    /// Sums up what was left out on stderr.
+    pub(crate) fn report_sums(&mut self, pool: &mut Pool) {
+        self.reporter.report_sums(false);
+        if let Some(after) = self.reporter.sums_due() {
+            pool.arm(TimerKey::global(timers::SUMS), after);
         }
     }
 
@@ -348,6 +359,7 @@ impl Console {
 
     /// stdout has drained, or is not used.
     pub(crate) fn finished(&mut self, pool: &mut Pool, status: Status) {
+        self.reporter.report_sums(true);
         let summary = self.summary(pool, status);
         match self.form {
             Output::Json => self.reporter.report(&summary),

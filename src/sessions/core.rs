@@ -253,6 +253,7 @@ impl Core {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) -> Disposition {
         match (key.purpose, key.id) {
+            (timers::SUMS, None) => self.console.report_sums(pool),
             (timers::TOTAL, None) => self.time_is_up(pool),
             (timers::READY, None) if self.phase.is_working() => self.announce(pool),
             (timers::HOOKS, None) => {

@@ -23,7 +23,7 @@ use crate::report::{Notice, Reporter};
 /// ```
 pub(crate) struct StartupFifo<'a> {
     target: &'a RecordTarget,
-    reporter: &'a Reporter,
+    reporter: &'a mut Reporter,
     end: Option<Startup<Result<FileRecorder, Failure>>>,
 }
 
@@ -37,7 +37,7 @@ impl<'a> StartupFifo<'a> {
         event_loop: &mut EventLoop,
         target: &'a RecordTarget,
         limit: Option<Duration>,
-        reporter: &'a Reporter,
+        reporter: &'a mut Reporter,
     ) -> io::Result<Startup<Result<FileRecorder, Failure>>> {
         let mut waiting = Self { target, reporter, end: None };
         let pool = event_loop.pool();

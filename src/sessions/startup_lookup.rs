@@ -31,7 +31,7 @@ pub(crate) enum Startup<T> {
 pub(crate) struct StartupLookup<'a> {
     queries: &'a [Query],
     answers: Vec<Option<Addresses>>,
-    reporter: &'a Reporter,
+    reporter: &'a mut Reporter,
     end: Option<Startup<Vec<Addresses>>>,
 }
 
@@ -45,7 +45,7 @@ impl<'a> StartupLookup<'a> {
         event_loop: &mut EventLoop,
         queries: &'a [Query],
         limit: Option<Duration>,
-        reporter: &'a Reporter,
+        reporter: &'a mut Reporter,
     ) -> io::Result<Startup<Vec<Addresses>>> {
         let pool = event_loop.pool();
         queries.iter().try_for_each(|query| pool.look_up(query))?;
@@ -71,7 +71,7 @@ impl<'a> StartupLookup<'a> {
     }
 
     /// Says what the run waits for.
-    fn report_waiting(&self) {
+    fn report_waiting(&mut self) {
         let open = self.queries.iter().zip(&self.answers).find(|(_, answer)| answer.is_none());
         let name = open.map(|(query, _)| query.host.to_string()).unwrap_or_default();
         let text = format!("waiting for the resolver to find {name} (-w limits this)");

@@ -64,6 +64,8 @@ pub(crate) const FRAMES: u8 = 29;
 pub(crate) const FLOWS: u8 = 30;
 /// `--port-file` is a FIFO without a reader, and tried again.
 pub(crate) const READY: u8 = 31;
+/// Events that were left out on stderr are summed up.
+pub(crate) const SUMS: u8 = 32;
 /// The first purpose that a session of streams, or one of datagrams, has for itself alone.
 pub(crate) const OWN: u8 = 64;
 

@@ -188,3 +188,39 @@ fn a_server_numbers_its_connections() {
     }
     server.wait().code(0).says("2 connections exit 0");
 }
+
+/// How many events a text on stderr stands for, and its lines: past ten a second those of one kind are
+/// summed up.
+fn told(stderr: &str, words: &str) -> (usize, usize) {
+    let lines: Vec<&str> = stderr.lines().filter(|line| line.contains(words)).collect();
+    let more = lines.iter().filter_map(|line| line.split_once(" (and ")?.1.split(' ').next());
+    let more: usize = more.map(|count| count.parse::<usize>().unwrap()).sum();
+    (lines.len() + more, lines.len())
+}
+
+/// Many clients that do the same cost no line each; programs are told everything.
+#[test]
+fn what_many_clients_do_alike_is_summed_up_for_people() {
+    const CUT: &str = "it closed in the middle of a message";
+    for (args, is_summed) in [(&["-q"][..], true), (&["-v"], true), (&["--log", "json"], false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("port");
+        let serve = ["tcp-serve", "--frame", "u32", "--conns", "150", "127.0.0.1:0"];
+        let line = [&serve[..], &["--port-file", file.to_str().unwrap()], args].concat();
+        let server = wirecat(line).start();
+        let port = loop {
+            match std::fs::read_to_string(&file) {
+                Ok(port) => break port,
+                Err(_) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            }
+        };
+        for _ in 0..150 {
+            connect(&format!("127.0.0.1:{}", port.trim())).write_all(b"\0\0\0\x05ab").unwrap();
+        }
+        let ended = server.wait().code(6);
+        let (events, lines) = told(&ended.stderr, CUT);
+        assert_eq!(events, 150, "{}", ended.stderr);
+        // Ten a second and a sum, however slow it all is.
+        assert!(if is_summed { lines < 100 } else { lines == 150 }, "{}", ended.stderr);
+    }
+}

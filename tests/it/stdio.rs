@@ -6,9 +6,9 @@ use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::support::net::{accept, connect, listener, peer, read_all, read_exactly};
 use crate::support::proc::fd_flags;
@@ -286,4 +286,90 @@ fn the_end_of_a_chat_reaches_its_reader_while_stdin_goes_on() {
     assert!(guest.is_running(), "stdin has not ended");
     host.wait_open().code(0);
     guest.wait();
+}
+
+/// Conformance 7, for stderr: nobody waits for its reader. What it does not take is counted, and the
+/// end does not wait for it either.
+#[test]
+fn a_stderr_that_is_not_read_holds_nobody_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("port");
+    let (mut events, stderr) = pipe().unwrap();
+    let mut command = Command::new(wirecat_path());
+    command.args(["tcp-serve", "-vv", "--hub", "--frame", "line", "127.0.0.1:0", "--port-file"]);
+    command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    let mut server = command.spawn().unwrap();
+    drop(command);
+    let port = loop {
+        match std::fs::read_to_string(&file) {
+            Ok(port) => break port,
+            Err(_) => thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    let address = format!("127.0.0.1:{}", port.trim());
+    // Events of about 30 bytes each: more than a pipe and the queue behind it hold.
+    let (talker, listener) = (connect(&address), connect(&address));
+    let count = 60_000;
+    let talk = thread::spawn(move || {
+        (&talker).write_all("hi\n".repeat(count).as_bytes()).unwrap();
+        talker
+    });
+    assert!(read_exactly(&listener, 3 * count) == "hi\n".repeat(count).into_bytes());
+    let talker = talk.join().unwrap();
+    let pid = rustix::process::Pid::from_child(&server);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    drop((talker, listener));
+    let deadline = Instant::now() + PATIENCE;
+    while server.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it does not end");
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+    let mut text = String::new();
+    events.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("starting\nlistening tcp 127.0.0.1:"), "{text:?}");
+}
+
+/// A reader of stderr that is late is told how many events it has missed.
+#[test]
+fn a_late_reader_of_stderr_learns_what_it_has_missed() {
+    let (mut events, stderr) = pipe().unwrap();
+    let mut command = Command::new(wirecat_path());
+    command.args(["tcp-connect", "-vv", "--frame", "line", "--on-peer-close", "continue"]);
+    let count = 100_000;
+    let server = peer(move |mut stream: TcpStream| {
+        stream.write_all("hi\n".repeat(count).as_bytes()).unwrap();
+        // Once it has all been read, the events are read too.
+        let mut word = [0; 3];
+        stream.read_exact(&mut word).unwrap();
+    });
+    command.arg(&server.address).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+    let mut client = command.spawn().unwrap();
+    drop(command);
+    let mut lines = vec![0; 3 * count];
+    client.stdout.take().unwrap().read_exact(&mut lines).unwrap();
+    let reading = thread::spawn(move || {
+        let mut text = String::new();
+        events.read_to_string(&mut text).unwrap();
+        text
+    });
+    client.stdin.take().unwrap().write_all(b"ok\n").unwrap();
+    server.join();
+    assert_eq!(client.wait().unwrap().code(), Some(0));
+    let text = reading.join().unwrap();
+    let shown = text.lines().filter(|line| line.starts_with("data ")).count();
+    let words = text.lines().filter(|line| line.contains("left out, because stderr was not read"));
+    let missed: usize = words
+        .map(|line| {
+            line.rsplit_once(" event")
+                .unwrap()
+                .0
+                .rsplit(' ')
+                .next()
+                .unwrap()
+                .parse::<usize>()
+                .unwrap()
+        })
+        .sum();
+    assert!(missed > 0 && shown + missed >= count, "{shown} and {missed} of {count}");
 }

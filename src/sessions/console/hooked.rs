@@ -46,7 +46,7 @@ impl Console {
     /// The failure of a hook starts no hook, or one that fails would call itself for ever.
     fn report_failures(&mut self, pool: &mut Pool, failures: &[String]) {
         for text in failures {
-            self.show(&Notice::warning(Kind::Hook, text.as_str()));
+            self.show(pool, &Notice::warning(Kind::Hook, text.as_str()));
             if self.form == Output::Json {
                 self.commit(pool);
             }
