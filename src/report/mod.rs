@@ -94,10 +94,13 @@ pub struct Settings {
     pub tag: Option<String>,
 }
 
-/// Takes whole lines.
+/// Takes one whole line.
+type TakeLine = dyn Fn(&[u8]) + Send;
+
+/// Where lines go.
 enum Sink {
     Stderr(LineWriter),
-    Other(Box<dyn Fn(&[u8]) + Send>),
+    Other(Box<TakeLine>),
 }
 
 /// Reports events on stderr, or to another sink.
