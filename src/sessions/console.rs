@@ -207,14 +207,6 @@ impl Console {
         }
     }
 
-    /// Sums up what was left out on stderr.
-    pub(crate) fn report_sums(&mut self, pool: &mut Pool) {
-        self.reporter.report_sums(false);
-        if let Some(after) = self.reporter.sums_due() {
-            pool.arm(TimerKey::global(timers::SUMS), after);
-        }
-    }
-
     /// Reports a failure, without ending anything.
     pub(crate) fn report_failure(&mut self, pool: &mut Pool, failure: &Failure) {
         self.report(pool, &Notice::error(failure));

@@ -1,13 +1,15 @@
-//! The console towards the hooks: which events they get, and what becomes of their failures.
+//! The console towards the hooks: which events they get, and what becomes of their failures; and
+//! the timer of what was left out on stderr.
 
 use std::time::SystemTime;
 
 use super::Console;
-use crate::event_loop::Pool;
+use crate::event_loop::{Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::output::Output;
 use crate::report::Notice;
 use crate::sessions::children::Children;
+use crate::sessions::timers;
 
 impl Console {
     /// Queues the hooks of an event, where it has any.
@@ -50,6 +52,14 @@ impl Console {
             if self.form == Output::Json {
                 self.commit(pool);
             }
+        }
+    }
+
+    /// Sums up what was left out on stderr.
+    pub(crate) fn report_sums(&mut self, pool: &mut Pool) {
+        self.reporter.report_sums(false);
+        if let Some(after) = self.reporter.sums_due() {
+            pool.arm(TimerKey::global(timers::SUMS), after);
         }
     }
 }
