@@ -118,7 +118,7 @@ impl Datagrams {
                     if let Some(recorded) = &self.recorded {
                         batch.arrivals().for_each(|arrival| {
                             let peer = Some(arrival.from.to_string());
-                            recorded.datagram(Direction::In, peer, arrival.payload);
+                            recorded.datagram(Direction::In, peer, arrival.local, arrival.payload);
                         });
                     }
                     // Saves a call that would only return `WouldBlock`.
@@ -149,7 +149,7 @@ impl Datagrams {
                     if let Some(recorded) = &self.recorded {
                         rest.iter().take(count).for_each(|one| {
                             let peer = one.to.map(|to| to.to_string());
-                            recorded.datagram(Direction::Out, peer, one.payload);
+                            recorded.datagram(Direction::Out, peer, None, one.payload);
                         });
                     }
                     done += count;
@@ -184,7 +184,8 @@ impl Datagrams {
                 self.traffic.sent += payload.len() as u64;
                 self.traffic.last_active = now;
                 if let Some(recorded) = &self.recorded {
-                    recorded.datagram(Direction::Out, Some(path.to.to_string()), payload);
+                    let peer = Some(path.to.to_string());
+                    recorded.datagram(Direction::Out, peer, path.from, payload);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -5,6 +5,7 @@
 //! left as it is, and costs nothing. stdin, stdout and pipes are no network and are never recorded.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +17,7 @@ use crate::error::Failure;
 use crate::protocol::output::Direction;
 use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
 use crate::sockets::{Endpoint, StreamSocket};
+use crate::sys::mmsg::SourceAddress;
 
 /// Sees what goes through the sockets of a pool, in its order.
 pub trait Recorder: Send {
@@ -85,9 +87,23 @@ impl SocketRecorder {
     }
 
     /// A datagram went through; without a name of its own, the other side is the only one.
-    pub(super) fn datagram(&self, way: Direction, peer: Option<String>, payload: &[u8]) {
+    /// `local` is our address of this datagram, where the socket has several.
+    pub(super) fn datagram(
+        &self,
+        way: Direction,
+        peer: Option<String>,
+        local: Option<SourceAddress>,
+        payload: &[u8],
+    ) {
         let peer = peer.as_deref().or(self.flow.peer.as_deref()).unwrap_or_default();
-        self.recorder.record(&self.flow, Observation::Datagram(way, peer, payload));
+        let at = |local: SourceAddress| {
+            let port = self.flow.local.parse::<SocketAddr>().ok()?.port();
+            let local = SocketAddr::new(local.ip, port).to_string();
+            Some(RecordedFlow { local, ..self.flow.clone() })
+        };
+        let asked = local.and_then(at);
+        let flow = asked.as_ref().unwrap_or(&self.flow);
+        self.recorder.record(flow, Observation::Datagram(way, peer, payload));
     }
 }
 

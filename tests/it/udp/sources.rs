@@ -101,6 +101,10 @@ fn a_replay_answers_from_the_address_that_was_asked() {
     let (listener, port) = listen(&format!("--reply pong -c 1 --record {record}"));
     hear_all(&client("127.0.0.2", port), ["pong"]);
     listener.wait().code(0);
+    // What is recorded has the addresses of the datagrams, and not that of the socket.
+    let recorded = std::fs::read_to_string(&record).expect("a recording");
+    let local = format!("\"local\":\"127.0.0.2:{port}\"");
+    assert_eq!(recorded.matches(&local).count(), 2, "{recorded}");
     let (listener, port) = listen(&format!("--replay {record} -n"));
     hear_all(&client("127.0.0.3", port), ["pong"]);
     listener.wait().code(0);
