@@ -490,7 +490,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__mcast__subcmd__send)
-            opts="-w -c -n -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --send --no-stdin --chomp --repeat --rate --progress --reply --bind --ttl --no-loop --test --size --duration --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -C -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --send --no-stdin --chomp --crlf --repeat --rate --progress --reply --bind --ttl --no-loop --test --size --duration --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -615,7 +615,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__connect)
-            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --exec --sh --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --exec --sh --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -756,7 +756,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --max-frame-total --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --idle-timeout --read-timeout --rate --progress --crlf --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --count --help"
+            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --max-frame-total --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --keep-cr --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -937,7 +937,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__listen)
-            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --to --first-peer --broadcast --exec --sh --max-flows --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -C -4 -6 -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --crlf --to --first-peer --broadcast --exec --sh --max-flows --replay --replay-timing --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1074,7 +1074,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__send)
-            opts="-w -c -n -4 -6 -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --send --no-stdin --chomp --repeat --rate --progress --reply --bind --any-source --broadcast --verbose --quiet --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -C -4 -6 -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --send --no-stdin --chomp --crlf --repeat --rate --progress --reply --bind --any-source --broadcast --verbose --quiet --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

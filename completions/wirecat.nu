@@ -43,11 +43,11 @@ module completions {
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
+    --crlf(-C)                # Send CR LF for each LF
     --idle-timeout: string    # End a connection that has no traffic for D
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
     --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal
-    --crlf(-C)                # Send CR LF for each LF
     --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
     --max-frame: string       # The largest message to send or take [default: 16MiB]
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
@@ -120,11 +120,11 @@ module completions {
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
+    --crlf(-C)                # Send CR LF for each LF
     --idle-timeout: string    # End a connection that has no traffic for D; with --conns that is 124 in the end
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
     --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal
-    --crlf(-C)                # Send CR LF for each LF
     --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
     --max-frame: string       # The largest message to send or take [default: 16MiB]
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
@@ -169,6 +169,7 @@ module completions {
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
+    --crlf(-C)                # Send CR LF for each LF
     --repeat: string          # Send each message N times
     --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal
@@ -219,6 +220,7 @@ module completions {
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
+    --crlf(-C)                # Send CR LF for each LF
     --to: string              # Whom stdin goes to: last, all, or an address [default: last]
     --first-peer              # Listen only to the first peer
     --broadcast               # Allow to send to broadcast addresses
@@ -302,6 +304,7 @@ module completions {
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
+    --crlf(-C)                # Send CR LF for each LF
     --repeat: string          # Send each message N times
     --rate: string            # Limit sending: 100/s is messages, 10MiB/s is bytes
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal

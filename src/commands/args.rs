@@ -134,6 +134,9 @@ pub struct InputArgs {
     /// Send lines without their LF
     #[arg(long)]
     pub chomp: bool,
+    /// Send CR LF for each LF
+    #[arg(short = 'C', long)]
+    pub crlf: bool,
 }
 
 /// What stdin gives: messages, or commands

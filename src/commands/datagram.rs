@@ -97,7 +97,8 @@ pub(super) fn send(
     let reply = args.reply.or(wants_answers.then_some(DEFAULT_ANSWER));
     let source = datagram_input(&args.input)?;
     let source = if test.is_some() { InputSource::Nothing } else { source };
-    let mut common = run.common(report, Written::Raw, DATAGRAMS)?;
+    let wire = Wire { crlf: args.input.crlf, ..DATAGRAMS };
+    let mut common = run.common(report, Written::Raw, wire)?;
     common.input.source = source;
     args.pace.apply(&mut common);
     args.silence.apply(&mut common);

@@ -44,6 +44,8 @@ const NO_STDOUT: &str = "nothing is written to stdout (json shows the events)";
 const NO_ANSWERS: &str = "without --reply nothing is received";
 const TEST: &str = "--test sends probes, not stdin";
 const NOBODY: &str = "with --headless nobody takes part here";
+const CMD_ENDS_LINES: &str =
+    "what CMD writes is passed on as it is: let it end its lines so, as with `CMD | unix2dos`";
 const AS_IT_IS: &str = "what is relayed is passed on as it is";
 
 const CONNECT: &[&str] = &["tcp-connect"];
@@ -56,6 +58,7 @@ const SENDERS: &[&str] = &["udp-send", "mcast-send"];
 const LISTENERS: &[&str] = &["udp-listen", "mcast-join"];
 /// Commands that send stdin, cut into messages.
 const TYPED: &[&str] = &["tcp-connect", "tcp-serve", "udp-send", "udp-listen", "mcast-send"];
+const WITH_EXEC: &[&str] = &["tcp-connect", "tcp-serve", "udp-listen"];
 const REPLAYING: &[&str] = &["tcp-connect", "tcp-serve", "udp-listen"];
 const CHAT: &[&str] = &["chat"];
 const ECHO: &[&str] = &["echo"];
@@ -125,6 +128,7 @@ const RULES: &[Rule] = &[
         &["relay"],
         "whoever sends to a slow side of a relay is read no faster",
     ),
+    rule(WITH_EXEC, &["--crlf"], &["--exec"], CMD_ENDS_LINES),
     rule(CONNECT, SENDING, &["relay"], "with --exec stdin is not sent"),
     rule(CONNECT, &["--reconnect"], &["relay"], "--exec runs CMD for one connection"),
     rule(STREAMS, &["--frame", "--expect"], &["relay"], AS_IT_IS),
@@ -181,6 +185,7 @@ const RULES: &[Rule] = &[
         &["-n"],
         NO_STDIN,
     ),
+    rule(UDP_LISTEN, &["--crlf"], &["-n"], NO_STDIN),
     rule(
         UDP_LISTEN,
         &["--send", "--to", "--broadcast", "--input commands", "--input json"],
@@ -190,7 +195,7 @@ const RULES: &[Rule] = &[
     rule(UDP_LISTEN, &["--reply"], &["--exec"], "the command answers"),
     rule(UDP_LISTEN, &["--output"], &["--exec", "written"], NO_STDOUT),
     rule(UDP_LISTEN, &["--to"], &["-n"], NO_STDIN),
-    rule(MCAST_SEND, &["--send", "--input", "--chomp"], &["--test"], TEST),
+    rule(MCAST_SEND, &["--send", "--input", "--chomp", "--crlf"], &["--test"], TEST),
     rule(
         SENDERS,
         &["--output"],
@@ -219,7 +224,7 @@ const RULES: &[Rule] = &[
     // Beside --send an earlier rule has refused it, with the cause that fits there.
     rule(UDP_SEND, &["-n"], &[], "without stdin there is nothing to send"),
     rule(MCAST_SEND, &["-n"], &["!--test"], "without stdin there is nothing to send"),
-    rule(STREAMS, &["--crlf"], &["json commands"], "--input json says byte by byte what is sent"),
+    rule(TYPED, &["--crlf"], &["json commands"], "--input json says byte by byte what is sent"),
     rule(STREAMS, &["--rate"], &["commands"], "commands are obeyed as they come"),
     rule(
         STREAMS,

@@ -41,9 +41,6 @@ pub struct StreamArgs {
     /// How fast it is sent.
     #[command(flatten, next_help_heading = "Input and output")]
     pub pace: PaceArgs,
-    /// Send CR LF for each LF
-    #[arg(short = 'C', long, help_heading = "Input and output")]
-    pub crlf: bool,
 
     /// How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le,
     /// u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
@@ -95,7 +92,8 @@ pub(super) fn common(
 ) -> Result<Common, Failure> {
     check_sizes(args)?;
     let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
-    let wire = Wire { keep_cr: args.keep_cr, crlf: args.crlf, ..Wire::of_stream(args.frame, max) };
+    let wire =
+        Wire { keep_cr: args.keep_cr, crlf: args.input.crlf, ..Wire::of_stream(args.frame, max) };
     let written = if wire.has_messages() { Written::Line } else { Written::Raw };
     let mut common = args.run.common(report, written, wire)?;
     // Read even where stdin is not sent, so that a bad text is refused all the same.

@@ -98,6 +98,7 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
         // It is that of each peer, and does not end the run.
         listen.common.limits.idle = None;
     }
+    listen.common.wire.crlf = args.input.crlf;
     listen.exec = exec;
     Ok(UdpListen { listen, to, net, addresses, broadcast: args.broadcast, replay })
 }

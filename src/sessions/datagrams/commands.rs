@@ -110,6 +110,8 @@ impl ListenService {
         if let Recipient::Conn(_) = to {
             return Err(bad_command(line, NO_CONNECTIONS));
         }
+        let encoded = context.core.input.encode(message.into());
+        let message = encoded.map_err(|error| bad_command(line, error.to_string()))?.into();
         let sent = self.send_to_peers(context, line, &message, to);
         answer_send(&mut context.core.console, context.pool, line, to, sent);
         Ok(())

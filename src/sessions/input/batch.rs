@@ -18,6 +18,8 @@ pub(crate) struct Batch {
 pub(super) struct BatchEncoder {
     framer: Option<Box<dyn Framer>>,
     crlf: Option<Crlf>,
+    /// Each message is a datagram, whatever stands in the one before.
+    apart: bool,
     /// The framing is made of LF itself, which `crlf` converts.
     lines: bool,
 }
@@ -27,6 +29,7 @@ impl BatchEncoder {
         Self {
             framer: wire.framer(),
             crlf: wire.crlf.then(Crlf::default),
+            apart: wire.datagrams,
             lines: wire.framing == Framing::Line,
         }
     }
@@ -44,6 +47,9 @@ impl BatchEncoder {
     /// Adds a message to a batch.
     pub(super) fn encode(&mut self, payload: &[u8], batch: &mut Batch) -> Result<(), FrameError> {
         let mut converted = Vec::new();
+        if self.apart {
+            self.begin_anew();
+        }
         match (&self.framer, &mut self.crlf) {
             // Framed first, so that the LF that the framer adds is converted too.
             (Some(framer), Some(crlf)) if self.lines => {
@@ -63,13 +69,18 @@ impl BatchEncoder {
         Ok(())
     }
 
+    /// A CR at the end of the last message does not belong to the LF of the next.
+    fn begin_anew(&mut self) {
+        self.crlf = self.crlf.as_ref().map(|_| Crlf::default());
+    }
+
     /// One message that has nothing to do with the one before: each may go elsewhere, so that a CR
     /// at the end of one does not belong to the LF of the next.
     pub(super) fn encode_alone(&mut self, payload: Vec<u8>) -> Result<Vec<u8>, FrameError> {
         if self.is_plain() {
             return Ok(payload);
         }
-        self.crlf = self.crlf.as_ref().map(|_| Crlf::default());
+        self.begin_anew();
         let mut batch = Batch::default();
         self.encode(&payload, &mut batch)?;
         Ok(batch.bytes)

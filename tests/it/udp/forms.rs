@@ -123,3 +123,30 @@ fn json_ends_with_the_exit_status_of_a_sender() {
     assert!(events.iter().any(|event| event["event"] == "error" && event["kind"] == "reply"));
     assert_eq!(events.last().unwrap()["messages_out"], 2);
 }
+
+/// SPEC section 6: `-C` makes CR LF of each LF in a datagram, wherever that comes from. A CR at the end
+/// of one has nothing to do with the LF of the next.
+#[test]
+fn crlf_is_sent_where_lf_was() {
+    let listener = socket();
+    let address = listener.local_addr().unwrap().to_string();
+    wirecat(["udp-send", "-C", &address]).input("a\nb\r\n\nc").run().code(0);
+    hear_all(&listener, ["a\r\n", "b\r\n", "\r\n", "c"]);
+    let nul = ["udp-send", "-C", "--input", "nul", &address];
+    wirecat(nul).input("a\r\0\nb\0").run().code(0);
+    hear_all(&listener, ["a\r", "\r\nb"]);
+    wirecat(["udp-send", "-C", "--send", "a\\nb\\n", &address]).run().code(0);
+    hear_all(&listener, ["a\r\nb\r\n"]);
+    for (input, text) in [("line", "x\n".to_owned()), ("commands", format!("/to {address} x\n"))] {
+        let to = ["--to", &address];
+        let args = ["udp-listen", "-C", "--input", input, "127.0.0.1:0"];
+        let args = args.iter().chain(to.iter().filter(|_| input == "line"));
+        let mut speaker = wirecat(args).piped().start();
+        speaker.say(text);
+        hear_all(&listener, ["x\r\n"]);
+    }
+    let mcast = ["mcast-send", "-C", "--test", "239.77.1.1:5000%lo"];
+    wirecat(mcast).run().code(2).says("cannot use --crlf");
+    let child = ["udp-listen", "-C", "--exec", "cat", "127.0.0.1:0"];
+    wirecat(child).run().code(2).says("CMD | unix2dos");
+}
