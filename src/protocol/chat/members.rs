@@ -1,7 +1,7 @@
 //! The members of a room, hosted or not: their nicks, and what of their lines waits for its rate limit,
 //! a token bucket that holds one token a line.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
@@ -15,7 +15,7 @@ use super::nick::Nick;
 pub(super) struct Members<K, T> {
     table: BTreeMap<K, Member<T>>,
     /// Who has a nick, by what its readers take for the same one. In a group several may have one.
-    names: HashMap<String, BTreeSet<K>>,
+    names: HashMap<String, Vec<K>>,
 }
 
 /// One member, with what its kind of room keeps about it.
@@ -67,13 +67,13 @@ impl<K: Copy + Ord, T> Members<K, T> {
         if let Some(old) = old.as_ref().map(Nick::key)
             && let Some(holders) = self.names.get_mut(&old)
         {
-            holders.remove(&key);
+            holders.retain(|holder| *holder != key);
             if holders.is_empty() {
                 self.names.remove(&old);
             }
         }
         if let Some(name) = name {
-            self.names.entry(name).or_default().insert(key);
+            self.names.entry(name).or_default().push(key);
         }
         old
     }
@@ -105,7 +105,7 @@ impl<K: Copy + Ord, T> Members<K, T> {
 
     /// The member of this nick.
     pub(super) fn find(&self, nick: &Nick) -> Option<K> {
-        self.names.get(&nick.key())?.first().copied()
+        self.names.get(&nick.key())?.iter().min().copied()
     }
 
     /// The nick that a member may have: the wanted one, or where another member has it, the wanted one
