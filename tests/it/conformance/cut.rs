@@ -9,7 +9,9 @@ use std::path::Path;
 use libc::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::support::data::noise;
-use crate::support::net::{accept, connect, listener, read_all, read_exactly, until_reset};
+use crate::support::net::{
+    accept, connect, connect_narrow, listener, read_all, read_exactly, until_reset,
+};
 use crate::support::{Ended, Running, wirecat};
 
 const MIB: usize = 1024 * 1024;
@@ -233,4 +235,18 @@ fn a_peer_on_a_unix_socket_cannot_see_it() {
     std::io::copy(&mut peer, &mut std::io::sink()).expect("an end");
     let ended = sender.wait().says("a unix socket has no reset");
     judge_sender(&ended, Some(SIGTERM));
+}
+
+/// One that is closed for being too slow has not had all that was for it.
+#[test]
+fn a_client_that_is_too_slow_is_cut() {
+    let arguments = ["tcp-serve", "--slow-after", "200ms", "-O", "sndbuf=4096", "127.0.0.1:0"];
+    let mut server = wirecat(arguments).stdin(file()).start();
+    let address = server.address();
+    let slow = connect_narrow(&address);
+    let good = connect(&address);
+    let reader = std::thread::spawn(move || read_exactly(&good, 16 * MIB).len());
+    server.wait_for("too slow and is closed");
+    until_reset(&slow);
+    assert_eq!(reader.join().expect("it reads"), 16 * MIB);
 }

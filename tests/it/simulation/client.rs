@@ -158,6 +158,9 @@ impl Client {
         let left_early = self.basics.leave && self.peer_ended && more;
         let in_order = left.reason == CloseReason::PEER && actor.is_reliable() && !left_early;
         check_prefix("server", &actor.received, &self.link.expected.concat(), in_order);
+        if self.basics.source == Source::Stream {
+            self.stage.check_cut(world, actor, &self.link.expected.concat(), &left);
+        }
         check_prefix("stdin", &self.stage.consumed, &self.basics.stdin, false);
         if in_order {
             assert_eq!(self.link.delivered, actor.to_send.len(), "what the server said");

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::Value;
+use wirecat::close::Detail;
 use wirecat::error::Status;
 use wirecat::event_loop::stdio::StdioKind;
 use wirecat::event_loop::{End, EventLoop, Id, Pool};
@@ -14,6 +15,7 @@ use wirecat::sessions::config::Common;
 use wirecat::sessions::{Console, InputReader};
 
 use super::actor::{Actor, Ending, Temper};
+use super::guest::Left;
 use super::plan::{Basics, pipe};
 use super::wire::wire;
 use super::world::World;
@@ -104,6 +106,18 @@ impl Stage {
     /// Whether stdout took everything that it was given.
     pub(super) fn is_whole(&self) -> bool {
         self.end == Some((None, 0))
+    }
+
+    /// A transfer that the run gave up looks whole to nobody: whoever sees a FIN got all that was read
+    /// of stdin, which had nothing more at the time.
+    #[track_caller]
+    pub(super) fn check_cut(&self, world: &World, to: &Actor, wanted: &[u8], left: &Left) {
+        let is_given_up = matches!(left.reason.detail, Detail::Signal | Detail::Timeout);
+        if is_given_up && to.saw_fin && !to.was_reset {
+            let unread = self.stdin.map_or(0, |_| world.actors[1].wire.unread());
+            let got = to.received.len();
+            assert_eq!((got, unread), (wanted.len(), 0), "{} sees a FIN behind a part", to.name);
+        }
     }
 
     /// Whether stdout was given up before it had taken all.

@@ -25,6 +25,10 @@ pub(super) fn judge(server: &Server, world: &World, status: Status) {
         skipped += missed;
         check_reason(server, guest, actor, &left);
         check_received(server, guest, actor, &left, missed);
+        // Its FIN may have ended it in order, before the run gave anything up.
+        if missed == 0 && !guest.ended && server.plan.basics.source == Source::Stream {
+            server.stage.check_cut(world, actor, &guest.expected.concat(), &left);
+        }
         if is_in_order(server, guest, &left) && actor.is_reliable() {
             assert_eq!(guest.delivered, actor.to_send.len(), "what {} said", actor.name);
             assert_eq!(left.unsent, 0, "what {} was not sent", actor.name);
@@ -99,7 +103,9 @@ fn check_reason(server: &Server, guest: &Guest, actor: &Actor, left: &Left) {
 
 /// Each client gets what it is to get, in order; whole messages that it missed were counted.
 fn check_received(server: &Server, guest: &Guest, actor: &Actor, left: &Left, missed: usize) {
-    let whole = is_in_order(server, guest, left) && actor.is_reliable();
+    // A replay that was too slow for `--idle-timeout` has failed, and is cut.
+    let has_failed = actor.was_reset && server.plan.basics.idle.is_some();
+    let whole = is_in_order(server, guest, left) && actor.is_reliable() && !has_failed;
     if missed == 0 {
         let wanted = guest.expected.concat();
         return check_prefix(&actor.name, &actor.received, &wanted, whole);
