@@ -29,7 +29,8 @@ pub(super) const STARVED: Duration = Duration::from_millis(100);
 /// for that.
 const ACKNOWLEDGED: Duration = Duration::from_millis(2);
 /// The pool's own timers.
-pub(super) const LINGER_TIMER: u8 = 240;
+pub(super) const OWN_TIMERS: u8 = 240;
+pub(super) const LINGER_TIMER: u8 = OWN_TIMERS;
 pub(super) const STARVED_TIMER: u8 = 241;
 pub(super) const ACKNOWLEDGED_TIMER: u8 = 242;
 pub(super) const STOP_TIMER: u8 = 243;

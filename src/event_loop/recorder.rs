@@ -8,9 +8,11 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::event::{Event, Handler};
 use super::pool::Pool;
+use super::timers::TimerKey;
 use super::transport::Transport;
 use crate::close::CloseReason;
 use crate::error::Failure;
@@ -30,12 +32,25 @@ pub trait Recorder: Send {
     /// It was not written. This is reported once; nothing more is recorded.
     fn flush(&mut self) -> Result<(), Failure>;
 
+    /// Bytes that the place where they go has not taken yet.
+    fn waiting(&self) -> usize {
+        0
+    }
+
     /// Nothing more will be seen.
     ///
     /// # Errors
     /// As those of [`Recorder::flush`].
     fn end(&mut self) -> Result<(), Failure>;
 }
+
+/// From so many bytes that wait nothing is read, so that nothing more is to be recorded; a quarter of
+/// that has the pool read again.
+const FULL: usize = 1 << 20;
+/// How often a recorder whose bytes wait is asked to write them. The loop has no event for that.
+const RETRY: Duration = Duration::from_millis(10);
+/// The timer for that, which is one of the pool's own.
+const RETRY_TIMER: u8 = 243;
 
 /// A recorder and the number of its flows; clones share both.
 #[derive(Clone)]
@@ -70,6 +85,8 @@ impl SharedRecorder {
 #[derive(Default)]
 pub(super) struct PoolRecorder {
     pub(super) recorder: Option<SharedRecorder>,
+    /// What is seen has no place to go, and so nothing is read.
+    pub(super) is_full: bool,
     /// Why it has ended, until it is taken.
     failure: Option<Failure>,
 }
@@ -229,6 +246,11 @@ impl Pool {
         }
     }
 
+    /// Whether nothing is read, because what is recorded has no place to go.
+    pub fn is_held_by_recording(&self) -> bool {
+        self.recording.is_full
+    }
+
     /// Why the recording is incomplete, where it is; given once.
     pub fn take_recording_failure(&mut self) -> Option<Failure> {
         self.recording.failure.take()
@@ -237,9 +259,17 @@ impl Pool {
     /// The end of a turn.
     pub(super) fn flush_recorder(&mut self, handler: &mut dyn Handler) {
         let Some(recorder) = &self.recording.recorder else { return };
-        let outcome = recorder.lock().flush();
+        let (outcome, waiting) = {
+            let mut recorder = recorder.lock();
+            (recorder.flush(), recorder.waiting())
+        };
+        self.recording.is_full = waiting >= if self.recording.is_full { FULL / 4 } else { FULL };
+        if waiting > 0 {
+            // The end of the turn in which it fires flushes again.
+            self.arm_once(TimerKey::global(RETRY_TIMER), RETRY);
+        }
         if let Err(failure) = outcome {
-            self.recording.recorder = None;
+            (self.recording.recorder, self.recording.is_full) = (None, false);
             self.recording.failure = Some(failure);
             handler.on(self, Event::RecordingFailed);
         }

@@ -9,7 +9,7 @@ use super::id::Id;
 use super::lifecycle::{ChannelPhase, Directions};
 use super::mailbox::Letter;
 use super::pool::{
-    ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, Pool, PoolSource, STARVED, STARVED_TIMER,
+    ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, OWN_TIMERS, Pool, PoolSource, STARVED, STARVED_TIMER,
 };
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
@@ -73,6 +73,9 @@ impl EventLoop {
 
     /// Reads what was ready when the turn began; what becomes ready meanwhile waits its turn.
     fn advance_ready(&mut self, handler: &mut dyn Handler) {
+        if self.pool.is_held_by_recording() {
+            return;
+        }
         for _ in 0..self.pool.ready.len() {
             let Some(id) = self.pool.ready.pop_front() else { return };
             // It stays queued meanwhile: what its own handler does to it needs no second turn.
@@ -139,7 +142,7 @@ impl EventLoop {
 impl Pool {
     /// How long the loop may sleep: not at all while there is work, else to the next timer.
     pub(super) fn poll_timeout(&mut self, now: impl Fn() -> Instant) -> Option<Duration> {
-        if !(self.ready.is_empty() && self.dirty.is_empty() && self.closed.is_empty()) {
+        if self.has_ready() || !(self.dirty.is_empty() && self.closed.is_empty()) {
             return Some(Duration::ZERO);
         }
         self.timers.next().map(|at| at.saturating_duration_since(now()))
@@ -160,7 +163,7 @@ impl Pool {
     /// Whether some source has more to deliver than it could in one turn, or has become ready
     /// since; what is paused does not count.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !(self.ready.is_empty() || self.is_held_by_recording())
     }
 
     /// Whether a connection has more to read, as far as is known.
@@ -244,6 +247,7 @@ impl Pool {
                 (LINGER_TIMER, Some(id)) => self.end_linger(id),
                 (ACKNOWLEDGED_TIMER, Some(id)) => self.check_acknowledgement(id),
                 (STARVED_TIMER, _) => self.retry_starved(),
+                _ if key.purpose >= OWN_TIMERS => {}
                 _ => handler.on(self, Event::Timer { key }),
             }
         }

@@ -1,19 +1,24 @@
 //! `--record`: what goes over the network, written to a file.
 //!
 //! It owns the file and its clock; how a record looks is decided in `report`. Records are gathered
-//! and written whole at the end of each turn. A file that fails is reported and closed: the run
+//! and written whole at the end of each turn. A FIFO that is not read holds nobody up but those whose
+//! bytes would be recorded: the pool reads nothing while too much waits. A file that fails is reported and closed: the run
 //! goes on, and ends with the status of a local failure.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::error::{Failure, Status};
 use crate::event_loop::Recorder;
+use crate::kind::Kind;
 use crate::protocol::recording::{Observation, RecordedFlow};
 use crate::report::pcapng::Capture;
 use crate::report::transcript;
@@ -23,6 +28,14 @@ use crate::sys::startup::check_writable;
 
 /// Records are written before the end of a turn from this size on.
 const LARGE: usize = 1 << 20;
+
+/// Most bytes that may wait for a FIFO to be read. What the pool has read before it holds still, and
+/// what timers have sent, comes on top of its own limit.
+const MOST: usize = 64 << 20;
+/// How long the end of the run waits for a FIFO to be read.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A pipe that takes bytes at all takes so many without blocking (pipe(7), a page).
+const PAGE: usize = 4096;
 
 /// Where a recording goes: FILE, `pcapng:FILE` or `ndjson:FILE`; `-` is stdout.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +80,12 @@ pub struct FileRecorder {
     /// What the file is called in messages.
     name: String,
     form: Form,
+    /// It is read by somebody, who may be slow: a FIFO or a pipe.
+    has_reader: bool,
     /// Records that are not written yet.
     pending: Vec<u8>,
+    /// How much of them is written.
+    gone: usize,
     /// Bytes of whole records in the file.
     written: u64,
     clock: Clock,
@@ -129,14 +146,30 @@ impl FileRecorder {
             Form::Transcript
         };
         let clock = Clock { started: Instant::now(), at: SystemTime::now() };
-        Self { file, is_stdout, name, form, pending, written: 0, clock, state: State::Good }
+        let has_reader = !file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let (gone, written, state) = (0, 0, State::Good);
+        Self { file, is_stdout, name, form, has_reader, pending, gone, written, clock, state }
     }
 
     fn write(&mut self) {
         if self.pending.is_empty() || !matches!(self.state, State::Good) {
             return;
         }
-        match self.file.write_all(&self.pending) {
+        let outcome = match self.has_reader {
+            true => self.write_what_is_taken(Duration::ZERO),
+            false => self.file.write_all(&self.pending).map(|()| self.gone = self.pending.len()),
+        };
+        match outcome {
+            Ok(()) if self.gone < self.pending.len() => {
+                // What is written is not moved out of the way until it is as much as the rest.
+                if self.gone > self.pending.len() / 2 {
+                    self.pending.drain(..std::mem::take(&mut self.gone));
+                }
+                if self.waiting() > MOST {
+                    self.give_up();
+                }
+                return;
+            }
             Ok(()) => self.written += self.pending.len() as u64,
             Err(error) => {
                 // No half record is left behind; a device cannot be cut, and need not be.
@@ -148,6 +181,39 @@ impl FileRecorder {
             }
         }
         self.pending.clear();
+        self.gone = 0;
+    }
+
+    /// Writes as long as the reader takes bytes, and waits so long for it to take some.
+    fn write_what_is_taken(&mut self, patience: Duration) -> io::Result<()> {
+        let until = Instant::now() + patience;
+        while let Some(rest) = self.pending.get(self.gone..).filter(|rest| !rest.is_empty()) {
+            let left = until.saturating_duration_since(Instant::now());
+            let left =
+                Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+            let mut fds = [PollFd::new(&self.file, PollFlags::OUT)];
+            match poll(&mut fds, Some(&left)) {
+                Ok(0) => break,
+                Ok(_) => match self.file.write(rest.get(..PAGE).unwrap_or(rest)) {
+                    Ok(count) => self.gone += count,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                },
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The reader takes too little.
+    fn give_up(&mut self) {
+        let cause = format!("{} bytes wait for its reader", self.waiting());
+        let name = self.name.clone();
+        self.pending = Vec::new();
+        self.gone = 0;
+        let failure = Failure::new(Status::Local, Kind::Timeout, "record to", name, cause);
+        self.state = State::Failed(failure);
     }
 }
 
@@ -177,7 +243,18 @@ impl Recorder for FileRecorder {
         }
     }
 
+    fn waiting(&self) -> usize {
+        self.pending.len() - self.gone
+    }
+
     fn end(&mut self) -> Result<(), Failure> {
+        if self.has_reader && matches!(self.state, State::Good) {
+            // An error comes again with the next write.
+            let is_done = self.write_what_is_taken(PATIENCE);
+            if is_done.is_ok() && self.waiting() > 0 {
+                self.give_up();
+            }
+        }
         let outcome = self.flush();
         self.state = State::Over;
         outcome

@@ -249,7 +249,10 @@ impl Sockets {
     pub(crate) fn silence_left(&self, pool: &Pool, limit: Duration) -> Option<Duration> {
         let last = self.traffic(pool).map(|traffic| traffic.last_active).max();
         let silent = last.map_or(limit, |last| pool.now().saturating_duration_since(last));
-        self.limit_left(limit, silent)
+        match pool.is_held_by_recording() {
+            true => Some(limit),
+            false => self.limit_left(limit, silent),
+        }
     }
 
     /// The same for another limit on silence.

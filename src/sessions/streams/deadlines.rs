@@ -65,7 +65,10 @@ impl Streams {
         // It may be sending all the time: it is not read, because of stdout or of another peer.
         // A dialed connection is not held to take anything meanwhile.
         let waits = self.table.get(id).is_some_and(|one| one.waits);
-        let is_held = waits || (self.paused && (!full || self.scope() == Scope::Run)) || is_awaited;
+        let is_held = waits
+            || pool.is_held_by_recording()
+            || (self.paused && (!full || self.scope() == Scope::Run))
+            || is_awaited;
         let Some(left) = timers::left(limit, idle, is_held) else {
             return Some(format!("no traffic for {}", humantime::format_duration(limit)));
         };
@@ -84,7 +87,8 @@ impl Streams {
         }
         // While it is not read, because the output is blocked, the peer is not late.
         let silence = connection.receiver.silence(pool.now());
-        let Some(left) = timers::left(limit, silence, self.paused || connection.waits) else {
+        let is_held = self.paused || connection.waits || pool.is_held_by_recording();
+        let Some(left) = timers::left(limit, silence, is_held) else {
             return Some(nothing_came("no whole message", limit));
         };
         pool.arm(TimerKey::of(id, timers::READ), left);

@@ -6,6 +6,7 @@ mod differences;
 mod live;
 mod replays;
 mod stdout;
+mod stuck;
 mod transcripts;
 
 use std::path::PathBuf;
