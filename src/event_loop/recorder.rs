@@ -5,7 +5,6 @@
 //! left as it is, and costs nothing. stdin, stdout and pipes are no network and are never recorded.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -114,8 +113,7 @@ impl SocketRecorder {
     ) {
         let peer = peer.as_deref().or(self.flow.peer.as_deref()).unwrap_or_default();
         let at = |local: SourceAddress| {
-            let port = self.flow.local.parse::<SocketAddr>().ok()?.port();
-            let local = SocketAddr::new(local.ip, port).to_string();
+            let local = local.on_socket(&self.flow.local)?.to_string();
             Some(RecordedFlow { local, ..self.flow.clone() })
         };
         let asked = local.and_then(at);

@@ -153,11 +153,14 @@ impl PeerCommands {
             return None;
         }
         self.started += 1;
-        let mut env = vec![
+        let bound = context.pool.datagram_address(id).unwrap_or_default();
+        let asked = arrival.local.and_then(|local| local.on_socket(&bound));
+        let local = asked.map_or(bound, |asked| asked.to_string());
+        let env = vec![
             ("WIRECAT_PEER", arrival.from.to_string().into()),
+            ("WIRECAT_LOCAL", local.into()),
             ("WIRECAT_CONN", self.started.to_string().into()),
         ];
-        env.extend(arrival.local.map(|local| ("WIRECAT_LOCAL", local.ip.to_string().into())));
         let spec = ChildSpec {
             purpose: ChildPurpose::Connection,
             program: self.config.program.clone(),

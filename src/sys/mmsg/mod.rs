@@ -19,7 +19,7 @@ mod sendmmsg;
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsFd;
 use std::time::SystemTime;
 
@@ -77,6 +77,18 @@ impl SourceAddress {
             SocketAddr::V4(_) => None,
         };
         (!address.ip().is_unspecified()).then(|| Self { ip: address.ip(), interface })
+    }
+}
+
+impl SourceAddress {
+    /// It, with the port of the socket that has this address; `None` where that is no internet
+    /// address.
+    pub fn on_socket(self, local: &str) -> Option<SocketAddr> {
+        let port = local.parse::<SocketAddr>().ok()?.port();
+        Some(match self.ip {
+            IpAddr::V4(ip) => (ip, port).into(),
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, self.interface.unwrap_or(0)).into(),
+        })
     }
 }
 

@@ -25,12 +25,13 @@ fn each_peer_has_a_command_of_its_own_that_keeps_its_state() {
         "n=0; while read x; do n=$((n+1)); echo \"$n $x $WIRECAT_PEER $WIRECAT_LOCAL\"; done";
     let mut listener = listen(&["--sh", "--exec", line]);
     let hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+    let port = listener.udp_port();
     let clients = hosts.map(|host| client(&mut listener, host));
     for round in 1..=3 {
         for (client, host) in clients.iter().zip(hosts) {
             client.send(b"ask\n").unwrap();
             let peer = client.local_addr().unwrap();
-            hear_all(client, [format!("{round} ask {peer} {host}\n")]);
+            hear_all(client, [format!("{round} ask {peer} {host}:{port}\n")]);
         }
     }
     assert!(listener.is_running());
