@@ -52,7 +52,7 @@ impl Framer for Obj {
     fn decode<'a>(&self, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, FrameError> {
         // Most objects are a little longer as text, and most are small.
         let mut json = Vec::with_capacity(payload.len() + payload.len() / 2);
-        pickle::decode(payload, &mut json).map_err(|error| match error {
+        pickle::decode(payload, self.max, &mut json).map_err(|error| match error {
             PickleError::Unsafe(_) => FrameError::Unsafe(error.to_string()),
             PickleError::Malformed(_) => FrameError::Malformed(error.to_string()),
         })?;

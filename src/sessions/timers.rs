@@ -66,6 +66,8 @@ pub(crate) const FLOWS: u8 = 30;
 pub(crate) const READY: u8 = 31;
 /// Events that were left out on stderr are summed up.
 pub(crate) const SUMS: u8 = 32;
+/// Messages that were too many for one turn go on.
+pub(crate) const READ_ON: u8 = 33;
 /// The first purpose that a session of streams, or one of datagrams, has for itself alone.
 pub(crate) const OWN: u8 = 64;
 

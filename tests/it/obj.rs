@@ -92,9 +92,11 @@ fn every_hostile_pickle_is_refused_soon() {
     let written =
         vectors(REFUSED).map(|vector| (vector["name"].to_string(), unhex(&vector["pickle"])));
     let made = made().into_iter().map(|(name, pickle)| (name.to_owned(), pickle));
+    // What repeats itself is written up to the limit before it is refused.
+    let framer = Framing::Obj.framer(1 << 20, false).expect("a framing");
     for (name, pickle) in written.chain(made) {
         let started = Instant::now();
-        let refused = framer().decode(&pickle).map(|_| ());
+        let refused = framer.decode(&pickle).map(|_| ());
         assert!(refused.is_err(), "{name}");
         assert!(started.elapsed() < Duration::from_secs(2), "{name}");
     }
@@ -285,6 +287,53 @@ fn max_frame_is_about_the_pickle() {
     let args = ["tcp-connect", "--frame", "obj", "--max-frame", "20", &server.address];
     wirecat(args).input("\"more than twenty bytes\"").run().code(6).says("the limit is 20");
     server.join();
+}
+
+/// Rows that are one object are written once each: 4 kB of pickle, 2 MB of text.
+fn shared_rows() -> Vec<u8> {
+    let row = [&b"(]\x94("[..], &b"K\x00".repeat(1000), b"e"].concat();
+    [b"\x80\x04", &row[..], &b"h\x00".repeat(999), b"l."].concat()
+}
+
+/// What stays within `--max-frame` as text is taken, however often the memo repeats it.
+#[test]
+fn what_repeats_itself_is_taken_up_to_max_frame() {
+    let json = framer().decode(&shared_rows()).expect("it is taken").into_owned();
+    let row = format!("[{}]", ["0"; 1000].join(","));
+    assert!(json == format!("[{}]", [row.as_str(); 1000].join(",")).into_bytes());
+    let narrow = Framing::Obj.framer(1 << 20, false).expect("a framing");
+    let error = narrow.decode(&shared_rows()).map(|_| ()).expect_err("it is too long");
+    assert!(error.to_string().contains("to more than 1048576 bytes of JSON"), "{error}");
+    // Without any repetition a pickle may come to more text than that.
+    let small = Framing::Obj.framer(1000, false).expect("a framing");
+    let tuples = [&b"("[..], &[b')'; 900], b"t."].concat();
+    assert_eq!(small.decode(&tuples).map(|json| json.len()), Ok(12_612));
+}
+
+/// One read may hold many objects that come to much text: what nobody reads is not made.
+#[test]
+fn many_objects_that_repeat_themselves_wait_for_their_reader() {
+    let (mut stdout, unread) = std::io::pipe().expect("a pipe");
+    let args = ["tcp-serve", "--frame", "obj", "--conns", "1", "127.0.0.1:0"];
+    let mut server = wirecat(args).stdout(unread).start();
+    let mut client = connect(&server.address());
+    let before = proc::peak_kib(server.pid());
+    let objects = 16;
+    client.write_all(&framed(&shared_rows()).repeat(objects)).expect("it is taken");
+    client.shutdown(Shutdown::Write).expect("a FIN");
+    let mut begun = [PollFd::new(&stdout, PollFlags::IN)];
+    let patience = PATIENCE.try_into().expect("a time");
+    assert_eq!(poll(&mut begun, Some(&patience)), Ok(1));
+    // All of them are 32 MB.
+    let cost = proc::peak_kib(server.pid()).saturating_sub(before);
+    assert!(cost < 16 * 1024, "{cost} KiB");
+    let mut length = 0;
+    let mut buffer = vec![0; 1 << 20];
+    while let Ok(count @ 1..) = std::io::Read::read(&mut stdout, &mut buffer) {
+        length += count;
+    }
+    assert_eq!(length, objects * 2_002_002);
+    server.wait().code(0);
 }
 
 /// What a pickle starts with, repeats and ends with, and its cost.

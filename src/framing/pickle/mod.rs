@@ -49,13 +49,14 @@ pub(super) enum PickleError {
     Malformed(String),
 }
 
-/// Decodes one whole pickle of protocol 0 to 5 and appends it to `out` as JSON text in one line.
+/// Decodes one whole pickle of protocol 0 to 5 and appends it to `out` as JSON text in one line, which
+/// may have `most` bytes, or as many as the pickle comes to without any repetition.
 ///
 /// # Errors
 /// The pickle is unsafe, broken or beyond a limit; `out` then holds a part of the text.
-pub(super) fn decode(pickle: &[u8], out: &mut Vec<u8>) -> Result<(), PickleError> {
+pub(super) fn decode(pickle: &[u8], most: usize, out: &mut Vec<u8>) -> Result<(), PickleError> {
     let (tree, root) = machine::run(pickle)?;
-    writer::write(&tree, root, out)
+    writer::write(&tree, root, most, out)
 }
 
 #[cold]

@@ -4,7 +4,6 @@
 //! characters (Python's "surrogatepass"). Nothing is copied until it is written.
 
 use std::borrow::Cow;
-use std::io::Write;
 
 use super::{PickleError, malformed};
 
@@ -140,20 +139,27 @@ fn write_json(text: &[u8], out: &mut Vec<u8>) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
         rest = special;
-        match take(&mut rest).unwrap_or_default() {
-            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            byte => write_escape(u32::from(byte), out),
+        // Where one is, there may be nothing else.
+        while let Some(byte) = rest.first().filter(|byte| is_special(byte)) {
+            match byte {
+                b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+                b'\n' => out.extend_from_slice(b"\\n"),
+                b'\r' => out.extend_from_slice(b"\\r"),
+                b'\t' => out.extend_from_slice(b"\\t"),
+                _ => write_escape(u32::from(*byte), out),
+            }
+            rest = rest.get(1..).unwrap_or_default();
         }
     }
     out.extend_from_slice(rest);
 }
 
-/// Writing to memory does not fail.
+/// Appends a code of 16 bits.
 fn write_escape(code: u32, out: &mut Vec<u8>) {
-    let _ = write!(out, "\\u{code:04x}");
+    let digit = |shift: u32| b"0123456789abcdef".get((code >> shift & 0xf) as usize).copied();
+    let digits = [12, 8, 4, 0].map(|shift| digit(shift).unwrap_or_default());
+    let [first, second, third, last] = digits;
+    out.extend_from_slice(&[b'\\', b'u', first, second, third, last]);
 }
 
 /// Appends a code as UTF-8, and half of a surrogate pair in the same form.

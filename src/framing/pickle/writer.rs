@@ -11,22 +11,30 @@ use super::reader::Leaf;
 use super::tree::{NodeKind, Tree, Value};
 use super::{MAX_DEPTH, PickleError, TAGS, malformed, number, refused, too_deep};
 
-/// What the text of a pickle of `len` bytes may come to. Without any repetition no byte becomes
-/// more than 14 (an empty tuple does); the rest is for keys and strings that the memo repeats.
+/// What the text of a pickle of `len` bytes may come to at least. Without any repetition no byte becomes
+/// more than 14 (an empty tuple does).
 fn budget(len: usize) -> usize {
-    const REPEATED: usize = 1 << 20;
-    (64 << 10) + len.saturating_mul(16) + len.min(REPEATED) * 64
+    (64 << 10) + len.saturating_mul(16)
 }
 
-/// Appends a tree to `out`.
-pub(super) fn write(tree: &Tree<'_>, root: Value, out: &mut Vec<u8>) -> Result<(), PickleError> {
-    let limit = out.len().saturating_add(budget(tree.pickle.len()));
-    Writer { tree, limit, out }.value(root, 0).map(drop)
+/// Appends a tree to `out`, as `most` bytes or as what its pickle may come to.
+pub(super) fn write(
+    tree: &Tree<'_>,
+    root: Value,
+    most: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), PickleError> {
+    let most = most.max(budget(tree.pickle.len()));
+    let limit = out.len().saturating_add(most);
+    Writer { tree, most, limit, out }.value(root, 0).map(drop)
 }
 
 struct Writer<'a> {
     tree: &'a Tree<'a>,
     out: &'a mut Vec<u8>,
+    /// How long the text may be.
+    most: usize,
+    /// How long `out` may be, less what conversions have cost.
     limit: usize,
 }
 
@@ -82,6 +90,11 @@ impl Writer<'_> {
         if !is_object {
             self.tag(kind);
         }
+        if members.is_empty() {
+            self.out.extend_from_slice(open);
+            self.out.extend_from_slice(close);
+            return Ok(matches!(kind, NodeKind::Frozenset | NodeKind::Tuple));
+        }
         self.out.extend_from_slice(open);
         let mut hashable = true;
         for (at, member) in members.iter().enumerate() {
@@ -102,7 +115,10 @@ impl Writer<'_> {
             hashable &= is_hashable;
             // Checked behind each member, so that the text exceeds the budget by one leaf at most.
             if self.out.len() > self.limit {
-                return malformed("it repeats itself too often");
+                return malformed(format!(
+                    "it repeats itself, or has long numbers, to more than {} bytes of JSON",
+                    self.most
+                ));
             }
         }
         self.out.extend_from_slice(close);
@@ -111,10 +127,10 @@ impl Writer<'_> {
 
     /// Begins the object that stands for what JSON lacks.
     fn tag(&mut self, kind: NodeKind) {
-        for (_, tag) in TAGS.iter().filter(|(tagged, _)| *tagged == kind) {
-            [b"{\"", tag.as_bytes(), b"\":"]
-                .iter()
-                .for_each(|part| self.out.extend_from_slice(part));
+        if let Some((_, tag)) = TAGS.iter().find(|(tagged, _)| *tagged == kind) {
+            self.out.extend_from_slice(b"{\"");
+            self.out.extend_from_slice(tag.as_bytes());
+            self.out.extend_from_slice(b"\":");
         }
     }
 

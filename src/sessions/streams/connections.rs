@@ -1,7 +1,5 @@
 //! One connection of a session: accepted, read, drained, closed.
 
-use std::cell::Cell;
-
 use bytes::Bytes;
 
 use super::dialing::{Dialed, in_doubt};
@@ -13,10 +11,8 @@ use crate::error::Status;
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::Framing;
 use crate::kind::Kind;
-use crate::protocol::output::{Output, Written};
 use crate::report::{Name, Notice};
 use crate::sessions::connector::Established;
-use crate::sessions::console::Message;
 use crate::sessions::receiver::Receiver;
 use crate::sessions::services::{Breach, Losses};
 use crate::sessions::timers;
@@ -181,69 +177,6 @@ impl StreamSession {
         if let Some(dialer) = &mut self.streams.dialer {
             dialer.carry(piece);
         }
-    }
-
-    pub(super) fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
-        // The receiver is taken out while its messages go to the others, and put back.
-        let Some(connection) = self.streams.table.get_mut(id) else { return };
-        let (mut receiver, number) = (connection.receiver.take(), connection.number);
-        let conn = self.streams.is_numbered.then_some(number);
-        let name = self.shows_peers().then(|| self.streams.take_peer_name(id));
-        let peer = name.as_deref().unwrap_or_default();
-        let Self { core, streams, service, .. } = self;
-        let (mut context, mut has_come) = (Context::new(core, streams, pool), false);
-        // Answers may be many times as long as the messages of one read.
-        let (is_answered, stop) = (context.streams.profile.flow == Flow::Answers, Cell::new(false));
-        let framed = receiver.feed(bytes, eof, &stop, &mut |frame| {
-            has_come = true;
-            let is_counted = context.streams.profile.counts_messages;
-            if is_counted || context.core.take_message(frame.payload) {
-                let message = Message { conn, ..Message::framed(&frame, peer) };
-                service.message(&mut context, id, &message);
-                stop.set(is_answered && context.streams.is_full(id));
-            }
-        });
-        let asked = context.asked();
-        self.follow(pool, asked);
-        receiver.note_read(pool.now(), has_come);
-        if receiver.undelivered() > 0 {
-            // A peer that writes the length and then the message sends the second one only once the
-            // first is acknowledged, where Nagle's algorithm is on: 40 ms a message, else.
-            pool.acknowledge(id);
-        }
-        self.core.note_match(receiver.has_matched());
-        if let Some(name) = name {
-            self.streams.peer_name = name;
-        }
-        if let Some(connection) = self.streams.table.get_mut(id) {
-            connection.receiver = receiver;
-        }
-        frames::on_moved(&mut self.streams, &mut self.core, pool, id);
-        // What came in order goes out before the bad frame behind it is reported.
-        self.core.console.commit(pool);
-        let is_reported = framed.as_ref().is_err_and(|error| {
-            self.with(pool, |service, context| service.breach(context, id, Breach::Frame(error)))
-        });
-        let is_open = self.with(pool, |service, context| service.received(context, id));
-        // A match outranks a frame that is broken behind it.
-        if self.core.has_enough() {
-            self.end_with_enough(pool);
-        } else if !is_open || is_reported {
-            // The service has closed it.
-        } else if let Err(error) = framed {
-            self.with(pool, |_, context| context.bad_frame(id, &error));
-        } else if eof {
-            let input = self.input();
-            self.with(pool, |service, context| service.half_closed(context, id, input));
-            self.pass_end(pool);
-        }
-    }
-
-    /// Whether the output names the sender of a message.
-    fn shows_peers(&self) -> bool {
-        let form = self.core.common.output.form;
-        let is_bare = matches!(form, Output::None | Output::Written(Written::Raw | Written::Line));
-        !is_bare || self.core.console.shows(Name::Data)
     }
 
     pub(super) fn on_drained(&mut self, pool: &mut Pool, id: Id) {

@@ -1,19 +1,26 @@
-//! stdin to the connections, and what has to wait: stdin, connections, or new clients.
+//! stdin to the connections, what they send to the service, and what has to wait: stdin, connections,
+//! or new clients.
+
+use std::cell::Cell;
 
 use bytes::Bytes;
 
 use super::commands::Commanded;
-use super::{Connection, Dialer, Flow, StreamSession, scarcity};
+use super::{Connection, Context, Dialer, Flow, StreamSession, frames, scarcity};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
-use crate::protocol::output::Output;
+use crate::protocol::output::{Output, Written};
 use crate::protocol::relay::{InputState, Source};
 use crate::report::{Name, Notice};
+use crate::sessions::console::Message;
 use crate::sessions::control;
 use crate::sessions::input::{Batch, Due, Portion};
-use crate::sessions::services::Stdin;
+use crate::sessions::services::{Breach, Stdin};
+
+/// Bytes of messages that were made of what came, after which the rest waits for the next turn.
+const MOST_MADE: usize = 1 << 20;
 
 impl StreamSession {
     pub(super) fn on_input(&mut self, pool: &mut Pool, bytes: &[u8], eof: bool) {
@@ -209,6 +216,79 @@ impl StreamSession {
         // Whoever gives commands was told of the FIN, and closes by itself.
         let is_relayed = self.service.stdin() == Stdin::Relayed && !self.core.input.has_commands();
         scarcity::accept_failed(&mut self.core, &mut self.streams, pool, (error, is_relayed));
+    }
+
+    pub(super) fn on_data(&mut self, pool: &mut Pool, id: Id, bytes: &[u8], eof: bool) {
+        // The receiver is taken out while its messages go to the others, and put back.
+        let Some(connection) = self.streams.table.get_mut(id) else { return };
+        let had_unread = connection.receiver.has_unread();
+        let (mut receiver, number) = (connection.receiver.take(), connection.number);
+        let conn = self.streams.is_numbered.then_some(number);
+        let name = self.shows_peers().then(|| self.streams.take_peer_name(id));
+        let peer = name.as_deref().unwrap_or_default();
+        let Self { core, streams, service, .. } = self;
+        let (mut context, mut has_come) = (Context::new(core, streams, pool), false);
+        // Answers may be many times as long as the messages of one read, and so may be messages that
+        // are made of what came.
+        let mut made = 0;
+        let (is_answered, stop) = (context.streams.profile.flow == Flow::Answers, Cell::new(false));
+        let framed = receiver.feed(bytes, eof, &stop, &mut |frame| {
+            has_come = true;
+            made += frame.made.map_or(0, Bytes::len);
+            let is_counted = context.streams.profile.counts_messages;
+            if is_counted || context.core.take_message(frame.payload) {
+                let message = Message { conn, ..Message::framed(&frame, peer) };
+                service.message(&mut context, id, &message);
+            }
+            let is_full = is_answered && context.streams.is_full(id);
+            stop.set(is_full || made >= MOST_MADE);
+        });
+        let asked = context.asked();
+        self.follow(pool, asked);
+        receiver.note_read(pool.now(), has_come);
+        if receiver.undelivered() > 0 {
+            // A peer that writes the length and then the message sends the second one only once the
+            // first is acknowledged, where Nagle's algorithm is on: 40 ms a message, else.
+            pool.acknowledge(id);
+        }
+        self.core.note_match(receiver.has_matched());
+        if let Some(name) = name {
+            self.streams.peer_name = name;
+        }
+        if let Some(connection) = self.streams.table.get_mut(id) {
+            connection.receiver = receiver;
+        }
+        if let Some(connection) = self.streams.table.get(id)
+            && (had_unread || connection.receiver.has_unread())
+        {
+            self.streams.update_reading(pool, id, connection);
+        }
+        frames::on_moved(&mut self.streams, &mut self.core, pool, id);
+        // What came in order goes out before the bad frame behind it is reported.
+        self.core.console.commit(pool);
+        let is_reported = framed.as_ref().is_err_and(|error| {
+            self.with(pool, |service, context| service.breach(context, id, Breach::Frame(error)))
+        });
+        let is_open = self.with(pool, |service, context| service.received(context, id));
+        // A match outranks a frame that is broken behind it.
+        if self.core.has_enough() {
+            self.end_with_enough(pool);
+        } else if !is_open || is_reported {
+            // The service has closed it.
+        } else if let Err(error) = framed {
+            self.with(pool, |_, context| context.bad_frame(id, &error));
+        } else if eof {
+            let input = self.input();
+            self.with(pool, |service, context| service.half_closed(context, id, input));
+            self.pass_end(pool);
+        }
+    }
+
+    /// Whether the output names the sender of a message.
+    fn shows_peers(&self) -> bool {
+        let form = self.core.common.output.form;
+        let is_bare = matches!(form, Output::None | Output::Written(Written::Raw | Written::Line));
+        !is_bare || self.core.console.shows(Name::Data)
     }
 
     /// Takes the messages that were read and had to wait, of connections that are read again.

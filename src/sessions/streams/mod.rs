@@ -17,13 +17,15 @@ mod session;
 mod slow;
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Id, IdMap, Pool};
+use crate::event_loop::{End, Id, IdMap, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::sessions::receiver::Receiver;
 use crate::sessions::services::Profile;
+use crate::sessions::timers;
 use crate::sockets::Endpoint;
 
 pub(crate) use admission::Admission;
@@ -239,12 +241,18 @@ impl Streams {
         connection.held || self.is_backlogged(connection)
     }
 
-    /// Reads a connection unless one of the four reasons not to holds it.
+    /// Reads a connection unless one of the four reasons not to holds it, or it has messages left that
+    /// were read before.
     fn update_reading(&self, pool: &mut Pool, id: Id, connection: &Connection) {
-        if self.paused || connection.waits || self.is_held_elsewhere(connection) {
+        let (is_full, has_unread) = (self.is_full(id), connection.receiver.has_unread());
+        if is_full || has_unread || connection.waits {
             pool.pause(id);
         } else {
             pool.resume(id);
+        }
+        if has_unread && !is_full {
+            // They go on in the next turn, when others have had theirs.
+            pool.arm(TimerKey::of(id, timers::READ_ON), Duration::ZERO);
         }
     }
 
