@@ -1,6 +1,6 @@
 //! What all commands take, or all that read stdin, and what it means.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -96,7 +96,7 @@ pub struct RunArgs {
 pub struct SourceArgs {
     /// Send TEXT in place of stdin; repeatable, one message each
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    pub send: Vec<String>,
+    pub send: Vec<OsString>,
     /// Do as if there were no stdin: nothing is sent, and nothing half-closed
     #[arg(short, long)]
     pub no_stdin: bool,
@@ -343,7 +343,17 @@ impl FamilyArgs {
     }
 }
 
-/// Addresses or groups, as they are written.
+/// Addresses, as they are written.
+pub(super) fn parse_addresses<'a, T: TryFrom<&'a OsStr>>(
+    texts: &'a [OsString],
+) -> Result<Vec<T>, Failure>
+where
+    Failure: From<T::Error>,
+{
+    texts.iter().map(|text| Ok(T::try_from(text)?)).collect()
+}
+
+/// Groups, as they are written.
 pub(super) fn parse_all<T: FromStr>(texts: &[String]) -> Result<Vec<T>, Failure>
 where
     Failure: From<T::Err>,

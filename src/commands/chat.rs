@@ -1,6 +1,7 @@
 //! `chat`: on the host, as a member, or in a group. Each has its sockets, and a terminal that shows
 //! a screen or lines.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ use crate::sys;
 pub struct ChatArgs {
     /// The host to join, the address to host on, or a multicast group
     #[arg(value_name = "ADDR")]
-    pub address: String,
+    pub address: OsString,
 
     /// Take part as NAME [default: $USER]
     #[arg(long, value_name = "NAME", help_heading = "Chat")]
@@ -77,7 +78,7 @@ pub struct ChatArgs {
     pub connect_timeout: Option<Duration>,
     /// Connect from this local address and port, or from unix:PATH
     #[arg(long, value_name = "ADDR", help_heading = "Joining")]
-    pub bind: Option<String>,
+    pub bind: Option<OsString>,
 
     /// How far it may go: past N-1 routers (with a group) [default: 1]
     #[arg(long, value_name = "N", help_heading = "Meeting in a group")]
@@ -101,7 +102,7 @@ const QUEUE: u64 = 1 << 20;
 /// # Errors
 /// A bad address, or options that cannot apply.
 pub(super) fn config(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Failure> {
-    let room = args.address.parse()?;
+    let room = args.address.as_os_str().try_into()?;
     if let Some(framing) = args.frame
         && !matches!(framing, Framing::Line | Framing::Tinyproto)
     {

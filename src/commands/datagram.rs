@@ -1,5 +1,6 @@
 //! What the datagram commands take, and what it means.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ pub struct SenderArgs {
     pub reply: Option<Duration>,
     /// Send from this local address and port
     #[arg(long, value_name = "ADDR", help_heading = "Sockets")]
-    pub bind: Option<String>,
+    pub bind: Option<OsString>,
 }
 
 /// What both listeners take
@@ -63,7 +64,7 @@ pub struct ListenerArgs {
     pub silence: SilenceArgs,
     /// Answer each message with TEXT
     #[arg(long, value_name = "TEXT", help_heading = "Peers")]
-    pub reply: Option<String>,
+    pub reply: Option<OsString>,
     /// Who is listened to.
     #[command(flatten, next_help_heading = "Peers")]
     pub access: AccessArgs,

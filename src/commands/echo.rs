@@ -1,11 +1,12 @@
 //! `echo`: a server that sends back what comes, or with `--ping` a probe of one.
 
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
 
-use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_all};
+use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_addresses};
 use super::launch::Launch;
 use super::names::to_listen_on;
 use super::rules::refuse;
@@ -33,7 +34,7 @@ const ATTEMPTS: usize = 32;
 pub struct EchoArgs {
     /// Where to listen [default: 0, a free port on loopback]; with --ping, whom to probe
     #[arg(value_name = "ADDR")]
-    pub addresses: Vec<String>,
+    pub addresses: Vec<OsString>,
     /// Streams only
     #[arg(long, conflicts_with = "udp", help_heading = "Sockets")]
     pub tcp: bool,
@@ -61,13 +62,13 @@ pub struct EchoArgs {
     /// Put TEXT before each message
     // A prefix such as `-> ` begins like an option.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Server")]
-    pub prefix: Option<String>,
+    pub prefix: Option<OsString>,
     /// The message W closes its connection, and is not answered
     #[arg(long, value_name = "W", help_heading = "Server")]
-    pub quit_word: Option<String>,
+    pub quit_word: Option<OsString>,
     /// The message W ends the run with 0, and is not answered
     #[arg(long, value_name = "W", help_heading = "Server")]
-    pub stop_word: Option<String>,
+    pub stop_word: Option<OsString>,
     /// How long silence may last.
     #[command(flatten, next_help_heading = "Server")]
     pub silence: SilenceArgs,
@@ -108,8 +109,8 @@ pub struct EchoArgs {
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
 pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure> {
     let places = match args.addresses.as_slice() {
-        [] => vec!["0".parse()?],
-        texts => parse_all(texts)?,
+        [] => vec![AnyAddress::One("0".parse()?)],
+        texts => parse_addresses(texts)?,
     };
     let (streams, datagrams) = (!args.udp, !args.tcp);
     let has_messages = [
@@ -150,7 +151,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
 }
 
 /// A word as it will come: in the form that the framing gives it.
-fn word(option: &str, text: Option<&str>, wire: &Wire) -> Result<Option<Bytes>, Failure> {
+fn word(option: &str, text: Option<&OsStr>, wire: &Wire) -> Result<Option<Bytes>, Failure> {
     let Some(text) = text else { return Ok(None) };
     let word = read_text(text)?;
     if word.is_empty() {

@@ -31,9 +31,12 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
     let [text] = args.addresses.as_slice() else {
         return Err(refuse("--ping", "it takes the one address to probe"));
     };
-    let address: Address = match text.parse() {
+    let address: Address = match text.as_os_str().try_into() {
         Err(AddressError::Group(_)) => {
-            return Err(refuse(text, "a group has many answers: probe one of its members"));
+            return Err(refuse(
+                &text.to_string_lossy(),
+                "a group has many answers: probe one of its members",
+            ));
         }
         other => other?,
     };

@@ -1,5 +1,6 @@
 //! What both stream commands take, and what it means.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -116,7 +117,7 @@ pub(super) fn common(
 /// The way of a client to an address, from the one of `--bind`.
 pub(super) fn route(
     address: Address,
-    bind: Option<&str>,
+    bind: Option<&OsStr>,
     net: Net,
     timeout: Option<Duration>,
     wire: &Wire,

@@ -1,5 +1,6 @@
 //! `tcp-connect`: one connection, to stdin and stdout or to a program.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::Args;
@@ -24,7 +25,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 pub struct ConnectArgs {
     /// Where to connect to (see Addresses)
     #[arg(value_name = "ADDR")]
-    pub address: String,
+    pub address: OsString,
     /// What both stream commands take.
     #[command(flatten)]
     pub stream: StreamArgs,
@@ -42,7 +43,7 @@ pub struct ConnectArgs {
     pub reconnect: bool,
     /// Connect from this local address and port, or from unix:PATH
     #[arg(long, value_name = "ADDR", help_heading = "Sockets")]
-    pub bind: Option<String>,
+    pub bind: Option<OsString>,
     /// Run CMD with the connection as its stdin and stdout; its status is ours
     #[arg(long, value_name = "CMD", help_heading = "Input and output")]
     pub exec: Option<String>,
@@ -62,7 +63,7 @@ pub struct ConnectArgs {
 /// # Errors
 /// A bad address, or options that cannot apply.
 pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure> {
-    let address: Address = args.address.parse()?;
+    let address = Address::try_from(args.address.as_os_str())?;
     address.check_connect()?;
     let stream = &args.stream;
     // A proxy accepts before it knows that nobody stands behind it. To a plain -z it is open;

@@ -1,12 +1,13 @@
 //! `tcp-serve`: listeners, and what is done with each client.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::access::AccessArgs;
-use super::args::{ReplayArgs, ReportArgs, as_usize, parse_all};
+use super::args::{ReplayArgs, ReportArgs, as_usize, parse_addresses};
 use super::launch::Launch;
 use super::names::{of_access, to_listen_on};
 use super::replay;
@@ -32,13 +33,13 @@ const SLOW_AFTER: Duration = Duration::from_secs(1);
 pub struct ServeArgs {
     /// Where to listen (see Addresses)
     #[arg(value_name = "ADDR", required = true)]
-    pub addresses: Vec<String>,
+    pub addresses: Vec<OsString>,
 
     /// Answer TEXT: on accept, or to each message with --frame
     // clap makes the group from its members, and a group admits one of them unless it is told
     // otherwise.
     #[arg(long, value_name = "TEXT", group = "handler", help_heading = "Handlers (at most one)")]
-    pub reply: Option<String>,
+    pub reply: Option<OsString>,
     /// Pass each client's messages to all others and to stdout
     #[arg(long, group = "handler", help_heading = "Handlers (at most one)")]
     pub hub: bool,
@@ -50,7 +51,7 @@ pub struct ServeArgs {
     pub save: Option<PathBuf>,
     /// Relay each connection to ADDR
     #[arg(long, value_name = "ADDR", group = "handler", help_heading = "Handlers (at most one)")]
-    pub forward: Option<String>,
+    pub forward: Option<OsString>,
     /// Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)
     #[arg(long, value_name = "CMD", group = "handler", help_heading = "Handlers (at most one)")]
     pub exec: Option<String>,
@@ -72,7 +73,7 @@ pub struct ServeArgs {
     pub max_clients: Option<u64>,
     /// Send each client TEXT first
     #[arg(long, value_name = "TEXT", help_heading = "Clients")]
-    pub greet: Option<String>,
+    pub greet: Option<OsString>,
     /// Who is let in.
     #[command(flatten, next_help_heading = "Clients")]
     pub access: AccessArgs,
@@ -109,7 +110,7 @@ pub struct ServeArgs {
 /// # Errors
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
 pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
-    let addresses = parse_all(&args.addresses)?;
+    let addresses = parse_addresses(&args.addresses)?;
     check_texts(args)?;
     let handling = handling(args)?;
     let net = args.stream.run.net(args.stream.family.family())?;
@@ -162,8 +163,8 @@ fn handling(args: &ServeArgs) -> Result<Handling, Failure> {
 }
 
 /// The way that `--forward` gives. The family and the socket options are those of both sides.
-fn forward(args: &ServeArgs, address: &str) -> Result<Route, Failure> {
-    let address: Address = address.parse()?;
+fn forward(args: &ServeArgs, address: &OsStr) -> Result<Route, Failure> {
+    let address = Address::try_from(address)?;
     address.check_connect()?;
     if matches!(address, Address::Fd(_)) {
         return Err(refuse("--forward", "an inherited connection serves one client only"));

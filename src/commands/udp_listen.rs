@@ -1,11 +1,12 @@
 //! `udp-listen`: datagrams to stdout, and stdin back to who sent them.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, as_usize, parse_all};
+use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, as_usize, parse_addresses};
 use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
 use super::launch::Launch;
 use super::names::{of_access, query, to_listen_on};
@@ -35,7 +36,7 @@ const IDLE_FLOW: Duration = Duration::from_secs(30);
 pub struct UdpListenArgs {
     /// Where to listen
     #[arg(value_name = "ADDR", required = true)]
-    pub addresses: Vec<String>,
+    pub addresses: Vec<OsString>,
     /// What both listeners take.
     #[command(flatten)]
     pub listener: ListenerArgs,
@@ -77,7 +78,7 @@ pub struct UdpListenArgs {
 /// # Errors
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
 pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, Failure> {
-    let addresses = parse_all(&args.addresses)?;
+    let addresses = parse_addresses(&args.addresses)?;
     let (whom, to) = match args.to.as_deref() {
         Some("last") | None => (To::Last, None),
         Some("all") => (To::All, None),

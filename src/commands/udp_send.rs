@@ -1,8 +1,9 @@
 //! `udp-send`: stdin as datagrams, and their answers.
 
 use clap::Args;
+use std::ffi::OsString;
 
-use super::args::{FamilyArgs, ReportArgs, parse_all};
+use super::args::{FamilyArgs, ReportArgs, parse_addresses};
 use super::datagram::{SenderArgs, bind, send};
 use super::launch::Launch;
 use super::rules::refuse;
@@ -18,7 +19,7 @@ use crate::sockets::datagram::Reach;
 pub struct UdpSendArgs {
     /// Where to send to
     #[arg(value_name = "ADDR", required = true)]
-    pub addresses: Vec<String>,
+    pub addresses: Vec<OsString>,
     /// What both senders take.
     #[command(flatten)]
     pub sender: SenderArgs,
@@ -41,7 +42,7 @@ pub struct UdpSendArgs {
 /// # Errors
 /// A bad address, or options that cannot apply.
 pub(super) fn config(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure> {
-    let addresses: Vec<Address> = parse_all(&args.addresses)?;
+    let addresses: Vec<Address> = parse_addresses(&args.addresses)?;
     addresses.iter().try_for_each(Address::check_connect)?;
     let bind = bind(&args.sender)?;
     if let Some(bind) = &bind {

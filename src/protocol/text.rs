@@ -39,8 +39,9 @@ pub fn is_unprintable(char: char) -> bool {
 
 /// The bytes that a TEXT option stands for: `\n \r \t \0 \\ \xNN` are C escapes, and a backslash
 /// before anything else is itself.
-pub fn unescape(text: &str) -> Vec<u8> {
-    let (mut rest, mut out) = (text.as_bytes(), Vec::with_capacity(text.len()));
+pub fn unescape(text: &(impl AsRef<[u8]> + ?Sized)) -> Vec<u8> {
+    let mut rest = text.as_ref();
+    let mut out = Vec::with_capacity(rest.len());
     while let Some(first) = rest.first() {
         let digit = |byte: &u8| char::from(*byte).to_digit(16);
         let (byte, taken) = match rest {

@@ -2,6 +2,7 @@
 
 mod datagrams;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -355,13 +356,13 @@ pub enum AnyAddress {
     Group(GroupAddress),
 }
 
-impl FromStr for AnyAddress {
-    type Err = Failure;
+impl TryFrom<&OsStr> for AnyAddress {
+    type Error = Failure;
 
-    fn from_str(text: &str) -> Result<Self, Failure> {
-        match text.parse() {
+    fn try_from(text: &OsStr) -> Result<Self, Failure> {
+        match text.try_into() {
             Ok(address) => Ok(Self::One(address)),
-            Err(AddressError::Group(_)) => Ok(Self::Group(text.parse()?)),
+            Err(AddressError::Group(_)) => Ok(Self::Group(text.to_string_lossy().parse()?)),
             Err(error) => Err(error.into()),
         }
     }

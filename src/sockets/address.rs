@@ -2,6 +2,7 @@
 //!
 //! Plain data: nothing here is resolved or opened. The reading of it is in `grammar`.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
@@ -76,6 +77,9 @@ pub enum AddressError {
     /// Nothing was written.
     #[error("the address is empty: write HOST:PORT, :PORT, PORT, unix:PATH or fd:N")]
     Empty,
+    /// Bytes that are no text, where they are no name of a unix socket.
+    #[error("{0:?} is not UTF-8: only unix:PATH need not be")]
+    NotText(String),
     /// A host alone.
     #[error("{0:?} has no port: write HOST:PORT, or 0 as the port to listen on a free one")]
     NoPort(String),
@@ -156,14 +160,16 @@ impl Address {
     ///
     /// # Errors
     /// What is wrong with it; a descriptor has its address already.
-    pub fn parse_bind(text: &str) -> Result<Self, AddressError> {
-        let address = match grammar::ip(grammar::bare(text)) {
+    pub fn parse_bind(text: &(impl AsRef<OsStr> + ?Sized)) -> Result<Self, AddressError> {
+        let text = text.as_ref();
+        let ip = text.to_str().and_then(|text| grammar::ip(grammar::bare(text)));
+        let address = match ip {
             Some(host) => Self::Inet { host: host?, port: 0 },
-            None => text.parse()?,
+            None => text.try_into()?,
         };
         match address {
             Self::Inet { .. } | Self::Unix(_) => Ok(address),
-            Self::Fd(_) => Err(AddressError::Bind(text.to_owned())),
+            Self::Fd(_) => Err(AddressError::Bind(text.to_string_lossy().into_owned())),
         }
     }
 
@@ -189,6 +195,15 @@ impl Address {
             Self::Fd(FdName::Activated) => Err(AddressError::ConnectActivated),
             _ => Ok(()),
         }
+    }
+}
+
+impl TryFrom<&OsStr> for Address {
+    type Error = AddressError;
+
+    /// Reads an address of the command line, which need not be UTF-8.
+    fn try_from(text: &OsStr) -> Result<Self, AddressError> {
+        grammar::os_address(text)
     }
 }
 

@@ -3,8 +3,10 @@
 //!
 //! It looks at nothing but the text and, for a service name, the services database.
 
+use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
 
 use super::address::{Address, AddressError as Error, FdName, Host, UnixName};
 
@@ -17,7 +19,7 @@ const INTERFACE_NAME_LIMIT: usize = 15;
 /// Reads an address.
 pub(super) fn address(text: &str) -> Result<Address, Error> {
     if let Some(name) = text.strip_prefix("unix:") {
-        return unix_name(name).map(Address::Unix);
+        return unix_name(name.as_bytes()).map(Address::Unix);
     }
     if let Some(number) = text.strip_prefix("fd:") {
         return fd_name(number).map(Address::Fd);
@@ -30,6 +32,15 @@ pub(super) fn address(text: &str) -> Result<Address, Error> {
         None => plain(text)?,
     };
     Ok(Address::Inet { host, port })
+}
+
+/// Reads an address of the command line. The name of a unix socket may be of any bytes.
+pub(super) fn os_address(text: &OsStr) -> Result<Address, Error> {
+    match (text.to_str(), text.as_bytes().strip_prefix(b"unix:")) {
+        (Some(text), _) => address(text),
+        (None, Some(name)) => unix_name(name).map(Address::Unix),
+        (None, None) => Err(Error::NotText(text.to_string_lossy().into_owned())),
+    }
 }
 
 /// Reads an IP address that stands alone, with an interface if it has one; `None` if it is not
@@ -197,17 +208,17 @@ fn name_problem(name: &str) -> Option<&'static str> {
     }
 }
 
-fn unix_name(text: &str) -> Result<UnixName, Error> {
-    let name = text.strip_prefix('@').unwrap_or(text);
-    if name.is_empty() || name.contains('\0') {
+fn unix_name(text: &[u8]) -> Result<UnixName, Error> {
+    let name = text.strip_prefix(b"@").unwrap_or(text);
+    if name.is_empty() || name.contains(&0) {
         return Err(Error::UnixName);
     }
     if name.len() > UNIX_NAME_LIMIT {
         return Err(Error::UnixNameTooLong { length: name.len(), limit: UNIX_NAME_LIMIT });
     }
-    Ok(match text.starts_with('@') {
+    Ok(match text.starts_with(b"@") {
         true => UnixName::Abstract(name.into()),
-        false => UnixName::Path(name.into()),
+        false => UnixName::Path(OsStr::from_bytes(name).into()),
     })
 }
 
@@ -253,6 +264,18 @@ mod tests {
             assert_eq!(address(text), Ok(expected.clone()), "{text}");
             assert_eq!(expected.to_string(), text);
         }
+    }
+
+    #[test]
+    fn the_name_of_a_unix_socket_may_be_of_any_bytes() {
+        let path = OsStr::from_bytes(b"unix:/run/\xff");
+        let name = UnixName::Path(OsStr::from_bytes(b"/run/\xff").into());
+        assert_eq!(os_address(path), Ok(Address::Unix(name)));
+        let name = UnixName::Abstract(b"\xff".to_vec());
+        assert_eq!(os_address(OsStr::from_bytes(b"unix:@\xff")), Ok(Address::Unix(name)));
+        let error = os_address(OsStr::from_bytes(b"h\xff:80")).unwrap_err().to_string();
+        assert!(error.contains("is not UTF-8"), "{error}");
+        assert_eq!(os_address(OsStr::new("[::1]:80")), address("[::1]:80"));
     }
 
     #[test]

@@ -142,7 +142,9 @@ pub(super) fn foreign(kind: FileType) -> &'static str {
 /// connected to (EPROTOTYPE); only where the kernel lists it under the name that it was bound to.
 pub(super) fn is_seqpacket(name: &str) -> bool {
     // Num RefCount Protocol Flags Type St Inode Path; a path is as the socket's owner wrote it.
-    let list = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let list = fs::read("/proc/net/unix").unwrap_or_default();
+    // Somebody's name may be of any bytes.
+    let list = String::from_utf8_lossy(&list);
     let sockets = list.lines().skip(1).filter_map(|line| {
         let mut fields = line.split_ascii_whitespace();
         Some((fields.nth(4)?, fields.nth(2)?))

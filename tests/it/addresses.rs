@@ -1,10 +1,12 @@
 //! The forms of an address that are no host and port: socket files, abstract names, and sockets
 //! that a parent has opened, for both commands.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
@@ -99,7 +101,8 @@ fn an_abstract_name_serves_and_connects() {
     wirecat(["tcp-serve", &name]).run().code(5).says("another program listens there");
     wirecat(["tcp-connect", &name]).input("hello").run().code(0);
     assert_eq!(server.wait().code(0).text(), "hello");
-    assert!(fs::read_to_string("/proc/net/unix").is_ok_and(|names| !names.contains(&name[5..])));
+    let names = fs::read("/proc/net/unix").unwrap();
+    assert!(!String::from_utf8_lossy(&names).contains(&name[5..]));
 }
 
 /// `fd:3` of a server is a listener that the parent has opened, of either kind.
@@ -218,4 +221,35 @@ fn a_client_has_the_socket_file_that_it_is_bound_to() {
         let ended = wirecat(["tcp-connect", "--bind", bind, to]).run().code(2);
         ended.says("cannot use --bind: ");
     }
+}
+
+/// SPEC section 1: bytes are sacred: names of sockets and files and texts need not be UTF-8.
+#[test]
+fn what_is_no_utf_8_is_taken_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &[u8]| directory.path().join(OsStr::from_bytes(name));
+    let joined = |prefix: &str, path: &Path| {
+        let mut word = OsString::from(prefix);
+        word.push(path);
+        word
+    };
+    fs::write(at(b"text\xfe"), b"from a file").unwrap();
+    let (address, file) = (joined("unix:", &at(b"s\xff")), joined("@", &at(b"text\xfe")));
+    let serve = [OsStr::new("tcp-serve"), "-1".as_ref(), "--greet".as_ref(), &file, &address];
+    let mut server = wirecat(serve).start();
+    server.wait_for("listening unix");
+    assert!(at(b"s\xff").exists());
+    let text = OsStr::from_bytes(b"\xfd\\n");
+    let bind = joined("unix:", &at(b"own\xff"));
+    let connect = [OsStr::new("tcp-connect"), "--bind".as_ref(), &bind, "--send".as_ref(), text];
+    let ended = wirecat(connect.iter().chain(&[&*address])).run().code(0);
+    assert_eq!(ended.text(), "from a file");
+    assert_eq!(server.wait().code(0).stdout, b"\xfd\n");
+    assert!(!at(b"s\xff").exists() && !at(b"own\xff").exists(), "unlinked on exit");
+    let mut listener = wirecat([OsStr::new("udp-listen"), "-c1".as_ref(), &address]).start();
+    listener.wait_for("listening unix");
+    wirecat([OsStr::new("udp-send"), "--send".as_ref(), text, &address]).run().code(0);
+    assert_eq!(listener.wait().code(0).stdout, b"\xfd\n");
+    let bad = [OsStr::new("tcp-connect"), OsStr::from_bytes(b"h\xff:80")];
+    wirecat(bad).run().code(2).says("is not UTF-8: only unix:PATH need not be");
 }

@@ -1,5 +1,7 @@
 //! What was typed, in the words that the rules use.
 
+use std::ffi::{OsStr, OsString};
+
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
@@ -40,7 +42,7 @@ pub(super) const FACTS: &[Fact] = &[
         line.is_typed("udp") || !has_streams
     }),
     ("forward to ip", |line| {
-        let address = line.one::<String>("forward").map(|text| text.parse());
+        let address = line.one::<OsString>("forward").map(|text| text.as_os_str().try_into());
         matches!(address, Some(Ok(Address::Inet { .. })))
     }),
     ("framed", |line| match line.one::<Framing>("frame") {
@@ -110,8 +112,8 @@ fn is_ip(place: &Place) -> bool {
     matches!(place, Some(Address::Inet { .. }))
 }
 
-fn place(text: &str) -> Result<Place, Failure> {
-    match text.parse() {
+fn place(text: &OsStr) -> Result<Place, Failure> {
+    match text.try_into() {
         Ok(address) => Ok(Some(address)),
         // A command that takes no group refuses it in its `config()`, which reads the address
         // again.
@@ -125,7 +127,7 @@ impl<'a> Typed<'a> {
     /// A bad address.
     pub(super) fn new(command: &'a Command, matches: &'a ArgMatches) -> Result<Self, Failure> {
         let mut typed = Self { command, matches, addresses: Vec::new() };
-        let texts = ["address", "addresses"].into_iter().flat_map(|id| typed.all::<String>(id));
+        let texts = ["address", "addresses"].into_iter().flat_map(|id| typed.all::<OsString>(id));
         typed.addresses = texts.map(|text| place(text)).collect::<Result<_, _>>()?;
         Ok(typed)
     }
