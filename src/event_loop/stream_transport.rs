@@ -89,6 +89,10 @@ impl Transport for StreamSocket {
         StreamSocket::keep_alive(self);
     }
 
+    fn unread(&self) -> u64 {
+        rustix::io::ioctl_fionread(self).unwrap_or(0)
+    }
+
     fn unacknowledged(&self) -> u64 {
         match self {
             Self::Tcp(stream) => crate::sys::socket::unacknowledged(stream),

@@ -2,8 +2,9 @@
 //!
 //! A connection is cut where more was to be sent to it: something is left of stdin, or its service
 //! knows of more, such as an upstream that has not said FIN. A FIN would make what it got look whole.
+//! It is cut as well where what it has sent is not read any more.
 //!
-//! | | nothing more was to be sent | it is cut |
+//! | | nothing is left | it is cut |
 //! |---|---|---|
 //! | [`Farewell::InOrder`] | the queue, FIN, and the peer's FIN | the queue, and RST once all is acknowledged |
 //! | [`Farewell::GiveUp`] | the queue, FIN | the same |
@@ -27,9 +28,11 @@ pub(super) enum Farewell {
     AtOnce,
 }
 
-/// Whether more was to be sent to a connection.
+/// Whether more was to be sent to a connection, or to be read of it: where nobody reads stdout, a
+/// peer that has sent all would take our FIN for the end of a transfer that went well.
 pub(super) fn is_cut(core: &Core, pool: &Pool, service: &dyn StreamService, id: Id) -> bool {
-    pool.takes(id) && (core.input.is_cut_short(pool) || service.is_owed(id))
+    let is_unheard = || !core.has_enough() && pool.unread(id) > 0;
+    pool.takes(id) && (core.input.is_cut_short(pool) || service.is_owed(id) || is_unheard())
 }
 
 /// The connections that are to be closed, and whether each of them is cut. To be asked before the

@@ -250,3 +250,19 @@ fn a_client_that_is_too_slow_is_cut() {
     until_reset(&slow);
     assert_eq!(reader.join().expect("it reads"), 16 * MIB);
 }
+
+/// What a server has not read when it is told to stop was not heard, though its kernel took it.
+#[test]
+fn the_sender_to_a_server_that_does_not_read_any_more_does_not_end_with_0() {
+    let (_unread, writer) = std::io::pipe().expect("a pipe");
+    let mut server = wirecat(["tcp-serve", "-v", "127.0.0.1:0"]).stdout(writer).start();
+    let address = server.address();
+    // More than stdout takes, and less than that and the sockets.
+    let sender = wirecat(["tcp-connect", "-v", &address]).input(noise(5 * MIB / 2)).start();
+    server.wait_for("accepted #1");
+    // Time has to pass for what is not read to arrive.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    server.signal(SIGTERM);
+    server.wait().code(7);
+    sender.wait().code(6);
+}
