@@ -99,6 +99,29 @@ fn a_reset_of_one_side_of_a_relay_reaches_the_other_side() {
     relay.wait_open();
 }
 
+/// The client has said FIN, and its upstream has not answered yet.
+#[test]
+fn a_reset_of_the_client_of_a_relay_reaches_its_upstream_and_is_one_loss() {
+    let (upstream, address) = listener();
+    let mut relay = silent_server(&["--forward", &address]);
+    let client = connect(&relay.address());
+    let upstream = accept(&upstream);
+    say_fin(&mut relay, &client);
+    assert_eq!(upstream.peek(&mut [0]).unwrap(), 0);
+    reset(client);
+    relay.wait_for("was lost");
+    // After its FIN the reset shows in what is written.
+    let deadline = Instant::now() + PATIENCE;
+    while (&upstream).write_all(b"an answer").is_ok() {
+        assert!(Instant::now() < deadline, "the upstream may go on for ever");
+        std::thread::yield_now();
+    }
+    relay.signal(libc::SIGTERM);
+    let ended = relay.wait_open().code(0);
+    let losses = ended.stderr.lines().filter(|line| line.contains("was lost")).count();
+    assert_eq!(losses, 1, "{}", ended.stderr);
+}
+
 /// Paused because nobody reads stdout. What a client has left unread keeps it, and nothing else does.
 #[test]
 fn a_reset_of_a_paused_client_that_left_nothing_unread_frees_its_place() {

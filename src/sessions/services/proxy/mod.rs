@@ -66,6 +66,8 @@ impl Proxy {
             Upstreams::Exec(_) => None,
         };
         let is_lost = self.relays.upstream_closed(context.pool, id, end);
+        // One that was ended because its client was lost is no other loss: that one is reported.
+        let is_lost = is_lost && (end.error.is_some() || !end.unsent.is_empty());
         if let (Some(title), true) = (title, is_lost) {
             let cause = match (&end.error, end.unsent.len()) {
                 (Some(error), 0) => plain(error),
