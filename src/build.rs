@@ -1,5 +1,7 @@
 //! Deflates the completions and the man pages, which `commands::assets` embeds: 323 kB as text, 56 kB
 //! so. The texts stay readable in the tree, and what is embedded cannot differ from them.
+//!
+//! It also has the linker pack relative relocations (DT_RELR), 200 kB of some 8,500 entries.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -8,6 +10,7 @@ use std::{env, fs, io};
 const LEVEL: u8 = 10;
 
 fn main() -> io::Result<()> {
+    pack_relocations();
     let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or(io::ErrorKind::NotFound)?;
     for directory in ["completions", "man"] {
         println!("cargo::rerun-if-changed={directory}");
@@ -20,4 +23,14 @@ fn main() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The dynamic linker of glibc knows them since 2.36, and a linker that does not know the option warns
+/// and goes on. A profile without optimisation is not for others, and needs no small binary.
+fn pack_relocations() {
+    let of_target = |name| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
+    let is_optimised = env::var("OPT_LEVEL").is_ok_and(|level| level != "0");
+    if of_target("OS") == "linux" && of_target("ENV") == "gnu" && is_optimised {
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
 }
