@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 
 use super::args::RunArgs;
-use super::names::{Names, Signalled, found};
+use super::names::{Names, Signalled, check_startup};
 use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Id, Pool, SharedRecorder};
@@ -17,7 +17,7 @@ use crate::protocol::output;
 use crate::report::{Name, Notice, Reporter, Settings};
 use crate::sessions::config::{Common, Net};
 use crate::sessions::recorder::{FileRecorder, RecordTarget};
-use crate::sessions::{Console, InputReader, Local, Session, StartupFailure, StartupFifo};
+use crate::sessions::{Console, InputReader, Local, Session, StartupFailure, open_recording};
 use crate::sockets::datagram::{self, Opened};
 use crate::sockets::{self, Address, OpenListener, Purpose, UnixGuard};
 
@@ -199,11 +199,12 @@ fn open_record(
 ) -> anyhow::Result<FileRecorder> {
     let mut reporter = Reporter::new(common.output.report.clone());
     let limit = common.limits.timeout;
-    let outcome = StartupFifo::run(event_loop, target, limit, &mut reporter)
-        .map_err(|error| Failure::io(Status::Local, "record to", target.name(), &error))?;
+    let failed = |error| Failure::io(Status::Local, "record to", target.name(), &error);
+    let (end, opened) = open_recording(event_loop, target, limit, &mut reporter).map_err(failed)?;
     let missing = format!("nobody reads {} (--record)", target.name());
     // SIGTERM ends a listener in order once it listens.
-    Ok(found(outcome, limit, false, &missing)??)
+    check_startup(end, limit, false, &missing)?;
+    Ok(opened.unwrap_or_else(|| Err(failed(io::ErrorKind::Interrupted.into())))?)
 }
 
 /// A loop that watches signals.

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::launch::Launch;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Query, Signal};
+use crate::event_loop::Query;
 use crate::kind::Kind;
 use crate::protocol::access::Access;
 use crate::report::Reporter;
 use crate::sessions::config::Common;
-use crate::sessions::{Startup, StartupLookup};
+use crate::sessions::{Startup, look_up_all};
 use crate::sockets::{Address, Family, Host, Purpose};
 
 /// A signal has ended the run before it had a session; its status is this one.
@@ -106,9 +106,9 @@ impl Launch {
         }
         let mut reporter = Reporter::new(common.output.report.clone());
         let limit = common.limits.timeout;
-        let outcome = StartupLookup::run(self.event_loop(), &queries, limit, &mut reporter)
+        let (end, answers) = look_up_all(self.event_loop(), &queries, limit, &mut reporter)
             .map_err(|error| Failure::io(Status::Resolve, "resolve", "the names", &error))?;
-        let answers = found(outcome, limit, listens, "the resolver has not answered")?;
+        check_startup(end, limit, listens, "the resolver has not answered")?;
         for (query, answer) in queries.into_iter().zip(answers) {
             self.names.found.push((query, answer?));
         }
@@ -116,34 +116,25 @@ impl Launch {
     }
 }
 
-/// What was waited for, unless something else came first: then the run ends.
+/// Ends the run where something else has come before what was waited for.
 ///
 /// # Errors
 /// A signal, as [`Signalled`]; the end of `-w`.
-pub(super) fn found<T>(
-    outcome: Startup<T>,
+pub(super) fn check_startup(
+    end: Startup,
     limit: Option<Duration>,
     listens: bool,
     missing: &str,
-) -> anyhow::Result<T> {
-    match outcome {
-        Startup::Found(found) => Ok(found),
-        Startup::Signalled(signal) => Err(Signalled(status_of(signal, listens)).into()),
+) -> anyhow::Result<()> {
+    match end {
+        Startup::Found => Ok(()),
+        Startup::Signalled(Status::Terminate) if listens => Err(Signalled(Status::Done).into()),
+        Startup::Signalled(status) => Err(Signalled(status).into()),
         Startup::Late => {
             let limit = humantime::format_duration(limit.unwrap_or_default());
             let cause = format!("the time of {limit} is up, and {missing}");
             let (status, kind) = (Status::Timeout, Kind::Timeout);
             Err(Failure::new(status, kind, "finish", "the run", cause).into())
         }
-    }
-}
-
-/// The status of a run that a signal ends.
-fn status_of(signal: Signal, listens: bool) -> Status {
-    match signal {
-        Signal::Terminate if listens => Status::Done,
-        Signal::Terminate => Status::Terminate,
-        Signal::Hangup => Status::Hangup,
-        _ => Status::Interrupt,
     }
 }

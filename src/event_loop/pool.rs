@@ -34,6 +34,7 @@ pub(super) const LINGER_TIMER: u8 = OWN_TIMERS;
 pub(super) const STARVED_TIMER: u8 = 241;
 pub(super) const ACKNOWLEDGED_TIMER: u8 = 242;
 pub(super) const STOP_TIMER: u8 = 243;
+pub(super) const RECORDER_TIMER: u8 = 244;
 
 /// Everything that a loop can wait for.
 pub(super) enum PoolSource {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::event::{Event, Handler};
-use super::pool::Pool;
+use super::pool::{Pool, RECORDER_TIMER};
 use super::timers::TimerKey;
 use super::transport::Transport;
 use crate::close::CloseReason;
@@ -48,8 +48,6 @@ pub trait Recorder: Send {
 const FULL: usize = 1 << 20;
 /// How often a recorder whose bytes wait is asked to write them. The loop has no event for that.
 const RETRY: Duration = Duration::from_millis(10);
-/// The timer for that, which is one of the pool's own.
-const RETRY_TIMER: u8 = 243;
 
 /// A recorder and the number of its flows; clones share both.
 #[derive(Clone)]
@@ -264,7 +262,7 @@ impl Pool {
         self.recording.is_full = waiting >= if self.recording.is_full { FULL / 4 } else { FULL };
         if waiting > 0 {
             // The end of the turn in which it fires flushes again.
-            self.arm_once(TimerKey::global(RETRY_TIMER), RETRY);
+            self.arm_once(TimerKey::global(RECORDER_TIMER), RETRY);
         }
         if let Err(failure) = outcome {
             (self.recording.recorder, self.recording.is_full) = (None, false);

@@ -44,7 +44,7 @@ impl Pool {
 
     /// Has a loop that was halted run again, with another handler.
     pub(crate) fn restart(&mut self) {
-        self.stopped = false;
+        (self.stopped, self.drains) = (false, false);
     }
 
     /// Whether the handler has ended the loop.
@@ -81,6 +81,7 @@ impl EventLoop {
             self.wait()?;
             self.turn(Instant::now(), &mut Nobody);
         }
+        self.pool.disarm(TimerKey::global(STOP_TIMER));
         Ok(())
     }
 }
@@ -177,5 +178,6 @@ mod tests {
         event_loop.pool().stop();
         event_loop.run(&mut Nobody).unwrap();
         assert!(event_loop.pool().local_address(listeners[0]).is_none());
+        assert!(!event_loop.pool().timers.is_set(TimerKey::global(STOP_TIMER)));
     }
 }

@@ -27,7 +27,7 @@ use crate::report::{Name, Notice};
 
 use goal::GoalState;
 use shutdown::{Outcome, Phase};
-pub(crate) use stop::{GRACE, SIGNALLED};
+pub(crate) use stop::{GRACE, SIGNALLED, status_of};
 use stop::{STDOUT_GONE, TIMED_OUT};
 
 /// The common part of a session.

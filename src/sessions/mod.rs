@@ -23,6 +23,7 @@ mod session;
 mod startup_failure;
 mod startup_fifo;
 mod startup_lookup;
+mod startup_wait;
 mod streams;
 mod timers;
 
@@ -33,6 +34,7 @@ pub use input::InputReader;
 pub use ping::PingService;
 pub use session::{Local, Session};
 pub use startup_failure::StartupFailure;
-pub(crate) use startup_fifo::StartupFifo;
-pub(crate) use startup_lookup::{Startup, StartupLookup};
+pub(crate) use startup_fifo::open_recording;
+pub(crate) use startup_lookup::look_up_all;
+pub(crate) use startup_wait::Startup;
 pub use streams::StreamSession;

@@ -105,7 +105,7 @@ impl Core {
 }
 
 /// The status of a run that a signal ends.
-fn status_of(signal: Signal) -> Option<Status> {
+pub(crate) fn status_of(signal: Signal) -> Option<Status> {
     match signal {
         Signal::Interrupt => Some(Status::Interrupt),
         Signal::Terminate => Some(Status::Terminate),
