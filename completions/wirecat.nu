@@ -39,7 +39,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
+    --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
@@ -102,7 +102,7 @@ module completions {
     --connect-timeout: string # Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]
     --once(-1)                # Serve one connection, then end
     --conns: string           # Serve N connections in all, then end
-    --max-clients: string     # Serve at most N clients at once; the rest wait (of tinyproto, they are told)
+    --max-clients: string     # Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)
     --greet: string           # Send each client TEXT first
     --allow: string           # Let in only clients of these networks, or of the addresses that a name has now; repeatable
     --deny: string            # Do not let in clients of these networks or names, whatever is allowed; repeatable
@@ -116,7 +116,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
+    --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
     --chomp                   # Send lines without their LF
@@ -164,7 +164,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
+    --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing was sent or received for D, with exit status 124
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
@@ -208,7 +208,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
+    --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1; with --exec, end the command of a silent peer [default: 30s]
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks, or to the addresses that a name has now; repeatable
@@ -260,7 +260,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
+    --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks, or to the addresses that a name has now; repeatable
@@ -299,7 +299,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
+    --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing was sent or received for D, with exit status 124
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
@@ -345,7 +345,7 @@ module completions {
     --no-stdin(-n)            # Only listen: do not read stdin
     --host                    # Host the room, and take part in it
     --headless                # Only host the room (with --host)
-    --max-clients: string     # Have at most N members at once; the rest wait, or of tinyproto are told (with --host)
+    --max-clients: string     # Have at most N members at once; the rest wait, or with tinyproto are refused (with --host)
     --queue: string           # How much may wait to be sent to one member (with --host) [default: 1MiB]
     --max-frame-total: string # The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]
     --reconnect               # Connect again when the connection to the host is lost
@@ -357,7 +357,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
+    --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
@@ -405,7 +405,7 @@ module completions {
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
     --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
-    --on: string              # Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
+    --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --verbose(-v)             # Show connections and the summary too; -vv: every message too

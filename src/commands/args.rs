@@ -82,7 +82,7 @@ pub struct RunArgs {
     /// When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(3..), help_heading = "Scripting")]
     pub ready_fd: Option<i32>,
-    /// Run CMD on each EVENT (man events: who tells which), its JSON on stdin; repeatable
+    /// Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     #[arg(long, value_name = "EVENT=CMD", help_heading = "Scripting")]
     pub on: Vec<Hook>,
     /// Run CMD when ready, with WIRECAT_ADDR, WIRECAT_HOST and WIRECAT_PORT. Its end ends the run,

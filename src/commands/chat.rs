@@ -59,7 +59,7 @@ pub struct ChatArgs {
     /// Only host the room (with --host)
     #[arg(long, help_heading = "Hosting")]
     pub headless: bool,
-    /// Have at most N members at once; the rest wait, or of tinyproto are told (with --host)
+    /// Have at most N members at once; the rest wait, or with tinyproto are refused (with --host)
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Hosting")]
     pub max_clients: Option<u64>,
     /// How much may wait to be sent to one member (with --host) [default: 1MiB]

@@ -162,9 +162,9 @@ impl Parsed {
         self.typed().map_or(Ok(()), |(command, typed)| rules::check(command, typed))
     }
 
-    /// Whether this command line can tell of an event.
-    pub fn tells(&self, event: Name) -> bool {
-        self.typed().is_some_and(|(command, typed)| rules::tells(command, typed, event))
+    /// Whether this command line can report an event.
+    pub fn emits(&self, event: Name) -> bool {
+        self.typed().is_some_and(|(command, typed)| rules::emits(command, typed, event))
     }
 
     fn typed(&self) -> Option<(&clap::Command, &ArgMatches)> {

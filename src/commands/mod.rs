@@ -29,7 +29,7 @@ mod udp_send;
 
 pub use args::InputForm;
 pub use cli::{Cli, CliCommand, Parsed, parse};
-pub use rules::tellers;
+pub use rules::emitters;
 
 use crate::error::Status;
 use crate::report::Settings;

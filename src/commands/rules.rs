@@ -5,9 +5,9 @@
 //! that would change what a recording plays ([`BESIDE_REPLAY`]). What depends on the value of an
 //! option alone (a size, an address, a text) is checked where the value is used.
 
+mod emitters;
 #[cfg(test)]
 mod tests;
-mod told;
 mod typed;
 
 use clap::{Arg, ArgMatches, Command};
@@ -16,7 +16,7 @@ use super::args::spellings;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::report::Name;
-pub use told::tellers;
+pub use emitters::emitters;
 use typed::Typed;
 
 /// Options that cannot apply.
@@ -310,13 +310,13 @@ pub(crate) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Failu
     let broken = RULES.iter().find_map(|rule| Some((rule.refused(&typed)?, rule.why)));
     match broken {
         Some((option, why)) => Err(refuse(&option, why)),
-        None => told::check_hooks(&typed),
+        None => emitters::check_hooks(&typed),
     }
 }
 
-/// Whether what was typed behind the name of `command` can tell of an event.
-pub(crate) fn tells(command: &Command, matches: &ArgMatches, event: Name) -> bool {
-    Typed::new(command, matches).is_ok_and(|typed| told::tells(&typed, event))
+/// Whether what was typed behind the name of `command` can report an event.
+pub(crate) fn emits(command: &Command, matches: &ArgMatches, event: Name) -> bool {
+    Typed::new(command, matches).is_ok_and(|typed| emitters::emits(&typed, event))
 }
 
 /// What a recording leaves open. All other options would change what is sent or how it is taken,

@@ -68,7 +68,7 @@ pub struct ServeArgs {
     /// Serve N connections in all, then end
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
     pub conns: Option<u64>,
-    /// Serve at most N clients at once; the rest wait (of tinyproto, they are told)
+    /// Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
     pub max_clients: Option<u64>,
     /// Send each client TEXT first

@@ -3,7 +3,7 @@
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use serde_json::{Map, Value, json};
 use wirecat::close::Detail;
-use wirecat::commands::tellers;
+use wirecat::commands::emitters;
 use wirecat::kind::Kind;
 use wirecat::report::{Name, keys};
 use wirecat::vocabulary::{Field, FieldForm};
@@ -108,7 +108,7 @@ fn describe(roff: &mut Roff, name: Name) {
         roff.text([italic(fields.join(" "))]);
     }
     roff.control("br", []);
-    roff.text([roman(format!("Told by {}.", tellers(name)))]);
+    roff.text([roman(format!("Reported by {}.", emitters(name)))]);
 }
 
 fn term(roff: &mut Roff, name: &str, words: &str) {

@@ -1,10 +1,10 @@
 //! Programs that have a part in a run: readiness, `-- CMD` and `--on` (SPEC sections 2, 5 and 9).
 
 mod command;
+mod emitters;
 mod hooks;
 mod in_terminal;
 mod readiness;
-mod told;
 
 use std::fs;
 use std::time::Instant;

@@ -48,7 +48,7 @@ pub(crate) fn first_stranger(words: &[OsString], output: &str) -> Option<String>
     let names: HashSet<Name> = lines.filter_map(name).collect();
     // A line that is refused tells only of that.
     let parsed = Parsed::of(words.iter().cloned()).ok().filter(|_| !names.is_empty())?;
-    let is_strange = |name: &&Name| parsed.check().is_ok() && !parsed.tells(**name);
+    let is_strange = |name: &&Name| parsed.check().is_ok() && !parsed.emits(**name);
     names.iter().find(is_strange).map(ToString::to_string)
 }
 

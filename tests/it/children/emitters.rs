@@ -1,4 +1,4 @@
-//! `--on EVENT` where the command tells EVENT: what never comes is refused, and what is taken comes.
+//! `--on EVENT` where the command reports EVENT: what never comes is refused, and what is taken comes.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::support::{net, wirecat};
 
 /// SPEC 5, `--on`: no option is silently ignored, so that a hook that would never run is refused.
 #[test]
-fn a_hook_on_what_is_never_told_is_2() {
+fn a_hook_on_what_is_never_reported_is_2() {
     const A: &str = "127.0.0.1:0";
     let only_with_commands = "only with --input commands or json";
     let table: &[(&[&str], &str, &str)] = &[
@@ -19,19 +19,19 @@ fn a_hook_on_what_is_never_told_is_2() {
         (&["tcp-connect", "127.0.0.1:1"], "sent", only_with_commands),
         (&["tcp-connect", "127.0.0.1:1"], "list", only_with_commands),
         (&["tcp-connect", "127.0.0.1:1"], "retry", "only with --wait, or with --reconnect"),
-        (&["tcp-connect", "127.0.0.1:1"], "accepted", "tcp-connect never tells it; it tells start"),
+        (&["tcp-connect", "127.0.0.1:1"], "accepted", "tcp-connect never reports it, but start"),
         (&["tcp-connect", "-z", "127.0.0.1:1"], "data", "only where it takes messages"),
         (&["tcp-serve", A, "--discard"], "data", "only where it takes messages"),
         (&["tcp-serve", A], "connected", "only with --forward"),
-        (&["tcp-serve", A], "joined", "never tells it"),
+        (&["tcp-serve", A], "joined", "never reports it"),
         (&["udp-listen", A], "drained", only_with_commands),
-        (&["udp-listen", A], "closed", "never tells it"),
+        (&["udp-listen", A], "closed", "never reports it"),
         (&["udp-listen", "--exec", "cat", A], "data", "only without --exec"),
-        (&["udp-send", "127.0.0.1:1"], "sent", "never tells it"),
+        (&["udp-send", "127.0.0.1:1"], "sent", "never reports it"),
         (&["udp-send", "127.0.0.1:1"], "data", "only with --reply, or with --wait"),
         (&["mcast-join", "239.1.2.3:5000"], "left", only_with_commands),
-        (&["mcast-send", "239.1.2.3:5000"], "drained", "never tells it"),
-        (&["chat", "--host", A], "sent", "never tells it"),
+        (&["mcast-send", "239.1.2.3:5000"], "drained", "never reports it"),
+        (&["chat", "--host", A], "sent", "never reports it"),
         (&["chat", "--host", A], "eof", "only in a room that is hosted elsewhere"),
         (&["chat", "239.1.2.3:5000"], "closed", "only outside of a group"),
         (&["echo", A], "connected", "only with --ping"),
