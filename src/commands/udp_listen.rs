@@ -126,6 +126,9 @@ fn peer_command(
 /// One address of a peer, given as `HOST:PORT`.
 fn peer_address(text: &str) -> Result<Address, Failure> {
     match text.parse() {
+        Ok(Address::Inet { port: 0, .. }) => {
+            Err(refuse("--to", "port 0 cannot be sent to: name the port of the peer"))
+        }
         Ok(Address::Inet { host, port }) if !matches!(host, Host::Any) => {
             Ok(Address::Inet { host, port })
         }

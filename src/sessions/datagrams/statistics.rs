@@ -250,22 +250,25 @@ impl Statistics {
         }
     }
 
-    /// The share of lost messages over all sources, in percent.
-    fn loss_percent(&self) -> f64 {
+    /// The sums over all sources.
+    fn totals(&self) -> FlowTotals {
         let accounts = self.peers.iter().filter_map(|peer| peer.account.as_ref());
         let counted: FlowTotals = accounts.map(|account| account.totals()).sum();
-        (counted + self.peers.others.totals).loss_percent()
+        counted + self.peers.others.totals
     }
 
     /// More loss than `--max-loss` allows, or nobody knows: what a source lost between the time that
-    /// it had to go and its next message is not counted.
+    /// it had to go and its next message is not counted, nor what messages without a number lost.
     pub(super) fn too_much_loss(&self) -> Option<Failure> {
-        let (most, loss) = (self.max_loss?, self.loss_percent());
+        let (most, all) = (self.max_loss?, self.totals());
+        let loss = all.loss_percent();
         let Others { sources, totals, .. } = &self.peers.others;
         let cause = if loss > most {
             format!("{loss:.2} % were lost")
         } else if totals.counts.numbers() > 0 {
             format!("there were too many sources to count the loss of each ({sources} had to go)")
+        } else if all.messages > 0 && all.counts.numbers() == 0 {
+            "no message had a sequence number (--seq says where it is)".to_owned()
         } else {
             return None;
         };

@@ -41,3 +41,15 @@ fn a_flood_of_sources_costs_little_and_loss_that_is_not_counted_does_not_pass() 
     source(0).send_to(b"the last", &address).expect("it is sent");
     listener.wait().code(1).says("too many sources to count the loss of each");
 }
+
+/// SPEC section 1.3: what nobody can count does not pass.
+#[test]
+fn messages_without_numbers_do_not_keep_to_a_loss() {
+    for field in [&[][..], &["--seq", "rtp"], &["--seq", "u32@8"]] {
+        let arguments = ["udp-listen", "--max-loss=1", "-c", "2", "127.0.0.1:0"];
+        let mut listener = wirecat(arguments.iter().chain(field)).start();
+        let address = listener.udp_address();
+        wirecat(["udp-send", &address]).input("a\nb\n").run().code(0);
+        listener.wait().code(1).says("no message had a sequence number (--seq says where it is)");
+    }
+}
