@@ -76,10 +76,10 @@ vocabulary! {
         TooManyGroups = "too-many-groups": "more groups than the kernel allows (igmp_max_memberships)";
         Truncated = "truncated": "a datagram was longer than what could be received";
         UdpErrors = "udp-errors": "the kernel counted UDP errors";
+        Undelivered = "undelivered": "stdout did not take all that had come";
         UnknownName = "unknown-name": "the name is not known";
         Unreachable = "unreachable": "no route, or a host that does not answer";
         UnsafePickle = "unsafe-pickle": "an object of --frame obj asks for more than data";
-        Undelivered = "undelivered": "stdout did not take all that had come";
         Unsent = "unsent": "something was accepted for sending and never left";
         Usage = "usage": "options that cannot be used like this";
         Waiting = "waiting": "what the program waits for, told to a person";

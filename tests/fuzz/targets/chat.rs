@@ -9,7 +9,7 @@ use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use wirecat::protocol::chat::group_room::GroupRoom;
 use wirecat::protocol::chat::keys::Keys;
-use wirecat::protocol::chat::room::{Room, RoomAction};
+use wirecat::protocol::chat::room::{Outlook, Room, RoomAction};
 use wirecat::protocol::chat::view::{ChatView, UiAction};
 use wirecat::protocol::chat::{ChatLine, Dialect, MAX_LINE, Nick};
 use wirecat::protocol::command::CommandForm;
@@ -137,7 +137,9 @@ fn room(choices: &mut Unstructured<'_>) -> Result<()> {
             3 => now += Duration::from_millis(choices.arbitrary::<u16>()?.into()),
             _ => room.receive(member, &said(choices)?),
         }
-        let _ = (room.advance(now), room.is_backlogged(member));
+        let space = choices.int_in_range(0..=2 * MAX_LINE)?;
+        let _ = room.advance(Outlook { now, space: &|_| space });
+        let _ = room.is_backlogged(member);
         for action in room.take_actions() {
             if let RoomAction::Send(_, line) = action {
                 harmless(&line.to_string());
