@@ -187,6 +187,9 @@ impl PeerCommands {
                 OutputCut::Messages(Cutter::new(cut, self.config.chomp, most))
             }
         };
+        if let Some(source) = started.stdout.filter(|_| self.is_held) {
+            context.pool.pause(source);
+        }
         if self.flows.is_empty() {
             context.arm(timers::FLOWS, self.config.idle);
         }
