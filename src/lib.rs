@@ -15,8 +15,8 @@
 //! | 0 | [`sys`] | the only `unsafe`, and all that names libc |
 //!
 //! A command is a chain of four: clap fills its arguments, `commands/rules.rs` refuses what cannot
-//! apply, `config()` makes a plain configuration, and `commands/launch.rs` opens the listeners and runs
-//! a session. Errors are [`error::Failure`] on every floor; `anyhow` adds context in `commands` alone.
+//! apply, `config()` makes a plain configuration, and `commands/launch.rs` looks names up, opens the
+//! listeners and runs a session. Errors are [`error::Failure`] on every floor; `anyhow` adds context in `commands` alone.
 //!
 //! Every session is a [`sessions::Session`]. One `impl` of the loop's `Handler` serves all of them: the
 //! [core](sessions) looks at an event first (signals, limits, stdout, children, statistics, progress,
@@ -34,8 +34,9 @@
 //!   The turn reads it into the one scratch buffer; the session's input cuts it into messages and
 //!   frames them, or passes it on as it is; `Pool::send` writes it at once and queues what is left.
 //! * **A message in a hub**: `Data` → `StreamSession::on_data` → `Receiver::feed` cuts it with a
-//!   [`framing::Deframer`] → `Hub::message` encodes it once → `Streams::broadcast` puts one handle of
-//!   it into each queue → one writev(2) a client at the end of the turn.
+//!   [`framing::Deframer`] → `Hub::message` encodes it once, behind the others of the same read →
+//!   `Streams::broadcast` puts one handle of them into each queue → one writev(2) a client at the end
+//!   of the turn.
 //! * **A datagram with `--stats`**: recvmmsg(2) fills a batch → `DatagramSession` → the service of
 //!   listeners counts it per peer ([`protocol`]: sequence, jitter, latency) and delivers it to stdout.
 //! * **`--expect` to the exit status**: the automaton runs over each message in the core's goal, or over
@@ -49,7 +50,7 @@
 //! | what | where |
 //! |---|---|
 //! | an option | its argument in `commands/<command>.rs` (or the group in `commands/args.rs`, `stream.rs`, `datagram.rs`), its place in `sessions/config.rs`, a rule in `commands/rules.rs` if it excludes others (a rule that names its heading in the help has it already), other words for one command in `commands/help_text.rs`; then `UPDATE=1 cargo test --test assets` |
-//! | an event or a field of one | `report/name.rs`, `report/notice.rs`, `report/figures.rs`; JSON, `wirecat-events(7)` and the schema follow (`UPDATE=1 cargo test --test assets`) |
+//! | an event or a field of one | `report/name.rs`, `report/notice.rs`, `report/figures.rs`, who reports it in `commands/rules/emitters.rs`; JSON, `wirecat-events(7)` and the schema follow (`UPDATE=1 cargo test --test assets`) |
 //! | a kind of trouble, a close detail | [`kind`], [`close`]: one line in a table |
 //! | a framing | a `Framer` in `framing/`, its name in `framing/mod.rs` |
 //! | what a server does with its clients | a `StreamService` in `sessions/services/`, chosen in `services/mod.rs` |

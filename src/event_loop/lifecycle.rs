@@ -331,9 +331,10 @@ impl Channel {
         self.ending().early_reset = Some(error);
     }
 
-    /// A reset, or the end of the kernel's patience with the peer, that something else than a read has
-    /// met. The kernel reports it once, and then a read finds an end that is none. A peer that ends in order and resets what comes later makes it
-    /// EPIPE (tcp_reset() in Linux): then the end is one.
+    /// A reset, or the end of the kernel's patience with the peer, that something else than a read
+    /// has met. The kernel reports it once, and then a read finds an end that is none. A peer that
+    /// ends in order and resets what comes later makes it EPIPE (tcp_reset() in Linux): then the end
+    /// is one.
     pub(super) fn take_reset(&mut self) -> Option<io::Error> {
         let ending = self.ending.as_mut()?;
         let met = ending.write_error.as_ref().map(io::Error::kind);

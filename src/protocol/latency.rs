@@ -15,8 +15,8 @@ pub struct Latency {
     sum: i128,
     min: i64,
     max: i64,
-    /// Two significant digits: the percentiles are within 1 %.
-    /// From the second one on: it takes up to 28 KiB.
+    /// Two significant digits: the percentiles are within 1 %. There is one from the second latency
+    /// on, because it takes up to 28 KiB.
     histogram: Option<Histogram<u32>>,
 }
 

@@ -1,8 +1,8 @@
 //! What the sequence numbers of one stream show: loss, duplicates, reordering, restarts.
 //!
 //! Owns the verdict on each number and the counts. Pure, and the memory is bounded: one bit for
-//! each of the last 1024 (`u16`) or 65,536 numbers, as far back as the run goes. Arithmetic is modulo the width of the number
-//! (RFC 1982), plausibility is judged as in RFC 3550 appendix A.1:
+//! each of the last 1024 (`u16`) or 65,536 numbers, as far back as the run goes. Arithmetic is modulo
+//! the width of the number (RFC 1982), plausibility is judged as in RFC 3550 appendix A.1:
 //!
 //! * A number within the window behind the highest is a duplicate where it was seen, else late.
 //!   A sender that starts again within the window cannot be told from a network that repeats

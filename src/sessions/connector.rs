@@ -47,8 +47,8 @@ const LAST: Duration = Duration::from_secs(1);
 /// ```
 ///
 /// The lookup is that of `--bind`, and then that of the address. Where neither is a name, an attempt
-/// begins at `Race`; a unix socket or an inherited one is a race of one. `cancel` leads from each of them to none: whatever is under way is aborted, and all timers
-/// are disarmed.
+/// begins at `Race`; a unix socket or an inherited one is a race of one. `cancel` leads from each of
+/// them to none: whatever is under way is aborted, and all timers are disarmed.
 pub(crate) struct Connector {
     route: Route,
     /// The connection on whose behalf this one is made; without one it is the session's own.

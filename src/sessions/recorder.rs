@@ -2,8 +2,8 @@
 //!
 //! It owns the file and its clock; how a record looks is decided in `report`. Records are gathered
 //! and written whole at the end of each turn. A FIFO that is not read holds nobody up but those whose
-//! bytes would be recorded: the pool reads nothing while too much waits. A file that fails is reported and closed: the run
-//! goes on, and ends with the status of a local failure.
+//! bytes would be recorded: the pool reads nothing while too much waits. A file that fails is reported
+//! and closed: the run goes on, and ends with the status of a local failure.
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -89,9 +89,7 @@ pub fn output() -> io::Result<(Box<dyn Transport>, StdioKind)> {
 pub fn release_output(kind: StdioKind) {
     // Where either fails, the reader sees the end when the process ends.
     let _ = match kind {
-        StdioKind::Socket => {
-            rustix::net::shutdown(rustix::stdio::stdout(), rustix::net::Shutdown::Write)
-        }
+        StdioKind::Socket => rustix::net::shutdown(rustix::stdio::stdout(), Shutdown::Write),
         _ => rustix::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
             .and_then(|null| rustix::stdio::dup2_stdout(&null)),
     };

@@ -8,9 +8,8 @@
 //! | the second signal, a stdout without reader, the end of those 2 s | no time | no time |
 //! | `--timeout` when all is closed | | no time |
 //!
-//! No time means that what the kernel takes at once still goes out. What a listener is asked by the
-//! first SIGTERM, and whoever by `/quit`, is an end in order: the status is 0 unless something was
-//! lost. What was to be sent and was not is `unsent`, what stdout did not take is `undelivered`.
+//! No time means that what the kernel takes at once still goes out. The first SIGTERM asks a listener
+//! to end in order, and `/quit` asks any command: the status is 0 unless something was lost. What was to be sent and was not is `unsent`, what stdout did not take is `undelivered`.
 
 use std::time::Duration;
 

@@ -82,7 +82,8 @@ impl StreamService for Save {
     }
 }
 
-/// Creates the file of one connection, for its owner alone; one that is there already is never overwritten.
+/// Creates the file of one connection, for its owner alone; one that is there already is never
+/// overwritten.
 fn create_file(directory: &Path, number: u64, peer: &str) -> io::Result<File> {
     let safe: String = peer
         .chars()

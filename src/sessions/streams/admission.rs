@@ -27,7 +27,7 @@ pub(crate) struct Admission {
     /// `--max-clients`: how many may be open at once.
     max_clients: Option<usize>,
     /// What a client beyond that is told, in place of waiting in the backlog.
-    farewell: Option<&'static [u8]>,
+    refusal: Option<&'static [u8]>,
     /// Those that are being told, and are not gone yet.
     turned_away: Vec<Id>,
     /// How many can be served with the descriptors that this process may have, where one client
@@ -56,7 +56,7 @@ impl Admission {
             access,
             conns,
             max_clients,
-            farewell: None,
+            refusal: None,
             turned_away: Vec::new(),
             capacity: None,
             accepting: true,
@@ -66,16 +66,16 @@ impl Admission {
     }
 
     /// Has clients beyond `--max-clients` be told so.
-    pub(crate) fn tell_others(&mut self, farewell: &'static [u8]) {
-        self.farewell = Some(farewell);
+    pub(crate) fn refuse_with(&mut self, refusal: &'static [u8]) {
+        self.refusal = Some(refusal);
     }
 
     /// What one more client is told that is not taken beside so many others, where it is told anything.
     pub(crate) fn turn_away(&mut self, id: Id, clients: usize) -> Option<&'static [u8]> {
-        let farewell =
-            self.farewell.filter(|_| self.max_clients.is_some_and(|most| clients >= most))?;
+        let refusal =
+            self.refusal.filter(|_| self.max_clients.is_some_and(|most| clients >= most))?;
         self.turned_away.push(id);
-        Some(farewell)
+        Some(refusal)
     }
 
     /// A connection is gone, which may be one that was turned away.
@@ -114,7 +114,7 @@ impl Admission {
     /// Decides whether to accept while there are `clients`, and `blocked` output. Returns what
     /// changes for the listeners, where anything does.
     pub(crate) fn update(&mut self, clients: usize, blocked: bool) -> Option<Change> {
-        let most = match self.farewell {
+        let most = match self.refusal {
             Some(_) if self.turned_away.len() < TURNED_AWAY => self.capacity,
             _ => self.max_clients.into_iter().chain(self.capacity).min(),
         };
@@ -182,7 +182,7 @@ mod tests {
         let mut admission = admission(None, Some(1));
         let id = Id::for_tests_of(1, 1);
         assert_eq!(admission.turn_away(id, 1), None);
-        admission.tell_others(b"no");
+        admission.refuse_with(b"no");
         assert_eq!(admission.turn_away(id, 0), None);
         for _ in 0..TURNED_AWAY {
             assert_eq!(admission.update(1, false), None);

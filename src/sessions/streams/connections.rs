@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::dialing::{Dialed, in_doubt};
-use super::ending::{self, Farewell};
+use super::ending::{self, EndMode};
 use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
 use super::{deadlines, frames};
 use crate::close::{Cause, CloseReason, Detail};
@@ -30,11 +30,11 @@ impl StreamSession {
             return pool.abort(id, REFUSED);
         }
         let present = self.present();
-        if let Some(farewell) = self.streams.admission.turn_away(id, present) {
+        if let Some(refusal) = self.streams.admission.turn_away(id, present) {
             self.report_new(pool, Notice::new(Name::Closed).closed(REFUSED), &peer, &local);
             // In the place of its hello: what follows it is what the peer still sends.
             // A peer that is gone already misses nothing.
-            let _ = pool.send_shared(id, Bytes::from_static(farewell));
+            let _ = pool.send_shared(id, Bytes::from_static(refusal));
             return pool.close(id, REFUSED, CloseMode::Linger);
         }
         self.core.peer_arrived(pool);
@@ -209,7 +209,7 @@ impl StreamSession {
         let is_cut = ending::is_cut(&self.core, pool, &*self.service, id);
         let end = self.streams.late(&mut self.core, pool, (id, is_cut), (detail, cause));
         if let Some(reason) = end {
-            self.give_up(pool, Farewell::AtOnce, reason);
+            self.give_up(pool, EndMode::AtOnce, reason);
         }
     }
 

@@ -6,9 +6,9 @@
 //!
 //! | | nothing is left | it is cut |
 //! |---|---|---|
-//! | [`Farewell::InOrder`] | the queue, FIN, and the peer's FIN | the queue, and RST once all is acknowledged |
-//! | [`Farewell::GiveUp`] | the queue, FIN | the same |
-//! | [`Farewell::AtOnce`] | FIN, or RST where something is queued | RST |
+//! | [`EndMode::InOrder`] | the queue, FIN, and the peer's FIN | the queue, and RST once all is acknowledged |
+//! | [`EndMode::GiveUp`] | the queue, FIN | the same |
+//! | [`EndMode::AtOnce`] | FIN, or RST where something is queued | RST |
 //!
 //! The first two have a limit only where the core has set one; it turns them into the third.
 
@@ -22,7 +22,7 @@ use crate::sessions::services::{Losses, StreamService};
 
 /// How the connections of a run are closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Farewell {
+pub(super) enum EndMode {
     InOrder,
     GiveUp,
     AtOnce,
@@ -42,21 +42,21 @@ pub(super) fn to_close(
     streams: &Streams,
     pool: &Pool,
     service: &dyn StreamService,
-    how: Farewell,
+    how: EndMode,
 ) -> Vec<(Id, bool)> {
     // What a service closes later it has no time for where the run gives up.
-    let ids = streams.table.ids().filter(|id| how != Farewell::InOrder || !service.keeps(*id));
+    let ids = streams.table.ids().filter(|id| how != EndMode::InOrder || !service.keeps(*id));
     ids.map(|id| (id, is_cut(core, pool, service, id))).collect()
 }
 
 /// Closes the connections.
-pub(super) fn close(pool: &mut Pool, ids: &[(Id, bool)], how: Farewell, reason: CloseReason) {
+pub(super) fn close(pool: &mut Pool, ids: &[(Id, bool)], how: EndMode, reason: CloseReason) {
     for &(id, is_cut) in ids {
         match how {
-            Farewell::InOrder if !is_cut => pool.close(id, reason, CloseMode::Linger),
-            Farewell::InOrder | Farewell::GiveUp => pool.give_up(id, reason, is_cut),
-            Farewell::AtOnce if is_cut => pool.reset(id, reason),
-            Farewell::AtOnce => pool.abort(id, reason),
+            EndMode::InOrder if !is_cut => pool.close(id, reason, CloseMode::Linger),
+            EndMode::InOrder | EndMode::GiveUp => pool.give_up(id, reason, is_cut),
+            EndMode::AtOnce if is_cut => pool.reset(id, reason),
+            EndMode::AtOnce => pool.abort(id, reason),
         }
     }
 }

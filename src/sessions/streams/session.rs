@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::commands::Directory;
 use super::context::Asked;
 use super::dialing::Dialed;
-use super::ending::{self, Farewell};
+use super::ending::{self, EndMode};
 use super::frames::{self, FrameBound};
 use super::slow::{Backlog, DIALED, SlowPolicy};
 use super::{Admission, Context, Dialer, Scope, Streams};
@@ -104,7 +104,7 @@ impl StreamSession {
     ) -> Self {
         let profile = service.profile();
         if core.common.wire.negotiated().is_some() {
-            admission.tell_others(framing::TINYPROTO_FULL);
+            admission.refuse_with(framing::TINYPROTO_FULL);
         }
         let streams = Streams {
             admission,
@@ -231,7 +231,7 @@ impl StreamSession {
     pub(super) fn end(&mut self, pool: &mut Pool, reason: CloseReason) {
         // The service queues its last messages before the closes below put the FIN behind them.
         self.with(pool, |service, context| service.end(context));
-        self.wind_up(pool, Farewell::InOrder, reason);
+        self.wind_up(pool, EndMode::InOrder, reason);
     }
 
     /// Has received what it was for. What stdin holds and what is queued has 2 s to go out.
@@ -253,13 +253,13 @@ impl StreamSession {
     }
 
     /// Stops listening, gives the input up, and cuts off what is not queued yet.
-    pub(super) fn give_up(&mut self, pool: &mut Pool, how: Farewell, reason: CloseReason) {
+    pub(super) fn give_up(&mut self, pool: &mut Pool, how: EndMode, reason: CloseReason) {
         self.wind_up(pool, how, reason);
-        let at_once = how == Farewell::AtOnce;
+        let at_once = how == EndMode::AtOnce;
         self.with(pool, |service, context| service.abort(context, reason, at_once));
     }
 
-    fn wind_up(&mut self, pool: &mut Pool, how: Farewell, reason: CloseReason) {
+    fn wind_up(&mut self, pool: &mut Pool, how: EndMode, reason: CloseReason) {
         let ids = ending::to_close(&self.core, &self.streams, pool, &*self.service, how);
         self.core.begin_ending(pool);
         self.core.input.close(pool);
@@ -347,9 +347,9 @@ impl Session for StreamSession {
             ShutdownMode::Late => self.end(pool, CloseReason::HOST),
             ShutdownMode::GiveUp(reason) => {
                 self.core.limit_end(pool, reason);
-                self.give_up(pool, Farewell::GiveUp, reason);
+                self.give_up(pool, EndMode::GiveUp, reason);
             }
-            ShutdownMode::Now(reason) => self.give_up(pool, Farewell::AtOnce, reason),
+            ShutdownMode::Now(reason) => self.give_up(pool, EndMode::AtOnce, reason),
         }
     }
 

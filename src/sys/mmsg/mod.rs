@@ -78,9 +78,7 @@ impl SourceAddress {
         };
         (!address.ip().is_unspecified()).then(|| Self { ip: address.ip(), interface })
     }
-}
 
-impl SourceAddress {
     /// It, with the port of the socket that has this address; `None` where that is no internet
     /// address.
     pub fn on_socket(self, local: &str) -> Option<SocketAddr> {
