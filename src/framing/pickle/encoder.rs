@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use data_encoding::BASE64;
 use memchr::memchr2;
 
+use super::classes::Class;
 use super::text::{escape, push_code, take};
 use super::tree::NodeKind;
 use super::{FLOAT, INT, MAX_DEPTH, PickleError, TAGS, number};
@@ -29,11 +30,11 @@ pub(in crate::framing) fn encode(json: &[u8], out: &mut Vec<u8>) -> Result<(), S
     Ok(())
 }
 
-struct Encoder<'a, 'o> {
+pub(super) struct Encoder<'a, 'o> {
     text: &'a [u8],
     /// What has not been read of it.
     rest: &'a [u8],
-    out: &'o mut Vec<u8>,
+    pub(super) out: &'o mut Vec<u8>,
 }
 
 /// What has become of an object at its first value.
@@ -71,7 +72,7 @@ impl<'a> Encoder<'a, '_> {
                 let text = self.string()?;
                 self.text(&text);
             }
-            [b'-' | b'0'..=b'9', ..] => self.number()?,
+            [b'-' | b'0'..=b'9', ..] => self.number(false)?,
             [b'n', b'u', b'l', b'l', rest @ ..] => self.word(b'N', rest),
             [b't', b'r', b'u', b'e', rest @ ..] => self.word(0x88, rest),
             [b'f', b'a', b'l', b's', b'e', rest @ ..] => self.word(0x89, rest),
@@ -86,7 +87,8 @@ impl<'a> Encoder<'a, '_> {
         self.rest = rest;
     }
 
-    fn number(&mut self) -> Result<(), String> {
+    /// Encodes a number, also an integer as a float if `as_float` says so.
+    pub(super) fn number(&mut self, as_float: bool) -> Result<(), String> {
         let is_part = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
         let len = self.rest.iter().take_while(is_part).count();
         let (text, rest) = self.rest.split_at(len);
@@ -95,7 +97,7 @@ impl<'a> Encoder<'a, '_> {
         }
         let text = std::str::from_utf8(text).unwrap_or_default();
         // As in Python, it is an integer where nothing makes it a float.
-        if !text.bytes().any(|byte| b".eE".contains(&byte)) {
+        if !as_float && !text.bytes().any(|byte| b".eE".contains(&byte)) {
             self.rest = rest;
             return self.int(text);
         }
@@ -113,7 +115,7 @@ impl<'a> Encoder<'a, '_> {
         })
     }
 
-    fn text(&mut self, text: &[u8]) {
+    pub(super) fn text(&mut self, text: &[u8]) {
         self.counted(0x8c, 0x8d, text);
     }
 
@@ -139,8 +141,12 @@ impl<'a> Encoder<'a, '_> {
             NodeKind::Tuple => (b")", b"(", b't'),
             NodeKind::Set => (b"\x8f", b"\x8f(", 0x90),
             NodeKind::Frozenset => (b"(\x91", b"(", 0x91),
+            NodeKind::ORDERED => (b")R", b")R(", b'u'),
             _ => (b"]", b"](", b'e'),
         };
+        if kind == NodeKind::ORDERED {
+            Class::OrderedDict.import(self.out);
+        }
         let mut hashable = true;
         if self.accept(b']') {
             self.out.extend_from_slice(empty);
@@ -163,14 +169,14 @@ impl<'a> Encoder<'a, '_> {
 
     /// Encodes a member; of a dict, which is a list of pairs, a pair.
     fn member(&mut self, kind: NodeKind, depth: usize) -> Result<bool, String> {
-        if kind == NodeKind::Dict {
+        if kind.is_dict() {
             self.expect(b'[')?;
         }
         let hashable = self.value(depth + 1)?;
-        if !hashable && matches!(kind, NodeKind::Dict | NodeKind::Set | NodeKind::Frozenset) {
+        if !hashable && (kind.is_dict() || matches!(kind, NodeKind::Set | NodeKind::Frozenset)) {
             return self.fail("a key or member of a set that can be changed");
         }
-        if kind == NodeKind::Dict {
+        if kind.is_dict() {
             self.expect(b',')?;
             self.value(depth + 1)?;
             self.expect(b']')?;
@@ -195,14 +201,21 @@ impl<'a> Encoder<'a, '_> {
         }
         let kind = TAGS.iter().find(|(_, tag)| tag.as_bytes() == &*key).map(|(kind, _)| *kind);
         if let Some(
-            kind @ (NodeKind::Tuple | NodeKind::Set | NodeKind::Frozenset | NodeKind::Dict),
+            kind @ (NodeKind::Tuple
+            | NodeKind::Set
+            | NodeKind::Frozenset
+            | NodeKind::Dict
+            | NodeKind::ORDERED),
         ) = kind
         {
             return Ok(Begun::Members(kind));
         }
-        self.tagged(kind, &key)?;
+        let hashable = match kind {
+            Some(NodeKind::Instance(class)) => self.instance(class)?,
+            _ => self.tagged(kind, &key).map(|()| kind != Some(NodeKind::Bytearray))?,
+        };
         self.expect(b'}')?;
-        Ok(Begun::Whole { hashable: kind != Some(NodeKind::Bytearray) })
+        Ok(Begun::Whole { hashable })
     }
 
     /// Encodes the members of an object from its first value on.
@@ -225,7 +238,7 @@ impl<'a> Encoder<'a, '_> {
     }
 
     /// Encodes what a tag makes of the string behind it.
-    fn tagged(&mut self, kind: Option<NodeKind>, tag: &[u8]) -> Result<(), String> {
+    pub(super) fn tagged(&mut self, kind: Option<NodeKind>, tag: &[u8]) -> Result<(), String> {
         if kind.is_none() && ![INT.as_bytes(), FLOAT.as_bytes()].contains(&tag) {
             return self.unknown_tag();
         }
@@ -265,18 +278,18 @@ impl<'a> Encoder<'a, '_> {
 
     /// An error at this place.
     #[cold]
-    fn fail<T>(&self, what: &str) -> Result<T, String> {
+    pub(super) fn fail<T>(&self, what: &str) -> Result<T, String> {
         Err(format!("{what} at byte {}", self.text.len() - self.rest.len()))
     }
 
-    fn skip_blanks(&mut self) {
+    pub(super) fn skip_blanks(&mut self) {
         while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
             self.rest = rest;
         }
     }
 
     /// Takes `mark` if it comes next.
-    fn accept(&mut self, mark: u8) -> bool {
+    pub(super) fn accept(&mut self, mark: u8) -> bool {
         self.skip_blanks();
         let found = self.rest.first() == Some(&mark);
         if found {
@@ -285,7 +298,7 @@ impl<'a> Encoder<'a, '_> {
         found
     }
 
-    fn expect(&mut self, mark: u8) -> Result<(), String> {
+    pub(super) fn expect(&mut self, mark: u8) -> Result<(), String> {
         if self.accept(mark) {
             return Ok(());
         }
@@ -293,7 +306,7 @@ impl<'a> Encoder<'a, '_> {
     }
 
     /// A string with its quotes.
-    fn string(&mut self) -> Result<Cow<'a, [u8]>, String> {
+    pub(super) fn string(&mut self) -> Result<Cow<'a, [u8]>, String> {
         self.expect(b'"')?;
         let mut whole = Cow::Borrowed(self.plain()?);
         while take(&mut self.rest) == Some(b'\\') {

@@ -2,10 +2,11 @@
 //!
 //! Every opcode costs what it takes from the pickle and the stack, and no more. The few calls that
 //! stand for data are not made either: each name and its arguments are compared with those that
-//! protocols 0 to 2 use, and what they stand for is put in their place.
+//! CPython's pickler writes, and what they stand for is put in their place.
 
 use std::collections::HashMap;
 
+use super::classes::Class;
 use super::reader::{Leaf, Reader};
 use super::tree::{FEW, Function, NodeKind, Tree, Value};
 use super::{PickleError, malformed, refused};
@@ -31,7 +32,8 @@ pub(super) fn run(pickle: &[u8]) -> Result<(Tree<'_>, Value), PickleError> {
 /// | `e u a s` `\x90` | takes what is above the mark, or 1 or 2; the group below grows | drops the mark |
 /// | `p q r \x94`; `g h j` | stays; pushes one | fills the memo; reads it |
 /// | `0 1 2` | drops one, or what is above the mark; repeats the topmost | drops the mark |
-/// | `c \x93`; `R` | pushes a function; takes it and a tuple, pushes a value | |
+/// | `c \x93`; `R \x81` | pushes a function; takes it and a tuple, pushes a value | |
+/// | `b` | takes a dict; fills the UUID below | |
 /// | `.` | its topmost value is the root | ends |
 ///
 /// Nothing is taken from below the last mark.
@@ -132,6 +134,14 @@ impl<'a> Machine<'a> {
                 }
             }
             b'R' => self.call()?,
+            0x81 => self.instantiate()?,
+            b'b' => {
+                let (state, below) = (self.pop()?, self.pop()?);
+                if !self.tree.fill(below, state)? {
+                    return refused(BUILDS);
+                }
+                self.stack.push(below);
+            }
             _ => self.group(opcode)?,
         }
         Ok(false)
@@ -174,7 +184,7 @@ impl<'a> Machine<'a> {
             b'a' => (NodeKind::List, self.below_top(1)?),
             b's' => (NodeKind::Dict, self.below_top(2)?),
             b'P' | b'Q' => return refused("it refers to an object outside of it"),
-            b'b' | b'i' | b'o' | 0x81 | 0x92 => return refused("it builds an object of a class"),
+            b'i' | b'o' | 0x92 => return refused(BUILDS),
             // EXT1, EXT2, EXT4: each program fills the registry of extensions on its own (PEP 307).
             0x82..=0x84 => return refused("it asks for an extension"),
             // NEXT_BUFFER and READONLY_BUFFER: the data comes beside the pickle (PEP 574).
@@ -242,6 +252,10 @@ impl<'a> Machine<'a> {
             (b"__builtin__" | b"builtins", b"bytearray") => Function::Bytearray,
             (b"__builtin__" | b"builtins", b"set") => Function::Set,
             (b"__builtin__" | b"builtins", b"frozenset") => Function::Frozenset,
+            (b"__builtin__" | b"builtins", b"object") => Function::Object,
+            (b"copy_reg" | b"copyreg", b"_reconstructor") => Function::Reconstructor,
+            (b"__builtin__", b"complex") => Function::Class(Class::Complex),
+            _ if let Some(class) = Class::named(module, name) => Function::Class(class),
             _ => {
                 // A name may be as long as the pickle, and hold anything.
                 let show = |bytes: &[u8]| {
@@ -292,12 +306,36 @@ impl<'a> Machine<'a> {
                     _ => bytes,
                 }
             }
+            (Function::Class(class), arguments) if class.takes(arguments.len()) => {
+                tree.make(NodeKind::Instance(class), arguments)?
+            }
+            (Function::Reconstructor, &[class, object, none])
+                if tree.kind(class) == UUID
+                    && tree.kind(object) == NodeKind::Function(Function::Object)
+                    && matches!(tree.leaf(none), Ok(Leaf::Word("null"))) =>
+            {
+                tree.make(NodeKind::Instance(Class::Uuid), &[])?
+            }
             _ => return foreign_arguments(),
         };
         self.stack.push(value);
         Ok(())
     }
+
+    /// Puts an empty UUID in the place of its class and no arguments.
+    fn instantiate(&mut self) -> Result<(), PickleError> {
+        let (arguments, class) = (self.pop()?, self.pop()?);
+        if self.tree.kind(class) != UUID || self.tree.last_tuple(arguments) != Some(&[]) {
+            return refused(BUILDS);
+        }
+        let value = self.tree.make(NodeKind::Instance(Class::Uuid), &[])?;
+        self.stack.push(value);
+        Ok(())
+    }
 }
+
+const UUID: NodeKind = NodeKind::Function(Function::Class(Class::Uuid));
+const BUILDS: &str = "it builds an object of a class";
 
 fn underflow<T>() -> Result<T, PickleError> {
     malformed("it takes more from its stack than there is")

@@ -4,19 +4,23 @@
 //! [`decode`] runs the stack machine over the pickle (`machine`), which builds a `tree` of values,
 //! and writes the tree as JSON (`writer`). [`encode`] reads JSON and writes opcodes (`encoder`). What
 //! JSON lacks is tagged, as in `{"$bytes":"AP8="}`, so that JSON to object to JSON is the identity.
+//! So are instances of the few `classes` of Python's library that are data, by exact name.
 //!
 //! The crate for this, serde-pickle, sorts dicts, turns a bytearray into bytes and copies what the
 //! memo repeats, which lets a few hundred bytes fill any memory. Here depth, integers and output
 //! are bounded, and time and memory are in proportion to the input.
 
+mod classes;
 mod encoder;
 mod machine;
 mod number;
 mod reader;
+mod stamp;
 mod text;
 mod tree;
 mod writer;
 
+use classes::Class;
 use tree::NodeKind;
 
 pub(super) use encoder::encode;
@@ -27,13 +31,21 @@ pub(super) use encoder::encode;
 const MAX_DEPTH: usize = 1024;
 
 /// The keys that mark in JSON what JSON lacks.
-const TAGS: [(NodeKind, &str); 6] = [
+const TAGS: [(NodeKind, &str); 14] = [
     (NodeKind::Tuple, "$tuple"),
     (NodeKind::Set, "$set"),
     (NodeKind::Frozenset, "$frozenset"),
     (NodeKind::Dict, "$dict"),
     (NodeKind::Bytes, "$bytes"),
     (NodeKind::Bytearray, "$bytearray"),
+    (NodeKind::ORDERED, "$ordereddict"),
+    (NodeKind::Instance(Class::Datetime), "$datetime"),
+    (NodeKind::Instance(Class::Date), "$date"),
+    (NodeKind::Instance(Class::Time), "$time"),
+    (NodeKind::Instance(Class::Timedelta), "$timedelta"),
+    (NodeKind::Instance(Class::Decimal), "$decimal"),
+    (NodeKind::Instance(Class::Complex), "$complex"),
+    (NodeKind::Instance(Class::Uuid), "$uuid"),
 ];
 const INT: &str = "$int";
 const FLOAT: &str = "$float";
@@ -75,3 +87,5 @@ fn too_deep<T>() -> Result<T, PickleError> {
 
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod spellings;

@@ -137,6 +137,12 @@ pub(super) fn encode_int(text: &str, out: &mut Vec<u8>) -> Result<(), PickleErro
         out.extend_from_slice(&bytes);
         return Ok(());
     };
+    encode_i64(int, out);
+    Ok(())
+}
+
+/// Appends an integer as an opcode.
+pub(super) fn encode_i64(int: i64, out: &mut Vec<u8>) {
     // BININT1 and BININT2 have no sign, so every negative number takes at least BININT.
     let (opcode, width): (&[u8], usize) = match int {
         0..=0xff => (b"K", 1),
@@ -146,7 +152,6 @@ pub(super) fn encode_int(text: &str, out: &mut Vec<u8>) -> Result<(), PickleErro
     };
     out.extend_from_slice(opcode);
     out.extend(int.to_le_bytes().iter().take(width));
-    Ok(())
 }
 
 /// Appends a float as an opcode.

@@ -15,6 +15,37 @@ fn encoded(json: &str) -> Result<Vec<u8>, String> {
     encode(json.as_bytes(), &mut out).map(|()| out)
 }
 
+/// Instances of the classes that are data, which are hashable.
+fn instance() -> impl Strategy<Value = String> {
+    let date = "[0-9]{3}[1-9]-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])";
+    let time = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{5}[1-9])?";
+    let offset = "(\\+00:00|[+-]([01][1-9]|2[0-3]):[0-5][0-9](:[0-5][1-9](\\.[0-9]{5}[1-9])?)?)?";
+    let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+    let forms = [
+        ("date", date.to_owned()),
+        ("time", format!("{time}{offset}")),
+        ("datetime", format!("{date}T{time}{offset}")),
+        ("timedelta", "0|-?[1-9][0-9]{0,12}(\\.[0-9]{5}[1-9])?|-0\\.[0-9]{5}[1-9]".to_owned()),
+        (
+            "decimal",
+            "-?([0-9]{1,80}(\\.[0-9]{1,9})?(E[+-][1-9][0-9]{0,16})?|NaN[0-9]{0,9})".to_owned(),
+        ),
+        ("uuid", uuid.to_owned()),
+    ];
+    let quoted = forms.map(|(tag, form)| {
+        let text = proptest::string::string_regex(&form).unwrap();
+        text.prop_map(move |text| format!("{{\"${tag}\":\"{text}\"}}")).boxed()
+    });
+    let float = any::<f64>().prop_filter("finite", |float| float.is_finite());
+    let float = prop_oneof![
+        float.prop_map(|float| serde_json::to_string(&float).unwrap()),
+        Just("{\"$float\":\"-inf\"}".to_owned()),
+    ];
+    let complex = (float.clone(), float)
+        .prop_map(|(real, imaginary)| format!("{{\"$complex\":[{real},{imaginary}]}}"));
+    prop_oneof![6 => proptest::strategy::Union::new(quoted), 1 => complex]
+}
+
 /// JSON text in the form that `decode` writes, and whether it is hashable.
 fn json() -> impl Strategy<Value = (String, bool)> {
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
@@ -34,6 +65,7 @@ fn json() -> impl Strategy<Value = (String, bool)> {
         digits.prop_map(|digits| (format!("{{\"$int\":\"{digits}\"}}"), true)),
         digits.prop_map(|digits| (format!("{{\"$int\":\"-{digits}\"}}"), true)),
         text.prop_map(|text| (text, true)),
+        instance().prop_map(|text| (text, true)),
         base64.clone().prop_map(|text| (format!("{{\"$bytes\":\"{text}\"}}"), true)),
         base64.prop_map(|text| (format!("{{\"$bytearray\":\"{text}\"}}"), false)),
     ];
@@ -57,6 +89,11 @@ fn json() -> impl Strategy<Value = (String, bool)> {
                 false,
             )
         });
+        let ordered = vec((any::<i64>(), inner.clone()), 0..8).prop_map(|pairs| {
+            let pairs = pairs.iter().map(|(key, (value, _))| format!("[{key},{value}]"));
+            let pairs: Vec<String> = pairs.collect();
+            (format!("{{\"$ordereddict\":[{}]}}", pairs.join(",")), false)
+        });
         let items = |hashable: bool| {
             vec(inner.clone(), 0..8).prop_map(move |items| {
                 let kept = items.iter().filter(|(_, is_hashable)| *is_hashable || !hashable);
@@ -70,6 +107,7 @@ fn json() -> impl Strategy<Value = (String, bool)> {
             pairs,
             items(false).prop_map(|(items, _)| (format!("[{items}]"), false)),
             items(false).prop_map(|(items, all)| (format!("{{\"$tuple\":[{items}]}}"), all)),
+            ordered,
             items(true).prop_map(|(items, _)| (format!("{{\"$set\":[{items}]}}"), false)),
             items(true).prop_map(|(items, _)| (format!("{{\"$frozenset\":[{items}]}}"), true)),
         ]
@@ -79,7 +117,13 @@ fn json() -> impl Strategy<Value = (String, bool)> {
 /// The deepest JSON of each form fits on the stack of a thread, which has 2 MiB.
 #[test]
 fn the_deepest_values_come_and_go() {
-    let forms = [("[", "]"), ("{\"$tuple\":[", "]}"), ("{\"a\":", "}"), ("{\"$dict\":[[0,", "]]}")];
+    let forms = [
+        ("[", "]"),
+        ("{\"$tuple\":[", "]}"),
+        ("{\"a\":", "}"),
+        ("{\"$dict\":[[0,", "]]}"),
+        ("{\"$ordereddict\":[[0,", "]]}"),
+    ];
     for (open, close) in forms {
         let nested = |depth| [&open.repeat(depth), "1", &close.repeat(depth)].concat();
         let pickle = encoded(&nested(1024)).unwrap();
@@ -115,6 +159,14 @@ const CALLS: &[&[u8]] = &[
     b"c__builtin__\nset\n",
     b"cbuiltins\nfrozenset\n",
     b"c__builtin__\nbytearray\n",
+    b"cdatetime\ndatetime\nC\x0a\x07\xea\x0b\x1b\x0e\x00\x00\x00\x00\x01",
+    b"cdatetime\ntimezone\n",
+    b"cdatetime\ntimedelta\nK\x01K\x02K\x03",
+    b"cdecimal\nDecimal\n\x8c\x031.5",
+    b"cbuiltins\ncomplex\n",
+    b"ccollections\nOrderedDict\n)R",
+    b"cuuid\nUUID\n)\x81",
+    b"\x8c\x03intK\x05",
     b"X\x06\x00\x00\x00latin1",
     b"V\\ud83d\\ude00a\n",
     b"S'a\\x00'\n",
@@ -123,7 +175,7 @@ const CALLS: &[&[u8]] = &[
 /// Opcodes in any order, mostly those that need little to succeed.
 fn opcodes() -> impl Strategy<Value = Vec<u8>> {
     let telling = prop::sample::select(
-        &b"(.0122NN])}}tledaeusKKIJMGFVXUTBC\x80\x85\x86\x87\x88\x8a\x8b\x8c\x8d\x8f\x90\x91\x93\x94\x94\x95\x96qhhhpgR\n\n\x00\x00\x01\x02"[..],
+        &b"(.0122NN])}}tledaeusKKIJMGFVXUTBC\x80\x85\x86\x87\x88\x8a\x8b\x8c\x8d\x8f\x90\x91\x93\x94\x94\x95\x96qhhhpgRb\n\n\x00\x00\x01\x02"[..],
     );
     let call = prop::sample::select(CALLS);
     let part = prop_oneof![

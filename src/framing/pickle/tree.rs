@@ -8,6 +8,7 @@
 //! members of each lie side by side. No byte of a pickle makes more than one member or group, which
 //! is what bounds the memory: 20 bytes while it grows, and 12 when it is finished.
 
+use super::classes::Class;
 use super::reader::{Leaf, Reader};
 use super::text::TextForm;
 use super::{MAX_DEPTH, PickleError, malformed, too_deep};
@@ -56,9 +57,20 @@ pub(super) enum NodeKind {
     SetOf,
     FrozensetOf,
     Function(Function),
+    /// Its arguments. Of a UUID the state and, in place of an offset, how many members that had, or
+    /// none; of an `OrderedDict` the keys and values in turn.
+    Instance(Class),
 }
 
-/// What protocols 0 to 2 call to make what they have no opcode for.
+impl NodeKind {
+    pub(super) const ORDERED: Self = Self::Instance(Class::OrderedDict);
+
+    pub(super) fn is_dict(self) -> bool {
+        matches!(self, Self::Dict | Self::ORDERED)
+    }
+}
+
+/// What is called to make what has no opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Function {
     Encode,
@@ -66,6 +78,10 @@ pub(super) enum Function {
     Bytearray,
     Set,
     Frozenset,
+    /// What protocols 0 and 1 make an instance with, and its second argument.
+    Reconstructor,
+    Object,
+    Class(Class),
 }
 
 /// A value with parts.
@@ -115,13 +131,16 @@ impl<'a> Tree<'a> {
         members: &[Value],
     ) -> Result<(), PickleError> {
         match (self.kind(group), group.group()) {
-            (found, Some(index)) if found == kind => self.put(index as u32, members),
+            (found, Some(index)) if found == kind || found.is_dict() && kind.is_dict() => {
+                self.put(index as u32, members)
+            }
             (
                 NodeKind::Leaf
                 | NodeKind::Bytes
                 | NodeKind::Bytearray
                 | NodeKind::Latin1
-                | NodeKind::Function(_),
+                | NodeKind::Function(_)
+                | NodeKind::Instance(_),
                 _,
             ) => malformed("it puts something into what is no container"),
             _ => malformed("it puts something into another kind of container"),
@@ -134,7 +153,7 @@ impl<'a> Tree<'a> {
         let depth = deepest.map(|group| group.depth + 1).max().unwrap_or(1);
         let count = members.len() as u32;
         let Some(group) = self.groups.get_mut(index as usize) else { return Ok(()) };
-        if group.kind == NodeKind::Dict && !members.len().is_multiple_of(2) {
+        if group.kind.is_dict() && !members.len().is_multiple_of(2) {
             return malformed("a key without a value");
         }
         group.depth = group.depth.max(depth);
@@ -179,6 +198,18 @@ impl<'a> Tree<'a> {
         self.make(kind, &[list, len])
     }
 
+    /// Fills a UUID that is empty with what a dict holds now; false for anything else.
+    pub(super) fn fill(&mut self, uuid: Value, dict: Value) -> Result<bool, PickleError> {
+        let kinds = (self.kind(uuid), self.kind(dict));
+        let is_uuid = kinds == (NodeKind::Instance(Class::Uuid), NodeKind::Dict);
+        if is_uuid && self.len(uuid) == 0 {
+            let len = Value::opcode(self.len(dict));
+            self.extend(kinds.0, uuid, &[dict, len])?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     /// How many members a value has while the tree is not finished.
     fn len(&self, value: Value) -> usize {
         value.group().and_then(|index| self.groups.get(index)).map_or(0, |group| group.end as usize)
@@ -212,9 +243,10 @@ impl<'a> Tree<'a> {
         let end = |index: usize| self.groups.get(index).map_or(0, |group| group.end as usize);
         let members = self.members.get(index.checked_sub(1).map_or(0, end)..end(index));
         match (self.kind(value), members.unwrap_or_default()) {
-            (NodeKind::SetOf | NodeKind::FrozensetOf, [list, len]) => {
-                self.members(*list).get(..len.0 as usize).unwrap_or_default()
-            }
+            (
+                NodeKind::SetOf | NodeKind::FrozensetOf | NodeKind::Instance(Class::Uuid),
+                [list, len],
+            ) => self.members(*list).get(..len.0 as usize).unwrap_or_default(),
             (_, members) => members,
         }
     }

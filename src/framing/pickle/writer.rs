@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use data_encoding::BASE64;
 
+use super::classes::Class;
 use super::reader::Leaf;
 use super::tree::{NodeKind, Tree, Value};
 use super::{MAX_DEPTH, PickleError, TAGS, malformed, number, refused, too_deep};
@@ -29,9 +30,9 @@ pub(super) fn write(
     Writer { tree, most, limit, out }.value(root, 0).map(drop)
 }
 
-struct Writer<'a> {
-    tree: &'a Tree<'a>,
-    out: &'a mut Vec<u8>,
+pub(super) struct Writer<'a> {
+    pub(super) tree: &'a Tree<'a>,
+    pub(super) out: &'a mut Vec<u8>,
     /// How long the text may be.
     most: usize,
     /// How long `out` may be, less what conversions have cost.
@@ -49,6 +50,7 @@ impl Writer<'_> {
             NodeKind::Function(_) => refused("a function in place of a value"),
             NodeKind::SetOf => self.group(NodeKind::Set, value, depth),
             NodeKind::FrozensetOf => self.group(NodeKind::Frozenset, value, depth),
+            NodeKind::Instance(class) if class != Class::OrderedDict => self.instance(class, value),
             kind => self.group(kind, value, depth),
         }
     }
@@ -80,7 +82,7 @@ impl Writer<'_> {
         let keys = members.iter().step_by(2);
         let is_object =
             kind == NodeKind::Dict && keys.clone().all(|key| self.tree.is_plain_key(*key));
-        let is_pairs = kind == NodeKind::Dict && !is_object;
+        let is_pairs = kind.is_dict() && !is_object && !members.is_empty();
         let (open, close): (&[u8], &[u8]) = match kind {
             NodeKind::List => (b"[", b"]"),
             _ if is_object => (b"{", b"}"),
@@ -98,7 +100,7 @@ impl Writer<'_> {
         self.out.extend_from_slice(open);
         let mut hashable = true;
         for (at, member) in members.iter().enumerate() {
-            let is_value = kind == NodeKind::Dict && !at.is_multiple_of(2);
+            let is_value = kind.is_dict() && !at.is_multiple_of(2);
             self.out.extend_from_slice(match at {
                 0 => b"",
                 _ if is_value && is_object => b":",
@@ -106,8 +108,8 @@ impl Writer<'_> {
                 _ => b",",
             });
             let is_hashable = self.value(*member, depth + 1)?;
-            let is_key =
-                matches!(kind, NodeKind::Set | NodeKind::Frozenset | NodeKind::Dict) && !is_value;
+            let is_key = !is_value
+                && (kind.is_dict() || matches!(kind, NodeKind::Set | NodeKind::Frozenset));
             // Python cannot hold such a set or dict, so no pickler has written this.
             if is_key && !is_hashable {
                 return malformed("a key that can be changed");
@@ -126,7 +128,7 @@ impl Writer<'_> {
     }
 
     /// Begins the object that stands for what JSON lacks.
-    fn tag(&mut self, kind: NodeKind) {
+    pub(super) fn tag(&mut self, kind: NodeKind) {
         if let Some((_, tag)) = TAGS.iter().find(|(tagged, _)| *tagged == kind) {
             self.out.extend_from_slice(b"{\"");
             self.out.extend_from_slice(tag.as_bytes());
@@ -147,7 +149,7 @@ impl Writer<'_> {
 }
 
 /// The bytes of a value that stands for bytes.
-fn octets<'a>(tree: &Tree<'a>, value: Value) -> Result<Cow<'a, [u8]>, PickleError> {
+pub(super) fn octets<'a>(tree: &Tree<'a>, value: Value) -> Result<Cow<'a, [u8]>, PickleError> {
     match (tree.kind(value), tree.members(value), tree.leaf(value)) {
         (NodeKind::Latin1, &[text], _) => match tree.leaf(text)? {
             Leaf::Text(text) => text.latin1().map(Cow::Owned),

@@ -1,0 +1,231 @@
+//! Dates, times and spans of time: the state that Python's `datetime` pickles, and ISO 8601.
+
+use std::io::Write;
+
+use super::classes::Class;
+use super::number;
+use super::text::take;
+
+const DAY: i64 = 86_400;
+/// The most days of a timedelta, either way.
+const MAX_DAYS: i64 = 999_999_999;
+/// The bit in the first byte of a month or an hour that tells the second of two equal times when
+/// clocks are set back. It is not kept: Python does not compare it either.
+const FOLD: u8 = 0x80;
+
+/// A span of time, rounded down to seconds, and the microseconds above them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Delta {
+    seconds: i64,
+    micros: u32,
+}
+
+impl Delta {
+    /// `None` for what is no normalized timedelta.
+    pub(super) fn new(days: i64, seconds: i64, micros: i64) -> Option<Self> {
+        let fits = (-MAX_DAYS..=MAX_DAYS).contains(&days)
+            && (0..DAY).contains(&seconds)
+            && (0..1_000_000).contains(&micros);
+        fits.then_some(Self { seconds: days * DAY + seconds, micros: micros as u32 })
+    }
+
+    fn opposite(self) -> Self {
+        match self.micros {
+            0 => Self { seconds: -self.seconds, ..self },
+            micros => Self { seconds: -self.seconds - 1, micros: 1_000_000 - micros },
+        }
+    }
+
+    /// The sign and what is behind it.
+    fn split(self) -> (bool, Self) {
+        if self.seconds < 0 { (true, self.opposite()) } else { (false, self) }
+    }
+
+    /// Appends the arguments of a timedelta and its call, behind its class.
+    pub(super) fn encode(self, out: &mut Vec<u8>) {
+        let parts = [self.seconds.div_euclid(DAY), self.seconds.rem_euclid(DAY)];
+        for part in parts.into_iter().chain([i64::from(self.micros)]) {
+            number::encode_i64(part, out);
+        }
+        out.extend_from_slice(b"\x87R");
+    }
+}
+
+/// How many bytes of state an instance has.
+pub(super) fn width(class: Class) -> usize {
+    match class {
+        Class::Date => 4,
+        Class::Time => 6,
+        _ => 10,
+    }
+}
+
+/// Appends the state of a date (4 bytes), a time (6) or both (10) as text.
+pub(super) fn write(state: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let is_whole = state.len() == 10;
+    let (date, time) = state.split_at_checked(if state.len() == 6 { 0 } else { 4 })?;
+    if let [high, low, month, day] = *date {
+        let month = if is_whole { month & !FOLD } else { month };
+        let year = u16::from_be_bytes([high, low]);
+        if !is_date(year.into(), month.into(), day.into()) {
+            return None;
+        }
+        let _ = write!(out, "{year:04}-{month:02}-{day:02}");
+    }
+    out.extend_from_slice(if is_whole { b"T" } else { b"" });
+    if let [hour, minute, second, high, middle, low] = *time {
+        let hour = if is_whole { hour } else { hour & !FOLD };
+        let micros = u32::from_be_bytes([0, high, middle, low]);
+        if hour > 23 || minute > 59 || second > 59 || micros > 999_999 {
+            return None;
+        }
+        let _ = write!(out, "{hour:02}:{minute:02}:{second:02}");
+        write_micros(micros, out);
+    }
+    Some(())
+}
+
+fn write_micros(micros: u32, out: &mut Vec<u8>) {
+    if micros > 0 {
+        let _ = write!(out, ".{micros:06}");
+    }
+}
+
+/// Appends seconds as a decimal.
+pub(super) fn write_delta(delta: Delta, out: &mut Vec<u8>) {
+    let (is_negative, Delta { seconds, micros }) = delta.split();
+    let _ = write!(out, "{}{seconds}", if is_negative { "-" } else { "" });
+    write_micros(micros, out);
+}
+
+/// Appends an offset from UTC, which is less than a day.
+pub(super) fn write_offset(offset: Delta, out: &mut Vec<u8>) -> Option<()> {
+    let (is_negative, Delta { seconds, micros }) = offset.split();
+    if seconds >= DAY {
+        return None;
+    }
+    let sign = if is_negative { '-' } else { '+' };
+    let _ = write!(out, "{sign}{:02}:{:02}", seconds / 3600, seconds / 60 % 60);
+    if seconds % 60 != 0 || micros != 0 {
+        let _ = write!(out, ":{:02}", seconds % 60);
+        write_micros(micros, out);
+    }
+    Some(())
+}
+
+fn is_date(year: u32, month: u32, day: u32) -> bool {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        2 => 28 + u32::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    (1..=9999).contains(&year) && (1..=12).contains(&month) && (1..=days).contains(&day)
+}
+
+/// Seconds as a decimal, with up to six digits behind the point.
+pub(super) fn parse_delta(text: &[u8]) -> Option<Delta> {
+    let mut rest = text;
+    let is_negative = accept(&mut rest, b'-');
+    let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    // The most seconds have 14 digits.
+    let (digits, behind) = rest.split_at_checked(len).filter(|_| (1..=14).contains(&len))?;
+    let seconds = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    rest = behind;
+    let delta = Delta { seconds, micros: parse_micros(&mut rest)? };
+    let delta = if is_negative { delta.opposite() } else { delta };
+    let days = delta.seconds.div_euclid(DAY);
+    (rest.is_empty() && (-MAX_DAYS..=MAX_DAYS).contains(&days)).then_some(delta)
+}
+
+/// Appends the state of what this text tells, and the call that makes it, behind its class.
+pub(super) fn encode(class: Class, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let mut rest = text;
+    out.extend_from_slice(&[b'C', width(class) as u8]);
+    if class != Class::Time {
+        let year = digits(&mut rest, 4)?;
+        let month = accept(&mut rest, b'-').then(|| digits(&mut rest, 2))??;
+        let day = accept(&mut rest, b'-').then(|| digits(&mut rest, 2))??;
+        if !is_date(year, month, day) {
+            return None;
+        }
+        out.extend_from_slice(&[(year >> 8) as u8, year as u8, month as u8, day as u8]);
+    }
+    if class == Class::Datetime && !accept(&mut rest, b'T') {
+        return None;
+    }
+    if class != Class::Date {
+        let [hour, minute] = clock(&mut rest)?;
+        let second = second(&mut rest)??;
+        let [_, high, middle, low] = parse_micros(&mut rest)?.to_be_bytes();
+        out.extend_from_slice(&[hour as u8, minute as u8, second as u8, high, middle, low]);
+        if let Some(sign) = take(&mut rest) {
+            Class::Timezone.import(out);
+            Class::Timedelta.import(out);
+            offset(sign, &mut rest)?.encode(out);
+            out.extend_from_slice(b"\x85R\x86R");
+            return rest.is_empty().then_some(());
+        }
+    }
+    out.extend_from_slice(b"\x85R");
+    rest.is_empty().then_some(())
+}
+
+/// What follows the sign of an offset, or `Z`.
+fn offset(sign: u8, rest: &mut &[u8]) -> Option<Delta> {
+    if !b"Z+-".contains(&sign) {
+        return None;
+    }
+    if sign == b'Z' {
+        return Some(Delta { seconds: 0, micros: 0 });
+    }
+    let [hour, minute] = clock(rest)?;
+    let mut delta = Delta { seconds: i64::from(hour * 3600 + minute * 60), micros: 0 };
+    if let Some(second) = second(rest)? {
+        delta.seconds += i64::from(second);
+        delta.micros = parse_micros(rest)?;
+    }
+    Some(if sign == b'-' { delta.opposite() } else { delta })
+}
+
+/// An hour and a minute.
+fn clock(rest: &mut &[u8]) -> Option<[u32; 2]> {
+    let hour = digits(rest, 2).filter(|hour| *hour < 24)?;
+    let minute = accept(rest, b':').then(|| digits(rest, 2))??;
+    (minute < 60).then_some([hour, minute])
+}
+
+/// A second, if a colon says that there is one.
+fn second(rest: &mut &[u8]) -> Option<Option<u32>> {
+    if !accept(rest, b':') {
+        return Some(None);
+    }
+    digits(rest, 2).filter(|second| *second < 60).map(Some)
+}
+
+/// One to six digits behind a point, if there is one.
+fn parse_micros(rest: &mut &[u8]) -> Option<u32> {
+    if !accept(rest, b'.') {
+        return Some(0);
+    }
+    let len = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let places = u32::try_from(len).ok().filter(|places| (1..=6).contains(places))?;
+    Some(digits(rest, len)? * 10_u32.pow(6 - places))
+}
+
+/// The number that exactly so many digits make, up to six.
+fn digits(rest: &mut &[u8], width: usize) -> Option<u32> {
+    let (digits, behind) = rest.split_at_checked(width)?;
+    let digit = |number, byte: &u8| Some(number * 10 + char::from(*byte).to_digit(10)?);
+    let number = digits.iter().try_fold(0, digit)?;
+    *rest = behind;
+    Some(number)
+}
+
+fn accept(rest: &mut &[u8], mark: u8) -> bool {
+    let found = rest.first() == Some(&mark);
+    if found {
+        take(rest);
+    }
+    found
+}
