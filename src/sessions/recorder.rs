@@ -8,12 +8,13 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::error::{Failure, Status};
@@ -34,6 +35,8 @@ const LARGE: usize = 1 << 20;
 const MOST: usize = 64 << 20;
 /// How long the end of the run waits for a FIFO to be read.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the end waits for a reader that poll(2) calls ready and write(2) does not.
+const PAUSE: Duration = Duration::from_millis(10);
 /// A pipe that takes bytes at all takes so many without blocking (pipe(7), a page).
 const PAGE: usize = 4096;
 
@@ -126,11 +129,8 @@ impl FileRecorder {
             // A descriptor of its own: that of stdout may be given up before the end.
             true => check_writable(io::stdout())
                 .and_then(|()| io::stdout().as_fd().try_clone_to_owned())
-                .map(Some),
-            false => fd::open_to_write(&target.file, true).and_then(|file| {
-                file.as_ref().map_or(Ok(()), fd::set_blocking)?;
-                Ok(file)
-            }),
+                .map(|own| Some(unblocked(own))),
+            false => fd::open_to_write(&target.file, true),
         };
         let opened = opened
             .map_err(|error| Failure::io(Status::Local, "record to", target.name(), &error))?;
@@ -197,6 +197,12 @@ impl FileRecorder {
                 Ok(_) => match self.file.write(rest.get(..PAGE).unwrap_or(rest)) {
                     Ok(count) => self.gone += count,
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        if left == Timespec::default() {
+                            break;
+                        }
+                        std::thread::sleep(PAUSE);
+                    }
                     Err(error) => return Err(error),
                 },
                 Err(Errno::INTR) => {}
@@ -214,6 +220,17 @@ impl FileRecorder {
         self.gone = 0;
         let failure = Failure::new(Status::Local, Kind::Timeout, "record to", name, cause);
         self.state = State::Failed(failure);
+    }
+}
+
+/// A description of stdout whose writes do not wait, where it is no file with a place in it.
+///
+/// A terminal is ready for writing with room for one byte, and a write that may wait takes all of its
+/// bytes or waits for the rest. A socket cannot be opened anew, and takes what a page is when ready.
+fn unblocked(own: OwnedFd) -> OwnedFd {
+    match rustix::fs::fstat(&own).map(|found| FileType::from_raw_mode(found.st_mode)) {
+        Ok(FileType::RegularFile) | Err(_) => own,
+        Ok(_) => fd::reopen_nonblocking(&own, fd::FdAccess::Write).unwrap_or(own),
     }
 }
 

@@ -95,14 +95,6 @@ pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// Has a description of our own block from now on.
-///
-/// # Errors
-/// Those of fcntl(2).
-pub fn set_blocking(fd: impl AsFd) -> io::Result<()> {
-    Ok(rustix::io::ioctl_fionbio(fd, false)?)
-}
-
 /// Asks for a larger pipe buffer; a refusal changes nothing.
 ///
 /// The default of 64 KiB costs a wake-up for every 64 KiB that pass (pipe(7)).

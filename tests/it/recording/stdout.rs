@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::process::Stdio;
 
+use rustix::process::Signal;
+
 use super::{Place, in_short};
 use crate::support::net::connect;
+use crate::support::terminal::pty;
 use crate::support::wirecat;
 
 /// The first bytes of a capture.
@@ -73,5 +76,22 @@ fn the_form_of_a_recording_can_be_said() {
         server.wait().code(0);
         let bytes = std::fs::read(place.path(name)).expect("a recording");
         assert_eq!(bytes.starts_with(PCAPNG), is_capture, "{record}");
+    }
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_does_not_hold_up_the_end() {
+    // A terminal has room for some bytes before it has room for all that are to be written; how much
+    // is left depends on the length of what went before.
+    for extra in 0..6 {
+        let (mut person, program) = pty();
+        let args = ["tcp-serve", "--discard", "--record", "-", "127.0.0.1:0"];
+        let mut server = wirecat(args).stdout(program).start();
+        let mut client = connect(&server.address());
+        client.write_all(&vec![b'x'; 60_000 + 97 * extra]).expect("it is taken");
+        // The first line is there: the recording is under way.
+        person.read_exact(&mut [0; 64]).expect("a recording");
+        server.signal(Signal::TERM.as_raw());
+        server.wait().code(7).says("wait for its reader");
     }
 }
