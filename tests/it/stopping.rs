@@ -96,6 +96,26 @@ fn an_unread_stdout_does_not_keep_a_run_beyond_its_time() {
     has_in_summary(&ended, " undelivered ");
 }
 
+/// Questions that were read and have no answer yet are as good as unread.
+#[test]
+fn a_client_whose_questions_were_read_and_wait_sees_that_it_is_cut() {
+    let prefix = "x".repeat(10_000);
+    let echo = ["echo", "--tcp", "--frame", "line", "--prefix", &prefix, "127.0.0.1:0"];
+    let mut server = wirecat(echo).start();
+    let mut client = connect(&server.address());
+    // One read takes all of them; their answers are 40 MB, more than any buffer.
+    client.write_all(&b"?\n".repeat(4000)).expect("they are taken");
+    read_exactly(&client, 1);
+    let waiting = || rustix::io::ioctl_fionread(&client).expect("a number");
+    let mut before = 0;
+    while std::mem::replace(&mut before, waiting()) != before {
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    server.signal(SIGINT);
+    until_reset(&client);
+    assert_eq!(server.wait_open().signal, Some(SIGINT));
+}
+
 /// A reader that is slow, and not gone, gets all of it where nobody asks for an end.
 #[test]
 fn a_slow_reader_of_stdout_is_waited_for() {

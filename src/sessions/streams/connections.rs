@@ -206,7 +206,7 @@ impl StreamSession {
         if self.with(pool, |service, context| service.breach(context, id, breach)) {
             return;
         }
-        let is_cut = ending::is_cut(&self.core, pool, &*self.service, id);
+        let is_cut = ending::is_cut(&self.core, &self.streams, pool, &*self.service, id);
         let end = self.streams.late(&mut self.core, pool, (id, is_cut), (detail, cause));
         if let Some(reason) = end {
             self.give_up(pool, EndMode::AtOnce, reason);

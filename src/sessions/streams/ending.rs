@@ -30,8 +30,16 @@ pub(super) enum EndMode {
 
 /// Whether more was to be sent to a connection, or to be read of it: where nobody reads stdout, a
 /// peer that has sent all would take our FIN for the end of a transfer that went well.
-pub(super) fn is_cut(core: &Core, pool: &Pool, service: &dyn StreamService, id: Id) -> bool {
-    let is_unheard = || !core.has_enough() && pool.unread(id) > 0;
+pub(super) fn is_cut(
+    core: &Core,
+    streams: &Streams,
+    pool: &Pool,
+    service: &dyn StreamService,
+    id: Id,
+) -> bool {
+    // Messages that were read and have to wait are as good as unread.
+    let waits = || streams.table.get(id).is_some_and(|one| one.receiver.has_unread());
+    let is_unheard = || !core.has_enough() && (pool.unread(id) > 0 || waits());
     pool.takes(id) && (core.input.is_cut_short(pool) || service.is_owed(id) || is_unheard())
 }
 
@@ -46,7 +54,7 @@ pub(super) fn to_close(
 ) -> Vec<(Id, bool)> {
     // What a service closes later it has no time for where the run gives up.
     let ids = streams.table.ids().filter(|id| how != EndMode::InOrder || !service.keeps(*id));
-    ids.map(|id| (id, is_cut(core, pool, service, id))).collect()
+    ids.map(|id| (id, is_cut(core, streams, pool, service, id))).collect()
 }
 
 /// Closes the connections.
