@@ -76,6 +76,11 @@ impl Core {
         })
     }
 
+    /// Whether a signal has asked for the end.
+    pub(crate) fn is_signalled(&self) -> bool {
+        self.is_signalled
+    }
+
     /// `--timeout` ran out.
     pub(super) fn time_is_up(&mut self, pool: &mut Pool) {
         let limit = humantime::format_duration(self.common.limits.timeout.unwrap_or_default());

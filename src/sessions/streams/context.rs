@@ -206,8 +206,13 @@ impl<'a> Context<'a> {
     }
 
     fn warn_of_loss(&mut self, connection: &Connection, end: &End) {
-        self.streams.note_loss(Status::Lost);
         let (title, unsent) = (connection.title(), end.unsent.len());
+        // `Streams::forgive_peers` forgives an RST that comes before the signal to stop. One that is
+        // on its way then counts no more.
+        if self.core.is_signalled() && unsent == 0 && end.reason != CloseReason::FRAME {
+            return;
+        }
+        self.streams.note_loss(Status::Lost);
         // A bad frame is reported when it comes; the error may then be one of the socket.
         if end.reason == CloseReason::FRAME
             && let Some(error) = &end.error
