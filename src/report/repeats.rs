@@ -30,7 +30,7 @@ pub(super) struct Repeats {
 struct Run {
     of: (Name, Kind),
     since: Instant,
-    told: u32,
+    shown: u32,
     /// The last line that was left out, and how many were.
     left_out: Option<(String, u64)>,
 }
@@ -39,11 +39,11 @@ impl Repeats {
     /// Takes a line; gives it back where it is to be written. [`Repeats::take_due`] comes first.
     pub(super) fn admit(&mut self, of: (Name, Kind), line: String, now: Instant) -> Option<String> {
         let Some(run) = self.runs.iter_mut().find(|run| run.of == of) else {
-            self.runs.push(Run { of, since: now, told: 1, left_out: None });
+            self.runs.push(Run { of, since: now, shown: 1, left_out: None });
             return Some(line);
         };
-        if run.told < MOST {
-            run.told += 1;
+        if run.shown < MOST {
+            run.shown += 1;
             return Some(line);
         }
         let count = run.left_out.as_ref().map_or(0, |(_, count)| *count);
@@ -86,7 +86,7 @@ mod tests {
     fn ten_lines_of_a_kind_are_told_and_the_rest_is_summed_up() {
         let (mut repeats, start) = (Repeats::default(), Instant::now());
         let (cut, slow) = ((Name::Error, Kind::CutFrame), (Name::Warning, Kind::Slow));
-        let mut told = |of, number: u32, after| {
+        let mut shown = |of, number: u32, after| {
             let line = format!("no. {number}\n");
             let mut lines = repeats.take_due(Some(start + after));
             lines.extend(repeats.admit(of, line, start + after));
@@ -95,12 +95,12 @@ mod tests {
         let soon = Duration::from_millis(999);
         for number in 1..=150 {
             let expected = if number > 10 { String::new() } else { format!("no. {number}\n") };
-            assert_eq!(told(cut, number, soon * number / 150), expected);
+            assert_eq!(shown(cut, number, soon * number / 150), expected);
         }
-        assert_eq!(told(slow, 1, soon), "no. 1\n");
-        assert_eq!(told(cut, 151, SECOND * 2), "no. 150 (and 139 more)\nno. 151\n");
-        (152..=160).for_each(|number| assert_ne!(told(cut, number, SECOND * 2), ""));
-        assert_eq!(told(cut, 161, SECOND * 2), "");
+        assert_eq!(shown(slow, 1, soon), "no. 1\n");
+        assert_eq!(shown(cut, 151, SECOND * 2), "no. 150 (and 139 more)\nno. 151\n");
+        (152..=160).for_each(|number| assert_ne!(shown(cut, number, SECOND * 2), ""));
+        assert_eq!(shown(cut, 161, SECOND * 2), "");
         assert!(repeats.are_due());
         // One that is left out stands for itself.
         assert_eq!(repeats.take_due(None), ["no. 161\n"]);

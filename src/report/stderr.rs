@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const PAGE: usize = 4096;
 
 /// How stderr takes bytes without blocking.
-enum Way {
+enum StderrAccess {
     /// Opened once more, so that `O_NONBLOCK` is our own.
     Reopened(File),
     /// A call can ask for it (`MSG_DONTWAIT`).
@@ -50,7 +50,7 @@ enum Way {
     File,
 }
 
-impl Way {
+impl StderrAccess {
     fn find() -> Self {
         let kind = rustix::fs::fstat(rustix::stdio::stderr())
             .map_or(FileType::RegularFile, |stat| FileType::from_raw_mode(stat.st_mode));
@@ -116,7 +116,7 @@ impl AsFd for Stderr {
 /// | Queued | waits; where the queue is full, the program waits for the thread |
 /// | Stuck | is lost where the queue is full |
 pub(super) struct LineWriter {
-    way: Way,
+    access: StderrAccess,
     queue: Arc<LineQueue>,
     has_thread: bool,
     is_stuck: bool,
@@ -190,7 +190,12 @@ impl LineQueue {
 
 impl LineWriter {
     pub(super) fn new() -> Self {
-        Self { way: Way::find(), queue: Arc::default(), has_thread: false, is_stuck: false }
+        Self {
+            access: StderrAccess::find(),
+            queue: Arc::default(),
+            has_thread: false,
+            is_stuck: false,
+        }
     }
 
     /// Whether much may be written before lines are lost.
@@ -203,7 +208,7 @@ impl LineWriter {
         let mut waiting = self.queue.lock();
         let mut rest = line;
         while waiting.is_idle() && !rest.is_empty() {
-            match self.way.write(rest) {
+            match self.access.write(rest) {
                 Ok(written @ 1..) => rest = rest.get(written..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,

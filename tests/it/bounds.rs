@@ -6,14 +6,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::support::net::{connect, connect_narrow, read_all, read_what_comes};
+use crate::support::net::{connect, connect_narrow, push, read_all, read_what_comes};
 use crate::support::{Running, proc, wirecat};
 
 const MIB: usize = 1 << 20;
@@ -23,30 +21,6 @@ fn serve(args: &[&str]) -> (Running, String) {
     let mut server = wirecat([&["tcp-serve", "-v"], args, &["127.0.0.1:0"]].concat()).start();
     let address = server.address();
     (server, address)
-}
-
-/// Sends `chunk` over and over, until so many bytes are sent or none is taken for a second; returns
-/// how many were. A server that is merely late passes for one that holds the sender back.
-fn push(stream: &TcpStream, chunk: &[u8], total: usize) -> usize {
-    let (mut stream, chunk) = (stream.try_clone().unwrap(), chunk.to_vec());
-    let sent = Arc::new(AtomicUsize::new(0));
-    let count = sent.clone();
-    thread::spawn(move || {
-        while count.load(Ordering::Relaxed) < total {
-            // It ends with its connection.
-            let Ok(taken) = stream.write(&chunk) else { return };
-            count.fetch_add(taken, Ordering::Relaxed);
-        }
-    });
-    let (mut last, mut since) = (0, Instant::now());
-    while last < total && since.elapsed() < Duration::from_secs(1) {
-        thread::sleep(Duration::from_millis(20));
-        let now = sent.load(Ordering::Relaxed);
-        if now > last {
-            (last, since) = (now, Instant::now());
-        }
-    }
-    last
 }
 
 #[track_caller]

@@ -84,16 +84,16 @@ pub(super) struct PeerCommands {
     /// How many were started.
     started: u64,
     unanswered: Unanswered,
-    /// That peers found no place, and that a child does not read, is told once each.
-    told: [bool; 2],
+    /// That peers found no place, and that a child does not read, is reported once each.
+    reported: [bool; 2],
     /// Nothing is read of the children until the sockets take more.
     is_held: bool,
 }
 
 impl PeerCommands {
     pub(super) fn new(config: PeerCommand) -> Self {
-        let (flows, peers, channels, unanswered, told) = Default::default();
-        Self { config, flows, peers, channels, started: 0, unanswered, told, is_held: false }
+        let (flows, peers, channels, unanswered, reported) = Default::default();
+        Self { config, flows, peers, channels, started: 0, unanswered, reported, is_held: false }
     }
 
     /// Whether a child may still have something to say.
@@ -122,7 +122,7 @@ impl PeerCommands {
         let Some(flow) = child.and_then(|child| self.flows.get_mut(&child)) else { return };
         (flow.path.from, flow.last_active) = (arrival.local, context.pool.now());
         let Some(sink) = flow.sink.filter(|_| !flow.is_full) else {
-            if !std::mem::replace(&mut self.told[0], true) {
+            if !std::mem::replace(&mut self.reported[0], true) {
                 let text = format!(
                     "the command of {} does not read: datagrams to it are dropped (later ones are \
                      not told)",
@@ -143,7 +143,7 @@ impl PeerCommands {
         arrival: &Arrival<'_>,
     ) -> Option<ChildId> {
         if self.flows.len() >= self.config.most {
-            if !std::mem::replace(&mut self.told[1], true) {
+            if !std::mem::replace(&mut self.reported[1], true) {
                 let text = format!(
                     "{} finds no place: {} commands run (--max-flows; later ones are not told)",
                     arrival.from, self.config.most

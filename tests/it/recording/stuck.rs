@@ -3,12 +3,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::net::{connect, read_all};
+use crate::support::net::{connect, push, read_all};
 use crate::support::{Running, proc, wirecat};
 
 const MIB: usize = 1 << 20;
@@ -31,31 +29,14 @@ fn serve(args: &[&str]) -> (Running, String, File) {
 }
 
 /// How many bytes a speaker gets rid of before it is held back.
-fn push(address: &str, total: usize) -> usize {
-    let (mut stream, sent) = (connect(address), Arc::new(AtomicUsize::new(0)));
-    let count = sent.clone();
-    thread::spawn(move || {
-        let chunk = [b'x'; 64 * 1024];
-        while count.load(Ordering::Relaxed) < total {
-            let Ok(taken) = stream.write(&chunk) else { return };
-            count.fetch_add(taken, Ordering::Relaxed);
-        }
-    });
-    let (mut last, mut since) = (0, Instant::now());
-    while last < total && since.elapsed() < Duration::from_secs(1) {
-        thread::sleep(Duration::from_millis(20));
-        let now = sent.load(Ordering::Relaxed);
-        if now > last {
-            (last, since) = (now, Instant::now());
-        }
-    }
-    last
+fn speak(address: &str, total: usize) -> usize {
+    push(&connect(address), &[b'x'; 64 * 1024], total)
 }
 
 #[test]
 fn a_recording_that_nobody_reads_pauses_the_clients_and_not_the_end() {
     let (server, address, _end) = serve(&["--discard"]);
-    let sent = push(&address, 100 * MIB);
+    let sent = speak(&address, 100 * MIB);
     assert!(sent < 100 * MIB, "nobody was held back");
     let peak = proc::peak_kib(server.pid());
     assert!(peak < 40 * 1024, "{peak} KiB");

@@ -1,9 +1,11 @@
 //! Plain std sockets to hold against wirecat. Whatever they wait for is bounded by PATIENCE.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -121,4 +123,28 @@ pub(crate) fn read_exactly(mut stream: &TcpStream, count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
     stream.read_exact(&mut bytes).expect("the bytes come");
     bytes
+}
+
+/// Sends `chunk` over and over, until so many bytes are sent or none is taken for a second; returns
+/// how many were. A server that is merely late passes for one that holds the sender back.
+pub(crate) fn push(stream: &TcpStream, chunk: &[u8], total: usize) -> usize {
+    let (mut stream, chunk) = (stream.try_clone().unwrap(), chunk.to_vec());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    thread::spawn(move || {
+        while count.load(Ordering::Relaxed) < total {
+            // It ends with its connection.
+            let Ok(taken) = stream.write(&chunk) else { return };
+            count.fetch_add(taken, Ordering::Relaxed);
+        }
+    });
+    let (mut last, mut since) = (0, Instant::now());
+    while last < total && since.elapsed() < Duration::from_secs(1) {
+        thread::sleep(Duration::from_millis(20));
+        let now = sent.load(Ordering::Relaxed);
+        if now > last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    last
 }
