@@ -2,9 +2,17 @@
 //! exit 0 means that nothing was lost).
 
 use std::fs::File;
+use std::io::{PipeReader, Write, pipe};
 
 use crate::support::datagrams::{hear, hear_all, hear_nothing, socket};
 use crate::support::wirecat;
+
+/// A pipe that holds this and has no writer any more: what comes late would not be waited for.
+fn filled(text: &str) -> PipeReader {
+    let (reader, mut writer) = pipe().unwrap();
+    writer.write_all(text.as_bytes()).unwrap();
+    reader
+}
 
 #[test]
 fn a_listener_says_its_input_before_the_count_ends_it() {
@@ -14,7 +22,7 @@ fn a_listener_says_its_input_before_the_count_ends_it() {
     {
         let arguments = [&["udp-listen", "127.0.0.1:0"], options].concat();
         let mut listener = match input {
-            true => wirecat(arguments).input("one\ntwo\n").start(),
+            true => wirecat(arguments).stdin(filled("one\ntwo\n")).start(),
             false => wirecat([arguments, texts.to_vec()].concat()).start(),
         };
         let peer = socket();
