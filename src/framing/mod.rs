@@ -150,7 +150,7 @@ impl fmt::Display for Framing {
 }
 
 /// Reads one of these names, or `fixed:N`; the names in a list where it is neither.
-fn named<T: Copy>(
+pub(crate) fn named<T: Copy>(
     text: &str,
     names: &[(&str, T)],
     fixed: fn(usize) -> T,
@@ -162,7 +162,7 @@ fn named<T: Copy>(
 }
 
 /// The name of a value that has one.
-fn name_of<T: PartialEq>(value: &T, names: &[(&'static str, T)]) -> &'static str {
+pub(crate) fn name_of<T: PartialEq>(value: &T, names: &[(&'static str, T)]) -> &'static str {
     names.iter().find(|(_, named)| named == value).map_or("", |(name, _)| name)
 }
 

@@ -1,15 +1,14 @@
 //! Commands as JSON objects, for a program: strict, so that a mistake is an error, not a guess.
 
 use std::fmt;
+use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
-use super::{Command, Recipient, conn, peer};
+use super::{Command, CommandForm, ReadForm, Recipient, conn, known, peer};
 use crate::protocol::text::without_bom;
-
-/// The commands as an error lists them.
-const KNOWN: &str = r#"{"send":TEXT}, {"b64":...} or {"hex":...} (with "to":ID for one), {"close":ID}, {"list":true}, {"stats":true}, {"join":GROUP}, {"leave":GROUP} or {"quit":true}"#;
+use crate::protocol::values::parse_duration;
 
 /// Reads one object.
 ///
@@ -19,7 +18,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Command, String> {
     let line = without_bom(line);
     // serde would read the values of an array as if they had keys.
     if !line.trim_ascii_start().starts_with(b"{") {
-        return Err(format!("not a JSON object: use {KNOWN}"));
+        return Err(none("not a JSON object"));
     }
     let object: CommandObject = serde_json::from_slice(line).map_err(|error| malformed(&error))?;
     object.command()
@@ -60,18 +59,43 @@ struct CommandObject {
     leave: Option<String>,
     #[serde(deserialize_with = "given")]
     quit: Option<True>,
+    #[serde(deserialize_with = "given")]
+    connect: Option<String>,
+    #[serde(deserialize_with = "given")]
+    another: Option<True>,
+    #[serde(deserialize_with = "given")]
+    listen: Option<String>,
+    #[serde(deserialize_with = "given")]
+    pause: Option<OneOrAll>,
+    #[serde(deserialize_with = "given")]
+    resume: Option<OneOrAll>,
+    #[serde(deserialize_with = "given")]
+    finish: Option<OneOrAll>,
+    #[serde(deserialize_with = "given")]
+    read: Option<OneOrAll>,
+    #[serde(deserialize_with = "given", rename = "as")]
+    form: Option<String>,
+    #[serde(deserialize_with = "given")]
+    within: Option<String>,
 }
 
 impl CommandObject {
     fn command(self) -> Result<Command, String> {
+        let keys = [
+            (self.to.is_some(), "`to` goes with send, b64 or hex only"),
+            (self.another.is_some(), "`another` goes with connect only"),
+            (self.form.is_some(), "`as` goes with read only"),
+            (self.within.is_some(), "`within` goes with read only"),
+        ];
+        let is_another = self.another.is_some();
+        let form = self.form.map(|text| text.parse::<ReadForm>()).transpose()?;
+        let within = self.within.map(|text| within(&text)).transpose()?;
         let to = self.to.map_or(Recipient::All, |PeerId(to)| to);
-        let is_for_all = to == Recipient::All;
-        let send = |payload| Command::Send { payload, to };
+        let send = |payload| Command::Send { payload, to: to.clone() };
         let b64 = self.b64.map(|text| base64(&text)).transpose()?;
         let hex = self.hex.map(|text| hex(&text)).transpose()?;
         // Three spellings of one command: which was used makes no difference behind this.
         let payloads = [self.send.map(String::into_bytes), b64, hex];
-        let payload_count = payloads.iter().flatten().count();
         let others = [
             self.close.map(|OneOrAll(recipient)| Command::Close(recipient)),
             self.list.map(|True| Command::List),
@@ -79,20 +103,41 @@ impl CommandObject {
             self.join.map(Command::Join),
             self.leave.map(Command::Leave),
             self.quit.map(|True| Command::Quit),
+            self.connect.map(|address| Command::Connect { address, another: is_another }),
+            self.listen.map(Command::Listen),
+            self.pause.map(|OneOrAll(recipient)| Command::Pause(recipient)),
+            self.resume.map(|OneOrAll(recipient)| Command::Resume(recipient)),
+            self.finish.map(|OneOrAll(recipient)| Command::Finish(recipient)),
+            self.read.map(|OneOrAll(of)| Command::Read { of, form, within }),
         ];
-        let other_count = others.iter().flatten().count();
-        match (payload_count, other_count) {
-            (1, 0) => payloads.into_iter().flatten().next().map(send).ok_or_else(none),
-            (0, 1) if !is_for_all => Err("`to` goes with send, b64 or hex only".to_owned()),
-            (0, 1) => others.into_iter().flatten().next().ok_or_else(none),
-            (0, 0) => Err(none()),
-            _ => Err(format!("more than one command in one object: use one of {KNOWN}")),
+        let mut commands =
+            payloads.into_iter().flatten().map(send).chain(others.into_iter().flatten());
+        let command = commands.next().ok_or_else(|| none("no command"))?;
+        if commands.next().is_some() {
+            return Err(none("more than one command in one object"));
         }
+        let belongs = match &command {
+            Command::Send { .. } => [true, false, false, false],
+            Command::Connect { .. } => [false, true, false, false],
+            Command::Read { .. } => [false, false, true, true],
+            _ => [false; 4],
+        };
+        let stray = keys.iter().zip(belongs).find(|((is_given, _), belongs)| *is_given && !belongs);
+        stray.map_or(Ok(command), |((_, misplaced), _)| Err((*misplaced).to_owned()))
     }
 }
 
-fn none() -> String {
-    format!("no command: use {KNOWN}")
+/// What is wrong, and what is right.
+fn none(what: &str) -> String {
+    format!("{what}: use {}", known(CommandForm::Json))
+}
+
+/// A time that is none cannot be kept.
+fn within(text: &str) -> Result<Duration, String> {
+    match parse_duration(text).map_err(|cause| format!("`within`: {cause}"))? {
+        Duration::ZERO => Err("`within`: the time must be more than zero".to_owned()),
+        within => Ok(within),
+    }
 }
 
 fn base64(text: &str) -> Result<Vec<u8>, String> {
@@ -178,6 +223,14 @@ mod tests {
         Command::Send { payload: payload.to_vec(), to }
     }
 
+    fn connect(address: &str, another: bool) -> Command {
+        Command::Connect { address: address.to_owned(), another }
+    }
+
+    fn read(of: Recipient, form: Option<ReadForm>, secs: Option<u64>) -> Command {
+        Command::Read { of, form, within: secs.map(Duration::from_secs) }
+    }
+
     #[test]
     fn every_command_is_read() {
         let peer = || Recipient::Peer("127.0.0.1:5".into());
@@ -196,6 +249,20 @@ mod tests {
             (r#"{"join":"239.1.2.3:5"}"#, Command::Join("239.1.2.3:5".into())),
             (r#"{"leave":"239.1.2.3:5"}"#, Command::Leave("239.1.2.3:5".into())),
             ("{\"quit\":true}\r", Command::Quit),
+            (r#"{"connect":"[::1]:7"}"#, connect("[::1]:7", false)),
+            (r#"{"another":true,"connect":"unix:/p"}"#, connect("unix:/p", true)),
+            (r#"{"listen":":0"}"#, Command::Listen(":0".into())),
+            (r#"{"pause":3}"#, Command::Pause(Recipient::Conn(3))),
+            (r#"{"pause":null}"#, Command::Pause(Recipient::All)),
+            (r#"{"resume":"127.0.0.1:5"}"#, Command::Resume(peer())),
+            (r#"{"finish":4294967296}"#, Command::Finish(Recipient::Conn(1 << 32))),
+            (r#"{"read":1}"#, read(Recipient::Conn(1), None, None)),
+            (r#"{"read":null,"as":"raw"}"#, read(Recipient::All, Some(ReadForm::Raw), None)),
+            (
+                r#"{"within":"1m30s","as":"fixed:10","read":"127.0.0.1:5"}"#,
+                read(peer(), Some(ReadForm::Fixed(10)), Some(90)),
+            ),
+            (r#"{"read":2,"within":"2"}"#, read(Recipient::Conn(2), None, Some(2))),
         ];
         for (line, command) in table {
             assert_eq!(parse(line.as_bytes()), Ok(command), "{line}");
@@ -235,6 +302,26 @@ mod tests {
             (r#"{"hex":"abc"}"#, "`hex` is no even number of hex digits"),
             (r#"{"hex":"0x"}"#, "`hex` is no even number of hex digits"),
             (r#"{"send":"\ud800"}"#, "(column"),
+            (r#"{"connect":1}"#, "expected a string"),
+            (r#"{"connect":":1","another":false}"#, "expected true"),
+            (r#"{"listen":":1","another":true}"#, "`another` goes with connect only"),
+            (r#"{"another":true}"#, "no command: use"),
+            (r#"{"pause":0}"#, "or null for all"),
+            (r#"{"resume":true}"#, "or null for all"),
+            (r#"{"finish":"3"}"#, "string \"3\", expected the number of a connection"),
+            (r#"{"finish":18446744073709551616}"#, "expected the number of a connection"),
+            (r#"{"pause":1,"resume":1}"#, "more than one command"),
+            (r#"{"pause":1,"to":1}"#, "`to` goes with send, b64 or hex only"),
+            (r#"{"read":-1}"#, "expected the number of a connection"),
+            (r#"{"read":1,"as":"words"}"#, "unknown form `words`: use line, raw or fixed:N"),
+            (r#"{"read":1,"as":"fixed:0"}"#, "N is at least 1"),
+            (r#"{"read":1,"as":null}"#, "expected a string"),
+            (r#"{"read":1,"within":2}"#, "expected a string"),
+            (r#"{"read":1,"within":"soon"}"#, "`within`: \"soon\" is not a duration"),
+            (r#"{"read":1,"within":"0ms"}"#, "`within`: the time must be more than zero"),
+            (r#"{"read":1,"within":"99y"}"#, "too long: at most 10 years"),
+            (r#"{"send":"x","as":"line"}"#, "`as` goes with read only"),
+            (r#"{"close":1,"within":"2s"}"#, "`within` goes with read only"),
         ];
         for (line, expected) in table {
             let error = parse(line.as_bytes()).unwrap_err();
@@ -253,6 +340,34 @@ mod tests {
             prop_assert_eq!(parse(line.as_bytes()), Ok(send(&bytes, Recipient::All)));
             let line = json!({ "hex": HEXLOWER_PERMISSIVE.encode(&bytes) }).to_string();
             prop_assert_eq!(parse(line.as_bytes()), Ok(send(&bytes, Recipient::All)));
+        }
+
+        #[test]
+        fn what_a_program_asks_to_read_is_what_is_read(
+            number in 1_u64..,
+            size in 1_usize..,
+            millis in 1_u64..1_000_000,
+        ) {
+            let (form, within) = (ReadForm::Fixed(size), Duration::from_millis(millis));
+            let line = json!({
+                "read": number, "as": form.to_string(), "within": format!("{millis}ms"),
+            });
+            let read = Command::Read {
+                of: Recipient::Conn(number), form: Some(form), within: Some(within),
+            };
+            prop_assert_eq!(parse(line.to_string().as_bytes()), Ok(read));
+        }
+
+        #[test]
+        fn any_address_can_be_asked_for(address: String, another: bool) {
+            let line = match another {
+                true => json!({ "connect": address, "another": true }),
+                false => json!({ "connect": address }),
+            };
+            let command = connect(&address, another);
+            prop_assert_eq!(parse(line.to_string().as_bytes()), Ok(command));
+            let line = json!({ "listen": address }).to_string();
+            prop_assert_eq!(parse(line.as_bytes()), Ok(Command::Listen(address)));
         }
 
         #[test]

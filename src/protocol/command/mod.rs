@@ -4,11 +4,15 @@
 //! Pure: it says what was asked for, and not whether that can be done.
 
 mod json;
+mod read;
 mod words;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::time::Duration;
+
+pub use read::ReadForm;
 
 /// What one line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +34,62 @@ pub enum Command {
     Join(String),
     /// Leave a multicast group.
     Leave(String),
+    /// Dial one more peer.
+    Connect {
+        /// Its address.
+        address: String,
+        /// Whether to do so where that peer is connected already.
+        another: bool,
+    },
+    /// Listen on one more address.
+    Listen(String),
+    /// Stop reading.
+    Pause(Recipient),
+    /// Read again.
+    Resume(Recipient),
+    /// Write what is queued, then half-close.
+    Finish(Recipient),
+    /// Read one message.
+    Read {
+        /// The connections to read from.
+        of: Recipient,
+        /// What the message is; without it a message of `--frame`, or whatever comes next.
+        form: Option<ReadForm>,
+        /// The time for the whole message.
+        within: Option<Duration>,
+    },
     /// Drain and stop.
     Quit,
+}
+
+/// Every command: in words, and as JSON. This is the list that errors show.
+const COMMANDS: [(&str, &str); 15] = [
+    ("/all TEXT", r#"{"send":TEXT}, {"b64":...} or {"hex":...}"#),
+    ("/to ID TEXT", r#"{"send":TEXT,"to":ID}"#),
+    ("/close [ID]", r#"{"close":ID}"#),
+    ("/finish [ID]", r#"{"finish":ID}"#),
+    ("/pause [ID]", r#"{"pause":ID}"#),
+    ("/resume [ID]", r#"{"resume":ID}"#),
+    ("", r#"{"read":ID,"as":FORM,"within":TIME}"#),
+    ("/connect ADDR", r#"{"connect":ADDR}"#),
+    ("/listen ADDR", r#"{"listen":ADDR}"#),
+    ("/list", r#"{"list":true}"#),
+    ("/stats", r#"{"stats":true}"#),
+    ("/join GROUP", r#"{"join":GROUP}"#),
+    ("/leave GROUP", r#"{"leave":GROUP}"#),
+    ("/quit", r#"{"quit":true}"#),
+    ("//TEXT to send text that starts with a slash", ""),
+];
+
+/// The commands of one form, as an error lists them.
+fn known(form: CommandForm) -> String {
+    let of_form = |(words, json): &(&'static str, &'static str)| match form {
+        CommandForm::Words => *words,
+        CommandForm::Json => *json,
+    };
+    let list: Vec<_> = COMMANDS.iter().map(of_form).filter(|text| !text.is_empty()).collect();
+    list.split_last()
+        .map_or_else(String::new, |(last, others)| format!("{} or {last}", others.join(", ")))
 }
 
 /// The peers that a command concerns.

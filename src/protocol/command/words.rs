@@ -1,10 +1,6 @@
 //! Commands in words, for a person at a terminal: whatever does not start with a slash is sent.
 
-use super::{Command, Recipient, conn, peer};
-
-/// The commands as an error lists them.
-const KNOWN: &str = "/all TEXT, /to ID TEXT, /close [ID], /list, /stats, /join GROUP, /leave \
-                     GROUP, /quit, or //TEXT to send text that starts with a slash";
+use super::{Command, CommandForm, Recipient, conn, known, peer};
 
 /// Reads a line without its end of line. Text is taken as it is, an empty line as an empty
 /// message; blanks around the argument of any other command do not matter.
@@ -21,13 +17,23 @@ pub(super) fn parse(line: &[u8]) -> Result<Command, String> {
         // One blank ends the word; further ones belong to the text.
         b"all" => Ok(send(rest.get(1..).unwrap_or_default(), Recipient::All)),
         b"to" => to(rest.trim_ascii_start()),
-        b"close" => close(rest.trim_ascii()),
+        b"close" => one_or_all("close", rest).map(Command::Close),
+        b"finish" => one_or_all("finish", rest).map(Command::Finish),
+        b"pause" => one_or_all("pause", rest).map(Command::Pause),
+        b"resume" => one_or_all("resume", rest).map(Command::Resume),
+        b"connect" => {
+            address("connect", rest).map(|address| Command::Connect { address, another: false })
+        }
+        b"listen" => address("listen", rest).map(Command::Listen),
         b"join" => group("join", rest).map(Command::Join),
         b"leave" => group("leave", rest).map(Command::Leave),
         b"list" => alone(Command::List, "list", rest),
         b"stats" => alone(Command::Stats, "stats", rest),
         b"quit" => alone(Command::Quit, "quit", rest),
-        _ => Err(format!("unknown command `/{}`: use {KNOWN}", word.escape_ascii())),
+        _ => {
+            let (word, known) = (word.escape_ascii(), known(CommandForm::Words));
+            Err(format!("unknown command `/{word}`: use {known}"))
+        }
     }
 }
 
@@ -51,16 +57,15 @@ fn to(rest: &[u8]) -> Result<Command, String> {
     }
 }
 
-fn close(rest: &[u8]) -> Result<Command, String> {
-    match rest {
-        b"" => Ok(Command::Close(Recipient::All)),
-        _ => recipient(rest).map(Command::Close).ok_or_else(|| {
-            format!(
-                "`/close` takes the number of a connection, an IP:PORT, or nothing for all, not `{}`",
-                rest.escape_ascii()
-            )
-        }),
-    }
+fn one_or_all(word: &str, rest: &[u8]) -> Result<Recipient, String> {
+    let rest = rest.trim_ascii();
+    let all = rest.is_empty().then_some(Recipient::All);
+    all.or_else(|| recipient(rest)).ok_or_else(|| {
+        format!(
+            "`/{word}` takes the number of a connection, an IP:PORT, or nothing for all, not `{}`",
+            rest.escape_ascii()
+        )
+    })
 }
 
 /// The peer that a word names: `3`, `#3` as events write it, or an address.
@@ -75,7 +80,14 @@ fn recipient(word: &[u8]) -> Option<Recipient> {
     peer(word)
 }
 
-/// The one argument of a command.
+/// The address behind a command; a path may have blanks.
+fn address(word: &str, rest: &[u8]) -> Result<String, String> {
+    let address = str::from_utf8(rest.trim_ascii()).ok().filter(|address| !address.is_empty());
+    let wrong = || format!("`/{word}` takes one address, as in /{word} 127.0.0.1:5000");
+    address.map(str::to_owned).ok_or_else(wrong)
+}
+
+/// The one group behind a command.
 fn group(word: &str, rest: &[u8]) -> Result<String, String> {
     let wrong = || format!("`/{word}` takes one group, as in /{word} 239.1.2.3:5000");
     let group = str::from_utf8(rest.trim_ascii()).map_err(|_| wrong())?;
@@ -101,6 +113,10 @@ mod tests {
         send(text, Recipient::All)
     }
 
+    fn connect(address: &str) -> Command {
+        Command::Connect { address: address.to_owned(), another: false }
+    }
+
     #[test]
     fn every_command_is_read() {
         let v6 = || Recipient::Peer("[::1]:5".into());
@@ -124,6 +140,13 @@ mod tests {
             (b"/join 239.1.2.3:5000%eth0", Command::Join("239.1.2.3:5000%eth0".into())),
             (b"/join\t[ff05::1]:5000 ", Command::Join("[ff05::1]:5000".into())),
             (b"/leave 10.0.0.5@232.1.2.3:5", Command::Leave("10.0.0.5@232.1.2.3:5".into())),
+            (b"/finish 2", Command::Finish(Recipient::Conn(2))),
+            (b"/pause #3", Command::Pause(Recipient::Conn(3))),
+            (b"/pause ", Command::Pause(Recipient::All)),
+            (b"/resume [::1]:5\r", Command::Resume(v6())),
+            (b"/connect  [::1]:5 ", connect("[::1]:5")),
+            (b"/connect unix:/a b", connect("unix:/a b")),
+            (b"/listen :0", Command::Listen(":0".into())),
             (b"/list", Command::List),
             (b"/stats \r", Command::Stats),
             (b"/quit", Command::Quit),
@@ -135,7 +158,7 @@ mod tests {
 
     #[test]
     fn an_unknown_command_lists_the_known_ones() {
-        for line in ["/", "/exit", "/Quit", "/joined 1", "/ quit"] {
+        for line in ["/", "/exit", "/Quit", "/joined 1", "/ quit", "/read 1"] {
             let error = parse(line.as_bytes()).unwrap_err();
             assert!(error.starts_with("unknown command `/") && error.contains("/join GROUP"));
         }
@@ -153,7 +176,12 @@ mod tests {
             let error = parse(line).unwrap_err();
             assert!(error.contains("number of a connection or an IP:PORT"), "{error}");
         }
-        for line in ["/close all", "/close 1 2", "/close 99999999999999999999"] {
+        for line in [&b"/connect"[..], b"/listen ", b"/connect \xff"] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains("takes one address") && error.contains("127.0.0.1"), "{error}");
+        }
+        let wrong = ["/close all", "/close 1 2", "/close 99999999999999999999", "/pause 0"];
+        for line in wrong.into_iter().chain(["/resume x", "/finish 1,2"]) {
             let error = parse(line.as_bytes()).unwrap_err();
             assert!(error.contains("or nothing for all, not `"), "{error}");
         }
@@ -167,6 +195,8 @@ mod tests {
             prop_assert_eq!(parse(&line), Ok(all(&text)));
             let line = [format!("/to {number} ").as_bytes(), &text[..]].concat();
             prop_assert_eq!(parse(&line), Ok(send(&text, Recipient::Conn(number))));
+            let line = format!("/finish {number}");
+            prop_assert_eq!(parse(line.as_bytes()), Ok(Command::Finish(Recipient::Conn(number))));
             let _ = parse(&text);
         }
     }

@@ -79,8 +79,16 @@ impl ListenService {
             Command::Send { payload, to } => {
                 return self.execute_send(context, line, payload.into(), &to);
             }
-            Command::Close(_) => {
-                return Err(bad_command(line, "datagrams have no connections to close"));
+            Command::Close(_)
+            | Command::Finish(_)
+            | Command::Pause(_)
+            | Command::Resume(_)
+            | Command::Read { .. } => {
+                return Err(bad_command(line, "datagrams have no connections"));
+            }
+            Command::Connect { .. } | Command::Listen(_) => {
+                let cause = "it makes no connections: tcp-serve and tcp-connect do";
+                return Err(bad_command(line, cause));
             }
             Command::List => self.list(context, line),
             Command::Stats => {

@@ -64,6 +64,10 @@ impl Controllable for Commanded<'_> {
             Command::Join(_) | Command::Leave(_) => {
                 return Err(bad_command(line, "a stream has no groups: mcast-join has"));
             }
+            Command::Connect { .. } | Command::Listen(_) => return Err(not_here(line)),
+            Command::Pause(_) | Command::Resume(_) | Command::Finish(_) | Command::Read { .. } => {
+                return Err(not_here(line));
+            }
             Command::Quit => self.quit(pool),
         }
         Ok(())
@@ -263,6 +267,10 @@ impl Commanded<'_> {
             .console
             .report_batched(pool, &Notice::new(Name::List).line(line).count(ids.len()));
     }
+}
+
+fn not_here(line: u64) -> Failure {
+    bad_command(line, "this run cannot obey it")
 }
 
 /// If the peer's FIN came first, the reason is PEER.
