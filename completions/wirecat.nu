@@ -12,6 +12,7 @@ module completions {
   export extern wirecat [
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
+    --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
@@ -67,6 +68,7 @@ module completions {
     --replay-timing           # Keep the recorded pauses (with --replay)
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
+    --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat tcp-connect log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat tcp-connect color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
@@ -137,6 +139,7 @@ module completions {
     --replay-timing           # Keep the recorded pauses (with --replay)
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
+    --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat tcp-serve log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat tcp-serve color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
@@ -181,6 +184,7 @@ module completions {
     --broadcast               # Allow broadcast addresses; answers may come from any address
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
+    --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat udp-send log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat udp-send color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
@@ -233,6 +237,7 @@ module completions {
     --replay-timing           # Keep the recorded pauses (with --replay)
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
+    --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat udp-listen log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat udp-listen color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
@@ -273,6 +278,7 @@ module completions {
     --input: string           # Read from stdin what to do: commands or json [default: stdin is not read]
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
+    --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat mcast-join log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat mcast-join color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
@@ -317,6 +323,7 @@ module completions {
     --duration: string        # How long to send probes
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
+    --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat mcast-send log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat mcast-send color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
@@ -362,6 +369,7 @@ module completions {
     -6                        # Use IPv6 only
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
+    --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat chat log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat chat color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
@@ -410,6 +418,7 @@ module completions {
     -6                        # Use IPv6 only
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
+    --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat echo log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat echo color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event

@@ -17,7 +17,7 @@ use crate::protocol::output::{self, Written};
 use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
 use crate::protocol::values::{parse_count, parse_duration};
-use crate::report::{Color, Log, Settings, Verbosity};
+use crate::report::{Color, EventSelection, Log, Settings, Verbosity};
 use crate::sessions::children::Program;
 use crate::sessions::config::{
     Common, Goal, Helpers, Hook, InputConfig, InputSource, Limits, Net, OutputConfig, Wire,
@@ -36,6 +36,10 @@ pub struct ReportArgs {
     /// Show only errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+    /// Report these events alone, as accepted,data, or all but these, as -data,-sent; error and
+    /// summary always. What is named is shown without -v; hooks of --on run all the same
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    pub events: Option<EventSelection>,
     /// The form of the events on stderr: text or json [default: text]
     #[arg(long, value_name = "FORM", hide_possible_values = true)]
     pub log: Option<LogForm>,
@@ -221,7 +225,7 @@ pub(super) fn take_hyphens(arg: Arg) -> Arg {
 }
 
 /// The settings for events, from before the command and after it; the later one wins.
-pub(super) fn report(before: &ReportArgs, after: &ReportArgs) -> Settings {
+pub(super) fn report(before: &ReportArgs, after: &ReportArgs, run: &RunArgs) -> Settings {
     let verbosity = match (before.quiet || after.quiet, before.verbose + after.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
@@ -237,7 +241,10 @@ pub(super) fn report(before: &ReportArgs, after: &ReportArgs) -> Settings {
         Some(When::Never) => Color::Never,
         Some(When::Auto) | None => Color::Auto,
     };
-    Settings { verbosity, log, color, tag: after.tag.clone().or_else(|| before.tag.clone()) }
+    let is_on_stdout = run.output == Some(output::Output::Json);
+    let events = after.events.or(before.events).unwrap_or_default().on_stderr(!is_on_stdout);
+    let tag = after.tag.clone().or_else(|| before.tag.clone());
+    Settings { verbosity, events, log, color, tag }
 }
 
 impl RunArgs {

@@ -6,7 +6,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use super::args::{ReportArgs, RunArgs, spellings};
+use super::args::{self, ReportArgs, RunArgs, spellings};
 use super::assets;
 use super::chat::ChatArgs;
 use super::echo::EchoArgs;
@@ -19,7 +19,7 @@ use super::tcp_serve::ServeArgs;
 use super::udp_listen::UdpListenArgs;
 use super::udp_send::UdpSendArgs;
 use crate::error::Failure;
-use crate::report::Name;
+use crate::report::{Name, Settings, Verbosity};
 
 /// A netcat for people who script: stdin to the wire, the wire to stdout, events to stderr, and
 /// an exit status that tells whether anything was lost
@@ -159,12 +159,25 @@ impl Parsed {
     /// # Errors
     /// A bad address, or an option that cannot.
     pub fn check(&self) -> Result<(), Failure> {
-        self.typed().map_or(Ok(()), |(command, typed)| rules::check(command, typed))
+        let (Some((command, typed)), Some(settings)) = (self.typed(), self.settings()) else {
+            return Ok(());
+        };
+        rules::check(command, typed)?;
+        let is_quiet = settings.verbosity == Verbosity::Quiet;
+        rules::check_events((command, typed), &settings.events, is_quiet)
+    }
+
+    /// What it says about events, before the command and after it.
+    pub(super) fn settings(&self) -> Option<Settings> {
+        let (after, run) = self.cli.command.shared()?;
+        Some(args::report(&self.cli.report, after, run))
     }
 
     /// Whether this command line can report an event.
     pub fn emits(&self, event: Name) -> bool {
-        self.typed().is_some_and(|(command, typed)| rules::emits(command, typed, event))
+        let is_selected = self.settings().is_some_and(|settings| settings.events.has(event));
+        let can = |(command, typed)| rules::emits(command, typed, event);
+        is_selected && self.typed().is_some_and(can)
     }
 
     fn typed(&self) -> Option<(&clap::Command, &ArgMatches)> {

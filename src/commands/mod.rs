@@ -37,9 +37,10 @@ use crate::report::Settings;
 /// Runs what the command line asks for.
 pub fn run(parsed: &Parsed) -> Status {
     let command = &parsed.cli.command;
-    let Some((report, args)) = command.shared() else { return print(command) };
     // Before the check: what it refuses is reported in the form that these options ask for.
-    let settings = args::report(&parsed.cli.report, report);
+    let (Some((_, args)), Some(settings)) = (command.shared(), parsed.settings()) else {
+        return print(command);
+    };
     let outcome = parsed.check().map_err(Into::into);
     match outcome.and_then(|()| start(command, settings.clone())) {
         Ok(status) => status,

@@ -15,7 +15,7 @@ use clap::{Arg, ArgMatches, Command};
 use super::args::spellings;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
-use crate::report::Name;
+use crate::report::{EventSelection, Name};
 pub use emitters::emitters;
 use typed::Typed;
 
@@ -312,6 +312,22 @@ pub(crate) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Failu
         Some((option, why)) => Err(refuse(&option, why)),
         None => emitters::check_hooks(&typed),
     }
+}
+
+/// Checks `--events`, which may stand before the name of `command` as well.
+///
+/// # Errors
+/// It names an event that is never reported, or selects from what `quiet` does not show.
+pub(crate) fn check_events(
+    (command, matches): (&Command, &ArgMatches),
+    events: &EventSelection,
+    is_quiet: bool,
+) -> Result<(), Failure> {
+    let typed = Typed::new(command, matches)?;
+    if is_quiet && !typed.has("reported") && *events != EventSelection::default() {
+        return Err(refuse("--events", "-q shows errors only (but for --output json)"));
+    }
+    emitters::check_events(&typed, events)
 }
 
 /// Whether what was typed behind the name of `command` can report an event.

@@ -14,6 +14,7 @@ mod name;
 mod notice;
 pub(crate) mod pcapng;
 mod repeats;
+mod selection;
 mod stderr;
 mod text;
 pub mod transcript;
@@ -30,6 +31,7 @@ pub use name::Name;
 pub(crate) use notice::Notice;
 pub use notice::keys;
 use repeats::Repeats;
+pub use selection::EventSelection;
 pub(crate) use stderr::{INTERVAL, Moved};
 use stderr::{LineWriter, ProgressLine};
 use text::Palette;
@@ -84,8 +86,10 @@ impl Color {
 /// What the command line says about events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// How much is shown.
+    /// How much is shown on stderr.
     pub verbosity: Verbosity,
+    /// Which events are reported at all.
+    pub events: EventSelection,
     /// In which form.
     pub log: Log,
     /// When it has colours.
@@ -146,10 +150,16 @@ impl Reporter {
             | Name::Left
             | Name::Retry => Verbosity::Normal,
             Name::Summary if self.settings.log == Log::Json => Verbosity::Normal,
+            _ if self.settings.events.raises(name) => Verbosity::Normal,
             Name::Data | Name::Sent | Name::Drained => Verbosity::Debug,
             _ => Verbosity::Verbose,
         };
-        self.settings.verbosity >= least
+        self.settings.verbosity >= least && self.selects(name)
+    }
+
+    /// Whether events of this name are reported at all, wherever that is.
+    pub(crate) fn selects(&self, name: Name) -> bool {
+        self.settings.events.has(name)
     }
 
     /// Writes a notice as one whole line, if events of its name are shown. Past ten a second those of
@@ -204,7 +214,7 @@ impl Reporter {
     /// Says how many events stderr did not take, once it takes some again.
     fn report_lost(&mut self) {
         let Sink::Stderr(writer) = &self.sink else { return };
-        if self.lost == 0 || !writer.has_room() {
+        if self.lost == 0 || !writer.has_room() || !self.selects(Name::Warning) {
             return;
         }
         let events = figures::number(std::mem::take(&mut self.lost), "event");
@@ -306,7 +316,8 @@ mod tests {
     use super::*;
 
     fn reporter(verbosity: Verbosity, log: Log) -> Reporter {
-        Reporter::new(Settings { verbosity, log, color: Color::Never, tag: Some("t".to_owned()) })
+        let (events, tag) = (EventSelection::default(), Some("t".to_owned()));
+        Reporter::new(Settings { verbosity, events, log, color: Color::Never, tag })
     }
 
     #[test]

@@ -115,6 +115,17 @@ events! {
 }
 
 impl Name {
+    /// The one that a user calls so.
+    ///
+    /// # Errors
+    /// There is none; all that there are.
+    pub fn named(word: &str) -> Result<Self, String> {
+        Self::of_word(word).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|name| name.as_str()).collect();
+            format!("no event is called {word:?}; the events are {}", names.join(" "))
+        })
+    }
+
     /// The keys that an event of this name always has, beside `ts` and `event`.
     pub const fn always(self) -> &'static [&'static str] {
         self.keys().0

@@ -194,13 +194,10 @@ impl FromStr for Hook {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (event, line) = text.split_once('=').ok_or("write EVENT=CMD")?;
-        match report::Name::of_word(event) {
-            Some(_) if line.trim().is_empty() => Err("there is no command behind the =".to_owned()),
-            Some(event) => Ok(Self { event, line: line.to_owned() }),
-            None => {
-                let names: Vec<&str> = report::Name::ALL.iter().map(|name| name.as_str()).collect();
-                Err(format!("no event is called {event:?}; the events are {}", names.join(" ")))
-            }
+        let event = report::Name::named(event)?;
+        match line.trim().is_empty() {
+            true => Err("there is no command behind the =".to_owned()),
+            false => Ok(Self { event, line: line.to_owned() }),
         }
     }
 }

@@ -201,7 +201,7 @@ impl Console {
                 pool.arm_once(TimerKey::global(timers::SUMS), after);
             }
         }
-        if self.form == Output::Json {
+        if self.form == Output::Json && self.reporter.selects(event.name()) {
             let now = *self.clock.get_or_insert_with(SystemTime::now);
             self.reporter.json_line(event, now, &mut self.pending);
         }
@@ -219,7 +219,8 @@ impl Console {
 
     /// Whether an event of this name is for anybody. Where it is not, none need be made.
     pub(crate) fn shows(&self, name: Name) -> bool {
-        self.form == Output::Json || self.reporter.shows(name) || self.hooks.want(name)
+        let is_written = self.form == Output::Json && self.reporter.selects(name);
+        is_written || self.reporter.shows(name) || self.hooks.want(name)
     }
 
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.

@@ -36,6 +36,7 @@
 //! | [`reconnect`] | SPEC 7: `--reconnect` |
 //! | [`recording`] | SPEC 5: `--record` and `--replay` |
 //! | [`refusals`] | SPEC 1.6: options of streams that cannot apply |
+//! | [`selection`] | SPEC 5: `--events` |
 //! | [`send`] | SPEC 4 and 5: `--send` |
 //! | [`serve`] | SPEC 7, tcp-serve: whom it serves, and its handlers |
 //! | [`simulation`] | SPEC 1.3, 1.4, 1.7, 6 and 7 in virtual time, from seeds |
@@ -86,6 +87,7 @@ mod recipes;
 mod reconnect;
 mod recording;
 mod refusals;
+mod selection;
 mod send;
 mod serve;
 mod simulation;

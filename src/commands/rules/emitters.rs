@@ -4,7 +4,7 @@
 use super::typed::Typed;
 use super::{CHAT, CONNECT, ECHO, SENDERS, SERVE, STREAMS, UDP_LISTEN, refuse};
 use crate::error::Failure;
-use crate::report::Name;
+use crate::report::{EventSelection, Name};
 
 /// Commands that report an event, and when.
 struct Emitter {
@@ -113,7 +113,21 @@ pub(super) fn emits(typed: &Typed<'_>, event: Name) -> bool {
 
 /// A hook on an event that is never reported would never run.
 pub(super) fn check_hooks(typed: &Typed<'_>) -> Result<(), Failure> {
-    let Some(event) = typed.hooked().find(|event| !emits(typed, *event)) else { return Ok(()) };
+    check_named(typed, "--on", typed.hooked())
+}
+
+/// An event that is never reported can neither be selected nor left out.
+pub(super) fn check_events(typed: &Typed<'_>, events: &EventSelection) -> Result<(), Failure> {
+    check_named(typed, "--events", events.typed())
+}
+
+/// Whether an option names events that this command line can report.
+fn check_named(
+    typed: &Typed<'_>,
+    option: &str,
+    mut names: impl Iterator<Item = Name>,
+) -> Result<(), Failure> {
+    let Some(event) = names.find(|event| !emits(typed, *event)) else { return Ok(()) };
     let command = typed.command();
     let entries =
         EMITTERS.iter().filter(|emitter| emitter.event == event && emitter.by.contains(&command));
@@ -126,7 +140,7 @@ pub(super) fn check_hooks(typed: &Typed<'_>) -> Result<(), Failure> {
         }
         false => format!("{command} reports it only {}", words.join(", or ")),
     };
-    Err(refuse(&format!("--on {event}"), cause))
+    Err(refuse(&format!("{option} {event}"), cause))
 }
 
 /// Which commands report an event, in words, as `tcp-serve; chat with --host`.

@@ -7,7 +7,7 @@ use wirecat::event_loop::Signal;
 use wirecat::framing::{self, Framing};
 use wirecat::protocol::output::{self, Written};
 use wirecat::protocol::relay::{Rules, Source};
-use wirecat::report::{Color, Log, Settings, Verbosity};
+use wirecat::report::{Color, EventSelection, Log, Settings, Verbosity};
 use wirecat::sessions::config::{
     Common, Goal, Helpers, InputConfig, InputSource, Limits, OutputConfig, Wire,
 };
@@ -168,6 +168,7 @@ impl Basics {
                 form: output::Output::Written(if framed { Written::Line } else { Written::Raw }),
                 report: Settings {
                     verbosity: Verbosity::Verbose,
+                    events: EventSelection::default(),
                     log: Log::Json,
                     color: Color::Never,
                     tag: None,
