@@ -250,6 +250,7 @@ pub(super) fn report(before: &ReportArgs, after: &ReportArgs, run: &RunArgs) -> 
 impl RunArgs {
     /// What the run is asked to do by these options alone, on such a wire. `default` is how messages
     /// are written where nothing was said.
+    #[cold]
     pub(super) fn common(
         &self,
         report: Settings,
@@ -280,6 +281,7 @@ impl RunArgs {
     }
 
     /// How sockets are opened.
+    #[cold]
     pub(super) fn net(&self, family: Family) -> Result<Net, Failure> {
         let mut options = SocketOptions::default();
         for text in &self.socket_option {

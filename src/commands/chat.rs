@@ -101,6 +101,7 @@ const QUEUE: u64 = 1 << 20;
 ///
 /// # Errors
 /// A bad address, or options that cannot apply.
+#[cold]
 pub(super) fn config(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Failure> {
     let room = args.address.as_os_str().try_into()?;
     if let Some(framing) = args.frame
@@ -190,6 +191,7 @@ fn identity(args: &ChatArgs) -> Identity {
     }
 }
 
+#[cold]
 pub(super) fn run(config: ChatConfig) -> anyhow::Result<Status> {
     match config {
         ChatConfig::Join(config) => run_join(*config),

@@ -158,6 +158,7 @@ impl Parsed {
     ///
     /// # Errors
     /// A bad address, or an option that cannot.
+    #[cold]
     pub fn check(&self) -> Result<(), Failure> {
         let (Some((command, typed)), Some(settings)) = (self.typed(), self.settings()) else {
             return Ok(());

@@ -107,6 +107,7 @@ pub struct EchoArgs {
 ///
 /// # Errors
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
+#[cold]
 pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure> {
     let places = match args.addresses.as_slice() {
         [] => vec![AnyAddress::One("0".parse()?)],
@@ -170,6 +171,7 @@ fn word(option: &str, text: Option<&OsStr>, wire: &Wire) -> Result<Option<Bytes>
     Ok(comes)
 }
 
+#[cold]
 pub(super) fn run(config: Echo) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;

@@ -97,6 +97,7 @@ impl Launch {
     ///
     /// # Errors
     /// It cannot be listened on.
+    #[cold]
     pub(super) fn open_listeners(
         &mut self,
         address: &Address,
@@ -112,6 +113,7 @@ impl Launch {
     ///
     /// # Errors
     /// It cannot be listened on.
+    #[cold]
     pub(super) fn open_datagrams(
         &mut self,
         address: &Address,
@@ -185,6 +187,7 @@ impl Launch {
     ///
     /// # Errors
     /// The loop does not work.
+    #[cold]
     pub(super) fn run<S: Session>(mut self, session: &mut S) -> anyhow::Result<Status> {
         self.event_loop.run(session).context("cannot run the event loop")?;
         Ok(session.status())

@@ -42,6 +42,7 @@ pub struct McastJoinArgs {
 ///
 /// # Errors
 /// A bad group, options that cannot apply, a TEXT that cannot be read.
+#[cold]
 pub(super) fn config(args: &McastJoinArgs, report: Settings) -> Result<McastJoin, Failure> {
     let groups = parse_all(&args.groups)?;
     let net = args.listener.run.net(Family::Any)?;
@@ -52,6 +53,7 @@ pub(super) fn config(args: &McastJoinArgs, report: Settings) -> Result<McastJoin
     Ok(McastJoin { listen, net, groups, rejoin: args.rejoin })
 }
 
+#[cold]
 pub(super) fn run(mut config: McastJoin) -> anyhow::Result<Status> {
     // Each membership has a socket of its own, and one range may have 65,536 groups.
     crate::sys::process::raise_descriptor_limit();

@@ -58,6 +58,7 @@ pub struct McastSendArgs {
 ///
 /// # Errors
 /// A bad group, or options that cannot apply.
+#[cold]
 pub(super) fn config(args: &McastSendArgs, report: Settings) -> Result<McastSend, Failure> {
     let groups: Vec<GroupAddress> = parse_all(&args.groups)?;
     groups.iter().try_for_each(GroupAddress::check_send)?;
@@ -86,6 +87,7 @@ fn test(args: &McastSendArgs) -> Result<Test, Failure> {
     Ok(Test { size, rate, count, duration: args.duration })
 }
 
+#[cold]
 pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.send.common)?;
     let names = to_listen_on(&config.bind, config.net.family);

@@ -2,8 +2,9 @@
 //!
 //! clap checks each argument by itself and whom it belongs to, `rules` which of them go together,
 //! and `config` of a command makes a plain configuration of them. `run` of a command opens what the
-//! configuration names and hands a session to `launch`. Nothing below this floor knows of clap,
-//! or of anyhow: the floors below report a [`Failure`](crate::error::Failure), which is found again here.
+//! configuration names and hands a session to `launch`. Each of these runs once, and is `#[cold]` to keep
+//! the binary small. Nothing below this floor knows of clap, or of anyhow: the floors below report a
+//! [`Failure`](crate::error::Failure), which is found again here.
 
 mod access;
 mod args;
@@ -35,6 +36,7 @@ use crate::error::Status;
 use crate::report::Settings;
 
 /// Runs what the command line asks for.
+#[cold]
 pub fn run(parsed: &Parsed) -> Status {
     let command = &parsed.cli.command;
     // Before the check: what it refuses is reported in the form that these options ask for.

@@ -27,6 +27,7 @@ const LARGEST: usize = 16 << 20;
 ///
 /// # Errors
 /// A bad address, or options that cannot apply.
+#[cold]
 pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure> {
     let [text] = args.addresses.as_slice() else {
         return Err(refuse("--ping", "it takes the one address to probe"));
@@ -69,6 +70,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
     })
 }
 
+#[cold]
 pub(super) fn run(config: Ping) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;

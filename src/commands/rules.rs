@@ -297,6 +297,7 @@ impl Rule {
 }
 
 /// A combination that cannot work: `cannot use OPTION: CAUSE`.
+#[cold]
 pub(super) fn refuse(option: &str, cause: impl Into<String>) -> Failure {
     Failure::new(Status::Usage, Kind::Usage, "use", option, cause)
 }
@@ -305,6 +306,7 @@ pub(super) fn refuse(option: &str, cause: impl Into<String>) -> Failure {
 ///
 /// # Errors
 /// A bad address, or the first rule that is broken.
+#[cold]
 pub(crate) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Failure> {
     let typed = Typed::new(command, matches)?;
     let broken = RULES.iter().find_map(|rule| Some((rule.refused(&typed)?, rule.why)));

@@ -85,6 +85,7 @@ pub enum OnPeerClose {
 }
 
 /// What both stream commands are asked to do. `sends` is false where they do without stdin.
+#[cold]
 pub(super) fn common(
     args: &StreamArgs,
     report: Settings,

@@ -62,6 +62,7 @@ pub struct ConnectArgs {
 ///
 /// # Errors
 /// A bad address, or options that cannot apply.
+#[cold]
 pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure> {
     let address = Address::try_from(args.address.as_os_str())?;
     address.check_connect()?;
@@ -84,6 +85,7 @@ pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Fa
     })
 }
 
+#[cold]
 pub(super) fn run(mut config: Connect) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.common)?;
     // A probe hands over to its command; elsewhere the two run side by side.

@@ -109,6 +109,7 @@ pub struct ServeArgs {
 ///
 /// # Errors
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
+#[cold]
 pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
     let addresses = parse_addresses(&args.addresses)?;
     check_texts(args)?;
@@ -178,6 +179,7 @@ fn forward(args: &ServeArgs, address: &OsStr) -> Result<Route, Failure> {
     })
 }
 
+#[cold]
 pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
     let limit = sys::process::raise_descriptor_limit();
     // Before it listens: no client comes whose data could not be saved.

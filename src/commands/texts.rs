@@ -24,6 +24,7 @@ pub(super) fn check_stdin_takers<'a>(
 ///
 /// # Errors
 /// The file cannot be read.
+#[cold]
 pub(super) fn read_text(text: &OsStr) -> Result<Bytes, Failure> {
     let fail = |what: &str, error: io::Error| Failure::io(Status::Local, "read", what, &error);
     match text.as_bytes().strip_prefix(b"@") {

@@ -77,6 +77,7 @@ pub struct UdpListenArgs {
 ///
 /// # Errors
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
+#[cold]
 pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen, Failure> {
     let addresses = parse_addresses(&args.addresses)?;
     let (whom, to) = match args.to.as_deref() {
@@ -165,6 +166,7 @@ pub(super) fn open(launch: &mut Launch, config: &UdpListen) -> Result<Vec<Listen
     opened.into_iter().map(add).collect()
 }
 
+#[cold]
 pub(super) fn run(mut config: UdpListen) -> anyhow::Result<Status> {
     if let Some(replay) = config.replay.take() {
         return replay::listen(&config, &replay);

@@ -41,6 +41,7 @@ pub struct UdpSendArgs {
 ///
 /// # Errors
 /// A bad address, or options that cannot apply.
+#[cold]
 pub(super) fn config(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Failure> {
     let addresses: Vec<Address> = parse_addresses(&args.addresses)?;
     addresses.iter().try_for_each(Address::check_connect)?;
@@ -69,6 +70,7 @@ fn check_bind(bind: &Address, addresses: &[Address]) -> Result<(), Failure> {
     }
 }
 
+#[cold]
 pub(super) fn run(config: UdpSend) -> anyhow::Result<Status> {
     let send = config.send.clone();
     let mut launch = Launch::new(&send.common)?;

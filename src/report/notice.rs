@@ -149,21 +149,26 @@ setters! {
 
 impl<'a> Notice<'a> {
     /// A notice without fields.
+    // It fills 30 fields, at some 150 places.
+    #[inline(never)]
     pub(crate) fn new(name: Name) -> Self {
         Self { name, fields: Fields::default() }
     }
 
     /// A failure as an `error`, with the code that some kinds have.
+    #[cold]
     pub(crate) fn error(failure: &Failure) -> Self {
         Self::trouble(Name::Error, failure.kind, failure.to_string())
     }
 
     /// A `warning`, in words for people.
+    #[cold]
     pub(crate) fn warning(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
         Self::trouble(Name::Warning, kind, words)
     }
 
     /// A message that was not sent, in words for people.
+    #[cold]
     pub(crate) fn send_failed(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
         Self::trouble(Name::SendFailed, kind, words)
     }

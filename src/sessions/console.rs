@@ -178,6 +178,7 @@ impl Console {
     }
 
     /// Tells an event.
+    #[cold]
     pub(crate) fn report(&mut self, pool: &mut Pool, event: &Notice<'_>) {
         self.report_batched(pool, event);
         if self.form == Output::Json {
@@ -208,6 +209,7 @@ impl Console {
     }
 
     /// Reports a failure, without ending anything.
+    #[cold]
     pub(crate) fn report_failure(&mut self, pool: &mut Pool, failure: &Failure) {
         self.report(pool, &Notice::error(failure));
     }

@@ -111,6 +111,7 @@ impl Core {
     }
 
     /// Reports `starting`.
+    #[cold]
     pub(crate) fn report_starting(&mut self, pool: &mut Pool) {
         self.console.report(pool, &Notice::new(Name::Starting));
     }
@@ -178,6 +179,7 @@ impl Core {
     }
 
     /// Goes on with that, as far as it gets without waiting.
+    #[cold]
     fn announce(&mut self, pool: &mut Pool) {
         let free = (self.input.progress().source == Source::Absent, !self.console.uses_stdout());
         let outcome = self.readiness.announce().and_then(|announcement| match announcement {
@@ -290,6 +292,7 @@ impl Core {
     }
 
     /// Reports a retry; a repeated cause is reported once.
+    #[cold]
     pub(crate) fn report_retry(&mut self, pool: &mut Pool, failure: &Failure, pause: Duration) {
         if self.last_retry.replace(failure.clone()).as_ref() == Some(failure) {
             return;
@@ -310,6 +313,7 @@ impl Core {
     }
 
     /// Reports a failure and sets the status.
+    #[cold]
     pub(crate) fn fail(&mut self, pool: &mut Pool, failure: &Failure) {
         self.console.report_failure(pool, failure);
         self.decide(failure.status);

@@ -121,6 +121,7 @@ impl DatagramContext<'_> {
     }
 
     /// A failure that decides the status and ends the run.
+    #[cold]
     pub(crate) fn fail(&mut self, failure: &Failure) {
         self.core.fail(self.pool, failure);
         self.end(ShutdownMode::Enough);
@@ -130,6 +131,7 @@ impl DatagramContext<'_> {
         self.core.console.report(self.pool, notice);
     }
 
+    #[cold]
     pub(crate) fn report_failure(&mut self, failure: &Failure) {
         self.core.console.report_failure(self.pool, failure);
     }

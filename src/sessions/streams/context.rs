@@ -158,6 +158,7 @@ impl<'a> Context<'a> {
     }
 
     /// Reports a message that was cut by the peer's FIN. It is not delivered.
+    #[cold]
     pub(crate) fn report_undelivered(&mut self, id: Id) {
         let Some(connection) = self.streams.table.get(id) else { return };
         let count = connection.receiver.undelivered();
@@ -180,6 +181,7 @@ impl<'a> Context<'a> {
     }
 
     /// Reports that a connection is closed.
+    #[cold]
     pub(super) fn report_closed(&mut self, connection: &Connection, end: &End) {
         if !self.core.console.shows(Name::Closed) {
             return;
@@ -192,6 +194,7 @@ impl<'a> Context<'a> {
     }
 
     /// Reports what the end of a connection cost, where `closed` alone would not be seen.
+    #[cold]
     pub(super) fn report_loss(&mut self, connection: &Connection, end: &End) {
         match self.streams.scope() {
             Scope::Connection => self.warn_of_loss(connection, end),
