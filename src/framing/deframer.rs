@@ -13,6 +13,8 @@ use super::framer::{FrameError, Framer, Step};
 
 /// By how many bytes a tail grows at least when it looks for the end of its frame.
 const MIN_GROWTH: usize = 64;
+/// About how many bytes one call reads and writes at most to make messages of frames: some 10 ms.
+const WORK: usize = 1 << 20;
 
 /// One message, lent for the time of the call that delivers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,20 +35,24 @@ pub struct Frame<'a> {
 ///                 ┌────┐
 ///                 │    v     a frame without its end    
 /// new ──────────> between ─────────────────────────> within ── more of it ──┐
-///                    ^ <──────── its end ────────────  │ ^                  │
-///                    │                                 │ └──────────────────┘
-///                    └── a bad frame ──> failed <──────┘
+///                 │  ^ <──────── its end ────────────  │ ^                  │
+///    much to make │  │ made                            │ └──────────────────┘
+///                 v  │                                 │
+///                making ─── a bad frame ──> failed <───┘
 /// ```
 ///
-/// | state | `tail` | `failed` |
-/// |---|---|---|
-/// | between | empty | none |
-/// | within | what has come of the frame | none |
-/// | failed | empty | the error, which every call returns |
+/// | state | `tail` | `begun` | `failed` |
+/// |---|---|---|---|
+/// | between | empty | none | none |
+/// | within | what has come of the frame | none | none |
+/// | making | empty | the frame | none |
+/// | failed | empty | none | the error, which every call returns |
 pub struct Deframer {
     framer: Box<dyn Framer>,
     /// The beginning of a frame that has no end yet.
     tail: Vec<u8>,
+    /// A whole frame whose message takes more than one call to make.
+    begun: Option<Begun>,
     /// Bytes of a frame that the end of the stream has cut.
     cut: usize,
     /// What is not looked at yet, because the receiver of the frames wants no more for now.
@@ -54,10 +60,20 @@ pub struct Deframer {
     failed: Option<FrameError>,
 }
 
+/// A whole frame, and where in it the payload lies.
+struct Begun {
+    frame: Vec<u8>,
+    payload: Range<usize>,
+    partial: bool,
+}
+
+/// How much work may be done to make messages, and who takes them.
+type Delivery<'w, 'd> = (&'w mut usize, &'d mut dyn FnMut(Frame<'_>));
+
 impl Deframer {
     /// A deframer at the start of a stream.
     pub fn new(framer: Box<dyn Framer>) -> Self {
-        Self { framer, tail: Vec::new(), unread: Vec::new(), cut: 0, failed: None }
+        Self { framer, tail: Vec::new(), begun: None, unread: Vec::new(), cut: 0, failed: None }
     }
 
     /// Takes the next `piece` of the stream and delivers every frame that it completes, in order.
@@ -72,11 +88,12 @@ impl Deframer {
         eof: bool,
         deliver: &mut dyn FnMut(Frame<'_>),
     ) -> Result<(), FrameError> {
-        self.feed_until(piece, eof, &Cell::new(false), deliver)
+        self.advance(piece, eof, &Cell::new(false), (&mut { usize::MAX }, deliver))
     }
 
-    /// The same, until the receiver of the frames sets `stop`. What is left of the piece is kept,
-    /// and comes first in the next call.
+    /// The same, until the receiver of the frames sets `stop`, or to make their messages has taken its
+    /// time and the stream has not ended. What is left of the piece is kept, and comes first in the next
+    /// call.
     ///
     /// # Errors
     /// As those of [`Deframer::feed`].
@@ -87,16 +104,21 @@ impl Deframer {
         stop: &Cell<bool>,
         deliver: &mut dyn FnMut(Frame<'_>),
     ) -> Result<(), FrameError> {
+        let mut work = if eof { usize::MAX } else { WORK };
+        self.advance(piece, eof, stop, (&mut work, deliver))
+    }
+
+    fn advance(
+        &mut self,
+        piece: &[u8],
+        eof: bool,
+        stop: &Cell<bool>,
+        mut to: Delivery<'_, '_>,
+    ) -> Result<(), FrameError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let unread = std::mem::take(&mut self.unread);
-        let piece = match unread.is_empty() {
-            true => Cow::Borrowed(piece),
-            false => Cow::Owned([&unread, piece].concat()),
-        };
-        drop(unread);
-        let outcome = self.cut(&piece, eof, stop, deliver);
+        let outcome = self.take(piece, eof, stop, &mut to);
         if eof || outcome.is_err() {
             self.cut += if outcome.is_ok() { self.tail.len() } else { 0 };
             self.tail = Vec::new();
@@ -104,9 +126,32 @@ impl Deframer {
         outcome.inspect_err(|error| self.failed = Some(error.clone()))
     }
 
+    fn take(
+        &mut self,
+        piece: &[u8],
+        eof: bool,
+        stop: &Cell<bool>,
+        to: &mut Delivery<'_, '_>,
+    ) -> Result<(), FrameError> {
+        if let Some(Begun { frame, payload, partial }) = self.begun.take() {
+            self.deliver(Cow::Owned(frame), payload, partial, to)?;
+            if self.begun.is_some() {
+                self.unread.extend_from_slice(piece);
+                return Ok(());
+            }
+        }
+        let unread = std::mem::take(&mut self.unread);
+        let piece = match unread.is_empty() {
+            true => Cow::Borrowed(piece),
+            false => Cow::Owned([&unread, piece].concat()),
+        };
+        drop(unread);
+        self.cut(&piece, eof, stop, to)
+    }
+
     /// Bytes held that belong to no whole frame: after `eof` they are what is `undelivered`.
     pub fn pending(&self) -> usize {
-        self.tail.len() + self.cut
+        self.tail.len() + self.cut + self.begun.as_ref().map_or(0, |begun| begun.frame.len())
     }
 
     /// Bytes of memory held for a frame that has no end yet.
@@ -114,9 +159,26 @@ impl Deframer {
         self.tail.capacity()
     }
 
-    /// Whether something is left that the receiver of the frames did not want yet.
+    /// Bytes of memory held for a frame that is whole, and whose message is not made yet.
+    pub fn held_whole(&self) -> usize {
+        self.begun.as_ref().map_or(0, |begun| begun.frame.capacity())
+    }
+
+    /// Whether something is left that the receiver of the frames did not want yet, or that took too
+    /// long.
     pub fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
+        !self.unread.is_empty() || self.is_making()
+    }
+
+    /// Whether a message is being made of a whole frame, with which the next call goes on.
+    pub fn is_making(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// Drops what has been made of a message, and the memory that this takes. The next call begins
+    /// with it anew.
+    pub fn begin_anew(&mut self) {
+        self.framer.begin_anew();
     }
 
     /// Appends `payload` to `out` as one frame of the same format.
@@ -132,14 +194,14 @@ impl Deframer {
         piece: &[u8],
         eof: bool,
         stop: &Cell<bool>,
-        deliver: &mut dyn FnMut(Frame<'_>),
+        to: &mut Delivery<'_, '_>,
     ) -> Result<(), FrameError> {
-        let Some(mut rest) = self.complete_tail(piece, eof, deliver)? else {
+        let Some(mut rest) = self.complete_tail(piece, eof, to)? else {
             return Ok(());
         };
         debug_assert!(self.tail.is_empty(), "a frame begins before the one in the tail has ended");
         loop {
-            if stop.get() {
+            if stop.get() || self.is_making() {
                 self.unread = rest.to_vec();
                 return Ok(());
             }
@@ -147,7 +209,7 @@ impl Deframer {
                 break;
             };
             debug_assert!((1..=rest.len()).contains(&consumed), "a frame of {consumed} bytes");
-            self.deliver(Cow::Borrowed(rest), payload, partial, deliver)?;
+            self.deliver(Cow::Borrowed(rest), payload, partial, to)?;
             rest = rest.get(consumed..).unwrap_or_default();
         }
         // With no room to spare: most tails get their end with the next piece.
@@ -155,19 +217,34 @@ impl Deframer {
         Ok(())
     }
 
+    /// Delivers the message of a frame, or keeps the frame where to make it takes too long.
     fn deliver(
-        &self,
+        &mut self,
         input: Cow<'_, [u8]>,
         payload: Range<usize>,
         partial: bool,
-        deliver: &mut dyn FnMut(Frame<'_>),
+        (work, deliver): &mut Delivery<'_, '_>,
     ) -> Result<(), FrameError> {
-        let made = match self.framer.decode(input.get(payload).unwrap_or_default())? {
-            Cow::Borrowed(payload) => {
+        let lent = input.get(payload.clone()).unwrap_or_default();
+        let made = match self.framer.decode_some(lent, work)? {
+            Some(Cow::Borrowed(payload)) => {
                 deliver(Frame { payload, made: None, partial });
                 return Ok(());
             }
-            Cow::Owned(made) => Bytes::from(made),
+            Some(Cow::Owned(made)) => Bytes::from(made),
+            None => {
+                self.begun = Some(match input {
+                    Cow::Owned(mut frame) => {
+                        frame.truncate(payload.end);
+                        Begun { frame, payload, partial }
+                    }
+                    // What follows it is not part of it.
+                    Cow::Borrowed(_) => {
+                        Begun { frame: lent.to_vec(), payload: 0..lent.len(), partial }
+                    }
+                });
+                return Ok(());
+            }
         };
         // It may be large, and so may be what was made of it.
         drop(input);
@@ -191,7 +268,7 @@ impl Deframer {
         &mut self,
         piece: &'p [u8],
         eof: bool,
-        deliver: &mut dyn FnMut(Frame<'_>),
+        to: &mut Delivery<'_, '_>,
     ) -> Result<Option<&'p [u8]>, FrameError> {
         let mut rest = piece;
         while !self.tail.is_empty() {
@@ -203,7 +280,7 @@ impl Deframer {
             match self.framer.step(&self.tail, eof && later.is_empty())? {
                 Step::Frame { payload, consumed, partial } => {
                     let tail = std::mem::take(&mut self.tail);
-                    self.deliver(Cow::Owned(tail), payload, partial, deliver)?;
+                    self.deliver(Cow::Owned(tail), payload, partial, to)?;
                     // The framer has seen more of the piece than the frame takes, perhaps.
                     debug_assert!(consumed >= held, "a frame that was whole before this piece");
                     rest = rest.get(consumed.saturating_sub(held)..).unwrap_or_default();

@@ -35,6 +35,24 @@ pub trait Framer: Send {
     fn decode<'a>(&self, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, FrameError> {
         Ok(Cow::Borrowed(payload))
     }
+
+    /// The same as [`Framer::decode`] in steps: each reads and writes about as many bytes as `work`
+    /// has left, and takes them off it. After `None`, which says that more is to be done, the next call
+    /// has the same payload, or follows [`Framer::begin_anew`].
+    ///
+    /// # Errors
+    /// As those of [`Framer::decode`].
+    fn decode_some<'a>(
+        &mut self,
+        payload: &'a [u8],
+        work: &mut usize,
+    ) -> Result<Option<Cow<'a, [u8]>>, FrameError> {
+        let _ = work;
+        self.decode(payload).map(Some)
+    }
+
+    /// Drops what [`Framer::decode_some`] has left unfinished.
+    fn begin_anew(&mut self) {}
 }
 
 /// What [`Framer::step`] found.

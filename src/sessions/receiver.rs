@@ -69,7 +69,7 @@ impl Receiver {
     ) -> Result<(), FrameError> {
         if let Some(Parts::Messages { deframer, share, .. }) = self.parts.as_deref_mut() {
             let outcome = deframer.feed_until(piece, eof, stop, deliver);
-            share.set(deframer.held());
+            share.set(deframer.held() + deframer.held_whole());
             return outcome;
         }
         if !piece.is_empty() {
@@ -112,6 +112,21 @@ impl Receiver {
         match self.parts.as_deref() {
             Some(Parts::Messages { deframer, .. }) => deframer.has_unread(),
             _ => false,
+        }
+    }
+
+    /// Whether a message is being made of what has come, which takes more than one turn.
+    pub(crate) fn is_making(&self) -> bool {
+        match self.parts.as_deref() {
+            Some(Parts::Messages { deframer, .. }) => deframer.is_making(),
+            _ => false,
+        }
+    }
+
+    /// Drops what has been made of such a message.
+    pub(crate) fn begin_anew(&mut self) {
+        if let Some(Parts::Messages { deframer, .. }) = self.parts.as_deref_mut() {
+            deframer.begin_anew();
         }
     }
 

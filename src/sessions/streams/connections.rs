@@ -220,6 +220,8 @@ impl StreamSession {
         // It would block what feeds the queues for ever: a queue that is gone never drains.
         self.streams.slow.release(id, &mut connection);
         self.streams.check();
+        self.streams.making.forget(id);
+        self.streams.make_next();
         frames::on_moved(&mut self.streams, &mut self.core, pool, id);
         let redial = self.redial(end);
         if self.core.input.has_commands() {

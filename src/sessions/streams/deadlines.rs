@@ -64,7 +64,7 @@ impl Streams {
         let full = self.table.get(id).is_some_and(|one| one.send.is_full());
         // It may be sending all the time: it is not read, because of stdout or of another peer.
         // A dialed connection is not held to take anything meanwhile.
-        let waits = self.table.get(id).is_some_and(|one| one.waits);
+        let waits = self.table.get(id).is_some_and(|one| one.waits || one.receiver.has_unread());
         let is_held = waits
             || pool.is_held_by_recording()
             || (self.paused && (!full || self.scope() == Scope::Run))
@@ -87,7 +87,10 @@ impl Streams {
         }
         // While it is not read, because the output is blocked, the peer is not late.
         let silence = connection.receiver.silence(pool.now());
-        let is_held = self.paused || connection.waits || pool.is_held_by_recording();
+        let is_held = self.paused
+            || connection.waits
+            || connection.receiver.has_unread()
+            || pool.is_held_by_recording();
         let Some(left) = timers::left(limit, silence, is_held) else {
             return Some(nothing_came("no whole message", limit));
         };

@@ -15,7 +15,8 @@
 //! The one client is the one that holds the least of those that have sent more; it is read until
 //! its message is whole. Where it sends nothing more, and twice the limit has room for one more
 //! message, another one is chosen. Where nobody has sent more, all are read until one does. So what is
-//! held stays below twice the limit, and one read of each client. When nothing moves above the limit,
+//! held stays below twice the limit, and one read of each client. A message that is whole and that
+//! takes long to make is held as well, and at level Full nobody else is read until it is made. When nothing moves above the limit,
 //! those are closed that have been silent the longest, and for [`STALL`] at least, until the rest is
 //! within it. A client that we keep from sending never counts as silent.
 
@@ -199,21 +200,24 @@ fn last_read(streams: &Streams, connection: &Connection) -> Instant {
     streams.frames.since.map_or(last, |since| since.max(last))
 }
 
-/// Whether a client has sent more, and only those that it waits for keep it from being read.
+/// Whether a client has sent more, and only those that it waits for keep it from being read; or its
+/// message is being made.
 fn is_able(streams: &Streams, pool: &Pool, id: Id) -> bool {
     let one = streams.table.get(id);
-    one.is_some_and(|one| pool.has_input(id) && !streams.is_held_elsewhere(one))
+    streams.maker() == Some(id)
+        || one.is_some_and(|one| pool.has_input(id) && !streams.is_held_elsewhere(one))
 }
 
 /// Lets the client go on that holds the least of those that have sent more.
 fn choose(streams: &mut Streams, pool: &mut Pool) {
+    let maker = streams.maker().filter(|_| streams.frames.level == Level::Full);
     let able = streams
         .table
         .iter()
         .filter(|(id, one)| pool.has_input(*id) && !streams.is_held_elsewhere(one));
     let held = able.map(|(id, one)| (unfinished(pool, id, one), id));
     let least = held.filter(|(held, _)| *held > 0).min_by_key(|(held, _)| *held);
-    streams.frames.favoured = least.map(|(_, id)| id);
+    streams.frames.favoured = maker.or(least.map(|(_, id)| id));
     apply(streams, pool);
 }
 

@@ -255,6 +255,7 @@ impl StreamSession {
         if let Some(name) = name {
             self.streams.peer_name = name;
         }
+        self.streams.note_making(id, &mut receiver, has_come);
         if let Some(connection) = self.streams.table.get_mut(id) {
             connection.receiver = receiver;
         }
@@ -295,8 +296,7 @@ impl StreamSession {
     pub(super) fn read_on(&mut self, pool: &mut Pool) {
         while let Some(id) = self.streams.resumed.pop() {
             let connection = self.streams.table.get(id);
-            if connection.is_some_and(|one| one.receiver.has_unread()) && !self.streams.is_full(id)
-            {
+            if connection.is_some_and(|one| self.streams.goes_on(id, one)) {
                 self.on_data(pool, id, &[], false);
             }
         }

@@ -12,6 +12,7 @@ mod dialing;
 mod ending;
 mod frames;
 mod input;
+mod making;
 mod scarcity;
 mod session;
 mod slow;
@@ -27,6 +28,7 @@ use crate::sessions::receiver::Receiver;
 use crate::sessions::services::Profile;
 use crate::sessions::timers;
 use crate::sockets::Endpoint;
+use making::Making;
 
 pub(crate) use admission::Admission;
 use commands::Directory;
@@ -83,6 +85,8 @@ pub(crate) struct Streams {
     slow: SlowPolicy,
     /// `--max-frame-total`.
     frames: FrameBound,
+    /// Who makes a message that takes long to make.
+    making: Making,
     /// What the service is.
     pub(crate) profile: Profile,
     /// Bytes that may wait for one connection.
@@ -244,16 +248,46 @@ impl Streams {
     /// Reads a connection unless one of the four reasons not to holds it, or it has messages left that
     /// were read before.
     fn update_reading(&self, pool: &mut Pool, id: Id, connection: &Connection) {
-        let (is_full, has_unread) = (self.is_full(id), connection.receiver.has_unread());
-        if is_full || has_unread || connection.waits {
+        if self.is_full(id) || connection.receiver.has_unread() || connection.waits {
             pool.pause(id);
         } else {
             pool.resume(id);
         }
-        if has_unread && !is_full {
+        if self.goes_on(id, connection) {
             // They go on in the next turn, when others have had theirs.
             pool.arm(TimerKey::of(id, timers::READ_ON), Duration::ZERO);
         }
+    }
+
+    /// Whether messages that were read before, or what is made of them, go on.
+    fn goes_on(&self, id: Id, connection: &Connection) -> bool {
+        let receiver = &connection.receiver;
+        let is_full = self.is_full(id);
+        match receiver.is_making() {
+            true => self.making.may_work(id, is_full),
+            false => receiver.has_unread() && !is_full,
+        }
+    }
+
+    /// A connection was read, and is in the middle of making a message, or has made one.
+    fn note_making(&mut self, id: Id, receiver: &mut Receiver, has_delivered: bool) {
+        if !self.making.note(id, receiver.is_making(), has_delivered) {
+            receiver.begin_anew();
+        }
+        self.make_next();
+    }
+
+    /// Where no connection makes a message any more, the next one begins.
+    fn make_next(&mut self) {
+        if self.making.working().is_none() {
+            self.resumed.extend(self.maker());
+        }
+    }
+
+    /// The connection that makes a message, or may begin to.
+    fn maker(&self) -> Option<Id> {
+        let mut waiting = self.making.waiting();
+        self.making.working().or_else(|| waiting.find(|id| !self.is_full(*id)))
     }
 
     /// Whether a connection is to take answers before it may ask for more.

@@ -9,6 +9,7 @@ use super::context::Asked;
 use super::dialing::Dialed;
 use super::ending::{self, EndMode};
 use super::frames::{self, FrameBound};
+use super::making::Making;
 use super::slow::{Backlog, DIALED, SlowPolicy};
 use super::{Admission, Context, Dialer, Scope, Streams};
 use crate::close::CloseReason;
@@ -115,6 +116,7 @@ impl StreamSession {
             directory: Directory::default(),
             slow: SlowPolicy::new(backlog.slow, profile.flow),
             frames: FrameBound::new(backlog.frames),
+            making: Making::default(),
             profile,
             queue: backlog.queue,
             paused: false,
