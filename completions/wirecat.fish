@@ -58,6 +58,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l read-tim
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l rate -d 'Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l max-frame -d 'The largest message to send or take [default: 16MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l read-size -d 'The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB [default: 128KiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l on-peer-close -d 'When the peer has closed before the end of stdin: continue to send it, or exit' -r -f -a "continue\t'Go on sending to the end of stdin'
 exit\t'End at once'"
@@ -119,6 +120,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-timeo
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l rate -d 'Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame -d 'The largest message to send or take [default: 16MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-size -d 'The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB [default: 128KiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on-peer-close -d 'When the peer has closed before the end of stdin: continue to send it, or exit' -r -f -a "continue\t'Go on sending to the end of stdin'
 exit\t'End at once'"
@@ -335,6 +337,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l drop -d 'Do not
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l frame -d 'How messages are marked on the stream, as for tcp-serve [default: none; line where an option speaks of messages]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-frame -d 'The largest message to take from a stream [default: 16MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-frame-total -d 'The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l read-size -d 'The most bytes that one read of a stream without messages gives, up to 1MiB [default: 128KiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l prefix -d 'Put TEXT before each message' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l quit-word -d 'The message W closes its connection, and is not answered' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l stop-word -d 'The message W ends the run with 0, and is not answered' -r

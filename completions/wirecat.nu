@@ -51,6 +51,7 @@ module completions {
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal
     --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
     --max-frame: string       # The largest message to send or take [default: 16MiB]
+    --read-size: string       # The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB [default: 128KiB]
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
     --quit-after: string      # End a connection D after stdin has ended and is sent, whatever the peer does
     --keep-open               # Do not tell the peer that stdin has ended
@@ -129,6 +130,7 @@ module completions {
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal
     --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
     --max-frame: string       # The largest message to send or take [default: 16MiB]
+    --read-size: string       # The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB [default: 128KiB]
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
     --quit-after: string      # End a connection D after stdin has ended and is sent, whatever the peer does
     --keep-open               # Do not tell the peer that stdin has ended
@@ -398,6 +400,7 @@ module completions {
     --frame: string           # How messages are marked on the stream, as for tcp-serve [default: none; line where an option speaks of messages]
     --max-frame: string       # The largest message to take from a stream [default: 16MiB]
     --max-frame-total: string # The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]
+    --read-size: string       # The most bytes that one read of a stream without messages gives, up to 1MiB [default: 128KiB]
     --prefix: string          # Put TEXT before each message
     --quit-word: string       # The message W closes its connection, and is not answered
     --stop-word: string       # The message W ends the run with 0, and is not answered

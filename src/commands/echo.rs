@@ -13,12 +13,14 @@ use super::rules::refuse;
 use super::stream;
 use super::texts::read_text;
 use crate::error::{Failure, Status};
-use crate::event_loop::Id;
+use crate::event_loop::{Id, READ_SIZE};
 use crate::framing::{Deframer, Frame, Framing};
 use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
 use crate::protocol::output::Written;
-use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size, parse_percent};
+use crate::protocol::values::{
+    parse_count, parse_duration, parse_nonzero_size, parse_percent, parse_read_size,
+};
 use crate::report::Settings;
 use crate::sessions::config::{AnyAddress, Echo, Net, Wire};
 use crate::sessions::{EchoService, GroupInterface, Local, StreamSession};
@@ -59,6 +61,10 @@ pub struct EchoArgs {
     /// [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Server")]
     pub max_frame_total: Option<u64>,
+    /// The most bytes that one read of a stream without messages gives, up to 1MiB
+    /// [default: 128KiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_read_size, help_heading = "Server")]
+    pub read_size: Option<usize>,
     /// Put TEXT before each message
     // A prefix such as `-> ` begins like an option.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Server")]
@@ -127,7 +133,9 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
     let net = args.run.net(args.family.family())?;
     // Bytes go back as they came.
     let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
-    let wire = Wire { datagrams: !streams, keep_cr: true, ..Wire::of_stream(framing, max) };
+    let read_size = args.read_size.unwrap_or(READ_SIZE);
+    let wire =
+        Wire { datagrams: !streams, keep_cr: true, read_size, ..Wire::of_stream(framing, max) };
     let mut common = args.run.common(report, Written::Raw, wire)?;
     args.silence.apply(&mut common);
     let prefix = args.prefix.as_deref().map(read_text).transpose()?.unwrap_or_default();

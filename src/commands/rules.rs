@@ -37,6 +37,8 @@ pub(super) const NOT_IP: &str = "it speaks of IP addresses, and this is another 
 pub(super) const ONE_PURPOSE: &str = "stdin can be read for one purpose only (-n frees it)";
 const NO_STDIN: &str = "-n says that there is no stdin";
 const NO_MESSAGES: &str = "a stream has no messages without a framing, such as --frame line";
+const WHOLE: &str = "a message is as large as its sender made it (--max-frame limits it)";
+const NOT_SHOWN: &str = "what comes is shown nowhere";
 const NOT_SENT: &str = "this handler does not send stdin to its clients";
 const IN_PLACE: &str = "--send stands in the place of stdin";
 const CONNECTED: &str = "an inherited socket is connected already";
@@ -175,6 +177,9 @@ const RULES: &[Rule] = &[
     rule(STREAMS, &["--max-frame"], &["!framed", "!cut input"], NO_MESSAGES),
     rule(SERVE, &["--max-frame-total"], &["!framed"], NO_MESSAGES),
     rule(STREAMS, &["--keep-cr"], &["!line frames"], "it needs --frame line"),
+    rule(STREAMS, &["--read-size"], &["framed"], WHOLE),
+    rule(STREAMS, &["--read-size"], &["relay"], NOT_SHOWN),
+    rule(STREAMS, &["--read-size"], &["--discard"], NOT_SHOWN),
     // Only nodelay=off is meant. Nagle holds a small segment back until the last one is
     // acknowledged, and Linux may delay that by 40 ms and more (TCP_DELACK_MIN).
     rule(STREAMS, &["-O nodelay"], &["tinyproto"], "--frame tinyproto waits for each answer"),
@@ -280,6 +285,7 @@ const RULES: &[Rule] = &[
     ),
     rule(ECHO, &["--wait", "--connect-timeout"], &["--ping", "fd"], CONNECTED),
     rule(ECHO, &["--max-frame", "--max-frame-total"], &["!framed"], NO_MESSAGES),
+    rule(ECHO, &["--read-size"], &["framed"], WHOLE),
 ];
 
 impl Rule {

@@ -8,10 +8,11 @@ use clap::{Args, ValueEnum};
 use super::args::{FamilyArgs, InputArgs, InputForm, PaceArgs, RunArgs, SilenceArgs, as_usize};
 use super::rules::refuse;
 use crate::error::Failure;
+use crate::event_loop::READ_SIZE;
 use crate::framing::{self, Framing};
 use crate::protocol::output::Written;
 use crate::protocol::relay::Rules;
-use crate::protocol::values::{parse_duration, parse_nonzero_size};
+use crate::protocol::values::{parse_duration, parse_nonzero_size, parse_read_size};
 use crate::report::Settings;
 use crate::sessions::children::Program;
 use crate::sessions::config::{Common, InputSource, Net, Route, Wire};
@@ -50,6 +51,10 @@ pub struct StreamArgs {
     /// The largest message to send or take [default: 16MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Messages")]
     pub max_frame: Option<u64>,
+    /// The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB
+    /// [default: 128KiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_read_size, help_heading = "Messages")]
+    pub read_size: Option<usize>,
     /// Keep the CR before the LF of a line (with --frame line)
     #[arg(long, help_heading = "Messages")]
     pub keep_cr: bool,
@@ -94,8 +99,12 @@ pub(super) fn common(
 ) -> Result<Common, Failure> {
     check_sizes(args)?;
     let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
-    let wire =
-        Wire { keep_cr: args.keep_cr, crlf: args.input.crlf, ..Wire::of_stream(args.frame, max) };
+    let wire = Wire {
+        keep_cr: args.keep_cr,
+        crlf: args.input.crlf,
+        read_size: args.read_size.unwrap_or(READ_SIZE),
+        ..Wire::of_stream(args.frame, max)
+    };
     let written = if wire.has_messages() { Written::Line } else { Written::Raw };
     let mut common = args.run.common(report, written, wire)?;
     // Read even where stdin is not sent, so that a bad text is refused all the same.

@@ -28,6 +28,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::READ_SIZE;
 use super::event::{SendOutcome, Traffic};
 use super::lifecycle::{ChannelEnd, ChannelPhase, CloseMode, Directions, Half};
 use super::transport::Transport;
@@ -66,6 +67,8 @@ pub(super) struct Channel {
     pub(super) ending: Option<Box<ChannelEnd>>,
     pub(super) queue: SendQueue,
     high_mark: usize,
+    /// Bytes that one read takes at most.
+    pub(super) read_size: usize,
     /// When the queue last got shorter, or began.
     pub(super) progress: Instant,
     pub(super) traffic: Traffic,
@@ -115,6 +118,7 @@ impl Channel {
             ending: None,
             queue: SendQueue::default(),
             high_mark: HIGH_MARK,
+            read_size: READ_SIZE,
             progress: now,
             traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
         }

@@ -68,15 +68,17 @@ const BATCH_WAIT: Duration = Duration::from_micros(50);
 /// How long before an exact timer the loop stops sleeping: to be woken takes the kernel up to
 /// 100 µs, more on an idle virtual machine than on a busy one.
 const EARLY: Duration = Duration::from_micros(150);
-/// The one read buffer of the loop; an idle connection owns none.
-const SCRATCH: usize = 128 * 1024;
+/// Bytes that one read takes at most, unless the handler sets another size
+/// ([`Pool::set_read_size`]).
+pub const READ_SIZE: usize = 128 * 1024;
 
 /// A pool of sources and the poll that watches them.
 pub struct EventLoop {
     poll: Poll,
     events: Events,
     pool: Pool,
-    scratch: Box<[u8]>,
+    /// The one read buffer of the loop; an idle connection owns none.
+    scratch: Vec<u8>,
     /// Memory for receiving datagrams, from the first one on.
     batch: Option<Box<ReceiveBatch>>,
     letters: Receiver<mailbox::Letter>,
@@ -100,7 +102,7 @@ impl EventLoop {
             poll,
             events: Events::with_capacity(EVENTS),
             pool,
-            scratch: vec![0; SCRATCH].into_boxed_slice(),
+            scratch: vec![0; READ_SIZE],
             batch: None,
             letters,
             signals: None,

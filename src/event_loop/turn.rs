@@ -18,6 +18,8 @@ use crate::sys::mmsg::Arrival;
 
 /// Bytes that one source may deliver before the others have their turn.
 const READ_BUDGET: usize = 256 * 1024;
+/// Bytes of the budget that a read uses up at least, because a system call costs as much.
+const READ_COST: usize = 1024;
 /// Batches of datagrams that one socket may deliver before the others have their turn.
 const BATCH_BUDGET: usize = 8;
 /// Connections that one listener may deliver before the others have their turn.
@@ -97,9 +99,13 @@ impl EventLoop {
             let now = self.pool.now;
             let Some(channel) = self.pool.channel_mut(id) else { return };
             let discard = channel.phase != ChannelPhase::Open;
-            match channel.read(&mut self.scratch, now) {
+            if self.scratch.len() < channel.read_size {
+                self.scratch.resize(channel.read_size, 0);
+            }
+            let into = self.scratch.get_mut(..channel.read_size).unwrap_or_default();
+            match channel.read(into, now) {
                 ReadOutcome::Bytes(count) => {
-                    budget = budget.saturating_sub(count);
+                    budget = budget.saturating_sub(count.max(READ_COST));
                     let bytes = self.scratch.get(..count).unwrap_or_default();
                     if !discard {
                         handler.on(&mut self.pool, Event::Data { id, bytes });
@@ -177,6 +183,14 @@ impl Pool {
     /// Whether a connection is not read, as `pause` asked for.
     pub fn is_paused(&self, id: Id) -> bool {
         self.channel(id).is_some_and(|channel| channel.paused)
+    }
+
+    /// Sets how many bytes one [`Event::Data`] of a connection has at most; less than 1 counts as 1.
+    /// A larger one than [`READ_SIZE`] makes the one read buffer of the loop as large.
+    pub fn set_read_size(&mut self, id: Id, bytes: usize) {
+        if let Some(channel) = self.channel_mut(id) {
+            channel.read_size = bytes.max(1);
+        }
     }
 
     /// Bytes that the transport of a connection has read ahead, and not delivered.

@@ -35,6 +35,19 @@ pub fn parse_nonzero_size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Parses the size of a read: 1 byte to 1 MiB.
+///
+/// # Errors
+/// As [`parse_size()`], and for another size.
+pub fn parse_read_size(text: &str) -> Result<usize, String> {
+    /// Each connection that has as much to read delivers it in one piece.
+    const MOST: u64 = 1 << 20;
+    match usize::try_from(parse_nonzero_size(text)?) {
+        Ok(size) if size as u64 <= MOST => Ok(size),
+        _ => Err("the size must be at most 1 MiB".to_owned()),
+    }
+}
+
 /// Parses a number of things, at least one.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ use super::children::Program;
 use super::ready::ReadyTargets;
 use super::recorder::RecordTarget;
 use crate::error::Failure;
+use crate::event_loop::READ_SIZE;
 use crate::framing::{self, Framer, Framing};
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
@@ -129,6 +130,8 @@ pub struct Wire {
     pub keep_cr: bool,
     /// Whether LF is sent as CR LF.
     pub crlf: bool,
+    /// The most bytes that one read of a stream without framing gives.
+    pub read_size: usize,
 }
 
 impl Wire {
@@ -139,7 +142,8 @@ impl Wire {
 
     /// A stream with messages of so many bytes at most.
     pub const fn of_stream(framing: Framing, max: usize) -> Self {
-        Self { datagrams: false, framing, max, keep_cr: false, crlf: false }
+        let read_size = READ_SIZE;
+        Self { datagrams: false, framing, max, keep_cr: false, crlf: false, read_size }
     }
 
     /// Encodes and decodes messages on a stream; `None` where it has none.

@@ -32,6 +32,7 @@
 //! | [`programs`] | SPEC 5: programs that drive wirecat over two pipes |
 //! | [`progress`] | SPEC 5: `--progress` |
 //! | [`rate`] | SPEC 5: `--rate` |
+//! | [`read_size`] | SPEC 5: `--read-size` |
 //! | [`recipes`] | the recipes of the README |
 //! | [`reconnect`] | SPEC 7: `--reconnect` |
 //! | [`recording`] | SPEC 5: `--record` and `--replay` |
@@ -83,6 +84,7 @@ mod probe;
 mod programs;
 mod progress;
 mod rate;
+mod read_size;
 mod recipes;
 mod reconnect;
 mod recording;

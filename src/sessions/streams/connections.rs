@@ -121,6 +121,7 @@ impl StreamSession {
     /// The timers of a new connection, and what it is sent first.
     fn begin(&mut self, pool: &mut Pool, id: Id) {
         pool.set_high_mark(id, self.streams.queue);
+        pool.set_read_size(id, self.core.common.wire.read_size);
         // The connector has begun the handshake of what it dialed, within `--connect-timeout`.
         let is_accepted = self.streams.scope() == Scope::Connection;
         if let Some(max_frame) = self.core.common.wire.negotiated().filter(|_| is_accepted) {

@@ -70,8 +70,7 @@ pub(super) fn play(seed: u64) {
 
 fn common(basics: &Basics) -> Common {
     let mut common = basics.common(true);
-    common.wire =
-        Wire { datagrams: true, framing: Framing::None, max: 1 << 20, keep_cr: false, crlf: false };
+    common.wire = Wire::of_datagrams(1 << 20);
     common
 }
 

@@ -175,13 +175,7 @@ impl Basics {
                 },
                 progress: false,
             },
-            wire: Wire {
-                datagrams: false,
-                framing: self.framing,
-                max: 1 << 20,
-                keep_cr: false,
-                crlf: false,
-            },
+            wire: Wire::of_stream(self.framing, 1 << 20),
             rules: Rules {
                 keep_open: self.keep_open,
                 leave_on_peer_close: self.leave,
