@@ -1,6 +1,7 @@
 //! The services that clients of a server meet: how each is asked for, and what it makes of a
 //! message. A session is driven by its events alone, so that one scenario fits all of them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,6 +106,10 @@ impl Service {
 
     pub(super) fn reply(rng: &mut Rng) -> Self {
         Self::Serve(Handling::Reply(Bytes::from("answer ".repeat(size(rng, 1..12)))))
+    }
+
+    pub(super) fn save(directory: &Path) -> Self {
+        Self::Serve(Handling::Save(directory.to_owned()))
     }
 
     pub(super) fn echo(rng: &mut Rng) -> Self {
@@ -213,7 +218,15 @@ impl Service {
 
     /// Messages are shown on stdout.
     pub(super) fn shows_messages(&self) -> bool {
-        *self != Self::Serve(Handling::Discard)
+        !matches!(self, Self::Serve(Handling::Discard | Handling::Save(_)))
+    }
+
+    /// Where the file of each client is.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Serve(Handling::Save(directory)) => Some(directory),
+            _ => None,
+        }
     }
 
     /// What each client says, where the service decides that.
@@ -257,6 +270,9 @@ impl Service {
     /// Whether what is sent back may exceed the queue of a client: an answer is as long as it is,
     /// however short the message was.
     pub(super) fn exceeds_queue(&self) -> bool {
-        !matches!(self, Self::Serve(Handling::Relay | Handling::Hub | Handling::Discard))
+        !matches!(
+            self,
+            Self::Serve(Handling::Relay | Handling::Hub | Handling::Discard | Handling::Save(_))
+        )
     }
 }
