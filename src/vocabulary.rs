@@ -1,119 +1,22 @@
 //! The contract with scripts is written in tables: `vocabulary!` makes an enum of stable words from
-//! one, `fields!` a struct whose fields are the keys of a JSON object.
+//! one.
 //!
-//! The tables are the only place where a word, a key or its meaning stands. The serialisation, the
+//! The tables are the only place where a word or its meaning stands. The JSON of the events, the
 //! page `wirecat-events(7)` and the JSON Schema are made from them.
 
-use std::borrow::Cow;
-use std::time::Duration;
+/// A type whose values are the words of one table.
+pub trait Word {
+    /// All of them, in the order of the table.
+    const WORDS: &'static [&'static str];
 
-use serde::ser::SerializeMap;
-
-/// One key of a JSON object.
-#[derive(Clone, Copy, Debug)]
-pub struct Field {
-    /// The key; of a [`FieldForm::Fields`] the name of the struct's field.
-    pub key: &'static str,
-    /// What its value looks like.
-    pub form: FieldForm,
-    /// What it means.
-    pub meaning: &'static str,
-}
-
-/// What the value of a field looks like.
-#[derive(Clone, Copy, Debug)]
-pub enum FieldForm {
-    /// A string.
-    Text,
-    /// A string in base64 (RFC 4648, section 4).
-    Base64,
-    /// Seconds or another measure, with six decimals.
-    Number,
-    /// An integer that is not negative.
-    Count,
-    /// `true`; left out where it would be false.
-    Flag,
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// No value of its own: these fields stand in the object itself.
-    Fields(&'static [Field]),
-}
-
-/// What a field of an object may hold.
-pub trait FieldValue {
-    /// What it looks like.
-    const FORM: FieldForm;
-
-    /// Adds it to an object, unless it does not apply.
-    ///
-    /// # Errors
-    /// Those of the serialiser.
-    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error>;
-}
-
-macro_rules! plain_values {
-    ($($type:ty = $form:ident;)+) => {
-        $(
-            impl FieldValue for $type {
-                const FORM: FieldForm = FieldForm::$form;
-
-                fn put<M: SerializeMap>(
-                    &self,
-                    key: &'static str,
-                    map: &mut M,
-                ) -> Result<(), M::Error> {
-                    map.serialize_entry(key, self)
-                }
-            }
-        )+
-    };
-}
-
-plain_values! {
-    str = Text;
-    Cow<'_, str> = Text;
-    usize = Count;
-    u64 = Count;
-    u32 = Count;
-    f64 = Number;
-}
-
-impl FieldValue for bool {
-    const FORM: FieldForm = FieldForm::Flag;
-
-    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
-        if *self { map.serialize_entry(key, self) } else { Ok(()) }
-    }
-}
-
-impl FieldValue for Duration {
-    const FORM: FieldForm = FieldForm::Number;
-
-    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry(key, &self.as_secs_f64())
-    }
-}
-
-impl<T: FieldValue> FieldValue for Option<T> {
-    const FORM: FieldForm = T::FORM;
-
-    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
-        self.as_ref().map_or(Ok(()), |value| value.put(key, map))
-    }
-}
-
-impl<T: FieldValue + ?Sized> FieldValue for &T {
-    const FORM: FieldForm = T::FORM;
-
-    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
-        (**self).put(key, map)
-    }
+    /// The word as scripts see it.
+    fn word(&self) -> &'static str;
 }
 
 /// Defines an enum whose variants stand for words of the contract with scripts.
 ///
 /// Each line of the table reads `Variant = "word": "meaning";`. From it come the variant with its
-/// documentation, `ALL`, `as_str`, `of_word`, `meaning`, `Display` and `Serialize`. A variant that is not in
+/// documentation, `ALL`, `as_str`, `of_word`, `meaning`, `Display` and [`Word`]. A variant that is not in
 /// the table does not exist, so nothing that is made from `ALL` can lack one.
 macro_rules! vocabulary {
     (
@@ -162,80 +65,14 @@ macro_rules! vocabulary {
             }
         }
 
-        impl serde::Serialize for $Type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
+        impl $crate::vocabulary::Word for $Type {
+            const WORDS: &'static [&'static str] = &[$($word),+];
 
-        impl $crate::vocabulary::FieldValue for $Type {
-            const FORM: $crate::vocabulary::FieldForm = $crate::vocabulary::FieldForm::Word(&[$($word),+]);
-
-            fn put<M: serde::ser::SerializeMap>(
-                &self,
-                key: &'static str,
-                map: &mut M,
-            ) -> Result<(), M::Error> {
-                map.serialize_entry(key, self)
+            fn word(&self) -> &'static str {
+                self.as_str()
             }
         }
     };
 }
 
-/// Defines a struct whose fields are keys of a JSON object.
-///
-/// Each line of the table reads `field: Type = "key": "meaning";`. A line without key and meaning
-/// holds a struct of the same making, whose fields stand in the object itself. From the table come
-/// the struct, `FIELDS`, `Serialize` and [`FieldValue`], all in the order of the table.
-macro_rules! fields {
-    (
-        $(#[$attribute:meta])*
-        $visibility:vis struct $Type:ident $(<$life:lifetime>)? {
-            $($(#[$more:meta])* $field:ident: $type:ty $(= $key:literal: $meaning:literal)?;)+
-        }
-    ) => {
-        $(#[$attribute])*
-        $visibility struct $Type $(<$life>)? {
-            $(
-                $(#[doc = concat!("`", $key, "`: ", $meaning)])?
-                $(#[$more])*
-                $visibility $field: $type,
-            )+
-        }
-
-        impl $(<$life>)? $Type $(<$life>)? {
-            /// The keys of the object, in their order.
-            $visibility const FIELDS: &'static [$crate::vocabulary::Field] = &[$(
-                $crate::vocabulary::Field {
-                    key: [$($key,)? stringify!($field)][0],
-                    form: <$type as $crate::vocabulary::FieldValue>::FORM,
-                    meaning: concat!($($meaning)?),
-                }
-            ),+];
-        }
-
-        impl $(<$life>)? $crate::vocabulary::FieldValue for $Type $(<$life>)? {
-            const FORM: $crate::vocabulary::FieldForm = $crate::vocabulary::FieldForm::Fields(Self::FIELDS);
-
-            fn put<M: serde::ser::SerializeMap>(
-                &self,
-                _: &'static str,
-                map: &mut M,
-            ) -> Result<(), M::Error> {
-                $(self.$field.put(concat!($($key)?), map)?;)+
-                Ok(())
-            }
-        }
-
-        impl $(<$life>)? serde::Serialize for $Type $(<$life>)? {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeMap;
-                let mut map = serializer.serialize_map(None)?;
-                $crate::vocabulary::FieldValue::put(self, "", &mut map)?;
-                map.end()
-            }
-        }
-    };
-}
-
-pub(crate) use {fields, vocabulary};
+pub(crate) use vocabulary;

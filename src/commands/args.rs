@@ -16,7 +16,6 @@ use crate::protocol::expect::Expect;
 use crate::protocol::output::{self, Written};
 use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
-use crate::protocol::values::{parse_count, parse_duration};
 use crate::report::{Color, EventSelection, Log, Settings, Verbosity};
 use crate::sessions::children::Program;
 use crate::sessions::config::{
@@ -25,6 +24,7 @@ use crate::sessions::config::{
 use crate::sessions::ready::{ReadyFd, ReadyTargets};
 use crate::sessions::recorder::RecordTarget;
 use crate::sockets::{Family, SocketOptions};
+use crate::values::{parse_count, parse_duration};
 
 /// How events are told
 #[derive(Args, Clone, Debug, Default)]

@@ -20,7 +20,6 @@ use crate::multicast::{
 };
 use crate::protocol::chat::{MAX_LINE, MAX_RELAYED, Nick};
 use crate::protocol::output::Written;
-use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
 use crate::report::{Color, Reporter, Settings};
 use crate::sessions::chat::group::GroupService;
 use crate::sessions::chat::group::GroupSockets;
@@ -32,6 +31,7 @@ use crate::sessions::{Console, InputReader, StreamSession};
 use crate::sockets::Address;
 use crate::sockets::datagram::DatagramSocket;
 use crate::sys;
+use crate::values::{parse_count, parse_duration, parse_nonzero_size};
 
 /// `chat`
 #[derive(Args, Clone, Debug)]

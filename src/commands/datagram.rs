@@ -15,11 +15,11 @@ use crate::framing::InputFraming;
 use crate::multicast::GroupAddress;
 use crate::protocol::output::Written;
 use crate::protocol::sequence_field::SequenceField;
-use crate::protocol::values::{parse_duration, parse_percent};
 use crate::report::Settings;
 use crate::sessions::config::{InputSource, Listen, SendConfig, Test, To, Wire};
 use crate::sockets::Address;
 use crate::sys::mmsg::MAX_PAYLOAD;
+use crate::values::{parse_duration, parse_percent};
 
 const DEFAULT_ANSWER: Duration = Duration::from_secs(1);
 /// Each message is a datagram.

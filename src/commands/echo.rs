@@ -18,14 +18,14 @@ use crate::framing::{Deframer, Frame, Framing};
 use crate::kind::Kind;
 use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
 use crate::protocol::output::Written;
-use crate::protocol::values::{
-    parse_count, parse_duration, parse_nonzero_size, parse_percent, parse_read_size,
-};
 use crate::report::Settings;
 use crate::sessions::config::{AnyAddress, Echo, Net, Wire};
 use crate::sessions::{EchoService, GroupInterface, Local, StreamSession};
 use crate::sockets::datagram::{DatagramSocket, Opened};
 use crate::sockets::{Address, OpenListener};
+use crate::values::{
+    parse_count, parse_duration, parse_nonzero_size, parse_percent, parse_read_size,
+};
 
 const MAX_FRAME: u64 = 16 << 20;
 /// Ports that are tried until one is free for streams and for datagrams.

@@ -10,12 +10,12 @@ use super::launch::Launch;
 use super::names::of_access;
 use crate::error::{Failure, Status};
 use crate::protocol::command::CommandForm;
-use crate::protocol::values::parse_duration;
 use crate::report::Settings;
 use crate::sessions::Session;
 use crate::sessions::config::{InputSource, McastJoin, To};
 use crate::sessions::datagrams::{Groups, ListenService, ListenSockets};
 use crate::sockets::Family;
+use crate::values::parse_duration;
 
 /// `mcast-join`
 #[derive(Args, Clone, Debug)]

@@ -14,13 +14,13 @@ use crate::event_loop::Id;
 use crate::multicast::{GroupAddress, Interface, SenderOptions, interfaces, open_sender};
 use crate::protocol::pacer::Rate;
 use crate::protocol::probe::Probe;
-use crate::protocol::values::{parse_duration, parse_nonzero_size};
 use crate::report::Settings;
 use crate::sessions::config::{McastSend, Test};
 use crate::sessions::datagrams::{DatagramSession, Destination, SendService, by_interface};
 use crate::sockets::datagram::DatagramSocket;
 use crate::sockets::{Address, Family, Purpose};
 use crate::sys::mmsg::MAX_PAYLOAD;
+use crate::values::{parse_duration, parse_nonzero_size};
 
 const PROBE_SIZE: u64 = 100;
 const PROBE_RATE: Rate = Rate::Messages(10.0);

@@ -12,11 +12,11 @@ use crate::event_loop::READ_SIZE;
 use crate::framing::{self, Framing};
 use crate::protocol::output::Written;
 use crate::protocol::relay::Rules;
-use crate::protocol::values::{parse_duration, parse_nonzero_size, parse_read_size};
 use crate::report::Settings;
 use crate::sessions::children::Program;
 use crate::sessions::config::{Common, InputSource, Net, Route, Wire};
 use crate::sockets::Address;
+use crate::values::{parse_duration, parse_nonzero_size, parse_read_size};
 
 /// What the unfinished messages of all clients of a server may hold.
 const MAX_FRAME_TOTAL: u64 = 64 << 20;

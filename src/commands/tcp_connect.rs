@@ -10,12 +10,12 @@ use super::launch::Launch;
 use super::replay;
 use super::stream::{self, StreamArgs, program};
 use crate::error::{Failure, Status};
-use crate::protocol::recording::Role;
-use crate::protocol::values::parse_duration;
+use crate::recording::Role;
 use crate::report::Settings;
 use crate::sessions::StreamSession;
 use crate::sessions::config::{Connect, Dialing};
 use crate::sockets::Address;
+use crate::values::parse_duration;
 
 /// What a proxy needs to find out that nothing stands behind it.
 const SETTLE: Duration = Duration::from_millis(100);

@@ -15,14 +15,14 @@ use super::rules::refuse;
 use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
 use super::texts::{check_stdin_takers, read_text};
 use crate::error::{Failure, Status};
-use crate::protocol::recording::Role;
 use crate::protocol::slow::{Policy, SlowRules};
-use crate::protocol::values::{parse_count, parse_duration, parse_nonzero_size};
+use crate::recording::Role;
 use crate::report::Settings;
 use crate::sessions::StreamSession;
 use crate::sessions::config::{Handling, Route, Serve};
 use crate::sockets::Address;
 use crate::sys;
+use crate::values::{parse_count, parse_duration, parse_nonzero_size};
 
 const QUEUE: u64 = 1 << 20;
 const RELAY_QUEUE: u64 = 256 << 10;

@@ -18,13 +18,13 @@ use crate::error::{Failure, Status};
 use crate::event_loop::Id;
 use crate::framing::InputFraming;
 use crate::kind::Kind;
-use crate::protocol::values::parse_count;
 use crate::report::Settings;
 use crate::sessions::Local;
 use crate::sessions::config::{InputSource, PeerCommand, To, UdpListen};
 use crate::sessions::datagrams::{DatagramSession, ListenService, ListenSocket, ListenSockets};
 use crate::sockets::datagram::Opened;
 use crate::sockets::{Address, Host, Purpose};
+use crate::values::parse_count;
 
 /// Commands that `--exec` runs at once: a datagram with a forged sender starts one.
 const MOST_FLOWS: u64 = 64;

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use mio::{Interest, Registry, event::Source};
 
 use super::transport::Registration;
-use crate::protocol::recording::{Proto, RecordedFlow, Role};
+use crate::recording::{Proto, RecordedFlow, Role};
 use crate::sockets::datagram::DatagramSocket;
 use crate::sys;
 use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, ReturnPath};

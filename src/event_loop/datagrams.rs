@@ -17,7 +17,7 @@ use super::recorder::{SharedRecorder, SocketRecorder};
 use super::transport::Registration;
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
-use crate::protocol::output::Direction;
+use crate::recording::Direction;
 use crate::sockets::datagram::DatagramSocket;
 use crate::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath};
 

@@ -13,7 +13,7 @@ use super::pool::{Pool, PoolSource};
 use super::stdio::Memory;
 use super::transport::{Readiness, Registration, Transport};
 use crate::error::{Failure, Status};
-use crate::protocol::recording::Role;
+use crate::recording::Role;
 use crate::sockets::{self, Endpoint, OpenListener, SocketOptions, StreamSocket, Target};
 
 /// What makes connections in a simulation.

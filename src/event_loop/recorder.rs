@@ -15,8 +15,8 @@ use super::timers::TimerKey;
 use super::transport::Transport;
 use crate::close::CloseReason;
 use crate::error::Failure;
-use crate::protocol::output::Direction;
-use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
+use crate::recording::Direction;
+use crate::recording::{Observation, Proto, RecordedFlow, Role};
 use crate::sockets::{Endpoint, StreamSocket};
 use crate::sys::mmsg::SourceAddress;
 

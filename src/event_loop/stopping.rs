@@ -43,7 +43,7 @@ impl Pool {
     }
 
     /// Has a loop that was halted run again, with another handler.
-    pub(crate) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         (self.stopped, self.drains) = (false, false);
     }
 

@@ -13,7 +13,7 @@ use super::pool::{
 };
 use super::timers::TimerKey;
 use super::{EventLoop, Signal};
-use crate::protocol::recording::Role;
+use crate::recording::Role;
 use crate::sys::mmsg::Arrival;
 
 /// Bytes that one source may deliver before the others have their turn.

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 
 use super::framer::{FrameError, Framer, Step, counted, within};
 use super::pickle::{self, PickleError};
-use crate::protocol::text::without_bom;
 
 /// Bytes of a header.
 const HEADER: usize = 8;
@@ -34,8 +33,9 @@ impl Framer for Obj {
         let start = out.len();
         // How long the pickle is, is known behind it.
         out.extend_from_slice(&[b' '; HEADER]);
-        let encoded =
-            pickle::encode(without_bom(payload), out).map_err(FrameError::Unrepresentable);
+        // Some programs put a byte order mark before their JSON (RFC 8259, section 8.1).
+        let json = payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload);
+        let encoded = pickle::encode(json, out).map_err(FrameError::Unrepresentable);
         let len = out.len() - start - HEADER;
         // Eight digits of hex hold 32 bits.
         let fits = encoded.and_then(|()| within(len as u64, self.max.min(u32::MAX as usize)));

@@ -6,7 +6,7 @@
 use hdrhistogram::Histogram;
 
 use super::jitter::signed_difference;
-use crate::vocabulary::fields;
+use crate::fields::fields;
 
 /// The latencies of one flow. Its memory is at most 15 KiB for latencies of up to a minute.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use data_encoding::HEXLOWER;
 
 use crate::protocol::text::{escape_keeping_newlines, escape_words};
-use crate::vocabulary::vocabulary;
+use crate::recording::Direction;
 
 /// What `--output` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,33 +81,6 @@ impl fmt::Display for Output {
     }
 }
 
-vocabulary! {
-    /// Which way a message went, in the words of recordings.
-    pub enum Direction {
-        In = "in": "from the peer to us";
-        Out = "out": "from us to the peer";
-    }
-}
-
-impl Direction {
-    /// The arrow of a dump's head: `<` towards us, `>` away.
-    const fn arrow(self) -> char {
-        match self {
-            Self::In => '<',
-            Self::Out => '>',
-        }
-    }
-
-    /// The same, as the other side sees it.
-    #[must_use]
-    pub const fn reversed(self) -> Self {
-        match self {
-            Self::In => Self::Out,
-            Self::Out => Self::In,
-        }
-    }
-}
-
 /// A message with all that a form may show of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
@@ -161,8 +134,11 @@ fn dump(message: &Shown<'_>) -> String {
     let time = humantime::format_rfc3339_micros(message.time.max(UNIX_EPOCH));
     // The name of a unix socket is its owner's choice, and may hold what a terminal obeys.
     let peer = escape_words(message.peer);
-    let mut text =
-        format!("{time} {} {peer} {} B\n", message.direction.arrow(), message.payload.len());
+    let arrow = match message.direction {
+        Direction::In => '<',
+        Direction::Out => '>',
+    };
+    let mut text = format!("{time} {arrow} {peer} {} B\n", message.payload.len());
     // The offsets of a dump are all as wide as its last one.
     let width = match message.payload.len().saturating_sub(ROW) {
         0..=0xffff => 4,

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use super::values::parse_size;
+use crate::values::parse_size;
 
 /// What a stall may be made up for. A poll that sleeps is late by up to 1 ms, the grain of epoll,
 /// and the rate holds only if what became due meanwhile goes at once; but after a long stall a

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::fields::fields;
 use crate::protocol::flow::{FlowStats, FlowTotals};
 use crate::protocol::latency::LatencySummary;
 use crate::protocol::ping::{RoundTrips, Tally};
-use crate::vocabulary::fields;
 
 fields! {
     /// What is known of one flow, or of all answers to probes. Rates are per second, times in

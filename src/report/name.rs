@@ -1,7 +1,8 @@
 //! The names of the events, and which fields each of them has.
 
 use super::notice::Fields;
-use crate::vocabulary::{Field, FieldForm, vocabulary};
+use crate::fields::{Field, FieldForm};
+use crate::vocabulary::vocabulary;
 
 /// Defines the names from one table: variant, word, meaning, the fields that an event always has and
 /// those that it has where they apply. `figures` stands for all fields of

@@ -13,9 +13,9 @@ use super::figures::Figures;
 use super::name::{Name, flat};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::Failure;
+use crate::fields::{Field, FieldForm, FieldValue, fields};
 use crate::kind::Kind;
-use crate::protocol::output::Direction;
-use crate::vocabulary::{Field, FieldForm, FieldValue, fields};
+use crate::recording::Direction;
 
 fields! {
     /// A notice as a JSON object.
@@ -81,6 +81,14 @@ impl FieldValue for Base64<'_> {
 
     fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry(key, self)
+    }
+}
+
+impl FieldValue for &Figures {
+    const FORM: FieldForm = Figures::FORM;
+
+    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
+        (**self).put(key, map)
     }
 }
 

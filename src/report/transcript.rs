@@ -32,10 +32,10 @@ use super::json;
 use super::name::Name;
 use super::notice::Notice;
 use crate::close::Detail;
-use crate::protocol::output::Direction;
-use crate::protocol::recording::{Observation, Proto, RecordedFlow, Role};
 use crate::protocol::replay::{Recorded, RecordedEvent, Recording};
 use crate::protocol::text::without_bom;
+use crate::recording::Direction;
+use crate::recording::{Observation, Proto, RecordedFlow, Role};
 
 /// Appends what was seen as a line.
 pub(crate) fn write(

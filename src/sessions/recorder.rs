@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use crate::error::{Failure, Status};
 use crate::event_loop::Recorder;
 use crate::kind::Kind;
-use crate::protocol::recording::{Observation, RecordedFlow};
+use crate::recording::{Observation, RecordedFlow};
 use crate::report::pcapng::Capture;
 use crate::report::transcript;
 use crate::sockets::datagram::source_address;
@@ -282,8 +282,8 @@ impl Recorder for FileRecorder {
 mod tests {
     use super::*;
     use crate::kind::Kind;
-    use crate::protocol::output::Direction;
-    use crate::protocol::recording::{Proto, Role};
+    use crate::recording::Direction;
+    use crate::recording::{Proto, Role};
 
     fn flow() -> RecordedFlow {
         let local = "127.0.0.1:1".to_owned();

@@ -217,10 +217,10 @@ mod tests {
     #[test]
     fn a_clamped_buffer_is_said() {
         let warnings = options(&["rcvbuf=2147483647"]).apply(&socket(Domain::IPV4), "x").unwrap();
-        assert!(warnings[0].starts_with("rcvbuf 2.0 GiB was cut to "), "{}", warnings[0]);
+        assert!(warnings[0].starts_with("rcvbuf 2147483647 was cut to "), "{}", warnings[0]);
         assert!(warnings[0].ends_with(" by the kernel (net.core.rmem_max)"), "{}", warnings[0]);
         let warnings = options(&["sndbuf=1"]).apply(&socket(Domain::IPV4), "x").unwrap();
-        assert!(warnings[0].starts_with("sndbuf 1 B was raised to "), "{}", warnings[0]);
+        assert!(warnings[0].starts_with("sndbuf 1 was raised to "), "{}", warnings[0]);
     }
 
     #[test]

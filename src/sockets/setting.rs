@@ -6,11 +6,10 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use socket2::{Socket, TcpKeepalive};
 
 use super::options::OptionError;
-use crate::protocol::values::{parse_duration, parse_nonzero_size};
+use crate::values::{parse_duration, parse_nonzero_size};
 
 /// All keys, in the order of the manual.
 pub(super) const KEYS: &str =
@@ -171,14 +170,11 @@ fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
 fn clamped(key: &str, asked: usize, given: usize, limit: &str) -> Option<String> {
     // Linux doubles the value for its own bookkeeping and reads back the double (socket(7)).
     let given = if cfg!(target_os = "linux") { given / 2 } else { given };
-    let show = |size: usize| ByteSize::b(u64::try_from(size).unwrap_or(u64::MAX));
-    let (asked_text, given_text) = (show(asked), show(given));
     if given < asked {
-        let change = format!("was cut to {given_text} by the kernel (net.core.{limit})");
-        Some(format!("{key} {asked_text} {change}"))
+        Some(format!("{key} {asked} was cut to {given} bytes by the kernel (net.core.{limit})"))
     } else if given > asked {
         // The least is SOCK_MIN_RCVBUF or SOCK_MIN_SNDBUF, a few KiB.
-        Some(format!("{key} {asked_text} was raised to {given_text} by the kernel"))
+        Some(format!("{key} {asked} was raised to {given} bytes by the kernel"))
     } else {
         None
     }

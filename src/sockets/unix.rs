@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, FileType};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -100,7 +101,9 @@ pub(super) fn bind_anywhere(socket: &Socket) -> io::Result<Option<UnixGuard>> {
         // namespace.
         return socket.bind(&SockAddr::unix("")?).map(|()| None);
     }
-    let name = format!("wirecat-{}-{:x}", std::process::id(), fastrand::u64(..));
+    // Its keys are random.
+    let random = RandomState::new().build_hasher().finish();
+    let name = format!("wirecat-{}-{:x}", std::process::id(), random);
     bind(socket, &UnixName::Path(std::env::temp_dir().join(name)))
 }
 

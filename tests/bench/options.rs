@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wirecat::protocol::values::{parse_duration, parse_nonzero_size};
+use wirecat::values::{parse_duration, parse_nonzero_size};
 
 use crate::Fallible;
 use crate::tools::Tool;

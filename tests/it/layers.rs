@@ -10,12 +10,26 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// floor says that they are mates.
 const FLOORS: [(u8, &[&str], bool); 7] = [
     (0, &["sys"], false),
-    (1, &["protocol", "framing", "buffers", "close", "error", "kind", "vocabulary"], true),
+    (1, &PURE, true),
     (2, &["report"], false),
     (3, &["sockets", "multicast"], true),
     (4, &["event_loop"], false),
     (5, &["sessions"], false),
     (7, &["commands", "main"], true),
+];
+
+/// The floor without descriptor, clock and poll.
+const PURE: [&str; 10] = [
+    "buffers",
+    "close",
+    "error",
+    "fields",
+    "framing",
+    "kind",
+    "protocol",
+    "recording",
+    "values",
+    "vocabulary",
 ];
 
 /// Crates and words that belong to some modules only.

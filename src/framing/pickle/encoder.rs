@@ -351,7 +351,7 @@ impl<'a> Encoder<'a, '_> {
 
 /// RFC 8259, section 6. The text consists of the characters of numbers alone.
 fn is_number(text: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+    serde_json::from_slice::<serde_core::de::IgnoredAny>(text).is_ok()
 }
 
 #[cfg(test)]

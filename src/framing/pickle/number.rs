@@ -56,7 +56,7 @@ pub(super) fn float(line: &[u8]) -> Result<f64, PickleError> {
 }
 
 /// Appends a number as JSON. Writing to memory does not fail, here and below.
-pub(super) fn write(number: impl serde::Serialize, out: &mut Vec<u8>) {
+pub(super) fn write(number: impl serde_core::Serialize, out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, &number);
 }
 

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 use super::{Command, CommandForm, ReadForm, Recipient, conn, known, peer};
 use crate::protocol::text::without_bom;
-use crate::protocol::values::parse_duration;
+use crate::values::parse_duration;
 
 /// Reads one object.
 ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::vocabulary::fields;
+use crate::fields::fields;
 
 /// Counts and round trips so far.
 #[derive(Debug, Default)]

@@ -171,7 +171,7 @@ impl Conversation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::recording::Role;
+    use crate::recording::Role;
     use crate::report::transcript;
 
     /// Conversations in which a client says the first text and is answered the second.

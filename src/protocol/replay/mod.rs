@@ -20,8 +20,7 @@ pub use player::{Next, Player, Script, Send};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::output::Direction;
-use super::recording::{Proto, Role};
+use crate::recording::{Direction, Proto, Role};
 
 /// A recording as it was read.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::difference::Difference;
 use super::{Recorded, RecordedEvent, RecordedSocket};
-use crate::protocol::output::Direction;
+use crate::recording::Direction;
 
 /// What one side sent, each piece with what it had received by then, and all that it received.
 #[derive(Clone, Debug, PartialEq, Eq)]

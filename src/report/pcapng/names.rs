@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::blocks::Stamp;
 use super::packet::unspecified;
-use crate::protocol::output::Direction;
-use crate::protocol::recording::{RecordedFlow, Role};
+use crate::recording::Direction;
+use crate::recording::{RecordedFlow, Role};
 
 /// Sockets of unix have no ports; those that they are given begin here, where the dynamic ones do.
 const FIRST_PORT: u16 = 49152;
@@ -102,7 +102,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::protocol::recording::Proto;
+    use crate::recording::Proto;
 
     fn line(proto: Proto, role: Role, local: &str) -> RecordedFlow {
         RecordedFlow { number: 3, proto, role, local: local.to_owned(), peer: None }

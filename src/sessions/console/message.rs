@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use crate::framing::Frame;
-use crate::protocol::output::{self, Direction, Shown, Written};
+use crate::protocol::output::{self, Shown, Written};
+use crate::recording::Direction;
 use crate::report::{Name, Notice};
 
 /// A received message on its way to stdout.

@@ -215,7 +215,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::protocol::recording::Role;
+    use crate::recording::Role;
     use crate::report::transcript;
 
     #[test]

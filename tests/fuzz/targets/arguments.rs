@@ -19,7 +19,8 @@ use wirecat::protocol::output::Output;
 use wirecat::protocol::pacer::Rate;
 use wirecat::protocol::sequence_field::SequenceField;
 use wirecat::protocol::slow::Policy;
-use wirecat::protocol::{text, values};
+use wirecat::protocol::text;
+use wirecat::values;
 use wirecat::sessions::config::Hook;
 use wirecat::sockets::{Address, SocketOptions};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use wirecat::protocol::recording::Role;
+use wirecat::recording::Role;
 use wirecat::protocol::replay::{Next, Player, Recording, Script, Send};
 use wirecat::report::transcript;
 

@@ -30,8 +30,6 @@ pub(super) struct Guest {
     pub(super) ended: bool,
     /// Bytes of it that the session was given.
     pub(super) delivered: usize,
-    /// What it said, as a file of it would have it.
-    pub(super) saved: Vec<u8>,
     pub(super) last_data: Instant,
     /// When its queue became full, if it is.
     full_since: Option<Instant>,
@@ -70,7 +68,6 @@ impl Guest {
             wire: actor.wire.clone(),
             expected: Vec::new(),
             listens: true,
-            saved: Vec::new(),
             cut: Cut::new(framing),
             ended: false,
             delivered: 0,

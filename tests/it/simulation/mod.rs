@@ -48,12 +48,6 @@ fn a_reply_reaches_each_client() {
     play_all(|seed| server::play(seed, Service::reply));
 }
 
-/// SPEC 7, `--save`: the file of each client has what it said.
-#[test]
-fn a_save_keeps_what_each_client_said() {
-    play_all(server::play_saved);
-}
-
 /// SPEC 7, `echo`: each client gets back what it said, and nothing else.
 #[test]
 fn an_echo_returns_what_was_said() {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use mio::Registry;
 use wirecat::event_loop::{DatagramTransport, Ready, Registration};
-use wirecat::protocol::recording::RecordedFlow;
+use wirecat::recording::RecordedFlow;
 use wirecat::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath, Sender, SourceAddress};
 
 /// Of so many calls, one says `WouldBlock` without need.

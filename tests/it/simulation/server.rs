@@ -112,16 +112,6 @@ pub(super) struct Server {
 pub(super) fn play(seed: u64, service: fn(&mut Rng) -> Service) {
     let mut rng = Rng::with_seed(seed);
     let service = service(&mut rng);
-    play_service(rng, service);
-}
-
-/// The same where each client has a file.
-pub(super) fn play_saved(seed: u64) {
-    let directory = tempfile::tempdir().expect("a directory");
-    play_service(Rng::with_seed(seed), Service::save(directory.path()));
-}
-
-fn play_service(mut rng: Rng, service: Service) {
     let plan = Plan::random(&mut rng, service);
     let mut event_loop = EventLoop::new().expect("a loop");
     let start = event_loop.pool().now();
@@ -248,7 +238,6 @@ impl Server {
         let guest = self.guest(id).expect("the same guest");
         guest.expected.extend(answers.iter().map(|answer| encode(framing, answer)));
         guest.expected.extend(turns);
-        guest.saved.extend(messages.iter().flat_map(|message| shown(framing, message)));
         if self.plan.service.shows_messages() {
             let text = messages.iter().flat_map(|message| shown(framing, message));
             self.stage.expected.extend(text);

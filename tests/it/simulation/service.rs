@@ -1,7 +1,6 @@
 //! The services that clients of a server meet: how each is asked for, and what it makes of a
 //! message. A session is driven by its events alone, so that one scenario fits all of them.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +10,9 @@ use wirecat::error::Status;
 use wirecat::event_loop::{Handler, Id, Pool};
 use wirecat::framing::Framing;
 use wirecat::protocol::access::Access;
-use wirecat::protocol::output::Direction;
-use wirecat::protocol::recording::{Proto, Role};
 use wirecat::protocol::replay::{Recorded, RecordedEvent, Recording, Script};
+use wirecat::recording::Direction;
+use wirecat::recording::{Proto, Role};
 use wirecat::sessions::config::{Echo, Handling, Net, Replay, Serve};
 use wirecat::sessions::{Console, EchoService, InputReader, Session, StreamSession};
 
@@ -106,10 +105,6 @@ impl Service {
 
     pub(super) fn reply(rng: &mut Rng) -> Self {
         Self::Serve(Handling::Reply(Bytes::from("answer ".repeat(size(rng, 1..12)))))
-    }
-
-    pub(super) fn save(directory: &Path) -> Self {
-        Self::Serve(Handling::Save(directory.to_owned()))
     }
 
     pub(super) fn echo(rng: &mut Rng) -> Self {
@@ -218,15 +213,7 @@ impl Service {
 
     /// Messages are shown on stdout.
     pub(super) fn shows_messages(&self) -> bool {
-        !matches!(self, Self::Serve(Handling::Discard | Handling::Save(_)))
-    }
-
-    /// Where the file of each client is.
-    pub(super) fn directory(&self) -> Option<&Path> {
-        match self {
-            Self::Serve(Handling::Save(directory)) => Some(directory),
-            _ => None,
-        }
+        *self != Self::Serve(Handling::Discard)
     }
 
     /// What each client says, where the service decides that.
@@ -270,9 +257,6 @@ impl Service {
     /// Whether what is sent back may exceed the queue of a client: an answer is as long as it is,
     /// however short the message was.
     pub(super) fn exceeds_queue(&self) -> bool {
-        !matches!(
-            self,
-            Self::Serve(Handling::Relay | Handling::Hub | Handling::Discard | Handling::Save(_))
-        )
+        !matches!(self, Self::Serve(Handling::Relay | Handling::Hub | Handling::Discard))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::read_to_string;
 use std::sync::{Arc, Once};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libc::{SIGHUP, SIGINT};
 
@@ -54,18 +54,4 @@ pub(crate) fn let_children_hear_signals() {
             }
         }
     });
-}
-
-/// Whether an attempt ends well before a minute and a half is over. What is bounded by a measured time
-/// may be late while other tests keep both cores busy, and is not once they leave one alone.
-pub(crate) fn once_quiet(mut attempt: impl FnMut() -> bool) -> bool {
-    let began = Instant::now();
-    loop {
-        if attempt() {
-            return true;
-        }
-        if began.elapsed() > Duration::from_secs(90) {
-            return false;
-        }
-    }
 }

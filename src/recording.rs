@@ -5,8 +5,27 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::output::Direction;
 use crate::close::CloseReason;
+use crate::vocabulary::vocabulary;
+
+vocabulary! {
+    /// Which way a message went, in the words of recordings.
+    pub enum Direction {
+        In = "in": "from the peer to us";
+        Out = "out": "from us to the peer";
+    }
+}
+
+impl Direction {
+    /// The same, as the other side sees it.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::In => Self::Out,
+            Self::Out => Self::In,
+        }
+    }
+}
 
 /// A transport, as recordings name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
