@@ -47,6 +47,9 @@ pub struct Frame<'a> {
 /// | within | what has come of the frame | none | none |
 /// | making | empty | the frame | none |
 /// | failed | empty | none | the error, which every call returns |
+///
+/// Between and while making, `unread` has what was not looked at yet. [`Deframer::switch`] moves tail and
+/// frame there, so that the next framer sees the same bytes.
 pub struct Deframer {
     framer: Box<dyn Framer>,
     /// The beginning of a frame that has no end yet.
@@ -56,11 +59,39 @@ pub struct Deframer {
     /// Bytes of a frame that the end of the stream has cut.
     cut: usize,
     /// What is not looked at yet, because the receiver of the frames wants no more for now.
-    unread: Vec<u8>,
+    unread: Unread,
     failed: Option<FrameError>,
 }
 
-/// A whole frame, and where in it the payload lies.
+/// Bytes of which the first ones are taken.
+#[derive(Default)]
+struct Unread {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Unread {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, taken: 0 }
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.taken..).unwrap_or_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.taken == self.bytes.len()
+    }
+
+    /// Keeps the last bytes. They move once they fill less than half of the memory: all moves
+    /// together copy each byte once at most.
+    fn keep(mut self, left: usize) -> Self {
+        self.taken = self.bytes.len() - left;
+        if left < self.bytes.capacity() / 2 { Self::new(self.rest().to_vec()) } else { self }
+    }
+}
+
+/// A whole frame with its marks, and where in it the payload lies.
 struct Begun {
     frame: Vec<u8>,
     payload: Range<usize>,
@@ -73,7 +104,14 @@ type Delivery<'w, 'd> = (&'w mut usize, &'d mut dyn FnMut(Frame<'_>));
 impl Deframer {
     /// A deframer at the start of a stream.
     pub fn new(framer: Box<dyn Framer>) -> Self {
-        Self { framer, tail: Vec::new(), begun: None, unread: Vec::new(), cut: 0, failed: None }
+        Self {
+            framer,
+            tail: Vec::new(),
+            begun: None,
+            unread: Unread::default(),
+            cut: 0,
+            failed: None,
+        }
     }
 
     /// Takes the next `piece` of the stream and delivers every frame that it completes, in order.
@@ -134,19 +172,46 @@ impl Deframer {
         to: &mut Delivery<'_, '_>,
     ) -> Result<(), FrameError> {
         if let Some(Begun { frame, payload, partial }) = self.begun.take() {
-            self.deliver(Cow::Owned(frame), payload, partial, to)?;
+            let consumed = frame.len();
+            self.deliver((Cow::Owned(frame), consumed), payload, partial, to)?;
             if self.begun.is_some() {
-                self.unread.extend_from_slice(piece);
+                self.unread.bytes.extend_from_slice(piece);
                 return Ok(());
             }
         }
-        let unread = std::mem::take(&mut self.unread);
-        let piece = match unread.is_empty() {
-            true => Cow::Borrowed(piece),
-            false => Cow::Owned([&unread, piece].concat()),
+        let mut unread = std::mem::take(&mut self.unread);
+        self.unread = if unread.is_empty() {
+            let left = self.cut(piece, eof, stop, to)?;
+            Unread::new(piece.get(piece.len() - left..).unwrap_or_default().to_vec())
+        } else {
+            unread.bytes.extend_from_slice(piece);
+            let left = self.cut(unread.rest(), eof, stop, to)?;
+            unread.keep(left)
         };
-        drop(unread);
-        self.cut(&piece, eof, stop, to)
+        debug_assert!(self.tail.is_empty() || self.unread.is_empty(), "unread behind a tail");
+        Ok(())
+    }
+
+    /// Goes on with another framing behind the last frame that was delivered. The next call cuts anew
+    /// what has come behind it, be it part of a frame, being made or not looked at yet. A stream that
+    /// has failed stays so.
+    pub fn switch(&mut self, framer: Box<dyn Framer>) {
+        self.framer = framer;
+        if !self.tail.is_empty() || self.begun.is_some() {
+            self.unread = Unread::new(self.take_rest());
+        }
+    }
+
+    /// Ends the framing: what has come behind the last frame that was delivered.
+    pub fn into_rest(mut self) -> Vec<u8> {
+        self.take_rest()
+    }
+
+    fn take_rest(&mut self) -> Vec<u8> {
+        let begun = self.begun.take().map(|begun| begun.frame);
+        let mut rest = begun.unwrap_or_else(|| std::mem::take(&mut self.tail));
+        rest.extend_from_slice(std::mem::take(&mut self.unread).rest());
+        rest
     }
 
     /// Bytes held that belong to no whole frame: after `eof` they are what is `undelivered`.
@@ -189,38 +254,38 @@ impl Deframer {
         self.framer.encode(payload, out)
     }
 
+    /// Returns how many bytes of the piece are left that were not looked at.
     fn cut(
         &mut self,
         piece: &[u8],
         eof: bool,
         stop: &Cell<bool>,
         to: &mut Delivery<'_, '_>,
-    ) -> Result<(), FrameError> {
+    ) -> Result<usize, FrameError> {
         let Some(mut rest) = self.complete_tail(piece, eof, to)? else {
-            return Ok(());
+            return Ok(0);
         };
         debug_assert!(self.tail.is_empty(), "a frame begins before the one in the tail has ended");
         loop {
             if stop.get() || self.is_making() {
-                self.unread = rest.to_vec();
-                return Ok(());
+                return Ok(rest.len());
             }
             let Step::Frame { payload, consumed, partial } = self.framer.step(rest, eof)? else {
                 break;
             };
             debug_assert!((1..=rest.len()).contains(&consumed), "a frame of {consumed} bytes");
-            self.deliver(Cow::Borrowed(rest), payload, partial, to)?;
+            self.deliver((Cow::Borrowed(rest), consumed), payload, partial, to)?;
             rest = rest.get(consumed..).unwrap_or_default();
         }
         // With no room to spare: most tails get their end with the next piece.
         self.tail = rest.to_vec();
-        Ok(())
+        Ok(0)
     }
 
-    /// Delivers the message of a frame, or keeps the frame where to make it takes too long.
+    /// Delivers the message of a frame of so many bytes, or keeps the frame where to make it takes too long.
     fn deliver(
         &mut self,
-        input: Cow<'_, [u8]>,
+        (input, consumed): (Cow<'_, [u8]>, usize),
         payload: Range<usize>,
         partial: bool,
         (work, deliver): &mut Delivery<'_, '_>,
@@ -233,16 +298,15 @@ impl Deframer {
             }
             Some(Cow::Owned(made)) => Bytes::from(made),
             None => {
-                self.begun = Some(match input {
+                // What follows it is not part of it.
+                let frame = match input {
                     Cow::Owned(mut frame) => {
-                        frame.truncate(payload.end);
-                        Begun { frame, payload, partial }
+                        frame.truncate(consumed);
+                        frame
                     }
-                    // What follows it is not part of it.
-                    Cow::Borrowed(_) => {
-                        Begun { frame: lent.to_vec(), payload: 0..lent.len(), partial }
-                    }
-                });
+                    Cow::Borrowed(input) => input.get(..consumed).unwrap_or_default().to_vec(),
+                };
+                self.begun = Some(Begun { frame, payload, partial });
                 return Ok(());
             }
         };
@@ -280,7 +344,7 @@ impl Deframer {
             match self.framer.step(&self.tail, eof && later.is_empty())? {
                 Step::Frame { payload, consumed, partial } => {
                     let tail = std::mem::take(&mut self.tail);
-                    self.deliver(Cow::Owned(tail), payload, partial, to)?;
+                    self.deliver((Cow::Owned(tail), consumed), payload, partial, to)?;
                     // The framer has seen more of the piece than the frame takes, perhaps.
                     debug_assert!(consumed >= held, "a frame that was whole before this piece");
                     rest = rest.get(consumed.saturating_sub(held)..).unwrap_or_default();
@@ -294,106 +358,4 @@ impl Deframer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::framing::Framing;
-
-    const MIB: usize = 1 << 20;
-
-    fn deframer(framing: Framing, max: usize) -> Deframer {
-        Deframer::new(framing.framer(max, false).unwrap())
-    }
-
-    /// However often the receiver wants no more, each frame comes once, and in its order.
-    #[test]
-    fn who_wants_no_more_gets_the_rest_with_the_next_call() {
-        let mut lines = deframer(Framing::Line, 100);
-        let (stop, mut seen) = (Cell::new(false), Vec::new());
-        for piece in [&b"a\nb"[..], b"b\nc\n\nd\ne", b"", b"\nf", b"", b"", b"", b""] {
-            stop.set(false);
-            let mut deliver = |frame: Frame<'_>| {
-                seen.push(String::from_utf8(frame.payload.to_vec()).unwrap());
-                stop.set(true);
-            };
-            lines.feed_until(piece, false, &stop, &mut deliver).unwrap();
-        }
-        assert_eq!(seen, ["a", "bb", "c", "", "d", "e"]);
-        assert!(!lines.has_unread());
-        lines.feed(b"", true, &mut |frame| assert_eq!(frame.payload, b"f")).unwrap();
-    }
-
-    /// Feeds one piece; the frames that came, with whether they were partial.
-    fn feed(deframer: &mut Deframer, piece: &[u8], eof: bool) -> Vec<(Vec<u8>, bool)> {
-        let mut frames = Vec::new();
-        let deliver = &mut |frame: Frame<'_>| frames.push((frame.payload.to_vec(), frame.partial));
-        deframer.feed(piece, eof, deliver).unwrap();
-        frames
-    }
-
-    #[test]
-    fn frames_cross_pieces_and_the_end_is_partial() {
-        let mut lines = deframer(Framing::Line, 16);
-        assert_eq!(feed(&mut lines, b"one\r\ntw", false), [(b"one".to_vec(), false)]);
-        assert_eq!(lines.pending(), 2);
-        let expected = [(b"two".to_vec(), false), (b"".to_vec(), false)];
-        assert_eq!(feed(&mut lines, b"o\n\nthree", false), expected);
-        assert_eq!(feed(&mut lines, b"", true), [(b"three".to_vec(), true)]);
-        assert_eq!(lines.pending(), 0);
-    }
-
-    #[test]
-    fn a_frame_cut_by_the_end_is_pending() {
-        let mut frames = deframer(Framing::U16, 16);
-        assert_eq!(feed(&mut frames, b"\x00\x01a\x00\x05abc", true), [(b"a".to_vec(), false)]);
-        assert_eq!(frames.pending(), 5);
-    }
-
-    #[test]
-    fn whole_frames_are_lent_and_nothing_is_held() {
-        let mut lines = deframer(Framing::Line, MIB);
-        assert_eq!(feed(&mut lines, b"ab", false), []);
-        let piece = b"cd\nef\n".repeat(10_000);
-        let mut lent = 0;
-        let within = piece.as_ptr_range();
-        let deliver = &mut |frame: Frame<'_>| {
-            lent += usize::from(within.contains(&frame.payload.as_ptr()));
-        };
-        lines.feed(&piece, false, deliver).unwrap();
-        assert_eq!(lent, 20_000 - 1);
-        assert_eq!(lines.tail.capacity(), 0);
-    }
-
-    #[test]
-    fn a_short_tail_does_not_keep_room_for_a_piece() {
-        let mut lines = deframer(Framing::Line, MIB);
-        feed(&mut lines, b"ab", false);
-        feed(&mut lines, &[&b"\n".repeat(60_000)[..], b"xyz"].concat(), false);
-        assert_eq!(lines.pending(), 3);
-        assert!(lines.tail.capacity() < 64);
-    }
-
-    #[test]
-    fn a_large_frame_in_small_pieces_is_quick() {
-        for framing in [Framing::Line, Framing::Netstring, Framing::U32, Framing::Varint] {
-            let mut frames = deframer(framing, 16 * MIB);
-            let mut wire = Vec::new();
-            frames.encode(&vec![b'x'; 16 * MIB], &mut wire).unwrap();
-            let mut lens = Vec::new();
-            for piece in wire.chunks(1024) {
-                let deliver = &mut |frame: Frame<'_>| lens.push(frame.payload.len());
-                frames.feed(piece, false, deliver).unwrap();
-            }
-            assert_eq!((lens, frames.pending()), (vec![16 * MIB], 0), "{framing}");
-        }
-    }
-
-    #[test]
-    fn an_error_stays() {
-        let mut frames = deframer(Framing::U8, 4);
-        let mut seen = 0;
-        let error = frames.feed(b"\x01a\x09", false, &mut |_| seen += 1).unwrap_err();
-        assert_eq!((&error, seen), (&FrameError::TooLarge { len: 9, max: 4 }, 1));
-        let again = frames.feed(b"\x01a", true, &mut |_| seen += 1);
-        assert_eq!((again, seen, frames.pending()), (Err(error), 1, 0));
-    }
-}
+mod tests;

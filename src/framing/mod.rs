@@ -32,7 +32,7 @@ use delimited::{Delimited, Ending};
 use netstring::Netstring;
 use obj::Obj;
 use prefixed::{Prefix, Prefixed};
-use sized::Fixed;
+use sized::{Fixed, Pieces};
 
 /// How messages are marked on a stream (`--frame`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +147,11 @@ impl fmt::Display for Framing {
             _ => out.write_str(name_of(self, &NAMES)),
         }
     }
+}
+
+/// The framer of a stream that is taken as it comes, in pieces of `most` bytes at most.
+pub fn pieces(most: usize) -> Box<dyn Framer> {
+    Box::new(Pieces::new(most))
 }
 
 /// Reads one of these names, or `fixed:N`; the names in a list where it is neither.

@@ -3,7 +3,11 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Cutter, Deframer, Frame, FrameError, Framing, InputFraming};
+use super::delimited::{Delimited, Ending};
+use super::{
+    Cutter, Deframer, Frame, FrameError, Framer, Framing, InputFraming, pieces as as_it_comes,
+};
+use std::cell::Cell;
 
 /// Everything that a stream came to: its messages (with whether they were partial), how it ended,
 /// and the bytes left over.
@@ -83,6 +87,33 @@ fn cut_input(cutter: &mut Cutter, pieces: &[(&[u8], bool)]) -> Outcome {
     (messages, fed, 0)
 }
 
+/// Takes a stream one message at a time, each with the next of these framers.
+fn one_by_one(
+    framers: &mut dyn Iterator<Item = Box<dyn Framer>>,
+    pieces: &[(&[u8], bool)],
+) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let (mut messages, stop) = (Vec::new(), Cell::new(false));
+    let mut deframer = Deframer::new(framers.next().unwrap());
+    for (piece, _) in pieces {
+        let mut piece = *piece;
+        loop {
+            stop.set(false);
+            let mut deliver = |frame: Frame<'_>| {
+                messages.push(frame.payload.to_vec());
+                stop.set(true);
+            };
+            deframer.feed_until(piece, false, &stop, &mut deliver).unwrap();
+            if !stop.get() {
+                break;
+            }
+            let Some(framer) = framers.next() else { break };
+            deframer.switch(framer);
+            piece = b"";
+        }
+    }
+    (messages, deframer.into_rest())
+}
+
 /// Changes `payload` into one that the framing carries unharmed.
 fn make_representable(framing: Framing, keep_cr: bool, payload: &mut Vec<u8>) {
     match framing {
@@ -117,6 +148,46 @@ proptest! {
         let expected = payloads.into_iter().map(|payload| (payload, false)).collect();
         let outcome = deframe(&mut deframer, &pieces(&stream, &sizes, late_end));
         prop_assert_eq!(outcome, (expected, Ok(()), 0));
+    }
+
+    #[test]
+    fn each_message_may_have_a_framing_of_its_own_wherever_the_stream_is_cut(
+        mut messages in vec((framings(), prop_oneof![garbage(), vec(any::<u8>(), 0..600)]), 1..20),
+        behind in garbage(),
+        sizes in cuts(),
+    ) {
+        let framer = |framing: Framing| framing.framer(600, true).unwrap();
+        let mut stream = Vec::new();
+        for (framing, payload) in &mut messages {
+            make_representable(*framing, true, payload);
+            framer(*framing).encode(payload, &mut stream).unwrap();
+        }
+        stream.extend_from_slice(&behind);
+        // The last one stops the deframer before it looks at what comes behind.
+        let framers = messages.iter().map(|(framing, _)| framer(*framing));
+        let mut framers = framers.chain([Framing::Fixed(600).framer(600, true).unwrap()]);
+        let (taken, rest) = one_by_one(&mut framers, &pieces(&stream, &sizes, false));
+        let expected: Vec<Vec<u8>> = messages.into_iter().map(|(_, payload)| payload).collect();
+        prop_assert_eq!((taken, rest), (expected, behind));
+    }
+
+    /// Lines with their ends, blocks and pieces are the bytes themselves.
+    #[test]
+    fn no_byte_is_lost_or_moved_between_the_forms(
+        forms in vec(0..12_usize, 1..20),
+        stream in garbage(),
+        sizes in cuts(),
+    ) {
+        let framer = |form: &usize| -> Box<dyn Framer> {
+            match form {
+                0..4 => Box::new(Delimited::line(Ending::Keep, 400)),
+                4..8 => as_it_comes(form - 3),
+                _ => Framing::Fixed(form - 7).framer(400, false).unwrap(),
+            }
+        };
+        let mut framers = forms.iter().map(framer).cycle();
+        let (taken, rest) = one_by_one(&mut framers, &pieces(&stream, &sizes, false));
+        prop_assert_eq!([taken.concat(), rest].concat(), stream);
     }
 
     #[test]

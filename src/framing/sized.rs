@@ -56,6 +56,33 @@ impl Framer for Fixed {
     }
 }
 
+/// Whatever is there, in pieces of `most` bytes at most.
+pub(super) struct Pieces {
+    most: usize,
+}
+
+impl Pieces {
+    /// Pieces of no byte, which no option can give, would never end: they have one.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most: most.max(1) }
+    }
+}
+
+impl Framer for Pieces {
+    fn step(&mut self, input: &[u8], _eof: bool) -> Result<Step, FrameError> {
+        let len = input.len().min(self.most);
+        Ok(match len {
+            0 => Step::More,
+            _ => Step::Frame { payload: 0..len, consumed: len, partial: false },
+        })
+    }
+
+    fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+        out.extend_from_slice(payload);
+        Ok(())
+    }
+}
+
 /// All of a stream as one message, delivered at its end; none where there was no byte.
 pub(super) struct Whole {
     max: usize,
@@ -124,6 +151,14 @@ mod tests {
     fn a_block_over_the_limit_is_refused_at_its_first_byte() {
         let error = FrameError::TooLarge { len: 3, max: 2 };
         assert_eq!(Fixed::new(3, 2).step(b"a", false), Err(error));
+    }
+
+    #[test]
+    fn pieces_are_what_is_there() {
+        let mut pieces = Pieces::new(3);
+        assert_eq!(pieces.step(b"", true), Ok(Step::More));
+        assert_eq!(pieces.step(b"ab", false), frame(2, false));
+        assert_eq!(pieces.step(b"abcd", true), frame(3, false));
     }
 
     #[test]

@@ -1,0 +1,169 @@
+//! What a deframer holds, lends and leaves.
+
+use super::*;
+use crate::framing::Framing;
+
+const MIB: usize = 1 << 20;
+
+fn deframer(framing: Framing, max: usize) -> Deframer {
+    Deframer::new(framing.framer(max, false).unwrap())
+}
+
+/// However often the receiver wants no more, each frame comes once, and in its order.
+#[test]
+fn who_wants_no_more_gets_the_rest_with_the_next_call() {
+    let mut lines = deframer(Framing::Line, 100);
+    let (stop, mut seen) = (Cell::new(false), Vec::new());
+    for piece in [&b"a\nb"[..], b"b\nc\n\nd\ne", b"", b"\nf", b"", b"", b"", b""] {
+        stop.set(false);
+        let mut deliver = |frame: Frame<'_>| {
+            seen.push(String::from_utf8(frame.payload.to_vec()).unwrap());
+            stop.set(true);
+        };
+        lines.feed_until(piece, false, &stop, &mut deliver).unwrap();
+    }
+    assert_eq!(seen, ["a", "bb", "c", "", "d", "e"]);
+    assert!(!lines.has_unread());
+    lines.feed(b"", true, &mut |frame| assert_eq!(frame.payload, b"f")).unwrap();
+}
+
+/// To take one message at a time copies what is left of a piece once, and not with each of them.
+#[test]
+fn many_small_steps_through_a_large_piece_are_quick() {
+    let (mut lines, stop, mut count) = (deframer(Framing::Line, 100), Cell::new(false), 0);
+    let mut piece = &b"ab\n".repeat(1 << 18)[..];
+    while count < 1 << 18 {
+        stop.set(false);
+        let mut deliver = |_: Frame<'_>| {
+            count += 1;
+            stop.set(true);
+        };
+        lines.feed_until(piece, false, &stop, &mut deliver).unwrap();
+        piece = b"";
+    }
+    assert_eq!((lines.has_unread(), lines.unread.bytes.capacity()), (false, 0));
+}
+
+#[test]
+fn another_framing_sees_what_the_first_one_has_held() {
+    let mut frames = deframer(Framing::Netstring, 100);
+    assert_eq!(feed(&mut frames, b"1:a,25:", false), [(b"a".to_vec(), false)]);
+    assert_eq!((frames.pending(), frames.has_unread()), (3, false));
+    frames.switch(Framing::Line.framer(100, false).unwrap());
+    assert_eq!((frames.pending(), frames.has_unread()), (0, true));
+    assert_eq!(feed(&mut frames, b"x\nrest", false), [(b"25:x".to_vec(), false)]);
+    assert_eq!(frames.into_rest(), b"rest");
+}
+
+/// Netstrings whose messages are never made.
+struct Never(Box<dyn Framer>);
+
+impl Framer for Never {
+    fn step(&mut self, input: &[u8], eof: bool) -> Result<Step, FrameError> {
+        self.0.step(input, eof)
+    }
+
+    fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+        self.0.encode(payload, out)
+    }
+
+    fn decode_some<'a>(
+        &mut self,
+        _payload: &'a [u8],
+        _work: &mut usize,
+    ) -> Result<Option<Cow<'a, [u8]>>, FrameError> {
+        Ok(None)
+    }
+}
+
+/// A frame whose message is being made is still its bytes.
+#[test]
+fn another_framing_sees_a_frame_whose_message_is_not_made_yet() {
+    let wire = b"3:abc,behind";
+    for cut in 0..=wire.len() {
+        let mut frames =
+            Deframer::new(Box::new(Never(Framing::Netstring.framer(9, false).unwrap())));
+        for piece in [&wire[..cut], &wire[cut..], b""] {
+            assert_eq!(feed(&mut frames, piece, false), []);
+        }
+        assert!(frames.is_making());
+        frames.switch(Framing::Line.framer(100, false).unwrap());
+        assert_eq!(feed(&mut frames, b"\nrest", false), [(b"3:abc,behind".to_vec(), false)]);
+        assert_eq!(frames.into_rest(), b"rest", "{cut}");
+    }
+}
+
+/// Feeds one piece; the frames that came, with whether they were partial.
+fn feed(deframer: &mut Deframer, piece: &[u8], eof: bool) -> Vec<(Vec<u8>, bool)> {
+    let mut frames = Vec::new();
+    let deliver = &mut |frame: Frame<'_>| frames.push((frame.payload.to_vec(), frame.partial));
+    deframer.feed(piece, eof, deliver).unwrap();
+    frames
+}
+
+#[test]
+fn frames_cross_pieces_and_the_end_is_partial() {
+    let mut lines = deframer(Framing::Line, 16);
+    assert_eq!(feed(&mut lines, b"one\r\ntw", false), [(b"one".to_vec(), false)]);
+    assert_eq!(lines.pending(), 2);
+    let expected = [(b"two".to_vec(), false), (b"".to_vec(), false)];
+    assert_eq!(feed(&mut lines, b"o\n\nthree", false), expected);
+    assert_eq!(feed(&mut lines, b"", true), [(b"three".to_vec(), true)]);
+    assert_eq!(lines.pending(), 0);
+}
+
+#[test]
+fn a_frame_cut_by_the_end_is_pending() {
+    let mut frames = deframer(Framing::U16, 16);
+    assert_eq!(feed(&mut frames, b"\x00\x01a\x00\x05abc", true), [(b"a".to_vec(), false)]);
+    assert_eq!(frames.pending(), 5);
+}
+
+#[test]
+fn whole_frames_are_lent_and_nothing_is_held() {
+    let mut lines = deframer(Framing::Line, MIB);
+    assert_eq!(feed(&mut lines, b"ab", false), []);
+    let piece = b"cd\nef\n".repeat(10_000);
+    let mut lent = 0;
+    let within = piece.as_ptr_range();
+    let deliver = &mut |frame: Frame<'_>| {
+        lent += usize::from(within.contains(&frame.payload.as_ptr()));
+    };
+    lines.feed(&piece, false, deliver).unwrap();
+    assert_eq!(lent, 20_000 - 1);
+    assert_eq!(lines.tail.capacity(), 0);
+}
+
+#[test]
+fn a_short_tail_does_not_keep_room_for_a_piece() {
+    let mut lines = deframer(Framing::Line, MIB);
+    feed(&mut lines, b"ab", false);
+    feed(&mut lines, &[&b"\n".repeat(60_000)[..], b"xyz"].concat(), false);
+    assert_eq!(lines.pending(), 3);
+    assert!(lines.tail.capacity() < 64);
+}
+
+#[test]
+fn a_large_frame_in_small_pieces_is_quick() {
+    for framing in [Framing::Line, Framing::Netstring, Framing::U32, Framing::Varint] {
+        let mut frames = deframer(framing, 16 * MIB);
+        let mut wire = Vec::new();
+        frames.encode(&vec![b'x'; 16 * MIB], &mut wire).unwrap();
+        let mut lens = Vec::new();
+        for piece in wire.chunks(1024) {
+            let deliver = &mut |frame: Frame<'_>| lens.push(frame.payload.len());
+            frames.feed(piece, false, deliver).unwrap();
+        }
+        assert_eq!((lens, frames.pending()), (vec![16 * MIB], 0), "{framing}");
+    }
+}
+
+#[test]
+fn an_error_stays() {
+    let mut frames = deframer(Framing::U8, 4);
+    let mut seen = 0;
+    let error = frames.feed(b"\x01a\x09", false, &mut |_| seen += 1).unwrap_err();
+    assert_eq!((&error, seen), (&FrameError::TooLarge { len: 9, max: 4 }, 1));
+    let again = frames.feed(b"\x01a", true, &mut |_| seen += 1);
+    assert_eq!((again, seen, frames.pending()), (Err(error), 1, 0));
+}
