@@ -1,6 +1,8 @@
 //! A listening socket in the pool.
 
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use mio::net::UnixStream;
@@ -52,6 +54,20 @@ impl Acceptor {
 
     pub(super) fn local(&self) -> &str {
         &self.listening.local
+    }
+
+    pub(super) fn endpoint(&self) -> Endpoint {
+        match self.listening.local.parse::<SocketAddr>() {
+            Ok(address) => address.into(),
+            Err(_) => Endpoint::named(&*self.listening.local),
+        }
+    }
+
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        match &self.listening.socket {
+            Listener::Tcp(listener) => listener.as_fd(),
+            Listener::Unix(listener) => listener.as_fd(),
+        }
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {

@@ -51,6 +51,7 @@ pub(super) struct Channel {
     /// The poll has hinted that the connection is gone.
     pub(super) hung_up: bool,
     pub(super) paused: bool,
+    pub(super) marks: Marks,
     /// Whether it is in the pool's list of what to read.
     pub(super) queued_for_read: bool,
     /// Whether it is in the pool's list of what to flush.
@@ -59,8 +60,6 @@ pub(super) struct Channel {
     pub(super) closed: Option<CloseReason>,
     /// How it is closed, once it is.
     pub(super) close_mode: CloseMode,
-    /// The peer was gone before it had acknowledged everything.
-    pub(super) lost: bool,
     /// What the handler waits for.
     awaited: Awaited,
     /// Boxed, because a server keeps thousands of channels that have not begun to end.
@@ -72,6 +71,24 @@ pub(super) struct Channel {
     /// When the queue last got shorter, or began.
     pub(super) progress: Instant,
     pub(super) traffic: Traffic,
+}
+
+/// What is special about a channel, in one byte, because a server keeps thousands of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks(u8);
+
+impl Marks {
+    /// It was accepted or dialed: it is not stdin, a file or a pipe.
+    pub(super) const CONNECTION: Self = Self(1);
+
+    /// Whether one of these is set.
+    pub(super) fn has(self, any: Self) -> bool {
+        self.0 & any.0 != 0
+    }
+
+    pub(super) fn set(&mut self, mark: Self, is_set: bool) {
+        self.0 = if is_set { self.0 | mark.0 } else { self.0 & !mark.0 };
+    }
 }
 
 /// The length of the queue at which `Drained` follows.
@@ -109,11 +126,11 @@ impl Channel {
             writable: false,
             hung_up: false,
             paused: false,
+            marks: Marks::default(),
             queued_for_read: false,
             dirty: false,
             closed: None,
             close_mode: CloseMode::Linger,
-            lost: false,
             awaited: Awaited::Nothing,
             ending: None,
             queue: SendQueue::default(),

@@ -22,6 +22,30 @@ pub trait Handler {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>);
 }
 
+/// A closure will do where there is no state that needs a name. Its parameters need their types.
+///
+/// ```
+/// use wirecat::event_loop::{Event, EventLoop, Pool};
+///
+/// let mut event_loop = EventLoop::new()?;
+/// event_loop.pool().listen("127.0.0.1:0")?;
+/// # event_loop.pool().stop();
+/// let mut clients = 0;
+/// event_loop.run(&mut |pool: &mut Pool, event: Event<'_>| {
+///     if let Event::Accepted { id, .. } = event {
+///         clients += 1;
+///         let _ = pool.send(id, format!("you are number {clients}\n").as_bytes());
+///         pool.finish(id);
+///     }
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl<F: FnMut(&mut Pool, Event<'_>)> Handler for F {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        self(pool, event);
+    }
+}
+
 /// Something happened.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -110,6 +134,12 @@ pub enum Event<'a> {
     Signal(Signal),
     /// What was recorded is not written; [`Pool::take_recording_failure`] returns why.
     RecordingFailed,
+    /// [`Pool::stop`] has ended the loop: everything is still open, and what is sent now is written
+    /// before it closes. Those who use [`Pool::halt`] do not get it.
+    Stopping,
+    /// What was to be written before the end is written, or has had its 2 s, and all is closed.
+    /// [`EventLoop::run`](super::EventLoop::run) returns.
+    Stopped,
     /// A source is gone; its id means nothing any more.
     Closed {
         /// The source.

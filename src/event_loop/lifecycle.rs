@@ -194,6 +194,8 @@ pub(super) struct ChannelEnd {
     pub(super) fin_sent_at: Option<Instant>,
     /// Nothing more is written, and the peer has acknowledged every byte.
     all_acknowledged: bool,
+    /// The peer was gone before it had acknowledged everything.
+    lost: bool,
     /// A reset that came before the first read; it is reported after all that came ahead of it.
     early_reset: Option<io::Error>,
     read_error: Option<io::Error>,
@@ -216,7 +218,7 @@ impl Channel {
             return None;
         }
         match self.phase.close_reason() {
-            Some(reason) if self.queue.is_empty() && !self.lost => Some(reason),
+            Some(reason) if self.queue.is_empty() && !self.is_lost() => Some(reason),
             None if !failed => Some(CloseReason::PEER),
             _ => Some(self.failure()),
         }
@@ -232,6 +234,10 @@ impl Channel {
             Some(ErrorKind::TimedOut) => CloseReason::UNANSWERED,
             _ => CloseReason::RESET,
         }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.lost)
     }
 
     fn failed(&self) -> bool {
@@ -281,7 +287,7 @@ impl Channel {
     pub(super) fn check_acknowledgement(&mut self) {
         // An RST leaves ECONNRESET in SO_ERROR, or EPIPE after the peer's FIN; asking clears it.
         if let Some(error) = self.transport.take_error() {
-            self.lost = true;
+            self.ending().lost = true;
             self.fail_writing(error);
         }
     }

@@ -16,6 +16,7 @@ mod datagram_transport;
 mod datagrams;
 mod event;
 mod id;
+mod inspect;
 mod lifecycle;
 mod mailbox;
 mod opening;
@@ -31,7 +32,7 @@ mod transport;
 mod turn;
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -144,19 +145,71 @@ impl EventLoop {
     pub fn run(&mut self, handler: &mut dyn Handler) -> io::Result<()> {
         self.pool.now = Instant::now();
         while !self.pool.stopped {
-            self.wait()?;
+            self.wait(None)?;
             self.turn(Instant::now(), handler);
         }
-        if self.pool.drains { self.drain() } else { Ok(()) }
+        if self.pool.drains { self.drain(handler) } else { Ok(()) }
     }
 
-    /// Sleeps until there is something to do, and notes what is ready.
-    fn wait(&mut self) -> io::Result<()> {
+    /// One turn, for a program with a loop of its own: waits up to `timeout` for something to do,
+    /// does it, and returns whether the handler got an event. A loop that was stopped does nothing;
+    /// [`EventLoop::run`] then ends it in order.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wirecat::event_loop::{Event, EventLoop, Pool};
+    ///
+    /// let mut event_loop = EventLoop::new()?;
+    /// event_loop.pool().listen("127.0.0.1:0")?;
+    /// let mut log = |_: &mut Pool, event: Event<'_>| println!("{event:?}");
+    /// # let mut frames = 0;
+    /// while !event_loop.pool().is_stopped() {
+    ///     while event_loop.run_once(Duration::from_millis(5), &mut log)? {}
+    ///     // … the program's own work …
+    /// #   frames += 1;
+    /// #   if frames == 3 { event_loop.pool().stop() }
+    /// }
+    /// event_loop.run(&mut log)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A program that waits in a poll of its own watches the descriptor of the loop ([`AsFd`]) for
+    /// reading, no longer than [`EventLoop::timeout`] says, and then calls this with
+    /// [`Duration::ZERO`].
+    ///
+    /// # Errors
+    /// As those of [`EventLoop::run`].
+    pub fn run_once(
+        &mut self,
+        timeout: Duration,
+        handler: &mut dyn Handler,
+    ) -> io::Result<bool> {
+        if self.pool.stopped {
+            return Ok(false);
+        }
+        let mut has_event = false;
+        self.wait(Some(timeout))?;
+        self.turn(Instant::now(), &mut |pool: &mut Pool, event: Event<'_>| {
+            has_event = true;
+            handler.on(pool, event);
+        });
+        Ok(has_event)
+    }
+
+    /// How long the loop may be left alone while its descriptor has nothing to read: to the next
+    /// timer, and not at all where something was left for the next turn. `None` is without a limit.
+    pub fn timeout(&mut self) -> Option<Duration> {
+        self.pool.poll_timeout(Instant::now)
+    }
+
+    /// Sleeps until there is something to do, or for so long, and notes what is ready.
+    fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
         if self.pool.may_wait_for_batch(BATCH_WAIT) {
             std::thread::sleep(BATCH_WAIT);
         }
         let timeout = self.pool.poll_timeout(Instant::now);
         let timeout = if self.pool.exact { self.exact(timeout) } else { timeout };
+        let timeout = timeout.into_iter().chain(limit).min();
         match self.poll.poll(&mut self.events, timeout) {
             // A signal ended epoll_wait(2), which SA_RESTART never restarts (signal(7)). Its
             // handler has written to the pair that the next poll reports.
@@ -209,5 +262,12 @@ impl EventLoop {
             }
         };
         timerfd.set(at, after)
+    }
+}
+
+impl AsFd for EventLoop {
+    /// The poll: it can be read while a source has something to do.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.poll.registry().as_fd()
     }
 }

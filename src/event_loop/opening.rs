@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 
 use super::acceptor::Acceptor;
-use super::channel::Channel;
+use super::channel::{Channel, Marks};
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, Directions};
@@ -55,14 +55,6 @@ impl Pool {
         Ok(id)
     }
 
-    /// The address that a listener is bound to, as `127.0.0.1:43211` or `unix:/path`.
-    pub fn local_address(&self, id: Id) -> Option<&str> {
-        match self.sources.get(id)? {
-            PoolSource::Acceptor(acceptor) => Some(acceptor.local()),
-            PoolSource::Channel(_) | PoolSource::Datagrams(_) => None,
-        }
-    }
-
     /// Begins a connection to an address such as `localhost:80` or `unix:/run/app`; `Connected`
     /// or `ConnectFailed` follows. What is sent meanwhile waits.
     ///
@@ -94,7 +86,7 @@ impl Pool {
         let name = target.to_string();
         let begun = network
             .dial(target)
-            .and_then(|transport| self.add(transport, Directions::Both, ChannelPhase::Connecting));
+            .and_then(|transport| self.add_connection(transport, ChannelPhase::Connecting));
         let id = begun.map_err(|error| sockets::connect::failure(&name, &error))?;
         Ok((id, Vec::new()))
     }
@@ -110,7 +102,7 @@ impl Pool {
     /// It cannot be registered with the poll.
     pub fn add_connecting(&mut self, stream: StreamSocket, target: &Target) -> Result<Id, Failure> {
         let transport = self.recorded(stream, Role::Connected);
-        self.add(transport, Directions::Both, ChannelPhase::Connecting)
+        self.add_connection(transport, ChannelPhase::Connecting)
             .map_err(|error| Failure::io(Status::Connect, "connect to", target.to_string(), &error))
     }
 
@@ -124,6 +116,19 @@ impl Pool {
         sides: Directions,
     ) -> io::Result<Id> {
         self.add(transport, sides, ChannelPhase::Open)
+    }
+
+    /// Adds a socket that is connected to a peer, or about to be.
+    pub(super) fn add_connection(
+        &mut self,
+        transport: Box<dyn Transport>,
+        phase: ChannelPhase,
+    ) -> io::Result<Id> {
+        let id = self.add(transport, Directions::Both, phase)?;
+        if let Some(channel) = self.channel_mut(id) {
+            channel.marks.set(Marks::CONNECTION, true);
+        }
+        Ok(id)
     }
 
     /// Disables Nagle's algorithm (TCP_NODELAY) on a channel of TCP.

@@ -11,13 +11,13 @@ use mio::Registry;
 use super::acceptor::Acceptor;
 use super::channel::Channel;
 use super::datagrams::Datagrams;
-use super::event::{End, SendOutcome, Traffic};
+use super::event::{End, SendOutcome};
 use super::id::{Id, Slots};
 use super::lifecycle::{ChannelPhase, CloseMode};
 use super::mailbox::{Mailbox, Query};
 use super::opening::Network;
 use super::recorder::PoolRecorder;
-use super::timers::{TimerKey, Timers};
+use super::timers::{OwnPurpose, Timers};
 use crate::close::CloseReason;
 
 /// How long a closed connection may go on sending before it is cut. Closing a socket with unread
@@ -28,13 +28,6 @@ pub(super) const STARVED: Duration = Duration::from_millis(100);
 /// How often the kernel is asked whether the peer has acknowledged everything; it has no event
 /// for that.
 const ACKNOWLEDGED: Duration = Duration::from_millis(2);
-/// The pool's own timers.
-pub(super) const OWN_TIMERS: u8 = 240;
-pub(super) const LINGER_TIMER: u8 = OWN_TIMERS;
-pub(super) const STARVED_TIMER: u8 = 241;
-pub(super) const ACKNOWLEDGED_TIMER: u8 = 242;
-pub(super) const STOP_TIMER: u8 = 243;
-pub(super) const RECORDER_TIMER: u8 = 244;
 
 /// Everything that a loop can wait for.
 pub(super) enum PoolSource {
@@ -144,57 +137,6 @@ impl Pool {
         if let Some(channel) = self.channel_mut(id) {
             channel.flush(now);
             self.mark_dirty(id);
-        }
-    }
-
-    /// Whether a connection takes what is sent, rather than being closed or gone.
-    pub fn takes(&self, id: Id) -> bool {
-        self.channel(id).is_some_and(Channel::takes)
-    }
-
-    /// Bytes that wait to be written.
-    pub fn queued(&self, id: Id) -> usize {
-        self.channel(id).map_or(0, |channel| channel.queue.len())
-    }
-
-    /// Bytes that wait to be read from a channel, as far as is known.
-    pub fn unread(&self, id: Id) -> u64 {
-        self.channel(id).map_or(0, |channel| channel.transport.unread())
-    }
-
-    /// Bytes that a queue takes before it is full; some less where they come in many pieces.
-    pub fn room(&self, id: Id) -> usize {
-        self.channel(id).map_or(0, Channel::room)
-    }
-
-    /// Whether the other side of a paused connection has ended it without a byte that is unread.
-    pub fn has_ended(&self, id: Id) -> bool {
-        self.channel(id).is_none_or(|channel| channel.transport.has_ended().unwrap_or(true))
-    }
-
-    /// Whether a connection is ready for use, rather than busy with a handshake.
-    pub fn is_open(&self, id: Id) -> bool {
-        self.channel(id).is_some_and(|channel| channel.transport.is_open())
-    }
-
-    /// When a queue last got shorter, or began.
-    pub fn last_progress(&self, id: Id) -> Option<Instant> {
-        self.channel(id).map(|channel| channel.progress)
-    }
-
-    /// Of the bytes that were written, how many the peer has acknowledged, and how many it has not.
-    pub fn acknowledged(&self, id: Id) -> (u64, u64) {
-        let Some(channel) = self.channel(id) else { return (0, 0) };
-        let left = channel.transport.unacknowledged();
-        (channel.traffic.sent.saturating_sub(left), left)
-    }
-
-    /// What went through a connection so far.
-    pub fn traffic(&self, id: Id) -> Option<Traffic> {
-        match self.sources.get(id)? {
-            PoolSource::Channel(channel) => Some(channel.traffic),
-            PoolSource::Datagrams(datagrams) => Some(datagrams.traffic),
-            PoolSource::Acceptor(_) => None,
         }
     }
 
@@ -333,7 +275,7 @@ impl Pool {
         if let (ChannelPhase::Closing(reason), true) = (channel.phase, channel.writing.is_over()) {
             channel.phase = ChannelPhase::Lingering(reason);
             let left = LINGER.saturating_sub(channel.since_fin(now));
-            self.arm(TimerKey::of(id, LINGER_TIMER), left);
+            self.arm_own(Some(id), OwnPurpose::Linger, left);
         }
         self.queue_for_read(id);
     }
@@ -345,7 +287,7 @@ impl Pool {
             self.channel(id).map_or(Duration::ZERO, |channel| channel.since_all_sent(now));
         // Less and less often: a peer that has been silent for long answers no sooner when asked.
         let pause = (since_all_sent / 8).clamp(ACKNOWLEDGED, LINGER);
-        self.arm(TimerKey::of(id, ACKNOWLEDGED_TIMER), pause);
+        self.arm_own(Some(id), OwnPurpose::Acknowledged, pause);
     }
 
     /// Takes a closed source out; `None` where it was no channel or is gone already.

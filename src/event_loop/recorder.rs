@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::event::{Event, Handler};
-use super::pool::{Pool, RECORDER_TIMER};
-use super::timers::TimerKey;
+use super::pool::Pool;
+use super::timers::OwnPurpose;
 use super::transport::Transport;
 use crate::close::CloseReason;
 use crate::error::Failure;
@@ -262,7 +262,7 @@ impl Pool {
         self.recording.is_full = waiting >= if self.recording.is_full { FULL / 4 } else { FULL };
         if waiting > 0 {
             // The end of the turn in which it fires flushes again.
-            self.arm_once(TimerKey::global(RECORDER_TIMER), RETRY);
+            self.arm_own_once(None, OwnPurpose::Recorder, RETRY);
         }
         if let Err(failure) = outcome {
             (self.recording.recorder, self.recording.is_full) = (None, false);
@@ -367,6 +367,9 @@ mod tests {
         struct Until;
         impl Handler for Until {
             fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+                if matches!(event, Event::Stopping | Event::Stopped) {
+                    return;
+                }
                 assert!(matches!(event, Event::ConnectFailed { .. }));
                 pool.stop();
             }

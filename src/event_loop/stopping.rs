@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, CloseMode};
-use super::pool::{Pool, PoolSource, STOP_TIMER};
-use super::{EventLoop, TimerKey};
+use super::pool::{Pool, PoolSource};
+use super::EventLoop;
+use super::timers::{AnyTimer, OwnPurpose};
 use crate::close::CloseReason;
 
 /// How long what is queued may take when the loop is stopped. A peer that reads takes 256 KiB, which
@@ -27,8 +28,9 @@ impl Handler for Nobody {
 }
 
 impl Pool {
-    /// Ends the loop in order. The handler gets no more events after this turn, listeners and
-    /// datagram sockets close, and [`EventLoop::run`](super::EventLoop::run) returns once each channel has
+    /// Ends the loop in order. After this turn the handler gets [`Event::Stopping`], in which it may
+    /// still send to everybody, and then no more until [`Event::Stopped`]. Listeners and datagram
+    /// sockets close, and [`EventLoop::run`](super::EventLoop::run) returns once each channel has
     /// written what was sent to it and is closed with [`CloseMode::NoWait`], or after 2 s. What a
     /// peer has not taken by then is lost.
     pub fn stop(&mut self) {
@@ -72,16 +74,18 @@ impl Pool {
 
 impl EventLoop {
     /// Writes what is queued, and ends what it is queued for.
-    pub(super) fn drain(&mut self) -> io::Result<()> {
+    pub(super) fn drain(&mut self, handler: &mut dyn Handler) -> io::Result<()> {
+        handler.on(&mut self.pool, Event::Stopping);
         // The timer counts from here, so that it fires no earlier than at `end`.
         self.pool.now = Instant::now();
         let end = self.pool.now + DRAIN;
-        self.pool.arm(TimerKey::global(STOP_TIMER), DRAIN);
+        self.pool.arm_own(None, OwnPurpose::Stop, DRAIN);
         while self.pool.close_all() && Instant::now() < end {
-            self.wait()?;
+            self.wait(None)?;
             self.turn(Instant::now(), &mut Nobody);
         }
-        self.pool.disarm(TimerKey::global(STOP_TIMER));
+        self.pool.timers.disarm(AnyTimer::own(None, OwnPurpose::Stop));
+        handler.on(&mut self.pool, Event::Stopped);
         Ok(())
     }
 }
@@ -178,6 +182,6 @@ mod tests {
         event_loop.pool().stop();
         event_loop.run(&mut Nobody).unwrap();
         assert!(event_loop.pool().local_address(listeners[0]).is_none());
-        assert!(!event_loop.pool().timers.is_set(TimerKey::global(STOP_TIMER)));
+        assert!(!event_loop.pool().timers.is_set(AnyTimer::own(None, OwnPurpose::Stop)));
     }
 }

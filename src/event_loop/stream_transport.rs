@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::{Interest, event::Source};
 use rustix::io::Errno;
@@ -38,6 +39,10 @@ impl Transport for StreamSocket {
 
     fn addresses(&self) -> (Endpoint, Endpoint) {
         (self.peer(), self.local())
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {

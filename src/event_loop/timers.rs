@@ -19,7 +19,7 @@ use super::pool::Pool;
 pub struct TimerKey {
     /// The source it belongs to; the timer is dropped with it.
     pub id: Option<Id>,
-    /// What it is for, in numbers of the handler's own. 240 and above belong to the pool.
+    /// What it is for, in numbers of the handler's own; the pool's timers have other names.
     pub purpose: u8,
 }
 
@@ -35,6 +35,66 @@ impl TimerKey {
     }
 }
 
+/// What the pool itself sets timers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum OwnPurpose {
+    /// A closed connection has gone on for long enough.
+    Linger,
+    /// A listener that ran out of descriptors tries again.
+    Starved,
+    /// The kernel is asked whether the peer has acknowledged everything.
+    Acknowledged,
+    /// What is queued when the loop is stopped has had its time.
+    Stop,
+    /// A recorder is asked to write what waits.
+    Recorder,
+}
+
+/// Names any timer: one of the handler, or one of the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AnyTimer {
+    /// First, so that all timers of one source lie together.
+    id: Option<Id>,
+    purpose: AnyPurpose,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum AnyPurpose {
+    Handler(u8),
+    Pool(OwnPurpose),
+}
+
+/// Who is to be called when a timer has fired.
+pub(super) enum Fired {
+    Handler(TimerKey),
+    Pool(OwnPurpose, Option<Id>),
+}
+
+impl AnyTimer {
+    /// A timer of the pool.
+    pub(super) const fn own(id: Option<Id>, purpose: OwnPurpose) -> Self {
+        Self { id, purpose: AnyPurpose::Pool(purpose) }
+    }
+
+    /// The source it belongs to.
+    pub(super) fn id(self) -> Option<Id> {
+        self.id
+    }
+
+    pub(super) fn fired(self) -> Fired {
+        match self.purpose {
+            AnyPurpose::Handler(purpose) => Fired::Handler(TimerKey { id: self.id, purpose }),
+            AnyPurpose::Pool(purpose) => Fired::Pool(purpose, self.id),
+        }
+    }
+}
+
+impl From<TimerKey> for AnyTimer {
+    fn from(key: TimerKey) -> Self {
+        Self { id: key.id, purpose: AnyPurpose::Handler(key.purpose) }
+    }
+}
+
 /// When a timer is due, and the turn in which it was set. Of two that are due at one time the older
 /// one sorts first, so that one of the current turn is never ahead of one that may fire.
 type TimerEntry = (Instant, u64);
@@ -42,15 +102,16 @@ type TimerEntry = (Instant, u64);
 /// The pending timers of one loop.
 #[derive(Default)]
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(TimerEntry, TimerKey)>>,
+    heap: BinaryHeap<Reverse<(TimerEntry, AnyTimer)>>,
     /// In the order of the keys, so that all timers of one source lie together.
-    due: BTreeMap<TimerKey, TimerEntry>,
+    due: BTreeMap<AnyTimer, TimerEntry>,
     turn: u64,
 }
 
 impl Timers {
     /// Sets or moves a timer.
-    pub(super) fn arm(&mut self, key: TimerKey, at: Instant) {
+    pub(super) fn arm(&mut self, key: impl Into<AnyTimer>, at: Instant) {
+        let key = key.into();
         let due = (at, self.turn);
         self.due.insert(key, due);
         self.heap.push(Reverse((due, key)));
@@ -68,12 +129,12 @@ impl Timers {
 
     /// Whether a timer is due, and fires in this turn or the next one. One that is to come as soon
     /// as possible is then left as it is: set again in every turn, it would never fire.
-    pub(super) fn is_due(&self, key: TimerKey, now: Instant) -> bool {
+    pub(super) fn is_due(&self, key: AnyTimer, now: Instant) -> bool {
         self.due.get(&key).is_some_and(|(at, _)| *at <= now)
     }
 
     /// Whether a timer is set.
-    pub(super) fn is_set(&self, key: TimerKey) -> bool {
+    pub(super) fn is_set(&self, key: AnyTimer) -> bool {
         self.due.contains_key(&key)
     }
 
@@ -82,14 +143,16 @@ impl Timers {
         self.turn += 1;
     }
 
-    pub(super) fn disarm(&mut self, key: TimerKey) {
-        self.due.remove(&key);
+    pub(super) fn disarm(&mut self, key: impl Into<AnyTimer>) {
+        self.due.remove(&key.into());
     }
 
     /// Drops all timers of a source.
     pub(super) fn forget(&mut self, id: Id) {
-        let (first, last) = (TimerKey::of(id, 0), TimerKey::of(id, u8::MAX));
-        while let Some((&key, _)) = self.due.range(first..=last).next() {
+        let first = AnyTimer::from(TimerKey::of(id, 0));
+        while let Some((&key, _)) = self.due.range(first..).next()
+            && key.id == first.id
+        {
             self.due.remove(&key);
         }
         self.compact();
@@ -111,7 +174,7 @@ impl Timers {
     }
 
     /// Takes one timer that is due at `now` and was set before this turn.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<TimerKey> {
+    pub(super) fn pop(&mut self, now: Instant) -> Option<AnyTimer> {
         self.peek().filter(|(at, turn)| *at <= now && *turn < self.turn)?;
         let Reverse((_, key)) = self.heap.pop()?;
         self.due.remove(&key);
@@ -124,6 +187,22 @@ impl Pool {
     /// turn: `Duration::ZERO` means the next one, also where it is set over and over. A source that is
     /// gone has no timers.
     pub fn arm(&mut self, key: TimerKey, after: Duration) {
+        self.arm_any(key.into(), after);
+    }
+
+    /// Sets a timer of the pool, or moves it.
+    pub(super) fn arm_own(&mut self, id: Option<Id>, purpose: OwnPurpose, after: Duration) {
+        self.arm_any(AnyTimer::own(id, purpose), after);
+    }
+
+    /// Sets a timer of the pool, unless it is set already.
+    pub(super) fn arm_own_once(&mut self, id: Option<Id>, purpose: OwnPurpose, after: Duration) {
+        if !self.timers.is_set(AnyTimer::own(id, purpose)) {
+            self.arm_own(id, purpose, after);
+        }
+    }
+
+    fn arm_any(&mut self, key: AnyTimer, after: Duration) {
         if key.id.is_some_and(|id| self.sources.get(id).is_none()) {
             return;
         }
@@ -134,7 +213,7 @@ impl Pool {
 
     /// Sets a timer, unless it is set already.
     pub fn arm_once(&mut self, key: TimerKey, after: Duration) {
-        if !self.timers.is_set(key) {
+        if !self.timers.is_set(key.into()) {
             self.arm(key, after);
         }
     }
@@ -164,8 +243,8 @@ mod tests {
         timers.begin_turn();
         assert_eq!(timers.next(), Some(at(5)));
         assert_eq!(timers.pop(at(4)), None);
-        assert_eq!(timers.pop(at(100)), Some(a));
-        assert_eq!(timers.pop(at(100)), Some(b));
+        assert_eq!(timers.pop(at(100)), Some(a.into()));
+        assert_eq!(timers.pop(at(100)), Some(b.into()));
         assert_eq!((timers.pop(at(100)), timers.next()), (None, None));
     }
 
@@ -177,15 +256,15 @@ mod tests {
         timers.arm(b, now);
         timers.arm(c, now);
         timers.begin_turn();
-        assert_eq!(timers.pop(now), Some(b));
+        assert_eq!(timers.pop(now), Some(b.into()));
         // Set while it fires, it neither fires again nor holds up what was due.
         timers.arm(b, now);
         timers.arm(a, now);
-        assert_eq!((timers.pop(now), timers.pop(now)), (Some(c), None));
+        assert_eq!((timers.pop(now), timers.pop(now)), (Some(c.into()), None));
         assert_eq!(timers.next(), Some(now));
         timers.begin_turn();
         let fired = [timers.pop(now), timers.pop(now), timers.pop(now)];
-        assert_eq!(fired, [Some(a), Some(b), None]);
+        assert_eq!(fired, [Some(a.into()), Some(b.into()), None]);
     }
 
     #[test]

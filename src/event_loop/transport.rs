@@ -3,6 +3,7 @@
 //! A transport reads and writes without blocking and knows nothing of queues, marks or closing.
 
 use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
 
 use mio::{Registry, Token};
 
@@ -63,6 +64,11 @@ pub trait Transport: Send {
     /// The addresses of the other side and of this one, `unknown` where it has none.
     fn addresses(&self) -> (Endpoint, Endpoint) {
         self.inner().map(|inner| inner.addresses()).unwrap_or_default()
+    }
+
+    /// The descriptor that it stands on, where there is one for both directions.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.inner()?.descriptor()
     }
 
     /// Registers for readiness from now on.

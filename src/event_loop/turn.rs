@@ -6,12 +6,10 @@ use super::acceptor::Accepted;
 use super::channel::ReadOutcome;
 use super::event::{Event, Handler};
 use super::id::Id;
-use super::lifecycle::{ChannelPhase, Directions};
+use super::lifecycle::ChannelPhase;
 use super::mailbox::Letter;
-use super::pool::{
-    ACKNOWLEDGED_TIMER, LINGER, LINGER_TIMER, OWN_TIMERS, Pool, PoolSource, STARVED, STARVED_TIMER,
-};
-use super::timers::TimerKey;
+use super::pool::{LINGER, Pool, PoolSource, STARVED};
+use super::timers::{Fired, OwnPurpose};
 use super::{EventLoop, Signal};
 use crate::recording::Role;
 use crate::sys::mmsg::Arrival;
@@ -172,30 +170,12 @@ impl Pool {
         !(self.ready.is_empty() || self.is_held_by_recording())
     }
 
-    /// Whether a connection has more to read, as far as is known.
-    pub fn has_input(&self, id: Id) -> bool {
-        self.channel(id).is_some_and(|channel| {
-            channel.reading.is_open()
-                && (channel.readable || channel.transport.has_buffered_input())
-        })
-    }
-
-    /// Whether a connection is not read, as `pause` asked for.
-    pub fn is_paused(&self, id: Id) -> bool {
-        self.channel(id).is_some_and(|channel| channel.paused)
-    }
-
     /// Sets how many bytes one [`Event::Data`] of a connection has at most; less than 1 counts as 1.
     /// A larger one than [`READ_SIZE`] makes the one read buffer of the loop as large.
     pub fn set_read_size(&mut self, id: Id, bytes: usize) {
         if let Some(channel) = self.channel_mut(id) {
             channel.read_size = bytes.max(1);
         }
-    }
-
-    /// Bytes that the transport of a connection has read ahead, and not delivered.
-    pub fn buffered(&self, id: Id) -> usize {
-        self.channel(id).map_or(0, |channel| channel.transport.buffered())
     }
 
     /// Has timers fire to the microsecond rather than the millisecond, at a system call for each:
@@ -220,7 +200,7 @@ impl Pool {
             match acceptor.accept() {
                 Accepted::Connection { stream, peer, local } => {
                     let transport = self.recorded(stream, Role::Accepted);
-                    match self.add_channel(transport, Directions::Both) {
+                    match self.add_connection(transport, ChannelPhase::Open) {
                         Ok(id) => {
                             handler.on(self, Event::Accepted { id, listener, peer, local });
                         }
@@ -234,7 +214,7 @@ impl Pool {
                     self.starved.push(listener);
                     // A descriptor may come free outside the pool as well, or in another process
                     // (ENFILE).
-                    self.arm(TimerKey::of(listener, STARVED_TIMER), STARVED);
+                    self.arm_own(Some(listener), OwnPurpose::Starved, STARVED);
                     handler.on(self, Event::AcceptFailed { listener, error });
                 }
             }
@@ -254,15 +234,16 @@ impl Pool {
     fn fire_timers(&mut self, handler: &mut dyn Handler) {
         let now = self.now;
         while let Some(key) = self.timers.pop(now) {
-            if key.id.is_some_and(|id| self.sources.get(id).is_none()) {
+            if key.id().is_some_and(|id| self.sources.get(id).is_none()) {
                 continue;
             }
-            match (key.purpose, key.id) {
-                (LINGER_TIMER, Some(id)) => self.end_linger(id),
-                (ACKNOWLEDGED_TIMER, Some(id)) => self.check_acknowledgement(id),
-                (STARVED_TIMER, _) => self.retry_starved(),
-                _ if key.purpose >= OWN_TIMERS => {}
-                _ => handler.on(self, Event::Timer { key }),
+            match key.fired() {
+                Fired::Handler(key) => handler.on(self, Event::Timer { key }),
+                Fired::Pool(OwnPurpose::Linger, Some(id)) => self.end_linger(id),
+                Fired::Pool(OwnPurpose::Acknowledged, Some(id)) => self.check_acknowledgement(id),
+                Fired::Pool(OwnPurpose::Starved, _) => self.retry_starved(),
+                // The others end the wait, and that is all.
+                Fired::Pool(..) => {}
             }
         }
     }
@@ -271,7 +252,7 @@ impl Pool {
         let Some(channel) = self.channel(id) else { return };
         match channel.phase.close_reason() {
             Some(_) if channel.must_be_acknowledged() => {
-                self.arm(TimerKey::of(id, LINGER_TIMER), LINGER);
+                self.arm_own(Some(id), OwnPurpose::Linger, LINGER);
             }
             Some(reason) => self.abort(id, reason),
             None => {}
@@ -346,6 +327,7 @@ mod tests {
                     pool.stop();
                     end.reason.to_string()
                 }
+                Event::Stopping | Event::Stopped => return,
                 other => format!("{other:?}"),
             });
         }

@@ -4,6 +4,8 @@
 //! by [`Session::event`], without the timers and signals that are answered here.
 
 use super::core::{Core, Disposition, SIGNALLED};
+use super::datagrams::DatagramSession;
+use super::streams::StreamSession;
 use super::timers;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
@@ -38,7 +40,7 @@ pub struct Local {
 }
 
 /// A configuration of connections or sockets, with what is done about their messages.
-pub trait Session {
+pub trait Session: Handler {
     /// The common part.
     fn core(&self) -> &Core;
 
@@ -107,41 +109,52 @@ pub trait Session {
     }
 }
 
-impl<S: Session> Handler for S {
+impl Handler for StreamSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-        let event = match event {
-            Event::Timer { key: TimerKey { id: None, purpose: timers::CHILDREN } } => {
-                self.core_mut().children.on_timer(pool);
-                // Of the ends of whole groups no signal tells.
-                Event::Signal(Signal::Child)
-            }
-            event => event,
-        };
-        match self.core_mut().on(pool, &event) {
-            Disposition::Own => match event {
-                Event::Signal(Signal::Report) => self.report_stats(pool),
-                Event::Timer { key: TimerKey { id: None, purpose } } => match purpose {
-                    timers::PROGRESS => self.show_progress(pool),
-                    timers::NOTE => self.report_waiting(pool),
-                    timers::GRACE => {
-                        let reason = self.core().grace_reason();
-                        self.close(pool, ShutdownMode::Now(reason));
-                    }
-                    timers::FIRST_PEER => {
-                        let better = self.diagnose(pool);
-                        self.core_mut().fail_waiting(pool, better);
-                        self.close(pool, ShutdownMode::Late);
-                    }
-                    _ => self.event(pool, event),
-                },
-                _ => self.event(pool, event),
-            },
-            Disposition::Nothing => {}
-            Disposition::Resume => self.resume(pool),
-            Disposition::Stop => self.stop(pool),
-            Disposition::End => self.close(pool, ShutdownMode::InOrder(CloseReason::HOST)),
-            Disposition::GiveUp(reason) => self.close(pool, ShutdownMode::GiveUp(reason)),
-            Disposition::EndNow(reason) => self.close(pool, ShutdownMode::Now(reason)),
+        on(self, pool, event);
+    }
+}
+
+impl Handler for DatagramSession {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        on(self, pool, event);
+    }
+}
+
+/// Handles an event for any session.
+fn on(session: &mut impl Session, pool: &mut Pool, event: Event<'_>) {
+    let event = match event {
+        Event::Timer { key: TimerKey { id: None, purpose: timers::CHILDREN } } => {
+            session.core_mut().children.on_timer(pool);
+            // Of the ends of whole groups no signal tells.
+            Event::Signal(Signal::Child)
         }
+        event => event,
+    };
+    match session.core_mut().on(pool, &event) {
+        Disposition::Own => match event {
+            Event::Signal(Signal::Report) => session.report_stats(pool),
+            Event::Timer { key: TimerKey { id: None, purpose } } => match purpose {
+                timers::PROGRESS => session.show_progress(pool),
+                timers::NOTE => session.report_waiting(pool),
+                timers::GRACE => {
+                    let reason = session.core().grace_reason();
+                    session.close(pool, ShutdownMode::Now(reason));
+                }
+                timers::FIRST_PEER => {
+                    let better = session.diagnose(pool);
+                    session.core_mut().fail_waiting(pool, better);
+                    session.close(pool, ShutdownMode::Late);
+                }
+                _ => session.event(pool, event),
+            },
+            _ => session.event(pool, event),
+        },
+        Disposition::Nothing => {}
+        Disposition::Resume => session.resume(pool),
+        Disposition::Stop => session.stop(pool),
+        Disposition::End => session.close(pool, ShutdownMode::InOrder(CloseReason::HOST)),
+        Disposition::GiveUp(reason) => session.close(pool, ShutdownMode::GiveUp(reason)),
+        Disposition::EndNow(reason) => session.close(pool, ShutdownMode::Now(reason)),
     }
 }
