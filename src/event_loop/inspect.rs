@@ -191,9 +191,10 @@ mod tests {
         let name = rustix::net::getpeername(pool.descriptor(dialed).unwrap()).unwrap().unwrap();
         assert_eq!(std::net::SocketAddr::try_from(name).unwrap().to_string(), address);
         pool.abort(dialed, crate::close::CloseReason::HOST);
-        turn_until(&mut event_loop, &mut |_, event| {
-            matches!(event, Event::Closed { id, .. } if id == dialed)
-        });
+        turn_until(
+            &mut event_loop,
+            &mut |_, event| matches!(event, Event::Closed { id, .. } if id == dialed),
+        );
         let pool = event_loop.pool();
         assert!(!pool.is_alive(dialed) && pool.peer(dialed).is_none());
         assert!(pool.descriptor(dialed).is_none());

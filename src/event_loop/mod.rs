@@ -179,11 +179,7 @@ impl EventLoop {
     ///
     /// # Errors
     /// As those of [`EventLoop::run`].
-    pub fn run_once(
-        &mut self,
-        timeout: Duration,
-        handler: &mut dyn Handler,
-    ) -> io::Result<bool> {
+    pub fn run_once(&mut self, timeout: Duration, handler: &mut dyn Handler) -> io::Result<bool> {
         if self.pool.stopped {
             return Ok(false);
         }

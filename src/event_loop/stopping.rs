@@ -8,11 +8,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::EventLoop;
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, CloseMode};
 use super::pool::{Pool, PoolSource};
-use super::EventLoop;
 use super::timers::{AnyTimer, OwnPurpose};
 use crate::close::CloseReason;
 

@@ -122,7 +122,7 @@ pub fn accept(listener: impl AsFd) -> io::Result<OwnedFd> {
 #[cfg(target_os = "linux")]
 mod tests {
     use super::*;
-    use crate::sys::mmsg::{ReturnPath, Sender, answer};
+    use crate::sys::mmsg::{ReturnPath, SenderAddress, answer};
     use std::os::unix::net::{UnixDatagram, UnixListener};
 
     /// Binds to exactly these bytes, as no safe call does.
@@ -152,7 +152,7 @@ mod tests {
             let read = local_name(&socket).unwrap();
             assert_eq!(read.as_bytes(), name, "{read:?}");
             let sender = UnixDatagram::unbound().unwrap();
-            let path = ReturnPath { to: Sender::Unix(Some(Box::new(read))), from: None };
+            let path = ReturnPath { to: SenderAddress::Unix(Some(Box::new(read))), from: None };
             answer(&sender, b"x", &path).unwrap();
             assert_eq!(UnixDatagram::from(socket).recv(&mut [0; 9]).unwrap(), 1);
         }

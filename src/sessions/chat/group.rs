@@ -26,7 +26,7 @@ use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 use crate::sockets::datagram::is_of_this_machine;
-use crate::sys::mmsg::{Arrival, ReturnPath, Sender, SourceAddress};
+use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress, SourceAddress};
 
 /// The sockets of a room without a host.
 pub struct GroupSockets {
@@ -112,7 +112,7 @@ impl GroupService {
     fn send(&self, context: &mut DatagramContext<'_>, to: SocketAddr, line: &ChatLine) {
         let from = self.source.filter(|_| to != self.sockets.group);
         let (to, payload) =
-            (ReturnPath { to: Sender::Inet(to), from }, Bytes::from(line.to_string()));
+            (ReturnPath { to: SenderAddress::Inet(to), from }, Bytes::from(line.to_string()));
         if let Err(error) = context.sockets.send(context.pool, self.sockets.sender, &payload, &to) {
             let unsent = UnsentDatagram { to: Some(to.to), error };
             context.report_failure(&unsent.failure());
@@ -138,13 +138,13 @@ impl DatagramService for GroupService {
     }
 
     fn message(&mut self, context: &mut DatagramContext<'_>, _: Id, arrival: &Arrival<'_>) {
-        let &Sender::Inet(mut from) = arrival.from else { return };
+        let &SenderAddress::Inet(mut from) = arrival.from else { return };
         // A machine with nothing but lo sends to groups from nowhere.
         if from.ip() == Ipv4Addr::UNSPECIFIED {
             from.set_ip(Ipv4Addr::LOCALHOST.into());
         }
         if from.port() == self.sockets.own && is_of_this_machine(from) {
-            if let Sender::Inet(ours) = arrival.from {
+            if let SenderAddress::Inet(ours) = arrival.from {
                 self.source = SourceAddress::of(*ours);
             }
             return;

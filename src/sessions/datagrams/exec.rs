@@ -17,7 +17,7 @@ use crate::kind::Kind;
 use crate::sessions::children::{ChildId, ChildPurpose, ChildSpec, Children, Exit, Stream};
 use crate::sessions::config::PeerCommand;
 use crate::sessions::timers;
-use crate::sys::mmsg::{Arrival, ReturnPath, Sender};
+use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress};
 
 /// How the output of a child becomes datagrams.
 enum OutputCut {
@@ -78,7 +78,7 @@ pub(super) struct PeerCommands {
     config: PeerCommand,
     flows: HashMap<ChildId, Flow>,
     /// The child that serves a peer.
-    peers: HashMap<(Id, Sender), ChildId>,
+    peers: HashMap<(Id, SenderAddress), ChildId>,
     /// Whose child's stdin or stdout a channel is.
     channels: HashMap<Id, ChildId>,
     /// How many were started.

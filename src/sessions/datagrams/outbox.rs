@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::error::Failure;
 use crate::event_loop::{Id, Pool};
 use crate::sockets::datagram;
-use crate::sys::mmsg::{ReturnPath, Sender};
+use crate::sys::mmsg::{ReturnPath, SenderAddress};
 
 /// Upper bound on datagrams that wait for one socket: one message to each of 65,536 peers. The
 /// owner reads none of its sources while anything waits, so that only a burst comes near it.
@@ -64,14 +64,14 @@ pub(crate) enum FullPeer {
 /// A datagram that did not go out.
 #[derive(Debug)]
 pub(crate) struct UnsentDatagram {
-    pub(crate) to: Option<Sender>,
+    pub(crate) to: Option<SenderAddress>,
     pub(crate) error: io::Error,
 }
 
 impl UnsentDatagram {
     /// The peer as events name it.
     pub(crate) fn peer(&self) -> String {
-        self.to.as_ref().map(Sender::to_string).unwrap_or_default()
+        self.to.as_ref().map(SenderAddress::to_string).unwrap_or_default()
     }
 
     pub(crate) fn failure(&self) -> Failure {
@@ -166,7 +166,7 @@ impl Outbox {
 
     /// Whether `Drained` comes when it is time to try again.
     fn is_for_later(&self, error: &io::Error, path: Option<&ReturnPath>) -> bool {
-        let is_unix = path.is_some_and(|path| matches!(path.to, Sender::Unix(_)));
+        let is_unix = path.is_some_and(|path| matches!(path.to, SenderAddress::Unix(_)));
         let may_wait = self.full_peer == FullPeer::Wait || !is_unix;
         error.kind() == io::ErrorKind::WouldBlock && may_wait
     }
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_unix_peer_that_is_full_waits_or_misses() {
-        let unix = ReturnPath { to: Sender::Unix(None), from: None };
+        let unix = ReturnPath { to: SenderAddress::Unix(None), from: None };
         for (full_peer, waits) in [(FullPeer::Wait, true), (FullPeer::Miss, false)] {
             let (mut kernel, mut outbox) = (Kernel::default(), Outbox::new(full_peer));
             let outcome = outbox.send(&mut kernel, id(), &Bytes::from_static(b"x"), Some(&unix));

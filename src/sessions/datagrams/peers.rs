@@ -10,14 +10,14 @@ use crate::event_loop::Id;
 use crate::protocol::access::Access;
 use crate::protocol::sequence::Width;
 use crate::protocol::sequence_field::SequenceField;
-use crate::sys::mmsg::{Arrival, ReturnPath, Sender, SourceAddress};
+use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress, SourceAddress};
 
 /// `--allow`, `--deny` and `--first-peer`.
 pub(super) struct PeerAdmission {
     access: Access,
     first_peer: bool,
     /// The first peer, and the socket that it sent to.
-    chosen: Option<(Id, Sender)>,
+    chosen: Option<(Id, SenderAddress)>,
 }
 
 impl PeerAdmission {
@@ -25,8 +25,8 @@ impl PeerAdmission {
         Self { access, first_peer, chosen: None }
     }
 
-    pub(super) fn admits(&mut self, id: Id, from: &Sender) -> bool {
-        if let Sender::Inet(address) = from
+    pub(super) fn admits(&mut self, id: Id, from: &SenderAddress) -> bool {
+        if let SenderAddress::Inet(address) = from
             && !self.access.admits(address.ip())
         {
             return false;
@@ -53,7 +53,7 @@ const SHARE: usize = 4;
 /// One source on one socket.
 pub(super) struct Peer {
     /// The socket, and the source.
-    key: (Id, Sender),
+    key: (Id, SenderAddress),
     /// Our address that it asked last, from which it is answered.
     asked: Option<SourceAddress>,
     /// Where it was received; a socket may be closed before its sources are reported.
@@ -70,7 +70,7 @@ pub(super) struct Peers {
     /// In the order of their first messages.
     peers: Vec<Peer>,
     /// Where each is in `peers`.
-    indices: HashMap<(Id, Sender), usize>,
+    indices: HashMap<(Id, SenderAddress), usize>,
     /// Where the last message came from. The next one mostly comes from there too, and to compare
     /// two addresses is cheaper than to look one up.
     recent: usize,
@@ -119,7 +119,7 @@ impl Peers {
     }
 
     /// Where a source is, which may be a new one.
-    fn index(&mut self, key: (Id, Sender), place: &Rc<GroupInterface>) -> usize {
+    fn index(&mut self, key: (Id, SenderAddress), place: &Rc<GroupInterface>) -> usize {
         if let Some(index) = self.indices.get(&key) {
             return *index;
         }
@@ -207,7 +207,7 @@ impl Peers {
         address: SocketAddr,
         mut ids: impl Iterator<Item = Id>,
     ) -> Option<(Id, ReturnPath)> {
-        let index = ids.find_map(|id| self.indices.get(&(id, Sender::Inet(address))))?;
+        let index = ids.find_map(|id| self.indices.get(&(id, SenderAddress::Inet(address))))?;
         self.peers.get(*index).map(Peer::return_path)
     }
 
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn only_the_first_peer_on_its_socket_is_admitted() {
         let (first, other) = (Id::for_tests(1), Id::for_tests(2));
-        let peer = |port| Sender::Inet(([127, 0, 0, 1], port).into());
+        let peer = |port| SenderAddress::Inet(([127, 0, 0, 1], port).into());
         let mut admission = PeerAdmission::new(Access::default(), true);
         for (id, port, expected) in
             [(first, 1, true), (first, 2, false), (other, 1, false), (first, 1, true)]
@@ -256,7 +256,7 @@ mod tests {
         let (id, place) = (Id::for_tests(1), Rc::default());
         for number in 0..sources {
             let ip = std::net::Ipv4Addr::from(number);
-            let (from, payload) = (Sender::Inet((ip, 9).into()), payload(number));
+            let (from, payload) = (SenderAddress::Inet((ip, 9).into()), payload(number));
             let (local, time, dropped) = (None, None, None);
             let (payload, from) = (&payload[..], &from);
             let arrival = Arrival { payload, from, local, truncated: false, time, dropped };
@@ -269,7 +269,7 @@ mod tests {
     fn a_source_that_is_heard_once_costs_what_it_is_taken_for() {
         // A table of a power of two, of which 7/8 are used at most, has just doubled; so has the
         // list of sources.
-        let place = size_of::<((Id, Sender), usize)>() * 16 / 7 + size_of::<Peer>() * 2;
+        let place = size_of::<((Id, SenderAddress), usize)>() * 16 / 7 + size_of::<Peer>() * 2;
         let name = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535".len();
         let allocator = 2 * 16;
         assert!(place + name + allocator <= COST, "{place}");

@@ -17,10 +17,10 @@ use crate::sessions::input::InputReader;
 use crate::sessions::replay::differs;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
-use crate::sys::mmsg::{Arrival, ReturnPath, Sender, SourceAddress};
+use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress, SourceAddress};
 
 /// The peer of a conversation: the socket and the sender.
-type PeerKey = (Id, Sender);
+type PeerKey = (Id, SenderAddress);
 
 /// What a replayed listener does with a datagram: it is compared, and what was recorded next is
 /// sent.
@@ -234,7 +234,7 @@ mod tests {
             played: 0,
             due: None,
         };
-        let peer = |port| (Id::for_tests(1), Sender::Inet(([127, 0, 0, 1], port).into()));
+        let peer = |port| (Id::for_tests(1), SenderAddress::Inet(([127, 0, 0, 1], port).into()));
         let now = Instant::now();
         service.receive(&peer(1), b"ask", now).unwrap();
         let failure = service.receive(&peer(2), b"ask", now).unwrap_err();

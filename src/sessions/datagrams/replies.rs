@@ -13,7 +13,7 @@ use crate::kind::Kind;
 use crate::sessions::config::To;
 use crate::sessions::console::Console;
 use crate::sessions::input::Batch;
-use crate::sys::mmsg::{Arrival, ReturnPath, Sender};
+use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress};
 
 /// Answers that did not go out: the first one is reported, and later ones are as the first.
 #[derive(Default)]
@@ -27,7 +27,7 @@ impl Unanswered {
         &mut self,
         console: &mut Console,
         pool: &mut Pool,
-        to: &Sender,
+        to: &SenderAddress,
         error: &io::Error,
     ) {
         if std::mem::replace(&mut self.is_reported, true) {
@@ -186,7 +186,7 @@ mod tests {
         replies.note(id, &arrival(&peer(port).to))
     }
 
-    fn arrival(from: &Sender) -> Arrival<'_> {
+    fn arrival(from: &SenderAddress) -> Arrival<'_> {
         let (payload, local, time, dropped) = (&[][..], None, None, None);
         Arrival { payload, from, local, truncated: false, time, dropped }
     }

@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::portable::BatchReceiver;
 #[cfg(target_os = "linux")]
 use super::recvmmsg::BatchReceiver;
-use super::{Arrival, Sender, SourceAddress};
+use super::{Arrival, SenderAddress, SourceAddress};
 
 /// Datagrams, or coalesced runs of them, that one call may take.
 pub(super) const SLOTS: usize = 64;
@@ -31,7 +31,7 @@ pub struct ReceiveBatch {
 pub(super) struct Received {
     pub(super) length: usize,
     pub(super) truncated: bool,
-    pub(super) from: Sender,
+    pub(super) from: SenderAddress,
     pub(super) facts: Facts,
 }
 
@@ -70,7 +70,7 @@ impl ReceiveBatch {
     pub fn push(
         &mut self,
         payload: &[u8],
-        (from, local): (Sender, Option<SourceAddress>),
+        (from, local): (SenderAddress, Option<SourceAddress>),
         dropped: Option<u32>,
     ) -> bool {
         let slot = self.memory.chunks_exact_mut(SLOT).nth(self.received.len());
@@ -138,7 +138,7 @@ mod tests {
 
     fn split(length: usize, segment: usize) -> Vec<usize> {
         let facts = Facts { segment: NonZeroUsize::new(segment), ..Facts::default() };
-        let received = Received { length, truncated: true, from: Sender::Unix(None), facts };
+        let received = Received { length, truncated: true, from: SenderAddress::Unix(None), facts };
         let slot = vec![7; SLOT];
         let arrivals: Vec<_> = received.arrivals(&slot).collect();
         assert_eq!(arrivals.len(), received.count());

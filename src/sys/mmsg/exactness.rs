@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use super::{FastPaths, MAX_PAYLOAD, Outgoing, ReceiveBatch, Sender, send};
+use super::{FastPaths, MAX_PAYLOAD, Outgoing, ReceiveBatch, SenderAddress, send};
 use crate::sys::socket::{Report, report};
 
 fn bound(ip: impl Into<IpAddr>) -> UdpSocket {
@@ -49,7 +49,7 @@ fn exchange(
             let arrivals: Vec<_> = batch.arrivals().collect();
             assert_eq!(arrivals.len(), count);
             assert!(arrivals.iter().all(|arrival| !arrival.truncated));
-            let local = Sender::Inet(from.local_addr().unwrap());
+            let local = SenderAddress::Inet(from.local_addr().unwrap());
             assert!(arrivals.iter().all(|arrival| *arrival.from == local));
             arrived.extend(arrivals.iter().map(|arrival| arrival.payload.to_vec()));
         }

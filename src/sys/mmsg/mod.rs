@@ -39,7 +39,7 @@ pub struct Arrival<'a> {
     /// What it carries; an empty datagram is one too.
     pub payload: &'a [u8],
     /// Who sent it.
-    pub from: &'a Sender,
+    pub from: &'a SenderAddress,
     /// Which of our addresses it was sent to, on a socket that asks
     /// ([`Report::Local`](crate::sys::socket::Report)). `None` for broadcasts and groups, from
     /// which nothing can be sent.
@@ -94,27 +94,27 @@ impl SourceAddress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnPath {
     /// The peer.
-    pub to: Sender,
+    pub to: SenderAddress,
     /// The address that the peer asked; where there is none the kernel chooses by its routes.
     pub from: Option<SourceAddress>,
 }
 
 impl From<SocketAddr> for ReturnPath {
     fn from(to: SocketAddr) -> Self {
-        Self { to: Sender::Inet(to), from: None }
+        Self { to: SenderAddress::Inet(to), from: None }
     }
 }
 
 /// Who sent a datagram. `Display` writes it as an address is written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Sender {
+pub enum SenderAddress {
     /// An internet address.
     Inet(SocketAddr),
     /// A unix socket; one without a name cannot be answered.
     Unix(Option<Box<SocketName>>),
 }
 
-impl Sender {
+impl SenderAddress {
     fn new(address: Option<SocketAddrAny>) -> Self {
         let Some(address) = address else { return Self::Unix(None) };
         match SocketAddr::try_from(address.clone()) {
@@ -124,7 +124,7 @@ impl Sender {
     }
 }
 
-impl fmt::Display for Sender {
+impl fmt::Display for SenderAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inet(address) => address.fmt(out),
@@ -151,7 +151,7 @@ pub struct Outgoing<'a> {
 /// what sendto(2) says.
 pub fn answer(socket: impl AsFd, payload: &[u8], path: &ReturnPath) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    if let ReturnPath { to: Sender::Inet(to), from: Some(from) } = path {
+    if let ReturnPath { to: SenderAddress::Inet(to), from: Some(from) } = path {
         match sendmmsg::send_from(socket.as_fd(), payload, *to, from) {
             // The kernel refuses a source that is no address of this machine: an address that is
             // gone, or that only a packet filter made ours. Then it chooses one.
@@ -160,9 +160,9 @@ pub fn answer(socket: impl AsFd, payload: &[u8], path: &ReturnPath) -> io::Resul
         }
     }
     match &path.to {
-        Sender::Inet(to) => portable::send_to(socket.as_fd(), payload, to),
-        Sender::Unix(Some(to)) => portable::send_to(socket.as_fd(), payload, &to.address()),
-        Sender::Unix(None) => {
+        SenderAddress::Inet(to) => portable::send_to(socket.as_fd(), payload, to),
+        SenderAddress::Unix(Some(to)) => portable::send_to(socket.as_fd(), payload, &to.address()),
+        SenderAddress::Unix(None) => {
             let cause = "the sender has no name to answer to";
             Err(io::Error::new(io::ErrorKind::AddrNotAvailable, cause))
         }

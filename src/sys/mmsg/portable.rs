@@ -44,7 +44,7 @@ pub(super) use elsewhere::*;
 /// The counterparts of `recvmmsg` and `sendmmsg`; on Linux only the tests use them.
 #[cfg(any(not(target_os = "linux"), test))]
 mod elsewhere {
-    use super::super::Sender;
+    use super::super::SenderAddress;
     use super::super::batch::{Received, SLOT};
     use super::super::facts::Facts;
     use super::*;
@@ -72,7 +72,7 @@ mod elsewhere {
             received.push(Received {
                 length: message.bytes,
                 truncated: message.flags.contains(ReturnFlags::TRUNC),
-                from: Sender::new(message.address),
+                from: SenderAddress::new(message.address),
                 facts: Facts::default(),
             });
             Ok(false)
@@ -104,7 +104,7 @@ mod elsewhere {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::mmsg::Sender;
+    use crate::sys::mmsg::SenderAddress;
     use crate::sys::mmsg::batch::SLOT;
     use std::net::UdpSocket;
     use std::os::fd::AsFd;
@@ -123,7 +123,10 @@ mod tests {
             received.clear();
             BatchReceiver::new().receive(socket.as_fd(), &mut memory, &mut received).unwrap();
             assert_eq!(&memory[..received[0].length], payload);
-            assert_eq!((&received[0].from, received[0].truncated), (&Sender::Inet(to), false));
+            assert_eq!(
+                (&received[0].from, received[0].truncated),
+                (&SenderAddress::Inet(to), false)
+            );
         }
         let nothing = BatchReceiver::new().receive(socket.as_fd(), &mut memory, &mut received);
         assert_eq!(nothing.unwrap_err().kind(), io::ErrorKind::WouldBlock);
@@ -136,6 +139,6 @@ mod tests {
         let (mut memory, mut received) = (vec![0; SLOT], Vec::new());
         BatchReceiver::new().receive(ours.as_fd(), &mut memory, &mut received).unwrap();
         assert_eq!((received[0].length, received[0].truncated), (SLOT, true));
-        assert_eq!(received[0].from, Sender::Unix(None));
+        assert_eq!(received[0].from, SenderAddress::Unix(None));
     }
 }

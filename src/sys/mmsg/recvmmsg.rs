@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::net::SocketAddrAny;
 
-use super::Sender;
+use super::SenderAddress;
 use super::batch::{Received, SLOT, SLOTS};
 use super::facts::Facts;
 
@@ -139,7 +139,7 @@ fn open(header: &libc::mmsghdr, envelope: &Envelope) -> Received {
         length: size(header.msg_len),
         // Set by the kernel on return; the tail is gone, for recvmsg(2) takes a datagram whole.
         truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
-        from: Sender::new(name(&envelope.name, header.msg_hdr.msg_namelen)),
+        from: SenderAddress::new(name(&envelope.name, header.msg_hdr.msg_namelen)),
         facts: Facts::read(envelope.control.0.get(..control).unwrap_or_default()),
     }
 }
@@ -178,7 +178,7 @@ mod tests {
             received.clear();
             receiver.receive(socket.as_fd(), &mut memory, &mut received).unwrap();
             assert_eq!(&memory[..received[0].length], payload);
-            assert_eq!(received[0].from, Sender::Inet(socket.local_addr().unwrap()));
+            assert_eq!(received[0].from, SenderAddress::Inet(socket.local_addr().unwrap()));
         }
         let error = receiver.receive(socket.as_fd(), &mut memory, &mut received).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);

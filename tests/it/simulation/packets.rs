@@ -13,7 +13,7 @@ use fastrand::Rng;
 use mio::Registry;
 use wirecat::event_loop::{DatagramTransport, Ready, Registration};
 use wirecat::recording::RecordedFlow;
-use wirecat::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath, Sender, SourceAddress};
+use wirecat::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath, SenderAddress, SourceAddress};
 
 /// Of so many calls, one says `WouldBlock` without need.
 const HICCUPS: u32 = 8;
@@ -132,7 +132,7 @@ impl DatagramTransport for NearPackets {
             let ip = std::net::Ipv4Addr::new(10, 0, 0, state.rng.u8(1..4)).into();
             let local = SourceAddress { ip, interface: None };
             state.asked.entry(from).or_default().push(local);
-            let path = (Sender::Inet(from), Some(local));
+            let path = (SenderAddress::Inet(from), Some(local));
             assert!(batch.push(&payload, path, dropped), "a batch has room");
         }
         Ok(count)
@@ -156,7 +156,7 @@ impl DatagramTransport for NearPackets {
     fn answer(&mut self, payload: &[u8], path: &ReturnPath) -> io::Result<()> {
         let mut state = lock(&self.0);
         state.begin()?;
-        let Sender::Inet(to) = path.to else { panic!("nobody is at {}", path.to) };
+        let SenderAddress::Inet(to) = path.to else { panic!("nobody is at {}", path.to) };
         let asked = state.asked.get(&to).map(Vec::as_slice).unwrap_or_default();
         let is_asked = path.from.is_some_and(|from| asked.contains(&from));
         assert!(is_asked, "{to} asked {asked:?}, and is answered from {:?}", path.from);
