@@ -67,7 +67,7 @@ pub(super) struct Channel {
     pub(super) queue: SendQueue,
     high_mark: usize,
     /// Bytes that one read takes at most.
-    pub(super) read_size: usize,
+    pub(super) read_size: u32,
     /// When the queue last got shorter, or began.
     pub(super) progress: Instant,
     pub(super) traffic: Traffic,
@@ -135,7 +135,7 @@ impl Channel {
             ending: None,
             queue: SendQueue::default(),
             high_mark: HIGH_MARK,
-            read_size: READ_SIZE,
+            read_size: READ_SIZE as u32,
             progress: now,
             traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
         }

@@ -97,10 +97,11 @@ impl EventLoop {
             let now = self.pool.now;
             let Some(channel) = self.pool.channel_mut(id) else { return };
             let discard = channel.phase != ChannelPhase::Open;
-            if self.scratch.len() < channel.read_size {
-                self.scratch.resize(channel.read_size, 0);
+            let size = channel.read_size as usize;
+            if self.scratch.len() < size {
+                self.scratch.resize(size, 0);
             }
-            let into = self.scratch.get_mut(..channel.read_size).unwrap_or_default();
+            let into = self.scratch.get_mut(..size).unwrap_or_default();
             match channel.read(into, now) {
                 ReadOutcome::Bytes(count) => {
                     budget = budget.saturating_sub(count.max(READ_COST));
@@ -174,7 +175,7 @@ impl Pool {
     /// A larger one than [`READ_SIZE`] makes the one read buffer of the loop as large.
     pub fn set_read_size(&mut self, id: Id, bytes: usize) {
         if let Some(channel) = self.channel_mut(id) {
-            channel.read_size = bytes.max(1);
+            channel.read_size = u32::try_from(bytes.max(1)).unwrap_or(u32::MAX);
         }
     }
 
