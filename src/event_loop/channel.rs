@@ -65,7 +65,8 @@ pub(super) struct Channel {
     /// Boxed, because a server keeps thousands of channels that have not begun to end.
     pub(super) ending: Option<Box<ChannelEnd>>,
     pub(super) queue: SendQueue,
-    high_mark: usize,
+    /// In bytes; `u32::MAX` is without a limit.
+    high_mark: u32,
     /// Bytes that one read takes at most.
     pub(super) read_size: u32,
     /// When the queue last got shorter, or began.
@@ -134,7 +135,7 @@ impl Channel {
             awaited: Awaited::Nothing,
             ending: None,
             queue: SendQueue::default(),
-            high_mark: HIGH_MARK,
+            high_mark: HIGH_MARK as u32,
             read_size: READ_SIZE as u32,
             progress: now,
             traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
@@ -236,7 +237,7 @@ impl Channel {
             }
             add(&mut self.queue);
         }
-        if self.queue.cost() < self.high_mark {
+        if self.queue.cost() < self.high_mark() {
             return SendOutcome::Queued;
         }
         if self.awaited == Awaited::Nothing {
@@ -247,11 +248,15 @@ impl Channel {
 
     /// Bytes that may be queued before the queue is full.
     pub(super) fn room(&self) -> usize {
-        self.high_mark.saturating_sub(self.queue.cost())
+        self.high_mark().saturating_sub(self.queue.cost())
+    }
+
+    fn high_mark(&self) -> usize {
+        if self.high_mark == u32::MAX { usize::MAX } else { self.high_mark as usize }
     }
 
     pub(super) fn set_high_mark(&mut self, bytes: usize) {
-        self.high_mark = bytes.max(1);
+        self.high_mark = u32::try_from(bytes.max(1)).unwrap_or(u32::MAX);
     }
 
     /// Asks for `Drained` at an empty queue, once it can be written at all.
@@ -263,7 +268,7 @@ impl Channel {
     pub(super) fn take_drained(&mut self) -> bool {
         let mark = match self.awaited {
             Awaited::Nothing => return false,
-            Awaited::LowMark => self.high_mark / 4,
+            Awaited::LowMark => self.high_mark() / 4,
             Awaited::Empty => 0,
         };
         let failed = self.writing == Half::Failed;
