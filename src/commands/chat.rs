@@ -16,7 +16,7 @@ use crate::error::{Failure, Status};
 use crate::framing::{self, Framing};
 use crate::kind::Kind;
 use crate::multicast::{
-    GroupAddress, JoinSocket, Membership, SenderOptions, interfaces, memberships, open_sender,
+    GroupAddress, GroupOptions, JoinSocket, Membership, interfaces, memberships, open_sender,
 };
 use crate::protocol::chat::{MAX_LINE, MAX_RELAYED, Nick};
 use crate::protocol::output::Written;
@@ -287,7 +287,7 @@ fn open_group(
     let fail =
         |error: io::Error| Failure::io(Status::Listen, "meet in", config.group.to_string(), &error);
     let sending =
-        SenderOptions { ttl: config.ttl, options: options.clone(), ..SenderOptions::default() };
+        GroupOptions { ttl: config.ttl, options: options.clone(), ..GroupOptions::default() };
     let (sender, mut warnings) = open_sender(membership.group, &membership.interface, &sending)?;
     let iface = membership.interface.name.clone();
     let (receiver, more) = JoinSocket::open(membership, port, options)?;

@@ -11,7 +11,7 @@ use super::names::to_listen_on;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
-use crate::multicast::{GroupAddress, Interface, SenderOptions, interfaces, open_sender};
+use crate::multicast::{GroupAddress, GroupOptions, Interface, interfaces, open_sender};
 use crate::protocol::pacer::Rate;
 use crate::protocol::probe::Probe;
 use crate::report::Settings;
@@ -162,7 +162,7 @@ fn sender_options(
     launch: &Launch,
     config: &McastSend,
     is_v6: bool,
-) -> Result<SenderOptions, Failure> {
+) -> Result<GroupOptions, Failure> {
     let bind = match &config.bind {
         Some(address) => {
             let all = launch.names.addresses(address, config.net.family, Purpose::Listen)?;
@@ -171,7 +171,7 @@ fn sender_options(
         }
         None => None,
     };
-    Ok(SenderOptions {
+    Ok(GroupOptions {
         ttl: config.ttl.unwrap_or(1),
         loopback: !config.no_loop,
         bind,

@@ -8,6 +8,7 @@ use mio::{Interest, Registry, event::Source};
 
 use super::transport::Registration;
 use crate::recording::{Proto, RecordedFlow, Role};
+use crate::sockets::Endpoint;
 use crate::sockets::datagram::DatagramSocket;
 use crate::sys;
 use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, ReturnPath};
@@ -64,6 +65,16 @@ pub trait DatagramTransport: Send {
 
     /// What a recording knows of it, under this number; `None` where it is not recorded.
     fn recorded_flow(&self, number: u64) -> Option<RecordedFlow>;
+
+    /// The address that it is bound to; `None` where there is no socket.
+    fn local(&self) -> Option<Endpoint> {
+        None
+    }
+
+    /// The descriptor of the socket; `None` where there is none.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// A socket of the kernel.
@@ -153,6 +164,14 @@ impl DatagramTransport for SocketTransport {
         };
         let (local, peer) = (self.socket.local().to_string(), peer.map(|it| it.to_string()));
         Some(RecordedFlow { number, proto, role, local, peer })
+    }
+
+    fn local(&self) -> Option<Endpoint> {
+        Some(self.socket.local())
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(fd_of(&self.socket))
     }
 }
 

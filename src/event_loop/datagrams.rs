@@ -9,6 +9,7 @@ use std::time::Instant;
 use mio::Registry;
 
 use super::BATCH_WAIT;
+use super::datagram_opening::Kept;
 use super::datagram_transport::{DatagramTransport, SocketTransport};
 use super::event::{End, Traffic};
 use super::id::Id;
@@ -25,7 +26,9 @@ use crate::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath};
 const LARGE: usize = 32;
 
 pub(super) struct Datagrams {
-    socket: Box<dyn DatagramTransport>,
+    pub(super) socket: Box<dyn DatagramTransport>,
+    /// What goes with the socket.
+    pub(super) kept: Option<Box<Kept>>,
     /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
     pub(super) readable: bool,
     pub(super) writable: bool,
@@ -74,6 +77,7 @@ impl Datagrams {
             has_room: socket.has_room(),
             arrives_fast: false,
             socket,
+            kept: None,
             readable: false,
             // The poll is not asked for room before a send has failed, so the first ones just try.
             writable: true,

@@ -12,9 +12,11 @@
 
 mod acceptor;
 mod channel;
+mod datagram_opening;
 mod datagram_transport;
 mod datagrams;
 mod event;
+mod groups;
 mod id;
 mod inspect;
 mod lifecycle;
@@ -42,6 +44,9 @@ use mio::{Events, Interest, Poll, Token};
 use crate::sys::mmsg::ReceiveBatch;
 use crate::sys::timerfd::TimerFd;
 
+pub use crate::buffers::Unsent;
+pub use crate::multicast::GroupOptions;
+pub use crate::sys::mmsg::{Arrival, Outgoing, ReturnPath};
 pub use datagram_transport::DatagramTransport;
 pub use datagrams::BatchSent;
 pub use event::{End, Event, Handler, SendOutcome, Traffic};

@@ -166,7 +166,7 @@ impl Pool {
         }
     }
 
-    fn add(
+    pub(super) fn add(
         &mut self,
         transport: Box<dyn Transport>,
         sides: Directions,

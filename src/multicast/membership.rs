@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use rustix::io::Errno;
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
-use super::address::GroupAddress;
+use super::address::{GroupAddress, InterfaceChoice};
 use super::interfaces::{self, Interface};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
@@ -53,6 +53,23 @@ impl Membership {
             // (EINVAL), and ignores the id of any wider scope (ipv6(7)).
             IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, self.interface.index).into(),
         }
+    }
+
+    /// The same as an address that means it alone.
+    pub fn address(&self, port: u16) -> GroupAddress {
+        GroupAddress {
+            source: self.source,
+            first: self.group,
+            count: 1,
+            port,
+            interface: InterfaceChoice::Named(self.interface.name.clone()),
+        }
+    }
+
+    /// Whether it is the same group from the same source on the same interface.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let ends = |one: &Self| (one.group, one.source, one.interface.index);
+        ends(self) == ends(other)
     }
 
     /// Joins the group on a socket.

@@ -29,6 +29,6 @@ pub use diagnosis::{Finding, ProcPaths, diagnose};
 pub use interfaces::Interface;
 pub use membership::{Membership, memberships};
 pub use probe::GroupProbe;
-pub use sender::{SenderOptions, open_sender};
+pub use sender::{GroupOptions, open_sender};
 pub use socket::JoinSocket;
 pub use watch::InterfaceWatch;

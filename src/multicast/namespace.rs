@@ -15,7 +15,7 @@ use super::address::{GroupAddress, InterfaceChoice};
 use super::interfaces::{self, Interface};
 use super::membership::{Membership, memberships};
 use super::socket::tests::received;
-use super::{Counters, JoinSocket, ProcPaths, SenderOptions, diagnose, open_sender};
+use super::{Counters, GroupOptions, JoinSocket, ProcPaths, diagnose, open_sender};
 use crate::kind::Kind;
 use crate::sockets::SocketOptions;
 
@@ -91,7 +91,7 @@ fn joined(text: &str) -> JoinSocket {
 fn send(payload: &str, text: &str) {
     let (member, port) = (member(text), text.parse::<GroupAddress>().unwrap().port);
     let (sender, _) =
-        open_sender(member.group, &member.interface, &SenderOptions::default()).unwrap();
+        open_sender(member.group, &member.interface, &GroupOptions::default()).unwrap();
     sender.send_to(payload.as_bytes(), &member.socket_address(port).into()).unwrap();
 }
 

@@ -17,7 +17,7 @@ use crate::sockets::{SocketOptions, connect};
 
 /// How groups are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SenderOptions {
+pub struct GroupOptions {
     /// Routers that a datagram may pass, plus one; 0 keeps it on this machine.
     pub ttl: u8,
     /// Whether members on this machine receive it.
@@ -28,7 +28,7 @@ pub struct SenderOptions {
     pub options: SocketOptions,
 }
 
-impl Default for SenderOptions {
+impl Default for GroupOptions {
     /// To the local network and this machine, from any port: the kernel's own defaults.
     fn default() -> Self {
         Self { ttl: 1, loopback: true, bind: None, options: SocketOptions::default() }
@@ -44,7 +44,7 @@ impl Default for SenderOptions {
 pub fn open_sender(
     group: IpAddr,
     interface: &Interface,
-    asked: &SenderOptions,
+    asked: &GroupOptions,
 ) -> Result<(Socket, Vec<String>), Failure> {
     let failed = |error: io::Error| {
         let target = format!("{group} by {}", interface.name);
@@ -88,7 +88,7 @@ fn local_address(group: IpAddr, bind: Option<SocketAddr>) -> Result<SocketAddr, 
 pub(super) fn choose_interface(
     socket: &Socket,
     interface: &Interface,
-    asked: &SenderOptions,
+    asked: &GroupOptions,
     is_v6: bool,
 ) -> io::Result<()> {
     if is_v6 {
@@ -131,15 +131,15 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_set() {
-        let (plain, _) = open_sender(V4, &lo(), &SenderOptions::default()).unwrap();
+        let (plain, _) = open_sender(V4, &lo(), &GroupOptions::default()).unwrap();
         assert_eq!(plain.multicast_ttl_v4().unwrap(), 1);
         assert!(plain.multicast_loop_v4().unwrap() && !plain.multicast_all_v4().unwrap());
         assert_ne!(plain.local_addr().unwrap().as_socket().unwrap().port(), 0);
-        let asked = SenderOptions {
+        let asked = GroupOptions {
             ttl: 0,
             loopback: false,
             bind: Some("127.0.0.5:0".parse().unwrap()),
-            ..SenderOptions::default()
+            ..GroupOptions::default()
         };
         let (sender, _) = open_sender(V4, &lo(), &asked).unwrap();
         assert_eq!(sender.multicast_ttl_v4().unwrap(), 0);
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_sender_has_its_hops_and_interface() {
-        let asked = SenderOptions { ttl: 9, loopback: false, ..SenderOptions::default() };
+        let asked = GroupOptions { ttl: 9, loopback: false, ..GroupOptions::default() };
         // A machine without IPv6 has nothing to set.
         let Ok((sender, _)) = open_sender("ff05::1".parse().unwrap(), &lo(), &asked) else {
             eprintln!("skipped: no IPv6");
@@ -165,7 +165,7 @@ mod tests {
     fn a_bad_local_address_or_interface_is_said() {
         let failure = |interface: &Interface, bind: Option<&str>| {
             let bind = bind.map(|address| address.parse().unwrap());
-            let asked = SenderOptions { bind, ..SenderOptions::default() };
+            let asked = GroupOptions { bind, ..GroupOptions::default() };
             let failure = open_sender(V4, interface, &asked).unwrap_err();
             format!("{} {failure}", failure.status.code())
         };

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::membership::Membership;
-use super::sender::{SenderOptions, choose_interface};
+use super::sender::{GroupOptions, choose_interface};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::sockets::SocketOptions;
@@ -56,7 +56,7 @@ impl JoinSocket {
         share_address(&socket).map_err(failed)?;
         prepare_receiver(&socket).map_err(failed)?;
         // What it sends to its group leaves by the interface on which that is joined.
-        let sending = SenderOptions::default();
+        let sending = GroupOptions::default();
         choose_interface(&socket, &membership.interface, &sending, address.is_ipv6())
             .map_err(failed)?;
         if address.is_ipv6() {
@@ -83,6 +83,11 @@ impl JoinSocket {
     /// Those of [`Membership::leave`].
     pub fn leave(&self) -> Result<(), Failure> {
         self.membership.leave(&self.socket)
+    }
+
+    /// The socket and what it is a member of. It ceases to be one when the socket is closed.
+    pub fn into_parts(self) -> (Socket, Membership) {
+        (self.socket, self.membership)
     }
 
     /// What it is a member of once it has joined.
@@ -182,7 +187,7 @@ pub(super) mod tests {
     use super::*;
     use crate::multicast::interfaces::tests::lo;
     use crate::multicast::membership::memberships;
-    use crate::multicast::sender::{SenderOptions, open_sender};
+    use crate::multicast::sender::{GroupOptions, open_sender};
     use std::net::{SocketAddr, UdpSocket};
     use std::time::Duration;
 
@@ -204,7 +209,7 @@ pub(super) mod tests {
     /// Sends to a group on lo.
     pub(in crate::multicast) fn send(payload: &[u8], group: &str, port: u16, from: &str) {
         let bind = Some(SocketAddr::new(from.parse().unwrap(), 0));
-        let options = SenderOptions { bind, ..SenderOptions::default() };
+        let options = GroupOptions { bind, ..GroupOptions::default() };
         let group = group.parse().unwrap();
         let (sender, _) = open_sender(group, &lo(), &options).unwrap();
         sender.send_to(payload, &SocketAddr::new(group, port).into()).unwrap();

@@ -72,16 +72,9 @@ fn check(socket: &Socket, role: SocketRole) -> io::Result<()> {
     if fcntl_getfd(socket)?.contains(FdFlags::CLOEXEC) {
         return Err(io::Error::from(Errno::BADF));
     }
-    // SO_TYPE is the first call that only a socket answers (ENOTSOCK).
-    let kind = socket.r#type().map_err(|error| match Errno::from_io_error(&error) {
-        Some(Errno::NOTSOCK) => io::Error::other("not a socket"),
-        _ => error,
-    })?;
+    let (kind, _) = type_of(socket)?;
     check_type(kind, role)?;
     let local = socket.local_addr()?;
-    if ![Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&local.domain()) {
-        return Err(io::Error::other("neither an internet nor a unix socket"));
-    }
     match role {
         SocketRole::Listener if !is_listener(socket)? => {
             Err(io::Error::other("not a listening socket"))
@@ -94,6 +87,23 @@ fn check(socket: &Socket, role: SocketRole) -> io::Result<()> {
         SocketRole::Connection | SocketRole::Sender => socket.peer_addr().map(|_| ()),
         SocketRole::Listener | SocketRole::Receiver => Ok(()),
     }
+}
+
+/// The type and the family of a socket.
+///
+/// # Errors
+/// It is no socket, or of a family that nothing here knows.
+pub(super) fn type_of(socket: &Socket) -> io::Result<(Type, Domain)> {
+    // SO_TYPE is the first call that only a socket answers (ENOTSOCK).
+    let kind = socket.r#type().map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::NOTSOCK) => io::Error::other("not a socket"),
+        _ => error,
+    })?;
+    let domain = socket.local_addr()?.domain();
+    if ![Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&domain) {
+        return Err(io::Error::other("neither an internet nor a unix socket"));
+    }
+    Ok((kind, domain))
 }
 
 fn check_type(kind: Type, role: SocketRole) -> io::Result<()> {
@@ -110,14 +120,14 @@ fn check_type(kind: Type, role: SocketRole) -> io::Result<()> {
 }
 
 #[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
-fn is_listener(socket: &Socket) -> io::Result<bool> {
+pub(super) fn is_listener(socket: &Socket) -> io::Result<bool> {
     // SO_ACCEPTCONN (socket(7)).
     socket.is_listener()
 }
 
 /// Elsewhere the kernel does not say; a socket that is not listening fails to accept.
 #[cfg(not(any(target_os = "android", target_os = "freebsd", target_os = "linux")))]
-fn is_listener(_: &Socket) -> io::Result<bool> {
+pub(super) fn is_listener(_: &Socket) -> io::Result<bool> {
     Ok(true)
 }
 

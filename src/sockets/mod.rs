@@ -4,6 +4,7 @@
 //! connections but never waits for one, and moves no data: that is the event loop's work.
 
 pub mod address;
+mod adopted;
 mod binding;
 pub mod connect;
 pub mod datagram;
@@ -18,6 +19,7 @@ mod stream;
 mod unix;
 
 pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
+pub use adopted::{AdoptedSocket, adopt};
 pub use endpoint::Endpoint;
 pub use listen::{Listener, OpenListener, OpenSocket};
 pub use options::{OptionError, SocketOptions};

@@ -51,6 +51,15 @@ impl SocketName {
         Some(Self { length, bytes })
     }
 
+    /// A name of these bytes, of which an abstract one begins with NUL; `None` where there are none,
+    /// or too many.
+    pub fn of_bytes(name: &[u8]) -> Option<Self> {
+        let mut bytes = [0; MOST];
+        bytes.get_mut(..name.len())?.copy_from_slice(name);
+        let length = u8::try_from(name.len()).ok().filter(|length| *length > 0)?;
+        Some(Self { length, bytes })
+    }
+
     /// The same name as an address to send to.
     pub(super) fn address(&self) -> SocketAddrAny {
         // SAFETY: an all-zero sockaddr_un is valid.

@@ -5,6 +5,7 @@
 //! facts that the kernel is asked to report.
 
 mod connect;
+mod destination;
 mod listen;
 
 use std::io;
@@ -24,6 +25,7 @@ use crate::sys::socket::{Report, report};
 use crate::sys::unix::{local_name, peer_name};
 
 pub use connect::{Reach, connect, failure};
+pub use destination::destination;
 pub use listen::listen;
 
 /// Bytes of receive buffer that are asked for where `-O rcvbuf` does not say: the default of
