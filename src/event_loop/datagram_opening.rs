@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::io::Errno;
 
 use super::id::Id;
-use super::lifecycle::{ChannelPhase, Directions};
+use super::lifecycle::ChannelPhase;
 use super::pool::{Pool, PoolSource};
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
@@ -37,7 +37,7 @@ impl Pool {
     /// let pool = event_loop.pool();
     /// let server = pool.datagrams("127.0.0.1:0")?[0];
     /// let client = pool.datagrams("127.0.0.1:0")?[0];
-    /// let address = pool.datagram_address(server).unwrap_or_default();
+    /// let address = pool.local(server).unwrap_or_default().to_string();
     /// pool.send_to(client, b"to and fro", &address)?;
     /// event_loop.run(&mut |pool: &mut Pool, event: Event<'_>| {
     ///     let Event::Datagrams { id, batch } = event else { return };
@@ -77,7 +77,7 @@ impl Pool {
             AdoptedSocket::Stream(stream) => {
                 let name = stream.local().to_string();
                 let transport = self.recorded(stream, Role::Connected);
-                self.add(transport, Directions::Both, ChannelPhase::Open)
+                self.add_connection(transport, ChannelPhase::Open)
                     .map_err(|error| Failure::io(Status::Local, "take over", name, &error))
             }
         }
@@ -173,24 +173,21 @@ pub(super) mod tests {
 
     /// Runs until a datagram comes; returns which source it came to, and what it holds.
     pub(in crate::event_loop) fn next_datagram(event_loop: &mut EventLoop) -> (Id, String) {
-        struct Taken(Option<(Id, String)>);
-        impl crate::event_loop::Handler for Taken {
-            fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        let mut taken = None;
+        while taken.is_none() {
+            let mut take = |_: &mut Pool, event: Event<'_>| {
                 if let Event::Datagrams { id, batch } = event {
                     assert_eq!(batch.len(), 1);
-                    self.0 = Some((id, String::from_utf8(batch[0].payload.to_vec()).unwrap()));
-                    pool.halt();
+                    taken = Some((id, String::from_utf8(batch[0].payload.to_vec()).unwrap()));
                 }
-            }
+            };
+            event_loop.run_once(std::time::Duration::from_secs(60), &mut take).unwrap();
         }
-        let mut taken = Taken(None);
-        event_loop.run(&mut taken).unwrap();
-        event_loop.pool().restart();
-        taken.0.unwrap()
+        taken.unwrap()
     }
 
     fn address_of(pool: &Pool, id: Id) -> String {
-        pool.datagram_address(id).unwrap()
+        pool.local(id).unwrap().to_string()
     }
 
     #[test]
@@ -252,21 +249,16 @@ pub(super) mod tests {
     /// Sends back what comes until the first connection is closed; returns how much that was.
     fn echo(event_loop: &mut EventLoop) -> usize {
         let mut bytes_in = 0;
-        struct Echo<'a>(&'a mut usize);
-        impl crate::event_loop::Handler for Echo<'_> {
-            fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-                match event {
-                    Event::Data { id, bytes } => {
-                        *self.0 += bytes.len();
-                        assert_eq!(pool.send(id, bytes), SendOutcome::Queued);
-                    }
-                    Event::Eof { id } => pool.finish(id),
-                    Event::Closed { .. } => pool.stop(),
-                    _ => {}
-                }
+        let mut echo = |pool: &mut Pool, event: Event<'_>| match event {
+            Event::Data { id, bytes } => {
+                bytes_in += bytes.len();
+                assert_eq!(pool.send(id, bytes), SendOutcome::Queued);
             }
-        }
-        event_loop.run(&mut Echo(&mut bytes_in)).unwrap();
+            Event::Eof { id } => pool.finish(id),
+            Event::Closed { .. } => pool.stop(),
+            _ => {}
+        };
+        event_loop.run(&mut echo).unwrap();
         bytes_in
     }
 

@@ -39,12 +39,12 @@ impl Pool {
         Some(self.channel(id)?.transport.addresses().0)
     }
 
-    /// The address of this side of a connection, or that of a listener.
+    /// The address of this side of a connection, or that of a listener or a datagram socket.
     pub fn local(&self, id: Id) -> Option<Endpoint> {
         match self.sources.get(id)? {
             PoolSource::Channel(channel) => Some(channel.transport.addresses().1),
             PoolSource::Acceptor(acceptor) => Some(acceptor.endpoint()),
-            PoolSource::Datagrams(_) => None,
+            PoolSource::Datagrams(datagrams) => datagrams.socket.local(),
         }
     }
 
@@ -56,13 +56,13 @@ impl Pool {
         }
     }
 
-    /// The descriptor of a connection or of a listener, for what the pool has no call for. Whoever
+    /// The descriptor of a connection, a listener or a datagram socket, for what the pool has no call for. Whoever
     /// reads, writes or closes by it takes that from the pool.
     pub fn descriptor(&self, id: Id) -> Option<BorrowedFd<'_>> {
         match self.sources.get(id)? {
             PoolSource::Channel(channel) => channel.transport.descriptor(),
             PoolSource::Acceptor(acceptor) => Some(acceptor.descriptor()),
-            PoolSource::Datagrams(_) => None,
+            PoolSource::Datagrams(datagrams) => datagrams.socket.descriptor(),
         }
     }
 

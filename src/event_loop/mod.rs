@@ -46,7 +46,7 @@ use crate::sys::timerfd::TimerFd;
 
 pub use crate::buffers::Unsent;
 pub use crate::multicast::GroupOptions;
-pub use crate::sys::mmsg::{Arrival, Outgoing, ReturnPath};
+pub use crate::sys::mmsg::{Arrival, Outgoing, ReturnPath, SenderAddress, SourceAddress};
 pub use datagram_transport::DatagramTransport;
 pub use datagrams::BatchSent;
 pub use event::{End, Event, Handler, SendOutcome, Traffic};

@@ -166,7 +166,7 @@ impl Pool {
         }
     }
 
-    pub(super) fn add(
+    fn add(
         &mut self,
         transport: Box<dyn Transport>,
         sides: Directions,

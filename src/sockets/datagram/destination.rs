@@ -6,7 +6,7 @@ use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::sockets::address::{Address, AddressError, Host, UnixName};
 use crate::sockets::resolve::{Family, Purpose, resolve};
-use crate::sys::mmsg::{ReturnPath, Sender as SenderAddress};
+use crate::sys::mmsg::{ReturnPath, SenderAddress};
 use crate::sys::unix::SocketName;
 
 /// The peer or the group that an address means to a socket of this family. A name is looked up in
