@@ -83,7 +83,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__chat)
-            opts="-n -w -4 -6 -v -q -c -O -h --nick --time --frame --send --no-stdin --host --headless --max-clients --queue --max-frame-total --reconnect --connect-timeout --bind --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --wait --count --output --help"
+            opts="-n -w -4 -6 -v -q -c -O -h --nick --time --frame --send --no-stdin --host --headless --max-clients --queue --max-frame-total --unix-mode --reconnect --connect-timeout --bind --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --wait --count --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -110,6 +110,10 @@ _wirecat() {
                     return 0
                     ;;
                 --max-frame-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unix-mode)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -222,7 +226,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__echo)
-            opts="-w -4 -6 -v -q -c -O -h --tcp --udp --delay --drop --frame --max-frame --max-frame-total --read-size --prefix --quit-word --stop-word --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --wait --count --output --help"
+            opts="-w -4 -6 -v -q -c -O -h --tcp --udp --delay --drop --frame --max-frame --max-frame-total --read-size --prefix --quit-word --stop-word --unix-mode --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --wait --count --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -261,6 +265,10 @@ _wirecat() {
                     return 0
                     ;;
                 --stop-word)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unix-mode)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -788,7 +796,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --max-frame-total --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --events --log --color --tag --input --wait --count --help"
+            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --greet --allow --deny --queue --slow --slow-after --max-frame-total --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --events --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -847,6 +855,10 @@ _wirecat() {
                     return 0
                     ;;
                 --max-frame-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unix-mode)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -977,7 +989,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__listen)
-            opts="-w -c -n -C -4 -6 -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --crlf --to --first-peer --broadcast --exec --sh --max-flows --replay --replay-timing --verbose --quiet --events --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -C -4 -6 -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --crlf --to --first-peer --broadcast --exec --sh --max-flows --unix-mode --replay --replay-timing --verbose --quiet --events --log --color --tag --input --wait --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1071,6 +1083,10 @@ _wirecat() {
                     return 0
                     ;;
                 --max-flows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unix-mode)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -107,6 +107,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l queue -d '
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after -d 'How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame-total -d 'The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
@@ -205,6 +206,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l send -d '
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l to -d 'Whom stdin goes to: last, all, or an address [default: last]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l exec -d 'Run CMD for each peer: it reads what the peer sends, and its lines go back as datagrams (--input says otherwise; WIRECAT_PEER, _LOCAL, _CONN)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-flows -d 'Run at most N commands at once (with --exec) [default: 64]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
@@ -302,6 +304,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l send -d 'Say TE
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-clients -d 'Have at most N members at once; the rest wait, or with tinyproto are refused (with --host)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l queue -d 'How much may wait to be sent to one member (with --host) [default: 1MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-frame-total -d 'The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'How far it may go: past N-1 routers (with a group) [default: 1]' -r
@@ -341,6 +344,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l read-size -d 'T
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l prefix -d 'Put TEXT before each message' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l quit-word -d 'The message W closes its connection, and is not answered' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l stop-word -d 'The message W ends the run with 0, and is not answered' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l interval -d 'From one probe to the next; 0 sends each when the last is answered [default: 1s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l size -d 'Bytes of a probe [default: 56]' -r

@@ -113,6 +113,7 @@ module completions {
     --slow: string            # What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]
     --slow-after: string      # How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
     --max-frame-total: string # The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]
+    --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
@@ -233,6 +234,7 @@ module completions {
     --exec: string            # Run CMD for each peer: it reads what the peer sends, and its lines go back as datagrams (--input says otherwise; WIRECAT_PEER, _LOCAL, _CONN)
     --sh                      # Run CMD by /bin/sh -c (with --exec)
     --max-flows: string       # Run at most N commands at once (with --exec) [default: 64]
+    --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
@@ -357,6 +359,7 @@ module completions {
     --max-clients: string     # Have at most N members at once; the rest wait, or with tinyproto are refused (with --host)
     --queue: string           # How much may wait to be sent to one member (with --host) [default: 1MiB]
     --max-frame-total: string # The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]
+    --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
     --reconnect               # Connect again when the connection to the host is lost
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
     --bind: string            # Connect from this local address and port, or from unix:PATH
@@ -404,6 +407,7 @@ module completions {
     --prefix: string          # Put TEXT before each message
     --quit-word: string       # The message W closes its connection, and is not answered
     --stop-word: string       # The message W ends the run with 0, and is not answered
+    --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
     --idle-timeout: string    # End a connection that has no traffic for D
     --ping                    # Probe an echo server: round trips, loss, duplicates, reordering, corruption
     --interval: string        # From one probe to the next; 0 sends each when the last is answered [default: 1s]

@@ -48,6 +48,19 @@ pub fn parse_read_size(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Parses the permissions of a file in octal: `0600`, `660`.
+///
+/// # Errors
+/// What was wrong and what is right.
+pub fn parse_mode(text: &str) -> Result<u32, String> {
+    // `from_str_radix` would also read a sign.
+    let is_octal = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if is_octal && mode <= 0o777 => Ok(mode),
+        _ => Err(format!("{text:?} is not a mode: write it in octal, as 0600 or 0660")),
+    }
+}
+
 /// Parses a number of things, at least one.
 ///
 /// # Errors
@@ -103,6 +116,16 @@ fn has_excessive_number(text: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_mode_is_octal() {
+        for (text, mode) in [("0600", 0o600), ("660", 0o660), ("0", 0), ("00777", 0o777)] {
+            assert_eq!(parse_mode(text), Ok(mode), "{text}");
+        }
+        for text in ["", "rw", "0o600", "+600", "-1", "680", "1000", "01777", "77777777777777"] {
+            assert!(parse_mode(text).unwrap_err().contains("0600"), "{text}");
+        }
+    }
 
     #[test]
     fn a_unit_of_one_letter_is_binary_and_one_with_b_is_decimal() {

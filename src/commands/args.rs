@@ -220,7 +220,8 @@ pub(super) fn spellings(arg: &Arg) -> impl Iterator<Item = String> + use<> {
 /// Where a number belongs, `-5s` is a bad number and not an option `-5` in disguise.
 pub(super) fn take_hyphens(arg: Arg) -> Arg {
     let names = arg.get_value_names().unwrap_or_default();
-    let is_number = names.iter().any(|name| ["D", "N", "PCT", "SIZE"].contains(&name.as_str()));
+    let is_number =
+        names.iter().any(|name| ["D", "N", "PCT", "SIZE", "MODE"].contains(&name.as_str()));
     if is_number { arg.allow_hyphen_values(true) } else { arg }
 }
 

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SourceArgs, as_usize};
 use super::launch::Launch;
+use super::listening::ListenArgs;
 use super::names::to_listen_on;
 use super::rules::refuse;
 use super::stream::{frame_total, route};
@@ -69,6 +70,10 @@ pub struct ChatArgs {
     /// (with --host) [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Hosting")]
     pub max_frame_total: Option<u64>,
+
+    /// What a listener takes.
+    #[command(flatten, next_help_heading = "Hosting")]
+    pub listen: ListenArgs,
 
     /// Connect again when the connection to the host is lost
     #[arg(long, help_heading = "Joining")]
@@ -153,7 +158,8 @@ fn group(args: &ChatArgs, group: GroupAddress, place: Place) -> Result<ChatConfi
 }
 
 fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
-    let (common, net) = common(args, place, stream(args, MAX_LINE))?;
+    let (common, mut net) = common(args, place, stream(args, MAX_LINE))?;
+    args.listen.apply(&mut net);
     let frame_total = frame_total(args.max_frame_total, &common.wire)?;
     Ok(ChatConfig::Host(Box::new(HostConfig {
         common,

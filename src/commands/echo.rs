@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_addresses};
 use super::launch::Launch;
+use super::listening::ListenArgs;
 use super::names::to_listen_on;
 use super::rules::refuse;
 use super::stream;
@@ -75,6 +76,9 @@ pub struct EchoArgs {
     /// The message W ends the run with 0, and is not answered
     #[arg(long, value_name = "W", help_heading = "Server")]
     pub stop_word: Option<OsString>,
+    /// What a listener takes.
+    #[command(flatten, next_help_heading = "Server")]
+    pub listen: ListenArgs,
     /// How long silence may last.
     #[command(flatten, next_help_heading = "Server")]
     pub silence: SilenceArgs,
@@ -130,7 +134,8 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
     // Where an option speaks of messages, a stream needs some.
     let implied = if has_messages.contains(&true) { Framing::Line } else { Framing::None };
     let framing = args.frame.unwrap_or(if streams { implied } else { Framing::None });
-    let net = args.run.net(args.family.family())?;
+    let mut net = args.run.net(args.family.family())?;
+    args.listen.apply(&mut net);
     // Bytes go back as they came.
     let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
     let read_size = args.read_size.unwrap_or(READ_SIZE);

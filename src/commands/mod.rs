@@ -15,6 +15,7 @@ mod datagram;
 mod echo;
 mod help_text;
 mod launch;
+mod listening;
 mod mcast_join;
 mod mcast_send;
 mod names;

@@ -2,10 +2,11 @@
 //! default that is written out is refused like any other value.
 //!
 //! clap refuses by itself what needs nothing but two names (`conflicts_with`, `requires`), and all
-//! that would change what a recording plays ([`BESIDE_REPLAY`]). What depends on the value of an
+//! that would change what a recording plays ([`recorded`]). What depends on the value of an
 //! option alone (a size, an address, a text) is checked where the value is used.
 
 mod emitters;
+mod recorded;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -17,6 +18,7 @@ use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::report::{EventSelection, Name};
 pub use emitters::emitters;
+pub(super) use recorded::adapt;
 use typed::Typed;
 
 /// Options that cannot apply.
@@ -36,6 +38,7 @@ struct Rule {
 pub(super) const NOT_IP: &str = "it speaks of IP addresses, and this is another kind of socket";
 pub(super) const ONE_PURPOSE: &str = "stdin can be read for one purpose only (-n frees it)";
 const NO_STDIN: &str = "-n says that there is no stdin";
+const NO_FILE: &str = "no ADDR is a unix socket that has a path, and so a file";
 const NO_MESSAGES: &str = "a stream has no messages without a framing, such as --frame line";
 const WHOLE: &str = "a message is as large as its sender made it (--max-frame limits it)";
 const NOT_SHOWN: &str = "what comes is shown nowhere";
@@ -70,7 +73,8 @@ const WITH_PORTS: &[&str] = &["tcp-connect", "tcp-serve", "udp-send", "udp-liste
 const SENDING: &[&str] =
     &["--send", "--input", "--chomp", "--crlf", "--rate", "--keep-open", "--quit-after"];
 /// Options of an echo server that speak of streams.
-const OF_CONNECTIONS: &[&str] = &["Server", "!--delay", "!--drop", "!--prefix", "!--stop-word"];
+const OF_CONNECTIONS: &[&str] =
+    &["Server", "!--delay", "!--drop", "!--prefix", "!--stop-word", "!--unix-mode"];
 /// All but what `-z` leaves open, or what other rules refuse beside it.
 const NOT_PROBING: &[&str] = &[
     "*",
@@ -119,6 +123,9 @@ const RULES: &[Rule] = &[
     rule(UDP_LISTEN, &["-4", "-6", "--broadcast"], &["!ip"], NOT_IP),
     rule(UDP_LISTEN, &["--broadcast"], &["-n", "!--reply"], "nothing is sent"),
     rule(UDP_LISTEN, &["--allow", "--deny"], &["unix only"], NOT_IP),
+    rule(UDP_LISTEN, &["--unix-mode"], &["!unix path"], NO_FILE),
+    // A command may have it listen on one.
+    rule(SERVE, &["--unix-mode"], &["!unix path", "!commands"], NO_FILE),
     // -z.
     rule(CONNECT, NOT_PROBING, &["-z"], "-z sends and receives nothing"),
     // `--output json` shows events and no data, so it stays.
@@ -179,7 +186,7 @@ const RULES: &[Rule] = &[
     rule(STREAMS, &["--keep-cr"], &["!line frames"], "it needs --frame line"),
     rule(STREAMS, &["--read-size"], &["framed"], WHOLE),
     rule(STREAMS, &["--read-size"], &["relay"], NOT_SHOWN),
-    rule(STREAMS, &["--read-size"], &["--discard"], NOT_SHOWN),
+    rule(SERVE, &["--read-size"], &["--discard"], NOT_SHOWN),
     // Only nodelay=off is meant. Nagle holds a small segment back until the last one is
     // acknowledged, and Linux may delay that by 40 ms and more (TCP_DELACK_MIN).
     rule(STREAMS, &["-O nodelay"], &["tinyproto"], "--frame tinyproto waits for each answer"),
@@ -258,6 +265,7 @@ const RULES: &[Rule] = &[
     rule(CHAT, &["-4", "-6"], &["!ip"], NOT_IP),
     // With --host the descriptor is a listener, which connects to nobody.
     rule(CHAT, &["--wait", "--connect-timeout", "--reconnect"], &["fd", "!--host"], CONNECTED),
+    rule(CHAT, &["--unix-mode"], &["!unix path"], NO_FILE),
     // Echo.
     rule(
         ECHO,
@@ -276,6 +284,7 @@ const RULES: &[Rule] = &[
     // With --ping the group itself is refused, with the advice to probe one of its members.
     rule(ECHO, &["--tcp"], &["group", "!--ping"], "a group is for datagrams"),
     rule(ECHO, &["-4", "-6"], &["!ip"], NOT_IP),
+    rule(ECHO, &["--unix-mode"], &["!unix path", "!--ping"], NO_FILE),
     rule(ECHO, OF_CONNECTIONS, &["no streams"], "datagrams have no connection"),
     rule(
         ECHO,
@@ -341,40 +350,6 @@ pub(crate) fn check_events(
 /// Whether what was typed behind the name of `command` can report an event.
 pub(crate) fn emits(command: &Command, matches: &ArgMatches, event: Name) -> bool {
     Typed::new(command, matches).is_ok_and(|typed| emitters::emits(&typed, event))
-}
-
-/// What a recording leaves open. All other options would change what is sent or how it is taken,
-/// and cannot go with one.
-const BESIDE_REPLAY: &[&str] = &[
-    "Limits",
-    "!--count",
-    "!--expect",
-    "!--read-timeout",
-    "!--settle",
-    "--output",
-    "--record",
-    "--replay",
-    "--replay-timing",
-    "--no-stdin",
-    "Sockets",
-    "Scripting",
-    "Events",
-    "!--progress",
-    // To how many clients it is played changes nothing about what is played.
-    "--once",
-    "--conns",
-];
-
-/// Has whatever is not made for `--replay` exclude it.
-pub(super) fn adapt(command: Command) -> Command {
-    if !command.get_arguments().any(|arg| arg.get_id() == "replay") {
-        return command;
-    }
-    command.mut_args(|arg| match arg.is_positional() || names(BESIDE_REPLAY, &arg) {
-        true => arg,
-        // clap takes a conflict as mutual, so that one side of each pair is enough.
-        false => arg.conflicts_with("replay"),
-    })
 }
 
 /// Whether an option stands under a heading of the help, or among all of them.

@@ -9,6 +9,7 @@ use clap::Args;
 use super::access::AccessArgs;
 use super::args::{ReplayArgs, ReportArgs, as_usize, parse_addresses};
 use super::launch::Launch;
+use super::listening::ListenArgs;
 use super::names::{of_access, to_listen_on};
 use super::replay;
 use super::rules::refuse;
@@ -94,6 +95,9 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Messages")]
     pub max_frame_total: Option<u64>,
 
+    /// What a listener takes.
+    #[command(flatten, next_help_heading = "Sockets")]
+    pub listen: ListenArgs,
     /// What both stream commands take.
     #[command(flatten)]
     pub stream: StreamArgs,
@@ -114,7 +118,8 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
     let addresses = parse_addresses(&args.addresses)?;
     check_texts(args)?;
     let handling = handling(args)?;
-    let net = args.stream.run.net(args.stream.family.family())?;
+    let mut net = args.stream.run.net(args.stream.family.family())?;
+    args.listen.apply(&mut net);
     let sends = handling.reads_stdin() && args.replay.replay.is_none();
     let common = stream::common(&args.stream, report, true, sends)?;
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };

@@ -9,6 +9,7 @@ use clap::Args;
 use super::args::{FamilyArgs, InputArgs, ReplayArgs, ReportArgs, as_usize, parse_addresses};
 use super::datagram::{ListenerArgs, PeerSelection, datagram_input, listen};
 use super::launch::Launch;
+use super::listening::ListenArgs;
 use super::names::{of_access, query, to_listen_on};
 use super::replay;
 use super::rules::refuse;
@@ -62,6 +63,9 @@ pub struct UdpListenArgs {
     /// Run at most N commands at once (with --exec) [default: 64]
     #[arg(long, value_name = "N", value_parser = parse_count, requires = "exec", help_heading = "Peers")]
     pub max_flows: Option<u64>,
+    /// What a listener takes.
+    #[command(flatten, next_help_heading = "Sockets")]
+    pub listen: ListenArgs,
     /// Which addresses of a name count.
     #[command(flatten)]
     pub family: FamilyArgs,
@@ -87,7 +91,8 @@ pub(super) fn config(args: &UdpListenArgs, report: Settings) -> Result<UdpListen
     };
     let typed = &args.input.source;
     check_stdin_takers(typed.send.iter().chain(&args.listener.reply), typed.reads_stdin())?;
-    let net = args.listener.run.net(args.family.family())?;
+    let mut net = args.listener.run.net(args.family.family())?;
+    args.listen.apply(&mut net);
     let source = datagram_input(&args.input)?;
     let replay = replay::datagrams(&args.replay, &args.listener.run)?;
     let exec =

@@ -142,7 +142,10 @@ impl Binder<'_> {
         let socket = new_socket(Domain::UNIX, S::TYPE).map_err(failed)?;
         self.warnings.extend(self.options.apply(&socket, &name.to_string())?);
         // Unix names know no sharing: SO_REUSEADDR changes nothing about them.
-        let cleanup = unix::bind(&socket, name).map_err(failed)?;
+        let cleanup = match self.options.unix_mode() {
+            Some(mode) => unix::bind_with_mode(&socket, name, mode).map_err(failed)?,
+            None => unix::bind(&socket, name).map_err(failed)?,
+        };
         S::after_bind(&socket, self.options).map_err(failed)?;
         opened(socket, cleanup).map_err(failed)
     }

@@ -19,6 +19,8 @@ const DEFAULT_BACKLOG: i32 = 1024;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SocketOptions {
     settings: Vec<Setting>,
+    /// The mode of the file of a unix socket; without one the umask of the process decides.
+    unix_mode: Option<u32>,
 }
 
 /// What is wrong with an option. Always exit status 2.
@@ -65,6 +67,16 @@ impl SocketOptions {
         self.settings.retain(|earlier| earlier.key() != setting.key());
         self.settings.push(setting);
         Ok(())
+    }
+
+    /// Gives the file of each unix socket that is listened on this mode (`0o600`), from its first
+    /// moment; without it the umask of the process decides. Abstract names have no mode.
+    pub fn set_unix_mode(&mut self, mode: u32) {
+        self.unix_mode = Some(mode);
+    }
+
+    pub(super) fn unix_mode(&self) -> Option<u32> {
+        self.unix_mode
     }
 
     /// Whether a client can use these options.

@@ -2,20 +2,26 @@
 //! replaces a dead one, never a live one, and is removed at the end.
 
 use std::ffi::OsString;
-use std::fs::{self, FileType};
+use std::fs::{self, FileType, Permissions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, chmodat, fchmod};
 use rustix::io::Errno;
+use rustix::process::umask;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::UnixName;
 
 /// How often a file that comes and goes is looked at again before giving up.
 const ATTEMPTS: usize = 3;
+/// The permissions within the mode of a file.
+const MODE_BITS: u32 = 0o777;
 
 /// Removes a socket file when it is dropped, unless another one has taken its place.
 #[derive(Debug)]
@@ -29,6 +35,27 @@ impl UnixGuard {
     fn new(path: &Path) -> io::Result<Self> {
         // Absolute, because the working directory may change until the end.
         Ok(Self { path: std::path::absolute(path)?, identity: identity(path)? })
+    }
+
+    /// Gives the file what the umask took from its mode.
+    fn widen(&self, mode: u32) -> io::Result<()> {
+        if fs::symlink_metadata(&self.path)?.mode() & MODE_BITS == mode {
+            return Ok(());
+        }
+        if cfg!(any(target_os = "android", target_os = "linux")) {
+            // chmod(2) follows a symbolic link that has taken the place of the file. The descriptor is
+            // of what was there, and O_PATH opens a socket file as well.
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = rustix::fs::open(&self.path, flags, Mode::empty())?;
+            let metadata = rustix::fs::fstat(&file)?;
+            if (metadata.st_dev as u64, metadata.st_ino as u64) != self.identity {
+                return Err(occupied("another file has taken its place"));
+            }
+            let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+            return fs::set_permissions(opened, Permissions::from_mode(mode));
+        }
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        Ok(chmodat(CWD, &self.path, Mode::from_raw_mode(mode as _), flags)?)
     }
 }
 
@@ -88,6 +115,51 @@ pub(super) fn bind(socket: &Socket, name: &UnixName) -> io::Result<Option<UnixGu
     }
     socket.bind(&address)?;
     UnixGuard::new(path).map(Some)
+}
+
+/// Binds a socket to a name, whose file has this mode and at no moment a wider one.
+///
+/// # Errors
+/// Those of [`bind`], or the mode cannot be set.
+pub(super) fn bind_with_mode(
+    socket: &Socket,
+    name: &UnixName,
+    mode: u32,
+) -> io::Result<Option<UnixGuard>> {
+    // bind(2) makes the file with the mode of the socket less the umask (unix_bind() in Linux). Other
+    // systems have no mode of a socket, and there the umask alone limits that of the file.
+    let has_mode = fchmod(socket, Mode::from_raw_mode(mode as _)).is_ok();
+    let narrow = (!has_mode).then(|| Umask::without(mode));
+    let guard = bind(socket, name)?;
+    drop(narrow);
+    if let Some(guard) = &guard {
+        guard.widen(mode)?;
+    }
+    Ok(guard)
+}
+
+/// A umask that leaves no more than some mode, until it is dropped.
+struct Umask {
+    before: Mode,
+    // The umask is of the whole process: two at once would restore each other's.
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Umask {
+    fn without(mode: u32) -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        // Files that another thread makes meanwhile have less of a mode, and never more.
+        let before = umask(Mode::RWXU | Mode::RWXG | Mode::RWXO);
+        umask(before | !Mode::from_raw_mode(mode as _));
+        Self { before, _alone: alone }
+    }
+}
+
+impl Drop for Umask {
+    fn drop(&mut self) {
+        umask(self.before);
+    }
 }
 
 /// Binds a socket to a name that nobody else has: one that the kernel makes up (autobind, unix(7)),
@@ -197,6 +269,40 @@ mod tests {
         assert!(path.exists());
         drop(newer);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_socket_has_its_mode_however_it_is_given() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let name = UnixName::Path(path.clone());
+        let mode = || fs::symlink_metadata(&path).unwrap().mode() & MODE_BITS;
+        for wanted in [0o600, 0o666, 0o777, 0o060, 0o000] {
+            let socket = stream();
+            let guard = bind_with_mode(&socket, &name, wanted).unwrap().unwrap();
+            assert_eq!(mode(), wanted, "{wanted:o}");
+            drop(guard);
+            let (socket, narrow) = (stream(), Umask::without(wanted));
+            let guard = bind(&socket, &name).unwrap().unwrap();
+            drop(narrow);
+            assert_eq!(mode() & !wanted, 0, "{wanted:o}");
+            guard.widen(wanted).unwrap();
+            assert_eq!(mode(), wanted, "{wanted:o}");
+        }
+    }
+
+    #[test]
+    fn the_mode_of_a_file_in_its_place_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, other) = (directory.path().join("s"), directory.path().join("other"));
+        fs::write(&other, "").unwrap();
+        fs::set_permissions(&other, Permissions::from_mode(0o600)).unwrap();
+        let socket = stream();
+        let guard = bind(&socket, &UnixName::Path(path.clone())).unwrap().unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert!(guard.widen(0o666).is_err());
+        assert_eq!(fs::metadata(&other).unwrap().mode() & MODE_BITS, 0o600);
     }
 
     #[test]

@@ -50,6 +50,7 @@
 //! | [`terminal`] | SPEC 6 at a terminal: job control, the line that is typed |
 //! | [`tinyproto`] | SPEC 6: `--frame tinyproto`, byte by byte |
 //! | [`udp`] | SPEC 7, udp-send and udp-listen |
+//! | [`unix_mode`] | SPEC 7: `--unix-mode` |
 //! | [`unix_names`] | SPEC 1.7: unix peers with any name that the kernel allows |
 //! | [`urgent`] | SPEC 6: the urgent byte of a stream |
 //! | [`usage`] | SPEC 3 and 9: bad input is refused before anything is sent |
@@ -102,6 +103,7 @@ mod support;
 mod terminal;
 mod tinyproto;
 mod udp;
+mod unix_mode;
 mod unix_names;
 mod urgent;
 mod usage;

@@ -2,8 +2,9 @@
 
 use clap::{Arg, ArgMatches, Command, CommandFactory};
 
+use super::recorded::BESIDE_REPLAY;
 use super::typed::{FACTS, Typed};
-use super::{BESIDE_REPLAY, REPLAYING, RULES, Rule, check, is_below, names};
+use super::{REPLAYING, RULES, Rule, check, is_below, names};
 use crate::commands::Cli;
 use crate::commands::args::spellings;
 
@@ -17,6 +18,7 @@ fn option<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
 fn sample(command: &Command, word: &str) -> Vec<String> {
     let words = match word {
         "tinyproto" => "--frame tinyproto",
+        "framed" => "--frame line",
         "written" => "--output hex",
         "commands" | "--input commands" => "--input commands",
         "json commands" | "--input json" => "--input json",
@@ -36,6 +38,7 @@ fn sample(command: &Command, word: &str) -> Vec<String> {
                 Some("D") if word == "--reply" => None,
                 Some("D" | "N" | "PCT") => Some("1"),
                 Some("SIZE") => Some("100"),
+                Some("MODE") => Some("0600"),
                 Some("NAME") => Some("me"),
                 Some("FRAMING") => Some("none"),
                 Some("WHAT") => Some("continue"),

@@ -14,7 +14,7 @@ use crate::protocol::pacer::Rate;
 use crate::protocol::slow::Policy;
 use crate::report::Name;
 use crate::sessions::config::Hook;
-use crate::sockets::{Address, AddressError};
+use crate::sockets::{Address, AddressError, UnixName};
 
 /// One command line as clap read it.
 pub(super) struct Typed<'a> {
@@ -34,6 +34,10 @@ pub(super) const FACTS: &[Fact] = &[
     ("unix only", |line| {
         let is_unix = |place: &Place| matches!(place, Some(Address::Unix(_)));
         !line.addresses.is_empty() && line.addresses.iter().all(is_unix)
+    }),
+    ("unix path", |line| {
+        let is_path = |place: &Place| matches!(place, Some(Address::Unix(UnixName::Path(_))));
+        line.addresses.iter().any(is_path)
     }),
     ("fd", |line| line.addresses.iter().any(|place| matches!(place, Some(Address::Fd(_))))),
     ("group", |line| line.addresses.contains(&None)),
