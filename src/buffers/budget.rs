@@ -63,6 +63,11 @@ impl Share {
         self.own = bytes;
     }
 
+    /// Bytes that this one holds.
+    pub fn held(&self) -> usize {
+        self.own
+    }
+
     /// Whether all shares together hold more than they may.
     pub fn is_short(&self) -> bool {
         self.budget.is_exceeded()

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::event::{End, Traffic};
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
+use crate::framing::FrameSettings;
 use crate::sockets::{Endpoint, Listener, OpenListener, StreamSocket, keep_urgent_byte};
 use crate::sys::unix;
 
@@ -25,6 +26,8 @@ pub(super) struct Acceptor {
     pub(super) starved: bool,
     pub(super) queued_for_read: bool,
     pub(super) closed: Option<CloseReason>,
+    /// That of the connections that it accepts.
+    pub(super) framing: Option<Box<FrameSettings>>,
 }
 
 /// What an attempt to accept gave.
@@ -49,6 +52,7 @@ impl Acceptor {
             starved: false,
             queued_for_read: false,
             closed: None,
+            framing: None,
         }
     }
 
@@ -131,6 +135,7 @@ impl Acceptor {
             traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
             unsent: Unsent::default(),
             unacknowledged: 0,
+            undelivered: 0,
         }
     }
 }

@@ -31,12 +31,15 @@ use bytes::Bytes;
 use super::READ_SIZE;
 use super::event::{SendOutcome, Traffic};
 use super::lifecycle::{ChannelEnd, ChannelPhase, CloseMode, Directions, Half};
+use super::marks::Marks;
 use super::transport::Transport;
 use crate::buffers::SendQueue;
 use crate::close::CloseReason;
 
 /// Pieces in one writev.
 const PIECES: usize = 64;
+/// Bytes that are gathered before they are written.
+const GATHERED: usize = 64 * 1024;
 /// When a queue is full, unless the handler sets another size.
 const HIGH_MARK: usize = 256 * 1024;
 
@@ -72,24 +75,6 @@ pub(super) struct Channel {
     /// When the queue last got shorter, or began.
     pub(super) progress: Instant,
     pub(super) traffic: Traffic,
-}
-
-/// What is special about a channel, in one byte, because a server keeps thousands of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks(u8);
-
-impl Marks {
-    /// It was accepted or dialed: it is not stdin, a file or a pipe.
-    pub(super) const CONNECTION: Self = Self(1);
-
-    /// Whether one of these is set.
-    pub(super) fn has(self, any: Self) -> bool {
-        self.0 & any.0 != 0
-    }
-
-    pub(super) fn set(&mut self, mark: Self, is_set: bool) {
-        self.0 = if is_set { self.0 | mark.0 } else { self.0 & !mark.0 };
-    }
 }
 
 /// The length of the queue at which `Drained` follows.
@@ -215,6 +200,20 @@ impl Channel {
             return SendOutcome::Gone;
         }
         self.enqueue(piece.len(), now, |queue| queue.push(piece))
+    }
+
+    /// Takes bytes for sending that are written with those of the same turn.
+    pub(super) fn send_gathered(&mut self, bytes: &[u8], now: Instant) -> SendOutcome {
+        if !self.takes() {
+            return SendOutcome::Gone;
+        }
+        if self.queue.len() + bytes.len() > GATHERED {
+            self.flush(now);
+        }
+        match self.queue.is_empty() && bytes.len() > GATHERED {
+            true => self.send(bytes, now),
+            false => self.enqueue(bytes.len(), now, |queue| queue.append(bytes)),
+        }
     }
 
     pub(super) fn takes(&self) -> bool {

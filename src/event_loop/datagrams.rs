@@ -214,6 +214,7 @@ impl Datagrams {
             traffic: self.traffic,
             unsent: Unsent::default(),
             unacknowledged: 0,
+            undelivered: 0,
         }
     }
 }

@@ -90,6 +90,16 @@ pub enum Event<'a> {
         /// The bytes, lent until the handler returns.
         bytes: &'a [u8],
     },
+    /// A message came in, on a connection with a framing ([`Pool::frame`]).
+    Message {
+        /// Where from.
+        id: Id,
+        /// The message without its marks, lent until the handler returns.
+        payload: &'a [u8],
+        /// The stream ended before the message did, and its framing delivers it all the same: a last
+        /// line without its line feed.
+        partial: bool,
+    },
     /// Datagrams came in, in the order of the kernel.
     Datagrams {
         /// The socket.
@@ -162,12 +172,15 @@ pub struct End {
     pub unsent: Unsent,
     /// Bytes that were written and that the peer had not acknowledged, as far as is known.
     pub unacknowledged: u64,
+    /// Bytes that came, and that no event has delivered: part of a message that has no end, or messages
+    /// that waited for [`Pool::resume`].
+    pub undelivered: u64,
 }
 
 impl End {
     /// Whether it lost something: what the peer had to send, or what was to be sent to it.
     pub fn is_loss(&self) -> bool {
-        self.reason.cause == Cause::Error || !self.unsent.is_empty()
+        self.reason.cause == Cause::Error || !self.unsent.is_empty() || self.undelivered > 0
     }
 }
 

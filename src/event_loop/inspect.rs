@@ -3,9 +3,10 @@
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-use super::channel::{Channel, Marks};
+use super::channel::Channel;
 use super::event::Traffic;
 use super::id::Id;
+use super::marks::Marks;
 use super::pool::{Pool, PoolSource};
 use crate::sockets::Endpoint;
 

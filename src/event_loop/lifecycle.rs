@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::channel::Channel;
 use super::id::Id;
+use super::marks::Marks;
 use super::pool::{Pool, PoolSource};
 use crate::close::CloseReason;
 
@@ -198,6 +199,8 @@ pub(super) struct ChannelEnd {
     lost: bool,
     /// A reset that came before the first read; it is reported after all that came ahead of it.
     early_reset: Option<io::Error>,
+    /// Why what came is no message.
+    pub(super) bad_frame: Option<io::Error>,
     read_error: Option<io::Error>,
     write_error: Option<io::Error>,
 }
@@ -296,7 +299,9 @@ impl Channel {
     /// it is paused and nothing is unread. Neither a read nor a write would meet the reset. True where
     /// the peer has closed it in order and reads no more.
     pub(super) fn has_hung_up(&mut self) -> bool {
-        if self.hung_up && self.paused && self.reading.is_open() {
+        // Messages that wait come before the reset.
+        let is_read_up = self.reading.is_open() && !self.marks.has(Marks::HELD);
+        if self.hung_up && self.paused && is_read_up {
             let reset = match self.transport.has_ended() {
                 Ok(true) => self.take_reset(),
                 Ok(false) => None,
@@ -329,7 +334,8 @@ impl Channel {
         let is_vague = |error: &io::Error| {
             error.kind() == ErrorKind::BrokenPipe && ending.read_error.is_some()
         };
-        ending.write_error.filter(|error| !is_vague(error)).or(ending.read_error)
+        let error = ending.write_error.filter(|error| !is_vague(error)).or(ending.read_error);
+        ending.bad_frame.or(error)
     }
 
     /// Keeps a reset that came before the first read: what came ahead of it can still be read.

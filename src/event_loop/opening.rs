@@ -5,10 +5,11 @@ use std::io;
 use bytes::Bytes;
 
 use super::acceptor::Acceptor;
-use super::channel::{Channel, Marks};
+use super::channel::Channel;
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, Directions};
+use super::marks::Marks;
 use super::pool::{Pool, PoolSource};
 use super::stdio::Memory;
 use super::transport::{Readiness, Registration, Transport};

@@ -12,9 +12,12 @@ use super::acceptor::Acceptor;
 use super::channel::Channel;
 use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome};
-use super::id::{Id, Slots};
+use super::id::{Id, IdMap, Slots};
+use super::intake::Intake;
 use super::lifecycle::{ChannelPhase, CloseMode};
 use super::mailbox::{Mailbox, Query};
+use super::marks::Marks;
+use super::messages::Messages;
 use super::opening::Network;
 use super::recorder::PoolRecorder;
 use super::timers::{OwnPurpose, Timers};
@@ -50,6 +53,11 @@ pub struct Pool {
     /// Listeners that ran out of descriptors.
     pub(super) starved: Vec<Id>,
     pub(super) timers: Timers,
+    pub(super) messages: Messages,
+    /// Of the connections that have messages.
+    pub(super) intakes: IdMap<Intake>,
+    /// How much time there is for what is expected of a connection.
+    pub(super) deadlines: IdMap<Duration>,
     /// Names that are being looked up.
     pub(super) lookups: Vec<Query>,
     /// The loop is to rest before it polls.
@@ -78,6 +86,9 @@ impl Pool {
             closed: Vec::new(),
             starved: Vec::new(),
             timers: Timers::default(),
+            messages: Messages::default(),
+            intakes: IdMap::default(),
+            deadlines: IdMap::default(),
             lookups: Vec::new(),
             batching: false,
             network: None,
@@ -175,7 +186,8 @@ impl Pool {
             Some(PoolSource::Channel(channel)) => {
                 channel.paused = false;
                 // An edge-triggered poll is silent about bytes that have left the kernel.
-                channel.readable |= channel.transport.has_buffered_input();
+                let has_rest = channel.marks.has(Marks::HELD);
+                channel.readable |= has_rest || channel.transport.has_buffered_input();
             }
             Some(PoolSource::Acceptor(acceptor)) => acceptor.paused = false,
             Some(PoolSource::Datagrams(datagrams)) => datagrams.paused = false,
@@ -294,6 +306,7 @@ impl Pool {
     pub(super) fn remove(&mut self, id: Id) -> Option<End> {
         let source = self.sources.remove(id)?;
         self.timers.forget(id);
+        let undelivered = self.forget_intake(id);
         match source {
             PoolSource::Acceptor(acceptor) => Some(acceptor.end(&self.registry, self.now)),
             PoolSource::Datagrams(datagrams) => Some(datagrams.end(&self.registry)),
@@ -309,6 +322,7 @@ impl Pool {
                 Some(End {
                     reason,
                     unacknowledged: channel.unacknowledged(),
+                    undelivered,
                     error: channel.take_error(),
                     traffic: channel.traffic,
                     unsent: channel.queue.take(),

@@ -8,6 +8,7 @@ use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::ChannelPhase;
 use super::mailbox::Letter;
+use super::marks::Marks;
 use super::pool::{LINGER, Pool, PoolSource, STARVED};
 use super::timers::{Fired, OwnPurpose};
 use super::{EventLoop, Signal};
@@ -97,6 +98,13 @@ impl EventLoop {
             let now = self.pool.now;
             let Some(channel) = self.pool.channel_mut(id) else { return };
             let discard = channel.phase != ChannelPhase::Open;
+            let marks = channel.marks;
+            if marks.has(Marks::HELD) && !discard && !channel.paused {
+                if !self.pool.deliver_held(id, budget, handler) {
+                    break;
+                }
+                continue;
+            }
             let size = channel.read_size as usize;
             if self.scratch.len() < size {
                 self.scratch.resize(size, 0);
@@ -106,12 +114,17 @@ impl EventLoop {
                 ReadOutcome::Bytes(count) => {
                     budget = budget.saturating_sub(count.max(READ_COST));
                     let bytes = self.scratch.get(..count).unwrap_or_default();
-                    if !discard {
-                        handler.on(&mut self.pool, Event::Data { id, bytes });
+                    match discard {
+                        true => {}
+                        false if marks.has(Marks::SPECIAL) => self.pool.deliver(id, bytes, handler),
+                        false => handler.on(&mut self.pool, Event::Data { id, bytes }),
                     }
                 }
                 ReadOutcome::Eof => {
                     if !discard {
+                        if marks.has(Marks::SPECIAL) {
+                            self.pool.deliver_end(id, handler);
+                        }
                         handler.on(&mut self.pool, Event::Eof { id });
                     }
                     break;
@@ -198,11 +211,16 @@ impl Pool {
             if !acceptor.wants_accepting() {
                 return;
             }
+            let framing = acceptor.framing.clone();
             match acceptor.accept() {
                 Accepted::Connection { stream, peer, local } => {
                     let transport = self.recorded(stream, Role::Accepted);
                     match self.add_connection(transport, ChannelPhase::Open) {
                         Ok(id) => {
+                            if let Some(settings) = framing {
+                                // A new connection takes any.
+                                let _ = self.frame(id, *settings);
+                            }
                             handler.on(self, Event::Accepted { id, listener, peer, local });
                         }
                         // epoll has a limit of its own (ENOSPC, fs.epoll.max_user_watches). The
@@ -242,6 +260,7 @@ impl Pool {
                 Fired::Handler(key) => handler.on(self, Event::Timer { key }),
                 Fired::Pool(OwnPurpose::Linger, Some(id)) => self.end_linger(id),
                 Fired::Pool(OwnPurpose::Acknowledged, Some(id)) => self.check_acknowledgement(id),
+                Fired::Pool(OwnPurpose::Expected, Some(id)) => self.expectation_failed(id),
                 Fired::Pool(OwnPurpose::Starved, _) => self.retry_starved(),
                 // The others end the wait, and that is all.
                 Fired::Pool(..) => {}

@@ -219,9 +219,19 @@ impl Deframer {
         self.tail.len() + self.cut + self.begun.as_ref().map_or(0, |begun| begun.frame.len())
     }
 
+    /// Bytes that came and were not delivered, be they of whole frames or not.
+    pub fn undelivered(&self) -> usize {
+        self.pending() + self.unread.rest().len()
+    }
+
     /// Bytes of memory held for a frame that has no end yet.
     pub fn held(&self) -> usize {
         self.tail.capacity()
+    }
+
+    /// Bytes of memory held in all.
+    pub fn held_in_all(&self) -> usize {
+        self.held() + self.held_whole() + self.unread.bytes.capacity()
     }
 
     /// Bytes of memory held for a frame that is whole, and whose message is not made yet.

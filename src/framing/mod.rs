@@ -15,6 +15,7 @@ mod pickle;
 mod prefixed;
 #[cfg(test)]
 mod properties;
+mod settings;
 mod sized;
 mod tinyproto;
 
@@ -25,6 +26,7 @@ pub use deframer::{Deframer, Frame};
 pub use framer::{FrameError, Framer, Step};
 pub use input::{Cutter, InputFraming};
 pub use lines::{Line, Lines};
+pub use settings::FrameSettings;
 
 pub use tinyproto::{Exchange, ExchangeError, FULL as TINYPROTO_FULL};
 

@@ -1,0 +1,30 @@
+//! What is special about a channel.
+
+/// What is special about a channel, in one byte, because a server keeps thousands of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks(u8);
+
+impl Marks {
+    /// It was accepted or dialed: it is not stdin, a file or a pipe.
+    pub(super) const CONNECTION: Self = Self(1);
+
+    /// It has messages, or bytes of the time when it had.
+    pub(super) const FRAMED: Self = Self(2);
+    /// Something was read and not delivered, which comes before the next read.
+    pub(super) const HELD: Self = Self(4);
+    /// Something is expected within a time.
+    pub(super) const EXPECTS: Self = Self(8);
+    /// Its transport keeps the exchange of tinyproto.
+    pub(super) const NEGOTIATED: Self = Self(16);
+    /// What comes is not just handed on.
+    pub(super) const SPECIAL: Self = Self(Self::FRAMED.0 | Self::EXPECTS.0);
+
+    /// Whether one of these is set.
+    pub(super) fn has(self, any: Self) -> bool {
+        self.0 & any.0 != 0
+    }
+
+    pub(super) fn set(&mut self, mark: Self, is_set: bool) {
+        self.0 = if is_set { self.0 | mark.0 } else { self.0 & !mark.0 };
+    }
+}
