@@ -56,7 +56,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l send -d 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l rate -d 'Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON), tinyproto, octet, content-length, delim:END, delim:START,END or uN@OFFSET (see Framings)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l max-frame -d 'The largest message to send or take [default: 16MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l read-size -d 'The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB [default: 128KiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r
@@ -119,7 +119,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l send -d 'S
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l idle-timeout -d 'End a connection that has no traffic for D; with --conns that is 124 in the end' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-timeout -d 'End a connection unless a whole message comes within D of the last one (with --frame)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l rate -d 'Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l frame -d 'How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON), tinyproto, octet, content-length, delim:END, delim:START,END or uN@OFFSET (see Framings)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame -d 'The largest message to send or take [default: 16MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-size -d 'The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB [default: 128KiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r

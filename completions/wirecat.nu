@@ -49,7 +49,7 @@ module completions {
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
     --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal
-    --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
+    --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON), tinyproto, octet, content-length, delim:END, delim:START,END or uN@OFFSET (see Framings)
     --max-frame: string       # The largest message to send or take [default: 16MiB]
     --read-size: string       # The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB [default: 128KiB]
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
@@ -129,7 +129,7 @@ module completions {
     --read-timeout: string    # End a connection unless a whole message comes within D of the last one (with --frame)
     --rate: string            # Limit sending: 10MiB/s is bytes, 100/s is messages (with --frame)
     --progress                # Show bytes, rate and time left on stderr, where it is a terminal
-    --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
+    --frame: string           # How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le, u32le, varint, fixed:N, obj (Python objects as JSON), tinyproto, octet, content-length, delim:END, delim:START,END or uN@OFFSET (see Framings)
     --max-frame: string       # The largest message to send or take [default: 16MiB]
     --read-size: string       # The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB [default: 128KiB]
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)

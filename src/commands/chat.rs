@@ -109,7 +109,7 @@ const QUEUE: u64 = 1 << 20;
 #[cold]
 pub(super) fn config(args: &ChatArgs, report: Settings) -> Result<ChatConfig, Failure> {
     let room = args.address.as_os_str().try_into()?;
-    if let Some(framing) = args.frame
+    if let Some(framing) = &args.frame
         && !matches!(framing, Framing::Line | Framing::Tinyproto)
     {
         return Err(refuse(&format!("--frame {framing}"), "a chat is of lines, or of tinyproto"));
@@ -135,13 +135,13 @@ fn common(args: &ChatArgs, place: Place, wire: Wire) -> Result<(Common, Net), Fa
     common.input.source =
         args.source.source(if args.headless { InputSource::Nothing } else { lines })?;
     common.rules.serving = args.host;
-    common.rules.undivided = wire.framing == Framing::Tinyproto;
+    common.rules.undivided = common.wire.framing == Framing::Tinyproto;
     Ok((common, place.net))
 }
 
 /// A stream between a host and its members, with lines of so many bytes.
 fn stream(args: &ChatArgs, max: usize) -> Wire {
-    Wire::of_stream(args.frame.unwrap_or(Framing::Line), max)
+    Wire::of_stream(args.frame.clone().unwrap_or(Framing::Line), max)
 }
 
 fn group(args: &ChatArgs, group: GroupAddress, place: Place) -> Result<ChatConfig, Failure> {

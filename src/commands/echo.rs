@@ -133,7 +133,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
     ];
     // Where an option speaks of messages, a stream needs some.
     let implied = if has_messages.contains(&true) { Framing::Line } else { Framing::None };
-    let framing = args.frame.unwrap_or(if streams { implied } else { Framing::None });
+    let framing = args.frame.clone().unwrap_or(if streams { implied } else { Framing::None });
     let mut net = args.run.net(args.family.family())?;
     args.listen.apply(&mut net);
     // Bytes go back as they came.
@@ -141,10 +141,12 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
     let read_size = args.read_size.unwrap_or(READ_SIZE);
     let wire =
         Wire { datagrams: !streams, keep_cr: true, read_size, ..Wire::of_stream(framing, max) };
-    let mut common = args.run.common(report, Written::Raw, wire)?;
+    stream::check_least(&wire)?;
+    let mut common = args.run.common(report, Written::Raw, wire.clone())?;
     args.silence.apply(&mut common);
     let prefix = args.prefix.as_deref().map(read_text).transpose()?.unwrap_or_default();
-    let takes_prefix = !matches!(wire.framing, Framing::Fixed(_) | Framing::Obj);
+    let takes_prefix =
+        !matches!(wire.framing, Framing::Fixed(_) | Framing::LengthField(_) | Framing::Obj);
     if !takes_prefix && !prefix.is_empty() {
         let cause = format!("no message of --frame {} can have one", wire.framing);
         return Err(refuse("--prefix", cause));

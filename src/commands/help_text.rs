@@ -127,6 +127,20 @@ Groups:
   GROUP:PORT%all                   every multicast interface that is up
   239.1.2.3+8:5000                 eight groups, counting up";
 
+const FRAMINGS: &str = "\
+Framings:
+  delim:END              a message ends with END, as TEXT; \\x2c is a comma
+  delim:START,END        it begins with START as well
+  delim:\\x0b,\\x1c\\r      MLLP, as HL7 has it
+  delim:\\x02,\\x03        STX and ETX
+  octet                  LEN SP MSG: syslog over TCP (RFC 6587)
+  content-length         headers, an empty line, the message: LSP, DAP
+  uN@OFFSET  uNle@OFFSET  a length of N = 8 16 24 32 64 bits in the message
+  uN@OFFSET-M  +M        M bytes fewer, or more, follow it than it says
+  u16@4                  Modbus/TCP
+  u16@2-4                TPKT (RFC 1006)
+  u32@1-4                Postgres; a client's first message has u32@0-4";
+
 const ENDS: &str = "\
 How it ends:
   The end of stdin is told to the peer (FIN), and what it still sends is read
@@ -190,7 +204,7 @@ const TEXTS: &[HelpText] = &[
                 "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout",
             ),
         ],
-        after: &[CONNECT_EXAMPLES, ENDS, COMMANDS, ADDRESSES, VALUES],
+        after: &[CONNECT_EXAMPLES, FRAMINGS, ENDS, COMMANDS, ADDRESSES, VALUES],
     },
     HelpText {
         command: "tcp-serve",
@@ -207,7 +221,7 @@ const TEXTS: &[HelpText] = &[
                 "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout backlog",
             ),
         ],
-        after: &[SERVE_EXAMPLES, ENDS, COMMANDS, ADDRESSES, VALUES],
+        after: &[SERVE_EXAMPLES, FRAMINGS, ENDS, COMMANDS, ADDRESSES, VALUES],
     },
     HelpText {
         command: "udp-send",
@@ -302,7 +316,7 @@ const TEXTS: &[HelpText] = &[
                 "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; with --tcp, or --ping over TCP: mss keepalive nodelay user-timeout; with --tcp: backlog",
             ),
         ],
-        after: &[ECHO_EXAMPLES, ECHO_NOTES, ADDRESSES, VALUES],
+        after: &[ECHO_EXAMPLES, ECHO_NOTES, FRAMINGS, ADDRESSES, VALUES],
     },
 ];
 

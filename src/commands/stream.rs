@@ -45,7 +45,8 @@ pub struct StreamArgs {
     pub pace: PaceArgs,
 
     /// How messages are marked on the stream: none, line, nul, netstring, u8, u16, u32, u16le,
-    /// u32le, varint, fixed:N, obj (Python objects as JSON) or tinyproto
+    /// u32le, varint, fixed:N, obj (Python objects as JSON), tinyproto, octet, content-length,
+    /// delim:END, delim:START,END or uN@OFFSET (see Framings)
     #[arg(long, value_name = "FRAMING", default_value_t = Framing::None, help_heading = "Messages")]
     pub frame: Framing,
     /// The largest message to send or take [default: 16MiB]
@@ -97,16 +98,16 @@ pub(super) fn common(
     serving: bool,
     sends: bool,
 ) -> Result<Common, Failure> {
-    check_sizes(args)?;
     let max = as_usize(args.max_frame.unwrap_or(MAX_FRAME));
     let wire = Wire {
         keep_cr: args.keep_cr,
         crlf: args.input.crlf,
         read_size: args.read_size.unwrap_or(READ_SIZE),
-        ..Wire::of_stream(args.frame, max)
+        ..Wire::of_stream(args.frame.clone(), max)
     };
+    check_sizes(args, &wire)?;
     let written = if wire.has_messages() { Written::Line } else { Written::Raw };
-    let mut common = args.run.common(report, written, wire)?;
+    let mut common = args.run.common(report, written, wire.clone())?;
     // Read even where stdin is not sent, so that a bad text is refused all the same.
     let source = stream_input(args)?;
     check_sendable(&source, &wire)?;
@@ -176,20 +177,29 @@ fn check_sendable(source: &InputSource, wire: &Wire) -> Result<(), Failure> {
 }
 
 /// Messages of a fixed size cannot be larger than all messages.
-fn check_sizes(args: &StreamArgs) -> Result<(), Failure> {
-    let max = args.max_frame.unwrap_or(MAX_FRAME);
-    match (args.frame, args.input.input) {
-        (Framing::Fixed(size), _)
-        | (_, Some(InputForm::Messages(framing::InputFraming::Fixed(size))))
-            if size as u64 > max =>
-        {
-            Err(refuse(
-                &format!("fixed:{size}"),
-                format!("it is more than the {max} bytes of --max-frame"),
-            ))
-        }
-        _ => Ok(()),
+fn check_sizes(args: &StreamArgs, wire: &Wire) -> Result<(), Failure> {
+    if let Some(InputForm::Messages(form @ framing::InputFraming::Fixed(size))) = args.input.input
+        && size > wire.max
+    {
+        return Err(larger(&form.to_string(), "it is", wire));
     }
+    check_least(wire)
+}
+
+/// The least that a message has cannot be more than the most.
+pub(super) fn check_least(wire: &Wire) -> Result<(), Failure> {
+    if wire.framing.least() <= wire.max {
+        return Ok(());
+    }
+    let what = match wire.framing {
+        Framing::LengthField(_) => "the header is",
+        _ => "it is",
+    };
+    Err(larger(&wire.framing.to_string(), what, wire))
+}
+
+fn larger(form: &str, what: &str, wire: &Wire) -> Failure {
+    refuse(form, format!("{what} more than the {} bytes of --max-frame", wire.max))
 }
 
 /// What the unfinished messages of all clients may hold (`--max-frame-total`): at least one message.

@@ -1,10 +1,11 @@
-//! Messages that end with a delimiter: lines and NUL-terminated records.
+//! Messages between delimiters: lines, NUL-terminated records, and marks of several bytes.
 //!
-//! Owns the search for the delimiter and the rule of what becomes of it. A long message without
-//! an end is not searched again from its start when more of it arrives.
+//! Owns the search for the end of a message and the rule of what becomes of it. A long message
+//! without an end is not searched again from its start when more of it arrives.
 
 use memchr::memchr;
 
+use super::delimiters::Delimiters;
 use super::framer::{FrameError, Framer, Step, sendable};
 
 /// What becomes of the bytes that end a message.
@@ -18,46 +19,140 @@ pub(super) enum Ending {
     DropWithCr,
 }
 
-/// Frames that end with one byte.
+/// What stands around a message.
+enum Marks {
+    /// One byte ends it.
+    Byte(u8),
+    /// A text ends it, and another one may begin it.
+    Texts(Delimiters),
+}
+
+/// Frames that end with a delimiter.
 pub(super) struct Delimited {
-    delimiter: u8,
+    marks: Marks,
     ending: Ending,
     max: usize,
-    /// How many bytes of the unfinished message are known to hold no delimiter.
-    scanned: usize,
+    search: Search,
     /// Whether a last message that the stream cuts short is delivered, as partial.
     delivers_rest: bool,
 }
 
+/// How far the search for a delimiter has come (Knuth, Morris and Pratt: no byte is compared again
+/// after a cut, whatever the delimiter repeats of itself).
+#[derive(Clone, Copy, Default)]
+struct Search {
+    /// How many bytes of the unfinished message were looked at.
+    scanned: usize,
+    /// How many of the last of them may be the beginning of the delimiter.
+    matched: usize,
+}
+
+impl Search {
+    /// Goes on to the first delimiter, and returns where it ends; then the next search begins anew.
+    fn run(&mut self, marks: &Marks, input: &[u8]) -> Option<usize> {
+        let end = marks.end();
+        let first = end.first().copied().unwrap_or_default();
+        while self.matched < end.len() {
+            if self.matched == 0 {
+                let unseen = input.get(self.scanned..).unwrap_or_default();
+                let Some(at) = memchr(first, unseen) else {
+                    self.scanned = input.len();
+                    return None;
+                };
+                self.scanned += at + 1;
+                self.matched = 1;
+                continue;
+            }
+            let byte = input.get(self.scanned)?;
+            if end.get(self.matched) == Some(byte) {
+                self.matched += 1;
+                self.scanned += 1;
+            } else {
+                // The byte is compared again, with what a shorter beginning goes on with.
+                self.matched = marks.border(self.matched);
+            }
+        }
+        Some(std::mem::take(self).scanned)
+    }
+}
+
+impl Marks {
+    fn start(&self) -> &[u8] {
+        match self {
+            Self::Byte(_) => &[],
+            Self::Texts(delimiters) => delimiters.start(),
+        }
+    }
+
+    /// At least one byte.
+    fn end(&self) -> &[u8] {
+        match self {
+            Self::Byte(byte) => std::slice::from_ref(byte),
+            Self::Texts(delimiters) => delimiters.end(),
+        }
+    }
+
+    /// See [`Delimiters::border`].
+    fn border(&self, matched: usize) -> usize {
+        match self {
+            Self::Byte(_) => 0,
+            Self::Texts(delimiters) => delimiters.border(matched),
+        }
+    }
+}
+
 impl Delimited {
+    fn new(marks: Marks, ending: Ending, max: usize, delivers_rest: bool) -> Self {
+        Self { marks, ending, max, search: Search::default(), delivers_rest }
+    }
+
     /// Lines, ended by LF.
     pub(super) fn line(ending: Ending, max: usize) -> Self {
-        Self { delimiter: b'\n', ending, max, scanned: 0, delivers_rest: true }
+        Self::new(Marks::Byte(b'\n'), ending, max, true)
     }
 
     /// Records ended by a zero byte, which is not delivered. Unlike a line, a record of a peer
     /// that is cut by its FIN is not one (`delivers_rest` is false).
     pub(super) fn nul(max: usize, delivers_rest: bool) -> Self {
-        Self { delimiter: b'\0', ending: Ending::Drop, max, scanned: 0, delivers_rest }
+        Self::new(Marks::Byte(b'\0'), Ending::Drop, max, delivers_rest)
     }
 
-    /// The frame whose delimiter is at `end`.
-    fn whole(&self, input: &[u8], end: usize) -> Result<Step, FrameError> {
-        let consumed = end + 1;
-        let len = match self.ending {
+    /// Messages between these texts, which are not delivered. One that is cut by a FIN is none.
+    pub(super) fn between(delimiters: Delimiters, max: usize) -> Self {
+        Self::new(Marks::Texts(delimiters), Ending::Drop, max, false)
+    }
+
+    /// Whether the message begins as it should; false while that is not known.
+    fn has_start(&self, input: &[u8]) -> Result<bool, FrameError> {
+        let start = self.marks.start();
+        match start.iter().zip(input).position(|(expected, byte)| expected != byte) {
+            None => Ok(input.len() >= start.len()),
+            // Up to the first byte that differs, whatever has come behind it.
+            Some(at) => Err(FrameError::Malformed(format!(
+                "a message begins with `{}`, this one with `{}`",
+                start.escape_ascii(),
+                input.get(..=at).unwrap_or_default().escape_ascii()
+            ))),
+        }
+    }
+
+    /// The frame whose delimiter ends at `consumed`.
+    fn whole(&self, input: &[u8], consumed: usize) -> Result<Step, FrameError> {
+        let (start, at) = (self.marks.start().len(), consumed - self.marks.end().len());
+        let end = match self.ending {
             Ending::Keep => consumed,
-            Ending::DropWithCr if ends_with_cr(input.get(..end)) => end - 1,
-            Ending::Drop | Ending::DropWithCr => end,
+            Ending::DropWithCr if ends_with_cr(input.get(..at)) => at - 1,
+            Ending::Drop | Ending::DropWithCr => at,
         };
-        self.limited(len)?;
-        Ok(Step::Frame { payload: 0..len, consumed, partial: false })
+        self.limited(end - start)?;
+        Ok(Step::Frame { payload: start..end, consumed, partial: false })
     }
 
     /// What to make of an `input` without a delimiter.
     fn unfinished(&mut self, input: &[u8], eof: bool) -> Result<Step, FrameError> {
         if eof && self.delivers_rest && !input.is_empty() {
             self.limited(input.len())?;
-            self.scanned = 0;
+            self.search = Search::default();
             return Ok(Step::Frame {
                 payload: 0..input.len(),
                 consumed: input.len(),
@@ -66,9 +161,10 @@ impl Delimited {
         }
         // A last CR does not count yet: the delimiter behind it may take it away.
         let may_drop = self.ending == Ending::DropWithCr && ends_with_cr(Some(input));
+        // Nor does what may be the beginning of the delimiter.
+        let marks = self.marks.start().len() + self.search.matched + usize::from(may_drop);
         // Refused while it grows: a peer that never sends the delimiter cannot fill the memory.
-        self.limited(input.len() - usize::from(may_drop))?;
-        self.scanned = input.len();
+        self.limited(input.len().saturating_sub(marks))?;
         Ok(Step::More)
     }
 
@@ -80,14 +176,18 @@ impl Delimited {
 
 impl Framer for Delimited {
     fn step(&mut self, input: &[u8], eof: bool) -> Result<Step, FrameError> {
-        debug_assert!(self.scanned <= input.len(), "the input has lost bytes since the last step");
-        let unseen = input.get(self.scanned..).unwrap_or_default();
-        match memchr(self.delimiter, unseen) {
-            Some(at) => {
-                let end = self.scanned + at;
-                self.scanned = 0;
-                self.whole(input, end)
+        debug_assert!(
+            self.search.scanned <= input.len(),
+            "the input has lost bytes since the last step"
+        );
+        if self.search.scanned == 0 {
+            if !self.has_start(input)? {
+                return Ok(Step::More);
             }
+            self.search.scanned = self.marks.start().len();
+        }
+        match self.search.run(&self.marks, input) {
+            Some(consumed) => self.whole(input, consumed),
             None => self.unfinished(input, eof),
         }
     }
@@ -96,15 +196,22 @@ impl Framer for Delimited {
     /// on the wire; a receiver that drops the CR takes the line without it.
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
         sendable(payload, self.max)?;
-        // The format has no escapes.
-        if let Some(at) = memchr(self.delimiter, payload) {
-            return Err(FrameError::Unrepresentable(format!(
-                "a message with `{}` in it (at byte {at}) would arrive as two",
-                self.delimiter.escape_ascii()
-            )));
-        }
+        let (before, end) = (out.len(), self.marks.end());
+        out.extend_from_slice(self.marks.start());
+        let start = out.len();
         out.extend_from_slice(payload);
-        out.push(self.delimiter);
+        out.extend_from_slice(end);
+        // The format has no escapes. A delimiter may also begin in the message and end behind it.
+        let framed = out.get(start..).unwrap_or_default();
+        let found = Search::default().run(&self.marks, framed).unwrap_or_default();
+        if found < framed.len() {
+            out.truncate(before);
+            let (at, name) = (found.saturating_sub(end.len()), end.escape_ascii());
+            return Err(FrameError::Unrepresentable(match found <= payload.len() {
+                true => format!("a message with `{name}` in it (at byte {at}) would arrive as two"),
+                false => format!("with `{name}` behind it this message would end at byte {at}"),
+            }));
+        }
         Ok(())
     }
 }

@@ -4,10 +4,14 @@
 //! and the [`Deframer`] that runs a framer over a stream. Pure: bytes in, messages out; no file
 //! descriptor, no clock, and no memory held beyond the one message that has no end yet.
 
+mod content_length;
+mod decimal;
 mod deframer;
 mod delimited;
+mod delimiters;
 mod framer;
 mod input;
+mod length_field;
 mod lines;
 mod netstring;
 mod obj;
@@ -23,21 +27,40 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use deframer::{Deframer, Frame};
+pub use delimiters::Delimiters;
 pub use framer::{FrameError, Framer, Step};
 pub use input::{Cutter, InputFraming};
+pub use length_field::LengthField;
 pub use lines::{Line, Lines};
 pub use settings::FrameSettings;
 
 pub use tinyproto::{Exchange, ExchangeError, FULL as TINYPROTO_FULL};
 
+use content_length::ContentLength;
 use delimited::{Delimited, Ending};
+use length_field::HeaderCounted;
 use netstring::Netstring;
 use obj::Obj;
 use prefixed::{Prefix, Prefixed};
 use sized::{Fixed, Pieces};
 
 /// How messages are marked on a stream (`--frame`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// A name becomes one by parsing, also where it has parts:
+///
+/// ```
+/// use wirecat::framing::{Deframer, Framing};
+///
+/// let mllp: Framing = r"delim:\x0b,\x1c\r".parse()?;
+/// let mut messages = Deframer::new(mllp.framer(65536, false).ok_or("no framing")?);
+/// let (mut wire, mut got) = (Vec::new(), Vec::new());
+/// messages.encode(b"MSH|^~\\&|", &mut wire)?;
+/// assert_eq!(wire, b"\x0bMSH|^~\\&|\x1c\r");
+/// messages.feed(&wire, true, &mut |message| got.extend_from_slice(message.payload))?;
+/// assert_eq!(got, b"MSH|^~\\&|");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// Not at all: the stream is bytes.
     None,
@@ -61,6 +84,14 @@ pub enum Framing {
     Varint,
     /// Every message has this many bytes, at least one.
     Fixed(usize),
+    /// A length in digits and a space precede a message, as of syslog over TCP (RFC 6587).
+    Octet,
+    /// Headers with the length precede a message, as of LSP and DAP.
+    ContentLength,
+    /// Texts end a message, and perhaps begin it, as of MLLP.
+    Delimiters(Delimiters),
+    /// A message has its length in its own header, as of Modbus/TCP.
+    LengthField(LengthField),
     /// A length in hex precedes a Python pickle, as the library obj-over-tcp has it; the messages
     /// are JSON text.
     Obj,
@@ -70,7 +101,7 @@ pub enum Framing {
 }
 
 /// The framings that are a bare word on the command line.
-const NAMES: [(&str, Framing); 12] = [
+const NAMES: [(&str, Framing); 14] = [
     ("none", Framing::None),
     ("line", Framing::Line),
     ("nul", Framing::Nul),
@@ -81,6 +112,8 @@ const NAMES: [(&str, Framing); 12] = [
     ("u16le", Framing::U16Le),
     ("u32le", Framing::U32Le),
     ("varint", Framing::Varint),
+    ("octet", Framing::Octet),
+    ("content-length", Framing::ContentLength),
     ("obj", Framing::Obj),
     ("tinyproto", Framing::Tinyproto),
 ];
@@ -90,7 +123,7 @@ impl Framing {
     ///
     /// `max_frame` (`--max-frame`) limits the payload in bytes, both ways. `keep_cr`
     /// (`--keep-cr`) matters to [`Framing::Line`] alone.
-    pub fn framer(self, max_frame: usize, keep_cr: bool) -> Option<Box<dyn Framer>> {
+    pub fn framer(&self, max_frame: usize, keep_cr: bool) -> Option<Box<dyn Framer>> {
         let prefixed = |prefix| -> Option<Box<dyn Framer>> {
             Some(Box::new(Prefixed::new(prefix, max_frame)))
         };
@@ -109,7 +142,11 @@ impl Framing {
             Self::U16Le => prefixed(Prefix::LittleEndian { width: 2 }),
             Self::U32Le => prefixed(Prefix::LittleEndian { width: 4 }),
             Self::Varint => prefixed(Prefix::Varint),
-            Self::Fixed(size) => Some(Box::new(Fixed::new(size, max_frame))),
+            Self::Octet => prefixed(Prefix::Decimal),
+            Self::ContentLength => Some(Box::new(ContentLength::new(max_frame))),
+            Self::Delimiters(texts) => Some(Box::new(Delimited::between(texts.clone(), max_frame))),
+            Self::LengthField(field) => Some(Box::new(HeaderCounted::new(*field, max_frame))),
+            Self::Fixed(size) => Some(Box::new(Fixed::new(*size, max_frame))),
             Self::Obj => Some(Box::new(Obj::new(max_frame))),
             Self::Tinyproto => {
                 let max = max_frame.min(tinyproto::LONGEST as usize);
@@ -121,11 +158,20 @@ impl Framing {
 
 impl Framing {
     /// The longest input that can become a message of `max_frame` bytes on the wire.
-    pub fn longest_input(self, max_frame: usize) -> usize {
+    pub fn longest_input(&self, max_frame: usize) -> usize {
         match self {
             // The JSON text of a pickle has up to 14 times its bytes.
             Self::Obj => max_frame.saturating_mul(14),
             _ => max_frame,
+        }
+    }
+
+    /// The bytes that a message has at least.
+    pub fn least(&self) -> usize {
+        match self {
+            Self::Fixed(size) => *size,
+            Self::LengthField(field) => field.header(),
+            _ => 0,
         }
     }
 }
@@ -136,7 +182,16 @@ impl FromStr for Framing {
     /// Reads the value of `--frame`; an error lists what is right.
     fn from_str(text: &str) -> Result<Self, String> {
         named(text, &NAMES, Self::Fixed).unwrap_or_else(|names| {
-            Err(format!("unknown framing `{text}`: use {names} or fixed:N"))
+            if let Some(texts) = text.strip_prefix("delim:") {
+                return texts.parse().map(Self::Delimiters);
+            }
+            if text.starts_with('u') && text.contains('@') {
+                return text.parse().map(Self::LengthField);
+            }
+            Err(format!(
+                "unknown framing `{text}`: use {names}, fixed:N, delim:END, delim:START,END or \
+                 uN@OFFSET"
+            ))
         })
     }
 }
@@ -146,6 +201,8 @@ impl fmt::Display for Framing {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(size) => write!(out, "fixed:{size}"),
+            Self::Delimiters(texts) => write!(out, "delim:{texts}"),
+            Self::LengthField(field) => field.fmt(out),
             _ => out.write_str(name_of(self, &NAMES)),
         }
     }
@@ -157,12 +214,12 @@ pub fn pieces(most: usize) -> Box<dyn Framer> {
 }
 
 /// Reads one of these names, or `fixed:N`; the names in a list where it is neither.
-pub(crate) fn named<T: Copy>(
+pub(crate) fn named<T: Clone>(
     text: &str,
     names: &[(&str, T)],
     fixed: fn(usize) -> T,
 ) -> Result<Result<T, String>, String> {
-    let known = names.iter().find(|(name, _)| *name == text).map(|(_, value)| Ok(*value));
+    let known = names.iter().find(|(name, _)| *name == text).map(|(_, value)| Ok(value.clone()));
     let size = || text.strip_prefix("fixed:").map(|size| fixed_size(size).map(fixed));
     let list = || names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     known.or_else(size).ok_or_else(list)
@@ -192,8 +249,8 @@ mod tests {
     #[test]
     fn every_name_parses_and_displays_as_itself() {
         for (name, framing) in NAMES {
-            assert_eq!(name.parse(), Ok(framing));
             assert_eq!(framing.to_string(), name);
+            assert_eq!(name.parse(), Ok(framing));
         }
     }
 
@@ -211,13 +268,24 @@ mod tests {
         assert_eq!(
             "lines".parse::<Framing>().unwrap_err(),
             "unknown framing `lines`: use none, line, nul, netstring, u8, u16, u32, u16le, \
-             u32le, varint, obj, tinyproto or fixed:N"
+             u32le, varint, octet, content-length, obj, tinyproto, fixed:N, delim:END, \
+             delim:START,END or uN@OFFSET"
         );
-        for text in ["", "fixed", "Line", "Obj", "fixed:", "fixed:-1", "fixed:x"] {
+        for text in [
+            "", "fixed", "Line", "Obj", "fixed:", "fixed:-1", "fixed:x", "u16@", "u12@3", "delim",
+            "delim:", "delim:,", "Octet",
+        ] {
             assert!(text.parse::<Framing>().is_err(), "{text}");
         }
         let error = "fixed:0".parse::<Framing>().unwrap_err();
         assert!(error.contains("at least 1"), "{error}");
+    }
+
+    #[test]
+    fn a_grammar_displays_as_it_is_written() {
+        for text in [r"delim:\x0b,\x1c\r", "delim:END", r"delim:\x2c", "u16@2-4", "u24le@0+1"] {
+            assert_eq!(text.parse::<Framing>().unwrap().to_string(), text);
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Netstrings, strictly as D. J. Bernstein wrote them: <https://cr.yp.to/proto/netstrings.txt>.
 //!
-//! Owns the decimal header and the comma. What is almost a netstring is refused, never guessed at.
+//! Owns the colon and the comma. What is almost a netstring is refused, never guessed at.
 
+use super::decimal::read_length;
 use super::framer::{FrameError, Framer, Step, sendable, within};
 
 /// Frames such as `5:hello,`.
@@ -17,9 +18,10 @@ impl Netstring {
 
 impl Framer for Netstring {
     fn step(&mut self, input: &[u8], _eof: bool) -> Result<Step, FrameError> {
-        let Some((len, width)) = read_length(input)? else {
+        let Some((len, digits)) = read_length(input, b":", "a netstring")? else {
             return Ok(Step::More);
         };
+        let width = digits + 1;
         // The comma is looked at once the payload is whole: before that it says nothing.
         let end = width.saturating_add(within(len, self.max)?);
         match input.get(end) {
@@ -43,38 +45,6 @@ impl Framer for Netstring {
         out.push(b',');
         Ok(())
     }
-}
-
-/// The length and the width of its header, the colon included; `None` until that has come.
-///
-/// Without leading zeros a length of 64 bits has at most 20 digits, so the header is bounded.
-fn read_length(input: &[u8]) -> Result<Option<(u64, usize)>, FrameError> {
-    let malformed = |text: String| Err(FrameError::Malformed(text));
-    let mut len = 0_u64;
-    for (index, &byte) in input.iter().enumerate() {
-        match byte {
-            b':' if index > 0 => return Ok(Some((len, index + 1))),
-            // A zero alone is the length of an empty message.
-            // The format prohibits extra zeros in front; to take them would make the header
-            // unbounded.
-            b'0'..=b'9' if index > 0 && len == 0 => {
-                return malformed("a netstring length with a leading zero".to_owned());
-            }
-            b'0'..=b'9' => {
-                let more =
-                    len.checked_mul(10).and_then(|len| len.checked_add((byte - b'0').into()));
-                let Some(more) = more else {
-                    return malformed("a netstring length beyond 64 bits".to_owned());
-                };
-                len = more;
-            }
-            _ => {
-                let byte = byte.escape_ascii();
-                return malformed(format!("`{byte}` in the length of a netstring"));
-            }
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! Messages behind a binary length: fixed-width integers of either byte order, and varints.
+//! Messages behind a length: fixed-width integers of either byte order, varints, and decimal digits.
 //!
 //! Owns the headers.
 
 use bytes::{Buf, BufMut};
 
+use super::decimal::read_length;
 use super::framer::{FrameError, Framer, Step, counted, sendable};
 
 /// How a length is written.
@@ -15,17 +16,19 @@ pub(super) enum Prefix {
     LittleEndian { width: usize },
     /// Unsigned LEB128, seven bits a byte, the least significant first.
     Varint,
+    /// Decimal digits and a space, as syslog over TCP counts octets (RFC 6587, section 3.4.1).
+    Decimal,
 }
 
 /// A length read from the front of the input, and how many bytes it took.
-struct Header {
-    len: u64,
+pub(super) struct Header {
+    pub(super) len: u64,
     width: usize,
 }
 
 impl Prefix {
     /// Reads a length; `None` until the header is complete.
-    fn read(self, input: &[u8]) -> Result<Option<Header>, FrameError> {
+    pub(super) fn read(self, input: &[u8]) -> Result<Option<Header>, FrameError> {
         let header = |width, read: fn(&mut &[u8], usize) -> u64| {
             input.get(..width).map(|mut bytes| Header { len: read(&mut bytes, width), width })
         };
@@ -35,25 +38,39 @@ impl Prefix {
                 Ok(header(width, |bytes, width| bytes.get_uint_le(width)))
             }
             Self::Varint => read_varint(input),
+            Self::Decimal => match read_length(input, b" ", "a message")? {
+                // MSG-LEN begins with a digit that is no zero.
+                Some((0, _)) => Err(FrameError::Malformed("a message length of 0".to_owned())),
+                read => Ok(read.map(|(len, digits)| Header { len, width: digits + 1 })),
+            },
         }
     }
 
-    fn write(self, len: u64, out: &mut Vec<u8>) {
+    pub(super) fn write(self, len: u64, out: &mut Vec<u8>) {
         match self {
             Self::BigEndian { width } => out.put_uint(len, width),
             Self::LittleEndian { width } => out.put_uint_le(len, width),
             Self::Varint => write_varint(len, out),
+            Self::Decimal => out.extend_from_slice(format!("{len} ").as_bytes()),
+        }
+    }
+
+    /// Bytes of a length; 0 where it has as many as it needs.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Self::BigEndian { width } | Self::LittleEndian { width } => width,
+            Self::Varint | Self::Decimal => 0,
         }
     }
 
     /// The largest length that the prefix can express.
-    fn limit(self) -> u64 {
+    pub(super) fn limit(self) -> u64 {
         match self {
             // A shift by 64 bits, for a width of 0 that no framing has, would be none in hardware.
             Self::BigEndian { width } | Self::LittleEndian { width } => {
                 u64::MAX.checked_shr(64 - 8 * width as u32).unwrap_or_default()
             }
-            Self::Varint => u64::MAX,
+            Self::Varint | Self::Decimal => u64::MAX,
         }
     }
 }
@@ -85,6 +102,10 @@ impl Framer for Prefixed {
             return Err(FrameError::Unrepresentable(format!(
                 "{len} bytes long, and the length in front can say {limit} at most"
             )));
+        }
+        if len == 0 && self.prefix == Prefix::Decimal {
+            let text = "an empty message, and octet counting begins at 1";
+            return Err(FrameError::Unrepresentable(text.to_owned()));
         }
         self.prefix.write(len, out);
         out.extend_from_slice(payload);
@@ -172,6 +193,35 @@ mod tests {
             assert_eq!((header.len, header.width), (len, wire.len()));
         }
         assert_eq!(read_varint(b"\x83\x80\x00").unwrap().map(|header| header.len), Some(3));
+    }
+
+    /// A length as RFC 6587 has it, and what is almost one.
+    #[test]
+    fn octets_are_counted_in_digits() {
+        let frame = Step::Frame { payload: 2..7, consumed: 7, partial: false };
+        assert_eq!(step(Prefix::Decimal, b"5 hello7 "), Ok(frame));
+        let mut out = Vec::new();
+        Prefixed::new(Prefix::Decimal, 300).encode(&[b'x'; 10], &mut out).unwrap();
+        assert_eq!(out, b"10 xxxxxxxxxx");
+        for input in [&b""[..], b"5", b"30", b"5 ", b"5 hell"] {
+            assert_eq!(step(Prefix::Decimal, input), Ok(Step::More), "{}", input.escape_ascii());
+        }
+        let cases: [(&[u8], &str); 8] = [
+            (b"0 ", "a message length of 0"),
+            (b"007 ", "a message length with a leading zero"),
+            (b"-1 ", "`-` in the length of a message"),
+            (b"+1 ", "`+` in the length of a message"),
+            (b" 1 ", "` ` in the length of a message"),
+            (b"<34>1 ", "`<` in the length of a message"),
+            (b"123456789012345678901234567890", "a message length beyond 64 bits"),
+            (b"301 ", "301 bytes long, and the limit is 300"),
+        ];
+        for (input, text) in cases {
+            let error = step(Prefix::Decimal, input).unwrap_err();
+            assert_eq!(error.to_string(), text, "{}", input.escape_ascii());
+        }
+        let error = Prefixed::new(Prefix::Decimal, 300).encode(b"", &mut out).unwrap_err();
+        assert_eq!(error.to_string(), "an empty message, and octet counting begins at 1");
     }
 
     #[test]

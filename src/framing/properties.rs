@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::delimited::{Delimited, Ending};
 use super::{
-    Cutter, Deframer, Frame, FrameError, Framer, Framing, InputFraming, pieces as as_it_comes,
+    Cutter, Deframer, Delimiters, Frame, FrameError, Framer, Framing, InputFraming,
+    pieces as as_it_comes,
 };
 use std::cell::Cell;
 
@@ -26,7 +27,30 @@ fn framings() -> impl Strategy<Value = Framing> {
         Just(Framing::Varint),
         Just(Framing::Tinyproto),
         (1..300_usize).prop_map(Framing::Fixed),
+        Just(Framing::Octet),
+        Just(Framing::ContentLength),
+        delimiters(),
+        length_fields(),
     ]
+}
+
+/// Often such that repeat what they begin with, so that a search has to fall back.
+fn delimiters() -> impl Strategy<Value = Framing> {
+    let mark = || vec(prop::sample::select(&b"aaaab\n\r\x02"[..]), 1..9);
+    let start = prop_oneof![Just(Vec::new()), mark()];
+    (start, prop_oneof![mark(), Just(b"aab".repeat(80))])
+        .prop_map(|(start, end)| Framing::Delimiters(Delimiters::new(&start, &end).unwrap()))
+}
+
+fn length_fields() -> impl Strategy<Value = Framing> {
+    let names = ["u8", "u16", "u24", "u32", "u64", "u16le", "u24le", "u32le", "u64le"];
+    (prop::sample::select(names.to_vec()), 0..12_usize, -9..20_i32).prop_map(
+        |(name, offset, extra)| {
+            let field = |extra: i32| format!("{name}@{offset}{extra:+}").parse();
+            // No length counts more than the header.
+            field(extra).or_else(|_| field(0)).unwrap()
+        },
+    )
 }
 
 fn inputs() -> impl Strategy<Value = InputFraming> {
@@ -41,8 +65,11 @@ fn inputs() -> impl Strategy<Value = InputFraming> {
 
 /// Bytes that are often marks, digits or small lengths, so that garbage gets past a first header.
 fn garbage() -> impl Strategy<Value = Vec<u8>> {
-    let telling = prop::sample::select(&b"\n\n\r\0\0\x01\x02\x800123:,afAF \t"[..]);
-    vec(prop_oneof![8 => telling, 1 => any::<u8>()], 0..200)
+    let telling = prop::sample::select(&b"\n\n\r\0\0\x01\x02\x800123:,aaaabfAF \t"[..]);
+    let bytes = prop_oneof![8 => telling, 1 => any::<u8>()].prop_map(|byte| vec![byte]);
+    let texts = [&b"Content-Length: 3\r\n"[..], b"\r\n\r\n", b"aab", b"12 "];
+    let texts = prop::sample::select(texts.to_vec()).prop_map(<[u8]>::to_vec);
+    vec(prop_oneof![40 => bytes, 1 => texts], 0..200).prop_map(|parts| parts.concat())
 }
 
 /// The sizes of the pieces that a stream comes in, used in turn; often single bytes.
@@ -115,7 +142,7 @@ fn one_by_one(
 }
 
 /// Changes `payload` into one that the framing carries unharmed.
-fn make_representable(framing: Framing, keep_cr: bool, payload: &mut Vec<u8>) {
+fn make_representable(framing: &Framing, keep_cr: bool, payload: &mut Vec<u8>) {
     match framing {
         Framing::Line => {
             payload.retain(|byte| *byte != b'\n');
@@ -125,7 +152,11 @@ fn make_representable(framing: Framing, keep_cr: bool, payload: &mut Vec<u8>) {
         }
         Framing::Nul => payload.retain(|byte| *byte != b'\0'),
         Framing::U8 => payload.truncate(255),
-        Framing::Fixed(size) => payload.resize(size, b'x'),
+        Framing::Fixed(size) => payload.resize(*size, b'x'),
+        Framing::Octet if payload.is_empty() => payload.push(b'x'),
+        // A delimiter begins nowhere then.
+        Framing::Delimiters(texts) => payload.retain(|byte| *byte != texts.end()[0]),
+        Framing::LengthField(field) => field.stamp(payload),
         _ => {}
     }
 }
@@ -142,7 +173,7 @@ proptest! {
         let mut deframer = Deframer::new(framing.framer(600, keep_cr).unwrap());
         let mut stream = Vec::new();
         for payload in &mut payloads {
-            make_representable(framing, keep_cr, payload);
+            make_representable(&framing, keep_cr, payload);
             deframer.encode(payload, &mut stream).unwrap();
         }
         let expected = payloads.into_iter().map(|payload| (payload, false)).collect();
@@ -159,7 +190,7 @@ proptest! {
         let framer = |framing: Framing| framing.framer(600, true).unwrap();
         let mut stream = Vec::new();
         for (framing, payload) in &mut messages {
-            make_representable(*framing, true, payload);
+            make_representable(framing, true, payload);
             framer(*framing).encode(payload, &mut stream).unwrap();
         }
         stream.extend_from_slice(&behind);

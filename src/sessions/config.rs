@@ -118,7 +118,7 @@ pub struct OutputConfig {
 }
 
 /// How messages are marked on the wire.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Wire {
     /// Whether each message is a datagram, and needs no framing.
     pub datagrams: bool,
@@ -137,7 +137,9 @@ pub struct Wire {
 impl Wire {
     /// Datagrams of so many bytes at most.
     pub const fn of_datagrams(max: usize) -> Self {
-        Self { datagrams: true, ..Self::of_stream(Framing::None, max) }
+        let mut wire = Self::of_stream(Framing::None, max);
+        wire.datagrams = true;
+        wire
     }
 
     /// A stream with messages of so many bytes at most.

@@ -146,7 +146,7 @@ fn a_short_tail_does_not_keep_room_for_a_piece() {
 #[test]
 fn a_large_frame_in_small_pieces_is_quick() {
     for framing in [Framing::Line, Framing::Netstring, Framing::U32, Framing::Varint] {
-        let mut frames = deframer(framing, 16 * MIB);
+        let mut frames = deframer(framing.clone(), 16 * MIB);
         let mut wire = Vec::new();
         frames.encode(&vec![b'x'; 16 * MIB], &mut wire).unwrap();
         let mut lens = Vec::new();

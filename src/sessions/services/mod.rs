@@ -313,7 +313,7 @@ pub(super) struct MessageEncoder {
 
 impl MessageEncoder {
     pub(super) fn new(wire: &Wire) -> Self {
-        Self { framer: wire.framer(), framing: wire.framing }
+        Self { framer: wire.framer(), framing: wire.framing.clone() }
     }
 
     /// Whether messages are marked at all.

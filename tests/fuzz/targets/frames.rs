@@ -5,9 +5,11 @@
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use wirecat::framing::{Cutter, Deframer, FrameError, Framing, InputFraming, Line, Lines};
+use wirecat::framing::{
+    Cutter, Deframer, Delimiters, FrameError, Framing, InputFraming, Line, Lines,
+};
 
-const FRAMINGS: [Framing; 13] = [
+const FRAMINGS: [Framing; 15] = [
     Framing::Line,
     Framing::Nul,
     Framing::Netstring,
@@ -21,6 +23,8 @@ const FRAMINGS: [Framing; 13] = [
     Framing::Tinyproto,
     Framing::Fixed(1),
     Framing::Fixed(7),
+    Framing::Octet,
+    Framing::ContentLength,
 ];
 const INPUTS: [InputFraming; 5] = [
     InputFraming::Raw,
@@ -29,15 +33,17 @@ const INPUTS: [InputFraming; 5] = [
     InputFraming::Hex,
     InputFraming::Fixed(3),
 ];
-/// What may be held beside a message: its header, or its end.
-const MARKS: usize = 32;
+/// What may be held beside a message: its header, or its delimiters.
+const MARKS: usize = 64;
+/// The most bytes of a block of headers.
+const HEADERS: usize = 8192;
 
 fuzz_target!(|data: &[u8]| {
     let _ = check(&mut Unstructured::new(data));
 });
 
 fn check(choices: &mut Unstructured<'_>) -> Result<()> {
-    let framing = *choices.choose(&FRAMINGS)?;
+    let framing = framing(choices)?;
     let input = *choices.choose(&INPUTS)?;
     let flag = choices.arbitrary()?;
     let max = choices.int_in_range(0..=300)?;
@@ -45,17 +51,17 @@ fn check(choices: &mut Unstructured<'_>) -> Result<()> {
     let stream = choices.bytes(choices.len())?;
     let cuts = pieces(stream, sizes);
 
-    let deframer = || Deframer::new(framing.framer(max, flag).expect("a framing"));
-    let whole = deframe(&mut deframer(), &[(stream, true)], max);
-    assert_eq!(deframe(&mut deframer(), &cuts, max), whole, "{framing}");
+    assert_eq!(framing.to_string().parse().as_ref(), Ok(&framing));
+    let whole = deframe(&framing, flag, &[(stream, true)], max);
+    assert_eq!(deframe(&framing, flag, &cuts, max), whole, "{framing}");
     for (message, partial) in &whole.0 {
         assert!(framing == Framing::Obj || message.len() <= max, "{framing}");
         if !partial {
-            comes_back(framing, flag, message);
+            comes_back(&framing, flag, message);
         }
     }
     if framing != Framing::Obj {
-        comes_back(framing, flag, stream);
+        comes_back(&framing, flag, stream);
     }
 
     let cutter = || Cutter::new(input, flag, max);
@@ -64,6 +70,30 @@ fn check(choices: &mut Unstructured<'_>) -> Result<()> {
     assert!(whole.0.iter().all(|message| message.len() <= max), "{input}");
     assert_eq!(lines(&cuts, max), lines(&[(stream, true)], max));
     Ok(())
+}
+
+/// One that has a name, or one of the grammar: delimiters that often repeat themselves, or a length
+/// anywhere.
+fn framing(choices: &mut Unstructured<'_>) -> Result<Framing> {
+    let text = match choices.int_in_range(0..=3)? {
+        0 | 1 => return Ok(choices.choose(&FRAMINGS)?.clone()),
+        2 => {
+            let mut mark = |least| -> Result<Vec<u8>> {
+                let len = choices.int_in_range(least..=8)?;
+                let bytes = b"aaab\r\n\x02\x03";
+                (0..len).map(|_| Ok(*choices.choose(bytes)?)).collect()
+            };
+            let delimiters = Delimiters::new(&mark(0)?, &mark(1)?);
+            return Ok(Framing::Delimiters(delimiters.expect("of the right size")));
+        }
+        _ => {
+            let name = choices.choose(&["u8", "u16", "u24le", "u32", "u64", "u16le"])?;
+            let (offset, extra) = (choices.int_in_range(0..=9)?, choices.int_in_range(-12..=12)?);
+            format!("{name}@{offset}{extra:+}")
+        }
+    };
+    // A length counts no more than the header.
+    Ok(text.parse().unwrap_or(Framing::ContentLength))
 }
 
 /// The stream in pieces of these sizes, in turn, and whether each is the last.
@@ -82,26 +112,28 @@ fn pieces(mut stream: &[u8], sizes: [u8; 4]) -> Vec<(&[u8], bool)> {
 
 type Frames = (Vec<(Vec<u8>, bool)>, std::result::Result<(), FrameError>, usize);
 
-fn deframe(deframer: &mut Deframer, pieces: &[(&[u8], bool)], max: usize) -> Frames {
+fn deframe(framing: &Framing, flag: bool, pieces: &[(&[u8], bool)], max: usize) -> Frames {
+    let mut deframer = Deframer::new(framing.framer(max, flag).expect("a framing"));
     let (mut frames, mut fed) = (Vec::new(), Ok(()));
     for (piece, eof) in pieces {
         fed = deframer.feed(piece, *eof, &mut |frame| {
             frames.push((frame.payload.to_vec(), frame.partial));
         });
-        assert!(deframer.pending() <= max + MARKS, "{} bytes are held", deframer.pending());
+        let marks = if *framing == Framing::ContentLength { HEADERS } else { MARKS };
+        assert!(deframer.pending() <= max + marks, "{} bytes are held", deframer.pending());
     }
     (frames, fed, deframer.pending())
 }
 
 /// What a framing takes, it gives back.
-fn comes_back(framing: Framing, keep_cr: bool, message: &[u8]) {
+fn comes_back(framing: &Framing, keep_cr: bool, message: &[u8]) {
     let mut deframer = Deframer::new(framing.framer(1 << 20, keep_cr).expect("a framing"));
     let mut wire = b"before".to_vec();
     if deframer.encode(message, &mut wire).is_err() {
         return assert_eq!(wire, b"before", "{framing}");
     }
     // The line ends in CRLF then, which is what a reader drops.
-    let drops_cr = framing == Framing::Line && !keep_cr;
+    let drops_cr = *framing == Framing::Line && !keep_cr;
     let message = message.strip_suffix(b"\r").filter(|_| drops_cr).unwrap_or(message);
     let mut got = Vec::new();
     let wire = wire.strip_prefix(b"before").expect("what was there");

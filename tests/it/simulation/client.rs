@@ -48,8 +48,8 @@ struct Client {
 pub(super) fn play(seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let framings = [Framing::None, Framing::None, Framing::Line, Framing::U32];
-    let framing = framings[rng.usize(..framings.len())];
-    let mut basics = Basics::random(&mut rng, framing);
+    let framing = framings[rng.usize(..framings.len())].clone();
+    let mut basics = Basics::random(&mut rng, &framing);
     basics.leave = once_in(&mut rng, 6);
     let mut event_loop = EventLoop::new().expect("a loop");
     let start = event_loop.pool().now();
@@ -77,15 +77,15 @@ impl Client {
         let temper = temper(rng, Duration::from_millis(100));
         let ending = ending(rng, &basics, basics.ends_by_itself(false));
         let mut actor = Actor::new("server", far, temper, ending, world.now);
-        actor.to_send = framed(basics.framing, &content(rng, basics.framing, "server"));
-        let link = Guest::new(id, world.actors.len(), &actor, basics.framing, world.now);
+        actor.to_send = framed(&basics.framing, &content(rng, &basics.framing, "server"));
+        let link = Guest::new(id, world.actors.len(), &actor, &basics.framing, world.now);
         world.actors.push(actor);
         Self {
             session,
             stage,
             link,
             fate,
-            cut: Cut::of_stdin(basics.framing),
+            cut: Cut::of_stdin(&basics.framing),
             is_connected: false,
             peer_ended: false,
             signal: basics.signal.map(|(after, signal)| (world.now + after, signal)),
@@ -107,8 +107,8 @@ impl Client {
             Event::Data { id, bytes } if Some(*id) == self.stage.stdin => {
                 self.stage.consumed.extend(*bytes);
                 let messages = self.cut.feed(bytes, false);
-                let framing = self.basics.framing;
-                let encoded = messages.iter().map(|message| encode(framing, message));
+                let framing = self.basics.framing.clone();
+                let encoded = messages.iter().map(|message| encode(&framing, message));
                 // What a person types after the other side's FIN goes nowhere.
                 if self.link.listens {
                     self.link.expected.extend(encoded);
@@ -137,9 +137,9 @@ impl Client {
     }
 
     fn foresee_output(&mut self, bytes: &[u8], eof: bool) {
-        let framing = self.basics.framing;
+        let framing = self.basics.framing.clone();
         let messages = self.link.cut.feed(bytes, eof);
-        self.stage.expected.extend(messages.iter().flat_map(|message| shown(framing, message)));
+        self.stage.expected.extend(messages.iter().flat_map(|message| shown(&framing, message)));
     }
 
     fn judge(&self, world: &World, status: Status) {

@@ -53,7 +53,7 @@ struct Datagrams {
 /// Plays one scenario to its end and judges it.
 pub(super) fn play(seed: u64) {
     let mut rng = Rng::with_seed(seed);
-    let mut basics = Basics::random(&mut rng, Framing::Line);
+    let mut basics = Basics::random(&mut rng, &Framing::Line);
     (basics.keep_open, basics.quit_after) = (false, None);
     basics.source = Source::Stream;
     let mut event_loop = EventLoop::new().expect("a loop");
@@ -161,7 +161,7 @@ impl Datagrams {
             Event::Eof { id } if Some(*id) == self.stage.stdin => self.stage.input_ended = true,
             Event::Datagrams { batch, .. } => {
                 self.received += batch.len();
-                let text = batch.iter().flat_map(|arrival| shown(Framing::Line, arrival.payload));
+                let text = batch.iter().flat_map(|arrival| shown(&Framing::Line, arrival.payload));
                 self.stage.expected.extend(text.filter(|_| self.takes_answers));
             }
             Event::DatagramError { .. } => self.refused = true,

@@ -74,7 +74,7 @@ struct Forwarder {
 /// Plays one scenario to its end and judges it.
 pub(super) fn play(seed: u64) {
     let mut rng = Rng::with_seed(seed);
-    let mut basics = Basics::random(&mut rng, Framing::None);
+    let mut basics = Basics::random(&mut rng, &Framing::None);
     (basics.source, basics.stdin) = (Source::Absent, Vec::new());
     (basics.keep_open, basics.quit_after) = (false, None);
     (basics.stdout_temper, basics.stdout) = (Temper::Good, pipe(&mut rng));
@@ -294,7 +294,7 @@ fn both_ends(rng: &mut Rng, basics: &Basics, number: usize, now: Instant) -> (Ne
         let temper = temper(rng, Duration::from_millis(100));
         let name = format!("{role} {number}");
         let mut actor = Actor::new(&name, far, temper, ending(rng, basics, waits), now);
-        actor.to_send = content(rng, Framing::None, &name);
+        actor.to_send = content(rng, &Framing::None, &name);
         (near, actor)
     };
     let (near, client) = actor("client", true);

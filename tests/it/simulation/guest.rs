@@ -60,7 +60,13 @@ impl Left {
 }
 
 impl Guest {
-    pub(super) fn new(id: Id, place: usize, actor: &Actor, framing: Framing, now: Instant) -> Self {
+    pub(super) fn new(
+        id: Id,
+        place: usize,
+        actor: &Actor,
+        framing: &Framing,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             actor: place,

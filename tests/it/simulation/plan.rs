@@ -60,9 +60,9 @@ pub(super) fn socket(rng: &mut Rng) -> Shape {
 }
 
 /// Bytes for a stream: random ones, or whole lines that are all different.
-pub(super) fn content(rng: &mut Rng, framing: Framing, name: &str) -> Vec<u8> {
+pub(super) fn content(rng: &mut Rng, framing: &Framing, name: &str) -> Vec<u8> {
     let len = if once_in(rng, 6) { 0 } else { size(rng, 4..18) };
-    if framing == Framing::None {
+    if *framing == Framing::None {
         return std::iter::repeat_with(|| rng.u8(..)).take(len).collect();
     }
     let mut lines = Vec::new();
@@ -77,7 +77,7 @@ pub(super) fn content(rng: &mut Rng, framing: Framing, name: &str) -> Vec<u8> {
 }
 
 /// A stream of lines as it goes over the wire.
-pub(super) fn framed(framing: Framing, lines: &[u8]) -> Vec<u8> {
+pub(super) fn framed(framing: &Framing, lines: &[u8]) -> Vec<u8> {
     let Some(framer) = framing.framer(1 << 20, false) else { return lines.to_vec() };
     let mut wire = Vec::new();
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
@@ -110,7 +110,7 @@ pub(super) fn ending(rng: &mut Rng, basics: &Basics, other_side_ends: bool) -> E
 }
 
 impl Basics {
-    pub(super) fn random(rng: &mut Rng, framing: Framing) -> Self {
+    pub(super) fn random(rng: &mut Rng, framing: &Framing) -> Self {
         let source = match rng.u8(..10) {
             0 => Source::Absent,
             1 => Source::Terminal,
@@ -124,7 +124,7 @@ impl Basics {
         };
         let signals = [Signal::Terminate, Signal::Interrupt, Signal::Report];
         Self {
-            framing,
+            framing: framing.clone(),
             source,
             stdin: if source == Source::Absent {
                 Vec::new()
@@ -175,7 +175,7 @@ impl Basics {
                 },
                 progress: false,
             },
-            wire: Wire::of_stream(self.framing, 1 << 20),
+            wire: Wire::of_stream(self.framing.clone(), 1 << 20),
             rules: Rules {
                 keep_open: self.keep_open,
                 leave_on_peer_close: self.leave,

@@ -35,8 +35,8 @@ struct Reconnecting {
 pub(super) fn play(seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let framing = if rng.bool() { Framing::Line } else { Framing::U32 };
-    let mut basics = Basics::random(&mut rng, framing);
-    (basics.source, basics.stdin) = (Source::Stream, content(&mut rng, framing, "stdin"));
+    let mut basics = Basics::random(&mut rng, &framing);
+    (basics.source, basics.stdin) = (Source::Stream, content(&mut rng, &framing, "stdin"));
     (basics.keep_open, basics.quit_after, basics.idle) = (false, None, None);
     (basics.timeout, basics.signal, basics.stdout_temper) = (None, None, Temper::Good);
     basics.stdout.disk = None;
@@ -80,8 +80,8 @@ impl Reconnecting {
             let name = format!("server {}", self.servers.len() + 1);
             let mut server = Actor::new(&name, far, temper, ending, world.now);
             if !once_in(rng, 3) {
-                let said = content(rng, self.basics.framing, &name);
-                server.to_send = framed(self.basics.framing, &said);
+                let said = content(rng, &self.basics.framing, &name);
+                server.to_send = framed(&self.basics.framing, &said);
             }
             self.servers.push(world.actors.len());
             world.actors.push(server);
@@ -89,11 +89,11 @@ impl Reconnecting {
     }
 
     fn judge(&self, world: &World, status: Status) {
-        let framing = self.basics.framing;
-        let mut wanted = Cut::of_stdin(framing).feed(&self.basics.stdin, true).into_iter();
+        let framing = self.basics.framing.clone();
+        let mut wanted = Cut::of_stdin(&framing).feed(&self.basics.stdin, true).into_iter();
         let mut is_whole = true;
         for server in self.servers.iter().map(|place| &world.actors[*place]) {
-            for message in Cut::new(framing).feed(&server.received, false) {
+            for message in Cut::new(&framing).feed(&server.received, false) {
                 let skipped = wanted.position(|one| one == message);
                 let skipped = skipped.unwrap_or_else(|| {
                     let text = String::from_utf8_lossy(&message);
@@ -114,7 +114,7 @@ impl Reconnecting {
         let events = self.stage.events(status);
         let closed = events.iter().filter(|event| event["event"] == "closed");
         let sent: u64 = closed.filter_map(|event| event["out"].as_u64()).sum();
-        let wanted = framed(framing, &self.basics.stdin).len() as u64;
+        let wanted = framed(&framing, &self.basics.stdin).len() as u64;
         assert!(sent >= wanted, "{sent} of {wanted} bytes were sent");
         assert!(self.stage.is_whole(), "stdout is not whole: {:?}", self.stage.end);
     }

@@ -147,7 +147,7 @@ pub(super) fn play(seed: u64) {
 
 impl Host {
     fn open(event_loop: &mut EventLoop, world: &mut World, rng: &mut Rng) -> Self {
-        let mut basics = Basics::random(rng, Framing::Line);
+        let mut basics = Basics::random(rng, &Framing::Line);
         (basics.keep_open, basics.quit_after, basics.idle) = (false, None, None);
         let mut user = Speaker::random(rng, "host".to_owned(), "host".to_owned());
         user.finale = Finale::None;

@@ -35,9 +35,14 @@ pub(super) struct Plan {
 
 impl Plan {
     fn random(rng: &mut Rng, service: Service) -> Self {
-        let framings = [Framing::None, Framing::Line, Framing::U16, Framing::Netstring];
-        let framing = framings[rng.usize(..framings.len())];
-        let mut basics = Basics::random(rng, framing);
+        let framings =
+            [Framing::None, Framing::Line, Framing::U16, Framing::Netstring].into_iter().chain(
+                [r"delim:\x02,\r\r\n", "octet", "content-length"]
+                    .map(|text| text.parse().expect("a framing")),
+            );
+        let framings: Vec<Framing> = framings.collect();
+        let framing = framings[rng.usize(..framings.len())].clone();
+        let mut basics = Basics::random(rng, &framing);
         if !service.reads_stdin() {
             (basics.source, basics.stdin) = (Source::Absent, Vec::new());
         }
@@ -68,7 +73,7 @@ impl Plan {
 
     /// The one answer that goes out at once, with FIN behind it.
     fn immediate(&self) -> Option<&Bytes> {
-        self.service.immediate(self.basics.framing)
+        self.service.immediate(&self.basics.framing)
     }
 
     fn client(&self, rng: &mut Rng, number: usize, now: Instant) -> (Near, Actor) {
@@ -79,10 +84,10 @@ impl Plan {
         let name = format!("client{number}");
         let (temper, ending) = (temper(rng, patience), ending(rng, &self.basics, they_end));
         let mut actor = Actor::new(&name, far, temper, ending, now);
-        let framing = self.basics.framing;
+        let framing = self.basics.framing.clone();
         actor.to_send = match self.service.script() {
             Some(script) => script.to_vec(),
-            None => framed(framing, &content(rng, framing, &name)),
+            None => framed(&framing, &content(rng, &framing, &name)),
         };
         (near, actor)
     }
@@ -146,7 +151,7 @@ impl Server {
             listener,
             listens: true,
             guests: Vec::new(),
-            cut: Cut::of_stdin(plan.basics.framing),
+            cut: Cut::of_stdin(&plan.basics.framing),
             signal: plan.basics.signal.map(|(after, signal)| (world.now + after, signal)),
             signalled: None,
             timed_out: false,
@@ -162,11 +167,11 @@ impl Server {
         let id = pool.add_channel(Box::new(near), Directions::Both).expect("a client");
         actor.wire.set_now(world.now);
         let mut guest =
-            Guest::new(id, world.actors.len(), &actor, self.plan.basics.framing, world.now);
-        let framing = self.plan.basics.framing;
+            Guest::new(id, world.actors.len(), &actor, &self.plan.basics.framing, world.now);
+        let framing = self.plan.basics.framing.clone();
         let immediate = self.plan.immediate();
         for text in self.plan.greet.iter().chain(immediate) {
-            guest.expected.push(encode(framing, text));
+            guest.expected.push(encode(&framing, text));
         }
         guest.expected.extend(self.plan.service.turns(0, 0));
         guest.listens = immediate.is_none();
@@ -221,7 +226,7 @@ impl Server {
     }
 
     fn foresee_data(&mut self, id: Id, bytes: &[u8], eof: bool, now: Instant) {
-        let framing = self.plan.basics.framing;
+        let framing = self.plan.basics.framing.clone();
         let Some(guest) = self.guest(id) else { return };
         guest.delivered += bytes.len();
         if !eof {
@@ -233,22 +238,22 @@ impl Server {
         if self.plan.service.is_hub() {
             self.report_all(Some(id), &messages);
         }
-        let answer = |message: &Vec<u8>| self.plan.service.answer(framing, message);
+        let answer = |message: &Vec<u8>| self.plan.service.answer(&framing, message);
         let answers: Vec<_> = messages.iter().filter_map(answer).collect();
         let guest = self.guest(id).expect("the same guest");
-        guest.expected.extend(answers.iter().map(|answer| encode(framing, answer)));
+        guest.expected.extend(answers.iter().map(|answer| encode(&framing, answer)));
         guest.expected.extend(turns);
         if self.plan.service.shows_messages() {
-            let text = messages.iter().flat_map(|message| shown(framing, message));
+            let text = messages.iter().flat_map(|message| shown(&framing, message));
             self.stage.expected.extend(text);
         }
     }
 
     fn report_all(&mut self, from: Option<Id>, messages: &[Vec<u8>]) {
-        let framing = self.plan.basics.framing;
+        let framing = self.plan.basics.framing.clone();
         let told = |guest: &&mut Guest| guest.listens && Some(guest.id) != from;
         for guest in self.guests.iter_mut().filter(told) {
-            guest.expected.extend(messages.iter().map(|message| encode(framing, message)));
+            guest.expected.extend(messages.iter().map(|message| encode(&framing, message)));
         }
     }
 

@@ -233,25 +233,25 @@ impl Service {
     }
 
     /// The one answer of `--reply` that goes out at once, with FIN behind it.
-    pub(super) fn immediate(&self, framing: Framing) -> Option<&Bytes> {
+    pub(super) fn immediate(&self, framing: &Framing) -> Option<&Bytes> {
         match self {
-            Self::Serve(Handling::Reply(text)) if framing == Framing::None => Some(text),
+            Self::Serve(Handling::Reply(text)) if *framing == Framing::None => Some(text),
             _ => None,
         }
     }
 
     /// What goes back to whoever sent a message.
-    pub(super) fn answer(&self, framing: Framing, message: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn answer(&self, framing: &Framing, message: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Serve(Handling::Reply(text)) if framing != Framing::None => Some(text.to_vec()),
+            Self::Serve(Handling::Reply(text)) if *framing != Framing::None => Some(text.to_vec()),
             Self::Echo { prefix, .. } => Some([prefix, message].concat()),
             Self::Serve(_) | Self::Replay(_) => None,
         }
     }
 
     /// Whether messages that were read may wait until answers to those before them have gone.
-    pub(super) fn may_hold_messages(&self, framing: Framing) -> bool {
-        matches!(self, Self::Serve(Handling::Reply(_))) && framing != Framing::None
+    pub(super) fn may_hold_messages(&self, framing: &Framing) -> bool {
+        matches!(self, Self::Serve(Handling::Reply(_))) && *framing != Framing::None
     }
 
     /// Whether what is sent back may exceed the queue of a client: an answer is as long as it is,

@@ -177,13 +177,13 @@ pub(super) fn check_prefix(who: &str, got: &[u8], wanted: &[u8], whole: bool) {
 pub(super) struct Cut(Option<Deframer>);
 
 impl Cut {
-    pub(super) fn new(framing: Framing) -> Self {
+    pub(super) fn new(framing: &Framing) -> Self {
         Self(framing.framer(1 << 20, false).map(Deframer::new))
     }
 
     /// stdin is lines, whatever the framing on the wire.
-    pub(super) fn of_stdin(framing: Framing) -> Self {
-        Self::new(if framing == Framing::None { framing } else { Framing::Line })
+    pub(super) fn of_stdin(framing: &Framing) -> Self {
+        Self::new(if *framing == Framing::None { framing } else { &Framing::Line })
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8], eof: bool) -> Vec<Vec<u8>> {
@@ -199,7 +199,7 @@ impl Cut {
 }
 
 /// A message on the wire.
-pub(super) fn encode(framing: Framing, payload: &[u8]) -> Vec<u8> {
+pub(super) fn encode(framing: &Framing, payload: &[u8]) -> Vec<u8> {
     let mut wire = Vec::new();
     match framing.framer(1 << 20, false) {
         Some(framer) => framer.encode(payload, &mut wire).expect("a message fits"),
@@ -209,7 +209,7 @@ pub(super) fn encode(framing: Framing, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A message on stdout.
-pub(super) fn shown(framing: Framing, payload: &[u8]) -> Vec<u8> {
-    let end: &[u8] = if framing == Framing::None { b"" } else { b"\n" };
+pub(super) fn shown(framing: &Framing, payload: &[u8]) -> Vec<u8> {
+    let end: &[u8] = if *framing == Framing::None { b"" } else { b"\n" };
     [payload, end].concat()
 }

@@ -36,7 +36,7 @@ pub(super) fn judge(server: &Server, world: &World, status: Status) {
     }
     let reader_stays = world.actors[0].is_reliable();
     let whole = server.stage.is_whole() && reader_stays;
-    if server.plan.service.may_hold_messages(server.plan.basics.framing) {
+    if server.plan.service.may_hold_messages(&server.plan.basics.framing) {
         let is_served =
             |guest: &Guest| guest.left.is_some_and(|it| is_in_order(server, guest, &it));
         server.stage.check_lines(world, whole && server.guests.iter().all(is_served));

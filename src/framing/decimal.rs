@@ -1,0 +1,41 @@
+//! Lengths in decimal digits, as netstrings, octet counting and headers have them. What is almost
+//! such a number is refused, never guessed at.
+
+use super::framer::FrameError;
+
+/// The length of something, and its width in digits, from the front of `input`; `None` until one of
+/// the bytes in `ends` stands behind them.
+///
+/// Without leading zeros a length of 64 bits has at most 20 digits, so the header is bounded.
+pub(super) fn read_length(
+    input: &[u8],
+    ends: &[u8],
+    what: &str,
+) -> Result<Option<(u64, usize)>, FrameError> {
+    let malformed = |text: String| Err(FrameError::Malformed(text));
+    let mut len = 0_u64;
+    for (index, &byte) in input.iter().enumerate() {
+        match byte {
+            _ if index > 0 && ends.contains(&byte) => return Ok(Some((len, index))),
+            // A zero alone is the length of an empty message.
+            // The formats prohibit extra zeros in front; to take them would make the header
+            // unbounded.
+            b'0'..=b'9' if index > 0 && len == 0 => {
+                return malformed(format!("{what} length with a leading zero"));
+            }
+            b'0'..=b'9' => {
+                let more =
+                    len.checked_mul(10).and_then(|len| len.checked_add((byte - b'0').into()));
+                let Some(more) = more else {
+                    return malformed(format!("{what} length beyond 64 bits"));
+                };
+                len = more;
+            }
+            _ => {
+                let byte = byte.escape_ascii();
+                return malformed(format!("`{byte}` in the length of {what}"));
+            }
+        }
+    }
+    Ok(None)
+}
