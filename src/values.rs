@@ -1,4 +1,5 @@
-//! Sizes, durations and percentages as people write them: `64k`, `10MB`, `500ms`, `2.5%`.
+//! Sizes, durations, percentages and texts as people write them: `64k`, `10MB`, `500ms`, `2.5%`,
+//! `a\n`.
 //!
 //! Pure. The grammar is that of the crates `parse-size` and `humantime`; this file decides what a
 //! unit that is left out means, bounds the result and words the errors.
@@ -112,6 +113,33 @@ fn has_excessive_number(text: &str) -> bool {
     text.len() > 64 || text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 10)
 }
 
+/// The bytes that a TEXT option stands for: `\n \r \t \0 \\ \xNN` are C escapes, and a backslash
+/// before anything else is itself.
+pub fn unescape(text: &(impl AsRef<[u8]> + ?Sized)) -> Vec<u8> {
+    let mut rest = text.as_ref();
+    let mut out = Vec::with_capacity(rest.len());
+    while let Some(first) = rest.first() {
+        let digit = |byte: &u8| char::from(*byte).to_digit(16);
+        let (byte, taken) = match rest {
+            [b'\\', b'n', ..] => (b'\n', 2),
+            [b'\\', b'r', ..] => (b'\r', 2),
+            [b'\\', b't', ..] => (b'\t', 2),
+            // NUL alone: digits behind it are text, not octal as in C.
+            [b'\\', b'0', ..] => (b'\0', 2),
+            [b'\\', b'\\', ..] => (b'\\', 2),
+            // Two digits exactly. In C, `\x` takes all digits that follow, also those of the text.
+            [b'\\', b'x', high, low, ..] => match (digit(high), digit(low)) {
+                (Some(high), Some(low)) => ((high << 4 | low) as u8, 4),
+                _ => (*first, 1),
+            },
+            _ => (*first, 1),
+        };
+        out.push(byte);
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +153,14 @@ mod tests {
         for text in ["", "rw", "0o600", "+600", "-1", "680", "1000", "01777", "77777777777777"] {
             assert!(parse_mode(text).unwrap_err().contains("0600"), "{text}");
         }
+    }
+
+    #[test]
+    fn text_options_take_c_escapes() {
+        assert_eq!(unescape(r"a\n\r\t\0\\\x7f\xFFé"), b"a\n\r\t\0\\\x7f\xff\xc3\xa9");
+        assert_eq!(unescape(r"\q\x1"), br"\q\x1");
+        // What is no escape does not take the next one with it.
+        assert_eq!(unescape(r"\x\n\xf\\\"), b"\\x\n\\xf\\\\");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::rules::{ONE_PURPOSE, refuse};
 use crate::error::{Failure, Status};
-use crate::protocol::text::unescape;
+use crate::values::unescape;
 
 /// Two readers of stdin would each get a part of it: texts, and the session where it is one.
 pub(super) fn check_stdin_takers<'a>(

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::protocol::text::unescape;
+use crate::values::unescape;
 
 /// The most bytes that each of the two may have.
 const LONGEST: usize = 255;

@@ -187,15 +187,15 @@ proptest! {
         behind in garbage(),
         sizes in cuts(),
     ) {
-        let framer = |framing: Framing| framing.framer(600, true).unwrap();
+        let framer = |framing: &Framing| framing.framer(600, true).unwrap();
         let mut stream = Vec::new();
         for (framing, payload) in &mut messages {
             make_representable(framing, true, payload);
-            framer(*framing).encode(payload, &mut stream).unwrap();
+            framer(framing).encode(payload, &mut stream).unwrap();
         }
         stream.extend_from_slice(&behind);
         // The last one stops the deframer before it looks at what comes behind.
-        let framers = messages.iter().map(|(framing, _)| framer(*framing));
+        let framers = messages.iter().map(|(framing, _)| framer(framing));
         let mut framers = framers.chain([Framing::Fixed(600).framer(600, true).unwrap()]);
         let (taken, rest) = one_by_one(&mut framers, &pieces(&stream, &sizes, false));
         let expected: Vec<Vec<u8>> = messages.into_iter().map(|(_, payload)| payload).collect();

@@ -1,5 +1,4 @@
-//! Bytes as text and text as bytes: what a peer sent made safe to look at, and the C escapes of
-//! TEXT options.
+//! Bytes as text: what a peer sent made safe to look at.
 //!
 //! Pure. It decides which characters may reach a terminal; it does not know whether there is one.
 
@@ -37,33 +36,6 @@ pub fn is_unprintable(char: char) -> bool {
         )
 }
 
-/// The bytes that a TEXT option stands for: `\n \r \t \0 \\ \xNN` are C escapes, and a backslash
-/// before anything else is itself.
-pub fn unescape(text: &(impl AsRef<[u8]> + ?Sized)) -> Vec<u8> {
-    let mut rest = text.as_ref();
-    let mut out = Vec::with_capacity(rest.len());
-    while let Some(first) = rest.first() {
-        let digit = |byte: &u8| char::from(*byte).to_digit(16);
-        let (byte, taken) = match rest {
-            [b'\\', b'n', ..] => (b'\n', 2),
-            [b'\\', b'r', ..] => (b'\r', 2),
-            [b'\\', b't', ..] => (b'\t', 2),
-            // NUL alone: digits behind it are text, not octal as in C.
-            [b'\\', b'0', ..] => (b'\0', 2),
-            [b'\\', b'\\', ..] => (b'\\', 2),
-            // Two digits exactly. In C, `\x` takes all digits that follow, also those of the text.
-            [b'\\', b'x', high, low, ..] => match (digit(high), digit(low)) {
-                (Some(high), Some(low)) => ((high << 4 | low) as u8, 4),
-                _ => (*first, 1),
-            },
-            _ => (*first, 1),
-        };
-        out.push(byte);
-        rest = rest.get(taken..).unwrap_or_default();
-    }
-    out
-}
-
 fn escape_except(bytes: &[u8], kept: &[char]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -99,6 +71,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::values::unescape;
 
     #[test]
     fn what_disturbs_is_escaped_and_the_rest_is_kept() {
@@ -120,14 +93,6 @@ mod tests {
     fn lines_keep_their_newlines_and_words_their_backslashes() {
         assert_eq!(escape_keeping_newlines(b"a\tb\\c\r\n\x07"), "a\tb\\c\\r\n\\x07");
         assert_eq!(escape_words("got \\x1b\n"), "got \\x1b\\n");
-    }
-
-    #[test]
-    fn text_options_take_c_escapes() {
-        assert_eq!(unescape(r"a\n\r\t\0\\\x7f\xFFé"), b"a\n\r\t\0\\\x7f\xff\xc3\xa9");
-        assert_eq!(unescape(r"\q\x1"), br"\q\x1");
-        // What is no escape does not take the next one with it.
-        assert_eq!(unescape(r"\x\n\xf\\\"), b"\\x\n\\xf\\\\");
     }
 
     proptest! {

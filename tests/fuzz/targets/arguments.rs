@@ -20,9 +20,9 @@ use wirecat::protocol::pacer::Rate;
 use wirecat::protocol::sequence_field::SequenceField;
 use wirecat::protocol::slow::Policy;
 use wirecat::protocol::text;
-use wirecat::values;
 use wirecat::sessions::config::Hook;
 use wirecat::sockets::{Address, SocketOptions};
+use wirecat::values;
 
 /// Words that lead further than letters at random.
 const WORDS: &[&str] = &[
@@ -159,7 +159,7 @@ fn value(text: &str) {
     let _ = values::parse_duration(text);
     let _ = values::parse_percent(text);
     let _ = SocketOptions::default().set(text);
-    let _ = text::unescape(text);
+    let _ = values::unescape(text);
 }
 
 /// What is read can be written and read again.
@@ -176,6 +176,6 @@ fn shown(bytes: &[u8]) {
     assert!(!line.contains(text::is_unprintable), "{line:?}");
     assert!(!text::escape_keeping_newlines(bytes).contains('\x1b'));
     if !line.contains("\\u{") {
-        assert_eq!(text::unescape(&line), bytes, "{line:?}");
+        assert_eq!(values::unescape(&line), bytes, "{line:?}");
     }
 }

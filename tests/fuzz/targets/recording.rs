@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use wirecat::recording::Role;
 use wirecat::protocol::replay::{Next, Player, Recording, Script, Send};
+use wirecat::recording::Role;
 use wirecat::report::transcript;
 
 fuzz_target!(|data: &[u8]| {
