@@ -2,6 +2,7 @@
 //! place.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::{Interest, Registry, event::Source};
@@ -16,6 +17,12 @@ use crate::sys::mmsg::{self, FastPaths, Outgoing, ReceiveBatch, ReturnPath};
 /// Receive buffers of less are too small to wait for a batch of datagrams: this holds some hundred of them
 /// as the kernel counts.
 const ROOM: usize = 256 * 1024;
+
+/// Errors of the network that are kept until somebody asks for them: as many hosts may be gone at
+/// once, and later ones are as the first.
+const MOST_LATE: usize = 256;
+/// How often a datagram is sent anew, where errors of earlier ones come in between.
+const ATTEMPTS: usize = 4;
 
 /// Sends and receives datagrams without blocking, and keeps none. `WouldBlock` means: try again
 /// after the next sign of readiness.
@@ -56,6 +63,12 @@ pub trait DatagramTransport: Send {
     /// An error of an earlier datagram that no call has returned.
     fn take_error(&mut self) -> Option<io::Error>;
 
+    /// The errors that the network has reported of earlier datagrams, each with the destination
+    /// that it is about, where the transport knows that.
+    fn take_late_errors(&mut self) -> Vec<(SocketAddr, io::Error)> {
+        Vec::new()
+    }
+
     /// How many datagrams were lost before they were received, a counter that wraps; `None` where
     /// nobody counts them.
     fn dropped(&self) -> Option<u32>;
@@ -81,19 +94,30 @@ pub trait DatagramTransport: Send {
 pub(super) struct SocketTransport {
     socket: DatagramSocket,
     paths: FastPaths,
+    /// What the network said of earlier datagrams.
+    late: Vec<(SocketAddr, io::Error)>,
 }
 
 impl SocketTransport {
     pub(super) fn new(socket: DatagramSocket) -> Self {
-        Self { paths: FastPaths::new(fd_of(&socket)), socket }
+        Self { paths: FastPaths::new(fd_of(&socket)), socket, late: Vec::new() }
     }
 
     /// An error that the network reports may have left a copy in the socket.
-    fn noted<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+    fn noted<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
         if outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
-            sys::socket::drop_errors(fd_of(&self.socket));
+            self.note_errors();
         }
         outcome
+    }
+
+    /// Takes what waits beside the socket; whether that was anything.
+    fn note_errors(&mut self) -> bool {
+        let errors = mmsg::take_errors(fd_of(&self.socket));
+        let has_any = !errors.is_empty();
+        let room = MOST_LATE.saturating_sub(self.late.len());
+        self.late.extend(errors.into_iter().take(room));
+        has_any
     }
 
     fn source(&mut self) -> &mut dyn Source {
@@ -132,7 +156,15 @@ impl DatagramTransport for SocketTransport {
         self.noted(outcome)
     }
 
+    /// An error of an earlier datagram comes in place of sending this one (udp(7)), which is then
+    /// sent again.
     fn answer(&mut self, payload: &[u8], path: &ReturnPath) -> io::Result<()> {
+        for _ in 1..ATTEMPTS {
+            match mmsg::answer(fd_of(&self.socket), payload, path) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock && self.note_errors() => {}
+                outcome => return outcome,
+            }
+        }
         mmsg::answer(fd_of(&self.socket), payload, path)
     }
 
@@ -143,6 +175,10 @@ impl DatagramTransport for SocketTransport {
             DatagramSocket::Unix(socket) => socket.take_error().ok().flatten(),
         };
         error.and_then(|error| self.noted::<()>(Err(error)).err())
+    }
+
+    fn take_late_errors(&mut self) -> Vec<(SocketAddr, io::Error)> {
+        std::mem::take(&mut self.late)
     }
 
     fn dropped(&self) -> Option<u32> {

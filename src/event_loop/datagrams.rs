@@ -4,6 +4,7 @@
 //! who decides between waiting for `Drained` and dropping. Receiving goes in batches.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use mio::Registry;
@@ -308,6 +309,15 @@ impl Pool {
         match self.sources.get(id)? {
             PoolSource::Datagrams(socket) => socket.socket.dropped(),
             PoolSource::Channel(_) | PoolSource::Acceptor(_) => None,
+        }
+    }
+
+    /// What the network has reported of earlier datagrams of an unconnected socket that asks for it,
+    /// each with the destination that it is about.
+    pub fn take_late_errors(&mut self, id: Id) -> Vec<(SocketAddr, io::Error)> {
+        match self.sources.get_mut(id) {
+            Some(PoolSource::Datagrams(socket)) => socket.socket.take_late_errors(),
+            _ => Vec::new(),
         }
     }
 

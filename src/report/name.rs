@@ -71,15 +71,16 @@ events! {
              Without queued all of it is written. With queued, drained follows for each \
              connection that did not take everything at once, unless that connection is lost \
              first.",
-            always [line len], sometimes [conn peer queued count];
+            always [line len], sometimes [conn peer group queued count];
         Drained = "drained":
             "Everything that waited for the connection is written: all messages that were sent to \
              it before. Without conn, everything that waited for any peer.",
             always [], sometimes [conn peer];
         SendFailed = "send-failed":
             "The message of a command was not sent: nothing of it is queued. Without line: what \
-             was queued for the connection is lost with it, and closed follows.",
-            always [kind message], sometimes [conn peer line code unsent];
+             was queued for the connection is lost with it, and closed follows; of datagrams, \
+             that an earlier one was refused, or could not be sent when its turn came.",
+            always [kind message], sometimes [conn peer group line len code unsent];
         Eof = "eof":
             "The peer said that it sends no more.",
             always [peer], sometimes [conn];

@@ -73,16 +73,10 @@ pub enum Report {
     /// Which of our addresses it was sent to: IP_PKTINFO, IPV6_RECVPKTINFO.
     Local,
     /// The errors that come back, of an unconnected socket as well, as errors of the next call:
-    /// IP_RECVERR. They wait in a queue beside it until [`drop_errors`].
+    /// IP_RECVERR. They wait in a queue beside it until [`take_errors`].
+    ///
+    /// [`take_errors`]: crate::sys::mmsg::take_errors
     Errors,
-}
-
-/// Drops what [`Report::Errors`] has queued: it would fill the receive buffer.
-pub fn drop_errors(socket: impl AsFd) {
-    #[cfg(target_os = "linux")]
-    while recv(&socket, &mut [0_u8], RecvFlags::ERRQUEUE | RecvFlags::DONTWAIT).is_ok() {}
-    #[cfg(not(target_os = "linux"))]
-    let _ = socket;
 }
 
 /// Asks the kernel to report something of every datagram from now on.

@@ -1,46 +1,129 @@
-//! Commands to a listener while it runs, from a program or a user at a terminal. Peers have no
-//! numbers here: an answer goes to the address that the `data` event of a datagram carries.
-
-use std::net::SocketAddr;
+//! Commands to a listener or a sender while it runs, from a program or a user at a terminal. Peers
+//! have no numbers here: an answer goes to the address that the `data` event of a datagram carries.
+//!
+//! Whom a command may send to, and what else it can do, a [`Commanded`] service says. What becomes
+//! of a message is an event, and never decides how the run ends.
 
 use bytes::Bytes;
 
 use super::groups::Groups;
-use super::listen::ListenService;
-use super::statistics::of_group;
-use super::{DatagramContext, Sockets};
-use crate::error::Failure;
+use super::{DatagramContext, DatagramService, Sockets, UnsentDatagram};
+use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
 use crate::protocol::command::{Command, Recipient};
 use crate::report::{Name, Notice};
-use crate::sessions::control::{
-    self, Controllable, answer_send, bad_command, not_connected, unsendable,
-};
+use crate::sessions::control::{self, Controllable, bad_command, not_connected, unsendable};
 use crate::sessions::core::Core;
 use crate::sessions::session::ShutdownMode;
 use crate::sys::mmsg::ReturnPath;
 
 const NO_CONNECTIONS: &str = "datagrams have no connections: name the peer, as IP:PORT";
 
-/// A listener and what it acts on, as commands control it.
-pub(super) struct Controlled<'a> {
-    service: &'a mut ListenService,
+/// One to whom a command sends.
+#[derive(Clone, Debug)]
+pub(super) struct Receiver {
+    pub(super) socket: Id,
+    /// `None` on a connected socket.
+    pub(super) path: Option<ReturnPath>,
+    /// What events call it.
+    pub(super) title: String,
+}
+
+/// A service that obeys commands.
+pub(super) trait Commanded: DatagramService {
+    /// Those whom a command means, with their sockets; none where it is not known.
+    ///
+    /// # Errors
+    /// Nobody can be meant by that (`Usage`), or there is no socket to send from.
+    fn receivers(
+        &mut self,
+        context: &mut DatagramContext<'_>,
+        to: &Recipient,
+    ) -> Result<Vec<Receiver>, Failure>;
+
+    /// Reports each that there is by a notice of its own.
+    fn list(&self, sockets: &Sockets, report: &mut dyn FnMut(&Notice<'_>));
+
+    /// The groups that commands join and leave, where there are any.
+    fn groups(&mut self) -> Option<&mut Groups> {
+        None
+    }
+
+    /// Whether its receivers are groups, and named so.
+    fn sends_to_groups(&self) -> bool {
+        false
+    }
+
+    /// Whether something waits to be sent.
+    fn has_unsent(&self, sockets: &Sockets) -> bool;
+
+    /// Ends the run once nothing waits to be sent.
+    fn quit(&mut self, context: &mut DatagramContext<'_>);
+
+    /// The same at the end of the commands.
+    fn commands_ended(&mut self, context: &mut DatagramContext<'_>) {
+        self.quit(context);
+    }
+}
+
+/// A service and what it acts on, as commands control it.
+struct Controlled<'a> {
+    service: &'a mut dyn Commanded,
     core: &'a mut Core,
     sockets: &'a mut Sockets,
     end: &'a mut Option<ShutdownMode>,
 }
 
-impl<'a> Controlled<'a> {
-    /// Executes the commands of a piece of stdin.
-    pub(super) fn execute_lines(
-        service: &'a mut ListenService,
-        context: &'a mut DatagramContext<'_>,
-        piece: &[u8],
-        eof: bool,
-    ) {
-        let DatagramContext { core, sockets, pool, end } = context;
-        control::execute_lines(&mut Controlled { service, core, sockets, end }, pool, piece, eof);
+/// Executes the commands of a piece of stdin.
+pub(super) fn execute_lines(
+    service: &mut dyn Commanded,
+    context: &mut DatagramContext<'_>,
+    piece: &[u8],
+    eof: bool,
+) {
+    let DatagramContext { core, sockets, pool, end } = context;
+    control::execute_lines(&mut Controlled { service, core, sockets, end }, pool, piece, eof);
+}
+
+/// stdin is read while nothing waits to be sent, and stdout takes the answers.
+pub(super) fn allow_commands(service: &dyn Commanded, context: &mut DatagramContext<'_>) {
+    if service.has_unsent(context.sockets) || context.core.console.is_full() {
+        context.core.input.pause(context.pool);
+    } else {
+        context.core.input.resume(context.pool);
+    }
+}
+
+/// What waited did not go out.
+pub(super) fn report_unsent(context: &mut DatagramContext<'_>, unsent: &UnsentDatagram) {
+    let failure = unsent.failure();
+    if context.core.input.has_commands() {
+        let peer = unsent.peer();
+        let notice = Notice::send_failed(failure.kind, failure.to_string()).peer(&peer);
+        context.report(&notice);
+    } else {
+        context.report_failure(&failure);
+    }
+}
+
+/// The run ends, and so many bytes of messages that were accepted have not left.
+pub(super) fn report_rest(context: &mut DatagramContext<'_>, unsent: usize) {
+    if unsent > 0 && context.core.input.has_commands() {
+        let cause = format!("{unsent} bytes still wait, and the time for them is over");
+        let failure = Failure::new(Status::Lost, Kind::Unsent, "send", "what is queued", cause);
+        context.core.fail(context.pool, &failure);
+    }
+}
+
+impl Controlled<'_> {
+    fn with<T>(
+        &mut self,
+        pool: &mut Pool,
+        act: impl FnOnce(&mut dyn Commanded, &mut DatagramContext<'_>) -> T,
+    ) -> T {
+        let Self { service, core, sockets, end } = self;
+        act(&mut **service, &mut DatagramContext { core, sockets, pool, end })
     }
 }
 
@@ -50,8 +133,7 @@ impl Controllable for Controlled<'_> {
     }
 
     fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure> {
-        let Self { service, core, sockets, end } = self;
-        service.execute(&mut DatagramContext { core, sockets, pool, end }, line, command)
+        self.with(pool, |service, context| execute(service, context, line, command))
     }
 
     fn is_held(&self) -> bool {
@@ -60,151 +142,161 @@ impl Controllable for Controlled<'_> {
 
     fn quit(&mut self, pool: &mut Pool) {
         self.core.input.close(pool);
-        if self.service.has_unsent(self.sockets) {
-            self.service.quitting = true;
-        } else {
-            self.end.get_or_insert(ShutdownMode::Enough);
-        }
+        self.with(pool, |service, context| service.quit(context));
+    }
+
+    fn input_ended(&mut self, pool: &mut Pool) {
+        self.core.input.close(pool);
+        self.with(pool, |service, context| service.commands_ended(context));
     }
 }
 
-impl ListenService {
-    fn execute(
-        &mut self,
-        context: &mut DatagramContext<'_>,
-        line: u64,
-        command: Command,
-    ) -> Result<(), Failure> {
-        match command {
-            Command::Send { payload, to } => {
-                return self.execute_send(context, line, payload.into(), &to);
-            }
-            Command::Close(_)
-            | Command::Finish(_)
-            | Command::Pause(_)
-            | Command::Resume(_)
-            | Command::Read { .. } => {
-                return Err(bad_command(line, "datagrams have no connections"));
-            }
-            Command::Connect { .. } | Command::Listen(_) => {
-                let cause = "it makes no connections: tcp-serve and tcp-connect do";
-                return Err(bad_command(line, cause));
-            }
-            Command::List => self.list(context, line),
-            Command::Stats => {
-                context.report_sums();
-                self.statistics.report(context, None);
-            }
-            Command::Join(group) => self.groups(line)?.join(context, &group.parse()?)?,
-            Command::Leave(group) => self.groups(line)?.leave(context, &group.parse()?)?,
-            // The lines see to that one.
-            Command::Quit => {}
+fn execute(
+    service: &mut dyn Commanded,
+    context: &mut DatagramContext<'_>,
+    line: u64,
+    command: Command,
+) -> Result<(), Failure> {
+    match command {
+        Command::Send { payload, to } => {
+            return execute_send(service, context, line, payload.into(), &to);
         }
-        Ok(())
-    }
-
-    fn groups(&mut self, line: u64) -> Result<&mut Groups, Failure> {
-        let none = || bad_command(line, "udp-listen has no groups: mcast-join has");
-        self.groups.as_mut().ok_or_else(none)
-    }
-
-    fn execute_send(
-        &mut self,
-        context: &mut DatagramContext<'_>,
-        line: u64,
-        message: Bytes,
-        to: &Recipient,
-    ) -> Result<(), Failure> {
-        if let Recipient::Conn(_) = to {
-            return Err(bad_command(line, NO_CONNECTIONS));
+        Command::Close(_)
+        | Command::Finish(_)
+        | Command::Pause(_)
+        | Command::Resume(_)
+        | Command::Read { .. } => {
+            return Err(bad_command(line, "datagrams have no connections"));
         }
-        let encoded = context.core.input.encode(message.into());
-        let message = encoded.map_err(|error| bad_command(line, error.to_string()))?.into();
-        let sent = self.send_to_peers(context, line, &message, to);
-        answer_send(&mut context.core.console, context.pool, line, to, sent);
-        Ok(())
-    }
-
-    /// Sends to all receivers of a command, and returns the one event about it. Of several
-    /// receivers, each that fails has an event of its own.
-    fn send_to_peers<'t>(
-        &mut self,
-        context: &mut DatagramContext<'_>,
-        line: u64,
-        message: &Bytes,
-        to: &'t Recipient,
-    ) -> Result<Notice<'t>, Failure> {
-        let max = context.core.common.wire.max;
-        if message.len() > max {
-            let cause = format!("a datagram holds {max} bytes at most");
-            return Err(unsendable(to, Kind::TooLarge, cause));
+        Command::Connect { .. } | Command::Listen(_) => {
+            let cause = "it makes no connections: tcp-serve and tcp-connect do";
+            return Err(bad_command(line, cause));
         }
-        let receivers = self.receivers(context.sockets, to);
-        self.replies.note_sent();
-        let (several, mut count, mut last) = (receivers.len() > 1, 0, None);
-        for (id, peer) in receivers {
-            let title = peer.to.to_string();
-            match context.send(id, message, &peer) {
-                Ok(_) => count += 1,
-                Err(error) => {
-                    let failure = crate::sockets::datagram::failure(&title, &error);
-                    if several {
-                        let recipient = Recipient::Peer(title);
-                        let failure = Err(failure.clone());
-                        let console = &mut context.core.console;
-                        answer_send(console, context.pool, line, &recipient, failure);
-                    }
-                    last = Some(failure);
+        Command::List => list(service, context, line),
+        Command::Stats => {
+            context.report_sums();
+            service.report_stats(context);
+        }
+        Command::Join(group) => groups(service, line)?.join(context, &group.parse()?)?,
+        Command::Leave(group) => groups(service, line)?.leave(context, &group.parse()?)?,
+        // The lines see to that one.
+        Command::Quit => {}
+    }
+    Ok(())
+}
+
+fn groups(service: &mut dyn Commanded, line: u64) -> Result<&mut Groups, Failure> {
+    let none = || bad_command(line, "it has no groups to join or leave: mcast-join has");
+    service.groups().ok_or_else(none)
+}
+
+/// One `list` event a group and one a peer, and one that counts them.
+fn list(service: &dyn Commanded, context: &mut DatagramContext<'_>, line: u64) {
+    let DatagramContext { core, sockets, pool, .. } = context;
+    let mut number = 0;
+    service.list(sockets, &mut |notice| {
+        core.console.report_batched(pool, notice);
+        number += 1;
+    });
+    core.console.report_batched(pool, &Notice::new(Name::List).line(line).count(number));
+}
+
+fn execute_send(
+    service: &mut dyn Commanded,
+    context: &mut DatagramContext<'_>,
+    line: u64,
+    message: Bytes,
+    to: &Recipient,
+) -> Result<(), Failure> {
+    if let Recipient::Conn(_) = to {
+        return Err(bad_command(line, NO_CONNECTIONS));
+    }
+    let encoded = context.core.input.encode(message.into());
+    let message: Bytes = encoded.map_err(|error| bad_command(line, error.to_string()))?.into();
+    let answer = Answer { len: message.len(), line, of_groups: service.sends_to_groups() };
+    match send_to_all(service, context, &answer, &message, to) {
+        Err(failure) if failure.status == Status::Usage => Err(failure),
+        Err(failure) => {
+            answer.report_failed(context, whom(to), &failure);
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+fn whom(to: &Recipient) -> Option<&str> {
+    match to {
+        Recipient::Peer(peer) => Some(peer),
+        Recipient::All | Recipient::Conn(_) => None,
+    }
+}
+
+/// Sends to all receivers of a command, and reports that by one event. Of several receivers, each
+/// that fails has an event of its own.
+fn send_to_all(
+    service: &mut dyn Commanded,
+    context: &mut DatagramContext<'_>,
+    answer: &Answer,
+    message: &Bytes,
+    to: &Recipient,
+) -> Result<(), Failure> {
+    let max = context.core.common.wire.max;
+    if message.len() > max {
+        let cause = format!("a datagram holds {max} bytes at most");
+        return Err(unsendable(to, Kind::TooLarge, cause));
+    }
+    let receivers = service.receivers(context, to)?;
+    let (mut count, mut last) = (0, None);
+    for receiver in &receivers {
+        match context.send(receiver.socket, message, receiver.path.as_ref()) {
+            Ok(_) => count += 1,
+            Err(error) => {
+                let failure = crate::sockets::datagram::failure(&receiver.title, &error);
+                if receivers.len() > 1 {
+                    answer.report_failed(context, Some(&receiver.title), &failure);
                 }
+                last = Some(failure);
             }
         }
-        let event = Notice::new(Name::Sent).len(message.len()).queued(context.sockets.queued());
-        match (count, last, to) {
-            (0, Some(failure), _) => Err(failure),
-            (0, None, _) => Err(not_connected("send to", to)),
-            (_, _, Recipient::Peer(peer)) => Ok(event.peer(peer)),
-            (_, _, Recipient::All | Recipient::Conn(_)) => Ok(event.count(count)),
-        }
+    }
+    match (count, last) {
+        (0, Some(failure)) => return Err(failure),
+        (0, None) => return Err(not_connected("send to", to)),
+        _ => {}
+    }
+    let only = if let [one] = &receivers[..] { Some(&*one.title) } else { None };
+    let event = Notice::new(Name::Sent).queued(context.sockets.queued());
+    let event = if whom(to).is_none() { event.count(count) } else { event };
+    answer.report(context, event, whom(to).or(only));
+    Ok(())
+}
+
+/// The answer to one command that sends.
+struct Answer {
+    len: usize,
+    line: u64,
+    /// The receivers are groups, and named so.
+    of_groups: bool,
+}
+
+impl Answer {
+    fn report(&self, context: &mut DatagramContext<'_>, event: Notice<'_>, whom: Option<&str>) {
+        let event = event.line(self.line).len(self.len);
+        let event = match whom {
+            Some(group) if self.of_groups => event.group(group),
+            Some(peer) => event.peer(peer),
+            None => event,
+        };
+        context.core.console.report_batched(context.pool, &event);
     }
 
-    /// Every group that is joined, or where there are none every peer that has sent something; or the
-    /// group or peer of that name. Another peer can be sent to all the same, where a socket is not
-    /// bound to a group.
-    fn receivers(&self, sockets: &Sockets, to: &Recipient) -> Vec<(Id, ReturnPath)> {
-        let in_groups = |only| {
-            let groups = self.groups.as_ref()?.destinations(only).into_iter();
-            Some(groups.map(|(id, address)| (id, address.into())).collect::<Vec<_>>())
-        };
-        let Recipient::Peer(peer) = to else {
-            return in_groups(None).unwrap_or_else(|| self.statistics.peers.all());
-        };
-        if let Some(groups) = peer.parse().ok().and_then(|one| in_groups(Some(one)))
-            && !groups.is_empty()
-        {
-            return groups;
-        }
-        let known = self.statistics.peers.find(peer, sockets.ids());
-        let unknown = || {
-            let address: SocketAddr = peer.parse().ok()?;
-            Some((self.replies.socket_for(&address)?, address.into()))
-        };
-        known.or_else(unknown).into_iter().collect()
-    }
-
-    /// One `list` event a group and one a peer, and one that counts them.
-    fn list(&mut self, context: &mut DatagramContext<'_>, line: u64) {
-        let (mut number, list) = (0, || Notice::new(Name::List));
-        let mut report = |notice: &Notice<'_>| {
-            context.core.console.report_batched(context.pool, notice);
-        };
-        for (group, iface) in self.groups.iter().flat_map(Groups::joined) {
-            report(&list().group(&group).iface(&iface));
-            number += 1;
-        }
-        for (id, peer) in self.statistics.peers.titles() {
-            report(&of_group(list().peer(peer), context.sockets.group(id)));
-            number += 1;
-        }
-        report(&list().line(line).count(number));
+    fn report_failed(
+        &self,
+        context: &mut DatagramContext<'_>,
+        whom: Option<&str>,
+        failure: &Failure,
+    ) {
+        let event = Notice::send_failed(failure.kind, failure.to_string());
+        self.report(context, event, whom);
     }
 }

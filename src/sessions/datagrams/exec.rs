@@ -244,7 +244,7 @@ impl PeerCommands {
         flow.last_active = context.pool.now();
         let (datagrams, outcome) = flow.cut(bytes, eof);
         for datagram in datagrams {
-            if let Err(error) = context.send(flow.socket, &datagram, &flow.path) {
+            if let Err(error) = context.send(flow.socket, &datagram, Some(&flow.path)) {
                 let console = &mut context.core.console;
                 self.unanswered.report(console, context.pool, &flow.path.to, &error);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::commands::Controlled;
+use super::commands::{self, Commanded, report_rest, report_unsent};
 use super::exec::PeerCommands;
 use super::groups::Groups;
 use super::input_drain::InputDrain;
@@ -91,17 +91,12 @@ impl ListenService {
             && let Some((message, receivers)) = self.replies.next()
         {
             for (id, to) in receivers {
-                if let Err(error) = context.send(*id, &message, to) {
+                if let Err(error) = context.send(*id, &message, Some(to)) {
                     report_unsent(context, &UnsentDatagram { to: Some(to.to.clone()), error });
                 }
             }
         }
         self.allow_input(context);
-    }
-
-    /// Whether something waits to be sent.
-    pub(super) fn has_unsent(&self, sockets: &Sockets) -> bool {
-        !sockets.is_flushed() || self.replies.is_loaded()
     }
 
     /// Whether a command may still have something to say to its peer.
@@ -111,11 +106,9 @@ impl ListenService {
 
     /// stdin is read while it has a receiver, and nothing waits to be sent.
     fn allow_input(&self, context: &mut DatagramContext<'_>) {
-        let ready = match context.core.input.has_commands() {
-            true => !self.has_unsent(context.sockets) && !context.core.console.is_full(),
-            false => self.replies.has_receiver() && !self.has_unsent(context.sockets),
-        };
-        if ready {
+        if context.core.input.has_commands() {
+            commands::allow_commands(self, context);
+        } else if self.replies.has_receiver() && !self.has_unsent(context.sockets) {
             context.core.input.resume(context.pool);
         } else {
             context.core.input.pause(context.pool);
@@ -216,7 +209,7 @@ impl DatagramService for ListenService {
 
     fn input(&mut self, context: &mut DatagramContext<'_>, bytes: &[u8], eof: bool) {
         if context.core.input.has_commands() {
-            Controlled::execute_lines(self, context, bytes, eof);
+            commands::execute_lines(self, context, bytes, eof);
             return self.allow_input(context);
         }
         let portion = context.core.input.read(bytes, eof);
@@ -322,7 +315,7 @@ impl DatagramService for ListenService {
         match (&self.exec, self.drain.failure(unsent)) {
             (Some(commands), _) => commands.report_cut(context),
             (None, Some(failure)) => context.core.fail(context.pool, &failure),
-            (None, None) => {}
+            (None, None) => report_rest(context, unsent),
         }
         if self.statistics.are_reported() {
             self.statistics.report(context, None);
@@ -335,16 +328,5 @@ impl DatagramService for ListenService {
 
     fn socket_closed(&mut self, id: Id) {
         self.statistics.peers.socket_closed(id);
-    }
-}
-
-fn report_unsent(context: &mut DatagramContext<'_>, unsent: &UnsentDatagram) {
-    let failure = unsent.failure();
-    if context.core.input.has_commands() {
-        let peer = unsent.peer();
-        let notice = Notice::send_failed(failure.kind, failure.to_string()).peer(&peer);
-        context.report(&notice);
-    } else {
-        context.report_failure(&failure);
     }
 }

@@ -9,6 +9,7 @@ mod exec;
 mod groups;
 mod input_drain;
 mod listen;
+mod listen_commands;
 mod opening;
 mod outbox;
 mod peers;

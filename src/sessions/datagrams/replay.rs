@@ -104,7 +104,7 @@ impl ReplayService {
                 Next::Done => break,
             };
             let path = ReturnPath { to: sender.clone(), from: one.asked };
-            match context.send(*id, &bytes, &path) {
+            match context.send(*id, &bytes, Some(&path)) {
                 Ok(DatagramOutcome::Sent) => {}
                 Ok(DatagramOutcome::Queued) => return,
                 Err(error) => {

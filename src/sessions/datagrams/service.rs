@@ -145,7 +145,8 @@ impl DatagramContext<'_> {
         self.pool.arm(TimerKey::global(purpose), after);
     }
 
-    /// Sends a datagram, or has it wait, and counts it when it is sent.
+    /// Sends a datagram, or has it wait, and counts it when it is sent; `path` is `None` on a
+    /// connected socket.
     ///
     /// # Errors
     /// It cannot be sent.
@@ -153,7 +154,7 @@ impl DatagramContext<'_> {
         &mut self,
         id: Id,
         payload: &Bytes,
-        path: &ReturnPath,
+        path: Option<&ReturnPath>,
     ) -> io::Result<DatagramOutcome> {
         let outcome = self.sockets.send(self.pool, id, payload, path)?;
         self.core.count_sent(usize::from(outcome == DatagramOutcome::Sent));

@@ -134,7 +134,7 @@ impl Sockets {
         self.open.get(&id)?.place.group.as_deref()
     }
 
-    /// Sends a datagram, or has it wait.
+    /// Sends a datagram, or has it wait; `path` is `None` on a connected socket.
     ///
     /// # Errors
     /// It cannot be sent.
@@ -143,12 +143,12 @@ impl Sockets {
         pool: &mut Pool,
         id: Id,
         payload: &Bytes,
-        path: &ReturnPath,
+        path: Option<&ReturnPath>,
     ) -> io::Result<DatagramOutcome> {
         let Some(socket) = self.open.get_mut(&id) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
-        let outcome = socket.outbox.send(pool, id, payload, Some(path))?;
+        let outcome = socket.outbox.send(pool, id, payload, path)?;
         if outcome == DatagramOutcome::Queued {
             self.blocked.insert(id);
         }

@@ -100,7 +100,7 @@ impl EchoService {
         path: &ReturnPath,
     ) {
         let Context { core, pool, .. } = context;
-        match self.sockets.send(pool, id, bytes, path) {
+        match self.sockets.send(pool, id, bytes, Some(path)) {
             Ok(DatagramOutcome::Sent) => core.count_sent(1),
             Ok(DatagramOutcome::Queued) => {}
             // One peer cannot be answered; the others go on.

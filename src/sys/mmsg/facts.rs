@@ -16,6 +16,9 @@ pub(super) struct Facts {
     pub(super) segment: Option<NonZeroUsize>,
     /// Our address that it was sent to, where answers may leave from it.
     pub(super) local: Option<SourceAddress>,
+    /// The errno of what a router or the peer said of a datagram of ours (ICMP), on what waits in
+    /// the error queue.
+    pub(super) error: Option<i32>,
 }
 
 #[cfg(target_os = "linux")]
@@ -59,6 +62,9 @@ mod linux {
                 (libc::SOL_UDP, libc::UDP_GRO) => self.segment = segment(data),
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) => self.local = local_v4(data),
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => self.local = local_v6(data),
+                (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) => {
+                    self.error = network_error(data);
+                }
                 _ => {}
             }
         }
@@ -86,6 +92,14 @@ mod linux {
 
     fn number(data: &[u8], start: usize) -> Option<u32> {
         bytes(data, start).map(u32::from_ne_bytes)
+    }
+
+    /// A struct sock_extended_err (ip(7)): the errno, and one byte that says who found the error.
+    /// What this machine finds itself, the call returns as well.
+    fn network_error(data: &[u8]) -> Option<i32> {
+        let origin = *data.get(size_of::<u32>())?;
+        let is_icmp = matches!(origin, libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6);
+        is_icmp.then(|| number(data, 0)).flatten().and_then(|errno| i32::try_from(errno).ok())
     }
 
     fn segment(data: &[u8]) -> Option<NonZeroUsize> {
@@ -158,6 +172,7 @@ mod linux {
                 dropped: Some(5),
                 segment: NonZeroUsize::new(1200),
                 local: None,
+                error: None,
             };
             assert_eq!(Facts::read(&control), facts);
         }

@@ -169,10 +169,51 @@ pub fn answer(socket: impl AsFd, payload: &[u8], path: &ReturnPath) -> io::Resul
     }
 }
 
+/// Takes what routers and peers said of earlier datagrams, each with the destination that it is
+/// about, on a socket that asks for it ([`Report::Errors`](crate::sys::socket::Report)). Left
+/// there, they fill the receive buffer.
+pub fn take_errors(socket: impl AsFd) -> Vec<(SocketAddr, io::Error)> {
+    let mut errors = Vec::new();
+    #[cfg(target_os = "linux")]
+    while let Ok((to, errno)) = recvmmsg::queued_error(socket.as_fd()) {
+        if let (SenderAddress::Inet(to), Some(errno)) = (to, errno) {
+            errors.push((to, io::Error::from_raw_os_error(errno)));
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (socket, &mut errors);
+    errors
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::net::UnixDatagram;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn errors_name_the_destination_that_they_are_about() {
+        use crate::sys::socket::{Report, report};
+        use std::net::UdpSocket;
+        let (ours, open) =
+            (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        report(&ours, Report::Errors).unwrap();
+        let closed = [(); 2].map(|()| {
+            UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+        });
+        assert!(take_errors(&ours).is_empty());
+        // The second call takes the error of the first datagram, and sends nothing.
+        for _ in 0..2 {
+            closed.iter().for_each(|to| _ = answer(&ours, b"x", &(*to).into()));
+        }
+        let errors = take_errors(&ours);
+        assert!(errors.iter().all(|(to, error)| {
+            closed.contains(to) && error.kind() == io::ErrorKind::ConnectionRefused
+        }));
+        assert!(errors.iter().any(|(to, _)| *to == closed[0]), "{errors:?}");
+        assert!(take_errors(&ours).is_empty());
+        answer(&ours, b"x", &open.local_addr().unwrap().into()).unwrap();
+    }
 
     #[test]
     fn unix_senders_have_names_and_get_answers() {

@@ -97,8 +97,22 @@ impl BatchReceiver {
                 outcome => return outcome,
             }
         }
-        one(socket, headers)
+        one(socket, headers, FLAGS)
     }
+}
+
+/// The next of the errors that wait beside a socket, with the destination of the datagram that it
+/// is about (MSG_ERRQUEUE, recvmsg(2)).
+pub(super) fn queued_error(socket: BorrowedFd<'_>) -> io::Result<(SenderAddress, Option<i32>)> {
+    let mut envelope = Envelope { name: NO_NAME, control: Control([0; 256]) };
+    // The payload comes back as well, and nobody asks for it.
+    let mut piece = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+    let mut headers = [NO_HEADER];
+    headers.iter_mut().for_each(|header| address(&mut header.msg_hdr, &mut piece, &mut envelope));
+    one(socket, &mut headers, FLAGS | libc::MSG_ERRQUEUE)?;
+    let [header] = &headers;
+    let Received { from, facts, .. } = open(header, &envelope);
+    Ok((from, facts.error))
 }
 
 /// Points a header at its slot and its envelope.
@@ -124,10 +138,14 @@ fn many(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usi
     usize::try_from(outcome).map_err(|_| io::Error::last_os_error())
 }
 
-fn one(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
+fn one(
+    socket: BorrowedFd<'_>,
+    headers: &mut [libc::mmsghdr],
+    flags: libc::c_int,
+) -> io::Result<usize> {
     let Some(first) = headers.first_mut() else { return Ok(0) };
     // SAFETY: as for `many`, for the first header alone.
-    let outcome = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut first.msg_hdr, FLAGS) };
+    let outcome = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut first.msg_hdr, flags) };
     first.msg_len = u32::try_from(outcome).map_err(|_| io::Error::last_os_error())?;
     Ok(1)
 }
