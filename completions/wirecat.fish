@@ -173,7 +173,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l color -d 'W
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l tag -d 'Put TEXT into every event' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to send, and to whom' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l wait -d 'Send again once a second until the first answer, for D at most' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
@@ -285,7 +285,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l color -d 
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l tag -d 'Put TEXT into every event' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l input -d 'How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to send, and to whom' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l wait -d 'Send again once a second until the first answer, for D at most' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r

@@ -191,12 +191,12 @@ module completions {
     --log: string@"nu-complete wirecat udp-send log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat udp-send color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
-    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]
+    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to send, and to whom
     --wait: string            # Send again once a second until the first answer, for D at most
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
     --help(-h)                # Print help
-    ...addresses: string      # Where to send to
+    ...addresses: string      # Where to send to; with --input commands or json each command may name another
   ]
 
   def "nu-complete wirecat udp-listen log" [] {
@@ -331,12 +331,12 @@ module completions {
     --log: string@"nu-complete wirecat mcast-send log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat mcast-send color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
-    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]
+    --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to send, and to whom
     --wait: string            # Send again once a second until the first answer, for D at most
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
     --help(-h)                # Print help
-    ...groups: string         # Which groups to send to
+    ...groups: string         # Which groups to send to; with --input commands or json each command may name another
   ]
 
   def "nu-complete wirecat chat log" [] {

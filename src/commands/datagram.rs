@@ -10,8 +10,9 @@ use super::access::AccessArgs;
 use super::args::{InputArgs, InputForm, PaceArgs, RunArgs, SilenceArgs, ends_a_listener};
 use super::rules::refuse;
 use super::texts::read_text;
-use crate::error::Failure;
+use crate::error::{Failure, Status};
 use crate::framing::InputFraming;
+use crate::kind::Kind;
 use crate::multicast::GroupAddress;
 use crate::protocol::output::Written;
 use crate::protocol::sequence_field::SequenceField;
@@ -104,6 +105,25 @@ pub(super) fn send(
     args.pace.apply(&mut common);
     args.silence.apply(&mut common);
     Ok(SendConfig { common, repeat: args.repeat.unwrap_or(1), reply, test })
+}
+
+/// Whether each message is a command of its own.
+pub(super) fn is_commanded(config: &SendConfig) -> bool {
+    matches!(config.common.input.source, InputSource::Commands { .. })
+}
+
+/// Whether anything is written to stdout: answers, and all of them where commands are given.
+pub(super) fn uses_stdout(config: &SendConfig) -> bool {
+    config.reply.is_some() || is_commanded(config)
+}
+
+/// Only commands can name what they are for.
+pub(super) fn check_named(is_named: bool, what: &str, config: &SendConfig) -> Result<(), Failure> {
+    if is_named || is_commanded(config) {
+        return Ok(());
+    }
+    let cause = format!("{what} is missing (only commands of --input commands or json name one)");
+    Err(Failure::new(Status::Usage, Kind::Usage, "send", "stdin", cause))
 }
 
 /// The peers that a listener receives from and answers.

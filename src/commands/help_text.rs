@@ -167,9 +167,21 @@ Commands (one a line of stdin):
   queue or stdout is full. After its eof a client can still be answered, and is
   to be closed.";
 
+const SENDER_COMMANDS: &str = "\
+Commands (one a line of stdin):
+  --input commands   --input json                  effect
+  TEXT  /all TEXT    {\"send\":TEXT}                 to all of the command line
+  /to PEER TEXT      {\"send\":TEXT,\"to\":PEER}       to IP:PORT or unix:PATH
+                     {\"b64\":...} {\"hex\":...}       bytes instead of TEXT
+  /list  /stats      {\"list\":true} {\"stats\":true}  events that tell
+  /quit              {\"quit\":true}                 drain and stop
+  Each message is answered by sent or send-failed, with its line; a datagram
+  that is refused later is one more send-failed, without a line. Answers are
+  data events with their peer. The end of stdin is /quit, but awaits answers
+  first with --reply[=D]. No message decides the exit status.";
+
 const INPUT_STREAMS: &str = "How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do";
-const INPUT_DATAGRAMS: &str =
-    "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]";
+const INPUT_SENDERS: &str = "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to send, and to whom";
 const OUTPUT_DATAGRAMS: &str =
     "How messages are written: raw, line, nul, hex, dump, json or none [default: raw]";
 const OPTIONS_DATAGRAMS: &str = "Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl";
@@ -228,13 +240,13 @@ const TEXTS: &[HelpText] = &[
         options: &[
             ("bind", "Send from this local address and port, or from unix:PATH"),
             ("rate", RATE_DATAGRAMS),
-            ("input", INPUT_DATAGRAMS),
+            ("input", INPUT_SENDERS),
             ("wait", WAIT_SEND),
             ("idle_timeout", IDLE_SEND),
             ("output", OUTPUT_DATAGRAMS),
             ("socket_option", OPTIONS_DATAGRAMS),
         ],
-        after: &[UDP_SEND_EXAMPLES, ADDRESSES, VALUES],
+        after: &[UDP_SEND_EXAMPLES, SENDER_COMMANDS, ADDRESSES, VALUES],
     },
     HelpText {
         command: "udp-listen",
@@ -270,13 +282,13 @@ const TEXTS: &[HelpText] = &[
         command: "mcast-send",
         options: &[
             ("rate", RATE_DATAGRAMS),
-            ("input", INPUT_DATAGRAMS),
+            ("input", INPUT_SENDERS),
             ("wait", WAIT_SEND),
             ("idle_timeout", IDLE_SEND),
             ("output", OUTPUT_DATAGRAMS),
             ("socket_option", OPTIONS_DATAGRAMS),
         ],
-        after: &[MCAST_SEND_EXAMPLES, GROUPS, VALUES],
+        after: &[MCAST_SEND_EXAMPLES, SENDER_COMMANDS, GROUPS, VALUES],
     },
     HelpText {
         command: "chat",

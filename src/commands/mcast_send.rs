@@ -5,19 +5,22 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::{ReportArgs, as_usize, parse_all};
-use super::datagram::{SenderArgs, bind, first_address, send};
+use super::datagram::{
+    SenderArgs, bind, check_named, first_address, is_commanded, send, uses_stdout,
+};
 use super::launch::Launch;
 use super::names::to_listen_on;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
-use crate::event_loop::Id;
-use crate::multicast::{GroupAddress, GroupOptions, Interface, interfaces, open_sender};
+use crate::multicast::{GroupAddress, GroupOptions, interfaces};
 use crate::protocol::pacer::Rate;
 use crate::protocol::probe::Probe;
 use crate::report::Settings;
 use crate::sessions::config::{McastSend, Test};
-use crate::sessions::datagrams::{DatagramSession, Destination, SendService, by_interface};
-use crate::sockets::datagram::DatagramSocket;
+use crate::sessions::datagrams::{
+    CommandSendService, DatagramSession, Destination, GroupOutlet, GroupOutlets, GroupSenders,
+    SendService,
+};
 use crate::sockets::{Address, Family, Purpose};
 use crate::sys::mmsg::MAX_PAYLOAD;
 use crate::values::{parse_duration, parse_nonzero_size};
@@ -28,8 +31,8 @@ const PROBE_RATE: Rate = Rate::Messages(10.0);
 /// `mcast-send`
 #[derive(Args, Clone, Debug)]
 pub struct McastSendArgs {
-    /// Which groups to send to
-    #[arg(value_name = "GROUP", required = true)]
+    /// Which groups to send to; with --input commands or json each command may name another
+    #[arg(value_name = "GROUP", required_unless_present = "input")]
     pub groups: Vec<String>,
     /// What both senders take.
     #[command(flatten)]
@@ -67,9 +70,11 @@ pub(super) fn config(args: &McastSendArgs, report: Settings) -> Result<McastSend
     if matches!(bind, Some(Address::Unix(_))) {
         return Err(refuse("--bind", "it takes an IP address and port, such as 10.0.0.5:0"));
     }
+    let send = send(&args.sender, report, test)?;
+    check_named(!groups.is_empty(), "GROUP", &send)?;
     Ok(McastSend {
         net: args.sender.run.net(Family::Any)?,
-        send: send(&args.sender, report, test)?,
+        send,
         groups,
         bind,
         ttl: args.ttl,
@@ -92,89 +97,44 @@ pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     let mut launch = Launch::new(&config.send.common)?;
     let names = to_listen_on(&config.bind, config.net.family);
     launch.look_up(&config.send.common, false, names)?;
-    let (mut senders, mut to) = (Senders::default(), Vec::new());
     let interfaces = interfaces::list()?;
     let to_whom = config.groups.first().map(first_address).unwrap_or_default();
+    let mut senders = senders(&launch, &config)?;
+    let mut outlets = Vec::new();
     for group in &config.groups {
-        senders.open(&mut launch, &config, group, &interfaces, &mut to)?;
+        outlets.extend(senders.open(launch.pool(), group, &interfaces)?);
     }
-    let (console, input) = launch.streams(&config.send.common, config.send.reply.is_some())?;
+    launch.warn_of_options(std::mem::take(&mut senders.warnings));
+    let locals = std::mem::take(&mut senders.locals);
+    let (console, input) = launch.streams(&config.send.common, uses_stdout(&config.send))?;
     let pool = launch.pool();
-    let mut session = SendService::session(pool, config.send, console, input, to, None);
+    let mut session = if is_commanded(&config.send) {
+        let outlets = GroupOutlets::new(senders, outlets);
+        CommandSendService::group_session(pool, config.send, console, input, outlets)
+    } else {
+        let to = outlets.into_iter().map(destination).collect();
+        SendService::session(pool, config.send, console, input, to, None)
+    };
     launch.begin(&mut session, DatagramSession::start);
-    session.ready_for(launch.pool(), &senders.locals, &to_whom);
+    session.ready_for(launch.pool(), &locals, &to_whom);
     launch.run(&mut session)
 }
 
-/// One socket an interface and family, however many groups are sent to by it.
-#[derive(Default)]
-struct Senders {
-    open: Vec<(u32, bool, Id)>,
-    /// Their own addresses.
-    locals: Vec<String>,
+fn destination(outlet: GroupOutlet) -> Destination {
+    Destination::new(vec![(outlet.id, Some(outlet.address))], outlet.title)
 }
 
-impl Senders {
-    fn open(
-        &mut self,
-        launch: &mut Launch,
-        config: &McastSend,
-        group: &GroupAddress,
-        interfaces: &[Interface],
-        to: &mut Vec<Destination>,
-    ) -> Result<(), Failure> {
-        for (membership, title) in by_interface(group, interfaces)? {
-            // IP_MULTICAST_LOOP is about a copy that the kernel makes for members on this machine.
-            // What leaves by lo comes back in by itself.
-            if config.no_loop && membership.interface.loopback {
-                let name = &membership.interface.name;
-                let text = format!("--no-loop does nothing on {name}, which is this machine");
-                launch.warn_of_options(vec![text]);
-            }
-            let (index, is_v6) = (membership.interface.index, membership.group.is_ipv6());
-            // The interface is an option of the socket (IP_MULTICAST_IF), so all groups that leave
-            // by one share a socket.
-            let known = self.open.iter().find(|(i, v6, _)| (*i, *v6) == (index, is_v6));
-            let id = match known {
-                Some((_, _, id)) => *id,
-                None => {
-                    let options = sender_options(launch, config, is_v6)?;
-                    let (socket, warnings) =
-                        open_sender(membership.group, &membership.interface, &options)?;
-                    launch.warn_of_options(warnings);
-                    let local = socket.local_addr().ok().and_then(|local| local.as_socket());
-                    self.locals.extend(local.map(|local| local.to_string()));
-                    let id = launch.pool().add_datagrams(DatagramSocket::from(socket)).map_err(
-                        |error| Failure::io(Status::Local, "send to", title.clone(), &error),
-                    )?;
-                    self.open.push((index, is_v6, id));
-                    id
-                }
-            };
-            let address = membership.socket_address(group.port);
-            to.push(Destination::new(vec![(id, Some(address))], title));
-        }
-        Ok(())
-    }
-}
-
-fn sender_options(
-    launch: &Launch,
-    config: &McastSend,
-    is_v6: bool,
-) -> Result<GroupOptions, Failure> {
-    let bind = match &config.bind {
-        Some(address) => {
-            let all = launch.names.addresses(address, config.net.family, Purpose::Listen)?;
-            // An address of the other family goes on, and `open_sender` refuses it with its cause.
-            all.iter().find(|address| address.is_ipv6() == is_v6).or(all.first()).copied()
-        }
-        None => None,
+/// The sockets to come, which send from what `--bind` means.
+fn senders(launch: &Launch, config: &McastSend) -> Result<GroupSenders, Failure> {
+    let binds = match &config.bind {
+        Some(address) => launch.names.addresses(address, config.net.family, Purpose::Listen)?,
+        None => Vec::new(),
     };
-    Ok(GroupOptions {
+    let asked = GroupOptions {
         ttl: config.ttl.unwrap_or(1),
         loopback: !config.no_loop,
-        bind,
+        bind: None,
         options: config.net.options.clone(),
-    })
+    };
+    Ok(GroupSenders::new(asked, binds))
 }

@@ -64,6 +64,7 @@ const LISTENERS: &[&str] = &["udp-listen", "mcast-join"];
 /// Commands that send stdin, cut into messages.
 const TYPED: &[&str] = &["tcp-connect", "tcp-serve", "udp-send", "udp-listen", "mcast-send"];
 const WITH_EXEC: &[&str] = &["tcp-connect", "tcp-serve", "udp-listen"];
+const PACED: &[&str] = &["tcp-connect", "tcp-serve", "udp-send", "mcast-send"];
 const REPLAYING: &[&str] = &["tcp-connect", "tcp-serve", "udp-listen"];
 const CHAT: &[&str] = &["chat"];
 const ECHO: &[&str] = &["echo"];
@@ -213,31 +214,31 @@ const RULES: &[Rule] = &[
         &["--output"],
         // Each of these has a sender wait for answers (`datagram::send`), which are all that it
         // writes.
-        &["!reported", "!--reply", "!--wait", "!--count", "!--expect"],
+        &["!reported", "!commands", "!--reply", "!--wait", "!--count", "!--expect"],
         NO_ANSWERS,
     ),
     rule(
         UDP_SEND,
         &["--any-source"],
-        &["!--reply", "!--wait", "!--count", "!--expect"],
+        &["!commands", "!--reply", "!--wait", "!--count", "!--expect"],
         NO_ANSWERS,
     ),
     rule(UDP_LISTEN, &["--to"], &["commands"], "each command says whom it is for"),
     rule(TYPED, &["-n", "--input", "--chomp"], &["--send"], IN_PLACE),
     rule(TYPED, &["--input", "--chomp"], &["-n"], NO_STDIN),
     rule(TYPED, &["--chomp"], &["!line input"], "it needs --input line or commands"),
-    rule(
-        SENDERS,
-        // Refused always: the option is shared with udp-listen, which takes these values as well.
-        &["--input commands", "--input json"],
-        &[],
-        "a sender reads messages only: udp-listen and mcast-join take commands",
-    ),
     // Beside --send an earlier rule has refused it, with the cause that fits there.
     rule(UDP_SEND, &["-n"], &[], "without stdin there is nothing to send"),
     rule(MCAST_SEND, &["-n"], &["!--test"], "without stdin there is nothing to send"),
     rule(TYPED, &["--crlf"], &["json commands"], "--input json says byte by byte what is sent"),
-    rule(STREAMS, &["--rate"], &["commands"], "commands are obeyed as they come"),
+    rule(PACED, &["--rate"], &["commands"], "commands are obeyed as they come"),
+    rule(SENDERS, &["--repeat"], &["commands"], "each command is obeyed once"),
+    rule(
+        SENDERS,
+        &["--wait"],
+        &["commands"],
+        "each command is obeyed once (--reply=D awaits answers behind the last one)",
+    ),
     rule(
         STREAMS,
         &["--keep-open", "--quit-after"],

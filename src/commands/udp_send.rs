@@ -4,21 +4,23 @@ use clap::Args;
 use std::ffi::OsString;
 
 use super::args::{FamilyArgs, ReportArgs, parse_addresses};
-use super::datagram::{SenderArgs, bind, send};
+use super::datagram::{SenderArgs, bind, check_named, is_commanded, send, uses_stdout};
 use super::launch::Launch;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
 use crate::report::Settings;
 use crate::sessions::config::UdpSend;
-use crate::sessions::datagrams::{DatagramSession, Opener, SendService};
+use crate::sessions::datagrams::{
+    CommandSendService, DatagramSession, Opener, SendService, UdpOutlets,
+};
 use crate::sockets::Address;
 use crate::sockets::datagram::Reach;
 
 /// `udp-send`
 #[derive(Args, Clone, Debug)]
 pub struct UdpSendArgs {
-    /// Where to send to
-    #[arg(value_name = "ADDR", required = true)]
+    /// Where to send to; with --input commands or json each command may name another
+    #[arg(value_name = "ADDR", required_unless_present = "input")]
     pub addresses: Vec<OsString>,
     /// What both senders take.
     #[command(flatten)]
@@ -49,9 +51,11 @@ pub(super) fn config(args: &UdpSendArgs, report: Settings) -> Result<UdpSend, Fa
     if let Some(bind) = &bind {
         check_bind(bind, &addresses)?;
     }
+    let send = send(&args.sender, report, None)?;
+    check_named(!addresses.is_empty(), "ADDR", &send)?;
     Ok(UdpSend {
         net: args.sender.run.net(args.family.family())?,
-        send: send(&args.sender, report, None)?,
+        send,
         addresses,
         bind,
         reach: Reach { broadcast: args.broadcast, any_source: args.any_source },
@@ -74,9 +78,16 @@ fn check_bind(bind: &Address, addresses: &[Address]) -> Result<(), Failure> {
 pub(super) fn run(config: UdpSend) -> anyhow::Result<Status> {
     let send = config.send.clone();
     let mut launch = Launch::new(&send.common)?;
-    let (console, input) = launch.streams(&send.common, send.reply.is_some())?;
-    let (pool, opener) = (launch.pool(), Some(Opener::new(config)));
-    let mut session = SendService::session(pool, send, console, input, Vec::new(), opener);
+    let (console, input) = launch.streams(&send.common, uses_stdout(&send))?;
+    let pool = launch.pool();
+    let mut session = if is_commanded(&send) {
+        let hears_all = !config.reach.is_connected();
+        let outlets = UdpOutlets::new(config);
+        CommandSendService::udp_session(pool, send, console, input, outlets, hears_all)
+    } else {
+        let opener = Some(Opener::new(config));
+        SendService::session(pool, send, console, input, Vec::new(), opener)
+    };
     launch.begin(&mut session, DatagramSession::start);
     launch.run(&mut session)
 }

@@ -28,7 +28,8 @@ const ALL: &[&str] = &[
     "echo",
 ];
 /// Commands that take commands.
-const CONTROLLED: &[&str] = &["tcp-connect", "tcp-serve", "udp-listen", "mcast-join"];
+const CONTROLLED: &[&str] =
+    &["tcp-connect", "tcp-serve", "udp-send", "udp-listen", "mcast-join", "mcast-send"];
 
 const fn emitter(
     event: Name,
@@ -73,6 +74,7 @@ const EMITTERS: &[Emitter] = &[
     emitter(Name::Data, SENDERS, &["--wait"], "with --wait"),
     emitter(Name::Data, SENDERS, &["--count"], "with --count"),
     emitter(Name::Data, SENDERS, &["--expect"], "with --expect"),
+    emitter(Name::Data, SENDERS, &["commands"], COMMANDS),
     emitter(Name::Data, CHAT, &["!--headless"], "without --headless"),
     emitter(Name::Data, ECHO, &["!--ping"], "without --ping"),
     emitter(Name::Sent, CONTROLLED, &["commands"], COMMANDS),

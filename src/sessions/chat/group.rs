@@ -113,7 +113,9 @@ impl GroupService {
         let from = self.source.filter(|_| to != self.sockets.group);
         let (to, payload) =
             (ReturnPath { to: SenderAddress::Inet(to), from }, Bytes::from(line.to_string()));
-        if let Err(error) = context.sockets.send(context.pool, self.sockets.sender, &payload, Some(&to)) {
+        if let Err(error) =
+            context.sockets.send(context.pool, self.sockets.sender, &payload, Some(&to))
+        {
             let unsent = UnsentDatagram { to: Some(to.to), error };
             context.report_failure(&unsent.failure());
         }

@@ -110,7 +110,7 @@ pub(super) fn report_unsent(context: &mut DatagramContext<'_>, unsent: &UnsentDa
 /// The run ends, and so many bytes of messages that were accepted have not left.
 pub(super) fn report_rest(context: &mut DatagramContext<'_>, unsent: usize) {
     if unsent > 0 && context.core.input.has_commands() {
-        let cause = format!("{unsent} bytes still wait, and the time for them is over");
+        let cause = format!("its time is over, and these bytes are left: {unsent}");
         let failure = Failure::new(Status::Lost, Kind::Unsent, "send", "what is queued", cause);
         context.core.fail(context.pool, &failure);
     }

@@ -4,14 +4,18 @@
 //! stdout is full, sends what waits, enforces `--idle-timeout`, counts what the kernel drops, and
 //! closes. What a command does with a message is its `DatagramService`.
 
+mod answers;
+mod command_send;
 mod commands;
 mod exec;
+mod group_senders;
 mod groups;
 mod input_drain;
 mod listen;
 mod listen_commands;
 mod opening;
 mod outbox;
+mod outlets;
 mod peers;
 mod prober;
 mod replay;
@@ -24,12 +28,15 @@ mod statistics;
 
 use std::time::Duration;
 
+pub use command_send::CommandSendService;
+pub use group_senders::{GroupOutlet, GroupOutlets, GroupSenders};
 pub use groups::{Groups, by_interface};
 pub use listen::{ListenService, ListenSocket, ListenSockets};
 pub use opening::Opener;
 pub(crate) use opening::PeerSockets;
 pub use outbox::Flushed;
 pub(crate) use outbox::{DatagramOutcome, FullPeer, Outbox, UnsentDatagram};
+pub use outlets::UdpOutlets;
 pub use replay::ReplayService;
 pub(crate) use replies::{Unanswered, report_cut};
 pub use send::SendService;

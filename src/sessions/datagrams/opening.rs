@@ -16,8 +16,9 @@ use crate::sessions::config::{Net, UdpSend};
 use crate::sessions::console::Console;
 use crate::sessions::lookup::{self, LocalAddress, Lookup};
 use crate::sessions::timers;
-use crate::sockets::datagram::Reach;
+use crate::sockets::datagram::{Opened, Reach};
 use crate::sockets::{Address, Purpose, Target, UnixGuard, datagram};
+use crate::sys::mmsg::{ReturnPath, SenderAddress};
 
 /// The first and the longest pause between attempts.
 const WAIT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
@@ -36,13 +37,15 @@ pub(crate) struct PeerSockets {
     ends: Vec<(String, String)>,
     /// Socket files of our own.
     guards: Vec<UnixGuard>,
+    /// Those that send to any address of IPv4, of IPv6, and of unix sockets.
+    shared: [Option<Id>; 3],
 }
 
 impl PeerSockets {
     pub(crate) fn new(net: Net, bind: Option<Address>, reach: Reach) -> Self {
-        let (lookup, next, warnings, ends, guards) = Default::default();
+        let (lookup, next, warnings, ends, guards, shared) = Default::default();
         let local = LocalAddress::new(bind);
-        Self { net, local, reach, lookup, next, warnings, ends, guards }
+        Self { net, local, reach, lookup, next, warnings, ends, guards, shared }
     }
 
     /// Looks an address up, and before it that of `--bind`. `None` means that the answer comes later, by [`PeerSockets::on`].
@@ -69,6 +72,12 @@ impl PeerSockets {
         self.lookup.begin_address(pool, address, self.net.family, Purpose::Connect)
     }
 
+    /// Looks the address of `--bind` up. `None` means that the answer comes later, by
+    /// [`PeerSockets::on`] as no target.
+    pub(crate) fn look_up_local(&mut self, pool: &mut Pool) -> Option<Result<(), Failure>> {
+        self.local.begin(pool, self.net.family)
+    }
+
     /// The answer of the resolver, where an event brings it.
     pub(crate) fn on(
         &mut self,
@@ -76,7 +85,9 @@ impl PeerSockets {
         event: &Event<'_>,
     ) -> Option<Result<Vec<Target>, Failure>> {
         if let Some(answer) = self.local.on(event) {
-            let address = self.next.take()?;
+            let Some(address) = self.next.take() else {
+                return Some(answer.map(|()| Vec::new()));
+            };
             return match answer {
                 Ok(()) => self.look_up_peer(pool, &address),
                 Err(failure) => Some(Err(failure)),
@@ -101,7 +112,45 @@ impl PeerSockets {
         let bind = self.local.for_target(target, "send to")?;
         // A connected socket is given the ICMP errors of its datagrams, and receives from this peer
         // alone (udp(7)).
-        let (opened, more) = datagram::connect(target, bind, &self.net.options, self.reach)?;
+        let opened = datagram::connect(target, bind, &self.net.options, self.reach)?;
+        self.add(pool, opened, target)
+    }
+
+    /// The socket that sends to any address of the kind and family of a target, with the address
+    /// that its datagrams need; an inherited one is for its peer alone.
+    ///
+    /// # Errors
+    /// There is no room for a socket, or no address to send from.
+    pub(crate) fn shared(
+        &mut self,
+        pool: &mut Pool,
+        target: &Target,
+    ) -> Result<(Id, Option<ReturnPath>), Failure> {
+        let (at, to) = match target {
+            Target::Fd(_) => return self.connect(pool, target).map(|id| (id, None)),
+            Target::Tcp(to) => (usize::from(to.is_ipv6()), SenderAddress::Inet(*to)),
+            Target::Unix(name) => {
+                // One that is too long was refused where it was read.
+                (2, SenderAddress::Unix(datagram::socket_name(name).map(Box::new)))
+            }
+        };
+        let path = Some(ReturnPath { to, from: None });
+        if let Some(Some(id)) = self.shared.get(at) {
+            return Ok((*id, path));
+        }
+        let bind = self.local.for_target(target, "send to")?;
+        let opened = datagram::open_unconnected(target, bind, &self.net.options, self.reach)?;
+        let id = self.add(pool, opened, target)?;
+        self.shared.iter_mut().skip(at).take(1).for_each(|place| *place = Some(id));
+        Ok((id, path))
+    }
+
+    fn add(
+        &mut self,
+        pool: &mut Pool,
+        (opened, more): (Opened, Vec<String>),
+        target: &Target,
+    ) -> Result<Id, Failure> {
         self.warnings.extend(more);
         self.guards.extend(opened.cleanup);
         self.ends.push((opened.local.clone(), target.to_string()));

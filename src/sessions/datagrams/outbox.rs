@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use bytes::Bytes;
+use rustix::io::Errno;
 
 use crate::error::Failure;
 use crate::event_loop::{Id, Pool};
@@ -59,6 +60,9 @@ pub(crate) enum FullPeer {
     /// It misses the datagram. Where others filled its queue no event comes when it reads again,
     /// and the other peers are not to wait for it.
     Miss,
+    /// The datagram waits, and the owner flushes from time to time, since no event may come. So does
+    /// one for a device whose queue is full (`ENOBUFS`), which has no event either.
+    Retry,
 }
 
 /// A datagram that did not go out.
@@ -107,6 +111,7 @@ impl Flushed {
 /// |---|---|
 /// | Empty, and the kernel takes it | `Sent` |
 /// | Empty, and the kernel takes none | `Queued`; `WouldBlock` for a full unix peer with `Miss` |
+/// | Empty, and the device takes none | `Queued` with `Retry`, else `ENOBUFS` |
 /// | Empty, and the kernel refuses it | the error |
 /// | Waiting, fewer than `MOST` | `Queued`, untried, so that the order holds |
 /// | Waiting, `MOST` | `WouldBlock` |
@@ -164,11 +169,13 @@ impl Outbox {
         flushed
     }
 
-    /// Whether `Drained` comes when it is time to try again.
+    /// Whether it is to be tried again: at `Drained`, or from time to time.
     fn is_for_later(&self, error: &io::Error, path: Option<&ReturnPath>) -> bool {
         let is_unix = path.is_some_and(|path| matches!(path.to, SenderAddress::Unix(_)));
-        let may_wait = self.full_peer == FullPeer::Wait || !is_unix;
-        error.kind() == io::ErrorKind::WouldBlock && may_wait
+        let may_wait = self.full_peer != FullPeer::Miss || !is_unix;
+        let is_full_device = Errno::from_io_error(error) == Some(Errno::NOBUFS);
+        (error.kind() == io::ErrorKind::WouldBlock && may_wait)
+            || (is_full_device && self.full_peer == FullPeer::Retry)
     }
 
     /// Whether nothing waits.
@@ -257,13 +264,31 @@ mod tests {
     #[test]
     fn a_unix_peer_that_is_full_waits_or_misses() {
         let unix = ReturnPath { to: SenderAddress::Unix(None), from: None };
-        for (full_peer, waits) in [(FullPeer::Wait, true), (FullPeer::Miss, false)] {
+        let table = [(FullPeer::Wait, true), (FullPeer::Retry, true), (FullPeer::Miss, false)];
+        for (full_peer, waits) in table {
             let (mut kernel, mut outbox) = (Kernel::default(), Outbox::new(full_peer));
             let outcome = outbox.send(&mut kernel, id(), &Bytes::from_static(b"x"), Some(&unix));
             assert_eq!((outcome.is_ok(), !outbox.is_empty()), (waits, waits));
             // Others wait whatever becomes of unix peers.
             let outcome = outbox.send(&mut kernel, id(), &Bytes::from_static(b"x"), None);
             assert_eq!(outcome.unwrap(), DatagramOutcome::Queued);
+        }
+    }
+
+    #[test]
+    fn a_full_device_is_waited_for_where_the_owner_tries_again() {
+        struct Device(bool);
+        impl SendDatagram for Device {
+            fn send_datagram(&mut self, _: Id, _: &[u8], _: Option<&ReturnPath>) -> io::Result<()> {
+                if self.0 { Err(Errno::NOBUFS.into()) } else { Ok(()) }
+            }
+        }
+        for (full_peer, waits) in [(FullPeer::Wait, false), (FullPeer::Retry, true)] {
+            let (mut device, mut outbox) = (Device(true), Outbox::new(full_peer));
+            let outcome = outbox.send(&mut device, id(), &Bytes::from_static(b"x"), None);
+            assert_eq!((outcome.is_ok(), !outbox.is_empty()), (waits, waits));
+            device.0 = false;
+            assert_eq!(outbox.flush(&mut device, id()).sent, usize::from(waits));
         }
     }
 

@@ -1,17 +1,18 @@
 //! `udp-send` and `mcast-send`: messages to every destination, and their answers.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::answers::Answers;
 use super::input_drain::InputDrain;
 use super::opening::Opener;
 use super::prober::Prober;
 use super::send_batch::{Destination, Pumped, SendBatch};
-use super::service::silence;
+use super::service::idle;
 use super::{DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets};
-use crate::error::{Failure, Status};
+use crate::error::Failure;
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::pacer::Pacer;
@@ -41,12 +42,9 @@ pub struct SendService {
     pub(super) batch: SendBatch,
     pacer: Option<Pacer>,
     prober: Option<Prober>,
-    /// `--reply`: how long to listen for another answer.
-    reply: Option<Duration>,
+    answers: Answers,
     /// `--wait`: until the first answer, what was sent is sent again, for so long.
     pub(super) patience: Option<Duration>,
-    answers: u64,
-    last_answer: Instant,
     /// The first answer was in the batch at hand.
     is_answered: bool,
     /// Everything has been sent.
@@ -74,10 +72,8 @@ impl SendService {
             batch: SendBatch::new(open, repeat),
             pacer: rate.map(|rate| Pacer::new(rate, now)),
             prober,
-            reply: config.reply,
+            answers: Answers::new(config.reply, now),
             patience: config.common.limits.wait,
-            answers: 0,
-            last_answer: now,
             is_answered: false,
             sent_all: false,
             drain: InputDrain::default(),
@@ -155,10 +151,10 @@ impl SendService {
 
     /// The port is closed. While `--wait` lasts, a listener may appear.
     fn refused(&mut self, context: &mut DatagramContext<'_>, at: usize, error: &io::Error) {
-        if self.answers == 0 && self.batch.try_next_socket(at) {
+        if self.answers.is_empty() && self.batch.try_next_socket(at) {
             return;
         }
-        if self.patience.is_none() || self.answers > 0 {
+        if self.patience.is_none() || !self.answers.is_empty() {
             context.core.fail(context.pool, &self.failure(at, error));
             self.batch.give_up(at);
         }
@@ -191,7 +187,7 @@ impl SendService {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        self.patience.is_some() && self.answers == 0
+        self.patience.is_some() && self.answers.is_empty()
     }
 
     /// `--test`: the probes that are due.
@@ -212,26 +208,10 @@ impl SendService {
         if std::mem::replace(&mut self.sent_all, true) {
             return;
         }
-        match self.reply {
-            Some(patience) if self.batch.has_destinations() && !context.core.has_enough() => {
-                self.last_answer = context.pool.now();
-                context.arm(timers::ANSWERS, patience);
-            }
-            _ => context.end(ShutdownMode::Enough),
+        match self.batch.has_destinations() {
+            true => self.answers.begin(context),
+            false => context.end(ShutdownMode::Enough),
         }
-    }
-
-    /// `--reply`: the silence after the last answer is long enough.
-    fn check_answers(&self, context: &mut DatagramContext<'_>) {
-        let Some(patience) = self.reply else { return };
-        let silent = context.pool.now().saturating_duration_since(self.last_answer);
-        if let Some(left) = context.sockets.limit_left(patience, silent) {
-            return context.arm(timers::ANSWERS, left);
-        }
-        if self.answers == 0 {
-            context.core.fail(context.pool, &silence(Kind::Reply, "an answer", patience));
-        }
-        context.end(ShutdownMode::Enough);
     }
 
     /// Takes no more input, and ends once what it took is sent.
@@ -252,7 +232,7 @@ impl DatagramService for SendService {
     }
 
     fn message(&mut self, context: &mut DatagramContext<'_>, _: Id, arrival: &Arrival<'_>) {
-        if self.reply.is_none() {
+        if !self.answers.are_wanted() {
             return;
         }
         if context.core.take_message(arrival.payload) {
@@ -260,8 +240,7 @@ impl DatagramService for SendService {
             context.core.console.deliver(context.pool, &Message::new(payload, &peer));
         }
         self.is_answered |= self.is_waiting();
-        self.answers += 1;
-        self.last_answer = context.pool.now();
+        self.answers.note(context.pool.now());
     }
 
     fn batch_done(&mut self, context: &mut DatagramContext<'_>, _: Id) {
@@ -316,7 +295,7 @@ impl DatagramService for SendService {
                 context.arm(timers::RESEND, RESEND);
                 self.pump(context);
             }
-            timers::ANSWERS => self.check_answers(context),
+            timers::ANSWERS => self.answers.check(context),
             timers::QUIT => {
                 let is_blocked = !self.batch.is_done();
                 self.drain.step(context, is_blocked);
@@ -327,12 +306,11 @@ impl DatagramService for SendService {
 
     /// Answers waited in the kernel, and the silence begins anew.
     fn resume(&mut self, context: &mut DatagramContext<'_>) {
-        self.last_answer = context.pool.now();
+        self.answers.listen_on(context.pool.now());
     }
 
     fn on_silence(&mut self, _: &mut DatagramContext<'_>, limit: Duration) -> Option<Failure> {
-        let cause = format!("no traffic for {}", humantime::format_duration(limit));
-        Some(Failure::new(Status::Timeout, Kind::Idle, "finish", "sending", cause))
+        Some(idle(limit))
     }
 
     fn diagnose(&mut self, _: &mut DatagramContext<'_>) -> Option<Failure> {

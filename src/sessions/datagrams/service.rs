@@ -169,6 +169,12 @@ impl DatagramContext<'_> {
     }
 }
 
+/// Nothing has moved within `--idle-timeout` of a sender.
+pub(super) fn idle(limit: Duration) -> Failure {
+    let cause = format!("no traffic for {}", humantime::format_duration(limit));
+    Failure::new(Status::Timeout, Kind::Idle, "finish", "sending", cause)
+}
+
 /// Nothing of the kind has come within a limit.
 pub(super) fn silence(kind: Kind, target: &str, limit: Duration) -> Failure {
     let cause = format!("none within {}", humantime::format_duration(limit));

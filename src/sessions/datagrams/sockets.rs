@@ -165,6 +165,17 @@ impl Sockets {
         flushed
     }
 
+    /// The same for all that something waits for, where no event may say that they have room.
+    pub(crate) fn flush_all(&mut self, pool: &mut Pool) -> Flushed {
+        let mut flushed = Flushed::default();
+        for id in self.blocked.clone() {
+            let Flushed { sent, failed } = self.flush(pool, id);
+            flushed.sent += sent;
+            flushed.failed.extend(failed);
+        }
+        flushed
+    }
+
     /// Whether anything waits for a socket.
     pub(crate) fn has_queued(&self, id: Id) -> bool {
         self.blocked.contains(&id)

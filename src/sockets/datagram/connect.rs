@@ -59,37 +59,50 @@ pub fn connect(
     }
     let connected = open(&reach, target, bind, options)?;
     match target {
-        Target::Tcp(address) if !reach.is_connected() => {
+        Target::Tcp(_) if !reach.is_connected() => {
             // It has shown that there is a route, and would hold the port of `bind`.
             drop(connected);
-            unconnected(*address, bind, options, reach)
+            open_unconnected(target, bind, options, reach)
         }
         _ => Ok(connected),
     }
 }
 
-/// Opens a socket for one peer that hears everybody.
-fn unconnected(
-    to: SocketAddr,
+/// Opens a socket that is not connected: its datagrams need an address, of the kind and family of
+/// `to`, and it hears everybody. With warnings of what the kernel changed.
+///
+/// `bind` is the address to send from, of the same kind and family.
+///
+/// # Errors
+/// `Status::Connect` where there is no such socket, or that of binding (`Listen`) or of an option
+/// (`Usage`).
+pub fn open_unconnected(
+    to: &Target,
     bind: Option<&Target>,
     options: &SocketOptions,
     reach: Reach,
 ) -> Result<(Opened, Vec<String>), Failure> {
+    options.check_datagrams()?;
     let name = to.to_string();
     let failed = |error: io::Error| failure(&name, &error);
-    let socket = new_socket(Domain::for_address(to), Type::DGRAM).map_err(failed)?;
+    let (domain, any) = match to {
+        Target::Tcp(SocketAddr::V4(_)) => (Domain::IPV4, (Ipv4Addr::UNSPECIFIED, 0).into()),
+        Target::Tcp(SocketAddr::V6(_)) => (Domain::IPV6, (Ipv6Addr::UNSPECIFIED, 0).into()),
+        Target::Unix(_) | Target::Fd(_) => {
+            let socket = new_socket(Domain::UNIX, Type::DGRAM).map_err(failed)?;
+            let warnings = options.apply(&socket, &name)?;
+            let cleanup = bind_socket::<Reach>(&socket, Domain::UNIX, bind)?;
+            return Ok((opened(socket, cleanup).map_err(failed)?, warnings));
+        }
+    };
+    let socket = new_socket(domain, Type::DGRAM).map_err(failed)?;
     let warnings = options.apply(&socket, &name)?;
     reach.prepare(&socket, bind.is_some()).map_err(failed)?;
     // Else nobody would say that a port is closed (udp(7)).
     let _ = report(&socket, Report::Errors);
-    let any = match to {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    if to.is_ipv6() {
+    if domain == Domain::IPV6 {
         socket.set_only_v6(true).map_err(failed)?;
     }
-    let domain = Domain::for_address(to);
     bind_socket::<Reach>(&socket, domain, Some(bind.unwrap_or(&Target::Tcp(any))))?;
     Ok((opened(socket, None).map_err(failed)?, warnings))
 }

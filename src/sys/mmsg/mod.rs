@@ -198,9 +198,8 @@ mod tests {
         let (ours, open) =
             (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
         report(&ours, Report::Errors).unwrap();
-        let closed = [(); 2].map(|()| {
-            UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-        });
+        let closed =
+            [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
         assert!(take_errors(&ours).is_empty());
         // The second call takes the error of the first datagram, and sends nothing.
         for _ in 0..2 {

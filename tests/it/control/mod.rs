@@ -5,6 +5,7 @@ mod crowd;
 mod datagrams;
 mod pressure;
 mod refusals;
+mod senders;
 mod servers;
 mod terminal;
 

@@ -1,0 +1,311 @@
+//! `udp-send` and `mcast-send` with `--input commands` or `json`: each command says what is sent and
+//! to whom, and is answered by what became of it.
+
+use std::io;
+use std::time::Duration;
+
+use super::answers::Answers;
+use super::commands::{self, Commanded, Receiver, allow_commands, report_rest, report_unsent};
+use super::input_drain::InputDrain;
+use super::outlets::{KnownPeers, Opening, Outlets};
+use super::replies::report_cut;
+use super::service::idle;
+use super::{
+    DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, GroupOutlets, Sockets,
+    UdpOutlets,
+};
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, Id, Pool};
+use crate::kind::Kind;
+use crate::protocol::command::Recipient;
+use crate::report::{Name, Notice};
+use crate::sessions::config::SendConfig;
+use crate::sessions::console::{Console, Message};
+use crate::sessions::input::InputReader;
+use crate::sessions::session::ShutdownMode;
+use crate::sessions::timers;
+use crate::sockets::datagram;
+use crate::sys::mmsg::Arrival;
+
+/// How often what waits is tried again: not every queue that is full reports that it has room.
+const TRY_AGAIN: Duration = Duration::from_millis(2);
+
+/// A sender that commands drive.
+///
+/// ```text
+/// Opening ──> Obeying ── the end of the commands ──> Flushing ── all is sent ──> Awaiting ──> end
+///                └────── /quit ──> Flushing ── all is sent, or 2 s have passed ───────────────^
+/// ```
+pub struct CommandSendService {
+    outlets: Box<dyn Outlets>,
+    answers: Answers,
+    /// Whose answers are taken; `None` is everybody's.
+    known: Option<KnownPeers>,
+    ending: Option<Ending>,
+    drain: InputDrain,
+}
+
+/// What follows once all is sent.
+#[derive(Clone, Copy)]
+enum Ending {
+    /// Answers are awaited.
+    Answers,
+    /// Nothing.
+    AtOnce,
+}
+
+impl CommandSendService {
+    /// A session that sends to internet addresses and unix sockets. It hears those that it has sent
+    /// to, or `hears_all`.
+    pub fn udp_session(
+        pool: &Pool,
+        config: SendConfig,
+        console: Console,
+        input: InputReader,
+        outlets: UdpOutlets,
+        hears_all: bool,
+    ) -> DatagramSession {
+        let known = (!hears_all).then(KnownPeers::default);
+        let sockets = Sockets::new(FullPeer::Retry);
+        Self::session(pool, config, console, input, (Box::new(outlets), known, sockets))
+    }
+
+    /// A session that sends to groups, and hears every member.
+    pub fn group_session(
+        pool: &Pool,
+        config: SendConfig,
+        console: Console,
+        input: InputReader,
+        outlets: GroupOutlets,
+    ) -> DatagramSession {
+        let sockets = Sockets::of(FullPeer::Retry, outlets.ids());
+        Self::session(pool, config, console, input, (Box::new(outlets), None, sockets))
+    }
+
+    fn session(
+        pool: &Pool,
+        config: SendConfig,
+        console: Console,
+        input: InputReader,
+        (outlets, known, sockets): (Box<dyn Outlets>, Option<KnownPeers>, Sockets),
+    ) -> DatagramSession {
+        let answers = Answers::new(config.reply, pool.now());
+        let (ending, drain) = Default::default();
+        let service = Self { outlets, answers, known, ending, drain };
+        DatagramSession::new(config.common, console, input, sockets, service)
+    }
+
+    fn opened(&mut self, context: &mut DatagramContext<'_>, opening: Opening) {
+        match opening {
+            Opening::Pending => {}
+            Opening::Failed(failure) => context.fail(&failure),
+            Opening::Done(ends) => {
+                if let Some((locals, first)) = ends {
+                    context.core.ready(context.pool, &locals, &first);
+                }
+                allow_commands(self, context);
+            }
+        }
+    }
+
+    /// Something was sent, or waits: arranges for what comes next.
+    fn go_on(&mut self, context: &mut DatagramContext<'_>) {
+        self.report_all_refused(context, false);
+        if !context.sockets.is_flushed() {
+            context.arm(timers::PACE, TRY_AGAIN);
+        }
+        // The end of the commands has closed them.
+        if self.ending.is_none() {
+            allow_commands(self, context);
+        }
+    }
+
+    /// What the network says of earlier datagrams; at the end also what no call has returned.
+    fn report_all_refused(&mut self, context: &mut DatagramContext<'_>, is_end: bool) {
+        let ids: Vec<Id> = context.sockets.ids().collect();
+        for id in ids {
+            if let Some(error) = is_end.then(|| context.pool.take_error(id)).flatten() {
+                self.error(context, id, &error);
+            }
+            self.report_refused(context, id);
+        }
+    }
+
+    /// Earlier datagrams that the network says did not arrive.
+    fn report_refused(&mut self, context: &mut DatagramContext<'_>, id: Id) {
+        for (to, error) in context.pool.take_late_errors(id) {
+            self.outlets.refused(to);
+            report_refused(context, &to.to_string(), &error);
+        }
+    }
+
+    fn end_when_sent(&mut self, context: &mut DatagramContext<'_>, ending: Ending) {
+        self.ending = Some(ending);
+        if context.sockets.is_flushed() {
+            self.all_sent(context);
+        }
+    }
+
+    /// Nothing waits any more.
+    fn all_sent(&mut self, context: &mut DatagramContext<'_>) {
+        self.drain.look(context);
+        if self.ending.is_some() {
+            self.report_all_refused(context, true);
+        }
+        match self.ending {
+            Some(Ending::Answers) => self.answers.begin(context),
+            Some(Ending::AtOnce) => self.answers.give_up(context),
+            None => {}
+        }
+    }
+}
+
+fn report_refused(context: &mut DatagramContext<'_>, peer: &str, error: &io::Error) {
+    let failure = datagram::failure(peer, error);
+    context.report(&Notice::send_failed(failure.kind, failure.to_string()).peer(peer));
+}
+
+impl Commanded for CommandSendService {
+    fn receivers(
+        &mut self,
+        context: &mut DatagramContext<'_>,
+        to: &Recipient,
+    ) -> Result<Vec<Receiver>, Failure> {
+        let receivers = match to {
+            Recipient::Peer(peer) => self.outlets.find(context, peer)?,
+            Recipient::All | Recipient::Conn(_) => self.outlets.named(),
+        };
+        if receivers.is_empty() {
+            let cause = "the command line names no address: say by `to` or /to whom it is for";
+            let target = to.to_string();
+            return Err(Failure::new(Status::Usage, Kind::BadCommand, "send to", target, cause));
+        }
+        if let Some(known) = &mut self.known {
+            receivers.iter().for_each(|receiver| known.note(receiver));
+        }
+        Ok(receivers)
+    }
+
+    fn list(&self, _: &Sockets, report: &mut dyn FnMut(&Notice<'_>)) {
+        self.outlets.list(report);
+    }
+
+    fn sends_to_groups(&self) -> bool {
+        self.outlets.are_groups()
+    }
+
+    fn has_unsent(&self, sockets: &Sockets) -> bool {
+        !sockets.is_flushed()
+    }
+
+    fn quit(&mut self, context: &mut DatagramContext<'_>) {
+        self.end_when_sent(context, Ending::AtOnce);
+    }
+
+    fn commands_ended(&mut self, context: &mut DatagramContext<'_>) {
+        self.end_when_sent(context, Ending::Answers);
+    }
+}
+
+impl DatagramService for CommandSendService {
+    fn start(&mut self, context: &mut DatagramContext<'_>) {
+        let opening = self.outlets.open(context);
+        self.opened(context, opening);
+    }
+
+    fn message(&mut self, context: &mut DatagramContext<'_>, _: Id, arrival: &Arrival<'_>) {
+        let is_known = self.known.as_ref().is_none_or(|known| known.has(arrival.from));
+        if !is_known || !context.core.take_message(arrival.payload) {
+            return;
+        }
+        let peer = arrival.from.to_string();
+        let console = &mut context.core.console;
+        console.deliver(context.pool, &Message::new(arrival.payload, &peer));
+        report_cut(console, context.pool, &peer, arrival, "");
+        self.answers.note(context.pool.now());
+    }
+
+    fn batch_done(&mut self, context: &mut DatagramContext<'_>, _: Id) {
+        self.go_on(context);
+    }
+
+    fn input(&mut self, context: &mut DatagramContext<'_>, bytes: &[u8], eof: bool) {
+        commands::execute_lines(self, context, bytes, eof);
+        self.go_on(context);
+    }
+
+    fn drained(&mut self, context: &mut DatagramContext<'_>, flushed: &Flushed) {
+        context.core.count_sent(flushed.sent);
+        flushed.failed.iter().for_each(|unsent| report_unsent(context, unsent));
+        if flushed.did_something() && context.sockets.is_flushed() {
+            context.report(&Notice::new(Name::Drained));
+            self.all_sent(context);
+        }
+        self.go_on(context);
+    }
+
+    /// That of an inherited socket alone has no destination of its own.
+    fn error(&mut self, context: &mut DatagramContext<'_>, id: Id, error: &io::Error) {
+        let named = self.outlets.named();
+        let connected = named.iter().find(|one| one.socket == id && one.path.is_none());
+        match connected {
+            Some(one) => report_refused(context, &one.title, error),
+            None => self.report_refused(context, id),
+        }
+    }
+
+    fn event(&mut self, context: &mut DatagramContext<'_>, event: &Event<'_>) {
+        if let Some(opening) = self.outlets.on(context, event) {
+            return self.opened(context, opening);
+        }
+        let Event::Timer { key } = event else { return };
+        match key.purpose {
+            timers::COMMANDS => self.input(context, &[], false),
+            timers::PACE => {
+                let flushed = context.sockets.flush_all(context.pool);
+                self.drained(context, &flushed);
+            }
+            timers::ANSWERS => self.answers.check(context),
+            timers::QUIT => {
+                let is_blocked = !context.sockets.is_flushed();
+                self.drain.step(context, is_blocked);
+            }
+            _ => {}
+        }
+    }
+
+    /// Answers waited in the kernel, and the silence begins anew.
+    fn resume(&mut self, context: &mut DatagramContext<'_>) {
+        self.answers.listen_on(context.pool.now());
+        self.go_on(context);
+    }
+
+    fn on_silence(&mut self, _: &mut DatagramContext<'_>, limit: Duration) -> Option<Failure> {
+        Some(idle(limit))
+    }
+
+    /// What is queued goes out first, and what stdin holds already once answers are enough.
+    fn may_close(&mut self, context: &mut DatagramContext<'_>, how: ShutdownMode) -> bool {
+        let in_order = matches!(how, ShutdownMode::Enough | ShutdownMode::InOrder(_));
+        if !in_order || self.drain.is_over() {
+            return true;
+        }
+        let input = &context.core.input;
+        let is_read = !input.is_open() || input.progress().ended;
+        let has_unsent = !context.sockets.is_flushed();
+        let has_rest = has_unsent || (how == ShutdownMode::Enough && !is_read);
+        if has_rest {
+            self.drain.begin(context, has_unsent);
+        }
+        !has_rest
+    }
+
+    fn closing(&mut self, context: &mut DatagramContext<'_>) {
+        self.report_all_refused(context, true);
+        let unsent = context.sockets.queued();
+        match self.drain.failure(unsent) {
+            Some(failure) => context.core.fail(context.pool, &failure),
+            None => report_rest(context, unsent),
+        }
+    }
+}
