@@ -177,6 +177,14 @@ pub mod multicast;
 pub mod recording;
 pub mod sockets;
 
+pub use close::CloseReason;
+pub use error::Failure;
+pub use event_loop::{
+    Arrival, CloseMode, End, Event, EventLoop, GroupOptions, Handler, Id, IdMap, Pool, SendOutcome,
+    TimerKey,
+};
+pub use framing::Framing;
+
 // What they are made of; it changes without notice.
 #[doc(hidden)]
 pub mod buffers;

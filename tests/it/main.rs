@@ -12,6 +12,7 @@
 //! | [`control`] | SPEC 5: `--input commands` and `--input json` |
 //! | [`echo`] | SPEC 7, echo and echo --ping |
 //! | [`events`] | SPEC 8: the text of events, and `-v -q --log --tag --color` |
+//! | [`examples`] | the examples of the library |
 //! | [`exec`] | SPEC 7: `--exec`; SPEC 10.15 |
 //! | [`expect`] | SPEC 5: `--expect` |
 //! | [`files`] | SPEC 5: `--port-file`, `--record` and `--save` as files and FIFOs |
@@ -65,6 +66,7 @@ mod contract;
 mod control;
 mod echo;
 mod events;
+mod examples;
 mod exec;
 mod expect;
 mod files;

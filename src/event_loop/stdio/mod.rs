@@ -22,7 +22,11 @@ use bytes::{Buf, Bytes};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::net::Shutdown;
 
+use super::id::Id;
+use super::lifecycle::Directions;
+use super::pool::Pool;
 use super::transport::Transport;
+use crate::error::{Failure, Status};
 use crate::sys::fd::{FdAccess, reopen_nonblocking, widen_pipe};
 use crate::sys::startup::check_writable;
 
@@ -53,6 +57,26 @@ pub enum StdioKind {
 /// The descriptor is not usable at all.
 pub fn input() -> io::Result<(Box<dyn Transport>, StdioKind)> {
     open(rustix::stdio::stdin(), FdAccess::Read)
+}
+
+impl Pool {
+    /// Adds stdin as a source of bytes, or with [`Pool::frame`] of messages.
+    ///
+    /// # Errors
+    /// The descriptor is not usable at all.
+    pub fn stdin(&mut self) -> Result<Id, Failure> {
+        let opened = input().and_then(|(stdin, _)| self.add_channel(stdin, Directions::Read));
+        opened.map_err(|error| Failure::io(Status::Local, "read", "stdin", &error))
+    }
+
+    /// Adds stdout: what is sent to it waits in a queue like that of a connection.
+    ///
+    /// # Errors
+    /// The descriptor is not usable at all, was closed from the start, or is open for reading only.
+    pub fn stdout(&mut self) -> Result<Id, Failure> {
+        let opened = output().and_then(|(stdout, _)| self.add_channel(stdout, Directions::Write));
+        opened.map_err(|error| Failure::io(Status::Local, "write to", "stdout", &error))
+    }
 }
 
 /// How many bytes are left to read from stdin, where it is a regular file.
