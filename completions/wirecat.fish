@@ -100,6 +100,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l exec -d 'R
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l connect-timeout -d 'Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l conns -d 'Serve N connections in all, then end' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-clients -d 'Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-per-address -d 'Serve at most N clients of one IP address at once; more are closed' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l greet -d 'Send each client TEXT first' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l allow -d 'Let in only clients of these networks, or of the addresses that a name has now; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed; repeatable' -r
@@ -302,6 +303,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l nick -d 'Take p
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l frame -d 'What is spoken with a host: line, or tinyproto as the Python library has it [default: line]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l send -d 'Say TEXT in place of stdin; repeatable, one line each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-clients -d 'Have at most N members at once; the rest wait, or with tinyproto are refused (with --host)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-per-address -d 'Have at most N members of one IP address at once; more are closed (with --host)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l queue -d 'How much may wait to be sent to one member (with --host) [default: 1MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-frame-total -d 'The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r

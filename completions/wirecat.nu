@@ -106,6 +106,7 @@ module completions {
     --once(-1)                # Serve one connection, then end
     --conns: string           # Serve N connections in all, then end
     --max-clients: string     # Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)
+    --max-per-address: string # Serve at most N clients of one IP address at once; more are closed
     --greet: string           # Send each client TEXT first
     --allow: string           # Let in only clients of these networks, or of the addresses that a name has now; repeatable
     --deny: string            # Do not let in clients of these networks or names, whatever is allowed; repeatable
@@ -357,6 +358,7 @@ module completions {
     --host                    # Host the room, and take part in it
     --headless                # Only host the room (with --host)
     --max-clients: string     # Have at most N members at once; the rest wait, or with tinyproto are refused (with --host)
+    --max-per-address: string # Have at most N members of one IP address at once; more are closed (with --host)
     --queue: string           # How much may wait to be sent to one member (with --host) [default: 1MiB]
     --max-frame-total: string # The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]
     --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]

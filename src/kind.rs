@@ -41,6 +41,7 @@ vocabulary! {
         KernelDrops = "kernel-drops": "the kernel dropped datagrams, its buffer being full";
         Loss = "loss": "more was lost than --max-loss allows";
         Lost = "lost": "a client's connection was lost";
+        MaxPerAddress = "max-per-address": "an address has as many connections as it may have, and wants more";
         MayBeLost = "may-be-lost": "what was sent before a connection was lost may not have arrived";
         NoActivation = "no-activation": "fd: without sockets from the service manager";
         NoAddress = "no-address": "the name has no address of the wanted family";

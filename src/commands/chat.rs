@@ -63,6 +63,9 @@ pub struct ChatArgs {
     /// Have at most N members at once; the rest wait, or with tinyproto are refused (with --host)
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Hosting")]
     pub max_clients: Option<u64>,
+    /// Have at most N members of one IP address at once; more are closed (with --host)
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Hosting")]
+    pub max_per_address: Option<u64>,
     /// How much may wait to be sent to one member (with --host) [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Hosting")]
     pub queue: Option<u64>,
@@ -167,6 +170,7 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
         address,
         identity: (!args.headless).then(|| identity(args)),
         max_clients: args.max_clients.map(as_usize),
+        max_per_address: args.max_per_address.map(as_usize),
         queue: as_usize(args.queue.unwrap_or(QUEUE)),
         frame_total,
     })))

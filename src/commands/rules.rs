@@ -245,7 +245,7 @@ const RULES: &[Rule] = &[
         &["commands"],
         "with --input commands or json the end of stdin is /quit",
     ),
-    rule(SERVE, &["--allow", "--deny"], &["unix only"], NOT_IP),
+    rule(SERVE, &["--allow", "--deny", "--max-per-address"], &["unix only"], NOT_IP),
     rule(REPLAYING, &["--replay-timing"], &["!--replay"], "it needs --replay"),
     // Statistics.
     rule(LISTENERS, &["--interval"], &["!--stats"], "it needs --stats"),
@@ -266,6 +266,7 @@ const RULES: &[Rule] = &[
     rule(CHAT, &["-4", "-6"], &["!ip"], NOT_IP),
     // With --host the descriptor is a listener, which connects to nobody.
     rule(CHAT, &["--wait", "--connect-timeout", "--reconnect"], &["fd", "!--host"], CONNECTED),
+    rule(CHAT, &["--max-per-address"], &["unix only"], NOT_IP),
     rule(CHAT, &["--unix-mode"], &["!unix path"], NO_FILE),
     // Echo.
     rule(

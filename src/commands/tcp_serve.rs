@@ -72,6 +72,9 @@ pub struct ServeArgs {
     /// Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
     pub max_clients: Option<u64>,
+    /// Serve at most N clients of one IP address at once; more are closed
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
+    pub max_per_address: Option<u64>,
     /// Send each client TEXT first
     #[arg(long, value_name = "TEXT", help_heading = "Clients")]
     pub greet: Option<OsString>,
@@ -131,6 +134,7 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
         addresses,
         conns: if args.once { Some(1) } else { args.conns },
         max_clients: args.max_clients.map(as_usize),
+        max_per_address: args.max_per_address.map(as_usize),
         replay: replay::streams(&args.replay, &args.stream.run, Role::Accepted)?,
         greet: args.greet.as_deref().map(read_text).transpose()?,
         slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },

@@ -13,6 +13,7 @@ pub mod jitter;
 pub mod latency;
 pub mod output;
 pub mod pacer;
+pub mod per_address;
 pub mod ping;
 pub mod probe;
 pub mod relay;

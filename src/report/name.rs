@@ -85,7 +85,7 @@ events! {
             "The peer said that it sends no more.",
             always [peer], sometimes [conn];
         Closed = "closed":
-            "A connection is over. Of a client that --allow or --deny turned away nothing is counted.",
+            "A connection is over. Of a client that was not let in nothing is counted.",
             always [local peer reason detail], sometimes [conn in out secs undelivered unsent];
         Retry = "retry":
             "Another attempt follows after secs.",

@@ -271,6 +271,8 @@ pub struct Serve {
     pub conns: Option<u64>,
     /// How many connections may be open at once.
     pub max_clients: Option<usize>,
+    /// How many of them one IP address may have.
+    pub max_per_address: Option<usize>,
     /// Who is let in.
     pub access: Access,
     /// What is done with a client.

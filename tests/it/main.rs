@@ -29,6 +29,7 @@
 //! | [`multicast`] | SPEC 7, mcast-join and mcast-send |
 //! | [`obj`] | SPEC 6: `--frame obj` |
 //! | [`patience`] | SPEC 5: `--wait` of those that connect and send |
+//! | [`per_address`] | SPEC 7: `--max-per-address` |
 //! | [`probe`] | SPEC 7: `-z` and `--settle` |
 //! | [`programs`] | SPEC 5: programs that drive wirecat over two pipes |
 //! | [`progress`] | SPEC 5: `--progress` |
@@ -83,6 +84,7 @@ mod messages;
 mod multicast;
 mod obj;
 mod patience;
+mod per_address;
 mod probe;
 mod programs;
 mod progress;

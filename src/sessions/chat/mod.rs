@@ -68,6 +68,8 @@ pub struct HostConfig {
     pub identity: Option<Identity>,
     /// Upper bound on members at one time.
     pub max_clients: Option<usize>,
+    /// How many of them one IP address may have.
+    pub max_per_address: Option<usize>,
     /// Bytes that may wait for one member.
     pub queue: usize,
     /// Bytes that the unfinished lines of all members may hold.

@@ -76,7 +76,8 @@ impl RoomService {
         let (members, ids) = (IdMap::default(), HashMap::new());
         let service = Self { frontend, dialect, room, members, ids, is_closed: false };
         let core = Core::new(config.common, console, input);
-        let admission = Admission::new(Access::default(), None, config.max_clients);
+        let admission = Admission::new(Access::default(), None, config.max_clients)
+            .per_address(config.max_per_address);
         let backlog = Backlog { queue: config.queue, slow: SLOW, frames: config.frame_total };
         StreamSession::new(core, Box::new(service), admission, backlog, listeners)
     }

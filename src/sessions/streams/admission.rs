@@ -1,7 +1,10 @@
 //! Which clients get in, and when listeners accept.
 
-use crate::event_loop::Id;
+use std::net::IpAddr;
+
+use crate::event_loop::{Id, IdMap};
 use crate::protocol::access::Access;
+use crate::protocol::per_address::{Crowded, PerAddress};
 use crate::sockets::Endpoint;
 
 /// Descriptors that the clients do not get: ours, and those that it takes to start a child.
@@ -26,6 +29,8 @@ pub(crate) struct Admission {
     conns: Option<u64>,
     /// `--max-clients`: how many may be open at once.
     max_clients: Option<usize>,
+    /// `--max-per-address`: how many of them one address has, and whose each of them is.
+    per_address: Option<(PerAddress, IdMap<IpAddr>)>,
     /// What a client beyond that is told, in place of waiting in the backlog.
     refusal: Option<&'static [u8]>,
     /// Those that are being told, and are not gone yet.
@@ -56,6 +61,7 @@ impl Admission {
             access,
             conns,
             max_clients,
+            per_address: None,
             refusal: None,
             turned_away: Vec::new(),
             capacity: None,
@@ -63,6 +69,33 @@ impl Admission {
             starved: false,
             has_made_room: false,
         }
+    }
+
+    /// Lets one address have `most` connections at once.
+    pub(crate) fn per_address(mut self, most: Option<usize>) -> Self {
+        self.per_address = most.map(|most| (PerAddress::new(most), IdMap::default()));
+        self
+    }
+
+    /// Counts a client of the address that it comes from. One without an IP address is none of many.
+    ///
+    /// # Errors
+    /// Its address has as many as it may have.
+    pub(crate) fn count(&mut self, id: Id, peer: &Endpoint) -> Result<(), Crowded> {
+        let (Some((per_address, ids)), Some(ip)) = (&mut self.per_address, peer.ip()) else {
+            return Ok(());
+        };
+        per_address.enter(ip)?;
+        ids.insert(id, ip);
+        Ok(())
+    }
+
+    /// What a client is told that its address has no place for, where it is told anything and not too
+    /// many are.
+    pub(crate) fn turn_away_one_more(&mut self, id: Id) -> Option<&'static [u8]> {
+        let refusal = self.refusal.filter(|_| self.turned_away.len() < TURNED_AWAY)?;
+        self.turned_away.push(id);
+        Some(refusal)
     }
 
     /// Has clients beyond `--max-clients` be told so.
@@ -80,6 +113,11 @@ impl Admission {
 
     /// A connection is gone, which may be one that was turned away.
     pub(crate) fn forget(&mut self, id: Id) {
+        if let Some((per_address, ids)) = &mut self.per_address
+            && let Some(ip) = ids.remove(id)
+        {
+            per_address.leave(ip);
+        }
         self.turned_away.retain(|other| *other != id);
     }
 

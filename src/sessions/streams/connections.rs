@@ -11,6 +11,7 @@ use crate::error::Status;
 use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::Framing;
 use crate::kind::Kind;
+use crate::protocol::per_address::Crowded;
 use crate::report::{Name, Notice};
 use crate::sessions::connector::Established;
 use crate::sessions::receiver::Receiver;
@@ -20,6 +21,14 @@ use crate::sockets::Endpoint;
 
 /// The end of a client that is not let in.
 const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
+
+/// Tells a client that there is no place for it.
+fn turn_away(pool: &mut Pool, id: Id, refusal: &'static [u8], reason: CloseReason) {
+    // In the place of its hello: what follows it is what the peer still sends.
+    // A peer that is gone already misses nothing.
+    let _ = pool.send_shared(id, Bytes::from_static(refusal));
+    pool.close(id, reason, CloseMode::Linger);
+}
 
 impl StreamSession {
     /// Takes a new connection into the session.
@@ -32,10 +41,10 @@ impl StreamSession {
         let present = self.present();
         if let Some(refusal) = self.streams.admission.turn_away(id, present) {
             self.report_new(pool, Notice::new(Name::Closed).closed(REFUSED), &peer, &local);
-            // In the place of its hello: what follows it is what the peer still sends.
-            // A peer that is gone already misses nothing.
-            let _ = pool.send_shared(id, Bytes::from_static(refusal));
-            return pool.close(id, REFUSED, CloseMode::Linger);
+            return turn_away(pool, id, refusal, REFUSED);
+        }
+        if let Err(crowded) = self.streams.admission.count(id, &peer) {
+            return self.refuse_one_more(pool, id, (&peer, &local), crowded);
         }
         self.core.peer_arrived(pool);
         let number = self.core.count_connection();
@@ -47,6 +56,30 @@ impl StreamSession {
             self.streams.stop_listening(pool);
         }
         self.begin(pool, id);
+    }
+
+    /// Closes a client whose address has as many connections as it may have.
+    fn refuse_one_more(
+        &mut self,
+        pool: &mut Pool,
+        id: Id,
+        (peer, local): (&Endpoint, &Endpoint),
+        crowded: Crowded,
+    ) {
+        self.report_new(pool, Notice::new(Name::Closed).closed(CloseReason::HOST), peer, local);
+        if let (true, Some(ip)) = (crowded.is_first, peer.ip()) {
+            // Once while it has any: whoever tries again and again is not to fill the log.
+            let text = format!(
+                "{} is at --max-per-address {}: more connections of it are closed",
+                ip.to_canonical(),
+                crowded.connections
+            );
+            self.core.console.warn(pool, Kind::MaxPerAddress, &text);
+        }
+        match self.streams.admission.turn_away_one_more(id) {
+            Some(refusal) => turn_away(pool, id, refusal, CloseReason::HOST),
+            None => pool.abort(id, CloseReason::HOST),
+        }
     }
 
     /// Follows what is being dialed.
@@ -215,9 +248,8 @@ impl StreamSession {
     }
 
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
-        let Some(mut connection) = self.streams.table.remove(id) else {
-            return self.streams.admission.forget(id);
-        };
+        self.streams.admission.forget(id);
+        let Some(mut connection) = self.streams.table.remove(id) else { return };
         // It would block what feeds the queues for ever: a queue that is gone never drains.
         self.streams.slow.release(id, &mut connection);
         self.streams.check();

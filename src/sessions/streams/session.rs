@@ -59,7 +59,8 @@ impl StreamSession {
         let played = replay.as_ref().map(|replay| replay.scripts.len() as u64);
         let service = services::of(handling, replay.as_ref(), queue, &config.common, encoder)?;
         let core = Core::new(config.common, console, input);
-        let admission = Admission::new(config.access, config.conns.or(played), config.max_clients);
+        let admission = Admission::new(config.access, config.conns.or(played), config.max_clients)
+            .per_address(config.max_per_address);
         let backlog = Backlog { queue, slow: config.slow, frames: frame_total };
         let mut session = Self::new(core, service, admission, backlog, listeners);
         session.first.extend(first);

@@ -105,6 +105,7 @@ impl Forwarder {
             addresses: Vec::new(),
             conns: Some(clients as u64),
             max_clients: None,
+            max_per_address: None,
             handling: Handling::Forward(Box::new(route())),
             access: Access::default(),
             greet: None,

@@ -170,6 +170,7 @@ impl Host {
             net: Net::default(),
             address: "127.0.0.1:0".parse().expect("an address"),
             identity: user.is_some().then_some(identity),
+            max_per_address: None,
             max_clients,
             queue,
             frame_total: usize::MAX,

@@ -178,6 +178,7 @@ impl Service {
             addresses: Vec::new(),
             conns: Some(plan.clients as u64),
             max_clients: plan.max_clients,
+            max_per_address: None,
             handling,
             access: Access::default(),
             greet: plan.greet.clone(),
