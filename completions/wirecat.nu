@@ -78,7 +78,7 @@ module completions {
     --count(-c): string       # Stop after N messages received; fewer is exit status 1 (with --frame)
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout
     --help(-h)                # Print help
-    address: string           # Where to connect to (see Addresses)
+    address?: string          # Where to connect to (see Addresses); --input commands or json need none, for {"connect":ADDR} says it as well
   ]
 
   def "nu-complete wirecat tcp-serve on_peer_close" [] {
@@ -102,7 +102,7 @@ module completions {
     --forward: string         # Relay each connection to ADDR
     --exec: string            # Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)
     --sh                      # Run CMD by /bin/sh -c (with --exec)
-    --connect-timeout: string # Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]
+    --connect-timeout: string # Give up an attempt to connect after D (with --forward, or --input json) [default: 10s]
     --once(-1)                # Serve one connection, then end
     --conns: string           # Serve N connections in all, then end
     --max-clients: string     # Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)

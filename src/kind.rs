@@ -9,6 +9,7 @@ vocabulary! {
     pub enum Kind {
         AddressInUse = "address-in-use": "somebody else listens there";
         AddressNotAvailable = "address-not-available": "no interface of this machine has the address";
+        AlreadyConnected = "already-connected": "a command asks for a connection that there is already";
         AlreadyJoined = "already-joined": "the group is joined on this interface already";
         BadAddress = "bad-address": "an address that is not one";
         BadChecksum = "bad-checksum": "datagrams came with a wrong checksum";
@@ -17,6 +18,7 @@ vocabulary! {
         Bind = "bind": "the local address cannot be used";
         Broadcast = "broadcast": "a broadcast address without --broadcast";
         Busy = "busy": "the backlog of the listener is full";
+        Cancelled = "cancelled": "what a command asked for was given up before it came about";
         Chat = "chat": "what the chat says to its user alone, such as a line that is no command";
         Child = "child": "the command behind -- failed";
         Closed = "closed": "a server accepted the connection and closed it at once";
@@ -91,6 +93,7 @@ impl Kind {
     /// The number that some kinds have beside their word.
     pub const fn code(self) -> Option<u32> {
         match self {
+            Self::AlreadyConnected => Some(1000),
             Self::NotConnected => Some(1001),
             Self::AlreadyJoined => Some(1002),
             Self::NotJoined => Some(1003),

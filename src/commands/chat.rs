@@ -12,7 +12,7 @@ use super::launch::Launch;
 use super::listening::ListenArgs;
 use super::names::to_listen_on;
 use super::rules::refuse;
-use super::stream::{frame_total, route};
+use super::stream::{frame_total, route, routes};
 use crate::error::{Failure, Status};
 use crate::framing::{self, Framing};
 use crate::kind::Kind;
@@ -181,7 +181,7 @@ fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
     // A host puts names before lines, and escapes what is in them.
     let (common, net) = common(args, place, stream(args, MAX_RELAYED))?;
     let bind = args.bind.as_deref();
-    let route = route(address, bind, net, args.connect_timeout, &common.wire)?;
+    let route = route(address, &routes(bind, net, args.connect_timeout, &common.wire)?)?;
     Ok(ChatConfig::Join(Box::new(JoinConfig {
         common,
         route,

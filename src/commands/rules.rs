@@ -73,6 +73,8 @@ const WITH_PORTS: &[&str] = &["tcp-connect", "tcp-serve", "udp-send", "udp-liste
 /// Options that say how stdin is sent on a stream.
 const SENDING: &[&str] =
     &["--send", "--input", "--chomp", "--crlf", "--rate", "--keep-open", "--quit-after"];
+/// Options that speak of the one connection of a command line.
+const OF_ADDR: &[&str] = &["--probe", "--wait", "--reconnect", "--exec", "--port-file"];
 /// Options of an echo server that speak of streams.
 const OF_CONNECTIONS: &[&str] =
     &["Server", "!--delay", "!--drop", "!--prefix", "!--stop-word", "!--unix-mode"];
@@ -127,6 +129,7 @@ const RULES: &[Rule] = &[
     rule(UDP_LISTEN, &["--unix-mode"], &["!unix path"], NO_FILE),
     // A command may have it listen on one.
     rule(SERVE, &["--unix-mode"], &["!unix path", "!commands"], NO_FILE),
+    rule(CONNECT, OF_ADDR, &["no address"], "it needs the ADDR to connect to"),
     // -z.
     rule(CONNECT, NOT_PROBING, &["-z"], "-z sends and receives nothing"),
     // `--output json` shows events and no data, so it stays.
@@ -165,7 +168,12 @@ const RULES: &[Rule] = &[
         "nothing is sent that clients could be slow for",
     ),
     rule(SERVE, &["--slow-after"], &["slow block"], "--slow block waits for ever"),
-    rule(SERVE, &["--connect-timeout"], &["!--forward"], "only --forward connects to anybody"),
+    rule(
+        SERVE,
+        &["--connect-timeout"],
+        &["!--forward", "!commands"],
+        "only --forward and --input commands or json connect to anybody",
+    ),
     rule(
         SERVE,
         &["--keep-open", "--quit-after"],

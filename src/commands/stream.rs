@@ -14,7 +14,7 @@ use crate::protocol::output::Written;
 use crate::protocol::relay::Rules;
 use crate::report::Settings;
 use crate::sessions::children::Program;
-use crate::sessions::config::{Common, InputSource, Net, Route, Wire};
+use crate::sessions::config::{Common, InputSource, Net, Route, RouteOptions, Wire};
 use crate::sockets::Address;
 use crate::values::{parse_duration, parse_nonzero_size, parse_read_size};
 
@@ -125,23 +125,27 @@ pub(super) fn common(
     Ok(common)
 }
 
-/// The way of a client to an address, from the one of `--bind`.
-pub(super) fn route(
-    address: Address,
+/// How a client connects, from the address of `--bind`.
+pub(super) fn routes(
     bind: Option<&OsStr>,
     net: Net,
     timeout: Option<Duration>,
     wire: &Wire,
-) -> Result<Route, Failure> {
+) -> Result<RouteOptions, Failure> {
     let bind = bind.map(Address::parse_bind).transpose();
     let bind = bind.map_err(|error| refuse("--bind", error.to_string()))?;
-    if let Some(bind) = &bind {
-        bind.check_bound(&address).map_err(|why| refuse("--bind", why))?;
-    }
     // A connection has no backlog. Refused here, before a name is looked up.
     net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
     let (timeout, negotiated) = (timeout.unwrap_or(CONNECT_TIMEOUT), wire.negotiated());
-    Ok(Route { address, bind, net, timeout, negotiated })
+    Ok(RouteOptions { bind, net, timeout, negotiated })
+}
+
+/// The way of a client to an address.
+pub(super) fn route(address: Address, routes: &RouteOptions) -> Result<Route, Failure> {
+    if let Some(bind) = &routes.bind {
+        bind.check_bound(&address).map_err(|why| refuse("--bind", why))?;
+    }
+    Ok(routes.route(address))
 }
 
 /// A message of a framed stream is a line without its end, unless the user asked for lines; with

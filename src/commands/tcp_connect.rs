@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::{ReplayArgs, ReportArgs};
+use super::args::{InputForm, ReplayArgs, ReportArgs};
 use super::launch::Launch;
+use super::listening::ListenArgs;
 use super::replay;
+use super::rules::refuse;
 use super::stream::{self, StreamArgs, program};
 use crate::error::{Failure, Status};
 use crate::recording::Role;
@@ -15,6 +17,7 @@ use crate::report::Settings;
 use crate::sessions::StreamSession;
 use crate::sessions::config::{Connect, Dialing};
 use crate::sockets::Address;
+use crate::sys;
 use crate::values::parse_duration;
 
 /// What a proxy needs to find out that nothing stands behind it.
@@ -23,9 +26,10 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// `tcp-connect`
 #[derive(Args, Clone, Debug)]
 pub struct ConnectArgs {
-    /// Where to connect to (see Addresses)
-    #[arg(value_name = "ADDR")]
-    pub address: OsString,
+    /// Where to connect to (see Addresses); --input commands or json need none, for {"connect":ADDR}
+    /// says it as well
+    #[arg(value_name = "ADDR", required_unless_present = "input")]
+    pub address: Option<OsString>,
     /// What both stream commands take.
     #[command(flatten)]
     pub stream: StreamArgs,
@@ -64,25 +68,44 @@ pub struct ConnectArgs {
 /// A bad address, or options that cannot apply.
 #[cold]
 pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure> {
-    let address = Address::try_from(args.address.as_os_str())?;
-    address.check_connect()?;
+    let address = args.address.as_deref().map(Address::try_from).transpose()?;
+    address.as_ref().map_or(Ok(()), Address::check_connect)?;
     let stream = &args.stream;
+    if address.is_none() {
+        check_without_address(stream)?;
+    }
     // A proxy accepts before it knows that nobody stands behind it. To a plain -z it is open;
     // --wait wants to know when the service is there.
     let settle = if args.probe && stream.run.wait.is_some() { SETTLE } else { Duration::ZERO };
-    let net = stream.run.net(stream.family.family())?;
+    let mut net = stream.run.net(stream.family.family())?;
+    // A command may have it listen.
+    ListenArgs { unix_mode: None }.apply(&mut net);
     let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();
     let common = stream::common(stream, report, false, sends)?;
     let bind = args.bind.as_deref();
-    let route = stream::route(address, bind, net, args.connect_timeout, &common.wire)?;
+    let routes = stream::routes(bind, net, args.connect_timeout, &common.wire)?;
+    let route = address.map(|address| stream::route(address, &routes)).transpose()?;
     Ok(Connect {
         common,
         route,
+        routes,
         dialing: Dialing { reconnect: args.reconnect, settle: args.settle.unwrap_or(settle) },
         probe: args.probe,
         exec: args.exec.as_deref().map(|command| program(command, args.sh)).transpose()?,
         replay: replay::streams(&args.replay, &stream.run, Role::Connected)?,
     })
+}
+
+/// What takes the place of ADDR, and what has to do without it.
+fn check_without_address(stream: &StreamArgs) -> Result<(), Failure> {
+    if !matches!(stream.input.input, Some(InputForm::Commands(_))) {
+        let why = "it is needed, unless --input commands or json say where to";
+        return Err(refuse("tcp-connect without ADDR", why));
+    }
+    match stream.run.command.is_empty() {
+        true => Ok(()),
+        false => Err(refuse("-- CMD", "it needs the ADDR to connect to")),
+    }
 }
 
 #[cold]
@@ -93,6 +116,10 @@ pub(super) fn run(mut config: Connect) -> anyhow::Result<Status> {
     let successor = if config.probe { helpers.command.take() } else { None };
     let talks = !config.probe && config.exec.is_none();
     let (console, input) = launch.streams(&config.common, talks)?;
+    if input.has_commands() {
+        // It may become a pool of any size.
+        sys::process::raise_descriptor_limit();
+    }
     let mut session = StreamSession::connect(launch.pool(), config, console, input);
     session.start(launch.pool());
     let status = launch.run(&mut session)?;

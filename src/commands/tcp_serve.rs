@@ -20,7 +20,7 @@ use crate::protocol::slow::{Policy, SlowRules};
 use crate::recording::Role;
 use crate::report::Settings;
 use crate::sessions::StreamSession;
-use crate::sessions::config::{Handling, Route, Serve};
+use crate::sessions::config::{Handling, Route, RouteOptions, Serve};
 use crate::sockets::Address;
 use crate::sys;
 use crate::values::{parse_count, parse_duration, parse_nonzero_size};
@@ -59,7 +59,7 @@ pub struct ServeArgs {
     /// Run CMD by /bin/sh -c (with --exec)
     #[arg(long, requires = "exec", help_heading = "Handlers (at most one)")]
     pub sh: bool,
-    /// Give up an attempt to connect to ADDR after D (with --forward) [default: 10s]
+    /// Give up an attempt to connect after D (with --forward, or --input json) [default: 10s]
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub connect_timeout: Option<Duration>,
 
@@ -127,10 +127,15 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
     let common = stream::common(&args.stream, report, true, sends)?;
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
     let queue = if handling.relays() { RELAY_QUEUE } else { QUEUE };
+    let routes = RouteOptions {
+        bind: None,
+        net,
+        timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+        negotiated: common.wire.negotiated(),
+    };
     let frame_total = stream::frame_total(args.max_frame_total, &common.wire)?;
     Ok(Serve {
         common,
-        net,
         addresses,
         conns: if args.once { Some(1) } else { args.conns },
         max_clients: args.max_clients.map(as_usize),
@@ -140,6 +145,7 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
         slow: SlowRules { policy: args.slow, after: args.slow_after.unwrap_or(patience) },
         queue: as_usize(args.queue.unwrap_or(queue)),
         frame_total,
+        routes,
         access: args.access.access(),
         handling,
     })
@@ -198,10 +204,11 @@ pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
         })?;
     }
     let mut launch = Launch::new(&config.common)?;
-    let names = to_listen_on(&config.addresses, config.net.family);
+    let net = config.routes.net.clone();
+    let names = to_listen_on(&config.addresses, net.family);
     launch.look_up(&config.common, true, names.chain(of_access(&config.access)))?;
     launch.find_access(&mut config.access)?;
-    let listeners = launch.listen(&config.addresses, &config.net)?;
+    let listeners = launch.listen(&config.addresses, &net)?;
     let (console, input) = launch.streams(&config.common, config.handling.writes_stdout())?;
     let mut session = StreamSession::serve(config, console, input, listeners)?;
     session.limit_descriptors(limit);

@@ -299,7 +299,7 @@ impl Pool {
     pub fn datagram_address(&self, id: Id) -> Option<String> {
         match self.sources.get(id)? {
             PoolSource::Datagrams(socket) => Some(socket.socket.recorded_flow(0)?.local),
-            PoolSource::Channel(_) | PoolSource::Acceptor(_) => None,
+            _ => None,
         }
     }
 
@@ -308,7 +308,7 @@ impl Pool {
     pub fn dropped(&self, id: Id) -> Option<u32> {
         match self.sources.get(id)? {
             PoolSource::Datagrams(socket) => socket.socket.dropped(),
-            PoolSource::Channel(_) | PoolSource::Acceptor(_) => None,
+            _ => None,
         }
     }
 
@@ -325,7 +325,7 @@ impl Pool {
     pub fn take_error(&mut self, id: Id) -> Option<io::Error> {
         match self.sources.get_mut(id)? {
             PoolSource::Datagrams(socket) => socket.socket.take_error(),
-            PoolSource::Channel(_) | PoolSource::Acceptor(_) => None,
+            _ => None,
         }
     }
 }

@@ -46,6 +46,7 @@ impl Pool {
             PoolSource::Channel(channel) => Some(channel.transport.addresses().1),
             PoolSource::Acceptor(acceptor) => Some(acceptor.endpoint()),
             PoolSource::Datagrams(datagrams) => datagrams.socket.local(),
+            PoolSource::Reserved => None,
         }
     }
 
@@ -53,7 +54,7 @@ impl Pool {
     pub fn local_address(&self, id: Id) -> Option<&str> {
         match self.sources.get(id)? {
             PoolSource::Acceptor(acceptor) => Some(acceptor.local()),
-            PoolSource::Channel(_) | PoolSource::Datagrams(_) => None,
+            _ => None,
         }
     }
 
@@ -64,6 +65,7 @@ impl Pool {
             PoolSource::Channel(channel) => channel.transport.descriptor(),
             PoolSource::Acceptor(acceptor) => Some(acceptor.descriptor()),
             PoolSource::Datagrams(datagrams) => datagrams.socket.descriptor(),
+            PoolSource::Reserved => None,
         }
     }
 
@@ -132,7 +134,7 @@ impl Pool {
         match self.sources.get(id)? {
             PoolSource::Channel(channel) => Some(channel.traffic),
             PoolSource::Datagrams(datagrams) => Some(datagrams.traffic),
-            PoolSource::Acceptor(_) => None,
+            PoolSource::Acceptor(_) | PoolSource::Reserved => None,
         }
     }
 }

@@ -181,6 +181,7 @@ impl Pool {
             Some(PoolSource::Datagrams(datagrams)) if datagrams.closed.is_none() => {
                 datagrams.closed = Some(reason);
             }
+            Some(PoolSource::Reserved) => return self.release(id),
             _ => return,
         }
         self.closed.push(id);

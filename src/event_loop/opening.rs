@@ -167,6 +167,18 @@ impl Pool {
         }
     }
 
+    /// A name that timers can belong to before there is a source. It lives until `release`.
+    pub(crate) fn reserve(&mut self) -> Id {
+        self.sources.insert(PoolSource::Reserved)
+    }
+
+    /// Gives up a name that was reserved, and drops its timers.
+    pub(crate) fn release(&mut self, id: Id) {
+        if let Some(PoolSource::Reserved) = self.sources.get(id) {
+            self.remove(id);
+        }
+    }
+
     fn add(
         &mut self,
         transport: Box<dyn Transport>,

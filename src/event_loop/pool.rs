@@ -37,6 +37,8 @@ pub(super) enum PoolSource {
     Channel(Channel),
     Acceptor(Acceptor),
     Datagrams(Datagrams),
+    /// A name for timers, and nothing behind it.
+    Reserved,
 }
 
 /// The sources of one event loop.
@@ -109,14 +111,14 @@ impl Pool {
     pub(super) fn channel(&self, id: Id) -> Option<&Channel> {
         match self.sources.get(id)? {
             PoolSource::Channel(channel) => Some(channel),
-            PoolSource::Acceptor(_) | PoolSource::Datagrams(_) => None,
+            _ => None,
         }
     }
 
     pub(super) fn channel_mut(&mut self, id: Id) -> Option<&mut Channel> {
         match self.sources.get_mut(id)? {
             PoolSource::Channel(channel) => Some(channel),
-            PoolSource::Acceptor(_) | PoolSource::Datagrams(_) => None,
+            _ => None,
         }
     }
 
@@ -176,7 +178,7 @@ impl Pool {
             Some(PoolSource::Channel(channel)) => channel.paused = true,
             Some(PoolSource::Acceptor(acceptor)) => acceptor.paused = true,
             Some(PoolSource::Datagrams(datagrams)) => datagrams.paused = true,
-            None => {}
+            Some(PoolSource::Reserved) | None => {}
         }
     }
 
@@ -191,7 +193,7 @@ impl Pool {
             }
             Some(PoolSource::Acceptor(acceptor)) => acceptor.paused = false,
             Some(PoolSource::Datagrams(datagrams)) => datagrams.paused = false,
-            None => return,
+            Some(PoolSource::Reserved) | None => return,
         }
         self.queue_for_read(id);
     }
@@ -215,7 +217,7 @@ impl Pool {
                 datagrams.writable |= writable;
                 self.mark_dirty(id);
             }
-            None => return,
+            Some(PoolSource::Reserved) | None => return,
         }
         self.queue_for_read(id);
     }
@@ -253,7 +255,7 @@ impl Pool {
             Some(PoolSource::Channel(channel)) => channel.queued_for_read = false,
             Some(PoolSource::Acceptor(acceptor)) => acceptor.queued_for_read = false,
             Some(PoolSource::Datagrams(datagrams)) => datagrams.queued_for_read = false,
-            None => {}
+            Some(PoolSource::Reserved) | None => {}
         }
     }
 
@@ -308,6 +310,7 @@ impl Pool {
         self.timers.forget(id);
         let undelivered = self.forget_intake(id);
         match source {
+            PoolSource::Reserved => None,
             PoolSource::Acceptor(acceptor) => Some(acceptor.end(&self.registry, self.now)),
             PoolSource::Datagrams(datagrams) => Some(datagrams.end(&self.registry)),
             PoolSource::Channel(mut channel) => {

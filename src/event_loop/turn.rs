@@ -84,7 +84,7 @@ impl EventLoop {
                 Some(PoolSource::Acceptor(_)) => self.pool.accept_ready(id, handler),
                 Some(PoolSource::Channel(_)) => self.read_ready(id, handler),
                 Some(PoolSource::Datagrams(_)) => self.receive_ready(id, handler),
-                None => {}
+                Some(PoolSource::Reserved) | None => {}
             }
             self.pool.unqueue(id);
             // Where the budget is used up there is more to read, and no edge will say so again.

@@ -42,14 +42,20 @@ events! {
             "The run begins.",
             always [], sometimes [];
         Listening = "listening":
-            "A socket listens.",
-            always [proto local], sometimes [];
+            "A socket listens. A command that listens is answered by one for each socket, with its \
+             line and with the number to close them by.",
+            always [proto local], sometimes [conn line];
+        Connecting = "connecting":
+            "A command asks for one more connection, which has its number from now on. Exactly one \
+             of connected, connect-failed and error follows with the same line.",
+            always [conn peer line], sometimes [];
         Connected = "connected":
             "The connection is up.",
-            always [proto local peer], sometimes [conn];
+            always [proto local peer], sometimes [conn line];
         ConnectFailed = "connect-failed":
-            "One address of the peer did not answer, or refused.",
-            always [peer kind message], sometimes [conn];
+            "One address of the peer did not answer, or refused. With line: the connection that a \
+             command asked for will not be; peer is the address that it gave.",
+            always [peer kind message], sometimes [conn line];
         Accepted = "accepted":
             "A client has come.",
             always [conn local peer], sometimes [];
@@ -85,8 +91,9 @@ events! {
             "The peer said that it sends no more.",
             always [peer], sometimes [conn];
         Closed = "closed":
-            "A connection is over. Of a client that was not let in nothing is counted.",
-            always [local peer reason detail], sometimes [conn in out secs undelivered unsent];
+            "A connection is over. Of a client that was not let in nothing is counted. Without peer: \
+             a listener is closed, as a command asked.",
+            always [local reason detail], sometimes [conn peer in out secs undelivered unsent];
         Retry = "retry":
             "Another attempt follows after secs.",
             always [secs kind message], sometimes [];

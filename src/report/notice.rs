@@ -32,7 +32,7 @@ fields! {
     #[derive(Clone, Debug, Default, PartialEq)]
     pub(super) struct Fields<'a> {
         proto: Option<&'a str> = "proto": "tcp, udp or unix";
-        conn: Option<u64> = "conn": "the number of the connection, from 1 in the order of accepting";
+        conn: Option<u64> = "conn": "the number of the connection, from 1 in the order of accepting and of asking";
         local: Option<&'a str> = "local": "the address of this side";
         peer: Option<&'a str> = "peer": "the address of the other side";
         group: Option<&'a str> = "group": "the multicast group and port, with its source where it has one";

@@ -55,16 +55,19 @@ fn words(notice: &Notice<'_>) -> String {
     let line = match name {
         Name::Error | Name::Warning | Name::SendFailed => return troubles(notice),
         Name::Starting | Name::Stopping | Name::Stopped => line,
-        Name::Listening => line.maybe(fields.proto).maybe(fields.local),
+        Name::Listening => {
+            let number = fields.conn.map(|conn| format!("#{conn}"));
+            line.maybe(fields.proto).maybe(fields.local).labelled("as", number)
+        }
         Name::Connected => {
             line.conn().maybe(fields.proto).maybe(fields.peer).labelled("from", fields.local)
         }
         Name::ConnectFailed => line.conn().maybe(fields.proto).maybe(fields.peer).message(),
-        Name::Accepted | Name::Eof => line.conn().maybe(fields.peer),
+        Name::Connecting | Name::Accepted | Name::Eof => line.conn().maybe(fields.peer),
         Name::Data => line.who().maybe(fields.len.map(bytes)),
         Name::Sent => line.who().maybe(fields.len.map(bytes)).labelled("to", fields.count).queued(),
         Name::Drained => line.who(),
-        Name::Closed => line.conn().maybe(fields.peer).traffic().reason().losses(),
+        Name::Closed => line.conn().maybe(fields.peer.or(fields.local)).traffic().reason().losses(),
         Name::Retry => line.labelled("in", fields.secs.map(pause)).message(),
         Name::Joined | Name::Left => line.maybe(fields.group).labelled("on", fields.iface),
         Name::List => {

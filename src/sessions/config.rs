@@ -1,6 +1,7 @@
 //! What a session is asked to do: plain values, with nothing of the command line left in them.
 
 mod datagrams;
+mod routes;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 pub use datagrams::{
     Listen, McastJoin, McastSend, PeerCommand, SendConfig, Test, To, UdpListen, UdpSend,
 };
+pub use routes::{Dialing, Route, RouteOptions};
 
 use super::children::Program;
 use super::ready::ReadyTargets;
@@ -217,37 +219,15 @@ pub struct Replay {
     pub timing: bool,
 }
 
-/// The way to the other side of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Where to.
-    pub address: Address,
-    /// Where from.
-    pub bind: Option<Address>,
-    /// How its socket is opened.
-    pub net: Net,
-    /// The time for one attempt over all addresses.
-    pub timeout: Duration,
-    /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
-    pub negotiated: Option<usize>,
-}
-
-/// What a client takes for a connection, and whether one is enough.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Dialing {
-    /// Whether a lost connection is made again.
-    pub reconnect: bool,
-    /// How long a connection must stand to count as one.
-    pub settle: Duration,
-}
-
 /// `tcp-connect`.
 #[derive(Clone, Debug)]
 pub struct Connect {
     /// What every command is asked to do.
     pub common: Common,
-    /// Where to.
-    pub route: Route,
+    /// Where to. Without it commands say.
+    pub route: Option<Route>,
+    /// How connections are made that commands ask for.
+    pub routes: RouteOptions,
     /// What counts as a connection.
     pub dialing: Dialing,
     /// Whether to end as soon as there is a connection.
@@ -263,8 +243,6 @@ pub struct Connect {
 pub struct Serve {
     /// What every command is asked to do.
     pub common: Common,
-    /// How sockets are opened.
-    pub net: Net,
     /// Where to listen.
     pub addresses: Vec<Address>,
     /// How many connections to take in all.
@@ -287,6 +265,8 @@ pub struct Serve {
     pub queue: usize,
     /// Bytes that the unfinished messages of all clients may hold.
     pub frame_total: usize,
+    /// How connections are made that commands ask for.
+    pub routes: RouteOptions,
 }
 
 /// What a server does with what a client sends, and what it sends itself.

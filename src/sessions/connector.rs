@@ -73,6 +73,8 @@ pub(crate) struct Connector {
     notes: Vec<Note>,
     /// An inherited socket can be taken over once.
     pub(crate) spent: bool,
+    /// What a transport that reads ahead may hold.
+    budget: Budget,
 }
 
 impl Connector {
@@ -95,6 +97,11 @@ impl Connector {
         Self::new(route, Some(owner), now)
     }
 
+    /// The same with a time to settle, and with what a transport that reads ahead may hold.
+    pub(crate) fn with(self, settle: Duration, budget: Budget) -> Self {
+        Self { settle, budget, ..self }
+    }
+
     fn new(route: Route, owner: Option<Id>, now: Instant) -> Self {
         Self {
             limit: route.timeout,
@@ -112,6 +119,7 @@ impl Connector {
             last_failure: None,
             notes: Vec::new(),
             spent: false,
+            budget: Budget::unlimited(),
         }
     }
 
@@ -149,7 +157,7 @@ impl Connector {
 
     /// Tells what happened since the last call.
     pub(crate) fn report_notes(&mut self, pool: &mut Pool, console: &mut Console) {
-        self.take_notes().iter().for_each(|note| note.report(pool, console));
+        self.take_notes().iter().for_each(|note| note.report(pool, console, None));
     }
 
     /// Looks at an event; those of other sources leave it `Pending`.
@@ -340,7 +348,7 @@ impl Connector {
         let (id, warnings) = pool.dial(target, bind, &self.route.net.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
         if let Some(max_frame) = self.route.negotiated {
-            pool.negotiate(id, max_frame, &Budget::unlimited());
+            pool.negotiate(id, max_frame, &self.budget);
         }
         self.attempts.push((id, target.to_string()));
         Ok(())

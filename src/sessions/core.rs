@@ -48,6 +48,8 @@ pub struct Core {
     last_retry: Option<Failure>,
     outcome: Outcome,
     phase: Phase,
+    /// The last number that was given to a connection.
+    numbers: u64,
     /// The reason of what is cut off when the time to flush is over.
     grace: CloseReason,
     /// A signal has asked for the end.
@@ -103,6 +105,7 @@ impl Core {
             last_retry: None,
             outcome: Outcome::default(),
             phase: Phase::Working,
+            numbers: 0,
             grace: SIGNALLED,
             is_signalled: false,
             is_bounded: false,
@@ -344,9 +347,19 @@ impl Core {
 
     /// Counts a connection, and gives its number.
     pub(crate) fn count_connection(&mut self) -> u64 {
-        let connections = self.console.totals.connections.get_or_insert(0);
-        *connections += 1;
-        *connections
+        self.note_connection();
+        self.next_number()
+    }
+
+    /// Counts a connection that has its number already.
+    pub(crate) fn note_connection(&mut self) {
+        *self.console.totals.connections.get_or_insert(0) += 1;
+    }
+
+    /// The number of a connection that may come to be.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 
     /// Connections so far.

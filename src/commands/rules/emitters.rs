@@ -48,17 +48,22 @@ const EMITTERS: &[Emitter] = &[
     emitter(Name::Starting, ALL, &[], ""),
     emitter(Name::Listening, SERVE, &[], ""),
     emitter(Name::Listening, UDP_LISTEN, &[], ""),
+    emitter(Name::Listening, CONNECT, &["commands"], COMMANDS),
     emitter(Name::Listening, CHAT, &["--host"], "with --host"),
     emitter(Name::Listening, ECHO, &["!--ping"], "without --ping"),
+    emitter(Name::Connecting, STREAMS, &["commands"], COMMANDS),
     emitter(Name::Connected, CONNECT, &[], ""),
     emitter(Name::Connected, SERVE, &["--forward"], "with --forward"),
+    emitter(Name::Connected, SERVE, &["commands"], COMMANDS),
     emitter(Name::Connected, CHAT, &["!--host", "!group"], HOSTED),
     emitter(Name::Connected, ECHO, &["--ping"], "with --ping"),
     emitter(Name::ConnectFailed, CONNECT, &[], ""),
     emitter(Name::ConnectFailed, SERVE, &["--forward"], "with --forward"),
+    emitter(Name::ConnectFailed, SERVE, &["commands"], COMMANDS),
     emitter(Name::ConnectFailed, CHAT, &["!--host", "!group"], HOSTED),
     emitter(Name::ConnectFailed, ECHO, &["--ping"], "with --ping"),
     emitter(Name::Accepted, SERVE, &[], ""),
+    emitter(Name::Accepted, CONNECT, &["commands"], COMMANDS),
     emitter(Name::Accepted, CHAT, &["--host"], "with --host"),
     emitter(Name::Accepted, ECHO, &["!--ping", "!no streams"], "where it serves streams"),
     emitter(Name::Joined, &["mcast-join"], &[], ""),
@@ -198,7 +203,8 @@ mod tests {
     fn the_emitters_of_an_event_in_words() {
         assert_eq!(emitters(Name::Summary), "every command");
         assert_eq!(emitters(Name::Joined), "mcast-join; chat, echo in a group");
-        let listening = "tcp-serve, udp-listen; chat with --host; echo without --ping";
+        let listening = "tcp-connect with --input commands or json; tcp-serve, udp-listen; chat with \
+                         --host; echo without --ping";
         assert_eq!(emitters(Name::Listening), listening);
         assert!(
             emitters(Name::Data).contains("udp-send, mcast-send with --reply or with --wait or")

@@ -60,6 +60,7 @@ fn address(command: &Command, rule: &Rule) -> &'static str {
     let group = command.get_name().starts_with("mcast");
     match rule.when {
         when if when.contains(&"fd") => "fd:3",
+        when if when.contains(&"no address") => "--input=json",
         when if group || when.contains(&"group") || when.contains(&"no streams") => {
             "239.1.2.3:5000"
         }

@@ -40,6 +40,7 @@ pub(super) const FACTS: &[Fact] = &[
         line.addresses.iter().any(is_path)
     }),
     ("fd", |line| line.addresses.iter().any(|place| matches!(place, Some(Address::Fd(_))))),
+    ("no address", |line| line.addresses.is_empty()),
     ("group", |line| line.addresses.contains(&None)),
     ("no streams", |line| {
         let has_streams = line.addresses.is_empty() || line.addresses.iter().any(Option::is_some);

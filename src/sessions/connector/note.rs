@@ -16,12 +16,13 @@ pub(crate) enum Note {
 }
 
 impl Note {
-    /// Reports it.
-    pub(crate) fn report(&self, pool: &mut Pool, console: &mut Console) {
+    /// Reports it, of the connection with this number where it has one.
+    pub(crate) fn report(&self, pool: &mut Pool, console: &mut Console, conn: Option<u64>) {
         match self {
             Self::Warning(text) => console.warn(pool, Kind::SocketOption, text),
             Self::Failed { peer, failure } => {
                 let event = Notice::new(Name::ConnectFailed)
+                    .maybe_conn(conn)
                     .peer(peer)
                     .kind(failure.kind)
                     .message(failure.cause.as_str());

@@ -204,7 +204,7 @@ impl PingService {
         }
         let peer = self.targets.iter().next().map(|(_, target)| target.peer.clone());
         let note = Note::Failed { peer: peer.unwrap_or_default(), failure };
-        note.report(context.pool, &mut context.core.console);
+        note.report(context.pool, &mut context.core.console, None);
     }
 
     fn on_socket_closed(&mut self, context: &mut Context<'_>, id: Id, end: &End) -> bool {

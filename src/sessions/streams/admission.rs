@@ -165,6 +165,11 @@ impl Admission {
         Some(Change { accepting, exhausted: crowded && self.max_clients.is_none() })
     }
 
+    /// Whether new clients are accepted, as far as it was decided.
+    pub(crate) fn is_accepting(&self) -> bool {
+        self.accepting
+    }
+
     /// Accepting fails for want of descriptors. True the first time, when it is to be reported.
     pub(crate) fn starve(&mut self) -> bool {
         !std::mem::replace(&mut self.starved, true)

@@ -3,7 +3,7 @@
 //! What is sent before a dialed connection is there waits for it, as what a lost one did not send
 //! waits for the next one.
 
-use super::{Connection, Scope, StreamSession};
+use super::{Connection, Scope, StreamSession, opening};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{CloseMode, Id, Pool, SendOutcome};
@@ -64,7 +64,10 @@ impl Controllable for Commanded<'_> {
             Command::Join(_) | Command::Leave(_) => {
                 return Err(bad_command(line, "a stream has no groups: mcast-join has"));
             }
-            Command::Connect { .. } | Command::Listen(_) => return Err(not_here(line)),
+            Command::Connect { address, another } => {
+                return opening::connect(self.0, pool, line, &address, another);
+            }
+            Command::Listen(address) => return opening::listen(self.0, pool, line, &address),
             Command::Pause(_) | Command::Resume(_) | Command::Finish(_) | Command::Read { .. } => {
                 return Err(not_here(line));
             }
@@ -81,7 +84,7 @@ impl Controllable for Commanded<'_> {
         match &self.0.streams.dialer {
             // What waits for a connection goes out first.
             Some(dialer) if self.0.streams.table.is_empty() && dialer.carries() => {
-                self.quit_once_connected(pool);
+                self.quit_when_made(pool);
             }
             _ => {
                 // What stands behind the command is not to be obeyed, so nothing of it is unsent.
@@ -96,23 +99,23 @@ impl Controllable for Commanded<'_> {
     fn input_ended(&mut self, pool: &mut Pool) {
         let is_first = self.0.core.connections() == 0 && !self.0.core.is_retrying();
         match &self.0.streams.dialer {
-            Some(dialer) if dialer.is_dialing() && is_first => self.quit_once_connected(pool),
+            Some(dialer) if dialer.is_dialing() && is_first => self.quit_when_made(pool),
+            _ if self.0.streams.openings.is_busy() => self.quit_when_made(pool),
             _ => self.quit(pool),
         }
     }
 }
 
 impl Commanded<'_> {
-    /// Ends when there is a connection, or none can be made.
-    fn quit_once_connected(&mut self, pool: &mut Pool) {
-        if let Some(dialer) = &mut self.0.streams.dialer {
-            dialer.is_quitting = true;
-            // With the input closed, no later line is executed while this one waits.
-            self.0.core.input.dismiss(pool);
-        }
+    /// Ends when the connections in the making are there, or cannot be made.
+    fn quit_when_made(&mut self, pool: &mut Pool) {
+        self.0.streams.is_quitting = true;
+        // With the input closed, no later line is executed while this one waits.
+        self.0.core.input.dismiss(pool);
     }
 
-    /// The connection that a command means, where that is one. A dialed one has no others beside it.
+    /// The connection that a command means, where that is one. The one that a run is for has no
+    /// others beside it.
     fn find(&self, to: &Recipient) -> Option<Id> {
         let streams = &self.0.streams;
         match (to, streams.scope()) {
@@ -155,7 +158,7 @@ impl Commanded<'_> {
             let cause = "its queue is full, and it drains nothing";
             return Err(unsendable(to, Kind::Slow, cause));
         }
-        let outcome = if self.0.streams.reconnects() {
+        let outcome = if self.0.streams.redials(id) {
             // A message that may have to be sent again is a piece of its own.
             let piece = Bytes::from(message);
             let outcome = pool.send_shared(id, piece.clone());
@@ -180,9 +183,8 @@ impl Commanded<'_> {
 
     /// Keeps a message for the next connection, where one is dialed.
     fn carry(&mut self, message: Bytes, to: &Recipient) -> Result<Notice<'static>, Failure> {
-        let Some(dialer) = &mut self.0.streams.dialer else {
-            return Err(not_connected("send to", to));
-        };
+        let dialer = self.0.streams.dialer.as_mut().filter(|dialer| dialer.is_dialing());
+        let Some(dialer) = dialer else { return Err(not_connected("send to", to)) };
         let waits = dialer.carry(message);
         self.0.core.count_sent(1);
         Ok(Notice::new(Name::Sent).queued(waits))
@@ -231,12 +233,18 @@ impl Commanded<'_> {
                 for (id, client) in self.0.streams.table.iter() {
                     pool.close(id, reason_to_close(client), CloseMode::Linger);
                 }
+                if let Some(dialer) = &mut self.0.streams.dialer {
+                    dialer.cancel(pool);
+                }
+                opening::close(self.0, pool, recipient);
+                self.0.on_parted(pool);
             }
             (_, Some(id)) => {
                 let reason =
                     self.0.streams.table.get(id).map_or(CloseReason::HOST, reason_to_close);
                 pool.close(id, reason, CloseMode::Linger);
             }
+            (_, None) if opening::close(self.0, pool, recipient) => {}
             (_, None) => return Err(not_connected("close", recipient)),
         }
         Ok(())

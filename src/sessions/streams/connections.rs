@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::dialing::{Dialed, in_doubt};
 use super::ending::{self, EndMode};
+use super::opening::{self, Asked};
 use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
 use super::{deadlines, frames};
 use crate::close::{Cause, CloseReason, Detail};
@@ -18,6 +19,16 @@ use crate::sessions::receiver::Receiver;
 use crate::sessions::services::{Breach, Losses};
 use crate::sessions::timers;
 use crate::sockets::Endpoint;
+
+/// How a connection came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Accepted,
+    /// It is what the run was begun for.
+    Dialed,
+    /// A command has asked for it.
+    Asked,
+}
 
 /// The end of a client that is not let in.
 const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
@@ -50,12 +61,18 @@ impl StreamSession {
         let number = self.core.count_connection();
         self.report_new(pool, Notice::new(Name::Accepted).conn(number), &peer, &local);
         self.insert(pool, id, number, (peer, local));
-        if self.streams.admission.is_complete(self.core.connections()) {
+        if self.is_complete() {
             // When its listener closes, Linux resets what waits in the backlog: those clients learn
             // at once that nobody will take them.
             self.streams.stop_listening(pool);
         }
-        self.begin(pool, id);
+        self.begin(pool, id, Origin::Accepted);
+    }
+
+    /// Whether all clients of `--conns` have come.
+    pub(super) fn is_complete(&self) -> bool {
+        let (_, asked) = self.streams.openings.counts();
+        self.streams.admission.is_complete(self.core.connections() - asked)
     }
 
     /// Closes a client whose address has as many connections as it may have.
@@ -91,6 +108,13 @@ impl StreamSession {
             Dialed::Pending => {}
             Dialed::Up(all) => self.connected(pool, all),
             Dialed::Retrying { failure, pause } => self.core.report_retry(pool, &failure, pause),
+            // Others go on without it.
+            Dialed::Failed(failure) if self.streams.scope() == Scope::Connection => {
+                self.core.console.report_failure(pool, &failure);
+                self.streams.note_loss(failure.status);
+                opening::quit_when_made(self, pool);
+                self.on_parted(pool);
+            }
             Dialed::Failed(failure) => {
                 self.core.fail(pool, &failure);
                 self.end(pool, CloseReason::HOST);
@@ -112,11 +136,21 @@ impl StreamSession {
         }
         self.core.forget_retry();
         if let Some(dialer) = &mut self.streams.dialer {
-            dialer.on_connected(&peer);
+            dialer.on_connected(&peer, &ids);
         }
         self.core.ready(pool, &locals, &peer);
         // All are in the table before the first one begins: probes are spread over their number.
-        ids.into_iter().for_each(|id| self.begin(pool, id));
+        ids.into_iter().for_each(|id| self.begin(pool, id, Origin::Dialed));
+    }
+
+    /// Takes a connection that a command has asked for into the session.
+    pub(super) fn admit(&mut self, pool: &mut Pool, new: Established, asked: &Asked) {
+        let Established { id, peer, local } = new;
+        self.core.note_connection();
+        let notice = Notice::new(Name::Connected).conn(asked.number).proto(peer.proto());
+        self.report_new(pool, notice.line(asked.line), &peer, &local);
+        self.insert(pool, id, asked.number, (peer, local));
+        self.begin(pool, id, Origin::Asked);
     }
 
     fn insert(&mut self, pool: &Pool, id: Id, number: u64, (peer, local): (Endpoint, Endpoint)) {
@@ -152,11 +186,11 @@ impl StreamSession {
     }
 
     /// The timers of a new connection, and what it is sent first.
-    fn begin(&mut self, pool: &mut Pool, id: Id) {
+    fn begin(&mut self, pool: &mut Pool, id: Id, origin: Origin) {
         pool.set_high_mark(id, self.streams.queue);
         pool.set_read_size(id, self.core.common.wire.read_size);
         // The connector has begun the handshake of what it dialed, within `--connect-timeout`.
-        let is_accepted = self.streams.scope() == Scope::Connection;
+        let is_accepted = origin == Origin::Accepted;
         if let Some(max_frame) = self.core.common.wire.negotiated().filter(|_| is_accepted) {
             pool.negotiate(id, max_frame, &self.streams.frames.budget);
             // A peer that connects and stays silent would hold its place for ever.
@@ -167,21 +201,20 @@ impl StreamSession {
             pool.pause(id);
         }
         // Before `opened`, so that the greeting precedes whatever the service sends.
-        for (text, messages) in &self.first {
+        for (text, messages) in self.first.iter().filter(|_| is_accepted) {
             let outcome = pool.send_shared(id, text.clone());
             self.streams.sent(&mut self.core, pool, id, outcome);
             self.core.count_sent(*messages);
         }
-        let has_carried = self.send_carried(pool, id);
+        let has_carried = origin == Origin::Dialed && self.send_carried(pool, id);
         deadlines::begin(&self.core, pool, id);
         self.with(pool, |service, context| service.opened(context, id));
         // Whoever gives the commands learns by `drained` when the carried messages are out.
         if has_carried && self.core.input.has_commands() {
             pool.await_flush(id);
         }
-        let dialer = self.streams.dialer.as_mut();
-        if dialer.is_some_and(|dialer| std::mem::take(&mut dialer.is_quitting)) {
-            self.end(pool, CloseReason::HOST);
+        if self.streams.is_quitting {
+            opening::quit_when_made(self, pool);
         } else if self.input().ended {
             self.input_ended(pool, id);
         }
@@ -249,14 +282,17 @@ impl StreamSession {
 
     pub(super) fn on_closed(&mut self, pool: &mut Pool, id: Id, end: &End) {
         self.streams.admission.forget(id);
-        let Some(mut connection) = self.streams.table.remove(id) else { return };
+        let Some(mut connection) = self.streams.table.remove(id) else {
+            return opening::on_closed(&mut self.core, &mut self.streams, pool, id);
+        };
         // It would block what feeds the queues for ever: a queue that is gone never drains.
         self.streams.slow.release(id, &mut connection);
         self.streams.check();
         self.streams.making.forget(id);
         self.streams.make_next();
         frames::on_moved(&mut self.streams, &mut self.core, pool, id);
-        let redial = self.redial(end);
+        self.streams.openings.forget(id);
+        let redial = self.redial(id, end);
         if self.core.input.has_commands() {
             self.streams.directory.remove(connection.number, &connection.peer.to_string(), id);
             if redial == Redial::Never {
@@ -296,10 +332,9 @@ impl StreamSession {
     }
 
     /// What is to follow the end of a connection.
-    fn redial(&mut self, end: &End) -> Redial {
+    fn redial(&mut self, id: Id, end: &End) -> Redial {
         let Some(dialer) = &mut self.streams.dialer else { return Redial::Never };
-        dialer.on_closed();
-        if self.core.is_ending() {
+        if !dialer.on_closed(id) || self.core.is_ending() {
             return Redial::Never;
         }
         if dialer.reconnects() && dialer.carries() {
@@ -322,7 +357,9 @@ impl StreamSession {
                 self.on_dialed(pool, dialed);
             }
             Redial::AfterPause if !self.core.is_ending() => self.dial_again(pool, lost, end),
-            _ if self.streams.table.is_empty() => self.core.begin_ending(pool),
+            _ if self.streams.table.is_empty() && !self.streams.may_come() => {
+                self.core.begin_ending(pool);
+            }
             _ => {}
         }
     }

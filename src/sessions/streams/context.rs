@@ -81,7 +81,7 @@ impl<'a> Context<'a> {
         let Some(connection) = self.streams.table.get(id) else { return };
         let reason = self.streams.end_reason(connection);
         // What is left goes to the next connection.
-        let is_left = self.streams.reconnects() && !(input.ended && self.pool.queued(id) == 0);
+        let is_left = self.streams.redials(id) && !(input.ended && self.pool.queued(id) == 0);
         match self.core.common.rules.peer_ended(input) {
             _ if is_left => self.step(id, RelayStep::Close),
             RelayStep::Leave => self.leave(id, reason),

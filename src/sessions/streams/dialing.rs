@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::close::Cause;
 use crate::error::{Failure, Status};
-use crate::event_loop::{End, Event, Pool};
+use crate::event_loop::{End, Event, Id, Pool};
 use crate::kind::Kind;
 use crate::protocol::relay::InputState;
 use crate::report::Notice;
@@ -16,6 +16,7 @@ use crate::sessions::config::{Dialing, Route};
 use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::console::Console;
 use crate::sessions::core::Core;
+use crate::sockets::Address;
 use others::Others;
 
 /// Bytes that wait for the next connection before no more are taken.
@@ -77,10 +78,10 @@ pub(crate) struct Dialer {
     carried: Vec<Bytes>,
     /// So much is carried that no more is taken.
     is_full: bool,
-    /// `/quit` waits for the connection that takes what is carried.
-    pub(super) is_quitting: bool,
     /// The last peer.
     reached: String,
+    /// The connections that are up.
+    own: Vec<Id>,
 }
 
 /// How far a [`Dialer`] is.
@@ -110,8 +111,8 @@ impl Dialer {
             others: Others::default(),
             carried: Vec::new(),
             is_full: false,
-            is_quitting: false,
             reached: String::new(),
+            own: Vec::new(),
         }
     }
 
@@ -194,8 +195,8 @@ impl Dialer {
         self.connector.report_notes(pool, console);
     }
 
-    /// A connection to this peer is up.
-    pub(super) fn on_connected(&mut self, peer: &str) {
+    /// Connections to this peer are up.
+    pub(super) fn on_connected(&mut self, peer: &str, connections: &[Id]) {
         debug_assert!(
             matches!(self.phase, DialPhase::Idle | DialPhase::Dialing),
             "{:?}: connections are made one after the other",
@@ -203,11 +204,31 @@ impl Dialer {
         );
         self.phase = DialPhase::Connected;
         peer.clone_into(&mut self.reached);
+        self.own.extend_from_slice(connections);
     }
 
-    /// The connection is gone.
-    pub(super) fn on_closed(&mut self) {
+    /// A connection is gone. False where it is not one that was dialed here.
+    pub(super) fn on_closed(&mut self, id: Id) -> bool {
+        let Some(at) = self.own.iter().position(|own| *own == id) else { return false };
+        self.own.swap_remove(at);
         self.phase = DialPhase::Over;
+        true
+    }
+
+    /// Whether a connection was dialed here.
+    pub(super) fn owns(&self, id: Id) -> bool {
+        self.own.contains(&id)
+    }
+
+    /// The connections that are up.
+    pub(super) fn connections(&self) -> impl Iterator<Item = Id> {
+        self.own.iter().copied()
+    }
+
+    /// Whether it makes, or has, a connection to this address.
+    pub(super) fn is_for(&self, address: &Address) -> bool {
+        let is_at_work = matches!(self.phase, DialPhase::Dialing | DialPhase::Connected);
+        is_at_work && self.route.address == *address
     }
 
     /// Gives up what is under way.

@@ -127,7 +127,7 @@ impl StreamSession {
             Some(dialer) if self.streams.table.is_empty() => dialer.is_full(),
             _ => self.streams.slow.is_blocking(),
         };
-        is_full || self.core.console.is_full()
+        is_full || self.streams.openings.is_full() || self.core.console.is_full()
     }
 
     /// Tells that a client's queue is empty. One that cannot be written to any more has nothing to
@@ -188,9 +188,10 @@ impl StreamSession {
         }
     }
 
-    /// How many clients are served, those included that have left something behind.
+    /// How many clients are served, without connections that commands asked for, and with those included that have left something behind.
     pub(super) fn present(&self) -> usize {
-        self.streams.table.len() + self.service.remains().orphans
+        let (asked, _) = self.streams.openings.counts();
+        self.streams.table.len() - asked + self.service.remains().orphans
     }
 
     /// New clients wait in the backlog while there are as many as can be served, and while nobody
@@ -202,7 +203,7 @@ impl StreamSession {
         let blocked = is_unread || console.hooks.are_full();
         let Some(change) = self.streams.admission.update(present, blocked) else { return };
         for listener in &self.streams.listeners {
-            if change.accepting { pool.resume(*listener) } else { pool.pause(*listener) }
+            if change.accepting { pool.resume(listener.id) } else { pool.pause(listener.id) }
         }
         if change.exhausted {
             // Reported as if accept(2) had found no descriptor. To stop in time leaves some for

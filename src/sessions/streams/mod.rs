@@ -13,6 +13,7 @@ mod ending;
 mod frames;
 mod input;
 mod making;
+mod opening;
 mod scarcity;
 mod session;
 mod slow;
@@ -35,6 +36,7 @@ use commands::Directory;
 pub(crate) use context::Context;
 pub(crate) use dialing::{Dialer, Redial};
 use frames::FrameBound;
+use opening::Openings;
 pub use session::StreamSession;
 use slow::SlowPolicy;
 pub(crate) use slow::{Backlog, SendState};
@@ -54,8 +56,8 @@ pub(crate) enum Flow {
     Recorded,
 }
 
-/// How far the trouble of one connection reaches: the difference between a client that was accepted
-/// and a connection that was dialed.
+/// How far the trouble of one connection reaches: the difference between one of many, accepted or
+/// dialed, and the connection that a run is for.
 ///
 /// | | `Connection` | `Run` |
 /// |---|---|---|
@@ -75,9 +77,13 @@ pub(crate) enum Scope {
 /// All connections of a session.
 pub(crate) struct Streams {
     pub(crate) admission: Admission,
-    listeners: Vec<Id>,
-    /// Makes the connection of a session that does not listen.
+    listeners: Vec<OpenedListener>,
+    /// Makes the connection that the run is for, where it is for one.
     dialer: Option<Dialer>,
+    /// What commands ask for beside that.
+    openings: Openings,
+    /// The run is to end when nothing is in the making any more.
+    is_quitting: bool,
     /// Events show the numbers of connections.
     pub(crate) is_numbered: bool,
     pub(crate) table: IdMap<Connection>,
@@ -103,9 +109,16 @@ pub(crate) struct Streams {
     peer_name: String,
 }
 
+/// A listener of a session.
+struct OpenedListener {
+    id: Id,
+    /// That of the command that has opened it.
+    number: Option<u64>,
+}
+
 /// One connection from accept to close. A server has many, so it is small.
 pub(crate) struct Connection {
-    /// Counts from 1 in the order of accepting; the id in events.
+    /// Counts from 1 in the order of accepting and of asking; the id in events.
     pub(crate) number: u64,
     pub(crate) peer: Endpoint,
     pub(crate) local: Endpoint,
@@ -147,9 +160,39 @@ pub(crate) fn lost(peer: String, kind: Kind, end: &End) -> Failure {
 }
 
 impl Streams {
+    fn new(
+        admission: Admission,
+        backlog: Backlog,
+        profile: Profile,
+        (listeners, dialer): (Vec<Id>, Option<Dialer>),
+    ) -> Self {
+        let listener = |id| OpenedListener { id, number: None };
+        Self {
+            admission,
+            listeners: listeners.into_iter().map(listener).collect(),
+            is_numbered: dialer.is_none(),
+            dialer,
+            openings: Openings::default(),
+            is_quitting: false,
+            table: IdMap::default(),
+            directory: Directory::default(),
+            slow: SlowPolicy::new(backlog.slow, profile.flow),
+            frames: FrameBound::new(backlog.frames),
+            making: Making::default(),
+            profile,
+            queue: backlog.queue,
+            paused: false,
+            resumed: Vec::new(),
+            worst: None,
+            own: None,
+            peer_name: String::new(),
+        }
+    }
+
     /// How far the trouble of one connection reaches.
     pub(crate) fn scope(&self) -> Scope {
-        if self.dialer.is_some() { Scope::Run } else { Scope::Connection }
+        // In a pool no connection is more than another.
+        if self.dialer.is_some() && !self.openings.is_pool { Scope::Run } else { Scope::Connection }
     }
 
     /// What a connection is called in messages.
@@ -175,12 +218,19 @@ impl Streams {
 
     /// Whether another connection may come by itself.
     fn may_come(&self) -> bool {
-        !self.listeners.is_empty() || self.dialer.as_ref().is_some_and(Dialer::is_dialing)
+        let is_open = !self.listeners.is_empty() || self.openings.is_unbound;
+        let is_dialing = self.dialer.as_ref().is_some_and(Dialer::is_dialing);
+        is_open || is_dialing || self.openings.is_busy()
     }
 
     /// Whether a lost connection is made again.
     fn reconnects(&self) -> bool {
         self.dialer.as_ref().is_some_and(Dialer::reconnects)
+    }
+
+    /// Whether this one is made again when it is lost.
+    fn redials(&self, id: Id) -> bool {
+        self.dialer.as_ref().is_some_and(|dialer| dialer.reconnects() && dialer.owns(id))
     }
 
     /// The worst end of a connection decides the status of the run, where nothing else has.
@@ -208,7 +258,7 @@ impl Streams {
     }
 
     fn stop_listening(&mut self, pool: &mut Pool) {
-        self.listeners.drain(..).for_each(|listener| pool.abort(listener, CloseReason::HOST));
+        self.listeners.drain(..).for_each(|listener| pool.abort(listener.id, CloseReason::HOST));
     }
 
     /// Reads a connection, or leaves what it sends in the kernel.

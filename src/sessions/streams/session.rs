@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::commands::Directory;
 use super::context::Asked;
 use super::dialing::Dialed;
 use super::ending::{self, EndMode};
-use super::frames::{self, FrameBound};
-use super::making::Making;
-use super::slow::{Backlog, DIALED, SlowPolicy};
+use super::frames;
+use super::opening::{self, Openings};
+use super::slow::{Backlog, DIALED};
 use super::{Admission, Context, Dialer, Scope, Streams};
 use crate::close::CloseReason;
 use crate::error::Failure;
-use crate::event_loop::{CloseMode, Event, Id, IdMap, Pool, TimerKey};
+use crate::event_loop::{CloseMode, Event, Id, Pool, TimerKey};
 use crate::framing;
 use crate::kind::Kind;
 use crate::protocol::access::Access;
@@ -54,7 +53,7 @@ impl StreamSession {
         let encoder = MessageEncoder::new(&config.common.wire);
         let greet = config.greet.as_ref().map(|text| encoder.text("--greet", text)).transpose()?;
         let first = greet.map(|text| (text, 0)).into_iter().chain(preset);
-        let Serve { handling, replay, queue, frame_total, .. } = config;
+        let Serve { handling, replay, queue, frame_total, routes, .. } = config;
         // Each recorded conversation is played once.
         let played = replay.as_ref().map(|replay| replay.scripts.len() as u64);
         let service = services::of(handling, replay.as_ref(), queue, &config.common, encoder)?;
@@ -64,15 +63,24 @@ impl StreamSession {
         let backlog = Backlog { queue, slow: config.slow, frames: frame_total };
         let mut session = Self::new(core, service, admission, backlog, listeners);
         session.first.extend(first);
+        session.streams.openings = Openings::new(routes, Duration::ZERO);
         Ok(session)
     }
 
-    /// `tcp-connect`: a session that dials.
+    /// `tcp-connect`: a session that dials, or waits for commands that say where to.
     pub fn connect(pool: &Pool, config: Connect, console: Console, input: InputReader) -> Self {
-        let Connect { common, route, dialing, probe, exec, replay } = config;
-        let dialer = Dialer::new(route, common.limits.wait, dialing, pool.now());
+        let Connect { common, route, routes, dialing, probe, exec, replay } = config;
+        let wait = common.limits.wait;
+        let dialer = route.map(|route| Dialer::new(route, wait, dialing, pool.now()));
         let service = services::of_client(replay.as_ref(), exec, probe);
-        Self::dialing(Core::new(common, console, input), service, Some(dialer))
+        let backlog = if input.has_commands() { Backlog::of_pool(&common.wire) } else { DIALED };
+        let mut openings = Openings::new(routes, dialing.settle);
+        openings.is_unbound = dialer.is_none();
+        let core = Core::new(common, console, input);
+        let admission = Admission::new(Access::default(), None, None);
+        let mut session = Self::over(core, service, admission, backlog, (Vec::new(), dialer));
+        session.streams.openings = openings;
+        session
     }
 
     /// A session over open listeners with any service.
@@ -108,24 +116,8 @@ impl StreamSession {
         if core.common.wire.negotiated().is_some() {
             admission.refuse_with(framing::TINYPROTO_FULL);
         }
-        let streams = Streams {
-            admission,
-            listeners,
-            is_numbered: dialer.is_none() || core.input.has_commands(),
-            dialer,
-            table: IdMap::default(),
-            directory: Directory::default(),
-            slow: SlowPolicy::new(backlog.slow, profile.flow),
-            frames: FrameBound::new(backlog.frames),
-            making: Making::default(),
-            profile,
-            queue: backlog.queue,
-            paused: false,
-            resumed: Vec::new(),
-            worst: None,
-            own: None,
-            peer_name: String::new(),
-        };
+        let mut streams = Streams::new(admission, backlog, profile, (listeners, dialer));
+        streams.is_numbered |= core.input.has_commands();
         Self { core, streams, service, first: Vec::new() }
     }
 
@@ -143,6 +135,8 @@ impl StreamSession {
         if let Some(dialer) = &mut self.streams.dialer {
             let dialed = dialer.begin(pool);
             self.on_dialed(pool, dialed);
+        } else if self.streams.openings.is_unbound {
+            self.core.ready(pool, &[], "");
         }
         self.event_done(pool);
     }
@@ -267,6 +261,7 @@ impl StreamSession {
         self.core.begin_ending(pool);
         self.core.input.close(pool);
         self.streams.admit_no_more(pool);
+        opening::cancel_all(&mut self.core, &mut self.streams, pool);
         ending::report_cut(&mut self.core, &self.streams, pool, &ids);
         ending::close(pool, &ids, how, reason);
         if self.is_deserted() {
@@ -289,6 +284,9 @@ impl StreamSession {
     /// Whether an event is one of the service, or of what is being dialed.
     fn is_taken(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
         if self.with(pool, |service, context| service.event(context, event)) {
+            return true;
+        }
+        if opening::on(self, pool, event) {
             return true;
         }
         let Some(dialer) = &mut self.streams.dialer else { return false };

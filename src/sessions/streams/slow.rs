@@ -10,6 +10,7 @@ use crate::close::CloseReason;
 use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::slow::{Policy, SlowAction, SlowRules};
+use crate::sessions::config::Wire;
 use crate::sessions::core::Core;
 use crate::sessions::timers;
 
@@ -26,6 +27,14 @@ pub(crate) struct Backlog {
     pub(crate) slow: SlowRules,
     /// Bytes that the unfinished messages of all connections may hold.
     pub(crate) frames: usize,
+}
+
+impl Backlog {
+    /// What may wait in a pool that commands make: one that is stuck does not hold the others up.
+    pub(super) fn of_pool(wire: &Wire) -> Self {
+        let slow = SlowRules { policy: None, after: Duration::from_secs(1) };
+        Self { slow, frames: wire.max.max(64 << 20), ..DIALED }
+    }
 }
 
 /// How a connection keeps up with what it is sent.

@@ -3,6 +3,8 @@
 mod clients;
 mod crowd;
 mod datagrams;
+mod pool;
+mod pool_ends;
 mod pressure;
 mod refusals;
 mod senders;

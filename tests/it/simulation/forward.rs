@@ -12,7 +12,7 @@ use wirecat::framing::Framing;
 use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::SlowRules;
-use wirecat::sessions::config::{Handling, Net, Route, Serve};
+use wirecat::sessions::config::{Handling, Net, Route, RouteOptions, Serve};
 use wirecat::sessions::{Session, StreamSession};
 use wirecat::sockets::Endpoint;
 
@@ -101,7 +101,6 @@ impl Forwarder {
         let (queue, clients) = (size(rng, 8..17), rng.usize(1..5));
         let config = Serve {
             common,
-            net: Net::default(),
             addresses: Vec::new(),
             conns: Some(clients as u64),
             max_clients: None,
@@ -113,6 +112,7 @@ impl Forwarder {
             slow: SlowRules { policy: None, after: Duration::from_secs(1) },
             queue,
             frame_total: usize::MAX,
+            routes: RouteOptions::default(),
         };
         let mut session =
             StreamSession::serve(config, console, input, vec![listener]).expect("a session");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use wirecat::event_loop::{Network, Transport};
-use wirecat::sessions::config::{Common, Connect, Dialing, Net, Route};
+use wirecat::sessions::config::{Common, Connect, Dialing, Net, Route, RouteOptions};
 use wirecat::sockets::Target;
 
 use super::plan::{millis, socket};
@@ -93,5 +93,6 @@ pub(super) fn client(common: Common, dialing: Dialing) -> Connect {
         timeout: CONNECT,
         negotiated: None,
     };
-    Connect { common, route, dialing, probe: false, exec: None, replay: None }
+    let (route, routes) = (Some(route), RouteOptions::default());
+    Connect { common, route, routes, dialing, probe: false, exec: None, replay: None }
 }

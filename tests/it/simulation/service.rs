@@ -13,7 +13,7 @@ use wirecat::protocol::access::Access;
 use wirecat::protocol::replay::{Recorded, RecordedEvent, Recording, Script};
 use wirecat::recording::Direction;
 use wirecat::recording::{Proto, Role};
-use wirecat::sessions::config::{Echo, Handling, Net, Replay, Serve};
+use wirecat::sessions::config::{Echo, Handling, Net, Replay, RouteOptions, Serve};
 use wirecat::sessions::{Console, EchoService, InputReader, Session, StreamSession};
 
 use super::plan::{millis, rarely, size};
@@ -174,7 +174,6 @@ impl Service {
     fn config(plan: &Plan, handling: Handling) -> Serve {
         Serve {
             common: plan.basics.common(true),
-            net: Net::default(),
             addresses: Vec::new(),
             conns: Some(plan.clients as u64),
             max_clients: plan.max_clients,
@@ -186,6 +185,7 @@ impl Service {
             slow: plan.slow,
             queue: plan.queue,
             frame_total: usize::MAX,
+            routes: RouteOptions::default(),
         }
     }
 

@@ -6,7 +6,6 @@ use super::relay::{UPSTREAM_LOST, Upstream};
 use super::{Proxy, Upstreams, report_missing};
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Mail, Pool};
-use crate::kind::Kind;
 use crate::report::{Name, Notice};
 use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Established, Note, Progress};
@@ -124,22 +123,14 @@ impl Proxy {
     fn report_notes(&mut self, context: &mut Context<'_>, client: Id) {
         let Some(dialer) = self.dialer() else { return };
         let Some(connector) = dialer.making.get_mut(&client) else { return };
+        let number = context.streams.table.get(client).map(|connection| connection.number);
         for note in connector.take_notes() {
-            match note {
-                Note::Warning(text) => {
-                    if dialer.reported_warnings.insert(text.clone()) {
-                        context.core.console.warn(context.pool, Kind::SocketOption, &text);
-                    }
-                }
-                Note::Failed { peer, failure } => {
-                    let connection = context.streams.table.get(client);
-                    let notice = Notice::new(Name::ConnectFailed)
-                        .maybe_conn(connection.map(|connection| connection.number))
-                        .peer(&peer)
-                        .kind(failure.kind)
-                        .message(failure.cause);
-                    context.core.console.report(context.pool, &notice);
-                }
+            let is_new = match &note {
+                Note::Warning(text) => dialer.reported_warnings.insert(text.clone()),
+                Note::Failed { .. } => true,
+            };
+            if is_new {
+                note.report(context.pool, &mut context.core.console, number);
             }
         }
     }
