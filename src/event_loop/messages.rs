@@ -93,7 +93,9 @@ impl Pool {
             Some(PoolSource::Datagrams(_)) => {
                 return Err(unframed(Kind::Usage, "a datagram is a message already"));
             }
-            None => return Err(unframed(Kind::NotConnected, "it is gone")),
+            Some(PoolSource::Reserved) | None => {
+                return Err(unframed(Kind::NotConnected, "it is gone"));
+            }
         };
         let has_moved = channel.traffic.received > 0 || channel.traffic.sent > 0;
         let is_new = !has_moved && channel.queue.is_empty() && channel.reading.is_open();
