@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use socket2::SockRef;
 
 use super::multicast::Port;
-use super::support::net::{connect, read_all, read_exactly, reset};
-use super::support::{Program, Running, program};
+use super::support::net::{connect, peer, read_all, read_exactly, reset};
+use super::support::{Program, Running, program, wirecat};
 
 /// The folder of the examples, which are up to date: `cargo test --test it` alone does not build
 /// them.
@@ -99,4 +99,98 @@ fn the_multicast_receiver_shows_each_group() {
     send_to_group(b"to the second", &groups[1]);
     receiver.wait_for(&format!("to {}: to the first", on_lo[0]));
     receiver.wait_for(&format!("to {}: to the second", on_lo[1]));
+}
+
+#[test]
+fn the_line_client_asks_once_and_prints_each_line() {
+    let server = peer(|mut stream| {
+        let question = read_all(&stream);
+        stream.write_all(b"one\r\ntwo\nth").unwrap();
+        stream.write_all(b"ree").unwrap();
+        question
+    });
+    let mut client = example("line_client", &[&server.address, "HELP", "me"]).start();
+    for line in ["one", "two", "three", "closed: peer closed"] {
+        client.wait_for(line);
+    }
+    client.wait().code(0);
+    assert_eq!(server.join(), b"HELP me\n");
+    let mut refused = example("line_client", &["127.0.0.1:1"]).start();
+    refused.wait_for("cannot connect to 127.0.0.1:1: ");
+    refused.wait().code(0);
+}
+
+#[test]
+fn a_hundred_clients_meet_a_server_with_deadlines() {
+    let (mut server, address) = started("tcp_server", &["127.0.0.1:0"], "listening on ");
+    let mut clients = example("tcp_clients", &[&address, "600"]).start();
+    clients.wait_for("client 100 created");
+    server.wait_for("100) accepted 127.0.0.1:");
+    server.wait_for("100) received 11 bytes: Hello World");
+    // Nothing more comes within 2 s.
+    server.wait_for("100) closed: timeout");
+    clients.wait_for("100) closed: peer");
+}
+
+#[test]
+fn a_hundred_clients_get_their_echo_and_stop() {
+    let (_server, address) = started("echo_server", &["127.0.0.1:0"], "listening on ");
+    let mut clients = example("tcp_clients", &[&address, "5"]).start();
+    clients.wait_for("100) received 11 bytes: Hello World");
+    clients.wait().code(0);
+}
+
+#[test]
+fn the_multicast_shell_does_what_its_lines_say() {
+    let port = Port::new();
+    let group = format!("239.255.8.3:{}", port.number);
+    let start = || example("multicast_shell", &[]).piped().start();
+    let (mut receiver, mut sender) = (start(), start());
+    receiver.say(format!("join {group}%lo\njoin {group}%lo\njoin 10.0.0.1:5\nnonsense\n"));
+    receiver.wait_for(&format!("groups: {group}%lo"));
+    receiver.wait_for("failed: cannot join 239.255.8.3 on lo: it is joined already");
+    receiver.wait_for("failed: cannot use 10.0.0.1: ");
+    receiver.wait_for("failed: join, drop, send or exit");
+    send_to_group(b"from elsewhere", &group);
+    receiver.wait_for(&format!("-> {group}: from elsewhere"));
+    sender.say(format!("send {group} -x 00ff\nsend {group}\nsend 1.2.3.4 x\n"));
+    sender.wait_for(&format!("sent 2 bytes to {group}"));
+    sender.wait_for("failed: send GROUP:PORT TEXT");
+    sender.wait_for("failed: ");
+    receiver.say(format!("drop {group}%lo\ndrop {group}%lo\nexit\n"));
+    receiver.wait_for("failed: cannot leave 239.255.8.3 on lo: it is not joined");
+    receiver.wait_open().code(0);
+    sender.wait().code(0);
+}
+
+#[test]
+fn objects_are_echoed_to_an_example_and_to_wirecat() {
+    let (mut server, address) = started("objects_server", &["127.0.0.1:0"], "listening on ");
+    let mut client = example("objects_client", &[&address]).start();
+    client.wait_for(r#"object received: {\"echo test object\":"#);
+    client.wait().code(0);
+    server.wait_for("client disconnected: ");
+    let args = ["tcp-connect", "--frame", "obj", "--send", "[1,2.5,null]", "-c", "1", &address];
+    let ended = wirecat(args).run().code(0);
+    assert_eq!(String::from_utf8_lossy(&ended.stdout).trim(), "[1,2.5,null]");
+    let mut stranger = connect(&address);
+    stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    assert_eq!(read_all(&stranger), b"");
+    server.wait_for("client disconnected: bad frame");
+}
+
+#[test]
+fn tinyproto_is_spoken_by_examples_and_by_wirecat() {
+    let (server, address) = started("tinyproto_server", &["127.0.0.1:0"], "listening on ");
+    let mut client = example("tinyproto_client", &[&address]).piped().start();
+    client.say("hello\n");
+    client.wait_for("Echo back: hello");
+    client.say("QUIT\n");
+    client.wait_open().code(0);
+    let connect = ["tcp-connect", "--frame", "tinyproto", "--output", "line"];
+    let args = [&connect[..], &["--send", "to and fro", "-c", "1", &address]].concat();
+    assert_eq!(wirecat(args).run().code(0).stdout, b"Echo back: to and fro\n");
+    let args = [&connect[..], &["--send", "SRVQUIT", &address]].concat();
+    wirecat(args).run().code(0);
+    server.wait().code(0);
 }

@@ -46,7 +46,7 @@ pub fn destination(address: &str, family: Family) -> Result<ReturnPath, Failure>
 }
 
 /// The name of a unix socket as its datagrams carry it; `None` where it is too long.
-pub(crate) fn socket_name(name: &UnixName) -> Option<SocketName> {
+pub fn socket_name(name: &UnixName) -> Option<SocketName> {
     match name {
         UnixName::Path(path) => SocketName::of_bytes(path.as_os_str().as_encoded_bytes()),
         UnixName::Abstract(name) => SocketName::of_bytes(&[&[0], name.as_slice()].concat()),
