@@ -13,8 +13,8 @@ use super::framer::{FrameError, Framer, Step};
 
 /// By how many bytes a tail grows at least when it looks for the end of its frame.
 const MIN_GROWTH: usize = 64;
-/// About how many bytes one call reads and writes at most to make messages of frames: some 10 ms.
-const WORK: usize = 1 << 20;
+/// About how many bytes one call reads and writes at most to make messages of frames: some 2 ms.
+const WORK: usize = 256 << 10;
 
 /// One message, lent for the time of the call that delivers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::framer::{FrameError, Framer, Step, counted, within};
-use super::pickle::{self, PickleError};
+use super::pickle::{self, Decoder, PickleError};
 
 /// Bytes of a header.
 const HEADER: usize = 8;
@@ -14,11 +14,13 @@ const HEADER: usize = 8;
 /// Frames that are a length in hex and a pickle.
 pub(super) struct Obj {
     max: usize,
+    /// What has been done of a pickle that takes long.
+    begun: Option<Box<Decoder>>,
 }
 
 impl Obj {
     pub(super) fn new(max: usize) -> Self {
-        Self { max }
+        Self { max, begun: None }
     }
 }
 
@@ -50,13 +52,34 @@ impl Framer for Obj {
     }
 
     fn decode<'a>(&self, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, FrameError> {
-        // Most objects are a little longer as text, and most are small.
-        let mut json = Vec::with_capacity(payload.len() + payload.len() / 2);
-        pickle::decode(payload, self.max, &mut json).map_err(|error| match error {
-            PickleError::Unsafe(_) => FrameError::Unsafe(error.to_string()),
-            PickleError::Malformed(_) => FrameError::Malformed(error.to_string()),
-        })?;
-        Ok(Cow::Owned(json))
+        Ok(Cow::Owned(pickle::decode(payload, self.max)?))
+    }
+
+    fn decode_some<'a>(
+        &mut self,
+        payload: &'a [u8],
+        work: &mut usize,
+    ) -> Result<Option<Cow<'a, [u8]>>, FrameError> {
+        // Most are small, and done at once.
+        let mut decoder = self.begun.take().map_or_else(Decoder::default, |begun| *begun);
+        let json = decoder.step(payload, self.max, work)?;
+        if json.is_none() {
+            self.begun = Some(Box::new(decoder));
+        }
+        Ok(json.map(Cow::Owned))
+    }
+
+    fn begin_anew(&mut self) {
+        self.begun = None;
+    }
+}
+
+impl From<PickleError> for FrameError {
+    fn from(error: PickleError) -> Self {
+        match error {
+            PickleError::Unsafe(_) => Self::Unsafe(error.to_string()),
+            PickleError::Malformed(_) => Self::Malformed(error.to_string()),
+        }
     }
 }
 

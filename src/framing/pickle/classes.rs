@@ -8,38 +8,84 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 
 use super::encoder::Encoder;
 use super::reader::Leaf;
-use super::tree::{NodeKind, Value};
-use super::writer::{Writer, octets};
+use super::text;
+use super::tree::{NodeKind, Tree, Value};
+use super::writer::Writer;
 use super::{FLOAT, PickleError, malformed, number, refused, stamp};
 
-/// A class whose instances are data.
+/// What is called to make what has no opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    Datetime,
-    Date,
-    Time,
-    Timedelta,
-    /// Only as an argument of a datetime or a time.
-    Timezone,
-    Decimal,
-    Complex,
-    Uuid,
-    OrderedDict,
+pub(super) enum Function {
+    Encode,
+    /// What protocols 0 and 1 make an instance with, and its second argument.
+    Reconstructor,
+    Object,
+    Make(NodeKind),
 }
 
-/// Each class by its module and name, and with how many arguments a pickle calls it at least and
-/// at most. A UUID is not called: it is made empty and filled.
-const CLASSES: [(Class, &str, &str, (usize, usize)); 9] = [
-    (Class::Datetime, "datetime", "datetime", (1, 2)),
-    (Class::Date, "datetime", "date", (1, 1)),
-    (Class::Time, "datetime", "time", (1, 2)),
-    (Class::Timedelta, "datetime", "timedelta", (3, 3)),
-    (Class::Timezone, "datetime", "timezone", (1, 2)),
-    (Class::Decimal, "decimal", "Decimal", (1, 1)),
-    (Class::Complex, "builtins", "complex", (2, 2)),
-    (Class::Uuid, "uuid", "UUID", (usize::MAX, 0)),
-    (Class::OrderedDict, "collections", "OrderedDict", (0, 0)),
+/// Each function by its module and name.
+const FUNCTIONS: [(&str, &str, Function); 16] = [
+    ("_codecs", "encode", Function::Encode),
+    ("builtins", "bytes", Function::Make(NodeKind::Bytes)),
+    ("builtins", "bytearray", Function::Make(NodeKind::Bytearray)),
+    ("builtins", "set", Function::Make(NodeKind::Set)),
+    ("builtins", "frozenset", Function::Make(NodeKind::Frozenset)),
+    ("builtins", "complex", Function::Make(NodeKind::Complex)),
+    ("builtins", "object", Function::Object),
+    ("copyreg", "_reconstructor", Function::Reconstructor),
+    ("datetime", "datetime", Function::Make(NodeKind::Datetime)),
+    ("datetime", "date", Function::Make(NodeKind::Date)),
+    ("datetime", "time", Function::Make(NodeKind::Time)),
+    ("datetime", "timedelta", Function::Make(NodeKind::Timedelta)),
+    ("datetime", "timezone", Function::Make(NodeKind::Timezone)),
+    ("decimal", "Decimal", Function::Make(NodeKind::Decimal)),
+    ("uuid", "UUID", Function::Make(NodeKind::Uuid)),
+    ("collections", "OrderedDict", Function::Make(NodeKind::OrderedDict)),
 ];
+
+/// The row of a function.
+pub(super) fn find(module: &[u8], name: &[u8]) -> Option<usize> {
+    // As Python 2 calls them.
+    let module = match module {
+        b"__builtin__" => &b"builtins"[..],
+        b"copy_reg" => b"copyreg",
+        other => other,
+    };
+    let row =
+        |(of, called, _): &(&str, &str, _)| (of.as_bytes(), called.as_bytes()) == (module, name);
+    FUNCTIONS.iter().position(row)
+}
+
+pub(super) fn function(row: usize) -> Option<Function> {
+    FUNCTIONS.get(row).map(|(.., function)| *function)
+}
+
+/// Whether a pickle calls a class with so many arguments. A UUID is not called: it is made empty and
+/// filled.
+pub(super) fn takes(class: NodeKind, count: usize) -> bool {
+    match class {
+        NodeKind::Datetime | NodeKind::Time | NodeKind::Timezone => (1..=2).contains(&count),
+        NodeKind::Date | NodeKind::Decimal => count == 1,
+        NodeKind::Complex => count == 2,
+        NodeKind::Timedelta => count == 3,
+        NodeKind::OrderedDict => count == 0,
+        _ => false,
+    }
+}
+
+/// Appends the opcode that names a class.
+pub(super) fn import(class: NodeKind, out: &mut Vec<u8>) {
+    let (module, name) = named(class);
+    for part in ["c", module, "\n", name, "\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// The module and the name of a class.
+fn named(class: NodeKind) -> (&'static str, &'static str) {
+    let row = FUNCTIONS.iter().find(|(.., made)| *made == Function::Make(class));
+    row.map_or(("", ""), |(module, name, _)| (module, name))
+}
 
 /// The longest text of a decimal, as of an integer.
 const MAX_DECIMAL: usize = 4300;
@@ -48,179 +94,150 @@ const MAX_EXPONENT: usize = 17;
 /// The digits of each group of a UUID.
 const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
-impl Class {
-    pub(super) fn named(module: &[u8], name: &[u8]) -> Option<Self> {
-        let found = CLASSES.iter().find(|(_, in_module, called, _)| {
-            (in_module.as_bytes(), called.as_bytes()) == (module, name)
-        });
-        found.map(|(class, ..)| *class)
-    }
-
-    /// Whether a pickle calls the class with so many arguments.
-    pub(super) fn takes(self, count: usize) -> bool {
-        let (.., (least, most)) = self.entry();
-        (least..=most).contains(&count)
-    }
-
-    /// The opcode that names the class.
-    pub(super) fn import(self, out: &mut Vec<u8>) {
-        let (_, module, name, _) = self.entry();
-        for part in ["c", module, "\n", name, "\n"] {
-            out.extend_from_slice(part.as_bytes());
+impl Writer<'_> {
+    /// Writes an instance.
+    pub(super) fn instance(&mut self, class: NodeKind, value: Value) -> Result<(), PickleError> {
+        if class == NodeKind::Timezone {
+            return refused("a timezone outside of a datetime");
         }
-    }
-
-    fn name(self) -> &'static str {
-        self.entry().2
-    }
-
-    fn entry(self) -> (Self, &'static str, &'static str, (usize, usize)) {
-        let [first, rest @ ..] = CLASSES;
-        rest.into_iter().find(|(class, ..)| *class == self).unwrap_or(first)
+        self.tag(class);
+        if contents(&self.tree, class, value, &mut self.written.out)?.is_none() {
+            return malformed(format!("a {} that is none", named(class).1));
+        }
+        self.written.out.push(b'}');
+        Ok(())
     }
 }
 
-impl Writer<'_> {
-    /// Writes an instance; returns whether it is hashable.
-    // Apart, so that a level of what is nested takes no more of the stack.
-    #[inline(never)]
-    pub(super) fn instance(&mut self, class: Class, value: Value) -> Result<bool, PickleError> {
-        if class == Class::Timezone {
-            return refused("a timezone outside of a datetime");
+/// Appends what an instance is made of; `None` where its class refuses that.
+fn contents(
+    tree: &Tree<'_>,
+    class: NodeKind,
+    value: Value,
+    out: &mut Vec<u8>,
+) -> Result<Option<()>, PickleError> {
+    let start = out.len();
+    out.push(b'"');
+    match (class, tree.members(value)) {
+        (NodeKind::Complex, &[real, imaginary]) => {
+            let (Leaf::Float(real), Leaf::Float(imaginary)) =
+                (tree.leaf(real)?, tree.leaf(imaginary)?)
+            else {
+                return Ok(None);
+            };
+            out.truncate(start);
+            out.push(b'[');
+            number::write_float(real, out);
+            out.push(b',');
+            number::write_float(imaginary, out);
+            out.push(b']');
+            return Ok(Some(()));
         }
-        self.tag(NodeKind::Instance(class));
-        let hashable = match self.contents(class, value)? {
-            Some(hashable) => hashable,
-            None => return malformed(format!("a {} that is none", class.name())),
-        };
-        self.out.push(b'}');
-        Ok(hashable)
-    }
-
-    /// Writes what an instance is made of; `None` where its class refuses that.
-    fn contents(&mut self, class: Class, value: Value) -> Result<Option<bool>, PickleError> {
-        let tree = self.tree;
-        let mut text = Vec::new();
-        match (class, tree.members(value)) {
-            (Class::Complex, &[real, imaginary]) => {
-                let (Leaf::Float(real), Leaf::Float(imaginary)) =
-                    (tree.leaf(real)?, tree.leaf(imaginary)?)
-                else {
+        (NodeKind::Decimal, &[digits]) => {
+            let Leaf::Text(mut digits) = tree.leaf(digits)? else { return Ok(None) };
+            let text = digits.take(4 * MAX_DECIMAL)?;
+            if !digits.raw.is_empty() || !is_decimal(&text) {
+                return Ok(None);
+            }
+            out.extend_from_slice(&text);
+        }
+        (NodeKind::Uuid, state) => {
+            let Some(number) = uuid(tree, state) else { return Ok(None) };
+            let digits = HEXLOWER_PERMISSIVE.encode(&number.to_be_bytes());
+            let mut rest = digits.as_bytes();
+            for (at, len) in UUID_GROUPS.into_iter().enumerate() {
+                let (group, behind) = rest.split_at_checked(len).unwrap_or_default();
+                out.extend_from_slice(if at == 0 { b"" } else { b"-" });
+                out.extend_from_slice(group);
+                rest = behind;
+            }
+        }
+        (NodeKind::Timedelta, _) => match timedelta(tree, value) {
+            Some(delta) => stamp::write_delta(delta, out),
+            None => return Ok(None),
+        },
+        (_, [state, timezone @ ..]) => {
+            let kind = tree.kind(*state);
+            if !matches!(kind, NodeKind::Bytes | NodeKind::Latin1) && !tree.is_text(*state) {
+                return Ok(None);
+            }
+            let (mut spelled, is_latin1) = tree.octets(*state);
+            let state = spelled.take(8 * stamp::width(class))?;
+            let latin1 = is_latin1.then(|| text::latin1(&state)).transpose()?;
+            let state = latin1.as_deref().unwrap_or(&state);
+            let fits = state.len() == stamp::width(class) && spelled.raw.is_empty();
+            if !fits || stamp::write(state, out).is_none() {
+                return Ok(None);
+            }
+            if let Some(timezone) = timezone.first() {
+                let offset = offset(tree, *timezone)?;
+                if stamp::write_offset(offset, out).is_none() {
                     return Ok(None);
-                };
-                self.out.push(b'[');
-                number::write_float(real, self.out);
-                self.out.push(b',');
-                number::write_float(imaginary, self.out);
-                self.out.push(b']');
-                return Ok(Some(true));
-            }
-            (Class::Decimal, &[digits]) => {
-                let Leaf::Text(digits) = tree.leaf(digits)? else { return Ok(None) };
-                text = digits.resolve()?.into_owned();
-                if !is_decimal(&text) {
-                    return Ok(None);
                 }
             }
-            (Class::Uuid, state) => {
-                let Some(number) = self.uuid(state) else { return Ok(None) };
-                let digits = HEXLOWER_PERMISSIVE.encode(&number.to_be_bytes());
-                let mut rest = digits.as_bytes();
-                for len in UUID_GROUPS {
-                    let (group, behind) = rest.split_at_checked(len).unwrap_or_default();
-                    text.extend_from_slice(if text.is_empty() { b"" } else { b"-" });
-                    text.extend_from_slice(group);
-                    rest = behind;
-                }
-            }
-            (Class::Timedelta, _) => match self.timedelta(value) {
-                Some(delta) => stamp::write_delta(delta, &mut text),
-                None => return Ok(None),
-            },
-            (_, [state, timezone @ ..]) => {
-                let is_state = matches!(
-                    tree.kind(*state),
-                    NodeKind::Bytes | NodeKind::Latin1 | NodeKind::Leaf
-                );
-                let state = if is_state { octets(tree, *state)? } else { return Ok(None) };
-                if state.len() != stamp::width(class) || stamp::write(&state, &mut text).is_none() {
-                    return Ok(None);
-                }
-                if let Some(timezone) = timezone.first() {
-                    let offset = self.offset(*timezone)?;
-                    if stamp::write_offset(offset, &mut text).is_none() {
-                        return Ok(None);
-                    }
-                }
-            }
-            _ => return Ok(None),
         }
-        self.out.push(b'"');
-        self.out.extend_from_slice(&text);
-        self.out.push(b'"');
-        // Python refuses to hash a signaling NaN.
-        Ok(Some(class != Class::Decimal || !text.contains(&b's')))
+        _ => return Ok(None),
     }
+    out.push(b'"');
+    Ok(Some(()))
+}
 
-    /// The offset of a timezone, whose name is not kept: Python does not compare it either.
-    fn offset(&self, timezone: Value) -> Result<stamp::Delta, PickleError> {
-        let members = self.tree.members(timezone);
-        match (self.tree.kind(timezone), members) {
-            (NodeKind::Instance(Class::Timezone), [delta, ..]) => {
-                let offset = self.timedelta(*delta);
-                offset.map_or_else(|| malformed("a timezone that is none"), Ok)
-            }
-            _ => malformed("a timezone that is no fixed offset"),
+/// The offset of a timezone, whose name is not kept: Python does not compare it either.
+fn offset(tree: &Tree<'_>, timezone: Value) -> Result<stamp::Delta, PickleError> {
+    match (tree.kind(timezone), tree.members(timezone)) {
+        (NodeKind::Timezone, [delta, ..]) => {
+            timedelta(tree, *delta).map_or_else(|| malformed("a timezone that is none"), Ok)
         }
+        _ => malformed("a timezone that is no fixed offset"),
     }
+}
 
-    fn timedelta(&self, value: Value) -> Option<stamp::Delta> {
-        let int = |value: Value| match self.tree.leaf(value) {
-            Ok(Leaf::Int(int)) => Some(int),
-            Ok(Leaf::Digits(text)) => text.parse().ok(),
-            _ => None,
-        };
-        match (self.tree.kind(value), self.tree.members(value)) {
-            (NodeKind::Instance(Class::Timedelta), &[days, seconds, micros]) => {
-                stamp::Delta::new(int(days)?, int(seconds)?, int(micros)?)
-            }
-            _ => None,
+fn timedelta(tree: &Tree<'_>, value: Value) -> Option<stamp::Delta> {
+    let int = |value: Value| match tree.leaf(value) {
+        Ok(Leaf::Int(int)) => Some(int),
+        Ok(Leaf::Digits(text)) => text.parse().ok(),
+        _ => None,
+    };
+    match (tree.kind(value), tree.members(value)) {
+        (NodeKind::Timedelta, &[days, seconds, micros]) => {
+            stamp::Delta::new(int(days)?, int(seconds)?, int(micros)?)
         }
+        _ => None,
     }
+}
 
-    /// The number in the state of a UUID. Beside it may stand how safely it was made, which is not
-    /// kept: Python does not compare it either.
-    fn uuid(&self, state: &[Value]) -> Option<u128> {
-        let (number, rest) = match state {
-            [key, number, rest @ ..] if self.tree.name(*key) == Some(b"int") => (*number, rest),
-            _ => return None,
-        };
-        match rest {
-            [] => {}
-            [key, _] if self.tree.name(*key) == Some(b"is_safe") => {}
-            _ => return None,
+/// The number in the state of a UUID. Beside it may stand how safely it was made, which is not
+/// kept: Python does not compare it either.
+fn uuid(tree: &Tree<'_>, state: &[Value]) -> Option<u128> {
+    let (number, rest) = match state {
+        [key, number, rest @ ..] if tree.name(*key) == Some(b"int") => (*number, rest),
+        _ => return None,
+    };
+    match rest {
+        [] => {}
+        [key, _] if tree.name(*key) == Some(b"is_safe") => {}
+        _ => return None,
+    }
+    match tree.leaf(number).ok()? {
+        Leaf::Int(int) => u128::try_from(int).ok(),
+        Leaf::Digits(text) => text.parse().ok(),
+        // Two's complement: the highest bit is the sign.
+        Leaf::Long(bytes) if bytes.last().is_none_or(|last| last & 0x80 == 0) => {
+            let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+            let mut wide = [0; size_of::<u128>()];
+            wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
+            Some(u128::from_le_bytes(wide))
         }
-        match self.tree.leaf(number).ok()? {
-            Leaf::Int(int) => u128::try_from(int).ok(),
-            Leaf::Digits(text) => text.parse().ok(),
-            // Two's complement: the highest bit is the sign.
-            Leaf::Long(bytes) if bytes.last().is_none_or(|last| last & 0x80 == 0) => {
-                let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
-                let mut wide = [0; size_of::<u128>()];
-                wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
-                Some(u128::from_le_bytes(wide))
-            }
-            _ => None,
-        }
+        _ => None,
     }
 }
 
 impl Encoder<'_, '_> {
     /// Encodes the instance that a tag makes of what follows; returns whether it is hashable.
     #[inline(never)]
-    pub(super) fn instance(&mut self, class: Class) -> Result<bool, String> {
-        class.import(self.out);
-        if class == Class::Complex {
+    pub(super) fn instance(&mut self, class: NodeKind) -> Result<bool, String> {
+        import(class, self.out);
+        if class == NodeKind::Complex {
             self.expect(b'[')?;
             self.float()?;
             self.expect(b',')?;
@@ -231,19 +248,21 @@ impl Encoder<'_, '_> {
         }
         let text = self.string()?;
         let encoded = match class {
-            Class::Decimal if is_decimal(&text) => {
+            NodeKind::Decimal if is_decimal(&text) => {
                 self.text(&text);
                 self.out.extend_from_slice(b"\x85R");
                 Some(())
             }
-            Class::Uuid => encode_uuid(&text, self.out),
-            Class::Timedelta => stamp::parse_delta(&text).map(|delta| delta.encode(self.out)),
-            Class::Date | Class::Time | Class::Datetime => stamp::encode(class, &text, self.out),
+            NodeKind::Uuid => encode_uuid(&text, self.out),
+            NodeKind::Timedelta => stamp::parse_delta(&text).map(|delta| delta.encode(self.out)),
+            NodeKind::Date | NodeKind::Time | NodeKind::Datetime => {
+                stamp::encode(class, &text, self.out)
+            }
             _ => None,
         };
         match encoded {
-            Some(()) => Ok(class != Class::Decimal || !text.contains(&b's')),
-            None => self.fail(&format!("no {}", class.name())),
+            Some(()) => Ok(class != NodeKind::Decimal || !is_signaling(&text)),
+            None => self.fail(&format!("no {}", named(class).1)),
         }
     }
 
@@ -278,6 +297,11 @@ fn encode_uuid(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     out.extend_from_slice(&bytes);
     out.extend_from_slice(b"\0sb");
     Some(())
+}
+
+/// Whether a decimal is a NaN that Python refuses to hash.
+pub(super) fn is_signaling(text: &[u8]) -> bool {
+    matches!(text, [b's', ..] | [b'-', b's', ..])
 }
 
 /// Whether this is how Python writes a decimal.

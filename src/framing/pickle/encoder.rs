@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use data_encoding::BASE64;
 use memchr::memchr2;
 
-use super::classes::Class;
+use super::classes;
 use super::text::{escape, push_code, take};
 use super::tree::NodeKind;
 use super::{FLOAT, INT, MAX_DEPTH, PickleError, TAGS, number};
@@ -141,11 +141,11 @@ impl<'a> Encoder<'a, '_> {
             NodeKind::Tuple => (b")", b"(", b't'),
             NodeKind::Set => (b"\x8f", b"\x8f(", 0x90),
             NodeKind::Frozenset => (b"(\x91", b"(", 0x91),
-            NodeKind::ORDERED => (b")R", b")R(", b'u'),
+            NodeKind::OrderedDict => (b")R", b")R(", b'u'),
             _ => (b"]", b"](", b'e'),
         };
-        if kind == NodeKind::ORDERED {
-            Class::OrderedDict.import(self.out);
+        if kind == NodeKind::OrderedDict {
+            classes::import(kind, self.out);
         }
         let mut hashable = true;
         if self.accept(b']') {
@@ -205,13 +205,15 @@ impl<'a> Encoder<'a, '_> {
             | NodeKind::Set
             | NodeKind::Frozenset
             | NodeKind::Dict
-            | NodeKind::ORDERED),
+            | NodeKind::OrderedDict),
         ) = kind
         {
             return Ok(Begun::Members(kind));
         }
         let hashable = match kind {
-            Some(NodeKind::Instance(class)) => self.instance(class)?,
+            Some(class) if !matches!(class, NodeKind::Bytes | NodeKind::Bytearray) => {
+                self.instance(class)?
+            }
             _ => self.tagged(kind, &key).map(|()| kind != Some(NodeKind::Bytearray))?,
         };
         self.expect(b'}')?;

@@ -4,22 +4,20 @@
 //! stand for data are not made either: each name and its arguments are compared with those that
 //! CPython's pickler writes, and what they stand for is put in their place.
 
-use std::collections::HashMap;
-
-use super::classes::Class;
+use super::classes::{self, Function};
 use super::reader::{Leaf, Reader};
-use super::tree::{FEW, Function, NodeKind, Tree, Value};
+use super::tree::{NodeKind, Tree, Value};
 use super::{PickleError, malformed, refused};
 
-/// Runs a pickle to its end; returns the tree and its root.
-pub(super) fn run(pickle: &[u8]) -> Result<(Tree<'_>, Value), PickleError> {
-    if pickle.len() > Value::MAX_PICKLE {
-        return malformed("more than 2 GiB");
-    }
-    let (mut tree, root) = Machine::new(pickle).run()?;
-    // The stack and the memo are freed by now.
-    tree.finish();
-    Ok((tree, root))
+/// The state of the machine between two opcodes.
+#[derive(Default)]
+pub(super) struct State {
+    stack: Vec<Value>,
+    /// How high the stack was at each mark; none is higher than the stack.
+    marks: Vec<u32>,
+    /// By number; [`Value::NONE`] where nothing was memoized.
+    memo: Vec<Value>,
+    memoized: u32,
 }
 
 /// What an opcode does to the state:
@@ -37,39 +35,25 @@ pub(super) fn run(pickle: &[u8]) -> Result<(Tree<'_>, Value), PickleError> {
 /// | `.` | its topmost value is the root | ends |
 ///
 /// Nothing is taken from below the last mark.
-struct Machine<'a> {
-    reader: Reader<'a>,
-    stack: Vec<Value>,
-    /// How high the stack was at each mark; none is higher than the stack.
-    marks: Vec<u32>,
-    /// What was memoized in order, which is how picklers count.
-    memo: Vec<Value>,
-    /// What was memoized under another number.
-    odd_memo: HashMap<u32, Value>,
-    tree: Tree<'a>,
+pub(super) struct Machine<'a> {
+    pub(super) reader: Reader<'a>,
+    pub(super) state: &'a mut State,
+    pub(super) tree: Tree<'a>,
 }
 
-impl<'a> Machine<'a> {
-    fn new(pickle: &'a [u8]) -> Self {
-        Self {
-            reader: Reader(pickle),
-            stack: Vec::with_capacity(pickle.len().min(FEW)),
-            marks: Vec::new(),
-            memo: Vec::new(),
-            odd_memo: HashMap::new(),
-            tree: Tree::new(pickle),
-        }
-    }
-
-    fn run(mut self) -> Result<(Tree<'a>, Value), PickleError> {
+impl Machine<'_> {
+    /// Runs a pickle on until at most `rest` bytes of it are left, or to its end; returns its root then.
+    pub(super) fn run(&mut self, rest: usize) -> Result<Option<Value>, PickleError> {
         while !self.step()? {
-            debug_assert!(self.floor() <= self.stack.len(), "a mark above the stack");
+            debug_assert!(self.floor() <= self.state.stack.len(), "a mark above the stack");
+            if self.reader.0.len() < rest {
+                return Ok(None);
+            }
         }
         if !self.reader.0.is_empty() {
             return malformed("bytes behind its end");
         }
-        let root = self.pop()?;
-        Ok((self.tree, root))
+        self.pop().map(Some)
     }
 
     /// Does one opcode; true at the last.
@@ -78,17 +62,18 @@ impl<'a> Machine<'a> {
         let opcode = self.reader.u8()?;
         if let Some(leaf) = self.reader.leaf(opcode)? {
             let mut value = Value::opcode(at);
+            // A `str` of Python 2 beyond ASCII is bytes.
             if let Leaf::Text(text) = leaf
-                && !text.check()?
+                && !text.is_text()?
             {
                 value = self.tree.make(NodeKind::Bytes, &[value])?;
             }
-            self.stack.push(value);
+            self.state.stack.push(value);
             return Ok(false);
         }
         match opcode {
             b'.' => return Ok(true),
-            b']' | b'}' | b')' | 0x8f => self.stack.push(Value::opcode(at)),
+            b']' | b'}' | b')' | 0x8f => self.state.stack.push(Value::opcode(at)),
             // PROTO: 5 is the latest protocol (PEP 574).
             0x80 => match self.reader.u8()? {
                 0..=5 => {}
@@ -100,26 +85,26 @@ impl<'a> Machine<'a> {
             b'p' | b'q' | b'r' | 0x94 => self.memoize(opcode)?,
             b'g' | b'h' | b'j' => {
                 let index = self.memo_index(opcode)?;
-                let value = self.memo.get(index as usize).or_else(|| self.odd_memo.get(&index));
-                let Some(value) = value else {
+                let value = self.state.memo.get(index as usize).copied().unwrap_or(Value::NONE);
+                if value == Value::NONE {
                     return malformed(format!("no {index} in its memo"));
-                };
-                self.stack.push(*value);
+                }
+                self.state.stack.push(value);
             }
             // Each value takes a byte of the pickle at least, so its limit of 2 GiB keeps heights
             // in 32 bits.
-            b'(' => self.marks.push(self.stack.len() as u32),
+            b'(' => self.state.marks.push(self.state.stack.len() as u32),
             // As in CPython, a mark counts as a value here.
-            b'0' if self.floor() == self.stack.len() && self.marks.pop().is_some() => {}
+            b'0' if self.floor() == self.state.stack.len() && self.state.marks.pop().is_some() => {}
             b'0' => drop(self.pop()?),
             b'1' => {
                 let mark = self.mark()?;
-                self.stack.truncate(mark);
+                self.state.stack.truncate(mark);
             }
             // Both are the same value, so an empty list has to become one of its own first.
             b'2' => {
                 let value = self.promote_top()?;
-                self.stack.push(value);
+                self.state.stack.push(value);
             }
             b'c' => {
                 let (module, name) = (self.reader.line()?, self.reader.line()?);
@@ -140,7 +125,7 @@ impl<'a> Machine<'a> {
                 if !self.tree.fill(below, state)? {
                     return refused(BUILDS);
                 }
-                self.stack.push(below);
+                self.state.stack.push(below);
             }
             _ => self.group(opcode)?,
         }
@@ -152,23 +137,24 @@ impl<'a> Machine<'a> {
             b'p' | b'g' => self.reader.index(),
             b'q' | b'h' => self.reader.u8().map(u32::from),
             b'r' | b'j' => self.reader.uint::<4>().map(|index| index as u32),
-            _ => Ok((self.memo.len() + self.odd_memo.len()) as u32),
+            _ => Ok(self.state.memoized),
         }
     }
 
     fn memoize(&mut self, opcode: u8) -> Result<(), PickleError> {
         let index = self.memo_index(opcode)?;
         let value = self.promote_top()?;
-        let next = self.memo.len();
-        match self.memo.get_mut(index as usize) {
-            Some(place) => *place = value,
-            None if index as usize == next => {
-                if !self.odd_memo.is_empty() {
-                    self.odd_memo.remove(&index);
-                }
-                self.memo.push(value);
-            }
-            None => drop(self.odd_memo.insert(index, value)),
+        // Picklers count, from 0 or 1, and may leave out what nothing refers to.
+        if index as usize >= self.tree.pickle.len().max(FEWEST) {
+            return malformed(format!("a number of {index} in its memo"));
+        }
+        let memo = &mut self.state.memo;
+        if memo.len() <= index as usize {
+            memo.resize(index as usize + 1, Value::NONE);
+        }
+        if let Some(place) = memo.get_mut(index as usize) {
+            self.state.memoized += u32::from(*place == Value::NONE);
+            *place = value;
         }
         Ok(())
     }
@@ -195,20 +181,20 @@ impl<'a> Machine<'a> {
             // An index beyond the stack stands for what lies below the mark.
             let below = from.checked_sub(1).filter(|below| *below >= self.floor());
             let group = self.promote(below.unwrap_or(usize::MAX))?;
-            self.tree.extend(kind, group, self.stack.get(from..).unwrap_or_default())?;
+            self.tree.extend(kind, group, self.state.stack.get(from..).unwrap_or_default())?;
             None
         } else {
-            Some(self.tree.make(kind, self.stack.get(from..).unwrap_or_default())?)
+            Some(self.tree.make(kind, self.state.stack.get(from..).unwrap_or_default())?)
         };
-        self.stack.truncate(from);
-        self.stack.extend(group);
+        self.state.stack.truncate(from);
+        self.state.stack.extend(group);
         Ok(())
     }
 
     /// Makes an empty group at this height of the stack a group of its own, since it is about to
     /// grow or to be referred to twice.
     fn promote(&mut self, place: usize) -> Result<Value, PickleError> {
-        let Some(value) = self.stack.get_mut(place) else { return underflow() };
+        let Some(value) = self.state.stack.get_mut(place) else { return underflow() };
         *value = self.tree.promote(*value)?;
         Ok(*value)
     }
@@ -220,7 +206,7 @@ impl<'a> Machine<'a> {
 
     /// Where this many values at the top of the stack begin.
     fn below_top(&self, count: usize) -> Result<usize, PickleError> {
-        match self.stack.len().checked_sub(count) {
+        match self.state.stack.len().checked_sub(count) {
             Some(from) if from >= self.floor() => Ok(from),
             _ => underflow(),
         }
@@ -228,11 +214,11 @@ impl<'a> Machine<'a> {
 
     /// The height of the last mark, which limits what may be taken.
     fn floor(&self) -> usize {
-        self.marks.last().copied().unwrap_or(0) as usize
+        self.state.marks.last().copied().unwrap_or(0) as usize
     }
 
     fn mark(&mut self) -> Result<usize, PickleError> {
-        match self.marks.pop() {
+        match self.state.marks.pop() {
             Some(mark) => Ok(mark as usize),
             None => malformed("a mark that was never set"),
         }
@@ -240,101 +226,109 @@ impl<'a> Machine<'a> {
 
     fn pop(&mut self) -> Result<Value, PickleError> {
         self.below_top(1)?;
-        self.stack.pop().map_or_else(underflow, Ok)
+        self.state.stack.pop().map_or_else(underflow, Ok)
     }
 
     fn import(&mut self, module: &[u8], name: &[u8]) -> Result<(), PickleError> {
         // Python would import the module and, with `R`, call what is named, such as `os.system`:
         // only names that stand for data pass.
-        let function = match (module, name) {
-            (b"_codecs", b"encode") => Function::Encode,
-            (b"__builtin__" | b"builtins", b"bytes") => Function::Bytes,
-            (b"__builtin__" | b"builtins", b"bytearray") => Function::Bytearray,
-            (b"__builtin__" | b"builtins", b"set") => Function::Set,
-            (b"__builtin__" | b"builtins", b"frozenset") => Function::Frozenset,
-            (b"__builtin__" | b"builtins", b"object") => Function::Object,
-            (b"copy_reg" | b"copyreg", b"_reconstructor") => Function::Reconstructor,
-            (b"__builtin__", b"complex") => Function::Class(Class::Complex),
-            _ if let Some(class) = Class::named(module, name) => Function::Class(class),
-            _ => {
-                // A name may be as long as the pickle, and hold anything.
-                let show = |bytes: &[u8]| {
-                    bytes.get(..bytes.len().min(40)).unwrap_or_default().escape_ascii().to_string()
-                };
-                return refused(format!("it asks for {}.{}", show(module), show(name)));
-            }
+        let Some(row) = classes::find(module, name) else {
+            // A name may be as long as the pickle, and hold anything.
+            let show = |bytes: &[u8]| {
+                bytes.get(..bytes.len().min(40)).unwrap_or_default().escape_ascii().to_string()
+            };
+            return refused(format!("it asks for {}.{}", show(module), show(name)));
         };
-        let function = self.tree.make(NodeKind::Function(function), &[])?;
-        self.stack.push(function);
+        let function = self.tree.make_function(row)?;
+        self.state.stack.push(function);
         Ok(())
     }
 
     /// Replaces a function and its arguments by what the call stands for.
     fn call(&mut self) -> Result<(), PickleError> {
+        use NodeKind::{Bytearray, Bytes, Frozenset, FrozensetOf, Latin1, List, Set, SetOf, Uuid};
         let (arguments, called) = (self.pop()?, self.pop()?);
-        let NodeKind::Function(function) = self.tree.kind(called) else {
+        let Some(function) = self.function(called) else {
             return malformed("it calls what cannot be called");
         };
-        let Some(arguments) = self.tree.last_tuple(arguments).map(<[Value]>::to_vec) else {
+        if self.tree.kind(arguments) != NodeKind::Tuple {
             return malformed("arguments that are no tuple");
-        };
+        }
+        let arguments = self.tree.members(arguments);
+        let arguments = arguments.get(..arguments.len().min(4)).unwrap_or_default().to_vec();
+        let first = arguments.first().map(|first| self.tree.kind(*first));
         let tree = &mut self.tree;
-        let first = arguments.first().map(|first| tree.kind(*first));
-        let is_bytes = matches!(first, Some(NodeKind::Bytes | NodeKind::Latin1));
-        let is_list = first == Some(NodeKind::List);
         // Python 3 writes `_codecs.encode` for bytes, and Python 2 a bytearray of a unicode string:
         // the characters up to U+00FF stand for the bytes.
         let value = match (function, arguments.as_slice()) {
-            (Function::Bytes, []) => tree.make(NodeKind::Bytes, &[])?,
-            (Function::Bytearray, []) => tree.make(NodeKind::Bytearray, &[])?,
-            (Function::Set, []) => tree.make(NodeKind::Set, &[])?,
-            (Function::Frozenset, []) => tree.make(NodeKind::Frozenset, &[])?,
-            (Function::Bytearray, [_]) if is_bytes => tree.make(NodeKind::Bytearray, &arguments)?,
-            (Function::Set, &[list]) if is_list => tree.set_of(NodeKind::SetOf, list)?,
-            (Function::Frozenset, &[list]) if is_list => {
-                tree.set_of(NodeKind::FrozensetOf, list)?
+            (Function::Make(kind @ (Bytes | Bytearray | Set | Frozenset)), []) => {
+                tree.make(kind, &[])?
             }
-            (Function::Encode | Function::Bytearray, &[text, codec]) if tree.is_text(text) => {
+            (Function::Make(Bytearray), [_]) if matches!(first, Some(Bytes | Latin1)) => {
+                tree.make(Bytearray, &arguments)?
+            }
+            (Function::Make(Set), &[list]) if first == Some(List) => tree.set_of(SetOf, list)?,
+            (Function::Make(Frozenset), &[list]) if first == Some(List) => {
+                tree.set_of(FrozensetOf, list)?
+            }
+            (Function::Encode | Function::Make(Bytearray), &[text, codec])
+                if tree.is_text(text) =>
+            {
                 match tree.name(codec) {
                     Some(b"latin1" | b"latin-1") => {}
                     Some(_) => return foreign_arguments(),
                     None => return malformed("a name that is no text"),
                 }
-                let bytes = tree.make(NodeKind::Latin1, &[text])?;
+                let bytes = tree.make(Latin1, &[text])?;
                 match function {
-                    Function::Bytearray => tree.make(NodeKind::Bytearray, &[bytes])?,
-                    _ => bytes,
+                    Function::Encode => bytes,
+                    _ => tree.make(Bytearray, &[bytes])?,
                 }
             }
-            (Function::Class(class), arguments) if class.takes(arguments.len()) => {
-                tree.make(NodeKind::Instance(class), arguments)?
+            (Function::Make(kind), arguments) if classes::takes(kind, arguments.len()) => {
+                let value = tree.make(kind, arguments)?;
+                // Python refuses to hash a signaling NaN.
+                let digits = arguments.first().and_then(|digits| tree.name(*digits));
+                if kind == NodeKind::Decimal && digits.is_some_and(classes::is_signaling) {
+                    tree.forbid_hashing(value);
+                }
+                value
             }
-            (Function::Reconstructor, &[class, object, none])
-                if tree.kind(class) == UUID
-                    && tree.kind(object) == NodeKind::Function(Function::Object)
-                    && matches!(tree.leaf(none), Ok(Leaf::Word("null"))) =>
-            {
-                tree.make(NodeKind::Instance(Class::Uuid), &[])?
+            (Function::Reconstructor, &[class, object, none]) => {
+                let functions = [class, object].map(|called| self.function(called));
+                let is_none = matches!(self.tree.leaf(none), Ok(Leaf::Word("null")));
+                if !is_none || functions != [Some(Function::Make(Uuid)), Some(Function::Object)] {
+                    return foreign_arguments();
+                }
+                self.tree.make(Uuid, &[])?
             }
             _ => return foreign_arguments(),
         };
-        self.stack.push(value);
+        self.state.stack.push(value);
         Ok(())
+    }
+
+    fn function(&self, value: Value) -> Option<Function> {
+        classes::function(self.tree.function(value)?)
     }
 
     /// Puts an empty UUID in the place of its class and no arguments.
     fn instantiate(&mut self) -> Result<(), PickleError> {
         let (arguments, class) = (self.pop()?, self.pop()?);
-        if self.tree.kind(class) != UUID || self.tree.last_tuple(arguments) != Some(&[]) {
+        let is_uuid = self.function(class) == Some(Function::Make(NodeKind::Uuid));
+        let has_none =
+            self.tree.kind(arguments) == NodeKind::Tuple && self.tree.members(arguments).is_empty();
+        if !is_uuid || !has_none {
             return refused(BUILDS);
         }
-        let value = self.tree.make(NodeKind::Instance(Class::Uuid), &[])?;
-        self.stack.push(value);
+        let value = self.tree.make(NodeKind::Uuid, &[])?;
+        self.state.stack.push(value);
         Ok(())
     }
 }
 
-const UUID: NodeKind = NodeKind::Function(Function::Class(Class::Uuid));
+/// So many numbers a memo has at least.
+const FEWEST: usize = 4096;
 const BUILDS: &str = "it builds an object of a class";
 
 fn underflow<T>() -> Result<T, PickleError> {

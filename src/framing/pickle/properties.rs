@@ -3,11 +3,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{PickleError, decode, encode};
+use super::{Decoder, PickleError, decode, encode};
 
 fn decoded(pickle: &[u8]) -> Result<String, PickleError> {
-    let mut out = Vec::new();
-    decode(pickle, 0, &mut out).map(|()| String::from_utf8(out).unwrap())
+    decode(pickle, 0).map(|out| String::from_utf8(out).unwrap())
 }
 
 fn encoded(json: &str) -> Result<Vec<u8>, String> {
@@ -153,35 +152,13 @@ fn long_arguments_cost_nothing() {
     assert!(clock() - started < 5);
 }
 
-/// What protocols 0 to 2 call, and its arguments.
-const CALLS: &[&[u8]] = &[
-    b"c_codecs\nencode\n",
-    b"c__builtin__\nset\n",
-    b"cbuiltins\nfrozenset\n",
-    b"c__builtin__\nbytearray\n",
-    b"cdatetime\ndatetime\nC\x0a\x07\xea\x0b\x1b\x0e\x00\x00\x00\x00\x01",
-    b"cdatetime\ntimezone\n",
-    b"cdatetime\ntimedelta\nK\x01K\x02K\x03",
-    b"cdecimal\nDecimal\n\x8c\x031.5",
-    b"cbuiltins\ncomplex\n",
-    b"ccollections\nOrderedDict\n)R",
-    b"cuuid\nUUID\n)\x81",
-    b"\x8c\x03intK\x05",
-    b"X\x06\x00\x00\x00latin1",
-    b"V\\ud83d\\ude00a\n",
-    b"S'a\\x00'\n",
-];
+/// Opcodes in any order, mostly whole ones.
+const PARTS: &[&[u8]] = include!("../../../tests/it/vectors/pickle-parts.rs");
 
-/// Opcodes in any order, mostly those that need little to succeed.
 fn opcodes() -> impl Strategy<Value = Vec<u8>> {
-    let telling = prop::sample::select(
-        &b"(.0122NN])}}tledaeusKKIJMGFVXUTBC\x80\x85\x86\x87\x88\x8a\x8b\x8c\x8d\x8f\x90\x91\x93\x94\x94\x95\x96qhhhpgRb\n\n\x00\x00\x01\x02"[..],
-    );
-    let call = prop::sample::select(CALLS);
     let part = prop_oneof![
-        20 => telling.prop_map(|byte| vec![byte]),
+        20 => prop::sample::select(PARTS).prop_map(<[u8]>::to_vec),
         1 => any::<u8>().prop_map(|byte| vec![byte]),
-        2 => call.prop_map(<[u8]>::to_vec),
     ];
     vec(part, 0..200).prop_map(|parts| parts.concat())
 }
@@ -205,6 +182,21 @@ proptest! {
                 prop_assert_eq!(decoded(&again), Ok(json));
             }
         }
+    }
+
+    /// However little is done at a time, a pickle comes to the same, or to the same error.
+    #[test]
+    fn steps_of_any_length_come_to_the_same(
+        pickle in prop_oneof![
+            1 => opcodes().prop_map(|parts| [&parts[..], b"."].concat()),
+            1 => json().prop_map(|(text, _)| encoded(&text).unwrap()),
+        ],
+        works in vec(prop_oneof![1..4_usize, 1..2000_usize], 1..20),
+    ) {
+        let mut decoder = Decoder::default();
+        let steps = works.iter().cycle().map(|work| decoder.step(&pickle, 0, &mut work.clone()));
+        let text = steps.map(Result::transpose).find_map(|step| step).unwrap();
+        prop_assert_eq!(text.map(|text| String::from_utf8(text).unwrap()), decoded(&pickle));
     }
 
     #[test]

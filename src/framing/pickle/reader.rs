@@ -1,6 +1,7 @@
 //! The opcodes of values without parts, read without a copy, and never more than there is.
 
 use super::text::{Text, TextForm, take};
+use super::tree::{NodeKind, Tree, Value};
 use super::{PickleError, malformed, number};
 
 /// What is left of a pickle.
@@ -19,7 +20,7 @@ pub(super) enum Leaf<'a> {
     Float(f64),
     Text(Text<'a>),
     /// Bytes or a bytearray.
-    Bytes(&'a [u8]),
+    Bytes(Text<'a>),
 }
 
 impl<'a> Reader<'a> {
@@ -84,6 +85,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub(super) fn leaf(&mut self, opcode: u8) -> Result<Option<Leaf<'a>>, PickleError> {
         let text = |form, raw| Leaf::Text(Text { form, raw });
+        let bytes = |raw| Leaf::Bytes(Text { form: TextForm::Old, raw });
         Ok(Some(match opcode {
             b'N' => Leaf::Word("null"),
             0x88 => Leaf::Word("true"),
@@ -114,10 +116,70 @@ impl<'a> Reader<'a> {
             // Protocol 4 added lengths of one byte and of eight (PEP 3154).
             0x8c => text(TextForm::Utf8, self.counted::<1>()?),
             0x8d => text(TextForm::Utf8, self.counted::<8>()?),
-            b'B' => Leaf::Bytes(self.counted::<4>()?),
-            b'C' => Leaf::Bytes(self.counted::<1>()?),
-            0x8e | 0x96 => Leaf::Bytes(self.counted::<8>()?),
+            b'B' => bytes(self.counted::<4>()?),
+            b'C' => bytes(self.counted::<1>()?),
+            0x8e | 0x96 => bytes(self.counted::<8>()?),
             _ => return Ok(None),
         }))
+    }
+}
+
+impl<'a> Tree<'a> {
+    /// A value without parts.
+    pub(super) fn leaf(&self, value: Value) -> Result<Leaf<'a>, PickleError> {
+        let mut reader = Reader(self.pickle.get(value.at()..).unwrap_or_default());
+        let opcode = reader.u8()?;
+        reader.leaf(opcode)?.map_or_else(|| malformed("no value where one belongs"), Ok)
+    }
+
+    /// What stands before a string, and how it is spelled; `None` for any other value.
+    fn text(&self, value: Value) -> Option<(usize, TextForm)> {
+        match value.group().map_or(self.byte(value), |_| 0) {
+            b'V' => Some((1, TextForm::Escaped)),
+            b'S' => Some((2, TextForm::Literal)),
+            b'U' => Some((2, TextForm::Old)),
+            b'T' => Some((5, TextForm::Old)),
+            0x8c => Some((2, TextForm::Utf8)),
+            b'X' => Some((5, TextForm::Utf8)),
+            0x8d => Some((9, TextForm::Utf8)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_text(&self, value: Value) -> bool {
+        self.text(value).is_some()
+    }
+
+    /// Whether a value can be the key of a JSON object: a string whose first character is not
+    /// `$`. No more than that is looked at, for the memo may repeat a long string. An empty one is
+    /// followed by a quote or an opcode, and `$` is neither.
+    pub(super) fn is_plain_key(&self, value: Value) -> bool {
+        self.text(value).is_some_and(|(header, form)| {
+            let text = self.pickle.get(value.at() + header..).unwrap_or_default();
+            form.first(text) != Some(b'$')
+        })
+    }
+
+    /// A string as it is spelled; `None` for any other value.
+    pub(super) fn name(&self, value: Value) -> Option<&'a [u8]> {
+        match self.leaf(value) {
+            Ok(Leaf::Text(text)) => Some(text.raw),
+            _ => None,
+        }
+    }
+
+    /// What the bytes of a value are spelled in, and whether their characters stand for them.
+    pub(super) fn octets(&self, value: Value) -> (Text<'a>, bool) {
+        let is_latin1 = self.kind(value) == NodeKind::Latin1;
+        match (self.members(value), self.leaf(value)) {
+            (&[inner], _) => {
+                let (text, is_inner) = self.octets(inner);
+                (text, is_latin1 || is_inner)
+            }
+            (_, Ok(Leaf::Bytes(text) | Leaf::Text(text))) if value.group().is_none() => {
+                (text, false)
+            }
+            _ => (Text { form: TextForm::Old, raw: b"" }, false),
+        }
     }
 }

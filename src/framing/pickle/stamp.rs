@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use super::classes::Class;
-use super::number;
 use super::text::take;
+use super::tree::NodeKind;
+use super::{classes, number};
 
 const DAY: i64 = 86_400;
 /// The most days of a timedelta, either way.
@@ -52,10 +52,10 @@ impl Delta {
 }
 
 /// How many bytes of state an instance has.
-pub(super) fn width(class: Class) -> usize {
+pub(super) fn width(class: NodeKind) -> usize {
     match class {
-        Class::Date => 4,
-        Class::Time => 6,
+        NodeKind::Date => 4,
+        NodeKind::Time => 6,
         _ => 10,
     }
 }
@@ -139,10 +139,10 @@ pub(super) fn parse_delta(text: &[u8]) -> Option<Delta> {
 }
 
 /// Appends the state of what this text tells, and the call that makes it, behind its class.
-pub(super) fn encode(class: Class, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+pub(super) fn encode(class: NodeKind, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut rest = text;
     out.extend_from_slice(&[b'C', width(class) as u8]);
-    if class != Class::Time {
+    if class != NodeKind::Time {
         let year = digits(&mut rest, 4)?;
         let month = accept(&mut rest, b'-').then(|| digits(&mut rest, 2))??;
         let day = accept(&mut rest, b'-').then(|| digits(&mut rest, 2))??;
@@ -151,17 +151,17 @@ pub(super) fn encode(class: Class, text: &[u8], out: &mut Vec<u8>) -> Option<()>
         }
         out.extend_from_slice(&[(year >> 8) as u8, year as u8, month as u8, day as u8]);
     }
-    if class == Class::Datetime && !accept(&mut rest, b'T') {
+    if class == NodeKind::Datetime && !accept(&mut rest, b'T') {
         return None;
     }
-    if class != Class::Date {
+    if class != NodeKind::Date {
         let [hour, minute] = clock(&mut rest)?;
         let second = second(&mut rest)??;
         let [_, high, middle, low] = parse_micros(&mut rest)?.to_be_bytes();
         out.extend_from_slice(&[hour as u8, minute as u8, second as u8, high, middle, low]);
         if let Some(sign) = take(&mut rest) {
-            Class::Timezone.import(out);
-            Class::Timedelta.import(out);
+            classes::import(NodeKind::Timezone, out);
+            classes::import(NodeKind::Timedelta, out);
             offset(sign, &mut rest)?.encode(out);
             out.extend_from_slice(b"\x85R\x86R");
             return rest.is_empty().then_some(());

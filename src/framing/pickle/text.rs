@@ -9,6 +9,8 @@ use super::{PickleError, malformed};
 
 /// What half of a surrogate pair begins with, and a few characters too.
 const SURROGATE: u8 = 0xed;
+/// How many bytes of a spelling are taken at a time; without a rest by three, as base64 wants it.
+pub(super) const PIECE: usize = 384 << 10;
 
 /// A string as it lies in the pickle.
 #[derive(Clone, Copy)]
@@ -39,49 +41,64 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The string without escapes.
-    pub(super) fn resolve(self) -> Result<Cow<'a, [u8]>, PickleError> {
+    /// Takes off what about the first `most` bytes of the spelling stand for.
+    pub(super) fn take(&mut self, most: usize) -> Result<Cow<'a, [u8]>, PickleError> {
         if let TextForm::Utf8 | TextForm::Old = self.form {
-            return Ok(Cow::Borrowed(self.raw));
+            let is_inside = |at: &usize| matches!(self.raw.get(*at), Some(0x80..=0xbf));
+            // A character has up to four bytes, and is not cut.
+            let end = (most..self.raw.len()).take(3).find(|end| !is_inside(end));
+            let (taken, rest) = self.raw.split_at(end.unwrap_or(most + 3).min(self.raw.len()));
+            self.raw = rest;
+            return Ok(Cow::Borrowed(taken));
         }
-        let (mut rest, mut out) = (self.raw, Vec::with_capacity(self.raw.len()));
-        while !rest.is_empty() {
-            if self.form.unit(&mut rest, &mut out).is_none() {
+        let last = self.raw.len().saturating_sub(most);
+        let mut out = Vec::with_capacity(self.raw.len() - last);
+        while self.raw.len() > last {
+            if self.form.unit(&mut self.raw, &mut out).is_none() {
                 return malformed("a string with a broken escape");
             }
         }
         Ok(Cow::Owned(out))
     }
 
-    /// Refuses what is not well-formed. True if it is text in Python 3 as well: a `str` of
-    /// Python 2 beyond ASCII is bytes.
-    pub(super) fn check(self) -> Result<bool, PickleError> {
-        let resolved = self.resolve()?;
+    /// Whether it is text in Python 3 as well. Unless it says how it is coded, that is ASCII; else
+    /// it is looked at when it is written.
+    pub(super) fn is_text(mut self) -> Result<bool, PickleError> {
         match self.form {
-            TextForm::Utf8 => each_piece(&resolved, &mut |_, _| {}).map(|()| true),
-            TextForm::Escaped => Ok(true),
-            TextForm::Old | TextForm::Literal => Ok(resolved.is_ascii()),
+            TextForm::Utf8 | TextForm::Escaped => return Ok(true),
+            TextForm::Literal if memchr::memchr(b'\\', self.raw).is_some() => {}
+            _ => return Ok(self.raw.is_ascii()),
         }
+        let mut is_ascii = true;
+        while !self.raw.is_empty() {
+            is_ascii &= self.take(PIECE)?.is_ascii();
+        }
+        Ok(is_ascii)
     }
+}
 
-    /// The characters up to U+00FF as bytes.
-    pub(super) fn latin1(self) -> Result<Vec<u8>, PickleError> {
-        let resolved = self.resolve()?;
-        let chars = std::str::from_utf8(&resolved).ok().map(str::chars);
-        let bytes = chars.and_then(|chars| chars.map(|char| u8::try_from(char).ok()).collect());
-        bytes.map_or_else(|| malformed("bytes with a character that is no byte"), Ok)
+/// Appends the text as what stands between the quotes of JSON.
+pub(super) fn write(text: &[u8], out: &mut Vec<u8>) -> Result<(), PickleError> {
+    let mut rest = text;
+    while let Err(error) = std::str::from_utf8(rest) {
+        let (plain, broken) = rest.split_at(error.valid_up_to());
+        let [SURROGATE, second @ 0xa0..=0xbf, third @ 0x80..=0xbf, behind @ ..] = broken else {
+            return malformed("a string that is not UTF-8");
+        };
+        write_json(plain, out);
+        // Three bytes hold 4, 6 and 6 bits; ed gives the four highest.
+        write_escape(0xd000 | u32::from(second & 0x3f) << 6 | u32::from(third & 0x3f), out);
+        rest = behind;
     }
+    write_json(rest, out);
+    Ok(())
+}
 
-    /// Appends the text as a JSON string.
-    pub(super) fn write(self, out: &mut Vec<u8>) -> Result<(), PickleError> {
-        out.push(b'"');
-        each_piece(&self.resolve()?, &mut |plain, half| {
-            write_json(plain, out);
-            half.into_iter().for_each(|half| write_escape(half, out));
-        })?;
-        out.push(b'"');
-        Ok(())
-    }
+/// The characters up to U+00FF as bytes.
+pub(super) fn latin1(text: &[u8]) -> Result<Vec<u8>, PickleError> {
+    let chars = std::str::from_utf8(text).ok().map(str::chars);
+    let bytes = chars.and_then(|chars| chars.map(|char| u8::try_from(char).ok()).collect());
+    bytes.map_or_else(|| malformed("bytes with a character that is no byte"), Ok)
 }
 
 impl TextForm {
@@ -170,23 +187,6 @@ pub(super) fn push_code(code: u32, out: &mut Vec<u8>) {
             [0xe0 | code >> 12, 0x80 | code >> 6 & 0x3f, 0x80 | code & 0x3f].map(|byte| byte as u8),
         ),
     }
-}
-
-/// The pieces of a string: UTF-8, and the half of a surrogate pair that follows.
-fn each_piece(text: &[u8], deliver: &mut dyn FnMut(&[u8], Option<u32>)) -> Result<(), PickleError> {
-    let mut rest = text;
-    while let Err(error) = std::str::from_utf8(rest) {
-        let (plain, broken) = rest.split_at(error.valid_up_to());
-        let [SURROGATE, second @ 0xa0..=0xbf, third @ 0x80..=0xbf, behind @ ..] = broken else {
-            return malformed("a string that is not UTF-8");
-        };
-        // Three bytes hold 4, 6 and 6 bits; ed gives the four highest.
-        let half = 0xd000 | u32::from(second & 0x3f) << 6 | u32::from(third & 0x3f);
-        deliver(plain, Some(half));
-        rest = behind;
-    }
-    deliver(rest, None);
-    Ok(())
 }
 
 /// Takes the next byte.

@@ -3,161 +3,227 @@
 //! A group that is referred to twice is written twice, so the text can outgrow any pickle: it is
 //! limited by a budget, and nothing of it is kept where the budget is used up.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
 use data_encoding::BASE64;
 
-use super::classes::Class;
 use super::reader::Leaf;
+use super::text::{self, PIECE};
 use super::tree::{NodeKind, Tree, Value};
-use super::{MAX_DEPTH, PickleError, TAGS, malformed, number, refused, too_deep};
+use super::{MAX_DEPTH, PickleError, malformed, number, refused, too_deep};
 
 /// What the text of a pickle of `len` bytes may come to at least. Without any repetition no byte becomes
 /// more than 14 (an empty tuple does).
-fn budget(len: usize) -> usize {
+fn least(len: usize) -> usize {
     (64 << 10) + len.saturating_mul(16)
 }
 
-/// Appends a tree to `out`, as `most` bytes or as what its pickle may come to.
-pub(super) fn write(
-    tree: &Tree<'_>,
-    root: Value,
-    most: usize,
-    out: &mut Vec<u8>,
-) -> Result<(), PickleError> {
-    let most = most.max(budget(tree.pickle.len()));
-    let limit = out.len().saturating_add(most);
-    Writer { tree, most, limit, out }.value(root, 0).map(drop)
+/// The text of a tree, as far as it is written.
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) out: Vec<u8>,
+    /// What conversions have cost, in bytes that could have been written meanwhile.
+    cost: usize,
+    /// Bytes of strings and bytes that were read.
+    read: usize,
+    /// The groups in which the writer is.
+    levels: Vec<Level>,
+    spelling: Option<Spelling>,
+}
+
+/// A group of which some members are written.
+struct Level {
+    kind: NodeKind,
+    is_object: bool,
+    /// How many members are written, and where the others lie among those of all groups.
+    count: usize,
+    rest: Range<usize>,
+}
+
+/// A string or bytes of which a part is written.
+struct Spelling {
+    value: Value,
+    is_text: bool,
+    /// How many bytes of its spelling are taken.
+    taken: usize,
+    /// Bytes that wait until they are three.
+    rest: Vec<u8>,
+}
+
+impl Written {
+    /// What it has cost so far.
+    pub(super) fn spent(&self) -> usize {
+        self.out.len() + self.cost + self.read
+    }
 }
 
 pub(super) struct Writer<'a> {
-    pub(super) tree: &'a Tree<'a>,
-    pub(super) out: &'a mut Vec<u8>,
-    /// How long the text may be.
-    most: usize,
-    /// How long `out` may be, less what conversions have cost.
-    limit: usize,
+    pub(super) tree: Tree<'a>,
+    pub(super) written: &'a mut Written,
+    /// The most bytes that the text may have, unless its pickle comes to more without repetition.
+    pub(super) most: usize,
 }
 
 impl Writer<'_> {
-    /// Writes a value; returns whether it is hashable.
-    fn value(&mut self, value: Value, depth: usize) -> Result<bool, PickleError> {
-        match self.tree.kind(value) {
-            NodeKind::Leaf => self.leaf(value).map(|()| true),
-            kind @ (NodeKind::Bytes | NodeKind::Latin1 | NodeKind::Bytearray) => {
-                self.bytes(kind, value)
+    /// Writes on until that has cost more than `work`, or to the end; true then.
+    pub(super) fn run(&mut self, work: usize) -> Result<bool, PickleError> {
+        let most = self.most.max(least(self.tree.pickle.len()));
+        let enough = self.written.spent().saturating_add(work);
+        loop {
+            // Checked behind each value, so that the text exceeds the budget by one piece at most.
+            if self.written.out.len() + self.written.cost > most && !self.written.levels.is_empty()
+            {
+                return malformed(format!(
+                    "it repeats itself, or has long numbers, to more than {most} bytes of JSON"
+                ));
             }
-            NodeKind::Function(_) => refused("a function in place of a value"),
-            NodeKind::SetOf => self.group(NodeKind::Set, value, depth),
-            NodeKind::FrozensetOf => self.group(NodeKind::Frozenset, value, depth),
-            NodeKind::Instance(class) if class != Class::OrderedDict => self.instance(class, value),
-            kind => self.group(kind, value, depth),
+            if self.written.spelling.is_some() {
+                self.spell()?;
+            } else if self.written.levels.is_empty() {
+                return Ok(true);
+            } else if let Some(member) = self.next_member() {
+                self.value(member)?;
+            }
+            if self.written.spent() > enough {
+                return Ok(self.written.spelling.is_none() && self.written.levels.is_empty());
+            }
         }
     }
 
-    fn leaf(&mut self, value: Value) -> Result<(), PickleError> {
-        match self.tree.leaf(value)? {
-            Leaf::Word(word) => self.out.extend_from_slice(word.as_bytes()),
-            Leaf::Int(int) => number::write(int, self.out),
-            Leaf::Float(float) => number::write_float(float, self.out),
-            Leaf::Digits(text) => number::write_digits(text, self.out),
-            Leaf::Text(text) => text.write(self.out)?,
-            Leaf::Bytes(_) => debug_assert!(false, "bytes are no leaf of their kind"),
-            Leaf::Long(bytes) => {
-                // The memo may repeat a number that takes long to convert and little room.
-                let cost = number::write_long(bytes, self.out)?;
-                self.limit = self.limit.saturating_sub(cost);
+    /// Writes what stands in front of the next member, or the end of the group.
+    fn next_member(&mut self) -> Option<Value> {
+        let Written { levels, out, .. } = &mut *self.written;
+        let level = levels.last_mut()?;
+        let is_value = level.kind.is_dict() && !level.count.is_multiple_of(2);
+        match level.rest.next().and_then(|at| self.tree.member(at)) {
+            Some(member) => {
+                out.extend_from_slice(match level.count {
+                    0 => b"",
+                    _ if is_value && level.is_object => b":",
+                    _ if level.kind.is_dict() && !level.is_object && !is_value => b"],[",
+                    _ => b",",
+                });
+                level.count += 1;
+                Some(member)
             }
+            None => {
+                out.extend_from_slice(brackets(level.kind, level.is_object, false).1);
+                levels.pop();
+                None
+            }
+        }
+    }
+
+    /// Writes a value, or begins to.
+    pub(super) fn value(&mut self, value: Value) -> Result<(), PickleError> {
+        let kind = match self.tree.kind(value) {
+            NodeKind::Leaf => return self.leaf(value),
+            kind @ (NodeKind::Bytes | NodeKind::Latin1 | NodeKind::Bytearray) => {
+                let is_array = kind == NodeKind::Bytearray;
+                self.tag(if is_array { kind } else { NodeKind::Bytes });
+                self.begin_spelling(value, false);
+                return Ok(());
+            }
+            NodeKind::Function => return refused("a function in place of a value"),
+            NodeKind::SetOf => NodeKind::Set,
+            NodeKind::FrozensetOf => NodeKind::Frozenset,
+            kind => kind,
+        };
+        // A group that holds itself gets too deep.
+        if self.written.levels.len() >= MAX_DEPTH {
+            return too_deep();
+        }
+        let rest = self.tree.range(value).unwrap_or_default();
+        let is_object = kind == NodeKind::Dict && self.tree.is_object(value);
+        match kind {
+            NodeKind::List
+            | NodeKind::Tuple
+            | NodeKind::Set
+            | NodeKind::Frozenset
+            | NodeKind::Dict
+            | NodeKind::OrderedDict => {}
+            _ => return self.instance(kind, value),
+        }
+        if !is_object {
+            self.tag(kind);
+        }
+        let (open, close) = brackets(kind, is_object, rest.is_empty());
+        self.written.out.extend_from_slice(open);
+        if rest.is_empty() {
+            self.written.out.extend_from_slice(close);
+        } else {
+            self.written.levels.push(Level { kind, is_object, count: 0, rest });
         }
         Ok(())
     }
 
-    /// Writes a group. One that holds itself gets too deep.
-    fn group(&mut self, kind: NodeKind, group: Value, depth: usize) -> Result<bool, PickleError> {
-        if depth >= MAX_DEPTH {
-            return too_deep();
+    fn leaf(&mut self, value: Value) -> Result<(), PickleError> {
+        let out = &mut self.written.out;
+        match self.tree.leaf(value)? {
+            Leaf::Word(word) => out.extend_from_slice(word.as_bytes()),
+            Leaf::Int(int) => number::write(int, out),
+            Leaf::Float(float) => number::write_float(float, out),
+            Leaf::Digits(text) => number::write_digits(text, out),
+            // The memo may repeat a number that takes long to convert and little room.
+            Leaf::Long(bytes) => self.written.cost += number::write_long(bytes, out)?,
+            Leaf::Text(_) | Leaf::Bytes(_) => self.begin_spelling(value, true),
         }
-        let members = self.tree.members(group);
-        // All keys are looked at before the first is written: which form it takes depends on them.
-        let keys = members.iter().step_by(2);
-        let is_object =
-            kind == NodeKind::Dict && keys.clone().all(|key| self.tree.is_plain_key(*key));
-        let is_pairs = kind.is_dict() && !is_object && !members.is_empty();
-        let (open, close): (&[u8], &[u8]) = match kind {
-            NodeKind::List => (b"[", b"]"),
-            _ if is_object => (b"{", b"}"),
-            _ if is_pairs => (b"[[", b"]]}"),
-            _ => (b"[", b"]}"),
-        };
-        if !is_object {
-            self.tag(kind);
-        }
-        if members.is_empty() {
-            self.out.extend_from_slice(open);
-            self.out.extend_from_slice(close);
-            return Ok(matches!(kind, NodeKind::Frozenset | NodeKind::Tuple));
-        }
-        self.out.extend_from_slice(open);
-        let mut hashable = true;
-        for (at, member) in members.iter().enumerate() {
-            let is_value = kind.is_dict() && !at.is_multiple_of(2);
-            self.out.extend_from_slice(match at {
-                0 => b"",
-                _ if is_value && is_object => b":",
-                _ if is_pairs && !is_value => b"],[",
-                _ => b",",
-            });
-            let is_hashable = self.value(*member, depth + 1)?;
-            let is_key = !is_value
-                && (kind.is_dict() || matches!(kind, NodeKind::Set | NodeKind::Frozenset));
-            // Python cannot hold such a set or dict, so no pickler has written this.
-            if is_key && !is_hashable {
-                return malformed("a key that can be changed");
-            }
-            hashable &= is_hashable;
-            // Checked behind each member, so that the text exceeds the budget by one leaf at most.
-            if self.out.len() > self.limit {
-                return malformed(format!(
-                    "it repeats itself, or has long numbers, to more than {} bytes of JSON",
-                    self.most
-                ));
-            }
-        }
-        self.out.extend_from_slice(close);
-        Ok(kind == NodeKind::Frozenset || kind == NodeKind::Tuple && hashable)
+        Ok(())
     }
 
     /// Begins the object that stands for what JSON lacks.
     pub(super) fn tag(&mut self, kind: NodeKind) {
-        if let Some((_, tag)) = TAGS.iter().find(|(tagged, _)| *tagged == kind) {
-            self.out.extend_from_slice(b"{\"");
-            self.out.extend_from_slice(tag.as_bytes());
-            self.out.extend_from_slice(b"\":");
+        if let Some((_, tag)) = super::TAGS.get(kind as usize) {
+            for part in ["{\"", tag, "\":"] {
+                self.written.out.extend_from_slice(part.as_bytes());
+            }
         }
     }
 
-    fn bytes(&mut self, kind: NodeKind, value: Value) -> Result<bool, PickleError> {
-        let bytes = octets(self.tree, value)?;
-        self.tag(if kind == NodeKind::Bytearray { kind } else { NodeKind::Bytes });
-        self.out.push(b'"');
-        let start = self.out.len();
-        self.out.resize(start + BASE64.encode_len(bytes.len()), 0);
-        BASE64.encode_mut(&bytes, self.out.get_mut(start..).unwrap_or_default());
-        self.out.extend_from_slice(b"\"}");
-        Ok(kind != NodeKind::Bytearray)
+    fn begin_spelling(&mut self, value: Value, is_text: bool) {
+        self.written.out.push(b'"');
+        self.written.spelling = Some(Spelling { value, is_text, taken: 0, rest: Vec::new() });
+    }
+
+    /// Writes the next piece of a string or of bytes.
+    fn spell(&mut self) -> Result<(), PickleError> {
+        let Written { out, spelling, read, .. } = &mut *self.written;
+        let Some(Spelling { value, is_text, taken, rest }) = spelling else { return Ok(()) };
+        let (mut text, is_latin1) = self.tree.octets(*value);
+        text.raw = text.raw.get(*taken..).unwrap_or_default();
+        let left = text.raw.len();
+        let piece = text.take(PIECE)?;
+        *taken += left - text.raw.len();
+        *read += left - text.raw.len();
+        let is_last = text.raw.is_empty();
+        if *is_text {
+            text::write(&piece, out)?;
+        } else {
+            match is_latin1 {
+                true => rest.extend_from_slice(&text::latin1(&piece)?),
+                false => rest.extend_from_slice(&piece),
+            }
+            let len = if is_last { rest.len() } else { rest.len() / 3 * 3 };
+            let start = out.len();
+            out.resize(start + BASE64.encode_len(len), 0);
+            let bytes = rest.get(..len).unwrap_or_default();
+            BASE64.encode_mut(bytes, out.get_mut(start..).unwrap_or_default());
+            rest.drain(..len);
+        }
+        if is_last {
+            out.extend_from_slice(if *is_text { b"\"" } else { b"\"}" });
+            *spelling = None;
+        }
+        Ok(())
     }
 }
 
-/// The bytes of a value that stands for bytes.
-pub(super) fn octets<'a>(tree: &Tree<'a>, value: Value) -> Result<Cow<'a, [u8]>, PickleError> {
-    match (tree.kind(value), tree.members(value), tree.leaf(value)) {
-        (NodeKind::Latin1, &[text], _) => match tree.leaf(text)? {
-            Leaf::Text(text) => text.latin1().map(Cow::Owned),
-            _ => Ok(Cow::Borrowed(b"")),
-        },
-        (_, &[inner], _) => octets(tree, inner),
-        (_, _, Ok(Leaf::Bytes(bytes))) => Ok(Cow::Borrowed(bytes)),
-        (_, _, Ok(Leaf::Text(text))) => text.resolve(),
-        _ => Ok(Cow::Borrowed(b"")),
+/// What stands in front of the members of a group, and behind them.
+fn brackets(kind: NodeKind, is_object: bool, is_empty: bool) -> (&'static [u8], &'static [u8]) {
+    match kind {
+        NodeKind::List => (b"[", b"]"),
+        _ if is_object => (b"{", b"}"),
+        _ if kind.is_dict() && !is_empty => (b"[[", b"]]}"),
+        _ => (b"[", b"]}"),
     }
 }

@@ -1,5 +1,7 @@
 //! `--frame obj`: Python objects behind a length in hex, as JSON on stdin and stdout.
 
+mod turns;
+
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
@@ -13,8 +15,8 @@ use wirecat::framing::{FrameError, Framer, Framing};
 use crate::support::net::{connect, peer, read_all, read_exactly, read_what_comes};
 use crate::support::{PATIENCE, Running, proc, skip, wirecat};
 
-const VECTORS: &str = include_str!("vectors/pickle.jsonl");
-const REFUSED: &str = include_str!("vectors/pickle-refused.jsonl");
+const VECTORS: &str = include_str!("../vectors/pickle.jsonl");
+const REFUSED: &str = include_str!("../vectors/pickle-refused.jsonl");
 
 fn framer() -> Box<dyn Framer> {
     Framing::Obj.framer(16 << 20, false).expect("a framing")
