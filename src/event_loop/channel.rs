@@ -224,7 +224,8 @@ impl Channel {
         self.writable && !self.writing.is_over() && self.phase != ChannelPhase::Connecting
     }
 
-    fn enqueue(
+    /// Queues something whether it is taken or not.
+    pub(super) fn enqueue(
         &mut self,
         len: usize,
         now: Instant,

@@ -21,11 +21,13 @@ use std::cell::Cell;
 use bytes::Bytes;
 
 use crate::buffers::Share;
-use crate::framing::{Deframer, Framer};
+use crate::framing::{Deframer, FrameSettings, Framer};
 
 /// The incoming side of a connection that has, or had, messages.
 pub(super) struct Intake {
     pub(super) cutting: Cutting,
+    /// The framing of what is sent.
+    pub(super) settings: FrameSettings,
     /// Marks what is sent; `None` where the stream is bytes again.
     pub(super) encoder: Option<Box<dyn Framer>>,
     /// Its part in what all connections hold.

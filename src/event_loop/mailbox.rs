@@ -5,13 +5,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, channel};
 use std::{io, thread};
 
 use mio::{Registry, Waker};
 
 use super::WAKE;
 use super::id::Id;
+use super::lanes::SenderError;
 use super::pool::Pool;
 use crate::error::Failure;
 use crate::sockets::{Family, Host, Purpose, resolve};
@@ -23,42 +25,100 @@ pub enum Mail {
     Resolved(Query, Result<Vec<SocketAddr>, Failure>),
 }
 
+/// How many calls may wait for the loop.
+const CALLS: usize = 1024;
+
 /// What travels: mail for the handler, and readiness for the pool itself.
 pub(super) enum Letter {
     ForHandler(Mail),
+    /// Work that another thread wants done in the loop.
+    Job(Job),
     /// A transport that is served by a thread may be read or written again.
     Ready(Id),
+}
+
+/// Work that another thread wants done in the loop.
+pub(super) struct Job {
+    work: Box<dyn FnOnce(&mut Pool) + Send>,
+    /// It counts among those that wait as long as it is there.
+    _place: JobPlace,
+}
+
+struct JobPlace(Arc<AtomicUsize>);
+
+impl Drop for JobPlace {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Job {
+    pub(super) fn run(self, pool: &mut Pool) {
+        (self.work)(pool);
+    }
 }
 
 /// The sending end; cheap to clone.
 #[derive(Clone)]
 pub struct Mailbox {
-    sender: Sender<Letter>,
+    sender: mpsc::Sender<Letter>,
     waker: Arc<Waker>,
+    /// How many jobs wait.
+    jobs: Arc<AtomicUsize>,
 }
 
 impl Mailbox {
     pub(super) fn open(registry: &Registry) -> io::Result<(Self, Receiver<Letter>)> {
         let (sender, receiver) = channel();
         let waker = Arc::new(Waker::new(registry, WAKE)?);
-        Ok((Self { sender, waker }, receiver))
+        Ok((Self { sender, waker, jobs: Arc::default() }, receiver))
     }
 
     /// Sends a letter to the handler. A loop that is gone needs no letters.
     pub fn send(&self, mail: Mail) {
-        self.post(Letter::ForHandler(mail));
+        let _ = self.post(Letter::ForHandler(mail));
+    }
+
+    /// Has the loop do something with its pool, in its next turn. Up to 1,024 calls wait; each has to
+    /// be short, because nothing else happens meanwhile.
+    ///
+    /// ```
+    /// use wirecat::event_loop::{Event, EventLoop, Pool};
+    ///
+    /// let mut event_loop = EventLoop::new()?;
+    /// let mailbox = event_loop.pool().mailbox();
+    /// std::thread::spawn(move || mailbox.call(|pool| pool.stop()));
+    /// event_loop.run(&mut |_: &mut Pool, _: Event<'_>| {})?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SenderError::Full`], or [`SenderError::Gone`] where the loop has ended.
+    pub fn call(&self, work: impl FnOnce(&mut Pool) + Send + 'static) -> Result<(), SenderError> {
+        let waiting = self.jobs.fetch_add(1, Ordering::Relaxed);
+        // From here on it is counted until it is dropped.
+        let place = JobPlace(self.jobs.clone());
+        if waiting >= CALLS {
+            return Err(SenderError::Full);
+        }
+        self.post(Letter::Job(Job { work: Box::new(work), _place: place }))
     }
 
     pub(super) fn ready(&self, id: Id) {
-        self.post(Letter::Ready(id));
+        let _ = self.post(Letter::Ready(id));
     }
 
-    fn post(&self, letter: Letter) {
+    /// What wakes the loop.
+    pub(super) fn waker(&self) -> Arc<Waker> {
+        self.waker.clone()
+    }
+
+    fn post(&self, letter: Letter) -> Result<(), SenderError> {
         // The letter before the wake: a loop that is woken first may find nothing and sleep again.
-        if self.sender.send(letter).is_ok() {
-            // Where the counter of the eventfd is full and the wake fails, one is pending already.
-            let _ = self.waker.wake();
-        }
+        self.sender.send(letter).map_err(|_| SenderError::Gone)?;
+        // Where the counter of the eventfd is full and the wake fails, one is pending already.
+        let _ = self.waker.wake();
+        Ok(())
     }
 }
 

@@ -16,6 +16,8 @@ impl Marks {
     pub(super) const EXPECTS: Self = Self(8);
     /// Its transport keeps the exchange of tinyproto.
     pub(super) const NEGOTIATED: Self = Self(16);
+    /// Other threads have sent more than its queue takes.
+    pub(super) const LANE_WAITS: Self = Self(32);
     /// What comes is not just handed on.
     pub(super) const SPECIAL: Self = Self(Self::FRAMED.0 | Self::EXPECTS.0);
 

@@ -17,7 +17,7 @@ use super::pool::{Pool, PoolSource};
 use crate::buffers::Budget;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
-use crate::framing::{FrameError, FrameSettings, Framer, Framing};
+use crate::framing::{FrameError, FrameSettings, Framing};
 use crate::kind::Kind;
 
 /// The end of a connection whose unfinished message has to make room.
@@ -113,28 +113,33 @@ impl Pool {
             }
             (_, false) => {}
         }
-        self.switch_framing(id, how.framer(), how.framer());
+        self.switch_framing(id, how);
         Ok(())
     }
 
-    fn switch_framing(
-        &mut self,
-        id: Id,
-        framer: Option<Box<dyn Framer>>,
-        encoder: Option<Box<dyn Framer>>,
-    ) {
+    /// The framing of what is sent on a connection.
+    pub(super) fn framing(&self, id: Id) -> Option<&FrameSettings> {
+        self.intakes.get(id).map(|intake| &intake.settings)
+    }
+
+    fn switch_framing(&mut self, id: Id, how: FrameSettings) {
+        let (framer, encoder) = (how.framer(), how.framer());
+        if let Some(inbox) = &self.inbox {
+            inbox.set_framing(id, how.clone());
+        }
         if !self.intakes.contains(id) {
             if framer.is_none() {
                 return;
             }
             let share = self.messages.budget.share();
             let cutting = Cutting::Bytes(Bytes::new());
-            self.intakes.insert(id, Intake { cutting, encoder: None, share });
+            let settings = how.clone();
+            self.intakes.insert(id, Intake { cutting, settings, encoder: None, share });
         }
         if let Some(intake) = self.intakes.get_mut(id) {
             let cutting = std::mem::replace(&mut intake.cutting, Cutting::Delivering);
             intake.cutting = cutting.switch(framer);
-            intake.encoder = encoder;
+            (intake.encoder, intake.settings) = (encoder, how);
         }
         self.note_rest(id);
     }

@@ -189,7 +189,11 @@ impl Pool {
         let id = self.sources.insert(PoolSource::Channel(channel));
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return Ok(id) };
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
-        match channel.transport.register(&registration) {
+        let registered = channel.transport.register(&registration);
+        if let (Ok(_), Some(inbox)) = (&registered, &self.inbox) {
+            inbox.open(id, None);
+        }
+        match registered {
             Ok(Readiness::Evented) => Ok(id),
             // epoll takes no regular files (EPERM, epoll_ctl(2)); no event ever tells of them.
             Ok(Readiness::Always) => {

@@ -14,6 +14,7 @@ use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome};
 use super::id::{Id, IdMap, Slots};
 use super::intake::Intake;
+use super::lanes::SenderInbox;
 use super::lifecycle::{ChannelPhase, CloseMode};
 use super::mailbox::{Mailbox, Query};
 use super::marks::Marks;
@@ -45,6 +46,8 @@ pub(super) enum PoolSource {
 pub struct Pool {
     pub(super) registry: Registry,
     pub(super) mailbox: Mailbox,
+    /// What other threads send, from the first sender on.
+    pub(super) inbox: Option<SenderInbox>,
     pub(super) sources: Slots<PoolSource>,
     /// What can be read, oldest first.
     pub(super) ready: VecDeque<Id>,
@@ -82,6 +85,7 @@ impl Pool {
         Self {
             registry,
             mailbox,
+            inbox: None,
             sources: Slots::default(),
             ready: VecDeque::new(),
             dirty: Vec::new(),
@@ -306,6 +310,7 @@ impl Pool {
 
     /// Takes a closed source out; `None` where it was no channel or is gone already.
     pub(super) fn remove(&mut self, id: Id) -> Option<End> {
+        self.close_lane(id);
         let source = self.sources.remove(id)?;
         self.timers.forget(id);
         let undelivered = self.forget_intake(id);

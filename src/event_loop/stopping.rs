@@ -57,6 +57,7 @@ impl Pool {
     /// Closes everything in order, but for connections in the making to which something was sent.
     /// Returns whether anything is left that is not closed yet.
     fn close_all(&mut self) -> bool {
+        self.take_sent();
         let ids: Vec<Id> = self.sources.ids().collect();
         for id in &ids {
             let awaits_connection = matches!(

@@ -6,6 +6,7 @@ use super::acceptor::Accepted;
 use super::channel::ReadOutcome;
 use super::event::{Event, Handler};
 use super::id::Id;
+use super::lanes::SenderInbox;
 use super::lifecycle::ChannelPhase;
 use super::mailbox::Letter;
 use super::marks::Marks;
@@ -32,11 +33,16 @@ impl EventLoop {
         self.pool.timers.begin_turn();
         // Threads may have made sources ready before anything is read.
         let mail = self.sort_letters();
+        self.pool.take_sent();
         // Before the timers, so that bytes which have come in time count against an idle limit.
         self.advance_ready(handler);
         self.pool.fire_timers(handler);
         for letter in mail {
-            handler.on(&mut self.pool, letter);
+            match letter {
+                Letter::ForHandler(mail) => handler.on(&mut self.pool, Event::Mail(mail)),
+                Letter::Job(job) => job.run(&mut self.pool),
+                Letter::Ready(_) => {}
+            }
         }
         for (signal, from_tty) in std::mem::take(&mut self.arrived) {
             self.pool.signal_from_tty = from_tty;
@@ -55,7 +61,8 @@ impl EventLoop {
         self.arrived.push((signal, false));
     }
 
-    fn sort_letters(&mut self) -> Vec<Event<'static>> {
+    /// Notes which sources are ready, and returns the other letters.
+    fn sort_letters(&mut self) -> Vec<Letter> {
         let mut mail = Vec::new();
         while let Ok(letter) = self.letters.try_recv() {
             match letter {
@@ -63,9 +70,11 @@ impl EventLoop {
                     self.pool.latch(id, true, true);
                     self.pool.latch_hang_up(id);
                 }
-                Letter::ForHandler(letter) => {
-                    self.pool.looked_up(&letter);
-                    mail.push(Event::Mail(letter));
+                letter => {
+                    if let Letter::ForHandler(mail) = &letter {
+                        self.pool.looked_up(mail);
+                    }
+                    mail.push(letter);
                 }
             }
         }
@@ -160,7 +169,8 @@ impl EventLoop {
 impl Pool {
     /// How long the loop may sleep: not at all while there is work, else to the next timer.
     pub(super) fn poll_timeout(&mut self, now: impl Fn() -> Instant) -> Option<Duration> {
-        if self.has_ready() || !(self.dirty.is_empty() && self.closed.is_empty()) {
+        let is_due = self.inbox.as_ref().is_some_and(SenderInbox::is_due);
+        if self.has_ready() || is_due || !(self.dirty.is_empty() && self.closed.is_empty()) {
             return Some(Duration::ZERO);
         }
         self.timers.next().map(|at| at.saturating_duration_since(now()))
@@ -302,8 +312,12 @@ impl Pool {
                 continue;
             }
             channel.flush(now);
+            let lane_waits = channel.marks.has(Marks::LANE_WAITS);
             let (drained, hung_up) = (channel.take_drained(), channel.has_hung_up());
             self.settle(id);
+            if lane_waits {
+                self.refresh_lane(id);
+            }
             if drained && self.channel(id).is_some_and(|channel| channel.closed.is_none()) {
                 handler.on(self, Event::Drained { id });
             }

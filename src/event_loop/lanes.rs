@@ -1,0 +1,234 @@
+//! What other threads have sent, and the loop has not taken: one lane for each connection.
+//!
+//! ```text
+//!             a thread sends                the loop takes some
+//! Empty ──────────────────────> Fresh ──────────────────────────> Empty, or Waiting
+//!   gone: the connection         │ the queue is full                   │
+//!   closes or finishes           └───────────> Waiting <───────────────┘
+//!                                                 └── the queue has been written ──> Fresh
+//! ```
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use mio::Waker;
+
+use super::id::{Id, IdMap};
+use crate::framing::{FrameError, FrameSettings};
+
+/// Bytes that the lane of one connection holds, unless one message alone is longer.
+pub(super) const LANE: usize = 256 * 1024;
+
+/// Why another thread's bytes or work were not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SenderError {
+    /// There is no room, now or in the time that was given.
+    #[error("there is no room")]
+    Full,
+    /// The connection is closed or sends no more, or the loop has ended.
+    #[error("the connection or its loop is gone")]
+    Gone,
+    /// The framing of the connection cannot carry the message.
+    #[error("{0}")]
+    Frame(#[from] FrameError),
+}
+
+/// What threads and the loop share.
+pub(super) struct Lanes {
+    state: Mutex<State>,
+    /// Something is fresh: the loop looks in this turn or has been woken.
+    is_due: AtomicBool,
+    waker: Arc<Waker>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Of each connection that takes something.
+    lanes: IdMap<Lane>,
+    /// The lanes that the loop has to look at.
+    fresh: Vec<Id>,
+    /// Where the loop runs.
+    thread: Option<ThreadId>,
+}
+
+#[derive(Default)]
+struct Lane {
+    bytes: BytesMut,
+    is_fresh: bool,
+    framing: Option<FrameSettings>,
+    /// Threads that wait for room, from the first one on.
+    room: Option<Arc<Condvar>>,
+}
+
+impl Lane {
+    fn has_room(&self, len: usize) -> bool {
+        self.bytes.is_empty() || self.bytes.len().saturating_add(len) <= LANE
+    }
+
+    fn wake_waiting(&self) {
+        if let Some(room) = &self.room {
+            room.notify_all();
+        }
+    }
+}
+
+impl Lanes {
+    pub(super) fn new(waker: Arc<Waker>) -> Self {
+        Self { state: Mutex::default(), is_due: AtomicBool::new(false), waker }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked left whole sends behind: bytes are added in one call.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes that wait for one connection.
+    pub(super) fn waiting(&self, id: Id) -> usize {
+        self.lock().lanes.get(id).map_or(0, |lane| lane.bytes.len())
+    }
+
+    pub(super) fn encode(&self, id: Id, payload: &[u8]) -> Result<Vec<u8>, SenderError> {
+        let framing = self.lock().lanes.get(id).ok_or(SenderError::Gone)?.framing.clone();
+        // Outside of the lock: some framings take their time.
+        let Some(framer) = framing.and_then(|framing| framing.framer()) else {
+            return Ok(payload.to_vec());
+        };
+        let mut wire = Vec::new();
+        framer.encode(payload, &mut wire)?;
+        Ok(wire)
+    }
+
+    /// Adds bytes to a lane, once there is room: `None` waits for none.
+    pub(super) fn put(
+        &self,
+        id: Id,
+        bytes: &[u8],
+        within: Option<Duration>,
+    ) -> Result<(), SenderError> {
+        let mut end = None;
+        let mut state = self.lock();
+        loop {
+            let is_loop = state.thread.is_some_and(|thread| thread == thread::current().id());
+            let lane = state.lanes.get_mut(id).ok_or(SenderError::Gone)?;
+            if lane.has_room(bytes.len()) {
+                lane.bytes.extend_from_slice(bytes);
+                if !std::mem::replace(&mut lane.is_fresh, true) {
+                    state.fresh.push(id);
+                }
+                drop(state);
+                self.wake();
+                return Ok(());
+            }
+            let Some(within) = within.filter(|_| !is_loop) else { return Err(SenderError::Full) };
+            // A time beyond what the clock can count has no end.
+            let end = *end.get_or_insert_with(|| Instant::now().checked_add(within));
+            let left = end.map_or(within, |end| end.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return Err(SenderError::Full);
+            }
+            let room = lane.room.get_or_insert_default().clone();
+            let waited = room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+        }
+    }
+
+    fn wake(&self) {
+        if !self.is_due.swap(true, Ordering::AcqRel) {
+            // Where the counter of the eventfd is full and the wake fails, one is pending already.
+            let _ = self.waker.wake();
+        }
+    }
+}
+
+/// The loop's end of all senders; they find everything gone once it is dropped.
+pub(super) struct SenderInbox {
+    lanes: Arc<Lanes>,
+    thread: Option<ThreadId>,
+}
+
+impl Drop for SenderInbox {
+    fn drop(&mut self) {
+        let lanes = std::mem::take(&mut self.lanes.lock().lanes);
+        for (_, lane) in lanes.iter() {
+            lane.wake_waiting();
+        }
+    }
+}
+
+impl SenderInbox {
+    pub(super) fn new(lanes: Arc<Lanes>) -> Self {
+        Self { lanes, thread: None }
+    }
+
+    pub(super) fn lanes(&self) -> Arc<Lanes> {
+        self.lanes.clone()
+    }
+
+    /// Whether something is fresh.
+    pub(super) fn is_due(&self) -> bool {
+        self.lanes.is_due.load(Ordering::Acquire)
+    }
+
+    /// A connection has come to be.
+    pub(super) fn open(&self, id: Id, framing: Option<FrameSettings>) {
+        self.lanes.lock().lanes.insert(id, Lane { framing, ..Lane::default() });
+    }
+
+    pub(super) fn set_framing(&self, id: Id, framing: FrameSettings) {
+        if let Some(lane) = self.lanes.lock().lanes.get_mut(id) {
+            lane.framing = Some(framing);
+        }
+    }
+
+    /// Takes nothing more for a connection, and returns what there is.
+    pub(super) fn close(&self, id: Id) -> Bytes {
+        let Some(lane) = self.lanes.lock().lanes.remove(id) else { return Bytes::new() };
+        lane.wake_waiting();
+        lane.bytes.freeze()
+    }
+
+    /// The lanes that are fresh.
+    pub(super) fn take_fresh(&mut self) -> Vec<Id> {
+        self.lanes.is_due.store(false, Ordering::Release);
+        let mut state = self.lanes.lock();
+        if self.thread.is_none_or(|thread| thread != thread::current().id()) {
+            self.thread = Some(thread::current().id());
+            state.thread = self.thread;
+        }
+        let fresh = std::mem::take(&mut state.fresh);
+        for id in &fresh {
+            if let Some(lane) = state.lanes.get_mut(*id) {
+                lane.is_fresh = false;
+            }
+        }
+        fresh
+    }
+
+    /// Up to so many bytes, and whether some are left.
+    pub(super) fn take(&self, id: Id, most: usize) -> (Bytes, bool) {
+        let mut state = self.lanes.lock();
+        let Some(lane) = state.lanes.get_mut(id) else { return (Bytes::new(), false) };
+        let bytes = match lane.bytes.len() <= most {
+            true => std::mem::take(&mut lane.bytes),
+            false => lane.bytes.split_to(most),
+        };
+        if !bytes.is_empty() {
+            lane.wake_waiting();
+        }
+        (bytes.freeze(), !lane.bytes.is_empty())
+    }
+
+    /// The queue of a connection has room again: the next turn looks.
+    pub(super) fn refresh(&self, id: Id) {
+        let mut state = self.lanes.lock();
+        if let Some(lane) = state.lanes.get_mut(id)
+            && !std::mem::replace(&mut lane.is_fresh, true)
+        {
+            state.fresh.push(id);
+        }
+        self.lanes.is_due.store(true, Ordering::Release);
+    }
+}

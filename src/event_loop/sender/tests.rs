@@ -1,0 +1,207 @@
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread;
+
+use super::super::lanes::LANE;
+use super::*;
+use crate::close::CloseReason;
+use crate::event_loop::{CloseMode, Event, EventLoop, Mailbox};
+use crate::framing::Framing;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// A loop in a thread of its own that serves one client, and what reaches them.
+struct Served {
+    sender: Sender,
+    mailbox: Mailbox,
+    id: Id,
+    client: TcpStream,
+    run: thread::JoinHandle<()>,
+}
+
+fn serve(framing: Framing) -> Served {
+    let mut event_loop = EventLoop::new().unwrap();
+    let pool = event_loop.pool();
+    let listener = pool.listen("127.0.0.1:0").unwrap()[0];
+    pool.frame(listener, framing).unwrap();
+    let (sender, mailbox) = (pool.sender(), pool.mailbox());
+    let client = TcpStream::connect(pool.local(listener).unwrap().to_string()).unwrap();
+    let (accepted, id) = mpsc::channel();
+    let run = thread::spawn(move || {
+        event_loop
+            .run(&mut |_: &mut Pool, event: Event<'_>| {
+                if let Event::Accepted { id, .. } = event {
+                    let _ = accepted.send(id);
+                }
+            })
+            .unwrap();
+    });
+    Served { sender, mailbox, id: id.recv().unwrap(), client, run }
+}
+
+impl Served {
+    /// Asks the loop something.
+    fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut Pool) -> T + Send + 'static) -> T {
+        let (answer, answered) = mpsc::channel();
+        self.mailbox.call(move |pool| answer.send(question(pool)).unwrap()).unwrap();
+        answered.recv().unwrap()
+    }
+
+    fn stop(self) {
+        self.mailbox.call(Pool::stop).unwrap();
+        self.run.join().unwrap();
+        assert_eq!(self.sender.try_send(self.id, b"x"), Err(SenderError::Gone));
+        assert_eq!(self.mailbox.call(|_| {}), Err(SenderError::Gone));
+    }
+}
+
+/// Messages of many threads reach a client that reads slowly whole, in the order of each thread, and
+/// neither the lane nor the queue grows beyond its mark.
+#[test]
+fn eight_threads_share_one_slow_client() {
+    const THREADS: usize = 8;
+    const MESSAGES: usize = 10_000;
+    let served = serve(Framing::Line);
+    let workers: Vec<_> = (0..THREADS)
+        .map(|worker| {
+            let (sender, id) = (served.sender.clone(), served.id);
+            thread::spawn(move || {
+                for number in 0..MESSAGES {
+                    let padding = "x".repeat(number % 90);
+                    let line = format!("{worker} {number} {padding}");
+                    sender.send_message(id, line.as_bytes(), LONG).unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut next: HashMap<usize, usize> = HashMap::new();
+    let mut most = (0, 0);
+    let mut lines = BufReader::with_capacity(4096, served.client.try_clone().unwrap()).lines();
+    for count in 0..THREADS * MESSAGES {
+        let line = lines.next().unwrap().unwrap();
+        let mut words = line.split(' ');
+        let mut number = || words.next().unwrap().parse::<usize>().unwrap();
+        let (worker, number) = (number(), number());
+        assert_eq!(words.next().unwrap().len(), number % 90);
+        assert_eq!(std::mem::replace(next.entry(worker).or_default(), number + 1), number);
+        if count % 500 == 0 {
+            let id = served.id;
+            let queued = served.ask(move |pool| pool.queued(id));
+            most = (most.0.max(queued), most.1.max(served.sender.waiting(id)));
+        }
+    }
+    for worker in workers {
+        worker.join().unwrap();
+    }
+    assert!(most.0 <= 256 * 1024 && most.1 <= LANE, "{most:?}");
+    assert!(most.1 > 0, "nobody ever waited: {most:?}");
+    served.stop();
+}
+
+#[test]
+fn a_full_lane_is_full_for_one_connection_and_a_wait_ends() {
+    let served = serve(Framing::None);
+    let other = TcpStream::connect(served.client.peer_addr().unwrap()).unwrap();
+    let piece = [b'x'; 64 * 1024];
+    let mut sent = 0;
+    // The kernel takes some MiB, then the queue and the lane are full.
+    while served.sender.send(served.id, &piece, Duration::from_millis(100)).is_ok() {
+        sent += piece.len();
+        assert!(sent < 64 << 20, "there is no end of it");
+    }
+    assert_eq!(served.sender.try_send(served.id, &piece), Err(SenderError::Full));
+    assert!(served.sender.waiting(served.id) <= LANE);
+    let first = served.id;
+    let find = move |pool: &mut Pool| pool.connections().find(|id| *id != first);
+    let other_id = std::iter::repeat_with(|| served.ask(find)).flatten().next().unwrap();
+    served.sender.try_send(other_id, b"hello").unwrap();
+    let mut hello = [0; 5];
+    (&other).read_exact(&mut hello).unwrap();
+    assert_eq!(&hello, b"hello");
+    // In the loop it would wait for itself.
+    let (sender, id) = (served.sender.clone(), served.id);
+    let refusal = served.ask(move |_| sender.send(id, &[b'x'; 64 * 1024], LONG));
+    assert_eq!(refusal, Err(SenderError::Full));
+    let (sender, id) = (served.sender.clone(), served.id);
+    let waiting = thread::spawn(move || sender.send(id, &piece, LONG));
+    let mut left = sent + piece.len();
+    let mut read = vec![0; 65536];
+    while left > 0 {
+        left -= (&served.client).read(&mut read).unwrap();
+    }
+    assert_eq!(waiting.join().unwrap(), Ok(()));
+    served.stop();
+}
+
+/// What was accepted before the connection was closed is written, and who waits is not forgotten.
+#[test]
+fn a_close_writes_what_was_sent_and_refuses_the_rest() {
+    let served = serve(Framing::None);
+    let (sender, id) = (served.sender.clone(), served.id);
+    served.ask(move |pool| {
+        sender.try_send(id, b"goodbye").unwrap();
+        pool.close(id, CloseReason::HOST, CloseMode::NoWait);
+        assert_eq!(sender.try_send(id, b"too late"), Err(SenderError::Gone));
+    });
+    assert_eq!(std::io::read_to_string(&served.client).unwrap(), "goodbye");
+    let gone = Id::for_tests(99);
+    assert_eq!(served.sender.try_send_message(gone, b"x"), Err(SenderError::Gone));
+    served.stop();
+}
+
+#[test]
+fn a_stop_writes_what_was_sent_before_it() {
+    let served = serve(Framing::Line);
+    let (sender, id) = (served.sender.clone(), served.id);
+    served.ask(move |pool| {
+        sender.try_send_message(id, b"the last line").unwrap();
+        pool.stop();
+    });
+    assert_eq!(std::io::read_to_string(&served.client).unwrap(), "the last line\n");
+    served.run.join().unwrap();
+}
+
+/// Whoever waits for room when the loop ends learns of it.
+#[test]
+fn a_loop_that_ends_leaves_nobody_waiting() {
+    let served = serve(Framing::None);
+    let piece = [b'x'; 64 * 1024];
+    while served.sender.send(served.id, &piece, Duration::from_millis(50)).is_ok() {}
+    let (sender, id) = (served.sender.clone(), served.id);
+    let waiting = thread::spawn(move || sender.send(id, &piece, LONG));
+    served.mailbox.call(Pool::halt).unwrap();
+    served.run.join().unwrap();
+    assert_eq!(waiting.join().unwrap(), Err(SenderError::Gone));
+}
+
+#[test]
+fn a_message_that_the_framing_cannot_carry_is_refused() {
+    let served = serve(Framing::Line);
+    let refusal = served.sender.try_send_message(served.id, b"two\nlines").unwrap_err();
+    assert!(matches!(refusal, SenderError::Frame(_)), "{refusal:?}");
+    served.stop();
+}
+
+#[test]
+fn so_many_calls_wait_and_no_more() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let mailbox = event_loop.pool().mailbox();
+    let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let call = || {
+        let count = count.clone();
+        mailbox.call(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        })
+    };
+    assert!((0..1024).all(|_| call().is_ok()));
+    assert_eq!(call(), Err(SenderError::Full));
+    let mut nobody = |_: &mut Pool, _: Event<'_>| {};
+    event_loop.run_once(LONG, &mut nobody).unwrap();
+    assert_eq!(count.load(Ordering::Relaxed), 1024);
+    assert_eq!(call(), Ok(()));
+    drop(event_loop);
+    assert_eq!(call(), Err(SenderError::Gone));
+}
