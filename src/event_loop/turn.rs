@@ -195,7 +195,7 @@ impl Pool {
     }
 
     /// Sets how many bytes one [`Event::Data`] of a connection has at most; less than 1 counts as 1.
-    /// A larger one than [`READ_SIZE`] makes the one read buffer of the loop as large.
+    /// A larger one than 128 KiB makes the one read buffer of the loop as large.
     pub fn set_read_size(&mut self, id: Id, bytes: usize) {
         if let Some(channel) = self.channel_mut(id) {
             channel.read_size = u32::try_from(bytes.max(1)).unwrap_or(u32::MAX);

@@ -167,7 +167,7 @@ fn the_multicast_shell_does_what_its_lines_say() {
 fn objects_are_echoed_to_an_example_and_to_wirecat() {
     let (mut server, address) = started("objects_server", &["127.0.0.1:0"], "listening on ");
     let mut client = example("objects_client", &[&address]).start();
-    client.wait_for(r#"object received: {\"echo test object\":"#);
+    client.wait_for(r#"object received: {"echo test object":"#);
     client.wait().code(0);
     server.wait_for("client disconnected: ");
     let args = ["tcp-connect", "--frame", "obj", "--send", "[1,2.5,null]", "-c", "1", &address];
