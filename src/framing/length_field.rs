@@ -126,7 +126,7 @@ impl FromStr for LengthField {
             (Some(bytes), true) if bytes <= header => -(bytes as i64),
             (Some(_), true) => {
                 return Err(bad(format!(
-                    "a length that counts the whole message is {name}@{offset}-{header}"
+                    "no length counts more than the whole message, which is {name}@{offset}-{header}"
                 )));
             }
             (None, _) => {
@@ -208,7 +208,7 @@ mod tests {
             assert!(error.ends_with("as in u16@4-6"), "{error}");
         }
         let error = "u32@1-999".parse::<LengthField>().unwrap_err();
-        assert!(error.ends_with("counts the whole message is u32@1-5"), "{error}");
+        assert!(error.ends_with("which is u32@1-5"), "{error}");
     }
 
     #[test]

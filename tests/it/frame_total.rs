@@ -111,13 +111,18 @@ fn whole_messages_arrive_although_they_do_not_fit_together() {
 #[test]
 fn every_server_of_messages_has_the_limit() {
     let kib = |count: usize| count * 1024;
-    let line = vec![b'x'; kib(3)];
+    let (line, body) = (vec![b'x'; kib(3)], vec![b'x'; kib(200)]);
+    let head = b"Content-Length: 250000\r\n\r\n";
     let tinyproto = [&b"\xff"[..], &part(kib(250), kib(200))].concat();
     for (args, begun) in [
         (&["echo", "--tcp", "--frame", "u32"][..], part(kib(250), kib(200))),
         (&["tcp-serve", "--hub", "--frame", "u32"], part(kib(250), kib(200))),
         (&["tcp-serve", "--frame", "line"], vec![b'x'; kib(200)]),
         (&["tcp-serve", "--frame", "tinyproto"], tinyproto),
+        (&["tcp-serve", "--frame", "delim:\\x02,\\x03"], [b"\x02", &body[..]].concat()),
+        (&["tcp-serve", "--hub", "--frame", "octet"], [b"250000 ", &body[..]].concat()),
+        (&["echo", "--tcp", "--frame", "u32@0+2"], part(kib(249), kib(200))),
+        (&["tcp-serve", "--frame", "content-length"], [head, &body[..]].concat()),
         (&["chat", "--host", "--headless"], line),
     ] {
         let (max, total) = if args[0] == "chat" { ("", "9KiB") } else { ("250KiB", "600KiB") };

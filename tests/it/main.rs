@@ -19,6 +19,7 @@
 //! | [`forward`] | SPEC 7: `--forward`; SPEC 10.20 |
 //! | [`frame_total`] | SPEC 6: `--max-frame-total` |
 //! | [`gone`] | SPEC 6: peers that are gone while stdin is silent |
+//! | [`grammar`] | SPEC 6: `--frame` of a grammar, in the bytes of seven protocols |
 //! | [`half_close`] | SPEC 6: the half-close table, cell by cell |
 //! | [`help`] | SPEC 2: `--help`, as snapshots |
 //! | [`interop`] | SPEC 1.1: every byte, with nc.openbsd, ncat and socat |
@@ -74,6 +75,7 @@ mod files;
 mod forward;
 mod frame_total;
 mod gone;
+mod grammar;
 mod half_close;
 mod help;
 mod interop;
