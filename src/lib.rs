@@ -111,7 +111,8 @@
 //! core looks at an event first (signals, limits, stdout, children, statistics, progress,
 //! the steps of the shutdown), and what is left reaches `Session::event`. There are two:
 //!
-//! * A `StreamSession` listens or dials, and has a `StreamService`: `tcp-serve` and `tcp-connect`
+//! * A `StreamSession` listens, or dials, or both where commands ask for more (`streams/opening`), and
+//!   has a `StreamService`: `tcp-serve` and `tcp-connect`
 //!   (`sessions/services`), `chat --host` and `chat ADDR` (`sessions/chat`), `echo` (`sessions/echo`)
 //!   and `echo --ping` (`sessions/ping`). The last two have datagram sockets of their own as well.
 //! * A `DatagramSession` has a `DatagramService`: `udp-listen`, `udp-send`, `mcast-*`

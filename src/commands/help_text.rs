@@ -158,6 +158,8 @@ Commands (one a line of stdin):
   /to ID TEXT        {\"send\":TEXT,\"to\":ID}         to the conn or peer of events
                      {\"b64\":...} {\"hex\":...}       bytes instead of TEXT
   /close [ID]        {\"close\":ID}                  flush, then close (null: all)
+  /connect ADDR      {\"connect\":ADDR}              one more connection (tcp-*)
+  /listen ADDR       {\"listen\":ADDR}               one more listener (tcp-*)
   /list  /stats      {\"list\":true} {\"stats\":true}  events that tell
   /join G  /leave G  {\"join\":G} {\"leave\":G}        a group (mcast-join)
   /quit              {\"quit\":true}                 drain and stop
@@ -165,7 +167,11 @@ Commands (one a line of stdin):
   Each message is answered by sent or send-failed, with its line; where sent has
   queued bytes, drained follows when they are written. Commands wait while a
   queue or stdout is full. After its eof a client can still be answered, and is
-  to be closed.";
+  to be closed.
+  connect is answered by connecting, with the number to close it by, and then
+  by connected, connect-failed or error; listen by listening. To dial an ADDR
+  once more while it is connected takes {\"connect\":ADDR,\"another\":true}. Up to
+  256 connections are in the making at once; the others wait for a place.";
 
 const SENDER_COMMANDS: &str = "\
 Commands (one a line of stdin):

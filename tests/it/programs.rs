@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use socket2::SockRef;
@@ -177,4 +178,24 @@ fn a_chat_room_tells_the_others() {
     assert_eq!(read_all(&second), b"");
     (&first).write_all(b"SRVQUIT\n").unwrap();
     server.wait().code(0);
+}
+
+#[test]
+fn a_server_three_clients_and_a_unix_socket_are_one_process() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("s");
+    let name = path.to_str().expect("a path of text");
+    let Some(mut pool) = python("programs::pool", &["pool.py", name]) else { return };
+    let address = address(&mut pool, "listening 127");
+    // 1 and 2 are the listeners, and a client that is accepted has a number as well.
+    for _ in 0..3 {
+        pool.wait_for("answer HELLO FROM ");
+    }
+    let mut outside = connect(&address);
+    outside.write_all(b"from outside\n").unwrap();
+    assert_eq!(read_exactly(&outside, 13), b"FROM OUTSIDE\n");
+    let mut by_name = UnixStream::connect(&path).expect("the socket file is there");
+    by_name.write_all(b"stop\n").unwrap();
+    pool.wait().code(0);
+    assert!(!path.exists());
 }
