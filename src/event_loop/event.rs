@@ -1,7 +1,7 @@
 //! What the loop reports to its handler.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::id::Id;
 use super::mailbox::Mail;
@@ -82,6 +82,15 @@ pub enum Event<'a> {
         id: Id,
         /// Why.
         error: io::Error,
+    },
+    /// An attempt to connect has failed, and another one follows ([`Pool::connect_with`]).
+    Retrying {
+        /// The connection, whose id stays.
+        id: Id,
+        /// Why.
+        error: io::Error,
+        /// The pause before the next attempt.
+        after: Duration,
     },
     /// Bytes came in.
     Data {

@@ -108,13 +108,18 @@ impl Pool {
             }
             (Framing::Tinyproto, false) => {
                 channel.marks.set(Marks::NEGOTIATED, true);
-                let budget = self.messages.budget.clone();
-                self.negotiate(id, how.max, &budget);
+                self.negotiate_framed(id, how.max);
             }
             (_, false) => {}
         }
         self.switch_framing(id, how);
         Ok(())
+    }
+
+    /// Has the transport keep the exchange of tinyproto.
+    pub(super) fn negotiate_framed(&mut self, id: Id, max: usize) {
+        let budget = self.messages.budget.clone();
+        self.negotiate(id, max, &budget);
     }
 
     /// The framing of what is sent on a connection.

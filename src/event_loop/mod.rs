@@ -11,6 +11,7 @@
 //! which return the error itself.
 
 mod acceptor;
+mod attempts;
 mod channel;
 mod closing;
 mod datagram_opening;
@@ -54,6 +55,7 @@ use crate::sys::timerfd::TimerFd;
 pub use crate::buffers::Unsent;
 pub use crate::multicast::GroupOptions;
 pub use crate::sys::mmsg::{Arrival, Outgoing, ReturnPath, SenderAddress, SourceAddress};
+pub use attempts::ConnectPolicy;
 pub use datagram_transport::DatagramTransport;
 pub use datagrams::BatchSent;
 pub use event::{End, Event, Handler, SendOutcome, Traffic};

@@ -225,10 +225,7 @@ impl Pool {
                 let addresses = channel.transport.addresses();
                 self.connection_is_up(id, addresses, handler);
             }
-            Err(error) => {
-                self.remove(id);
-                handler.on(self, Event::ConnectFailed { id, error });
-            }
+            Err(error) => self.connect_failed(id, error, handler),
         }
     }
 
@@ -238,6 +235,7 @@ impl Pool {
         (peer, local): (Endpoint, Endpoint),
         handler: &mut dyn Handler,
     ) {
+        self.forget_plan(id);
         let Some(channel) = self.channel_mut(id) else { return };
         channel.phase = ChannelPhase::Open;
         handler.on(self, Event::Connected { id, peer, local });

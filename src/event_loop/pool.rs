@@ -9,6 +9,7 @@ use bytes::Bytes;
 use mio::Registry;
 
 use super::acceptor::Acceptor;
+use super::attempts::ConnectPlan;
 use super::channel::Channel;
 use super::datagrams::Datagrams;
 use super::event::{End, SendOutcome};
@@ -42,6 +43,18 @@ pub(super) enum PoolSource {
     Reserved,
 }
 
+impl PoolSource {
+    /// Whether it is removed at the end of this turn.
+    pub(super) fn is_closed(&self) -> bool {
+        match self {
+            Self::Channel(channel) => channel.closed.is_some(),
+            Self::Acceptor(acceptor) => acceptor.closed.is_some(),
+            Self::Datagrams(datagrams) => datagrams.closed.is_some(),
+            Self::Reserved => false,
+        }
+    }
+}
+
 /// The sources of one event loop.
 pub struct Pool {
     pub(super) registry: Registry,
@@ -58,6 +71,8 @@ pub struct Pool {
     /// Listeners that ran out of descriptors.
     pub(super) starved: Vec<Id>,
     pub(super) timers: Timers,
+    /// Of the connections that are tried more than once.
+    pub(super) plans: IdMap<ConnectPlan>,
     pub(super) messages: Messages,
     /// Of the connections that have messages.
     pub(super) intakes: IdMap<Intake>,
@@ -92,6 +107,7 @@ impl Pool {
             closed: Vec::new(),
             starved: Vec::new(),
             timers: Timers::default(),
+            plans: IdMap::default(),
             messages: Messages::default(),
             intakes: IdMap::default(),
             deadlines: IdMap::default(),
@@ -311,6 +327,7 @@ impl Pool {
     /// Takes a closed source out; `None` where it was no channel or is gone already.
     pub(super) fn remove(&mut self, id: Id) -> Option<End> {
         self.close_lane(id);
+        self.forget_plan(id);
         let source = self.sources.remove(id)?;
         self.timers.forget(id);
         let undelivered = self.forget_intake(id);

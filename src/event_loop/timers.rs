@@ -44,6 +44,8 @@ pub(super) enum OwnPurpose {
     Starved,
     /// The kernel is asked whether the peer has acknowledged everything.
     Acknowledged,
+    /// A connection is to be tried, or was tried for long enough.
+    Connect,
     /// What was expected of a connection has not come in time.
     Expected,
     /// What is queued when the loop is stopped has had its time.

@@ -40,7 +40,7 @@ impl FrameSettings {
 
     /// The framer for one direction of one stream; `None` where the stream is bytes.
     pub fn framer(&self) -> Option<Box<dyn Framer>> {
-        self.framing.clone().framer(self.max, self.keep_cr)
+        self.framing.framer(self.max, self.keep_cr)
     }
 }
 

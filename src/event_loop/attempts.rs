@@ -1,0 +1,295 @@
+//! Connections that are tried for so long, and more than once.
+//!
+//! ```text
+//!             at once, or after a pause            it is up
+//! Waiting ──────────────────────────────> Trying ──────────> Open, without a plan
+//!    ^                                      │
+//!    └── it failed or took too long, ───────┤
+//!        and there are retries left         └── and there are none ──> ConnectFailed
+//! ```
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::time::Duration;
+
+use super::event::{Event, Handler};
+use super::id::Id;
+use super::lifecycle::ChannelPhase;
+use super::marks::Marks;
+use super::pool::{Pool, PoolSource};
+use super::timers::{AnyTimer, OwnPurpose};
+use super::transport::{Readiness, Registration, Transport};
+use crate::error::Failure;
+use crate::recording::Role;
+use crate::sockets::{self, Endpoint, SocketOptions, Target};
+
+/// The longest pause between two attempts.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// How hard a connection is tried.
+///
+/// ```
+/// use std::time::Duration;
+/// use wirecat::event_loop::{ConnectPolicy, Event, EventLoop, Pool};
+///
+/// # let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+/// let mut event_loop = EventLoop::new()?;
+/// let policy = ConnectPolicy::within(Duration::from_secs(1)).retry(3, Duration::from_millis(10));
+/// event_loop.pool().connect_with(&free, policy)?;
+/// let mut log = Vec::new();
+/// event_loop.run(&mut |pool: &mut Pool, event: Event<'_>| match event {
+///     Event::Connected { id, .. } => println!("{id:?} is up"),
+///     Event::Retrying { error, after, .. } => log.push(format!("{error}: once more in {after:?}")),
+///     Event::ConnectFailed { .. } => pool.stop(),
+///     _ => {}
+/// })?;
+/// assert_eq!(log.len(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectPolicy {
+    /// How long one attempt may take; the kernel gives up after some 2 minutes by itself.
+    pub timeout: Option<Duration>,
+    /// How many more attempts there are after the first; `u32::MAX` has no end.
+    pub retries: u32,
+    /// The pause before the second attempt. It doubles with each, up to 10 s.
+    pub pause: Duration,
+}
+
+impl ConnectPolicy {
+    /// One attempt, which may take so long.
+    pub fn within(timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..Self::default() }
+    }
+
+    /// The same with so many more attempts, the first of them after such a pause.
+    #[must_use]
+    pub fn retry(self, retries: u32, pause: Duration) -> Self {
+        Self { retries, pause, ..self }
+    }
+}
+
+/// What is left of a policy.
+pub(super) struct ConnectPlan {
+    policy: ConnectPolicy,
+    target: Target,
+    /// The next attempt has not begun.
+    is_waiting: bool,
+}
+
+/// What a connection stands on that is to be tried later.
+struct Pending;
+
+impl Transport for Pending {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn write(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
+        Ok(None)
+    }
+
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<Readiness> {
+        Ok(Readiness::Evented)
+    }
+}
+
+impl Pool {
+    /// Begins a connection as [`Pool::connect`] does, with a limit of time and more than one attempt,
+    /// all under one id; the first begins with the next turn. [`Event::Retrying`] comes after each that
+    /// fails but the last, which is [`Event::ConnectFailed`]. What is sent meanwhile waits.
+    ///
+    /// # Errors
+    /// A bad address. A name is looked up once, in place.
+    pub fn connect_with(&mut self, address: &str, policy: ConnectPolicy) -> Result<Id, Failure> {
+        let target = sockets::first_target(&address.parse()?)?;
+        let name = target.to_string();
+        let begun = self.add_connection(Box::new(Pending), ChannelPhase::Connecting);
+        let id = begun.map_err(|error| sockets::connect::failure(&name, &error))?;
+        self.plans.insert(id, ConnectPlan { policy, target, is_waiting: true });
+        self.arm_own(Some(id), OwnPurpose::Connect, Duration::ZERO);
+        Ok(id)
+    }
+
+    /// A connection of a plan is to be tried, or has not come up in time.
+    pub(super) fn on_connect_timer(&mut self, id: Id, handler: &mut dyn Handler) {
+        let Some(plan) = self.plans.get_mut(id) else { return };
+        if self.sources.get(id).is_some_and(PoolSource::is_closed) {
+            return;
+        }
+        if !std::mem::take(&mut plan.is_waiting) {
+            return self.connect_failed(id, ErrorKind::TimedOut.into(), handler);
+        }
+        let (target, timeout) = (plan.target.clone(), plan.policy.timeout);
+        match self.try_to_connect(id, &target) {
+            Ok(()) => {
+                if let Some(timeout) = timeout {
+                    self.arm_own(Some(id), OwnPurpose::Connect, timeout);
+                }
+            }
+            Err(error) => self.connect_failed(id, error, handler),
+        }
+    }
+
+    fn try_to_connect(&mut self, id: Id, target: &Target) -> io::Result<()> {
+        let mut transport = match &mut self.network {
+            Some(network) => network.dial(target)?,
+            None => {
+                let begun = sockets::connect::start(target, None, &SocketOptions::default());
+                let (stream, _) =
+                    begun.map_err(|failure| io::Error::new(kind_of(&failure), failure))?;
+                self.recorded(stream, Role::Connected)
+            }
+        };
+        let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
+        let readiness = transport.register(&registration)?;
+        let Some(channel) = self.channel_mut(id) else { return Ok(()) };
+        channel.transport = transport;
+        let is_negotiated = channel.marks.has(Marks::NEGOTIATED);
+        if is_negotiated && let Some(max) = self.framing(id).map(|settings| settings.max) {
+            self.negotiate_framed(id, max);
+        }
+        if readiness == Readiness::Always {
+            self.latch(id, true, true);
+        }
+        Ok(())
+    }
+
+    /// A connection that was begun has failed.
+    pub(super) fn connect_failed(&mut self, id: Id, error: io::Error, handler: &mut dyn Handler) {
+        let left = self.plans.get_mut(id).filter(|plan| plan.policy.retries > 0);
+        let (Some(plan), Some(PoolSource::Channel(channel))) = (left, self.sources.get_mut(id))
+        else {
+            self.remove(id);
+            return handler.on(self, Event::ConnectFailed { id, error });
+        };
+        if plan.policy.retries < u32::MAX {
+            plan.policy.retries -= 1;
+        }
+        let after = plan.policy.pause;
+        plan.policy.pause = after.saturating_mul(2).min(LONGEST.max(after));
+        plan.is_waiting = true;
+        channel.transport.deregister(&self.registry);
+        channel.transport = Box::new(Pending);
+        (channel.readable, channel.writable, channel.hung_up) = (false, false, false);
+        self.arm_own(Some(id), OwnPurpose::Connect, after);
+        handler.on(self, Event::Retrying { id, error, after });
+    }
+
+    /// A connection is up, or gone: no more attempts.
+    pub(super) fn forget_plan(&mut self, id: Id) {
+        if self.plans.remove(id).is_some() {
+            self.timers.disarm(AnyTimer::own(Some(id), OwnPurpose::Connect));
+        }
+    }
+}
+
+/// The kind of error that a failure stands for, as far as programs tell them apart.
+fn kind_of(failure: &Failure) -> ErrorKind {
+    use crate::kind::Kind;
+    match failure.kind {
+        Kind::Refused => ErrorKind::ConnectionRefused,
+        Kind::NotFound => ErrorKind::NotFound,
+        Kind::PermissionDenied => ErrorKind::PermissionDenied,
+        Kind::Unreachable => ErrorKind::HostUnreachable,
+        Kind::AddressNotAvailable => ErrorKind::AddrNotAvailable,
+        _ => ErrorKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::event_loop::{EventLoop, SendOutcome};
+    use crate::framing::Framing;
+
+    /// Runs until the connection is up or has failed; returns what happened.
+    fn log_of(event_loop: &mut EventLoop, mut on_retry: impl FnMut(usize)) -> Vec<String> {
+        let mut log = Vec::new();
+        while log.last().is_none_or(|last: &String| last == "retrying") {
+            let mut on = |_: &mut Pool, event: Event<'_>| match event {
+                Event::Retrying { error, .. } => {
+                    assert!(!error.to_string().is_empty());
+                    log.push("retrying".to_owned());
+                    on_retry(log.len());
+                }
+                Event::Connected { .. } => log.push("connected".to_owned()),
+                Event::ConnectFailed { error, .. } => log.push(format!("{:?}", error.kind())),
+                _ => {}
+            };
+            event_loop.run_once(Duration::from_secs(60), &mut on).unwrap();
+        }
+        log
+    }
+
+    #[test]
+    fn a_connection_is_tried_so_often_and_what_was_sent_waits() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let mut event_loop = EventLoop::new().unwrap();
+        let policy = ConnectPolicy::default().retry(u32::MAX, Duration::from_millis(1));
+        let address = format!("unix:{}", path.display());
+        let id = event_loop.pool().connect_with(&address, policy).unwrap();
+        event_loop.pool().frame(id, Framing::Line).unwrap();
+        assert_eq!(event_loop.pool().send_message(id, b"hello"), Ok(SendOutcome::Queued));
+        let mut server = None;
+        let log = log_of(&mut event_loop, |count| {
+            if count == 3 {
+                server = Some(std::os::unix::net::UnixListener::bind(&path).unwrap());
+            }
+        });
+        assert_eq!(log, ["retrying", "retrying", "retrying", "connected"]);
+        assert!(event_loop.pool().plans.is_empty());
+        event_loop.pool().stop();
+        event_loop.run(&mut |_: &mut Pool, _: Event<'_>| {}).unwrap();
+        let (stream, _) = server.unwrap().accept().unwrap();
+        assert_eq!(std::io::read_to_string(stream).unwrap(), "hello\n");
+    }
+
+    #[test]
+    fn the_last_attempt_fails_for_good() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let mut event_loop = EventLoop::new().unwrap();
+        let policy = ConnectPolicy::default().retry(2, Duration::ZERO);
+        let id = event_loop.pool().connect_with(&free, policy).unwrap();
+        let log = log_of(&mut event_loop, |_| {});
+        assert_eq!(log, ["retrying", "retrying", "ConnectionRefused"]);
+        assert!(!event_loop.pool().is_alive(id) && event_loop.pool().plans.is_empty());
+    }
+
+    /// A tinyproto server that sends no hello is as good as absent.
+    #[test]
+    fn an_attempt_that_takes_too_long_is_given_up() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut event_loop = EventLoop::new().unwrap();
+        let policy = ConnectPolicy::within(Duration::from_millis(20)).retry(1, Duration::ZERO);
+        let address = silent.local_addr().unwrap().to_string();
+        let id = event_loop.pool().connect_with(&address, policy).unwrap();
+        event_loop.pool().frame(id, Framing::Tinyproto).unwrap();
+        assert_eq!(log_of(&mut event_loop, |_| {}), ["retrying", "TimedOut"]);
+    }
+
+    #[test]
+    fn a_plan_ends_with_its_connection() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let mut event_loop = EventLoop::new().unwrap();
+        let policy = ConnectPolicy::default().retry(5, Duration::ZERO);
+        let id = event_loop.pool().connect_with(&free, policy).unwrap();
+        let mut closed = false;
+        while !closed {
+            let mut on = |pool: &mut Pool, event: Event<'_>| match event {
+                Event::Retrying { id, .. } => pool.abort(id, crate::close::CloseReason::HOST),
+                Event::Closed { .. } => closed = true,
+                event => panic!("{event:?}"),
+            };
+            event_loop.run_once(Duration::from_secs(60), &mut on).unwrap();
+        }
+        assert!(!event_loop.pool().is_alive(id) && event_loop.pool().plans.is_empty());
+        assert_eq!(event_loop.timeout(), None);
+    }
+}
