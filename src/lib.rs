@@ -1,89 +1,148 @@
-//! The library of wirecat: streams, datagrams and groups in one thread, on one poll.
+//! An event loop for programs that talk over streams, datagrams and groups: one thread, one poll, and
+//! no callbacks but one.
 //!
-//! A program on the loop is one type with one method. [`Pool::stop`](event_loop::Pool::stop) ends it
-//! once what was sent is written, or after 2 s. An echo server for any number of clients,
-//! which holds back a client that sends faster than it reads:
+//! The [`EventLoop`] gives each [`Event`] to a [`Handler`], which is a closure or a type with one method,
+//! and the handler answers through the [`Pool`] of connections, listeners, datagram sockets and groups.
+//! Nothing in it blocks but the lookup of a name that is no address. Each queue has a bound, and each
+//! end has a reason.
+//!
+//! # A server with messages
+//!
+//! It takes lines of up to 4,096 bytes, each within 30 s, and answers them. [`Pool::frame`] has a
+//! connection, or all connections of a listener, deliver [`Event::Message`]: lines, lengths, netstrings,
+//! Python objects and more ([`Framing`]). Without it, what comes is [`Event::Data`].
 //!
 //! ```
-//! use wirecat::event_loop::{Event, EventLoop, Handler, Pool, SendOutcome};
+//! use std::time::Duration;
+//! use wirecat::{Event, EventLoop, Framing, Pool};
 //!
-//! struct Echo;
-//!
-//! impl Handler for Echo {
-//!     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-//!         match event {
-//!             Event::Data { id, bytes } if pool.send(id, bytes) == SendOutcome::Full => pool.pause(id),
-//!             Event::Drained { id } => pool.resume(id),
-//!             Event::Eof { id } => pool.finish(id),
-//! #           // The example ends with its first client; a real server goes on.
-//! #           Event::Closed { .. } => pool.stop(),
-//!             _ => {}
-//!         }
-//!     }
-//! }
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut event_loop = EventLoop::new()?;
-//! let listeners = event_loop.pool().listen("127.0.0.1:0")?;
-//! println!("listening on {:?}", event_loop.pool().local_address(listeners[0]));
-//! # let address = event_loop.pool().local_address(listeners[0]).unwrap().to_owned();
+//! let listener = event_loop.pool().listen("127.0.0.1:0")?[0];
+//! event_loop.pool().frame(listener, Framing::Line.max_frame(4096))?;
+//! # let address = event_loop.pool().local(listener).unwrap_or_default().to_string();
 //! # let client = std::thread::spawn(move || {
 //! #     use std::io::{Read, Write};
 //! #     let mut stream = std::net::TcpStream::connect(address).unwrap();
-//! #     stream.write_all(b"to and fro").unwrap();
+//! #     stream.write_all(b"to\nand fro\n").unwrap();
 //! #     stream.shutdown(std::net::Shutdown::Write).unwrap();
-//! #     let mut answer = String::new();
-//! #     stream.read_to_string(&mut answer).unwrap();
-//! #     answer
+//! #     std::io::read_to_string(stream).unwrap()
 //! # });
-//! event_loop.run(&mut Echo)?;
-//! # assert_eq!(client.join().unwrap(), "to and fro");
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! A client that asks one question and prints the lines of the answer, however the stream cuts
-//! them:
-//!
-//! ```
-//! use wirecat::event_loop::{Event, EventLoop, Handler, Pool};
-//! use wirecat::framing::{Deframer, Framing};
-//!
-//! struct Lines(Deframer);
-//!
-//! impl Handler for Lines {
-//!     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-//!         let (bytes, eof) = match event {
-//!             Event::Data { bytes, .. } => (bytes, false),
-//!             Event::Eof { .. } => (&[][..], true),
-//!             Event::Closed { .. } | Event::ConnectFailed { .. } => return pool.stop(),
-//!             _ => return,
-//!         };
-//!         let lines = self.0.feed(bytes, eof, &mut |line| println!("{:?}", line.payload));
-//!         lines.unwrap_or_else(|error| eprintln!("bad line: {error}"));
+//! event_loop.run(&mut |pool: &mut Pool, event: Event<'_>| match event {
+//!     Event::Accepted { id, .. } => pool.expect_within(id, Duration::from_secs(30)),
+//!     Event::Message { id, payload, .. } => {
+//!         if let Err(error) = pool.send_message(id, payload) {
+//!             eprintln!("no answer: {error}");
+//!         }
+//!         pool.expect_within(id, Duration::from_secs(30));
 //!     }
-//! }
+//!     Event::Eof { id } => pool.finish(id),
+//!     Event::Closed { end, .. } => {
+//!         println!("{}, {} bytes came", end.reason, end.traffic.received);
+//! #       // The example ends with its first client; a real server goes on.
+//! #       pool.stop();
+//!     }
+//!     _ => {}
+//! })?;
+//! # assert_eq!(client.join().unwrap(), "to\nand fro\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # A client
+//!
+//! What is sent before the connection is up waits. [`Pool::finish`] ends one direction, as `shutdown(2)`
+//! does, and [`Pool::stop`] ends the loop once what was sent is written, or after 2 s.
+//!
+//! ```
+//! use wirecat::{Event, EventLoop, Framing, Pool};
+//!
 //! # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
 //! # let address = server.local_addr()?.to_string();
 //! # let server = std::thread::spawn(move || {
-//! #     use std::io::{Read, Write};
+//! #     use std::io::Write;
 //! #     let (mut stream, _) = server.accept().unwrap();
-//! #     let mut question = String::new();
-//! #     stream.read_to_string(&mut question).unwrap();
 //! #     stream.write_all(b"one\ntwo\n").unwrap();
-//! #     question
+//! #     stream.shutdown(std::net::Shutdown::Write).unwrap();
+//! #     std::io::read_to_string(stream).unwrap()
 //! # });
-//! let lines = Framing::Line.framer(65536, false).expect("lines are a framing");
 //! let mut event_loop = EventLoop::new()?;
-//! let id = event_loop.pool().connect(&address)?;
-//! let _ = event_loop.pool().send(id, b"HELP\n");
-//! event_loop.pool().finish(id);
-//! event_loop.run(&mut Lines(Deframer::new(lines)))?;
-//! # assert_eq!(server.join().unwrap(), "HELP\n");
-//! # Ok(())
-//! # }
+//! let pool = event_loop.pool();
+//! let server = pool.connect(&address)?;
+//! # let served = server;
+//! pool.frame(server, Framing::Line)?;
+//! let _ = pool.send_message(server, b"HELP")?;
+//! pool.finish(server);
+//! # let mut lines = 0;
+//! event_loop.run(&mut |pool: &mut Pool, event: Event<'_>| match event {
+//!     Event::Message { payload, .. } => {
+//!         println!("{}", payload.escape_ascii());
+//! #       lines += 1;
+//!     }
+//!     Event::ConnectFailed { error, .. } => {
+//!         eprintln!("cannot connect: {error}");
+//!         pool.stop();
+//!     }
+//!     Event::Closed { .. } => pool.stop(),
+//!     _ => {}
+//! })?;
+//! # assert_eq!(lines, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Datagrams and groups
+//!
+//! ```
+//! use wirecat::{Event, EventLoop, GroupOptions, Pool};
+//!
+//! let mut event_loop = EventLoop::new()?;
+//! let pool = event_loop.pool();
+//! let socket = pool.datagrams("127.0.0.1:0")?[0];
+//! # let address = pool.local(socket).unwrap_or_default().to_string();
+//! let group = "239.1.2.3:5000";
+//! # let group = &address.replace("127.0.0.1", "239.255.7.2");
+//! pool.join(&format!("{group}%lo"))?;
+//! let sender = pool.group_sender(&format!("{group}%lo"), &GroupOptions::default())?;
+//! pool.send_to(socket, b"to one", &address)?;
+//! pool.send_to(sender, b"to all", group)?;
+//! # let mut received = 0;
+//! event_loop.run(&mut |pool: &mut Pool, event: Event<'_>| {
+//!     let Event::Datagrams { id, batch } = event else { return };
+//!     for datagram in batch {
+//!         println!("{} sent {} bytes", datagram.from, datagram.payload.len());
+//!         if let Err(failure) = pool.answer(id, datagram, b"thanks") {
+//!             eprintln!("{failure}");
+//!         }
+//!     }
+//! #   received += batch.len();
+//! #   if received >= 4 { pool.stop() }
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # More
+//!
+//! | what | how |
+//! |---|---|
+//! | a client that reads slowly | [`SendOutcome::Full`], [`Event::Drained`], [`Pool::pause`], [`Pool::resume`] |
+//! | messages that other threads send, work that they have done | [`Sender`], [`Mailbox`] |
+//! | a loop of the program's own | [`EventLoop::run_once`], [`EventLoop::timeout`] |
+//! | time | [`Pool::expect_within`], [`Pool::arm`], [`Event::Timer`] |
+//! | data for each connection | [`IdMap`] |
+//! | who is there | [`Pool::connections`], [`Pool::peer`], [`Pool::local`], [`Pool::groups`] |
+//! | sending to groups with a TTL, by an interface | [`Pool::group_sender`], [`GroupOptions`] |
+//! | sockets of the program's own | [`Pool::adopt`], [`Pool::descriptor`] |
+//! | options of sockets | [`sockets::SocketOptions`], [`Pool::add_listener`], [`Pool::dial`] |
+//! | stdin and stdout, signals | [`Pool::stdin`], [`Pool::stdout`], [`EventLoop::watch_signals`] |
+//! | how a connection ended, and what was lost | [`End`], [`CloseReason`] |
+//!
+//! `tests/examples` has an echo server, a line client, a hub that threads send through, and the programs
+//! of five Python libraries; `cargo run --example echo_server` runs one.
+//!
+//! The command line is the feature `cli`, which is on by default. A program that only uses the library
+//! leaves it out, and has fewer than 30 crates to build:
+//!
+//! ```toml
+//! [dependencies]
+//! wirecat = { version = "0.1", default-features = false }
 //! ```
 //!
 //! # The map, for maintainers
@@ -181,8 +240,8 @@ pub mod sockets;
 pub use close::CloseReason;
 pub use error::Failure;
 pub use event_loop::{
-    Arrival, CloseMode, End, Event, EventLoop, GroupOptions, Handler, Id, IdMap, Pool, SendOutcome,
-    TimerKey,
+    Arrival, CloseMode, End, Event, EventLoop, GroupOptions, Handler, Id, IdMap, Mailbox, Pool,
+    SendOutcome, Sender, SenderError, TimerKey,
 };
 pub use framing::Framing;
 

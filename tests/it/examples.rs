@@ -1,7 +1,7 @@
 //! The examples in `tests/examples`, run against plain sockets, each other and wirecat.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, Shutdown, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -193,4 +193,59 @@ fn tinyproto_is_spoken_by_examples_and_by_wirecat() {
     let args = [&connect[..], &["--send", "SRVQUIT", &address]].concat();
     wirecat(args).run().code(0);
     server.wait().code(0);
+}
+
+#[test]
+fn what_one_says_in_a_hub_reaches_the_others_in_its_order() {
+    let (_server, address) = started("hub_threads", &["127.0.0.1:0"], "listening on ");
+    let mut clients: Vec<_> = (0..6).map(|_| connect(&address)).collect();
+    // A client is there once its own line has reached another.
+    for at in 0..clients.len() {
+        clients[at].write_all(format!("here is {at}\n").as_bytes()).unwrap();
+        if at > 0 {
+            assert_eq!(line(&mut clients[0]), format!("HERE IS {at}"));
+        }
+    }
+    let talk: String = (0..500).map(|number| format!("word {number}\n")).collect();
+    let talkers: Vec<_> = clients.drain(1..).collect();
+    for mut talker in &talkers {
+        talker.write_all(talk.as_bytes()).unwrap();
+    }
+    let mut seen = [0; 500];
+    for _ in 0..5 * 500 {
+        let line = line(&mut clients[0]);
+        let number: usize = line.strip_prefix("WORD ").expect(&line).parse().expect(&line);
+        // The first of each number comes behind the first of the one before.
+        assert!(number == 0 || seen[number - 1] > seen[number], "{line}: {seen:?}");
+        seen[number] += 1;
+    }
+    assert_eq!(seen, [5; 500]);
+}
+
+#[test]
+fn four_threads_send_to_the_chosen_client() {
+    let (mut server, address) = started("chosen_client", &["127.0.0.1:0"], "listening on ");
+    let mut client = connect(&address);
+    client.write_all(b"somebody\nchosen\n").unwrap();
+    server.wait_for("message: somebody");
+    let mut next = [0; 4];
+    for _ in 0..4 * 1000 {
+        let line = line(&mut client);
+        let words: Vec<&str> = line.split(' ').collect();
+        let ["worker", worker, "says", number] = words[..] else { panic!("{line:?}") };
+        let worker: usize = worker.parse().expect(&line);
+        assert_eq!(number.parse::<usize>().expect(&line), next[worker], "{line}");
+        next[worker] += 1;
+    }
+    assert_eq!(next, [1000; 4]);
+}
+
+/// The next line, read byte by byte: nothing behind it is taken.
+fn line(stream: &mut TcpStream) -> String {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") {
+        line.extend(read_exactly(stream, 1));
+    }
+    line.pop();
+    String::from_utf8(line).unwrap()
 }
