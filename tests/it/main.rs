@@ -36,6 +36,7 @@
 //! | [`progress`] | SPEC 5: `--progress` |
 //! | [`rate`] | SPEC 5: `--rate` |
 //! | [`read_size`] | SPEC 5: `--read-size` |
+//! | [`readmes`] | SPEC 5: the programs of five Python libraries, over two pipes |
 //! | [`recipes`] | the recipes of the README |
 //! | [`reconnect`] | SPEC 7: `--reconnect` |
 //! | [`recording`] | SPEC 5: `--record` and `--replay` |
@@ -92,6 +93,7 @@ mod programs;
 mod progress;
 mod rate;
 mod read_size;
+mod readmes;
 mod recipes;
 mod reconnect;
 mod recording;

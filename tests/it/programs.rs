@@ -14,6 +14,11 @@ use super::support::{Program, Running, program, skip, wirecat_path};
 
 /// A program that tells on stderr what it would tell on stdout; `None` without a Python.
 fn python(test: &str, args: &[&str]) -> Option<Running> {
+    prepared(test, args).map(Program::start)
+}
+
+/// The same, which has not started yet.
+pub(super) fn prepared(test: &str, args: &[&str]) -> Option<Program> {
     let python = Command::new("python3").arg("--version").output();
     if !python.is_ok_and(|output| output.status.success()) {
         skip(test, "python3 is not installed");
@@ -23,7 +28,8 @@ fn python(test: &str, args: &[&str]) -> Option<Running> {
     command.args(["-c", "exec python3 \"$@\" >&2", "sh"]).args(args);
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs"));
     command.env("WIRECAT", wirecat_path()).env("PYTHONDONTWRITEBYTECODE", "1");
-    Some(Program::start(program(command)))
+    command.env("PYTHONUNBUFFERED", "1");
+    Some(program(command))
 }
 
 fn address(running: &mut Running, word: &str) -> String {
