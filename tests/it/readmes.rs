@@ -142,14 +142,14 @@ fn the_person_of_jfsocket_joins_and_sends() {
     let mut person = program.piped().start();
     person.say(format!("start recv {first}%lo\n"));
     person.wait_for(&format!("     -> {first}"));
-    person.say(format!("start send\njoin {second}%lo\n"));
+    person.say(format!("start send {first}%lo\njoin {second}%lo\n"));
     person.wait_for(&format!("     -> {second}"));
     person.wait_for("Multicast Sender Started");
-    person.say(format!("send {first}%lo hello there\n"));
+    person.say(format!("send {first} hello there\n"));
     person.wait_for(&format!("Data has send to {first}"));
     person.wait_for(&format!("-> {first}"));
     person.wait_for(" : hello there");
-    person.say(format!("send {second}%lo -x616263\n"));
+    person.say(format!("send {second} -x616263\n"));
     person.wait_for(" : abc");
     person.say(format!("drop {second}%lo\nnonsense\nstop nothing\nsend {first}\n"));
     person.wait_for(&format!("     <- {second}"));
@@ -180,14 +180,12 @@ fn the_echo_of_tinyproto_ends_by_its_words() {
     let Some((mut server, address)) = serving("tinyproto_echo_server", "Listening on") else {
         return;
     };
-    let client = |words: &str| {
-        let client = python("tinyproto_echo_client", &[&address]).expect("a Python");
-        client.input(words).start()
-    };
-    let mut first = client("hello\n");
-    first.wait_for("Response from server: Echo back: hello");
-    first.wait().code(0);
-    client("again\nQUIT\n").wait().code(0);
+    let client = python("tinyproto_echo_client", &[&address]).expect("a Python");
+    let mut client = client.piped().start();
+    client.say("hello\n");
+    client.wait_for("Response from server: Echo back: hello");
+    client.say("QUIT\n");
+    client.wait_open().code(0);
     server.wait_for("Connection closed from:");
     // The words of another program that speaks tinyproto are the same.
     let args = ["tcp-connect", "--frame", "tinyproto", "--send", "SRVQUIT", &address];

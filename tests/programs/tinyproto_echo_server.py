@@ -19,6 +19,5 @@ loop.run(
     listening=lambda event: print("Listening on", event["local"]),
     accepted=lambda event: print("Connection opened from:", event["peer"]),
     data=on_message,
-    eof=lambda event: loop.tell(close=event["conn"]),
     closed=lambda event: print("Connection closed from:", event["peer"]),
 )

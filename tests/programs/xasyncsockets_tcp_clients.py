@@ -25,7 +25,7 @@ for number in range(100):
     print(f"Client {number + 1} created")
 threading.Timer(7, loop.tell, kwargs={"quit": True}).start()
 loop.run(
-    error=lambda event: print("On TCP Client Fails To Connect"),
+    connect_failed=lambda event: print("On TCP Client Fails To Connect"),
     connected=on_connected,
     data=lambda event: show(event, f"Data Recv ({event['len']} bytes) : {event.get('text')}"),
     sent=lambda event: print("On TCP Client Can Send"),
