@@ -167,3 +167,32 @@ fn an_error_stays() {
     let again = frames.feed(b"\x01a", true, &mut |_| seen += 1);
     assert_eq!((again, seen, frames.pending()), (Err(error), 1, 0));
 }
+
+/// Messages that take many calls to make come once, in order, wherever the stream is cut, and also
+/// where what was made of one is dropped in between.
+#[test]
+fn what_takes_long_to_make_comes_in_its_order() {
+    let obj = |pickle: &[u8]| [format!("{:8X}", pickle.len()).as_bytes(), pickle].concat();
+    let (small, large) = (obj(b"N."), obj(&[b"(", &b")".repeat(100_000)[..], b"l."].concat()));
+    let wire = [&small[..], &large, &small, &large, &large, &small].concat();
+    let mut expected = Vec::new();
+    let mut whole = deframer(Framing::Obj, MIB);
+    whole.feed(&wire, true, &mut |frame| expected.push(frame.payload.to_vec())).unwrap();
+    assert_eq!(expected.len(), 6);
+    for size in [wire.len(), 70_000, 99_999] {
+        let (mut frames, mut seen, mut calls) = (deframer(Framing::Obj, MIB), Vec::new(), 0);
+        for mut piece in wire.chunks(size) {
+            while !piece.is_empty() || frames.has_unread() {
+                let deliver = &mut |frame: Frame<'_>| seen.push(frame.payload.to_vec());
+                frames.feed_until(piece, false, &Cell::new(false), deliver).unwrap();
+                assert_eq!(frames.is_making(), frames.held_whole() > 0);
+                (piece, calls) = (&[], calls + 1);
+                if calls == 3 {
+                    frames.begin_anew();
+                }
+            }
+        }
+        assert!(seen == expected && calls > 10, "{calls} calls");
+        assert_eq!(frames.pending(), 0);
+    }
+}

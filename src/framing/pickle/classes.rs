@@ -134,12 +134,11 @@ fn contents(
             return Ok(Some(()));
         }
         (NodeKind::Decimal, &[digits]) => {
-            let Leaf::Text(mut digits) = tree.leaf(digits)? else { return Ok(None) };
-            let text = digits.take(4 * MAX_DECIMAL)?;
-            if !digits.raw.is_empty() || !is_decimal(&text) {
+            // No pickler escapes one.
+            let Some(text) = tree.name(digits).filter(|text| is_decimal(text)) else {
                 return Ok(None);
-            }
-            out.extend_from_slice(&text);
+            };
+            out.extend_from_slice(text);
         }
         (NodeKind::Uuid, state) => {
             let Some(number) = uuid(tree, state) else { return Ok(None) };
@@ -299,7 +298,7 @@ fn encode_uuid(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Whether a decimal is a NaN that Python refuses to hash.
+/// Whether a decimal is a signaling NaN, which Python refuses to hash.
 pub(super) fn is_signaling(text: &[u8]) -> bool {
     matches!(text, [b's', ..] | [b'-', b's', ..])
 }

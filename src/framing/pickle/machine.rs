@@ -239,8 +239,7 @@ impl Machine<'_> {
             };
             return refused(format!("it asks for {}.{}", show(module), show(name)));
         };
-        let function = self.tree.make_function(row)?;
-        self.state.stack.push(function);
+        self.state.stack.push(Value::function(row));
         Ok(())
     }
 
@@ -248,7 +247,7 @@ impl Machine<'_> {
     fn call(&mut self) -> Result<(), PickleError> {
         use NodeKind::{Bytearray, Bytes, Frozenset, FrozensetOf, Latin1, List, Set, SetOf, Uuid};
         let (arguments, called) = (self.pop()?, self.pop()?);
-        let Some(function) = self.function(called) else {
+        let Some(function) = Self::function(called) else {
             return malformed("it calls what cannot be called");
         };
         if self.tree.kind(arguments) != NodeKind::Tuple {
@@ -287,15 +286,15 @@ impl Machine<'_> {
             }
             (Function::Make(kind), arguments) if classes::takes(kind, arguments.len()) => {
                 let value = tree.make(kind, arguments)?;
-                // Python refuses to hash a signaling NaN.
-                let digits = arguments.first().and_then(|digits| tree.name(*digits));
-                if kind == NodeKind::Decimal && digits.is_some_and(classes::is_signaling) {
+                if kind == NodeKind::Decimal
+                    && arguments.iter().any(|text| tree.is_signaling(*text))
+                {
                     tree.forbid_hashing(value);
                 }
                 value
             }
             (Function::Reconstructor, &[class, object, none]) => {
-                let functions = [class, object].map(|called| self.function(called));
+                let functions = [class, object].map(Self::function);
                 let is_none = matches!(self.tree.leaf(none), Ok(Leaf::Word("null")));
                 if !is_none || functions != [Some(Function::Make(Uuid)), Some(Function::Object)] {
                     return foreign_arguments();
@@ -308,14 +307,14 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn function(&self, value: Value) -> Option<Function> {
-        classes::function(self.tree.function(value)?)
+    fn function(value: Value) -> Option<Function> {
+        classes::function(value.row()?)
     }
 
     /// Puts an empty UUID in the place of its class and no arguments.
     fn instantiate(&mut self) -> Result<(), PickleError> {
         let (arguments, class) = (self.pop()?, self.pop()?);
-        let is_uuid = self.function(class) == Some(Function::Make(NodeKind::Uuid));
+        let is_uuid = Self::function(class) == Some(Function::Make(NodeKind::Uuid));
         let has_none =
             self.tree.kind(arguments) == NodeKind::Tuple && self.tree.members(arguments).is_empty();
         if !is_uuid || !has_none {

@@ -1,5 +1,6 @@
 //! The opcodes of values without parts, read without a copy, and never more than there is.
 
+use super::classes;
 use super::text::{Text, TextForm, take};
 use super::tree::{NodeKind, Tree, Value};
 use super::{PickleError, malformed, number};
@@ -132,32 +133,35 @@ impl<'a> Tree<'a> {
         reader.leaf(opcode)?.map_or_else(|| malformed("no value where one belongs"), Ok)
     }
 
-    /// What stands before a string, and how it is spelled; `None` for any other value.
-    fn text(&self, value: Value) -> Option<(usize, TextForm)> {
-        match value.group().map_or(self.byte(value), |_| 0) {
-            b'V' => Some((1, TextForm::Escaped)),
-            b'S' => Some((2, TextForm::Literal)),
-            b'U' => Some((2, TextForm::Old)),
-            b'T' => Some((5, TextForm::Old)),
-            0x8c => Some((2, TextForm::Utf8)),
-            b'X' => Some((5, TextForm::Utf8)),
-            0x8d => Some((9, TextForm::Utf8)),
-            _ => None,
-        }
+    /// What a string begins with, as it is spelled, and how; `None` for any other value. Its end is not
+    /// looked for: the memo may repeat a long one.
+    fn start(&self, value: Value) -> Option<(&'a [u8], TextForm)> {
+        let (header, form) = match value.group().map_or(self.byte(value), |_| 0) {
+            b'V' => (1, TextForm::Escaped),
+            b'S' => (2, TextForm::Literal),
+            b'U' => (2, TextForm::Old),
+            b'T' => (5, TextForm::Old),
+            0x8c => (2, TextForm::Utf8),
+            b'X' => (5, TextForm::Utf8),
+            0x8d => (9, TextForm::Utf8),
+            _ => return None,
+        };
+        Some((self.pickle.get(value.at() + header..)?, form))
     }
 
     pub(super) fn is_text(&self, value: Value) -> bool {
-        self.text(value).is_some()
+        self.start(value).is_some()
     }
 
-    /// Whether a value can be the key of a JSON object: a string whose first character is not
-    /// `$`. No more than that is looked at, for the memo may repeat a long string. An empty one is
-    /// followed by a quote or an opcode, and `$` is neither.
+    /// Whether a value can be the key of a JSON object: a string whose first character is not `$`. An
+    /// empty one is followed by a quote or an opcode, and `$` is neither.
     pub(super) fn is_plain_key(&self, value: Value) -> bool {
-        self.text(value).is_some_and(|(header, form)| {
-            let text = self.pickle.get(value.at() + header..).unwrap_or_default();
-            form.first(text) != Some(b'$')
-        })
+        self.start(value).is_some_and(|(text, form)| form.first(text) != Some(b'$'))
+    }
+
+    /// Whether a string begins like a decimal that Python refuses to hash.
+    pub(super) fn is_signaling(&self, value: Value) -> bool {
+        self.start(value).is_some_and(|(text, _)| classes::is_signaling(text))
     }
 
     /// A string as it is spelled; `None` for any other value.
@@ -168,17 +172,14 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// What the bytes of a value are spelled in, and whether their characters stand for them.
+    /// What a string or the bytes of a value are spelled in, and whether characters stand for bytes.
     pub(super) fn octets(&self, value: Value) -> (Text<'a>, bool) {
-        let is_latin1 = self.kind(value) == NodeKind::Latin1;
-        match (self.members(value), self.leaf(value)) {
-            (&[inner], _) => {
-                let (text, is_inner) = self.octets(inner);
-                (text, is_latin1 || is_inner)
-            }
-            (_, Ok(Leaf::Bytes(text) | Leaf::Text(text))) if value.group().is_none() => {
-                (text, false)
-            }
+        if let &[inner] = self.members(value) {
+            let (text, is_latin1) = self.octets(inner);
+            return (text, is_latin1 || self.kind(value) == NodeKind::Latin1);
+        }
+        match value.group().map_or_else(|| self.leaf(value).ok(), |_| None) {
+            Some(Leaf::Bytes(text) | Leaf::Text(text)) => (text, false),
             _ => (Text { form: TextForm::Old, raw: b"" }, false),
         }
     }

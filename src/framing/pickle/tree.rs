@@ -15,15 +15,26 @@ pub(super) struct Value(u32);
 
 impl Value {
     const GROUP: u32 = 1 << 31;
-    /// No value: there are never so many groups.
+    /// Behind all groups that a pickle can have come the functions.
+    const FUNCTION: u32 = u32::MAX - 64;
+    /// No value.
     pub(super) const NONE: Self = Self(u32::MAX);
     /// How many bytes a pickle may have, so that any offset leaves the highest bit free.
-    pub(super) const MAX_PICKLE: usize = 1 << 31;
+    pub(super) const MAX_PICKLE: usize = (1 << 31) - 128;
 
     /// The value whose opcode is at this offset of a pickle of up to [`Value::MAX_PICKLE`] bytes.
     pub(super) fn opcode(at: usize) -> Self {
         debug_assert!(at < Self::MAX_PICKLE, "an offset beyond the pickle");
         Self(at as u32)
+    }
+
+    /// What is called to make what has no opcode, by its row in the table of that.
+    pub(super) fn function(row: usize) -> Self {
+        Self(Self::FUNCTION + row as u32)
+    }
+
+    pub(super) fn row(self) -> Option<usize> {
+        self.0.checked_sub(Self::FUNCTION).map(|row| row as usize)
     }
 
     /// The offset of what is no group.
@@ -68,7 +79,7 @@ pub(super) enum NodeKind {
     /// A set of the first members of a list: the list and, in place of an offset, their number.
     SetOf,
     FrozensetOf,
-    /// What is called to make what has no opcode.
+    /// See [`Value::function`].
     Function,
 }
 
@@ -84,8 +95,7 @@ impl NodeKind {
 
 /// A value with parts.
 struct Group {
-    /// Where its members begin; of a function its place in the table of them. In front of two or more
-    /// stands, in place of an offset, their number.
+    /// Where its members begin. In front of two or more stands, in place of an offset, their number.
     start: u32,
     /// How deep it was nested when it last grew; a member may have grown since.
     depth: u16,
@@ -126,18 +136,6 @@ impl Tree<'_> {
         self.parts.groups.push(Group { start: 0, depth: 1, kind, flags });
         self.put(index, members)?;
         Ok(Value(index as u32 | Value::GROUP))
-    }
-
-    pub(super) fn make_function(&mut self, row: usize) -> Result<Value, PickleError> {
-        let value = self.make(NodeKind::Function, &[])?;
-        self.parts.groups.last_mut().into_iter().for_each(|group| group.start = row as u32);
-        Ok(value)
-    }
-
-    /// The place of a function in the table of them; `None` for any other value.
-    pub(super) fn function(&self, value: Value) -> Option<usize> {
-        let group = self.group(value).filter(|group| group.kind == NodeKind::Function);
-        group.map(|group| group.start as usize)
     }
 
     /// Adds members to a group, which is of this kind.
@@ -294,7 +292,7 @@ impl Tree<'_> {
     #[inline]
     pub(super) fn kind(&self, value: Value) -> NodeKind {
         if value.group().is_some() {
-            return self.group(value).map_or(NodeKind::Leaf, |group| group.kind);
+            return self.group(value).map_or(NodeKind::Function, |group| group.kind);
         }
         match self.byte(value) {
             b']' => NodeKind::List,
