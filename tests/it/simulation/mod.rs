@@ -13,6 +13,7 @@ mod guest;
 mod network;
 mod packets;
 mod plan;
+mod pool;
 mod reconnect;
 mod room;
 mod room_verdict;
@@ -64,6 +65,12 @@ fn a_client_loses_nothing_in_silence_and_comes_to_its_end() {
 #[test]
 fn a_client_that_reconnects_sends_each_message_once() {
     play_all(reconnect::play);
+}
+
+/// SPEC 5: connections that commands ask for, beside those that are accepted.
+#[test]
+fn a_pool_answers_each_command_and_ends_each_connection() {
+    play_all(pool::play);
 }
 
 /// SPEC 5, `--replay`: each client that says what was recorded is told what was recorded.
