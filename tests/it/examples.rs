@@ -45,6 +45,13 @@ fn last_word(running: &mut Running, words: &str) -> String {
 }
 
 #[test]
+fn the_readme_shows_the_echo_server() {
+    let example = include_str!("../examples/echo_server.rs");
+    let code = &example[example.find("use wirecat").expect("the code")..];
+    assert!(include_str!("../../README.md").contains(code), "README.md has another echo_server.rs");
+}
+
+#[test]
 fn the_echo_server_sends_back_everything_to_everybody() {
     let (mut server, address) = started("echo_server", &["127.0.0.1:0"], "listening on ");
     let mut clients = [connect(&address), connect(&address)];
