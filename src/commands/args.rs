@@ -248,6 +248,14 @@ pub(super) fn report(before: &ReportArgs, after: &ReportArgs, run: &RunArgs) -> 
     Settings { verbosity, events, log, color, tag }
 }
 
+fn record_target(typed: &OsStr) -> Result<RecordTarget, Failure> {
+    let target = RecordTarget::new(typed);
+    match target.file.as_os_str().is_empty() {
+        true => Err(refuse("--record", "the name of the file is missing")),
+        false => Ok(target),
+    }
+}
+
 impl RunArgs {
     /// What the run is asked to do by these options alone, on such a wire. `default` is how messages
     /// are written where nothing was said.
@@ -276,7 +284,7 @@ impl RunArgs {
                 },
                 command: Program::new(self.command.iter().cloned()),
                 hooks: self.on.clone(),
-                record: self.record.as_deref().map(RecordTarget::new),
+                record: self.record.as_deref().map(record_target).transpose()?,
             },
         })
     }

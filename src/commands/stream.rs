@@ -12,6 +12,7 @@ use crate::event_loop::READ_SIZE;
 use crate::framing::{self, Framing};
 use crate::protocol::output::Written;
 use crate::protocol::relay::Rules;
+use crate::protocol::text::number;
 use crate::report::Settings;
 use crate::sessions::children::Program;
 use crate::sessions::config::{Common, InputSource, Net, Route, RouteOptions, Wire};
@@ -203,7 +204,8 @@ pub(super) fn check_least(wire: &Wire) -> Result<(), Failure> {
 }
 
 fn larger(form: &str, what: &str, wire: &Wire) -> Failure {
-    refuse(form, format!("{what} more than the {} bytes of --max-frame", wire.max))
+    let most = number(wire.max as u64, "byte");
+    refuse(form, format!("{what} more than the {most} of --max-frame"))
 }
 
 /// What the unfinished messages of all clients may hold (`--max-frame-total`): at least one message.
@@ -211,7 +213,8 @@ pub(super) fn frame_total(total: Option<u64>, wire: &Wire) -> Result<usize, Fail
     match total.map(as_usize) {
         None => Ok(as_usize(MAX_FRAME_TOTAL).max(wire.max)),
         Some(total) if total < wire.max => {
-            let cause = format!("one message may have {} bytes (--max-frame)", wire.max);
+            let most = number(wire.max as u64, "byte");
+            let cause = format!("one message may have {most} (--max-frame)");
             Err(refuse("--max-frame-total", cause))
         }
         Some(total) => Ok(total),

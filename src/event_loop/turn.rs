@@ -194,6 +194,11 @@ impl Pool {
         !(self.ready.is_empty() || self.is_held_by_recording())
     }
 
+    /// How many bytes one [`Event::Data`] of a connection has at most.
+    pub fn read_size(&self, id: Id) -> usize {
+        self.channel(id).map_or(0, |channel| channel.read_size as usize)
+    }
+
     /// Sets how many bytes one [`Event::Data`] of a connection has at most; less than 1 counts as 1.
     /// A larger one than 128 KiB makes the one read buffer of the loop as large.
     pub fn set_read_size(&mut self, id: Id, bytes: usize) {

@@ -46,8 +46,9 @@ impl Framer for Fixed {
         sendable(payload, self.max)?;
         if payload.len() != self.size {
             return Err(FrameError::Unrepresentable(format!(
-                "{} bytes long, and every message has exactly {}",
+                "{} byte{} long, and every message has exactly {}",
                 payload.len(),
+                if payload.len() == 1 { "" } else { "s" },
                 self.size
             )));
         }

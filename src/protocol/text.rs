@@ -36,6 +36,16 @@ pub fn is_unprintable(char: char) -> bool {
         )
 }
 
+/// So many of something: `1 byte`, `2 bytes`.
+pub fn number(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// So many bytes of something, to which this was not done: `1 byte of input was not sent`.
+pub fn bytes_not(n: u64, of: &str, done: &str) -> String {
+    format!("{}{of} {} not {done}", number(n, "byte"), if n == 1 { "was" } else { "were" })
+}
+
 fn escape_except(bytes: &[u8], kept: &[char]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -87,6 +97,14 @@ mod tests {
         for (bytes, shown) in table {
             assert_eq!(escape(bytes), *shown);
         }
+    }
+
+    #[test]
+    fn one_of_something_has_no_s() {
+        let counts = [0, 1, 2].map(|n| number(n, "byte"));
+        assert_eq!(counts, ["0 bytes", "1 byte", "2 bytes"]);
+        let unsent = [1, 2].map(|n| bytes_not(n, " of it", "sent"));
+        assert_eq!(unsent, ["1 byte of it was not sent", "2 bytes of it were not sent"]);
     }
 
     #[test]

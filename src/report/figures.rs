@@ -9,6 +9,7 @@ use crate::fields::fields;
 use crate::protocol::flow::{FlowStats, FlowTotals};
 use crate::protocol::latency::LatencySummary;
 use crate::protocol::ping::{RoundTrips, Tally};
+use crate::protocol::text::number;
 
 fields! {
     /// What is known of one flow, or of all answers to probes. Rates are per second, times in
@@ -166,11 +167,6 @@ fn write_trips(out: &mut fmt::Formatter<'_>, trips: &RoundTrips) -> fmt::Result 
     }
     let times = [min, mean, p50, p90, p99, p999, max].map(trip).join("/");
     write!(out, " rtt min/avg/p50/p90/p99/p99.9/max {times}")
-}
-
-/// So many of them, in words.
-pub(super) fn number(n: u64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn count(out: &mut fmt::Formatter<'_>, what: &str, count: u64) -> fmt::Result {

@@ -13,6 +13,7 @@ mod json;
 mod name;
 mod notice;
 pub(crate) mod pcapng;
+mod progress;
 mod repeats;
 mod selection;
 mod stderr;
@@ -26,14 +27,16 @@ use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
 use crate::kind::Kind;
+use crate::protocol::text::number;
 pub(crate) use figures::{Figures, SequenceFigures};
 pub use name::Name;
 pub(crate) use notice::Notice;
 pub use notice::keys;
+use progress::ProgressLine;
+pub(crate) use progress::{INTERVAL, Moved};
 use repeats::Repeats;
 pub use selection::EventSelection;
-pub(crate) use stderr::{INTERVAL, Moved};
-use stderr::{LineWriter, ProgressLine};
+use stderr::LineWriter;
 use text::Palette;
 
 /// How much is shown, from `-q` to `-vv`.
@@ -220,7 +223,7 @@ impl Reporter {
         if self.lost == 0 || !writer.has_room() || !self.selects(Name::Warning) {
             return;
         }
-        let events = figures::number(std::mem::take(&mut self.lost), "event");
+        let events = number(std::mem::take(&mut self.lost), "event");
         let text = format!("{events} left out, because stderr was not read");
         let notice = Notice::warning(Kind::NotShown, text);
         let line = self.line(&notice, SystemTime::now());

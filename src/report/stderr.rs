@@ -1,10 +1,8 @@
-//! What reaches stderr: whole lines, and `--progress`, a line at the foot of a terminal that is
-//! written over and over.
+//! What reaches stderr: whole lines.
 //!
 //! Others share stderr, so its flags stay as they are. A stderr that fails is left alone, for the
 //! failure could be reported nowhere. One that is not read holds nobody up: what it does not take
-//! at once waits, up to a bound, for a thread that is started then. Nothing runs beside the program
-//! to draw the progress: its owner decides when.
+//! at once waits, up to a bound, for a thread that is started then.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -13,20 +11,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use bytesize::ByteSize;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
 use crate::sys::fd::{FdAccess, reopen_nonblocking};
-
-/// How often the progress is worth drawing.
-pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
-
-const WITH_END: &str = "{msg} {binary_bytes_per_sec} [{wide_bar}] {percent}% ETA {eta}";
-const WITHOUT_END: &str = "{msg} {binary_bytes_per_sec} {elapsed}";
 
 /// Bytes of lines that may wait for stderr to be read, and as many may be on their way.
 const MOST: usize = 128 * 1024;
@@ -64,6 +54,19 @@ impl StderrAccess {
             }
             _ => Self::File,
         }
+    }
+
+    /// Writes what is taken without blocking, and gives the rest; `None` where stderr fails.
+    fn write_some<'a>(&mut self, mut rest: &'a [u8]) -> Option<&'a [u8]> {
+        while !rest.is_empty() {
+            match self.write(rest) {
+                Ok(written @ 1..) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Ok(_) | Err(_) => return None,
+            }
+        }
+        Some(rest)
     }
 
     /// One write that does not block.
@@ -115,9 +118,14 @@ impl AsFd for Stderr {
 /// | Direct | is written at once |
 /// | Queued | waits; where the queue is full, the program waits for the thread |
 /// | Stuck | is lost where the queue is full |
+///
+/// Where no thread can be had, the rest of a line that is begun waits for the next one; other lines that
+/// stderr does not take are lost.
 pub(super) struct LineWriter {
     access: StderrAccess,
     queue: Arc<LineQueue>,
+    /// Starts the thread; false where there is no room for one.
+    start: fn(&Arc<LineQueue>) -> bool,
     has_thread: bool,
     is_stuck: bool,
 }
@@ -193,6 +201,7 @@ impl LineWriter {
         Self {
             access: StderrAccess::find(),
             queue: Arc::default(),
+            start: start_thread,
             has_thread: false,
             is_stuck: false,
         }
@@ -206,17 +215,17 @@ impl LineWriter {
     /// Writes a line, or has it wait; false where there is no place for it.
     pub(super) fn write(&mut self, line: &[u8]) -> bool {
         let mut waiting = self.queue.lock();
-        let mut rest = line;
-        while waiting.is_idle() && !rest.is_empty() {
-            match self.access.write(rest) {
-                Ok(written @ 1..) => rest = rest.get(written..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Ok(_) | Err(_) => return true,
-            }
+        if !self.has_thread && !waiting.bytes.is_empty() {
+            let left = self.access.write_some(&waiting.bytes).map_or(0, <[u8]>::len);
+            let written = waiting.bytes.len() - left;
+            waiting.bytes.drain(..written);
         }
-        if rest.is_empty() {
-            return true;
+        let mut rest = line;
+        if waiting.is_idle() {
+            match self.access.write_some(rest) {
+                None | Some([]) => return true,
+                Some(left) => rest = left,
+            }
         }
         self.is_stuck &= waiting.bytes.len() > MOST / 2;
         if waiting.bytes.len() + rest.len() > MOST {
@@ -230,15 +239,15 @@ impl LineWriter {
             }
         }
         if !self.has_thread {
-            let queue = Arc::clone(&self.queue);
-            let thread = thread::Builder::new().name("stderr".to_owned());
-            self.has_thread = thread.spawn(move || queue.serve()).is_ok();
+            self.has_thread = (self.start)(&self.queue);
         }
-        if self.has_thread {
+        // Half a line would run into the next one.
+        let waits = self.has_thread || rest.len() < line.len();
+        if waits {
             waiting.bytes.extend_from_slice(rest);
             self.queue.changed.notify_all();
         }
-        self.has_thread
+        waits
     }
 
     /// Waits for what is to be written, for a limited time.
@@ -249,6 +258,13 @@ impl LineWriter {
             drop(self.queue.changed.wait_timeout_while(waiting, PATIENCE, is_late));
         }
     }
+}
+
+/// Starts the thread that writes what waits.
+fn start_thread(queue: &Arc<LineQueue>) -> bool {
+    let queue = Arc::clone(queue);
+    let thread = thread::Builder::new().name("stderr".to_owned());
+    thread.spawn(move || queue.serve()).is_ok()
 }
 
 /// Whether stderr takes bytes now.
@@ -282,90 +298,6 @@ fn wait(sink: &impl AsFd) -> bool {
     matches!(poll(&mut fds, None), Ok(_) | Err(Errno::INTR))
 }
 
-/// How far a run has come.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Moved {
-    /// Bytes received.
-    pub(crate) received: u64,
-    /// Bytes sent.
-    pub(crate) sent: u64,
-    /// Bytes of the input that are on their way.
-    pub(crate) passed: u64,
-}
-
-/// The progress line, while there is one.
-///
-/// ```text
-/// none ── begin, stderr is a terminal ──> shown ── suspend: a line is written ──> shown
-///                                           └── drop ──> none, and the line is wiped
-/// ```
-///
-/// | limit | of what | by whom |
-/// |---|---|---|
-/// | one in 100 ms (`INTERVAL`) | figures from the run | the owner's timer |
-/// | 20 a second | drawing on the terminal; figures in between are left out | indicatif |
-/// | none | notices: each is a line | |
-pub(super) struct ProgressLine {
-    bar: ProgressBar,
-    has_end: bool,
-}
-
-impl ProgressLine {
-    /// Begins, if stderr is a terminal that can do it. `total` is the size of the input in bytes,
-    /// where it is known.
-    pub(super) fn begin(total: Option<u64>) -> Option<Self> {
-        let target = ProgressDrawTarget::stderr();
-        if target.is_hidden() {
-            return None;
-        }
-        let template = if total.is_some() { WITH_END } else { WITHOUT_END };
-        let style = ProgressStyle::with_template(template);
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(total, target).with_style(style);
-        let progress = Self { bar, has_end: total.is_some() };
-        progress.show(&Moved::default());
-        Some(progress)
-    }
-
-    /// Begins a line of text, if stderr is a terminal that can do it.
-    pub(super) fn begin_text() -> Option<Self> {
-        let target = ProgressDrawTarget::stderr();
-        if target.is_hidden() {
-            return None;
-        }
-        let style = ProgressStyle::with_template("{wide_msg}");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
-        Some(Self { bar, has_end: false })
-    }
-
-    /// Draws this text, as much as one line of the terminal takes.
-    pub(super) fn show_text(&self, text: String) {
-        self.bar.set_message(text);
-        self.bar.tick();
-    }
-
-    /// Draws how far it has come.
-    pub(super) fn show(&self, moved: &Moved) {
-        let size = |bytes| ByteSize::b(bytes).display().iec();
-        self.bar.set_message(format!("in {} out {}", size(moved.received), size(moved.sent)));
-        let position = if self.has_end { moved.passed } else { moved.received + moved.sent };
-        self.bar.set_position(position);
-    }
-
-    /// Takes the line away, lets something else be written, and draws the line below it.
-    pub(super) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
-        self.bar.suspend(write)
-    }
-}
-
-impl Drop for ProgressLine {
-    /// Leaves nothing of it behind.
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Read;
@@ -385,6 +317,26 @@ mod tests {
         });
         write_whole(ours, &line);
         assert_eq!(reader.join().unwrap().unwrap(), line);
+    }
+
+    /// A machine without room for a thread, and a stderr that takes a part of a line.
+    #[test]
+    fn a_line_that_is_begun_is_never_cut() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let own = File::from(std::os::fd::OwnedFd::from(writer));
+        let access = StderrAccess::Reopened(own);
+        let mut lines = LineWriter { access, start: |_| false, ..LineWriter::new() };
+        let line = |letter: u8| [vec![letter; 99_999], b"\n".to_vec()].concat();
+        assert!(lines.write(&line(b'a')), "its rest waits");
+        assert!(!lines.write(&line(b'b')), "there is no place for another");
+        let mut read = vec![0; 100_000];
+        reader.read_exact(&mut read[..50_000]).unwrap();
+        assert!(lines.write(b"c\n"), "the rest goes first");
+        reader.read_exact(&mut read[50_000..]).unwrap();
+        assert_eq!(read, line(b'a'));
+        reader.read_exact(&mut read[..2]).unwrap();
+        assert_eq!(read[..2], *b"c\n");
     }
 
     #[test]

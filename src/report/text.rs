@@ -9,12 +9,11 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 
-use super::figures::number;
 use super::name::Name;
 use super::notice::{Fields, Notice};
 use crate::close::CloseReason;
 use crate::kind::Kind;
-use crate::protocol::text::escape_words;
+use crate::protocol::text::{escape_words, number};
 
 /// How the parts of a line look; the default is plain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use crate::error::{Failure, Status};
 use crate::event_loop::Recorder;
 use crate::kind::Kind;
+use crate::protocol::text::number;
 use crate::recording::{Observation, RecordedFlow};
 use crate::report::pcapng::Capture;
 use crate::report::transcript;
@@ -214,7 +215,9 @@ impl FileRecorder {
 
     /// The reader takes too little.
     fn give_up(&mut self) {
-        let cause = format!("{} bytes wait for its reader", self.waiting());
+        let (waiting, waits) =
+            (self.waiting() as u64, if self.waiting() == 1 { "waits" } else { "wait" });
+        let cause = format!("{} {waits} for its reader", number(waiting, "byte"));
         let name = self.name.clone();
         self.pending = Vec::new();
         self.gone = 0;

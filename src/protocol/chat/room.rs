@@ -12,12 +12,14 @@
 //! takes it, and hears of what is said meanwhile in the history; its own lines wait. `finish` marks
 //! the end of a member's input: it is announced, its lines pass, and it is closed.
 
+mod newcomers;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::dialect::ChatCommand;
 use super::dialect::Dialect;
-use super::history::{History, sent_size};
+use super::history::History;
 use super::line::{ChatLine, readable};
 use super::members::TokenBucket;
 use super::members::{Member, Members, PacedLines};
@@ -30,9 +32,6 @@ pub const FLOOD: usize = 1000;
 /// How long a newcomer has to send its nick before it is announced as a guest. A program does so at
 /// once; a person at nc may never do so.
 const INTRODUCTION: Duration = Duration::from_millis(300);
-/// How long a newcomer may take nothing of the history before it is closed.
-const CATCH_UP: Duration = Duration::from_secs(10);
-
 /// The number of a member, which is never given again.
 pub type MemberId = u64;
 
@@ -67,6 +66,8 @@ pub struct Room {
     /// Members to look at when their time comes, each once.
     later: BTreeSet<(Instant, MemberId)>,
     actions: Vec<RoomAction>,
+    /// The host has left: nothing is passed on any more.
+    is_over: bool,
 }
 
 /// What a hosted room keeps about a member.
@@ -178,6 +179,9 @@ impl Room {
         }
         let due: Vec<MemberId> = std::mem::take(&mut self.due).into_iter().collect();
         for id in &due {
+            if self.is_over {
+                break;
+            }
             let again = self.advance_member(*id, outlook).map(|rest| outlook.now + rest);
             // It may be gone by now.
             let Some(member) = self.members.get_mut(*id) else { continue };
@@ -248,18 +252,6 @@ impl Room {
         None
     }
 
-    /// How long a newcomer may still take nothing; removes one that has done so for too long.
-    fn patience(&mut self, id: MemberId, outlook: Outlook<'_>) -> Option<Duration> {
-        let Stage::CatchingUp(_, since) = self.members.get(id)?.state.stage else { return None };
-        let left = (since + CATCH_UP).saturating_duration_since(outlook.now);
-        if left.is_zero() {
-            self.actions.push(RoomAction::Drop(id));
-            self.remove_member(id, None);
-            return None;
-        }
-        Some(left)
-    }
-
     fn execute(&mut self, id: MemberId, text: &str, outlook: Outlook<'_>) {
         let is_host = self.members.get(id).is_some_and(|member| member.state.is_host);
         let command = if is_host {
@@ -287,6 +279,7 @@ impl Room {
     }
 
     fn close(&mut self, id: MemberId, why: Option<&str>) {
+        self.is_over |= self.members.get(id).is_some_and(|member| member.state.is_host);
         self.actions.push(RoomAction::Close(id));
         self.remove_member(id, why);
     }
@@ -325,41 +318,6 @@ impl Room {
             self.send(id, ChatLine::You(new.clone()));
             self.broadcast(Some(id), &ChatLine::Renamed(old, new));
         }
-    }
-
-    /// Sends a member what was said before, as far as its queue takes it, then who is there, and
-    /// announces it to the others; returns whether it is present now.
-    fn announce(&mut self, id: MemberId, Outlook { now, space }: Outlook<'_>) -> bool {
-        let Some(member) = self.members.get_mut(id) else { return false };
-        let (mut next, since) = match member.state.stage {
-            Stage::Unannounced(_) => (0, now),
-            Stage::CatchingUp(next, since) => (next, since),
-            Stage::Present => return true,
-        };
-        let (start, mut space) = (next, space(id));
-        while let Some((line, number, size)) = self.history.next(next)
-            && space > 0
-        {
-            if next == 0 {
-                self.actions.push(RoomAction::Send(vec![id], ChatLine::Earlier));
-                space = space.saturating_sub(sent_size(&ChatLine::Earlier));
-            }
-            self.actions.push(RoomAction::Send(vec![id], line.clone()));
-            space = space.saturating_sub(size);
-            next = number + 1;
-        }
-        // A queue that is full has no room for who is there, which is one with what follows.
-        if space == 0 {
-            let since = if next > start { now } else { since };
-            member.state.stage = Stage::CatchingUp(next, since);
-            return false;
-        }
-        member.state.stage = Stage::Present;
-        let Some(nick) = member.nick().cloned() else { return false };
-        self.send(id, ChatLine::You(nick.clone()));
-        self.list(id);
-        self.broadcast(Some(id), &ChatLine::Joined(nick));
-        true
     }
 
     /// Sends a member who is there.

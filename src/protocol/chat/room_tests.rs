@@ -235,6 +235,29 @@ fn a_flood_beyond_all_bounds_ends_its_sender() {
     assert!(actions[2..].iter().all(|action| action.ends_with("from the host")));
 }
 
+/// All who are told of the end have received the same, and what comes behind the host is for nobody.
+#[test]
+fn a_newcomer_has_all_of_the_history_when_the_room_ends() {
+    let mut scene = Scene::with(&["ann"]);
+    scene.room.add_host(0, &Nick::guest(0), scene.now);
+    for number in 0..5 {
+        scene.says(1, &format!("line {number}"));
+    }
+    scene.room.add_member(2, &Nick::guest(2), scene.now);
+    scene.room.finish(2);
+    scene.look(30);
+    let shown = |scene: &mut Scene| -> Vec<String> {
+        scene.room.take_actions().iter().map(shown).collect()
+    };
+    assert_eq!(shown(&mut scene).last().unwrap(), "2: <ann> line 0");
+    scene.room.receive(0, b"/quit");
+    scene.room.receive(1, b"too late");
+    scene.look(0);
+    assert_eq!(shown(&mut scene), ["0: closed", "1: *** guest-0 left"]);
+    scene.room.end();
+    assert_eq!(shown(&mut scene), (1..5).map(|n| format!("2: <ann> line {n}")).collect::<Vec<_>>());
+}
+
 #[test]
 fn who_goes_before_it_was_announced_was_never_there() {
     let mut scene = Scene::with(&["ann"]);

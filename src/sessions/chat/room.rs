@@ -319,11 +319,18 @@ impl StreamService for RoomService {
         }
     }
 
-    /// Every member gets a notice behind what is queued.
+    /// Every member gets a notice behind what is queued, and a newcomer behind the rest of the
+    /// history.
     fn end(&mut self, context: &mut Context<'_>) {
         context.pool.disarm(TimerKey::global(timers::CHAT));
         if !std::mem::replace(&mut self.is_closed, true) {
             let members: Vec<MemberId> = self.ids.keys().copied().collect();
+            self.room.end();
+            for action in self.room.take_actions() {
+                if let RoomAction::Send(to, line) = action {
+                    self.send_line(context, &to, &line);
+                }
+            }
             // Queued before the session closes the members, so that the FIN comes behind it.
             let line = ChatLine::Notice("the host has closed the room".to_owned());
             self.send_line(context, &members, &line);

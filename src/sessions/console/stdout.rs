@@ -9,6 +9,7 @@ use crate::event_loop::stdio::StdioKind;
 use crate::event_loop::{End, Pool};
 use crate::kind::Kind;
 use crate::protocol::output::Output;
+use crate::protocol::text::bytes_not;
 
 /// What the end of stdout means for the run.
 pub(crate) enum StdoutEnd {
@@ -57,7 +58,7 @@ impl Console {
         if count == 0 {
             return StdoutEnd::Flushed;
         }
-        let cause = format!("{count} bytes were not taken in time");
+        let cause = bytes_not(count, "", "taken in time");
         let failure = Failure::new(Status::Local, Kind::Undelivered, "write to", "stdout", cause);
         StdoutEnd::Undelivered(failure)
     }

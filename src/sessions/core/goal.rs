@@ -3,6 +3,7 @@
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::protocol::expect::Lookout;
+use crate::protocol::text::number;
 use crate::sessions::config::Goal;
 
 /// How far the run has come to the message or the number of messages that ends it. Where both are
@@ -53,7 +54,7 @@ impl GoalState {
                 Some(Failure::new(Status::Unmet, Kind::Expect, "receive", target, cause))
             }
             (None, Some(count)) if received < count => {
-                let (target, cause) = (format!("{count} messages"), format!("{received} came"));
+                let (target, cause) = (number(count, "message"), format!("{received} came"));
                 Some(Failure::new(Status::Unmet, Kind::Count, "receive", target, cause))
             }
             (None, _) => None,

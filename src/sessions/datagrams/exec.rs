@@ -14,6 +14,7 @@ use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Pool, SendOutcome, Signal, TimerKey};
 use crate::framing::{Cutter, FrameError, InputFraming};
 use crate::kind::Kind;
+use crate::protocol::text::number;
 use crate::sessions::children::{ChildId, ChildPurpose, ChildSpec, Children, Exit, Stream};
 use crate::sessions::config::PeerCommand;
 use crate::sessions::timers;
@@ -144,9 +145,12 @@ impl PeerCommands {
     ) -> Option<ChildId> {
         if self.flows.len() >= self.config.most {
             if !std::mem::replace(&mut self.reported[1], true) {
+                let most = self.config.most as u64;
                 let text = format!(
-                    "{} finds no place: {} commands run (--max-flows; later ones are not told)",
-                    arrival.from, self.config.most
+                    "{} finds no place: {} {} (--max-flows; later ones are not told)",
+                    arrival.from,
+                    number(most, "command"),
+                    if most == 1 { "runs" } else { "run" }
                 );
                 context.warn(Kind::Command, &text);
             }

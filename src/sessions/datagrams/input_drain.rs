@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::DatagramContext;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
+use crate::protocol::text::number;
 use crate::sessions::core::GRACE;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
@@ -78,7 +79,8 @@ impl InputDrain {
     pub(super) fn failure(self, unsent: usize) -> Option<Failure> {
         (self == Self::Late).then(|| {
             let limit = humantime::format_duration(GRACE);
-            let cause = format!("{unsent} bytes and what is unread were not sent within {limit}");
+            let unsent = number(unsent as u64, "byte");
+            let cause = format!("{unsent} and what is unread were not sent within {limit}");
             Failure::new(Status::Lost, Kind::Unsent, "send", "the rest of the input", cause)
         })
     }

@@ -11,6 +11,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::replay::{Conversations, Next, Player, Send};
+use crate::protocol::text::number;
 use crate::sessions::config::{Common, Replay};
 use crate::sessions::console::{Console, Message};
 use crate::sessions::input::InputReader;
@@ -71,7 +72,9 @@ impl ReplayService {
                 false => self.conversations.choose(payload, true),
             };
             let Some(script) = script else {
-                let cause = format!("only {} peers were recorded", self.conversations.count());
+                let count = self.conversations.count() as u64;
+                let was = if count == 1 { "was" } else { "were" };
+                let cause = format!("only {} {was} recorded", number(count, "peer"));
                 return Err(Failure::new(Status::Unmet, Kind::Replay, "replay", title, cause));
             };
             let player = Player::new(script, self.timing, now);

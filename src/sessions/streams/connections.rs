@@ -13,6 +13,7 @@ use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::Framing;
 use crate::kind::Kind;
 use crate::protocol::per_address::Crowded;
+use crate::protocol::text::number;
 use crate::report::{Name, Notice};
 use crate::sessions::connector::Established;
 use crate::sessions::receiver::Receiver;
@@ -320,7 +321,8 @@ impl StreamSession {
             self.streams.note_loss(Status::Timeout);
         }
         if connection.skipped > 0 && self.streams.profile.losses != Losses::Ignored {
-            let text = format!("{} missed {} messages", connection.title(), connection.skipped);
+            let skipped = number(connection.skipped, "message");
+            let text = format!("{} missed {skipped}", connection.title());
             self.core.console.warn(pool, Kind::Skipped, &text);
             self.streams.note_loss(Status::Lost);
         }
@@ -374,7 +376,8 @@ impl StreamSession {
         let pause = dialer.dial_again(pool, end.traffic.received > 0, unsent);
         let count = in_doubt(end);
         if count > 0 && self.streams.profile.losses == Losses::Reported {
-            let text = format!("up to {count} bytes sent to {} may be lost", lost.peer);
+            let bytes = number(count, "byte");
+            let text = format!("up to {bytes} sent to {} may be lost", lost.peer);
             self.core.console.warn(pool, Kind::MayBeLost, &text);
             self.core.decide(Status::Lost);
         }

@@ -9,6 +9,7 @@ use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::protocol::relay::{InputState, RelayStep};
+use crate::protocol::text::bytes_not;
 use crate::report::{Name, Notice};
 use crate::sessions::console::closed_event;
 use crate::sessions::core::{Core, NOTE_AFTER};
@@ -231,7 +232,7 @@ impl<'a> Context<'a> {
             self.core.console.warn(self.pool, Kind::Lost, &text);
         }
         if unsent > 0 {
-            let text = format!("{unsent} bytes for {title} were not sent");
+            let text = bytes_not(unsent as u64, &format!(" for {title}"), "sent");
             self.core.console.warn(self.pool, Kind::Unsent, &text);
         }
     }

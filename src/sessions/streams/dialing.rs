@@ -11,6 +11,7 @@ use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool};
 use crate::kind::Kind;
 use crate::protocol::relay::InputState;
+use crate::protocol::text::bytes_not;
 use crate::report::Notice;
 use crate::sessions::config::{Dialing, Route};
 use crate::sessions::connector::{Connector, Established, Progress};
@@ -285,7 +286,8 @@ impl Dialer {
         let waits = self.carried_bytes();
         self.carried.clear();
         if core.input.has_commands() && waits > 0 {
-            let text = format!("{waits} bytes were not sent, for want of a connection");
+            let unsent = bytes_not(waits as u64, "", "sent");
+            let text = format!("{unsent}, for want of a connection");
             let notice = Notice::send_failed(Kind::Unsent, text).unsent(waits as u64);
             core.console.report(pool, &notice);
             core.decide(Status::Lost);

@@ -17,6 +17,7 @@ use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{CloseMode, Id, Pool};
 use crate::kind::Kind;
+use crate::protocol::text::bytes_not;
 use crate::sessions::core::Core;
 use crate::sessions::services::{Losses, StreamService};
 
@@ -80,7 +81,8 @@ pub(super) fn report_cut(core: &mut Core, streams: &Streams, pool: &mut Pool, id
     let left = core.input.take_left(pool);
     if left > 0 {
         core.console.totals.unsent += left;
-        let text = format!("{left} bytes of {} were not sent", core.input.name());
+        let of = format!(" of {}", core.input.name());
+        let text = bytes_not(left, &of, "sent");
         core.console.warn(pool, Kind::Unsent, &text);
         if streams.profile.losses != Losses::Ignored {
             core.decide(Status::Lost);

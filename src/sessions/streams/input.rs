@@ -13,6 +13,7 @@ use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
 use crate::protocol::output::{Output, Written};
 use crate::protocol::relay::{InputState, Source};
+use crate::protocol::text::bytes_not;
 use crate::report::{Name, Notice};
 use crate::sessions::console::Message;
 use crate::sessions::control;
@@ -148,7 +149,8 @@ impl StreamSession {
         let unsent = end.unsent.len();
         if unsent > 0 {
             let peer = client.peer.to_string();
-            let text = format!("{unsent} bytes for {} were not sent", self.streams.title(client));
+            let whom = format!(" for {}", self.streams.title(client));
+            let text = bytes_not(unsent as u64, &whom, "sent");
             let event = Notice::send_failed(Kind::Unsent, text);
             let event = event.conn(client.number).peer(&peer).unsent(unsent as u64);
             self.core.console.report(pool, &event);
@@ -247,9 +249,11 @@ impl StreamSession {
         let asked = context.asked();
         self.follow(pool, asked);
         receiver.note_read(pool.now(), has_come);
-        if receiver.undelivered() > 0 {
+        let is_short = (1..pool.read_size(id)).contains(&bytes.len());
+        if is_short && receiver.undelivered() > 0 {
             // A peer that writes the length and then the message sends the second one only once the
-            // first is acknowledged, where Nagle's algorithm is on: 40 ms a message, else.
+            // first is acknowledged, where Nagle's algorithm is on: 40 ms a message, else. Behind a
+            // full read there is more to read already.
             pool.acknowledge(id);
         }
         self.core.note_match(receiver.has_matched());

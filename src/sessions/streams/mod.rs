@@ -25,6 +25,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Id, IdMap, Pool, TimerKey};
 use crate::kind::Kind;
+use crate::protocol::text::bytes_not;
 use crate::sessions::receiver::Receiver;
 use crate::sessions::services::Profile;
 use crate::sessions::timers;
@@ -155,7 +156,7 @@ pub(crate) fn lost(peer: String, kind: Kind, end: &End) -> Failure {
     let failure = Failure::new(Status::Lost, kind, "keep the connection to", peer, cause);
     match end.unsent.len() {
         0 => failure,
-        unsent => failure.fix(format!("{unsent} bytes of input were not sent")),
+        unsent => failure.fix(bytes_not(unsent as u64, " of input", "sent")),
     }
 }
 

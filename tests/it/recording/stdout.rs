@@ -65,6 +65,15 @@ fn a_stdout_with_data_refuses_it() {
     assert_eq!(std::fs::read_dir(place.path("")).expect("it is there").count(), 0);
 }
 
+/// A form without a name, and no name at all, are usage.
+#[test]
+fn a_recording_has_a_name() {
+    for record in ["pcapng:", "ndjson:", ""] {
+        let ended = wirecat(["udp-send", "--record", record, "127.0.0.1:9"]).run().code(2);
+        ended.says("cannot use --record: the name of the file is missing");
+    }
+}
+
 #[test]
 fn the_form_of_a_recording_can_be_said() {
     let place = Place::new();

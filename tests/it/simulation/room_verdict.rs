@@ -24,6 +24,9 @@ const FLOOD: usize = 1000;
 /// the linger behind that.
 const CLOSING: Duration = Duration::from_millis(3100);
 
+/// How long a newcomer may take nothing of the history (src/protocol/chat/room/newcomers.rs).
+const CATCH_UP: Duration = Duration::from_secs(10);
+
 /// What somebody saw of the room.
 struct Seen<'a> {
     who: &'a str,
@@ -51,7 +54,7 @@ pub(super) fn judge(host: &Host, world: &World, status: Status) {
         let left = seat.left.unwrap_or_else(|| panic!("{} was never closed", actor.name));
         check_told(&events, Some(number), &left);
         check_reason(host, seat, actor, &left);
-        check_end(seat, &left);
+        check_end(host, seat, &left);
         let seen = see(&seat.speaker, &actor.received, &speakers);
         let is_last = host.signalled == Some(Signal::Terminate)
             && left.reason == CloseReason::new(Cause::Host, Detail::Signal)
@@ -153,12 +156,17 @@ fn check_reason(host: &Host, seat: &Seat, actor: &Actor, left: &Left) {
     assert!(explained, "{} did nothing to end so: {seat:?}", actor.name);
 }
 
-/// A member that sends no more is closed once its lines have passed, however little it takes.
-fn check_end(seat: &Seat, left: &Left) {
+/// A member that sends no more is closed once its lines have passed, however little it takes; a newcomer
+/// whose queue is full has more time to take the history.
+fn check_end(host: &Host, seat: &Seat, left: &Left) {
     if let Some(ended) = seat.ended {
         let lines = u32::try_from(seat.speaker.lines).expect("a few lines");
         let took = left.at - ended;
-        assert!(took <= REFILL * lines + CLOSING, "closed {took:?} after its FIN: {seat:?}");
+        let catch_up = if seat.peak >= host.queue { CATCH_UP } else { Duration::ZERO };
+        assert!(
+            took <= REFILL * lines + catch_up + CLOSING,
+            "closed {took:?} after its FIN: {seat:?}"
+        );
     }
 }
 

@@ -85,7 +85,7 @@ fn a_command_that_does_not_end_makes_room_in_the_end() {
     clients[0].send(b"x").unwrap();
     hear_all(&clients[0], ["here\n"]);
     clients[1].send(b"x").unwrap();
-    listener.wait_for("finds no place: 1 commands run");
+    listener.wait_for("finds no place: 1 command runs");
     hear_nothing(&clients[1]);
     // What is lost there is asked again, as with all datagrams.
     clients[1].set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();

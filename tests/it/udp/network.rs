@@ -81,6 +81,10 @@ fn a_listener_sends_to_a_broadcast_address() {
     for speaker in [
         "echo hello | $W udp-listen --broadcast --to 10.77.0.255:5000",
         "echo /to 10.77.0.255:5000 hello | $W udp-listen --broadcast --input commands",
+        "echo '{\"b64\":\"aGVsbG8K\",\"to\":\"10.77.0.255:5000\"}' | $W udp-listen --broadcast --input json",
+        "echo '{\"b64\":\"aGVsbG8K\",\"to\":\"10.77.0.255:5000\"}' | $W udp-listen --broadcast --reply x --input json",
+        "echo '{\"b64\":\"aGVsbG8K\",\"to\":\"10.77.0.255:5000\"}' | $W udp-send --broadcast --input json",
+        "echo hello | $W udp-send --broadcast --input commands 10.77.0.255:5000 --bind",
     ] {
         let heard = format!(
             "{LINK} $W udp-listen -c 1 --wait 20s :5000 & heard=$!; \

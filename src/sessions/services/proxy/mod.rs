@@ -12,6 +12,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status, plain};
 use crate::event_loop::{CloseMode, End, Event, Id, Pool, Signal};
 use crate::kind::Kind;
+use crate::protocol::text::{bytes_not, number};
 use crate::report::Notice;
 use crate::sessions::children::{ChildPurpose, Program};
 use crate::sessions::config::Route;
@@ -71,8 +72,10 @@ impl Proxy {
         if let (Some(title), true) = (title, is_lost) {
             let cause = match (&end.error, end.unsent.len()) {
                 (Some(error), 0) => plain(error),
-                (Some(error), unsent) => format!("{}, {unsent} bytes unsent", plain(error)),
-                (None, unsent) => format!("{unsent} bytes were not sent"),
+                (Some(error), unsent) => {
+                    format!("{}, {} unsent", plain(error), number(unsent as u64, "byte"))
+                }
+                (None, unsent) => bytes_not(unsent as u64, "", "sent"),
             };
             let text = format!("the connection to {title} was lost: {cause}");
             context.core.console.warn(context.pool, Kind::Lost, &text);
