@@ -53,6 +53,7 @@ module completions {
     --max-frame: string       # The largest message to send or take [default: 16MiB]
     --read-size: string       # The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB [default: 128KiB]
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
+    --paused                  # Read a message only when {"read":ID} asks for one (with --input and --output json)
     --quit-after: string      # End a connection D after stdin has ended and is sent, whatever the peer does
     --keep-open               # Do not tell the peer that stdin has ended
     --on-peer-close: string@"nu-complete wirecat tcp-connect on_peer_close" # When the peer has closed before the end of stdin: continue to send it, or exit
@@ -134,6 +135,7 @@ module completions {
     --max-frame: string       # The largest message to send or take [default: 16MiB]
     --read-size: string       # The most bytes that one read gives, and so one `data` event (without --frame), up to 1MiB [default: 128KiB]
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
+    --paused                  # Read a message only when {"read":ID} asks for one (with --input and --output json)
     --quit-after: string      # End a connection D after stdin has ended and is sent, whatever the peer does
     --keep-open               # Do not tell the peer that stdin has ended
     --on-peer-close: string@"nu-complete wirecat tcp-serve on_peer_close" # When the peer has closed before the end of stdin: continue to send it, or exit

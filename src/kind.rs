@@ -29,6 +29,7 @@ vocabulary! {
         Expect = "expect": "nothing that came matches --expect";
         FamilyUnavailable = "family-unavailable": "this machine has no such address family";
         Fd = "fd": "an inherited descriptor is not what it should be";
+        Finished = "finished": "that direction of the connection has ended";
         Firewall = "firewall": "a firewall of this machine drops the datagrams";
         FirewallUnknown = "firewall-unknown": "packets are dropped, and by whom cannot be known";
         Frame = "frame": "a frame is broken or too large";

@@ -186,6 +186,17 @@ Commands (one a line of stdin):
   data events with their peer. The end of stdin is /quit, but awaits answers
   first with --reply[=D]. No message decides the exit status.";
 
+const STREAM_COMMANDS: &str = "\
+Commands to streams:
+  /finish [ID]       {\"finish\":ID}                 flush, then send no more
+  /pause, /resume ID {\"pause\":ID} {\"resume\":ID}    stop reading, go on
+                     {\"read\":ID,\"as\":FORM,         one message (--paused), as
+                      \"within\":TIME}               line, raw, fixed:N, --frame
+  After finish, the peer's FIN ends the connection. Nothing is read of a paused
+  one, and no --idle-timeout or --read-timeout ends it. Its end is an event once
+  nothing unread precedes it. A read is answered by data with its line, by eof
+  or by closed (within: timeout), and leaves the connection paused.";
+
 const INPUT_STREAMS: &str = "How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do";
 const INPUT_SENDERS: &str = "How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to send, and to whom";
 const OUTPUT_DATAGRAMS: &str =
@@ -222,7 +233,7 @@ const TEXTS: &[HelpText] = &[
                 "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout",
             ),
         ],
-        after: &[CONNECT_EXAMPLES, FRAMINGS, ENDS, COMMANDS, ADDRESSES, VALUES],
+        after: &[CONNECT_EXAMPLES, FRAMINGS, ENDS, COMMANDS, STREAM_COMMANDS, ADDRESSES, VALUES],
     },
     HelpText {
         command: "tcp-serve",
@@ -239,7 +250,7 @@ const TEXTS: &[HelpText] = &[
                 "Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout backlog",
             ),
         ],
-        after: &[SERVE_EXAMPLES, FRAMINGS, ENDS, COMMANDS, ADDRESSES, VALUES],
+        after: &[SERVE_EXAMPLES, FRAMINGS, ENDS, COMMANDS, STREAM_COMMANDS, ADDRESSES, VALUES],
     },
     HelpText {
         command: "udp-send",

@@ -188,11 +188,13 @@ const RULES: &[Rule] = &[
     ),
     // Messages on a stream.
     // A rate in bytes needs no messages.
-    rule(STREAMS, &["--count", "--read-timeout", "--rate in messages"], &["!framed"], NO_MESSAGES),
+    rule(STREAMS, &["--rate in messages"], &["!framed"], NO_MESSAGES),
+    // With --paused, what a read brings is a message.
+    rule(STREAMS, &["--count", "--read-timeout"], &["!framed", "!--paused"], NO_MESSAGES),
     // Input that is cut into messages has a largest one, even where the stream has no framing.
     rule(STREAMS, &["--max-frame"], &["!framed", "!cut input"], NO_MESSAGES),
-    rule(SERVE, &["--max-frame-total"], &["!framed"], NO_MESSAGES),
-    rule(STREAMS, &["--keep-cr"], &["!line frames"], "it needs --frame line"),
+    rule(SERVE, &["--max-frame-total"], &["!framed", "!--paused"], NO_MESSAGES),
+    rule(STREAMS, &["--keep-cr"], &["!line frames", "!--paused"], "it needs --frame line"),
     rule(STREAMS, &["--read-size"], &["framed"], WHOLE),
     rule(STREAMS, &["--read-size"], &["relay"], NOT_SHOWN),
     rule(SERVE, &["--read-size"], &["--discard"], NOT_SHOWN),
@@ -247,6 +249,19 @@ const RULES: &[Rule] = &[
         &["commands"],
         "each command is obeyed once (--reply=D awaits answers behind the last one)",
     ),
+    rule(
+        STREAMS,
+        &["--paused"],
+        &["!commands"],
+        "a command asks for each message: it needs --input json",
+    ),
+    rule(
+        STREAMS,
+        &["--paused"],
+        &["!reported"],
+        "events bring the messages: it needs --output json",
+    ),
+    rule(SERVE, &["--paused"], &["--hub"], "a hub passes on what comes when it comes"),
     rule(
         STREAMS,
         &["--keep-open", "--quit-after"],

@@ -61,6 +61,10 @@ pub struct StreamArgs {
     #[arg(long, help_heading = "Messages")]
     pub keep_cr: bool,
 
+    /// Read a message only when {"read":ID} asks for one (with --input and --output json)
+    #[arg(long, help_heading = "Messages")]
+    pub paused: bool,
+
     /// End a connection D after stdin has ended and is sent, whatever the peer does
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Ends")]
     pub quit_after: Option<Duration>,
@@ -103,6 +107,7 @@ pub(super) fn common(
     let wire = Wire {
         keep_cr: args.keep_cr,
         crlf: args.input.crlf,
+        paused: args.paused,
         read_size: args.read_size.unwrap_or(READ_SIZE),
         ..Wire::of_stream(args.frame.clone(), max)
     };

@@ -29,6 +29,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::READ_SIZE;
+use super::end_watch::EndWatch;
 use super::event::{SendOutcome, Traffic};
 use super::lifecycle::{ChannelEnd, ChannelPhase, CloseMode, Directions, Half};
 use super::marks::Marks;
@@ -51,10 +52,10 @@ pub(super) struct Channel {
     /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
     pub(super) readable: bool,
     pub(super) writable: bool,
-    /// The poll has hinted that the connection is gone.
-    pub(super) hung_up: bool,
     pub(super) paused: bool,
     pub(super) marks: Marks,
+    /// What it looks for meanwhile.
+    pub(super) end_watch: EndWatch,
     /// Whether it is in the pool's list of what to read.
     pub(super) queued_for_read: bool,
     /// Whether it is in the pool's list of what to flush.
@@ -110,9 +111,9 @@ impl Channel {
             writing: half(Directions::Read),
             readable: false,
             writable: false,
-            hung_up: false,
             paused: false,
             marks: Marks::default(),
+            end_watch: EndWatch::Resets,
             queued_for_read: false,
             dirty: false,
             closed: None,
@@ -129,8 +130,13 @@ impl Channel {
 
     /// Whether a read may give something.
     pub(super) fn wants_reading(&self) -> bool {
-        let wanted = !self.paused || self.transport.needs_read();
+        let wanted = !self.is_held() || self.transport.needs_read();
         self.readable && wanted && self.reading.is_open() && self.phase != ChannelPhase::Connecting
+    }
+
+    /// Whether nothing that is read is delivered.
+    fn is_held(&self) -> bool {
+        self.paused && self.end_watch != EndWatch::Due
     }
 
     /// Whether a flush may get somewhere.
@@ -143,7 +149,7 @@ impl Channel {
 
     pub(super) fn read(&mut self, into: &mut [u8], now: Instant) -> ReadOutcome {
         while self.wants_reading() {
-            let outcome = match self.paused {
+            let outcome = match self.is_held() {
                 // It delivers nothing: Interrupted has the loop look whether more is needed.
                 true => self.transport.read_ahead().and(Err(ErrorKind::Interrupted.into())),
                 false => self.transport.read(into),
@@ -293,7 +299,9 @@ impl Channel {
             self.queue = queue;
             self.queue.advance(count);
         }
-        if self.queue.is_empty() && matches!(self.writing, Half::Finishing) && self.can_write() {
+        let may_end = self.phase != ChannelPhase::Open || self.transport.may_half_close();
+        let is_last = self.queue.is_empty() && matches!(self.writing, Half::Finishing);
+        if is_last && may_end && self.can_write() {
             self.send_fin(now);
         }
     }

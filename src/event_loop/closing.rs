@@ -6,7 +6,8 @@ use super::pool::{Pool, PoolSource};
 use crate::close::CloseReason;
 
 impl Pool {
-    /// Half-closes: FIN once everything queued is written. Reading goes on.
+    /// Half-closes: FIN once everything queued is written. Reading goes on. Where to receive takes
+    /// answers ([`Pool::negotiate`]), nothing more is sent either, and FIN follows the peer's.
     pub fn finish(&mut self, id: Id) {
         self.close_lane(id);
         if let Some(channel) = self.channel_mut(id)

@@ -74,6 +74,13 @@ impl Pool {
         self.channel(id).is_some_and(Channel::takes)
     }
 
+    /// Whether a connection is being closed, or gone.
+    pub(crate) fn is_closing(&self, id: Id) -> bool {
+        self.channel(id).is_none_or(|channel| {
+            channel.closed.is_some() || channel.phase.close_reason().is_some()
+        })
+    }
+
     /// Bytes that wait to be written.
     pub fn queued(&self, id: Id) -> usize {
         self.channel(id).map_or(0, |channel| channel.queue.len())

@@ -4,10 +4,7 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
 use super::channel::Channel;
-use super::marks::Marks;
 use crate::close::CloseReason;
 
 /// How far a channel has come as a whole. It only moves down this list.
@@ -200,38 +197,6 @@ impl Channel {
         if let Some(error) = self.transport.take_error() {
             self.ending().lost = true;
             self.fail_writing(error);
-        }
-    }
-
-    /// Looks for the end of a connection that is not read and not written: its peer has said FIN, or
-    /// it is paused and nothing is unread. Neither a read nor a write would meet the reset. True where
-    /// the peer has closed it in order and reads no more.
-    pub(super) fn has_hung_up(&mut self) -> bool {
-        // Messages that wait come before the reset.
-        let is_read_up = self.reading.is_open() && !self.marks.has(Marks::HELD);
-        if self.hung_up && self.paused && is_read_up {
-            let reset = match self.transport.has_ended() {
-                Ok(true) => self.take_reset(),
-                Ok(false) => None,
-                Err(error) => Some(error),
-            };
-            if let Some(error) = reset {
-                self.fail_reading(error);
-            }
-        }
-        // With FIN to be sent the end is near, and what is queued meets the error by itself.
-        if !self.hung_up || self.reading != Half::Ended || !self.writing.is_open() {
-            return false;
-        }
-        self.hung_up = false;
-        match self.transport.take_error() {
-            Some(error) => {
-                // What Linux calls EPIPE in SO_ERROR is an RST behind the peer's FIN (tcp_reset()).
-                let is_reset = error.kind() == ErrorKind::BrokenPipe;
-                self.fail_writing(if is_reset { Errno::CONNRESET.into() } else { error });
-                false
-            }
-            None => self.transport.is_deserted(),
         }
     }
 

@@ -18,6 +18,8 @@ impl Marks {
     pub(super) const NEGOTIATED: Self = Self(16);
     /// Other threads have sent more than its queue takes.
     pub(super) const LANE_WAITS: Self = Self(32);
+    /// The poll has hinted that it is gone.
+    pub(super) const HUNG_UP: Self = Self(64);
     /// What comes is not just handed on.
     pub(super) const SPECIAL: Self = Self(Self::FRAMED.0 | Self::EXPECTS.0);
 

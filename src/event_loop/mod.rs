@@ -18,6 +18,7 @@ mod datagram_opening;
 mod datagram_transport;
 mod datagrams;
 mod deadlines;
+mod end_watch;
 mod event;
 mod groups;
 mod id;

@@ -12,6 +12,7 @@ use super::acceptor::Acceptor;
 use super::attempts::ConnectPlan;
 use super::channel::Channel;
 use super::datagrams::Datagrams;
+use super::end_watch::EndWatch;
 use super::event::{End, SendOutcome};
 use super::id::{Id, IdMap, Slots};
 use super::intake::Intake;
@@ -195,7 +196,9 @@ impl Pool {
         match self.sources.get_mut(id) {
             // The poll is not told, which saves a system call: an edge that comes meanwhile is
             // latched.
-            Some(PoolSource::Channel(channel)) => channel.paused = true,
+            Some(PoolSource::Channel(channel)) => {
+                (channel.paused, channel.end_watch) = (true, EndWatch::Resets);
+            }
             Some(PoolSource::Acceptor(acceptor)) => acceptor.paused = true,
             Some(PoolSource::Datagrams(datagrams)) => datagrams.paused = true,
             Some(PoolSource::Reserved) | None => {}
@@ -227,7 +230,12 @@ impl Pool {
                 // (epoll(7)).
                 channel.readable |= readable;
                 channel.writable |= writable;
-                if channel.wants_flushing() || channel.phase == ChannelPhase::Connecting {
+                let looks = channel.paused && channel.end_watch == EndWatch::Quiet;
+                if looks {
+                    channel.end_watch = EndWatch::Unchecked;
+                }
+                let is_new = channel.phase == ChannelPhase::Connecting;
+                if looks || is_new || channel.wants_flushing() {
                     self.mark_dirty(id);
                 }
             }
@@ -245,7 +253,7 @@ impl Pool {
     /// Notes that a connection may be gone, which neither a read nor a write may be due to meet.
     pub(super) fn latch_hang_up(&mut self, id: Id) {
         if let Some(channel) = self.channel_mut(id) {
-            channel.hung_up = true;
+            channel.marks.set(Marks::HUNG_UP, true);
             self.mark_dirty(id);
         }
     }

@@ -229,6 +229,11 @@ impl Transport for TinyprotoTransport {
         self.inner.finish()
     }
 
+    /// Without a go nothing more would come.
+    fn may_half_close(&self) -> bool {
+        self.ended || self.broken.is_some()
+    }
+
     /// The hellos belong to connecting: a peer that sends none, or a wrong one, counts as absent.
     fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
         let Some(addresses) = self.inner.connected()? else { return Ok(None) };

@@ -49,6 +49,11 @@ pub trait Transport: Send {
         self.inner_mut().map_or(Ok(()), |inner| inner.finish())
     }
 
+    /// Whether FIN leaves the other direction as it is.
+    fn may_half_close(&self) -> bool {
+        self.inner().is_none_or(|inner| inner.may_half_close())
+    }
+
     /// The addresses of the other side and of this one, once a connection that was begun has come to
     /// be. To find that out takes both of them, and whoever asks needs them next.
     ///

@@ -141,7 +141,11 @@ impl EventLoop {
                 ReadOutcome::Failed | ReadOutcome::Nothing => break,
             }
         }
-        if self.pool.channel(id).is_some_and(|it| it.wants_flushing() || it.hung_up) {
+        if self
+            .pool
+            .channel(id)
+            .is_some_and(|it| it.wants_flushing() || it.marks.has(Marks::HUNG_UP))
+        {
             self.pool.mark_dirty(id);
         }
         self.pool.settle(id);

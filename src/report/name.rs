@@ -71,7 +71,7 @@ events! {
             always [], sometimes [conn local peer group iface line queued count in out secs];
         Data = "data":
             "A message has come. Without framing, it is what one read of the stream gave.",
-            always [peer len], sometimes [conn group iface text b64 partial];
+            always [peer len], sometimes [conn line group iface text b64 partial];
         Sent = "sent":
             "The message of a command is written, or queued; one event, whoever it went to. \
              Without queued all of it is written. With queued, drained follows for each \

@@ -177,6 +177,11 @@ pub(crate) fn unsendable(recipient: &Recipient, kind: Kind, cause: impl Into<Str
     Failure::new(Status::Lost, kind, "send to", recipient.to_string(), cause)
 }
 
+/// A connection of which nothing can be read.
+pub(crate) fn unreadable(target: &str, kind: Kind, cause: &str) -> Failure {
+    Failure::new(Status::Lost, kind, "read from", target, cause)
+}
+
 /// Answers a command to send: with the event of what it did, or with its failure.
 pub(crate) fn answer_send(
     console: &mut Console,

@@ -88,8 +88,8 @@ pub(crate) enum Disposition {
 impl Core {
     pub(crate) fn new(mut common: Common, mut console: Console, input: InputReader) -> Self {
         console.totals.connections = (!common.wire.datagrams).then_some(0);
-        console.totals.messages = common.wire.has_messages().then_some((0, 0));
-        let goal = GoalState::new(common.goal.clone(), common.wire.has_messages());
+        console.totals.messages = common.wire.delivers_messages().then_some((0, 0));
+        let goal = GoalState::new(common.goal.clone(), common.wire.delivers_messages());
         let scripting = std::mem::take(&mut common.helpers);
         console.hooks = Hooks::new(scripting.hooks, !console.uses_stdout());
         Self {

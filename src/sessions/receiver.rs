@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::config::Common;
 use crate::buffers::{Budget, Share};
 use crate::error::{Failure, Status};
-use crate::framing::{Deframer, Frame, FrameError};
+use crate::framing::{Deframer, Frame, FrameError, Framer};
 use crate::protocol::expect::Lookout;
 
 /// A connection delivers what is no message.
@@ -43,7 +43,7 @@ impl Receiver {
                 let (deframer, share) = (Deframer::new(framer), budget.share());
                 Some(Parts::Messages { deframer, share, last_read: now })
             }
-            (None, Some(expect)) if !common.wire.has_messages() => {
+            (None, Some(expect)) if !common.wire.delivers_messages() => {
                 Some(Parts::Search { lookout: Box::new(Lookout::new(expect)), matched: false })
             }
             (None, _) => None,
@@ -79,6 +79,20 @@ impl Receiver {
             *matched |= lookout.feed(piece);
         }
         Ok(())
+    }
+
+    /// Has another framer cut the stream, behind the last message that was delivered.
+    pub(crate) fn cut_by(&mut self, framer: Box<dyn Framer>, now: Instant, budget: &Budget) {
+        match self.parts.as_deref_mut() {
+            Some(Parts::Messages { deframer, share, .. }) => {
+                deframer.switch(framer);
+                share.set(deframer.held() + deframer.held_whole());
+            }
+            _ => {
+                let (deframer, share) = (Deframer::new(framer), budget.share());
+                self.parts = Some(Box::new(Parts::Messages { deframer, share, last_read: now }));
+            }
+        }
     }
 
     /// Bytes have come, and with them a whole message or not.

@@ -68,6 +68,8 @@ pub(crate) const READY: u8 = 31;
 pub(crate) const SUMS: u8 = 32;
 /// Messages that were too many for one turn go on.
 pub(crate) const READ_ON: u8 = 33;
+/// `within` of a read that a command asks for.
+pub(crate) const WITHIN: u8 = 34;
 /// The first purpose that a session of streams, or one of datagrams, has for itself alone.
 pub(crate) const OWN: u8 = 64;
 

@@ -237,7 +237,7 @@ fn messages_that_wait_outlive_a_reset() {
     socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
     drop(client);
     let mut nobody = |_: &mut Pool, event: Event<'_>| panic!("{event:?}");
-    while event_loop.pool().channel(id).is_some_and(|channel| !channel.hung_up) {
+    while event_loop.pool().channel(id).is_some_and(|channel| !channel.marks.has(Marks::HUNG_UP)) {
         event_loop.run_once(Duration::from_secs(60), &mut nobody).unwrap();
     }
     event_loop.pool().resume(id);

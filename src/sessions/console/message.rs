@@ -19,6 +19,8 @@ pub struct Message<'a> {
     pub partial: bool,
     /// The number of the connection, on servers.
     pub conn: Option<u64>,
+    /// The line of the command that asked for it.
+    pub line: Option<u64>,
     /// Whom it came from.
     pub peer: &'a str,
     /// The group that it was sent to.
@@ -30,7 +32,16 @@ pub struct Message<'a> {
 impl<'a> Message<'a> {
     /// A whole message of a peer.
     pub fn new(payload: &'a [u8], peer: &'a str) -> Self {
-        Self { payload, made: None, partial: false, conn: None, peer, group: None, iface: None }
+        Self {
+            payload,
+            made: None,
+            partial: false,
+            conn: None,
+            line: None,
+            peer,
+            group: None,
+            iface: None,
+        }
     }
 
     /// A message as it came in a frame.
@@ -43,6 +54,9 @@ impl<'a> Message<'a> {
         let mut event = Notice::new(Name::Data).peer(self.peer).bytes(self.payload, self.partial);
         if let Some(conn) = self.conn {
             event = event.conn(conn);
+        }
+        if let Some(line) = self.line {
+            event = event.line(line);
         }
         if let Some(group) = self.group {
             event = event.group(group);

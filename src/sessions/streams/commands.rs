@@ -3,7 +3,8 @@
 //! What is sent before a dialed connection is there waits for it, as what a lost one did not send
 //! waits for the next one.
 
-use super::{Connection, Scope, StreamSession, opening};
+use super::reads::Armed;
+use super::{Connection, Scope, StreamSession, opening, reading};
 use crate::close::CloseReason;
 use crate::error::Failure;
 use crate::event_loop::{CloseMode, Id, Pool, SendOutcome};
@@ -68,8 +69,22 @@ impl Controllable for Commanded<'_> {
                 return opening::connect(self.0, pool, line, &address, another);
             }
             Command::Listen(address) => return opening::listen(self.0, pool, line, &address),
-            Command::Pause(_) | Command::Resume(_) | Command::Finish(_) | Command::Read { .. } => {
-                return Err(not_here(line));
+            Command::Pause(of) => {
+                let ids = self.each(pool, "pause", &of)?;
+                reading::pause(self.0, pool, &ids);
+            }
+            Command::Resume(of) => {
+                let ids = self.each(pool, "resume", &of)?;
+                reading::resume(self.0, pool, &ids);
+            }
+            Command::Finish(of) => {
+                let ids = self.each(pool, "finish", &of)?;
+                reading::finish(self.0, pool, &ids);
+            }
+            Command::Read { of, form, within } => {
+                let ids = self.each(pool, "read from", &of)?;
+                let read = Armed { line, within };
+                return reading::read(self.0, pool, (&of, &ids), (read, form));
             }
             Command::Quit => self.quit(pool),
         }
@@ -124,6 +139,26 @@ impl Commanded<'_> {
         }
     }
 
+    /// The connections that a command means, without those that are being closed.
+    fn each(
+        &self,
+        pool: &Pool,
+        operation: &'static str,
+        of: &Recipient,
+    ) -> Result<Vec<Id>, Failure> {
+        let mut ids: Vec<Id> = match of {
+            Recipient::All => self.0.streams.table.ids().collect(),
+            _ => self.find(of).into_iter().collect(),
+        };
+        ids.retain(|id| !pool.is_closing(*id));
+        if ids.is_empty() { Err(not_connected(operation, of)) } else { Ok(ids) }
+    }
+
+    /// Whether a connection was finished, by a command.
+    fn is_finished(&self, id: Id) -> bool {
+        self.0.streams.table.get(id).is_some_and(|one| one.finished)
+    }
+
     /// Whether to close what a command means is to end the run.
     fn is_whole_run(&self, to: &Recipient) -> bool {
         self.0.streams.scope() == Scope::Run && (*to == Recipient::All || self.find(to).is_some())
@@ -154,6 +189,9 @@ impl Commanded<'_> {
         message: Vec<u8>,
         to: &Recipient,
     ) -> Result<Notice<'static>, Failure> {
+        if self.is_finished(id) {
+            return Err(unsendable(to, Kind::Finished, "it was finished, and is sent no more"));
+        }
         if !self.0.streams.keeps_up(&mut self.0.core, pool, id, 1) {
             let cause = "its queue is full, and it drains nothing";
             return Err(unsendable(to, Kind::Slow, cause));
@@ -197,7 +235,12 @@ impl Commanded<'_> {
         message: Bytes,
     ) -> Result<Notice<'static>, Failure> {
         let (mut count, mut waits) = (0, 0);
-        let ids: Vec<Id> = self.0.streams.table.ids().collect();
+        let mut ids: Vec<Id> = self.0.streams.table.ids().collect();
+        ids.retain(|id| !self.is_finished(*id));
+        if ids.is_empty() {
+            let cause = "all were finished, and are sent no more";
+            return Err(unsendable(&Recipient::All, Kind::Finished, cause));
+        }
         for id in ids {
             if !self.0.streams.keeps_up(&mut self.0.core, pool, id, 1) {
                 continue;
@@ -275,10 +318,6 @@ impl Commanded<'_> {
             .console
             .report_batched(pool, &Notice::new(Name::List).line(line).count(ids.len()));
     }
-}
-
-fn not_here(line: u64) -> Failure {
-    bad_command(line, "this run cannot obey it")
 }
 
 /// If the peer's FIN came first, the reason is PEER.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::dialing::{Dialed, in_doubt};
 use super::ending::{self, EndMode};
 use super::opening::{self, Asked};
+use super::reads::ReadControl;
 use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
 use super::{deadlines, frames};
 use crate::close::{Cause, CloseReason, Detail};
@@ -158,15 +159,18 @@ impl StreamSession {
         if self.core.input.has_commands() {
             self.streams.directory.add(number, &peer.to_string(), id);
         }
+        let starts_paused = self.core.common.wire.paused;
         let connection = Connection {
             number,
             peer,
             local,
             receiver: Receiver::new(&self.core.common, pool.now(), &self.streams.frames.budget),
             ended: false,
+            finished: false,
             send: SendState::Flowing,
             held: false,
             waits: false,
+            reads: starts_paused.then(|| Box::new(ReadControl::paused(pool.now()))),
             skipped: 0,
         };
         self.streams.table.insert(id, connection);
@@ -198,8 +202,10 @@ impl StreamSession {
             pool.arm(TimerKey::of(id, timers::HELLO), deadlines::HELLO);
         }
         // Accepted while the output is full: it goes on with the others.
-        if self.streams.paused {
-            pool.pause(id);
+        if let Some(connection) = self.streams.table.get(id)
+            && self.streams.is_full(id)
+        {
+            self.streams.update_reading(pool, id, connection);
         }
         // Before `opened`, so that the greeting precedes whatever the service sends.
         for (text, messages) in self.first.iter().filter(|_| is_accepted) {

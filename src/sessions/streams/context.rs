@@ -80,12 +80,13 @@ impl<'a> Context<'a> {
         self.note_end(id);
         self.report_undelivered(id);
         let Some(connection) = self.streams.table.get(id) else { return };
-        let reason = self.streams.end_reason(connection);
+        let (reason, is_finished) = (self.streams.end_reason(connection), connection.finished);
         // What is left goes to the next connection.
         let is_left = self.streams.redials(id) && !(input.ended && self.pool.queued(id) == 0);
         match self.core.common.rules.peer_ended(input) {
             _ if is_left => self.step(id, RelayStep::Close),
             RelayStep::Leave => self.leave(id, reason),
+            RelayStep::Continue if is_finished => self.step(id, RelayStep::Close),
             // The peer may be gone, and keep a place from another one.
             RelayStep::Continue if self.streams.may_come() => self.pool.keep_alive(id),
             step => self.step(id, step),

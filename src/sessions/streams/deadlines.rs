@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use super::{Scope, Streams};
+use super::{Connection, Scope, Streams};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, Id, Pool, TimerKey};
@@ -44,6 +44,7 @@ impl Streams {
         let (detail, cause) = match deadline {
             IDLE => (Detail::Idle, self.check_idle(core, pool, id, activity)),
             timers::READ => (Detail::ReadTimeout, self.check_message(core, pool, id)),
+            timers::WITHIN => (Detail::ReadTimeout, self.check_read(pool, id)),
             timers::HELLO => (Detail::ReadTimeout, check_handshake(pool, id)),
             _ => return None,
         };
@@ -59,16 +60,17 @@ impl Streams {
         Activity { last, is_awaited }: Activity,
     ) -> Option<String> {
         let limit = core.common.limits.idle?;
+        let connection = self.table.get(id);
         let last_active = last.or_else(|| pool.traffic(id).map(|traffic| traffic.last_active))?;
+        // Before it was let be read, nothing could come.
+        let since = connection.and_then(Connection::read_since);
+        let last_active = since.map_or(last_active, |since| since.max(last_active));
         let idle = pool.now().saturating_duration_since(last_active);
-        let full = self.table.get(id).is_some_and(|one| one.send.is_full());
+        let full = connection.is_some_and(|one| one.send.is_full());
         // It may be sending all the time: it is not read, because of stdout or of another peer.
         // A dialed connection is not held to take anything meanwhile.
-        let waits = self.table.get(id).is_some_and(|one| one.waits || one.receiver.has_unread());
-        let is_held = waits
-            || pool.is_held_by_recording()
-            || (self.paused && (!full || self.scope() == Scope::Run))
-            || is_awaited;
+        let waits = connection.is_some_and(|one| self.waits(pool, one));
+        let is_held = waits || (self.paused && (!full || self.scope() == Scope::Run)) || is_awaited;
         let Some(left) = timers::left(limit, idle, is_held) else {
             return Some(format!("no traffic for {}", humantime::format_duration(limit)));
         };
@@ -87,15 +89,34 @@ impl Streams {
         }
         // While it is not read, because the output is blocked, the peer is not late.
         let silence = connection.receiver.silence(pool.now());
-        let is_held = self.paused
-            || connection.waits
-            || connection.receiver.has_unread()
-            || pool.is_held_by_recording();
-        let Some(left) = timers::left(limit, silence, is_held) else {
+        let since =
+            connection.read_since().map(|since| pool.now().saturating_duration_since(since));
+        let silence = since.map_or(silence, |since| since.min(silence));
+        let Some(left) = timers::left(limit, silence, self.paused || self.waits(pool, connection))
+        else {
             return Some(nothing_came("no whole message", limit));
         };
         pool.arm(TimerKey::of(id, timers::READ), left);
         None
+    }
+
+    /// `within` of a read.
+    fn check_read(&self, pool: &mut Pool, id: Id) -> Option<String> {
+        let connection = self.table.get(id).filter(|_| !pool.is_closing(id))?;
+        let (within, since) = (connection.armed()?.within?, connection.read_since()?);
+        let waited = pool.now().saturating_duration_since(since);
+        let is_held = self.paused || self.waits(pool, connection);
+        let Some(left) = timers::left(within, waited, is_held) else {
+            return Some(nothing_came("no whole message", within));
+        };
+        pool.arm(TimerKey::of(id, timers::WITHIN), left);
+        None
+    }
+
+    /// Whether it is not the peer that keeps a connection from being read, stdout aside.
+    fn waits(&self, pool: &Pool, connection: &Connection) -> bool {
+        let has_more = connection.receiver.has_unread() || pool.is_held_by_recording();
+        connection.waits || connection.is_paused() || has_more
     }
 
     /// A connection has missed a deadline. One of many is closed, and the others live; elsewhere the
@@ -117,7 +138,7 @@ impl Streams {
             return Some(reason);
         }
         // One limit is enough: the others do not run on while what is queued goes out.
-        for other in [IDLE, timers::READ, timers::HELLO] {
+        for other in [IDLE, timers::READ, timers::HELLO, timers::WITHIN] {
             pool.disarm(TimerKey::of(id, other));
         }
         let text = format!("{} is closed: {cause}", connection.title());

@@ -256,7 +256,7 @@ fn close_stalled(streams: &mut Streams, core: &mut Core, pool: &mut Pool) {
     for (id, connection) in streams.table.iter() {
         let held = unfinished(pool, id, connection);
         // One that waits for others may have sent the rest long ago.
-        let is_kept = connection.waits && is_able(streams, pool, id);
+        let is_kept = connection.is_paused() || (connection.waits && is_able(streams, pool, id));
         let since = last_read(streams, connection);
         if held > 0 && !is_kept && now.saturating_duration_since(since) >= STALL {
             stalled.push((since, held, id));

@@ -226,6 +226,7 @@ impl StreamSession {
         let Some(connection) = self.streams.table.get_mut(id) else { return };
         let had_unread = connection.receiver.has_unread();
         let (mut receiver, number) = (connection.receiver.take(), connection.number);
+        let line = connection.armed().map(|read| read.line);
         let conn = self.streams.is_numbered.then_some(number);
         let name = self.shows_peers().then(|| self.streams.take_peer_name(id));
         let peer = name.as_deref().unwrap_or_default();
@@ -240,11 +241,11 @@ impl StreamSession {
             made += frame.made.map_or(0, Bytes::len);
             let is_counted = context.streams.profile.counts_messages;
             if is_counted || context.core.take_message(frame.payload) {
-                let message = Message { conn, ..Message::framed(&frame, peer) };
+                let message = Message { conn, line, ..Message::framed(&frame, peer) };
                 service.message(&mut context, id, &message);
             }
             let is_full = is_answered && context.streams.is_full(id);
-            stop.set(is_full || made >= MOST_MADE);
+            stop.set(is_full || made >= MOST_MADE || line.is_some());
         });
         let asked = context.asked();
         self.follow(pool, asked);
@@ -264,7 +265,10 @@ impl StreamSession {
         if let Some(connection) = self.streams.table.get_mut(id) {
             connection.receiver = receiver;
         }
-        if let Some(connection) = self.streams.table.get(id)
+        let wire = &self.core.common.wire;
+        if line.is_some() {
+            self.streams.read_one(pool, wire, id, has_come || eof);
+        } else if let Some(connection) = self.streams.table.get(id)
             && (had_unread || connection.receiver.has_unread())
         {
             self.streams.update_reading(pool, id, connection);

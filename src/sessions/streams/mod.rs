@@ -14,6 +14,8 @@ mod frames;
 mod input;
 mod making;
 mod opening;
+mod reading;
+mod reads;
 mod scarcity;
 mod session;
 mod slow;
@@ -38,6 +40,7 @@ pub(crate) use context::Context;
 pub(crate) use dialing::{Dialer, Redial};
 use frames::FrameBound;
 use opening::Openings;
+use reads::ReadControl;
 pub use session::StreamSession;
 use slow::SlowPolicy;
 pub(crate) use slow::{Backlog, SendState};
@@ -127,10 +130,14 @@ pub(crate) struct Connection {
     /// Its FIN has come.
     pub(crate) ended: bool,
     pub(crate) send: SendState,
+    /// It is to be sent nothing more.
+    finished: bool,
     /// The service does not want it read for now.
     held: bool,
     /// Its unfinished message waits for those of others.
     waits: bool,
+    /// Which of what it sends is read, where commands say so.
+    reads: Option<Box<ReadControl>>,
     /// Messages that it was not sent.
     pub(crate) skipped: u64,
 }
@@ -291,16 +298,28 @@ impl Streams {
         self.table.get(id).is_some_and(|one| self.paused || self.is_held_elsewhere(one))
     }
 
-    /// Whether its service, or its own answers, keep a connection from being read.
+    /// Whether its service, a command or its own answers keep a connection from being read.
     fn is_held_elsewhere(&self, connection: &Connection) -> bool {
-        connection.held || self.is_backlogged(connection)
+        connection.held || connection.is_paused() || self.is_backlogged(connection)
     }
 
-    /// Reads a connection unless one of the four reasons not to holds it, or it has messages left that
+    /// Reads a connection unless one of the five reasons not to holds it, or it has messages left that
     /// were read before.
     fn update_reading(&self, pool: &mut Pool, id: Id, connection: &Connection) {
-        if self.is_full(id) || connection.receiver.has_unread() || connection.waits {
-            pool.pause(id);
+        if pool.is_closing(id) {
+            // What it still sends is read and dropped.
+            return;
+        }
+        let has_unread = connection.receiver.has_unread();
+        if self.is_full(id) || has_unread || connection.waits {
+            match &connection.reads {
+                None => pool.pause(id),
+                // What was read can be asked for, also when the peer is gone.
+                Some(_) if has_unread || connection.receiver.undelivered() > 0 => {
+                    pool.pause_end(id)
+                }
+                Some(_) => pool.pause_until_end(id),
+            }
         } else {
             pool.resume(id);
         }
