@@ -24,7 +24,7 @@ use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress};
 enum OutputCut {
     /// Each read is one.
     Reads,
-    Messages(Cutter),
+    Messages(Box<Cutter>),
 }
 
 /// A child, and the peer that it is for.
@@ -188,7 +188,7 @@ impl PeerCommands {
             InputFraming::Raw => OutputCut::Reads,
             cut => {
                 let most = crate::sys::mmsg::MAX_PAYLOAD;
-                OutputCut::Messages(Cutter::new(cut, self.config.chomp, most))
+                OutputCut::Messages(Box::new(Cutter::new(cut, self.config.chomp, most)))
             }
         };
         if let Some(source) = started.stdout.filter(|_| self.is_held) {
