@@ -174,7 +174,8 @@ impl Pool {
         plan.is_waiting = true;
         channel.transport.deregister(&self.registry);
         channel.transport = Box::new(Pending);
-        (channel.readable, channel.writable, channel.hung_up) = (false, false, false);
+        (channel.readable, channel.writable) = (false, false);
+        channel.marks.set(Marks::HUNG_UP, false);
         self.arm_own(Some(id), OwnPurpose::Connect, after);
         handler.on(self, Event::Retrying { id, error, after });
     }
