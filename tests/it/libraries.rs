@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::net::{connect, read_all};
 use crate::support::{PATIENCE, Running, program, skip, wirecat};
 
 /// An echo server or a client of the library, whichever version it is.
@@ -109,4 +110,58 @@ fn the_client_of_tinyproto_hears_every_reply() {
         drop(client);
         server.wait().code(0);
     }
+}
+
+/// One pool of three connections: dialed to the echo servers of both versions, and accepted from a
+/// client of one of them. A fourth, beyond `--max-clients`, is told so by `fe`, which the library
+/// takes for a refusal.
+#[test]
+fn one_pool_speaks_with_both_versions_in_both_roles() {
+    let versions = versions("one_pool_speaks_with_both_versions_in_both_roles");
+    let Some(last) = versions.last() else { return };
+    let args = ["tcp-serve", "--frame", "tinyproto", "--input", "json", "--output", "json"];
+    let limits = ["--max-clients", "1", "127.0.0.1:0"];
+    let mut pool = wirecat(args.iter().chain(&limits)).piped().start();
+    let local = pool.wait_for_event("listening")["local"].as_str().expect("an address").to_owned();
+    let port = local.rsplit(':').next().expect("a port").to_owned();
+    let servers: Vec<(Running, String)> = versions
+        .iter()
+        .map(|version| {
+            let port = free_port();
+            (python(version, &["server", &port]), port)
+        })
+        .collect();
+    for (number, (_, port)) in servers.iter().enumerate() {
+        // The library says nowhere that it listens.
+        wirecat(["tcp-connect", "-z", "--wait", "30s", port]).run().code(0);
+        pool.say(format!("{{\"connect\":\"127.0.0.1:{port}\"}}\n"));
+        let connected = pool.wait_for_events("connected", number + 1);
+        let conn = &connected[number]["conn"];
+        pool.say(format!("{{\"send\":\"echo {number}\",\"to\":{conn}}}\n"));
+        let echoes = pool.wait_for_events("data", number + 1);
+        assert_eq!(echoes[number]["text"], format!("echo {number}"));
+        assert_eq!(&echoes[number]["conn"], conn);
+    }
+    let patience = PATIENCE.as_secs().to_string();
+    let mut client = python(last, &["client", &port, &patience]);
+    let number = servers.len();
+    let asked = pool.wait_for_events("data", number + 1).pop().expect("a message");
+    assert_eq!(asked["len"], 0);
+    pool.say("{\"list\":true}\n");
+    pool.wait_for_events("list", number + 2);
+    // No place is left for one more: the bytes of its refusal, and the refusal of the library.
+    assert_eq!(read_all(&connect(&local)), b"\xfe");
+    let turned_away = wirecat(["tcp-connect", "--frame", "tinyproto", "--send", "x", &local]);
+    turned_away.run().code(4).says("takes no more connections");
+    let conn = &asked["conn"];
+    for count in 1..6 {
+        pool.say(format!("{{\"send\":\"pong\",\"to\":{conn}}}\n"));
+        pool.wait_for_events("data", number + 1 + count);
+    }
+    pool.say(format!("{{\"send\":\"pong\",\"to\":{conn}}}\n{{\"list\":true}}\n"));
+    client.wait_for("heard 6 {b'pong'}");
+    pool.say("{\"close\":null}\n");
+    pool.wait_for_events("closed", number + 3);
+    pool.say("{\"quit\":true}\n");
+    pool.wait_open();
 }
