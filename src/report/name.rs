@@ -68,7 +68,7 @@ events! {
         List = "list":
             "One of what is there, because somebody asked: a connection, a group or a peer. The \
              last one has their count and nothing else.",
-            always [], sometimes [conn local peer group iface line queued count in out secs];
+            always [], sometimes [conn local peer group iface line queued count fd in out secs];
         Data = "data":
             "A message has come. Without framing, it is what one read of the stream gave.",
             always [peer len], sometimes [conn line group iface text b64 partial];

@@ -3,6 +3,7 @@
 //! It does not know how a notice looks; `text` and `json` do that.
 
 use std::borrow::Cow;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::str;
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ fields! {
         partial: bool = "partial": "the message is the last of its stream and has no proper end";
         queued: Option<usize> = "queued": "bytes that wait to be written; left out where none do";
         count: Option<usize> = "count": "connections or peers that a message went to; entries of a list; sources summed up";
+        fd: Option<u32> = "fd": "the descriptor of the socket in the process of wirecat, which pidfd_getfd(2) takes from there";
         received: Option<u64> = "in": "bytes received";
         sent: Option<u64> = "out": "bytes sent";
         messages_in: Option<u64> = "messages_in": "messages received";
@@ -202,6 +204,13 @@ impl<'a> Notice<'a> {
     #[must_use]
     pub(crate) fn queued(mut self, bytes: usize) -> Self {
         self.fields.queued = (bytes > 0).then_some(bytes);
+        self
+    }
+
+    /// A descriptor, where there is one.
+    #[must_use]
+    pub(crate) fn fd(mut self, fd: Option<BorrowedFd<'_>>) -> Self {
+        self.fields.fd = fd.and_then(|fd| u32::try_from(fd.as_raw_fd()).ok());
         self
     }
 

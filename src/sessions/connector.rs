@@ -190,6 +190,8 @@ impl Connector {
             timers::NEXT_ADDRESS => self.advance(pool),
             timers::CONNECT => {
                 let failure = self.timed_out();
+                self.notes
+                    .extend(self.attempts.iter().map(|(_, peer)| Note::failed(peer, &failure)));
                 self.attempt_failed(pool, failure)
             }
             timers::RETRY => self.attempt(pool),

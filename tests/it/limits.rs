@@ -187,13 +187,17 @@ fn a_server_that_does_not_answer_is_a_timeout() {
     ] {
         let mut command = Command::new("unshare");
         command.args(["-n", "sh", "-c", BLACK_HOLE, wirecat_path(), "tcp-connect"]);
-        command.args(args).arg("10.9.9.9:80");
+        command.args(args).args(["--events", "connect-failed", "10.9.9.9:80"]);
         let ended = program(command).run();
         if ended.code == Some(99) || ended.stderr.contains("unshare:") {
             skip("a_server_that_does_not_answer_is_a_timeout", &ended.stderr);
             return;
         }
-        assert!(ended.code(124).says(words).took >= SHORT_TIME, "{args:?}");
+        let ended = ended.code(124).says(words);
+        assert!(ended.took >= SHORT_TIME, "{args:?}");
+        // An attempt that its limit ends has failed at each address that had not answered.
+        let has_failed = ended.stderr.contains("connect-failed 10.9.9.9:80: no answer within ");
+        assert_eq!(has_failed, args[0] == "--connect-timeout", "{}", ended.stderr);
     }
 }
 

@@ -16,6 +16,11 @@ pub(crate) enum Note {
 }
 
 impl Note {
+    /// An address has failed together with its attempt.
+    pub(super) fn failed(peer: &str, failure: &Failure) -> Self {
+        Self::Failed { peer: peer.to_owned(), failure: failure.clone() }
+    }
+
     /// Reports it, of the connection with this number where it has one.
     pub(crate) fn report(&self, pool: &mut Pool, console: &mut Console, conn: Option<u64>) {
         match self {

@@ -310,7 +310,8 @@ impl Commanded<'_> {
                 .peer(&peer)
                 .traffic(traffic.received, traffic.sent)
                 .secs(pool.now().saturating_duration_since(traffic.opened))
-                .queued(pool.queued(*id));
+                .queued(pool.queued(*id))
+                .fd(pool.descriptor(*id));
             self.0.core.console.report_batched(pool, &event);
         }
         self.0

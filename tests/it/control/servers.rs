@@ -112,6 +112,21 @@ fn list_and_stats_answer() {
     assert_eq!((&lists[0]["in"], &lists[0]["out"]), (&5.into(), &0.into()));
     assert_eq!(lists[1]["conn"], 2);
     assert_eq!((&lists[2]["count"], &lists[2]["line"]), (&2.into(), &1.into()));
+    // A program on this machine may take the socket itself (pidfd_getfd(2)).
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+        let fd = i32::try_from(lists[0]["fd"].as_i64().expect("a descriptor")).expect("a number");
+        let pid = Pid::from_raw(server.pid().cast_signed()).expect("a pid");
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).expect("the process is there");
+        match pidfd_getfd(pidfd, fd, PidfdGetfdFlags::empty()) {
+            Ok(socket) => {
+                let peer = rustix::net::getpeername(socket).expect("connected").expect("a name");
+                assert_eq!(peer, one.local_addr().expect("an address").into());
+            }
+            Err(error) => crate::support::skip("list_and_stats_answer", &format!("{error}")),
+        }
+    }
     let stats = server.wait_for_event("stats");
     assert_eq!((&stats["messages_in"], &stats["clients"]), (&1.into(), &2.into()));
     server.say("{\"quit\":true}\n{\"send\":\"too late\"}\n");
