@@ -92,12 +92,12 @@ impl<'a> Encoder<'a, '_> {
         let is_part = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
         let len = self.rest.iter().take_while(is_part).count();
         let (text, rest) = self.rest.split_at(len);
-        if !as_float && let Some(int) = short_int(text) {
+        if !as_float && let Some(int) = number::short_int(text) {
             self.rest = rest;
             number::encode_i64(int, self.out);
             return Ok(());
         }
-        if !is_number(text) {
+        if !number::is_number(text) {
             return self.fail("no JSON: a number that is none");
         }
         let text = std::str::from_utf8(text).unwrap_or_default();
@@ -356,52 +356,12 @@ impl<'a> Encoder<'a, '_> {
     }
 }
 
-/// An integer as it is mostly written, with up to 18 digits.
-fn short_int(text: &[u8]) -> Option<i64> {
-    let digits = text.strip_prefix(b"-").unwrap_or(text);
-    let add = |int, digit: &u8| digit.is_ascii_digit().then(|| int * 10 + i64::from(digit - b'0'));
-    let is_short = matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && digits.len() <= 18;
-    let int = if is_short { digits.iter().try_fold(0, add)? } else { return None };
-    Some(if digits.len() < text.len() { -int } else { int })
-}
-
-/// RFC 8259, section 6.
-fn is_number(text: &[u8]) -> bool {
-    let digits = |text: &mut &[u8]| {
-        let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        *text = text.get(len..).unwrap_or_default();
-        len
-    };
-    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
-    let has_zero = rest.first() == Some(&b'0');
-    let mut is_right = matches!((digits(&mut rest), has_zero), (1, _) | (2.., false));
-    if let [b'.', behind @ ..] = rest {
-        rest = behind;
-        is_right &= digits(&mut rest) > 0;
-    }
-    if let [b'e' | b'E', b'+' | b'-', behind @ ..] | [b'e' | b'E', behind @ ..] = rest {
-        rest = behind;
-        is_right &= digits(&mut rest) > 0;
-    }
-    is_right && rest.is_empty()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn string(text: &[u8]) -> Result<Vec<u8>, String> {
         Encoder { text, rest: text, out: &mut Vec::new() }.string().map(Cow::into_owned)
-    }
-
-    #[test]
-    fn numbers_are_those_of_json() {
-        for right in ["0", "-0", "12", "-1.5", "0.0", "1e5", "1E+5", "1.25e-7"] {
-            assert!(is_number(right.as_bytes()), "{right}");
-        }
-        for wrong in ["", "-", "01", "+1", "1.", ".5", "1e", "1e+", "1.5.2", "0x1", "1-2"] {
-            assert!(!is_number(wrong.as_bytes()), "{wrong}");
-        }
     }
 
     #[test]

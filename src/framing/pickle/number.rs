@@ -121,6 +121,36 @@ pub(super) fn write_long(bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, Pickl
     Ok(bytes.len() * bytes.len() / 64)
 }
 
+/// An integer as it is mostly written, with up to 18 digits.
+pub(super) fn short_int(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let add = |int, digit: &u8| digit.is_ascii_digit().then(|| int * 10 + i64::from(digit - b'0'));
+    let is_short = matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && digits.len() <= 18;
+    let int = if is_short { digits.iter().try_fold(0, add)? } else { return None };
+    Some(if digits.len() < text.len() { -int } else { int })
+}
+
+/// RFC 8259, section 6.
+pub(super) fn is_number(text: &[u8]) -> bool {
+    let digits = |text: &mut &[u8]| {
+        let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *text = text.get(len..).unwrap_or_default();
+        len
+    };
+    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
+    let has_zero = rest.first() == Some(&b'0');
+    let mut is_right = matches!((digits(&mut rest), has_zero), (1, _) | (2.., false));
+    if let [b'.', behind @ ..] = rest {
+        rest = behind;
+        is_right &= digits(&mut rest) > 0;
+    }
+    if let [b'e' | b'E', b'+' | b'-', behind @ ..] | [b'e' | b'E', behind @ ..] = rest {
+        rest = behind;
+        is_right &= digits(&mut rest) > 0;
+    }
+    is_right && rest.is_empty()
+}
+
 /// Appends an integer, given by its digits, as an opcode.
 pub(super) fn encode_int(text: &str, out: &mut Vec<u8>) -> Result<(), PickleError> {
     let text = digits(text.as_bytes())?;
@@ -243,6 +273,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn numbers_are_those_of_json() {
+        for right in ["0", "-0", "12", "-1.5", "0.0", "1e5", "1E+5", "1.25e-7"] {
+            assert!(is_number(right.as_bytes()), "{right}");
+        }
+        for wrong in ["", "-", "01", "+1", "1.", ".5", "1e", "1e+", "1.5.2", "0x1", "1-2"] {
+            assert!(!is_number(wrong.as_bytes()), "{wrong}");
+        }
+    }
 
     proptest! {
         #[test]
