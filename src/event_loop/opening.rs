@@ -168,7 +168,7 @@ impl Pool {
     }
 
     /// A name that timers can belong to before there is a source. It lives until `release`.
-    pub fn reserve(&mut self) -> Id {
+    pub(crate) fn reserve(&mut self) -> Id {
         self.sources.insert(PoolSource::Reserved)
     }
 

@@ -45,7 +45,7 @@ impl Pool {
     }
 
     /// Has a loop that was halted run again, with another handler.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         (self.stopped, self.drains) = (false, false);
     }
 
