@@ -145,9 +145,9 @@ impl Connector {
         TimerKey { id: self.owner, purpose }
     }
 
-    /// Whether this connection is one of those under way.
-    pub(crate) fn attempts(&self, id: Id) -> bool {
-        self.attempts.iter().any(|(attempt, _)| *attempt == id)
+    /// The connections under way; none while names are looked up.
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = Id> + '_ {
+        self.attempts.iter().map(|(id, _)| *id)
     }
 
     /// What happened since the last call.

@@ -1,6 +1,6 @@
 //! `--forward`: the upstream of a connection is another one, which has to be dialled first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::relay::{UPSTREAM_LOST, Upstream};
 use super::{Proxy, Upstreams, report_missing};
@@ -16,6 +16,10 @@ pub(super) struct UpstreamDialer {
     route: Route,
     /// By the client that each is for.
     making: BTreeMap<Id, Connector>,
+    /// The client that each connection under way is for.
+    attempts: HashMap<Id, Id>,
+    /// The clients whose names may be on their way through the resolver.
+    looking_up: BTreeSet<Id>,
     /// What each connection is called in messages, by its own id.
     titles: BTreeMap<Id, String>,
     /// The warnings reported so far; all sockets cause the same ones.
@@ -24,9 +28,8 @@ pub(super) struct UpstreamDialer {
 
 impl UpstreamDialer {
     pub(super) fn new(route: Route) -> Self {
-        let (making, titles, reported_warnings) =
-            (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { route, making, titles, reported_warnings }
+        let (making, attempts, looking_up, titles, reported_warnings) = Default::default();
+        Self { route, making, attempts, looking_up, titles, reported_warnings }
     }
 
     /// Whether one is in the making for this client.
@@ -36,6 +39,8 @@ impl UpstreamDialer {
 
     /// Drops all that are in the making.
     pub(super) fn cancel(&mut self, pool: &mut Pool) {
+        self.attempts.clear();
+        self.looking_up.clear();
         for mut connector in std::mem::take(&mut self.making).into_values() {
             connector.cancel(pool);
         }
@@ -43,9 +48,28 @@ impl UpstreamDialer {
 
     /// Drops the one that is in the making for this client.
     pub(super) fn drop_one(&mut self, pool: &mut Pool, client: Id) {
-        if let Some(mut connector) = self.making.remove(&client) {
+        if let Some(mut connector) = self.take(client) {
             connector.cancel(pool);
         }
+    }
+
+    /// Takes the one for this client out, with what is noted of it.
+    fn take(&mut self, client: Id) -> Option<Connector> {
+        let connector = self.making.remove(&client)?;
+        self.looking_up.remove(&client);
+        for attempt in connector.attempts() {
+            self.attempts.remove(&attempt);
+        }
+        Some(connector)
+    }
+
+    /// Puts the one for this client in, or back.
+    fn put(&mut self, client: Id, connector: Connector) {
+        self.attempts.extend(connector.attempts().map(|attempt| (attempt, client)));
+        if connector.attempts().next().is_none() {
+            self.looking_up.insert(client);
+        }
+        self.making.insert(client, connector);
     }
 
     /// The name of a connection that is gone.
@@ -55,17 +79,13 @@ impl UpstreamDialer {
 
     /// The clients whose connectors an event is for.
     fn concerned(&self, event: &Event<'_>) -> Vec<Id> {
-        let of_attempt = |attempt: Id| {
-            let is_its = |(_, connector): &(&Id, &Connector)| connector.attempts(attempt);
-            self.making.iter().find(is_its).map(|(client, _)| *client)
-        };
         match event {
             Event::Connected { id, .. } | Event::ConnectFailed { id, .. } => {
-                of_attempt(*id).into_iter().collect()
+                self.attempts.get(id).copied().into_iter().collect()
             }
             Event::Timer { key } => key.id.filter(|id| self.is_for(*id)).into_iter().collect(),
             // The answer names a query and no client: each connector knows its own.
-            Event::Mail(Mail::Resolved(..)) => self.making.keys().copied().collect(),
+            Event::Mail(Mail::Resolved(..)) => self.looking_up.iter().copied().collect(),
             _ => Vec::new(),
         }
     }
@@ -88,7 +108,7 @@ impl Proxy {
         let Some(dialer) = self.dialer() else { return };
         let mut connector = Connector::on_behalf(dialer.route.clone(), client, now);
         let progress = connector.begin(context.pool);
-        dialer.making.insert(client, connector);
+        dialer.put(client, connector);
         self.on_progress(context, client, progress);
     }
 
@@ -96,9 +116,10 @@ impl Proxy {
     pub(super) fn on_dialing(&mut self, context: &mut Context<'_>, event: &Event<'_>) -> bool {
         let Some(dialer) = self.dialer() else { return false };
         for client in dialer.concerned(event) {
-            let connector = self.dialer().and_then(|dialer| dialer.making.get_mut(&client));
-            if let Some(connector) = connector {
+            let Some(dialer) = self.dialer() else { continue };
+            if let Some(mut connector) = dialer.take(client) {
                 let progress = connector.on(context.pool, event);
+                dialer.put(client, connector);
                 self.on_progress(context, client, progress);
             }
         }
@@ -113,7 +134,7 @@ impl Proxy {
             Progress::Connected(new) => self.connected(context, client, &new),
             Progress::Failed(failure) => {
                 if let Some(dialer) = self.dialer() {
-                    dialer.making.remove(&client);
+                    drop(dialer.take(client));
                 }
                 report_missing(context, client, &failure, UPSTREAM_LOST);
             }
@@ -145,7 +166,7 @@ impl Proxy {
         let (peer, local) = (peer.to_string(), local.to_string());
         let notice = Notice::new(Name::Connected).conn(connection.number).proto(new.peer.proto());
         context.core.console.report(context.pool, &notice.peer(&peer).local(&local));
-        dialer.making.remove(&client);
+        drop(dialer.take(client));
         dialer.titles.insert(*id, format!("{peer} for {}", connection.title()));
         self.relays.join(context.pool, client, Upstream::connection(*id), self.queue);
     }

@@ -125,7 +125,8 @@ impl Openings {
     /// The attempts that an event is for.
     pub(super) fn concerned(&self, event: &Event<'_>) -> Vec<Id> {
         let of_attempt = |id: Id| {
-            let is_its = |(_, attempt): &(&Id, &Attempt)| attempt.connector.attempts(id);
+            let is_its =
+                |(_, attempt): &(&Id, &Attempt)| attempt.connector.attempts().any(|one| one == id);
             self.making.iter().find(is_its).map(|(owner, _)| *owner)
         };
         match event {
