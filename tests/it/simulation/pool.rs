@@ -74,7 +74,10 @@ fn commands(rng: &mut Rng) -> Vec<Value> {
             _ => json!({ "send": format!("message {number} {}", "x".repeat(size(rng, 0..12))) }),
         }
     };
-    (0..count).map(command).collect()
+    let mut commands: Vec<Value> = (0..count).map(command).collect();
+    // Behind the others, or as the end of stdin means it.
+    commands.extend(once_in(rng, 3).then(|| json!({ "quit": true })));
+    commands
 }
 
 impl Pooled {
