@@ -172,7 +172,7 @@ const RULES: &[Rule] = &[
         SERVE,
         &["--connect-timeout"],
         &["!--forward", "!commands"],
-        "only --forward and --input commands or json connect to anybody",
+        "only --forward connects to anybody, or what --input commands or json asks for",
     ),
     rule(
         SERVE,

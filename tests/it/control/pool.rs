@@ -330,7 +330,10 @@ fn options_that_need_an_address_are_refused_without_one() {
         ("tcp-connect --input json --exec cat", "cannot use --exec: it needs the ADDR"),
         ("tcp-connect --input json --port-file p", "cannot use --port-file: it needs the ADDR"),
         ("tcp-connect --input json -- true", "cannot use -- CMD: it needs the ADDR"),
-        ("tcp-serve --connect-timeout 1s 0", "only --forward and --input commands or json"),
+        (
+            "tcp-serve --connect-timeout 1s 0",
+            "only --forward connects to anybody, or what --input commands or json",
+        ),
     ] {
         let ended = wirecat(words.split_whitespace()).run();
         assert_eq!(ended.code, Some(2), "{words}: {}", ended.stderr);
