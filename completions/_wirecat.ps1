@@ -68,6 +68,7 @@ Register-ArgumentCompleter -Native -CommandName 'wirecat' -ScriptBlock {
             [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Connect from this local address and port, or from unix:PATH')
             [CompletionResult]::new('--exec', '--exec', [CompletionResultType]::ParameterName, 'Run CMD with the connection as its stdin and stdout; its status is ours')
             [CompletionResult]::new('--replay', '--replay', [CompletionResultType]::ParameterName, 'Play this side of the recording in FILE (of --record), and compare what the other side says')
+            [CompletionResult]::new('--unix-mode', '--unix-mode', [CompletionResultType]::ParameterName, 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]')
             [CompletionResult]::new('--events', '--events', [CompletionResultType]::ParameterName, 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'The form of the events on stderr: text or json [default: text]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the events: auto, always or never [default: auto]')

@@ -651,7 +651,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__connect)
-            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --exec --sh --replay --replay-timing --verbose --quiet --events --log --color --tag --input --wait --count --help"
+            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --exec --sh --replay --replay-timing --unix-mode --verbose --quiet --events --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -753,6 +753,10 @@ _wirecat() {
                     return 0
                     ;;
                 --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unix-mode)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -64,6 +64,7 @@ set edit:completion:arg-completer[wirecat] = {|@words|
             cand --bind 'Connect from this local address and port, or from unix:PATH'
             cand --exec 'Run CMD with the connection as its stdin and stdout; its status is ours'
             cand --replay 'Play this side of the recording in FILE (of --record), and compare what the other side says'
+            cand --unix-mode 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]'
             cand --events 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same'
             cand --log 'The form of the events on stderr: text or json [default: text]'
             cand --color 'When to colour the events: auto, always or never [default: auto]'

@@ -67,6 +67,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l settle -
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l exec -d 'Run CMD with the connection as its stdin and stdout; its status is ours' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"

@@ -68,6 +68,7 @@ module completions {
     --sh                      # Run CMD by /bin/sh -c (with --exec)
     --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
     --replay-timing           # Keep the recorded pauses (with --replay)
+    --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
     --verbose(-v)             # Show connections and the summary too; -vv: every message too
     --quiet(-q)               # Show only errors
     --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same

@@ -129,6 +129,7 @@ const RULES: &[Rule] = &[
     rule(UDP_LISTEN, &["--unix-mode"], &["!unix path"], NO_FILE),
     // A command may have it listen on one.
     rule(SERVE, &["--unix-mode"], &["!unix path", "!commands"], NO_FILE),
+    rule(CONNECT, &["--unix-mode"], &["!commands"], "it listens only where commands have it"),
     rule(CONNECT, OF_ADDR, &["no address"], "it needs the ADDR to connect to"),
     // -z.
     rule(CONNECT, NOT_PROBING, &["-z"], "-z sends and receives nothing"),

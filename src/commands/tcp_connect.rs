@@ -57,6 +57,9 @@ pub struct ConnectArgs {
     /// Playing a recording.
     #[command(flatten)]
     pub replay: ReplayArgs,
+    /// What a listener takes: a command may have it listen.
+    #[command(flatten, next_help_heading = "Sockets")]
+    pub listen: ListenArgs,
     /// How events are told.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -78,8 +81,7 @@ pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Fa
     // --wait wants to know when the service is there.
     let settle = if args.probe && stream.run.wait.is_some() { SETTLE } else { Duration::ZERO };
     let mut net = stream.run.net(stream.family.family())?;
-    // A command may have it listen.
-    ListenArgs { unix_mode: None }.apply(&mut net);
+    args.listen.apply(&mut net);
     let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();
     let common = stream::common(stream, report, false, sends)?;
     let bind = args.bind.as_deref();

@@ -97,6 +97,25 @@ fn a_client_keeps_the_mode_of_the_umask() {
     assert_eq!(mode(&own), Some(0o755));
 }
 
+/// What a command has a run listen on is as safe.
+#[test]
+fn a_command_listens_with_the_mode() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    for (line, wanted) in [
+        ("tcp-connect", 0o600),
+        ("tcp-connect --unix-mode 660", 0o660),
+        ("tcp-serve 127.0.0.1:0 --unix-mode 666", 0o666),
+    ] {
+        let words = line.split(' ').chain(["--input", "json", "--output", "json"]);
+        let mut pool = wirecat(words).piped().start();
+        pool.say(format!("{{\"listen\":\"unix:{}\"}}\n", path.display()));
+        pool.wait_for_output("\"proto\":\"unix\"");
+        assert_eq!(mode(&path), Some(wanted), "{line}");
+        pool.wait().code(0);
+    }
+}
+
 #[test]
 fn a_mode_needs_a_file() {
     let nowhere = "cannot use --unix-mode: no ADDR is a unix socket that has a path, and so a file";
@@ -110,10 +129,11 @@ fn a_mode_needs_a_file() {
         ("chat --host --unix-mode 600 0", nowhere),
         ("chat --unix-mode 600 unix:/x", "it needs --host"),
         ("echo --ping --unix-mode 600 unix:/x", "--ping knows what it expects, and serves nobody"),
+        ("tcp-connect --unix-mode 600 unix:/x", "it listens only where commands have it"),
         ("tcp-serve --unix-mode rw unix:/x", "\"rw\" is not a mode: write it in octal, as 0600"),
         ("tcp-serve --unix-mode 1777 unix:/x", "is not a mode"),
         ("tcp-serve --unix-mode -1 unix:/x", "is not a mode"),
-        ("udp-send --unix-mode 600 unix:/x", "'--unix-mode' is an option of tcp-serve"),
+        ("udp-send --unix-mode 600 unix:/x", "'--unix-mode' is an option of tcp-connect and tcp-serve"),
     ] {
         wirecat(line.split(' ')).run().code(2).says(why);
     }
