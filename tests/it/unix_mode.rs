@@ -133,7 +133,10 @@ fn a_mode_needs_a_file() {
         ("tcp-serve --unix-mode rw unix:/x", "\"rw\" is not a mode: write it in octal, as 0600"),
         ("tcp-serve --unix-mode 1777 unix:/x", "is not a mode"),
         ("tcp-serve --unix-mode -1 unix:/x", "is not a mode"),
-        ("udp-send --unix-mode 600 unix:/x", "'--unix-mode' is an option of tcp-connect and tcp-serve"),
+        (
+            "udp-send --unix-mode 600 unix:/x",
+            "'--unix-mode' is an option of tcp-connect and tcp-serve",
+        ),
     ] {
         wirecat(line.split(' ')).run().code(2).says(why);
     }
