@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::OnceLock;
 
 use crate::kind::Kind;
 
@@ -66,6 +67,70 @@ impl Status {
             Self::Interrupt => 130,
             Self::Terminate => 143,
             Self::Command(code) => code,
+        }
+    }
+}
+
+/// What helps, where a program has to do another thing about it than somebody at a terminal. The
+/// library says what it offers; the command line puts its options in their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// A multicast group where one machine is meant.
+    Groups,
+    /// The address of one machine where a group is meant.
+    Machines,
+    /// A group is sent to from an address, of which each `{}` makes one.
+    SendFrom,
+    /// The socket at an address takes datagrams.
+    Datagrams,
+    /// The socket at an address takes connections.
+    Streams,
+    /// The socket at an address takes messages in order (SOCK_SEQPACKET).
+    Packets,
+    /// A broadcast address.
+    Broadcast,
+    /// A listener whose backlog is full.
+    Busy,
+    /// A descriptor that was not passed on.
+    Inherited,
+    /// No descriptors came from the service manager.
+    Activation,
+    /// The address to bind to is of another family.
+    BindFamily,
+    /// Where socket options are given.
+    Options,
+}
+
+/// How the command line puts it, once it runs.
+static WORDS: OnceLock<fn(Remedy) -> &'static str> = OnceLock::new();
+
+impl Remedy {
+    /// Has all remedies of this process put like this, from the first call on.
+    #[doc(hidden)]
+    pub fn set_words(words: fn(Self) -> &'static str) {
+        let _ = WORDS.set(words);
+    }
+
+    /// What to do about it.
+    pub(crate) fn words(self) -> &'static str {
+        if let Some(words) = WORDS.get() {
+            return words(self);
+        }
+        match self {
+            Self::Groups => "Pool::join receives groups",
+            Self::Machines => "Pool::datagrams takes it",
+            Self::SendFrom => "GroupOptions has the address to send from",
+            Self::Datagrams => "it is a datagram socket: Pool::send_to reaches it",
+            Self::Streams => "it is a stream socket: Pool::connect reaches it",
+            Self::Packets => "it is a SEQPACKET socket, which is not supported",
+            Self::Broadcast => "a broadcast address needs Pool::allow_broadcast",
+            Self::Busy => "try again later",
+            Self::Inherited => "the parent process must open it, and leave it open",
+            Self::Activation => {
+                "start the program from a .socket unit or systemd-socket-activate, or name an fd:N"
+            }
+            Self::BindFamily => "there is no address of this family to bind to",
+            Self::Options => "a socket option",
         }
     }
 }

@@ -18,7 +18,7 @@ use super::tcp_connect::ConnectArgs;
 use super::tcp_serve::ServeArgs;
 use super::udp_listen::UdpListenArgs;
 use super::udp_send::UdpSendArgs;
-use crate::error::Failure;
+use crate::error::{Failure, Remedy};
 use crate::report::{Name, Settings, Verbosity};
 
 /// A netcat for people who script: stdin to the wire, the wire to stdout, events to stderr, and
@@ -190,6 +190,7 @@ impl Parsed {
 /// Reads the command line, or ends the process as clap does: help and version with 0, a usage
 /// error with 2.
 pub fn parse() -> Parsed {
+    Remedy::set_words(super::remedies::words);
     match Parsed::of(std::env::args_os()) {
         Ok(parsed) => parsed,
         Err(error) if error.use_stderr() => explain(error).exit(),

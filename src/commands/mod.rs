@@ -20,6 +20,7 @@ mod mcast_join;
 mod mcast_send;
 mod names;
 mod ping;
+mod remedies;
 mod replay;
 mod rules;
 mod stream;

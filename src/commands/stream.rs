@@ -180,7 +180,7 @@ fn check_sendable(source: &InputSource, wire: &Wire) -> Result<(), Failure> {
     match texts.iter().find_map(|text| encode(text).err()) {
         Some(error) => {
             let what = format!("--send with --frame {}", wire.framing);
-            Err(refuse(&what, error.to_string()).maybe_fix(error.fix()))
+            Err(refuse(&what, error.to_string()).maybe_fix(crate::sessions::frame_fix(&error)))
         }
         None => Ok(()),
     }

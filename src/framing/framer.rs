@@ -108,11 +108,6 @@ impl FrameError {
         }
     }
 
-    /// What mends it, where the limit of messages is an option.
-    pub fn fix(&self) -> Option<&'static str> {
-        self.is_limit().then_some("--max-frame sets it")
-    }
-
     /// Whether it is about the limit of messages.
     pub fn is_limit(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::TooLong { .. })

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::grammar;
-use crate::error::{Failure, Status};
+use crate::error::{Failure, Remedy, Status};
 use crate::kind::Kind;
 use crate::sockets::{AddressError, Host};
 
@@ -55,7 +55,7 @@ pub enum GroupError {
     #[error("a group has no port 0: name the port that its senders use")]
     PortZero,
     /// The address of one machine.
-    #[error("{0} is not a multicast group: use udp-listen or udp-send")]
+    #[error("{0} is not a multicast group: {fix}", fix = Remedy::Machines.words())]
     Unicast(IpAddr),
     /// A name, or something else that is no address.
     #[error("{0:?} is not a multicast group: write its address, as in 239.1.2.3:5000")]
@@ -75,7 +75,7 @@ pub enum GroupError {
         group: IpAddr,
     },
     /// A source where groups are sent to.
-    #[error("SOURCE@ chooses what is received: to send from {0} use --bind {0}")]
+    #[error("SOURCE@ chooses what is received: {fix}", fix = Remedy::SendFrom.words().replace("{}", &.0.to_string()))]
     SourceToSend(IpAddr),
     /// Something behind the + that is no number, or too high a one.
     #[error("+{0} is not a number of groups: write +1 to +{max}", max = grammar::MAX_GROUPS)]
@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn only_a_receiver_chooses_a_source() {
         let error = address("10.0.0.5@232.1.2.3:5000").check_send().unwrap_err().to_string();
-        assert!(error.ends_with("to send from 10.0.0.5 use --bind 10.0.0.5"), "{error}");
+        assert!(
+            error.ends_with("what is received: GroupOptions has the address to send from"),
+            "{error}"
+        );
         assert_eq!(address("232.1.2.3:5000").check_send(), Ok(()));
     }
 
@@ -239,7 +242,7 @@ mod tests {
         assert_eq!((unicast.status, unicast.kind), (Status::Usage, Kind::NotMulticast));
         assert_eq!(
             unicast.to_string(),
-            "cannot use the group: 10.0.0.1 is not a multicast group: use udp-listen or udp-send"
+            "cannot use the group: 10.0.0.1 is not a multicast group: Pool::datagrams takes it"
         );
         assert_eq!(failure("239.1.2.3").kind, Kind::BadAddress);
     }

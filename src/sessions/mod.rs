@@ -32,6 +32,7 @@ pub use datagrams::GroupInterface;
 pub use echo::EchoService;
 pub use input::InputReader;
 pub use ping::PingService;
+pub(crate) use receiver::frame_fix;
 pub use session::{Local, Session};
 pub use startup_failure::StartupFailure;
 pub(crate) use startup_fifo::open_recording;

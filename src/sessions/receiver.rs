@@ -10,10 +10,15 @@ use crate::error::{Failure, Status};
 use crate::framing::{Deframer, Frame, FrameError, Framer};
 use crate::protocol::expect::Lookout;
 
+/// The option that mends it, where one does.
+pub(crate) fn frame_fix(error: &FrameError) -> Option<&'static str> {
+    error.is_limit().then_some("--max-frame sets it")
+}
+
 /// A connection delivers what is no message.
 pub(crate) fn bad_frame(target: String, error: &FrameError) -> Failure {
     let cause = error.to_string();
-    Failure::new(Status::Lost, error.kind(), "read from", target, cause).maybe_fix(error.fix())
+    Failure::new(Status::Lost, error.kind(), "read from", target, cause).maybe_fix(frame_fix(error))
 }
 
 /// The receiving side of one connection. A server keeps one for each client, so what a stream

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::grammar;
-use crate::error::{Failure, Status};
+use crate::error::{Failure, Remedy, Status};
 use crate::kind::Kind;
 
 /// An address as the user wrote it. `Display` writes it so that it can be read again.
@@ -122,7 +122,7 @@ pub enum AddressError {
         problem: &'static str,
     },
     /// A multicast group where one machine is meant.
-    #[error("{0} is a multicast group: use mcast-join or mcast-send")]
+    #[error("{0} is a multicast group: {fix}", fix = Remedy::Groups.words())]
     Group(IpAddr),
     /// `unix:` without a name, or one with a NUL.
     #[error("the name of a unix socket is missing or has a NUL: write unix:PATH or unix:@NAME")]

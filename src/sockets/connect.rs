@@ -20,7 +20,7 @@ use super::inherited::{self, SocketRole};
 use super::options::SocketOptions;
 use super::stream::StreamSocket;
 use super::unix::{self, UnixGuard};
-use crate::error::{Failure, Status};
+use crate::error::{Failure, Remedy, Status};
 use crate::kind::Kind;
 
 /// Begins a connection without waiting for it, with warnings of what the kernel changed.
@@ -119,9 +119,6 @@ pub(super) fn bind_socket<K: Connectable>(
         Some(Target::Fd(_)) | None => Ok(None),
     }
 }
-
-/// What is said of a socket of the third type.
-pub(super) const SEQPACKET: &str = "it is a SEQPACKET socket, which no command speaks to";
 
 /// Connections.
 struct StreamDialer;
@@ -260,7 +257,7 @@ pub(super) fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> F
         Some(Errno::AGAIN) => Failure {
             kind: Kind::Busy,
             cause: "the listener's backlog is full".to_owned(),
-            ..failure.fix("try again later, or use --wait")
+            ..failure.fix(Remedy::Busy.words())
         },
         Some(Errno::NOENT) => failure.fix("nothing listens there"),
         // An ordinary user may not write to `/` either, and that is not what is wrong with it.
@@ -268,8 +265,8 @@ pub(super) fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> F
             Some(cause) => Failure { cause, ..failure },
             None => failure.fix("connecting needs the right to write to the file"),
         },
-        Some(Errno::PROTOTYPE) if unix::is_seqpacket(name) => failure.fix(SEQPACKET),
-        Some(Errno::PROTOTYPE) => failure.fix("it is a datagram socket: use udp-send"),
+        Some(Errno::PROTOTYPE) if unix::is_seqpacket(name) => failure.fix(Remedy::Packets.words()),
+        Some(Errno::PROTOTYPE) => failure.fix(Remedy::Datagrams.words()),
         Some(Errno::CONNREFUSED) => refused_by_file(failure, name),
         _ => failure,
     }

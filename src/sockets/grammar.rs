@@ -354,7 +354,7 @@ mod tests {
             ("[ff02::1%eth0]:5000", "ff02::1"),
             ("[2001:db8::1]@[ff35::1]:5000", "ff35::1"),
         ] {
-            let message = format!("{group} is a multicast group: use mcast-join or mcast-send");
+            let message = format!("{group} is a multicast group: Pool::join receives groups");
             assert_eq!(address(text).unwrap_err().to_string(), message, "{text}");
         }
     }

@@ -11,7 +11,7 @@ use rustix::io::{FdFlags, fcntl_getfd};
 use socket2::{Domain, Socket, Type};
 
 use super::options::SocketOptions;
-use crate::error::{Failure, Status};
+use crate::error::{Failure, Remedy, Status};
 use crate::kind::Kind;
 use crate::sys::fd::adopt;
 
@@ -37,8 +37,7 @@ pub(super) enum SocketRole {
 /// `Status::Local`: it is not open, or not such a socket.
 pub(super) fn take(fd: RawFd, role: SocketRole) -> Result<Socket, Failure> {
     let unusable = |error: io::Error| {
-        Failure::io(Status::Local, "use", format!("fd {fd}"), &error)
-            .fix("the parent process must open it before it starts wirecat")
+        Failure::io(Status::Local, "use", format!("fd {fd}"), &error).fix(Remedy::Inherited.words())
     };
     let socket = Socket::from(adopt(fd).map_err(unusable)?);
     if let Err(error) = check(&socket, role) {
@@ -139,7 +138,7 @@ pub(super) fn activated() -> Result<Range<RawFd>, Failure> {
     let variable = |name| std::env::var(name).ok();
     passed(variable("LISTEN_PID"), variable("LISTEN_FDS"), std::process::id()).map_err(|cause| {
         Failure::new(Status::Local, Kind::NoActivation, "use", "socket activation", cause)
-            .fix("start wirecat from a .socket unit or systemd-socket-activate, or name an fd:N")
+            .fix(Remedy::Activation.words())
     })
 }
 
@@ -182,7 +181,7 @@ pub(super) mod tests {
         assert_eq!(
             refusal(9_999, SocketRole::Listener),
             "cannot use fd 9999: bad file descriptor \
-             (the parent process must open it before it starts wirecat)"
+             (the parent process must open it, and leave it open)"
         );
         let ours = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         assert!(refusal(ours.as_raw_fd(), SocketRole::Listener).contains("bad file descriptor"));

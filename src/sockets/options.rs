@@ -8,7 +8,7 @@ use std::io;
 use socket2::{Domain, Socket};
 
 use super::setting::{KEYS, Setting};
-use crate::error::{Failure, Status};
+use crate::error::{Failure, Remedy, Status};
 use crate::kind::Kind;
 
 /// Connections that may wait to be accepted where `-O backlog` does not say.
@@ -50,7 +50,7 @@ pub enum OptionError {
 
 impl From<OptionError> for Failure {
     fn from(error: OptionError) -> Self {
-        Self::new(Status::Usage, Kind::BadOption, "use", "-O", error.to_string())
+        Self::new(Status::Usage, Kind::BadOption, "use", Remedy::Options.words(), error.to_string())
     }
 }
 
@@ -263,7 +263,7 @@ mod tests {
         for text in ["nodelay=on", "mss=500", "keepalive=on", "user-timeout=1", "backlog=5"] {
             let failure = Failure::from(options(&[text, "ttl=9"]).check_datagrams().unwrap_err());
             let (key, _) = text.split_once('=').unwrap();
-            let words = format!("cannot use -O: {key} is an option of streams, ");
+            let words = format!("cannot use a socket option: {key} is an option of streams, ");
             assert!(failure.to_string().starts_with(&words), "{failure}");
             assert_eq!(failure.status, Status::Usage);
         }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind};
 
 use super::address::{Address, FdName, Host, Target};
-use crate::error::{Failure, Status, plain};
+use crate::error::{Failure, Remedy, Status, plain};
 use crate::kind::Kind;
 use crate::sys::netdb;
 
@@ -149,7 +149,7 @@ pub fn local_for<'a>(
         None if bind.is_empty() => Ok(None),
         Some(address) => Ok(Some(address)),
         None => {
-            let cause = "--bind gives no address of this family";
+            let cause = Remedy::BindFamily.words();
             let (kind, target) = (Kind::AddressNotAvailable, target.to_string());
             Err(Failure::new(Status::Connect, kind, operation, target, cause))
         }

@@ -337,7 +337,8 @@ impl MessageEncoder {
         framer.encode(text, &mut framed).map_err(|error| {
             let target = format!("{option} with --frame {}", self.framing);
             let cause = error.to_string();
-            Failure::new(Status::Usage, Kind::Frame, "send", target, cause).maybe_fix(error.fix())
+            Failure::new(Status::Usage, Kind::Frame, "send", target, cause)
+                .maybe_fix(crate::sessions::frame_fix(&error))
         })?;
         Ok(framed.into())
     }

@@ -123,7 +123,7 @@ fn what_cannot_be_connected_to_is_told_apart() {
     std::fs::write(at("file"), "").unwrap();
     assert!(ending("none").ends_with("no such file or directory (nothing listens there)"));
     assert!(ending("dead").ends_with("refused (nothing listens there any more)"));
-    assert!(ending("datagrams").ends_with("(it is a datagram socket: use udp-send)"));
+    assert!(ending("datagrams").ends_with("(it is a datagram socket: Pool::send_to reaches it)"));
     assert!(ending("file").ends_with(": it is a file, not a socket"));
     assert!(ending(".").ends_with(": it is a directory, and a socket is a file in one"));
 }

@@ -10,12 +10,12 @@ use rustix::io::Errno;
 use socket2::{Domain, Type};
 
 use super::{Opened, ask_for_drops, ask_for_runs};
-use crate::error::{Failure, Status};
+use crate::error::{Failure, Remedy, Status};
 use crate::kind::Kind;
 use crate::sockets::address::Target;
 use crate::sockets::binding::{new_socket, opened};
 use crate::sockets::connect::{
-    Connectable, INTERFACE, SEQPACKET, bind_socket, lacks_interface, open, unix_failure,
+    Connectable, INTERFACE, bind_socket, lacks_interface, open, unix_failure,
 };
 use crate::sockets::inherited::SocketRole;
 use crate::sockets::options::SocketOptions;
@@ -112,10 +112,12 @@ pub fn open_unconnected(
 pub fn failure(target: &str, error: &io::Error) -> Failure {
     let failure = Failure::io(Status::Connect, "send to", target, error);
     match (target.strip_prefix("unix:"), Errno::from_io_error(error)) {
-        (Some(name), Some(Errno::PROTOTYPE)) if unix::is_seqpacket(name) => failure.fix(SEQPACKET),
-        (Some(_), Some(Errno::PROTOTYPE)) => failure.fix("it is a stream socket: use tcp-connect"),
+        (Some(name), Some(Errno::PROTOTYPE)) if unix::is_seqpacket(name) => {
+            failure.fix(Remedy::Packets.words())
+        }
+        (Some(_), Some(Errno::PROTOTYPE)) => failure.fix(Remedy::Streams.words()),
         (Some(name), _) => unix_failure(failure, name, error),
-        (None, Some(Errno::ACCESS)) => failure.fix("a broadcast address needs --broadcast"),
+        (None, Some(Errno::ACCESS)) => failure.fix(Remedy::Broadcast.words()),
         // An ICMP "port unreachable" to an earlier datagram; the kernel gives it to the next call
         // on the socket (udp(7)).
         (None, Some(Errno::CONNREFUSED)) => failure.fix("nothing listens there"),
@@ -225,7 +227,7 @@ mod tests {
         let target = Target::Tcp("127.255.255.255:9".parse().unwrap());
         let failure = begin(&target).unwrap_err();
         assert_eq!(failure.status, Status::Connect);
-        assert!(failure.to_string().ends_with("(a broadcast address needs --broadcast)"));
+        assert!(failure.to_string().ends_with("(a broadcast address needs Pool::allow_broadcast)"));
         let broadcast = Reach { broadcast: true, ..Reach::default() };
         assert!(connect(&target, None, &SocketOptions::default(), broadcast).is_ok());
         let unix = Target::Unix(UnixName::Path("/x".into()));
@@ -264,7 +266,7 @@ mod tests {
         std::fs::write(at("file"), "").unwrap();
         assert!(ending("none").ends_with("no such file or directory (nothing listens there)"));
         assert!(ending("dead").ends_with("refused (nothing listens there any more)"));
-        assert!(ending("streams").ends_with("(it is a stream socket: use tcp-connect)"));
+        assert!(ending("streams").ends_with("(it is a stream socket: Pool::connect reaches it)"));
         assert!(ending("file").ends_with(": it is a file, not a socket"));
         let from = Target::Tcp("127.0.0.1:0".parse().unwrap());
         let options = SocketOptions::default();
