@@ -29,8 +29,8 @@ use writer::{Writer, Written};
 pub(super) use encoder::encode;
 
 /// How deep lists, dicts and their like may be nested; CPython's own pickler gives up at about
-/// 1000. The writer and the encoder call themselves once a level, which takes up to 384 bytes of the
-/// stack, and about 2 KiB where nothing is optimized.
+/// 1000. The encoder calls itself once a level, which takes up to 384 bytes of the stack, and about
+/// 2 KiB where nothing is optimized.
 const MAX_DEPTH: usize = 1024;
 
 /// The keys that mark in JSON what JSON lacks, in the order of the kinds.

@@ -2,8 +2,8 @@
 //!
 //! A [`Value`] is a reference of four bytes: to an opcode in the pickle, which holds all there is
 //! to know about a value without parts, or to a [`Group`] of other values. The members of all groups lie in
-//! one vector. No byte of a pickle makes more than one group, or more than one member but for the
-//! room of a group that has moved in order to grow, which doubles.
+//! one vector. No byte of a pickle makes more than one group, or more than one member; those of a group
+//! that has moved in order to grow have room for as many again.
 
 use std::ops::Range;
 
