@@ -77,7 +77,7 @@ fn read_header(line: &[u8]) -> Result<Option<u64>, FrameError> {
         return Ok(None);
     }
     let value = value.strip_prefix(b":").unwrap_or_default().trim_ascii();
-    match read_length(&[value, b"\r"].concat(), b"\r", "a body")? {
+    match read_length(&[value, b"\r"].concat(), b'\r', "a body")? {
         Some((len, _)) => Ok(Some(len)),
         None => Ok(None),
     }

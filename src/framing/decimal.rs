@@ -3,20 +3,21 @@
 
 use super::framer::FrameError;
 
-/// The length of something, and its width in digits, from the front of `input`; `None` until one of
-/// the bytes in `ends` stands behind them.
+/// The length of something, and its width in digits, from the front of `input`; `None` until `end`
+/// stands behind them.
 ///
 /// Without leading zeros a length of 64 bits has at most 20 digits, so the header is bounded.
+#[inline]
 pub(super) fn read_length(
     input: &[u8],
-    ends: &[u8],
+    end: u8,
     what: &str,
 ) -> Result<Option<(u64, usize)>, FrameError> {
     let malformed = |text: String| Err(FrameError::Malformed(text));
     let mut len = 0_u64;
     for (index, &byte) in input.iter().enumerate() {
         match byte {
-            _ if index > 0 && ends.contains(&byte) => return Ok(Some((len, index))),
+            _ if byte == end && index > 0 => return Ok(Some((len, index))),
             // A zero alone is the length of an empty message.
             // The formats prohibit extra zeros in front; to take them would make the header
             // unbounded.

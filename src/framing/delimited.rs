@@ -49,7 +49,20 @@ struct Search {
 
 impl Search {
     /// Goes on to the first delimiter, and returns where it ends; then the next search begins anew.
+    #[inline]
     fn run(&mut self, marks: &Marks, input: &[u8]) -> Option<usize> {
+        let Marks::Byte(byte) = marks else { return self.run_over_texts(marks, input) };
+        match memchr(*byte, input.get(self.scanned..).unwrap_or_default()) {
+            Some(at) => Some(std::mem::take(&mut self.scanned) + at + 1),
+            None => {
+                self.scanned = input.len();
+                None
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn run_over_texts(&mut self, marks: &Marks, input: &[u8]) -> Option<usize> {
         let end = marks.end();
         let first = end.first().copied().unwrap_or_default();
         while self.matched < end.len() {
@@ -180,7 +193,7 @@ impl Framer for Delimited {
             self.search.scanned <= input.len(),
             "the input has lost bytes since the last step"
         );
-        if self.search.scanned == 0 {
+        if self.search.scanned == 0 && !self.marks.start().is_empty() {
             if !self.has_start(input)? {
                 return Ok(Step::More);
             }
@@ -196,24 +209,51 @@ impl Framer for Delimited {
     /// on the wire; a receiver that drops the CR takes the line without it.
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
         sendable(payload, self.max)?;
+        match &self.marks {
+            Marks::Byte(byte) => match memchr(*byte, payload) {
+                Some(at) => Err(two_messages(&[*byte], at)),
+                None => {
+                    out.extend_from_slice(payload);
+                    out.push(*byte);
+                    Ok(())
+                }
+            },
+            Marks::Texts(_) => self.encode_between_texts(payload, out),
+        }
+    }
+}
+
+impl Delimited {
+    fn encode_between_texts(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
         let (before, end) = (out.len(), self.marks.end());
         out.extend_from_slice(self.marks.start());
         let start = out.len();
         out.extend_from_slice(payload);
         out.extend_from_slice(end);
-        // The format has no escapes. A delimiter may also begin in the message and end behind it.
+        // A delimiter may also begin in the message and end behind it.
         let framed = out.get(start..).unwrap_or_default();
         let found = Search::default().run(&self.marks, framed).unwrap_or_default();
         if found < framed.len() {
             out.truncate(before);
-            let (at, name) = (found.saturating_sub(end.len()), end.escape_ascii());
-            return Err(FrameError::Unrepresentable(match found <= payload.len() {
-                true => format!("a message with `{name}` in it (at byte {at}) would arrive as two"),
-                false => format!("with `{name}` behind it this message would end at byte {at}"),
-            }));
+            let at = found.saturating_sub(end.len());
+            if found <= payload.len() {
+                return Err(two_messages(end, at));
+            }
+            return Err(FrameError::Unrepresentable(format!(
+                "with `{}` behind it this message would end at byte {at}",
+                end.escape_ascii()
+            )));
         }
         Ok(())
     }
+}
+
+/// The format has no escapes.
+#[cold]
+fn two_messages(end: &[u8], at: usize) -> FrameError {
+    let name = end.escape_ascii();
+    let text = format!("a message with `{name}` in it (at byte {at}) would arrive as two");
+    FrameError::Unrepresentable(text)
 }
 
 fn ends_with_cr(line: Option<&[u8]>) -> bool {

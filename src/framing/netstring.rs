@@ -18,7 +18,7 @@ impl Netstring {
 
 impl Framer for Netstring {
     fn step(&mut self, input: &[u8], _eof: bool) -> Result<Step, FrameError> {
-        let Some((len, digits)) = read_length(input, b":", "a netstring")? else {
+        let Some((len, digits)) = read_length(input, b':', "a netstring")? else {
             return Ok(Step::More);
         };
         let width = digits + 1;

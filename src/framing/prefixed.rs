@@ -28,6 +28,8 @@ pub(super) struct Header {
 
 impl Prefix {
     /// Reads a length; `None` until the header is complete.
+    // For every message: with the call it takes 2 ns more.
+    #[inline]
     pub(super) fn read(self, input: &[u8]) -> Result<Option<Header>, FrameError> {
         let header = |width, read: fn(&mut &[u8], usize) -> u64| {
             input.get(..width).map(|mut bytes| Header { len: read(&mut bytes, width), width })
@@ -38,11 +40,7 @@ impl Prefix {
                 Ok(header(width, |bytes, width| bytes.get_uint_le(width)))
             }
             Self::Varint => read_varint(input),
-            Self::Decimal => match read_length(input, b" ", "a message")? {
-                // MSG-LEN begins with a digit that is no zero.
-                Some((0, _)) => Err(FrameError::Malformed("a message length of 0".to_owned())),
-                read => Ok(read.map(|(len, digits)| Header { len, width: digits + 1 })),
-            },
+            Self::Decimal => read_decimal(input),
         }
     }
 
@@ -110,6 +108,15 @@ impl Framer for Prefixed {
         self.prefix.write(len, out);
         out.extend_from_slice(payload);
         Ok(())
+    }
+}
+
+/// Octet counting: MSG-LEN begins with a digit that is no zero.
+#[inline(never)]
+fn read_decimal(input: &[u8]) -> Result<Option<Header>, FrameError> {
+    match read_length(input, b' ', "a message")? {
+        Some((0, _)) => Err(FrameError::Malformed("a message length of 0".to_owned())),
+        read => Ok(read.map(|(len, digits)| Header { len, width: digits + 1 })),
     }
 }
 

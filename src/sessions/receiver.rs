@@ -162,6 +162,14 @@ impl Receiver {
         }
     }
 
+    /// Bytes that came and never became a delivered message, now that the connection is gone.
+    pub(crate) fn lost(&self) -> u64 {
+        match self.parts.as_deref() {
+            Some(Parts::Messages { deframer, .. }) => deframer.undelivered() as u64,
+            _ => 0,
+        }
+    }
+
     /// How long no message has come.
     pub(crate) fn silence(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.last_message)

@@ -189,7 +189,7 @@ impl<'a> Context<'a> {
             return;
         }
         let (peer, local) = (connection.peer.to_string(), connection.local.to_string());
-        let undelivered = connection.receiver.undelivered();
+        let undelivered = connection.receiver.lost();
         let notice = closed_event(&peer, &local, end, undelivered, self.pool.now());
         let notice = notice.maybe_conn(self.streams.number(connection));
         self.core.console.report(self.pool, &notice);

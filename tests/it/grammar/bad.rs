@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 
 use super::{MLLP, MODBUS, POSTGRES, STX_ETX, TPKT};
-use crate::support::net::{connect, peer, read_exactly, read_what_comes};
+use crate::support::net::{connect, peer, read_exactly, read_what_comes, reset};
 use crate::support::proc::peak_kib;
 use crate::support::wirecat;
 
@@ -138,6 +138,24 @@ fn a_message_that_a_fin_cuts_is_undelivered() {
         assert_eq!(ended.text().lines().count(), 1, "{frame}");
         server.join();
     }
+}
+
+/// Messages that wait until their answers fit, too, where a reset comes before.
+#[test]
+fn messages_that_wait_at_a_reset_are_undelivered() {
+    let answer = "x".repeat(100_000);
+    let args = ["tcp-serve", "--frame", "octet", "--reply", &answer, "--output", "none"];
+    let mut server = wirecat([&args[..], &["-v", "--log", "json", "127.0.0.1:0"]].concat()).start();
+    let line = server.wait_for("\"listening\"");
+    let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    let mut client = connect(line["local"].as_str().expect("an address"));
+    client.write_all(&b"1 x".repeat(1000)).expect("it is taken");
+    read_exactly(&client, 100_000);
+    reset(client);
+    let closed = server.wait_for("\"closed\"");
+    let closed: serde_json::Value = serde_json::from_str(&closed).expect("JSON");
+    let undelivered = closed["undelivered"].as_u64().expect("some are");
+    assert!(undelivered > 0 && undelivered.is_multiple_of(3) && undelivered < 3000, "{closed}");
 }
 
 /// A message that its framing cannot carry is not sent: of stdin it ends the run, of a command it is
