@@ -25,7 +25,7 @@ vocabulary! {
         Reset = "reset": "reset by the peer";
         /// The limit on silence passed without traffic.
         Idle = "idle": "idle";
-        /// `--read-timeout` passed without a whole message.
+        /// `--read-timeout`, or `within` of a read, passed without a whole message.
         ReadTimeout = "read-timeout": "no whole message in time";
         /// This side reached a limit: `--count`, `--quit-after`, the end of the run; or, as an error,
         /// `--max-frame-total`.

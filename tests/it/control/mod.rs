@@ -6,6 +6,7 @@ mod datagrams;
 mod pool;
 mod pool_ends;
 mod pressure;
+mod reads;
 mod refusals;
 mod senders;
 mod servers;
