@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 
 use crate::kind::Kind;
@@ -138,8 +139,15 @@ impl Remedy {
 /// A failure with everything that its message needs.
 ///
 /// Displays as `cannot OPERATION TARGET: CAUSE (FIX)`; the fix is left out where there is none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Failure {
+///
+/// It is one pointer: what succeeds, which is nearly everything, then returns no 120 bytes of room for
+/// what failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure(Box<FailureParts>);
+
+/// What a [`Failure`] consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureParts {
     /// The exit status that this failure leads to when it ends the run.
     pub status: Status,
     /// The stable word for programs.
@@ -154,6 +162,22 @@ pub struct Failure {
     pub fix: Option<String>,
 }
 
+impl std::error::Error for Failure {}
+
+impl Deref for Failure {
+    type Target = FailureParts;
+
+    fn deref(&self) -> &FailureParts {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut FailureParts {
+        &mut self.0
+    }
+}
+
 impl Failure {
     /// A failure without a fix.
     #[cold]
@@ -164,7 +188,8 @@ impl Failure {
         target: impl Into<String>,
         cause: impl Into<String>,
     ) -> Self {
-        Self { status, kind, operation, target: target.into(), cause: cause.into(), fix: None }
+        let (target, cause) = (target.into(), cause.into());
+        Self(Box::new(FailureParts { status, kind, operation, target, cause, fix: None }))
     }
 
     /// The same failure with a word on what to do about it.
@@ -172,6 +197,22 @@ impl Failure {
     #[cold]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = Some(fix.into());
+        self
+    }
+
+    /// The same failure as one of another kind.
+    #[must_use]
+    #[cold]
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The same failure with a better cause.
+    #[must_use]
+    #[cold]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = cause.into();
         self
     }
 

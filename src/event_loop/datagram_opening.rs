@@ -150,7 +150,7 @@ impl Pool {
             Some(Errno::ACCESS) if failure.fix.is_some() => {
                 failure.fix("a broadcast address needs Pool::allow_broadcast")
             }
-            Some(Errno::MSGSIZE) => Failure { kind: Kind::TooLarge, ..failure },
+            Some(Errno::MSGSIZE) => failure.kind(Kind::TooLarge),
             _ => failure,
         })
     }

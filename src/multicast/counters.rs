@@ -2,7 +2,6 @@
 //!
 //! They are those of the whole network namespace: what rises need not be ours.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use super::diagnosis::ProcPaths;
@@ -10,7 +9,7 @@ use super::proc_net;
 
 /// A snapshot of `/proc/net/snmp`, `netstat` and `snmp6`. Take one when joining.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters(BTreeMap<String, u64>);
+pub struct Counters(Vec<(String, u64)>);
 
 impl Counters {
     /// Reads them; those of a file that cannot be read are unknown.
@@ -26,7 +25,11 @@ impl Counters {
 
     /// By how much a counter has risen since; `None` where it is unknown.
     pub(super) fn rise(&self, before: &Self, name: &str) -> Option<u64> {
-        Some(self.0.get(name)?.saturating_sub(*before.0.get(name)?))
+        Some(self.get(name)?.saturating_sub(before.get(name)?))
+    }
+
+    fn get(&self, name: &str) -> Option<u64> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, count)| *count)
     }
 
     /// The same for several together.

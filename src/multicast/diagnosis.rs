@@ -4,7 +4,6 @@
 //! are judged in `traffic`, rp_filter in `reverse_path`; `probe` listens on other interfaces.
 
 use crate::kind::Kind;
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -90,8 +89,13 @@ pub fn diagnose(
 /// One membership for all that share interface, family and source.
 fn representatives(memberships: &[Membership]) -> Vec<&Membership> {
     let key = |member: &Membership| (member.interface.index, member.group.is_ipv4(), member.source);
-    let by_key: BTreeMap<_, _> = memberships.iter().map(|member| (key(member), member)).collect();
-    by_key.into_values().collect()
+    let mut found: Vec<&Membership> = Vec::new();
+    for member in memberships {
+        if found.iter().all(|other| key(other) != key(member)) {
+            found.push(member);
+        }
+    }
+    found
 }
 
 fn interface_finding(member: &Membership, interfaces: &[Interface]) -> Option<Finding> {
@@ -119,9 +123,13 @@ fn not_joined(memberships: &[Membership], paths: &ProcPaths) -> Vec<Finding> {
         let joined = if member.group.is_ipv4() { &igmp } else { &igmp6 };
         joined.as_ref().is_some_and(|it| !it.contains(&(member.interface.index, member.group)))
     };
-    let mut missing: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
+    let mut missing: Vec<(&str, Vec<IpAddr>)> = Vec::new();
     for member in memberships.iter().filter(is_missing) {
-        missing.entry(&member.interface.name).or_default().push(member.group);
+        let name = member.interface.name.as_str();
+        match missing.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, groups)) => groups.push(member.group),
+            None => missing.push((name, vec![member.group])),
+        }
     }
     let finding = |(name, groups): (&str, Vec<IpAddr>)| Finding {
         kind: Kind::NotJoined,

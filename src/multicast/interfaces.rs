@@ -167,7 +167,7 @@ fn by_route(group: IpAddr, interfaces: &[Interface]) -> Result<&Interface, Failu
         let failure = Failure::io(Status::Listen, "find the interface for", target, &error);
         let example = if group.is_ipv4() { ", such as %lo for this machine alone" } else { "" };
         let fix = format!("add %IF{example}; {}", there_are(interfaces));
-        Failure { kind: Kind::NoRoute, ..failure.fix(fix) }
+        failure.kind(Kind::NoRoute).fix(fix)
     })
 }
 

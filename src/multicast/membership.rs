@@ -112,13 +112,15 @@ impl Membership {
             // The two kinds of membership answer a second join differently (Linux 6.18).
             Some(Errno::ADDRINUSE) if !is_from_source => self.already_joined(),
             Some(Errno::ADDRNOTAVAIL) if is_from_source => self.already_joined(),
-            Some(Errno::NODEV) => Failure { kind: Kind::NoSuchInterface, ..failure }
+            Some(Errno::NODEV) => failure
+.kind(Kind::NoSuchInterface)
                 .fix(format!("{} is gone; `ip link` shows what there is", self.interface.name)),
             // IPv6 has no such setting; net.core.optmem_max bounds the memberships of a socket as
             // well.
             Some(Errno::NOBUFS) if self.group.is_ipv4() => {
                 let cause = "more groups than net.ipv4.igmp_max_memberships allows";
-                Failure { kind: Kind::TooManyGroups, cause: cause.to_owned(), ..failure }
+                failure
+.kind(Kind::TooManyGroups).cause(cause)
                     .fix("`sysctl -w net.ipv4.igmp_max_memberships=N` raises it")
             }
             _ => failure,

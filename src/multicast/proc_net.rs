@@ -3,11 +3,10 @@
 //! Pure: no file is opened here. What cannot be read as expected is left out, for a diagnosis
 //! that guesses is worse than none.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The groups joined on this machine, each with the index of its interface.
-pub(super) type Joined = BTreeSet<(u32, IpAddr)>;
+pub(super) type Joined = Vec<(u32, IpAddr)>;
 
 /// Reads `/proc/net/igmp`: a line for each interface, and below it a line for each group, which
 /// begins with blanks and has the address as the hexadecimal number that it is in memory.
@@ -20,7 +19,7 @@ pub(super) fn igmp(text: &str) -> Joined {
         if !line.starts_with(char::is_whitespace) {
             interface = word.parse::<u32>().ok();
         } else if let (Some(index), Ok(number)) = (interface, u32::from_str_radix(word, 16)) {
-            joined.insert((index, Ipv4Addr::from(number.to_ne_bytes()).into()));
+            joined.push((index, Ipv4Addr::from(number.to_ne_bytes()).into()));
         }
     }
     joined
@@ -40,8 +39,8 @@ pub(super) fn igmp6(text: &str) -> Joined {
 
 /// Reads `/proc/net/snmp` or `/proc/net/netstat`: pairs of lines, `Udp: NAME…` and
 /// `Udp: NUMBER…`. The counters come with their line's name, such as `Udp:InErrors`.
-pub(super) fn line_pairs(text: &str) -> BTreeMap<String, u64> {
-    let mut counters = BTreeMap::new();
+pub(super) fn line_pairs(text: &str) -> Vec<(String, u64)> {
+    let mut counters = Vec::new();
     let mut lines = text.lines();
     while let (Some(names), Some(numbers)) = (lines.next(), lines.next()) {
         let mut names = names.split_whitespace();
@@ -55,7 +54,7 @@ pub(super) fn line_pairs(text: &str) -> BTreeMap<String, u64> {
 }
 
 /// Reads `/proc/net/snmp6`: one name and number a line, such as `Udp6InErrors 0`.
-pub(super) fn single_lines(text: &str) -> BTreeMap<String, u64> {
+pub(super) fn single_lines(text: &str) -> Vec<(String, u64)> {
     let line = |line: &str| {
         let mut words = line.split_whitespace();
         Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
@@ -91,11 +90,11 @@ mod tests {
             UdpLite: InDatagrams NoPorts InErrors\nUdpLite: 0 0 0\n\
             Tcp: MaxConn InSegs\nTcp: -1 7\n";
         let counters = line_pairs(text);
-        assert_eq!(counters.get("Udp:InErrors"), Some(&3));
-        assert_eq!(counters.get("Tcp:InSegs"), Some(&7));
-        assert_eq!(counters.get("Tcp:MaxConn"), None);
+        assert!(counters.contains(&("Udp:InErrors".to_owned(), 3)), "{counters:?}");
+        assert!(counters.contains(&("Tcp:InSegs".to_owned(), 7)), "{counters:?}");
+        assert!(counters.iter().all(|(name, _)| name != "Tcp:MaxConn"), "{counters:?}");
         let text = "Udp6InDatagrams                 \t5\nUdp6InErrors                    \t2\n";
-        assert_eq!(single_lines(text).get("Udp6InErrors"), Some(&2));
+        assert!(single_lines(text).contains(&("Udp6InErrors".to_owned(), 2)));
     }
 
     #[test]

@@ -177,7 +177,7 @@ fn bind_failure(membership: &Membership, port: u16, error: &io::Error) -> Failur
         Some(Errno::ACCESS) if port < 1024 => {
             failure.fix("ports below 1024 need CAP_NET_BIND_SERVICE")
         }
-        Some(Errno::NODEV) => Failure { kind: Kind::NoSuchInterface, ..failure },
+        Some(Errno::NODEV) => failure.kind(Kind::NoSuchInterface),
         _ => failure,
     }
 }

@@ -1,6 +1,5 @@
 //! Interfaces that were deleted while something was joined on them: a socket is told nothing.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::interfaces::{self, Interface};
@@ -9,7 +8,7 @@ use super::interfaces::{self, Interface};
 #[derive(Debug, Default)]
 pub struct InterfaceWatch {
     /// By index: one that was made anew under the same name is another one.
-    lost: BTreeSet<u32>,
+    lost: Vec<u32>,
 }
 
 impl InterfaceWatch {
@@ -26,8 +25,13 @@ impl InterfaceWatch {
         // What was joined anew, or was left, is not waited for any more.
         self.lost.retain(|index| joined.clone().any(|interface| interface.index == *index));
         let is_gone = |interface: &&Interface| now.iter().all(|one| one.index != interface.index);
-        let newly = joined.filter(is_gone).filter(|interface| self.lost.insert(interface.index));
-        let names = newly.map(|interface| interface.name.as_str()).collect();
+        let mut names = Vec::new();
+        for interface in joined.filter(is_gone) {
+            if !self.has_lost(interface) {
+                self.lost.push(interface.index);
+                names.push(interface.name.as_str());
+            }
+        }
         (names, now)
     }
 

@@ -235,7 +235,7 @@ fn inet_failure(address: SocketAddr, ss: &str, error: &io::Error) -> Failure {
         )),
         Some(Errno::ADDRNOTAVAIL) => failure.fix("no interface has this address"),
         Some(Errno::INVAL) if lacks_interface(&address.to_string()) => failure.fix(INTERFACE),
-        Some(Errno::AFNOSUPPORT) => Failure { kind: Kind::FamilyUnavailable, ..failure },
+        Some(Errno::AFNOSUPPORT) => failure.kind(Kind::FamilyUnavailable),
         _ => failure,
     }
 }

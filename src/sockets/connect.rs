@@ -254,15 +254,14 @@ pub(crate) fn lacks_interface(address: &str) -> bool {
 
 pub(super) fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> Failure {
     match Errno::from_io_error(error) {
-        Some(Errno::AGAIN) => Failure {
-            kind: Kind::Busy,
-            cause: "the listener's backlog is full".to_owned(),
-            ..failure.fix(Remedy::Busy.words())
-        },
+        Some(Errno::AGAIN) => failure
+            .kind(Kind::Busy)
+            .cause("the listener's backlog is full")
+            .fix(Remedy::Busy.words()),
         Some(Errno::NOENT) => failure.fix("nothing listens there"),
         // An ordinary user may not write to `/` either, and that is not what is wrong with it.
         Some(Errno::ACCESS) => match foreign_file(name) {
-            Some(cause) => Failure { cause, ..failure },
+            Some(cause) => failure.cause(cause),
             None => failure.fix("connecting needs the right to write to the file"),
         },
         Some(Errno::PROTOTYPE) if unix::is_seqpacket(name) => failure.fix(Remedy::Packets.words()),
@@ -275,7 +274,7 @@ pub(super) fn unix_failure(failure: Failure, name: &str, error: &io::Error) -> F
 /// The kernel refuses alike where the listener is gone and where the file is no socket at all.
 fn refused_by_file(failure: Failure, path: &str) -> Failure {
     match foreign_file(path) {
-        Some(cause) => Failure { cause, ..failure },
+        Some(cause) => failure.cause(cause),
         None => failure.fix("nothing listens there any more"),
     }
 }

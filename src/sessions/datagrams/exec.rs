@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::DatagramContext;
 use super::replies::Unanswered;
 use crate::close::CloseReason;
-use crate::event_loop::{Event, Id, Pool, SendOutcome, Signal, TimerKey};
+use crate::event_loop::{Event, Id, IdMap, Pool, SendOutcome, Signal, TimerKey};
 use crate::framing::{Cutter, FrameError, InputFraming};
 use crate::kind::Kind;
 use crate::protocol::text::number;
@@ -81,7 +81,7 @@ pub(super) struct PeerCommands {
     /// The child that serves a peer.
     peers: HashMap<(Id, SenderAddress), ChildId>,
     /// Whose child's stdin or stdout a channel is.
-    channels: HashMap<Id, ChildId>,
+    channels: IdMap<ChildId>,
     /// How many were started.
     started: u64,
     unanswered: Unanswered,
@@ -183,7 +183,7 @@ impl PeerCommands {
         };
         let child = started.id;
         let channels = [started.stdin, started.stdout].into_iter().flatten();
-        self.channels.extend(channels.map(|channel| (channel, child)));
+        channels.for_each(|channel| self.channels.insert(channel, child));
         let cut = match self.config.cut {
             InputFraming::Raw => OutputCut::Reads,
             cut => {
@@ -225,7 +225,7 @@ impl PeerCommands {
             }
             Event::Closed { id, .. } => self.on_closed(context, *id),
             Event::Drained { id } => {
-                let flow = self.channels.get(id).and_then(|child| self.flows.get_mut(child));
+                let flow = self.channels.get(*id).and_then(|child| self.flows.get_mut(child));
                 flow.into_iter().for_each(|flow| flow.is_full = false);
             }
             Event::Signal(Signal::Child) => {
@@ -243,7 +243,7 @@ impl PeerCommands {
 
     /// A child says something, or no more: it goes to the peer that the child is for.
     fn on_output(&mut self, context: &mut DatagramContext<'_>, id: Id, bytes: &[u8], eof: bool) {
-        let Some(child) = self.channels.get(&id).copied() else { return };
+        let Some(child) = self.channels.get(id).copied() else { return };
         let Some(flow) = self.flows.get_mut(&child) else { return };
         flow.last_active = context.pool.now();
         let (datagrams, outcome) = flow.cut(bytes, eof);
@@ -277,7 +277,7 @@ impl PeerCommands {
 
     /// One of the two channels of a child is gone.
     fn on_closed(&mut self, context: &mut DatagramContext<'_>, id: Id) {
-        let Some(child) = self.channels.remove(&id) else { return };
+        let Some(child) = self.channels.remove(id) else { return };
         let Some(flow) = self.flows.get_mut(&child) else { return };
         if flow.sink == Some(id) {
             flow.sink = None;

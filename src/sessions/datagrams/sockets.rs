@@ -1,7 +1,6 @@
 //! The datagram sockets of a session: what waits in each, what each has lost because its receive
 //! buffer was full, and when anything was received last.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use bytes::Bytes;
 
 use super::outbox::{DatagramOutcome, Flushed, FullPeer, Outbox};
 use crate::close::CloseReason;
-use crate::event_loop::{End, Id, Pool, Traffic};
+use crate::event_loop::{End, Id, IdMap, Pool, Traffic};
 use crate::kind::Kind;
 use crate::sessions::console::{Console, Message};
 use crate::sessions::timers;
@@ -82,11 +81,11 @@ impl SocketStats {
 /// A socket is open until its `Closed` event. What it has lost is reported to the end of the run, as
 /// a sum for each group and interface: a loop of `/join` and `/leave` opens sockets without end.
 pub struct Sockets {
-    open: BTreeMap<Id, OpenDatagrams>,
+    open: IdMap<OpenDatagrams>,
     /// What the closed sockets have lost, where they have lost anything.
-    closed: BTreeMap<Rc<GroupInterface>, SocketStats>,
+    closed: Vec<(Rc<GroupInterface>, SocketStats)>,
     /// Open sockets with something in their outbox.
-    blocked: BTreeSet<Id>,
+    blocked: IdMap<()>,
     full_peer: FullPeer,
     /// Nothing is received, because stdout is full.
     paused: bool,
@@ -95,9 +94,9 @@ pub struct Sockets {
 impl Sockets {
     pub(crate) fn new(full_peer: FullPeer) -> Self {
         Self {
-            open: BTreeMap::new(),
-            closed: BTreeMap::new(),
-            blocked: BTreeSet::new(),
+            open: IdMap::default(),
+            closed: Vec::new(),
+            blocked: IdMap::default(),
             full_peer,
             paused: false,
         }
@@ -117,21 +116,21 @@ impl Sockets {
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
-        self.open.keys().copied()
+        self.open.ids()
     }
 
     pub(crate) fn is_open(&self, id: Id) -> bool {
-        self.open.contains_key(&id)
+        self.open.contains(id)
     }
 
     /// Where an open socket receives.
     pub(crate) fn place(&self, id: Id) -> Option<Rc<GroupInterface>> {
-        self.open.get(&id).map(|socket| Rc::clone(&socket.place))
+        self.open.get(id).map(|socket| Rc::clone(&socket.place))
     }
 
     /// The group of an open socket.
     pub(crate) fn group(&self, id: Id) -> Option<&str> {
-        self.open.get(&id)?.place.group.as_deref()
+        self.open.get(id)?.place.group.as_deref()
     }
 
     /// Sends a datagram, or has it wait; `path` is `None` on a connected socket.
@@ -145,22 +144,22 @@ impl Sockets {
         payload: &Bytes,
         path: Option<&ReturnPath>,
     ) -> io::Result<DatagramOutcome> {
-        let Some(socket) = self.open.get_mut(&id) else {
+        let Some(socket) = self.open.get_mut(id) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
         let outcome = socket.outbox.send(pool, id, payload, path)?;
         if outcome == DatagramOutcome::Queued {
-            self.blocked.insert(id);
+            self.blocked.insert(id, ());
         }
         Ok(outcome)
     }
 
     /// A socket has room again.
     pub(crate) fn flush(&mut self, pool: &mut Pool, id: Id) -> Flushed {
-        let Some(socket) = self.open.get_mut(&id) else { return Flushed::default() };
+        let Some(socket) = self.open.get_mut(id) else { return Flushed::default() };
         let flushed = socket.outbox.flush(pool, id);
         if socket.outbox.is_empty() {
-            self.blocked.remove(&id);
+            self.blocked.remove(id);
         }
         flushed
     }
@@ -168,7 +167,8 @@ impl Sockets {
     /// The same for all that something waits for, where no event may say that they have room.
     pub(crate) fn flush_all(&mut self, pool: &mut Pool) -> Flushed {
         let mut flushed = Flushed::default();
-        for id in self.blocked.clone() {
+        let blocked: Vec<Id> = self.blocked.ids().collect();
+        for id in blocked {
             let Flushed { sent, failed } = self.flush(pool, id);
             flushed.sent += sent;
             flushed.failed.extend(failed);
@@ -178,7 +178,7 @@ impl Sockets {
 
     /// Whether anything waits for a socket.
     pub(crate) fn has_queued(&self, id: Id) -> bool {
-        self.blocked.contains(&id)
+        self.blocked.contains(id)
     }
 
     /// Whether nothing waits for any.
@@ -188,13 +188,13 @@ impl Sockets {
 
     /// Bytes that wait.
     pub(crate) fn queued(&self) -> usize {
-        self.open.values().map(|socket| socket.outbox.bytes()).sum()
+        self.open.iter().map(|(_, socket)| socket.outbox.bytes()).sum()
     }
 
     /// Gives up what waits.
     pub(crate) fn clear_queues(&mut self) {
-        self.open.values_mut().for_each(|socket| socket.outbox.clear());
-        self.blocked.clear();
+        self.open.iter_mut().for_each(|(_, socket)| socket.outbox.clear());
+        self.blocked = IdMap::default();
     }
 
     /// Notes the counter of drops that a batch carries, and warns of the first drops.
@@ -212,7 +212,7 @@ impl Sockets {
     }
 
     fn note_counter(&mut self, pool: &mut Pool, console: &mut Console, id: Id, counter: u32) {
-        if self.open.get_mut(&id).is_some_and(|socket| socket.stats.note(counter)) {
+        if self.open.get_mut(id).is_some_and(|socket| socket.stats.note(counter)) {
             console.warn(pool, Kind::KernelDrops, DROPPING);
         }
     }
@@ -232,8 +232,9 @@ impl Sockets {
 
     /// Warns of all drops, at the end.
     pub(crate) fn report_drops(&self, pool: &mut Pool, console: &mut Console) {
-        let open = self.open.values().map(|socket| &socket.stats);
-        let dropped: u64 = open.chain(self.closed.values()).map(|stats| stats.dropped).sum();
+        let open = self.open.iter().map(|(_, socket)| &socket.stats);
+        let closed = self.closed.iter().map(|(_, stats)| stats);
+        let dropped: u64 = open.chain(closed).map(|stats| stats.dropped).sum();
         if dropped > 0 {
             let text = format!("datagrams dropped by the kernel: {dropped}");
             console.warn(pool, Kind::KernelDrops, &text);
@@ -243,9 +244,10 @@ impl Sockets {
     /// The drops of each socket that has any, the closed ones of a group and interface as one: all
     /// of them, or those since the last call.
     pub(crate) fn take_drops(&mut self, since_the_last: bool) -> Vec<(Rc<GroupInterface>, u64)> {
-        let open = self.open.values_mut().map(|socket| (&socket.place, &mut socket.stats));
+        let open = self.open.iter_mut().map(|(_, socket)| (&socket.place, &mut socket.stats));
+        let closed = self.closed.iter_mut().map(|(place, stats)| (&*place, stats));
         let drops = open
-            .chain(&mut self.closed)
+            .chain(closed)
             .map(|(place, stats)| (Rc::clone(place), stats.take(since_the_last)));
         drops.filter(|(_, count)| *count > 0).collect()
     }
@@ -294,10 +296,13 @@ impl Sockets {
 
     /// Forgets a socket, but for what it has lost.
     fn remove(&mut self, id: Id) -> bool {
-        let Some(socket) = self.open.remove(&id) else { return false };
-        self.blocked.remove(&id);
+        let Some(socket) = self.open.remove(id) else { return false };
+        self.blocked.remove(id);
         if socket.stats.dropped > 0 {
-            self.closed.entry(socket.place).or_default().add(&socket.stats);
+            match self.closed.iter_mut().find(|(place, _)| *place == socket.place) {
+                Some((_, stats)) => stats.add(&socket.stats),
+                None => self.closed.push((socket.place, socket.stats)),
+            }
         }
         true
     }
@@ -353,7 +358,7 @@ mod tests {
             let id = Id::for_tests(slot);
             sockets.add(id, place(if slot % 3 == 0 { "quiet" } else { "busy" }));
             if slot % 3 > 0 {
-                sockets.open.get_mut(&id).unwrap().stats.note(2);
+                sockets.open.get_mut(id).unwrap().stats.note(2);
             }
             assert!(sockets.remove(id) && !sockets.remove(id));
         }

@@ -2,13 +2,13 @@
 //! is due. All answers wait equally long, so the first to come is the first to be due.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fastrand::Rng;
 
-use crate::event_loop::Id;
+use crate::event_loop::{Id, IdMap};
 use crate::framing::{FrameError, Framer};
 use crate::sessions::config::Echo;
 use crate::sys::mmsg::ReturnPath;
@@ -127,7 +127,7 @@ pub(super) struct DelayQueue {
     /// Whose answer is due when. A source that is gone leaves its 24 B an answer here until then.
     order: VecDeque<(Instant, Id)>,
     /// The sources that have an answer here.
-    sources: HashMap<Id, Waiting>,
+    sources: IdMap<Waiting>,
 }
 
 /// The answers that wait for one source.
@@ -140,7 +140,7 @@ struct Waiting {
 
 impl DelayQueue {
     pub(super) fn new(delay: Duration) -> Self {
-        Self { delay, order: VecDeque::new(), sources: HashMap::new() }
+        Self { delay, order: VecDeque::new(), sources: IdMap::default() }
     }
 
     /// Whether answers wait at all.
@@ -154,9 +154,13 @@ impl DelayQueue {
 
     /// Adds an answer to a message that came at this time.
     pub(super) fn push(&mut self, came: Instant, id: Id, answer: Answer) {
-        let waiting = self.sources.entry(id).or_default();
-        waiting.held += answer.bytes.len() + COST;
-        waiting.answers.push_back(answer);
+        if !self.sources.contains(id) {
+            self.sources.insert(id, Waiting::default());
+        }
+        if let Some(waiting) = self.sources.get_mut(id) {
+            waiting.held += answer.bytes.len() + COST;
+            waiting.answers.push_back(answer);
+        }
         self.order.push_back((came + self.delay, id));
     }
 
@@ -174,11 +178,11 @@ impl DelayQueue {
     pub(super) fn pop(&mut self, now: Instant) -> Option<(Id, Answer)> {
         while let Some((_, id)) = self.order.front().copied().filter(|(due, _)| *due <= now) {
             self.order.pop_front();
-            let Some(waiting) = self.sources.get_mut(&id) else { continue };
+            let Some(waiting) = self.sources.get_mut(id) else { continue };
             let answer = waiting.answers.pop_front()?;
             waiting.held = waiting.held.saturating_sub(answer.bytes.len() + COST);
             if waiting.answers.is_empty() {
-                self.sources.remove(&id);
+                self.sources.remove(id);
             }
             return Some((id, answer));
         }
@@ -187,23 +191,23 @@ impl DelayQueue {
 
     /// Drops the answers to a source that is gone.
     pub(super) fn forget(&mut self, id: Id) {
-        self.sources.remove(&id);
+        self.sources.remove(id);
     }
 
     /// Whether a source has reached the limit of bytes that may wait.
     pub(super) fn is_full(&self, id: Id) -> bool {
-        self.sources.get(&id).is_some_and(|waiting| waiting.held >= LIMIT)
+        self.sources.get(id).is_some_and(|waiting| waiting.held >= LIMIT)
     }
 
     /// Whether a source has answers here.
     pub(super) fn has(&self, id: Id) -> bool {
-        self.sources.contains_key(&id)
+        self.sources.contains(id)
     }
 
     /// Drops all answers.
     pub(super) fn clear(&mut self) {
         self.order.clear();
-        self.sources.clear();
+        self.sources = IdMap::default();
     }
 }
 

@@ -179,15 +179,17 @@ impl PingService {
         let Some(target) = self.targets.get_mut(id) else { return };
         // Linux reports ICMP errors to connected sockets only, by the next call on the socket:
         // which probe it was, nobody knows.
-        let failure = datagram::failure(&target.peer, error);
+        let mut failure = datagram::failure(&target.peer, error);
         let is_silent = self.tally.answered() == 0;
         if is_silent && self.sockets.as_ref().is_some_and(ProbeSockets::may_move) {
             return self.leave_address(context, failure);
         }
         target.pinger.is_done = true;
         // Who has answered before was there.
-        let status = if is_silent { failure.status } else { Status::Lost };
-        Self::fail(context, &Failure { status, ..failure });
+        if !is_silent {
+            failure.status = Status::Lost;
+        }
+        Self::fail(context, &failure);
     }
 
     /// An address has no listener: the next one follows as soon as its sockets are closed.

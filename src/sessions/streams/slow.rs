@@ -1,13 +1,12 @@
 //! Sending to many connections, and what becomes of those that do not keep up.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::{Connection, Flow, Scope, Streams};
 use crate::close::CloseReason;
-use crate::event_loop::{Id, Pool, SendOutcome, TimerKey};
+use crate::event_loop::{Id, IdMap, Pool, SendOutcome, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::slow::{Policy, SlowAction, SlowRules};
 use crate::sessions::config::Wire;
@@ -94,12 +93,12 @@ pub(super) struct SlowPolicy {
     flow: Flow,
     blocking: usize,
     /// Those that are `Full` or `Blocking`; most connections never are.
-    stuck: HashMap<Id, Stuck>,
+    stuck: IdMap<Stuck>,
 }
 
 impl SlowPolicy {
     pub(super) fn new(rules: SlowRules, flow: Flow) -> Self {
-        Self { rules, flow, blocking: 0, stuck: HashMap::new() }
+        Self { rules, flow, blocking: 0, stuck: IdMap::default() }
     }
 
     /// Whether a full queue blocks what feeds it.
@@ -112,7 +111,7 @@ impl SlowPolicy {
         self.blocking -= usize::from(connection.send == SendState::Blocking);
         self.blocking += usize::from(state == SendState::Blocking);
         if connection.send.is_open() && !state.is_open() {
-            self.stuck.remove(&id);
+            self.stuck.remove(id);
         }
         connection.send = state;
     }
@@ -192,7 +191,7 @@ impl SlowPolicy {
         (id, connection): (Id, &mut Connection),
         count: usize,
     ) {
-        let (Some(progress), Some(stuck)) = (pool.last_progress(id), self.stuck.get_mut(&id))
+        let (Some(progress), Some(stuck)) = (pool.last_progress(id), self.stuck.get_mut(id))
         else {
             return;
         };
@@ -244,8 +243,8 @@ impl Streams {
         debug_assert!(
             self.slow
                 .stuck
-                .keys()
-                .all(|id| self.table.get(*id).is_some_and(|it| it.send.is_open())),
+                .ids()
+                .all(|id| self.table.get(id).is_some_and(|it| it.send.is_open())),
             "what is known of a full queue is forgotten with it"
         );
     }
@@ -303,7 +302,7 @@ impl Streams {
     pub(super) fn on_slow_timer(&mut self, core: &mut Core, pool: &mut Pool, id: Id) {
         let count = self.table.len();
         if let Some(connection) = self.table.get_mut(id)
-            && let Some(stuck) = self.slow.stuck.get(&id)
+            && let Some(stuck) = self.slow.stuck.get(id)
         {
             let count = count - usize::from(stuck.by_peer);
             self.slow.apply(core, pool, (id, connection), count);

@@ -88,8 +88,8 @@ impl Proxy {
 /// A connection remains without an upstream. Resets it, as a closed port would.
 fn report_missing(context: &mut Context<'_>, id: Id, failure: &Failure, reason: CloseReason) {
     if let Some(connection) = context.streams.table.get(id) {
-        let target = format!("{} for {}", failure.target, connection.title());
-        let failure = Failure { target, ..failure.clone() };
+        let mut failure = failure.clone();
+        failure.target = format!("{} for {}", failure.target, connection.title());
         let notice = Notice::error(&failure).conn(connection.number);
         context.core.console.report(context.pool, &notice);
         context.streams.note_loss(failure.status);
