@@ -203,7 +203,7 @@ impl Pool {
     }
 }
 
-/// What the turn does with what comes on a connection that is marked [`Marks::SPECIAL`].
+/// What the turn does with what comes on a connection that is marked `Marks::SPECIAL`.
 impl Pool {
     /// Hands a piece of the stream over, as messages where it has a framing.
     pub(super) fn deliver(&mut self, id: Id, piece: &[u8], handler: &mut dyn Handler) {
