@@ -113,14 +113,15 @@ impl Membership {
             Some(Errno::ADDRINUSE) if !is_from_source => self.already_joined(),
             Some(Errno::ADDRNOTAVAIL) if is_from_source => self.already_joined(),
             Some(Errno::NODEV) => failure
-.kind(Kind::NoSuchInterface)
+                .kind(Kind::NoSuchInterface)
                 .fix(format!("{} is gone; `ip link` shows what there is", self.interface.name)),
             // IPv6 has no such setting; net.core.optmem_max bounds the memberships of a socket as
             // well.
             Some(Errno::NOBUFS) if self.group.is_ipv4() => {
                 let cause = "more groups than net.ipv4.igmp_max_memberships allows";
                 failure
-.kind(Kind::TooManyGroups).cause(cause)
+                    .kind(Kind::TooManyGroups)
+                    .cause(cause)
                     .fix("`sysctl -w net.ipv4.igmp_max_memberships=N` raises it")
             }
             _ => failure,

@@ -246,9 +246,8 @@ impl Sockets {
     pub(crate) fn take_drops(&mut self, since_the_last: bool) -> Vec<(Rc<GroupInterface>, u64)> {
         let open = self.open.iter_mut().map(|(_, socket)| (&socket.place, &mut socket.stats));
         let closed = self.closed.iter_mut().map(|(place, stats)| (&*place, stats));
-        let drops = open
-            .chain(closed)
-            .map(|(place, stats)| (Rc::clone(place), stats.take(since_the_last)));
+        let drops =
+            open.chain(closed).map(|(place, stats)| (Rc::clone(place), stats.take(since_the_last)));
         drops.filter(|(_, count)| *count > 0).collect()
     }
 

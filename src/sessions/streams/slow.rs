@@ -191,8 +191,7 @@ impl SlowPolicy {
         (id, connection): (Id, &mut Connection),
         count: usize,
     ) {
-        let (Some(progress), Some(stuck)) = (pool.last_progress(id), self.stuck.get_mut(id))
-        else {
+        let (Some(progress), Some(stuck)) = (pool.last_progress(id), self.stuck.get_mut(id)) else {
             return;
         };
         // The kernel takes more of the queue only once a third of its buffer is free, which may be
@@ -241,10 +240,7 @@ impl Streams {
             "each connection that blocks is counted once, and is in the table"
         );
         debug_assert!(
-            self.slow
-                .stuck
-                .ids()
-                .all(|id| self.table.get(id).is_some_and(|it| it.send.is_open())),
+            self.slow.stuck.ids().all(|id| self.table.get(id).is_some_and(|it| it.send.is_open())),
             "what is known of a full queue is forgotten with it"
         );
     }
