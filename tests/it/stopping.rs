@@ -100,7 +100,7 @@ fn an_unread_stdout_does_not_keep_a_run_beyond_its_time() {
 #[test]
 fn a_client_whose_questions_were_read_and_wait_sees_that_it_is_cut() {
     let prefix = "x".repeat(10_000);
-    let echo = ["echo", "--tcp", "--frame", "line", "--prefix", &prefix, "127.0.0.1:0"];
+    let echo = ["-v", "echo", "--tcp", "--frame", "line", "--prefix", &prefix, "127.0.0.1:0"];
     let mut server = wirecat(echo).start();
     let mut client = connect(&server.address());
     // One read takes all of them; their answers are 40 MB, more than any buffer.
@@ -112,6 +112,8 @@ fn a_client_whose_questions_were_read_and_wait_sees_that_it_is_cut() {
         std::thread::sleep(Duration::from_millis(500));
     }
     server.signal(SIGINT);
+    // A client that reads before that may get all of them.
+    server.wait_for("stopping");
     until_reset(&client);
     assert_eq!(server.wait_open().signal, Some(SIGINT));
 }
