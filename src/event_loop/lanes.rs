@@ -146,7 +146,6 @@ impl Lanes {
 /// The loop's end of all senders; they find everything gone once it is dropped.
 pub(super) struct SenderInbox {
     lanes: Arc<Lanes>,
-    thread: Option<ThreadId>,
 }
 
 impl Drop for SenderInbox {
@@ -160,11 +159,16 @@ impl Drop for SenderInbox {
 
 impl SenderInbox {
     pub(super) fn new(lanes: Arc<Lanes>) -> Self {
-        Self { lanes, thread: None }
+        Self { lanes }
     }
 
     pub(super) fn lanes(&self) -> Arc<Lanes> {
         self.lanes.clone()
+    }
+
+    /// The loop runs in this thread, which is never to wait for it.
+    pub(super) fn set_thread(&self, thread: Option<ThreadId>) {
+        self.lanes.lock().thread = thread;
     }
 
     /// Whether something is fresh.
@@ -191,13 +195,9 @@ impl SenderInbox {
     }
 
     /// The lanes that are fresh.
-    pub(super) fn take_fresh(&mut self) -> Vec<Id> {
+    pub(super) fn take_fresh(&self) -> Vec<Id> {
         self.lanes.is_due.store(false, Ordering::Release);
         let mut state = self.lanes.lock();
-        if self.thread.is_none_or(|thread| thread != thread::current().id()) {
-            self.thread = Some(thread::current().id());
-            state.thread = self.thread;
-        }
         let fresh = std::mem::take(&mut state.fresh);
         for id in &fresh {
             if let Some(lane) = state.lanes.get_mut(*id) {

@@ -160,6 +160,7 @@ impl EventLoop {
     /// # Errors
     /// The poll itself failed, which no handler can mend.
     pub fn run(&mut self, handler: &mut dyn Handler) -> io::Result<()> {
+        self.pool.note_thread();
         self.pool.now = Instant::now();
         while !self.pool.stopped {
             self.wait(None)?;
@@ -201,6 +202,7 @@ impl EventLoop {
             return Ok(false);
         }
         let mut has_event = false;
+        self.pool.note_thread();
         self.wait(Some(timeout))?;
         self.turn(Instant::now(), &mut |pool: &mut Pool, event: Event<'_>| {
             has_event = true;

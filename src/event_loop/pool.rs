@@ -3,6 +3,7 @@
 //! It does not wait and does not call the handler; the turn does both.
 
 use std::collections::VecDeque;
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -62,6 +63,8 @@ pub struct Pool {
     pub(super) mailbox: Mailbox,
     /// What other threads send, from the first sender on.
     pub(super) inbox: Option<SenderInbox>,
+    /// Where the loop runs, or ran last.
+    pub(super) thread: Option<ThreadId>,
     pub(super) sources: Slots<PoolSource>,
     /// What can be read, oldest first.
     pub(super) ready: VecDeque<Id>,
@@ -102,6 +105,7 @@ impl Pool {
             registry,
             mailbox,
             inbox: None,
+            thread: None,
             sources: Slots::default(),
             ready: VecDeque::new(),
             dirty: Vec::new(),

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use super::id::Id;
@@ -142,6 +143,7 @@ impl Pool {
     fn open_inbox(&mut self) -> Arc<Lanes> {
         let lanes = Arc::new(Lanes::new(self.mailbox.waker()));
         let inbox = SenderInbox::new(lanes.clone());
+        inbox.set_thread(self.thread);
         for id in self.sources.ids().filter(|id| self.takes(*id)) {
             inbox.open(id, self.framing(id).cloned());
         }
@@ -149,9 +151,19 @@ impl Pool {
         lanes
     }
 
+    /// The loop runs in the current thread from now on.
+    pub(super) fn note_thread(&mut self) {
+        let here = Some(thread::current().id());
+        if std::mem::replace(&mut self.thread, here) != here
+            && let Some(inbox) = &self.inbox
+        {
+            inbox.set_thread(here);
+        }
+    }
+
     /// The beginning of a turn: takes what threads have sent.
     pub(super) fn take_sent(&mut self) {
-        let Some(inbox) = &mut self.inbox else { return };
+        let Some(inbox) = &self.inbox else { return };
         if !inbox.is_due() {
             return;
         }

@@ -136,6 +136,29 @@ fn a_full_lane_is_full_for_one_connection_and_a_wait_ends() {
     served.stop();
 }
 
+/// Also before it has taken anything, and where the sender is made in it.
+#[test]
+fn the_thread_of_the_loop_never_waits_for_itself() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let listener = event_loop.pool().listen("127.0.0.1:0").unwrap()[0];
+    let address = event_loop.pool().local(listener).unwrap().to_string();
+    let _client = TcpStream::connect(address).unwrap();
+    let mut refused = Vec::new();
+    event_loop
+        .run(&mut |pool: &mut Pool, event: Event<'_>| {
+            if let Event::Accepted { id, .. } = event {
+                let sender = pool.sender();
+                let from = std::time::Instant::now();
+                let outcomes = (0..5).map(|_| sender.send(id, &[b'x'; LANE / 4], LONG));
+                refused.extend(outcomes.filter_map(Result::err));
+                assert!(from.elapsed() < LONG, "it has waited");
+                pool.halt();
+            }
+        })
+        .unwrap();
+    assert_eq!(refused, [SenderError::Full]);
+}
+
 /// What was accepted before the connection was closed is written, and who waits is not forgotten.
 #[test]
 fn a_close_writes_what_was_sent_and_refuses_the_rest() {
