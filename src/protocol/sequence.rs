@@ -49,6 +49,9 @@ pub struct Sequence {
     highest: Option<u64>,
     /// Steps from the first number of the run to the highest.
     span: u64,
+    /// Steps from the earliest number that was seen to the highest. It is more than the span where
+    /// numbers from before the first one have come.
+    reach: u64,
     /// The last number, where it was a stray.
     stray: Option<u64>,
     window: Window,
@@ -62,6 +65,7 @@ impl Sequence {
             width,
             highest: None,
             span: 0,
+            reach: 0,
             stray: None,
             window: Window::default(),
             counts: Counts::default(),
@@ -108,13 +112,15 @@ impl Sequence {
         self.window.words_mut().fill(0);
         self.window.see(first);
         self.highest = Some(first);
-        self.span = 0;
+        (self.span, self.reach) = (0, 0);
         self.counts.expected += 1;
         self.counts.received += 1;
     }
 
     fn advance(&mut self, number: u64, ahead: u64) -> Seen {
-        self.cover(self.span.saturating_add(ahead));
+        debug_assert!(self.span <= self.reach, "the first number has been seen");
+        self.reach = self.reach.saturating_add(ahead);
+        self.cover(self.reach);
         self.window.forget(number, ahead);
         self.window.see(number);
         self.highest = Some(number);
@@ -145,6 +151,7 @@ impl Sequence {
 
     /// Judges a number `behind` steps behind the highest, which the window still covers.
     fn look_back(&mut self, number: u64, behind: u64) -> Seen {
+        self.reach = self.reach.max(behind);
         self.cover(behind);
         if self.window.see(number) {
             self.counts.duplicates += 1;
@@ -283,6 +290,15 @@ mod tests {
         let expected =
             Counts { expected: 5, received: 4, duplicates: 2, reordered: 1, ..Counts::default() };
         assert_eq!((counts, counts.lost()), (expected, 1));
+    }
+
+    /// One from before the first is remembered as long as the others are.
+    #[test]
+    fn a_duplicate_from_before_the_first_number_is_known() {
+        for width in [Width::U16, Width::U32, Width::U64] {
+            let arrivals = [(1004, First), (1001, Late), (1067, Gap(62)), (1001, Duplicate)];
+            check(width, &arrivals);
+        }
     }
 
     #[test]

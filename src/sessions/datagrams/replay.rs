@@ -241,7 +241,7 @@ mod tests {
         let now = Instant::now();
         service.receive(&peer(1), b"ask", now).unwrap();
         let failure = service.receive(&peer(2), b"ask", now).unwrap_err();
-        assert_eq!(failure.to_string(), "cannot replay 127.0.0.1:2: only 1 peers were recorded");
+        assert_eq!(failure.to_string(), "cannot replay 127.0.0.1:2: only 1 peer was recorded");
         let failure = service.receive(&peer(1), b"more", now).unwrap_err();
         assert_eq!((failure.status, failure.kind), (Status::Unmet, Kind::Replay));
     }
