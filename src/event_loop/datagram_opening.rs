@@ -216,6 +216,47 @@ pub(super) mod tests {
         assert!(!directory.path().join("s").exists());
     }
 
+    /// The kernel reports room after each attempt, whether or not the peer has read.
+    #[test]
+    fn a_unix_peer_that_is_full_is_tried_from_time_to_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let address = format!("unix:{}", directory.path().join("s").display());
+        let peer = UnixDatagram::bind(directory.path().join("s")).unwrap();
+        let mut event_loop = EventLoop::new().unwrap();
+        let ours = format!("unix:{}", directory.path().join("ours").display());
+        let sender = event_loop.pool().datagrams(&ours).unwrap()[0];
+        let mut sent = 0;
+        while event_loop.pool().send_to(sender, b"x", &address).unwrap() {
+            sent += 1;
+        }
+        let (began, mut attempts) = (std::time::Instant::now(), 0);
+        while attempts < 20 {
+            let mut attempt = |pool: &mut Pool, event: Event<'_>| {
+                if matches!(event, Event::Drained { .. }) {
+                    attempts += 1;
+                    assert!(!pool.send_to(sender, b"x", &address).unwrap());
+                }
+            };
+            event_loop.run_once(std::time::Duration::from_secs(60), &mut attempt).unwrap();
+        }
+        assert!(began.elapsed() >= std::time::Duration::from_millis(20), "{:?}", began.elapsed());
+        peer.set_nonblocking(true).unwrap();
+        while peer.recv(&mut [0]).is_ok() {
+            sent -= 1;
+        }
+        assert_eq!(sent, 0);
+        let mut has_room = false;
+        while !has_room {
+            let mut attempt = |pool: &mut Pool, event: Event<'_>| {
+                if matches!(event, Event::Drained { .. }) {
+                    has_room = pool.send_to(sender, b"y", &address).unwrap();
+                }
+            };
+            event_loop.run_once(std::time::Duration::from_secs(60), &mut attempt).unwrap();
+        }
+        assert_eq!(peer.recv(&mut [0]).unwrap(), 1);
+    }
+
     #[test]
     fn a_broadcast_is_allowed_by_one_call() {
         let mut event_loop = EventLoop::new().unwrap();

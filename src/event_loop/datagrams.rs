@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::Registry;
 
@@ -16,13 +16,16 @@ use super::event::{End, Traffic};
 use super::id::Id;
 use super::pool::{Pool, PoolSource};
 use super::recorder::{SharedRecorder, SocketRecorder};
+use super::timers::OwnPurpose;
 use super::transport::Registration;
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
 use crate::recording::Direction;
 use crate::sockets::datagram::DatagramSocket;
-use crate::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath};
+use crate::sys::mmsg::{Outgoing, ReceiveBatch, ReturnPath, SenderAddress};
 
+/// How long a unix peer whose queue is full is left alone.
+const CROWD: Duration = Duration::from_millis(2);
 /// A batch of so many costs no more for each when it grows.
 const LARGE: usize = 32;
 
@@ -41,6 +44,8 @@ pub(super) struct Datagrams {
     awaited: bool,
     /// The poll watches for room to send.
     watched: bool,
+    /// The queue of a unix peer that is sent to by its name is full; a timer ends the wait.
+    crowded: bool,
     /// Datagrams may wait in the kernel for a moment without filling it.
     has_room: bool,
     /// The last batch came so soon after the one before, or is so small for a batch, that it
@@ -88,19 +93,27 @@ impl Datagrams {
             closed: None,
             awaited: false,
             watched: false,
+            crowded: false,
             traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
         }
     }
 
     /// The kernel took no more: from now on the poll watches for room.
     fn watch_for_room(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        if self.writable || self.watched {
+        if self.writable || self.watched || self.crowded {
             return Ok(());
         }
         // EPOLL_CTL_MOD reports a readiness that is there already, so no edge is lost in between.
         self.socket.watch_for_room(registration)?;
         self.watched = true;
         Ok(())
+    }
+
+    /// The poll has found room to send. That says nothing of the queue of a unix peer: the kernel
+    /// looks at it for the peer of a connected socket alone, and frees memory, which it reports as
+    /// room, at each attempt that fails (unix_dgram_poll, sock_wfree).
+    pub(super) fn latch_room(&mut self, is_there: bool) {
+        self.writable |= is_there && !self.crowded;
     }
 
     pub(super) fn wants_reading(&self) -> bool {
@@ -196,6 +209,7 @@ impl Datagrams {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.writable = false;
                 self.awaited = true;
+                self.crowded = matches!(path.to, SenderAddress::Unix(_));
             }
             Err(_) => {}
         }
@@ -237,9 +251,21 @@ impl Pool {
         match self.sources.get_mut(id) {
             Some(PoolSource::Datagrams(socket)) => {
                 let outcome = socket.send_one(payload, path, now);
-                socket.watch_for_room(&registration).and(outcome)
+                let watched = socket.watch_for_room(&registration);
+                if socket.crowded {
+                    self.arm_own_once(Some(id), OwnPurpose::Crowd, CROWD);
+                }
+                watched.and(outcome)
             }
             _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// It is time to see whether a unix peer has read.
+    pub(super) fn end_crowd(&mut self, id: Id) {
+        if let Some(PoolSource::Datagrams(datagrams)) = self.sources.get_mut(id) {
+            (datagrams.crowded, datagrams.writable) = (false, true);
+            self.mark_dirty(id);
         }
     }
 

@@ -246,7 +246,7 @@ impl Pool {
             Some(PoolSource::Acceptor(acceptor)) => acceptor.ready |= readable,
             Some(PoolSource::Datagrams(datagrams)) => {
                 datagrams.readable |= readable;
-                datagrams.writable |= writable;
+                datagrams.latch_room(writable);
                 self.mark_dirty(id);
             }
             Some(PoolSource::Reserved) | None => return,

@@ -52,6 +52,8 @@ pub(super) enum OwnPurpose {
     Stop,
     /// A recorder is asked to write what waits.
     Recorder,
+    /// A unix peer whose queue was full is tried again.
+    Crowd,
 }
 
 /// Names any timer: one of the handler, or one of the pool.

@@ -281,6 +281,7 @@ impl Pool {
                 Fired::Pool(OwnPurpose::Acknowledged, Some(id)) => self.check_acknowledgement(id),
                 Fired::Pool(OwnPurpose::Connect, Some(id)) => self.on_connect_timer(id, handler),
                 Fired::Pool(OwnPurpose::Expected, Some(id)) => self.expectation_failed(id),
+                Fired::Pool(OwnPurpose::Crowd, Some(id)) => self.end_crowd(id),
                 Fired::Pool(OwnPurpose::Starved, _) => self.retry_starved(),
                 // The others end the wait, and that is all.
                 Fired::Pool(..) => {}
