@@ -13,30 +13,31 @@ pub(super) fn read_length(
     end: u8,
     what: &str,
 ) -> Result<Option<(u64, usize)>, FrameError> {
-    let malformed = |text: String| Err(FrameError::Malformed(text));
     let mut len = 0_u64;
     for (index, &byte) in input.iter().enumerate() {
-        match byte {
-            _ if byte == end && index > 0 => return Ok(Some((len, index))),
-            // A zero alone is the length of an empty message.
-            // The formats prohibit extra zeros in front; to take them would make the header
-            // unbounded.
-            b'0'..=b'9' if index > 0 && len == 0 => {
-                return malformed(format!("{what} length with a leading zero"));
-            }
-            b'0'..=b'9' => {
-                let more =
-                    len.checked_mul(10).and_then(|len| len.checked_add((byte - b'0').into()));
-                let Some(more) = more else {
-                    return malformed(format!("{what} length beyond 64 bits"));
-                };
-                len = more;
-            }
-            _ => {
-                let byte = byte.escape_ascii();
-                return malformed(format!("`{byte}` in the length of {what}"));
-            }
+        if byte == end && index > 0 {
+            return Ok(Some((len, index)));
         }
+        // A zero alone is the length of an empty message.
+        // The formats prohibit extra zeros in front; to take them would make the header unbounded.
+        let more = match byte {
+            b'0'..=b'9' if index == 0 || len > 0 => {
+                len.checked_mul(10).and_then(|len| len.checked_add((byte - b'0').into()))
+            }
+            _ => None,
+        };
+        let Some(more) = more else { return Err(refused(byte, len, what)) };
+        len = more;
     }
     Ok(None)
+}
+
+/// Why this byte cannot follow the digits of `len`.
+#[cold]
+fn refused(byte: u8, len: u64, what: &str) -> FrameError {
+    FrameError::Malformed(match byte {
+        b'0'..=b'9' if len == 0 => format!("{what} length with a leading zero"),
+        b'0'..=b'9' => format!("{what} length beyond 64 bits"),
+        _ => format!("`{}` in the length of {what}", byte.escape_ascii()),
+    })
 }

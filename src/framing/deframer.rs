@@ -173,7 +173,7 @@ impl Deframer {
     ) -> Result<(), FrameError> {
         if let Some(Begun { frame, payload, partial }) = self.begun.take() {
             let consumed = frame.len();
-            self.deliver((Cow::Owned(frame), consumed), payload, partial, to)?;
+            self.make((Cow::Owned(frame), consumed), payload, partial, to)?;
             if self.begun.is_some() {
                 self.unread.bytes.extend_from_slice(piece);
                 return Ok(());
@@ -276,15 +276,21 @@ impl Deframer {
             return Ok(0);
         };
         debug_assert!(self.tail.is_empty(), "a frame begins before the one in the tail has ended");
+        // What makes messages costs the framers that make none this one question.
+        let makes = self.framer.makes_messages();
         loop {
-            if stop.get() || self.is_making() {
+            if stop.get() || (makes && self.is_making()) {
                 return Ok(rest.len());
             }
             let Step::Frame { payload, consumed, partial } = self.framer.step(rest, eof)? else {
                 break;
             };
             debug_assert!((1..=rest.len()).contains(&consumed), "a frame of {consumed} bytes");
-            self.deliver((Cow::Borrowed(rest), consumed), payload, partial, to)?;
+            if makes {
+                self.make((Cow::Borrowed(rest), consumed), payload, partial, to)?;
+            } else {
+                lend(rest, payload, partial, to.1);
+            }
             rest = rest.get(consumed..).unwrap_or_default();
         }
         // With no room to spare: most tails get their end with the next piece.
@@ -293,7 +299,8 @@ impl Deframer {
     }
 
     /// Delivers the message of a frame of so many bytes, or keeps the frame where to make it takes too long.
-    fn deliver(
+    #[inline(never)]
+    fn make(
         &mut self,
         (input, consumed): (Cow<'_, [u8]>, usize),
         payload: Range<usize>,
@@ -354,7 +361,11 @@ impl Deframer {
             match self.framer.step(&self.tail, eof && later.is_empty())? {
                 Step::Frame { payload, consumed, partial } => {
                     let tail = std::mem::take(&mut self.tail);
-                    self.deliver((Cow::Owned(tail), consumed), payload, partial, to)?;
+                    if self.framer.makes_messages() {
+                        self.make((Cow::Owned(tail), consumed), payload, partial, to)?;
+                    } else {
+                        lend(&tail, payload, partial, to.1);
+                    }
                     // The framer has seen more of the piece than the frame takes, perhaps.
                     debug_assert!(consumed >= held, "a frame that was whole before this piece");
                     rest = rest.get(consumed.saturating_sub(held)..).unwrap_or_default();
@@ -365,6 +376,13 @@ impl Deframer {
         }
         Ok(Some(rest))
     }
+}
+
+/// Delivers a message that lies in the stream.
+#[inline]
+fn lend(input: &[u8], payload: Range<usize>, partial: bool, deliver: &mut dyn FnMut(Frame<'_>)) {
+    let payload = input.get(payload).unwrap_or_default();
+    deliver(Frame { payload, made: None, partial });
 }
 
 #[cfg(test)]

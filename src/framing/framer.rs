@@ -27,8 +27,16 @@ pub trait Framer: Send {
     /// [`step`]: Self::step
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError>;
 
+    /// Whether the format says more than where the payload of a frame lies, so that its message has to
+    /// be made. Where it does not, the payload is the message, and nothing asks for [`Framer::decode`]
+    /// or [`Framer::decode_some`]. The answer is the same for the whole stream: it is asked for once a
+    /// piece.
+    fn makes_messages(&self) -> bool {
+        false
+    }
+
     /// The message that the payload of a frame stands for: the payload itself, unless the format
-    /// says more than where it lies.
+    /// [makes messages](Framer::makes_messages).
     ///
     /// # Errors
     /// It stands for no message, or for none that may be delivered.

@@ -51,6 +51,10 @@ impl Framer for Obj {
         Ok(())
     }
 
+    fn makes_messages(&self) -> bool {
+        true
+    }
+
     fn decode<'a>(&self, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, FrameError> {
         Ok(Cow::Owned(pickle::decode(payload, self.max)?))
     }

@@ -67,12 +67,31 @@ impl Framer for Never {
         self.0.encode(payload, out)
     }
 
+    fn makes_messages(&self) -> bool {
+        true
+    }
+
     fn decode_some<'a>(
         &mut self,
         _payload: &'a [u8],
         _work: &mut usize,
     ) -> Result<Option<Cow<'a, [u8]>>, FrameError> {
         Ok(None)
+    }
+}
+
+/// A framer that is not asked to make a message would make none.
+#[test]
+fn what_makes_no_messages_lends_them() {
+    let parts = [r"delim:\x0b,\x1c\r", "fixed:7", "u16@4"].map(|text| text.parse().unwrap());
+    let names = crate::framing::NAMES.into_iter().map(|(_, framing)| framing);
+    for framing in names.chain(parts) {
+        let Some(mut framer) = framing.framer(100, false) else { continue };
+        assert_eq!(framer.makes_messages(), framing == Framing::Obj, "{framing}");
+        if !framer.makes_messages() {
+            let message = framer.decode_some(b"payload", &mut 0).unwrap();
+            assert!(matches!(message, Some(Cow::Borrowed(b"payload"))), "{framing}");
+        }
     }
 }
 
