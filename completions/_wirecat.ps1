@@ -107,7 +107,7 @@ Register-ArgumentCompleter -Native -CommandName 'wirecat' -ScriptBlock {
             [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Save what clients send, one file a connection')
             [CompletionResult]::new('--forward', '--forward', [CompletionResultType]::ParameterName, 'Relay each connection to ADDR')
             [CompletionResult]::new('--exec', '--exec', [CompletionResultType]::ParameterName, 'Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)')
-            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give up an attempt to connect after D (with --forward, or --input json) [default: 10s]')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give up an attempt to connect after D (with --forward or commands) [default: 10s]')
             [CompletionResult]::new('--conns', '--conns', [CompletionResultType]::ParameterName, 'Serve N connections in all, then end')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)')
             [CompletionResult]::new('--max-per-address', '--max-per-address', [CompletionResultType]::ParameterName, 'Serve at most N clients of one IP address at once; more are closed')

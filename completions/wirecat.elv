@@ -102,7 +102,7 @@ set edit:completion:arg-completer[wirecat] = {|@words|
             cand --save 'Save what clients send, one file a connection'
             cand --forward 'Relay each connection to ADDR'
             cand --exec 'Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)'
-            cand --connect-timeout 'Give up an attempt to connect after D (with --forward, or --input json) [default: 10s]'
+            cand --connect-timeout 'Give up an attempt to connect after D (with --forward or commands) [default: 10s]'
             cand --conns 'Serve N connections in all, then end'
             cand --max-clients 'Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)'
             cand --max-per-address 'Serve at most N clients of one IP address at once; more are closed'

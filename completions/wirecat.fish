@@ -99,7 +99,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l reply -d '
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l save -d 'Save what clients send, one file a connection' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l forward -d 'Relay each connection to ADDR' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l exec -d 'Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l connect-timeout -d 'Give up an attempt to connect after D (with --forward, or --input json) [default: 10s]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l connect-timeout -d 'Give up an attempt to connect after D (with --forward or commands) [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l conns -d 'Serve N connections in all, then end' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-clients -d 'Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-per-address -d 'Serve at most N clients of one IP address at once; more are closed' -r

@@ -80,7 +80,7 @@ module completions {
     --count(-c): string       # Stop after N messages received; fewer is exit status 1 (with --frame)
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout
     --help(-h)                # Print help
-    address?: string          # Where to connect to (see Addresses); --input commands or json need none, for {"connect":ADDR} says it as well
+    address?: string          # Where to connect to (see Addresses); not needed with --input commands or json, where {"connect":ADDR} names one
   ]
 
   def "nu-complete wirecat tcp-serve on_peer_close" [] {
@@ -104,7 +104,7 @@ module completions {
     --forward: string         # Relay each connection to ADDR
     --exec: string            # Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)
     --sh                      # Run CMD by /bin/sh -c (with --exec)
-    --connect-timeout: string # Give up an attempt to connect after D (with --forward, or --input json) [default: 10s]
+    --connect-timeout: string # Give up an attempt to connect after D (with --forward or commands) [default: 10s]
     --once(-1)                # Serve one connection, then end
     --conns: string           # Serve N connections in all, then end
     --max-clients: string     # Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)

@@ -72,15 +72,15 @@ impl Status {
     }
 }
 
-/// What helps, where a program has to do another thing about it than somebody at a terminal. The
-/// library says what it offers; the command line puts its options in their place.
+/// What helps, where a program that calls the library does something else about it than a user of the
+/// command line. The library names its calls, and the command line its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
+pub(crate) enum Remedy {
     /// A multicast group where one machine is meant.
     Groups,
     /// The address of one machine where a group is meant.
     Machines,
-    /// A group is sent to from an address, of which each `{}` makes one.
+    /// The address of one machine where a group is sent to. Each `{}` stands for it.
     SendFrom,
     /// The socket at an address takes datagrams.
     Datagrams,
@@ -102,13 +102,12 @@ pub enum Remedy {
     Options,
 }
 
-/// How the command line puts it, once it runs.
+/// The words of the command line, once it runs.
 static WORDS: OnceLock<fn(Remedy) -> &'static str> = OnceLock::new();
 
 impl Remedy {
-    /// Has all remedies of this process put like this, from the first call on.
-    #[doc(hidden)]
-    pub fn set_words(words: fn(Self) -> &'static str) {
+    /// Gives the words of all remedies of this process. The first call decides.
+    pub(crate) fn set_words(words: fn(Self) -> &'static str) {
         let _ = WORDS.set(words);
     }
 

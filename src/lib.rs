@@ -122,23 +122,25 @@
 //!
 //! | what | how |
 //! |---|---|
+//! | a peer that is not there yet | [`Pool::connect_with`], [`ConnectPolicy`], [`Event::Retrying`] |
+//! | bounds on what messages hold | [`Framing::max_frame`], [`Pool::limit_frames`] |
 //! | a client that reads slowly | [`SendOutcome::Full`], [`Event::Drained`], [`Pool::pause`], [`Pool::resume`] |
-//! | messages that other threads send, work that they have done | [`Sender`], [`Mailbox`] |
+//! | messages from other threads, work for the loop from other threads | [`Sender`], [`Mailbox::call`] |
 //! | a loop of the program's own | [`EventLoop::run_once`], [`EventLoop::timeout`] |
 //! | time | [`Pool::expect_within`], [`Pool::arm`], [`Event::Timer`] |
 //! | data for each connection | [`IdMap`] |
-//! | who is there | [`Pool::connections`], [`Pool::peer`], [`Pool::local`], [`Pool::groups`] |
+//! | what is in the pool | [`Pool::connections`], [`Pool::peer`], [`Pool::local`], [`Pool::groups`] |
 //! | sending to groups with a TTL, by an interface | [`Pool::group_sender`], [`GroupOptions`] |
 //! | sockets of the program's own | [`Pool::adopt`], [`Pool::descriptor`] |
 //! | options of sockets | [`sockets::SocketOptions`], [`Pool::add_listener`], [`Pool::dial`] |
 //! | stdin and stdout, signals | [`Pool::stdin`], [`Pool::stdout`], [`EventLoop::watch_signals`] |
 //! | how a connection ended, and what was lost | [`End`], [`CloseReason`] |
 //!
-//! `tests/examples` has an echo server, a line client, a hub that threads send through, and the programs
-//! of five Python libraries; `cargo run --example echo_server` runs one.
+//! `tests/examples` has an echo server, a line client, a hub with threads, and the programs of five
+//! Python libraries; `cargo run --example echo_server` runs one.
 //!
 //! The command line is the feature `cli`, which is on by default. A program that only uses the library
-//! leaves it out, and has fewer than 30 crates to build:
+//! leaves it out, and has fewer than 30 crates to build instead of 102:
 //!
 //! ```toml
 //! [dependencies]
@@ -153,7 +155,7 @@
 //! |---|---|---|
 //! | 7 | `main`, `commands` | one file a command: its options, its configuration, and the session that it launches |
 //! | 5 | `sessions` | one life for all sessions, the sessions of streams and of datagrams, and the services on them |
-//! | 4 | [`event_loop`] | the pool of sources, streams and datagrams, the turn, timers, signals, mail, stdin and stdout |
+//! | 4 | [`event_loop`] | the pool of sources, streams and their messages, datagrams and groups, the turn, timers, signals, other threads, stdin and stdout |
 //! | 3 | [`sockets`], [`multicast`] | addresses, resolving, listening and connecting with options; groups, interfaces, membership |
 //! | 2 | `report` | notices as data, their text and their JSON; recordings as NDJSON and pcapng |
 //! | 1 | `protocol`, [`framing`], `buffers`, [`close`], [`error`], [`kind`], [`recording`], `values`, `vocabulary`, `fields` | pure: no descriptor, no clock, no poll |
@@ -201,7 +203,9 @@
 //! | an option | its argument in `commands/<command>.rs` (or the group in `commands/args.rs`, `stream.rs`, `datagram.rs`), its place in `sessions/config.rs`, a rule in `commands/rules.rs` if it excludes others (a rule that names its heading in the help has it already), other words for one command in `commands/help_text.rs`; then `UPDATE=1 cargo test --test assets` |
 //! | an event or a field of one | `report/name.rs`, `report/notice.rs`, `report/figures.rs`, who reports it in `commands/rules/emitters.rs`; JSON, `wirecat-events(7)` and the schema follow (`UPDATE=1 cargo test --test assets`) |
 //! | a kind of trouble, a close detail | [`kind`], [`close`]: one line in a table |
-//! | a framing | a `Framer` in `framing/`, its name in `framing/mod.rs` |
+//! | a framing | a `Framer` in `framing/`, its name or its grammar in `framing/mod.rs`, the lists in `commands/stream.rs` and `commands/help_text.rs` |
+//! | a command of `--input` | `protocol/command/`, then `streams/commands.rs` and `datagrams/commands.rs` of `sessions` |
+//! | what the library offers | an `impl Pool` in `event_loop/`; the words that name its calls in a failure, beside those of the command line: `error::Remedy`, `commands/remedies.rs` |
 //! | what a server does with its clients | a `StreamService` in `sessions/services/`, chosen in `services/mod.rs` |
 //! | what is done with datagrams | a `DatagramService` in `sessions/datagrams/` |
 //! | a command | `commands/<command>.rs`, its variant in `commands/cli.rs`, its session |
@@ -210,7 +214,7 @@
 //! # What to know
 //!
 //! Where the two sides have to agree on each message first (`--frame tinyproto`), a transport around
-//! the connection keeps that exchange, and nobody above it knows of it. Transports that wrap others
+//! the connection keeps that exchange, and nothing above it depends on it. Transports that wrap others
 //! delegate through `Transport::inner`.
 //!
 //! A chat is data on the pure floor (`protocol::chat`): the room, its lines, the editor, the
@@ -243,8 +247,8 @@ pub mod sockets;
 pub use close::CloseReason;
 pub use error::Failure;
 pub use event_loop::{
-    Arrival, CloseMode, End, Event, EventLoop, GroupOptions, Handler, Id, IdMap, Mailbox, Pool,
-    SendOutcome, Sender, SenderError, TimerKey,
+    Arrival, CloseMode, ConnectPolicy, End, Event, EventLoop, GroupOptions, Handler, Id, IdMap,
+    Mailbox, Pool, SendOutcome, Sender, SenderError, TimerKey,
 };
 pub use framing::Framing;
 

@@ -136,7 +136,7 @@ Framings:
   octet                  LEN SP MSG: syslog over TCP (RFC 6587)
   content-length         headers, an empty line, the message: LSP, DAP
   uN@OFFSET  uNle@OFFSET  a length of N = 8 16 24 32 64 bits in the message
-  uN@OFFSET-M  +M        M bytes fewer, or more, follow it than it says
+  uN@OFFSET-M  +M        M bytes fewer, or more, follow it than its value
   u16@4                  Modbus/TCP
   u16@2-4                TPKT (RFC 1006)
   u32@1-4                Postgres; a client's first message has u32@0-4";
@@ -160,7 +160,7 @@ Commands (one a line of stdin):
   /close [ID]        {\"close\":ID}                  flush, then close (null: all)
   /connect ADDR      {\"connect\":ADDR}              one more connection (tcp-*)
   /listen ADDR       {\"listen\":ADDR}               one more listener (tcp-*)
-  /list  /stats      {\"list\":true} {\"stats\":true}  events that tell
+  /list  /stats      {\"list\":true} {\"stats\":true}  list, stats events
   /join G  /leave G  {\"join\":G} {\"leave\":G}        a group (mcast-join)
   /quit              {\"quit\":true}                 drain and stop
   The end of stdin is /quit. A bad command is an error event and ends nothing.
@@ -179,7 +179,7 @@ Commands (one a line of stdin):
   TEXT  /all TEXT    {\"send\":TEXT}                 to all of the command line
   /to PEER TEXT      {\"send\":TEXT,\"to\":PEER}       to IP:PORT or unix:PATH
                      {\"b64\":...} {\"hex\":...}       bytes instead of TEXT
-  /list  /stats      {\"list\":true} {\"stats\":true}  events that tell
+  /list  /stats      {\"list\":true} {\"stats\":true}  list, stats events
   /quit              {\"quit\":true}                 drain and stop
   Each message is answered by sent or send-failed, with its line; a datagram
   that is refused later is one more send-failed, without a line. Answers are

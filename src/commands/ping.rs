@@ -13,7 +13,7 @@ use crate::protocol::output::Written;
 use crate::protocol::ping::LEAST;
 use crate::report::Settings;
 use crate::sessions::PingService;
-use crate::sessions::config::{Goal, Ping, Route, Wire};
+use crate::sessions::config::{Goal, Ping, Route, RouteOptions, Wire};
 use crate::sockets::{Address, AddressError};
 use crate::sys::mmsg::MAX_PAYLOAD;
 
@@ -58,9 +58,10 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
     common.goal = Goal::default();
     net.options.check_connect()?;
     let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let options = RouteOptions { net, timeout, ..RouteOptions::default() };
     Ok(Ping {
         common,
-        route: Route { address, bind: None, net, timeout, negotiated: None },
+        route: Route { address, options },
         datagrams: args.udp,
         count: args.run.count.unwrap_or(COUNT),
         interval: args.interval.unwrap_or(INTERVAL),

@@ -146,12 +146,12 @@ pub(super) fn routes(
     Ok(RouteOptions { bind, net, timeout, negotiated })
 }
 
-/// The way of a client to an address.
+/// The route of a client to an address.
 pub(super) fn route(address: Address, routes: &RouteOptions) -> Result<Route, Failure> {
     if let Some(bind) = &routes.bind {
         bind.check_bound(&address).map_err(|why| refuse("--bind", why))?;
     }
-    Ok(routes.route(address))
+    Ok(Route { address, options: routes.clone() })
 }
 
 /// A message of a framed stream is a line without its end, unless the user asked for lines; with

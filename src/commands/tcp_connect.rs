@@ -26,8 +26,8 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// `tcp-connect`
 #[derive(Args, Clone, Debug)]
 pub struct ConnectArgs {
-    /// Where to connect to (see Addresses); --input commands or json need none, for {"connect":ADDR}
-    /// says it as well
+    /// Where to connect to (see Addresses); not needed with --input commands or json, where
+    /// {"connect":ADDR} names one
     #[arg(value_name = "ADDR", required_unless_present = "input")]
     pub address: Option<OsString>,
     /// What both stream commands take.

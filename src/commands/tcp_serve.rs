@@ -59,7 +59,7 @@ pub struct ServeArgs {
     /// Run CMD by /bin/sh -c (with --exec)
     #[arg(long, requires = "exec", help_heading = "Handlers (at most one)")]
     pub sh: bool,
-    /// Give up an attempt to connect after D (with --forward, or --input json) [default: 10s]
+    /// Give up an attempt to connect after D (with --forward or commands) [default: 10s]
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub connect_timeout: Option<Duration>,
 
@@ -178,20 +178,19 @@ fn handling(args: &ServeArgs) -> Result<Handling, Failure> {
     })
 }
 
-/// The way that `--forward` gives. The family and the socket options are those of both sides.
+/// The route that `--forward` gives. The family and the socket options are those of both sides.
 fn forward(args: &ServeArgs, address: &OsStr) -> Result<Route, Failure> {
     let address = Address::try_from(address)?;
     address.check_connect()?;
     if matches!(address, Address::Fd(_)) {
         return Err(refuse("--forward", "an inherited connection serves one client only"));
     }
-    Ok(Route {
-        address,
-        bind: None,
+    let options = RouteOptions {
         net: args.stream.run.net(args.stream.family.family())?,
         timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
-        negotiated: None,
-    })
+        ..RouteOptions::default()
+    };
+    Ok(Route { address, options })
 }
 
 #[cold]

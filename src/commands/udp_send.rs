@@ -81,9 +81,9 @@ pub(super) fn run(config: UdpSend) -> anyhow::Result<Status> {
     let (console, input) = launch.streams(&send.common, uses_stdout(&send))?;
     let pool = launch.pool();
     let mut session = if is_commanded(&send) {
-        let hears_all = !config.reach.is_connected();
+        let takes_all = !config.reach.is_connected();
         let outlets = UdpOutlets::new(config);
-        CommandSendService::udp_session(pool, send, console, input, outlets, hears_all)
+        CommandSendService::udp_session(pool, send, console, input, outlets, takes_all)
     } else {
         let opener = Some(Opener::new(config));
         SendService::session(pool, send, console, input, Vec::new(), opener)

@@ -56,10 +56,6 @@ impl Acceptor {
         }
     }
 
-    pub(super) fn local(&self) -> &str {
-        &self.listening.local
-    }
-
     pub(super) fn endpoint(&self) -> Endpoint {
         match self.listening.local.parse::<SocketAddr>() {
             Ok(address) => address.into(),

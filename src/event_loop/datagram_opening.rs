@@ -321,7 +321,7 @@ pub(super) mod tests {
         for listener in listeners {
             let mut event_loop = EventLoop::new().unwrap();
             let id = event_loop.pool().adopt(listener).unwrap();
-            let address = event_loop.pool().local_address(id).unwrap().to_owned();
+            let address = event_loop.pool().local(id).unwrap().to_string();
             let client = std::thread::spawn(move || match address.strip_prefix("unix:") {
                 Some(path) => ask(UnixStream::connect(path).unwrap()),
                 None => ask(TcpStream::connect(address).unwrap()),

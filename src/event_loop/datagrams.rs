@@ -321,14 +321,6 @@ impl Pool {
         }
     }
 
-    /// The address that a datagram socket is bound to, as it is written.
-    pub fn datagram_address(&self, id: Id) -> Option<String> {
-        match self.sources.get(id)? {
-            PoolSource::Datagrams(socket) => Some(socket.socket.recorded_flow(0)?.local),
-            _ => None,
-        }
-    }
-
     /// How many datagrams a socket has lost to a full receive buffer, a counter that wraps;
     /// `None` where the kernel does not count them.
     pub fn dropped(&self, id: Id) -> Option<u32> {

@@ -12,9 +12,12 @@ use super::pool::Pool;
 /// What a paused channel looks for at the end of what comes in.
 ///
 /// ```text
-///                   an edge              ended, and nothing is unread
-/// Quiet ──────────────────────> Unchecked ───────────────────────────> Due: the end is read
-///   ^ <──── bytes are unread ──────┘
+/// pause ──> Resets     pause_end ──> Off     pause_until_end ──> Unchecked
+///
+///           an edge                ended, and nothing is unread
+/// Quiet ──────────────> Unchecked ──────────────────────────────> Due: the end is read
+///   ^                       │
+///   └─────── otherwise ─────┘
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
 pub(super) enum EndWatch {

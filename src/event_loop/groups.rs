@@ -26,7 +26,7 @@ impl Pool {
             match self.join_one(membership, address.port) {
                 Ok(id) => joined.push(id),
                 Err(failure) => {
-                    // Nobody knows of these, so nobody is told.
+                    // The handler has not seen these ids: no `Closed` is due.
                     joined.into_iter().for_each(|id| drop(self.remove(id)));
                     return Err(failure);
                 }

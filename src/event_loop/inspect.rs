@@ -40,7 +40,8 @@ impl Pool {
         Some(self.channel(id)?.transport.addresses().0)
     }
 
-    /// The address of this side of a connection, or that of a listener or a datagram socket.
+    /// The address of this side of a connection, or that of a listener or a datagram socket. It
+    /// displays as `127.0.0.1:43211` or `unix:/path`.
     pub fn local(&self, id: Id) -> Option<Endpoint> {
         match self.sources.get(id)? {
             PoolSource::Channel(channel) => Some(channel.transport.addresses().1),
@@ -50,16 +51,8 @@ impl Pool {
         }
     }
 
-    /// The address that a listener is bound to, as `127.0.0.1:43211` or `unix:/path`.
-    pub fn local_address(&self, id: Id) -> Option<&str> {
-        match self.sources.get(id)? {
-            PoolSource::Acceptor(acceptor) => Some(acceptor.local()),
-            _ => None,
-        }
-    }
-
-    /// The descriptor of a connection, a listener or a datagram socket, for what the pool has no call for. Whoever
-    /// reads, writes or closes by it takes that from the pool.
+    /// The descriptor of a connection, a listener or a datagram socket, for what the pool has no call
+    /// for. Whoever reads, writes or closes by it takes that from the pool.
     pub fn descriptor(&self, id: Id) -> Option<BorrowedFd<'_>> {
         match self.sources.get(id)? {
             PoolSource::Channel(channel) => channel.transport.descriptor(),
@@ -173,7 +166,6 @@ mod tests {
         let pool = event_loop.pool();
         let listener = pool.listen("127.0.0.1:0").unwrap()[0];
         let address = pool.local(listener).unwrap().to_string();
-        assert_eq!(pool.local_address(listener), Some(&*address));
         let dialed = pool.connect(&address).unwrap();
         let (mut accepted, mut is_connected) = (None, false);
         turn_until(&mut event_loop, &mut |_, event| {

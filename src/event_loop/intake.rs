@@ -10,7 +10,7 @@
 //!          └───────────────────────────────────┘
 //! ```
 //!
-//! | state | `cutting` | mark `HELD` of the channel | reads |
+//! | state | `state` | mark `HELD` of the channel | reads |
 //! |---|---|---|---|
 //! | Waiting | a deframer | not set | as any channel |
 //! | Held | a deframer that has something unread, or bytes behind the last message | set | none, until that is delivered |
@@ -25,7 +25,7 @@ use crate::framing::{Deframer, FrameSettings, Framer};
 
 /// The incoming side of a connection that has, or had, messages.
 pub(super) struct Intake {
-    pub(super) cutting: Cutting,
+    pub(super) state: IntakeState,
     /// The framing of what is sent.
     pub(super) settings: FrameSettings,
     /// Marks what is sent; `None` where the stream is bytes again.
@@ -34,7 +34,7 @@ pub(super) struct Intake {
     pub(super) share: Share,
 }
 
-pub(super) enum Cutting {
+pub(super) enum IntakeState {
     Frames(Deframer),
     /// The framing is over, and these bytes came behind its last message.
     Bytes(Bytes),
@@ -44,7 +44,7 @@ pub(super) enum Cutting {
     Switching(Option<Box<dyn Framer>>),
 }
 
-impl Cutting {
+impl IntakeState {
     pub(super) fn has_rest(&self) -> bool {
         match self {
             Self::Frames(deframer) => deframer.has_unread(),

@@ -38,14 +38,14 @@ pub enum SenderError {
 
 /// What threads and the loop share.
 pub(super) struct Lanes {
-    state: Mutex<State>,
+    state: Mutex<LaneTable>,
     /// Something is fresh: the loop looks in this turn or has been woken.
     is_due: AtomicBool,
     waker: Arc<Waker>,
 }
 
 #[derive(Default)]
-struct State {
+struct LaneTable {
     /// Of each connection that takes something.
     lanes: IdMap<Lane>,
     /// The lanes that the loop has to look at.
@@ -80,7 +80,7 @@ impl Lanes {
         Self { state: Mutex::default(), is_due: AtomicBool::new(false), waker }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LaneTable> {
         // Whoever panicked left whole sends behind: bytes are added in one call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,6 @@ pub(super) struct Marks(u8);
 impl Marks {
     /// It was accepted or dialed: it is not stdin, a file or a pipe.
     pub(super) const CONNECTION: Self = Self(1);
-
     /// It has messages, or bytes of the time when it had.
     pub(super) const FRAMED: Self = Self(2);
     /// Something was read and not delivered, which comes before the next read.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::event::{Event, Handler, SendOutcome};
 use super::id::Id;
-use super::intake::{Cutting, Intake};
+use super::intake::{Intake, IntakeState};
 use super::lifecycle::{ChannelPhase, CloseMode};
 use super::marks::Marks;
 use super::pool::{Pool, PoolSource};
@@ -137,13 +137,13 @@ impl Pool {
                 return;
             }
             let share = self.messages.budget.share();
-            let cutting = Cutting::Bytes(Bytes::new());
+            let state = IntakeState::Bytes(Bytes::new());
             let settings = how.clone();
-            self.intakes.insert(id, Intake { cutting, settings, encoder: None, share });
+            self.intakes.insert(id, Intake { state, settings, encoder: None, share });
         }
         if let Some(intake) = self.intakes.get_mut(id) {
-            let cutting = std::mem::replace(&mut intake.cutting, Cutting::Delivering);
-            intake.cutting = cutting.switch(framer);
+            let state = std::mem::replace(&mut intake.state, IntakeState::Delivering);
+            intake.state = state.switch(framer);
             (intake.encoder, intake.settings) = (encoder, how);
         }
         self.note_rest(id);
@@ -184,8 +184,8 @@ impl Pool {
     /// Bytes that came on a connection and are part of no whole message: at [`Event::Eof`], what the end
     /// of the stream has cut.
     pub fn undelivered(&self, id: Id) -> u64 {
-        match self.intakes.get(id).map(|intake| &intake.cutting) {
-            Some(Cutting::Frames(deframer)) => deframer.pending() as u64,
+        match self.intakes.get(id).map(|intake| &intake.state) {
+            Some(IntakeState::Frames(deframer)) => deframer.pending() as u64,
             _ => 0,
         }
     }
@@ -195,9 +195,9 @@ impl Pool {
     /// The connection is gone: the bytes that were not delivered.
     pub(super) fn forget_intake(&mut self, id: Id) -> u64 {
         self.deadlines.remove(id);
-        match self.intakes.remove(id).map(|intake| intake.cutting) {
-            Some(Cutting::Frames(deframer)) => deframer.undelivered() as u64,
-            Some(Cutting::Bytes(rest)) => rest.len() as u64,
+        match self.intakes.remove(id).map(|intake| intake.state) {
+            Some(IntakeState::Frames(deframer)) => deframer.undelivered() as u64,
+            Some(IntakeState::Bytes(rest)) => rest.len() as u64,
             _ => 0,
         }
     }
@@ -231,8 +231,8 @@ impl Pool {
         budget: usize,
         handler: &mut dyn Handler,
     ) -> bool {
-        match self.intakes.get_mut(id).map(|intake| &mut intake.cutting) {
-            Some(Cutting::Bytes(rest)) => {
+        match self.intakes.get_mut(id).map(|intake| &mut intake.state) {
+            Some(IntakeState::Bytes(rest)) => {
                 let piece = rest.split_to(rest.len().min(super::READ_SIZE));
                 self.stop_expecting(id);
                 handler.on(self, Event::Data { id, bytes: &piece });
@@ -252,11 +252,11 @@ impl Pool {
         handler: &mut dyn Handler,
     ) {
         let Some(intake) = self.intakes.get_mut(id) else { return };
-        let mut deframer = match std::mem::replace(&mut intake.cutting, Cutting::Delivering) {
-            Cutting::Frames(deframer) => deframer,
+        let mut deframer = match std::mem::replace(&mut intake.state, IntakeState::Delivering) {
+            IntakeState::Frames(deframer) => deframer,
             other => {
                 // The framing was ended, and what came behind it is delivered.
-                intake.cutting = other;
+                intake.state = other;
                 if !piece.is_empty() {
                     self.stop_expecting(id);
                     handler.on(self, Event::Data { id, bytes: piece });
@@ -278,11 +278,11 @@ impl Pool {
             stop.set(budget == 0 || !self.takes_messages(id));
         });
         let Some(intake) = self.intakes.get_mut(id) else { return };
-        let is_switched = matches!(intake.cutting, Cutting::Switching(_));
-        let now = std::mem::replace(&mut intake.cutting, Cutting::Frames(deframer));
-        if let Cutting::Switching(to) = now {
-            let cutting = std::mem::replace(&mut intake.cutting, Cutting::Delivering);
-            intake.cutting = cutting.switch(to);
+        let is_switched = matches!(intake.state, IntakeState::Switching(_));
+        let now = std::mem::replace(&mut intake.state, IntakeState::Frames(deframer));
+        if let IntakeState::Switching(to) = now {
+            let state = std::mem::replace(&mut intake.state, IntakeState::Delivering);
+            intake.state = state.switch(to);
         }
         match outcome {
             Err(error) if !is_switched && self.is_read(id) => self.fail_frame(id, error),
@@ -300,8 +300,8 @@ impl Pool {
 
     /// Whether the next message is for the handler, now, and of this framing.
     fn takes_messages(&self, id: Id) -> bool {
-        let cutting = self.intakes.get(id).map(|intake| &intake.cutting);
-        let is_switched = !matches!(cutting, Some(Cutting::Delivering));
+        let state = self.intakes.get(id).map(|intake| &intake.state);
+        let is_switched = !matches!(state, Some(IntakeState::Delivering));
         self.is_read(id) && !self.is_paused(id) && !is_switched
     }
 
@@ -309,7 +309,7 @@ impl Pool {
     fn note_rest(&mut self, id: Id) {
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return };
         let Some(intake) = self.intakes.get_mut(id) else { return };
-        let has_rest = intake.cutting.has_rest();
+        let has_rest = intake.state.has_rest();
         channel.marks.set(Marks::FRAMED, true);
         channel.marks.set(Marks::HELD, has_rest);
         if has_rest {
@@ -318,14 +318,14 @@ impl Pool {
             self.queue_for_read(id);
         }
         let Some(intake) = self.intakes.get_mut(id) else { return };
-        match &intake.cutting {
-            Cutting::Frames(deframer) => {
+        match &intake.state {
+            IntakeState::Frames(deframer) => {
                 intake.share.set(deframer.held_in_all());
                 if intake.share.is_short() {
                     self.make_room();
                 }
             }
-            Cutting::Bytes(rest) if rest.is_empty() => {
+            IntakeState::Bytes(rest) if rest.is_empty() => {
                 self.intakes.remove(id);
                 if let Some(channel) = self.channel_mut(id) {
                     channel.marks.set(Marks::FRAMED, false);

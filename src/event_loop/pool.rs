@@ -336,7 +336,7 @@ impl Pool {
         self.arm_own(Some(id), OwnPurpose::Acknowledged, pause);
     }
 
-    /// Takes a closed source out; `None` where it was no channel or is gone already.
+    /// Takes a source out; `None` where it was a reserved name, or is gone already.
     pub(super) fn remove(&mut self, id: Id) -> Option<End> {
         self.close_lane(id);
         self.forget_plan(id);

@@ -15,8 +15,7 @@ use super::timers::OwnPurpose;
 use super::transport::Transport;
 use crate::close::CloseReason;
 use crate::error::Failure;
-use crate::recording::Direction;
-use crate::recording::{Observation, Proto, RecordedFlow, Role};
+use crate::recording::{Direction, Observation, Proto, RecordedFlow, Role};
 use crate::sockets::{Endpoint, StreamSocket};
 use crate::sys::mmsg::SourceAddress;
 
@@ -341,7 +340,7 @@ mod tests {
         let pool = event_loop.pool();
         pool.set_recorder(SharedRecorder::new(Notes(notes.clone())));
         let listeners = pool.listen("127.0.0.1:0").unwrap();
-        let address = pool.local_address(listeners[0]).unwrap().to_owned();
+        let address = pool.local(listeners[0]).unwrap().to_string();
         let client = std::thread::spawn(move || {
             let mut stream = std::net::TcpStream::connect(address).unwrap();
             stream.write_all(b"ping").unwrap();

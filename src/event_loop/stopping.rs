@@ -116,7 +116,7 @@ mod tests {
     fn serve(count: usize, client: impl FnOnce(TcpStream) -> usize + Send + 'static) -> usize {
         let mut event_loop = EventLoop::new().unwrap();
         let listeners = event_loop.pool().listen("127.0.0.1:0").unwrap();
-        let address = event_loop.pool().local_address(listeners[0]).unwrap().to_owned();
+        let address = event_loop.pool().local(listeners[0]).unwrap().to_string();
         let client = thread::spawn(move || {
             let mut stream = TcpStream::connect(address).unwrap();
             stream.write_all(b"now").unwrap();
@@ -178,11 +178,11 @@ mod tests {
         let listeners = event_loop.pool().listen("127.0.0.1:0").unwrap();
         event_loop.pool().halt();
         event_loop.run(&mut Nobody).unwrap();
-        assert!(event_loop.pool().local_address(listeners[0]).is_some());
+        assert!(event_loop.pool().local(listeners[0]).is_some());
         event_loop.pool().restart();
         event_loop.pool().stop();
         event_loop.run(&mut Nobody).unwrap();
-        assert!(event_loop.pool().local_address(listeners[0]).is_none());
+        assert!(event_loop.pool().local(listeners[0]).is_none());
         assert!(!event_loop.pool().timers.is_set(AnyTimer::own(None, OwnPurpose::Stop)));
     }
 }

@@ -77,6 +77,7 @@ fn read_header(line: &[u8]) -> Result<Option<u64>, FrameError> {
         return Ok(None);
     }
     let value = value.strip_prefix(b":").unwrap_or_default().trim_ascii();
+    // `read_length` reads up to a byte behind the digits, and the line has lost its own.
     match read_length(&[value, b"\r"].concat(), b'\r', "a body")? {
         Some((len, _)) => Ok(Some(len)),
         None => Ok(None),

@@ -55,7 +55,7 @@ pub struct Deframer {
     /// The beginning of a frame that has no end yet.
     tail: Vec<u8>,
     /// A whole frame whose message takes more than one call to make.
-    begun: Option<Begun>,
+    begun: Option<BegunFrame>,
     /// Bytes of a frame that the end of the stream has cut.
     cut: usize,
     /// What is not looked at yet, because the receiver of the frames wants no more for now.
@@ -92,7 +92,7 @@ impl Unread {
 }
 
 /// A whole frame with its marks, and where in it the payload lies.
-struct Begun {
+struct BegunFrame {
     frame: Vec<u8>,
     payload: Range<usize>,
     partial: bool,
@@ -171,7 +171,7 @@ impl Deframer {
         stop: &Cell<bool>,
         to: &mut Delivery<'_, '_>,
     ) -> Result<(), FrameError> {
-        if let Some(Begun { frame, payload, partial }) = self.begun.take() {
+        if let Some(BegunFrame { frame, payload, partial }) = self.begun.take() {
             let consumed = frame.len();
             self.make((Cow::Owned(frame), consumed), payload, partial, to)?;
             if self.begun.is_some() {
@@ -298,7 +298,8 @@ impl Deframer {
         Ok(0)
     }
 
-    /// Delivers the message of a frame of so many bytes, or keeps the frame where to make it takes too long.
+    /// Delivers the message of a frame of `consumed` bytes, or keeps the frame where making the message
+    /// takes too long.
     #[inline(never)]
     fn make(
         &mut self,
@@ -323,7 +324,7 @@ impl Deframer {
                     }
                     Cow::Borrowed(input) => input.get(..consumed).unwrap_or_default().to_vec(),
                 };
-                self.begun = Some(Begun { frame, payload, partial });
+                self.begun = Some(BegunFrame { frame, payload, partial });
                 return Ok(());
             }
         };

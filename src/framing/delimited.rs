@@ -20,7 +20,7 @@ pub(super) enum Ending {
 }
 
 /// What stands around a message.
-enum Marks {
+enum Boundary {
     /// One byte ends it.
     Byte(u8),
     /// A text ends it, and another one may begin it.
@@ -29,7 +29,7 @@ enum Marks {
 
 /// Frames that end with a delimiter.
 pub(super) struct Delimited {
-    marks: Marks,
+    marks: Boundary,
     ending: Ending,
     max: usize,
     search: Search,
@@ -50,8 +50,8 @@ struct Search {
 impl Search {
     /// Goes on to the first delimiter, and returns where it ends; then the next search begins anew.
     #[inline]
-    fn run(&mut self, marks: &Marks, input: &[u8]) -> Option<usize> {
-        let Marks::Byte(byte) = marks else { return self.run_over_texts(marks, input) };
+    fn run(&mut self, marks: &Boundary, input: &[u8]) -> Option<usize> {
+        let Boundary::Byte(byte) = marks else { return self.run_over_texts(marks, input) };
         match memchr(*byte, input.get(self.scanned..).unwrap_or_default()) {
             Some(at) => Some(std::mem::take(&mut self.scanned) + at + 1),
             None => {
@@ -62,7 +62,7 @@ impl Search {
     }
 
     #[inline(never)]
-    fn run_over_texts(&mut self, marks: &Marks, input: &[u8]) -> Option<usize> {
+    fn run_over_texts(&mut self, marks: &Boundary, input: &[u8]) -> Option<usize> {
         let end = marks.end();
         let first = end.first().copied().unwrap_or_default();
         while self.matched < end.len() {
@@ -89,7 +89,7 @@ impl Search {
     }
 }
 
-impl Marks {
+impl Boundary {
     fn start(&self) -> &[u8] {
         match self {
             Self::Byte(_) => &[],
@@ -115,24 +115,24 @@ impl Marks {
 }
 
 impl Delimited {
-    fn new(marks: Marks, ending: Ending, max: usize, delivers_rest: bool) -> Self {
+    fn new(marks: Boundary, ending: Ending, max: usize, delivers_rest: bool) -> Self {
         Self { marks, ending, max, search: Search::default(), delivers_rest }
     }
 
     /// Lines, ended by LF.
     pub(super) fn line(ending: Ending, max: usize) -> Self {
-        Self::new(Marks::Byte(b'\n'), ending, max, true)
+        Self::new(Boundary::Byte(b'\n'), ending, max, true)
     }
 
     /// Records ended by a zero byte, which is not delivered. Unlike a line, a record of a peer
     /// that is cut by its FIN is not one (`delivers_rest` is false).
     pub(super) fn nul(max: usize, delivers_rest: bool) -> Self {
-        Self::new(Marks::Byte(b'\0'), Ending::Drop, max, delivers_rest)
+        Self::new(Boundary::Byte(b'\0'), Ending::Drop, max, delivers_rest)
     }
 
     /// Messages between these texts, which are not delivered. One that is cut by a FIN is none.
     pub(super) fn between(delimiters: Delimiters, max: usize) -> Self {
-        Self::new(Marks::Texts(delimiters), Ending::Drop, max, false)
+        Self::new(Boundary::Texts(delimiters), Ending::Drop, max, false)
     }
 
     /// Whether the message begins as it should; false while that is not known.
@@ -210,7 +210,7 @@ impl Framer for Delimited {
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
         sendable(payload, self.max)?;
         match &self.marks {
-            Marks::Byte(byte) => match memchr(*byte, payload) {
+            Boundary::Byte(byte) => match memchr(*byte, payload) {
                 Some(at) => Err(two_messages(&[*byte], at)),
                 None => {
                     out.extend_from_slice(payload);
@@ -218,7 +218,7 @@ impl Framer for Delimited {
                     Ok(())
                 }
             },
-            Marks::Texts(_) => self.encode_between_texts(payload, out),
+            Boundary::Texts(_) => self.encode_between_texts(payload, out),
         }
     }
 }

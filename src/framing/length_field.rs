@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_field_is_told_what_is_right() {
+    fn a_wrong_field_shows_a_right_one() {
         for text in ["u12@3", "@3", "u8le@0", "U16@4", "u16be@4", "u@0", "u16 @0"] {
             let error = text.parse::<LengthField>().unwrap_err();
             assert!(error.contains("use u8, u16, u24, u32, u64, u16le"), "{error}");

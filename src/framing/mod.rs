@@ -209,7 +209,7 @@ impl fmt::Display for Framing {
 }
 
 /// The framer of a stream that is taken as it comes, in pieces of `most` bytes at most.
-pub fn pieces(most: usize) -> Box<dyn Framer> {
+pub(crate) fn pieces(most: usize) -> Box<dyn Framer> {
     Box::new(Pieces::new(most))
 }
 

@@ -8,12 +8,12 @@ use std::net::IpAddr;
 pub struct PerAddress {
     /// Connections that one address may have at once.
     most: usize,
-    open: HashMap<IpAddr, Open>,
+    open: HashMap<IpAddr, AddressCount>,
 }
 
 /// What one address has. There is one where there is a connection.
 #[derive(Debug, Default)]
-struct Open {
+struct AddressCount {
     connections: usize,
     /// That it wanted more was reported.
     is_reported: bool,

@@ -172,7 +172,7 @@ impl Reporter {
     /// to complain to.
     pub(crate) fn report(&mut self, notice: &Notice<'_>) {
         debug_assert_eq!(notice.breach(), None, "report/name.rs has the fields of each event");
-        // That no connection came of a command is for whoever gave it.
+        // The answer to a `connect` needs no `-v`: whoever gave the command waits for it.
         let is_answer = notice.name() == Name::ConnectFailed && notice.fields.line.is_some();
         let is_shown = is_answer && self.settings.verbosity >= Verbosity::Normal;
         if !(is_shown || self.shows(notice.name())) {

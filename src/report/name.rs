@@ -54,7 +54,7 @@ events! {
             always [proto local peer], sometimes [conn line];
         ConnectFailed = "connect-failed":
             "One address of the peer did not answer, or refused. With line: the connection that a \
-             command asked for will not be; peer is the address that it gave.",
+             command asked for is not made; peer is the address of the command.",
             always [peer kind message], sometimes [conn line];
         Accepted = "accepted":
             "A client has come.",

@@ -34,8 +34,7 @@ use super::notice::Notice;
 use crate::close::Detail;
 use crate::protocol::replay::{Recorded, RecordedEvent, Recording};
 use crate::protocol::text::without_bom;
-use crate::recording::Direction;
-use crate::recording::{Observation, Proto, RecordedFlow, Role};
+use crate::recording::{Direction, Observation, Proto, RecordedFlow, Role};
 
 /// Appends what was seen as a line.
 pub(crate) fn write(

@@ -16,7 +16,6 @@ pub use datagrams::{
     Listen, McastJoin, McastSend, PeerCommand, SendConfig, Test, To, UdpListen, UdpSend,
 };
 pub use routes::{Dialing, Route, RouteOptions};
-
 pub use wire::Wire;
 
 use super::children::Program;
@@ -179,7 +178,7 @@ pub struct Replay {
 pub struct Connect {
     /// What every command is asked to do.
     pub common: Common,
-    /// Where to. Without it commands say.
+    /// Where to; without it, commands alone dial.
     pub route: Option<Route>,
     /// How connections are made that commands ask for.
     pub routes: RouteOptions,

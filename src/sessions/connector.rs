@@ -104,8 +104,8 @@ impl Connector {
 
     fn new(route: Route, owner: Option<Id>, now: Instant) -> Self {
         Self {
-            limit: route.timeout,
-            local: LocalAddress::new(route.bind.clone()),
+            limit: route.options.timeout,
+            local: LocalAddress::new(route.options.bind.clone()),
             route,
             owner,
             patience: Some(Duration::ZERO),
@@ -190,8 +190,8 @@ impl Connector {
             timers::NEXT_ADDRESS => self.advance(pool),
             timers::CONNECT => {
                 let failure = self.timed_out();
-                self.notes
-                    .extend(self.attempts.iter().map(|(_, peer)| Note::failed(peer, &failure)));
+                let failed = self.attempts.iter().map(|(_, peer)| Note::failed(peer, &failure));
+                self.notes.extend(failed);
                 self.attempt_failed(pool, failure)
             }
             timers::RETRY => self.attempt(pool),
@@ -258,9 +258,10 @@ impl Connector {
     /// longer.
     fn limit(&self, now: Instant) -> Duration {
         let spent = now.saturating_duration_since(self.since);
+        let timeout = self.route.options.timeout;
         match self.patience {
-            None | Some(Duration::ZERO) => self.route.timeout,
-            Some(patience) => self.route.timeout.min(patience.saturating_sub(spent).max(LAST)),
+            None | Some(Duration::ZERO) => timeout,
+            Some(patience) => timeout.min(patience.saturating_sub(spent).max(LAST)),
         }
     }
 
@@ -268,7 +269,7 @@ impl Connector {
     fn attempt(&mut self, pool: &mut Pool) -> Progress {
         self.limit = self.limit(pool.now());
         pool.arm(self.timer(timers::CONNECT), self.limit);
-        match self.local.begin(pool, self.route.net.family) {
+        match self.local.begin(pool, self.route.options.net.family) {
             Some(answer) => self.local_found(pool, answer),
             None => Progress::Pending,
         }
@@ -281,7 +282,7 @@ impl Connector {
         }
         match self.route.address.clone() {
             Address::Inet { host, port } => {
-                let (family, purpose) = (self.route.net.family, Purpose::Connect);
+                let (family, purpose) = (self.route.options.net.family, Purpose::Connect);
                 self.find(pool, Query { host, port, family, purpose })
             }
             Address::Unix(name) => self.start_only(pool, &Target::Unix(name)),
@@ -347,9 +348,9 @@ impl Connector {
 
     fn start(&mut self, pool: &mut Pool, target: &Target) -> Result<(), Failure> {
         let bind = self.local.for_target(target, "connect to")?;
-        let (id, warnings) = pool.dial(target, bind, &self.route.net.options)?;
+        let (id, warnings) = pool.dial(target, bind, &self.route.options.net.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
-        if let Some(max_frame) = self.route.negotiated {
+        if let Some(max_frame) = self.route.options.negotiated {
             pool.negotiate(id, max_frame, &self.budget);
         }
         self.attempts.push((id, target.to_string()));
@@ -368,7 +369,7 @@ impl Connector {
         let patience = match self.owner {
             // A listener that has too much to do for now is there; others wait in its backlog, and
             // those of unix sockets wait here.
-            Some(_) if failure.kind == Kind::Busy => Some(self.route.timeout),
+            Some(_) if failure.kind == Kind::Busy => Some(self.route.options.timeout),
             _ => self.patience,
         };
         let left = patience.map(|patience| patience.saturating_sub(spent));

@@ -285,8 +285,7 @@ impl Recorder for FileRecorder {
 mod tests {
     use super::*;
     use crate::kind::Kind;
-    use crate::recording::Direction;
-    use crate::recording::{Proto, Role};
+    use crate::recording::{Direction, Proto, Role};
 
     fn flow() -> RecordedFlow {
         let local = "127.0.0.1:1".to_owned();

@@ -109,6 +109,7 @@ pub trait Session: Handler {
     }
 }
 
+// One for each session, because closures have the one for all types.
 impl Handler for StreamSession {
     fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
         on(self, pool, event);
@@ -126,7 +127,7 @@ fn on(session: &mut impl Session, pool: &mut Pool, event: Event<'_>) {
     let event = match event {
         Event::Timer { key: TimerKey { id: None, purpose: timers::CHILDREN } } => {
             session.core_mut().children.on_timer(pool);
-            // Of the ends of whole groups no signal tells.
+            // No signal reports the end of a whole group.
             Event::Signal(Signal::Child)
         }
         event => event,

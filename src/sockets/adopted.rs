@@ -15,7 +15,7 @@ use crate::error::{Failure, Status};
 
 /// A socket that was taken over, by what it is.
 #[derive(Debug)]
-pub enum AdoptedSocket {
+pub(crate) enum AdoptedSocket {
     /// A stream socket that is connected.
     Stream(StreamSocket),
     /// A stream socket that listens.
@@ -29,7 +29,7 @@ pub enum AdoptedSocket {
 /// # Errors
 /// `Status::Local`: it is no socket, none of the internet and no unix one, or a stream socket that
 /// neither is connected nor listens.
-pub fn adopt(fd: OwnedFd) -> Result<AdoptedSocket, Failure> {
+pub(crate) fn adopt(fd: OwnedFd) -> Result<AdoptedSocket, Failure> {
     let name = format!("fd {}", fd.as_raw_fd());
     take(fd.into()).map_err(|error| Failure::io(Status::Local, "take over", name, &error))
 }

@@ -19,7 +19,7 @@ mod stream;
 mod unix;
 
 pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
-pub use adopted::{AdoptedSocket, adopt};
+pub(crate) use adopted::{AdoptedSocket, adopt};
 pub use endpoint::Endpoint;
 pub use listen::{Listener, OpenListener, OpenSocket};
 pub use options::{OptionError, SocketOptions};

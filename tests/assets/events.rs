@@ -12,10 +12,11 @@ use wirecat::vocabulary::Word;
 use super::check;
 
 const ABOUT: &[&str] = &[
-    "wirecat tells what happens as events. For a person they are lines of words on stderr; -q, -v \
-     and -vv choose which, and their words may change. For a program they are JSON, and a \
+    "wirecat reports what happens as events. For a person they are lines of words on stderr; -q, -v, \
+     -vv and --events choose which, and their words may change. For a program they are JSON, and a \
      contract: one object a line, written whole, with --output json on stdout (all of them, the \
-     messages included) or with --log json on stderr (those that -q, -v and -vv choose).",
+     messages included, or those that --events names) or with --log json on stderr (those that -q, \
+     -v, -vv and --events choose).",
     "A field that does not apply is left out. Fields and kinds may be added in later versions, so \
      pass over what you do not know. Times and rates have six decimals. In strings whatever a \
      terminal could take for a control sequence is escaped, which JSON allows without loss.",

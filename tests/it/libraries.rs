@@ -113,7 +113,7 @@ fn the_client_of_tinyproto_hears_every_reply() {
 }
 
 /// One pool of three connections: dialed to the echo servers of both versions, and accepted from a
-/// client of one of them. A fourth, beyond `--max-clients`, is told so by `fe`, which the library
+/// client of one of them. A fourth, beyond `--max-clients`, is sent `fe`, which the library
 /// takes for a refusal.
 #[test]
 fn one_pool_speaks_with_both_versions_in_both_roles() {

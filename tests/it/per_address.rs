@@ -30,7 +30,7 @@ fn named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
     events.iter().filter(|event| event["event"] == name).collect()
 }
 
-/// One connection too many is closed at once, and that is said once; others live, and so does the
+/// One connection too many is closed at once, and that is reported once; others live, and so does the
 /// next one once there is a place.
 #[test]
 fn one_address_has_so_many_and_others_have_theirs() {
@@ -68,7 +68,7 @@ fn one_address_has_so_many_and_others_have_theirs() {
 
 /// A flood from one address costs no other its place, no memory, and one line of the log.
 #[test]
-fn a_flood_is_closed_and_told_once() {
+fn a_flood_is_closed_and_reported_once() {
     let (server, address) =
         driven(&["tcp-serve", "--reply", "hi", "--max-per-address", "1", "127.0.0.1:0"]);
     let (mut held, mut byte) = (connect_from(Ipv4Addr::new(127, 0, 0, 9), &address), [0; 2]);
@@ -102,9 +102,9 @@ fn conns_counts_those_that_are_served() {
     assert_eq!(server.wait_open().code(0).text(), "xx");
 }
 
-/// With tinyproto it is told so by `fe`, as at `--max-clients`.
+/// With tinyproto it is sent `fe`, as at `--max-clients`.
 #[test]
-fn tinyproto_tells_it() {
+fn tinyproto_sends_its_refusal() {
     let (mut server, address) =
         driven(&["tcp-serve", "--frame", "tinyproto", "--max-per-address", "1", "127.0.0.1:0"]);
     let _first = connect(&address);

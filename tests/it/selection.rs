@@ -50,7 +50,7 @@ fn a_program_reads_the_events_that_it_asked_for() {
     assert_eq!((names(ended.text()).len(), ended.stderr.as_str()), (2, ""));
 }
 
-/// A failure and the end are always told.
+/// A failure and the end are always reported.
 #[test]
 fn errors_and_the_summary_stay() {
     let (listener, address) = listener();

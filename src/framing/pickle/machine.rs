@@ -11,7 +11,7 @@ use super::{PickleError, malformed, refused};
 
 /// The state of the machine between two opcodes.
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct MachineState {
     stack: Vec<Value>,
     /// How high the stack was at each mark; none is higher than the stack.
     marks: Vec<u32>,
@@ -37,7 +37,7 @@ pub(super) struct State {
 /// Nothing is taken from below the last mark.
 pub(super) struct Machine<'a> {
     pub(super) reader: Reader<'a>,
-    pub(super) state: &'a mut State,
+    pub(super) state: &'a mut MachineState,
     pub(super) tree: Tree<'a>,
 }
 

@@ -23,8 +23,8 @@ mod writer;
 
 use machine::Machine;
 use reader::Reader;
-use tree::{NodeKind, Parts, Tree, Value};
-use writer::{Writer, Written};
+use tree::{NodeKind, Tree, TreeParts, Value};
+use writer::{Writer, WrittenText};
 
 pub(super) use encoder::encode;
 
@@ -74,10 +74,10 @@ pub(super) enum PickleError {
 pub(super) struct Decoder {
     /// How many bytes of the pickle are read.
     at: usize,
-    state: machine::State,
-    parts: Parts,
+    state: machine::MachineState,
+    parts: TreeParts,
     root: Option<Value>,
-    written: Written,
+    written: WrittenText,
 }
 
 impl Decoder {
@@ -108,7 +108,7 @@ impl Decoder {
             (*at, *work) = (*at + read, work.saturating_sub(read));
             let Some(root) = *root else { return Ok(None) };
             // The stack and the memo may be as large as the tree, and are of no use any more.
-            *machine.state = machine::State::default();
+            *machine.state = machine::MachineState::default();
             Writer { tree: machine.tree, written, most }.value(root)?;
             return if *work == 0 { Ok(None) } else { self.step(pickle, most, work) };
         }

@@ -116,7 +116,7 @@ const MANY: u8 = 16;
 
 /// All groups of a pickle, and their members.
 #[derive(Default)]
-pub(super) struct Parts {
+pub(super) struct TreeParts {
     groups: Vec<Group>,
     members: Vec<Value>,
 }
@@ -124,7 +124,7 @@ pub(super) struct Parts {
 /// A pickle and the values in it.
 pub(super) struct Tree<'a> {
     pub(super) pickle: &'a [u8],
-    pub(super) parts: &'a mut Parts,
+    pub(super) parts: &'a mut TreeParts,
 }
 
 impl Tree<'_> {
@@ -187,7 +187,7 @@ impl Tree<'_> {
         }
         let mut held = self.span(group);
         let (len, all) = (held.len(), held.len() + added.len());
-        let Parts { groups, members } = &mut *self.parts;
+        let TreeParts { groups, members } = &mut *self.parts;
         let has_room = flags & ROOMY != 0 && all <= len.next_power_of_two();
         if has_room && let Some(room) = members.get_mut(held.end..held.start + all) {
             room.copy_from_slice(added);
@@ -345,7 +345,7 @@ mod tests {
         /// Lists grow in any order, and what was made of one keeps what it then held.
         #[test]
         fn groups_are_lists_of_values(steps in proptest::collection::vec((0usize..5, 0u32..4), 0..60)) {
-            let mut tree = Tree { pickle: &[b'N'; 200], parts: &mut Parts::default() };
+            let mut tree = Tree { pickle: &[b'N'; 200], parts: &mut TreeParts::default() };
             let mut list = || tree.make(NodeKind::List, &[]).unwrap();
             let lists = [list(), list(), list()];
             let mut all: Vec<(Value, Vec<Value>)> = lists.map(|list| (list, Vec::new())).to_vec();

@@ -20,19 +20,19 @@ fn least(len: usize) -> usize {
 
 /// The text of a tree, as far as it is written.
 #[derive(Default)]
-pub(super) struct Written {
+pub(super) struct WrittenText {
     pub(super) out: Vec<u8>,
     /// What conversions have cost, in bytes that could have been written meanwhile.
     cost: usize,
     /// Bytes of strings and bytes that were read.
     read: usize,
     /// The groups in which the writer is.
-    levels: Vec<Level>,
+    levels: Vec<WriterLevel>,
     spelling: Option<Spelling>,
 }
 
 /// A group of which some members are written.
-struct Level {
+struct WriterLevel {
     kind: NodeKind,
     is_object: bool,
     /// How many members are written, and where the others lie among those of all groups.
@@ -50,7 +50,7 @@ struct Spelling {
     rest: Vec<u8>,
 }
 
-impl Written {
+impl WrittenText {
     /// What it has cost so far.
     pub(super) fn spent(&self) -> usize {
         self.out.len() + self.cost + self.read
@@ -59,7 +59,7 @@ impl Written {
 
 pub(super) struct Writer<'a> {
     pub(super) tree: Tree<'a>,
-    pub(super) written: &'a mut Written,
+    pub(super) written: &'a mut WrittenText,
     /// The most bytes that the text may have, unless its pickle comes to more without repetition.
     pub(super) most: usize,
 }
@@ -92,7 +92,7 @@ impl Writer<'_> {
 
     /// Writes what stands in front of the next member, or the end of the group.
     fn next_member(&mut self) -> Option<Value> {
-        let Written { levels, out, .. } = &mut *self.written;
+        let WrittenText { levels, out, .. } = &mut *self.written;
         let level = levels.last_mut()?;
         let is_value = level.kind.is_dict() && !level.count.is_multiple_of(2);
         match level.rest.next().and_then(|at| self.tree.member(at)) {
@@ -152,7 +152,7 @@ impl Writer<'_> {
         if rest.is_empty() {
             self.written.out.extend_from_slice(close);
         } else {
-            self.written.levels.push(Level { kind, is_object, count: 0, rest });
+            self.written.levels.push(WriterLevel { kind, is_object, count: 0, rest });
         }
         Ok(())
     }
@@ -187,7 +187,7 @@ impl Writer<'_> {
 
     /// Writes the next piece of a string or of bytes.
     fn spell(&mut self) -> Result<(), PickleError> {
-        let Written { out, spelling, read, .. } = &mut *self.written;
+        let WrittenText { out, spelling, read, .. } = &mut *self.written;
         let Some(Spelling { value, is_text, taken, rest }) = spelling else { return Ok(()) };
         let (mut text, is_latin1) = self.tree.octets(*value);
         text.raw = text.raw.get(*taken..).unwrap_or_default();

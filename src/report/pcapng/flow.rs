@@ -7,8 +7,7 @@ use etherparse::TcpHeader;
 use super::blocks::Stamp;
 use super::packet;
 use crate::close::{Cause, CloseReason};
-use crate::recording::Direction;
-use crate::recording::{RecordedFlow, Role};
+use crate::recording::{Direction, RecordedFlow, Role};
 
 /// What fits into an Ethernet frame behind the headers of IPv4 and of IPv6 (RFC 6691).
 const SEGMENT_V4: u16 = 1460;

@@ -17,8 +17,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use crate::recording::Direction;
-use crate::recording::{Observation, RecordedFlow};
+use crate::recording::{Direction, Observation, RecordedFlow};
 use blocks::Stamp;
 use flow::TcpFlow;
 use names::Names;

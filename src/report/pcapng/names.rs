@@ -5,8 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::blocks::Stamp;
 use super::packet::unspecified;
-use crate::recording::Direction;
-use crate::recording::{RecordedFlow, Role};
+use crate::recording::{Direction, RecordedFlow, Role};
 
 /// Sockets of unix have no ports; those that they are given begin here, where the dynamic ones do.
 const FIRST_PORT: u16 = 49152;

@@ -5,19 +5,13 @@ use std::time::Duration;
 use super::Net;
 use crate::sockets::Address;
 
-/// The way to the other side of a connection.
+/// The route to the other side of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Where to.
     pub address: Address,
-    /// Where from.
-    pub bind: Option<Address>,
-    /// How its socket is opened.
-    pub net: Net,
-    /// The time for one attempt over all addresses.
-    pub timeout: Duration,
-    /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
-    pub negotiated: Option<usize>,
+    /// How the connection is made.
+    pub options: RouteOptions,
 }
 
 /// What a client takes for a connection, and whether one is enough.
@@ -30,7 +24,7 @@ pub struct Dialing {
 }
 
 /// How connections are made, wherever they lead to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteOptions {
     /// Where from.
     pub bind: Option<Address>,
@@ -40,12 +34,4 @@ pub struct RouteOptions {
     pub timeout: Duration,
     /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
     pub negotiated: Option<usize>,
-}
-
-impl RouteOptions {
-    /// The way to an address.
-    pub fn route(&self, address: Address) -> Route {
-        let Self { bind, net, timeout, negotiated } = self.clone();
-        Route { address, bind, net, timeout, negotiated }
-    }
 }

@@ -1,5 +1,7 @@
 //! Notes on the way to a connection, and their reports.
 
+use std::collections::BTreeSet;
+
 use crate::error::Failure;
 use crate::event_loop::Pool;
 use crate::kind::Kind;
@@ -19,6 +21,23 @@ impl Note {
     /// An address has failed together with its attempt.
     pub(super) fn failed(peer: &str, failure: &Failure) -> Self {
         Self::Failed { peer: peer.to_owned(), failure: failure.clone() }
+    }
+
+    /// Reports it, unless it is a warning that was reported before: all sockets cause the same ones.
+    pub(crate) fn report_once(
+        &self,
+        pool: &mut Pool,
+        console: &mut Console,
+        conn: Option<u64>,
+        reported: &mut BTreeSet<String>,
+    ) {
+        let is_new = match self {
+            Self::Warning(text) => reported.insert(text.clone()),
+            Self::Failed { .. } => true,
+        };
+        if is_new {
+            self.report(pool, console, conn);
+        }
     }
 
     /// Reports it, of the connection with this number where it has one.

@@ -5,9 +5,11 @@ use std::io;
 use std::time::Duration;
 
 use super::answers::Answers;
-use super::commands::{self, Commanded, Receiver, allow_commands, report_rest, report_unsent};
+use super::commands::{
+    self, CommandedService, DatagramReceiver, allow_commands, report_rest, report_unsent,
+};
 use super::input_drain::InputDrain;
-use super::outlets::{KnownPeers, Opening, Outlets};
+use super::outlets::{KnownPeers, OutletOpening, Outlets};
 use super::replies::report_cut;
 use super::service::idle;
 use super::{
@@ -41,13 +43,13 @@ pub struct CommandSendService {
     answers: Answers,
     /// Whose answers are taken; `None` is everybody's.
     known: Option<KnownPeers>,
-    ending: Option<Ending>,
+    ending: Option<AfterFlush>,
     drain: InputDrain,
 }
 
 /// What follows once all is sent.
 #[derive(Clone, Copy)]
-enum Ending {
+enum AfterFlush {
     /// Answers are awaited.
     Answers,
     /// Nothing.
@@ -55,22 +57,22 @@ enum Ending {
 }
 
 impl CommandSendService {
-    /// A session that sends to internet addresses and unix sockets. It hears those that it has sent
-    /// to, or `hears_all`.
+    /// A session that sends to internet addresses and unix sockets. It takes the answers of those that
+    /// it has sent to, or of everybody (`takes_all`).
     pub fn udp_session(
         pool: &Pool,
         config: SendConfig,
         console: Console,
         input: InputReader,
         outlets: UdpOutlets,
-        hears_all: bool,
+        takes_all: bool,
     ) -> DatagramSession {
-        let known = (!hears_all).then(KnownPeers::default);
+        let known = (!takes_all).then(KnownPeers::default);
         let sockets = Sockets::new(FullPeer::Retry);
         Self::session(pool, config, console, input, (Box::new(outlets), known, sockets))
     }
 
-    /// A session that sends to groups, and hears every member.
+    /// A session that sends to groups, and takes the answers of every member.
     pub fn group_session(
         pool: &Pool,
         config: SendConfig,
@@ -95,11 +97,11 @@ impl CommandSendService {
         DatagramSession::new(config.common, console, input, sockets, service)
     }
 
-    fn opened(&mut self, context: &mut DatagramContext<'_>, opening: Opening) {
+    fn opened(&mut self, context: &mut DatagramContext<'_>, opening: OutletOpening) {
         match opening {
-            Opening::Pending => {}
-            Opening::Failed(failure) => context.fail(&failure),
-            Opening::Done(ends) => {
+            OutletOpening::Pending => {}
+            OutletOpening::Failed(failure) => context.fail(&failure),
+            OutletOpening::Done(ends) => {
                 if let Some((locals, first)) = ends {
                     context.core.ready(context.pool, &locals, &first);
                 }
@@ -139,7 +141,7 @@ impl CommandSendService {
         }
     }
 
-    fn end_when_sent(&mut self, context: &mut DatagramContext<'_>, ending: Ending) {
+    fn end_when_sent(&mut self, context: &mut DatagramContext<'_>, ending: AfterFlush) {
         self.ending = Some(ending);
         if context.sockets.is_flushed() {
             self.all_sent(context);
@@ -153,8 +155,8 @@ impl CommandSendService {
             self.report_all_refused(context, true);
         }
         match self.ending {
-            Some(Ending::Answers) => self.answers.begin(context),
-            Some(Ending::AtOnce) => self.answers.give_up(context),
+            Some(AfterFlush::Answers) => self.answers.begin(context),
+            Some(AfterFlush::AtOnce) => self.answers.give_up(context),
             None => {}
         }
     }
@@ -165,12 +167,12 @@ fn report_refused(context: &mut DatagramContext<'_>, peer: &str, error: &io::Err
     context.report(&Notice::send_failed(failure.kind, failure.to_string()).peer(peer));
 }
 
-impl Commanded for CommandSendService {
+impl CommandedService for CommandSendService {
     fn receivers(
         &mut self,
         context: &mut DatagramContext<'_>,
         to: &Recipient,
-    ) -> Result<Vec<Receiver>, Failure> {
+    ) -> Result<Vec<DatagramReceiver>, Failure> {
         let receivers = match to {
             Recipient::Peer(peer) => self.outlets.find(context, peer)?,
             Recipient::All | Recipient::Conn(_) => self.outlets.named(),
@@ -199,11 +201,11 @@ impl Commanded for CommandSendService {
     }
 
     fn quit(&mut self, context: &mut DatagramContext<'_>) {
-        self.end_when_sent(context, Ending::AtOnce);
+        self.end_when_sent(context, AfterFlush::AtOnce);
     }
 
     fn commands_ended(&mut self, context: &mut DatagramContext<'_>) {
-        self.end_when_sent(context, Ending::Answers);
+        self.end_when_sent(context, AfterFlush::Answers);
     }
 }
 

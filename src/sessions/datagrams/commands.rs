@@ -1,7 +1,7 @@
 //! Commands to a listener or a sender while it runs, from a program or a user at a terminal. Peers
 //! have no numbers here: an answer goes to the address that the `data` event of a datagram carries.
 //!
-//! Whom a command may send to, and what else it can do, a [`Commanded`] service says. What becomes
+//! Whom a command may send to, and what else it can do, a [`CommandedService`] service says. What becomes
 //! of a message is an event, and never decides how the run ends.
 
 use bytes::Bytes;
@@ -22,7 +22,7 @@ const NO_CONNECTIONS: &str = "datagrams have no connections: name the peer, as I
 
 /// One to whom a command sends.
 #[derive(Clone, Debug)]
-pub(super) struct Receiver {
+pub(super) struct DatagramReceiver {
     pub(super) socket: Id,
     /// `None` on a connected socket.
     pub(super) path: Option<ReturnPath>,
@@ -31,7 +31,7 @@ pub(super) struct Receiver {
 }
 
 /// A service that obeys commands.
-pub(super) trait Commanded: DatagramService {
+pub(super) trait CommandedService: DatagramService {
     /// Those whom a command means, with their sockets; none where it is not known.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ pub(super) trait Commanded: DatagramService {
         &mut self,
         context: &mut DatagramContext<'_>,
         to: &Recipient,
-    ) -> Result<Vec<Receiver>, Failure>;
+    ) -> Result<Vec<DatagramReceiver>, Failure>;
 
     /// Reports each that there is by a notice of its own.
     fn list(&self, sockets: &Sockets, report: &mut dyn FnMut(&Notice<'_>));
@@ -69,7 +69,7 @@ pub(super) trait Commanded: DatagramService {
 
 /// A service and what it acts on, as commands control it.
 struct Controlled<'a> {
-    service: &'a mut dyn Commanded,
+    service: &'a mut dyn CommandedService,
     core: &'a mut Core,
     sockets: &'a mut Sockets,
     end: &'a mut Option<ShutdownMode>,
@@ -77,7 +77,7 @@ struct Controlled<'a> {
 
 /// Executes the commands of a piece of stdin.
 pub(super) fn execute_lines(
-    service: &mut dyn Commanded,
+    service: &mut dyn CommandedService,
     context: &mut DatagramContext<'_>,
     piece: &[u8],
     eof: bool,
@@ -87,7 +87,7 @@ pub(super) fn execute_lines(
 }
 
 /// stdin is read while nothing waits to be sent, and stdout takes the answers.
-pub(super) fn allow_commands(service: &dyn Commanded, context: &mut DatagramContext<'_>) {
+pub(super) fn allow_commands(service: &dyn CommandedService, context: &mut DatagramContext<'_>) {
     if service.has_unsent(context.sockets) || context.core.console.is_full() {
         context.core.input.pause(context.pool);
     } else {
@@ -120,7 +120,7 @@ impl Controlled<'_> {
     fn with<T>(
         &mut self,
         pool: &mut Pool,
-        act: impl FnOnce(&mut dyn Commanded, &mut DatagramContext<'_>) -> T,
+        act: impl FnOnce(&mut dyn CommandedService, &mut DatagramContext<'_>) -> T,
     ) -> T {
         let Self { service, core, sockets, end } = self;
         act(&mut **service, &mut DatagramContext { core, sockets, pool, end })
@@ -152,7 +152,7 @@ impl Controllable for Controlled<'_> {
 }
 
 fn execute(
-    service: &mut dyn Commanded,
+    service: &mut dyn CommandedService,
     context: &mut DatagramContext<'_>,
     line: u64,
     command: Command,
@@ -185,13 +185,13 @@ fn execute(
     Ok(())
 }
 
-fn groups(service: &mut dyn Commanded, line: u64) -> Result<&mut Groups, Failure> {
+fn groups(service: &mut dyn CommandedService, line: u64) -> Result<&mut Groups, Failure> {
     let none = || bad_command(line, "it has no groups to join or leave: mcast-join has");
     service.groups().ok_or_else(none)
 }
 
 /// One `list` event a group and one a peer, and one that counts them.
-fn list(service: &dyn Commanded, context: &mut DatagramContext<'_>, line: u64) {
+fn list(service: &dyn CommandedService, context: &mut DatagramContext<'_>, line: u64) {
     let DatagramContext { core, sockets, pool, .. } = context;
     let mut number = 0;
     service.list(sockets, &mut |notice| {
@@ -202,7 +202,7 @@ fn list(service: &dyn Commanded, context: &mut DatagramContext<'_>, line: u64) {
 }
 
 fn execute_send(
-    service: &mut dyn Commanded,
+    service: &mut dyn CommandedService,
     context: &mut DatagramContext<'_>,
     line: u64,
     message: Bytes,
@@ -213,7 +213,7 @@ fn execute_send(
     }
     let encoded = context.core.input.encode(message.into());
     let message: Bytes = encoded.map_err(|error| bad_command(line, error.to_string()))?.into();
-    let answer = Answer { len: message.len(), line, of_groups: service.sends_to_groups() };
+    let answer = SendAnswer { len: message.len(), line, of_groups: service.sends_to_groups() };
     match send_to_all(service, context, &answer, &message, to) {
         Err(failure) if failure.status == Status::Usage => Err(failure),
         Err(failure) => {
@@ -234,9 +234,9 @@ fn whom(to: &Recipient) -> Option<&str> {
 /// Sends to all receivers of a command, and reports that by one event. Of several receivers, each
 /// that fails has an event of its own.
 fn send_to_all(
-    service: &mut dyn Commanded,
+    service: &mut dyn CommandedService,
     context: &mut DatagramContext<'_>,
-    answer: &Answer,
+    answer: &SendAnswer,
     message: &Bytes,
     to: &Recipient,
 ) -> Result<(), Failure> {
@@ -272,14 +272,14 @@ fn send_to_all(
 }
 
 /// The answer to one command that sends.
-struct Answer {
+struct SendAnswer {
     len: usize,
     line: u64,
     /// The receivers are groups, and named so.
     of_groups: bool,
 }
 
-impl Answer {
+impl SendAnswer {
     fn report(&self, context: &mut DatagramContext<'_>, event: Notice<'_>, whom: Option<&str>) {
         let event = event.line(self.line).len(self.len);
         let event = match whom {

@@ -157,7 +157,7 @@ impl PeerCommands {
             return None;
         }
         self.started += 1;
-        let bound = context.pool.datagram_address(id).unwrap_or_default();
+        let bound = context.pool.local(id).unwrap_or_default().to_string();
         let asked = arrival.local.and_then(|local| local.on_socket(&bound));
         let local = asked.map_or(bound, |asked| asked.to_string());
         let env = vec![

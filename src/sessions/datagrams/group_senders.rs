@@ -4,8 +4,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::by_interface;
-use super::commands::Receiver;
-use super::outlets::{Opening, Outlets};
+use super::commands::DatagramReceiver;
+use super::outlets::{OutletOpening, Outlets};
 use super::{DatagramContext, GroupInterface};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
@@ -175,11 +175,11 @@ impl GroupOutlets {
 }
 
 impl Outlets for GroupOutlets {
-    fn open(&mut self, _: &mut DatagramContext<'_>) -> Opening {
-        Opening::Done(None)
+    fn open(&mut self, _: &mut DatagramContext<'_>) -> OutletOpening {
+        OutletOpening::Done(None)
     }
 
-    fn named(&self) -> Vec<Receiver> {
+    fn named(&self) -> Vec<DatagramReceiver> {
         self.named.iter().map(GroupOutlet::receiver).collect()
     }
 
@@ -187,7 +187,7 @@ impl Outlets for GroupOutlets {
         &mut self,
         context: &mut DatagramContext<'_>,
         peer: &str,
-    ) -> Result<Vec<Receiver>, Failure> {
+    ) -> Result<Vec<DatagramReceiver>, Failure> {
         let Some(to) = peer.parse::<SocketAddr>().ok().filter(|to| to.ip().is_multicast()) else {
             return Err(no_group(peer));
         };
@@ -215,9 +215,9 @@ impl Outlets for GroupOutlets {
 }
 
 impl GroupOutlet {
-    fn receiver(&self) -> Receiver {
+    fn receiver(&self) -> DatagramReceiver {
         let path = Some(self.address.into());
-        Receiver { socket: self.id, path, title: self.title.clone() }
+        DatagramReceiver { socket: self.id, path, title: self.title.clone() }
     }
 }
 

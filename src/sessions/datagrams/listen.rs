@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::commands::{self, Commanded, report_rest, report_unsent};
+use super::commands::{self, CommandedService, report_rest, report_unsent};
 use super::exec::PeerCommands;
 use super::groups::Groups;
 use super::input_drain::InputDrain;

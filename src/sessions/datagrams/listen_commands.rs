@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::commands::{Commanded, Receiver};
+use super::commands::{CommandedService, DatagramReceiver};
 use super::groups::Groups;
 use super::statistics::of_group;
 use super::{DatagramContext, ListenService, Sockets};
@@ -13,7 +13,7 @@ use crate::report::{Name, Notice};
 use crate::sessions::session::ShutdownMode;
 use crate::sys::mmsg::ReturnPath;
 
-impl Commanded for ListenService {
+impl CommandedService for ListenService {
     /// Every group that is joined, or where there are none every peer that has sent something; or the
     /// group or peer of that name. Another peer can be sent to all the same, where a socket is not
     /// bound to a group.
@@ -21,12 +21,12 @@ impl Commanded for ListenService {
         &mut self,
         context: &mut DatagramContext<'_>,
         to: &Recipient,
-    ) -> Result<Vec<Receiver>, Failure> {
+    ) -> Result<Vec<DatagramReceiver>, Failure> {
         self.replies.note_sent();
         let found = self.find_receivers(context.sockets, to).into_iter();
         let receiver = |(socket, path): (Id, ReturnPath)| {
             let title = path.to.to_string();
-            Receiver { socket, path: Some(path), title }
+            DatagramReceiver { socket, path: Some(path), title }
         };
         Ok(found.map(receiver).collect())
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::commands::Receiver;
+use super::commands::DatagramReceiver;
 use super::opening::PeerSockets;
 use super::{DatagramContext, GroupInterface};
 use crate::error::{Failure, Status};
@@ -15,7 +15,7 @@ use crate::sockets::{Address, AddressError, Target, first_target};
 use crate::sys::mmsg::SenderAddress;
 
 /// How far opening has come.
-pub(super) enum Opening {
+pub(super) enum OutletOpening {
     /// The resolver is at work.
     Pending,
     /// All that the command line names is known, with our addresses and the first of those, where
@@ -27,15 +27,15 @@ pub(super) enum Opening {
 /// The addresses of the command line, and any other one.
 pub(super) trait Outlets {
     /// Begins to open what the command line names.
-    fn open(&mut self, context: &mut DatagramContext<'_>) -> Opening;
+    fn open(&mut self, context: &mut DatagramContext<'_>) -> OutletOpening;
 
     /// Goes on with that, where an event is about it.
-    fn on(&mut self, _: &mut DatagramContext<'_>, _: &Event<'_>) -> Option<Opening> {
+    fn on(&mut self, _: &mut DatagramContext<'_>, _: &Event<'_>) -> Option<OutletOpening> {
         None
     }
 
     /// All that the command line names.
-    fn named(&self) -> Vec<Receiver>;
+    fn named(&self) -> Vec<DatagramReceiver>;
 
     /// Those that a command names.
     ///
@@ -45,7 +45,7 @@ pub(super) trait Outlets {
         &mut self,
         context: &mut DatagramContext<'_>,
         peer: &str,
-    ) -> Result<Vec<Receiver>, Failure>;
+    ) -> Result<Vec<DatagramReceiver>, Failure>;
 
     /// Nobody listens there: another address of the same name is used from now on.
     fn refused(&mut self, _: SocketAddr) {}
@@ -70,13 +70,13 @@ pub struct UdpOutlets {
 /// One ADDR.
 struct NamedHost {
     /// Its addresses.
-    all: Vec<Receiver>,
+    all: Vec<DatagramReceiver>,
     /// Which of them is used.
     used: usize,
 }
 
 impl NamedHost {
-    fn receiver(&self) -> Option<&Receiver> {
+    fn receiver(&self) -> Option<&DatagramReceiver> {
         self.all.get(self.used)
     }
 }
@@ -93,21 +93,21 @@ impl UdpOutlets {
         &mut self,
         context: &mut DatagramContext<'_>,
         mut answer: Option<Result<Vec<Target>, Failure>>,
-    ) -> Opening {
+    ) -> OutletOpening {
         while let Some(address) = self.addresses.get(self.named.len()) {
             let found = answer.take().or_else(|| self.sockets.look_up(context.pool, address));
-            let Some(found) = found else { return Opening::Pending };
+            let Some(found) = found else { return OutletOpening::Pending };
             match found.and_then(|targets| self.open_all(context, &targets)) {
                 Ok(all) => self.named.push(NamedHost { all, used: 0 }),
-                Err(failure) => return Opening::Failed(failure),
+                Err(failure) => return OutletOpening::Failed(failure),
             }
         }
         if let Some(Err(failure)) = answer {
-            return Opening::Failed(failure);
+            return OutletOpening::Failed(failure);
         }
         let locals = self.sockets.take_ends().into_iter().map(|(local, _)| local).collect();
         let first = self.named().into_iter().next().map(|one| one.title);
-        Opening::Done(Some((locals, first.unwrap_or_default())))
+        OutletOpening::Done(Some((locals, first.unwrap_or_default())))
     }
 
     /// Opens what is needed to send to the addresses of a name.
@@ -115,7 +115,7 @@ impl UdpOutlets {
         &mut self,
         context: &mut DatagramContext<'_>,
         targets: &[Target],
-    ) -> Result<Vec<Receiver>, Failure> {
+    ) -> Result<Vec<DatagramReceiver>, Failure> {
         let (mut all, mut last_failure) = (Vec::new(), None);
         for target in targets {
             match self.open_one(context, target) {
@@ -133,7 +133,7 @@ impl UdpOutlets {
         &mut self,
         context: &mut DatagramContext<'_>,
         target: &Target,
-    ) -> Result<Receiver, Failure> {
+    ) -> Result<DatagramReceiver, Failure> {
         let (socket, path) = self.sockets.shared(context.pool, target)?;
         if !context.sockets.is_open(socket) {
             context.sockets.add(socket, GroupInterface::default());
@@ -143,7 +143,7 @@ impl UdpOutlets {
             Some(path) => path.to.to_string(),
             None => target.to_string(),
         };
-        Ok(Receiver { socket, path, title })
+        Ok(DatagramReceiver { socket, path, title })
     }
 }
 
@@ -165,15 +165,19 @@ fn target(peer: &str) -> Result<Target, Failure> {
 }
 
 impl Outlets for UdpOutlets {
-    fn open(&mut self, context: &mut DatagramContext<'_>) -> Opening {
+    fn open(&mut self, context: &mut DatagramContext<'_>) -> OutletOpening {
         match self.sockets.look_up_local(context.pool) {
             Some(Ok(())) => self.advance(context, None),
-            Some(Err(failure)) => Opening::Failed(failure),
-            None => Opening::Pending,
+            Some(Err(failure)) => OutletOpening::Failed(failure),
+            None => OutletOpening::Pending,
         }
     }
 
-    fn on(&mut self, context: &mut DatagramContext<'_>, event: &Event<'_>) -> Option<Opening> {
+    fn on(
+        &mut self,
+        context: &mut DatagramContext<'_>,
+        event: &Event<'_>,
+    ) -> Option<OutletOpening> {
         let answer = self.sockets.on(context.pool, event)?;
         Some(match answer {
             // That of `--bind`, which is looked up first.
@@ -182,7 +186,7 @@ impl Outlets for UdpOutlets {
         })
     }
 
-    fn named(&self) -> Vec<Receiver> {
+    fn named(&self) -> Vec<DatagramReceiver> {
         self.named.iter().filter_map(NamedHost::receiver).cloned().collect()
     }
 
@@ -190,7 +194,7 @@ impl Outlets for UdpOutlets {
         &mut self,
         context: &mut DatagramContext<'_>,
         peer: &str,
-    ) -> Result<Vec<Receiver>, Failure> {
+    ) -> Result<Vec<DatagramReceiver>, Failure> {
         let mut all = self.named.iter().flat_map(|one| &one.all);
         if let Some(known) = all.find(|one| one.title == peer) {
             return Ok(vec![known.clone()]);
@@ -217,7 +221,7 @@ impl Outlets for UdpOutlets {
 /// Internet addresses whose answers are taken, of those that were sent to last.
 const MOST_KNOWN: usize = 65_536;
 
-/// Who was sent to. As on a connected socket, nobody else is heard.
+/// Who was sent to. As on a connected socket, nothing of anybody else is taken.
 #[derive(Default)]
 pub(super) struct KnownPeers {
     all: HashSet<SocketAddr>,
@@ -227,7 +231,7 @@ pub(super) struct KnownPeers {
 
 impl KnownPeers {
     /// One is sent to. Of too many, the one that was sent to first is forgotten.
-    pub(super) fn note(&mut self, receiver: &Receiver) {
+    pub(super) fn note(&mut self, receiver: &DatagramReceiver) {
         let Some(SenderAddress::Inet(mut to)) = receiver.path.as_ref().map(|path| path.to.clone())
         else {
             return;
@@ -265,13 +269,13 @@ mod tests {
     use super::*;
     use crate::event_loop::Id;
 
-    fn to(address: &str) -> Receiver {
+    fn to(address: &str) -> DatagramReceiver {
         let path = Some(address.parse::<SocketAddr>().unwrap().into());
-        Receiver { socket: Id::for_tests(1), path, title: address.to_owned() }
+        DatagramReceiver { socket: Id::for_tests(1), path, title: address.to_owned() }
     }
 
     #[test]
-    fn only_those_that_were_sent_to_are_heard_and_not_without_end() {
+    fn only_those_that_were_sent_to_are_known_and_not_without_end() {
         let mut known = KnownPeers::default();
         let has =
             |known: &KnownPeers, from: &str| known.has(&SenderAddress::Inet(from.parse().unwrap()));

@@ -35,7 +35,7 @@ pub(super) struct ProbeSockets {
 
 impl ProbeSockets {
     pub(super) fn new(route: &Route) -> Self {
-        let opener = PeerSockets::new(route.net.clone(), None, Reach::default());
+        let opener = PeerSockets::new(route.options.net.clone(), None, Reach::default());
         Self { opener, addresses: VecDeque::new(), refused: None }
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct Admission {
     conns: Option<u64>,
     /// `--max-clients`: how many may be open at once.
     max_clients: Option<usize>,
-    /// `--max-per-address`: how many of them one address has, and whose each of them is.
+    /// `--max-per-address`: how many of them each address has, and the address of each.
     per_address: Option<(PerAddress, IdMap<IpAddr>)>,
     /// What a client beyond that is told, in place of waiting in the backlog.
     refusal: Option<&'static [u8]>,
@@ -77,7 +77,7 @@ impl Admission {
         self
     }
 
-    /// Counts a client of the address that it comes from. One without an IP address is none of many.
+    /// Counts a client of the address that it comes from. One without an IP address is not counted.
     ///
     /// # Errors
     /// Its address has as many as it may have.
@@ -90,8 +90,8 @@ impl Admission {
         Ok(())
     }
 
-    /// What a client is told that its address has no place for, where it is told anything and not too
-    /// many are.
+    /// What is sent to a client whose address has no place for it; `None` where nothing is, or where too
+    /// many such clients are not gone yet.
     pub(crate) fn turn_away_one_more(&mut self, id: Id) -> Option<&'static [u8]> {
         let refusal = self.refusal.filter(|_| self.turned_away.len() < TURNED_AWAY)?;
         self.turned_away.push(id);

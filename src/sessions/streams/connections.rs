@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::dialing::{Dialed, in_doubt};
 use super::ending::{self, EndMode};
-use super::opening::{self, Asked};
+use super::opening::{self, AskedConnection};
 use super::reads::ReadControl;
 use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
 use super::{deadlines, frames};
@@ -35,7 +35,7 @@ enum Origin {
 /// The end of a client that is not let in.
 const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
 
-/// Tells a client that there is no place for it.
+/// Sends a client its refusal, and closes it.
 fn turn_away(pool: &mut Pool, id: Id, refusal: &'static [u8], reason: CloseReason) {
     // In the place of its hello: what follows it is what the peer still sends.
     // A peer that is gone already misses nothing.
@@ -146,7 +146,7 @@ impl StreamSession {
     }
 
     /// Takes a connection that a command has asked for into the session.
-    pub(super) fn admit(&mut self, pool: &mut Pool, new: Established, asked: &Asked) {
+    pub(super) fn admit(&mut self, pool: &mut Pool, new: Established, asked: &AskedConnection) {
         let Established { id, peer, local } = new;
         self.core.note_connection();
         let notice = Notice::new(Name::Connected).conn(asked.number).proto(peer.proto());

@@ -16,9 +16,10 @@
 //! its message is whole. Where it sends nothing more, and twice the limit has room for one more
 //! message, another one is chosen. Where nobody has sent more, all are read until one does. So what is
 //! held stays below twice the limit, and one read of each client. A message that is whole and that
-//! takes long to make is held as well, and at level Full nobody else is read until it is made. When nothing moves above the limit,
-//! those are closed that have been silent the longest, and for [`STALL`] at least, until the rest is
-//! within it. A client that we keep from sending never counts as silent.
+//! takes long to make is held as well, and at level Full nobody else is read until it is made. When
+//! nothing moves above the limit, those are closed that have been silent the longest, and for
+//! [`STALL`] at least, until the rest is within it. A client that we keep from sending never counts
+//! as silent.
 
 use std::time::{Duration, Instant};
 

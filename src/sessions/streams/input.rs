@@ -190,7 +190,8 @@ impl StreamSession {
         }
     }
 
-    /// How many clients are served, without connections that commands asked for, and with those included that have left something behind.
+    /// How many clients are served: those that have left something behind count, and connections that
+    /// commands asked for do not.
     pub(super) fn present(&self) -> usize {
         let (asked, _) = self.streams.openings.counts();
         self.streams.table.len() - asked + self.service.remains().orphans

@@ -20,13 +20,14 @@ use crate::event_loop::{Event, Id, Mail, Pool, Query};
 use crate::kind::Kind;
 use crate::protocol::command::Recipient;
 use crate::report::{Name, Notice};
+use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Note, Progress};
 use crate::sessions::core::Core;
 use crate::sessions::lookup::{Addresses, Lookup};
 use crate::sockets::{Address, Purpose, listen};
 
-pub(super) use state::{Asked, Openings};
-use state::{Attempt, PendingListener};
+pub(super) use state::{AskedConnection, Openings};
+use state::{OpeningAttempt, PendingListener};
 
 /// The longest address of a command, in bytes. A host name has 253 at most, and the name of a unix
 /// socket 108.
@@ -53,7 +54,7 @@ pub(super) fn connect(
     if !another && let Some(number) = number_of(streams, &address) {
         return Err(already_connected(&address, number));
     }
-    let asked = Asked { number: core.next_number(), line, address };
+    let asked = AskedConnection { number: core.next_number(), line, address };
     let peer = asked.address.to_string();
     let notice = Notice::new(Name::Connecting).conn(asked.number).peer(&peer).line(line);
     core.console.report_batched(pool, &notice);
@@ -98,12 +99,13 @@ fn advance(session: &mut StreamSession, pool: &mut Pool) {
     while let Some(asked) = session.streams.openings.next() {
         let StreamSession { streams, .. } = &mut *session;
         let owner = pool.reserve();
-        let route = streams.openings.routes.route(asked.address.clone());
+        let options = streams.openings.routes.clone();
+        let route = Route { address: asked.address.clone(), options };
         let budget = streams.frames.budget.clone();
         let connector = Connector::on_behalf(route, owner, pool.now());
         let mut connector = connector.with(streams.openings.settle, budget);
         let progress = connector.begin(pool);
-        streams.openings.begin(owner, Attempt { asked, connector });
+        streams.openings.begin(owner, OpeningAttempt { asked, connector });
         follow(session, pool, owner, progress);
     }
 }
@@ -139,7 +141,11 @@ fn follow(session: &mut StreamSession, pool: &mut Pool, owner: Id, progress: Pro
         // The answer to the command says the same of the last address.
         notes.pop();
     }
-    report_notes(session, pool, number, &notes);
+    for note in notes {
+        let (console, reported) =
+            (&mut session.core.console, &mut session.streams.openings.reported_warnings);
+        note.report_once(pool, console, Some(number), reported);
+    }
     match progress {
         Progress::Pending | Progress::Retrying { .. } => {}
         Progress::Connected(new) => {
@@ -157,23 +163,10 @@ fn follow(session: &mut StreamSession, pool: &mut Pool, owner: Id, progress: Pro
     }
 }
 
-fn report_notes(session: &mut StreamSession, pool: &mut Pool, number: u64, notes: &[Note]) {
-    let StreamSession { core, streams, .. } = session;
-    for note in notes {
-        let is_new = match note {
-            Note::Warning(text) => streams.openings.is_new_warning(text),
-            Note::Failed { .. } => true,
-        };
-        if is_new {
-            note.report(pool, &mut core.console, Some(number));
-        }
-    }
-}
-
 /// Answers a command with the failure of its connection. A peer that was not reached is one thing,
 /// and what kept this side from trying is another.
-fn report_failed(core: &mut Core, pool: &mut Pool, asked: &Asked, failure: &Failure) {
-    let Asked { number, line, address } = asked;
+fn report_failed(core: &mut Core, pool: &mut Pool, asked: &AskedConnection, failure: &Failure) {
+    let AskedConnection { number, line, address } = asked;
     let peer = address.to_string();
     let notice = match failure.status {
         Status::Connect | Status::Timeout | Status::Lost => {
@@ -223,8 +216,13 @@ pub(super) fn cancel_all(core: &mut Core, streams: &mut Streams, pool: &mut Pool
     }
 }
 
-fn report_cancelled(core: &mut Core, pool: &mut Pool, cancelled: &[Asked], cause: &'static str) {
-    for Asked { number, line, address } in cancelled {
+fn report_cancelled(
+    core: &mut Core,
+    pool: &mut Pool,
+    cancelled: &[AskedConnection],
+    cause: &'static str,
+) {
+    for AskedConnection { number, line, address } in cancelled {
         let peer = address.to_string();
         let notice = Notice::new(Name::ConnectFailed).conn(*number).peer(&peer).line(*line);
         core.console.report(pool, &notice.kind(Kind::Cancelled).message(cause));
@@ -293,8 +291,9 @@ fn open(
             }
         }
     }
-    for text in warnings.iter().filter(|text| streams.openings.is_new_warning(text)) {
-        core.console.warn(pool, Kind::SocketOption, text);
+    for warning in warnings.into_iter().map(Note::Warning) {
+        let reported = &mut streams.openings.reported_warnings;
+        warning.report_once(pool, &mut core.console, None, reported);
     }
     streams.openings.is_pool = true;
     core.listens = true;
@@ -304,7 +303,7 @@ fn open(
         if !streams.admission.is_accepting() {
             pool.pause(id);
         }
-        let local = pool.local_address(id).unwrap_or_default().to_owned();
+        let local = pool.local(id).unwrap_or_default().to_string();
         let notice = Notice::new(Name::Listening).proto(proto).local(&local);
         core.console.report(pool, &notice.conn(number).line(line));
     }
@@ -316,7 +315,7 @@ fn close_listeners(streams: &mut Streams, pool: &mut Pool, number: u64) -> bool 
     let is_meant = |listener: &mut OpenedListener| listener.number == Some(number);
     let closing: Vec<OpenedListener> = streams.listeners.extract_if(.., is_meant).collect();
     for OpenedListener { id, .. } in &closing {
-        let local = pool.local_address(*id).unwrap_or_default().to_owned();
+        let local = pool.local(*id).unwrap_or_default().to_string();
         streams.openings.note_closing(*id, number, local);
         pool.abort(*id, CloseReason::HOST);
     }

@@ -69,7 +69,7 @@ pub fn connect(
 }
 
 /// Opens a socket that is not connected: its datagrams need an address, of the kind and family of
-/// `to`, and it hears everybody. With warnings of what the kernel changed.
+/// `to`, and it receives from everybody. With warnings of what the kernel changed.
 ///
 /// `bind` is the address to send from, of the same kind and family.
 ///

@@ -14,7 +14,7 @@ use crate::sys::unix::SocketName;
 ///
 /// # Errors
 /// A bad address, or a name without an address.
-pub fn destination(address: &str, family: Family) -> Result<ReturnPath, Failure> {
+pub(crate) fn destination(address: &str, family: Family) -> Result<ReturnPath, Failure> {
     if let Ok(address) = address.parse::<SocketAddr>()
         && address.port() != 0
     {
@@ -46,7 +46,7 @@ pub fn destination(address: &str, family: Family) -> Result<ReturnPath, Failure>
 }
 
 /// The name of a unix socket as its datagrams carry it; `None` where it is too long.
-pub fn socket_name(name: &UnixName) -> Option<SocketName> {
+pub(crate) fn socket_name(name: &UnixName) -> Option<SocketName> {
     match name {
         UnixName::Path(path) => SocketName::of_bytes(path.as_os_str().as_encoded_bytes()),
         UnixName::Abstract(name) => SocketName::of_bytes(&[&[0], name.as_slice()].concat()),

@@ -15,7 +15,7 @@ pub(super) fn pool(options: &str) -> Running {
     driven(&format!("tcp-connect {options}")).start()
 }
 
-pub(super) fn tell(running: &mut Running, commands: &[Value]) {
+pub(super) fn order(running: &mut Running, commands: &[Value]) {
     let lines: Vec<String> = commands.iter().map(|command| format!("{command}\n")).collect();
     running.say(lines.concat());
 }
@@ -41,10 +41,10 @@ fn one_program_has_a_server_its_clients_and_a_unix_socket() {
     let path = directory.path().join("s");
     let name = format!("unix:{}", path.display());
     let mut pool = pool("--frame line");
-    tell(&mut pool, &[json!({"listen": "127.0.0.1:0"}), json!({"listen": name})]);
+    order(&mut pool, &[json!({"listen": "127.0.0.1:0"}), json!({"listen": name})]);
     let address = local(&mut pool, 1);
     assert_eq!(local(&mut pool, 2), name);
-    tell(
+    order(
         &mut pool,
         &[
             json!({"connect": address}),
@@ -60,16 +60,19 @@ fn one_program_has_a_server_its_clients_and_a_unix_socket() {
     numbers.sort_unstable();
     // Each listener has a number as well.
     assert_eq!(numbers, (3..=10).collect::<Vec<u64>>());
-    tell(&mut pool, &[json!({"send": "to all"})]);
+    order(&mut pool, &[json!({"send": "to all"})]);
     let data = pool.wait_for_events("data", 8);
     assert!(data.iter().all(|event| event["text"] == "to all"), "{data:?}");
-    tell(&mut pool, &[json!({"list": true}), json!({"send": "to one", "to": accepted[0]["conn"]})]);
+    order(
+        &mut pool,
+        &[json!({"list": true}), json!({"send": "to one", "to": accepted[0]["conn"]})],
+    );
     assert_eq!(pool.wait_for_events("list", 9)[8]["count"], 8);
     pool.wait_for_output("\"text\":\"to one\"");
     assert!(path.exists());
-    tell(&mut pool, &[json!({"close": null})]);
+    order(&mut pool, &[json!({"close": null})]);
     pool.wait_for_events("closed", 8);
-    tell(&mut pool, &[json!({"list": true}), json!({"quit": true})]);
+    order(&mut pool, &[json!({"list": true}), json!({"quit": true})]);
     let ended = pool.wait_open().code(0);
     assert!(!path.exists(), "the socket file is left");
     assert_eq!(ended.events().last().expect("a summary")["connections"], 8);
@@ -82,18 +85,18 @@ fn a_server_dials_and_its_clients_are_in_the_same_lists() {
     let (mut server, address) = server("--frame line --hub");
     let client = connect(&address);
     server.wait_for_event("accepted");
-    tell(&mut server, &[json!({"connect": upstream_address})]);
+    order(&mut server, &[json!({"connect": upstream_address})]);
     let upstream = accept(&upstream);
     let connected = server.wait_for_event("connected");
     assert_eq!((&connected["conn"], &connected["line"]), (&json!(2), &json!(1)));
-    tell(&mut server, &[json!({"send": "hello"})]);
+    order(&mut server, &[json!({"send": "hello"})]);
     assert_eq!(read_exactly(&client, 6), b"hello\n");
     assert_eq!(read_exactly(&upstream, 6), b"hello\n");
     std::io::Write::write_all(&mut &upstream, b"from above\n").expect("it is taken");
     assert_eq!(read_exactly(&client, 11), b"from above\n");
     reset(upstream);
     assert_eq!(server.wait_for_event("closed")["conn"], 2);
-    tell(&mut server, &[json!({"send": "you live"})]);
+    order(&mut server, &[json!({"send": "you live"})]);
     assert_eq!(read_exactly(&client, 9), b"you live\n");
     // As the loss of a client would.
     server.wait().code(6);
@@ -105,25 +108,25 @@ fn the_same_address_is_dialed_once_unless_another_is_asked_for() {
     let mut pool = driven(&format!("tcp-connect {address}")).start();
     let first = accept(&listener);
     pool.wait_for_event("connected");
-    tell(&mut pool, &[json!({"connect": address})]);
+    order(&mut pool, &[json!({"connect": address})]);
     pool.wait_for_event("error");
     // The listener is number 2, and keeps the run when no connection is left.
-    tell(&mut pool, &[json!({"listen": "127.0.0.1:0"})]);
-    tell(&mut pool, &[json!({"connect": address, "another": true})]);
+    order(&mut pool, &[json!({"listen": "127.0.0.1:0"})]);
+    order(&mut pool, &[json!({"connect": address, "another": true})]);
     let second = accept(&listener);
     pool.wait_for_events("connected", 2);
-    tell(&mut pool, &[json!({"close": 1})]);
+    order(&mut pool, &[json!({"close": 1})]);
     assert_eq!(read_all(&first), b"");
     drop(first);
     pool.wait_for_event("closed");
-    tell(&mut pool, &[json!({"connect": address}), json!({"close": 3})]);
+    order(&mut pool, &[json!({"connect": address}), json!({"close": 3})]);
     assert_eq!(read_all(&second), b"");
     drop(second);
     pool.wait_for_events("closed", 2);
-    tell(&mut pool, &[json!({"connect": address})]);
+    order(&mut pool, &[json!({"connect": address})]);
     let third = accept(&listener);
     pool.wait_for_events("connected", 3);
-    tell(&mut pool, &[json!({"close": 2}), json!({"close": 4})]);
+    order(&mut pool, &[json!({"close": 2}), json!({"close": 4})]);
     // Neither a listener nor a connection is left, and nothing is in the making: that is the end.
     assert_eq!(read_all(&third), b"");
     drop(third);
@@ -142,16 +145,16 @@ fn the_connection_of_the_command_line_is_one_of_many_in_a_pool() {
     let mut pool = driven(&format!("tcp-connect --frame line {address}")).start();
     let first = accept(&listener);
     pool.wait_for_event("connected");
-    tell(&mut pool, &[json!({"connect": other_address})]);
+    order(&mut pool, &[json!({"connect": other_address})]);
     let second = accept(&other);
     pool.wait_for_events("connected", 2);
     reset(first);
     pool.wait_for_event("closed");
-    tell(&mut pool, &[json!({"send": "still here"})]);
+    order(&mut pool, &[json!({"send": "still here"})]);
     assert_eq!(read_exactly(&second, 11), b"still here\n");
     drop(second);
     pool.wait_for_event("eof");
-    tell(&mut pool, &[json!({"close": 2})]);
+    order(&mut pool, &[json!({"close": 2})]);
     let ended = pool.wait_open().code(6);
     let events = ended.events();
     let warnings = all(&events, "warning");
@@ -191,7 +194,7 @@ fn what_cannot_be_opened_is_an_error_with_its_line() {
     for command in ["tcp-connect", "tcp-serve 127.0.0.1:0"] {
         let mut run = driven(command).start();
         let commands: Vec<Value> = lines.iter().map(|(line, _)| line.clone()).collect();
-        tell(&mut run, &commands);
+        order(&mut run, &commands);
         run.say(raw.join("\n") + "\n");
         let ended = run.wait().code(0);
         for (line, (_, kind)) in (1..).zip(&lines) {
@@ -222,14 +225,14 @@ fn a_dialed_connection_has_the_limits_of_all() {
     })
     .start();
     server.wait_for_event("listening");
-    tell(&mut server, &[json!({"connect": address})]);
+    order(&mut server, &[json!({"connect": address})]);
     let mut peer = accept(&listener);
     server.wait_for_event("connected");
     std::io::Write::write_all(&mut peer, b"\0\0\0\x02hi\0\0\x10\0").expect("it is taken");
     assert_eq!(server.wait_for_event("data")["text"], "hi");
     let closed = server.wait_for_event("closed");
     assert_eq!((&closed["conn"], &closed["detail"]), (&json!(1), &json!("frame")));
-    tell(&mut server, &[json!({"connect": address})]);
+    order(&mut server, &[json!({"connect": address})]);
     let _quiet = accept(&listener);
     let closed = server.wait_for_events("closed", 2);
     assert_eq!((&closed[1]["conn"], &closed[1]["detail"]), (&json!(2), &json!("idle")));
@@ -246,13 +249,13 @@ fn a_stuck_peer_of_a_pool_meets_the_slow_policy() {
     let (stuck, stuck_address) = narrow_listener();
     let (good, good_address) = listener();
     let mut pool = pool("");
-    tell(&mut pool, &[json!({"connect": stuck_address}), json!({"connect": good_address})]);
+    order(&mut pool, &[json!({"connect": stuck_address}), json!({"connect": good_address})]);
     let (_stuck, good) = (accept(&stuck), accept(&good));
     pool.wait_for_events("connected", 2);
     let text = "x".repeat(1 << 20);
     let reader = std::thread::spawn(move || read_all(&good).len());
     for _ in 0..8 {
-        tell(&mut pool, &[json!({"send": text})]);
+        order(&mut pool, &[json!({"send": text})]);
     }
     assert_eq!(pool.wait_for_event("closed")["detail"], "slow");
     let ended = pool.wait().code(6);
@@ -270,25 +273,25 @@ fn a_name_that_takes_long_holds_up_nothing() {
         .wirecat("tcp-connect --input json --output json -q --connect-timeout 2s")
         .piped()
         .start();
-    tell(&mut pool, &[json!({"connect": "slow.test:80"}), json!({"listen": "slower.test:80"})]);
+    order(&mut pool, &[json!({"connect": "slow.test:80"}), json!({"listen": "slower.test:80"})]);
     resolver.wait_for_question("slow");
-    tell(&mut pool, &[json!({"listen": "127.0.0.1:0"})]);
+    order(&mut pool, &[json!({"listen": "127.0.0.1:0"})]);
     let address = local(&mut pool, 1);
-    tell(&mut pool, &[json!({"connect": address})]);
+    order(&mut pool, &[json!({"connect": address})]);
     pool.wait_for_event("connected");
     assert_eq!(pool.wait_for_event("connect-failed")["kind"], "timeout");
-    tell(&mut pool, &[json!({"quit": true})]);
+    order(&mut pool, &[json!({"quit": true})]);
     let ended = pool.wait_open().code(0);
     assert_eq!(answer(&ended, "error", 2)["kind"], "cancelled");
 }
 
-/// The addresses of a name race as those of the command line do, and each is told by the number.
+/// The addresses of a name race as those of the command line do, and each is reported by the number.
 #[test]
 fn a_name_is_dialed_at_all_its_addresses() {
     let (listener, address) = listener();
     let port = address.rsplit_once(':').expect("a port").1;
     let mut pool = pool("");
-    tell(&mut pool, &[json!({"connect": format!("localhost:{port}")})]);
+    order(&mut pool, &[json!({"connect": format!("localhost:{port}")})]);
     let _peer = accept(&listener);
     let connected = pool.wait_for_event("connected");
     assert_eq!((&connected["line"], &connected["peer"]), (&json!(1), &json!(address)));

@@ -6,7 +6,7 @@ use std::process::Command;
 use rustix::process::{Resource, Signal, getrlimit};
 use serde_json::json;
 
-use super::pool::{answer, local, pool, tell};
+use super::pool::{answer, local, order, pool};
 use super::{all, answers, driven};
 use crate::support::net::read_exactly;
 use crate::support::net::{accept, connect, listener, listener_with_backlog, read_all};
@@ -26,7 +26,7 @@ fn a_peer_that_is_not_there_is_a_connect_failed_and_no_loss() {
     let (_silent, slow, _waiting) = silent_listener();
     for command in ["tcp-connect", "tcp-serve 127.0.0.1:0"] {
         let mut run = driven(&format!("{command} --connect-timeout 300ms")).start();
-        tell(&mut run, &[json!({"connect": address}), json!({"connect": slow})]);
+        order(&mut run, &[json!({"connect": address}), json!({"connect": slow})]);
         run.wait_for_events("connect-failed", 2);
         let ended = run.wait().code(0);
         for (line, kind) in [(1, "refused"), (2, "timeout")] {
@@ -47,15 +47,15 @@ fn a_peer_that_is_not_there_is_a_connect_failed_and_no_loss() {
 fn a_connection_in_the_making_is_closed_by_its_number() {
     let (_silent, address, _waiting) = silent_listener();
     let mut pool = pool("--connect-timeout 300s");
-    tell(&mut pool, &[json!({"connect": address}), json!({"send": "x", "to": 1})]);
+    order(&mut pool, &[json!({"connect": address}), json!({"send": "x", "to": 1})]);
     pool.wait_for_event("send-failed");
-    tell(&mut pool, &[json!({"close": 1})]);
+    order(&mut pool, &[json!({"close": 1})]);
     let failed = pool.wait_for_event("connect-failed");
     assert_eq!((&failed["conn"], &failed["line"]), (&json!(1), &json!(1)));
     assert_eq!(failed["kind"], "cancelled");
-    tell(&mut pool, &[json!({"close": 1}), json!({"connect": address}), json!({"close": null})]);
+    order(&mut pool, &[json!({"close": 1}), json!({"connect": address}), json!({"close": null})]);
     assert_eq!(pool.wait_for_events("connect-failed", 2)[1]["line"], 5);
-    tell(&mut pool, &[json!({"connect": address}), json!({"close": address})]);
+    order(&mut pool, &[json!({"connect": address}), json!({"close": address})]);
     assert_eq!(pool.wait_for_events("connect-failed", 3)[2]["line"], 7);
     let ended = pool.wait().code(0);
     assert!(answers(&ended).contains(&(4, "not-connected".to_owned())));
@@ -68,10 +68,10 @@ fn the_end_gives_up_what_is_in_the_making() {
     for (word, code) in [("quit", Some(0)), ("term", None), ("-w 300ms", Some(124))] {
         let limit = if word.starts_with('-') { word } else { "" };
         let mut pool = pool(&format!("--connect-timeout 300s {limit}"));
-        tell(&mut pool, &[json!({"connect": address})]);
+        order(&mut pool, &[json!({"connect": address})]);
         pool.wait_for_event("connecting");
         match word {
-            "quit" => tell(&mut pool, &[json!({"quit": true})]),
+            "quit" => order(&mut pool, &[json!({"quit": true})]),
             "term" => pool.signal(Signal::TERM.as_raw()),
             _ => {}
         }
@@ -79,8 +79,8 @@ fn the_end_gives_up_what_is_in_the_making() {
         // A client dies of the signal itself.
         let signal = if word == "term" { Some(15) } else { None };
         assert_eq!((ended.code, ended.signal), (code, signal), "{word}: {}", ended.stderr);
-        let told = "\"event\":\"connect-failed\",\"conn\":1,";
-        let failed = ended.text().lines().find(|line| line.contains(told)).expect("an answer");
+        let failed = "\"event\":\"connect-failed\",\"conn\":1,";
+        let failed = ended.text().lines().find(|line| line.contains(failed)).expect("an answer");
         assert!(failed.contains("\"line\":1,\"kind\":\"cancelled\""), "{word}: {failed}");
     }
 }
@@ -92,7 +92,7 @@ fn the_end_of_the_commands_waits_for_connections_in_the_making() {
     let (gone, nobody) = self::listener();
     drop(gone);
     let mut pool = pool("");
-    tell(&mut pool, &[json!({"connect": address}), json!({"connect": nobody})]);
+    order(&mut pool, &[json!({"connect": address}), json!({"connect": nobody})]);
     let ended = pool.wait().code(0);
     answer(&ended, "connected", 1);
     answer(&ended, "connect-failed", 2);
@@ -103,16 +103,16 @@ fn the_end_of_the_commands_waits_for_connections_in_the_making() {
 #[test]
 fn a_listener_is_closed_by_its_number_and_by_a_signal() {
     let mut pool = pool("");
-    tell(&mut pool, &[json!({"listen": "127.0.0.1:0"})]);
+    order(&mut pool, &[json!({"listen": "127.0.0.1:0"})]);
     let listening = pool.wait_for_event("listening");
     let address = local(&mut pool, 1);
     let client = connect(&address);
     pool.wait_for_event("accepted");
-    tell(&mut pool, &[json!({"close": listening["conn"]})]);
+    order(&mut pool, &[json!({"close": listening["conn"]})]);
     let closed = pool.wait_for_event("closed");
     assert_eq!((&closed["local"], closed.get("peer")), (&json!(address), None));
     assert!(TcpStream::connect(&address).is_err());
-    tell(&mut pool, &[json!({"listen": address}), json!({"send": "you live"})]);
+    order(&mut pool, &[json!({"listen": address}), json!({"send": "you live"})]);
     assert_eq!(read_exactly(&client, 8), b"you live");
     assert_eq!(local(&mut pool, 2), address);
     pool.signal(Signal::TERM.as_raw());

@@ -10,13 +10,13 @@ use super::{all, answers, client, driven, expected, server, started};
 use crate::support::net::{connect, peer, read_all, read_exactly, reset};
 use crate::support::{Running, proc, wirecat};
 
-/// Asks for a message, and says which line that was.
+/// Asks for a message.
 fn read(server: &mut Running, conn: u64, form: &str) {
     let form = if form.is_empty() { String::new() } else { format!(",\"as\":\"{form}\"") };
     server.say(format!("{{\"read\":{conn}{form},\"within\":\"30s\"}}\n"));
 }
 
-/// Sends as much as the kernel takes, and says how much that was.
+/// Sends as much as the kernel takes; returns how much that was.
 fn fill(mut stream: &TcpStream) -> usize {
     stream.set_nonblocking(true).expect("a mode");
     let mut sent = 0;
@@ -50,16 +50,8 @@ fn line_bytes_and_line_come_one_by_one_wherever_they_are_cut() {
         server.wait_for_output(format!("\"line\":{},\"count\"", line + 2));
         one.write_all(&wire[cut..]).expect("it is taken");
         line += 2;
-        for form in ["fixed:10", "line", "raw"] {
-            server.wait_for_events(
-                "data",
-                (conn as usize - 1) * 4
-                    + ["fixed:10", "line", "raw"]
-                        .iter()
-                        .position(|one| *one == form)
-                        .expect("a form")
-                    + 1,
-            );
+        for (before, form) in (1..).zip(["fixed:10", "line", "raw"]) {
+            server.wait_for_events("data", (conn as usize - 1) * 4 + before);
             read(&mut server, conn, form);
             line += 1;
         }

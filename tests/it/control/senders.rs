@@ -1,4 +1,4 @@
-//! Senders that are told what to send, and to whom.
+//! Senders that commands drive.
 
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -42,21 +42,21 @@ fn each_message_goes_where_its_command_says() {
     assert_eq!(answers(&ended), (1..).zip(sent).collect::<Vec<_>>());
     let events = ended.events();
     let sent = all(&events, "sent");
-    let told = |at: usize| {
+    let answer = |at: usize| {
         let event = &sent[at];
         (event["peer"].as_str(), event["len"].as_u64(), event["count"].as_u64())
     };
-    assert_eq!(told(0), (None, Some(3), Some(2)));
-    assert_eq!(told(1), (Some(&*name(&one)), Some(3), None));
-    assert_eq!(told(2), (Some(&*name(&other)), Some(1), None));
-    assert_eq!(told(3), (Some(&*name(&two)), Some(0), None));
+    assert_eq!(answer(0), (None, Some(3), Some(2)));
+    assert_eq!(answer(1), (Some(&*name(&one)), Some(3), None));
+    assert_eq!(answer(2), (Some(&*name(&other)), Some(1), None));
+    assert_eq!(answer(3), (Some(&*name(&two)), Some(0), None));
     let summary = events.last().expect("a summary");
     assert_eq!((&summary["messages_out"], &summary["out"]), (&5.into(), &10.into()));
 }
 
-/// SPEC 5 and 7: a closed port is told of with its name, and costs the others nothing.
+/// SPEC 5 and 7: a closed port is reported with its name, and costs the others nothing.
 #[test]
-fn a_closed_port_is_told_of_by_its_name() {
+fn a_closed_port_is_reported_by_its_name() {
     let (closed, another, open) = (ClosedPort::new(), ClosedPort::new(), socket());
     let closed = [closed.port, another.port].map(|port| format!("127.0.0.1:{port}"));
     let mut sender = sender(&format!("udp-send {} {}", closed[0], name(&open)));
@@ -142,7 +142,7 @@ fn the_end_of_the_commands_awaits_answers() {
 
 /// Without ADDR each command names its own.
 #[test]
-fn a_run_without_addresses_sends_where_it_is_told() {
+fn a_run_without_addresses_sends_where_commands_name() {
     let peer = socket();
     let mut sender = sender("udp-send -4");
     sender.say(format!(
@@ -232,9 +232,9 @@ fn a_full_peer_holds_commands_back() {
     assert!(!all(&events, "drained").is_empty() && all(&events, "send-failed").is_empty());
 }
 
-/// Bytes that a full peer never took are told of: `-w` ends the run all the same.
+/// Bytes that a full peer never took are reported: `-w` ends the run all the same.
 #[test]
-fn what_waits_at_the_end_is_told() {
+fn what_waits_at_the_end_is_reported() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("peer");
     let _peer = UnixDatagram::bind(&path).expect("a socket");

@@ -12,7 +12,7 @@ use wirecat::framing::Framing;
 use wirecat::protocol::access::Access;
 use wirecat::protocol::relay::Source;
 use wirecat::protocol::slow::SlowRules;
-use wirecat::sessions::config::{Handling, Net, Route, RouteOptions, Serve};
+use wirecat::sessions::config::{Handling, RouteOptions, Serve};
 use wirecat::sessions::{Session, StreamSession};
 use wirecat::sockets::Endpoint;
 
@@ -105,7 +105,7 @@ impl Forwarder {
             conns: Some(clients as u64),
             max_clients: None,
             max_per_address: None,
-            handling: Handling::Forward(Box::new(route())),
+            handling: Handling::Forward(Box::new(network::route())),
             access: Access::default(),
             greet: None,
             replay: None,
@@ -274,16 +274,6 @@ impl Forwarder {
         };
         let right = possible.contains(&status) || (possible.is_empty() && status == Status::Done);
         assert!(right, "ended with {status:?}, for which there was {possible:?}");
-    }
-}
-
-fn route() -> Route {
-    Route {
-        address: "192.0.2.1:9".parse().expect("an address"),
-        bind: None,
-        net: Net::default(),
-        timeout: network::CONNECT,
-        negotiated: None,
     }
 }
 

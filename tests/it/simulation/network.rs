@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use wirecat::event_loop::{Network, Transport};
-use wirecat::sessions::config::{Common, Connect, Dialing, Net, Route, RouteOptions};
+use wirecat::sessions::config::{Common, Connect, Dialing, Route, RouteOptions};
 use wirecat::sockets::Target;
 
 use super::plan::{millis, socket};
@@ -84,15 +84,14 @@ impl Network for Upstreams {
     }
 }
 
+/// The route to everybody, which the network decides about.
+pub(super) fn route() -> Route {
+    let options = RouteOptions { timeout: CONNECT, ..RouteOptions::default() };
+    Route { address: "192.0.2.1:9".parse().expect("an address"), options }
+}
+
 /// A client that dials by the network.
 pub(super) fn client(common: Common, dialing: Dialing) -> Connect {
-    let route = Route {
-        address: "192.0.2.1:9".parse().expect("an address"),
-        bind: None,
-        net: Net::default(),
-        timeout: CONNECT,
-        negotiated: None,
-    };
-    let (route, routes) = (Some(route), RouteOptions::default());
+    let (route, routes) = (Some(route()), RouteOptions::default());
     Connect { common, route, routes, dialing, probe: false, exec: None, replay: None }
 }

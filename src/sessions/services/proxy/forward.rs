@@ -8,7 +8,7 @@ use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Mail, Pool};
 use crate::report::{Name, Notice};
 use crate::sessions::config::Route;
-use crate::sessions::connector::{Connector, Established, Note, Progress};
+use crate::sessions::connector::{Connector, Established, Progress};
 use crate::sessions::streams::Context;
 
 /// The connections in the making, and the names of those that are made.
@@ -22,7 +22,7 @@ pub(super) struct UpstreamDialer {
     looking_up: BTreeSet<Id>,
     /// What each connection is called in messages, by its own id.
     titles: BTreeMap<Id, String>,
-    /// The warnings reported so far; all sockets cause the same ones.
+    /// The warnings that were reported.
     reported_warnings: BTreeSet<String>,
 }
 
@@ -146,13 +146,8 @@ impl Proxy {
         let Some(connector) = dialer.making.get_mut(&client) else { return };
         let number = context.streams.table.get(client).map(|connection| connection.number);
         for note in connector.take_notes() {
-            let is_new = match &note {
-                Note::Warning(text) => dialer.reported_warnings.insert(text.clone()),
-                Note::Failed { .. } => true,
-            };
-            if is_new {
-                note.report(context.pool, &mut context.core.console, number);
-            }
+            let (console, reported) = (&mut context.core.console, &mut dialer.reported_warnings);
+            note.report_once(context.pool, console, number, reported);
         }
     }
 

@@ -26,7 +26,7 @@ use relay::Relays;
 /// How an upstream is made.
 enum Upstreams {
     /// A connection to another address.
-    Forward(UpstreamDialer),
+    Forward(Box<UpstreamDialer>),
     /// A child.
     Exec(ExecChildren),
 }
@@ -41,7 +41,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) fn forward(route: Route, queue: usize) -> Self {
-        Self::new(Upstreams::Forward(UpstreamDialer::new(route)), queue)
+        Self::new(Upstreams::Forward(Box::new(UpstreamDialer::new(route))), queue)
     }
 
     pub(super) fn exec(program: Program, queue: usize) -> Self {

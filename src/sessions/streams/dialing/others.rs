@@ -39,14 +39,14 @@ impl Others {
         self.wait_for_all(pool, first);
         // A socket that was inherited is one connection, whatever was asked for.
         for target in std::iter::repeat_n(target, self.count).flatten() {
-            match pool.dial(&target, None, &route.net.options) {
+            match pool.dial(&target, None, &route.options.net.options) {
                 Ok((id, _)) => self.connecting.push((id, target.to_string())),
                 Err(failure) => return Dialed::Failed(failure),
             }
         }
         // The connector has disarmed its timer with the first connection: this one is for the rest.
         if !self.connecting.is_empty() {
-            pool.arm(TimerKey::global(timers::CONNECT), route.timeout);
+            pool.arm(TimerKey::global(timers::CONNECT), route.options.timeout);
         }
         self.take_all(pool)
     }
@@ -99,7 +99,7 @@ impl Others {
     }
 
     fn too_late(&self, route: &Route) -> Failure {
-        let limit = humantime::format_duration(route.timeout);
+        let limit = humantime::format_duration(route.options.timeout);
         let (left, all) = (self.connecting.len(), self.count + 1);
         let cause = format!("{left} of {all} connections had no answer within {limit}");
         let target = route.address.to_string();
@@ -118,7 +118,7 @@ impl Others {
 mod tests {
     use super::*;
     use crate::event_loop::{EventLoop, Handler};
-    use crate::sessions::config::{Dialing, Net};
+    use crate::sessions::config::{Dialing, RouteOptions};
     use crate::sessions::streams::Dialer;
     use std::time::Duration;
 
@@ -146,13 +146,9 @@ mod tests {
     }
 
     fn dial(address: &str, count: usize) -> Result<usize, Failure> {
-        let route = Route {
-            address: address.parse().unwrap(),
-            bind: None,
-            net: Net::default(),
-            timeout: Duration::from_secs(5),
-            negotiated: None,
-        };
+        let timeout = Duration::from_secs(5);
+        let options = RouteOptions { timeout, ..RouteOptions::default() };
+        let route = Route { address: address.parse().unwrap(), options };
         let mut event_loop = EventLoop::new().unwrap();
         let pool = event_loop.pool();
         let dialer = Dialer::new(route, None, Dialing::default(), pool.now()).with_count(count);

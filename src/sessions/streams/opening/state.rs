@@ -17,7 +17,7 @@ const ATTEMPTS: usize = 256;
 const WAITING: usize = 16 * 1024;
 
 /// A connection that a command has asked for.
-pub(in crate::sessions::streams) struct Asked {
+pub(in crate::sessions::streams) struct AskedConnection {
     /// The number that it has from now on.
     pub(in crate::sessions::streams) number: u64,
     /// The line of the command.
@@ -26,8 +26,8 @@ pub(in crate::sessions::streams) struct Asked {
 }
 
 /// The same in the making.
-pub(super) struct Attempt {
-    pub(super) asked: Asked,
+pub(super) struct OpeningAttempt {
+    pub(super) asked: AskedConnection,
     pub(super) connector: Connector,
 }
 
@@ -48,9 +48,9 @@ pub(in crate::sessions::streams) struct Openings {
     pub(in crate::sessions::streams) is_pool: bool,
     /// The run lives by its commands alone: it ends with them, and not with a connection.
     pub(in crate::sessions::streams) is_unbound: bool,
-    waiting: VecDeque<Asked>,
+    waiting: VecDeque<AskedConnection>,
     /// By the names that their timers belong to.
-    making: BTreeMap<Id, Attempt>,
+    making: BTreeMap<Id, OpeningAttempt>,
     pending: Vec<PendingListener>,
     /// Listeners that are being closed, with their numbers and addresses.
     closing: Vec<(Id, u64, String)>,
@@ -58,8 +58,8 @@ pub(in crate::sessions::streams) struct Openings {
     made: IdMap<Address>,
     /// How many there have been.
     count: u64,
-    /// Warnings that were reported: all sockets cause the same ones.
-    warnings: BTreeSet<String>,
+    /// The warnings that were reported.
+    pub(super) reported_warnings: BTreeSet<String>,
 }
 
 impl Openings {
@@ -87,7 +87,7 @@ impl Openings {
         self.made.remove(id);
     }
 
-    pub(super) fn await_turn(&mut self, asked: Asked) {
+    pub(super) fn await_turn(&mut self, asked: AskedConnection) {
         self.is_pool = true;
         self.waiting.push_back(asked);
     }
@@ -98,26 +98,26 @@ impl Openings {
     }
 
     /// The next one that waits, where there is a place for it.
-    pub(super) fn next(&mut self) -> Option<Asked> {
+    pub(super) fn next(&mut self) -> Option<AskedConnection> {
         if self.making.len() < ATTEMPTS { self.waiting.pop_front() } else { None }
     }
 
-    pub(super) fn begin(&mut self, owner: Id, attempt: Attempt) {
+    pub(super) fn begin(&mut self, owner: Id, attempt: OpeningAttempt) {
         debug_assert!(self.making.len() < ATTEMPTS, "each attempt has a place");
         self.making.insert(owner, attempt);
     }
 
-    pub(super) fn attempt(&mut self, owner: Id) -> Option<&mut Attempt> {
+    pub(super) fn attempt(&mut self, owner: Id) -> Option<&mut OpeningAttempt> {
         self.making.get_mut(&owner)
     }
 
     /// An attempt is over.
-    pub(super) fn conclude(&mut self, pool: &mut Pool, owner: Id) -> Option<Asked> {
+    pub(super) fn conclude(&mut self, pool: &mut Pool, owner: Id) -> Option<AskedConnection> {
         pool.release(owner);
         self.making.remove(&owner).map(|attempt| attempt.asked)
     }
 
-    pub(super) fn note_made(&mut self, id: Id, asked: &Asked) {
+    pub(super) fn note_made(&mut self, id: Id, asked: &AskedConnection) {
         self.made.insert(id, asked.address.clone());
         self.count += 1;
     }
@@ -125,8 +125,9 @@ impl Openings {
     /// The attempts that an event is for.
     pub(super) fn concerned(&self, event: &Event<'_>) -> Vec<Id> {
         let of_attempt = |id: Id| {
-            let is_its =
-                |(_, attempt): &(&Id, &Attempt)| attempt.connector.attempts().any(|one| one == id);
+            let is_its = |(_, attempt): &(&Id, &OpeningAttempt)| {
+                attempt.connector.attempts().any(|one| one == id)
+            };
             self.making.iter().find(is_its).map(|(owner, _)| *owner)
         };
         match event {
@@ -159,13 +160,13 @@ impl Openings {
     }
 
     /// Gives up those in the making that are meant, in the order of their numbers.
-    pub(super) fn cancel(&mut self, pool: &mut Pool, which: &Recipient) -> Vec<Asked> {
-        let is_meant = |asked: &Asked| match which {
+    pub(super) fn cancel(&mut self, pool: &mut Pool, which: &Recipient) -> Vec<AskedConnection> {
+        let is_meant = |asked: &AskedConnection| match which {
             Recipient::All => true,
             Recipient::Conn(number) => asked.number == *number,
             Recipient::Peer(peer) => asked.address.to_string() == *peer,
         };
-        let meant = |(_, attempt): &(&Id, &Attempt)| is_meant(&attempt.asked);
+        let meant = |(_, attempt): &(&Id, &OpeningAttempt)| is_meant(&attempt.asked);
         let owners: Vec<Id> = self.making.iter().filter(meant).map(|(id, _)| *id).collect();
         let mut cancelled = Vec::new();
         for owner in owners {
@@ -176,7 +177,7 @@ impl Openings {
         }
         let (waiting, kept) = std::mem::take(&mut self.waiting).into_iter().partition(is_meant);
         self.waiting = kept;
-        cancelled.extend::<VecDeque<Asked>>(waiting);
+        cancelled.extend::<VecDeque<AskedConnection>>(waiting);
         cancelled.sort_unstable_by_key(|asked| asked.number);
         cancelled
     }
@@ -202,10 +203,5 @@ impl Openings {
         let at = self.closing.iter().position(|(listener, ..)| *listener == id)?;
         let (_, number, local) = self.closing.swap_remove(at);
         Some((number, local))
-    }
-
-    /// Whether a warning was not reported before.
-    pub(super) fn is_new_warning(&mut self, text: &str) -> bool {
-        self.warnings.insert(text.to_owned())
     }
 }
