@@ -131,7 +131,7 @@ impl PeerSockets {
             Target::Tcp(to) => (usize::from(to.is_ipv6()), SenderAddress::Inet(*to)),
             Target::Unix(name) => {
                 // One that is too long was refused where it was read.
-                (2, SenderAddress::Unix(datagram::socket_name(name).map(Box::new)))
+                (2, SenderAddress::Unix(name.socket_name().map(Box::new)))
             }
         };
         let path = Some(ReturnPath { to, from: None });

@@ -38,18 +38,20 @@ pub(crate) fn destination(address: &str, family: Family) -> Result<ReturnPath, F
             found.first().map(|first| (*first).into()).ok_or_else(|| unusable("it has no address"))
         }
         Address::Unix(name) => {
-            let name = socket_name(name).ok_or_else(|| unusable("the name is too long"))?;
+            let name = name.socket_name().ok_or_else(|| unusable("the name is too long"))?;
             Ok(ReturnPath { to: SenderAddress::Unix(Some(Box::new(name))), from: None })
         }
         Address::Fd(_) => Err(unusable("a descriptor is no address")),
     }
 }
 
-/// The name of a unix socket as its datagrams carry it; `None` where it is too long.
-pub(crate) fn socket_name(name: &UnixName) -> Option<SocketName> {
-    match name {
-        UnixName::Path(path) => SocketName::of_bytes(path.as_os_str().as_encoded_bytes()),
-        UnixName::Abstract(name) => SocketName::of_bytes(&[&[0], name.as_slice()].concat()),
+impl UnixName {
+    /// The name as datagrams carry it; `None` where it is too long.
+    pub(crate) fn socket_name(&self) -> Option<SocketName> {
+        match self {
+            Self::Path(path) => SocketName::of_bytes(path.as_os_str().as_encoded_bytes()),
+            Self::Abstract(name) => SocketName::of_bytes(&[&[0], name.as_slice()].concat()),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::sys::socket::{Report, report};
 use crate::sys::unix::{local_name, peer_name};
 
 pub use connect::{Reach, connect, failure, open_unconnected};
-pub(crate) use destination::{destination, socket_name};
+pub(crate) use destination::destination;
 pub use listen::listen;
 
 /// Bytes of receive buffer that are asked for where `-O rcvbuf` does not say: the default of
