@@ -131,7 +131,10 @@ fn what_cannot_be_selected_is_refused() {
             "--events joined tcp-serve 0",
             "--events joined: tcp-serve never reports it, but starting",
         ),
-        ("tcp-connect --events -accepted 1", "--events accepted: tcp-connect never reports it"),
+        (
+            "tcp-connect --events -accepted 1",
+            "--events accepted: tcp-connect reports it only with --input",
+        ),
         ("tcp-connect -z --events data 1", "--events data: tcp-connect reports it only where it"),
         ("tcp-serve --events sent 0", "tcp-serve reports it only with --input commands or json"),
         ("-q tcp-serve --events accepted 0", "cannot use --events: -q shows errors only"),
