@@ -93,7 +93,8 @@ impl Mailbox {
     /// ```
     ///
     /// # Errors
-    /// [`SenderError::Full`], or [`SenderError::Gone`] where the loop has ended.
+    /// [`SenderError::Full`], or [`SenderError::Gone`] where the loop was dropped. A loop that was stopped
+    /// does nothing more, and drops the work with itself.
     pub fn call(&self, work: impl FnOnce(&mut Pool) + Send + 'static) -> Result<(), SenderError> {
         let waiting = self.jobs.fetch_add(1, Ordering::Relaxed);
         // From here on it is counted until it is dropped.

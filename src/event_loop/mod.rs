@@ -166,7 +166,9 @@ impl EventLoop {
             self.wait(None)?;
             self.turn(Instant::now(), handler);
         }
-        if self.pool.drains { self.drain(handler) } else { Ok(()) }
+        let outcome = if self.pool.drains { self.drain(handler) } else { Ok(()) };
+        self.pool.end_senders();
+        outcome
     }
 
     /// One turn, for a program with a loop of its own: waits up to `timeout` for something to do,

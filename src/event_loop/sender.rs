@@ -161,6 +161,11 @@ impl Pool {
         }
     }
 
+    /// The loop has ended: whoever waits for room in a lane, or will send, learns of it.
+    pub(super) fn end_senders(&mut self) {
+        self.inbox = None;
+    }
+
     /// The beginning of a turn: takes what threads have sent.
     pub(super) fn take_sent(&mut self) {
         let Some(inbox) = &self.inbox else { return };

@@ -200,6 +200,31 @@ fn a_loop_that_ends_leaves_nobody_waiting() {
     assert_eq!(waiting.join().unwrap(), Err(SenderError::Gone));
 }
 
+/// Also while the loop and its connections are still there.
+#[test]
+fn a_loop_that_was_halted_takes_nothing() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let listener = event_loop.pool().listen("127.0.0.1:0").unwrap()[0];
+    let address = event_loop.pool().local(listener).unwrap().to_string();
+    let _client = TcpStream::connect(address).unwrap();
+    let sender = event_loop.pool().sender();
+    let mut waiting = None;
+    event_loop
+        .run(&mut |pool: &mut Pool, event: Event<'_>| {
+            if let Event::Accepted { id, .. } = event {
+                sender.try_send(id, &[b'x'; LANE]).unwrap();
+                let sender = sender.clone();
+                waiting = Some((id, thread::spawn(move || sender.send(id, b"more", LONG))));
+                pool.halt();
+            }
+        })
+        .unwrap();
+    let (id, waiting) = waiting.unwrap();
+    assert_eq!(waiting.join().unwrap(), Err(SenderError::Gone));
+    assert_eq!(sender.try_send(id, b"x"), Err(SenderError::Gone));
+    assert!(event_loop.pool().takes(id));
+}
+
 #[test]
 fn a_message_that_the_framing_cannot_carry_is_refused() {
     let served = serve(Framing::Line);
