@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::id::Id;
 use super::lifecycle::ChannelPhase;
 use super::pool::{Pool, PoolSource};
-use crate::error::{Failure, Status};
+use crate::error::{Failure, Remedy, Status};
 use crate::kind::Kind;
 use crate::multicast::Membership;
 use crate::recording::Role;
@@ -147,9 +147,6 @@ impl Pool {
         };
         let failure = datagram::failure(&path.to.to_string(), &error);
         Err(match Errno::from_io_error(&error) {
-            Some(Errno::ACCESS) if failure.fix.is_some() => {
-                failure.fix("a broadcast address needs Pool::allow_broadcast")
-            }
             Some(Errno::MSGSIZE) => failure.kind(Kind::TooLarge),
             _ => failure,
         })
@@ -159,7 +156,7 @@ impl Pool {
 fn is_group(operation: &'static str, address: &str) -> Failure {
     let cause = "it is a multicast group";
     Failure::new(Status::Usage, Kind::BadAddress, operation, address, cause)
-        .fix("Pool::join receives groups")
+        .fix(Remedy::Groups.words())
 }
 
 #[cfg(test)]
