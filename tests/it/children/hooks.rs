@@ -64,7 +64,7 @@ fn hooks_are_repeatable_and_print_to_stderr() {
 #[test]
 fn an_unknown_event_is_2() {
     let refused = |hook: &str| wirecat(["tcp-serve", "127.0.0.1:0", "--on", hook]).run().code(2);
-    refused("opened=true").says("starting listening connected").says("summary");
+    refused("opened=true").says("starting listening connecting connected").says("summary");
     refused("data").says("EVENT=CMD");
     refused("data=").says("no command");
 }

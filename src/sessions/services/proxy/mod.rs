@@ -28,7 +28,7 @@ enum Upstreams {
     /// A connection to another address.
     Forward(Box<UpstreamDialer>),
     /// A child.
-    Exec(ExecChildren),
+    Exec(Box<ExecChildren>),
 }
 
 /// The upstreams of all connections.
@@ -45,7 +45,7 @@ impl Proxy {
     }
 
     pub(super) fn exec(program: Program, queue: usize) -> Self {
-        Self::new(Upstreams::Exec(ExecChildren::new(program)), queue)
+        Self::new(Upstreams::Exec(Box::new(ExecChildren::new(program))), queue)
     }
 
     fn new(upstreams: Upstreams, queue: usize) -> Self {
