@@ -1,4 +1,4 @@
-//! Sends each message back, to at most 10 clients; QUIT ends a client, SRVQUIT the server: the echo
+//! Sends each message back; QUIT ends a client, SRVQUIT the server: the echo
 //! server of tinyproto.
 
 use wirecat::{CloseMode, CloseReason, Event, EventLoop, Framing, Pool};
