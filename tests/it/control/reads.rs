@@ -140,6 +140,8 @@ fn a_read_that_cannot_be_is_an_error() {
     server.wait_for_event("eof");
     server.say("{\"read\":1}\n{\"send\":\"bye\",\"to\":1}\n");
     server.wait_for_event("sent");
+    // What is unread when a socket is closed makes the kernel answer with a reset.
+    assert_eq!(read_exactly(&one, 3), b"bye");
     drop(one);
     let ended = server.wait().code(0);
     let (bad, gone) = ("bad-command", "not-connected");
