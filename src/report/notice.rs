@@ -159,8 +159,6 @@ setters! {
 
 impl<'a> Notice<'a> {
     /// A notice without fields.
-    // It fills 30 fields, at some 150 places.
-    #[inline(never)]
     pub(crate) fn new(name: Name) -> Self {
         Self { name, fields: Fields::default() }
     }
