@@ -8,7 +8,7 @@ use super::answers::Answers;
 use super::commands::{
     self, CommandedService, DatagramReceiver, allow_commands, report_rest, report_unsent,
 };
-use super::input_drain::InputDrain;
+use super::input_drain::{InputDrain, has_more};
 use super::outlets::{KnownPeers, OutletOpening, Outlets};
 use super::replies::report_cut;
 use super::service::idle;
@@ -288,14 +288,12 @@ impl DatagramService for CommandSendService {
 
     /// What is queued goes out first, and what stdin holds already once answers are enough.
     fn may_close(&mut self, context: &mut DatagramContext<'_>, how: ShutdownMode) -> bool {
-        let in_order = matches!(how, ShutdownMode::Enough | ShutdownMode::InOrder(_));
-        if !in_order || self.drain.is_over() {
+        if !self.drain.delays(how) {
             return true;
         }
-        let input = &context.core.input;
-        let is_read = !input.is_open() || input.progress().ended;
+        let is_cut = how == ShutdownMode::Enough && has_more(&context.core.input);
         let has_unsent = !context.sockets.is_flushed();
-        let has_rest = has_unsent || (how == ShutdownMode::Enough && !is_read);
+        let has_rest = has_unsent || is_cut;
         if has_rest {
             self.drain.begin(context, has_unsent);
         }

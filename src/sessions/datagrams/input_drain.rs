@@ -8,6 +8,7 @@ use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::protocol::text::number;
 use crate::sessions::core::GRACE;
+use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
 
@@ -30,6 +31,11 @@ pub(super) enum InputDrain {
     Late,
 }
 
+/// Whether more may come of the input: it is open, and has not ended.
+pub(super) fn has_more(input: &InputReader) -> bool {
+    input.is_open() && !input.progress().ended
+}
+
 impl InputDrain {
     /// Begins to send the rest; a second call changes nothing. `is_blocked` says that what was read
     /// waits to be sent: then nothing more is read yet.
@@ -47,6 +53,12 @@ impl InputDrain {
     /// Whether the rest is on its way.
     pub(super) fn is_sending(self) -> bool {
         matches!(self, Self::Sending(_))
+    }
+
+    /// Whether an end of this kind waits for what is to be sent: one in order does, until the rest is
+    /// sent or late.
+    pub(super) fn delays(self, how: ShutdownMode) -> bool {
+        matches!(how, ShutdownMode::Enough | ShutdownMode::InOrder(_)) && !self.is_over()
     }
 
     /// Whether the end waits for nothing more.

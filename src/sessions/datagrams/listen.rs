@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::commands::{self, CommandedService, report_rest, report_unsent};
 use super::exec::PeerCommands;
 use super::groups::Groups;
-use super::input_drain::InputDrain;
+use super::input_drain::{InputDrain, has_more};
 use super::peers::PeerAdmission;
 use super::replies::{Replies, report_cut};
 use super::service::silence;
@@ -290,14 +290,12 @@ impl DatagramService for ListenService {
 
     /// What was to be said to the peers that were heard is said first.
     fn may_close(&mut self, context: &mut DatagramContext<'_>, how: ShutdownMode) -> bool {
-        let in_order = matches!(how, ShutdownMode::Enough | ShutdownMode::InOrder(_));
-        if !in_order || self.drain.is_over() {
+        if !self.drain.delays(how) {
             return true;
         }
         let input = &context.core.input;
-        let is_read = !input.is_open() || input.progress().ended;
         let has_rest = how == ShutdownMode::Enough
-            && !is_read
+            && has_more(input)
             && (input.has_commands() || self.replies.has_receiver());
         if let Some(commands) = &mut self.exec {
             commands.end_all(context, how != ShutdownMode::Enough);

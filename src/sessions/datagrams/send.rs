@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::answers::Answers;
-use super::input_drain::InputDrain;
+use super::input_drain::{InputDrain, has_more};
 use super::opening::Opener;
 use super::prober::Prober;
 use super::send_batch::{Destination, Pumped, SendBatch};
@@ -327,8 +327,7 @@ impl DatagramService for SendService {
             return false;
         }
         let input = &context.core.input;
-        let is_read = !input.is_open() || input.progress().ended;
-        let has_rest = self.batch.has_destinations() && !(is_read && self.batch.is_done());
+        let has_rest = self.batch.has_destinations() && (has_more(input) || !self.batch.is_done());
         let is_met = how == ShutdownMode::Enough && context.core.has_enough();
         if is_met && has_rest && self.prober.is_none() && !self.drain.is_over() {
             self.drain.begin(context, !self.batch.is_done());

@@ -22,7 +22,7 @@ const READ_AHEAD: usize = 4096;
 pub(super) fn pause(session: &mut StreamSession, pool: &mut Pool, ids: &[Id]) {
     let now = pool.now();
     for id in ids {
-        // Whoever is in the middle of making a message delivers it, else.
+        // A message that is being made would be delivered all the same.
         session.streams.making.forget(*id);
     }
     session.streams.make_next();
