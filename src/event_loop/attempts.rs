@@ -31,7 +31,9 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// use std::time::Duration;
 /// use wirecat::event_loop::{ConnectPolicy, Event, EventLoop, Pool};
 ///
-/// # let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+/// # let taken = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+/// # taken.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+/// # let free = taken.local_addr()?.as_socket().unwrap().to_string();
 /// let mut event_loop = EventLoop::new()?;
 /// let policy = ConnectPolicy::within(Duration::from_secs(1)).retry(3, Duration::from_millis(10));
 /// event_loop.pool().connect_with(&free, policy)?;
@@ -208,6 +210,7 @@ mod tests {
     use super::*;
     use crate::event_loop::{EventLoop, SendOutcome};
     use crate::framing::Framing;
+    use crate::sockets::refusing::RefusingPort;
 
     /// Runs until the connection is up or has failed; returns what happened.
     fn log_of(event_loop: &mut EventLoop, mut on_retry: impl FnMut(usize)) -> Vec<String> {
@@ -254,7 +257,8 @@ mod tests {
 
     #[test]
     fn the_last_attempt_fails_for_good() {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let nobody = RefusingPort::new();
+        let free = nobody.address().to_string();
         let mut event_loop = EventLoop::new().unwrap();
         let policy = ConnectPolicy::default().retry(2, Duration::ZERO);
         let id = event_loop.pool().connect_with(&free, policy).unwrap();
@@ -277,7 +281,8 @@ mod tests {
 
     #[test]
     fn a_plan_ends_with_its_connection() {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let nobody = RefusingPort::new();
+        let free = nobody.address().to_string();
         let mut event_loop = EventLoop::new().unwrap();
         let policy = ConnectPolicy::default().retry(5, Duration::ZERO);
         let id = event_loop.pool().connect_with(&free, policy).unwrap();

@@ -289,7 +289,6 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpListener;
 
     use super::*;
     use crate::event_loop::EventLoop;
@@ -359,10 +358,10 @@ mod tests {
     #[test]
     fn a_connection_that_never_was_is_no_line() {
         let notes = Arc::new(Mutex::new(Vec::new()));
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let nobody = crate::sockets::refusing::RefusingPort::new();
         let mut event_loop = EventLoop::new().unwrap();
         event_loop.pool().set_recorder(SharedRecorder::new(Notes(notes.clone())));
-        event_loop.pool().connect(&free.to_string()).unwrap();
+        event_loop.pool().connect(&nobody.address().to_string()).unwrap();
         struct Until;
         impl Handler for Until {
             fn on(&mut self, pool: &mut Pool, event: Event<'_>) {

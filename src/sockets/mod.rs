@@ -13,6 +13,8 @@ pub(crate) mod grammar;
 mod inherited;
 pub mod listen;
 pub mod options;
+#[cfg(test)]
+pub(crate) mod refusing;
 pub mod resolve;
 mod setting;
 mod stream;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use crate::support::net::{connect, listener, peer};
+use crate::support::net::{RefusingPort, connect, peer};
 use crate::support::terminal::Terminal;
 use crate::support::{Ended, wirecat, wirecat_path};
 
@@ -19,9 +19,8 @@ fn greeted(args: &[&str]) -> Ended {
 
 /// A client that nobody answers, so that it has an error to tell.
 fn refused(args: &[&str]) -> Ended {
-    let (listener, address) = listener();
-    drop(listener);
-    wirecat([args, &[&address]].concat()).run().code(4)
+    let nobody = RefusingPort::new();
+    wirecat([args, &[&nobody.address]].concat()).run().code(4)
 }
 
 /// Which events the lines of text are.
@@ -96,9 +95,8 @@ fn color_is_given_when_it_is_asked_for() {
     assert!(!colored(&["tcp-connect"]));
     assert!(!colored(&["tcp-connect", "--color", "never"]));
     let forced = |args: &[&str]| {
-        let (listener, address) = listener();
-        drop(listener);
-        let program = wirecat([args, &[&address]].concat());
+        let nobody = RefusingPort::new();
+        let program = wirecat([args, &[&nobody.address]].concat());
         let program = program.with(|command| {
             command.env("CLICOLOR_FORCE", "1");
         });

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::support::net::{accept, connect, listener, peer, read_all, read_exactly};
+use crate::support::net::{RefusingPort, accept, connect, listener, peer, read_all, read_exactly};
 use crate::support::{PATIENCE, Running, program, skip, wirecat, wirecat_path};
 
 /// A limit that a test waits for, in the words of the command line.
@@ -144,9 +144,9 @@ fn wait_is_patience_for_a_unix_socket() {
 /// Patience that runs out ends with the last cause, and not before its time.
 #[test]
 fn wait_that_runs_out_ends_with_the_last_cause() {
-    let free = TcpListener::bind("127.5.5.6:0").unwrap().local_addr().unwrap();
+    let nobody = RefusingPort::new();
     for (address, code, words) in [
-        (free.to_string(), 4, "connection refused (nothing listens there)"),
+        (nobody.address.clone(), 4, "connection refused (nothing listens there)"),
         ("unix:/nosuch/s".to_owned(), 4, "no such file or directory"),
         ("nosuch.invalid:80".to_owned(), 3, "cannot resolve nosuch.invalid"),
     ] {

@@ -2,16 +2,14 @@
 //! last cause.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
-
 use crate::support::datagrams::{ClosedPort, hear};
-use crate::support::net::{accept, read_all};
+use crate::support::net::{RefusingPort, accept, read_all};
 use crate::support::{PATIENCE, program, skip, wirecat};
 
 fn listen_at(path: &Path) -> UnixDatagram {
@@ -33,13 +31,10 @@ fn answer(peer: &UnixDatagram) -> Vec<u8> {
 fn a_service_that_comes_up_late_is_reached() {
     let directory = tempfile::tempdir().unwrap();
     let (stream, datagram) = (directory.path().join("s"), directory.path().join("d"));
-    // A socket that has the port and does not listen yet refuses like a free port does.
-    let late = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    late.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-    let free = late.local_addr().unwrap().as_socket().unwrap();
+    let late = RefusingPort::new();
     let closed = ClosedPort::new();
     let clients = [
-        ("tcp-connect", free.to_string()),
+        ("tcp-connect", late.address.clone()),
         ("tcp-connect", format!("unix:{}", stream.display())),
         ("udp-send", format!("127.0.0.1:{}", closed.port)),
         ("udp-send", format!("unix:{}", datagram.display())),
@@ -48,8 +43,7 @@ fn a_service_that_comes_up_late_is_reached() {
         wirecat([command, "--wait", "60", "--send", "hello", &address]).start()
     });
     thread::sleep(Duration::from_secs(3));
-    late.listen(8).unwrap();
-    let streams = (TcpListener::from(late), UnixListener::bind(&stream).unwrap());
+    let streams = (late.listen(), UnixListener::bind(&stream).unwrap());
     let datagrams: (UdpSocket, _) = (closed.open("127.0.0.1"), listen_at(&datagram));
     assert_eq!(read_all(&accept(&streams.0)), b"hello");
     let mut received = Vec::new();

@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::multicast::Port;
 use crate::programs::prepared;
-use crate::support::net::{connect, read_all, read_exactly, reset};
+use crate::support::net::{RefusingPort, connect, read_all, read_exactly, reset};
 use crate::support::{Program, Running, wirecat};
 
 /// Each program, and the lines that the original has.
@@ -100,10 +100,8 @@ fn the_clients_of_xasyncsockets_are_a_hundred_in_one_process() {
 
 #[test]
 fn a_client_of_xasyncsockets_may_fail_to_connect() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
-    let Some(clients) = python("xasyncsockets_tcp_clients", &[&address]) else { return };
+    let nobody = RefusingPort::new();
+    let Some(clients) = python("xasyncsockets_tcp_clients", &[&nobody.address]) else { return };
     clients.start().wait_for("On TCP Client Fails To Connect");
 }
 

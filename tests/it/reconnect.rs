@@ -2,11 +2,13 @@
 //! word, and messages are sent again whole.
 
 use std::io::Write;
-use std::net::{Shutdown, TcpListener};
+use std::net::Shutdown;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::net::{accept, listener, narrow_listener, read_all, read_exactly, reset};
+use crate::support::net::{
+    RefusingPort, accept, listener, narrow_listener, read_all, read_exactly, reset,
+};
 use crate::support::wirecat;
 
 /// The server ends in order and is there again: every byte arrives once, and the status is 0.
@@ -33,16 +35,15 @@ fn a_server_that_comes_back_misses_nothing() {
 /// The pauses between attempts grow from 50 ms, and what is typed meanwhile is not lost.
 #[test]
 fn a_server_may_be_away_for_a_while() {
-    let free = TcpListener::bind("127.5.5.9:0").unwrap();
-    let address = free.local_addr().unwrap();
-    let mut client = wirecat(["tcp-connect", "--reconnect", &address.to_string()]).piped().start();
-    drop(accept(&free));
+    let port = RefusingPort::on("127.5.5.9");
+    let listener = port.listen();
+    let mut client = wirecat(["tcp-connect", "--reconnect", &port.address]).piped().start();
+    drop(accept(&listener));
     client.wait_for("connection to 127.5.5.9");
-    drop(free);
+    drop(listener);
     client.wait_for("connection refused");
     client.say("typed while nobody was there\n");
-    let back = TcpListener::bind(address).unwrap();
-    let peer = accept(&back);
+    let peer = accept(&port.listen());
     client.end_input();
     assert_eq!(read_all(&peer), b"typed while nobody was there\n");
     drop(peer);
@@ -52,14 +53,15 @@ fn a_server_may_be_away_for_a_while() {
 /// SPEC section 7: without a server at all, `--wait` limits each search; without it there is none.
 #[test]
 fn a_search_for_the_server_can_be_limited() {
-    let (listener, address) = listener();
-    let args = ["tcp-connect", "--reconnect", "--wait", "300ms", &address];
+    let port = RefusingPort::new();
+    let listener = port.listen();
+    let args = ["tcp-connect", "--reconnect", "--wait", "300ms", &port.address];
     let mut client = wirecat(args).piped().start();
     drop(accept(&listener));
     drop(listener);
     client.wait_for("retry in");
     client.wait_open().code(4).says("connection refused");
-    let mut client = wirecat(["tcp-connect", "--reconnect", &address]).piped().start();
+    let mut client = wirecat(["tcp-connect", "--reconnect", &port.address]).piped().start();
     client.wait_for("retry in");
     // Time has to pass: no attempt but the first may be the last.
     thread::sleep(Duration::from_millis(500));

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
-use crate::support::net::{connect, listener, peer};
+use crate::support::net::{RefusingPort, connect, peer};
 use crate::support::{Ended, wirecat};
 
 /// A client whose peer says hello and closes.
@@ -53,10 +53,9 @@ fn a_program_reads_the_events_that_it_asked_for() {
 /// A failure and the end are always reported.
 #[test]
 fn errors_and_the_summary_stay() {
-    let (listener, address) = listener();
-    drop(listener);
+    let nobody = RefusingPort::new();
     for list in ["data", "-connect-failed", "error"] {
-        let args = ["tcp-connect", "--output", "json", "--events", list, &address];
+        let args = ["tcp-connect", "--output", "json", "--events", list, &nobody.address];
         let ended = wirecat(args).run().code(4).says("wirecat: cannot connect to");
         let names = names(ended.text());
         let count = |name: &str| names.iter().filter(|one| *one == name).count();

@@ -9,7 +9,7 @@ use rustix::process::geteuid;
 
 use crate::support::data::noise;
 use crate::support::net::{
-    accept, connect, connect_narrow, listener, read_all, read_exactly, until_reset,
+    RefusingPort, accept, connect, connect_narrow, listener, read_all, read_exactly, until_reset,
 };
 use crate::support::{Ended, Running, skip, wirecat};
 
@@ -272,13 +272,14 @@ fn a_server_that_ends_by_a_timeout_says_124() {
 #[test]
 fn a_client_without_a_command_still_connects() {
     for form in ["json", "commands"] {
-        let (socket, address) = listener();
-        let client = wirecat(["tcp-connect", "--input", form, &address]).start();
+        let port = RefusingPort::new();
+        let (socket, address) = (port.listen(), &port.address);
+        let client = wirecat(["tcp-connect", "--input", form, address]).start();
         let peer = accept(&socket);
         assert_eq!(read_all(&peer), b"");
         drop((peer, socket));
         client.wait().code(0);
-        let refused = wirecat(["tcp-connect", "--input", form, &address]).run().code(4);
+        let refused = wirecat(["tcp-connect", "--input", form, address]).run().code(4);
         refused.says("connection refused");
     }
 }

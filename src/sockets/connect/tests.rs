@@ -1,6 +1,7 @@
 use super::*;
 use crate::sockets::address::UnixName;
 use crate::sockets::inherited::tests::inherit;
+use crate::sockets::refusing::RefusingPort;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
@@ -42,11 +43,8 @@ fn a_tcp_connection_comes_up_and_has_names() {
 
 #[test]
 fn a_refusal_is_known_at_the_first_readiness() {
-    // Nothing listens on a port that is bound and no more.
-    let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    bound.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
-    let address = bound.local_addr().unwrap().as_socket().unwrap();
-    let error = match begin(&Target::Tcp(address)) {
+    let nobody = RefusingPort::new();
+    let error = match begin(&Target::Tcp(nobody.address())) {
         Ok(stream) => outcome(&stream).unwrap_err(),
         Err(failure) => panic!("{failure}"),
     };
@@ -58,7 +56,8 @@ fn a_refusal_is_known_at_the_first_readiness() {
 
 #[test]
 fn a_connection_that_meets_itself_is_refused() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A listener that is gone leaves the port to others, of which none has this address of loopback.
+    let free = TcpListener::bind("127.5.5.10:0").unwrap().local_addr().unwrap();
     let free = Target::Tcp(free);
     let options = SocketOptions::default();
     let (stream, _) = start(&free, Some(&free), &options).unwrap();

@@ -7,7 +7,7 @@ use wirecat::sessions::chat::{HeldNotices, RawTerminal};
 
 use super::person::Person;
 use super::{Guest, relay};
-use crate::support::net::{accept, listener, reset};
+use crate::support::net::{RefusingPort, accept, listener, reset};
 use crate::support::terminal::pty;
 use crate::support::wirecat;
 
@@ -98,9 +98,9 @@ fn after_a_lost_connection() {
 
 #[test]
 fn after_an_error() {
-    let (listener, address) = listener();
-    drop(listener);
-    let mut ann = is_restored(&format!("--nick ann --wait 500ms {address}"), 4, |_| {});
+    let nobody = RefusingPort::new();
+    let args = format!("--nick ann --wait 500ms {}", nobody.address);
+    let mut ann = is_restored(&args, 4, |_| {});
     ann.sees("cannot connect to 127.0.0.1");
     let (_host, address) = relay();
     let mut ann = is_restored(&format!("--nick ann --timeout 500ms {address}"), 124, |_| {});

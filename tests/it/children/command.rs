@@ -1,12 +1,12 @@
 //! `-- CMD`: when it runs, what it finds, and what its end means.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{long, processes_with, wait_until, with_command};
-use crate::support::net::{accept, listener, read_all};
+use crate::support::net::{RefusingPort, accept, listener, read_all};
 use crate::support::{PATIENCE, proc, program, skip, wirecat, wirecat_path};
 
 const SIGHUP: i32 = 1;
@@ -85,8 +85,9 @@ fn a_command_that_cannot_start_says_why() {
 /// A command is started once wirecat works, and never where it does not.
 #[test]
 fn a_command_is_not_started_without_readiness() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let ended = with_command(&format!("tcp-connect {closed}"), "echo started >&2").run().code(4);
+    let closed = RefusingPort::new();
+    let args = format!("tcp-connect {}", closed.address);
+    let ended = with_command(&args, "echo started >&2").run().code(4);
     assert!(!ended.stderr.contains("started"), "{}", ended.stderr);
 }
 
@@ -347,7 +348,8 @@ fn a_probe_hands_over_to_the_command() {
     let ended = with_command(&format!("tcp-connect -z {address}"), "echo $$").run().code(0);
     assert_ne!(ended.text().trim(), pid.to_string());
     wirecat(["tcp-connect", "-z", &address, "--", "/no/such"]).run().code(127);
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let ended = with_command(&format!("tcp-connect -z {closed}"), "echo started").run().code(4);
+    let closed = RefusingPort::new();
+    let args = format!("tcp-connect -z {}", closed.address);
+    let ended = with_command(&args, "echo started").run().code(4);
     assert_eq!(ended.text(), "");
 }

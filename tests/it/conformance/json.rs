@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use libc::{SIGINT, SIGTERM};
 use serde_json::Value;
 
-use crate::support::net::{connect, peer, read_all, reset};
+use crate::support::net::{RefusingPort, connect, peer, read_all, reset};
 use crate::support::{Ended, Running, wirecat};
 
 /// Every line as an event.
@@ -73,10 +73,8 @@ fn a_session_that_ends_well_is_told_from_start_to_summary() {
 
 #[test]
 fn other_ends_of_a_client_have_their_code_in_the_summary() {
-    let refused = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = refused.local_addr().expect("an address").to_string();
-    drop(refused);
-    ends_with(&client(&address, &[]).wait_open(), 4);
+    let nobody = RefusingPort::new();
+    ends_with(&client(&nobody.address, &[]).wait_open(), 4);
 
     ends_with(&client("127.0.0.1:99999", &[]).wait_open(), 2);
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{all, answers, driven, expected};
-use crate::support::net::{accept, listener, peer, read_all, read_exactly, reset};
+use crate::support::net::{RefusingPort, accept, listener, peer, read_all, read_exactly, reset};
 
 /// The one connection has number 1, a name, and is what a message without `to` goes to.
 #[test]
@@ -37,14 +37,12 @@ fn a_client_sends_what_it_is_told() {
 /// What is sent before there is a connection waits for it, and so does the end of the commands.
 #[test]
 fn a_message_waits_for_its_connection() {
-    let (listener, address) = listener();
-    drop(listener);
-    let mut client = driven(&format!("tcp-connect --wait 30s {address}")).start();
+    let port = RefusingPort::new();
+    let mut client = driven(&format!("tcp-connect --wait 30s {}", port.address)).start();
     client.say("{\"send\":\"early\"}\n{\"list\":true}\n{\"quit\":true}\n");
     assert_eq!(client.wait_for_event("sent")["queued"], 5);
     assert_eq!(client.wait_for_event("list")["count"], 0);
-    let listener = std::net::TcpListener::bind(&address).expect("the same port");
-    assert_eq!(read_all(&accept(&listener)), b"early");
+    assert_eq!(read_all(&accept(&port.listen())), b"early");
     let ended = client.wait_open().code(0);
     assert_eq!(all(&ended.events(), "drained").len(), 1);
 }
@@ -52,9 +50,8 @@ fn a_message_waits_for_its_connection() {
 /// Where no connection comes to be, what waited for it is told as lost.
 #[test]
 fn a_message_that_waited_in_vain_is_told() {
-    let (listener, address) = listener();
-    drop(listener);
-    let mut client = driven(&format!("tcp-connect --wait 500ms {address}")).start();
+    let nobody = RefusingPort::new();
+    let mut client = driven(&format!("tcp-connect --wait 500ms {}", nobody.address)).start();
     client.say("{\"send\":\"early\"}\n");
     client.wait_for_event("sent");
     let ended = client.wait_open().code(4);
@@ -66,9 +63,8 @@ fn a_message_that_waited_in_vain_is_told() {
 /// A program that has nothing waiting can give up while a connection is being made.
 #[test]
 fn quit_is_heard_without_a_connection() {
-    let (listener, address) = listener();
-    drop(listener);
-    let mut client = driven(&format!("tcp-connect --wait 300s {address}")).start();
+    let nobody = RefusingPort::new();
+    let mut client = driven(&format!("tcp-connect --wait 300s {}", nobody.address)).start();
     client.wait_for_event("retry");
     client.wait().code(0);
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{all, driven, server};
 use crate::support::net::{
-    accept, connect, listener, narrow_listener, read_all, read_exactly, reset,
+    RefusingPort, accept, connect, listener, narrow_listener, read_all, read_exactly, reset,
 };
 use crate::support::resolver::DeadResolver;
 use crate::support::{Ended, Running, skip, wirecat};
@@ -304,8 +304,8 @@ fn a_name_is_dialed_at_all_its_addresses() {
 /// In words, for a person: what fails is shown.
 #[test]
 fn a_person_connects_and_listens_in_words() {
-    let (gone, nobody) = listener();
-    drop(gone);
+    let port = RefusingPort::new();
+    let nobody = &port.address;
     let mut pool = wirecat(["tcp-connect", "-v", "--input", "commands"]).piped().start();
     pool.say(format!("/connect {nobody}\n/listen 127.0.0.1:0\n"));
     pool.wait_for(&format!("connect-failed #1 {nobody}: connection refused"));

@@ -9,7 +9,9 @@ use serde_json::json;
 use super::pool::{answer, local, order, pool};
 use super::{all, answers, driven};
 use crate::support::net::read_exactly;
-use crate::support::net::{accept, connect, listener, listener_with_backlog, read_all};
+use crate::support::net::{
+    RefusingPort, accept, connect, listener, listener_with_backlog, read_all,
+};
 use crate::support::{program, skip, wirecat_path};
 
 /// A listener that answers nobody: its backlog is full, and Linux drops what else comes.
@@ -21,8 +23,8 @@ fn silent_listener() -> (TcpListener, String, Vec<TcpStream>) {
 
 #[test]
 fn a_peer_that_is_not_there_is_a_connect_failed_and_no_loss() {
-    let (gone, address) = listener();
-    drop(gone);
+    let nobody = RefusingPort::new();
+    let address = &nobody.address;
     let (_silent, slow, _waiting) = silent_listener();
     for command in ["tcp-connect", "tcp-serve 127.0.0.1:0"] {
         let mut run = driven(&format!("{command} --connect-timeout 300ms")).start();

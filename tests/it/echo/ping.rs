@@ -5,6 +5,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::thread;
 
 use super::{counts, ping, serve};
+use crate::support::net::RefusingPort;
 use crate::support::wirecat;
 
 /// RFC 862 on both kinds of socket, by plain sockets that serve for as long as the test runs.
@@ -149,10 +150,10 @@ fn unix_sockets_are_measured_too() {
 /// SPEC 2: `-- CMD` runs while it probes, and the figures are told at the end.
 #[test]
 fn it_waits_for_a_server_that_is_not_there_yet() {
-    let (server, address) = serve("");
-    drop(server);
-    let probe = super::echo(&format!("--ping --wait 30s -c 2 --interval 1ms {address}")).start();
-    let mut server = wirecat(["echo", &address]).start();
+    let port = RefusingPort::new();
+    let args = format!("--ping --wait 30s -c 2 --interval 1ms {}", port.address);
+    let probe = super::echo(&args).start();
+    let mut server = wirecat(["echo", "--tcp", &port.address]).start();
     server.wait_for("listening tcp");
     probe.wait().code(0).says("2 probes lost 0");
 }

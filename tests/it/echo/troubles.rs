@@ -8,7 +8,8 @@ use libc::{SIGINT, SIGUSR1};
 
 use super::{counts, echo, ping, serve};
 use crate::support::Running;
-use crate::support::net::{listener, peer};
+use crate::support::datagrams::ClosedPort;
+use crate::support::net::{RefusingPort, listener, peer};
 
 const NAMES: [&str; 5] = ["expected", "lost", "duplicates", "reordered", "corrupt"];
 
@@ -175,9 +176,9 @@ fn datagrams_find_the_address_that_answers() {
 
 #[test]
 fn nobody_there_is_4() {
-    let (free, address) = listener();
-    drop(free);
-    echo(&format!("--ping {address}")).run().code(4).says("connection refused");
+    let (nobody, closed) = (RefusingPort::new(), ClosedPort::new());
+    echo(&format!("--ping {}", nobody.address)).run().code(4).says("connection refused");
+    let address = format!("127.0.0.1:{}", closed.port);
     echo(&format!("--ping --udp {address}")).run().code(4).says("nothing listens there");
 }
 
@@ -194,7 +195,9 @@ fn a_server_that_dies_in_the_middle_is_6() {
     assert_eq!(stats["probes"], stats["expected"], "no more can come: {stats}");
     ended.says("cannot probe 127.0.0.1:");
 
-    let (server, address) = serve("");
+    // Of an address that no other test has, so that none takes the port that it leaves.
+    let mut server = echo("--udp 127.5.5.11:0").start();
+    let address = server.wait_for("listening udp").rsplit(' ').next().unwrap().to_owned();
     let mut probe = echo(&format!("--ping --udp --interval 5ms -c 100000 {address} -v")).start();
     await_figures(&mut probe);
     drop(server);

@@ -1,6 +1,7 @@
 //! `tcp-connect --exec`: the one connection is the command's, and so is the status.
 
 use super::*;
+use crate::support::net::RefusingPort;
 
 /// SPEC 7, `tcp-connect --exec`: the connection is the command's, and so is the status.
 #[test]
@@ -46,9 +47,9 @@ fn a_client_says_why_there_was_no_command_or_no_connection() {
     // A reset, or a broken pipe, as reading or writing met it first.
     ended.says("cannot keep the connection to");
     server.join();
-    let (nobody, address) = listener();
-    drop(nobody);
-    wirecat(["tcp-connect", "--exec", "yes", &address]).run().code(4).says("refused");
+    let nobody = RefusingPort::new();
+    let ended = wirecat(["tcp-connect", "--exec", "yes", &nobody.address]).run().code(4);
+    ended.says("refused");
 }
 
 /// Conformance 15 on a client: the last output, and a server that does not read all it gets.

@@ -37,6 +37,43 @@ pub(crate) fn narrow_listener() -> (TcpListener, String) {
     (listener, address)
 }
 
+/// A port of 127.0.0.1 that refuses who connects. A socket has it and does not listen, so that no
+/// other test is given it, as one that is only free may be.
+pub(crate) struct RefusingPort {
+    socket: Socket,
+    pub(crate) address: String,
+}
+
+impl RefusingPort {
+    pub(crate) fn new() -> Self {
+        Self::on("127.0.0.1")
+    }
+
+    /// The same of another address of loopback.
+    pub(crate) fn on(host: &str) -> Self {
+        let socket = shared(format!("{host}:0").parse().expect("an address"));
+        let local = socket.local_addr().expect("an address").as_socket().expect("TCP");
+        Self { socket, address: local.to_string() }
+    }
+
+    /// A listener on it; once that is dropped, the port refuses again.
+    pub(crate) fn listen(&self) -> TcpListener {
+        let local = self.socket.local_addr().expect("an address").as_socket().expect("TCP");
+        let listener = shared(local);
+        listener.listen(128).expect("no other listener");
+        listener.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        listener.into()
+    }
+}
+
+/// A bound socket, beside which another one may have the port as long as one of them listens at most.
+fn shared(address: SocketAddr) -> Socket {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
+    socket.set_reuse_address(true).expect("a shared port");
+    socket.bind(&address.into()).expect("a free port");
+    socket
+}
+
 /// The next connection.
 pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     let (stream, _) = listener.accept().expect("somebody connects");

@@ -120,6 +120,7 @@ mod tests {
     use crate::event_loop::{EventLoop, Handler};
     use crate::sessions::config::{Dialing, RouteOptions};
     use crate::sessions::streams::Dialer;
+    use crate::sockets::refusing::RefusingPort;
     use std::time::Duration;
 
     struct Attempt {
@@ -161,8 +162,8 @@ mod tests {
 
     #[test]
     fn connections_count_when_all_of_them_are_up() {
-        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = server.local_addr().unwrap().to_string();
+        let port = RefusingPort::new();
+        let (server, address) = (port.listen(), port.address().to_string());
         for count in [1, 2, 5] {
             assert_eq!(dial(&address, count).unwrap(), count);
         }
