@@ -83,7 +83,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__chat)
-            opts="-n -w -4 -6 -v -q -c -O -h --nick --time --frame --send --no-stdin --host --headless --max-clients --max-per-address --queue --max-frame-total --unix-mode --reconnect --connect-timeout --bind --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --wait --count --output --help"
+            opts="-n -w -4 -6 -v -q -c -O -h --nick --time --frame --send --no-stdin --host --headless --max-clients --max-per-address --queue --max-frame-total --unix-mode --allow --deny --reconnect --connect-timeout --bind --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --wait --count --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -118,6 +118,14 @@ _wirecat() {
                     return 0
                     ;;
                 --unix-mode)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -230,7 +238,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__echo)
-            opts="-w -4 -6 -v -q -c -O -h --tcp --udp --delay --drop --frame --max-frame --max-frame-total --read-size --prefix --quit-word --stop-word --unix-mode --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --wait --count --output --help"
+            opts="-w -4 -6 -v -q -c -O -h --tcp --udp --delay --drop --frame --max-frame --max-frame-total --read-size --prefix --quit-word --stop-word --unix-mode --allow --deny --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --wait --count --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,6 +281,14 @@ _wirecat() {
                     return 0
                     ;;
                 --unix-mode)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

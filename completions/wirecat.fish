@@ -310,6 +310,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-per-address
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l queue -d 'How much may wait to be sent to one member (with --host) [default: 1MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l max-frame-total -d 'The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l allow -d 'Let in only clients of these networks, or of the addresses that a name has now; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'How far it may go: past N-1 routers (with a group) [default: 1]' -r
@@ -350,6 +352,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l prefix -d 'Put 
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l quit-word -d 'The message W closes its connection, and is not answered' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l stop-word -d 'The message W ends the run with 0, and is not answered' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l allow -d 'Let in only clients of these networks, or of the addresses that a name has now; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l idle-timeout -d 'End a connection that has no traffic for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l interval -d 'From one probe to the next; 0 sends each when the last is answered [default: 1s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l size -d 'Bytes of a probe [default: 56]' -r

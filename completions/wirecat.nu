@@ -365,6 +365,8 @@ module completions {
     --queue: string           # How much may wait to be sent to one member (with --host) [default: 1MiB]
     --max-frame-total: string # The most that the unfinished lines of all members hold: past it those that hold most wait (with --host) [default: 64MiB]
     --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
+    --allow: string           # Let in only clients of these networks, or of the addresses that a name has now; repeatable
+    --deny: string            # Do not let in clients of these networks or names, whatever is allowed; repeatable
     --reconnect               # Connect again when the connection to the host is lost
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
     --bind: string            # Connect from this local address and port, or from unix:PATH
@@ -413,6 +415,8 @@ module completions {
     --quit-word: string       # The message W closes its connection, and is not answered
     --stop-word: string       # The message W ends the run with 0, and is not answered
     --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
+    --allow: string           # Let in only clients of these networks, or of the addresses that a name has now; repeatable
+    --deny: string            # Do not let in clients of these networks or names, whatever is allowed; repeatable
     --idle-timeout: string    # End a connection that has no traffic for D
     --ping                    # Probe an echo server: round trips, loss, duplicates, reordering, corruption
     --interval: string        # From one probe to the next; 0 sends each when the last is answered [default: 1s]

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::access::AccessArgs;
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SourceArgs, as_usize};
 use super::launch::Launch;
 use super::listening::ListenArgs;
-use super::names::to_listen_on;
+use super::names::{of_access, to_listen_on};
 use super::rules::refuse;
 use super::stream::{frame_total, route, routes};
 use crate::error::{Failure, Status};
@@ -77,6 +78,9 @@ pub struct ChatArgs {
     /// What a listener takes.
     #[command(flatten, next_help_heading = "Hosting")]
     pub listen: ListenArgs,
+    /// Who is let in.
+    #[command(flatten, next_help_heading = "Hosting")]
+    pub access: AccessArgs,
 
     /// Connect again when the connection to the host is lost
     #[arg(long, help_heading = "Joining")]
@@ -171,6 +175,7 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
         identity: (!args.headless).then(|| identity(args)),
         max_clients: args.max_clients.map(as_usize),
         max_per_address: args.max_per_address.map(as_usize),
+        access: args.access.access(),
         queue: as_usize(args.queue.unwrap_or(QUEUE)),
         frame_total,
     })))
@@ -319,11 +324,13 @@ fn open_group(
     })
 }
 
-fn run_host(config: HostConfig) -> anyhow::Result<Status> {
+fn run_host(mut config: HostConfig) -> anyhow::Result<Status> {
     sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
     let addresses = std::slice::from_ref(&config.address);
-    launch.look_up(&config.common, true, to_listen_on(addresses, config.net.family))?;
+    let names = to_listen_on(addresses, config.net.family);
+    launch.look_up(&config.common, true, names.chain(of_access(&config.access)))?;
+    launch.find_access(&mut config.access)?;
     let listeners = launch.listen(addresses, &config.net)?;
     let place = launch.locals.first().map_or(String::new(), |local| local.address.clone());
     let identity = config.identity.as_ref();

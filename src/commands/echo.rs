@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 
+use super::access::AccessArgs;
 use super::args::{FamilyArgs, ReportArgs, RunArgs, SilenceArgs, as_usize, parse_addresses};
 use super::launch::Launch;
 use super::listening::ListenArgs;
-use super::names::to_listen_on;
+use super::names::{of_access, to_listen_on};
 use super::rules::refuse;
 use super::stream;
 use super::texts::read_text;
@@ -79,6 +80,9 @@ pub struct EchoArgs {
     /// What a listener takes.
     #[command(flatten, next_help_heading = "Server")]
     pub listen: ListenArgs,
+    /// Who is let in.
+    #[command(flatten, next_help_heading = "Server")]
+    pub access: AccessArgs,
     /// How long silence may last.
     #[command(flatten, next_help_heading = "Server")]
     pub silence: SilenceArgs,
@@ -162,6 +166,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
         quit_word: word("--quit-word", args.quit_word.as_deref(), &wire)?,
         stop_word: word("--stop-word", args.stop_word.as_deref(), &wire)?,
         frame_total: stream::frame_total(args.max_frame_total, &wire)?,
+        access: args.access.access(),
         common,
     })
 }
@@ -187,14 +192,16 @@ fn word(option: &str, text: Option<&OsStr>, wire: &Wire) -> Result<Option<Bytes>
 }
 
 #[cold]
-pub(super) fn run(config: Echo) -> anyhow::Result<Status> {
+pub(super) fn run(mut config: Echo) -> anyhow::Result<Status> {
     crate::sys::process::raise_descriptor_limit();
     let mut launch = Launch::new(&config.common)?;
     let places = config.places.iter().filter_map(|place| match place {
         AnyAddress::One(address) => Some(address),
         AnyAddress::Group(_) => None,
     });
-    launch.look_up(&config.common, true, to_listen_on(places, config.net.family))?;
+    let names = to_listen_on(places, config.net.family);
+    launch.look_up(&config.common, true, names.chain(of_access(&config.access)))?;
+    launch.find_access(&mut config.access)?;
     let mut open = Open::default();
     for place in &config.places {
         match place {

@@ -290,7 +290,7 @@ const RULES: &[Rule] = &[
     rule(CHAT, &["-4", "-6"], &["!ip"], NOT_IP),
     // With --host the descriptor is a listener, which connects to nobody.
     rule(CHAT, &["--wait", "--connect-timeout", "--reconnect"], &["fd", "!--host"], CONNECTED),
-    rule(CHAT, &["--max-per-address"], &["unix only"], NOT_IP),
+    rule(CHAT, &["--allow", "--deny", "--max-per-address"], &["unix only"], NOT_IP),
     rule(CHAT, &["--unix-mode"], &["!unix path"], NO_FILE),
     // Echo.
     rule(
@@ -310,6 +310,7 @@ const RULES: &[Rule] = &[
     // With --ping the group itself is refused, with the advice to probe one of its members.
     rule(ECHO, &["--tcp"], &["group", "!--ping"], "a group is for datagrams"),
     rule(ECHO, &["-4", "-6"], &["!ip"], NOT_IP),
+    rule(ECHO, &["--allow", "--deny"], &["unix only", "!--ping"], NOT_IP),
     rule(ECHO, &["--unix-mode"], &["!unix path", "!--ping"], NO_FILE),
     rule(ECHO, OF_CONNECTIONS, &["no streams"], "datagrams have no connection"),
     rule(

@@ -284,6 +284,8 @@ pub struct Echo {
     pub stop_word: Option<Bytes>,
     /// Bytes that the unfinished messages of all clients may hold.
     pub frame_total: usize,
+    /// Who is let in.
+    pub access: Access,
 }
 
 /// An address of this machine or of a peer, or a group.

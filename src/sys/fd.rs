@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
@@ -80,9 +80,10 @@ pub fn reopen_nonblocking(fd: impl AsFd, access: FdAccess) -> io::Result<OwnedFd
 /// emptied. The description is non-blocking.
 ///
 /// # Errors
-/// Those of open(2).
+/// Those of open(2); `ErrorKind::Other` for a symbolic link that belongs to another user.
 pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = flags | follow(path)?;
     let create = if create { OFlags::CREATE | OFlags::TRUNC } else { OFlags::empty() };
     match rustix::fs::open(path, flags | create, Mode::RUSR | Mode::WUSR) {
         // A socket file says so, too.
@@ -92,6 +93,20 @@ pub fn open_to_write(path: &Path, create: bool) -> io::Result<Option<OwnedFd>> {
             Ok(None)
         }
         outcome => Ok(Some(outcome?)),
+    }
+}
+
+/// Whether open(2) may follow a symbolic link in the last place of a path: not where somebody else may
+/// have put it there, in a directory of everybody such as /tmp. Linux has such a rule of its own, for
+/// directories that are sticky, where fs.protected_symlinks is 1 (proc_sys_fs(5)).
+fn follow(path: &Path) -> io::Result<OFlags> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => match found.uid() {
+            uid if uid == 0 || uid == rustix::process::geteuid().as_raw() => Ok(OFlags::empty()),
+            _ => Err(io::Error::other("it is a symbolic link of another user")),
+        },
+        // One that comes between this and open(2) is an error there (ELOOP).
+        _ => Ok(OFlags::NOFOLLOW),
     }
 }
 
@@ -116,6 +131,21 @@ mod tests {
     fn a_number_that_is_not_open_cannot_be_adopted() {
         let error = adopt(1_000_000).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+    }
+
+    #[test]
+    fn the_symbolic_link_of_another_user_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(open_to_write(&link, true).unwrap().is_some());
+        assert!(file.exists());
+        if std::os::unix::fs::lchown(&link, Some(65534), None).is_err() {
+            println!("SKIPPED the link of another user: this needs root");
+            return;
+        }
+        let error = open_to_write(&link, true).unwrap_err();
+        assert_eq!(error.to_string(), "it is a symbolic link of another user");
     }
 
     #[test]

@@ -60,6 +60,7 @@
 //! | [`usage`] | SPEC 3 and 9: bad input is refused before anything is sent |
 #![cfg(test)]
 
+mod access;
 mod addresses;
 mod bounds;
 mod chat;

@@ -1,24 +1,13 @@
 //! SPEC 7: `--max-per-address`: how many connections one IP address may have at once.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 
 use serde_json::Value;
-use socket2::{Domain, Socket, Type};
 
-use crate::support::net::{connect, read_all};
-use crate::support::{PATIENCE, Running, wirecat};
-
-/// A client from another address of loopback.
-fn connect_from(ip: Ipv4Addr, address: &str) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from((ip, 0)).into()).unwrap();
-    socket.connect(&address.parse::<SocketAddr>().unwrap().into()).unwrap();
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
+use crate::support::net::{connect, connect_from, read_all};
+use crate::support::{Running, wirecat};
 
 fn driven(words: &[&str]) -> (Running, String) {
     let mut server = wirecat(words.iter().chain(&["--output", "json"])).piped().start();

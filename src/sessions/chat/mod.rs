@@ -19,6 +19,7 @@ pub use terminal::{HeldNotices, RawTerminal};
 
 use crate::framing::Framing;
 use crate::multicast::GroupAddress;
+use crate::protocol::access::Access;
 use crate::protocol::chat::{Dialect, Nick};
 use crate::sessions::config::{Common, Dialing, Net, Route, Wire};
 use crate::sockets::Address;
@@ -70,6 +71,8 @@ pub struct HostConfig {
     pub max_clients: Option<usize>,
     /// How many of them one IP address may have.
     pub max_per_address: Option<usize>,
+    /// Who is let in.
+    pub access: Access,
     /// Bytes that may wait for one member.
     pub queue: usize,
     /// Bytes that the unfinished lines of all members may hold.

@@ -13,7 +13,6 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::plain;
 use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::access::Access;
 use crate::protocol::chat::line::ChatLine;
 use crate::protocol::chat::room::{MemberId, Outlook, Room, RoomAction};
 use crate::protocol::chat::{Dialect, Nick};
@@ -76,7 +75,7 @@ impl RoomService {
         let (members, ids) = (IdMap::default(), HashMap::new());
         let service = Self { frontend, dialect, room, members, ids, is_closed: false };
         let core = Core::new(config.common, console, input);
-        let admission = Admission::new(Access::default(), None, config.max_clients)
+        let admission = Admission::new(config.access, None, config.max_clients)
             .per_address(config.max_per_address);
         let backlog = Backlog { queue: config.queue, slow: SLOW, frames: config.frame_total };
         StreamSession::new(core, Box::new(service), admission, backlog, listeners)

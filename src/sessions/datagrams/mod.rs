@@ -37,6 +37,7 @@ pub(crate) use opening::PeerSockets;
 pub use outbox::Flushed;
 pub(crate) use outbox::{DatagramOutcome, FullPeer, Outbox, UnsentDatagram};
 pub use outlets::UdpOutlets;
+pub(crate) use peers::PeerAdmission;
 pub use replay::ReplayService;
 pub(crate) use replies::{Unanswered, report_cut};
 pub use send::SendService;

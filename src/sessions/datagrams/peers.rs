@@ -13,7 +13,7 @@ use crate::protocol::sequence_field::SequenceField;
 use crate::sys::mmsg::{Arrival, ReturnPath, SenderAddress, SourceAddress};
 
 /// `--allow`, `--deny` and `--first-peer`.
-pub(super) struct PeerAdmission {
+pub(crate) struct PeerAdmission {
     access: Access,
     first_peer: bool,
     /// The first peer, and the socket that it sent to.
@@ -21,11 +21,11 @@ pub(super) struct PeerAdmission {
 }
 
 impl PeerAdmission {
-    pub(super) fn new(access: Access, first_peer: bool) -> Self {
+    pub(crate) fn new(access: Access, first_peer: bool) -> Self {
         Self { access, first_peer, chosen: None }
     }
 
-    pub(super) fn admits(&mut self, id: Id, from: &SenderAddress) -> bool {
+    pub(crate) fn admits(&mut self, id: Id, from: &SenderAddress) -> bool {
         if let SenderAddress::Inet(address) = from
             && !self.access.admits(address.ip())
         {

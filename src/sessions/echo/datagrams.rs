@@ -61,6 +61,9 @@ impl EchoService {
     /// Takes a datagram, and answers it; false where no more are wanted.
     fn on_datagram(&mut self, context: &mut Context<'_>, id: Id, arrival: &Arrival<'_>) -> bool {
         let Context { core, pool, .. } = context;
+        if !self.peers.admits(id, arrival.from) {
+            return true;
+        }
         if !core.take_message(arrival.payload) {
             return false;
         }

@@ -8,7 +8,7 @@ mod responder;
 use super::config::Echo;
 use super::console::{Console, Message};
 use super::core::{Core, GRACE, SIGNALLED};
-use super::datagrams::{FullPeer, GroupInterface, Sockets, Unanswered};
+use super::datagrams::{FullPeer, GroupInterface, PeerAdmission, Sockets, Unanswered};
 use super::input::InputReader;
 use super::services::{Activity, Profile, Remains, StreamService};
 use super::session::ShutdownMode;
@@ -19,7 +19,6 @@ use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, TimerKey};
 use crate::framing::FrameError;
 use crate::kind::Kind;
 use crate::multicast::{Interface, InterfaceWatch};
-use crate::protocol::access::Access;
 use crate::protocol::relay::InputState;
 use crate::protocol::slow::SlowRules;
 
@@ -47,6 +46,8 @@ pub struct EchoService {
     /// have their answers.
     pending: IdMap<CloseReason>,
     sockets: Sockets,
+    /// Whose datagrams count.
+    peers: PeerAdmission,
     unanswered: Unanswered,
     /// The interfaces of the groups.
     joined: Vec<Interface>,
@@ -76,6 +77,7 @@ impl EchoService {
             delay_queue: DelayQueue::new(config.delay),
             pending: IdMap::default(),
             sockets,
+            peers: PeerAdmission::new(config.access.clone(), false),
             unanswered: Unanswered::default(),
             joined,
             watch: InterfaceWatch::default(),
@@ -89,7 +91,7 @@ impl EchoService {
         if config.datagrams {
             core.search_messages();
         }
-        let admission = Admission::new(Access::default(), None, None);
+        let admission = Admission::new(config.access, None, None);
         StreamSession::new(core, Box::new(service), admission, backlog, listeners)
     }
 

@@ -156,6 +156,7 @@ impl Service {
                     quit_word: None,
                     stop_word: None,
                     frame_total: usize::MAX,
+                    access: Access::default(),
                 };
                 let mut session = EchoService::session(
                     config,

@@ -1,7 +1,7 @@
 //! Plain std sockets to hold against wirecat. Whatever they wait for is bounded by PATIENCE.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -90,6 +90,15 @@ pub(crate) fn connect_narrow(address: &str) -> TcpStream {
     let address: SocketAddr = address.parse().expect("an address");
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a small buffer");
+    socket.connect(&address.into()).expect("the server accepts");
+    bounded(socket.into())
+}
+
+/// A connection to a server from another address of loopback.
+pub(crate) fn connect_from(ip: Ipv4Addr, address: &str) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from((ip, 0)).into()).expect("an address of loopback");
+    let address: SocketAddr = address.parse().expect("an address");
     socket.connect(&address.into()).expect("the server accepts");
     bounded(socket.into())
 }
