@@ -1,44 +1,79 @@
-//! How fast wirecat moves a stream, beside nc.openbsd, ncat and socat; how fast it sends and
-//! receives datagrams, beside those, iperf3 and sockperf; how many messages it makes events of;
-//! what it takes for a round trip, beside sockperf; how fast it starts; and whether it bears all of
-//! that clients do for minutes.
+//! How fast wirecat is, beside the tools that do the same and beside bare loops of system calls;
+//! and whether it bears all that clients do for minutes.
 //!
 //! ```text
-//! cargo bench --bench bench                                  # 2 GiB, 5 rounds: minutes
-//! cargo bench --bench bench -- --size 256MiB --rounds 3      # a quick look
-//! cargo bench --bench bench -- pipe-file wirecat socat       # one shape, some tools
-//! cargo bench --bench bench -- udp --rounds 3                # all of datagrams
-//! cargo bench --bench bench -- udp-send sockperf wirecat     # sending them, two tools
-//! cargo bench --bench bench -- json                          # fails below 300,000 a second
-//! cargo bench --bench bench -- ping                          # round trips, and their error
-//! cargo bench --bench bench -- start-up                      # fails above 3 ms
+//! cargo bench --bench bench -- --help                        # all tables, tools and options
+//! cargo bench --bench bench                                  # all tables: half an hour
+//! cargo bench --bench bench -- --quick                       # all of them in small: 3 minutes
+//! cargo bench --bench bench -- pipe-file wirecat socat       # one table, some tools
+//! cargo bench --bench bench -- hub --against ../old/wirecat  # beside another wirecat
+//! cargo bench --bench bench -- readme --write                # the tables of README.md
 //! cargo bench --bench bench -- soak --time 60s               # fails where anything is lost or grows
 //! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | [`options`], [`catalog`], [`plan`] | what can be measured, what was asked for, and how much of it |
+//! | [`contest`], [`statistics`], [`table`] | the rounds, the medians and ratios, and how they are shown |
+//! | [`process`], [`ends`], [`machine`] | processes and their CPU time, the ends of a stream, the head of a table |
+//! | [`limit`], [`load`] | the bare loops, and the clients; both run as this program started again |
+//! | [`transfer`], [`forward`], [`exec`], [`line`], [`udp`] | streams and datagrams |
+//! | [`echo`], [`threads`], [`idle`], [`hub`], [`ping`], [`json`] | clients, messages and events |
+//! | [`growth`], [`start_up`], [`soak`] | how cost grows, the start, and endurance |
+//! | [`readme`] | the tables of README.md |
 
+mod catalog;
+mod contest;
+mod echo;
+mod ends;
+mod exec;
+mod forward;
+mod growth;
+mod hub;
+mod idle;
 mod json;
+mod limit;
+mod line;
+mod load;
+mod machine;
 mod options;
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../it/support/peers.rs"]
 mod peers;
 mod ping;
+mod plan;
 mod process;
+mod readme;
 mod soak;
 mod start_up;
 mod statistics;
 mod table;
+mod threads;
 mod tools;
 mod transfer;
 mod udp;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use options::{Options, Probe};
-use transfer::{Place, Sample, Shape};
+use clap::Parser;
+
+use crate::catalog::Table;
+use crate::machine::machine;
+use crate::options::Options;
+use crate::plan::Plan;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    match Options::parse(std::env::args().skip(1)).and_then(run) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.split_first() {
+        Some((first, rest)) if first == limit::ARGUMENT => limit::run(rest),
+        Some((first, rest)) if first == load::ARGUMENT => load::run(rest),
+        _ => Plan::new(Options::parse()).and_then(|plan| run(&plan)),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
@@ -47,55 +82,35 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mut options: Options) -> Fallible<()> {
-    options.tools.retain(|tool| {
-        let here = tool.is_installed();
-        if !here {
-            println!("SKIPPED bench of {}: it is not installed", tool.name());
-        }
-        here
-    });
-    options.udp_tools.retain(|tool| {
-        let here = tool.is_installed();
-        if !here {
-            println!("SKIPPED bench of {}: it is not installed", tool.name());
-        }
-        here
-    });
-    if !options.shapes.is_empty() {
-        let place = Place::new(&options)?;
-        println!("{}", table::head(&options));
-        for shape in &options.shapes {
-            println!("{}", table::rows(*shape, &options, &measure(*shape, &options, &place)?));
-        }
+/// Measures all that was asked for, also after something has failed.
+fn run(plan: &Plan) -> Fallible<()> {
+    let mut failed = Vec::new();
+    if plan.readme {
+        failed.extend(readme::make(plan).err().map(|error| format!("readme: {error}")));
     }
-    udp::measure(&options.loads, &options.udp_tools, options.rounds)?;
-    for probe in &options.probes {
-        match probe {
-            Probe::Json => json::measure(options.rounds)?,
-            Probe::Ping => ping::measure(options.rounds)?,
-            Probe::StartUp => start_up::measure()?,
-            Probe::Soak => soak::measure(options.time)?,
-        }
+    for table in &plan.tables {
+        let started = Instant::now();
+        let outcome = measure(plan, table);
+        failed.extend(outcome.err().map(|error| format!("{}: {error}", table.name)));
+        eprintln!("{} took {:.0} s", table.name, started.elapsed().as_secs_f64());
     }
-    Ok(())
+    if plan.failures() > 0 {
+        failed.push(format!("{} runs failed; each was reported", plan.failures()));
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\nbench: ").into()) }
 }
 
-/// The samples of each tool. The tools take turns, so that whatever else the machine does hits
-/// all of them alike.
-fn measure(shape: Shape, options: &Options, place: &Place) -> Fallible<Vec<Vec<Sample>>> {
-    let mut samples = vec![Vec::new(); options.tools.len()];
-    for round in 1..=options.rounds {
-        eprintln!("{}: round {round} of {}", shape.name(), options.rounds);
-        let mut turns: Vec<_> = options.tools.iter().zip(&mut samples).collect();
-        // Nobody always comes after the same one, whose traces the machine still shows.
-        let first = round % turns.len().max(1);
-        turns.rotate_left(first);
-        for (tool, samples) in turns {
-            let outcome = transfer::run(*tool, shape, place);
-            let outcome = outcome.map_err(|error| format!("{}: {error}", tool.name()));
-            samples.push(outcome?);
-        }
+fn measure(plan: &Plan, table: &Table) -> Fallible<()> {
+    for outcome in (table.measure)(plan)? {
+        let mut shown = table::Table::new(&outcome.columns, &outcome.cases);
+        outcome.cases.iter().for_each(|case| shown.add(case));
+        println!("\n## {}\n\n{}\n", table.name, outcome.intro);
+        println!(
+            "Medians of {} interleaved rounds; {}; load {:.1}.\n\n{shown}",
+            plan.rounds,
+            machine(),
+            machine::load(),
+        );
     }
-    Ok(samples)
+    Ok(())
 }

@@ -2,18 +2,17 @@
 //! with messages of 64 bytes on the wire, and the events go to a pipe or to the null device.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::Fallible;
+use crate::contest::{self, Column, Entrant, Kind, Sample};
+use crate::ends::{connect, wait_for_listener};
+use crate::limit;
 use crate::peers::Reserved;
+use crate::plan::{Binary, Outcome, Plan};
 use crate::process::Process;
-use crate::statistics::median;
-use crate::table::machine;
-use crate::tools::wirecat;
-use crate::transfer::wait_for_listener;
 
 const MESSAGES: usize = 2_000_000;
 /// A message with what marks it.
@@ -22,6 +21,7 @@ const SIZE: usize = 64;
 const BURST: usize = 1024;
 /// What one core must do.
 const LEAST: f64 = 300_000.0;
+const COLUMNS: [Column; 2] = [Column::more("messages/s", 0), Column::less("ns CPU each", 0)];
 
 /// How messages are marked.
 const FRAMINGS: [&str; 2] = ["line", "u32"];
@@ -32,50 +32,46 @@ enum To {
     Null,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Sample {
-    wall: Duration,
-    cpu: Duration,
+enum Reader {
+    Wirecat(Binary),
+    /// It reads and makes nothing of it.
+    Limit,
 }
 
-/// Prints the outcome; too slow is an error.
-pub(crate) fn measure(rounds: usize) -> Fallible<()> {
-    println!(
-        "\n{MESSAGES} messages of {SIZE} B from one client as JSON events; medians of {rounds} \
-         rounds; {}.\n\n\
-         | framing | events to | messages/s | messages/s of CPU | ns of CPU each |\n\
-         |---------|-----------|-----------:|------------------:|---------------:|",
-        machine()
-    );
-    let mut slowest = f64::MAX;
+/// Too slow is an error.
+pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
+    let messages = plan.count(MESSAGES);
+    let mut cases = Vec::new();
     for framing in FRAMINGS {
-        for to in [To::Pipe, To::Null] {
-            let samples = (0..rounds).map(|_| run(framing, to)).collect::<Fallible<Vec<_>>>()?;
-            let wall = median(samples.iter().map(|sample| sample.wall)).as_secs_f64();
-            let cpu = median(samples.iter().map(|sample| sample.cpu)).as_secs_f64();
-            let rate = |seconds: f64| MESSAGES as f64 / seconds;
-            println!(
-                "| {framing:<7} | {:<9} | {:>10.0} | {:>17.0} | {:>14.0} |",
-                if to == To::Pipe { "a pipe" } else { "/dev/null" },
-                rate(wall),
-                rate(cpu),
-                cpu * 1e9 / MESSAGES as f64,
-            );
-            slowest = slowest.min(rate(cpu));
+        for (to, place) in [(To::Pipe, "a pipe"), (To::Null, "/dev/null")] {
+            let others = vec![("limit", Entrant::new("bare read", Kind::Limit, Reader::Limit))];
+            let entrants = plan.entrants(Reader::Wirecat, others);
+            let once = |reader: &Reader| run(reader, framing, to, messages);
+            let name = format!("--frame {framing}, events to {place}");
+            cases.push(contest::measure(plan, &name, &entrants, contest::no_proof, once));
         }
     }
-    if slowest < LEAST {
-        return Err(format!("{slowest:.0} messages a second are less than {LEAST:.0}").into());
+    let own = cases.iter().flat_map(|case| &case.rows).filter(|row| row.kind == Kind::Own);
+    let slowest = own.filter_map(|row| row.median(1)).fold(0.0, f64::max);
+    if slowest > 1e9 / LEAST {
+        return Err(format!("{slowest:.0} ns of CPU are too many for a message").into());
     }
-    Ok(())
+    let intro = format!("{messages} messages of {SIZE} B of one client as JSON events.");
+    Ok(vec![Outcome { intro, columns: COLUMNS.to_vec(), cases }])
 }
 
-fn run(framing: &str, to: To) -> Fallible<Sample> {
+fn run(reader: &Reader, framing: &str, to: To, messages: usize) -> Fallible<Sample> {
     let port = Reserved::new()?;
-    let address = format!("127.0.0.1:{}", port.port);
-    let mut server =
-        wirecat(&["-q", "tcp-serve", "-1n", "--frame", framing, "--output", "json", &address]);
-    server.stdin(Stdio::null()).stdout(match to {
+    let (number, address) = (port.port.to_string(), format!("127.0.0.1:{}", port.port));
+    let mut server = match reader {
+        Reader::Wirecat(binary) => binary.command(&["-q", "tcp-serve", "-1n", "--frame", framing]),
+        Reader::Limit => limit::command("receive-lines", &[&number])?,
+    };
+    let is_limit = matches!(reader, Reader::Limit);
+    if !is_limit {
+        server.args(["--output", "json", &address]);
+    }
+    server.stdin(Stdio::null()).stderr(Stdio::null()).stdout(match to {
         To::Pipe => Stdio::piped(),
         To::Null => Stdio::null(),
     });
@@ -83,23 +79,24 @@ fn run(framing: &str, to: To) -> Fallible<Sample> {
     wait_for_listener(port.port, &mut server)?;
     let counted = server.stdout().map(|stdout| thread::spawn(move || count_lines(stdout)));
     let burst = message(framing)?.repeat(BURST);
-    let mut client = TcpStream::connect(&address)?;
+    let mut client = connect(port.port)?;
     let started = Instant::now();
-    for sent in (0..MESSAGES).step_by(BURST) {
-        let bytes = SIZE * BURST.min(MESSAGES - sent);
+    for sent in (0..messages).step_by(BURST) {
+        let bytes = SIZE * BURST.min(messages - sent);
         client.write_all(burst.get(..bytes).unwrap_or_default())?;
     }
     drop(client);
     let used = server.wait()?;
-    let wall = started.elapsed();
-    if let Some(counted) = counted {
+    let seconds = started.elapsed().as_secs_f64();
+    if let Some(counted) = counted.filter(|_| !is_limit) {
         let lines = counted.join().map_err(|_| "the counting thread failed")?;
         // Beside them there are the events of the run and of the connection.
-        if !(MESSAGES..MESSAGES + 20).contains(&lines) {
-            return Err(format!("{lines} events of {MESSAGES} messages").into());
+        if !(messages..messages + 20).contains(&lines) {
+            return Err(format!("{lines} events of {messages} messages").into());
         }
     }
-    Ok(Sample { wall, cpu: used.cpu })
+    let count = messages as f64;
+    Ok(vec![count / seconds, used.cpu.as_secs_f64() * 1e9 / count].into())
 }
 
 /// One message as it is on the wire.

@@ -1,120 +1,62 @@
-//! What to measure:
-//! `[--size SIZE] [--rounds N] [--time D] [SHAPE|LOAD|TOOL|json|ping|start-up|soak]...`.
+//! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Parser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use wirecat::values::{parse_duration, parse_nonzero_size};
 
-use crate::Fallible;
-use crate::tools::Tool;
-use crate::transfer::Shape;
-use crate::udp;
+use crate::catalog;
 
-/// What has no peers, or always the same ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Probe {
-    Json,
-    Ping,
-    StartUp,
-    /// It measures nothing and takes minutes, so that it has to be asked for.
-    Soak,
-}
-
-impl Probe {
-    const ALL: [Self; 4] = [Self::Json, Self::Ping, Self::StartUp, Self::Soak];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Ping => "ping",
-            Self::StartUp => "start-up",
-            Self::Soak => "soak",
-        }
-    }
-}
-
+/// Measure wirecat beside its peers, and beside the least that a program can do
+///
+/// Each table has wirecat, the tools that do the same work, and a bare loop of system calls as the
+/// practical limit. All take turns for --rounds rounds. A ratio is that of the medians, with half of
+/// what lies between the quartiles of the ratios of each round; `noise` stands where that is more than
+/// the difference. CPU is user and system time. `+` marks a rate at which the sender was the limit.
+#[derive(Parser)]
+#[command(name = "cargo bench --bench bench --", bin_name = "cargo bench --bench bench --")]
 pub(crate) struct Options {
-    pub(crate) size: u64,
-    pub(crate) rounds: usize,
-    /// How long the soak takes.
+    /// Tables and tools; all tables, or all tools, where none is named
+    #[arg(value_name = "NAME", value_parser = names(), hide_default_value = true)]
+    pub(crate) names: Vec<String>,
+
+    /// Bytes of a stream [default: 2GiB, 64MiB with --quick]
+    #[arg(long, value_parser = parse_nonzero_size)]
+    pub(crate) size: Option<u64>,
+
+    /// Rounds of each table [default: 5, 2 with --quick]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: Option<u32>,
+
+    /// The most clients of `idle` and `growth` [default: 18000, 500 with --quick]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=50_000))]
+    pub(crate) clients: Option<u32>,
+
+    /// How long the soak takes
+    #[arg(long, value_name = "D", value_parser = parse_duration, default_value = "4m")]
     pub(crate) time: Duration,
-    pub(crate) shapes: Vec<Shape>,
-    pub(crate) tools: Vec<Tool>,
-    pub(crate) loads: Vec<udp::Load>,
-    pub(crate) udp_tools: Vec<udp::Tool>,
-    pub(crate) probes: Vec<Probe>,
+
+    /// Another wirecat, which stands in every table as the one before
+    #[arg(long, value_name = "BINARY")]
+    pub(crate) against: Option<PathBuf>,
+
+    /// All of it in small, to see that it works; the numbers mean little
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Put the tables of `readme` into README.md
+    #[arg(long)]
+    pub(crate) write: bool,
+
+    /// What `cargo bench` says to every bench
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
-impl Options {
-    /// Words choose: shapes, loads of datagrams and probes, or tools. Loads and tools go by how
-    /// their names begin. Without any of a kind, all of that kind are measured.
-    pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Fallible<Self> {
-        let mut options = Self {
-            size: 2 << 30,
-            rounds: 5,
-            time: Duration::from_secs(240),
-            shapes: vec![],
-            tools: vec![],
-            loads: vec![],
-            udp_tools: vec![],
-            probes: vec![],
-        };
-        while let Some(arg) = args.next() {
-            let mut value = || args.next().ok_or(format!("{arg} takes a value"));
-            match arg.as_str() {
-                // What `cargo bench` says to every bench.
-                "--bench" => {}
-                "--size" => options.size = parse_nonzero_size(&value()?)?,
-                "--rounds" => options.rounds = value()?.parse::<usize>()?.max(1),
-                "--time" => options.time = parse_duration(&value()?)?,
-                word => options.choose(word)?,
-            }
-        }
-        let any_tool = options.tools.is_empty() && options.udp_tools.is_empty();
-        if options.shapes.is_empty() && options.loads.is_empty() && options.probes.is_empty() {
-            options.shapes = Shape::ALL.to_vec();
-            options.loads = udp::Load::ALL.to_vec();
-            if any_tool {
-                options.probes = vec![Probe::Json, Probe::Ping, Probe::StartUp];
-            }
-        }
-        if any_tool {
-            options.tools = Tool::ALL.to_vec();
-            options.udp_tools = udp::Tool::ALL.to_vec();
-        }
-        Ok(options)
-    }
-
-    fn chosen(&self) -> usize {
-        self.shapes.len()
-            + self.tools.len()
-            + self.loads.len()
-            + self.udp_tools.len()
-            + self.probes.len()
-    }
-
-    fn choose(&mut self, word: &str) -> Fallible<()> {
-        let shapes = Shape::ALL.into_iter().filter(|shape| shape.name() == word);
-        let tools = Tool::ALL.into_iter().filter(|tool| tool.name().starts_with(word));
-        let loads = udp::Load::ALL.into_iter().filter(|load| load.name().starts_with(word));
-        let udp_tools = udp::Tool::ALL.into_iter().filter(|tool| tool.name().starts_with(word));
-        let probes = Probe::ALL.into_iter().filter(|probe| probe.name() == word);
-        let before = self.chosen();
-        self.shapes.extend(shapes);
-        self.tools.extend(tools);
-        self.loads.extend(loads);
-        self.udp_tools.extend(udp_tools);
-        self.probes.extend(probes);
-        if before == self.chosen() {
-            let shapes = Shape::ALL.map(Shape::name).join(", ");
-            let loads = udp::Load::ALL.map(udp::Load::name).join(", ");
-            let tools = Tool::ALL.map(Tool::name).join(", ");
-            let udp_tools = udp::Tool::ALL.map(udp::Tool::name).join(", ");
-            let probes = Probe::ALL.map(Probe::name).join(", ");
-            let text =
-                format!("{word} is none of {shapes}, {loads}, {probes}, {tools}, {udp_tools}");
-            return Err(text.into());
-        }
-        Ok(())
-    }
+fn names() -> PossibleValuesParser {
+    let tables = catalog::TABLES.iter().map(|table| (table.name, table.about));
+    let words = tables.chain(catalog::GROUPS).chain(catalog::TOOLS);
+    words.map(|(name, about)| PossibleValue::new(name).help(about)).collect::<Vec<_>>().into()
 }

@@ -1,63 +1,111 @@
 //! The outcome as a Markdown table that is also readable as it is.
 
-use std::time::Duration;
+use crate::contest::{Better, Case, Column, Kind, Row};
 
-use crate::options::Options;
-use crate::statistics::median;
-use crate::tools::Tool;
-use crate::transfer::{Sample, Shape};
-
-pub(crate) fn head(options: &Options) -> String {
-    let size = bytesize::ByteSize(options.size);
-    format!(
-        "{size} over loopback, sender and receiver of one kind; medians of {} interleaved rounds; \
-         {}.\n\
-         Ratios are to the best of the others: below 1 is better.\n\n\
-         | stream    | tool           | wall s |  GB/s | CPU s | wall ratio | CPU ratio |\n\
-         |-----------|----------------|-------:|------:|------:|-----------:|----------:|",
-        options.rounds,
-        machine(),
-    )
+/// A table, printed row by row as they are measured.
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    /// What is compared with, in the order of the columns.
+    against: Vec<(Kind, &'static str)>,
+    lines: Vec<Vec<String>>,
 }
 
-/// Where it was measured.
-pub(crate) fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{cores} cores, Linux {}", kernel.trim())
-}
-
-/// The rows of one shape.
-pub(crate) fn rows(shape: Shape, options: &Options, samples: &[Vec<Sample>]) -> String {
-    let wall = |samples: &Vec<Sample>| median(samples.iter().map(|sample| sample.wall));
-    let cpu = |samples: &Vec<Sample>| median(samples.iter().map(|sample| sample.cpu));
-    let rows: Vec<(Tool, Duration, Duration)> = options
-        .tools
-        .iter()
-        .zip(samples)
-        .map(|(tool, samples)| (*tool, wall(samples), cpu(samples)))
-        .collect();
-    let peers = || rows.iter().filter(|(tool, ..)| *tool != Tool::Wirecat);
-    let best_wall = peers().map(|(_, wall, _)| *wall).min();
-    let best_cpu = peers().map(|(_, _, cpu)| *cpu).min();
-    let lines = rows.iter().map(|(tool, wall, cpu)| {
-        format!(
-            "| {:<9} | {:<14} | {:>6.2} | {:>5.2} | {:>5.2} | {:>10} | {:>9} |",
-            shape.name(),
-            tool.name(),
-            wall.as_secs_f64(),
-            options.size as f64 / 1e9 / wall.as_secs_f64(),
-            cpu.as_secs_f64(),
-            ratio(wall.as_secs_f64(), best_wall.as_ref().map(Duration::as_secs_f64)),
-            ratio(cpu.as_secs_f64(), best_cpu.as_ref().map(Duration::as_secs_f64)),
-        )
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-pub(crate) fn ratio(value: f64, best: Option<f64>) -> String {
-    match best {
-        Some(best) if best > 0.0 => format!("{:.2}", value / best),
-        _ => "-".into(),
+impl Table {
+    /// It shows ratios only to what takes part.
+    pub(crate) fn new(columns: &[Column], cases: &[Case]) -> Self {
+        let all = [(Kind::Peer, "to peer"), (Kind::Limit, "to limit"), (Kind::Before, "to before")];
+        let rows = cases.iter().flat_map(|case| &case.rows).map(|row| row.kind);
+        let against = all.into_iter().filter(|(kind, _)| rows.clone().any(|row| row == *kind));
+        let against = against.collect();
+        Self { columns: columns.to_vec(), against, lines: Vec::new() }
     }
+
+    pub(crate) fn add(&mut self, case: &Case) {
+        for row in &case.rows {
+            let mut line = vec![case.name.clone(), row.name.clone()];
+            match &row.failure {
+                Some(_) => line.push("failed".into()),
+                None => line.extend(self.cells(case, row)),
+            }
+            self.lines.push(line);
+        }
+    }
+
+    fn cells(&self, case: &Case, row: &Row) -> Vec<String> {
+        let mut cells = Vec::new();
+        for (number, column) in self.columns.iter().enumerate() {
+            let mark = if row.at_limit && number == 0 { "+" } else { "" };
+            cells.push(row.median(number).map_or("-".into(), |value| {
+                format!("{}{mark}", thousands(value, column.decimals))
+            }));
+            if column.better == Better::Neither {
+                continue;
+            }
+            for (kind, _) in &self.against {
+                let ratio = case.ratio(row, *kind, number, column.better);
+                cells.push(ratio.map_or("-".into(), |ratio| ratio.to_string()));
+            }
+        }
+        cells
+    }
+
+    fn heads(&self) -> Vec<String> {
+        let mut heads = vec!["work".to_owned(), "by".to_owned()];
+        for column in &self.columns {
+            heads.push(column.head.to_owned());
+            if column.better != Better::Neither {
+                heads.extend(self.against.iter().map(|(_, head)| (*head).to_owned()));
+            }
+        }
+        heads
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&markdown(&self.heads(), 2, &self.lines))
+    }
+}
+
+/// A Markdown table, whose first columns are words and the others numbers.
+pub(crate) fn markdown(heads: &[String], words: usize, lines: &[Vec<String>]) -> String {
+    let all = || std::iter::once(heads).chain(lines.iter().map(Vec::as_slice));
+    let widths: Vec<usize> = (0..heads.len())
+        .map(|column| {
+            let cells = all().filter_map(|line| line.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+        })
+        .collect();
+    let row = |line: &[String]| {
+        let cells = widths.iter().enumerate().map(|(column, width)| {
+            let cell = line.get(column).map_or("", String::as_str);
+            if column < words { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
+    };
+    let rule = widths.iter().enumerate().map(|(column, width)| {
+        if column < words { "-".repeat(width + 2) } else { format!("{}:", "-".repeat(width + 1)) }
+    });
+    let rule = format!("|{}|", rule.collect::<Vec<_>>().join("|"));
+    let rows = lines.iter().map(|line| row(line));
+    let text: Vec<String> = [row(heads), rule].into_iter().chain(rows).collect();
+    text.join("\n")
+}
+
+/// A number with commas between its thousands.
+pub(crate) fn thousands(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let (whole, fraction) = match text.split_once('.') {
+        Some((whole, fraction)) => (whole, format!(".{fraction}")),
+        None => (text.as_str(), String::new()),
+    };
+    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{sign}{grouped}{fraction}")
 }

@@ -1,155 +1,181 @@
 //! One stream through a pair of processes, over loopback.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tempfile::TempDir;
 
 use crate::Fallible;
-use crate::options::Options;
+use crate::contest::{self, Column, Entrant, Kind, Sample};
+use crate::ends::{Look, drain, feed, join, plain, wait_for_listener};
 use crate::peers::Reserved;
+use crate::plan::{Outcome, Plan};
 use crate::process::Process;
-use crate::tools::Tool;
+use crate::tools::{Tool, peers};
 
-/// What the feeding and the draining thread move at once, as cat(1) does.
-const CHUNK: usize = 128 * 1024;
-/// How long a server may take to listen.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The columns of every table of streams.
+pub(crate) const COLUMNS: [Column; 2] = [Column::more("GB/s", 2), Column::less("s CPU/GB", 3)];
+/// What is moved to look at each byte, before anything is measured: no multiple of any buffer.
+pub(crate) const PROOF: u64 = (8 << 20) + 12_345;
 
 /// Where the stream comes from and goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+enum Shape {
     PipeToPipe,
     FileToNull,
     PipeToFile,
 }
 
-impl Shape {
-    pub(crate) const ALL: [Self; 3] = [Self::PipeToPipe, Self::FileToNull, Self::PipeToFile];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::PipeToPipe => "pipe-pipe",
-            Self::FileToNull => "file-null",
-            Self::PipeToFile => "pipe-file",
-        }
-    }
+pub(crate) fn pipe_to_pipe(plan: &Plan) -> Fallible<Vec<Outcome>> {
+    measure(plan, Shape::PipeToPipe)
 }
 
-/// One run: from the start of the sender to the end of both.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
-    pub(crate) wall: Duration,
-    pub(crate) cpu: Duration,
+pub(crate) fn file_to_null(plan: &Plan) -> Fallible<Vec<Outcome>> {
+    measure(plan, Shape::FileToNull)
+}
+
+pub(crate) fn pipe_to_file(plan: &Plan) -> Fallible<Vec<Outcome>> {
+    measure(plan, Shape::PipeToFile)
+}
+
+/// The rate and the CPU time of some bytes.
+pub(crate) fn sample(size: u64, seconds: f64, cpu: f64) -> Sample {
+    let gigabytes = size as f64 / 1e9;
+    vec![gigabytes / seconds, cpu / gigabytes].into()
+}
+
+impl Shape {
+    fn name(self) -> &'static str {
+        match self {
+            Self::PipeToPipe => "pipe → net → pipe",
+            Self::FileToNull => "file → net → null device",
+            Self::PipeToFile => "pipe → net → file",
+        }
+    }
+
+    fn limits(self) -> Vec<(&'static str, Entrant<Tool>)> {
+        let splice = Tool::Limit("send-splice", "receive-splice");
+        let read = Tool::Limit("send-read", "receive-splice");
+        let sendfile = Tool::Limit("send-sendfile", "receive-splice");
+        let limits = match self {
+            Self::FileToNull => vec![("bare read", read), ("bare sendfile", sendfile)],
+            Self::PipeToPipe | Self::PipeToFile => vec![("bare splice", splice)],
+        };
+        let limits = limits.into_iter();
+        limits.map(|(name, tool)| ("limit", Entrant::new(name, Kind::Limit, tool))).collect()
+    }
 }
 
 /// The files that are sent and received, in the build directory: it is on a real file system,
 /// where /tmp may be memory.
-pub(crate) struct Place {
+struct Place {
     directory: TempDir,
-    size: u64,
 }
 
 impl Place {
-    pub(crate) fn new(options: &Options) -> Fallible<Self> {
-        let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
-        let place = Self { directory, size: options.size };
-        if options.shapes.contains(&Shape::FileToNull) {
-            let source = File::create(place.source())?;
-            feed(&source, place.size)?;
-            // The disk must not be at work on it while something else is measured.
-            source.sync_all()?;
-        }
-        Ok(place)
-    }
-
-    fn source(&self) -> PathBuf {
-        self.directory.path().join("source")
+    fn source(&self, size: u64) -> PathBuf {
+        self.directory.path().join(format!("source-{size}"))
     }
 
     fn received(&self) -> PathBuf {
         self.directory.path().join("received")
     }
+
+    fn summary(&self) -> PathBuf {
+        self.directory.path().join("summary")
+    }
+}
+
+fn measure(plan: &Plan, shape: Shape) -> Fallible<Vec<Outcome>> {
+    let place = Place { directory: TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))? };
+    if shape == Shape::FileToNull {
+        for size in [PROOF, plan.size] {
+            let source = File::create(place.source(size))?;
+            feed(&source, size)?;
+            // The disk must not be at work on it while something else is measured.
+            source.sync_all()?;
+        }
+    }
+    let mut others = peers();
+    others.extend(shape.limits());
+    let case = contest::measure(
+        plan,
+        shape.name(),
+        &plan.entrants(Tool::Wirecat, others),
+        |tool| run(tool, shape, &place, PROOF, Look::Whole).map(drop),
+        |tool| run(tool, shape, &place, plan.size, Look::Edges),
+    );
+    let size = bytesize::ByteSize(plan.size);
+    let intro = format!("{size} over loopback, sender and receiver of one kind, CPU of both.");
+    Ok(vec![Outcome { intro, columns: COLUMNS.to_vec(), cases: vec![case] }])
 }
 
 /// Moves the stream once, and checks that all of it arrived.
-pub(crate) fn run(tool: Tool, shape: Shape, place: &Place) -> Fallible<Sample> {
+fn run(tool: &Tool, shape: Shape, place: &Place, size: u64, look: Look) -> Fallible<Sample> {
     let port = Reserved::new()?;
-    let mut receiver = tool.receiver(port.port);
-    receiver.stdin(Stdio::null()).stdout(match shape {
-        Shape::PipeToPipe => Stdio::piped(),
-        Shape::FileToNull => Stdio::null(),
+    let mut receiver = tool.receiver(port.port)?;
+    receiver.stdin(Stdio::null()).stderr(File::create(place.summary())?);
+    // Nobody sees what the null device gets: the proof of that shape is on a pipe.
+    let is_null = shape == Shape::FileToNull && look == Look::Edges;
+    receiver.stdout(match shape {
         Shape::PipeToFile => File::create(place.received())?.into(),
+        _ if is_null => Stdio::null(),
+        _ => Stdio::piped(),
     });
-    let mut sender = tool.sender(port.port);
+    let mut sender = tool.sender(port.port)?;
     sender.stdout(Stdio::null()).stdin(match shape {
-        Shape::FileToNull => File::open(place.source())?.into(),
+        Shape::FileToNull => File::open(place.source(size))?.into(),
         Shape::PipeToPipe | Shape::PipeToFile => Stdio::piped(),
     });
-
     let mut receiver = Process::start(receiver)?;
     wait_for_listener(port.port, &mut receiver)?;
-    let drained = receiver.stdout().map(|stdout| thread::spawn(move || drain(stdout)));
-    let started = Instant::now();
-    let mut sender = Process::start(sender)?;
-    let size = place.size;
-    // A sender that ends too early is told by what is missing.
-    let fed = sender.stdin().map(|stdin| thread::spawn(move || feed(stdin, size).is_ok()));
-    let (sent, received) = (sender.wait()?, receiver.wait()?);
-    let wall = started.elapsed();
+    thread::scope(|scope| {
+        let drained =
+            receiver.stdout().map(|stdout| scope.spawn(move || plain(drain(stdout, size, look))));
+        let started = Instant::now();
+        let mut sender = Process::start(sender)?;
+        let fed = sender.stdin().map(|stdin| scope.spawn(move || plain(feed(stdin, size))));
+        let (sent, received) = (sender.wait()?, receiver.wait()?);
+        let seconds = started.elapsed().as_secs_f64();
+        fed.map_or(Ok(()), join)?;
+        drained.map_or(Ok(()), join)?;
+        match shape {
+            Shape::PipeToFile => check_file(place, size, look)?,
+            _ if is_null => check_count(tool, place, size, received.written)?,
+            _ => {}
+        }
+        Ok(sample(size, seconds, (sent.cpu + received.cpu).as_secs_f64()))
+    })
+}
 
-    let count = match (shape, drained) {
-        (Shape::PipeToFile, _) => fs::metadata(place.received())?.len(),
-        (_, Some(drained)) => drained.join().map_err(|_| "the draining thread failed")?,
-        (_, None) => received.written,
-    };
-    let fed = fed.is_none_or(|fed| fed.join().unwrap_or(false));
-    // What waits to be written to the disk must not slow the next run down.
-    let _ = fs::remove_file(place.received());
-    // A tool may have written a few words of its own to stderr, which the kernel counts as well.
-    let whole = if shape == Shape::FileToNull { count >= size } else { count == size };
-    if !whole || !fed {
+fn check_file(place: &Place, size: u64, look: Look) -> Fallible<()> {
+    let count = fs::metadata(place.received())?.len();
+    if count != size {
         return Err(format!("{count} bytes of {size} arrived").into());
     }
-    Ok(Sample { wall, cpu: sent.cpu + received.cpu })
+    if look == Look::Whole {
+        drain(File::open(place.received())?, size, look)?;
+    }
+    // What waits to be written to the disk must not slow the next run down.
+    Ok(fs::remove_file(place.received())?)
 }
 
-/// Waits until somebody listens on a port. Only looking at the kernel's list does not disturb a
-/// server of one connection.
-pub(crate) fn wait_for_listener(port: u16, server: &mut Process) -> Fallible<()> {
-    // 127.0.0.1 and the port in hexadecimal, any peer, and 0A for LISTEN (proc(5)).
-    let wanted = format!("0100007F:{port:04X} 00000000:0000 0A");
-    let started = Instant::now();
-    while !fs::read_to_string("/proc/net/tcp")?.contains(&wanted) {
-        if server.has_ended()? || started.elapsed() > PATIENCE {
-            return Err("it does not listen".into());
+/// What is known of a stream that went to the null device.
+fn check_count(tool: &Tool, place: &Place, size: u64, written: u64) -> Fallible<()> {
+    let count = match tool {
+        Tool::Wirecat(_) => {
+            let summary = fs::read_to_string(place.summary())?;
+            let line = summary.lines().last().ok_or("no summary")?;
+            let summary: serde_json::Value = serde_json::from_str(line)?;
+            summary["in"].as_u64().ok_or("no count in the summary")?
         }
-        // The list has no event to wait for.
-        thread::sleep(Duration::from_millis(1));
-    }
-    Ok(())
-}
-
-fn feed(mut to: impl Write, size: u64) -> Fallible<()> {
-    let chunk: Vec<u8> = (0..CHUNK).map(|number| (number % 251) as u8).collect();
-    let mut left = size;
-    while left > 0 {
-        let part = chunk.len().min(usize::try_from(left)?);
-        to.write_all(chunk.get(..part).unwrap_or_default())?;
-        left -= part as u64;
-    }
-    Ok(())
-}
-
-fn drain(mut from: impl Read) -> u64 {
-    let mut chunk = vec![0; CHUNK];
-    let mut sum = 0;
-    while let Ok(count @ 1..) = from.read(&mut chunk) {
-        sum += count as u64;
-    }
-    sum
+        // A tool may have written a few words of its own to stderr, which the kernel counts too.
+        Tool::Peer(_) => written.min(size),
+        // Nobody counts what splice(2) moves; a reset would have been an error of the sender.
+        Tool::Limit(..) => size,
+    };
+    if count == size { Ok(()) } else { Err(format!("{count} bytes of {size} arrived").into()) }
 }

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Fallible;
+use crate::plan::{Outcome, Plan};
 use clients::{Count, Place};
 use servers::{Server, Usage};
 
@@ -22,7 +23,8 @@ const PERIOD: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Prints the outcome; whatever is lost or grows is an error.
-pub(crate) fn measure(time: Duration) -> Fallible<()> {
+pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
+    let time = plan.time;
     judge::prove_that_checks_can_fail()?;
     let directory = tempfile::tempdir()?;
     let mut servers = servers::start(directory.path())?;
@@ -36,7 +38,8 @@ pub(crate) fn measure(time: Duration) -> Fallible<()> {
         servers.iter().try_for_each(at_rest)?;
         servers.iter_mut().try_for_each(Server::stop)
     });
-    outcome.map_err(|error| format!("soak: {error}{}", servers::quote(&servers)).into())
+    outcome.map_err(|error| format!("soak: {error}{}", servers::quote(&servers)))?;
+    Ok(vec![])
 }
 
 /// Runs the clients for this long, and looks at the servers meanwhile.

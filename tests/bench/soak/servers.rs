@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::PATIENCE;
 use crate::Fallible;
-use crate::tools::wirecat;
+use crate::plan::Binary;
 
 /// What the clients find where, in the order of [`start`].
 pub(super) const HUB: usize = 0;
@@ -76,7 +76,7 @@ impl Server {
         args: &[&str],
     ) -> Fallible<Self> {
         let (words, ports) = (directory.join(name), directory.join(format!("{name}.port")));
-        let mut command = wirecat(args);
+        let mut command = Binary::own().command(args);
         command.arg("--port-file").arg(&ports);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&words)?);
         let child = command.spawn()?;

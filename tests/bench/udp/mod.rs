@@ -4,20 +4,22 @@ mod blaster;
 mod kernel;
 mod receiving;
 mod sending;
-mod table;
 mod tools;
 
 use crate::Fallible;
+use crate::contest::{self, Column, Sample};
+use crate::plan::{Outcome, Plan};
 
 pub(crate) use kernel::{Counters, free_port};
-pub(crate) use tools::Tool;
+use tools::Tool;
 
 /// Datagrams of one load.
-pub(super) const COUNT: u64 = 300_000;
+const COUNT: usize = 300_000;
+const COLUMNS: [Column; 2] = [Column::more("/s", 0), Column::less("µs CPU each", 2)];
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Load {
+enum Load {
     /// The tool sends datagrams of this size.
     Send(usize),
     /// The tool receives datagrams of this size, each sent by a call of its own.
@@ -27,79 +29,72 @@ pub(crate) enum Load {
 }
 
 impl Load {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Send(1200),
-        Self::Send(64),
-        Self::Receive(1200),
-        Self::Receive(64),
-        Self::ReceiveRuns(1200),
-    ];
-
-    pub(crate) fn name(self) -> String {
+    fn name(self) -> String {
         match self {
-            Self::Send(size) => format!("udp-send-{size}"),
-            Self::Receive(size) => format!("udp-receive-{size}"),
-            Self::ReceiveRuns(size) => format!("udp-receive-runs-{size}"),
+            Self::Send(size) => format!("sent, {size} B"),
+            Self::Receive(size) => format!("received without loss, {size} B"),
+            Self::ReceiveRuns(size) => format!("received without loss, {size} B in runs"),
         }
     }
 
     /// Whether a tool can do it, in a way that differs from another row.
-    fn suits(self, tool: Tool) -> bool {
+    fn suits(self, tool: &Tool) -> bool {
         match self {
-            Self::Send(_) => tool != Tool::WirecatCounts,
+            Self::Send(_) => !matches!(tool, Tool::WirecatCounts(_)),
             // iperf3 hears no sender but itself.
-            Self::ReceiveRuns(_) => tool != Tool::Iperf3,
+            Self::ReceiveRuns(_) => *tool != Tool::Iperf3,
             Self::Receive(_) => true,
         }
     }
 }
 
-/// One run.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
-    /// Datagrams a second.
-    pub(crate) rate: f64,
-    /// User and system time of the tool, in microseconds a datagram.
-    pub(crate) cpu: f64,
-    /// The sender could do no more: the receiver might.
-    pub(crate) at_limit: bool,
+pub(crate) fn send_1200(plan: &Plan) -> Fallible<Vec<Outcome>> {
+    measure(plan, Load::Send(1200))
 }
 
-/// Measures and prints; the tools take turns, as with streams. A run that fails is left out, so
-/// that it does not cost what the others were measured at.
-///
-/// # Errors
-/// How many runs failed; each was told.
-pub(crate) fn measure(loads: &[Load], tools: &[Tool], rounds: usize) -> Fallible<()> {
-    if loads.is_empty() || tools.is_empty() {
-        return Ok(());
-    }
-    println!("\n{}", table::head(rounds));
-    let mut failed = 0;
-    for load in loads {
-        let tools: Vec<Tool> = tools.iter().copied().filter(|tool| load.suits(*tool)).collect();
-        let mut samples = vec![Vec::new(); tools.len()];
-        for round in 1..=rounds {
-            eprintln!("{}: round {round} of {rounds}", load.name());
-            for (tool, samples) in tools.iter().zip(&mut samples) {
-                match run(*tool, *load) {
-                    Ok(sample) => samples.push(sample),
-                    Err(error) => {
-                        eprintln!("{}: {}: {error}", load.name(), tool.name());
-                        failed += 1;
-                    }
-                }
-            }
+pub(crate) fn send_64(plan: &Plan) -> Fallible<Vec<Outcome>> {
+    measure(plan, Load::Send(64))
+}
+
+pub(crate) fn receive_1200(plan: &Plan) -> Fallible<Vec<Outcome>> {
+    measure(plan, Load::Receive(1200))
+}
+
+pub(crate) fn receive_64(plan: &Plan) -> Fallible<Vec<Outcome>> {
+    measure(plan, Load::Receive(64))
+}
+
+pub(crate) fn receive_runs(plan: &Plan) -> Fallible<Vec<Outcome>> {
+    measure(plan, Load::ReceiveRuns(1200))
+}
+
+fn measure(plan: &Plan, load: Load) -> Fallible<Vec<Outcome>> {
+    let mut entrants = tools::entrants(plan);
+    entrants.retain(|entrant| load.suits(&entrant.what));
+    let count = plan.count(COUNT) as u64;
+    let is_search = !matches!(load, Load::Send(_));
+    // A search for the rate takes seconds for each tool.
+    let rounds = if plan.brief && is_search { plan.rounds.min(2) } else { plan.rounds };
+    let once = |tool: &Tool| match load {
+        Load::Send(size) => sending::run(tool, size, count),
+        Load::Receive(size) => receiving::run(tool, size, false, count),
+        Load::ReceiveRuns(size) => receiving::run(tool, size, true, count),
+    };
+    let case = contest::measure_for(plan, rounds, &load.name(), &entrants, contest::no_proof, once);
+    let intro = match load {
+        Load::Send(_) => {
+            "Datagrams over loopback to a bound socket that nobody reads (iperf3: to its server, \
+             which does); CPU of the sender."
         }
-        println!("{}", table::rows(*load, &tools, &samples));
-    }
-    if failed > 0 { Err(format!("{failed} runs failed").into()) } else { Ok(()) }
+        Load::Receive(_) | Load::ReceiveRuns(_) => {
+            "The highest rate of a paced sender at which the socket of the receiver dropped nothing, \
+             `+` where that sender can do no more; CPU of the receiver."
+        }
+    };
+    Ok(vec![Outcome { intro: intro.into(), columns: COLUMNS.to_vec(), cases: vec![case] }])
 }
 
-fn run(tool: Tool, load: Load) -> Fallible<Sample> {
-    match load {
-        Load::Send(size) => sending::run(tool, size),
-        Load::Receive(size) => receiving::run(tool, size, false),
-        Load::ReceiveRuns(size) => receiving::run(tool, size, true),
-    }
+/// The rate in datagrams a second, and user and system time of so many in seconds.
+fn sample(rate: f64, count: u64, cpu: f64) -> Sample {
+    vec![rate, cpu * 1e6 / count.max(1) as f64].into()
 }

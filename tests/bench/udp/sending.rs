@@ -9,25 +9,27 @@ use std::time::Instant;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::kernel::{Sink, free_port};
-use super::{COUNT, Sample, Tool};
+use super::sample;
+use super::tools::Tool;
 use crate::Fallible;
+use crate::contest::Sample;
+use crate::ends::wait_for_listener;
 use crate::process::Process;
-use crate::transfer::wait_for_listener;
 
 /// Lets a tool send, and checks that all of it came, each datagram of the right size.
-pub(super) fn run(tool: Tool, size: usize) -> Fallible<Sample> {
+pub(super) fn run(tool: &Tool, size: usize, count: u64) -> Fallible<Sample> {
     match tool {
-        Tool::Iperf3 => run_iperf3(size),
-        Tool::Sockperf => run_sockperf(size),
-        _ => run_from_stdin(tool, size),
+        Tool::Iperf3 => run_iperf3(size, count),
+        Tool::Sockperf => run_sockperf(size, count),
+        _ => run_from_stdin(tool, size, count),
     }
 }
 
-fn run_from_stdin(tool: Tool, size: usize) -> Fallible<Sample> {
+fn run_from_stdin(tool: &Tool, size: usize, count: u64) -> Fallible<Sample> {
     let sink = Sink::new()?;
-    let mut command = tool.sender(sink.port, size, COUNT);
+    let mut command = tool.sender(sink.port, size, count)?;
     command.stdout(Stdio::null());
-    let fed = feed(tool, &mut command, size)?;
+    let fed = feed(tool, &mut command, size, count)?;
     let started = Instant::now();
     let sender = Process::start(command)?;
     let used = sender.wait()?;
@@ -35,10 +37,10 @@ fn run_from_stdin(tool: Tool, size: usize) -> Fallible<Sample> {
     if let Some(fed) = fed {
         fed.join().map_err(|_| "the feeding thread failed")??;
     }
-    let halves = tool == Tool::Nc;
+    let halves = *tool == Tool::Nc;
     let arrived = sink.arrived(if halves { size / 2 } else { size }..=size)?;
-    if arrived != COUNT && !halves {
-        return Err(format!("{arrived} datagrams of {COUNT} arrived").into());
+    if arrived != count && !halves {
+        return Err(format!("{arrived} datagrams of {count} arrived").into());
     }
     Ok(sample(arrived as f64 / wall, arrived, used.cpu.as_secs_f64()))
 }
@@ -49,11 +51,11 @@ type Feeder = JoinHandle<std::io::Result<()>>;
 /// pipe(7)). nc makes a datagram of what two reads give, the second one while it waits to be
 /// allowed to write, so it gets halves; where the second comes late, a half goes alone, and
 /// counts as a datagram.
-fn feed(tool: Tool, command: &mut Command, size: usize) -> Fallible<Option<Feeder>> {
-    if tool != Tool::Nc {
+fn feed(tool: &Tool, command: &mut Command, size: usize, count: u64) -> Fallible<Option<Feeder>> {
+    if *tool != Tool::Nc {
         let mut file = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR"))?;
         let chunk = vec![b'x'; size * 1000];
-        for _ in 0..COUNT / 1000 {
+        for _ in 0..count / 1000 {
             file.write_all(&chunk)?;
         }
         std::io::Seek::rewind(&mut file)?;
@@ -65,14 +67,14 @@ fn feed(tool: Tool, command: &mut Command, size: usize) -> Fallible<Option<Feede
     let half = vec![b'x'; size / 2];
     Ok(Some(thread::spawn(move || {
         let mut writer = File::from(writer);
-        (0..2 * COUNT).try_for_each(|_| writer.write_all(&half))
+        (0..2 * count).try_for_each(|_| writer.write_all(&half))
     })))
 }
 
 /// sockperf makes its datagrams up and tells its rate; it cannot be given a count.
-fn run_sockperf(size: usize) -> Fallible<Sample> {
+fn run_sockperf(size: usize, count: u64) -> Fallible<Sample> {
     let sink = Sink::new()?;
-    let mut command = Tool::Sockperf.sender(sink.port, size, COUNT);
+    let mut command = Tool::Sockperf.sender(sink.port, size, count)?;
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let (said, cpu) = listen_to(command)?;
     let (_, behind) = said.split_once("Message Rate is ").ok_or("sockperf told no rate")?;
@@ -81,13 +83,13 @@ fn run_sockperf(size: usize) -> Fallible<Sample> {
 }
 
 /// iperf3 speaks to nobody but its own server, which reads.
-fn run_iperf3(size: usize) -> Fallible<Sample> {
+fn run_iperf3(size: usize, count: u64) -> Fallible<Sample> {
     let port = free_port()?;
-    let mut server = Tool::Iperf3.receiver(port);
+    let mut server = Tool::Iperf3.receiver(port)?;
     server.stdin(Stdio::null()).stdout(Stdio::null());
     let mut server = Process::start(server)?;
     wait_for_listener(port, &mut server)?;
-    let mut command = Tool::Iperf3.sender(port, size, COUNT);
+    let mut command = Tool::Iperf3.sender(port, size, count)?;
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let (said, cpu) = listen_to(command)?;
     let said: serde_json::Value = serde_json::from_str(&said)?;
@@ -103,8 +105,4 @@ pub(super) fn listen_to(command: Command) -> Fallible<(String, f64)> {
     let mut said = String::new();
     process.stdout().ok_or("no stdout")?.read_to_string(&mut said)?;
     Ok((said, process.wait()?.cpu.as_secs_f64()))
-}
-
-fn sample(rate: f64, count: u64, cpu: f64) -> Sample {
-    Sample { rate, cpu: cpu * 1e6 / count.max(1) as f64, at_limit: false }
 }

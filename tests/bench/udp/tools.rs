@@ -5,66 +5,72 @@
 
 use std::process::Command;
 
-use crate::peers::installed;
-use crate::tools::wirecat;
+use crate::Fallible;
+use crate::contest::{Entrant, Kind};
+use crate::limit;
+use crate::plan::{Binary, Plan};
 
 /// Bytes of receive buffer.
 const BUFFER: &str = "4194304";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tool {
-    Wirecat,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tool {
+    Wirecat(Binary),
     /// `--output none`: it counts, as iperf3 and sockperf do. The others write to /dev/null.
-    WirecatCounts,
+    WirecatCounts(Binary),
     Nc,
     Socat,
     Iperf3,
     Sockperf,
+    Limit,
+}
+
+/// All that take part.
+pub(super) fn entrants(plan: &Plan) -> Vec<Entrant<Tool>> {
+    let counts = plan.entrants(Tool::WirecatCounts, vec![]).into_iter();
+    let counts = counts.filter(|entrant| entrant.kind == Kind::Own);
+    let counts = counts.map(|entrant| Entrant { name: "wirecat --output none".into(), ..entrant });
+    let peer = |tool: Tool| (tool.program(), Entrant::new(tool.program(), Kind::Peer, tool));
+    let others = vec![
+        peer(Tool::Nc),
+        peer(Tool::Socat),
+        peer(Tool::Iperf3),
+        peer(Tool::Sockperf),
+        ("limit", Entrant::new("bare GSO, GRO", Kind::Limit, Tool::Limit)),
+    ];
+    plan.entrants(Tool::Wirecat, others).into_iter().chain(counts).collect()
 }
 
 impl Tool {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Wirecat, Self::WirecatCounts, Self::Nc, Self::Socat, Self::Iperf3, Self::Sockperf];
-
-    pub(crate) fn name(self) -> &'static str {
+    fn program(&self) -> &'static str {
         match self {
-            Self::WirecatCounts => "wirecat --output none",
-            Self::Wirecat => "wirecat",
-            other => other.program(),
-        }
-    }
-
-    fn program(self) -> &'static str {
-        match self {
-            Self::Wirecat | Self::WirecatCounts => "wirecat",
+            Self::Wirecat(_) | Self::WirecatCounts(_) => "wirecat",
             Self::Nc => "nc.openbsd",
             Self::Socat => "socat",
             Self::Iperf3 => "iperf3",
             Self::Sockperf => "sockperf",
+            Self::Limit => "limit",
         }
-    }
-
-    pub(crate) fn is_wirecat(self) -> bool {
-        matches!(self, Self::Wirecat | Self::WirecatCounts)
-    }
-
-    pub(crate) fn is_installed(self) -> bool {
-        self.is_wirecat() || installed(self.program())
     }
 
     /// Sends to a port what is on its stdin, in datagrams of this size; sockperf and iperf3 make
     /// up their own, `count` of them or for two seconds.
-    pub(crate) fn sender(self, port: u16, size: usize, count: u64) -> Command {
+    pub(super) fn sender(&self, port: u16, size: usize, count: u64) -> Fallible<Command> {
         let (port, host) = (port.to_string(), "127.0.0.1");
         let to = format!("{host}:{port}");
         let mut command = match self {
-            Self::Wirecat | Self::WirecatCounts => {
-                return wirecat(&["-q", "udp-send", &to, "--input", &format!("fixed:{size}")]);
+            Self::Wirecat(binary) | Self::WirecatCounts(binary) => {
+                let cut = format!("fixed:{size}");
+                return Ok(binary.command(&["-q", "udp-send", &to, "--input", &cut]));
+            }
+            Self::Limit => {
+                let (size, count) = (size.to_string(), count.to_string());
+                return limit::command("send-datagrams", &[&port, &size, &count]);
             }
             other => Command::new(other.program()),
         };
         match self {
-            Self::Wirecat | Self::WirecatCounts => {}
+            Self::Wirecat(_) | Self::WirecatCounts(_) | Self::Limit => {}
             // What its reads give is a datagram: its stdin must keep boundaries.
             Self::Nc => drop(command.args(["-u", "-N", "-q0", host, &port])),
             Self::Socat => {
@@ -79,24 +85,27 @@ impl Tool {
                 command.args(["-m", &size.to_string()]);
             }
         }
-        command
+        Ok(command)
     }
 
     /// iperf3 as a sender with a rate, in datagrams a second.
-    pub(crate) fn pacer(self, port: u16, size: usize, count: u64, rate: f64) -> Command {
-        let mut command = self.sender(port, size, count);
+    pub(super) fn pacer(&self, port: u16, size: usize, count: u64, rate: f64) -> Fallible<Command> {
+        let mut command = self.sender(port, size, count)?;
         let bits = rate * size as f64 * 8.0;
         command.args(["-b", &format!("{bits:.0}"), "-w", BUFFER]);
-        command
+        Ok(command)
     }
 
     /// Receives on a port.
-    pub(crate) fn receiver(self, port: u16) -> Command {
+    pub(super) fn receiver(&self, port: u16) -> Fallible<Command> {
         let (port, host) = (port.to_string(), "127.0.0.1");
         let at = format!("{host}:{port}");
-        match self {
-            Self::Wirecat => wirecat(&["-q", "udp-listen", "-n", &at]),
-            Self::WirecatCounts => wirecat(&["-q", "udp-listen", "-n", "--output", "none", &at]),
+        Ok(match self {
+            Self::Wirecat(binary) => binary.command(&["-q", "udp-listen", "-n", &at]),
+            Self::WirecatCounts(binary) => {
+                binary.command(&["-q", "udp-listen", "-n", "--output", "none", &at])
+            }
+            Self::Limit => limit::command("receive-datagrams", &[&port])?,
             other => {
                 let mut command = Command::new(other.program());
                 match other {
@@ -112,6 +121,6 @@ impl Tool {
                 };
                 command
             }
-        }
+        })
     }
 }
