@@ -83,6 +83,13 @@ pub enum Event<'a> {
         /// Why.
         error: io::Error,
     },
+    /// The handshake of the framing ([`Framing::Tinyproto`](crate::Framing::Tinyproto)) with a
+    /// connection that was accepted is over: what was sent before goes out now. One that was dialed is
+    /// [`Event::Connected`] only then.
+    Negotiated {
+        /// The connection.
+        id: Id,
+    },
     /// An attempt to connect has failed, and another one follows ([`Pool::connect_with`]).
     Retrying {
         /// The connection, whose id stays.

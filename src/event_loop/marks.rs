@@ -19,8 +19,10 @@ impl Marks {
     pub(super) const LANE_WAITS: Self = Self(32);
     /// The poll has hinted that it is gone.
     pub(super) const HUNG_UP: Self = Self(64);
+    /// It was accepted, and its handshake is not known to be over.
+    pub(super) const GREETS: Self = Self(128);
     /// What comes is not just handed on.
-    pub(super) const SPECIAL: Self = Self(Self::FRAMED.0 | Self::EXPECTS.0);
+    pub(super) const SPECIAL: Self = Self(Self::FRAMED.0 | Self::EXPECTS.0 | Self::GREETS.0);
 
     /// Whether one of these is set.
     pub(super) fn has(self, any: Self) -> bool {

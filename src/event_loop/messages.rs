@@ -207,6 +207,7 @@ impl Pool {
 impl Pool {
     /// Hands a piece of the stream over, as messages where it has a framing.
     pub(super) fn deliver(&mut self, id: Id, piece: &[u8], handler: &mut dyn Handler) {
+        self.note_negotiated(id, handler);
         if self.intakes.contains(id) {
             self.deliver_messages(id, (piece, false), usize::MAX, handler);
         } else {
@@ -217,6 +218,7 @@ impl Pool {
 
     /// The stream has ended: what the framing makes of its tail comes before that.
     pub(super) fn deliver_end(&mut self, id: Id, handler: &mut dyn Handler) {
+        self.note_negotiated(id, handler);
         if self.intakes.contains(id) {
             self.deliver_messages(id, (&[], true), usize::MAX, handler);
         }

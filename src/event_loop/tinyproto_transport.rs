@@ -6,7 +6,10 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 
+use super::event::{Event, Handler};
 use super::id::Id;
+use super::lifecycle::ChannelPhase;
+use super::marks::Marks;
 use super::pool::Pool;
 use super::transport::Transport;
 use crate::buffers::{Budget, Share};
@@ -25,7 +28,31 @@ impl Pool {
     pub fn negotiate(&mut self, id: Id, max_frame: usize, budget: &Budget) {
         let share = budget.share();
         self.wrap_transport(id, |inner| Box::new(TinyprotoTransport::new(inner, max_frame, share)));
+        if let Some(channel) = self.channel_mut(id) {
+            let greets = channel.phase == ChannelPhase::Open;
+            channel.marks.set(Marks::GREETS, greets);
+        }
         self.mark_dirty(id);
+    }
+
+    /// A channel with these marks was flushed.
+    pub(super) fn after_flush(&mut self, id: Id, marks: Marks, handler: &mut dyn Handler) {
+        if marks.has(Marks::LANE_WAITS) {
+            self.refresh_lane(id);
+        }
+        if marks.has(Marks::GREETS) {
+            self.note_negotiated(id, handler);
+        }
+    }
+
+    /// Reports the end of the handshake of an accepted connection, where it is over.
+    pub(super) fn note_negotiated(&mut self, id: Id, handler: &mut dyn Handler) {
+        let Some(channel) = self.channel_mut(id) else { return };
+        let is_over = channel.marks.has(Marks::GREETS) && channel.transport.is_open();
+        if is_over && channel.phase == ChannelPhase::Open && channel.closed.is_none() {
+            channel.marks.set(Marks::GREETS, false);
+            handler.on(self, Event::Negotiated { id });
+        }
     }
 }
 
@@ -320,5 +347,39 @@ impl From<ExchangeError> for io::Error {
             _ => ErrorKind::InvalidData,
         };
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{Shutdown, TcpStream};
+
+    use super::*;
+    use crate::event_loop::EventLoop;
+    use crate::framing::Framing;
+
+    /// The hellos of an accepted connection are over before its first message, which may come with
+    /// them.
+    #[test]
+    fn a_handshake_that_is_over_is_an_event() {
+        let mut event_loop = EventLoop::new().unwrap();
+        let listener = event_loop.pool().listen("127.0.0.1:0").unwrap()[0];
+        event_loop.pool().frame(listener, Framing::Tinyproto).unwrap();
+        let address = event_loop.pool().local(listener).unwrap().to_string();
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(b"\xff\0\0\0\x02hi").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut log = Vec::new();
+        let mut on = |pool: &mut Pool, event: Event<'_>| match event {
+            Event::Accepted { .. } => log.push("accepted".to_owned()),
+            Event::Negotiated { .. } => log.push("negotiated".to_owned()),
+            Event::Message { payload, .. } => log.push(String::from_utf8_lossy(payload).into()),
+            Event::Eof { id } => pool.finish(id),
+            Event::Closed { .. } => pool.stop(),
+            _ => {}
+        };
+        event_loop.run(&mut on).unwrap();
+        assert_eq!(log, ["accepted", "negotiated", "hi"]);
     }
 }

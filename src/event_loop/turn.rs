@@ -323,12 +323,10 @@ impl Pool {
                 continue;
             }
             channel.flush(now);
-            let lane_waits = channel.marks.has(Marks::LANE_WAITS);
+            let marks = channel.marks;
             let (drained, hung_up) = (channel.take_drained(), channel.has_hung_up());
             self.settle(id);
-            if lane_waits {
-                self.refresh_lane(id);
-            }
+            self.after_flush(id, marks, handler);
             if drained && self.channel(id).is_some_and(|channel| channel.closed.is_none()) {
                 handler.on(self, Event::Drained { id });
             }

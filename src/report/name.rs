@@ -59,6 +59,10 @@ events! {
         Accepted = "accepted":
             "A client has come.",
             always [conn local peer], sometimes [];
+        Negotiated = "negotiated":
+            "The handshake of the framing with a client is over (tinyproto: both hellos). What a \
+             command sends before waits for it. A connection that is dialed is connected only then.",
+            always [conn peer], sometimes [];
         Joined = "joined":
             "A group is joined.",
             always [proto group iface], sometimes [];
@@ -68,7 +72,11 @@ events! {
         List = "list":
             "One of what is there, because somebody asked: a connection, a group or a peer. The \
              last one has their count and nothing else.",
-            always [], sometimes [conn local peer group iface line queued count fd in out secs];
+            always [], sometimes [conn local peer group iface line queued unread count fd in out secs];
+        Tick = "tick":
+            "The time that a command to tick asks for has passed again: count times by now. One for \
+             which stdout has no room is left out, and counted.",
+            always [line count], sometimes [];
         Data = "data":
             "A message has come. Without framing, it is what one read of the stream gave.",
             always [peer len], sometimes [conn line group iface text b64 partial];

@@ -47,7 +47,8 @@ fields! {
         b64: Option<Base64<'a>> = "b64": "the message, where it is not";
         partial: bool = "partial": "the message is the last of its stream and has no proper end";
         queued: Option<usize> = "queued": "bytes that wait to be written; left out where none do";
-        count: Option<usize> = "count": "connections or peers that a message went to; entries of a list; sources summed up";
+        unread: Option<u64> = "unread": "bytes that have come and no event has delivered; left out where there are none";
+        count: Option<usize> = "count": "connections or peers that a message went to; entries of a list; sources summed up; ticks";
         fd: Option<u32> = "fd": "the descriptor of the socket in the process of wirecat, which pidfd_getfd(2) takes from there";
         received: Option<u64> = "in": "bytes received";
         sent: Option<u64> = "out": "bytes sent";
@@ -202,6 +203,13 @@ impl<'a> Notice<'a> {
     #[must_use]
     pub(crate) fn queued(mut self, bytes: usize) -> Self {
         self.fields.queued = (bytes > 0).then_some(bytes);
+        self
+    }
+
+    /// Bytes that have come and wait to be delivered, where any do.
+    #[must_use]
+    pub(crate) fn unread(mut self, bytes: u64) -> Self {
+        self.fields.unread = (bytes > 0).then_some(bytes);
         self
     }
 

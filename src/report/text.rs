@@ -62,16 +62,20 @@ fn words(notice: &Notice<'_>) -> String {
             line.conn().maybe(fields.proto).maybe(fields.peer).labelled("from", fields.local)
         }
         Name::ConnectFailed => line.conn().maybe(fields.proto).maybe(fields.peer).message(),
-        Name::Connecting | Name::Accepted | Name::Eof => line.conn().maybe(fields.peer),
+        Name::Connecting | Name::Accepted | Name::Negotiated | Name::Eof => {
+            line.conn().maybe(fields.peer)
+        }
         Name::Data => line.who().maybe(fields.len.map(bytes)),
         Name::Sent => line.who().maybe(fields.len.map(bytes)).labelled("to", fields.count).queued(),
         Name::Drained => line.who(),
+        Name::Tick => line.maybe(fields.count),
         Name::Closed => line.conn().maybe(fields.peer.or(fields.local)).traffic().reason().losses(),
         Name::Retry => line.labelled("in", fields.secs.map(pause)).message(),
         Name::Joined | Name::Left => line.maybe(fields.group).labelled("on", fields.iface),
         Name::List => {
             let line = line.conn().maybe(fields.peer).maybe(fields.group);
             let line = line.labelled("on", fields.iface).traffic().queued();
+            let line = line.labelled("unread", fields.unread.map(size));
             line.maybe(fields.count.map(|count| format!("{count} in all")))
         }
         Name::Stats => line.flow().traffic().counts(),

@@ -38,7 +38,7 @@ struct Reader {
 pub(crate) trait Controllable {
     fn core(&mut self) -> &mut Core;
 
-    /// Obeys one command, which is not `/quit`.
+    /// Obeys one command, which is neither `/quit` nor `/tick`.
     ///
     /// A failure is only reported.
     fn execute(&mut self, pool: &mut Pool, line: u64, command: Command) -> Result<(), Failure>;
@@ -127,6 +127,10 @@ pub(crate) fn execute_lines(
             Ok(Command::Quit) => {
                 session.core().limit_end(pool, CloseReason::HOST);
                 session.quit(pool);
+                Ok(())
+            }
+            Ok(Command::Tick(every)) => {
+                session.core().ticks.set(pool, every, line);
                 Ok(())
             }
             Ok(command) => session.execute(pool, line, command),

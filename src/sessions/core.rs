@@ -7,6 +7,7 @@
 mod goal;
 mod shutdown;
 mod stop;
+mod ticks;
 
 use std::time::{Duration, Instant};
 
@@ -27,8 +28,9 @@ use crate::report::{Name, Notice};
 
 use goal::GoalState;
 use shutdown::{Outcome, Phase};
-pub(crate) use stop::{GRACE, SIGNALLED, status_of};
-use stop::{STDOUT_GONE, TIMED_OUT};
+use stop::{Awaited, STDOUT_GONE, TIMED_OUT};
+pub(crate) use stop::{GRACE, NOTE_AFTER, SIGNALLED, status_of};
+use ticks::Ticks;
 
 /// The common part of a session.
 pub struct Core {
@@ -46,6 +48,7 @@ pub struct Core {
     awaited: Option<Awaited>,
     /// Why the last attempt failed, as far as it was reported.
     last_retry: Option<Failure>,
+    pub(crate) ticks: Ticks,
     outcome: Outcome,
     phase: Phase,
     /// The last number that was given to a connection.
@@ -58,13 +61,6 @@ pub struct Core {
     is_bounded: bool,
     /// Nothing is waited for any more, not even stdout.
     aborting: bool,
-}
-
-/// The peer that a listener or sender awaits under `--wait`.
-struct Awaited {
-    operation: &'static str,
-    target: String,
-    cause: &'static str,
 }
 
 /// What an event means for a session.
@@ -103,6 +99,7 @@ impl Core {
             input,
             awaited: None,
             last_retry: None,
+            ticks: Ticks::default(),
             outcome: Outcome::default(),
             phase: Phase::Working,
             numbers: 0,
@@ -258,6 +255,9 @@ impl Core {
 
     fn on_timer(&mut self, pool: &mut Pool, key: TimerKey) -> Disposition {
         match (key.purpose, key.id) {
+            (timers::TICK, None) if self.phase.is_working() => {
+                self.ticks.on_timer(pool, &mut self.console);
+            }
             (timers::SUMS, None) => self.console.report_sums(pool),
             (timers::TOTAL, None) => self.time_is_up(pool),
             (timers::READY, None) if self.phase.is_working() => self.announce(pool),
@@ -393,6 +393,3 @@ impl Core {
         }
     }
 }
-
-/// Delay before the waiting notice.
-pub(crate) const NOTE_AFTER: Duration = Duration::from_secs(3);

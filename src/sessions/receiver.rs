@@ -162,7 +162,7 @@ impl Receiver {
         }
     }
 
-    /// Bytes that came and never became a delivered message, now that the connection is gone.
+    /// Bytes that came and are in no message that was delivered: once the connection is gone, lost.
     pub(crate) fn lost(&self) -> u64 {
         match self.parts.as_deref() {
             Some(Parts::Messages { deframer, .. }) => deframer.undelivered() as u64,

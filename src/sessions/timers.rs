@@ -70,6 +70,8 @@ pub(crate) const SUMS: u8 = 32;
 pub(crate) const READ_ON: u8 = 33;
 /// `within` of a read that a command asks for.
 pub(crate) const WITHIN: u8 = 34;
+/// `tick` of the commands.
+pub(crate) const TICK: u8 = 35;
 /// The first purpose that a session of streams, or one of datagrams, has for itself alone.
 pub(crate) const OWN: u8 = 64;
 

@@ -41,6 +41,10 @@ const fn emitter(
 }
 
 const COMMANDS: &str = "with --input commands or json";
+const TINYPROTO: &str = "with --frame tinyproto";
+const LISTENS_TOO: &str = "with --frame tinyproto and --input commands or json";
+const HOSTS_TOO: &str = "with --host and --frame tinyproto";
+const SERVES_TOO: &str = "with --frame tinyproto, without --ping";
 const HOSTED: &str = "in a room that is hosted elsewhere";
 
 /// The table, in the order of the events.
@@ -66,6 +70,10 @@ const EMITTERS: &[Emitter] = &[
     emitter(Name::Accepted, CONNECT, &["commands"], COMMANDS),
     emitter(Name::Accepted, CHAT, &["--host"], "with --host"),
     emitter(Name::Accepted, ECHO, &["!--ping", "!no streams"], "where it serves streams"),
+    emitter(Name::Negotiated, SERVE, &["tinyproto"], TINYPROTO),
+    emitter(Name::Negotiated, CONNECT, &["tinyproto", "commands"], LISTENS_TOO),
+    emitter(Name::Negotiated, CHAT, &["--host", "tinyproto"], HOSTS_TOO),
+    emitter(Name::Negotiated, ECHO, &["!--ping", "tinyproto"], SERVES_TOO),
     emitter(Name::Joined, &["mcast-join"], &[], ""),
     emitter(Name::Joined, CHAT, &["group"], "in a group"),
     emitter(Name::Joined, ECHO, &["group"], "in a group"),
@@ -82,6 +90,7 @@ const EMITTERS: &[Emitter] = &[
     emitter(Name::Data, SENDERS, &["commands"], COMMANDS),
     emitter(Name::Data, CHAT, &["!--headless"], "without --headless"),
     emitter(Name::Data, ECHO, &["!--ping"], "without --ping"),
+    emitter(Name::Tick, CONTROLLED, &["commands"], COMMANDS),
     emitter(Name::Sent, CONTROLLED, &["commands"], COMMANDS),
     emitter(Name::Drained, CONTROLLED, &["commands"], COMMANDS),
     emitter(Name::SendFailed, CONTROLLED, &["commands"], COMMANDS),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
-use super::{Command, CommandForm, ReadForm, Recipient, conn, known, peer};
+use super::{Command, CommandForm, ReadForm, Recipient, conn, known, peer, tick};
 use crate::protocol::text::without_bom;
 use crate::values::parse_duration;
 
@@ -77,6 +77,8 @@ struct CommandObject {
     form: Option<String>,
     #[serde(deserialize_with = "given")]
     within: Option<String>,
+    #[serde(deserialize_with = "given")]
+    tick: Option<String>,
 }
 
 impl CommandObject {
@@ -90,6 +92,7 @@ impl CommandObject {
         let is_another = self.another.is_some();
         let form = self.form.map(|text| text.parse::<ReadForm>()).transpose()?;
         let within = self.within.map(|text| within(&text)).transpose()?;
+        let tick = self.tick.map(|text| tick(&text).map_err(|cause| format!("`tick`: {cause}")));
         let to = self.to.map_or(Recipient::All, |PeerId(to)| to);
         let send = |payload| Command::Send { payload, to: to.clone() };
         let b64 = self.b64.map(|text| base64(&text)).transpose()?;
@@ -109,6 +112,7 @@ impl CommandObject {
             self.resume.map(|OneOrAll(recipient)| Command::Resume(recipient)),
             self.finish.map(|OneOrAll(recipient)| Command::Finish(recipient)),
             self.read.map(|OneOrAll(of)| Command::Read { of, form, within }),
+            tick.transpose()?.map(Command::Tick),
         ];
         let mut commands =
             payloads.into_iter().flatten().map(send).chain(others.into_iter().flatten());
@@ -246,6 +250,10 @@ mod tests {
             (r#"{"close":null}"#, Command::Close(Recipient::All)),
             (r#"{"list":true}"#, Command::List),
             (r#"{"stats":true}"#, Command::Stats),
+            (r#"{"tick":"1s"}"#, Command::Tick(Some(Duration::from_secs(1)))),
+            (r#"{"tick":"0.25"}"#, Command::Tick(Some(Duration::from_millis(250)))),
+            (r#"{"tick":"off"}"#, Command::Tick(None)),
+            (r#"{"tick":"0s"}"#, Command::Tick(None)),
             (r#"{"join":"239.1.2.3:5"}"#, Command::Join("239.1.2.3:5".into())),
             (r#"{"leave":"239.1.2.3:5"}"#, Command::Leave("239.1.2.3:5".into())),
             ("{\"quit\":true}\r", Command::Quit),
@@ -322,6 +330,10 @@ mod tests {
             (r#"{"read":1,"within":"99y"}"#, "too long: at most 10 years"),
             (r#"{"send":"x","as":"line"}"#, "`as` goes with read only"),
             (r#"{"close":1,"within":"2s"}"#, "`within` goes with read only"),
+            (r#"{"tick":1}"#, "expected a string"),
+            (r#"{"tick":"10us"}"#, "`tick`: the shortest time between ticks is 1ms"),
+            (r#"{"tick":"often"}"#, "`tick`: \"often\" is not a duration"),
+            (r#"{"tick":"1s","to":1}"#, "`to` goes with send, b64 or hex only"),
         ];
         for (line, expected) in table {
             let error = parse(line.as_bytes()).unwrap_err();

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 pub use read::ReadForm;
 
+use crate::values::parse_duration;
+
 /// What one line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -58,12 +60,14 @@ pub enum Command {
         /// The time for the whole message.
         within: Option<Duration>,
     },
+    /// Report the time every so often; `None` ends that.
+    Tick(Option<Duration>),
     /// Drain and stop.
     Quit,
 }
 
 /// Every command: in words, and as JSON. This is the list that errors show.
-const COMMANDS: [(&str, &str); 15] = [
+const COMMANDS: [(&str, &str); 16] = [
     ("/all TEXT", r#"{"send":TEXT}, {"b64":...} or {"hex":...}"#),
     ("/to ID TEXT", r#"{"send":TEXT,"to":ID}"#),
     ("/close [ID]", r#"{"close":ID}"#),
@@ -75,11 +79,15 @@ const COMMANDS: [(&str, &str); 15] = [
     ("/listen ADDR", r#"{"listen":ADDR}"#),
     ("/list", r#"{"list":true}"#),
     ("/stats", r#"{"stats":true}"#),
+    ("/tick TIME", r#"{"tick":TIME}"#),
     ("/join GROUP", r#"{"join":GROUP}"#),
     ("/leave GROUP", r#"{"leave":GROUP}"#),
     ("/quit", r#"{"quit":true}"#),
     ("//TEXT to send text that starts with a slash", ""),
 ];
+
+/// The shortest time between ticks: the timers of the loop are of whole milliseconds.
+const SHORTEST_TICK: Duration = Duration::from_millis(1);
 
 /// The commands of one form, as an error lists them.
 fn known(form: CommandForm) -> String {
@@ -173,6 +181,18 @@ fn peer(text: &str) -> Option<Recipient> {
         // In the form of events: [0:0::1]:7 and [::1]:7 are one peer.
         Ok(address) => Some(Recipient::Peer(address.to_string())),
         Err(_) => text.starts_with("unix:").then(|| Recipient::Peer(text.to_owned())),
+    }
+}
+
+/// How often to tick: no time, or `off`, is never.
+fn tick(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    match parse_duration(text)? {
+        Duration::ZERO => Ok(None),
+        every if every < SHORTEST_TICK => Err("the shortest time between ticks is 1ms".to_owned()),
+        every => Ok(Some(every)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Commands in words, for a person at a terminal: whatever does not start with a slash is sent.
 
-use super::{Command, CommandForm, Recipient, conn, known, peer};
+use super::{Command, CommandForm, Recipient, conn, known, peer, tick};
 
 /// Reads a line without its end of line. Text is taken as it is, an empty line as an empty
 /// message; blanks around the argument of any other command do not matter.
@@ -27,6 +27,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Command, String> {
         b"listen" => address("listen", rest).map(Command::Listen),
         b"join" => group("join", rest).map(Command::Join),
         b"leave" => group("leave", rest).map(Command::Leave),
+        b"tick" => ticks(rest),
         b"list" => alone(Command::List, "list", rest),
         b"stats" => alone(Command::Stats, "stats", rest),
         b"quit" => alone(Command::Quit, "quit", rest),
@@ -95,6 +96,13 @@ fn group(word: &str, rest: &[u8]) -> Result<String, String> {
     is_one.then(|| group.to_owned()).ok_or_else(wrong)
 }
 
+/// How often to tick.
+fn ticks(rest: &[u8]) -> Result<Command, String> {
+    let text = str::from_utf8(rest.trim_ascii()).unwrap_or_default();
+    let wrong = |cause| format!("`/tick` takes a time, as in /tick 1s, or off: {cause}");
+    tick(text).map(Command::Tick).map_err(wrong)
+}
+
 /// A command that has no argument.
 fn alone(command: Command, word: &str, rest: &[u8]) -> Result<Command, String> {
     match rest.trim_ascii() {
@@ -147,6 +155,9 @@ mod tests {
             (b"/connect  [::1]:5 ", connect("[::1]:5")),
             (b"/connect unix:/a b", connect("unix:/a b")),
             (b"/listen :0", Command::Listen(":0".into())),
+            (b"/tick 2s\r", Command::Tick(Some(std::time::Duration::from_secs(2)))),
+            (b"/tick off", Command::Tick(None)),
+            (b"/tick 0", Command::Tick(None)),
             (b"/list", Command::List),
             (b"/stats \r", Command::Stats),
             (b"/quit", Command::Quit),
@@ -179,6 +190,10 @@ mod tests {
         for line in [&b"/connect"[..], b"/listen ", b"/connect \xff"] {
             let error = parse(line).unwrap_err();
             assert!(error.contains("takes one address") && error.contains("127.0.0.1"), "{error}");
+        }
+        for line in [&b"/tick"[..], b"/tick often", b"/tick \xff", b"/tick 1us", b"/tick 1x"] {
+            let error = parse(line).unwrap_err();
+            assert!(error.starts_with("`/tick` takes a time, as in /tick 1s, or off: "), "{error}");
         }
         let wrong = ["/close all", "/close 1 2", "/close 99999999999999999999", "/pause 0"];
         for line in wrong.into_iter().chain(["/resume x", "/finish 1,2"]) {

@@ -24,6 +24,8 @@ use crate::sessions::timers;
 /// Grace period for queued data: a signal, `--timeout`, `/quit`, a missed deadline, `--count` or
 /// `--expect` met.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
+/// Delay before the waiting notice.
+pub(crate) const NOTE_AFTER: Duration = Duration::from_secs(3);
 
 /// The close reason of a run that a signal ends.
 pub(crate) const SIGNALLED: CloseReason = CloseReason::new(Cause::Host, Detail::Signal);
@@ -31,6 +33,13 @@ pub(crate) const SIGNALLED: CloseReason = CloseReason::new(Cause::Host, Detail::
 pub(super) const TIMED_OUT: CloseReason = CloseReason::new(Cause::Timeout, Detail::Timeout);
 /// The close reason of a run whose stdout is gone.
 pub(super) const STDOUT_GONE: CloseReason = CloseReason::new(Cause::Host, Detail::Local);
+
+/// The peer that a listener or sender awaits under `--wait`.
+pub(super) struct Awaited {
+    pub(super) operation: &'static str,
+    pub(super) target: String,
+    pub(super) cause: &'static str,
+}
 
 impl Core {
     /// Cuts off after a time, for this reason, what is not closed in order by then.

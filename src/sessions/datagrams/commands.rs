@@ -179,8 +179,8 @@ fn execute(
         }
         Command::Join(group) => groups(service, line)?.join(context, &group.parse()?)?,
         Command::Leave(group) => groups(service, line)?.leave(context, &group.parse()?)?,
-        // The lines see to that one.
-        Command::Quit => {}
+        // The lines see to those.
+        Command::Quit | Command::Tick(_) => {}
     }
     Ok(())
 }

@@ -87,6 +87,8 @@ impl Controllable for Commanded<'_> {
                 return reading::read(self.0, pool, (&of, &ids), (read, form));
             }
             Command::Quit => self.quit(pool),
+            // The lines see to that one.
+            Command::Tick(_) => {}
         }
         Ok(())
     }
@@ -311,6 +313,7 @@ impl Commanded<'_> {
                 .traffic(traffic.received, traffic.sent)
                 .secs(pool.now().saturating_duration_since(traffic.opened))
                 .queued(pool.queued(*id))
+                .unread(pool.unread(*id) + client.receiver.lost())
                 .fd(pool.descriptor(*id));
             self.0.core.console.report_batched(pool, &event);
         }

@@ -8,6 +8,7 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{CloseMode, Id, Pool, TimerKey};
 use crate::kind::Kind;
+use crate::report::{Name, Notice};
 use crate::sessions::core::{Core, GRACE};
 use crate::sessions::services::Activity;
 use crate::sessions::timers;
@@ -170,6 +171,17 @@ impl Streams {
             let text = "waiting for the peer to close (--quit-after limits this)";
             core.console.warn(pool, Kind::Waiting, text);
         }
+    }
+}
+
+impl Streams {
+    /// The handshake of the framing with a client is over.
+    pub(super) fn on_negotiated(&self, core: &mut Core, pool: &mut Pool, id: Id) {
+        pool.disarm(TimerKey::of(id, timers::HELLO));
+        let Some(client) = self.table.get(id) else { return };
+        let peer = client.peer.to_string();
+        let notice = Notice::new(Name::Negotiated).conn(client.number).peer(&peer);
+        core.console.report(pool, &notice);
     }
 }
 

@@ -324,6 +324,7 @@ impl Session for StreamSession {
             Event::Eof { id } => self.on_data(pool, id, &[], true),
             Event::Drained { id } => self.on_drained(pool, id),
             Event::HungUp { id } => self.on_hung_up(pool, id),
+            Event::Negotiated { id } => self.streams.on_negotiated(&mut self.core, pool, id),
             Event::Closed { id, end } => self.on_closed(pool, id, &end),
             Event::Timer { key } => self.on_timer(pool, key),
             _ => {}

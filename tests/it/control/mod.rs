@@ -11,6 +11,7 @@ mod refusals;
 mod senders;
 mod servers;
 mod terminal;
+mod ticks;
 
 use std::net::TcpStream;
 

@@ -339,3 +339,30 @@ fn paused_needs_a_program_that_asks_and_reads() {
     drop(connect(&address));
     server.wait().code(0);
 }
+
+/// What has come and was not asked for yet is listed, in the kernel or behind the last message: a
+/// program sees how much each client has in store, and takes it at its own pace.
+#[test]
+fn a_list_has_what_is_unread() {
+    let (mut server, address) = server("--paused");
+    let mut one = client(&mut server, &address);
+    one.write_all(b"a line\nand more").expect("it is taken");
+    let mut lists = 0;
+    let mut unread = |server: &mut Running, expected: Option<u64>| loop {
+        server.say("{\"list\":true}\n");
+        lists += 2;
+        let list = server.wait_for_events("list", lists).swap_remove(lists - 2);
+        // On loopback it is there soon.
+        if list["unread"].as_u64() == expected {
+            return;
+        }
+    };
+    unread(&mut server, Some(15));
+    read(&mut server, 1, "line");
+    server.wait_for_event("data");
+    unread(&mut server, Some(8));
+    read(&mut server, 1, "raw");
+    server.wait_for_events("data", 2);
+    unread(&mut server, None);
+    server.wait().code(0);
+}

@@ -304,3 +304,35 @@ fn a_blocked_stdout_does_not_hold_up_stdin() {
     drop(far.join().expect("all is written"));
     assert!(server.wait().code(0).stdout == ours.as_bytes());
 }
+
+/// A program may send a greeting of its own once the hellos are exchanged, before any message: of each
+/// client one event says so, and none of a client that says no hello.
+#[test]
+fn the_end_of_the_hello_is_an_event_of_a_server() {
+    let args = ["--input", "json", "--output", "json"];
+    let server =
+        wirecat([&["tcp-serve", "--frame", "tinyproto"], &args[..], &["127.0.0.1:0"]].concat());
+    let mut server = server.piped().start();
+    let local = server.wait_for_event("listening")["local"].as_str().expect("a name").to_owned();
+    let (silent, client) = (connect(&local), connect(&local));
+    server.wait_for_events("accepted", 2);
+    hear(&client, b"\xff");
+    server.say("{\"list\":true}\n");
+    server.wait_for_event("list");
+    assert_eq!(server.wait_for_events("negotiated", 0), [serde_json::Value::Null; 0], "no hello");
+    // The offer comes with the hello, and the message right behind the go.
+    say(&client, b"\xff\0\0\0\x05");
+    hear(&client, b"\xff");
+    say(&client, b"hello");
+    let event = server.wait_for_event("negotiated");
+    let name = client.local_addr().expect("a name").to_string();
+    assert_eq!((&event["conn"], &event["peer"]), (&2.into(), &name.into()));
+    server.wait_for_event("data");
+    drop((silent, client));
+    server.wait_for_events("closed", 2);
+    let ended = server.wait();
+    let names: Vec<_> = ended.events().iter().map(|event| event["event"].clone()).collect();
+    let place = |name: &str| names.iter().position(|one| one == name).expect(name);
+    assert!(place("accepted") < place("negotiated") && place("negotiated") < place("data"));
+    assert_eq!(names.iter().filter(|name| *name == "negotiated").count(), 1);
+}
