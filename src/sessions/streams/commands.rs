@@ -276,7 +276,7 @@ impl Commanded<'_> {
         match (recipient, self.find(recipient)) {
             (Recipient::All, _) => {
                 for (id, client) in self.0.streams.table.iter() {
-                    pool.close(id, reason_to_close(client), CloseMode::Linger);
+                    close_one(pool, id, client);
                 }
                 if let Some(dialer) = &mut self.0.streams.dialer {
                     dialer.cancel(pool);
@@ -285,9 +285,9 @@ impl Commanded<'_> {
                 self.0.on_parted(pool);
             }
             (_, Some(id)) => {
-                let reason =
-                    self.0.streams.table.get(id).map_or(CloseReason::HOST, reason_to_close);
-                pool.close(id, reason, CloseMode::Linger);
+                if let Some(client) = self.0.streams.table.get(id) {
+                    close_one(pool, id, client);
+                }
             }
             (_, None) if opening::close(self.0, pool, recipient) => {}
             (_, None) => return Err(not_connected("close", recipient)),
@@ -322,6 +322,15 @@ impl Commanded<'_> {
             .console
             .report_batched(pool, &Notice::new(Name::List).line(line).count(ids.len()));
     }
+}
+
+/// Closes in order, but resets a connection that is paused over what it has sent: a FIN would make a
+/// transfer that was cut look whole to its sender.
+fn close_one(pool: &mut Pool, id: Id, client: &Connection) {
+    let has_unread = pool.unread(id) > 0 || client.receiver.lost() > 0;
+    let is_cut = client.is_paused() && has_unread && pool.takes(id);
+    let mode = if is_cut { CloseMode::ResetWhenAcked } else { CloseMode::Linger };
+    pool.close(id, reason_to_close(client), mode);
 }
 
 /// If the peer's FIN came first, the reason is PEER.
