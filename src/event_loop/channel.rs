@@ -28,7 +28,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::READ_SIZE;
 use super::end_watch::EndWatch;
 use super::event::{SendOutcome, Traffic};
 use super::lifecycle::{ChannelEnd, ChannelPhase, CloseMode, Directions, Half};
@@ -104,6 +103,7 @@ impl Channel {
         now: Instant,
     ) -> Self {
         let half = |missing| if directions == missing { Half::Ended } else { Half::Open };
+        let read_size = u32::try_from(transport.read_size()).unwrap_or(u32::MAX);
         Self {
             transport,
             phase,
@@ -122,7 +122,7 @@ impl Channel {
             ending: None,
             queue: SendQueue::default(),
             high_mark: HIGH_MARK as u32,
-            read_size: READ_SIZE as u32,
+            read_size,
             progress: now,
             traffic: Traffic { received: 0, sent: 0, opened: now, last_active: now },
         }

@@ -7,6 +7,7 @@ use std::os::fd::BorrowedFd;
 
 use mio::{Registry, Token};
 
+use super::READ_SIZE;
 use super::id::Id;
 use super::mailbox::Mailbox;
 use crate::close::CloseReason;
@@ -190,6 +191,11 @@ pub trait Transport: Send {
     /// `WouldBlock`, or the failure that ended the channel.
     fn read_ahead(&mut self) -> io::Result<()> {
         self.inner_mut().map_or(Ok(()), |inner| inner.read_ahead())
+    }
+
+    /// Bytes that one read had better take, unless the handler sets another size.
+    fn read_size(&self) -> usize {
+        self.inner().map_or(READ_SIZE, |inner| inner.read_size())
     }
 
     /// Bytes that were read and are not delivered yet.

@@ -114,7 +114,8 @@ pub fn write(form: Written, message: &Shown<'_>, sanitise: bool, out: &mut Vec<u
     }
 }
 
-fn write_line(line: &[u8], out: &mut Vec<u8>) {
+/// Appends a line, and a newline where it lacks one.
+pub fn write_line(line: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(line);
     end_line(line, out);
 }

@@ -73,6 +73,8 @@ pub struct Console {
     /// What stdout is, where it is used.
     kind: StdioKind,
     terminal: bool,
+    /// Whether a `data` event is for anybody; it is asked for each message.
+    shows_data: bool,
     full: bool,
     /// Gives up the descriptor of stdout, once the channel is gone.
     release: fn(StdioKind),
@@ -134,13 +136,14 @@ impl Console {
         stdout: Option<Id>,
         kind: StdioKind,
     ) -> Self {
-        Self {
+        let mut console = Self {
             reporter,
             form,
             stdout,
             is_record: false,
             kind,
             terminal: kind == StdioKind::Terminal,
+            shows_data: false,
             full: false,
             release: |_| {},
             pending: Vec::new(),
@@ -148,7 +151,9 @@ impl Console {
             hooks: Hooks::new(Vec::new(), false),
             totals: Totals::default(),
             started: pool.now(),
-        }
+        };
+        console.shows_data = console.shows(Name::Data);
+        console
     }
 
     /// Whether `id` is stdout.
@@ -228,7 +233,7 @@ impl Console {
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.
     pub(crate) fn deliver(&mut self, pool: &mut Pool, message: &Message<'_>) {
         // An event costs more than all the rest, and mostly has no reader.
-        if self.shows(Name::Data) {
+        if self.shows_data {
             self.report_batched(pool, &message.event());
         }
         match self.form {
@@ -241,6 +246,9 @@ impl Console {
                 output::end_line(message.payload, &mut self.pending);
             }
             Output::Written(Written::Raw) => self.pending.extend_from_slice(message.payload),
+            Output::Written(Written::Line) if !self.terminal => {
+                output::write_line(message.payload, &mut self.pending);
+            }
             Output::Written(form) => {
                 write_message(form, message, self.terminal, &mut self.pending);
             }
@@ -331,34 +339,6 @@ impl Console {
         match self.totals.connections {
             Some(connections) => event.connections(connections),
             None => event,
-        }
-    }
-
-    /// Reports the summary and drains stdout; returns whether that is done already. JSON ends with it;
-    /// elsewhere it waits for stdout, whose end may still change the code.
-    pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
-        self.commit(pool);
-        self.reporter.end_progress();
-        if self.form == Output::Json {
-            let summary = self.summary(pool, status);
-            self.reporter.json_line(&summary, SystemTime::now(), &mut self.pending);
-            self.fire(pool, &summary);
-            self.commit(pool);
-        }
-        match self.stdout {
-            Some(stdout) => pool.finish(stdout),
-            None => self.finished(pool, status),
-        }
-        self.stdout.is_none()
-    }
-
-    /// stdout has drained, or is not used.
-    pub(crate) fn finished(&mut self, pool: &mut Pool, status: Status) {
-        self.reporter.report_sums(true);
-        let summary = self.summary(pool, status);
-        match self.form {
-            Output::Json => self.reporter.report(&summary),
-            _ => self.report(pool, &summary),
         }
     }
 

@@ -87,7 +87,7 @@ impl Core {
         console.totals.messages = common.wire.delivers_messages().then_some((0, 0));
         let goal = GoalState::new(common.goal.clone(), common.wire.delivers_messages());
         let scripting = std::mem::take(&mut common.helpers);
-        console.hooks = Hooks::new(scripting.hooks, !console.uses_stdout());
+        console.set_hooks(Hooks::new(scripting.hooks, !console.uses_stdout()));
         Self {
             goal,
             listens: false,
@@ -329,6 +329,7 @@ impl Core {
 
     /// Counts a message; false where it is beyond what the run is for (`--count`, `--expect`),
     /// and not to be delivered.
+    #[inline]
     pub(crate) fn take_message(&mut self, payload: &[u8]) -> bool {
         if self.has_enough() {
             return false;

@@ -32,7 +32,7 @@ impl StartupFailure {
     ) -> Result<(), Failure> {
         let pool = event_loop.pool();
         let mut console = Console::open(pool, reporter, Output::None, false)?;
-        console.hooks = Hooks::new(hooks, false);
+        console.set_hooks(Hooks::new(hooks, false));
         if let Some(limit) = limit {
             pool.arm(TimerKey::global(timers::TOTAL), limit);
         }

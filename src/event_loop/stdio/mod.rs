@@ -9,6 +9,25 @@
 //!
 //! Pipes and sockets to children have one end that is ours alone, which is polled as it is.
 //!
+//! # From a file to a socket
+//!
+//! CPU time of both ends in seconds for 1 GiB over loopback (Linux 6.18, 2 cores, medians of 5), by what
+//! the receiver does and where the file lies:
+//!
+//! | by | drops it, tmpfs | drops it, ext4 | reads it, tmpfs | reads it, ext4 |
+//! |---|---|---|---|---|
+//! | read, send of 64 KiB | 0.47 | 0.40 | | |
+//! | of 128 KiB | 0.41 | 0.31 | 0.51 | 0.45 |
+//! | of 256 KiB | 0.40 | 0.31 | 0.48 | 0.39 |
+//! | of 512 KiB | 0.38 | 0.30 | 0.46 | 0.37 |
+//! | of 1 MiB | 0.39 | 0.29 | 0.46 | 0.37 |
+//! | sendfile of 512 KiB | 0.33 | 0.27 | 0.57 | 0.49 |
+//! | splice of 512 KiB, pipe of 1 MiB | 0.24 | 0.21 | 0.57 | 0.49 |
+//!
+//! Pages that pass without a copy are cold for whoever reads them, and cost that reader more than the
+//! copy. They also change with the file: where it is cut short or written to before they leave, the
+//! peer gets other bytes than those that were counted, or zeros. So a file is read, 512 KiB at a time.
+//!
 //! `O_NONBLOCK` is never set on an inherited descriptor, because the flag is shared with every
 //! process on that pipe or terminal.
 
@@ -34,6 +53,9 @@ use polled::{Plain, Reopened, SocketHalf, StdioSocket};
 
 /// The pipe buffer to ask for: the most that an unprivileged process gets (pipe(7)).
 const PIPE_SIZE: usize = 1024 * 1024;
+
+/// Bytes that one read of a file takes; the table above has why.
+const FILE_READ_SIZE: usize = 512 * 1024;
 
 /// What a standard stream is, as far as the rules for its end go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
+use crate::event_loop::READ_SIZE;
 use crate::event_loop::transport::{Readiness, Registration, Transport};
 use crate::sockets::keep_urgent_byte;
 use crate::sys::process::in_background;
@@ -33,6 +34,12 @@ impl Transport for Plain {
 
     fn unread(&self) -> u64 {
         super::left(self.fd).unwrap_or(0)
+    }
+
+    fn read_size(&self) -> usize {
+        // A short file needs no larger buffer than anything else.
+        let left = super::left(self.fd).map(|left| usize::try_from(left).unwrap_or(usize::MAX));
+        left.unwrap_or(usize::MAX).clamp(READ_SIZE, super::FILE_READ_SIZE)
     }
 }
 

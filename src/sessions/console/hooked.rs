@@ -7,11 +7,18 @@ use super::Console;
 use crate::event_loop::{Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::output::Output;
-use crate::report::Notice;
+use crate::report::{Name, Notice};
 use crate::sessions::children::Children;
+use crate::sessions::hooks::Hooks;
 use crate::sessions::timers;
 
 impl Console {
+    /// Has these hooks run from now on.
+    pub(crate) fn set_hooks(&mut self, hooks: Hooks) {
+        self.hooks = hooks;
+        self.shows_data = self.shows(Name::Data);
+    }
+
     /// Queues the hooks of an event, where it has any.
     pub(super) fn fire(&mut self, pool: &mut Pool, event: &Notice<'_>) {
         if self.hooks.want(event.name()) {

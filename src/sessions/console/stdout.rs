@@ -1,6 +1,7 @@
 //! The end of stdout: after the last data, by its reader, or by a failure.
 
 use std::io::ErrorKind;
+use std::time::SystemTime;
 
 use super::Console;
 use crate::close::CloseReason;
@@ -35,6 +36,34 @@ impl Console {
         {
             self.commit(pool);
             pool.finish(stdout);
+        }
+    }
+
+    /// Reports the summary and drains stdout; returns whether that is done already. JSON ends with it;
+    /// elsewhere it waits for stdout, whose end may still change the code.
+    pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
+        self.commit(pool);
+        self.reporter.end_progress();
+        if self.form == Output::Json {
+            let summary = self.summary(pool, status);
+            self.reporter.json_line(&summary, SystemTime::now(), &mut self.pending);
+            self.fire(pool, &summary);
+            self.commit(pool);
+        }
+        match self.stdout {
+            Some(stdout) => pool.finish(stdout),
+            None => self.finished(pool, status),
+        }
+        self.stdout.is_none()
+    }
+
+    /// stdout has drained, or is not used.
+    pub(crate) fn finished(&mut self, pool: &mut Pool, status: Status) {
+        self.reporter.report_sums(true);
+        let summary = self.summary(pool, status);
+        match self.form {
+            Output::Json => self.reporter.report(&summary),
+            _ => self.report(pool, &summary),
         }
     }
 
