@@ -103,6 +103,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l connect-ti
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l conns -d 'Serve N connections in all, then end' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-clients -d 'Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-per-address -d 'Serve at most N clients of one IP address at once; more are closed' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l threads -d 'Serve the clients in N threads, 1 to 64 [default: 1]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l greet -d 'Send each client TEXT first' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l allow -d 'Let in only clients of these networks, or of the addresses that a name has now; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed; repeatable' -r
@@ -351,6 +352,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l read-size -d 'T
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l prefix -d 'Put TEXT before each message' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l quit-word -d 'The message W closes its connection, and is not answered' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l stop-word -d 'The message W ends the run with 0, and is not answered' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l threads -d 'Serve in N threads, 1 to 64 [default: 1]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l allow -d 'Let in only clients of these networks, or of the addresses that a name has now; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed; repeatable' -r

@@ -109,6 +109,7 @@ module completions {
     --conns: string           # Serve N connections in all, then end
     --max-clients: string     # Serve at most N clients at once; the rest wait (--frame tinyproto refuses them)
     --max-per-address: string # Serve at most N clients of one IP address at once; more are closed
+    --threads: string         # Serve the clients in N threads, 1 to 64 [default: 1]
     --greet: string           # Send each client TEXT first
     --allow: string           # Let in only clients of these networks, or of the addresses that a name has now; repeatable
     --deny: string            # Do not let in clients of these networks or names, whatever is allowed; repeatable
@@ -414,6 +415,7 @@ module completions {
     --prefix: string          # Put TEXT before each message
     --quit-word: string       # The message W closes its connection, and is not answered
     --stop-word: string       # The message W ends the run with 0, and is not answered
+    --threads: string         # Serve in N threads, 1 to 64 [default: 1]
     --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
     --allow: string           # Let in only clients of these networks, or of the addresses that a name has now; repeatable
     --deny: string            # Do not let in clients of these networks or names, whatever is allowed; repeatable

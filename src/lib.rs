@@ -126,6 +126,7 @@
 //! | bounds on what messages hold | [`Framing::max_frame`], [`Pool::limit_frames`] |
 //! | a client that reads slowly | [`SendOutcome::Full`], [`Event::Drained`], [`Pool::pause`], [`Pool::resume`] |
 //! | messages from other threads, work for the loop from other threads | [`Sender`], [`Mailbox::call`] |
+//! | several loops, connections that move between them | [`Pool::detach`], [`Pool::attach`] |
 //! | a loop of the program's own | [`EventLoop::run_once`], [`EventLoop::timeout`] |
 //! | time | [`Pool::expect_within`], [`Pool::arm`], [`Event::Timer`] |
 //! | data for each connection | [`IdMap`] |
@@ -154,6 +155,7 @@
 //! | floor | modules | what lives there |
 //! |---|---|---|
 //! | 7 | `main`, `commands` | one file a command: its options, its configuration, and the session that it launches |
+//! | 6 | `threads` | `--threads N`: loops that serve the clients of one run, and share nothing but mailboxes |
 //! | 5 | `sessions` | one life for all sessions, the sessions of streams and of datagrams, and the services on them |
 //! | 4 | [`event_loop`] | the pool of sources, streams and their messages, datagrams and groups, the turn, timers, signals, other threads, stdin and stdout |
 //! | 3 | [`sockets`], [`multicast`] | addresses, resolving, listening and connecting with options; groups, interfaces, membership |
@@ -161,7 +163,7 @@
 //! | 1 | `protocol`, [`framing`], `buffers`, [`close`], [`error`], [`kind`], [`recording`], `values`, `vocabulary`, `fields` | pure: no descriptor, no clock, no poll |
 //! | 0 | `sys` | the only `unsafe`, and all that names libc |
 //!
-//! The feature `cli`, which is on by default, has the floors 7, 5 and 2, `protocol` and `fields`, and
+//! The feature `cli`, which is on by default, has the floors 7, 6, 5 and 2, `protocol` and `fields`, and
 //! with them three of four crates. Nothing else depends on it.
 //!
 //! A command is a chain of four: clap fills its arguments, `commands/rules.rs` refuses what cannot
@@ -278,3 +280,6 @@ pub mod report;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod sessions;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod threads;

@@ -73,6 +73,20 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Parses a number of threads.
+///
+/// # Errors
+/// What was wrong and what is right, as a sentence without the name of the option.
+pub fn parse_threads(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(count @ 1..=MOST_THREADS) => Ok(count),
+        _ => Err(format!("{text:?} is no number of threads: write 1 to {MOST_THREADS}")),
+    }
+}
+
+/// The most threads: each has a poll and a buffer for reading of its own.
+const MOST_THREADS: u64 = 64;
+
 /// Parses a duration: `500ms`, `2s`, `1m30s`; a bare number, also `0.5` or `.5`, is seconds.
 ///
 /// # Errors

@@ -268,7 +268,7 @@ impl RunArgs {
     ) -> Result<Common, Failure> {
         Ok(Common {
             limits: Limits { timeout: self.timeout, wait: self.wait, ..Limits::default() },
-            goal: Goal { count: self.count, expect: self.expect.clone() },
+            goal: Goal { count: self.count, left: None, expect: self.expect.clone() },
             input: InputConfig::default(),
             output: OutputConfig {
                 form: self.output.unwrap_or(output::Output::Written(default)),

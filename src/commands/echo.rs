@@ -1,5 +1,7 @@
 //! `echo`: a server that sends back what comes, or with `--ping` a probe of one.
 
+mod sockets;
+
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
@@ -15,23 +17,20 @@ use super::rules::refuse;
 use super::stream;
 use super::texts::read_text;
 use crate::error::{Failure, Status};
-use crate::event_loop::{Id, READ_SIZE};
+use crate::event_loop::READ_SIZE;
 use crate::framing::{Deframer, Frame, Framing};
-use crate::kind::Kind;
-use crate::multicast::{GroupAddress, JoinSocket, interfaces, memberships};
+use crate::multicast::Interface;
 use crate::protocol::output::Written;
 use crate::report::Settings;
-use crate::sessions::config::{AnyAddress, Echo, Net, Wire};
-use crate::sessions::{EchoService, GroupInterface, Local, StreamSession};
-use crate::sockets::datagram::{DatagramSocket, Opened};
-use crate::sockets::{Address, OpenListener};
+use crate::sessions::config::{AnyAddress, Echo, Wire};
+use crate::sessions::{EchoService, InputReader, StreamSession};
+use crate::threads::{self, MakeSession};
 use crate::values::{
-    parse_count, parse_duration, parse_nonzero_size, parse_percent, parse_read_size,
+    parse_count, parse_duration, parse_nonzero_size, parse_percent, parse_read_size, parse_threads,
 };
+use sockets::{Open, UnwatchedSocket, add_all};
 
 const MAX_FRAME: u64 = 16 << 20;
-/// Ports that are tried until one is free for streams and for datagrams.
-const ATTEMPTS: usize = 32;
 
 /// `echo`
 #[derive(Args, Clone, Debug)]
@@ -77,6 +76,9 @@ pub struct EchoArgs {
     /// The message W ends the run with 0, and is not answered
     #[arg(long, value_name = "W", help_heading = "Server")]
     pub stop_word: Option<OsString>,
+    /// Serve in N threads, 1 to 64 [default: 1]
+    #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Server")]
+    pub threads: Option<u64>,
     /// What a listener takes.
     #[command(flatten, next_help_heading = "Server")]
     pub listen: ListenArgs,
@@ -167,6 +169,7 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
         stop_word: word("--stop-word", args.stop_word.as_deref(), &wire)?,
         frame_total: stream::frame_total(args.max_frame_total, &wire)?,
         access: args.access.access(),
+        threads: as_usize(args.threads.unwrap_or(1)),
         common,
     })
 }
@@ -202,7 +205,7 @@ pub(super) fn run(mut config: Echo) -> anyhow::Result<Status> {
     let names = to_listen_on(places, config.net.family);
     launch.look_up(&config.common, true, names.chain(of_access(&config.access)))?;
     launch.find_access(&mut config.access)?;
-    let mut open = Open::default();
+    let mut open = Open::new(config.threads);
     for place in &config.places {
         match place {
             AnyAddress::One(address) => open.address(&mut launch, address, &config)?,
@@ -210,97 +213,37 @@ pub(super) fn run(mut config: Echo) -> anyhow::Result<Status> {
         }
     }
     let (console, input) = launch.streams(&config.common, false)?;
-    let Open { listeners, sockets, groups } = open;
+    let Open { listeners, shares, groups } = open;
     let joined = groups.iter().map(|group| group.membership().interface.clone()).collect();
-    let session = EchoService::session(config, console, input, listeners, sockets, joined);
+    if config.threads == 1 {
+        let sockets = add_all(launch.pool(), shares.into_iter().flatten())?;
+        let session = EchoService::session(config, console, input, listeners, sockets, joined);
+        return launch.serve(session, StreamSession::start);
+    }
+    let loops = in_loops(&config, shares, joined);
+    let (none, nowhere) = (Vec::new(), Vec::new());
+    let mut session = EchoService::session(config, console, input, listeners, none, nowhere);
+    threads::start(&mut session, launch.pool(), loops)?;
     launch.serve(session, StreamSession::start)
 }
 
-/// The sockets of an echo server: streams and datagrams on the same ports, and groups.
-#[derive(Default)]
-struct Open {
-    listeners: Vec<Id>,
-    sockets: Vec<(Id, GroupInterface)>,
-    /// These leave when they are dropped.
-    groups: Vec<JoinSocket>,
-}
-
-impl Open {
-    fn address(
-        &mut self,
-        launch: &mut Launch,
-        address: &Address,
-        config: &Echo,
-    ) -> Result<(), Failure> {
-        let is_inet = matches!(address, Address::Inet { .. });
-        // One name is one socket file, and an inherited socket is of one kind.
-        let both = is_inet && config.streams && config.datagrams;
-        let (listeners, opened) = match both {
-            true => open_both(launch, address, &config.net)?,
-            false if config.streams => (launch.open_listeners(address, &config.net)?, Vec::new()),
-            false => (Vec::new(), launch.open_datagrams(address, &config.net)?),
-        };
-        for one in listeners {
-            self.listeners.push(launch.add_listener(one)?);
-        }
-        for one in opened {
-            self.sockets.push((launch.add_datagrams(one)?, GroupInterface::default()));
-        }
-        Ok(())
-    }
-
-    fn group(
-        &mut self,
-        launch: &mut Launch,
-        group: &GroupAddress,
-        config: &Echo,
-    ) -> Result<(), Failure> {
-        launch.warnings.extend(group.range_warning().map(|text| (Kind::SsmRange, text)));
-        for membership in memberships(group, &interfaces::list()?)? {
-            let iface = membership.interface.name.clone();
-            let address = membership.socket_address(group.port).to_string();
-            let options = &config.net.options;
-            let (socket, warnings) = JoinSocket::open(membership, group.port, options)?;
-            socket.join()?;
-            launch.warn_of_options(warnings);
-            let fail = |error| Failure::io(Status::Listen, "join", address.clone(), &error);
-            // dup(2) gives a second descriptor of one socket: its membership lasts until both are
-            // closed.
-            let receiver = socket.socket().try_clone().map_err(fail)?;
-            let receiver = DatagramSocket::from(receiver);
-            let id = launch.pool().add_datagrams(receiver).map_err(fail)?;
-            let place = GroupInterface { group: Some(address.clone()), iface: Some(iface.clone()) };
-            self.sockets.push((id, place));
-            self.groups.push(socket);
-            launch.locals.push(Local { proto: "udp", address, iface: Some(iface) });
-        }
-        Ok(())
-    }
-}
-
-/// Streams and datagrams on the same port, which the kernel chooses for the streams.
-fn open_both(
-    launch: &mut Launch,
-    address: &Address,
-    net: &Net,
-) -> Result<(Vec<OpenListener>, Vec<Opened>), Failure> {
-    let mut attempt = 1;
-    loop {
-        // The ports of TCP and UDP are apart: one that is free for TCP may be taken for UDP. TCP
-        // chooses, and with another round it chooses anew.
-        let listeners = launch.open_listeners(address, net)?;
-        let chosen = listeners.first().and_then(|one| one.port);
-        let (is_free, same) = match (address, chosen) {
-            (Address::Inet { host, port: 0 }, Some(port)) => {
-                (true, Address::Inet { host: host.clone(), port })
-            }
-            _ => (false, address.clone()),
-        };
-        match launch.open_datagrams(&same, net) {
-            Err(failure) if is_free && attempt < ATTEMPTS && failure.kind == Kind::AddressInUse => {
-                attempt += 1;
-            }
-            opened => return Ok((listeners, opened?)),
-        }
-    }
+/// The sessions of an echo server, one for each loop with sockets of its own. What is `joined` is in
+/// the first one.
+fn in_loops(
+    config: &Echo,
+    shares: Vec<Vec<UnwatchedSocket>>,
+    mut joined: Vec<Interface>,
+) -> Vec<MakeSession> {
+    let common = threads::of_loop(&config.common);
+    let frame_total = threads::share(config.frame_total, config.threads, &common);
+    let config = Echo { common, frame_total, ..config.clone() };
+    let make = |share| -> MakeSession {
+        let (config, joined) = (config.clone(), std::mem::take(&mut joined));
+        Box::new(move |pool, console| {
+            let input = InputReader::open(pool, &config.common)?;
+            let sockets = add_all(pool, share)?;
+            Ok(EchoService::session(config, console, input, Vec::new(), sockets, joined))
+        })
+    };
+    shares.into_iter().map(make).collect()
 }

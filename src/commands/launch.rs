@@ -18,7 +18,7 @@ use crate::report::{Name, Notice, Reporter, Settings};
 use crate::sessions::config::{Common, Net};
 use crate::sessions::recorder::{FileRecorder, RecordTarget};
 use crate::sessions::{Console, InputReader, Local, Session, StartupFailure, open_recording};
-use crate::sockets::datagram::{self, Opened};
+use crate::sockets::datagram::{self, DatagramSocket, Opened};
 use crate::sockets::{self, Address, OpenListener, Purpose, UnixGuard};
 
 /// A loop that is about to run, with what is open so far.
@@ -139,13 +139,22 @@ impl Launch {
     ///
     /// # Errors
     /// The system has no room for it.
-    pub(super) fn add_datagrams(&mut self, mut one: Opened) -> Result<Id, Failure> {
-        let (proto, address) = (one.proto, one.local.clone());
+    pub(super) fn add_datagrams(&mut self, one: Opened) -> Result<Id, Failure> {
+        let (socket, local) = self.take_datagrams(one);
+        let fail = |error| Failure::io(Status::Local, "open", local, &error);
+        self.pool().add_datagrams(socket).map_err(fail)
+    }
+
+    /// Notes a datagram socket that some loop is to watch, and gives it with its address.
+    pub(super) fn take_datagrams(&mut self, mut one: Opened) -> (DatagramSocket, String) {
         self.guards.extend(one.cleanup.take());
-        let fail = |error| Failure::io(Status::Local, "open", address.clone(), &error);
-        let id = self.pool().add_datagrams(one.socket).map_err(fail)?;
-        self.locals.push(Local { proto, address, iface: None });
-        Ok(id)
+        self.note_local(&one);
+        (one.socket, one.local)
+    }
+
+    /// Notes where a datagram socket listens.
+    pub(super) fn note_local(&mut self, one: &Opened) {
+        self.locals.push(Local { proto: one.proto, address: one.local.clone(), iface: None });
     }
 
     /// Warns of socket options; families that are opened one after the other say the same once.

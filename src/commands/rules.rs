@@ -5,10 +5,12 @@
 //! that would change what a recording plays ([`recorded`]). What depends on the value of an
 //! option alone (a size, an address, a text) is checked where the value is used.
 
+mod echo;
 mod emitters;
 mod recorded;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod typed;
 
 use clap::{Arg, ArgMatches, Command};
@@ -75,9 +77,6 @@ const SENDING: &[&str] =
     &["--send", "--input", "--chomp", "--crlf", "--rate", "--keep-open", "--quit-after"];
 /// Options that speak of the one connection of a command line.
 const OF_ADDR: &[&str] = &["--probe", "--wait", "--reconnect", "--exec", "--port-file"];
-/// Options of an echo server that speak of streams.
-const OF_CONNECTIONS: &[&str] =
-    &["Server", "!--delay", "!--drop", "!--prefix", "!--stop-word", "!--unix-mode"];
 /// All but what `-z` leaves open, or what other rules refuse beside it.
 const NOT_PROBING: &[&str] = &[
     "*",
@@ -292,36 +291,6 @@ const RULES: &[Rule] = &[
     rule(CHAT, &["--wait", "--connect-timeout", "--reconnect"], &["fd", "!--host"], CONNECTED),
     rule(CHAT, &["--allow", "--deny", "--max-per-address"], &["unix only"], NOT_IP),
     rule(CHAT, &["--unix-mode"], &["!unix path"], NO_FILE),
-    // Echo.
-    rule(
-        ECHO,
-        &["Server", "--expect"],
-        &["--ping"],
-        "--ping knows what it expects, and serves nobody",
-    ),
-    rule(ECHO, &["Probe", "!--ping"], &["!--ping"], "it needs --ping"),
-    rule(ECHO, &["-O nodelay"], &[], "no answer is to wait for the one before"),
-    rule(
-        ECHO,
-        &["--output"],
-        &["written"],
-        "echo writes no messages to stdout (json shows the events)",
-    ),
-    // With --ping the group itself is refused, with the advice to probe one of its members.
-    rule(ECHO, &["--tcp"], &["group", "!--ping"], "a group is for datagrams"),
-    rule(ECHO, &["-4", "-6"], &["!ip"], NOT_IP),
-    rule(ECHO, &["--allow", "--deny"], &["unix only", "!--ping"], NOT_IP),
-    rule(ECHO, &["--unix-mode"], &["!unix path", "!--ping"], NO_FILE),
-    rule(ECHO, OF_CONNECTIONS, &["no streams"], "datagrams have no connection"),
-    rule(
-        ECHO,
-        &["--wait", "--connect-timeout"],
-        &["--ping", "--udp"],
-        "datagrams are sent without a connection",
-    ),
-    rule(ECHO, &["--wait", "--connect-timeout"], &["--ping", "fd"], CONNECTED),
-    rule(ECHO, &["--max-frame", "--max-frame-total"], &["!framed"], NO_MESSAGES),
-    rule(ECHO, &["--read-size"], &["framed"], WHOLE),
 ];
 
 impl Rule {
@@ -338,6 +307,10 @@ impl Rule {
     }
 }
 
+fn all() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().chain(echo::RULES).chain(threads::RULES)
+}
+
 /// A combination that cannot work: `cannot use OPTION: CAUSE`.
 #[cold]
 pub(super) fn refuse(option: &str, cause: impl Into<String>) -> Failure {
@@ -351,7 +324,7 @@ pub(super) fn refuse(option: &str, cause: impl Into<String>) -> Failure {
 #[cold]
 pub(crate) fn check(command: &Command, matches: &ArgMatches) -> Result<(), Failure> {
     let typed = Typed::new(command, matches)?;
-    let broken = RULES.iter().find_map(|rule| Some((rule.refused(&typed)?, rule.why)));
+    let broken = all().find_map(|rule| Some((rule.refused(&typed)?, rule.why)));
     match broken {
         Some((option, why)) => Err(refuse(&option, why)),
         None => emitters::check_hooks(&typed),

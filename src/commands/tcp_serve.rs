@@ -23,7 +23,8 @@ use crate::sessions::StreamSession;
 use crate::sessions::config::{Handling, Route, RouteOptions, Serve};
 use crate::sockets::Address;
 use crate::sys;
-use crate::values::{parse_count, parse_duration, parse_nonzero_size};
+use crate::threads;
+use crate::values::{parse_count, parse_duration, parse_nonzero_size, parse_threads};
 
 const QUEUE: u64 = 1 << 20;
 const RELAY_QUEUE: u64 = 256 << 10;
@@ -75,6 +76,9 @@ pub struct ServeArgs {
     /// Serve at most N clients of one IP address at once; more are closed
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Clients")]
     pub max_per_address: Option<u64>,
+    /// Serve the clients in N threads, 1 to 64 [default: 1]
+    #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Clients")]
+    pub threads: Option<u64>,
     /// Send each client TEXT first
     #[arg(long, value_name = "TEXT", help_heading = "Clients")]
     pub greet: Option<OsString>,
@@ -146,6 +150,7 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
         queue: as_usize(args.queue.unwrap_or(queue)),
         frame_total,
         routes,
+        threads: as_usize(args.threads.unwrap_or(1)),
         access: args.access.access(),
         handling,
     })
@@ -209,7 +214,11 @@ pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
     launch.find_access(&mut config.access)?;
     let listeners = launch.listen(&config.addresses, &net)?;
     let (console, input) = launch.streams(&config.common, config.handling.writes_stdout())?;
+    let loops = if config.threads > 1 { threads::of_serve(&config) } else { Vec::new() };
     let mut session = StreamSession::serve(config, console, input, listeners)?;
     session.limit_descriptors(limit);
+    if !loops.is_empty() {
+        threads::start(&mut session, launch.pool(), loops)?;
+    }
     launch.serve(session, StreamSession::start)
 }

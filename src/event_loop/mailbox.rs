@@ -3,6 +3,7 @@
 //! A sender may be cloned and moved anywhere; a letter wakes the loop if it sleeps. getaddrinfo(3)
 //! blocks, so each lookup has a thread; requests for a name that is being looked up share its answer.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +24,8 @@ use crate::sockets::{Family, Host, Purpose, resolve};
 pub enum Mail {
     /// The answer of the resolver to a question.
     Resolved(Query, Result<Vec<SocketAddr>, Failure>),
+    /// What another thread of the program has for the handler, which knows the type.
+    Posted(Box<dyn Any + Send>),
 }
 
 /// How many calls may wait for the loop.
@@ -74,7 +77,8 @@ impl Mailbox {
         Ok((Self { sender, waker, jobs: Arc::default() }, receiver))
     }
 
-    /// Sends a letter to the handler. A loop that is gone needs no letters.
+    /// Sends a letter to the handler, in the order of this thread. A loop that is gone needs no
+    /// letters. Any number of letters wait: whoever sends many keeps count of them.
     pub fn send(&self, mail: Mail) {
         let _ = self.post(Letter::ForHandler(mail));
     }
@@ -180,7 +184,8 @@ impl Pool {
 
     /// Notes that an answer is on its way to the handler.
     pub(super) fn looked_up(&mut self, mail: &Mail) {
-        let Mail::Resolved(query, _) = mail;
-        self.lookups.retain(|running| running != query);
+        if let Mail::Resolved(query, _) = mail {
+            self.lookups.retain(|running| running != query);
+        }
     }
 }

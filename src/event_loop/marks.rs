@@ -2,7 +2,7 @@
 
 /// What is special about a channel, in one byte, because a server keeps thousands of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks(u8);
+pub(super) struct Marks(pub(super) u8);
 
 impl Marks {
     /// It was accepted or dialed: it is not stdin, a file or a pipe.

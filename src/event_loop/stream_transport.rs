@@ -4,7 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use mio::{Interest, event::Source};
+use mio::{Interest, Registry, event::Source};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
@@ -49,6 +49,11 @@ impl Transport for StreamSocket {
         let both = Interest::READABLE | Interest::WRITABLE;
         source(self).register(registration.registry, registration.token(), both)?;
         Ok(Readiness::Evented)
+    }
+
+    fn leave(&mut self, registry: &Registry) -> bool {
+        // Closing a descriptor takes it out of its poll; one that lives on has to be taken out.
+        source(self).deregister(registry).is_ok()
     }
 
     fn reset(&mut self) {

@@ -93,6 +93,11 @@ pub trait Transport: Send {
         }
     }
 
+    /// Leaves the poll for that of another loop. False where it cannot.
+    fn leave(&mut self, registry: &Registry) -> bool {
+        self.inner_mut().is_some_and(|inner| inner.leave(registry))
+    }
+
     /// Makes dropping the transport send RST, which shows the peer that something was lost, where
     /// there is such a thing.
     fn reset(&mut self) {

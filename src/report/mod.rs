@@ -10,6 +10,7 @@
 
 mod figures;
 mod json;
+mod lines;
 mod name;
 mod notice;
 pub(crate) mod pcapng;
@@ -29,6 +30,7 @@ use anstream::{AutoStream, ColorChoice};
 use crate::kind::Kind;
 use crate::protocol::text::number;
 pub(crate) use figures::{Figures, SequenceFigures};
+pub(crate) use lines::PreparedLine;
 pub use name::Name;
 pub(crate) use notice::Notice;
 pub use notice::keys;
@@ -163,32 +165,6 @@ impl Reporter {
     /// Whether events of this name are reported at all, wherever that is.
     pub(crate) fn selects(&self, name: Name) -> bool {
         self.settings.events.has(name)
-    }
-
-    /// Writes a notice as one whole line, if events of its name are shown. Past ten a second those of
-    /// one kind are summed up, where they are for people.
-    ///
-    /// It does not wait for a stderr that is full, and ignores one that fails: no other place is left
-    /// to complain to.
-    pub(crate) fn report(&mut self, notice: &Notice<'_>) {
-        debug_assert_eq!(notice.breach(), None, "report/name.rs has the fields of each event");
-        // The answer to a `connect` needs no `-v`: whoever gave the command waits for it.
-        let is_answer = notice.name() == Name::ConnectFailed && notice.fields.line.is_some();
-        let is_shown = is_answer && self.settings.verbosity >= Verbosity::Normal;
-        if !(is_shown || self.shows(notice.name())) {
-            return;
-        }
-        let mut line = self.line(notice, SystemTime::now());
-        let name = notice.name();
-        let is_trouble = matches!(name, Name::Error | Name::Warning | Name::SendFailed);
-        if let (Log::Text, true, Some(kind)) = (self.settings.log, is_trouble, notice.fields.kind) {
-            self.report_sums(false);
-            match self.repeats.admit((name, kind), line, Instant::now()) {
-                Some(admitted) => line = admitted,
-                None => return,
-            }
-        }
-        self.write(&line);
     }
 
     /// Writes the sums of lines that were left out, of those whose second is over or with `all` of

@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -72,6 +73,8 @@ pub struct Limits {
 pub struct Goal {
     /// So many messages received.
     pub count: Option<u64>,
+    /// The same where several loops receive: how many are left for all of them.
+    pub left: Option<Arc<AtomicU64>>,
     /// A match in what is received.
     pub expect: Option<Expect>,
 }
@@ -221,6 +224,8 @@ pub struct Serve {
     pub frame_total: usize,
     /// How connections are made that commands ask for.
     pub routes: RouteOptions,
+    /// How many loops serve.
+    pub threads: usize,
 }
 
 /// What a server does with what a client sends, and what it sends itself.
@@ -286,6 +291,8 @@ pub struct Echo {
     pub frame_total: usize,
     /// Who is let in.
     pub access: Access,
+    /// How many loops serve.
+    pub threads: usize,
 }
 
 /// An address of this machine or of a peer, or a group.

@@ -7,9 +7,13 @@ mod closed;
 mod hooked;
 mod message;
 mod stdout;
+mod totals;
+mod uplink;
 
 use std::io;
 use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
 
 use super::hooks::Hooks;
 use super::timers;
@@ -24,44 +28,14 @@ pub(crate) use closed::closed_event;
 pub use message::Message;
 pub(crate) use message::write_message;
 pub(crate) use stdout::StdoutEnd;
+pub(crate) use totals::{OpenTraffic, Totals};
+pub(crate) use uplink::{ConsoleEntry, RemoteForm, Uplink};
 
 /// Raw messages from this size on go out by themselves; smaller ones are gathered, so that a
 /// burst of them costs one write.
 const DIRECT: usize = 4096;
 /// What is gathered of a burst that goes on; lines from this size on go out by themselves.
 const MANY: usize = 64 * 1024;
-
-/// What has gone through all connections that are gone, and how many there were.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Totals {
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
-    /// Messages received and sent; `None` on streams that have none.
-    pub(crate) messages: Option<(u64, u64)>,
-    /// Connections there were; `None` where there are none.
-    pub(crate) connections: Option<u64>,
-    /// Bytes that were to be sent and were not.
-    pub(crate) unsent: u64,
-    /// Bytes that stdout did not take.
-    pub(crate) undelivered: u64,
-}
-
-/// What the connections that still live have moved together.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct OpenTraffic {
-    received: u64,
-    sent: u64,
-}
-
-impl OpenTraffic {
-    pub(crate) fn of(pool: &Pool, ids: impl Iterator<Item = Id>) -> Self {
-        let open = ids.filter_map(|id| pool.traffic(id));
-        open.fold(Self::default(), |sum, traffic| Self {
-            received: sum.received + traffic.received,
-            sent: sum.sent + traffic.sent,
-        })
-    }
-}
 
 /// stdout, stderr, and the totals.
 pub struct Console {
@@ -85,6 +59,8 @@ pub struct Console {
     pub(crate) hooks: Hooks,
     pub(crate) totals: Totals,
     started: Instant,
+    /// Where the console of the run is, where this is another loop of it.
+    uplink: Option<Box<dyn Uplink>>,
 }
 
 impl Console {
@@ -151,6 +127,7 @@ impl Console {
             hooks: Hooks::new(Vec::new(), false),
             totals: Totals::default(),
             started: pool.now(),
+            uplink: None,
         };
         console.shows_data = console.shows(Name::Data);
         console
@@ -174,7 +151,8 @@ impl Console {
 
     /// Whether stdout or the hooks take no more for now: what feeds them must be paused.
     pub(crate) fn is_full(&self) -> bool {
-        self.full || self.hooks.are_full()
+        let is_behind = self.uplink.as_ref().is_some_and(|uplink| uplink.is_full());
+        self.full || is_behind || self.hooks.are_full()
     }
 
     /// stdout takes data again.
@@ -199,6 +177,14 @@ impl Console {
 
     /// Shows an event wherever events go, except to its hooks.
     fn show(&mut self, pool: &mut Pool, event: &Notice<'_>) {
+        if let Some(uplink) = &mut self.uplink {
+            if !uplink::is_of_the_run(event.name())
+                && let Some(line) = self.reporter.prepare(event)
+            {
+                uplink.send(ConsoleEntry::Line(line));
+            }
+            return self.show_on_stdout(event);
+        }
         // The program that asked reads the answer, which may have a thousand lines.
         let is_answer = matches!(event.name(), Name::List | Name::Stats);
         if !(is_answer && self.form == Output::Json) {
@@ -207,7 +193,13 @@ impl Console {
                 pool.arm_once(TimerKey::global(timers::SUMS), after);
             }
         }
-        if self.form == Output::Json && self.reporter.selects(event.name()) {
+        self.show_on_stdout(event);
+    }
+
+    /// Shows an event among the JSON on stdout.
+    fn show_on_stdout(&mut self, event: &Notice<'_>) {
+        let is_elsewhere = self.uplink.is_some() && uplink::is_of_the_run(event.name());
+        if self.form == Output::Json && self.reporter.selects(event.name()) && !is_elsewhere {
             let now = *self.clock.get_or_insert_with(SystemTime::now);
             self.reporter.json_line(event, now, &mut self.pending);
         }
@@ -290,6 +282,9 @@ impl Console {
     }
 
     fn write(&mut self, pool: &mut Pool, bytes: &[u8]) {
+        if let Some(uplink) = &mut self.uplink {
+            uplink.send(ConsoleEntry::Output(Bytes::copy_from_slice(bytes)));
+        }
         if let Some(stdout) = self.stdout {
             if self.terminal && !bytes.ends_with(b"\n") {
                 // Below a line that goes on there is no place for it.

@@ -231,7 +231,7 @@ impl Core {
     }
 
     /// Output that was full takes data again, unless another part of it is still full.
-    fn resume(&self, pool: &mut Pool) -> Disposition {
+    pub(crate) fn resume(&self, pool: &mut Pool) -> Disposition {
         if self.console.is_full() {
             return Disposition::Nothing;
         }
@@ -331,7 +331,7 @@ impl Core {
     /// and not to be delivered.
     #[inline]
     pub(crate) fn take_message(&mut self, payload: &[u8]) -> bool {
-        if self.has_enough() {
+        if self.has_enough() || !self.goal.take() {
             return false;
         }
         if let Some((received, _)) = &mut self.console.totals.messages {

@@ -28,14 +28,18 @@ mod streams;
 mod timers;
 
 pub use console::Console;
+pub(crate) use console::{ConsoleEntry, OpenTraffic, RemoteForm, Totals, Uplink};
 pub use datagrams::GroupInterface;
 pub use echo::EchoService;
 pub use input::InputReader;
 pub use ping::PingService;
 pub(crate) use receiver::frame_fix;
+pub(crate) use services::{Profile, Remains, StreamService};
+pub(crate) use session::ShutdownMode;
 pub use session::{Local, Session};
 pub use startup_failure::StartupFailure;
 pub(crate) use startup_fifo::open_recording;
 pub(crate) use startup_lookup::look_up_all;
 pub(crate) use startup_wait::Startup;
 pub use streams::StreamSession;
+pub(crate) use streams::{Context, LoopFigures, NewConnection, OtherLoops, ServingLoop};

@@ -8,13 +8,14 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The floors from the ground up. Modules of one floor are strangers to each other, unless the
 /// floor says that they are mates.
-const FLOORS: [(u8, &[&str], bool); 7] = [
+const FLOORS: [(u8, &[&str], bool); 8] = [
     (0, &["sys"], false),
     (1, &PURE, true),
     (2, &["report"], false),
     (3, &["sockets", "multicast"], true),
     (4, &["event_loop"], false),
     (5, &["sessions"], false),
+    (6, &["threads"], false),
     (7, &["commands", "main"], true),
 ];
 

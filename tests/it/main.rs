@@ -52,6 +52,7 @@
 //! | [`stopping`] | SPEC 6, 9: how long an end takes that was asked for, and its status |
 //! | [`support`] | drives the binary; no tests |
 //! | [`terminal`] | SPEC 6 at a terminal: job control, the line that is typed |
+//! | [`threads`] | SPEC 7: `--threads` |
 //! | [`tinyproto`] | SPEC 6: `--frame tinyproto`, byte by byte |
 //! | [`udp`] | SPEC 7, udp-send and udp-listen |
 //! | [`unix_mode`] | SPEC 7: `--unix-mode` |
@@ -111,6 +112,7 @@ mod stdio;
 mod stopping;
 mod support;
 mod terminal;
+mod threads;
 mod tinyproto;
 mod udp;
 mod unix_mode;

@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory};
 
 use super::recorded::BESIDE_REPLAY;
 use super::typed::{FACTS, Typed};
-use super::{REPLAYING, RULES, Rule, check, is_below, names};
+use super::{REPLAYING, Rule, all, check, is_below, names};
 use crate::commands::Cli;
 use crate::commands::args::spellings;
 
@@ -22,6 +22,7 @@ fn sample(command: &Command, word: &str) -> Vec<String> {
         "written" => "--output hex",
         "commands" | "--input commands" => "--input commands",
         "json commands" | "--input json" => "--input json",
+        "threads" | "--threads" => "--threads 2",
         "slow block" => "--slow block",
         "handler" | "silent" => "--discard",
         "relay" if command.get_name() == "tcp-serve" => "--forward 127.0.0.1:1",
@@ -96,7 +97,7 @@ fn refused(command: &Command, rule: &Rule) -> Vec<String> {
 
 #[test]
 fn each_rule_names_options_of_its_commands_and_can_be_broken() {
-    for rule in RULES {
+    for rule in all() {
         for name in rule.on {
             let root = Cli::command();
             let command = root.find_subcommand(name).expect("a command");
@@ -138,7 +139,7 @@ fn check_refusal(command: &Command, rule: &Rule, refused: &str) {
 
 #[test]
 fn each_condition_is_known() {
-    for rule in RULES {
+    for rule in all() {
         for when in rule.when.iter().map(|when| when.trim_start_matches('!')) {
             let is_option = |name: &&str| {
                 let root = Cli::command();
@@ -167,10 +168,10 @@ fn what_a_recording_leaves_open_is_known() {
 #[test]
 fn each_fact_decides_something() {
     for (fact, _) in FACTS {
-        let uses = |rule: &Rule| {
+        let uses = |rule: &'static Rule| {
             let when = rule.when.iter().map(|when| when.trim_start_matches('!'));
             when.chain(rule.options.iter().copied()).any(|word| word == *fact)
         };
-        assert!(RULES.iter().any(uses), "{fact}");
+        assert!(all().any(uses), "{fact}");
     }
 }

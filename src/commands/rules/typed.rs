@@ -83,6 +83,7 @@ pub(super) const FACTS: &[Fact] = &[
     ("json commands", |line| {
         line.one::<InputForm>("input") == Some(&InputForm::Commands(CommandForm::Json))
     }),
+    ("threads", |line| line.one::<u64>("threads").is_some_and(|count| *count > 1)),
     ("slow block", |line| line.one::<Policy>("slow") == Some(&Policy::Block)),
     ("handler", |line| {
         ["reply", "discard", "save", "forward", "exec"].iter().any(|id| line.is_typed(id))

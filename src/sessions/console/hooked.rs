@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::Console;
+use super::{Console, ConsoleEntry, uplink};
 use crate::event_loop::{Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::output::Output;
@@ -24,7 +24,11 @@ impl Console {
         if self.hooks.want(event.name()) {
             let mut line = Vec::new();
             self.reporter.json_line(event, SystemTime::now(), &mut line);
-            self.hooks.queue(pool, event.name(), &line.into());
+            match &mut self.uplink {
+                Some(_) if uplink::is_of_the_run(event.name()) => {}
+                Some(uplink) => uplink.send(ConsoleEntry::Hook(event.name(), line.into())),
+                None => self.hooks.queue(pool, event.name(), &line.into()),
+            }
         }
     }
 

@@ -44,7 +44,7 @@ impl Console {
     pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
         self.commit(pool);
         self.reporter.end_progress();
-        if self.form == Output::Json {
+        if self.form == Output::Json && self.uplink.is_none() {
             let summary = self.summary(pool, status);
             self.reporter.json_line(&summary, SystemTime::now(), &mut self.pending);
             self.fire(pool, &summary);

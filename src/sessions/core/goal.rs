@@ -1,5 +1,7 @@
 //! What the run is for: `--expect` and `--count`.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 use crate::protocol::expect::Lookout;
@@ -34,7 +36,15 @@ impl GoalState {
         self.matched |= self.lookout.as_mut().is_some_and(|lookout| lookout.matches(payload));
     }
 
-    /// Notes whether a stream without messages has matched.
+    /// Takes one of the messages that are left for all loops; false where none is.
+    pub(super) fn take(&mut self) -> bool {
+        let Some(left) = &self.goal.left else { return true };
+        let taken = left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        self.matched |= matches!(taken, Ok(1) | Err(_));
+        taken.is_ok()
+    }
+
+    /// Notes whether a stream without messages has matched, or another loop has enough.
     pub(super) fn note_match(&mut self, matched: bool) {
         self.matched |= matched;
     }
@@ -47,7 +57,7 @@ impl GoalState {
     /// The failure of a run that ends before `--expect` or `--count` is met.
     pub(super) fn unmet(&self, received: u64) -> Option<Failure> {
         match (&self.goal.expect, self.goal.count) {
-            (Some(_), _) if self.matched => None,
+            _ if self.matched => None,
             (Some(expect), _) => {
                 let target = format!("a match of {:?}", expect.to_string());
                 let cause = "nothing that came matches";
@@ -64,12 +74,15 @@ impl GoalState {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
     use super::*;
 
     #[test]
     fn a_match_or_the_count_is_enough_and_a_missing_match_is_a_failure() {
         let expect = Some("ok".parse().unwrap());
-        let mut goal = GoalState::new(Goal { expect, count: Some(2) }, true);
+        let mut goal = GoalState::new(Goal { expect, count: Some(2), left: None }, true);
         goal.search(b"no");
         assert!(!goal.is_met(1));
         assert!(goal.is_met(2));
@@ -77,5 +90,15 @@ mod tests {
         goal.search(b"it is ok");
         assert!(goal.is_met(1));
         assert_eq!(goal.unmet(1), None);
+    }
+    #[test]
+    fn the_goals_of_two_loops_take_no_message_more_than_are_left() {
+        let left = Some(Arc::new(AtomicU64::new(3)));
+        let mut goals = [(); 2]
+            .map(|()| GoalState::new(Goal { expect: None, count: None, left: left.clone() }, true));
+        assert_eq!([goals[0].take(), goals[1].take()], [true; 2]);
+        assert_eq!(goals.each_ref().map(|goal| goal.is_met(0)), [false; 2]);
+        assert!(goals[1].take() && goals[1].is_met(0));
+        assert!(!goals[0].take() && goals[0].is_met(0));
     }
 }

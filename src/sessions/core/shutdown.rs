@@ -82,7 +82,9 @@ impl Core {
     pub(crate) fn begin_ending(&mut self, pool: &mut Pool) {
         if !self.phase.is_closing() {
             self.phase = Phase::Closing { drained: self.is_draining() };
-            Readiness::announce_end();
+            if !self.console.is_remote() {
+                Readiness::announce_end();
+            }
             self.console.report(pool, &Notice::new(Name::Stopping));
             // Silent while all goes well: an end is explained only where it takes long.
             pool.arm(TimerKey::global(timers::NOTE), NOTE_AFTER);
@@ -92,6 +94,11 @@ impl Core {
     /// Whether the run is about to end.
     pub(crate) fn is_ending(&self) -> bool {
         self.phase.is_closing()
+    }
+
+    /// Whether all is closed.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.phase.is_working()
     }
 
     /// Whether the run was asked to end as soon as its input is drained.
@@ -173,7 +180,9 @@ impl Core {
             return;
         }
         debug_assert!(self.phase.is_closing(), "{:?} finishes without an end", self.phase);
-        if let (false, Some(failure)) = (self.is_decided(), self.goal.unmet(self.received())) {
+        // What another loop has received counts as well: the one with the console knows.
+        let is_decided = self.is_decided() || self.console.is_remote();
+        if let (false, Some(failure)) = (is_decided, self.goal.unmet(self.received())) {
             self.fail(pool, &failure);
         }
         self.input.close(pool);
@@ -224,6 +233,9 @@ impl Core {
 
     /// Says what an end that takes long waits for.
     pub(crate) fn report_waiting(&mut self, pool: &mut Pool) {
+        if self.console.is_remote() {
+            return;
+        }
         let what = match self.phase {
             phase if phase.is_working() => "the peer to take what is left".to_owned(),
             Phase::Flushing => "the reader of stdout to take what is left".to_owned(),

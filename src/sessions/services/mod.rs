@@ -36,7 +36,7 @@ use super::children::Program;
 use super::config::{Common, Handling, Replay, Wire};
 use super::console::Message;
 use super::core::Core;
-use super::streams::{Context, Flow, Redial};
+use super::streams::{Context, Flow, NewConnection, Redial};
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{End, Event, Id, Pool};
@@ -164,6 +164,12 @@ pub(crate) trait StreamService {
 
     /// A connection is open. It has been sent `--greet` and `--send`.
     fn opened(&mut self, _context: &mut Context<'_>, _id: Id) {}
+
+    /// A connection was let in. True where another loop of the run serves it from here on, and the
+    /// session is to forget it.
+    fn serve_elsewhere(&mut self, _context: &mut Context<'_>, _new: &NewConnection) -> bool {
+        false
+    }
 
     /// A message has come, or a piece of a stream without framing.
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>);

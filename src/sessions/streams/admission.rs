@@ -121,6 +121,19 @@ impl Admission {
         self.turned_away.retain(|other| *other != id);
     }
 
+    /// Another loop serves a connection from here on. The address that it still counts for is given to
+    /// [`Admission::leave`] once it is gone.
+    pub(crate) fn hand_over(&mut self, id: Id) -> Option<IpAddr> {
+        self.per_address.as_mut().and_then(|(_, ids)| ids.remove(id))
+    }
+
+    /// A connection of this address is gone that was handed over.
+    pub(crate) fn leave(&mut self, ip: IpAddr) {
+        if let Some((per_address, _)) = &mut self.per_address {
+            per_address.leave(ip);
+        }
+    }
+
     /// Limits the clients to as many as can be served with `limit` descriptors, of which each
     /// takes `each`. A client that takes one needs no limit: accepting fails by itself.
     pub(crate) fn limit_descriptors(&mut self, limit: u64, each: usize, listeners: usize) {

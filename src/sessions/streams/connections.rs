@@ -6,14 +6,14 @@ use super::dialing::{Dialed, in_doubt};
 use super::ending::{self, EndMode};
 use super::opening::{self, AskedConnection};
 use super::reads::ReadControl;
-use super::{Connection, Context, Dialer, Flow, Redial, Scope, SendState, StreamSession};
-use super::{deadlines, frames};
-use crate::close::{Cause, CloseReason, Detail};
+use super::refusing::{self, REFUSED};
+use super::{Connection, Context, Dialer, Flow, NewConnection, Redial, Scope, SendState};
+use super::{StreamSession, deadlines, frames};
+use crate::close::{Cause, CloseReason};
 use crate::error::Status;
-use crate::event_loop::{CloseMode, End, Id, Pool, SendOutcome, TimerKey};
+use crate::event_loop::{End, Id, Pool, SendOutcome, TimerKey};
 use crate::framing::Framing;
 use crate::kind::Kind;
-use crate::protocol::per_address::Crowded;
 use crate::protocol::text::number;
 use crate::report::{Name, Notice};
 use crate::sessions::connector::Established;
@@ -24,23 +24,12 @@ use crate::sockets::Endpoint;
 
 /// How a connection came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
+pub(super) enum Origin {
     Accepted,
     /// It is what the run was begun for.
     Dialed,
     /// A command has asked for it.
     Asked,
-}
-
-/// The end of a client that is not let in.
-const REFUSED: CloseReason = CloseReason::new(Cause::Host, Detail::Refused);
-
-/// Sends a client its refusal, and closes it.
-fn turn_away(pool: &mut Pool, id: Id, refusal: &'static [u8], reason: CloseReason) {
-    // In the place of its hello: what follows it is what the peer still sends.
-    // A peer that is gone already misses nothing.
-    let _ = pool.send_shared(id, Bytes::from_static(refusal));
-    pool.close(id, reason, CloseMode::Linger);
 }
 
 impl StreamSession {
@@ -54,51 +43,34 @@ impl StreamSession {
         let present = self.present();
         if let Some(refusal) = self.streams.admission.turn_away(id, present) {
             self.report_new(pool, Notice::new(Name::Closed).closed(REFUSED), &peer, &local);
-            return turn_away(pool, id, refusal, REFUSED);
+            return refusing::turn_away(pool, id, refusal, REFUSED);
         }
         if let Err(crowded) = self.streams.admission.count(id, &peer) {
-            return self.refuse_one_more(pool, id, (&peer, &local), crowded);
+            return refusing::refuse_one_more(self, pool, id, (&peer, &local), crowded);
         }
         self.core.peer_arrived(pool);
         let number = self.core.count_connection();
         self.report_new(pool, Notice::new(Name::Accepted).conn(number), &peer, &local);
-        self.insert(pool, id, number, (peer, local));
+        let new = NewConnection { id, number, peer, local };
+        let is_elsewhere =
+            self.with(pool, |service, context| service.serve_elsewhere(context, &new));
+        if !is_elsewhere {
+            self.insert(pool, id, number, (new.peer, new.local));
+        }
         if self.is_complete() {
             // When its listener closes, Linux resets what waits in the backlog: those clients learn
             // at once that nobody will take them.
             self.streams.stop_listening(pool);
         }
-        self.begin(pool, id, Origin::Accepted);
+        if !is_elsewhere {
+            self.begin(pool, id, Origin::Accepted);
+        }
     }
 
     /// Whether all clients of `--conns` have come.
     pub(super) fn is_complete(&self) -> bool {
         let (_, asked) = self.streams.openings.counts();
         self.streams.admission.is_complete(self.core.connections() - asked)
-    }
-
-    /// Closes a client whose address has as many connections as it may have.
-    fn refuse_one_more(
-        &mut self,
-        pool: &mut Pool,
-        id: Id,
-        (peer, local): (&Endpoint, &Endpoint),
-        crowded: Crowded,
-    ) {
-        self.report_new(pool, Notice::new(Name::Closed).closed(CloseReason::HOST), peer, local);
-        if let (true, Some(ip)) = (crowded.is_first, peer.ip()) {
-            // Once while it has any: whoever tries again and again is not to fill the log.
-            let text = format!(
-                "{} is at --max-per-address {}: more connections of it are closed",
-                ip.to_canonical(),
-                crowded.connections
-            );
-            self.core.console.warn(pool, Kind::MaxPerAddress, &text);
-        }
-        match self.streams.admission.turn_away_one_more(id) {
-            Some(refusal) => turn_away(pool, id, refusal, CloseReason::HOST),
-            None => pool.abort(id, CloseReason::HOST),
-        }
     }
 
     /// Follows what is being dialed.
@@ -155,7 +127,13 @@ impl StreamSession {
         self.begin(pool, id, Origin::Asked);
     }
 
-    fn insert(&mut self, pool: &Pool, id: Id, number: u64, (peer, local): (Endpoint, Endpoint)) {
+    pub(super) fn insert(
+        &mut self,
+        pool: &Pool,
+        id: Id,
+        number: u64,
+        (peer, local): (Endpoint, Endpoint),
+    ) {
         if self.core.input.has_commands() {
             self.streams.directory.add(number, &peer.to_string(), id);
         }
@@ -177,7 +155,7 @@ impl StreamSession {
     }
 
     /// Reports a new connection. Its addresses are written out only where something shows them.
-    fn report_new(
+    pub(super) fn report_new(
         &mut self,
         pool: &mut Pool,
         notice: Notice<'_>,
@@ -191,7 +169,7 @@ impl StreamSession {
     }
 
     /// The timers of a new connection, and what it is sent first.
-    fn begin(&mut self, pool: &mut Pool, id: Id, origin: Origin) {
+    pub(super) fn begin(&mut self, pool: &mut Pool, id: Id, origin: Origin) {
         pool.set_high_mark(id, self.streams.queue);
         pool.set_read_size(id, self.core.common.wire.read_size);
         // The connector has begun the handshake of what it dialed, within `--connect-timeout`.

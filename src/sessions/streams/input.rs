@@ -116,7 +116,7 @@ impl StreamSession {
             // What a connection that is being closed takes no more is kept for the next one.
             _ => {
                 let is_kept = self.streams.dialer.as_ref().is_some_and(Dialer::is_full);
-                self.streams.slow.is_blocking() || self.streams.table.is_empty() || is_kept
+                self.streams.is_blocking() || self.streams.count() == 0 || is_kept
             }
         };
         !waits && !self.core.is_ending()
@@ -126,7 +126,7 @@ impl StreamSession {
     pub(super) fn is_held(&self) -> bool {
         let is_full = match &self.streams.dialer {
             Some(dialer) if self.streams.table.is_empty() => dialer.is_full(),
-            _ => self.streams.slow.is_blocking(),
+            _ => self.streams.is_blocking(),
         };
         is_full || self.streams.openings.is_full() || self.core.console.is_full()
     }
@@ -194,7 +194,7 @@ impl StreamSession {
     /// commands asked for do not.
     pub(super) fn present(&self) -> usize {
         let (asked, _) = self.streams.openings.counts();
-        self.streams.table.len() - asked + self.service.remains().orphans
+        self.streams.count() - asked + self.service.remains().orphans
     }
 
     /// New clients wait in the backlog while there are as many as can be served, and while nobody
@@ -331,7 +331,7 @@ impl StreamSession {
         if !self.may_feed() {
             self.core.input.pause(pool);
         }
-        let blocks = self.streams.slow.is_blocking() && self.streams.profile.flow == Flow::Peers;
+        let blocks = self.streams.is_blocking() && self.streams.profile.flow == Flow::Peers;
         // A relay has its own backpressure: each side waits for its partner alone.
         let full = self.core.console.is_full() || blocks;
         self.streams.set_paused(pool, full && self.streams.profile.flow != Flow::Relayed);

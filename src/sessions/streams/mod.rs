@@ -12,10 +12,12 @@ mod dialing;
 mod ending;
 mod frames;
 mod input;
+mod loops;
 mod making;
 mod opening;
 mod reading;
 mod reads;
+mod refusing;
 mod scarcity;
 mod session;
 mod slow;
@@ -39,6 +41,7 @@ use commands::Directory;
 pub(crate) use context::Context;
 pub(crate) use dialing::{Dialer, Redial};
 use frames::FrameBound;
+pub(crate) use loops::{LoopFigures, NewConnection, OtherLoops, ServingLoop};
 use opening::Openings;
 use reads::ReadControl;
 pub use session::StreamSession;
@@ -109,6 +112,10 @@ pub(crate) struct Streams {
     worst: Option<Status>,
     /// The same of what failed on this side, rather than by a peer or the network.
     own: Option<Status>,
+    /// The other loops of the run, where it has any.
+    pub(crate) others: Option<Box<dyn OtherLoops>>,
+    /// How many connections they and this one serve, where others do.
+    pub(crate) crowd: usize,
     /// The name of the peer that is read, written out where something shows it.
     peer_name: String,
 }
@@ -193,6 +200,8 @@ impl Streams {
             resumed: Vec::new(),
             worst: None,
             own: None,
+            others: None,
+            crowd: 0,
             peer_name: String::new(),
         }
     }
@@ -225,10 +234,11 @@ impl Streams {
     }
 
     /// Whether another connection may come by itself.
-    fn may_come(&self) -> bool {
+    pub(crate) fn may_come(&self) -> bool {
         let is_open = !self.listeners.is_empty() || self.openings.is_unbound;
         let is_dialing = self.dialer.as_ref().is_some_and(Dialer::is_dialing);
-        is_open || is_dialing || self.openings.is_busy()
+        let is_brought = self.others.as_ref().is_some_and(|others| others.bring());
+        is_open || is_dialing || is_brought || self.openings.is_busy()
     }
 
     /// Whether a lost connection is made again.

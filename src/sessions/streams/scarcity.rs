@@ -23,7 +23,7 @@ pub(super) fn accept_failed(
 ) {
     let cause = plain(error);
     if streams.admission.starve() {
-        let (count, noun) = (streams.table.len(), streams.profile.noun);
+        let (count, noun) = (streams.count(), streams.profile.noun);
         let text = format!(
             "cannot accept more than {count} {noun}: {cause} (`ulimit -n` sets the limit); the rest wait"
         );

@@ -297,7 +297,7 @@ impl StreamSession {
     }
 
     /// What statistics and progress are about.
-    fn open_ids(&self) -> impl Iterator<Item = Id> {
+    pub(super) fn open_ids(&self) -> impl Iterator<Item = Id> {
         self.streams.table.ids().chain(self.service.traffic_ids())
     }
 }

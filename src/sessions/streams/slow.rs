@@ -245,8 +245,17 @@ impl Streams {
         );
     }
 
-    /// Sends a piece of so many messages to every connection but `from`, which does not count as one
-    /// that suffers from a slow one: it is the one to wait.
+    /// How many connections the run has.
+    pub(super) fn count(&self) -> usize {
+        self.table.len().max(self.crowd)
+    }
+
+    /// Whether what feeds the queues of all connections has to wait.
+    pub(super) fn is_blocking(&self) -> bool {
+        self.slow.is_blocking() || self.others.as_ref().is_some_and(|others| others.are_full())
+    }
+
+    /// Sends a piece of so many messages to every connection of the run but `from`.
     pub(crate) fn broadcast(
         &mut self,
         core: &mut Core,
@@ -255,12 +264,28 @@ impl Streams {
         piece: &Bytes,
         messages: u64,
     ) {
+        if let Some(others) = &mut self.others {
+            others.broadcast(piece, messages, from.is_some());
+        }
+        self.broadcast_here(core, pool, (from, from.is_some()), (piece, messages));
+    }
+
+    /// Sends a piece of so many messages to every connection of this loop but `from`. A connection that
+    /// sent it does not count as one that suffers from a slow one: it is the one to wait.
+    pub(super) fn broadcast_here(
+        &mut self,
+        core: &mut Core,
+        pool: &mut Pool,
+        (from, by_peer): (Option<Id>, bool),
+        (piece, messages): (&Bytes, u64),
+    ) {
         let is_here = from.is_some_and(|from| self.table.contains(from));
-        let count = self.table.len() - usize::from(is_here);
+        let is_counted = is_here || (by_peer && from.is_none());
+        let count = self.count() - usize::from(is_counted && self.count() > 0);
         for (id, connection) in self.table.iter_mut().filter(|(id, _)| Some(*id) != from) {
             if self.slow.keeps_up(core, pool, (id, connection), count, messages) {
                 let outcome = pool.send_shared(id, piece.clone());
-                let feed = (count, from.is_some());
+                let feed = (count, by_peer);
                 self.slow.sent(core, pool, (id, connection), feed, outcome);
             }
         }
@@ -275,7 +300,7 @@ impl Streams {
         id: Id,
         messages: u64,
     ) -> bool {
-        let count = self.table.len();
+        let count = self.count();
         let Some(connection) = self.table.get_mut(id) else { return false };
         self.slow.keeps_up(core, pool, (id, connection), count, messages)
     }
@@ -287,7 +312,7 @@ impl Streams {
             SendOutcome::Gone if self.scope() == Scope::Run => SendOutcome::Full,
             outcome => outcome,
         };
-        let count = self.table.len();
+        let count = self.count();
         if let Some(connection) = self.table.get_mut(id) {
             self.slow.sent(core, pool, (id, connection), (count, false), outcome);
         }
@@ -296,11 +321,11 @@ impl Streams {
     /// `--slow-after` has passed for a connection. Who is there now counts, and not who was there
     /// when its queue became full.
     pub(super) fn on_slow_timer(&mut self, core: &mut Core, pool: &mut Pool, id: Id) {
-        let count = self.table.len();
+        let count = self.count();
         if let Some(connection) = self.table.get_mut(id)
             && let Some(stuck) = self.slow.stuck.get(id)
         {
-            let count = count - usize::from(stuck.by_peer);
+            let count = count.saturating_sub(usize::from(stuck.by_peer));
             self.slow.apply(core, pool, (id, connection), count);
         }
         // One that is passed over is read again.

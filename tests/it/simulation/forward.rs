@@ -105,6 +105,7 @@ impl Forwarder {
             conns: Some(clients as u64),
             max_clients: None,
             max_per_address: None,
+            threads: 1,
             handling: Handling::Forward(Box::new(network::route())),
             access: Access::default(),
             greet: None,

@@ -103,6 +103,7 @@ impl Pooled {
             conns: None,
             max_clients: None,
             max_per_address: None,
+            threads: 1,
             handling: Handling::Relay,
             access: Access::default(),
             greet: None,

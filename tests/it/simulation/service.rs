@@ -157,6 +157,7 @@ impl Service {
                     stop_word: None,
                     frame_total: usize::MAX,
                     access: Access::default(),
+                    threads: 1,
                 };
                 let mut session = EchoService::session(
                     config,
@@ -179,6 +180,7 @@ impl Service {
             conns: Some(plan.clients as u64),
             max_clients: plan.max_clients,
             max_per_address: None,
+            threads: 1,
             handling,
             access: Access::default(),
             greet: plan.greet.clone(),

@@ -1,0 +1,113 @@
+//! The console of a run that has several loops: one loop has stdout, stderr and the hooks, and what the
+//! others have for them goes there in entries, each of them whole lines or whole messages.
+//!
+//! An entry is made where its event happens. What the whole run is about (`stopping`, `stats`, the
+//! summary) is reported by the loop that has the console alone.
+
+use bytes::Bytes;
+
+use super::{Console, StdioKind};
+use crate::event_loop::{Pool, SendOutcome, TimerKey};
+use crate::protocol::output::Output;
+use crate::report::{Name, PreparedLine, Reporter, Settings};
+use crate::sessions::timers;
+
+/// What one loop has for the console of the run.
+#[derive(Clone, Debug)]
+pub(crate) enum ConsoleEntry {
+    /// A line for stderr.
+    Line(PreparedLine),
+    /// Bytes for stdout.
+    Output(Bytes),
+    /// An event for its hooks, as JSON.
+    Hook(Name, Bytes),
+}
+
+impl ConsoleEntry {
+    /// What an entry costs beside its bytes.
+    const OVERHEAD: usize = 128;
+
+    /// What it counts as while it is under way.
+    pub(crate) fn cost(&self) -> usize {
+        let len = match self {
+            Self::Line(line) => line.len(),
+            Self::Output(bytes) | Self::Hook(_, bytes) => bytes.len(),
+        };
+        len + Self::OVERHEAD
+    }
+}
+
+/// The way to the console of the run.
+pub(crate) trait Uplink {
+    /// Sends an entry with the next letter.
+    fn send(&mut self, entry: ConsoleEntry);
+
+    /// Sends the letter, at the end of an event.
+    fn flush(&mut self);
+
+    /// Whether so much is under way that whatever makes entries has to wait.
+    fn is_full(&self) -> bool;
+
+    /// So much of what is under way has been taken.
+    fn note_taken(&mut self, cost: usize);
+}
+
+/// What the console of another loop has to know of the one of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct RemoteForm {
+    settings: Settings,
+    form: Output,
+    terminal: bool,
+}
+
+/// Whether an event is about the run, and not about one connection.
+pub(super) fn is_of_the_run(name: Name) -> bool {
+    use Name::{List, Listening, Starting, Stats, Stopped, Stopping, Summary};
+    matches!(name, Starting | Listening | Stopping | Stopped | Summary | Stats | List)
+}
+
+impl Console {
+    /// The console of a loop beside the one that has stdout and stderr.
+    pub(crate) fn remote(pool: &Pool, of: RemoteForm, uplink: Box<dyn Uplink>) -> Self {
+        let RemoteForm { settings, form, terminal } = of;
+        // All lines that it prepares go elsewhere.
+        let reporter = Reporter::to(settings, |_| {});
+        let console = Self::over(pool, reporter, form, None, StdioKind::Device);
+        Self { terminal, uplink: Some(uplink), ..console }
+    }
+
+    /// What the consoles of other loops have to know.
+    pub(crate) fn remote_form(&self, settings: &Settings) -> RemoteForm {
+        RemoteForm { settings: settings.clone(), form: self.form, terminal: self.terminal }
+    }
+
+    /// The way to the console of the run, where that is in another loop.
+    pub(crate) fn uplink(&mut self) -> Option<&mut (dyn Uplink + 'static)> {
+        self.uplink.as_deref_mut()
+    }
+
+    /// Whether the console of the run is in another loop.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.uplink.is_some()
+    }
+
+    /// Does what another loop has for the console.
+    pub(crate) fn take_entry(&mut self, pool: &mut Pool, entry: &ConsoleEntry) {
+        match entry {
+            ConsoleEntry::Line(line) => {
+                self.reporter.take(line.clone());
+                if let Some(after) = self.reporter.sums_due() {
+                    pool.arm_once(TimerKey::global(timers::SUMS), after);
+                }
+            }
+            ConsoleEntry::Output(bytes) => {
+                if self.terminal {
+                    self.write(pool, bytes);
+                } else if let Some(stdout) = self.stdout {
+                    self.full |= pool.send_shared(stdout, bytes.clone()) == SendOutcome::Full;
+                }
+            }
+            ConsoleEntry::Hook(name, line) => self.hooks.queue(pool, *name, line),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What the loops of a run send each other: plain data, in the order of each sender.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::error::{Failure, Status};
+use crate::event_loop::{Detached, Mail, Mailbox};
+use crate::sessions::{ConsoleEntry, LoopFigures, ShutdownMode, Totals};
+use crate::sockets::Endpoint;
+
+/// Bytes that may be under way from one loop to another. Whatever feeds more waits until a quarter of
+/// it has been taken.
+pub(super) const WINDOW: usize = 256 * 1024;
+/// Bytes that a loop takes before it says so: each word about it is a letter.
+pub(super) const PORTION: usize = WINDOW / 4;
+/// What a piece counts beside its bytes.
+pub(super) const OVERHEAD: usize = 128;
+
+/// To a loop that serves.
+pub(super) enum ToLoop {
+    /// A connection that was let in.
+    Serve(Box<Handed>),
+    /// A piece of so many messages for all connections of the loop.
+    Pass {
+        /// The loop that it comes from; the main loop is behind the last one.
+        from: usize,
+        piece: Bytes,
+        messages: u64,
+        /// A connection has sent it.
+        by_peer: bool,
+    },
+    /// Another loop has taken so much of what was passed to it.
+    Taken { by: usize, bytes: usize },
+    /// The console has taken entries of this cost.
+    EntriesTaken(usize),
+    /// The run has so many connections, as far as it matters.
+    Crowd(usize),
+    /// No more connections come.
+    Last,
+    /// SIGTERM: the end in order.
+    Stop,
+    /// The end, in another form.
+    Close(ShutdownMode),
+    /// What has moved is to be told.
+    Report,
+    /// Another loop has ended.
+    Gone(usize),
+}
+
+/// A connection on its way to the loop that serves it.
+pub(super) struct Handed {
+    pub(super) connection: Detached,
+    pub(super) number: u64,
+    pub(super) peer: Endpoint,
+    pub(super) local: Endpoint,
+}
+
+/// To the main loop.
+pub(super) struct ToMain {
+    pub(super) from: usize,
+    pub(super) news: News,
+}
+
+/// What a loop that serves has to tell.
+pub(super) enum News {
+    /// What one event has brought for the console.
+    Entries(Vec<ConsoleEntry>),
+    /// The connection of this number is gone.
+    Closed(u64),
+    /// So much of what was passed to the loop is taken.
+    Taken(usize),
+    /// What has moved.
+    Figures(LoopFigures),
+    /// The loop ends by itself: it has seen what the run is for (`enough`), or a stop word.
+    Ending { enough: bool },
+    /// The loop has ended, and this is its last letter.
+    Ended(Box<LoopEnd>),
+}
+
+/// How a loop has ended.
+pub(super) struct LoopEnd {
+    /// Why it could not go on.
+    pub(super) failure: Option<Failure>,
+    /// The first end of a connection that decides the status, and when it was.
+    pub(super) loss: Option<(Instant, Status)>,
+    pub(super) totals: Totals,
+}
+
+/// Sends a letter to a loop that serves.
+pub(super) fn send(mailbox: &Mailbox, letter: ToLoop) {
+    mailbox.send(Mail::Posted(Box::new(letter)));
+}
+
+/// Sends a letter to the main loop.
+pub(super) fn send_news(mailbox: &Mailbox, from: usize, news: News) {
+    mailbox.send(Mail::Posted(Box::new(ToMain { from, news })));
+}

@@ -1,0 +1,255 @@
+//! A loop that serves connections: the session of any command, and the letters of the other loops.
+
+use std::time::Instant;
+
+use super::letters::{Handed, LoopEnd, News, OVERHEAD, PORTION, ToLoop, send, send_news};
+use super::links::{ConsoleLink, LoopLinks};
+use crate::close::CloseReason;
+use crate::error::{Failure, Status};
+use crate::event_loop::{Event, EventLoop, Handler, IdMap, Mail, Mailbox, Pool, Signal};
+use crate::kind::Kind;
+use crate::sessions::{Console, RemoteForm, ServingLoop, Session, StreamSession};
+
+/// Makes the session of a loop, in its thread.
+pub(crate) type MakeSession =
+    Box<dyn FnOnce(&mut Pool, Console) -> Result<StreamSession, Failure> + Send>;
+
+/// What a loop has to know to run.
+pub(super) struct LoopSetup {
+    /// Its number, from 0.
+    pub(super) own: usize,
+    /// The loops that serve, this one among them.
+    pub(super) mailboxes: Vec<Mailbox>,
+    pub(super) main: Mailbox,
+    pub(super) console: RemoteForm,
+    pub(super) make: MakeSession,
+}
+
+/// Sends the last letter of a loop, whatever has ended it.
+struct LastLetter {
+    own: usize,
+    main: Mailbox,
+    end: Option<LoopEnd>,
+}
+
+impl Drop for LastLetter {
+    fn drop(&mut self) {
+        let end = self.end.take().unwrap_or_else(|| {
+            let name = format!("loop {}", self.own + 1);
+            let failure =
+                Failure::new(Status::Local, Kind::Io, "run", name, "its thread has ended");
+            LoopEnd { failure: Some(failure), loss: None, totals: <_>::default() }
+        });
+        send_news(&self.main, self.own, News::Ended(Box::new(end)));
+    }
+}
+
+/// Runs a loop to its end.
+pub(super) fn run(mut event_loop: EventLoop, setup: LoopSetup) {
+    let mut last = LastLetter { own: setup.own, main: setup.main.clone(), end: None };
+    let failed = |failure| LoopEnd { failure: Some(failure), loss: None, totals: <_>::default() };
+    let mut serving = match Serving::new(event_loop.pool(), setup) {
+        Ok(serving) => serving,
+        Err(failure) => return last.end = Some(failed(failure)),
+    };
+    let outcome = event_loop.run(&mut serving);
+    let mut end = serving.end(event_loop.pool());
+    let fail = |error| Failure::io(Status::Local, "run", "the event loop", &error);
+    end.failure = outcome.map_err(fail).err();
+    // Files and sockets are closed before the run may end.
+    drop(serving);
+    drop(event_loop);
+    last.end = Some(end);
+}
+
+/// A session beside others of the same run.
+///
+/// ```text
+/// serving ── Last, and no connection is left ─────────────> ended
+///    ├────── Stop, Close ──> ending ── all is closed ───────> ended
+///    └────── enough, a stop word: `Ending` is sent ──> ending ──┘
+/// ```
+struct Serving {
+    session: StreamSession,
+    own: usize,
+    mailboxes: Vec<Mailbox>,
+    main: Mailbox,
+    /// The connections that the main loop has handed over.
+    numbers: IdMap<u64>,
+    /// What each loop has passed here, and has not been told of.
+    owed: Vec<usize>,
+    lost_at: Option<Instant>,
+    /// The main loop has asked for the end.
+    is_ordered: bool,
+    /// No more connections come.
+    is_last: bool,
+    /// The main loop knows that this one ends by itself.
+    is_reported: bool,
+}
+
+impl Serving {
+    fn new(pool: &mut Pool, setup: LoopSetup) -> Result<Self, Failure> {
+        let LoopSetup { own, mailboxes, main, console, make } = setup;
+        let console = Console::remote(pool, console, Box::new(ConsoleLink::new(main.clone(), own)));
+        let mut session = make(pool, console)?;
+        ServingLoop(&mut session).set_others(Box::new(LoopLinks::new(&mailboxes, own)));
+        session.start(pool);
+        Ok(Self {
+            session,
+            own,
+            owed: vec![0; mailboxes.len() + 1],
+            mailboxes,
+            main,
+            numbers: IdMap::default(),
+            lost_at: None,
+            is_ordered: false,
+            is_last: false,
+            is_reported: false,
+        })
+    }
+
+    fn session(&mut self) -> ServingLoop<'_> {
+        ServingLoop(&mut self.session)
+    }
+
+    fn on_letter(&mut self, pool: &mut Pool, letter: ToLoop) {
+        match letter {
+            ToLoop::Serve(handed) => self.serve(pool, *handed),
+            ToLoop::Pass { from, piece, messages, by_peer } => {
+                if let Some(owed) = self.owed.get_mut(from) {
+                    *owed += piece.len() + OVERHEAD;
+                }
+                self.session().broadcast(pool, &piece, messages, by_peer);
+            }
+            ToLoop::Taken { by, bytes } => {
+                if let Some(others) = self.session().others() {
+                    others.note_taken(by, bytes);
+                }
+                self.session().resume(pool);
+            }
+            ToLoop::EntriesTaken(cost) => {
+                if let Some(uplink) = self.session.core_mut().console.uplink() {
+                    uplink.note_taken(cost);
+                }
+                self.session().resume(pool);
+            }
+            ToLoop::Crowd(crowd) => self.session().set_crowd(crowd),
+            ToLoop::Last => {
+                self.is_last = true;
+                self.session().expect_no_more(pool);
+            }
+            ToLoop::Stop => {
+                self.is_ordered = true;
+                self.session.on(pool, Event::Signal(Signal::Terminate));
+            }
+            ToLoop::Close(how) => {
+                self.is_ordered = true;
+                if !self.session.core().is_over() {
+                    self.session.close(pool, how);
+                }
+            }
+            ToLoop::Report => {
+                let figures = self.session().figures(pool);
+                send_news(&self.main, self.own, News::Figures(figures));
+            }
+            ToLoop::Gone(which) => {
+                if let Some(others) = self.session().others() {
+                    others.note_gone(which);
+                }
+                self.session().resume(pool);
+            }
+        }
+    }
+
+    fn serve(&mut self, pool: &mut Pool, handed: Handed) {
+        let Handed { connection, number, peer, local } = handed;
+        if self.session.core().is_over() {
+            return self.closed(number);
+        }
+        match self.session().serve(pool, connection, (number, peer, local)) {
+            Ok(id) => {
+                self.numbers.insert(id, number);
+                // It was on its way when the end began.
+                if self.session.core().is_ending() {
+                    pool.abort(id, CloseReason::HOST);
+                }
+            }
+            Err(failure) => {
+                self.session.core_mut().console.report_failure(pool, &failure);
+                self.closed(number);
+            }
+        }
+    }
+
+    /// The connection of this number is gone.
+    fn closed(&mut self, number: u64) {
+        // What was told of it comes first.
+        self.flush();
+        send_news(&self.main, self.own, News::Closed(number));
+    }
+
+    fn flush(&mut self) {
+        if let Some(uplink) = self.session.core_mut().console.uplink() {
+            uplink.flush();
+        }
+    }
+
+    /// What an event has changed for the other loops.
+    fn event_done(&mut self, pool: &Pool) {
+        self.flush();
+        if self.lost_at.is_none() && self.session().loss().is_some() {
+            self.lost_at = Some(pool.now());
+        }
+        if !self.session().is_blocking() {
+            self.report_taken();
+        }
+        let core = self.session.core();
+        let enough = core.has_enough();
+        let ends = core.is_ending() && !(self.is_last && core.is_over());
+        if (enough || ends) && !self.is_ordered && !self.is_reported {
+            self.is_reported = true;
+            send_news(&self.main, self.own, News::Ending { enough });
+        }
+    }
+
+    /// Has those go on that pass messages to this loop.
+    fn report_taken(&mut self) {
+        let by = self.own;
+        for (from, owed) in self.owed.iter_mut().enumerate().filter(|(_, owed)| **owed >= PORTION) {
+            let bytes = std::mem::take(owed);
+            match self.mailboxes.get(from) {
+                Some(mailbox) => send(mailbox, ToLoop::Taken { by, bytes }),
+                None => send_news(&self.main, by, News::Taken(bytes)),
+            }
+        }
+    }
+
+    fn end(&mut self, pool: &Pool) -> LoopEnd {
+        self.flush();
+        let status = Some(self.session.status()).filter(|status| *status != Status::Done);
+        let loss = status.map(|status| (self.lost_at.unwrap_or(pool.now()), status));
+        let totals = self.session().figures(pool).totals;
+        LoopEnd { failure: None, loss, totals }
+    }
+}
+
+impl Handler for Serving {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        match event {
+            Event::Mail(Mail::Posted(letter)) => {
+                if let Ok(letter) = letter.downcast::<ToLoop>() {
+                    self.on_letter(pool, *letter);
+                }
+            }
+            Event::Closed { id, .. } => {
+                let number: Option<u64> = self.numbers.remove(id);
+                self.session.on(pool, event);
+                if let Some(number) = number {
+                    self.closed(number);
+                }
+            }
+            event => self.session.on(pool, event),
+        }
+        self.event_done(pool);
+    }
+}
