@@ -87,7 +87,7 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn median(&self, column: usize) -> Option<f64> {
         let samples = self.samples.get(column).filter(|samples| !samples.is_empty())?;
-        Some(median(samples.iter().copied()))
+        Some(median(samples.iter().copied())).filter(|value| !value.is_nan())
     }
 }
 

@@ -65,9 +65,9 @@ impl Server {
 
 pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
     let works = [
-        ("50 clients, 64 B", "ping-pong", 50, 200_000, [Some(0), Some(1)]),
+        ("echo to 50 clients, 64 B", "ping-pong", 50, 200_000, [Some(0), Some(1)]),
         // On two cores it is the kernel's wake-ups that count.
-        ("1 client, 64 B, one core", "ping-pong", 1, 50_000, [Some(0), Some(0)]),
+        ("echo to 1 client, both on one core", "ping-pong", 1, 50_000, [Some(0), Some(0)]),
         ("connect, echo, close", "churn", 16, 20_000, [Some(0), Some(1)]),
     ];
     let cases = works.map(|(name, load, clients, count, cores)| {

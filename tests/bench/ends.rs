@@ -142,8 +142,11 @@ pub(crate) fn wait_for_listener(port: u16, server: &mut Process) -> Fallible<()>
     let behind = format!(":{port:04X} 00000000:0000 0A");
     let started = Instant::now();
     while !fs::read_to_string("/proc/net/tcp")?.contains(&behind) {
-        if server.has_ended()? || started.elapsed() > PATIENCE {
-            return Err("it does not listen".into());
+        if server.has_ended()? {
+            return Err("it ended before it listened".into());
+        }
+        if started.elapsed() > PATIENCE {
+            return Err(format!("it does not listen within {PATIENCE:?}").into());
         }
         // The list has no event to wait for.
         thread::sleep(Duration::from_millis(1));

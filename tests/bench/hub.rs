@@ -10,6 +10,7 @@ use crate::load;
 use crate::peers::Reserved;
 use crate::plan::{Binary, Outcome, Plan};
 use crate::process::Process;
+use crate::table::thousands;
 
 const CLIENTS: usize = 1_000;
 const LINES: usize = 4_000;
@@ -37,7 +38,7 @@ pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
         let once = |server: &Server| run(plan, server, clients, stuck);
         contest::measure(
             plan,
-            &format!("{clients} clients, {name}"),
+            &format!("hub of {} clients, {name}", thousands(clients as f64, 0)),
             &entrants,
             contest::no_proof,
             once,
@@ -72,8 +73,11 @@ fn run(plan: &Plan, server: &Server, clients: usize, stuck: usize) -> Fallible<S
     let mut process = Process::start(command)?;
     wait_for_listener(port.port, &mut process)?;
     let lines = plan.count(LINES);
+    // Its backlog is 10.
+    let pause = if matches!(server, Server::Ncat) { 1_000 } else { 0 };
     let args = [
         format!("port={number}"),
+        format!("pause={pause}"),
         format!("clients={clients}"),
         format!("size={SIZE}"),
         format!("count={lines}"),

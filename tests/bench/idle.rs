@@ -9,6 +9,7 @@ use crate::echo::Server;
 use crate::load::{self, Held};
 use crate::peers::Reserved;
 use crate::plan::{Outcome, Plan};
+use crate::table::thousands;
 
 const CLIENTS: [usize; 4] = [10, 1_000, 10_000, 18_000];
 /// Fewer clients than this do not fill the pages that they are counted in.
@@ -34,7 +35,7 @@ pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
     for clients in numbers {
         let others = vec![("limit", Entrant::new("bare epoll", Kind::Limit, Server::Limit))];
         let entrants = plan.entrants(|binary| Server::Wirecat(binary, vec![]), others);
-        let name = format!("{clients} idle clients");
+        let name = format!("{} idle clients", thousands(clients as f64, 0));
         let once = |server: &Server| run(plan, server, clients);
         cases.push(contest::measure(plan, &name, &entrants, contest::no_proof, once));
     }
@@ -72,7 +73,7 @@ fn run(plan: &Plan, server: &Server, clients: usize) -> Fallible<Sample> {
     let found = load::apply("ping-pong", &args(count), Some(0))?;
     let cpu = process.cpu()?.saturating_sub(cpu).as_secs_f64() * 1e6 / count as f64;
     let each = full.saturating_sub(empty) as f64 * 1024.0 / clients as f64;
-    let each = if clients < COUNTABLE { 0.0 } else { each };
+    let each = if clients < COUNTABLE { f64::NAN } else { each };
     // The server ends first, so that none of its clients is gone before.
     process.stop()?;
     drop(held);

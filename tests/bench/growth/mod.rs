@@ -8,7 +8,8 @@ use crate::Fallible;
 use crate::contest::{self, Case, Entrant, Kind};
 use crate::echo::{self, Server, Work};
 use crate::plan::{Outcome, Plan};
-use crate::table::markdown;
+use crate::statistics::Ratio;
+use crate::table::{markdown, thousands};
 
 pub(crate) use bodies::measure as bodies;
 pub(crate) use chunks::measure as chunks;
@@ -30,7 +31,7 @@ pub(crate) fn clients(plan: &Plan) -> Fallible<Vec<Outcome>> {
         let others = vec![("limit", Entrant::new("bare epoll", Kind::Limit, Server::Limit))];
         let entrants = plan.entrants(|binary| Server::Wirecat(binary, vec![]), others);
         let once = |server: &Server| echo::run(server, &work);
-        let name = format!("{clients} clients");
+        let name = format!("{} clients", thousands(*clients as f64, 0));
         cases.push(contest::measure(plan, &name, &entrants, contest::no_proof, once));
     }
     let intro = format!(
@@ -44,28 +45,30 @@ pub(crate) fn clients(plan: &Plan) -> Fallible<Vec<Outcome>> {
 /// How the cost in a column grows from each case to the next, beside what there is to do in it.
 fn steps(cases: &[Case], column: usize, work: &[f64], what: &str) -> String {
     let mut heads = vec![format!("{what}, growth ÷ linear")];
-    let pairs = || cases.windows(2).zip(work.windows(2));
-    heads.extend(pairs().filter_map(|(pair, _)| Some(format!("to {}", pair.last()?.name))));
+    heads.extend(cases.iter().skip(1).map(|case| format!("to {}", case.name)));
     let names = cases.first().map(|case| case.rows.iter().map(|row| &row.name));
     let lines = names.into_iter().flatten().enumerate().map(|(row, name)| {
-        let cells = pairs().map(|(pair, work)| {
-            let cost = |case: &Case| case.rows.get(row)?.median(column);
-            match (pair, work) {
-                ([one, other], [less, more]) => {
-                    cost(one).zip(cost(other)).map_or("-".to_owned(), |(one, other)| {
-                        verdict(other / one.max(f64::MIN_POSITIVE) * less / more)
-                    })
-                }
-                _ => "-".to_owned(),
-            }
-        });
+        let cells = cases
+            .windows(2)
+            .zip(work.windows(2))
+            .map(|(pair, work)| step(pair, row, column, work).map_or("-".to_owned(), verdict));
         std::iter::once(name.clone()).chain(cells).collect()
     });
     markdown(&heads, 1, &lines.collect::<Vec<_>>())
 }
 
-fn verdict(step: f64) -> String {
-    if step > WORSE { format!("{step:.2} worse") } else { format!("{step:.2}") }
+/// What a row costs in the second of two cases, divided by what it would if cost were linear.
+fn step(pair: &[Case], row: usize, column: usize, work: &[f64]) -> Option<Ratio> {
+    let ([one, other], [less, more]) = (pair, work) else { return None };
+    let cost = |case: &Case| case.rows.get(row)?.samples.get(column).cloned();
+    let linear: Vec<f64> = cost(one)?.iter().map(|cost| cost * more / less).collect();
+    Ratio::new(&cost(other)?, &linear)
+}
+
+fn verdict(step: Ratio) -> String {
+    let is_worse = step.value - step.spread > WORSE;
+    let worse = if is_worse { " worse" } else { "" };
+    format!("{:.2} ±{:.2}{worse}", step.value, step.spread)
 }
 
 /// A size in words.

@@ -17,6 +17,8 @@ const CALL: usize = 16;
 const SEGMENTS: usize = 64;
 /// The most that a message holds.
 const MESSAGE: usize = 65_000;
+/// How long it lets them gather, which costs nobody who waits for no answer.
+const NAP: std::time::Duration = std::time::Duration::from_micros(100);
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Sends so many datagrams of a size to a port.
@@ -57,9 +59,13 @@ pub(super) fn receive(port: u16) -> Fallible<()> {
         let mut slices: Vec<[IoSliceMut<'_>; 1]> =
             chunks.iter_mut().map(|chunk| [IoSliceMut::new(chunk)]).collect();
         let flags = MsgFlags::MSG_WAITFORONE;
-        match recvmmsg(socket.as_raw_fd(), &mut headers, &mut slices, flags, None) {
-            Ok(_) | Err(Errno::EINTR) => {}
+        let few = match recvmmsg(socket.as_raw_fd(), &mut headers, &mut slices, flags, None) {
+            Ok(messages) => messages.count() < CALL,
+            Err(Errno::EINTR) => continue,
             Err(error) => return Err(error.into()),
+        };
+        if few {
+            std::thread::sleep(NAP);
         }
     }
 }

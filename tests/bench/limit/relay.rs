@@ -1,37 +1,81 @@
 //! One connection relayed to another one, or to a command, with splice(2) both ways.
 
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use rustix::pipe::fcntl_setpipe_size;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
 
 use super::PIPE;
-use super::stream::{accept, connect, large_pipe, move_once, through};
+use super::stream::{accept, connect, large_pipe, move_once};
 use crate::Fallible;
 
 /// Relays so many clients of a port to another port, one after the other.
 pub(super) fn relay(port: u16, to: u16, count: usize) -> Fallible<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    // Each is empty again at the end of a client.
+    let pipes = [large_pipe()?, large_pipe()?];
     for _ in 0..count {
-        both_ways(&listener.accept()?.0, &connect(to)?)?;
+        both_ways(&listener.accept()?.0, &connect(to)?, &pipes)?;
     }
     Ok(())
 }
 
-fn both_ways(client: &TcpStream, upstream: &TcpStream) -> Fallible<()> {
-    thread::scope(|scope| {
-        let back = scope.spawn(|| one_way(upstream, client).map_err(|error| error.to_string()));
-        one_way(client, upstream)?;
-        back.join().map_err(|_| "the way back failed")??;
-        Ok(())
-    })
+/// What one end sends while the other takes nothing would have it wait for ever: the clients of the
+/// bench send and take in turn.
+fn both_ways(
+    client: &TcpStream,
+    upstream: &TcpStream,
+    pipes: &[(OwnedFd, OwnedFd); 2],
+) -> Fallible<()> {
+    // SPLICE_F_NONBLOCK alone is about the pipe.
+    client.set_nonblocking(true)?;
+    upstream.set_nonblocking(true)?;
+    let ways = [(client, upstream), (upstream, client)];
+    let mut open = [true; 2];
+    loop {
+        for ((open, (from, to)), pipe) in open.iter_mut().zip(ways).zip(pipes) {
+            while *open && pass(from, to, pipe, open)? {}
+        }
+        let waiting = ways.iter().zip(open).filter(|(_, open)| *open);
+        let mut ends: Vec<PollFd<'_>> =
+            waiting.map(|((from, _), _)| PollFd::new(*from, PollFlags::IN)).collect();
+        if ends.is_empty() {
+            return Ok(());
+        }
+        poll(&mut ends, None)?;
+    }
 }
 
-fn one_way(from: &TcpStream, to: &TcpStream) -> Fallible<()> {
-    let (output, input) = large_pipe()?;
-    through(from, (&output, &input), to)?;
-    Ok(to.shutdown(Shutdown::Write)?)
+/// Passes on what is there; whether there may be more.
+fn pass(
+    from: &TcpStream,
+    to: &TcpStream,
+    (output, input): &(OwnedFd, OwnedFd),
+    open: &mut bool,
+) -> Fallible<bool> {
+    let mut held = match splice(from, None, input, None, PIPE, SpliceFlags::MOVE) {
+        Ok(0) => {
+            *open = false;
+            // One that has ended as well is not connected any more.
+            let _ = to.shutdown(Shutdown::Write);
+            return Ok(false);
+        }
+        Ok(held) => held,
+        Err(Errno::AGAIN) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    while held > 0 {
+        match splice(output, None, to, None, held, SpliceFlags::MOVE) {
+            Ok(count) => held -= count,
+            Err(Errno::AGAIN) => drop(poll(&mut [PollFd::new(to, PollFlags::OUT)], None)?),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
 }
 
 /// Has cat(1) answer the first client of a port.

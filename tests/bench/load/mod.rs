@@ -16,6 +16,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{ChildStdin, Command, Stdio};
 use std::str::FromStr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -55,8 +56,13 @@ impl Task {
         if left.is_zero() { Err("the load took more than a minute".into()) } else { Ok(left) }
     }
 
-    /// A connection to the server, on its loop.
+    /// A connection to the server, on its loop. One whose backlog is short gets them with a pause
+    /// between, where `pause=` says how many microseconds: what it has no room for would be tried
+    /// again a second later.
     fn connect(&self) -> Fallible<mio::net::TcpStream> {
+        if let Ok(micros) = self.get("pause") {
+            thread::sleep(Duration::from_micros(micros));
+        }
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.get("port")?))?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;

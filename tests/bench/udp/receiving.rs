@@ -9,6 +9,7 @@ use super::tools::Tool;
 use crate::Fallible;
 use crate::contest::Sample;
 use crate::ends::wait_for_listener;
+use crate::peers::Reserved;
 use crate::process::Process;
 
 /// The rates that are tried: from this one on, each by so much more.
@@ -73,7 +74,8 @@ fn try_rate(tool: &Tool, size: usize, rate: f64, runs: bool, count: u64) -> Fall
 
 /// iperf3 is its own sender, which asks the receiver what it lost.
 fn try_iperf3(size: usize, rate: f64, count: u64) -> Fallible<Try> {
-    let port = free_port()?;
+    let reserved = Reserved::new()?;
+    let port = reserved.port;
     let mut server = Tool::Iperf3.receiver(port)?;
     server.stdin(Stdio::null()).stdout(Stdio::null());
     let mut server = Process::start(server)?;

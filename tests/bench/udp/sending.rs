@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::kernel::{Sink, free_port};
+use super::kernel::Sink;
 use super::sample;
 use super::tools::Tool;
 use crate::Fallible;
 use crate::contest::Sample;
 use crate::ends::wait_for_listener;
+use crate::peers::Reserved;
 use crate::process::Process;
 
 /// Lets a tool send, and checks that all of it came, each datagram of the right size.
@@ -84,7 +85,8 @@ fn run_sockperf(size: usize, count: u64) -> Fallible<Sample> {
 
 /// iperf3 speaks to nobody but its own server, which reads.
 fn run_iperf3(size: usize, count: u64) -> Fallible<Sample> {
-    let port = free_port()?;
+    let reserved = Reserved::new()?;
+    let port = reserved.port;
     let mut server = Tool::Iperf3.receiver(port)?;
     server.stdin(Stdio::null()).stdout(Stdio::null());
     let mut server = Process::start(server)?;
