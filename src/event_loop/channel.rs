@@ -48,7 +48,8 @@ pub(super) struct Channel {
     pub(super) phase: ChannelPhase,
     pub(super) reading: Half,
     pub(super) writing: Half,
-    /// Readable, as far as is known: set by events, cleared by `WouldBlock`.
+    /// Readable, as far as is known: set by events, cleared by `WouldBlock` and, where that means as
+    /// much, by a short read.
     pub(super) readable: bool,
     pub(super) writable: bool,
     pub(super) paused: bool,
@@ -57,8 +58,6 @@ pub(super) struct Channel {
     pub(super) end_watch: EndWatch,
     /// Whether it is in the pool's list of what to read.
     pub(super) queued_for_read: bool,
-    /// Whether it is in the pool's list of what to flush.
-    pub(super) dirty: bool,
     /// Set once it is in the pool's list of what to remove.
     pub(super) closed: Option<CloseReason>,
     /// How it is closed, once it is.
@@ -115,7 +114,6 @@ impl Channel {
             marks: Marks::default(),
             end_watch: EndWatch::Resets,
             queued_for_read: false,
-            dirty: false,
             closed: None,
             close_mode: CloseMode::Linger,
             awaited: Awaited::Nothing,
@@ -168,13 +166,21 @@ impl Channel {
                     return ReadOutcome::Eof;
                 }
                 Ok(count) => {
+                    // What comes from now on is another edge.
+                    let is_short = count < into.len() && !self.marks.has(Marks::NOTICE);
+                    if is_short && self.transport.is_empty_after_short_read() {
+                        self.readable = false;
+                    }
                     if self.phase == ChannelPhase::Open {
                         self.traffic.received += count as u64;
                         self.traffic.last_active = now;
                     }
                     return ReadOutcome::Bytes(count);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    self.marks.set(Marks::NOTICE, false);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.fail_reading(error);
@@ -346,8 +352,9 @@ impl Channel {
                 // EPIPE or ECONNRESET: RST ends writing at once, but not the bytes that came ahead
                 // of it.
                 self.fail_writing(error);
-                // What the peer sent before it went may still be there to read.
+                // What the peer sent before it went may still be there to read, and the end of it.
                 self.readable = true;
+                self.marks.set(Marks::NOTICE, true);
             }
         }
         0

@@ -73,7 +73,10 @@ impl Channel {
             };
             if watches {
                 self.end_watch = if ended { EndWatch::Due } else { EndWatch::Quiet };
-                self.readable |= ended;
+                if ended {
+                    self.readable = true;
+                    self.marks.set(Marks::NOTICE, true);
+                }
             }
             if let Some(error) = reset {
                 self.fail_reading(error);

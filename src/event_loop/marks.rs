@@ -1,8 +1,8 @@
 //! What is special about a channel.
 
-/// What is special about a channel, in one byte, because a server keeps thousands of them.
+/// What is special about a channel, in two bytes, because a server keeps thousands of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks(pub(super) u8);
+pub(super) struct Marks(pub(super) u16);
 
 impl Marks {
     /// It was accepted or dialed: it is not stdin, a file or a pipe.
@@ -21,6 +21,10 @@ impl Marks {
     pub(super) const HUNG_UP: Self = Self(64);
     /// It was accepted, and its handshake is not known to be over.
     pub(super) const GREETS: Self = Self(128);
+    /// The poll has given notice of something that a short read stops before.
+    pub(super) const NOTICE: Self = Self(2048);
+    /// It is in the pool's list of what to flush.
+    pub(super) const DIRTY: Self = Self(4096);
     /// What comes is not just handed on.
     pub(super) const SPECIAL: Self = Self(Self::FRAMED.0 | Self::EXPECTS.0 | Self::GREETS.0);
 

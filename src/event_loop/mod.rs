@@ -6,7 +6,8 @@
 //! [`Pool`].
 //!
 //! mio is edge-triggered: each source is registered once, for reading and writing (a datagram
-//! socket for writing only once the kernel took no more), and is used until `WouldBlock`.
+//! socket for writing only once the kernel took no more), and is used until `WouldBlock`, or until a
+//! short read where that means the same ([`Transport::is_empty_after_short_read`]).
 //! Only readable and writable are facts; error and hang-up are taken as hints to read and write,
 //! which return the error itself.
 
@@ -249,6 +250,9 @@ impl EventLoop {
                         event.is_error() || event.is_read_closed() || event.is_write_closed();
                     let id = Id::of(token);
                     self.pool.latch(id, event.is_readable() || hint, event.is_writable() || hint);
+                    if hint || event.is_priority() {
+                        self.pool.latch_notice(id);
+                    }
                     if event.is_error() || event.is_write_closed() {
                         self.pool.latch_hang_up(id);
                     }

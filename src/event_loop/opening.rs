@@ -44,7 +44,7 @@ impl Pool {
     /// It cannot be registered with the poll.
     pub fn add_listener(&mut self, listening: OpenListener) -> Result<Id, Failure> {
         let local = listening.local.clone();
-        let id = self.sources.insert(PoolSource::Acceptor(Acceptor::new(listening)));
+        let id = self.sources.insert(PoolSource::Acceptor(Box::new(Acceptor::new(listening))));
         let registered = match self.sources.get_mut(id) {
             Some(PoolSource::Acceptor(acceptor)) => acceptor.register(&self.registry, id.token()),
             _ => Ok(()),
@@ -132,10 +132,13 @@ impl Pool {
         Ok(id)
     }
 
-    /// Disables Nagle's algorithm (TCP_NODELAY) on a channel of TCP.
+    /// Disables Nagle's algorithm (TCP_NODELAY) on a channel of TCP, or on all that a listener accepts
+    /// from now on.
     pub fn set_nodelay(&mut self, id: Id) {
-        if let Some(channel) = self.channel_mut(id) {
-            channel.transport.set_nodelay();
+        match self.sources.get_mut(id) {
+            Some(PoolSource::Channel(channel)) => channel.transport.set_nodelay(),
+            Some(PoolSource::Acceptor(acceptor)) => acceptor.set_nodelay(),
+            Some(PoolSource::Datagrams(_) | PoolSource::Reserved) | None => {}
         }
     }
 

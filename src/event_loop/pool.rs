@@ -39,7 +39,7 @@ const ACKNOWLEDGED: Duration = Duration::from_millis(2);
 /// Everything that a loop can wait for.
 pub(super) enum PoolSource {
     Channel(Channel),
-    Acceptor(Acceptor),
+    Acceptor(Box<Acceptor>),
     Datagrams(Datagrams),
     /// A name for timers, and nothing behind it.
     Reserved,
@@ -254,6 +254,14 @@ impl Pool {
         self.queue_for_read(id);
     }
 
+    /// Notes that the poll has given notice of an end, a failure or an urgent byte, which are to be read
+    /// up to and across.
+    pub(super) fn latch_notice(&mut self, id: Id) {
+        if let Some(channel) = self.channel_mut(id) {
+            channel.marks.set(Marks::NOTICE, true);
+        }
+    }
+
     /// Notes that a connection may be gone, which neither a read nor a write may be due to meet.
     pub(super) fn latch_hang_up(&mut self, id: Id) {
         if let Some(channel) = self.channel_mut(id) {
@@ -292,12 +300,16 @@ impl Pool {
     }
 
     pub(super) fn mark_dirty(&mut self, id: Id) {
-        let dirty = match self.sources.get_mut(id) {
-            Some(PoolSource::Channel(channel)) => &mut channel.dirty,
-            Some(PoolSource::Datagrams(datagrams)) => &mut datagrams.dirty,
+        let was_dirty = match self.sources.get_mut(id) {
+            Some(PoolSource::Channel(channel)) => {
+                let was_dirty = channel.marks.has(Marks::DIRTY);
+                channel.marks.set(Marks::DIRTY, true);
+                was_dirty
+            }
+            Some(PoolSource::Datagrams(datagrams)) => std::mem::replace(&mut datagrams.dirty, true),
             _ => return,
         };
-        if !std::mem::replace(dirty, true) {
+        if !was_dirty {
             self.dirty.push(id);
         }
     }

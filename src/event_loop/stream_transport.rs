@@ -1,4 +1,13 @@
 //! A stream socket as a channel of bytes.
+//!
+//! What ends a read early, and so whether a short read means that nothing is left (Linux 6.12):
+//!
+//! | socket | besides an empty queue, a read ends | the poll gives notice |
+//! |---|---|---|
+//! | TCP | at FIN, a reset | with EPOLLRDHUP, EPOLLHUP, EPOLLERR |
+//! | TCP | before an urgent byte, also with SO_OOBINLINE (`tcp_recvmsg_locked()`) | with EPOLLPRI |
+//! | unix | behind bytes that carry descriptors (`unix_stream_read_generic()`) | no |
+//! | pipe | behind a packet of a writer with O_DIRECT (`pipe_read()`) | no |
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -17,6 +26,10 @@ impl Transport for StreamSocket {
             Self::Tcp(stream) => stream.read(into),
             Self::Unix(stream, _) => stream.read(into),
         }
+    }
+
+    fn is_empty_after_short_read(&self) -> bool {
+        matches!(self, Self::Tcp(_))
     }
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -46,8 +59,8 @@ impl Transport for StreamSocket {
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        source(self).register(registration.registry, registration.token(), both)?;
+        let interest = self.interest();
+        source(self).register(registration.registry, registration.token(), interest)?;
         Ok(Readiness::Evented)
     }
 
@@ -111,9 +124,24 @@ impl Transport for StreamSocket {
     }
 }
 
+impl StreamSocket {
+    /// Both directions, and the notice of an urgent byte where a short read depends on it.
+    fn interest(&self) -> Interest {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if self.is_empty_after_short_read() {
+            return both | Interest::PRIORITY;
+        }
+        both
+    }
+}
+
 fn source(stream: &mut StreamSocket) -> &mut dyn Source {
     match stream {
         StreamSocket::Tcp(stream) => stream,
         StreamSocket::Unix(stream, _) => stream,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,6 +144,11 @@ impl Timers {
         self.due.contains_key(&key)
     }
 
+    /// The number of this turn.
+    pub(super) fn turn(&self) -> u64 {
+        self.turn
+    }
+
     /// A turn begins: what was set before it may fire.
     pub(super) fn begin_turn(&mut self) {
         self.turn += 1;

@@ -221,6 +221,11 @@ impl Transport for TinyprotoTransport {
         }
     }
 
+    /// A read ends with a message, and more may have been received.
+    fn is_empty_after_short_read(&self) -> bool {
+        false
+    }
+
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let first = pieces.iter().find_map(|piece| piece.first());
         if first.is_some_and(|first| self.exchange.would_pass_for_go(*first)) {

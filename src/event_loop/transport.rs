@@ -36,6 +36,13 @@ pub trait Transport: Send {
     /// `WouldBlock`, or the failure that ended the channel.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize>;
 
+    /// Whether a read that gives less than it was asked for leaves nothing behind, but an end, a
+    /// failure or an urgent byte of which the poll has given notice. The loop then reads no more before
+    /// the next event.
+    fn is_empty_after_short_read(&self) -> bool {
+        self.inner().is_some_and(|inner| inner.is_empty_after_short_read())
+    }
+
     /// Writes as much of the pieces as fits.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::acceptor::Accepted;
 use super::channel::ReadOutcome;
 use super::event::{Event, Handler};
 use super::id::Id;
@@ -10,10 +9,9 @@ use super::lanes::SenderInbox;
 use super::lifecycle::ChannelPhase;
 use super::mailbox::Letter;
 use super::marks::Marks;
-use super::pool::{LINGER, Pool, PoolSource, STARVED};
+use super::pool::{LINGER, Pool, PoolSource};
 use super::timers::{Fired, OwnPurpose};
 use super::{EventLoop, Signal};
-use crate::recording::Role;
 use crate::sys::mmsg::Arrival;
 
 /// Bytes that one source may deliver before the others have their turn.
@@ -22,8 +20,6 @@ const READ_BUDGET: usize = 256 * 1024;
 const READ_COST: usize = 1024;
 /// Batches of datagrams that one socket may deliver before the others have their turn.
 const BATCH_BUDGET: usize = 8;
-/// Connections that one listener may deliver before the others have their turn.
-const ACCEPT_BUDGET: usize = 64;
 
 impl EventLoop {
     /// Does everything that is to be done at `now`. [`EventLoop::run`] calls it after each wait;
@@ -222,53 +218,6 @@ impl Pool {
         self.timers.next()
     }
 
-    fn accept_ready(&mut self, listener: Id, handler: &mut dyn Handler) {
-        for _ in 0..ACCEPT_BUDGET {
-            let Some(PoolSource::Acceptor(acceptor)) = self.sources.get_mut(listener) else {
-                return;
-            };
-            if !acceptor.wants_accepting() {
-                return;
-            }
-            let framing = acceptor.framing.clone();
-            match acceptor.accept() {
-                Accepted::Connection { stream, peer, local } => {
-                    let transport = self.recorded(stream, Role::Accepted);
-                    match self.add_connection(transport, ChannelPhase::Open) {
-                        Ok(id) => {
-                            if let Some(settings) = framing {
-                                // A new connection takes any.
-                                let _ = self.frame(id, *settings);
-                            }
-                            handler.on(self, Event::Accepted { id, listener, peer, local });
-                        }
-                        // epoll has a limit of its own (ENOSPC, fs.epoll.max_user_watches). The
-                        // stream is dropped, which closes it.
-                        Err(error) => handler.on(self, Event::AcceptFailed { listener, error }),
-                    }
-                }
-                Accepted::Nothing => return,
-                Accepted::Starved(error) => {
-                    self.starved.push(listener);
-                    // A descriptor may come free outside the pool as well, or in another process
-                    // (ENFILE).
-                    self.arm_own(Some(listener), OwnPurpose::Starved, STARVED);
-                    handler.on(self, Event::AcceptFailed { listener, error });
-                }
-            }
-        }
-    }
-
-    /// A descriptor came free, or time passed: a listener that ran out may try again.
-    fn retry_starved(&mut self) {
-        for id in std::mem::take(&mut self.starved) {
-            if let Some(PoolSource::Acceptor(acceptor)) = self.sources.get_mut(id) {
-                acceptor.starved = false;
-                self.queue_for_read(id);
-            }
-        }
-    }
-
     fn fire_timers(&mut self, handler: &mut dyn Handler) {
         let now = self.now;
         while let Some(key) = self.timers.pop(now) {
@@ -317,7 +266,7 @@ impl Pool {
                 }
             }
             let Some(channel) = self.channel_mut(id) else { continue };
-            channel.dirty = false;
+            channel.marks.set(Marks::DIRTY, false);
             if channel.phase == ChannelPhase::Connecting {
                 self.conclude_connect(id, handler);
                 continue;

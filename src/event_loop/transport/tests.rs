@@ -18,6 +18,9 @@ impl Transport for Leaf {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         self.count(Ok(1))
     }
+    fn is_empty_after_short_read(&self) -> bool {
+        self.count(true)
+    }
     fn write(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
         self.count(Ok(1))
     }
@@ -126,11 +129,11 @@ fn a_wrapper_does_by_default_what_its_inner_transport_does() {
     outer.reset();
     outer.closed(CloseReason::HOST);
     assert!(outer.take_error().is_some() && outer.has_ended().unwrap() && !outer.is_open());
-    assert!(outer.is_deserted());
+    assert!(outer.is_deserted() && outer.is_empty_after_short_read());
     outer.keep_alive();
     outer.acknowledge();
     assert_eq!((outer.unread(), outer.unacknowledged(), outer.buffered()), (5, 7, 7));
     outer.set_nodelay();
     assert!(outer.needs_flush() && outer.needs_read() && outer.has_buffered_input());
-    assert_eq!(calls.load(Ordering::Relaxed), 24);
+    assert_eq!(calls.load(Ordering::Relaxed), 25);
 }

@@ -186,17 +186,14 @@ impl StreamService for EchoService {
     }
 
     fn start(&mut self, context: &mut Context<'_>) {
+        // An answer must not wait until the one before is acknowledged.
+        context.streams.set_nodelay(context.pool);
         if self.delay_queue.is_enabled() {
             context.pool.keep_exact_time();
         }
         if !self.joined.is_empty() {
             self.look_at_interfaces(context);
         }
-    }
-
-    fn opened(&mut self, context: &mut Context<'_>, id: Id) {
-        // An answer must not wait until the one before is acknowledged.
-        context.pool.set_nodelay(id);
     }
 
     /// What comes behind a command that closes the connection is not taken.

@@ -275,6 +275,11 @@ impl Streams {
         }
     }
 
+    /// Disables Nagle's algorithm on all that is accepted.
+    pub(crate) fn set_nodelay(&self, pool: &mut Pool) {
+        self.listeners.iter().for_each(|listener| pool.set_nodelay(listener.id));
+    }
+
     fn stop_listening(&mut self, pool: &mut Pool) {
         self.listeners.drain(..).for_each(|listener| pool.abort(listener.id, CloseReason::HOST));
     }

@@ -176,6 +176,12 @@ impl Transport for Near {
         }
     }
 
+    /// Like TCP, but for the notice of an end, which the simulation has no event for.
+    fn is_empty_after_short_read(&self) -> bool {
+        let state = lock(&self.0);
+        state.inbound.is_empty() && !state.inbound_ended && state.reset == Reset::Never
+    }
+
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut state = lock(&self.0);
         if state.has_hiccup() {
@@ -384,16 +390,9 @@ impl Far {
 impl std::fmt::Debug for Far {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = lock(&self.0);
-        write!(
-            out,
-            "in {} ended {} | out {} ended {} | {:?} gone {} hiccup {}",
-            state.inbound.len(),
-            state.inbound_ended,
-            state.outbound.len(),
-            state.outbound_ended,
-            state.reset,
-            state.gone,
-            state.hiccup.is_some()
-        )
+        let (inbound, outbound) = (state.inbound.len(), state.outbound.len());
+        let (ends, hiccup) = ((state.inbound_ended, state.outbound_ended), state.hiccup.is_some());
+        let (reset, gone) = (state.reset, state.gone);
+        write!(out, "{inbound} in, {outbound} out, ended {ends:?} {reset:?} {gone} {hiccup}")
     }
 }
