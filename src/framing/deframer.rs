@@ -3,6 +3,8 @@
 //! Owns the bytes that wait for the end of their frame, and nothing else: frames that lie whole in
 //! a piece are lent from it. The work is linear in the bytes fed, whatever the cuts.
 
+mod held;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
@@ -10,11 +12,15 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::framer::{FrameError, Framer, Step};
+use held::{BegunFrame, Draft, Unread};
 
 /// By how many bytes a tail grows at least when it looks for the end of its frame.
 const MIN_GROWTH: usize = 64;
-/// About how many bytes one call reads and writes at most to make messages of frames: some 2 ms.
-const WORK: usize = 256 << 10;
+/// About how many bytes are read and written in one step to make messages of frames, or frames of
+/// messages: some 2 ms.
+pub(crate) const WORK: usize = 256 << 10;
+/// A message that has so many bytes, and that is made or encoded, is long.
+pub(crate) const LONG: usize = 64 << 10;
 
 /// One message, lent for the time of the call that delivers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +30,9 @@ pub struct Frame<'a> {
     /// The same as a handle, where the message is not lent from the stream but was made of what
     /// lies there: to keep it takes no copy.
     pub made: Option<&'a Bytes>,
+    /// The message as a frame of the same format, where the deframer [passes on](Deframer::pass_on) what
+    /// it has made, and this is long; or why it can be none.
+    pub wire: Option<&'a Result<Bytes, FrameError>>,
     /// The stream ended before the frame did (`line` and `nul`: no delimiter).
     pub partial: bool,
 }
@@ -55,47 +64,14 @@ pub struct Deframer {
     /// The beginning of a frame that has no end yet.
     tail: Vec<u8>,
     /// A whole frame whose message takes more than one call to make.
-    begun: Option<BegunFrame>,
+    begun: Option<Box<BegunFrame>>,
     /// Bytes of a frame that the end of the stream has cut.
     cut: usize,
     /// What is not looked at yet, because the receiver of the frames wants no more for now.
     unread: Unread,
     failed: Option<FrameError>,
-}
-
-/// Bytes of which the first ones are taken.
-#[derive(Default)]
-struct Unread {
-    bytes: Vec<u8>,
-    taken: usize,
-}
-
-impl Unread {
-    fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, taken: 0 }
-    }
-
-    fn rest(&self) -> &[u8] {
-        self.bytes.get(self.taken..).unwrap_or_default()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.taken == self.bytes.len()
-    }
-
-    /// Keeps the last bytes. They move once they fill less than half of the memory: all moves
-    /// together copy each byte once at most.
-    fn keep(mut self, left: usize) -> Self {
-        self.taken = self.bytes.len() - left;
-        if left < self.bytes.capacity() / 2 { Self::new(self.rest().to_vec()) } else { self }
-    }
-}
-
-/// A whole frame with its marks, and where in it the payload lies.
-struct BegunFrame {
-    frame: Vec<u8>,
-    payload: Range<usize>,
-    partial: bool,
+    /// A long message is delivered as a frame as well.
+    passes_on: bool,
 }
 
 /// How much work may be done to make messages, and who takes them.
@@ -111,7 +87,14 @@ impl Deframer {
             unread: Unread::default(),
             cut: 0,
             failed: None,
+            passes_on: false,
         }
+    }
+
+    /// From now on a long message that was made comes with [`Frame::wire`], which is made in the same
+    /// steps.
+    pub fn pass_on(&mut self) {
+        self.passes_on = true;
     }
 
     /// Takes the next `piece` of the stream and delivers every frame that it completes, in order.
@@ -171,9 +154,10 @@ impl Deframer {
         stop: &Cell<bool>,
         to: &mut Delivery<'_, '_>,
     ) -> Result<(), FrameError> {
-        if let Some(BegunFrame { frame, payload, partial }) = self.begun.take() {
+        if let Some(begun) = self.begun.take() {
+            let BegunFrame { frame, payload, partial, draft } = *begun;
             let consumed = frame.len();
-            self.make((Cow::Owned(frame), consumed), payload, partial, to)?;
+            self.make((Cow::Owned(frame), consumed), (payload, partial), draft, to)?;
             if self.begun.is_some() {
                 self.unread.bytes.extend_from_slice(piece);
                 return Ok(());
@@ -254,6 +238,9 @@ impl Deframer {
     /// with it anew.
     pub fn begin_anew(&mut self) {
         self.framer.begin_anew();
+        if let Some(begun) = &mut self.begun {
+            begun.draft = Draft::default();
+        }
     }
 
     /// Appends `payload` to `out` as one frame of the same format.
@@ -287,7 +274,8 @@ impl Deframer {
             };
             debug_assert!((1..=rest.len()).contains(&consumed), "a frame of {consumed} bytes");
             if makes {
-                self.make((Cow::Borrowed(rest), consumed), payload, partial, to)?;
+                let input = (Cow::Borrowed(rest), consumed);
+                self.make(input, (payload, partial), Draft::default(), to)?;
             } else {
                 lend(rest, payload, partial, to.1);
             }
@@ -304,33 +292,45 @@ impl Deframer {
     fn make(
         &mut self,
         (input, consumed): (Cow<'_, [u8]>, usize),
-        payload: Range<usize>,
-        partial: bool,
+        (payload, partial): (Range<usize>, bool),
+        Draft { made, mut wire }: Draft,
         (work, deliver): &mut Delivery<'_, '_>,
     ) -> Result<(), FrameError> {
         let lent = input.get(payload.clone()).unwrap_or_default();
-        let made = match self.framer.decode_some(lent, work)? {
-            Some(Cow::Borrowed(payload)) => {
-                deliver(Frame { payload, made: None, partial });
-                return Ok(());
+        let made = match made {
+            Some(made) => Some(made),
+            None => match self.framer.decode_some(lent, work)? {
+                Some(Cow::Borrowed(payload)) => {
+                    deliver(Frame { payload, made: None, wire: None, partial });
+                    return Ok(());
+                }
+                Some(Cow::Owned(made)) => Some(Bytes::from(made)),
+                None => None,
+            },
+        };
+        let encoded = match &made {
+            Some(made) if self.passes_on && made.len() >= LONG => {
+                self.framer.encode_some(made, &mut wire, work).map(Some)
             }
-            Some(Cow::Owned(made)) => Bytes::from(made),
-            None => {
-                // What follows it is not part of it.
-                let frame = match input {
-                    Cow::Owned(mut frame) => {
-                        frame.truncate(consumed);
-                        frame
-                    }
-                    Cow::Borrowed(input) => input.get(..consumed).unwrap_or_default().to_vec(),
-                };
-                self.begun = Some(BegunFrame { frame, payload, partial });
-                return Ok(());
-            }
+            _ => Ok(None),
+        };
+        let (Some(made), Ok(Some(true) | None) | Err(_)) = (&made, &encoded) else {
+            // What follows it is not part of it.
+            let frame = match input {
+                Cow::Owned(mut frame) => {
+                    frame.truncate(consumed);
+                    frame
+                }
+                Cow::Borrowed(input) => input.get(..consumed).unwrap_or_default().to_vec(),
+            };
+            let draft = Draft { made, wire };
+            self.begun = Some(Box::new(BegunFrame { frame, payload, partial, draft }));
+            return Ok(());
         };
         // It may be large, and so may be what was made of it.
         drop(input);
-        deliver(Frame { payload: &made, made: Some(&made), partial });
+        let wire = encoded.map(|encoded| encoded.map(|_| Bytes::from(wire))).transpose();
+        deliver(Frame { payload: made, made: Some(made), wire: wire.as_ref(), partial });
         Ok(())
     }
 
@@ -363,7 +363,8 @@ impl Deframer {
                 Step::Frame { payload, consumed, partial } => {
                     let tail = std::mem::take(&mut self.tail);
                     if self.framer.makes_messages() {
-                        self.make((Cow::Owned(tail), consumed), payload, partial, to)?;
+                        let input = (Cow::Owned(tail), consumed);
+                        self.make(input, (payload, partial), Draft::default(), to)?;
                     } else {
                         lend(&tail, payload, partial, to.1);
                     }
@@ -383,7 +384,7 @@ impl Deframer {
 #[inline]
 fn lend(input: &[u8], payload: Range<usize>, partial: bool, deliver: &mut dyn FnMut(Frame<'_>)) {
     let payload = input.get(payload).unwrap_or_default();
-    deliver(Frame { payload, made: None, partial });
+    deliver(Frame { payload, made: None, wire: None, partial });
 }
 
 #[cfg(test)]

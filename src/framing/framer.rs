@@ -59,7 +59,23 @@ pub trait Framer: Send {
         self.decode(payload).map(Some)
     }
 
-    /// Drops what [`Framer::decode_some`] has left unfinished.
+    /// The same as [`Framer::encode`] in steps: each reads about as many bytes as `work` has left, and
+    /// takes them off it. After `false`, which says that more is to be done, the next call has the same
+    /// payload, and `out` as this one has left it, or follows [`Framer::begin_anew`].
+    ///
+    /// # Errors
+    /// As those of [`Framer::encode`]; `out` is then as it was before the first step.
+    fn encode_some(
+        &mut self,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        work: &mut usize,
+    ) -> Result<bool, FrameError> {
+        let _ = work;
+        self.encode(payload, out).map(|()| true)
+    }
+
+    /// Drops what [`Framer::decode_some`] and [`Framer::encode_some`] have left unfinished.
     fn begin_anew(&mut self) {}
 }
 

@@ -3,12 +3,13 @@
 //! Owns the names of the forms and what each makes of its bytes; the cutting itself is that of
 //! [`Deframer`], as on the wire. Pure: who reads stdin feeds it in.
 
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
-use super::deframer::Deframer;
+use super::deframer::{Deframer, Frame};
 use super::delimited::{Delimited, Ending};
 use super::framer::{FrameError, Framer, within};
 use super::sized::{Fixed, Whole};
@@ -81,9 +82,14 @@ impl Cutter {
         Self { deframer: Deframer::new(framer), hex }
     }
 
-    /// Bytes of a message that is not whole yet.
+    /// Bytes of messages that are not delivered yet.
     pub fn pending(&self) -> usize {
-        self.deframer.pending()
+        self.deframer.undelivered()
+    }
+
+    /// Whether messages are left that their receiver did not want yet.
+    pub fn has_unread(&self) -> bool {
+        self.deframer.has_unread()
     }
 
     /// Takes the next `piece` of stdin and delivers every message that it completes, in order.
@@ -98,10 +104,27 @@ impl Cutter {
         eof: bool,
         deliver: &mut dyn FnMut(&[u8]),
     ) -> Result<(), FrameError> {
+        self.feed_until(piece, eof, &Cell::new(false), deliver)
+    }
+
+    /// The same, until the receiver of the messages sets `stop`. What is left is kept for the next call,
+    /// also of the last piece.
+    ///
+    /// # Errors
+    /// As those of [`Cutter::feed`].
+    pub fn feed_until(
+        &mut self,
+        piece: &[u8],
+        eof: bool,
+        stop: &Cell<bool>,
+        deliver: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), FrameError> {
         let Some(hex) = &mut self.hex else {
-            return self.deframer.feed(piece, eof, &mut |frame| deliver(frame.payload));
+            let deliver = &mut |frame: Frame<'_>| deliver(frame.payload);
+            return self.deframer.feed_until(piece, eof, stop, deliver);
         };
-        let fed = self.deframer.feed(piece, eof, &mut |line| hex.take(line.payload, deliver));
+        let take = &mut |line: Frame<'_>| hex.take(line.payload, deliver);
+        let fed = self.deframer.feed_until(piece, eof, stop, take);
         // Lines come before what may be wrong with the cutting behind them.
         hex.failed.clone().map_or(fed, Err)
     }

@@ -27,6 +27,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use deframer::{Deframer, Frame};
+pub(crate) use deframer::{LONG, WORK};
 pub use delimiters::Delimiters;
 pub use framer::{FrameError, Framer, Step};
 pub use input::{Cutter, InputFraming};

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::framer::{FrameError, Framer, Step, counted, within};
-use super::pickle::{self, Decoder, PickleError};
+use super::pickle::{self, Decoder, Encoder, PickleError};
 
 /// Bytes of a header.
 const HEADER: usize = 8;
@@ -16,11 +16,13 @@ pub(super) struct Obj {
     max: usize,
     /// What has been done of a pickle that takes long.
     begun: Option<Box<Decoder>>,
+    /// What has been done of a JSON text that takes long, and where its frame begins.
+    encoding: Option<(Box<Encoder>, usize)>,
 }
 
 impl Obj {
     pub(super) fn new(max: usize) -> Self {
-        Self { max, begun: None }
+        Self { max, begun: None, encoding: None }
     }
 }
 
@@ -32,23 +34,21 @@ impl Framer for Obj {
     }
 
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
-        let start = out.len();
-        // How long the pickle is, is known behind it.
-        out.extend_from_slice(&[b' '; HEADER]);
-        // Some programs put a byte order mark before their JSON (RFC 8259, section 8.1).
-        let json = payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload);
-        let encoded = pickle::encode(json, out).map_err(FrameError::Unrepresentable);
-        let len = out.len() - start - HEADER;
-        // Eight digits of hex hold 32 bits.
-        let fits = encoded.and_then(|()| within(len as u64, self.max.min(u32::MAX as usize)));
-        if let Err(error) = fits {
-            out.truncate(start);
-            return Err(error);
-        }
-        if let Some(place) = out.get_mut(start..start + HEADER) {
-            place.copy_from_slice(format!("{len:8X}").as_bytes());
-        }
-        Ok(())
+        self.advance((&mut Encoder::default(), begin(out)), payload, out, &mut { usize::MAX })
+            .map(drop)
+    }
+
+    fn encode_some(
+        &mut self,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        work: &mut usize,
+    ) -> Result<bool, FrameError> {
+        let encoding = self.encoding.take();
+        let (mut encoder, start) = encoding.unwrap_or_else(|| (Box::default(), begin(out)));
+        let is_whole = self.advance((&mut encoder, start), payload, out, work)?;
+        self.encoding = (!is_whole).then_some((encoder, start));
+        Ok(is_whole)
     }
 
     fn makes_messages(&self) -> bool {
@@ -74,8 +74,43 @@ impl Framer for Obj {
     }
 
     fn begin_anew(&mut self) {
-        self.begun = None;
+        (self.begun, self.encoding) = (None, None);
     }
+}
+
+impl Obj {
+    /// Encodes on; the header is written once the pickle is whole, and its length known.
+    fn advance(
+        &self,
+        (encoder, start): (&mut Encoder, usize),
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        work: &mut usize,
+    ) -> Result<bool, FrameError> {
+        // Some programs put a byte order mark before their JSON (RFC 8259, section 8.1).
+        let json = payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload);
+        // Eight digits of hex hold 32 bits.
+        let max = self.max.min(u32::MAX as usize);
+        let encoded = encoder.step(json, out, work).map_err(FrameError::Unrepresentable);
+        let len = out.len() - start - HEADER;
+        let outcome = match encoded {
+            Ok(true) => within(len as u64, max).map(|_| true),
+            Ok(false) if len > max => Err(FrameError::TooLong { max }),
+            other => other,
+        };
+        match (&outcome, out.get_mut(start..start + HEADER)) {
+            (Ok(true), Some(header)) => header.copy_from_slice(format!("{len:8X}").as_bytes()),
+            (Err(_), _) => out.truncate(start),
+            _ => {}
+        }
+        outcome
+    }
+}
+
+/// Begins a frame; returns where.
+fn begin(out: &mut Vec<u8>) -> usize {
+    out.extend_from_slice(&[b' '; HEADER]);
+    out.len() - HEADER
 }
 
 impl From<PickleError> for FrameError {

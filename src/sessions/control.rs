@@ -22,8 +22,10 @@ use crate::report::Notice;
 pub(crate) struct ControlInput {
     lines: Lines,
     reader: Reader,
-    /// Lines wait for a full queue.
+    /// Lines wait for a full queue, or for a long message.
     waits: bool,
+    /// The line of a long message that is framed in many steps, and its receivers.
+    begun: Option<(u64, Recipient)>,
 }
 
 /// How a line is read.
@@ -60,12 +62,18 @@ impl ControlInput {
     pub(crate) fn new(form: CommandForm, max: usize, chomp: bool) -> Self {
         let keeps_lf = form == CommandForm::Words && !chomp;
         let lines = Lines::new(form.longest(max));
-        Self { lines, reader: Reader { form, keeps_lf }, waits: false }
+        Self { lines, reader: Reader { form, keeps_lf }, waits: false, begun: None }
     }
 
     /// Whether there is something to do before stdin is read on.
     pub(crate) fn is_waiting(&self) -> bool {
         self.waits
+    }
+
+    /// The message of a line is not framed yet: its command is the next one again, and its payload is
+    /// known.
+    pub(crate) fn put_back(&mut self, line: u64, to: &Recipient) {
+        self.begun = Some((line, to.clone()));
     }
 
     /// Bytes of commands that are not obeyed yet.
@@ -85,6 +93,9 @@ impl ControlInput {
 
     /// The number of the next line, and the command that it is.
     fn next_command(&mut self) -> Option<(u64, Result<Command, Failure>)> {
+        if let Some((line, to)) = self.begun.take() {
+            return Some((line, Ok(Command::Send { payload: Vec::new(), to })));
+        }
         let line = self.lines.next_line()?;
         Some((line.number, self.reader.command(&line)))
     }
@@ -141,16 +152,19 @@ pub(crate) fn execute_lines(
             console.report_batched(pool, &Notice::error(&failure).line(line));
         }
         console.commit_many(pool);
+        if session.core().input.unframed() > 0 {
+            break;
+        }
     }
     session.core().console.commit(pool);
-    let is_held = session.is_held();
+    let waits = session.is_held() || session.core().input.unframed() > 0;
     let input = &mut session.core().input;
     let is_open = input.is_open();
     let Some(control) = input.control() else { return };
-    if is_open && control.lines.is_over() {
+    if is_open && control.lines.is_over() && control.begun.is_none() {
         session.input_ended(pool);
     } else {
-        control.waits = is_held;
+        control.waits = waits;
     }
 }
 

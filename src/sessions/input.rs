@@ -32,15 +32,18 @@
 //! ```
 
 mod batch;
+mod left;
 mod mode;
 mod throttle;
 
+use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use self::batch::BatchEncoder;
+use self::left::Left;
 use self::mode::Mode;
 use self::throttle::Throttle;
 use super::config::{self, Common, InputSource};
@@ -81,18 +84,9 @@ pub struct InputReader {
     size: Option<u64>,
     /// `--rate` of a stream.
     throttle: Option<Throttle>,
+    /// Its last piece was read.
+    is_read: bool,
     left: Left,
-}
-
-/// What is known of the part of the input that is not sent.
-#[derive(Debug, Default)]
-struct Left {
-    /// It failed, and so ended before its end.
-    failed: bool,
-    /// No byte behind so many is to be sent.
-    last: Option<u64>,
-    /// So many bytes were left when it was given up.
-    behind: u64,
 }
 
 impl InputReader {
@@ -156,6 +150,7 @@ impl InputReader {
             name: if matches!(from, InputSource::Texts(_)) { "--send" } else { "stdin" },
             size: None,
             throttle: rate.filter(|_| !wire.datagrams).map(Throttle::new),
+            is_read: false,
             left: Left::default(),
         }
     }
@@ -199,14 +194,23 @@ impl InputReader {
         }
     }
 
-    /// Reads on; commands that wait come first.
+    /// Reads on; what was read and waits comes first.
     pub(crate) fn resume(&self, pool: &mut Pool) {
         let Some(id) = self.id else { return };
-        if matches!(&self.mode, Mode::Commands(control) if control.is_waiting()) {
+        if self.is_busy() {
+            pool.pause(id);
             // An event of its own in the next turn: this call stands behind some other event.
             pool.arm(TimerKey::global(timers::COMMANDS), Duration::ZERO);
         } else {
             pool.resume(id);
+        }
+    }
+
+    /// Whether commands wait, or messages behind a long one that is framed in many steps.
+    fn is_busy(&self) -> bool {
+        match &self.mode {
+            Mode::Commands(control) => control.is_waiting(),
+            mode => self.encoder.pending() > 0 || mode.has_unread(),
         }
     }
 
@@ -231,59 +235,6 @@ impl InputReader {
         self.left.failed = true;
     }
 
-    /// Bytes of it that are not sent, as far as is known: what has been read, and what waits to be.
-    /// An idle pipe or terminal has none.
-    fn left(&self, pool: &Pool) -> u64 {
-        let Some(id) = self.id else { return self.left.behind };
-        let held = self.throttle.as_ref().map_or(0, Throttle::waiting) + self.mode.pending();
-        let unread = match (self.left.last, self.progress) {
-            (Some(last), _) => last.saturating_sub(self.read_so_far(pool)),
-            (None, relay::InputState { source: Source::Stream, ended: false, .. }) => {
-                pool.unread(id)
-            }
-            // What a person has typed ahead is for whoever reads the terminal next.
-            _ => 0,
-        };
-        unread + held as u64
-    }
-
-    fn read_so_far(&self, pool: &Pool) -> u64 {
-        // At its end the channel is gone.
-        self.id.and_then(|id| pool.traffic(id)).map_or(u64::MAX, |traffic| traffic.received)
-    }
-
-    /// Whether it is known not to be sent whole, should it be given up now.
-    pub(crate) fn is_cut_short(&self, pool: &Pool) -> bool {
-        self.left.failed || self.left(pool) > 0
-    }
-
-    /// The same as a number of bytes, once.
-    pub(crate) fn take_left(&mut self, pool: &Pool) -> u64 {
-        let left = self.left(pool);
-        self.left.behind = 0;
-        left
-    }
-
-    /// What is there now is the last that is sent. False where there is nothing.
-    pub(crate) fn begin_last(&mut self, pool: &Pool) -> bool {
-        let left = self.left(pool);
-        if left > 0 {
-            let unread = self.id.map_or(0, |id| pool.unread(id));
-            self.left.last = Some(self.read_so_far(pool).saturating_add(unread));
-        }
-        left > 0
-    }
-
-    /// Whether no more is sent than was there at [`InputReader::begin_last`].
-    pub(crate) fn is_last(&self) -> bool {
-        self.left.last.is_some()
-    }
-
-    /// Whether the last of it is read, and not held any more.
-    pub(crate) fn is_last_read(&self, pool: &Pool) -> bool {
-        self.is_last() && self.is_open() && (self.progress.ended || self.left(pool) == 0)
-    }
-
     /// Whether it has not been given up.
     pub(crate) fn is_open(&self) -> bool {
         self.id.is_some()
@@ -296,8 +247,14 @@ impl InputReader {
         let (texts, cutting) = (std::mem::take(texts), cutting.take());
         self.mode = cutting.map_or(Mode::Plain, Mode::Cut);
         self.progress = relay::InputState { ended: true, empty: false, ..self.progress };
-        let (batch, outcome) = self.convert(&texts, true);
-        outcome.map(|()| Some(batch))
+        let mut batch = Batch::default();
+        self.is_read = true;
+        self.convert(&texts, &mut batch)?;
+        // Nobody waits yet.
+        while self.is_busy() {
+            self.convert(&[], &mut batch)?;
+        }
+        Ok(Some(batch))
     }
 
     /// Whether stdin gives commands instead of messages.
@@ -313,14 +270,21 @@ impl InputReader {
         }
     }
 
-    /// The message of a command as it goes to the wire.
-    pub(crate) fn encode(&mut self, payload: Vec<u8>) -> Result<Vec<u8>, FrameError> {
+    /// Bytes of a long message that is not framed yet.
+    pub(crate) fn unframed(&self) -> usize {
+        self.encoder.pending()
+    }
+
+    /// The message of a command as it goes to the wire; `None` where that takes another call, which
+    /// goes on with it.
+    pub(crate) fn encode(&mut self, payload: Vec<u8>) -> Result<Option<Vec<u8>>, FrameError> {
         debug_assert!(self.has_commands(), "the messages of stdin follow each other");
         self.encoder.encode_alone(payload)
     }
 
     /// Takes what was read of stdin, which gives no commands; `eof` says that it is the last piece.
-    /// Under `--rate` all of it waits until it is due, and the portion is empty.
+    /// Under `--rate` all of it waits until it is due, and the portion is empty. A long message may take
+    /// more calls, for which [`InputReader::resume`] asks.
     pub(crate) fn read<'a>(&mut self, piece: &'a [u8], eof: bool) -> Portion<'a> {
         self.note_bytes(piece);
         // A stream without messages and without a throttle costs no copy.
@@ -328,7 +292,10 @@ impl InputReader {
             self.progress.ended |= eof;
             return Portion { raw: piece, end: eof.then_some(Ok(())), ..Portion::default() };
         }
-        let (batch, outcome) = self.convert(piece, eof);
+        self.is_read |= eof;
+        let mut batch = Batch::default();
+        let outcome = self.convert(piece, &mut batch);
+        let eof = self.is_read && !self.is_busy();
         let end = if eof || outcome.is_err() { Some(outcome) } else { None };
         let has_messages = self.encoder.is_framed();
         match &mut self.throttle {
@@ -357,21 +324,22 @@ impl InputReader {
         self.progress.empty &= bytes.is_empty();
     }
 
-    /// Turns a piece of stdin into what goes to the wire; `eof` says that it is the last one.
-    /// What was converted before a failure is in the batch and is to be sent.
-    fn convert(&mut self, piece: &[u8], eof: bool) -> (Batch, Result<(), Failure>) {
-        let mut batch = Batch::default();
-        let Self { mode, encoder, messages, name, .. } = self;
-        let mut refused = None;
+    /// Turns a piece of stdin into what goes to the wire. What was converted before a failure is in the
+    /// batch and is to be sent.
+    fn convert(&mut self, piece: &[u8], batch: &mut Batch) -> Result<(), Failure> {
+        let Self { mode, encoder, messages, name, is_read, .. } = self;
+        let mut refused = encoder.go_on(batch).err();
+        let stop = Cell::new(encoder.pending() > 0);
         let mut add = |payload: &[u8]| {
             if refused.is_none() {
                 *messages += 1;
-                refused = encoder.encode(payload, &mut batch).err();
+                refused = encoder.begin(payload, batch).err();
+                stop.set(encoder.pending() > 0);
             }
         };
-        let cut = mode.cut(piece, eof, &mut add);
+        let cut = mode.cut(piece, *is_read, &stop, &mut add);
         let number = *messages;
-        let outcome = match (refused, cut) {
+        match (refused, cut) {
             (Some(error), _) => Err(unsendable(number, name, &error)),
             (None, Err(error)) if error.is_limit() => Err(unsendable(number + 1, name, &error)),
             (None, Err(error)) => Err(Failure::new(
@@ -382,8 +350,7 @@ impl InputReader {
                 error.to_string(),
             )),
             (None, Ok(())) => Ok(()),
-        };
-        (batch, outcome)
+        }
     }
 }
 

@@ -42,10 +42,14 @@ enum Parts {
 }
 
 impl Receiver {
-    pub(crate) fn new(common: &Common, now: Instant, budget: &Budget) -> Self {
+    /// `passes_on` says that a long message is to come as a frame as well ([`Frame::wire`]).
+    pub(crate) fn new(common: &Common, now: Instant, budget: &Budget, passes_on: bool) -> Self {
         let parts = match (common.wire.framer(), &common.goal.expect) {
             (Some(framer), _) => {
-                let (deframer, share) = (Deframer::new(framer), budget.share());
+                let (mut deframer, share) = (Deframer::new(framer), budget.share());
+                if passes_on {
+                    deframer.pass_on();
+                }
                 Some(Parts::Messages { deframer, share, last_read: now })
             }
             (None, Some(expect)) if !common.wire.delivers_messages() => {
@@ -78,7 +82,7 @@ impl Receiver {
             return outcome;
         }
         if !piece.is_empty() {
-            deliver(Frame { payload: piece, made: None, partial: false });
+            deliver(Frame { payload: piece, made: None, wire: None, partial: false });
         }
         if let Some(Parts::Search { lookout, matched }) = self.parts.as_deref_mut() {
             *matched |= lookout.feed(piece);

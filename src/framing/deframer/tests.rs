@@ -215,3 +215,53 @@ fn what_takes_long_to_make_comes_in_its_order() {
         assert_eq!(frames.pending(), 0);
     }
 }
+
+/// What is passed on is encoded in steps as well, behind those that make the message.
+#[test]
+fn what_is_passed_on_is_encoded_in_steps() {
+    let pickle = [b"(", &b")".repeat(200_000)[..], b"l."].concat();
+    let (header, large) = (format!("{:8X}", pickle.len()), pickle.as_slice());
+    let wire = [header.as_bytes(), large, b"       2N."].concat();
+    let mut steps = [0, 0, 0];
+    for (at, steps) in steps.iter_mut().enumerate() {
+        let mut frames = deframer(Framing::Obj, MIB);
+        if at > 0 {
+            frames.pass_on();
+        }
+        let (mut piece, mut seen) = (&wire[..], Vec::new());
+        while !piece.is_empty() || frames.has_unread() {
+            let mut deliver = |frame: Frame<'_>| {
+                seen.push((frame.payload.to_vec(), frame.wire.cloned().map(Result::unwrap)));
+            };
+            frames.feed_until(piece, false, &Cell::new(false), &mut deliver).unwrap();
+            (piece, *steps) = (&[], *steps + 1);
+            if at == 2 && *steps == 15 {
+                frames.begin_anew();
+            }
+        }
+        let mut again = Vec::new();
+        frames.encode(&seen[0].0, &mut again).unwrap();
+        let expected =
+            [(seen[0].0.clone(), (at > 0).then(|| again.into())), (b"null".to_vec(), None)];
+        assert!(seen == expected);
+    }
+    // The text has 14 times the bytes of the pickle.
+    assert!(steps[1] >= steps[0] + 10 && steps[2] >= steps[1] + 10, "{steps:?}");
+}
+
+#[test]
+fn what_cannot_be_passed_on_is_delivered_all_the_same() {
+    let row = [&b"(]\x94("[..], &b"K\x00".repeat(1000), b"e"].concat();
+    let pickle = [b"\x80\x04", &row[..], &b"h\x00".repeat(999), b"l."].concat();
+    let wire = [format!("{:8X}", pickle.len()).as_bytes(), &pickle].concat();
+    // The text has 2,002,002 bytes, and a few less than the pickle of it.
+    let mut frames = deframer(Framing::Obj, 2_002_500);
+    frames.pass_on();
+    let mut seen = 0;
+    let mut deliver = |frame: Frame<'_>| {
+        assert!(matches!(frame.wire, Some(Err(error)) if error.is_limit()));
+        seen += 1;
+    };
+    frames.feed(&wire, true, &mut deliver).unwrap();
+    assert_eq!(seen, 1);
+}

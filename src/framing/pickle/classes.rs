@@ -6,7 +6,7 @@
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
-use super::encoder::Encoder;
+use super::encoder::Parser;
 use super::reader::Leaf;
 use super::text;
 use super::tree::{NodeKind, Tree, Value};
@@ -231,7 +231,7 @@ fn uuid(tree: &Tree<'_>, state: &[Value]) -> Option<u128> {
     }
 }
 
-impl Encoder<'_, '_> {
+impl Parser<'_, '_> {
     /// Encodes the instance that a tag makes of what follows; returns whether it is hashable.
     #[inline(never)]
     pub(super) fn instance(&mut self, class: NodeKind) -> Result<bool, String> {
@@ -245,7 +245,7 @@ impl Encoder<'_, '_> {
             self.out.extend_from_slice(b"\x86R");
             return Ok(true);
         }
-        let text = self.string()?;
+        let text = self.short_string()?;
         let encoded = match class {
             NodeKind::Decimal if is_decimal(&text) => {
                 self.text(&text);
@@ -269,11 +269,11 @@ impl Encoder<'_, '_> {
         if !self.accept(b'{') {
             return self.number(true);
         }
-        if &*self.string()? != FLOAT.as_bytes() {
+        if &*self.short_string()? != FLOAT.as_bytes() {
             return self.fail("no float");
         }
         self.expect(b':')?;
-        self.tagged(None, FLOAT.as_bytes())?;
+        self.tagged(FLOAT.as_bytes())?;
         self.expect(b'}')
     }
 }

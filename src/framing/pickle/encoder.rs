@@ -2,76 +2,134 @@
 //! later loads.
 //!
 //! The parser is its own because numbers must come as they are written (serde_json rounds integers
-//! beyond 64 bits), keys in their order, and halves of surrogate pairs as they are.
+//! beyond 64 bits), keys in their order, and halves of surrogate pairs as they are. It stops after so
+//! much work and goes on later: all that it keeps refers to the text by an offset.
 
-use std::borrow::Cow;
-
-use data_encoding::BASE64;
-use memchr::memchr2;
+mod strings;
 
 use super::classes;
-use super::text::{escape, push_code, take};
+use super::text::take;
 use super::tree::NodeKind;
 use super::{FLOAT, INT, MAX_DEPTH, PickleError, TAGS, number};
+use strings::{LongString, StringPlace};
 
-/// Encodes one JSON text as a pickle and appends it to `out`.
+/// A pickle in the making.
 ///
-/// # Errors
-/// What is wrong with the text, and where; what was appended then is of no use.
-pub(in crate::framing) fn encode(json: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-    out.extend_from_slice(b"\x80\x04");
-    let mut encoder = Encoder { text: json, rest: json, out };
-    encoder.value(0)?;
-    encoder.skip_blanks();
-    if !encoder.rest.is_empty() {
-        return encoder.fail("no JSON: something follows");
-    }
-    out.push(b'.');
-    Ok(())
+/// ```text
+///               a group begins, or a group goes on
+///          ┌──────────────────────────────────────────┐
+///          v                                          │
+/// ──> before a value ── it is whole ──> behind it ────┴── no group is left ──> done
+///          │                               ^
+///          │ more than a piece of a string │ its end
+///          └────────> in a string ─────────┘
+/// ```
+#[derive(Default)]
+pub(in crate::framing) struct Encoder {
+    /// How many bytes of the text are read.
+    at: usize,
+    /// The groups in which it is.
+    levels: Vec<EncoderLevel>,
+    string: Option<LongString>,
 }
 
-pub(super) struct Encoder<'a, 'o> {
+/// A list, or what else a tag has made of one, or an object.
+#[derive(Clone, Copy)]
+struct EncoderLevel {
+    kind: NodeKind,
+    /// A dict that is written as an object.
+    is_object: bool,
+    /// Of a dict that is written as pairs: the next value is a key.
+    is_key: bool,
+    /// All members are hashable.
+    hashable: bool,
+}
+
+/// Encodes one JSON text as a pickle and appends it to `out`, in one step.
+///
+/// # Errors
+/// As those of [`Encoder::step`].
+#[cfg(test)]
+pub(super) fn encode(json: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    Encoder::default().step(json, out, &mut { usize::MAX }).map(drop)
+}
+
+impl Encoder {
+    /// Reads on until that has cost `work`, about in bytes read, which is taken off it, and appends
+    /// opcodes to `out`. Each call has the same text, and `out` as the one before left it. Returns
+    /// whether the pickle is whole.
+    ///
+    /// # Errors
+    /// What is wrong with the text, and where; what was appended then is of no use.
+    pub(in crate::framing) fn step(
+        &mut self,
+        json: &[u8],
+        out: &mut Vec<u8>,
+        work: &mut usize,
+    ) -> Result<bool, String> {
+        if self.at == 0 {
+            out.extend_from_slice(b"\x80\x04");
+        }
+        let rest = json.get(self.at..).unwrap_or_default();
+        let left = rest.len();
+        let mut parser = Parser { text: json, rest, out, state: self };
+        let is_whole = parser.run(left.saturating_sub(*work))?;
+        let read = left - parser.rest.len();
+        self.at += read;
+        *work = work.saturating_sub(read);
+        Ok(is_whole)
+    }
+}
+
+pub(super) struct Parser<'a, 'o> {
     text: &'a [u8],
     /// What has not been read of it.
     rest: &'a [u8],
     pub(super) out: &'o mut Vec<u8>,
+    state: &'o mut Encoder,
 }
 
-/// What has become of an object at its first value.
-enum Begun {
-    /// A dict with a first key.
-    Object,
-    /// A tag, which makes this of the list that follows.
-    Members(NodeKind),
-    Whole {
-        hashable: bool,
-    },
-}
+/// Whether the value that was read is hashable; `None` where it is not whole.
+type Whole = Result<Option<bool>, String>;
 
-impl<'a> Encoder<'a, '_> {
-    /// Encodes a value; returns whether it is hashable.
-    fn value(&mut self, depth: usize) -> Result<bool, String> {
-        if depth > MAX_DEPTH {
-            return self.fail(&format!("nested deeper than {MAX_DEPTH}"));
-        }
-        self.skip_blanks();
-        match self.rest.first() {
-            Some(b'[') => self.members(NodeKind::List, depth),
-            Some(b'{') => match self.begin()? {
-                Begun::Object => self.object(depth),
-                Begun::Members(kind) => self.members(kind, depth),
-                Begun::Whole { hashable } => Ok(hashable),
-            },
-            _ => self.scalar().map(|()| true),
+impl<'a> Parser<'a, '_> {
+    /// Reads until less than `rest` bytes are left, or to the end; true then.
+    fn run(&mut self, rest: usize) -> Result<bool, String> {
+        loop {
+            let whole = if self.state.string.is_some() { self.go_on() } else { self.value() };
+            if let Some(hashable) = whole?
+                && self.close(hashable)?
+            {
+                self.skip_blanks();
+                if !self.rest.is_empty() {
+                    return self.fail("no JSON: something follows");
+                }
+                self.out.push(b'.');
+                return Ok(true);
+            }
+            if self.rest.len() < rest {
+                return Ok(false);
+            }
         }
     }
 
-    fn scalar(&mut self) -> Result<(), String> {
+    /// Encodes a value, or begins to.
+    fn value(&mut self) -> Whole {
+        if self.state.levels.len() > MAX_DEPTH {
+            return self.fail(&format!("nested deeper than {MAX_DEPTH}"));
+        }
+        self.skip_blanks();
         match self.rest {
-            [b'"', ..] => {
-                let text = self.string()?;
-                self.text(&text);
+            [b'[', ..] => return self.members(NodeKind::List),
+            [b'{', rest @ ..] => {
+                self.rest = rest;
+                if !self.accept(b'}') {
+                    return self.string(StringPlace::FirstKey);
+                }
+                self.out.push(b'}');
+                return Ok(Some(false));
             }
+            [b'"', ..] => return self.string(StringPlace::Value),
             [b'-' | b'0'..=b'9', ..] => self.number(false)?,
             [b'n', b'u', b'l', b'l', rest @ ..] => self.word(b'N', rest),
             [b't', b'r', b'u', b'e', rest @ ..] => self.word(0x88, rest),
@@ -79,7 +137,83 @@ impl<'a> Encoder<'a, '_> {
             [] => return self.fail("no JSON: it ends"),
             _ => return self.fail("no JSON"),
         }
-        Ok(())
+        Ok(Some(true))
+    }
+
+    /// Reads what stands between a value and the next one, and ends the groups that end there. True
+    /// where no value follows.
+    fn close(&mut self, mut hashable: bool) -> Result<bool, String> {
+        while let Some(level) = self.state.levels.last_mut() {
+            level.hashable &= hashable;
+            let EncoderLevel { kind, is_object, is_key, hashable: all } = *level;
+            let is_set = matches!(kind, NodeKind::Set | NodeKind::Frozenset);
+            if !hashable && (is_key || is_set) {
+                return self.fail("a key or member of a set that can be changed");
+            }
+            let is_pair = kind.is_dict() && !is_object;
+            level.is_key = is_pair && !is_key;
+            if is_key {
+                return self.expect(b',').map(|()| false);
+            }
+            if is_pair {
+                self.expect(b']')?;
+            }
+            if self.accept(b',') {
+                match (is_object, is_pair) {
+                    (true, _) => self.string(StringPlace::Key).map(drop)?,
+                    (_, true) => self.expect(b'[')?,
+                    _ => {}
+                }
+                return Ok(false);
+            }
+            self.out.push(match kind {
+                NodeKind::Dict | NodeKind::OrderedDict => b'u',
+                NodeKind::Tuple => b't',
+                NodeKind::Set => 0x90,
+                NodeKind::Frozenset => 0x91,
+                _ => b'e',
+            });
+            if !is_object {
+                self.expect(b']')?;
+            }
+            if kind != NodeKind::List {
+                self.expect(b'}')?;
+            }
+            self.state.levels.pop();
+            hashable = kind == NodeKind::Frozenset || kind == NodeKind::Tuple && all;
+        }
+        Ok(true)
+    }
+
+    /// Begins a list, or what else a tag has made of it.
+    fn members(&mut self, kind: NodeKind) -> Whole {
+        self.expect(b'[')?;
+        // An empty one, and what begins one that is not.
+        let (empty, start): (&[u8], &[u8]) = match kind {
+            NodeKind::Dict => (b"}", b"}("),
+            NodeKind::Tuple => (b")", b"("),
+            NodeKind::Set => (b"\x8f", b"\x8f("),
+            NodeKind::Frozenset => (b"(\x91", b"("),
+            NodeKind::OrderedDict => (b")R", b")R("),
+            _ => (b"]", b"]("),
+        };
+        if kind == NodeKind::OrderedDict {
+            classes::import(kind, self.out);
+        }
+        if self.accept(b']') {
+            self.out.extend_from_slice(empty);
+            if kind != NodeKind::List {
+                self.expect(b'}')?;
+            }
+            return Ok(Some(matches!(kind, NodeKind::Frozenset | NodeKind::Tuple)));
+        }
+        self.out.extend_from_slice(start);
+        let is_key = kind.is_dict();
+        if is_key {
+            self.expect(b'[')?;
+        }
+        self.state.levels.push(EncoderLevel { kind, is_object: false, is_key, hashable: true });
+        Ok(None)
     }
 
     fn word(&mut self, opcode: u8, rest: &'a [u8]) {
@@ -137,150 +271,56 @@ impl<'a> Encoder<'a, '_> {
         self.out.extend_from_slice(bytes);
     }
 
-    /// Encodes a list, or what else a tag has made of it.
-    fn members(&mut self, kind: NodeKind, depth: usize) -> Result<bool, String> {
-        self.expect(b'[')?;
-        // An empty one, what begins one that is not, and what puts all behind the mark into it.
-        let (empty, start, end): (&[u8], &[u8], u8) = match kind {
-            NodeKind::Dict => (b"}", b"}(", b'u'),
-            NodeKind::Tuple => (b")", b"(", b't'),
-            NodeKind::Set => (b"\x8f", b"\x8f(", 0x90),
-            NodeKind::Frozenset => (b"(\x91", b"(", 0x91),
-            NodeKind::OrderedDict => (b")R", b")R(", b'u'),
-            _ => (b"]", b"](", b'e'),
-        };
-        if kind == NodeKind::OrderedDict {
-            classes::import(kind, self.out);
-        }
-        let mut hashable = true;
-        if self.accept(b']') {
-            self.out.extend_from_slice(empty);
-        } else {
-            self.out.extend_from_slice(start);
-            loop {
-                hashable &= self.member(kind, depth)?;
-                if !self.accept(b',') {
-                    break;
-                }
-            }
-            self.expect(b']')?;
-            self.out.push(end);
-        }
-        if kind != NodeKind::List {
-            self.expect(b'}')?;
-        }
-        Ok(kind == NodeKind::Frozenset || kind == NodeKind::Tuple && hashable)
-    }
-
-    /// Encodes a member; of a dict, which is a list of pairs, a pair.
-    fn member(&mut self, kind: NodeKind, depth: usize) -> Result<bool, String> {
-        if kind.is_dict() {
-            self.expect(b'[')?;
-        }
-        let hashable = self.value(depth + 1)?;
-        if !hashable && (kind.is_dict() || matches!(kind, NodeKind::Set | NodeKind::Frozenset)) {
-            return self.fail("a key or member of a set that can be changed");
-        }
-        if kind.is_dict() {
-            self.expect(b',')?;
-            self.value(depth + 1)?;
-            self.expect(b']')?;
-        }
-        Ok(hashable)
-    }
-
-    /// Reads an object up to its first value.
-    fn begin(&mut self) -> Result<Begun, String> {
-        self.expect(b'{')?;
-        if self.accept(b'}') {
-            self.out.push(b'}');
-            return Ok(Begun::Whole { hashable: false });
-        }
-        let key = self.string()?;
+    /// Encodes an object from the first value on, or what a tag makes of that.
+    fn first(&mut self, key: &[u8]) -> Whole {
         self.expect(b':')?;
         // A tag is the only key of its object: what follows its value has to be the brace.
         if key.first() != Some(&b'$') {
             self.out.extend_from_slice(b"}(");
-            self.text(&key);
-            return Ok(Begun::Object);
+            self.text(key);
+            let kind = NodeKind::Dict;
+            let level = EncoderLevel { kind, is_object: true, is_key: false, hashable: true };
+            self.state.levels.push(level);
+            return Ok(None);
         }
-        let kind = TAGS.iter().find(|(_, tag)| tag.as_bytes() == &*key).map(|(kind, _)| *kind);
-        if let Some(
-            kind @ (NodeKind::Tuple
-            | NodeKind::Set
-            | NodeKind::Frozenset
-            | NodeKind::Dict
-            | NodeKind::OrderedDict),
-        ) = kind
-        {
-            return Ok(Begun::Members(kind));
-        }
+        use NodeKind::{Bytearray, Bytes, Dict, Frozenset, OrderedDict, Set, Tuple};
+        let kind = TAGS.iter().find(|(_, tag)| tag.as_bytes() == key).map(|(kind, _)| *kind);
         let hashable = match kind {
-            Some(class) if !matches!(class, NodeKind::Bytes | NodeKind::Bytearray) => {
-                self.instance(class)?
+            Some(kind @ (Tuple | Set | Frozenset | Dict | OrderedDict)) => {
+                return self.members(kind);
             }
-            _ => self.tagged(kind, &key).map(|()| kind != Some(NodeKind::Bytearray))?,
+            Some(kind @ (Bytes | Bytearray)) => {
+                return self.string(StringPlace::Base64 { is_array: kind == Bytearray });
+            }
+            Some(class) => self.instance(class)?,
+            None => self.tagged(key).map(|()| true)?,
         };
         self.expect(b'}')?;
-        Ok(Begun::Whole { hashable })
+        Ok(Some(hashable))
     }
 
-    /// Encodes the members of an object from its first value on.
-    fn object(&mut self, depth: usize) -> Result<bool, String> {
-        loop {
-            self.value(depth + 1)?;
-            if !self.accept(b',') {
-                break;
-            }
-            let key = self.string()?;
-            if key.first() == Some(&b'$') {
-                return self.unknown_tag();
-            }
-            self.expect(b':')?;
-            self.text(&key);
+    /// Encodes the number that a tag makes of the string behind it.
+    pub(super) fn tagged(&mut self, tag: &[u8]) -> Result<(), String> {
+        if tag == INT.as_bytes() {
+            let text = self.short_string()?;
+            // What is no UTF-8 is no digit.
+            return self.int(std::str::from_utf8(&text).unwrap_or("?"));
         }
-        self.expect(b'}')?;
-        self.out.push(b'u');
-        Ok(false)
-    }
-
-    /// Encodes what a tag makes of the string behind it.
-    pub(super) fn tagged(&mut self, kind: Option<NodeKind>, tag: &[u8]) -> Result<(), String> {
-        if kind.is_none() && ![INT.as_bytes(), FLOAT.as_bytes()].contains(&tag) {
+        if tag != FLOAT.as_bytes() {
             return self.unknown_tag();
         }
-        let text = self.string()?;
-        match kind {
-            Some(NodeKind::Bytes) => self.bytes(&text)?,
-            Some(_) => {
-                // The opcode for a bytearray came with protocol 5, Python 3.8.
-                self.out.extend_from_slice(b"cbuiltins\nbytearray\n");
-                self.bytes(&text)?;
-                self.out.extend_from_slice(b"\x85R");
-            }
-            // What is no UTF-8 is no digit.
-            None if tag == INT.as_bytes() => self.int(std::str::from_utf8(&text).unwrap_or("?"))?,
-            None => {
-                let float = match &*text {
-                    b"nan" => f64::NAN,
-                    b"inf" => f64::INFINITY,
-                    b"-inf" => f64::NEG_INFINITY,
-                    _ => return self.fail("neither nan, inf nor -inf"),
-                };
-                number::encode_float(float, self.out);
-            }
-        }
+        let float = match &*self.short_string()? {
+            b"nan" => f64::NAN,
+            b"inf" => f64::INFINITY,
+            b"-inf" => f64::NEG_INFINITY,
+            _ => return self.fail("neither nan, inf nor -inf"),
+        };
+        number::encode_float(float, self.out);
         Ok(())
     }
 
     fn unknown_tag<T>(&self) -> Result<T, String> {
         self.fail("a key with `$` that is no tag (write it as {\"$dict\":[[key,value]]})")
-    }
-
-    fn bytes(&mut self, text: &[u8]) -> Result<(), String> {
-        let Ok(bytes) = BASE64.decode(text) else { return self.fail("no base64") };
-        self.counted(b'C', 0x8e, &bytes);
-        Ok(())
     }
 
     /// An error at this place.
@@ -289,7 +329,7 @@ impl<'a> Encoder<'a, '_> {
         Err(format!("{what} at byte {}", self.text.len() - self.rest.len()))
     }
 
-    pub(super) fn skip_blanks(&mut self) {
+    fn skip_blanks(&mut self) {
         while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
             self.rest = rest;
         }
@@ -310,75 +350,5 @@ impl<'a> Encoder<'a, '_> {
             return Ok(());
         }
         self.fail(&format!("no JSON: `{}` is missing", char::from(mark)))
-    }
-
-    /// A string with its quotes.
-    pub(super) fn string(&mut self) -> Result<Cow<'a, [u8]>, String> {
-        self.expect(b'"')?;
-        let mut whole = Cow::Borrowed(self.plain()?);
-        while take(&mut self.rest) == Some(b'\\') {
-            let code = self.escape()?;
-            let plain = self.plain()?;
-            push_code(code, whole.to_mut());
-            whole.to_mut().extend_from_slice(plain);
-        }
-        Ok(whole)
-    }
-
-    /// Takes what comes before a quote or backslash.
-    fn plain(&mut self) -> Result<&'a [u8], String> {
-        let Some(end) = memchr2(b'"', b'\\', self.rest) else {
-            return self.fail("no JSON: a string without end");
-        };
-        let (plain, rest) = self.rest.split_at(end);
-        // Not `any`: a loop that looks at all of them is a vector's work.
-        if plain.iter().fold(false, |found, byte| found | (*byte < 0x20)) {
-            return self.fail("no JSON: a control character in the string");
-        }
-        if std::str::from_utf8(plain).is_err() {
-            return self.fail("no UTF-8 in the string");
-        }
-        self.rest = rest;
-        Ok(plain)
-    }
-
-    /// What follows a backslash: a code, which may be half of a surrogate pair. A half that stands
-    /// alone is what Python has in its strings where a file name is not UTF-8.
-    fn escape(&mut self) -> Result<u32, String> {
-        let Some(kind) = take(&mut self.rest) else { return self.fail("no JSON: it ends") };
-        if !b"\"\\/bfnrtu".contains(&kind) {
-            return self.fail("no JSON: an unknown escape");
-        }
-        match escape(kind, &mut self.rest) {
-            Some(code) => Ok(code),
-            None => self.fail("no JSON: a broken escape"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn string(text: &[u8]) -> Result<Vec<u8>, String> {
-        Encoder { text, rest: text, out: &mut Vec::new() }.string().map(Cow::into_owned)
-    }
-
-    #[test]
-    fn strings_are_unescaped() {
-        let cases = [
-            (r#""a""#, "a"),
-            (r#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"),
-            (r#""x\u00e9y\ud83d\ude00""#, "x\u{e9}y\u{1f600}"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(string(text.as_bytes()).as_deref(), Ok(expected.as_bytes()));
-        }
-        for wrong in [r#""a"#, r#""\"#, r#""\x""#, r#""\u12""#, r#""\ud800\u""#, "\"\n\"", "a"] {
-            assert!(string(wrong.as_bytes()).is_err(), "{wrong}");
-        }
-        assert!(string(b"\"\xff\"").is_err());
-        let halves = string(br#""\ude00\ud83d\ud83d\ude00""#).unwrap();
-        assert_eq!(halves, b"\xed\xb8\x80\xed\xa0\xbd\xf0\x9f\x98\x80");
     }
 }

@@ -26,7 +26,9 @@ use reader::Reader;
 use tree::{NodeKind, Tree, TreeParts, Value};
 use writer::{Writer, WrittenText};
 
-pub(super) use encoder::encode;
+pub(super) use encoder::Encoder;
+#[cfg(test)]
+use encoder::encode;
 
 /// How deep lists, dicts and their like may be nested; CPython's own pickler gives up at about
 /// 1000. The encoder calls itself once a level, which takes up to 384 bytes of the stack, and about

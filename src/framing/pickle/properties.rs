@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Decoder, PickleError, decode, encode};
+use super::{Decoder, Encoder, PickleError, decode, encode};
 
 fn decoded(pickle: &[u8]) -> Result<String, PickleError> {
     decode(pickle, 0).map(|out| String::from_utf8(out).unwrap())
@@ -140,6 +140,37 @@ fn the_deepest_values_come_and_go() {
     }
 }
 
+/// A string that is longer than a piece is cut between characters, wherever it stands.
+#[test]
+fn long_strings_are_encoded_in_pieces() {
+    let long = |unit: &str, before: &str| format!("{before}{}", unit.repeat(1 << 18));
+    for (unit, spelled) in
+        [("é", "é"), ("\u{1f600}", "\\ud83d\\ude00"), ("€a", "€a"), ("\u{1}", "\\u0001")]
+    {
+        for before in ["", "a", "ab", "abc"] {
+            let (text, spelled) = (long(unit, before), long(spelled, before));
+            let len = (text.len() as u64).to_le_bytes();
+            let pickle = [b"\x8d", &len[..], text.as_bytes()].concat();
+            let expected = [b"\x80\x04", &pickle[..], b"."].concat();
+            assert!(
+                encoded(&format!("\"{spelled}\"")).as_deref() == Ok(&expected),
+                "{unit} {before}"
+            );
+            let expected = [b"\x80\x04}(", &pickle[..], b"Nu."].concat();
+            assert!(encoded(&format!("{{\"{spelled}\":null}}")).as_deref() == Ok(&expected));
+        }
+    }
+    for len in [1 << 20, (1 << 20) + 1, (1 << 20) + 2] {
+        let text = data_encoding::BASE64.encode(&vec![7; len]);
+        let header = [b"\x80\x04\x8e", &(len as u64).to_le_bytes()[..]].concat();
+        let expected = [&header[..], &vec![7; len], b"."].concat();
+        assert!(encoded(&format!("{{\"$bytes\":\"{text}\"}}")).as_deref() == Ok(&expected));
+        assert!(encoded(&format!("{{\"$bytes\":\"{text}=\"}}")).is_err());
+    }
+    assert!(encoded(&format!("{{\"$date\":\"{}\"}}", long("1", ""))).is_err());
+    assert!(encoded(&format!("\"{}", long("1", ""))).is_err());
+}
+
 /// A long string that the memo repeats is not searched for its end at each call. The bound on the
 /// time of this thread is far below what the search would take.
 #[test]
@@ -197,6 +228,22 @@ proptest! {
         let steps = works.iter().cycle().map(|work| decoder.step(&pickle, 0, &mut work.clone()));
         let text = steps.map(Result::transpose).find_map(|step| step).unwrap();
         prop_assert_eq!(text.map(|text| String::from_utf8(text).unwrap()), decoded(&pickle));
+    }
+
+    /// The same for a text.
+    #[test]
+    fn a_text_is_encoded_in_steps_of_any_length(
+        text in prop_oneof![
+            1 => json().prop_map(|(text, _)| text),
+            1 => "[\\[\\]{}:,\"\\\\$a-z0-9eE.+ -]{0,60}",
+        ],
+        works in vec(prop_oneof![0..4_usize, 1..2000_usize], 1..20),
+    ) {
+        let (mut encoder, mut out) = (Encoder::default(), Vec::new());
+        let steps = works.iter().cycle();
+        let mut steps = steps.map(|work| encoder.step(text.as_bytes(), &mut out, &mut work.clone()));
+        let outcome = steps.find(|step| step != &Ok(false)).unwrap();
+        prop_assert_eq!(outcome.map(|_| out), encoded(&text));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use crate::framing::Frame;
+use crate::framing::{Frame, FrameError};
 use crate::protocol::output::{self, Shown, Written};
 use crate::recording::Direction;
 use crate::report::{Name, Notice};
@@ -15,6 +15,9 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
     /// The same as a handle, where there is one; what is large is then queued without a copy.
     pub made: Option<&'a Bytes>,
+    /// The same as it goes on the wire again, or why it cannot, where its service passes on what comes
+    /// and it is long.
+    pub wire: Option<&'a Result<Bytes, FrameError>>,
     /// It is the last one of its stream and has no proper end.
     pub partial: bool,
     /// The number of the connection, on servers.
@@ -35,6 +38,7 @@ impl<'a> Message<'a> {
         Self {
             payload,
             made: None,
+            wire: None,
             partial: false,
             conn: None,
             line: None,
@@ -46,7 +50,8 @@ impl<'a> Message<'a> {
 
     /// A message as it came in a frame.
     pub fn framed(frame: &Frame<'a>, peer: &'a str) -> Self {
-        Self { made: frame.made, partial: frame.partial, ..Self::new(frame.payload, peer) }
+        let Frame { payload, made, wire, partial } = *frame;
+        Self { made, wire, partial, ..Self::new(payload, peer) }
     }
 
     /// Its `data` event.

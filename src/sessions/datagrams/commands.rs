@@ -212,7 +212,9 @@ fn execute_send(
         return Err(bad_command(line, NO_CONNECTIONS));
     }
     let encoded = context.core.input.encode(message.into());
-    let message: Bytes = encoded.map_err(|error| bad_command(line, error.to_string()))?.into();
+    let encoded = encoded.map_err(|error| bad_command(line, error.to_string()))?;
+    // Nothing takes long without a framing.
+    let message = Bytes::from(encoded.unwrap_or_default());
     let answer = SendAnswer { len: message.len(), line, of_groups: service.sends_to_groups() };
     match send_to_all(service, context, &answer, &message, to) {
         Err(failure) if failure.status == Status::Usage => Err(failure),

@@ -182,7 +182,8 @@ impl StreamService for EchoService {
     /// What has arrived is read before the end, and answered.
     fn profile(&self) -> Profile {
         let awaited = ("serve", "a client", "nobody came");
-        Profile { awaited, counts_messages: true, drains: true, ..Profile::of(Flow::Answers) }
+        let profile = Profile::of(Flow::Answers);
+        Profile { awaited, counts_messages: true, drains: true, passes_on: true, ..profile }
     }
 
     fn start(&mut self, context: &mut Context<'_>) {
@@ -207,8 +208,7 @@ impl StreamService for EchoService {
             // `received` closes it, behind the answers to what came before.
             MessageClass::Quit | MessageClass::Stop => self.pending.insert(id, CloseReason::HOST),
             MessageClass::Echo => {
-                let partial = message.partial;
-                match self.responder.stream(message.payload, partial, &mut self.answers) {
+                match self.responder.stream(message, &mut self.answers) {
                     Ok(()) => context.core.count_sent(1),
                     Err(error) => self.trouble = self.trouble.take().or(Some(error)),
                 }

@@ -11,6 +11,7 @@ use fastrand::Rng;
 use crate::event_loop::{Id, IdMap};
 use crate::framing::{FrameError, Framer};
 use crate::sessions::config::Echo;
+use crate::sessions::console::Message;
 use crate::sys::mmsg::ReturnPath;
 
 /// The rules for all messages.
@@ -91,21 +92,24 @@ impl Responder {
     /// The framing cannot carry it, and nothing is appended.
     pub(super) fn stream(
         &self,
-        payload: &[u8],
-        partial: bool,
+        message: &Message<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), FrameError> {
         let before = out.len();
-        match &self.framer {
-            Some(framer) if !partial => {
-                framer.encode(&self.prefixed(payload), out).inspect_err(|_| out.truncate(before))
+        match (&self.framer, message.wire) {
+            (Some(_), Some(wire)) if self.prefix.is_empty() => {
+                out.extend_from_slice(wire.as_ref().map_err(Clone::clone)?);
+            }
+            (Some(framer), _) if !message.partial => {
+                let encoded = framer.encode(&self.prefixed(message.payload), out);
+                encoded.inspect_err(|_| out.truncate(before))?;
             }
             _ => {
                 out.extend_from_slice(&self.prefix);
-                out.extend_from_slice(payload);
-                Ok(())
+                out.extend_from_slice(message.payload);
             }
         }
+        Ok(())
     }
 }
 
@@ -243,7 +247,7 @@ mod tests {
     fn the_prefix_stands_before_each_answer() {
         assert_eq!(responder().datagram(b"a"), &b"> a"[..]);
         let mut out = b"> ".to_vec();
-        responder().stream(b"a\n", false, &mut out).unwrap();
+        responder().stream(&Message::new(b"a\n", ""), &mut out).unwrap();
         assert_eq!(out, b"> > a\n");
     }
 

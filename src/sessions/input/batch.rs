@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::framing::{FrameError, Framer, Framing};
+use crate::framing::{FrameError, Framer, Framing, LONG, WORK};
 use crate::protocol::crlf::Crlf;
 use crate::sessions::config::Wire;
 
@@ -22,6 +22,13 @@ pub(super) struct BatchEncoder {
     apart: bool,
     /// The framing is made of LF itself, which `crlf` converts.
     lines: bool,
+    long: Option<LongMessage>,
+}
+
+/// A long message that is framed in steps, and how far that has come.
+struct LongMessage {
+    payload: Vec<u8>,
+    wire: Vec<u8>,
 }
 
 impl BatchEncoder {
@@ -31,6 +38,7 @@ impl BatchEncoder {
             crlf: wire.crlf.then(Crlf::default),
             apart: wire.datagrams,
             lines: wire.framing == Framing::Line,
+            long: None,
         }
     }
 
@@ -69,21 +77,73 @@ impl BatchEncoder {
         Ok(())
     }
 
+    /// The same for a message that may have to wait: a long one is framed by [`BatchEncoder::go_on`].
+    pub(super) fn begin(&mut self, payload: &[u8], batch: &mut Batch) -> Result<(), FrameError> {
+        // The texts of `--send` come one behind the other.
+        while self.long.is_some() {
+            self.go_on(batch)?;
+        }
+        if !self.is_long(payload) {
+            return self.encode(payload, batch);
+        }
+        let payload = self.converted(payload);
+        self.long = Some(LongMessage { payload, wire: Vec::new() });
+        Ok(())
+    }
+
+    /// Goes on with a long message for one step, and adds it to the batch once it is whole.
+    pub(super) fn go_on(&mut self, batch: &mut Batch) -> Result<(), FrameError> {
+        let (Some(framer), Some(mut long)) = (&mut self.framer, self.long.take()) else {
+            return Ok(());
+        };
+        if !framer.encode_some(&long.payload, &mut long.wire, &mut { WORK })? {
+            self.long = Some(long);
+            return Ok(());
+        }
+        match batch.bytes.is_empty() {
+            true => batch.bytes = long.wire,
+            false => batch.bytes.extend_from_slice(&long.wire),
+        }
+        batch.ends.push(batch.bytes.len());
+        Ok(())
+    }
+
+    /// Bytes of a long message that is not framed yet.
+    pub(super) fn pending(&self) -> usize {
+        self.long.as_ref().map_or(0, |long| long.payload.len())
+    }
+
+    /// Whether it takes long to frame a message.
+    fn is_long(&self, payload: &[u8]) -> bool {
+        payload.len() >= LONG && self.framer.as_ref().is_some_and(|framer| framer.makes_messages())
+    }
+
+    fn converted(&mut self, payload: &[u8]) -> Vec<u8> {
+        let Some(crlf) = &mut self.crlf else { return payload.to_vec() };
+        let mut converted = Vec::new();
+        crlf.convert(payload, &mut converted);
+        converted
+    }
+
     /// A CR at the end of the last message does not belong to the LF of the next.
     fn begin_anew(&mut self) {
         self.crlf = self.crlf.as_ref().map(|_| Crlf::default());
     }
 
     /// One message that has nothing to do with the one before: each may go elsewhere, so that a CR
-    /// at the end of one does not belong to the LF of the next.
-    pub(super) fn encode_alone(&mut self, payload: Vec<u8>) -> Result<Vec<u8>, FrameError> {
+    /// at the end of one does not belong to the LF of the next. `None` for a long one that is not framed
+    /// yet: the next call goes on with it, whatever its payload.
+    pub(super) fn encode_alone(&mut self, payload: Vec<u8>) -> Result<Option<Vec<u8>>, FrameError> {
         if self.is_plain() {
-            return Ok(payload);
+            return Ok(Some(payload));
         }
-        self.begin_anew();
         let mut batch = Batch::default();
-        self.encode(&payload, &mut batch)?;
-        Ok(batch.bytes)
+        if self.long.is_none() {
+            self.begin_anew();
+            self.begin(&payload, &mut batch)?;
+        }
+        self.go_on(&mut batch)?;
+        Ok(self.long.is_none().then_some(batch.bytes))
     }
 }
 

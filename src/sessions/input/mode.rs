@@ -1,5 +1,6 @@
 //! What the bytes of the input are, and how messages are cut from them.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -65,11 +66,18 @@ impl Mode {
         }
     }
 
-    /// Delivers the messages that the next piece completes; `eof` says that it is the last one.
+    /// Whether messages are left that had to wait.
+    pub(super) fn has_unread(&self) -> bool {
+        matches!(self, Self::Cut(Cutting::Input(cutter)) if cutter.has_unread())
+    }
+
+    /// Delivers the messages that the next piece completes, until `stop` is set; `eof` says that it is
+    /// the last one.
     pub(super) fn cut(
         &mut self,
         piece: &[u8],
         eof: bool,
+        stop: &Cell<bool>,
         deliver: &mut dyn FnMut(&[u8]),
     ) -> Result<(), FrameError> {
         debug_assert!(
@@ -77,7 +85,9 @@ impl Mode {
             "commands and presets are no messages"
         );
         match self {
-            Self::Cut(Cutting::Input(cutter)) => return cutter.feed(piece, eof, deliver),
+            Self::Cut(Cutting::Input(cutter)) => {
+                return cutter.feed_until(piece, eof, stop, deliver);
+            }
             Self::Cut(Cutting::Fixed(texts)) => texts.push(piece, deliver),
             _ if piece.is_empty() => {}
             _ => deliver(piece),

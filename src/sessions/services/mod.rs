@@ -99,6 +99,8 @@ pub(crate) struct Profile {
     pub(crate) losses: Losses,
     /// SIGTERM has what has arrived read before the run ends.
     pub(crate) drains: bool,
+    /// What comes goes out again: a long message comes with [`Message::wire`].
+    pub(crate) passes_on: bool,
 }
 
 impl Profile {
@@ -112,6 +114,7 @@ impl Profile {
             counts_messages: false,
             losses: Losses::Reported,
             drains: false,
+            passes_on: false,
         }
     }
 }

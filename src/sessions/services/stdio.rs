@@ -66,12 +66,20 @@ impl Hub {
 
 impl StreamService for Hub {
     fn profile(&self) -> Profile {
-        Profile::of(Flow::Peers)
+        Profile { passes_on: true, ..Profile::of(Flow::Peers) }
     }
 
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
         context.core.console.deliver(context.pool, message);
-        match self.encoder.append(message.payload, &mut self.joined) {
+        let appended = match message.wire {
+            Some(Ok(wire)) => {
+                self.pass_on(context, id);
+                return context.streams.broadcast(context.core, context.pool, Some(id), wire, 1);
+            }
+            Some(Err(error)) => Err(error.clone()),
+            None => self.encoder.append(message.payload, &mut self.joined),
+        };
+        match appended {
             Ok(()) => self.count += 1,
             // What came in as a frame goes out as one, with one exception: an object that repeats
             // itself can be larger when written out.

@@ -167,8 +167,11 @@ impl Commanded<'_> {
     }
 
     fn execute_send(&mut self, pool: &mut Pool, line: u64, payload: Vec<u8>, to: &Recipient) {
-        let len = payload.len();
-        let encoded = self.0.core.input.encode(payload);
+        let input = &mut self.0.core.input;
+        let len = payload.len() + input.unframed();
+        let Some(encoded) = input.encode(payload).transpose() else {
+            return input.control().into_iter().for_each(|control| control.put_back(line, to));
+        };
         let encoded = encoded.map_err(|error| unsendable(to, Kind::Frame, error.to_string()));
         let sent = encoded.and_then(|message| match self.find(to) {
             Some(id) => self.send_to_one(pool, id, message, to),

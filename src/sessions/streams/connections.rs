@@ -138,11 +138,12 @@ impl StreamSession {
             self.streams.directory.add(number, &peer.to_string(), id);
         }
         let starts_paused = self.core.common.wire.paused;
+        let (budget, passes_on) = (&self.streams.frames.budget, self.streams.profile.passes_on);
         let connection = Connection {
             number,
             peer,
             local,
-            receiver: Receiver::new(&self.core.common, pool.now(), &self.streams.frames.budget),
+            receiver: Receiver::new(&self.core.common, pool.now(), budget, passes_on),
             ended: false,
             finished: false,
             send: SendState::Flowing,

@@ -1,5 +1,6 @@
 //! `--frame obj`: Python objects behind a length in hex, as JSON on stdin and stdout.
 
+mod encoding;
 mod turns;
 
 use std::io::Write;

@@ -9,9 +9,9 @@ use crate::support::net::{connect, peer, read_all, read_exactly, reset, until_re
 use crate::support::{PATIENCE, Running, proc, wirecat};
 
 /// What a pickle starts with, repeats and ends with.
-type Shape = (&'static [u8], &'static [u8], &'static [u8]);
+pub(super) type Shape = (&'static [u8], &'static [u8], &'static [u8]);
 
-const TUPLES: Shape = (b"(", b")", b"t.");
+pub(super) const TUPLES: Shape = (b"(", b")", b"t.");
 
 /// What takes long to decode, each in another part of the decoder.
 const SHAPES: &[Shape] = &[
@@ -32,7 +32,7 @@ const SHAPES: &[Shape] = &[
     (b"N", b"\x94", b"."),
 ];
 
-fn pickle((start, unit, end): Shape, len: usize) -> Vec<u8> {
+pub(super) fn pickle((start, unit, end): Shape, len: usize) -> Vec<u8> {
     [start, &unit.repeat(len / unit.len()), end].concat()
 }
 
@@ -41,7 +41,7 @@ fn controls(len: usize) -> Vec<u8> {
     [b"\x8d", &(len as u64).to_le_bytes()[..], &vec![1; len], b"."].concat()
 }
 
-const MIB: usize = 1 << 20;
+pub(super) const MIB: usize = 1 << 20;
 
 fn serve(args: &[&str]) -> (Running, String) {
     let reply: &[&str] = &["tcp-serve", "--frame", "obj", "--reply", "[1]", "127.0.0.1:0"];
@@ -50,12 +50,12 @@ fn serve(args: &[&str]) -> (Running, String) {
     (server, address)
 }
 
-fn small() -> Vec<u8> {
+pub(super) fn small() -> Vec<u8> {
     framed(&encode("[1]"))
 }
 
 /// One small object there, and the answer back.
-fn round_trip(mut stream: &TcpStream) {
+pub(super) fn round_trip(mut stream: &TcpStream) {
     stream.write_all(&small()).expect("it is taken");
     assert_eq!(read_exactly(stream, small().len()), small());
 }
