@@ -18,6 +18,7 @@ const PIECE: usize = 2 * size_of::<Bytes>() + 32;
 /// Bytes that wait to be written, in order.
 #[derive(Debug, Default)]
 pub struct SendQueue {
+    /// With what is held elsewhere.
     len: usize,
     /// Boxed, because most connections never queue: what the kernel takes at once is not queued.
     waiting: Option<Box<Waiting>>,
@@ -83,6 +84,27 @@ impl SendQueue {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Whether something waits here, rather than elsewhere.
+    pub fn has_pieces(&self) -> bool {
+        let has_any = |waiting: &Waiting| {
+            let has_tail = waiting.rest.as_ref().is_some_and(|rest| !rest.tail.is_empty());
+            !waiting.first.is_empty() || has_tail
+        };
+        self.waiting.as_deref().is_some_and(has_any)
+    }
+
+    /// Counts bytes that wait elsewhere, behind all that waits here. Nothing may be appended until
+    /// [`SendQueue::release`] has taken them off again.
+    pub fn hold(&mut self, count: usize) {
+        self.len += count;
+    }
+
+    /// Bytes that waited elsewhere do so no more.
+    pub fn release(&mut self, count: usize) {
+        debug_assert!(count <= self.len, "more is released than was held");
+        self.len = self.len.saturating_sub(count);
     }
 
     /// Appends a copy of `bytes`.
@@ -231,6 +253,19 @@ mod tests {
         assert_eq!(queue.cost(), 50 + 50 * PIECE);
         queue.advance(50);
         assert_eq!(queue.cost(), 0);
+    }
+
+    #[test]
+    fn what_is_held_elsewhere_counts_and_is_no_piece() {
+        let mut queue = SendQueue::default();
+        queue.append(b"here");
+        queue.hold(100);
+        assert_eq!((queue.len(), queue.cost(), queue.has_pieces()), (104, 104, true));
+        queue.advance(4);
+        assert_eq!((queue.len(), queue.is_empty(), queue.has_pieces()), (100, false, false));
+        queue.release(60);
+        queue.release(40);
+        assert!(queue.is_empty());
     }
 
     proptest! {

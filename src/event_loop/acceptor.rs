@@ -218,6 +218,7 @@ impl Pool {
                 Accepted::Nothing => return,
                 Accepted::Starved(error) => {
                     self.starved.push(listener);
+                    self.pipes.shrink();
                     // A descriptor may come free outside the pool as well, or in another process
                     // (ENFILE).
                     self.arm_own(Some(listener), OwnPurpose::Starved, STARVED);

@@ -30,7 +30,8 @@ use bytes::Bytes;
 
 use super::end_watch::EndWatch;
 use super::event::{SendOutcome, Traffic};
-use super::lifecycle::{ChannelEnd, ChannelPhase, CloseMode, Directions, Half};
+use super::lifecycle::{ChannelPhase, CloseMode, Directions, Half};
+use super::link::Rare;
 use super::marks::Marks;
 use super::transport::Transport;
 use crate::buffers::SendQueue;
@@ -63,9 +64,9 @@ pub(super) struct Channel {
     /// How it is closed, once it is.
     pub(super) close_mode: CloseMode,
     /// What the handler waits for.
-    awaited: Awaited,
+    pub(super) awaited: Awaited,
     /// Boxed, because a server keeps thousands of channels that have not begun to end.
-    pub(super) ending: Option<Box<ChannelEnd>>,
+    pub(super) rare: Option<Box<Rare>>,
     pub(super) queue: SendQueue,
     /// In bytes; `u32::MAX` is without a limit.
     high_mark: u32,
@@ -78,7 +79,7 @@ pub(super) struct Channel {
 
 /// The length of the queue at which `Drained` follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Awaited {
+pub(super) enum Awaited {
     Nothing,
     /// A quarter of the high mark, which the queue had reached.
     LowMark,
@@ -117,7 +118,7 @@ impl Channel {
             closed: None,
             close_mode: CloseMode::Linger,
             awaited: Awaited::Nothing,
-            ending: None,
+            rare: None,
             queue: SendQueue::default(),
             high_mark: HIGH_MARK as u32,
             read_size,
@@ -134,7 +135,7 @@ impl Channel {
 
     /// Whether nothing that is read is delivered.
     fn is_held(&self) -> bool {
-        self.paused && self.end_watch != EndWatch::Due
+        self.is_unread() && self.end_watch != EndWatch::Due
     }
 
     /// Whether a flush may get somewhere.
@@ -154,41 +155,54 @@ impl Channel {
             };
             // What was read may be the peer's answer that writing waits for.
             self.writable |= self.transport.needs_flush();
-            match outcome {
-                Ok(0) => {
-                    // The kernel hands SO_ERROR out once. If a write got the reset, the read gets
-                    // 0.
-                    if let Some(error) = self.take_reset() {
-                        self.fail_reading(error);
-                        return ReadOutcome::Failed;
-                    }
-                    self.reading = Half::Ended;
-                    return ReadOutcome::Eof;
-                }
-                Ok(count) => {
-                    // What comes from now on is another edge.
-                    let is_short = count < into.len() && !self.marks.has(Marks::NOTICE);
-                    if is_short && self.transport.is_empty_after_short_read() {
-                        self.readable = false;
-                    }
-                    if self.phase == ChannelPhase::Open {
-                        self.traffic.received += count as u64;
-                        self.traffic.last_active = now;
-                    }
-                    return ReadOutcome::Bytes(count);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            if let Ok(count @ 1..) = outcome {
+                // What comes from now on is another edge.
+                let is_short = count < into.len() && !self.marks.has(Marks::NOTICE);
+                if is_short && self.transport.is_empty_after_short_read() {
                     self.readable = false;
-                    self.marks.set(Marks::NOTICE, false);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.fail_reading(error);
-                    return ReadOutcome::Failed;
-                }
+            }
+            if let Some(outcome) = self.note_read(outcome, now) {
+                return outcome;
             }
         }
         ReadOutcome::Nothing
+    }
+
+    /// Notes what became of a read; `None` where another may be tried, if any is wanted.
+    pub(super) fn note_read(
+        &mut self,
+        outcome: io::Result<usize>,
+        now: Instant,
+    ) -> Option<ReadOutcome> {
+        match outcome {
+            Ok(0) => {
+                // The kernel hands SO_ERROR out once. If a write got the reset, the read gets 0.
+                if let Some(error) = self.take_reset() {
+                    self.fail_reading(error);
+                    return Some(ReadOutcome::Failed);
+                }
+                self.reading = Half::Ended;
+                return Some(ReadOutcome::Eof);
+            }
+            Ok(count) => {
+                if self.phase == ChannelPhase::Open {
+                    self.traffic.received += count as u64;
+                    self.traffic.last_active = now;
+                }
+                return Some(ReadOutcome::Bytes(count));
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.readable = false;
+                self.marks.set(Marks::NOTICE, false);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.fail_reading(error);
+                return Some(ReadOutcome::Failed);
+            }
+        }
+        None
     }
 
     /// Takes bytes for sending: writes at once what fits, and queues a copy of the rest.
@@ -232,7 +246,7 @@ impl Channel {
         self.writing.is_open() && self.phase.close_reason().is_none()
     }
 
-    fn can_write(&self) -> bool {
+    pub(super) fn can_write(&self) -> bool {
         self.writable && !self.writing.is_over() && self.phase != ChannelPhase::Connecting
     }
 
@@ -247,6 +261,8 @@ impl Channel {
             if self.queue.is_empty() {
                 self.progress = now;
             }
+            // Nothing may come before what a pipe holds.
+            self.spill();
             add(&mut self.queue);
         }
         if self.queue.cost() < self.high_mark() {
@@ -263,7 +279,7 @@ impl Channel {
         self.high_mark().saturating_sub(self.queue.cost())
     }
 
-    fn high_mark(&self) -> usize {
+    pub(super) fn high_mark(&self) -> usize {
         if self.high_mark == u32::MAX { usize::MAX } else { self.high_mark as usize }
     }
 
@@ -297,18 +313,27 @@ impl Channel {
             let flushed = self.transport.flush();
             self.note_written(flushed.map(|()| 0), now);
         }
-        while !self.queue.is_empty() && self.can_write() {
+        self.flush_queue(now);
+        if self.marks.has(Marks::PIPED) {
+            self.flush_pipe(now);
+            // What cannot be spliced is in the queue now.
+            self.flush_queue(now);
+        }
+        let may_end = self.phase != ChannelPhase::Open || self.transport.may_half_close();
+        let is_last = self.queue.is_empty() && matches!(self.writing, Half::Finishing);
+        if is_last && may_end && self.can_write() {
+            self.send_fin(now);
+        }
+    }
+
+    fn flush_queue(&mut self, now: Instant) {
+        while self.queue.has_pieces() && self.can_write() {
             let queue = std::mem::take(&mut self.queue);
             let mut slices = [IoSlice::new(&[]); PIECES];
             let filled = queue.slices(&mut slices);
             let count = self.write(slices.get(..filled).unwrap_or_default(), now);
             self.queue = queue;
             self.queue.advance(count);
-        }
-        let may_end = self.phase != ChannelPhase::Open || self.transport.may_half_close();
-        let is_last = self.queue.is_empty() && matches!(self.writing, Half::Finishing);
-        if is_last && may_end && self.can_write() {
-            self.send_fin(now);
         }
     }
 
@@ -337,7 +362,7 @@ impl Channel {
         self.note_written(outcome, now)
     }
 
-    fn note_written(&mut self, outcome: io::Result<usize>, now: Instant) -> usize {
+    pub(super) fn note_written(&mut self, outcome: io::Result<usize>, now: Instant) -> usize {
         match outcome {
             Ok(0) => {}
             Ok(count) => {

@@ -113,6 +113,7 @@ impl Pool {
             return None;
         }
         self.close_lane(id);
+        self.forget_links(id);
         self.forget_intake(id);
         self.timers.forget(id);
         match self.sources.remove(id) {

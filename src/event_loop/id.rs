@@ -79,6 +79,14 @@ impl<T> Slots<T> {
         entry.as_mut().filter(|_| *generation == id.generation)
     }
 
+    /// Two different ones at once.
+    pub(super) fn get_pair_mut(&mut self, one: Id, other: Id) -> Option<(&mut T, &mut T)> {
+        let slots = [one.slot as usize, other.slot as usize];
+        let [(first, a), (second, b)] = self.slots.get_disjoint_mut(slots).ok()?;
+        let are_current = *first == one.generation && *second == other.generation;
+        Some((a.as_mut()?, b.as_mut()?)).filter(|_| are_current)
+    }
+
     /// Those that are in use, in the order of slots.
     pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
         let used = (0..).zip(&self.slots).filter(|(_, (_, entry))| entry.is_some());

@@ -4,7 +4,11 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use super::channel::Channel;
+use super::end_watch::EndWatch;
+use super::marks::Marks;
 use crate::close::CloseReason;
 
 /// How far a channel has come as a whole. It only moves down this list.
@@ -134,7 +138,7 @@ impl Channel {
 
     /// How it failed: the connection itself, or the framing of what the peer sent.
     fn failure(&self) -> CloseReason {
-        let ending = self.ending.as_ref();
+        let ending = self.end();
         let error = ending.and_then(|it| it.read_error.as_ref().or(it.write_error.as_ref()));
         match error.map(io::Error::kind) {
             Some(ErrorKind::InvalidData) => CloseReason::FRAME,
@@ -145,7 +149,7 @@ impl Channel {
     }
 
     fn is_lost(&self) -> bool {
-        self.ending.as_ref().is_some_and(|ending| ending.lost)
+        self.end().is_some_and(|ending| ending.lost)
     }
 
     fn failed(&self) -> bool {
@@ -179,7 +183,7 @@ impl Channel {
 
     /// Bytes written that the peer has not acknowledged; the kernel is not asked twice.
     pub(super) fn unacknowledged(&self) -> u64 {
-        match &self.ending {
+        match self.end() {
             Some(ending) if ending.all_acknowledged => 0,
             _ => self.transport.unacknowledged(),
         }
@@ -202,7 +206,7 @@ impl Channel {
 
     /// The error of the operating system, if this channel failed.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
-        let ending = self.ending.take()?;
+        let ending = std::mem::take(&mut self.rare.as_mut()?.ending);
         // Once a read has been told of ETIMEDOUT or ECONNRESET, a write gets EPIPE, which says less.
         let is_vague = |error: &io::Error| {
             error.kind() == ErrorKind::BrokenPipe && ending.read_error.is_some()
@@ -221,7 +225,7 @@ impl Channel {
     /// ends in order and resets what comes later makes it EPIPE (tcp_reset() in Linux): then the end
     /// is one.
     pub(super) fn take_reset(&mut self) -> Option<io::Error> {
-        let ending = self.ending.as_mut()?;
+        let ending = &mut self.rare.as_mut()?.ending;
         let met = ending.write_error.as_ref().map(io::Error::kind);
         let is_lost = |kind: &ErrorKind| {
             use ErrorKind::{ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut};
@@ -242,18 +246,71 @@ impl Channel {
     }
 
     pub(super) fn ending(&mut self) -> &mut ChannelEnd {
-        self.ending.get_or_insert_default()
+        &mut self.rare().ending
+    }
+
+    fn end(&self) -> Option<&ChannelEnd> {
+        self.rare.as_ref().map(|rare| &rare.ending)
     }
 
     /// The time since a step of the end; none where that has not come.
     fn since(&self, now: Instant, step: impl FnOnce(&ChannelEnd) -> Option<Instant>) -> Duration {
-        let since = self.ending.as_ref().and_then(|ending| step(ending));
+        let since = self.end().and_then(step);
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Whether it is not read: paused, or waiting for the other channel of its link.
+    pub(super) fn is_unread(&self) -> bool {
+        let waits = self.marks.has(Marks::WAITS) && self.phase == ChannelPhase::Open;
+        self.paused || waits
+    }
+
+    /// Looks for the end of a connection that is not read and not written: its peer has said FIN, or
+    /// it is paused and nothing is unread. Neither a read nor a write would meet the reset. True where
+    /// the peer has closed it in order and reads no more.
+    pub(super) fn has_hung_up(&mut self) -> bool {
+        // Messages that wait come before the reset.
+        let is_used = self.end_watch != EndWatch::Off && !self.marks.has(Marks::HELD);
+        let may_be_reset = self.marks.has(Marks::HUNG_UP) && is_used;
+        let looks = may_be_reset || self.end_watch == EndWatch::Unchecked;
+        if looks && self.is_unread() && self.reading.is_open() {
+            let watches = self.end_watch != EndWatch::Resets;
+            let (reset, ended) = match self.transport.has_ended() {
+                Ok(true) => (self.take_reset(), watches),
+                Ok(false) => (None, false),
+                Err(error) => (Some(error), false),
+            };
+            if watches {
+                self.end_watch = if ended { EndWatch::Due } else { EndWatch::Quiet };
+                if ended {
+                    self.readable = true;
+                    self.marks.set(Marks::NOTICE, true);
+                }
+            }
+            if let Some(error) = reset {
+                self.fail_reading(error);
+            }
+        }
+        // With FIN to be sent the end is near, and what is queued meets the error by itself.
+        if !self.marks.has(Marks::HUNG_UP) || self.reading != Half::Ended || !self.writing.is_open()
+        {
+            return false;
+        }
+        self.marks.set(Marks::HUNG_UP, false);
+        match self.transport.take_error() {
+            Some(error) => {
+                // What Linux calls EPIPE in SO_ERROR is an RST behind the peer's FIN (tcp_reset()).
+                let is_reset = error.kind() == ErrorKind::BrokenPipe;
+                self.fail_writing(if is_reset { Errno::CONNRESET.into() } else { error });
+                false
+            }
+            None => self.transport.is_deserted(),
+        }
     }
 
     /// What the tables above promise; the pool asks after each step in debug builds.
     pub(super) fn check_invariants(&self) {
-        let ending = self.ending.as_deref();
+        let ending = self.end();
         let (read_error, write_error) =
             ending.map_or((false, false), |it| (it.read_error.is_some(), it.write_error.is_some()));
         debug_assert!(self.reading != Half::Finishing, "only the writing half has a FIN to send");

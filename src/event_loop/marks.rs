@@ -21,16 +21,33 @@ impl Marks {
     pub(super) const HUNG_UP: Self = Self(64);
     /// It was accepted, and its handshake is not known to be over.
     pub(super) const GREETS: Self = Self(128);
+    /// What comes goes into another channel, and is not handed on.
+    pub(super) const LINKED: Self = Self(256);
+    /// The other channel of its link has to take something before it is read.
+    pub(super) const WAITS: Self = Self(512);
+    /// A link waits for it to take something.
+    pub(super) const AWAITED: Self = Self(1024);
     /// The poll has given notice of something that a short read stops before.
     pub(super) const NOTICE: Self = Self(2048);
     /// It is in the pool's list of what to flush.
     pub(super) const DIRTY: Self = Self(4096);
+    /// A kernel pipe holds what comes behind its queue.
+    pub(super) const PIPED: Self = Self(8192);
+    /// A link may have something to do after a flush.
+    pub(super) const FED: Self = Self(Self::AWAITED.0 | Self::PIPED.0);
     /// What comes is not just handed on.
     pub(super) const SPECIAL: Self = Self(Self::FRAMED.0 | Self::EXPECTS.0 | Self::GREETS.0);
 
     /// Whether one of these is set.
     pub(super) fn has(self, any: Self) -> bool {
         self.0 & any.0 != 0
+    }
+
+    /// Sets or takes a mark, and returns whether it was set.
+    pub(super) fn replace(&mut self, mark: Self, is_set: bool) -> bool {
+        let was_set = self.has(mark);
+        self.set(mark, is_set);
+        was_set
     }
 
     pub(super) fn set(&mut self, mark: Self, is_set: bool) {

@@ -136,6 +136,8 @@ impl Pool {
             if framer.is_none() {
                 return;
             }
+            // Its messages are for the handler.
+            self.unlink(id);
             let share = self.messages.budget.share();
             let state = IntakeState::Bytes(Bytes::new());
             let settings = how.clone();

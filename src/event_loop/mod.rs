@@ -26,8 +26,10 @@ mod handover;
 mod id;
 mod inspect;
 mod intake;
+mod kernel_pipe;
 mod lanes;
 mod lifecycle;
+mod link;
 mod mailbox;
 mod marks;
 mod messages;
@@ -74,7 +76,7 @@ pub use sender::Sender;
 pub use signals::Signal;
 pub use stdio::Memory;
 pub use timers::TimerKey;
-pub use transport::{Readiness, Ready, Registration, Transport};
+pub use transport::{KernelEnd, Readiness, Ready, Registration, Transport};
 
 /// Tokens that no source can have: the upper half of a source's token is a generation, which
 /// never has its top bit set.

@@ -17,6 +17,7 @@ use super::end_watch::EndWatch;
 use super::event::{End, SendOutcome};
 use super::id::{Id, IdMap, Slots};
 use super::intake::Intake;
+use super::kernel_pipe::KernelPipes;
 use super::lanes::SenderInbox;
 use super::lifecycle::{ChannelPhase, CloseMode};
 use super::mailbox::{Mailbox, Query};
@@ -82,6 +83,8 @@ pub struct Pool {
     pub(super) intakes: IdMap<Intake>,
     /// How much time there is for what is expected of a connection.
     pub(super) deadlines: IdMap<Duration>,
+    /// Of links.
+    pub(super) pipes: KernelPipes,
     /// Names that are being looked up.
     pub(super) lookups: Vec<Query>,
     /// The loop is to rest before it polls.
@@ -116,6 +119,7 @@ impl Pool {
             messages: Messages::default(),
             intakes: IdMap::default(),
             deadlines: IdMap::default(),
+            pipes: KernelPipes::default(),
             lookups: Vec::new(),
             batching: false,
             network: None,
@@ -239,7 +243,8 @@ impl Pool {
                     channel.end_watch = EndWatch::Unchecked;
                 }
                 let is_new = channel.phase == ChannelPhase::Connecting;
-                if looks || is_new || channel.wants_flushing() {
+                let is_awaited = writable && channel.marks.has(Marks::AWAITED);
+                if looks || is_new || is_awaited || channel.wants_flushing() {
                     self.mark_dirty(id);
                 }
             }
@@ -301,11 +306,7 @@ impl Pool {
 
     pub(super) fn mark_dirty(&mut self, id: Id) {
         let was_dirty = match self.sources.get_mut(id) {
-            Some(PoolSource::Channel(channel)) => {
-                let was_dirty = channel.marks.has(Marks::DIRTY);
-                channel.marks.set(Marks::DIRTY, true);
-                was_dirty
-            }
+            Some(PoolSource::Channel(channel)) => channel.marks.replace(Marks::DIRTY, true),
             Some(PoolSource::Datagrams(datagrams)) => std::mem::replace(&mut datagrams.dirty, true),
             _ => return,
         };
@@ -352,6 +353,7 @@ impl Pool {
     pub(super) fn remove(&mut self, id: Id) -> Option<End> {
         self.close_lane(id);
         self.forget_plan(id);
+        self.forget_links(id);
         let source = self.sources.remove(id)?;
         self.timers.forget(id);
         let undelivered = self.forget_intake(id);

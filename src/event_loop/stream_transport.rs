@@ -17,7 +17,7 @@ use mio::{Interest, Registry, event::Source};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
-use super::transport::{Readiness, Registration, Transport};
+use super::transport::{KernelEnd, Readiness, Registration, Transport};
 use crate::sockets::{Endpoint, StreamSocket};
 
 impl Transport for StreamSocket {
@@ -56,6 +56,10 @@ impl Transport for StreamSocket {
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.as_fd())
+    }
+
+    fn kernel_end(&self) -> Option<KernelEnd<'_>> {
+        Some(KernelEnd::Socket(self.as_fd()))
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {

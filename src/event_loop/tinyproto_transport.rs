@@ -43,6 +43,9 @@ impl Pool {
         if marks.has(Marks::GREETS) {
             self.note_negotiated(id, handler);
         }
+        if marks.has(Marks::FED) {
+            self.wake_feeder(id);
+        }
     }
 
     /// Reports the end of the handshake of an accepted connection, where it is over.

@@ -84,6 +84,12 @@ pub trait Transport: Send {
         self.inner()?.descriptor()
     }
 
+    /// Where the kernel may read and write by itself what this transport reads and writes. It is not
+    /// that of the inner transport: whoever wraps one wants to see the bytes.
+    fn kernel_end(&self) -> Option<KernelEnd<'_>> {
+        None
+    }
+
     /// Registers for readiness from now on.
     ///
     /// # Errors
@@ -218,6 +224,28 @@ pub trait Transport: Send {
     /// Whether a read gives something without an event of the poll.
     fn has_buffered_input(&self) -> bool {
         self.inner().is_some_and(|inner| inner.has_buffered_input())
+    }
+}
+
+/// A descriptor that the kernel moves bytes from or to without this process (splice(2)). A socket and a
+/// pipe are non-blocking.
+#[derive(Clone, Copy, Debug)]
+pub enum KernelEnd<'a> {
+    /// A stream socket.
+    Socket(BorrowedFd<'a>),
+    /// One direction of a socket to a child, where ECONNRESET is the end.
+    ChildSocket(BorrowedFd<'a>),
+    /// One end of a pipe.
+    Pipe(BorrowedFd<'a>),
+    /// A regular file or the null device, to be written to.
+    File(BorrowedFd<'a>),
+}
+
+impl<'a> KernelEnd<'a> {
+    pub(super) fn fd(self) -> BorrowedFd<'a> {
+        match self {
+            Self::Socket(fd) | Self::ChildSocket(fd) | Self::Pipe(fd) | Self::File(fd) => fd,
+        }
     }
 }
 

@@ -115,11 +115,16 @@ impl EventLoop {
                 self.scratch.resize(size, 0);
             }
             let into = self.scratch.get_mut(..size).unwrap_or_default();
-            match channel.read(into, now) {
+            let is_linked = marks.has(Marks::LINKED) && !discard;
+            let outcome = match is_linked {
+                true => self.pool.pump(id, into),
+                false => channel.read(into, now),
+            };
+            match outcome {
                 ReadOutcome::Bytes(count) => {
                     budget = budget.saturating_sub(count.max(READ_COST));
                     let bytes = self.scratch.get(..count).unwrap_or_default();
-                    match discard {
+                    match discard || is_linked {
                         true => {}
                         false if marks.has(Marks::SPECIAL) => self.pool.deliver(id, bytes, handler),
                         false => handler.on(&mut self.pool, Event::Data { id, bytes }),
@@ -300,47 +305,4 @@ impl Pool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::net::TcpListener;
-
-    use super::*;
-    use crate::close::CloseReason;
-
-    #[derive(Default)]
-    struct Log(Vec<String>);
-
-    impl Handler for Log {
-        fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-            self.0.push(match event {
-                Event::Connected { .. } => "connected".to_owned(),
-                Event::Data { bytes, .. } => String::from_utf8_lossy(bytes).into_owned(),
-                Event::Closed { end, .. } => {
-                    pool.stop();
-                    end.reason.to_string()
-                }
-                Event::Stopping | Event::Stopped => return,
-                other => format!("{other:?}"),
-            });
-        }
-    }
-
-    /// SPEC section 6: what came before an RST is read, even where the RST came before the first
-    /// look at the connection.
-    #[test]
-    fn a_reset_before_the_first_look_costs_nothing() {
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut event_loop = EventLoop::new().unwrap();
-        event_loop.pool().connect(&server.local_addr().unwrap().to_string()).unwrap();
-        let (mut peer, _) = server.accept().unwrap();
-        peer.write_all(b"last words").unwrap();
-        while crate::sys::socket::unacknowledged(&peer) > 0 {
-            std::thread::yield_now();
-        }
-        socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
-        drop(peer);
-        let mut log = Log::default();
-        event_loop.run(&mut log).unwrap();
-        assert_eq!(log.0, ["connected", "last words", &CloseReason::RESET.to_string()]);
-    }
-}
+mod tests;

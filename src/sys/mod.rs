@@ -18,6 +18,7 @@ pub mod netdb {
 pub mod process;
 pub mod signals;
 pub mod socket;
+pub mod splice;
 pub mod startup;
 pub mod timerfd;
 pub mod unix;

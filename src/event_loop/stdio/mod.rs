@@ -148,7 +148,7 @@ pub fn release_output(kind: StdioKind) {
 pub fn own_pipe(fd: OwnedFd) -> io::Result<Box<dyn Transport>> {
     // The ends of a pipe are two open file descriptions, so the child's end keeps its own flags.
     rustix::io::ioctl_fionbio(&fd, true)?;
-    Ok(Box::new(Reopened::new(fd)))
+    Ok(Box::new(Reopened::new(fd, StdioKind::Pipe)))
 }
 
 /// Channels on our end of a socket to a child, whose own end stays blocking: one to write to it, and
@@ -174,7 +174,7 @@ fn open(fd: BorrowedFd<'static>, access: FdAccess) -> io::Result<(Box<dyn Transp
                 widen_pipe(fd, PIPE_SIZE);
             }
             match (reopen_nonblocking(fd, access), access) {
-                (Ok(own), _) => Box::new(Reopened::new(own)),
+                (Ok(own), _) => Box::new(Reopened::new(own, kind)),
                 (Err(_), FdAccess::Read) => Box::new(threaded::ThreadedStdin::new(fd)),
                 (Err(_), FdAccess::Write) => Box::new(threaded::ThreadedStdout::new(fd)),
             }

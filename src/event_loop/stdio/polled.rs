@@ -7,8 +7,9 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
+use super::StdioKind;
 use crate::event_loop::READ_SIZE;
-use crate::event_loop::transport::{Readiness, Registration, Transport};
+use crate::event_loop::transport::{KernelEnd, Readiness, Registration, Transport};
 use crate::sockets::keep_urgent_byte;
 use crate::sys::process::in_background;
 
@@ -32,6 +33,10 @@ impl Transport for Plain {
         Ok(rustix::io::writev(self.fd, pieces)?)
     }
 
+    fn kernel_end(&self) -> Option<KernelEnd<'_>> {
+        Some(KernelEnd::File(self.fd))
+    }
+
     fn unread(&self) -> u64 {
         super::left(self.fd).unwrap_or(0)
     }
@@ -53,11 +58,12 @@ impl Transport for Plain {
 /// | EIO elsewhere: the terminal hung up | the error | |
 pub(super) struct Reopened {
     fd: OwnedFd,
+    kind: StdioKind,
 }
 
 impl Reopened {
-    pub(super) fn new(fd: OwnedFd) -> Self {
-        Self { fd }
+    pub(super) fn new(fd: OwnedFd, kind: StdioKind) -> Self {
+        Self { fd, kind }
     }
 }
 
@@ -81,6 +87,15 @@ impl Transport for Reopened {
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<Readiness> {
         register(registration, self.fd.as_fd())
+    }
+
+    fn kernel_end(&self) -> Option<KernelEnd<'_>> {
+        match self.kind {
+            StdioKind::Pipe => Some(KernelEnd::Pipe(self.fd.as_fd())),
+            // A device that cannot be spliced to refuses the first try.
+            StdioKind::Device => Some(KernelEnd::File(self.fd.as_fd())),
+            StdioKind::Terminal | StdioKind::File | StdioKind::Socket => None,
+        }
     }
 
     fn unread(&self) -> u64 {
@@ -116,6 +131,10 @@ impl Drop for SocketHalf {
 }
 
 impl Transport for SocketHalf {
+    fn kernel_end(&self) -> Option<KernelEnd<'_>> {
+        Some(KernelEnd::ChildSocket(self.fd.as_fd()))
+    }
+
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         // What is in the queue comes before the error (unix_stream_read_generic()).
         match rustix::io::read(&self.fd, into) {

@@ -1,0 +1,113 @@
+//! Pipes of the kernel, through which a link moves bytes from a socket that this process never sees.
+//!
+//! ```text
+//!                 fill: up to the high mark of the sink
+//! free, empty ──────────────────────────────────────────> held behind the queue of a sink
+//!      ^                                                      │
+//!      └── all is written, or read out: the sink closes, ─────┘
+//!          is sent something else, or cannot be spliced to
+//! ```
+//!
+//! A pipe is filled only while it is empty. So `WouldBlock` of a fill always means the source, and one
+//! pipe serves all the links of a pool whose sinks keep up. One that is stuck keeps its own, up to
+//! [`HELD`] of them; links above that are copied.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::sys::splice::{open_pipe, splice};
+
+/// The size to ask for: the most that an unprivileged process gets (/proc/sys/fs/pipe-max-size).
+pub(super) const PIPE_SIZE: usize = 1024 * 1024;
+/// A pipe that is smaller makes more calls than it saves.
+const LEAST_SIZE: usize = 64 * 1024;
+/// Pipes that hold something at once. Each is two descriptors.
+const HELD: usize = 32;
+/// Empty pipes that are kept for the next link.
+const KEPT: usize = 4;
+
+/// A pipe of the kernel of which this process has both ends.
+#[derive(Debug)]
+pub(super) struct KernelPipe {
+    reader: OwnedFd,
+    writer: OwnedFd,
+    size: usize,
+    /// Bytes that it holds.
+    len: usize,
+}
+
+impl KernelPipe {
+    fn open() -> io::Result<Self> {
+        let (reader, writer, size) = open_pipe(PIPE_SIZE, LEAST_SIZE)?;
+        Ok(Self { reader, writer, size, len: 0 })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Takes up to `max` bytes from a socket.
+    pub(super) fn fill(&mut self, from: BorrowedFd<'_>, max: usize) -> io::Result<usize> {
+        debug_assert_eq!(self.len, 0, "a pipe is filled while it is empty");
+        self.len = splice(from, self.writer.as_fd(), max.min(self.size))?;
+        Ok(self.len)
+    }
+
+    /// Writes as much of it as fits.
+    pub(super) fn drain(&mut self, to: BorrowedFd<'_>) -> io::Result<usize> {
+        let count = splice(self.reader.as_fd(), to, self.len)?;
+        self.len = self.len.saturating_sub(count);
+        Ok(count)
+    }
+
+    /// Reads out all that it holds.
+    pub(super) fn read_out(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; std::mem::take(&mut self.len)];
+        let mut count = 0;
+        while let Some(rest) = bytes.get_mut(count..).filter(|rest| !rest.is_empty()) {
+            match rustix::io::read(&self.reader, rest) {
+                Ok(0) | Err(_) => break,
+                Ok(more) => count += more,
+            }
+        }
+        debug_assert_eq!(count, bytes.len(), "a pipe held less than went into it");
+        bytes.truncate(count);
+        bytes
+    }
+}
+
+/// The pipes of a pool.
+#[derive(Debug, Default)]
+pub(super) struct KernelPipes {
+    free: Vec<KernelPipe>,
+    held: usize,
+}
+
+impl KernelPipes {
+    /// An empty pipe; `None` where enough of them are held.
+    ///
+    /// # Errors
+    /// The system has none to give.
+    pub(super) fn take(&mut self) -> io::Result<Option<KernelPipe>> {
+        if self.held >= HELD {
+            return Ok(None);
+        }
+        let pipe = self.free.pop().map_or_else(KernelPipe::open, Ok)?;
+        self.held += 1;
+        Ok(Some(pipe))
+    }
+
+    /// Takes an empty pipe back.
+    pub(super) fn put(&mut self, pipe: KernelPipe) {
+        debug_assert_eq!(pipe.len, 0, "a pipe is given back empty");
+        self.held -= 1;
+        if self.free.len() < KEPT {
+            self.free.push(pipe);
+        }
+    }
+
+    /// Closes the pipes that nobody uses: the process is out of descriptors.
+    pub(super) fn shrink(&mut self) {
+        self.free.clear();
+    }
+}

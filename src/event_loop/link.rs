@@ -1,0 +1,357 @@
+//! Links: what comes on one channel goes into another without the handler.
+//!
+//! One mechanism with three movers, of which [`Pool::link`] needs to know nothing:
+//!
+//! | from | to | mover | what may wait for the sink |
+//! |---|---|---|---|
+//! | pipe | socket, pipe, file | splice from one to the other | nothing: it stays in the pipe that is read |
+//! | socket | pipe | the same | nothing: it stays in the socket |
+//! | socket | socket, file, null device | splice into a pipe of the kernel and out of it | up to the high mark, in that pipe |
+//! | anything | anything | copying through the buffer of the loop | up to the high mark and a read more, in the queue |
+//!
+//! ```text
+//!                 a read of LARGE bytes
+//!         Copying ─────────────────────> Splicing
+//!           │ ^                             │ │
+//!           │ └── FEW moves below SMALL ────┘ │ the kernel refuses: no pipe, EINVAL (O_APPEND)
+//!           v                                 v
+//!        Forbidden <──────────────────────────┘
+//! ```
+//!
+//! The channel that is read waits while its sink is full (`Marks::WAITS`), and the flush of the sink
+//! ends that (`Marks::AWAITED`). Where a splice gives nothing, a read decides what that means: it knows
+//! the end, the reset, and the urgent byte, at which splice(2) stops (tcp_read_sock() in Linux 6.18).
+
+mod movers;
+
+use std::io::{self, ErrorKind};
+use std::time::Instant;
+
+use rustix::io::Errno;
+
+use super::channel::Channel;
+use super::end_watch::EndWatch;
+use super::event::SendOutcome;
+use super::id::Id;
+use super::kernel_pipe::KernelPipe;
+use super::lifecycle::ChannelEnd;
+use super::marks::Marks;
+use super::pool::Pool;
+use super::transport::KernelEnd;
+use crate::error::{Failure, Status};
+use crate::kind::Kind;
+
+/// A read of so many bytes shows that splicing pays.
+const LARGE: usize = 32 * 1024;
+/// A splice of fewer bytes costs more than copying them.
+const SMALL: usize = 16 * 1024;
+/// So many of them in a row, and the link copies again.
+const FEW: u8 = 4;
+/// What a turn's budget has to spare for one spliced byte, as a fraction of a copied one.
+const SPLICED: usize = 4;
+
+/// What few channels have.
+#[derive(Default)]
+pub(super) struct Rare {
+    pub(super) ending: ChannelEnd,
+    /// Where what comes goes.
+    link: Option<Link>,
+    /// Whose link ends here.
+    feeder: Option<Id>,
+    /// What it holds comes behind the queue.
+    pipe: Option<KernelPipe>,
+    /// The kernel does not splice into it.
+    refuses_splice: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Link {
+    to: Id,
+    mover: Mover,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mover {
+    Copying,
+    /// With how many small moves in a row.
+    Splicing(u8),
+    Forbidden,
+}
+
+impl Mover {
+    fn after_read(self, count: usize) -> Self {
+        match self {
+            Self::Copying if count >= LARGE => Self::Splicing(0),
+            other => other,
+        }
+    }
+
+    fn after_splice(self, count: usize) -> Self {
+        match self {
+            Self::Splicing(_) if count >= SMALL => Self::Splicing(0),
+            Self::Splicing(few) if few + 1 < FEW => Self::Splicing(few + 1),
+            Self::Splicing(_) => Self::Copying,
+            other => other,
+        }
+    }
+}
+
+/// What a splice came to.
+enum Spliced {
+    Moved(usize),
+    /// The sink has to take something first.
+    Waits,
+    /// A read has to find out what there is.
+    Unclear,
+    /// The link copies from now on.
+    Refused,
+    Failed,
+    /// A write to the sink would have failed.
+    SinkFailed(io::Error),
+}
+
+impl Channel {
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn link(&self) -> Option<Link> {
+        self.rare.as_ref()?.link
+    }
+
+    fn feeder(&self) -> Option<Id> {
+        self.rare.as_ref()?.feeder
+    }
+
+    fn note_mover(&mut self, next: impl FnOnce(Mover) -> Mover) {
+        if let Some(link) = self.rare.as_mut().and_then(|rare| rare.link.as_mut()) {
+            link.mover = next(link.mover);
+        }
+    }
+
+    /// Sends what a link brings. As the handler has sent nothing, `Drained` does not follow.
+    pub(super) fn send_linked(&mut self, bytes: &[u8], now: Instant) -> SendOutcome {
+        let awaited = self.awaited;
+        let outcome = self.send(bytes, now);
+        self.awaited = awaited;
+        outcome
+    }
+
+    /// Whether a link may splice into it: nothing is in front, and there is room.
+    fn takes_splice(&self) -> bool {
+        self.takes() && self.can_write() && self.queue.is_empty() && self.transport.is_open()
+    }
+
+    /// Whether a link that waits may go on. Where nothing is taken any more it goes on as well, and what
+    /// comes is dropped.
+    fn has_room_again(&self) -> bool {
+        let is_low = !self.marks.has(Marks::PIPED) && self.queue.cost() <= self.high_mark() / 4;
+        !self.takes() || (is_low && (self.writable || !self.queue.is_empty()))
+    }
+
+    /// Whether the kernel splices from here to there, and with a pipe between.
+    fn needs_pipe(&self, sink: &Self) -> Option<bool> {
+        if sink.rare.as_ref().is_some_and(|rare| rare.refuses_splice) {
+            return None;
+        }
+        match (self.transport.kernel_end()?, sink.transport.kernel_end()?) {
+            (KernelEnd::Pipe(_), _) | (_, KernelEnd::Pipe(_)) => Some(false),
+            (KernelEnd::Socket(_) | KernelEnd::ChildSocket(_), _) => Some(true),
+            // A file is read in large pieces: sendfile(2) makes pages of 4 KiB of it.
+            (KernelEnd::File(_), _) => None,
+        }
+    }
+
+    /// Puts a filled pipe behind all that is queued.
+    fn hold(&mut self, pipe: KernelPipe, now: Instant) {
+        debug_assert!(self.queue.is_empty(), "a pipe is filled for a sink that is up to date");
+        self.progress = now;
+        self.queue.hold(pipe.len());
+        self.rare().pipe = Some(pipe);
+        self.marks.set(Marks::PIPED, true);
+    }
+
+    /// Writes what the pipe holds, as much as fits. What the kernel does not splice into this channel
+    /// goes into the queue.
+    pub(super) fn flush_pipe(&mut self, now: Instant) {
+        while self.can_write() && !self.queue.has_pieces() {
+            let Some(pipe) = self.rare.as_mut().and_then(|rare| rare.pipe.as_mut()) else { return };
+            if pipe.len() == 0 {
+                return;
+            }
+            let outcome = match self.transport.kernel_end() {
+                Some(end) => pipe.drain(end.fd()),
+                None => Ok(0),
+            };
+            if outcome.as_ref().map_or_else(is_refusal, |count| *count == 0) {
+                self.rare().refuses_splice = true;
+                return self.spill();
+            }
+            let count = self.note_written(outcome, now);
+            self.queue.release(count);
+        }
+    }
+
+    /// Moves what the pipe holds into the queue, which may then grow.
+    pub(super) fn spill(&mut self) {
+        if !self.marks.has(Marks::PIPED) {
+            return;
+        }
+        let Some(pipe) = self.rare.as_mut().and_then(|rare| rare.pipe.as_mut()) else { return };
+        self.queue.release(pipe.len());
+        let bytes = pipe.read_out();
+        self.queue.push(bytes.into());
+    }
+}
+
+/// Whether the kernel does not splice here at all. A filter of system calls makes it EPERM.
+fn is_refusal(error: &io::Error) -> bool {
+    let refusals = [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP, Errno::PERM];
+    error.kind() == ErrorKind::Unsupported
+        || Errno::from_io_error(error).is_some_and(|errno| refusals.contains(&errno))
+}
+
+impl Pool {
+    /// Has all that comes on `from` go into `to`, without [`Event::Data`](super::Event::Data), and no
+    /// faster than `to` takes it. Where both ends allow it, the bytes never leave the kernel.
+    ///
+    /// `from` still ends with [`Eof`](super::Event::Eof), which comes when all is read, and to `to` the
+    /// handler may still send: that comes behind what was moved before. [`Pool::finish`] and
+    /// [`Pool::close`] of `to` write it first, as they do what was sent. What comes while `to` takes
+    /// nothing more is dropped. The link lasts until [`Pool::unlink`], or until one of the two is gone;
+    /// then what comes on `from` is `Data` again. The other direction is another link.
+    ///
+    /// ```
+    /// use wirecat::event_loop::{Event, EventLoop, Pool};
+    ///
+    /// let mut event_loop = EventLoop::new()?;
+    /// event_loop.pool().listen("127.0.0.1:0")?;
+    /// # event_loop.pool().stop();
+    /// event_loop.run(&mut |pool: &mut Pool, event: Event<'_>| match event {
+    ///     Event::Accepted { id, .. } => {
+    ///         let Ok(upstream) = pool.connect("192.0.2.1:80") else { return pool.finish(id) };
+    ///         for (from, to) in [(id, upstream), (upstream, id)] {
+    ///             if let Err(failure) = pool.link(from, to) {
+    ///                 eprintln!("{failure}");
+    ///             }
+    ///         }
+    ///     }
+    ///     Event::Eof { id } => {
+    ///         if let Some(other) = pool.linked(id) {
+    ///             pool.finish(other);
+    ///         }
+    ///     }
+    ///     _ => {}
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// One of them is no connection, or is gone, or they are the same; `from` has messages
+    /// ([`Pool::frame`]); another link ends in `to`.
+    pub fn link(&mut self, from: Id, to: Id) -> Result<(), Failure> {
+        let (Some(source), Some(sink)) = (self.channel(from), self.channel(to)) else {
+            return Err(unlinked(Kind::NotConnected, "one of the two is gone"));
+        };
+        if from == to {
+            return Err(unlinked(Kind::Usage, "they are the same"));
+        }
+        if source.marks.has(Marks::FRAMED) {
+            return Err(unlinked(Kind::Usage, "its messages are for the handler"));
+        }
+        if sink.feeder().is_some_and(|feeder| feeder != from) {
+            return Err(unlinked(Kind::Usage, "another link ends there"));
+        }
+        self.unlink(from);
+        if let Some(source) = self.channel_mut(from) {
+            source.rare().link = Some(Link { to, mover: Mover::Copying });
+            source.marks.set(Marks::LINKED, true);
+        }
+        if let Some(sink) = self.channel_mut(to) {
+            sink.rare().feeder = Some(from);
+        }
+        Ok(())
+    }
+
+    /// Ends the link of `from`: what comes is [`Event::Data`](super::Event::Data) again. What was moved
+    /// before is written all the same, and `from` is paused no longer on account of its sink.
+    pub fn unlink(&mut self, from: Id) {
+        let Some(source) = self.channel_mut(from) else { return };
+        let Some(link) = source.rare.as_mut().and_then(|rare| rare.link.take()) else { return };
+        source.marks.set(Marks::LINKED, false);
+        source.marks.set(Marks::WAITS, false);
+        if let Some(sink) = self.channel_mut(link.to) {
+            sink.rare().feeder = None;
+            sink.marks.set(Marks::AWAITED, false);
+        }
+        self.queue_for_read(from);
+    }
+
+    /// Where what comes on a channel goes, if it is linked.
+    pub fn linked(&self, from: Id) -> Option<Id> {
+        Some(self.channel(from)?.link()?.to)
+    }
+
+    /// A channel leaves the pool: takes its pipe, whose bytes go into the queue, and ends its links.
+    pub(super) fn forget_links(&mut self, id: Id) {
+        let Some(channel) = self.channel_mut(id).filter(|channel| channel.rare.is_some()) else {
+            return;
+        };
+        channel.spill();
+        let feeder = channel.feeder();
+        self.reclaim_pipe(id);
+        self.unlink(id);
+        if let Some(feeder) = feeder {
+            self.unlink(feeder);
+        }
+    }
+
+    /// Has a link wait until its sink has taken something.
+    fn wait_for_sink(&mut self, from: Id, to: Id) {
+        if let Some(source) = self.channel_mut(from) {
+            source.marks.set(Marks::WAITS, true);
+            if !source.paused {
+                source.end_watch = EndWatch::Resets;
+            }
+        }
+        if let Some(sink) = self.channel_mut(to) {
+            sink.marks.set(Marks::AWAITED, true);
+        }
+        // Where writing has failed, no event of the poll follows.
+        self.mark_dirty(to);
+    }
+
+    /// A flush is over: the link that waits for it may go on.
+    pub(super) fn wake_feeder(&mut self, to: Id) {
+        self.reclaim_pipe(to);
+        let Some(sink) = self.channel_mut(to) else { return };
+        if !sink.marks.has(Marks::AWAITED) || !sink.has_room_again() {
+            return;
+        }
+        sink.marks.set(Marks::AWAITED, false);
+        let Some(feeder) = sink.feeder() else { return };
+        if let Some(source) = self.channel_mut(feeder) {
+            source.marks.set(Marks::WAITS, false);
+            // What is unread has been there since, and the poll does not report it again.
+            self.queue_for_read(feeder);
+        }
+    }
+
+    fn settle_sink(&mut self, to: Id) {
+        if self.channel(to).is_some_and(|sink| !sink.queue.is_empty() || sink.writing.is_over()) {
+            self.mark_dirty(to);
+        }
+        self.settle(to);
+    }
+}
+
+fn unlinked(kind: Kind, cause: &str) -> Failure {
+    Failure::new(Status::Usage, kind, "link", "a connection", cause)
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod traps;

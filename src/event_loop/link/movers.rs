@@ -1,0 +1,225 @@
+//! One move of a linked channel: a splice from one end to the other, one through a pipe of the kernel,
+//! or a copy.
+
+use std::io::{self, ErrorKind};
+
+use super::{Mover, SMALL, SPLICED, Spliced, is_refusal};
+use crate::event_loop::channel::{Channel, ReadOutcome};
+use crate::event_loop::event::SendOutcome;
+use crate::event_loop::id::Id;
+use crate::event_loop::kernel_pipe::PIPE_SIZE;
+use crate::event_loop::lifecycle::ChannelPhase;
+use crate::event_loop::marks::Marks;
+use crate::event_loop::pool::{Pool, PoolSource};
+use crate::event_loop::transport::KernelEnd;
+use crate::sys::splice::{WriteSide, splice, write_side};
+
+impl Pool {
+    /// One move of a linked channel. The bytes that it returns are those that count for the budget.
+    pub(in crate::event_loop) fn pump(&mut self, from: Id, into: &mut [u8]) -> ReadOutcome {
+        let Some(link) = self.channel(from).and_then(Channel::link) else {
+            return ReadOutcome::Nothing;
+        };
+        if self.channel(from).is_none_or(|source| !source.wants_reading()) {
+            return ReadOutcome::Nothing;
+        }
+        // What a paused channel looks for is its end, which only a read finds.
+        let is_paused = self.is_paused(from);
+        let spliced = match link.mover {
+            Mover::Splicing(_) if !is_paused => self.splice(from, link.to),
+            _ => Spliced::Unclear,
+        };
+        let outcome = match spliced {
+            Spliced::Moved(count) => {
+                self.note_mover(from, |mover| mover.after_splice(count));
+                ReadOutcome::Bytes(count.div_ceil(SPLICED))
+            }
+            Spliced::Waits => {
+                // A small move was that of the sink.
+                self.note_mover(from, |mover| mover.after_splice(SMALL));
+                self.wait_for_sink(from, link.to);
+                ReadOutcome::Nothing
+            }
+            Spliced::Failed => ReadOutcome::Failed,
+            Spliced::Refused => {
+                self.note_mover(from, |_| Mover::Forbidden);
+                self.copy(from, link.to, into)
+            }
+            Spliced::Unclear => self.copy(from, link.to, into),
+            Spliced::SinkFailed(error) => self.fail_sink((from, link.to), into, error),
+        };
+        if matches!(outcome, ReadOutcome::Bytes(_)) {
+            self.stop_expecting(from);
+        }
+        outcome
+    }
+
+    pub(super) fn note_mover(&mut self, from: Id, next: impl FnOnce(Mover) -> Mover) {
+        if let Some(source) = self.channel_mut(from) {
+            source.note_mover(next);
+        }
+    }
+
+    fn copy(&mut self, from: Id, to: Id, into: &mut [u8]) -> ReadOutcome {
+        let now = self.now;
+        let Some(source) = self.channel_mut(from) else { return ReadOutcome::Nothing };
+        let outcome = source.read(into, now);
+        if let ReadOutcome::Bytes(count) = outcome {
+            source.note_mover(|mover| mover.after_read(count));
+            let bytes = into.get(..count).unwrap_or_default();
+            let sent = self.channel_mut(to).map(|sink| sink.send_linked(bytes, now));
+            if sent == Some(SendOutcome::Full) {
+                self.wait_for_sink(from, to);
+            }
+            self.settle_sink(to);
+        }
+        outcome
+    }
+
+    /// Writing to the sink has failed. What was to be written next waits in its queue, as behind a write,
+    /// and so counts as unsent.
+    fn fail_sink(
+        &mut self,
+        (from, to): (Id, Id),
+        into: &mut [u8],
+        error: io::Error,
+    ) -> ReadOutcome {
+        let now = self.now;
+        let Some(source) = self.channel_mut(from) else { return ReadOutcome::Nothing };
+        let outcome = source.read(into, now);
+        if let Some(sink) = self.channel_mut(to) {
+            if let ReadOutcome::Bytes(count) = outcome {
+                let bytes = into.get(..count).unwrap_or_default();
+                let _ = sink.enqueue(count, now, |queue| queue.append(bytes));
+            }
+            sink.note_written(Err(error), now);
+            self.settle_sink(to);
+        }
+        outcome
+    }
+
+    /// Tries to move something without a copy.
+    fn splice(&mut self, from: Id, to: Id) -> Spliced {
+        let (Some(source), Some(sink)) = (self.channel(from), self.channel(to)) else {
+            return Spliced::Unclear;
+        };
+        let Some(needs_pipe) = source.needs_pipe(sink) else { return Spliced::Refused };
+        if !sink.takes() || sink.phase != ChannelPhase::Open || sink.queue.has_pieces() {
+            // Copied bytes queue behind those, or are dropped.
+            return Spliced::Unclear;
+        }
+        if !sink.takes_splice() {
+            return Spliced::Waits;
+        }
+        match needs_pipe {
+            true => self.splice_through_pipe(from, to),
+            false => self.splice_directly(from, to),
+        }
+    }
+
+    /// From one end to the other, of which one is a pipe.
+    fn splice_directly(&mut self, from: Id, to: Id) -> Spliced {
+        let now = self.now;
+        let Some((PoolSource::Channel(source), PoolSource::Channel(sink))) =
+            self.sources.get_pair_mut(from, to)
+        else {
+            return Spliced::Unclear;
+        };
+        let (Some(input), Some(output)) =
+            (source.transport.kernel_end(), sink.transport.kernel_end())
+        else {
+            return Spliced::Refused;
+        };
+        let error = match splice(input.fd(), output.fd(), PIPE_SIZE) {
+            Ok(0) => return Spliced::Unclear,
+            Ok(count) => {
+                sink.note_written(Ok(count), now);
+                let _ = source.note_read(Ok(count), now);
+                return Spliced::Moved(count);
+            }
+            Err(error) => error,
+        };
+        let is_broken = || write_side(output.fd()) == WriteSide::Broken;
+        match (error.kind(), input) {
+            _ if is_refusal(&error) => Spliced::Refused,
+            (ErrorKind::Interrupted, _) => Spliced::Unclear,
+            (ErrorKind::WouldBlock, _) if write_side(output.fd()) == WriteSide::Full => {
+                sink.writable = false;
+                Spliced::Waits
+            }
+            (ErrorKind::WouldBlock, _) => Spliced::Unclear,
+            // A pipe does not fail where it is read.
+            (_, KernelEnd::Pipe(_)) => Spliced::SinkFailed(error),
+            // Where it is written to, it fails with EPIPE alone, and so may a socket that is read.
+            (ErrorKind::BrokenPipe, _) if is_broken() => Spliced::SinkFailed(error),
+            (ErrorKind::ConnectionReset, KernelEnd::ChildSocket(_)) => Spliced::Unclear,
+            _ => {
+                source.fail_reading(error);
+                Spliced::Failed
+            }
+        }
+    }
+
+    /// From a socket into a pipe of the kernel, and out of it.
+    fn splice_through_pipe(&mut self, from: Id, to: Id) -> Spliced {
+        let now = self.now;
+        let most = self.channel(to).map_or(0, Channel::high_mark);
+        let mut pipe = match self.pipes.take() {
+            Ok(Some(pipe)) => pipe,
+            Ok(None) => return Spliced::Unclear,
+            Err(_) => return Spliced::Refused,
+        };
+        let filled = match self.channel(from).and_then(|source| source.transport.kernel_end()) {
+            Some(end) => (pipe.fill(end.fd(), most), matches!(end, KernelEnd::ChildSocket(_))),
+            None => (Ok(0), false),
+        };
+        let (Ok(count @ 1..), _) = filled else {
+            self.pipes.put(pipe);
+            return self.fill_failed(from, filled);
+        };
+        if let Some(source) = self.channel_mut(from) {
+            let _ = source.note_read(Ok(count), now);
+        }
+        match self.channel_mut(to) {
+            Some(sink) => {
+                sink.hold(pipe, now);
+                sink.flush(now);
+            }
+            None => debug_assert!(false, "the sink is there"),
+        }
+        self.reclaim_pipe(to);
+        if self.channel(to).is_some_and(|sink| !sink.queue.is_empty()) {
+            self.wait_for_sink(from, to);
+        }
+        self.settle_sink(to);
+        Spliced::Moved(count)
+    }
+
+    fn fill_failed(&mut self, from: Id, (outcome, ends): (io::Result<usize>, bool)) -> Spliced {
+        let Err(error) = outcome else { return Spliced::Unclear };
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::Interrupted => Spliced::Unclear,
+            ErrorKind::ConnectionReset if ends => Spliced::Unclear,
+            _ if is_refusal(&error) => Spliced::Refused,
+            _ => {
+                if let Some(source) = self.channel_mut(from) {
+                    source.fail_reading(error);
+                }
+                Spliced::Failed
+            }
+        }
+    }
+
+    /// Takes a pipe back that a sink has emptied.
+    pub(in crate::event_loop) fn reclaim_pipe(&mut self, id: Id) {
+        let Some(channel) = self.channel_mut(id).filter(|channel| channel.marks.has(Marks::PIPED))
+        else {
+            return;
+        };
+        let pipe = channel.rare.as_mut().and_then(|rare| rare.pipe.take_if(|pipe| pipe.len() == 0));
+        if let Some(pipe) = pipe {
+            channel.marks.set(Marks::PIPED, false);
+            self.pipes.put(pipe);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+use std::io::Write;
+use std::net::TcpListener;
+
+use super::*;
+use crate::close::CloseReason;
+
+#[derive(Default)]
+struct Log(Vec<String>);
+
+impl Handler for Log {
+    fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
+        self.0.push(match event {
+            Event::Connected { .. } => "connected".to_owned(),
+            Event::Data { bytes, .. } => String::from_utf8_lossy(bytes).into_owned(),
+            Event::Closed { end, .. } => {
+                pool.stop();
+                end.reason.to_string()
+            }
+            Event::Stopping | Event::Stopped => return,
+            other => format!("{other:?}"),
+        });
+    }
+}
+
+/// SPEC section 6: what came before an RST is read, even where the RST came before the first
+/// look at the connection.
+#[test]
+fn a_reset_before_the_first_look_costs_nothing() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut event_loop = EventLoop::new().unwrap();
+    event_loop.pool().connect(&server.local_addr().unwrap().to_string()).unwrap();
+    let (mut peer, _) = server.accept().unwrap();
+    peer.write_all(b"last words").unwrap();
+    while crate::sys::socket::unacknowledged(&peer) > 0 {
+        std::thread::yield_now();
+    }
+    socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(peer);
+    let mut log = Log::default();
+    event_loop.run(&mut log).unwrap();
+    assert_eq!(log.0, ["connected", "last words", &CloseReason::RESET.to_string()]);
+}
