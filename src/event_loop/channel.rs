@@ -65,7 +65,7 @@ pub(super) struct Channel {
     pub(super) close_mode: CloseMode,
     /// What the handler waits for.
     pub(super) awaited: Awaited,
-    /// Boxed, because a server keeps thousands of channels that have not begun to end.
+    /// Boxed, because most of the thousands of a server have none.
     pub(super) rare: Option<Box<Rare>>,
     pub(super) queue: SendQueue,
     /// In bytes; `u32::MAX` is without a limit.
@@ -155,12 +155,11 @@ impl Channel {
             };
             // What was read may be the peer's answer that writing waits for.
             self.writable |= self.transport.needs_flush();
-            if let Ok(count @ 1..) = outcome {
+            let is_short = matches!(outcome, Ok(count @ 1..) if count < into.len());
+            let is_last = is_short && !self.marks.has(Marks::NOTICE);
+            if is_last && self.transport.is_empty_after_short_read() {
                 // What comes from now on is another edge.
-                let is_short = count < into.len() && !self.marks.has(Marks::NOTICE);
-                if is_short && self.transport.is_empty_after_short_read() {
-                    self.readable = false;
-                }
+                self.readable = false;
             }
             if let Some(outcome) = self.note_read(outcome, now) {
                 return outcome;
