@@ -262,7 +262,8 @@ impl Pool {
     }
 
     pub(super) fn flush_dirty(&mut self, handler: &mut dyn Handler) {
-        for id in std::mem::take(&mut self.dirty) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for id in dirty.drain(..) {
             let now = self.now;
             if let Some(PoolSource::Datagrams(datagrams)) = self.sources.get_mut(id) {
                 datagrams.dirty = false;
@@ -288,6 +289,9 @@ impl Pool {
                 handler.on(self, Event::HungUp { id });
             }
         }
+        // What a flush has made dirty is flushed next, in the memory of this list.
+        dirty.append(&mut self.dirty);
+        self.dirty = dirty;
     }
 
     fn reap(&mut self, handler: &mut dyn Handler) {

@@ -2,7 +2,7 @@
 //! all others (`--hub`); a fixed answer to each message or on accept (`--reply`); and nothing of it at
 //! all (`--discard`, `-z`).
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{MessageEncoder, Profile, Stdin, StreamService};
 use crate::close::CloseReason;
@@ -38,6 +38,8 @@ pub(super) struct Hub {
     joined: Vec<u8>,
     /// How many they are.
     count: u64,
+    /// The memory of the last piece, which the next one takes where nobody waits for it any more.
+    memory: BytesMut,
 }
 
 /// The messages of a read are passed on as soon as they are as many bytes.
@@ -45,7 +47,7 @@ const JOINED: usize = 64 * 1024;
 
 impl Hub {
     pub(super) fn new(encoder: MessageEncoder) -> Self {
-        Self { encoder, joined: Vec::new(), count: 0 }
+        Self { encoder, joined: Vec::new(), count: 0, memory: BytesMut::new() }
     }
 
     /// Passes on what was joined.
@@ -57,7 +59,14 @@ impl Hub {
         let piece = match self.joined.len() {
             // Large enough for an allocation of its own, which is to have no room to spare.
             JOINED.. => std::mem::take(&mut self.joined).into_boxed_slice().into(),
-            _ => Bytes::copy_from_slice(&self.joined),
+            len => {
+                // A client that is stuck keeps what it was sent, and no more memory than that.
+                if !self.memory.try_reclaim(len) {
+                    self.memory = BytesMut::with_capacity(len);
+                }
+                self.memory.extend_from_slice(&self.joined);
+                self.memory.split().freeze()
+            }
         };
         self.joined.clear();
         context.streams.broadcast(context.core, context.pool, Some(from), &piece, count);
