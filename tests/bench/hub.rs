@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use crate::Fallible;
 use crate::contest::{self, Column, Entrant, Kind, Sample};
 use crate::ends::wait_for_listener;
+use crate::growth::changes;
 use crate::limit;
 use crate::load;
 use crate::peers::Reserved;
@@ -46,7 +47,8 @@ pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
     });
     let intro = format!(
         "Lines of {SIZE} B of one client to all others over loopback; the sender is 64 KiB before \
-         the slowest at most; CPU and resident memory of the server."
+         the slowest at most; CPU and resident memory of the server.\n\n{}",
+        changes(&cases, 0, "deliveries a second")
     );
     Ok(vec![Outcome { intro, columns: COLUMNS.to_vec(), cases: cases.into() }])
 }

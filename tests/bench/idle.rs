@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::Fallible;
 use crate::contest::{self, Column, Entrant, Kind, Sample};
 use crate::echo::Server;
+use crate::growth::changes;
 use crate::load::{self, Held};
 use crate::peers::Reserved;
 use crate::plan::{Outcome, Plan};
@@ -39,10 +40,11 @@ pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
         let once = |server: &Server| run(plan, server, clients);
         cases.push(contest::measure(plan, &name, &entrants, contest::no_proof, once));
     }
-    let intro =
-        "Clients of an echo server that say nothing, and one beside them that does; resident \
-                 memory, and round trips of 64 B with both ends on one core."
-            .to_owned();
+    let intro = format!(
+        "Clients of an echo server that say nothing, and one beside them that does; resident memory, \
+         and round trips of 64 B with both ends on one core.\n\n{}",
+        changes(&cases, 3, "p99 of the one")
+    );
     Ok(vec![Outcome { intro, columns: COLUMNS.to_vec(), cases }])
 }
 

@@ -76,7 +76,11 @@ impl Plan {
             TABLES.iter().filter(named).collect()
         };
         // A shell may be elsewhere than the processes of the bench.
-        let against = options.against.map(std::fs::canonicalize).transpose()?;
+        let absolute = |path: PathBuf| {
+            let found = std::fs::canonicalize(&path);
+            found.map_err(|error| format!("--against {}: {error}", path.display()))
+        };
+        let against = options.against.map(absolute).transpose()?;
         let quick = options.quick;
         let pick = |full: u32, small: u32| if quick { small } else { full };
         Ok(Self {

@@ -57,6 +57,23 @@ fn steps(cases: &[Case], column: usize, work: &[f64], what: &str) -> String {
     markdown(&heads, 1, &lines.collect::<Vec<_>>())
 }
 
+/// How a column changes from the first case to each other one.
+pub(crate) fn changes(cases: &[Case], column: usize, what: &str) -> String {
+    let Some((first, rest)) = cases.split_first() else { return String::new() };
+    let mut heads = vec![format!("{what}, beside {}", first.name)];
+    heads.extend(rest.iter().map(|case| case.name.clone()));
+    let lines = first.rows.iter().enumerate().map(|(number, row)| {
+        let cells = rest.iter().map(|case| {
+            let samples = case.rows.get(number).and_then(|row| row.samples.get(column));
+            let ratio = samples.zip(row.samples.get(column));
+            let ratio = ratio.and_then(|(ours, theirs)| Ratio::new(ours, theirs));
+            ratio.map_or("-".to_owned(), |ratio| ratio.to_string())
+        });
+        std::iter::once(row.name.clone()).chain(cells).collect()
+    });
+    markdown(&heads, 1, &lines.collect::<Vec<_>>())
+}
+
 /// What a row costs in the second of two cases, divided by what it would if cost were linear.
 fn step(pair: &[Case], row: usize, column: usize, work: &[f64]) -> Option<Ratio> {
     let ([one, other], [less, more]) = (pair, work) else { return None };

@@ -1,4 +1,5 @@
-//! An echo server: level-triggered epoll, one read and one write for each wake-up.
+//! A server of many clients: level-triggered epoll, and for each wake-up one read, and one write
+//! where it answers.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -67,7 +68,8 @@ impl Loop {
     }
 }
 
-pub(super) fn serve(port: u16) -> Fallible<()> {
+/// Sends back what comes, or throws it away.
+pub(super) fn serve(port: u16, answers: bool) -> Fallible<()> {
     let mut server = Loop::new(port)?;
     let listener = usize::try_from(server.listener.as_raw_fd())?;
     let mut chunk = vec![0; CHUNK];
@@ -81,7 +83,8 @@ pub(super) fn serve(port: u16) -> Fallible<()> {
             let Some(client) = place else { continue };
             match client.read(&mut chunk) {
                 Ok(0) => *place = None,
-                Ok(count) => write_all(client, chunk.get(..count).unwrap_or_default())?,
+                Ok(count) if answers => write_all(client, chunk.get(..count).unwrap_or_default())?,
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => *place = None,
             }
