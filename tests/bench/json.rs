@@ -53,7 +53,8 @@ pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
     }
     let own = cases.iter().flat_map(|case| &case.rows).filter(|row| row.kind == Kind::Own);
     let slowest = own.filter_map(|row| row.median(1)).fold(0.0, f64::max);
-    if slowest > 1e9 / LEAST {
+    // --quick only sees that it works.
+    if slowest > 1e9 / LEAST && !plan.quick {
         return Err(format!("{slowest:.0} ns of CPU are too many for a message").into());
     }
     let intro = format!("{messages} messages of {SIZE} B of one client as JSON events.");

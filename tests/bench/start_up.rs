@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_millis(3);
 const TRIES: usize = 3;
 
 /// Prints the outcome; too slow is an error.
-pub(crate) fn measure(_: &Plan) -> Fallible<Vec<Outcome>> {
+pub(crate) fn measure(plan: &Plan) -> Fallible<Vec<Outcome>> {
     for _ in 0..TRIES {
         let (mut ours, mut least) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -29,7 +29,8 @@ pub(crate) fn measure(_: &Plan) -> Fallible<Vec<Outcome>> {
             milliseconds(least),
             milliseconds(gap),
         );
-        if gap <= LIMIT {
+        // --quick only sees that it works.
+        if gap <= LIMIT || plan.quick {
             return Ok(vec![]);
         }
     }
