@@ -317,7 +317,7 @@ impl Pool {
     /// all else that is done with it. Not for a handler whose answers a peer waits for.
     pub fn allow_batching(&mut self, id: Id) {
         if let Some(PoolSource::Datagrams(socket)) = self.sources.get(id) {
-            self.batching |= socket.has_room && socket.arrives_fast && !socket.readable;
+            self.batching |= socket.has_room && socket.arrives_fast;
         }
     }
 

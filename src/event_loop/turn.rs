@@ -161,8 +161,19 @@ impl EventLoop {
             let Some(PoolSource::Datagrams(socket)) = self.pool.sources.get_mut(id) else { return };
             match socket.receive(memory, now) {
                 Some(Ok(())) => {
-                    let batch: Vec<Arrival<'_>> = memory.arrivals().collect();
-                    handler.on(&mut self.pool, Event::Datagrams { id, batch: &batch });
+                    let mut arrivals = memory.arrivals();
+                    let (first, second) = (arrivals.next(), arrivals.next());
+                    let Some(first) = first else { continue };
+                    // One is the rule where a peer waits for each answer.
+                    let batch: Vec<Arrival<'_>>;
+                    let batch = match second {
+                        None => std::slice::from_ref(&first),
+                        Some(second) => {
+                            batch = [first, second].into_iter().chain(arrivals).collect();
+                            &batch[..]
+                        }
+                    };
+                    handler.on(&mut self.pool, Event::Datagrams { id, batch });
                 }
                 Some(Err(error)) => handler.on(&mut self.pool, Event::DatagramError { id, error }),
                 None => return,

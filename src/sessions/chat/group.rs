@@ -114,7 +114,7 @@ impl GroupService {
         let (to, payload) =
             (ReturnPath { to: SenderAddress::Inet(to), from }, Bytes::from(line.to_string()));
         if let Err(error) =
-            context.sockets.send(context.pool, self.sockets.sender, &payload, Some(&to))
+            context.sockets.send(context.pool, self.sockets.sender, (&payload).into(), Some(&to))
         {
             let unsent = UnsentDatagram { to: Some(to.to), error };
             context.report_failure(&unsent.failure());

@@ -35,7 +35,7 @@ pub use listen::{ListenService, ListenSocket, ListenSockets};
 pub use opening::Opener;
 pub(crate) use opening::PeerSockets;
 pub use outbox::Flushed;
-pub(crate) use outbox::{DatagramOutcome, FullPeer, Outbox, UnsentDatagram};
+pub(crate) use outbox::{DatagramOutcome, DatagramPayload, FullPeer, Outbox, UnsentDatagram};
 pub use outlets::UdpOutlets;
 pub(crate) use peers::PeerAdmission;
 pub use replay::ReplayService;

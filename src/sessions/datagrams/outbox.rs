@@ -42,6 +42,37 @@ impl SendDatagram for Pool {
     }
 }
 
+/// The payload of a datagram, which is copied only where it has to wait.
+#[derive(Clone, Copy)]
+pub(crate) enum DatagramPayload<'a> {
+    /// It may wait for many sockets at once.
+    Shared(&'a Bytes),
+    /// The memory is used again after the call.
+    Lent(&'a [u8]),
+}
+
+impl DatagramPayload<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Lent(bytes) => bytes,
+        }
+    }
+
+    fn keep(self) -> Bytes {
+        match self {
+            Self::Shared(bytes) => bytes.clone(),
+            Self::Lent(bytes) => Bytes::copy_from_slice(bytes),
+        }
+    }
+}
+
+impl<'a> From<&'a Bytes> for DatagramPayload<'a> {
+    fn from(bytes: &'a Bytes) -> Self {
+        Self::Shared(bytes)
+    }
+}
+
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DatagramOutcome {
@@ -134,11 +165,11 @@ impl Outbox {
         &mut self,
         pool: &mut impl SendDatagram,
         socket: Id,
-        payload: &Bytes,
+        payload: DatagramPayload<'_>,
         path: Option<&ReturnPath>,
     ) -> io::Result<DatagramOutcome> {
         if self.waiting.is_empty() {
-            match pool.send_datagram(socket, payload, path) {
+            match pool.send_datagram(socket, payload.bytes(), path) {
                 Err(error) if self.is_for_later(&error, path) => {}
                 outcome => return outcome.map(|()| DatagramOutcome::Sent),
             }
@@ -146,7 +177,7 @@ impl Outbox {
         if self.waiting.len() >= MOST {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.waiting.push_back((path.cloned(), payload.clone()));
+        self.waiting.push_back((path.cloned(), payload.keep()));
         Ok(DatagramOutcome::Queued)
     }
 
@@ -236,7 +267,7 @@ mod tests {
     fn datagrams_wait_in_order_and_a_refused_one_holds_nobody_up() {
         let (mut kernel, mut outbox) = (Kernel { room: 1, ..Kernel::default() }, Outbox::default());
         let mut send = |kernel: &mut Kernel, text: &'static str, port| {
-            outbox.send(kernel, id(), &Bytes::from_static(text.as_bytes()), Some(&peer(port)))
+            outbox.send(kernel, id(), DatagramPayload::Lent(text.as_bytes()), Some(&peer(port)))
         };
         assert_eq!(send(&mut kernel, "a", 1).unwrap(), DatagramOutcome::Sent);
         assert_eq!(send(&mut kernel, "b", 2).unwrap(), DatagramOutcome::Queued);
@@ -256,7 +287,7 @@ mod tests {
     #[test]
     fn what_fails_at_once_is_told_at_once() {
         let (mut kernel, mut outbox) = (Kernel::default(), Outbox::default());
-        let refused = outbox.send(&mut kernel, id(), &Bytes::new(), Some(&peer(9)));
+        let refused = outbox.send(&mut kernel, id(), DatagramPayload::Lent(b""), Some(&peer(9)));
         assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         assert!(outbox.is_empty());
     }
@@ -267,10 +298,10 @@ mod tests {
         let table = [(FullPeer::Wait, true), (FullPeer::Retry, true), (FullPeer::Miss, false)];
         for (full_peer, waits) in table {
             let (mut kernel, mut outbox) = (Kernel::default(), Outbox::new(full_peer));
-            let outcome = outbox.send(&mut kernel, id(), &Bytes::from_static(b"x"), Some(&unix));
+            let outcome = outbox.send(&mut kernel, id(), DatagramPayload::Lent(b"x"), Some(&unix));
             assert_eq!((outcome.is_ok(), !outbox.is_empty()), (waits, waits));
             // Others wait whatever becomes of unix peers.
-            let outcome = outbox.send(&mut kernel, id(), &Bytes::from_static(b"x"), None);
+            let outcome = outbox.send(&mut kernel, id(), DatagramPayload::Lent(b"x"), None);
             assert_eq!(outcome.unwrap(), DatagramOutcome::Queued);
         }
     }
@@ -285,7 +316,7 @@ mod tests {
         }
         for (full_peer, waits) in [(FullPeer::Wait, false), (FullPeer::Retry, true)] {
             let (mut device, mut outbox) = (Device(true), Outbox::new(full_peer));
-            let outcome = outbox.send(&mut device, id(), &Bytes::from_static(b"x"), None);
+            let outcome = outbox.send(&mut device, id(), DatagramPayload::Lent(b"x"), None);
             assert_eq!((outcome.is_ok(), !outbox.is_empty()), (waits, waits));
             device.0 = false;
             assert_eq!(outbox.flush(&mut device, id()).sent, usize::from(waits));
@@ -295,11 +326,11 @@ mod tests {
     #[test]
     fn the_queue_is_bounded() {
         let (mut kernel, mut outbox) = (Kernel::default(), Outbox::default());
-        let payload = Bytes::from_static(b"x");
+        let payload = &Bytes::from_static(b"x");
         for _ in 0..MOST {
-            outbox.send(&mut kernel, id(), &payload, None).unwrap();
+            outbox.send(&mut kernel, id(), payload.into(), None).unwrap();
         }
-        let refused = outbox.send(&mut kernel, id(), &payload, None).unwrap_err();
+        let refused = outbox.send(&mut kernel, id(), payload.into(), None).unwrap_err();
         assert_eq!((refused.kind(), outbox.bytes()), (io::ErrorKind::WouldBlock, MOST));
         outbox.clear();
         assert!(outbox.is_empty());

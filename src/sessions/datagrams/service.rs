@@ -156,7 +156,7 @@ impl DatagramContext<'_> {
         payload: &Bytes,
         path: Option<&ReturnPath>,
     ) -> io::Result<DatagramOutcome> {
-        let outcome = self.sockets.send(self.pool, id, payload, path)?;
+        let outcome = self.sockets.send(self.pool, id, payload.into(), path)?;
         self.core.count_sent(usize::from(outcome == DatagramOutcome::Sent));
         Ok(outcome)
     }

@@ -5,9 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::outbox::{DatagramOutcome, Flushed, FullPeer, Outbox};
+use super::outbox::{DatagramOutcome, DatagramPayload, Flushed, FullPeer, Outbox};
 use crate::close::CloseReason;
 use crate::event_loop::{End, Id, IdMap, Pool, Traffic};
 use crate::kind::Kind;
@@ -141,7 +139,7 @@ impl Sockets {
         &mut self,
         pool: &mut Pool,
         id: Id,
-        payload: &Bytes,
+        payload: DatagramPayload<'_>,
         path: Option<&ReturnPath>,
     ) -> io::Result<DatagramOutcome> {
         let Some(socket) = self.open.get_mut(id) else {

@@ -1,14 +1,12 @@
 //! The datagram sockets: each message is answered to its sender.
 
-use bytes::Bytes;
-
 use super::EchoService;
 use super::responder::{Answer, MessageClass};
 use crate::close::CloseReason;
 use crate::event_loop::{Event, Id, Pool};
 use crate::kind::Kind;
 use crate::report::Name;
-use crate::sessions::datagrams::{DatagramOutcome, UnsentDatagram, report_cut};
+use crate::sessions::datagrams::{DatagramOutcome, DatagramPayload, UnsentDatagram, report_cut};
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::streams::Context;
 use crate::sys::mmsg::{Arrival, ReturnPath};
@@ -83,12 +81,13 @@ impl EchoService {
             MessageClass::Dropped | MessageClass::Quit => {}
             MessageClass::Stop => return false,
             MessageClass::Echo => {
-                let bytes = self.responder.datagram(arrival.payload);
+                let answer = self.responder.prefixed(arrival.payload);
+                let path = arrival.return_path();
                 if self.delay_queue.is_enabled() {
-                    let path = Some(arrival.return_path());
-                    self.delay_queue.push(pool.now(), id, Answer { bytes, path });
+                    let bytes = answer.into_owned().into();
+                    self.delay_queue.push(pool.now(), id, Answer { bytes, path: Some(path) });
                 } else {
-                    self.send_datagram(context, id, &bytes, &arrival.return_path());
+                    self.send_datagram(context, id, DatagramPayload::Lent(&answer), &path);
                 }
             }
         }
@@ -99,11 +98,11 @@ impl EchoService {
         &mut self,
         context: &mut Context<'_>,
         id: Id,
-        bytes: &Bytes,
+        payload: DatagramPayload<'_>,
         path: &ReturnPath,
     ) {
         let Context { core, pool, .. } = context;
-        match self.sockets.send(pool, id, bytes, Some(path)) {
+        match self.sockets.send(pool, id, payload, Some(path)) {
             Ok(DatagramOutcome::Sent) => core.count_sent(1),
             Ok(DatagramOutcome::Queued) => {}
             // One peer cannot be answered; the others go on.

@@ -116,7 +116,7 @@ impl EchoService {
     fn answer_due(&mut self, context: &mut Context<'_>) {
         while let Some((id, answer)) = self.delay_queue.pop(context.pool.now()) {
             match &answer.path {
-                Some(to) => self.send_datagram(context, id, &answer.bytes, to),
+                Some(to) => self.send_datagram(context, id, (&answer.bytes).into(), to),
                 None => {
                     let outcome = context.pool.send(id, &answer.bytes);
                     context.sent(id, outcome);

@@ -74,12 +74,8 @@ impl Responder {
         self.stopped
     }
 
-    /// The answer as a datagram.
-    pub(super) fn datagram(&self, payload: &[u8]) -> Bytes {
-        Bytes::from(self.prefixed(payload).into_owned())
-    }
-
-    fn prefixed<'a>(&self, payload: &'a [u8]) -> Cow<'a, [u8]> {
+    /// The answer without a framing, as a datagram carries it.
+    pub(super) fn prefixed<'a>(&self, payload: &'a [u8]) -> Cow<'a, [u8]> {
         match self.prefix.is_empty() {
             true => Cow::Borrowed(payload),
             false => Cow::Owned([&self.prefix, payload].concat()),
@@ -245,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_prefix_stands_before_each_answer() {
-        assert_eq!(responder().datagram(b"a"), &b"> a"[..]);
+        assert_eq!(*responder().prefixed(b"a"), *b"> a");
         let mut out = b"> ".to_vec();
         responder().stream(&Message::new(b"a\n", ""), &mut out).unwrap();
         assert_eq!(out, b"> > a\n");

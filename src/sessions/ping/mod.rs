@@ -7,12 +7,10 @@ mod datagrams;
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::config::{Dialing, Ping};
 use super::console::{Console, Message, OpenTraffic};
 use super::core::Core;
-use super::datagrams::{DatagramOutcome, Outbox};
+use super::datagrams::{DatagramOutcome, DatagramPayload, Outbox};
 use super::input::InputReader;
 use super::services::{Losses, Profile, Remains, StreamService};
 use super::session::ShutdownMode;
@@ -154,7 +152,7 @@ impl PingService {
             target.pinger.is_full = context.pool.send(id, bytes) == SendOutcome::Full;
             return;
         }
-        match target.outbox.send(context.pool, id, &Bytes::copy_from_slice(bytes), None) {
+        match target.outbox.send(context.pool, id, DatagramPayload::Lent(bytes), None) {
             Ok(DatagramOutcome::Sent) => context.core.count_sent(1),
             Ok(DatagramOutcome::Queued) => target.pinger.is_full = true,
             Err(error) => self.on_trouble(context, id, &error),

@@ -11,9 +11,14 @@ use super::SenderAddress;
 use super::batch::{Received, SLOT, SLOTS};
 use super::facts::Facts;
 
+/// Datagrams in a row that are received one by one. recvmmsg(2) for one of them costs 0.5 µs more
+/// than recvmsg(2), most of it for the second receive inside the kernel, which finds nothing. With
+/// recvmsg that one is made by the loop, behind the handler: by then an answer of the peer may be
+/// there, and the wait is saved.
+const SINGLE: usize = 2;
 /// Slots that a call gets as long as the last one filled fewer, and then as long as it filled fewer
-/// than these: to point a header at each of them costs more than to receive the one datagram, or
-/// the few, that mostly wait.
+/// than these: to point a header at each of them costs more than to receive the few that mostly
+/// wait.
 const FEW: usize = 4;
 const SOME: usize = 16;
 
@@ -38,7 +43,7 @@ const NO_NAME: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
 /// What receiving needs beside the memory for payloads.
 pub(super) struct BatchReceiver {
     envelopes: Box<[Envelope]>,
-    /// How many datagrams the last call got.
+    /// How many datagrams the last call got; below `SINGLE`, how many single ones came in a row.
     last: usize,
     batching: bool,
 }
@@ -59,10 +64,30 @@ impl BatchReceiver {
         received: &mut Vec<Received>,
     ) -> io::Result<bool> {
         match self.last {
-            ..FEW => self.receive_into::<FEW>(socket, memory, received),
+            ..SINGLE => self.receive_single(socket, memory, received),
+            SINGLE..FEW => self.receive_into::<FEW>(socket, memory, received),
             FEW..SOME => self.receive_into::<SOME>(socket, memory, received),
             _ => self.receive_into::<SLOTS>(socket, memory, received),
         }
+    }
+
+    /// Receives one; whether there are more is not known.
+    fn receive_single(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        memory: &mut [u8],
+        received: &mut Vec<Received>,
+    ) -> io::Result<bool> {
+        let slot = memory.get_mut(..SLOT).unwrap_or_default();
+        let mut piece = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
+        let mut header = NO_HEADER;
+        let Some(envelope) = self.envelopes.first_mut() else { return Ok(true) };
+        address(&mut header.msg_hdr, &mut piece, envelope);
+        let outcome = one(socket, std::slice::from_mut(&mut header), FLAGS);
+        self.last = if outcome.is_ok() { self.last + 1 } else { 0 };
+        outcome?;
+        received.push(open(&header, envelope));
+        Ok(false)
     }
 
     fn receive_into<const MOST: usize>(
@@ -83,7 +108,7 @@ impl BatchReceiver {
             received.push(open(header, envelope));
         }
         debug_assert!(count <= MOST, "the kernel fills no more headers than there are");
-        self.last = count;
+        self.last = if count < SINGLE { 0 } else { count };
         Ok(self.batching && count < MOST)
     }
 
@@ -203,11 +228,32 @@ mod tests {
     }
 
     #[test]
+    fn the_first_ones_come_singly_and_say_nothing_of_others() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut memory = vec![0; SLOTS * SLOT];
+        let (mut receiver, mut received) = (BatchReceiver::new(), Vec::new());
+        for (sent, calls) in [(1, vec![1]), (4, vec![1, 1, 2]), (1, vec![1])] {
+            for _ in 0..sent {
+                socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
+            }
+            for expected in calls {
+                received.clear();
+                let emptied = receiver.receive(socket.as_fd(), &mut memory, &mut received).unwrap();
+                assert_eq!((received.len(), emptied), (expected, expected > 1));
+            }
+            received.clear();
+            let error = receiver.receive(socket.as_fd(), &mut memory, &mut received).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+            receiver.last = 0;
+        }
+    }
+
+    #[test]
     fn a_call_that_leaves_slots_empty_took_all_there_was() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let send = || socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
         let mut memory = vec![0; SLOTS * SLOT];
-        for (last, most) in [(0, FEW), (FEW, SOME), (SOME, SLOTS)] {
+        for (last, most) in [(SINGLE, FEW), (FEW, SOME), (SOME, SLOTS)] {
             for (sent, emptied) in [(1, true), (most - 1, true), (most, false)] {
                 for _ in 0..sent {
                     send();
@@ -216,7 +262,7 @@ mod tests {
                     (BatchReceiver { last, ..BatchReceiver::new() }, Vec::new());
                 let outcome = receiver.receive(socket.as_fd(), &mut memory, &mut received);
                 assert_eq!((outcome.unwrap(), received.len()), (emptied, sent));
-                assert_eq!(receiver.last, sent);
+                assert_eq!(receiver.last, if sent < SINGLE { 0 } else { sent });
             }
         }
         send();
