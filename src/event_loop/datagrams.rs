@@ -111,9 +111,10 @@ impl Datagrams {
 
     /// The poll has found room to send. That says nothing of the queue of a unix peer: the kernel
     /// looks at it for the peer of a connected socket alone, and frees memory, which it reports as
-    /// room, at each attempt that fails (unix_dgram_poll, sock_wfree).
-    pub(super) fn latch_room(&mut self, is_there: bool) {
+    /// room, at each attempt that fails (unix_dgram_poll, sock_wfree). Whether `Drained` is due.
+    pub(super) fn latch_room(&mut self, is_there: bool) -> bool {
         self.writable |= is_there && !self.crowded;
+        self.writable && self.awaited
     }
 
     pub(super) fn wants_reading(&self) -> bool {

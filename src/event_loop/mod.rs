@@ -229,8 +229,10 @@ impl EventLoop {
         if self.pool.may_wait_for_batch(BATCH_WAIT) {
             std::thread::sleep(BATCH_WAIT);
         }
-        let timeout = self.pool.poll_timeout(Instant::now);
-        let timeout = if self.pool.exact { self.exact(timeout) } else { timeout };
+        let timeout = match self.pool.exact {
+            true => self.exact_timeout(),
+            false => self.pool.poll_timeout(Instant::now),
+        };
         let timeout = timeout.into_iter().chain(limit).min();
         match self.poll.poll(&mut self.events, timeout) {
             // A signal ended epoll_wait(2), which SA_RESTART never restarts (signal(7)). Its
@@ -242,7 +244,8 @@ impl EventLoop {
             match event.token() {
                 // Neither has to be read: the poll is edge-triggered, and does not report them
                 // again.
-                WAKE | TIMERFD => {}
+                WAKE => {}
+                TIMERFD => self.timerfd.iter_mut().for_each(TimerFd::note_expired),
                 SIGNALS => self.arrived.extend(self.signals.iter_mut().flat_map(|s| s.pending())),
                 token => {
                     // EPOLLERR and EPOLLHUP come whatever was asked for (epoll_ctl(2)). Each means
@@ -266,8 +269,16 @@ impl EventLoop {
 
     /// What is left to the poll's own timeout, which is of whole milliseconds, where timers are to
     /// be exact: a clock wakes it just before the next one, and from then on it does not sleep.
-    fn exact(&mut self, timeout: Option<Duration>) -> Option<Duration> {
-        let after = timeout?.saturating_sub(EARLY);
+    fn exact_timeout(&mut self) -> Option<Duration> {
+        // A closed loop of messages has the same next timer for many turns, and need not know how
+        // far off it is.
+        let next = self.pool.next_timer();
+        if self.timerfd.as_ref().is_some_and(|clock| clock.goes_off_for(next))
+            && !self.pool.has_work()
+        {
+            return None;
+        }
+        let after = self.pool.poll_timeout(Instant::now)?.saturating_sub(EARLY);
         if after.is_zero() {
             return Some(after);
         }

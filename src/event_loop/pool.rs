@@ -251,8 +251,9 @@ impl Pool {
             Some(PoolSource::Acceptor(acceptor)) => acceptor.ready |= readable,
             Some(PoolSource::Datagrams(datagrams)) => {
                 datagrams.readable |= readable;
-                datagrams.latch_room(writable);
-                self.mark_dirty(id);
+                if datagrams.latch_room(writable) {
+                    self.mark_dirty(id);
+                }
             }
             Some(PoolSource::Reserved) | None => return,
         }

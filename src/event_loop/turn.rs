@@ -185,11 +185,16 @@ impl EventLoop {
 impl Pool {
     /// How long the loop may sleep: not at all while there is work, else to the next timer.
     pub(super) fn poll_timeout(&mut self, now: impl Fn() -> Instant) -> Option<Duration> {
-        let is_due = self.inbox.as_ref().is_some_and(SenderInbox::is_due);
-        if self.has_ready() || is_due || !(self.dirty.is_empty() && self.closed.is_empty()) {
+        if self.has_work() {
             return Some(Duration::ZERO);
         }
         self.timers.next().map(|at| at.saturating_duration_since(now()))
+    }
+
+    /// Whether something is to be done without an event of the kernel.
+    pub(super) fn has_work(&self) -> bool {
+        let is_due = self.inbox.as_ref().is_some_and(SenderInbox::is_due);
+        self.has_ready() || is_due || !(self.dirty.is_empty() && self.closed.is_empty())
     }
 
     /// Whether the loop is to rest before it polls, and has the time to.

@@ -50,6 +50,16 @@ mod linux {
             self.set = Some(at);
             Ok(())
         }
+
+        /// It has gone off.
+        pub fn note_expired(&mut self) {
+            self.set = None;
+        }
+
+        /// Whether it is set for this time, and has not gone off as far as is known.
+        pub fn goes_off_for(&self, at: Option<Instant>) -> bool {
+            self.set.is_some() && self.set == at
+        }
     }
 
     impl AsRawFd for TimerFd {
@@ -84,6 +94,14 @@ mod none {
         /// None.
         pub fn set(&mut self, _: Instant, _: Duration) -> io::Result<()> {
             Ok(())
+        }
+
+        /// Does nothing.
+        pub fn note_expired(&mut self) {}
+
+        /// It never does.
+        pub fn goes_off_for(&self, _: Option<Instant>) -> bool {
+            false
         }
     }
 
