@@ -178,7 +178,7 @@ const SENDER_COMMANDS: &str = "\
 Commands (one a line of stdin):
   --input commands   --input json                  effect
   TEXT  /all TEXT    {\"send\":TEXT}                 to all of the command line
-  /to PEER TEXT      {\"send\":TEXT,\"to\":PEER}       to IP:PORT or unix:PATH
+  /to PEER TEXT      {\"send\":TEXT,\"to\":PEER}       to HOST:PORT or unix:PATH
                      {\"b64\":...} {\"hex\":...}       bytes instead of TEXT
   /list  /stats      {\"list\":true} {\"stats\":true}  list, stats events
   /tick TIME         {\"tick\":TIME}                a tick event a TIME, or off

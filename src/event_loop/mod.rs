@@ -301,6 +301,28 @@ impl EventLoop {
     }
 }
 
+impl Pool {
+    /// How long the loop may sleep: not at all while there is work, else to the next timer.
+    fn poll_timeout(&mut self, now: impl Fn() -> Instant) -> Option<Duration> {
+        if self.has_work() {
+            return Some(Duration::ZERO);
+        }
+        self.timers.next().map(|at| at.saturating_duration_since(now()))
+    }
+
+    /// Whether something is to be done without an event of the kernel.
+    fn has_work(&self) -> bool {
+        let is_due = self.inbox.as_ref().is_some_and(lanes::SenderInbox::is_due);
+        self.has_ready() || is_due || !(self.dirty.is_empty() && self.closed.is_empty())
+    }
+
+    /// Whether the loop is to rest before it polls, and has the time to.
+    fn may_wait_for_batch(&mut self, rest: Duration) -> bool {
+        let batching = std::mem::take(&mut self.batching);
+        batching && self.poll_timeout(Instant::now).is_none_or(|timeout| timeout > rest)
+    }
+}
+
 impl AsFd for EventLoop {
     /// The poll: it can be read while a source has something to do.
     fn as_fd(&self) -> BorrowedFd<'_> {

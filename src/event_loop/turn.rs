@@ -1,11 +1,10 @@
 //! One turn of the loop, in its fixed order.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::channel::ReadOutcome;
 use super::event::{Event, Handler};
 use super::id::Id;
-use super::lanes::SenderInbox;
 use super::lifecycle::ChannelPhase;
 use super::mailbox::Letter;
 use super::marks::Marks;
@@ -183,26 +182,6 @@ impl EventLoop {
 }
 
 impl Pool {
-    /// How long the loop may sleep: not at all while there is work, else to the next timer.
-    pub(super) fn poll_timeout(&mut self, now: impl Fn() -> Instant) -> Option<Duration> {
-        if self.has_work() {
-            return Some(Duration::ZERO);
-        }
-        self.timers.next().map(|at| at.saturating_duration_since(now()))
-    }
-
-    /// Whether something is to be done without an event of the kernel.
-    pub(super) fn has_work(&self) -> bool {
-        let is_due = self.inbox.as_ref().is_some_and(SenderInbox::is_due);
-        self.has_ready() || is_due || !(self.dirty.is_empty() && self.closed.is_empty())
-    }
-
-    /// Whether the loop is to rest before it polls, and has the time to.
-    pub(super) fn may_wait_for_batch(&mut self, rest: Duration) -> bool {
-        let batching = std::mem::take(&mut self.batching);
-        batching && self.poll_timeout(Instant::now).is_none_or(|timeout| timeout > rest)
-    }
-
     /// Whether the signal that is being handled came from the terminal: then every process in the
     /// foreground has it already.
     pub fn is_signal_from_tty(&self) -> bool {

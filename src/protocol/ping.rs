@@ -133,9 +133,8 @@ fn write(key: u64, number: u64, size: usize, out: &mut Vec<u8>) {
     out.clear();
     out.reserve(size + size_of::<u64>());
     out.extend_from_slice(&key.to_be_bytes());
-    let digits = (0..7).fold(0x80_u64, |all, digit| {
-        all << 8 | 0x80 | number >> (7 * (6 - digit)) & 0x7f
-    });
+    let digits =
+        (0..7).fold(0x80_u64, |all, digit| all << 8 | 0x80 | number >> (7 * (6 - digit)) & 0x7f);
     out.extend_from_slice(digits.to_be_bytes().get(1..).unwrap_or_default());
     let mut state = key ^ number.rotate_left(32);
     while out.len() < size {
@@ -159,7 +158,7 @@ fn without_lf(word: u64) -> u64 {
     let rest = word ^ 0x0a0a_0a0a_0a0a_0a0a;
     // 0x80 in each byte that is 0: no sum of seven bits carries into the next byte.
     let zeros = !(((rest & LOW) + LOW) | rest | LOW);
-    word ^ (zeros >> 7) * u64::from(b'\n' ^ b'.')
+    word ^ ((zeros >> 7) * u64::from(b'\n' ^ b'.'))
 }
 
 #[cfg(test)]

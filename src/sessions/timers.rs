@@ -16,7 +16,7 @@ pub(crate) const QUIT: u8 = 5;
 pub(crate) const SLOW: u8 = 6;
 /// The warning that names what the program waits for.
 pub(crate) const NOTE: u8 = 7;
-/// The next address of a name.
+/// The next address of a name; the resolver has taken long for a name in a command.
 pub(crate) const NEXT_ADDRESS: u8 = 8;
 /// `--connect-timeout`: one attempt over all addresses.
 pub(crate) const CONNECT: u8 = 9;

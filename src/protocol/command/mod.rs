@@ -175,12 +175,14 @@ impl fmt::Display for Recipient {
     }
 }
 
-/// A peer as events write it: `IP:PORT`, or the address of a unix socket.
+/// A peer as events write it, `IP:PORT` or the address of a unix socket; or one that a sender looks
+/// up, `HOST:PORT` or `[IP%INTERFACE]:PORT`.
 fn peer(text: &str) -> Option<Recipient> {
     match text.parse::<SocketAddr>() {
         // In the form of events: [0:0::1]:7 and [::1]:7 are one peer.
         Ok(address) => Some(Recipient::Peer(address.to_string())),
-        Err(_) => text.starts_with("unix:").then(|| Recipient::Peer(text.to_owned())),
+        Err(_) => (text.starts_with("unix:") || has_host_and_port(text))
+            .then(|| Recipient::Peer(text.to_owned())),
     }
 }
 
@@ -194,6 +196,14 @@ fn tick(text: &str) -> Result<Option<Duration>, String> {
         every if every < SHORTEST_TICK => Err("the shortest time between ticks is 1ms".to_owned()),
         every => Ok(Some(every)),
     }
+}
+
+/// Whether this may be a host and a port. Whoever looks the host up says what is wrong with it.
+fn has_host_and_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_host = !host.contains([':', '/']) || (host.starts_with('[') && host.ends_with(']'));
+    is_number && port.parse::<u16>().is_ok_and(|port| port > 0) && is_host && !host.is_empty()
 }
 
 /// The number of a connection; they count from 1.
@@ -211,7 +221,14 @@ mod tests {
             ("127.0.0.1:80", Some("127.0.0.1:80")),
             ("[0:0::1]:80", Some("[::1]:80")),
             ("unix:@name", Some("unix:@name")),
-            ("localhost:80", None),
+            ("localhost:80", Some("localhost:80")),
+            ("[fe80::1%lo]:80", Some("[fe80::1%lo]:80")),
+            ("fe80::1%lo:80", None),
+            ("http://host:80", None),
+            ("localhost:0", None),
+            ("localhost:+5", None),
+            ("localhost:65536", None),
+            (":80", None),
             ("127.0.0.1", None),
             ("", None),
         ];

@@ -1,12 +1,14 @@
 //! `udp-send` and `mcast-send` with `--input commands` or `json`: each command says what is sent and
 //! to whom, and is answered by what became of it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
 use super::answers::Answers;
 use super::commands::{
-    self, CommandedService, DatagramReceiver, allow_commands, report_rest, report_unsent,
+    self, CommandedService, DatagramReceiver, DeferredMessage, allow_commands, report_rest,
+    report_unsent,
 };
 use super::input_drain::{InputDrain, has_more};
 use super::outlets::{KnownPeers, OutletOpening, Outlets};
@@ -17,12 +19,13 @@ use super::{
     UdpOutlets,
 };
 use crate::error::{Failure, Status};
-use crate::event_loop::{Event, Id, Pool};
+use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::command::Recipient;
 use crate::report::{Name, Notice};
 use crate::sessions::config::SendConfig;
 use crate::sessions::console::{Console, Message};
+use crate::sessions::control::unsendable;
 use crate::sessions::input::InputReader;
 use crate::sessions::session::ShutdownMode;
 use crate::sessions::timers;
@@ -31,6 +34,12 @@ use crate::sys::mmsg::Arrival;
 
 /// How often what waits is tried again: not every queue that is full reports that it has room.
 const TRY_AGAIN: Duration = Duration::from_millis(2);
+/// The same of what has stood still for 200 ms.
+const TRY_STUCK: Duration = Duration::from_millis(20);
+/// How long commands wait for the resolver, so that all is sent in order.
+const LOOKUP: Duration = Duration::from_millis(200);
+/// Messages that may wait for the resolver.
+const MOST_DEFERRED: usize = 1024;
 
 /// A sender that commands drive.
 ///
@@ -45,6 +54,11 @@ pub struct CommandSendService {
     known: Option<KnownPeers>,
     ending: Option<AfterFlush>,
     drain: InputDrain,
+    /// Messages to names that are looked up, in order. While the first waits for the resolver, commands
+    /// wait for it as well, but no longer than `LOOKUP`.
+    deferred: VecDeque<DeferredMessage>,
+    /// The resolver has taken longer.
+    is_late: bool,
 }
 
 /// What follows once all is sent.
@@ -92,8 +106,8 @@ impl CommandSendService {
         (outlets, known, sockets): (Box<dyn Outlets>, Option<KnownPeers>, Sockets),
     ) -> DatagramSession {
         let answers = Answers::new(config.reply, pool.now());
-        let (ending, drain) = Default::default();
-        let service = Self { outlets, answers, known, ending, drain };
+        let (ending, drain, deferred, is_late) = Default::default();
+        let service = Self { outlets, answers, known, ending, drain, deferred, is_late };
         DatagramSession::new(config.common, console, input, sockets, service)
     }
 
@@ -101,6 +115,7 @@ impl CommandSendService {
         match opening {
             OutletOpening::Pending => {}
             OutletOpening::Failed(failure) => context.fail(&failure),
+            OutletOpening::Named => self.send_deferred(context),
             OutletOpening::Done(ends) => {
                 if let Some((locals, first)) = ends {
                     context.core.ready(context.pool, &locals, &first);
@@ -114,7 +129,9 @@ impl CommandSendService {
     fn go_on(&mut self, context: &mut DatagramContext<'_>) {
         self.report_all_refused(context, false);
         if !context.sockets.is_flushed() {
-            context.arm(timers::PACE, TRY_AGAIN);
+            let pause = if context.sockets.are_moving() { TRY_AGAIN } else { TRY_STUCK };
+            // Commands go on meanwhile, and must not put it off.
+            context.pool.arm_once(TimerKey::global(timers::PACE), pause);
         }
         // The end of the commands has closed them.
         if self.ending.is_none() {
@@ -143,8 +160,36 @@ impl CommandSendService {
 
     fn end_when_sent(&mut self, context: &mut DatagramContext<'_>, ending: AfterFlush) {
         self.ending = Some(ending);
-        if context.sockets.is_flushed() {
+        if !self.has_unsent(context.sockets) {
             self.all_sent(context);
+        }
+    }
+
+    /// The resolver has answered: sends what has waited for it, as far as the next name.
+    fn send_deferred(&mut self, context: &mut DatagramContext<'_>) {
+        while let Some(message) = self.deferred.pop_front() {
+            if self.must_look_up(context, &message.to) {
+                self.deferred.push_front(message);
+                return;
+            }
+            if let Err(failure) = commands::send(self, context, &message) {
+                let notice = Notice::error(&failure).line(message.line);
+                context.core.console.report_batched(context.pool, &notice);
+            }
+        }
+        self.is_late = false;
+        context.pool.disarm(TimerKey::global(timers::NEXT_ADDRESS));
+        context.core.console.commit(context.pool);
+        if self.ending.is_some() && context.sockets.is_flushed() {
+            self.all_sent(context);
+        }
+        self.go_on(context);
+    }
+
+    fn must_look_up(&mut self, context: &mut DatagramContext<'_>, to: &Recipient) -> bool {
+        match to {
+            Recipient::Peer(peer) => self.outlets.must_look_up(context, peer),
+            Recipient::All | Recipient::Conn(_) => false,
         }
     }
 
@@ -196,8 +241,35 @@ impl CommandedService for CommandSendService {
         self.outlets.are_groups()
     }
 
+    fn defer(
+        &mut self,
+        context: &mut DatagramContext<'_>,
+        message: DeferredMessage,
+    ) -> Result<Option<DeferredMessage>, Failure> {
+        let waits = self.deferred.iter().any(|one| one.to == message.to)
+            || self.must_look_up(context, &message.to);
+        if !waits {
+            return Ok(Some(message));
+        }
+        if self.deferred.len() >= MOST_DEFERRED {
+            let cause = format!("{MOST_DEFERRED} messages wait for the resolver");
+            return Err(unsendable(&message.to, Kind::Resolver, cause));
+        }
+        if self.deferred.is_empty() {
+            context.arm(timers::NEXT_ADDRESS, LOOKUP);
+        }
+        self.deferred.push_back(message);
+        Ok(None)
+    }
+
     fn has_unsent(&self, sockets: &Sockets) -> bool {
-        !sockets.is_flushed()
+        !(sockets.is_flushed() && self.deferred.is_empty())
+    }
+
+    /// A peer that takes nothing, and a resolver that does not answer, hold no command up for longer
+    /// than 200 ms.
+    fn holds_commands(&self, sockets: &Sockets) -> bool {
+        sockets.are_moving() || !(self.is_late || self.deferred.is_empty())
     }
 
     fn quit(&mut self, context: &mut DatagramContext<'_>) {
@@ -239,7 +311,7 @@ impl DatagramService for CommandSendService {
     fn drained(&mut self, context: &mut DatagramContext<'_>, flushed: &Flushed) {
         context.core.count_sent(flushed.sent);
         flushed.failed.iter().for_each(|unsent| report_unsent(context, unsent));
-        if flushed.did_something() && context.sockets.is_flushed() {
+        if flushed.did_something() && !self.has_unsent(context.sockets) {
             context.report(&Notice::new(Name::Drained));
             self.all_sent(context);
         }
@@ -263,13 +335,17 @@ impl DatagramService for CommandSendService {
         let Event::Timer { key } = event else { return };
         match key.purpose {
             timers::COMMANDS => self.input(context, &[], false),
+            timers::NEXT_ADDRESS => {
+                self.is_late = true;
+                self.go_on(context);
+            }
             timers::PACE => {
                 let flushed = context.sockets.flush_all(context.pool);
                 self.drained(context, &flushed);
             }
             timers::ANSWERS => self.answers.check(context),
             timers::QUIT => {
-                let is_blocked = !context.sockets.is_flushed();
+                let is_blocked = self.has_unsent(context.sockets);
                 self.drain.step(context, is_blocked);
             }
             _ => {}
@@ -292,7 +368,7 @@ impl DatagramService for CommandSendService {
             return true;
         }
         let is_cut = how == ShutdownMode::Enough && has_more(&context.core.input);
-        let has_unsent = !context.sockets.is_flushed();
+        let has_unsent = self.has_unsent(context.sockets);
         let has_rest = has_unsent || is_cut;
         if has_rest {
             self.drain.begin(context, has_unsent);
@@ -302,7 +378,8 @@ impl DatagramService for CommandSendService {
 
     fn closing(&mut self, context: &mut DatagramContext<'_>) {
         self.report_all_refused(context, true);
-        let unsent = context.sockets.queued();
+        let deferred: usize = self.deferred.iter().map(|message| message.bytes.len()).sum();
+        let unsent = context.sockets.queued() + deferred;
         match self.drain.failure(unsent) {
             Some(failure) => context.core.fail(context.pool, &failure),
             None => report_rest(context, unsent),

@@ -4,6 +4,8 @@
 //! Whom a command may send to, and what else it can do, a [`CommandedService`] service says. What becomes
 //! of a message is an event, and never decides how the run ends.
 
+use std::io;
+
 use bytes::Bytes;
 
 use super::groups::Groups;
@@ -30,6 +32,14 @@ pub(super) struct DatagramReceiver {
     pub(super) title: String,
 }
 
+/// A message of a command, as it goes to the wire.
+pub(super) struct DeferredMessage {
+    /// The line of the command.
+    pub(super) line: u64,
+    pub(super) bytes: Bytes,
+    pub(super) to: Recipient,
+}
+
 /// A service that obeys commands.
 pub(super) trait CommandedService: DatagramService {
     /// Those whom a command means, with their sockets; none where it is not known.
@@ -41,6 +51,18 @@ pub(super) trait CommandedService: DatagramService {
         context: &mut DatagramContext<'_>,
         to: &Recipient,
     ) -> Result<Vec<DatagramReceiver>, Failure>;
+
+    /// Takes a message that waits for the resolver, or behind one that does; gives back any other.
+    ///
+    /// # Errors
+    /// Too many wait.
+    fn defer(
+        &mut self,
+        _: &mut DatagramContext<'_>,
+        message: DeferredMessage,
+    ) -> Result<Option<DeferredMessage>, Failure> {
+        Ok(Some(message))
+    }
 
     /// Reports each that there is by a notice of its own.
     fn list(&self, sockets: &Sockets, report: &mut dyn FnMut(&Notice<'_>));
@@ -57,6 +79,11 @@ pub(super) trait CommandedService: DatagramService {
 
     /// Whether something waits to be sent.
     fn has_unsent(&self, sockets: &Sockets) -> bool;
+
+    /// Whether commands wait for what is still to be sent.
+    fn holds_commands(&self, sockets: &Sockets) -> bool {
+        self.has_unsent(sockets)
+    }
 
     /// Ends the run once nothing waits to be sent.
     fn quit(&mut self, context: &mut DatagramContext<'_>);
@@ -88,7 +115,7 @@ pub(super) fn execute_lines(
 
 /// stdin is read while nothing waits to be sent, and stdout takes the answers.
 pub(super) fn allow_commands(service: &dyn CommandedService, context: &mut DatagramContext<'_>) {
-    if service.has_unsent(context.sockets) || context.core.console.is_full() {
+    if service.holds_commands(context.sockets) || context.core.console.is_full() {
         context.core.input.pause(context.pool);
     } else {
         context.core.input.resume(context.pool);
@@ -137,7 +164,7 @@ impl Controllable for Controlled<'_> {
     }
 
     fn is_held(&self) -> bool {
-        self.service.has_unsent(self.sockets) || self.core.console.is_full()
+        self.service.holds_commands(self.sockets) || self.core.console.is_full()
     }
 
     fn quit(&mut self, pool: &mut Pool) {
@@ -159,7 +186,7 @@ fn execute(
 ) -> Result<(), Failure> {
     match command {
         Command::Send { payload, to } => {
-            return execute_send(service, context, line, payload.into(), &to);
+            return execute_send(service, context, line, payload, to);
         }
         Command::Close(_)
         | Command::Finish(_)
@@ -205,18 +232,34 @@ fn execute_send(
     service: &mut dyn CommandedService,
     context: &mut DatagramContext<'_>,
     line: u64,
-    message: Bytes,
-    to: &Recipient,
+    message: Vec<u8>,
+    to: Recipient,
 ) -> Result<(), Failure> {
     if let Recipient::Conn(_) = to {
         return Err(bad_command(line, NO_CONNECTIONS));
     }
-    let encoded = context.core.input.encode(message.into());
+    let encoded = context.core.input.encode(message);
     let encoded = encoded.map_err(|error| bad_command(line, error.to_string()))?;
     // Nothing takes long without a framing.
-    let message = Bytes::from(encoded.unwrap_or_default());
-    let answer = SendAnswer { len: message.len(), line, of_groups: service.sends_to_groups() };
-    match send_to_all(service, context, &answer, &message, to) {
+    let bytes = Bytes::from(encoded.unwrap_or_default());
+    match service.defer(context, DeferredMessage { line, bytes, to })? {
+        Some(message) => send(service, context, &message),
+        None => Ok(()),
+    }
+}
+
+/// Sends a message, and answers its command.
+///
+/// # Errors
+/// Nobody can be meant by its receiver (`Usage`).
+pub(super) fn send(
+    service: &mut dyn CommandedService,
+    context: &mut DatagramContext<'_>,
+    DeferredMessage { line, bytes, to }: &DeferredMessage,
+) -> Result<(), Failure> {
+    let of_groups = service.sends_to_groups();
+    let answer = SendAnswer { len: bytes.len(), line: *line, of_groups };
+    match send_to_all(service, context, &answer, bytes, to) {
         Err(failure) if failure.status == Status::Usage => Err(failure),
         Err(failure) => {
             answer.report_failed(context, whom(to), &failure);
@@ -253,7 +296,14 @@ fn send_to_all(
         match context.send(receiver.socket, message, receiver.path.as_ref()) {
             Ok(_) => count += 1,
             Err(error) => {
-                let failure = crate::sockets::datagram::failure(&receiver.title, &error);
+                let failure = match error.kind() {
+                    io::ErrorKind::WouldBlock => {
+                        let cause = "it takes nothing, and its queue is full";
+                        let title = receiver.title.as_str();
+                        Failure::new(Status::Lost, Kind::Slow, "send to", title, cause)
+                    }
+                    _ => crate::sockets::datagram::failure(&receiver.title, &error),
+                };
                 if receivers.len() > 1 {
                     answer.report_failed(context, Some(&receiver.title), &failure);
                 }

@@ -13,6 +13,7 @@ mod groups;
 mod input_drain;
 mod listen;
 mod listen_commands;
+mod names;
 mod opening;
 mod outbox;
 mod outlets;

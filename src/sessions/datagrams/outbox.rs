@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustix::io::Errno;
@@ -18,6 +19,11 @@ use crate::sys::mmsg::{ReturnPath, SenderAddress};
 /// Upper bound on datagrams that wait for one socket: one message to each of 65,536 peers. The
 /// owner reads none of its sources while anything waits, so that only a burst comes near it.
 const MOST: usize = 65_536;
+/// How long a lane may stand still before its owner waits for it no longer.
+const STUCK: Duration = Duration::from_millis(200);
+/// Upper bound on datagrams that wait in a lane that stands still: nobody waits for it, so that its
+/// owner goes on taking what is to be sent.
+const MOST_STUCK: usize = 1024;
 
 /// Sends one datagram; `path` is `None` on a connected socket.
 pub(crate) trait SendDatagram {
@@ -29,6 +35,9 @@ pub(crate) trait SendDatagram {
         payload: &[u8],
         path: Option<&ReturnPath>,
     ) -> io::Result<()>;
+
+    /// The time of this turn.
+    fn time(&self) -> Instant;
 }
 
 impl SendDatagram for Pool {
@@ -39,6 +48,10 @@ impl SendDatagram for Pool {
         path: Option<&ReturnPath>,
     ) -> io::Result<()> {
         self.send_datagram(socket, payload, path)
+    }
+
+    fn time(&self) -> Instant {
+        self.now()
     }
 }
 
@@ -92,7 +105,8 @@ pub(crate) enum FullPeer {
     /// and the other peers are not to wait for it.
     Miss,
     /// The datagram waits, and the owner flushes from time to time, since no event may come. So does
-    /// one for a device whose queue is full (`ENOBUFS`), which has no event either.
+    /// one for a device whose queue is full (`ENOBUFS`), which has no event either. Each unix peer has
+    /// a lane of its own: one that reads nothing holds up nobody else.
     Retry,
 }
 
@@ -130,6 +144,25 @@ impl Flushed {
     }
 }
 
+/// Datagrams that go out in the order in which they came.
+#[derive(Debug)]
+struct Lane {
+    /// The unix peer that has a lane of its own.
+    peer: Option<SenderAddress>,
+    waiting: VecDeque<(Option<ReturnPath>, Bytes)>,
+    /// When one left last, or the first had to wait.
+    moved: Instant,
+    /// None has left for as long as `STUCK`.
+    is_stuck: bool,
+}
+
+impl Lane {
+    /// Whether another one may wait.
+    fn has_room(&self) -> bool {
+        self.waiting.len() < if self.is_stuck { MOST_STUCK } else { MOST }
+    }
+}
+
 /// The queue of one socket, first in, first out.
 ///
 /// ```text
@@ -144,17 +177,22 @@ impl Flushed {
 /// | Empty, and the kernel takes none | `Queued`; `WouldBlock` for a full unix peer with `Miss` |
 /// | Empty, and the device takes none | `Queued` with `Retry`, else `ENOBUFS` |
 /// | Empty, and the kernel refuses it | the error |
-/// | Waiting, fewer than `MOST` | `Queued`, untried, so that the order holds |
-/// | Waiting, `MOST` | `WouldBlock` |
+/// | Waiting, and room | `Queued`, untried, so that the order holds |
+/// | Waiting, and no room | `WouldBlock` |
+///
+/// With `Retry`, that is true of each unix peer, and of all other peers together: each of these is a
+/// lane. A lane that has not moved for 200 ms is stuck until it moves; it has room for 1,024
+/// datagrams, and any other for 65,536.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: VecDeque<(Option<ReturnPath>, Bytes)>,
+    /// Those in which something waits.
+    lanes: Vec<Lane>,
     full_peer: FullPeer,
 }
 
 impl Outbox {
     pub(crate) fn new(full_peer: FullPeer) -> Self {
-        Self { waiting: VecDeque::new(), full_peer }
+        Self { lanes: Vec::new(), full_peer }
     }
 
     /// Sends a datagram, or has it wait behind those that wait.
@@ -168,171 +206,88 @@ impl Outbox {
         payload: DatagramPayload<'_>,
         path: Option<&ReturnPath>,
     ) -> io::Result<DatagramOutcome> {
-        if self.waiting.is_empty() {
-            match pool.send_datagram(socket, payload.bytes(), path) {
-                Err(error) if self.is_for_later(&error, path) => {}
-                outcome => return outcome.map(|()| DatagramOutcome::Sent),
+        let peer = path
+            .map(|path| &path.to)
+            .filter(|to| self.full_peer == FullPeer::Retry && matches!(to, SenderAddress::Unix(_)));
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.peer.as_ref() == peer) {
+            if !lane.has_room() {
+                return Err(io::ErrorKind::WouldBlock.into());
             }
+            lane.waiting.push_back((path.cloned(), payload.keep()));
+            return Ok(DatagramOutcome::Queued);
         }
-        if self.waiting.len() >= MOST {
-            return Err(io::ErrorKind::WouldBlock.into());
+        match pool.send_datagram(socket, payload.bytes(), path) {
+            Err(error) if self.full_peer.is_for_later(&error, path) => {}
+            outcome => return outcome.map(|()| DatagramOutcome::Sent),
         }
-        self.waiting.push_back((path.cloned(), payload.keep()));
+        self.lanes.push(Lane {
+            peer: peer.cloned(),
+            waiting: [(path.cloned(), payload.keep())].into(),
+            moved: pool.time(),
+            is_stuck: false,
+        });
         Ok(DatagramOutcome::Queued)
     }
 
     /// Sends what the kernel takes, in order. One that fails does not hold up the others.
     pub(crate) fn flush(&mut self, pool: &mut impl SendDatagram, socket: Id) -> Flushed {
-        let mut flushed = Flushed::default();
-        while let Some((path, payload)) = self.waiting.pop_front() {
-            match pool.send_datagram(socket, &payload, path.as_ref()) {
-                Ok(()) => flushed.sent += 1,
-                Err(error) if self.is_for_later(&error, path.as_ref()) => {
-                    self.waiting.push_front((path, payload));
-                    break;
-                }
-                Err(error) => {
-                    let to = path.map(|path| path.to);
-                    flushed.failed.push(UnsentDatagram { to, error });
+        let (mut flushed, now) = (Flushed::default(), pool.time());
+        for lane in &mut self.lanes {
+            let before = lane.waiting.len();
+            while let Some((path, payload)) = lane.waiting.pop_front() {
+                match pool.send_datagram(socket, &payload, path.as_ref()) {
+                    Ok(()) => flushed.sent += 1,
+                    Err(error) if self.full_peer.is_for_later(&error, path.as_ref()) => {
+                        lane.waiting.push_front((path, payload));
+                        break;
+                    }
+                    Err(error) => {
+                        let to = path.map(|path| path.to);
+                        flushed.failed.push(UnsentDatagram { to, error });
+                    }
                 }
             }
+            if lane.waiting.len() < before {
+                lane.moved = now;
+            }
+            lane.is_stuck = now.saturating_duration_since(lane.moved) >= STUCK;
         }
+        self.lanes.retain(|lane| !lane.waiting.is_empty());
         flushed
-    }
-
-    /// Whether it is to be tried again: at `Drained`, or from time to time.
-    fn is_for_later(&self, error: &io::Error, path: Option<&ReturnPath>) -> bool {
-        let is_unix = path.is_some_and(|path| matches!(path.to, SenderAddress::Unix(_)));
-        let may_wait = self.full_peer != FullPeer::Miss || !is_unix;
-        let is_full_device = Errno::from_io_error(error) == Some(Errno::NOBUFS);
-        (error.kind() == io::ErrorKind::WouldBlock && may_wait)
-            || (is_full_device && self.full_peer == FullPeer::Retry)
     }
 
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.lanes.is_empty()
+    }
+
+    /// Whether something waits that moves.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.is_stuck)
     }
 
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> usize {
-        self.waiting.iter().map(|(_, payload)| payload.len()).sum()
+        let waiting = self.lanes.iter().flat_map(|lane| &lane.waiting);
+        waiting.map(|(_, payload)| payload.len()).sum()
     }
 
     /// Gives up what waits.
     pub(crate) fn clear(&mut self) {
-        self.waiting.clear();
+        self.lanes.clear();
+    }
+}
+
+impl FullPeer {
+    /// Whether a datagram is to be tried again: at `Drained`, or from time to time.
+    fn is_for_later(self, error: &io::Error, path: Option<&ReturnPath>) -> bool {
+        let is_unix = path.is_some_and(|path| matches!(path.to, SenderAddress::Unix(_)));
+        let may_wait = self != Self::Miss || !is_unix;
+        let is_full_device = Errno::from_io_error(error) == Some(Errno::NOBUFS);
+        (error.kind() == io::ErrorKind::WouldBlock && may_wait)
+            || (is_full_device && self == Self::Retry)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::SocketAddr;
-
-    /// A kernel that takes so many datagrams, and refuses those to port 9.
-    #[derive(Default)]
-    struct Kernel {
-        room: usize,
-        taken: Vec<Vec<u8>>,
-    }
-
-    impl SendDatagram for Kernel {
-        fn send_datagram(
-            &mut self,
-            _: Id,
-            payload: &[u8],
-            path: Option<&ReturnPath>,
-        ) -> io::Result<()> {
-            if path == Some(&peer(9)) {
-                return Err(io::ErrorKind::ConnectionRefused.into());
-            }
-            if self.taken.len() == self.room {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            self.taken.push(payload.to_vec());
-            Ok(())
-        }
-    }
-
-    fn peer(port: u16) -> ReturnPath {
-        SocketAddr::from(([127, 0, 0, 1], port)).into()
-    }
-
-    fn id() -> Id {
-        Id::for_tests(1)
-    }
-
-    #[test]
-    fn datagrams_wait_in_order_and_a_refused_one_holds_nobody_up() {
-        let (mut kernel, mut outbox) = (Kernel { room: 1, ..Kernel::default() }, Outbox::default());
-        let mut send = |kernel: &mut Kernel, text: &'static str, port| {
-            outbox.send(kernel, id(), DatagramPayload::Lent(text.as_bytes()), Some(&peer(port)))
-        };
-        assert_eq!(send(&mut kernel, "a", 1).unwrap(), DatagramOutcome::Sent);
-        assert_eq!(send(&mut kernel, "b", 2).unwrap(), DatagramOutcome::Queued);
-        // It is not tried before its turn, though it would fail at once.
-        assert_eq!(send(&mut kernel, "c", 9).unwrap(), DatagramOutcome::Queued);
-        kernel.room = 2;
-        assert_eq!(send(&mut kernel, "dd", 3).unwrap(), DatagramOutcome::Queued);
-        assert_eq!(outbox.bytes(), 4);
-        let flushed = outbox.flush(&mut kernel, id());
-        assert_eq!((flushed.sent, flushed.failed.len(), outbox.bytes()), (1, 1, 2));
-        assert_eq!(flushed.failed[0].to, Some(peer(9).to));
-        kernel.room = 3;
-        assert_eq!((outbox.flush(&mut kernel, id()).sent, outbox.is_empty()), (1, true));
-        assert_eq!(kernel.taken, [b"a".to_vec(), b"b".to_vec(), b"dd".to_vec()]);
-    }
-
-    #[test]
-    fn what_fails_at_once_is_told_at_once() {
-        let (mut kernel, mut outbox) = (Kernel::default(), Outbox::default());
-        let refused = outbox.send(&mut kernel, id(), DatagramPayload::Lent(b""), Some(&peer(9)));
-        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
-        assert!(outbox.is_empty());
-    }
-
-    #[test]
-    fn a_unix_peer_that_is_full_waits_or_misses() {
-        let unix = ReturnPath { to: SenderAddress::Unix(None), from: None };
-        let table = [(FullPeer::Wait, true), (FullPeer::Retry, true), (FullPeer::Miss, false)];
-        for (full_peer, waits) in table {
-            let (mut kernel, mut outbox) = (Kernel::default(), Outbox::new(full_peer));
-            let outcome = outbox.send(&mut kernel, id(), DatagramPayload::Lent(b"x"), Some(&unix));
-            assert_eq!((outcome.is_ok(), !outbox.is_empty()), (waits, waits));
-            // Others wait whatever becomes of unix peers.
-            let outcome = outbox.send(&mut kernel, id(), DatagramPayload::Lent(b"x"), None);
-            assert_eq!(outcome.unwrap(), DatagramOutcome::Queued);
-        }
-    }
-
-    #[test]
-    fn a_full_device_is_waited_for_where_the_owner_tries_again() {
-        struct Device(bool);
-        impl SendDatagram for Device {
-            fn send_datagram(&mut self, _: Id, _: &[u8], _: Option<&ReturnPath>) -> io::Result<()> {
-                if self.0 { Err(Errno::NOBUFS.into()) } else { Ok(()) }
-            }
-        }
-        for (full_peer, waits) in [(FullPeer::Wait, false), (FullPeer::Retry, true)] {
-            let (mut device, mut outbox) = (Device(true), Outbox::new(full_peer));
-            let outcome = outbox.send(&mut device, id(), DatagramPayload::Lent(b"x"), None);
-            assert_eq!((outcome.is_ok(), !outbox.is_empty()), (waits, waits));
-            device.0 = false;
-            assert_eq!(outbox.flush(&mut device, id()).sent, usize::from(waits));
-        }
-    }
-
-    #[test]
-    fn the_queue_is_bounded() {
-        let (mut kernel, mut outbox) = (Kernel::default(), Outbox::default());
-        let payload = &Bytes::from_static(b"x");
-        for _ in 0..MOST {
-            outbox.send(&mut kernel, id(), payload.into(), None).unwrap();
-        }
-        let refused = outbox.send(&mut kernel, id(), payload.into(), None).unwrap_err();
-        assert_eq!((refused.kind(), outbox.bytes()), (io::ErrorKind::WouldBlock, MOST));
-        outbox.clear();
-        assert!(outbox.is_empty());
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::commands::DatagramReceiver;
+use super::names::{OtherNames, named_host};
 use super::opening::PeerSockets;
 use super::{DatagramContext, GroupInterface};
 use crate::error::{Failure, Status};
@@ -22,6 +23,8 @@ pub(super) enum OutletOpening {
     /// they are not reported already.
     Done(Option<(Vec<String>, String)>),
     Failed(Failure),
+    /// A name that a command sends to has its addresses, or none.
+    Named,
 }
 
 /// The addresses of the command line, and any other one.
@@ -47,6 +50,12 @@ pub(super) trait Outlets {
         peer: &str,
     ) -> Result<Vec<DatagramReceiver>, Failure>;
 
+    /// Whether a peer has a name that is not looked up yet, which this begins; [`OutletOpening::Named`]
+    /// follows. One name is looked up at a time.
+    fn must_look_up(&mut self, _: &mut DatagramContext<'_>, _: &str) -> bool {
+        false
+    }
+
     /// Nobody listens there: another address of the same name is used from now on.
     fn refused(&mut self, _: SocketAddr) {}
 
@@ -65,19 +74,28 @@ pub struct UdpOutlets {
     addresses: Vec<Address>,
     sockets: PeerSockets,
     named: Vec<NamedHost>,
+    /// Those that commands name.
+    others: OtherNames,
 }
 
-/// One ADDR.
-struct NamedHost {
+/// One name.
+pub(super) struct NamedHost {
     /// Its addresses.
-    all: Vec<DatagramReceiver>,
+    pub(super) all: Vec<DatagramReceiver>,
     /// Which of them is used.
-    used: usize,
+    pub(super) used: usize,
 }
 
 impl NamedHost {
-    fn receiver(&self) -> Option<&DatagramReceiver> {
+    pub(super) fn receiver(&self) -> Option<&DatagramReceiver> {
         self.all.get(self.used)
+    }
+
+    /// Nobody listens at this address.
+    pub(super) fn refused(&mut self, by: &str) {
+        if self.receiver().is_some_and(|used| used.title == by) {
+            self.used = (self.used + 1) % self.all.len().max(1);
+        }
     }
 }
 
@@ -85,7 +103,12 @@ impl UdpOutlets {
     /// All that a command line names.
     pub fn new(config: UdpSend) -> Self {
         let UdpSend { addresses, net, bind, reach, .. } = config;
-        Self { addresses, sockets: PeerSockets::new(net, bind, reach), named: Vec::new() }
+        Self {
+            addresses,
+            sockets: PeerSockets::new(net, bind, reach),
+            named: Vec::new(),
+            others: OtherNames::default(),
+        }
     }
 
     /// Goes on with the first ADDR that is not open; the resolver may have an answer for it.
@@ -147,19 +170,22 @@ impl UdpOutlets {
     }
 }
 
+const GROUP: &str = "it is a multicast group: use mcast-send";
+
 /// What a command names, where it can be sent to.
 fn target(peer: &str) -> Result<Target, Failure> {
     let bad = |cause: String| Failure::new(Status::Usage, Kind::BadAddress, "send to", peer, cause);
     match peer.parse::<SocketAddr>() {
-        Ok(to) if to.ip().is_multicast() => {
-            Err(bad("it is a multicast group: use mcast-send".to_owned()))
-        }
+        Ok(to) if to.ip().is_multicast() => Err(bad(GROUP.to_owned())),
         Ok(to) if to.port() == 0 => Err(bad("port 0 cannot be sent to".to_owned())),
         Ok(to) => Ok(Target::Tcp(to)),
         // The name of a unix socket.
         Err(_) => {
             let address = peer.parse().map_err(|error: AddressError| bad(error.to_string()))?;
-            first_target(&address)
+            match first_target(&address)? {
+                Target::Tcp(to) if to.ip().is_multicast() => Err(bad(GROUP.to_owned())),
+                target => Ok(target),
+            }
         }
     }
 }
@@ -179,6 +205,11 @@ impl Outlets for UdpOutlets {
         event: &Event<'_>,
     ) -> Option<OutletOpening> {
         let answer = self.sockets.on(context.pool, event)?;
+        if self.others.is_asking() {
+            let found = answer.and_then(|targets| self.open_all(context, &targets));
+            self.others.note(context.pool.now(), found);
+            return Some(OutletOpening::Named);
+        }
         Some(match answer {
             // That of `--bind`, which is looked up first.
             Ok(targets) if targets.is_empty() => self.advance(context, None),
@@ -199,16 +230,30 @@ impl Outlets for UdpOutlets {
         if let Some(known) = all.find(|one| one.title == peer) {
             return Ok(vec![known.clone()]);
         }
+        if let Some(found) = self.others.get(context.pool.now(), peer) {
+            return found.map(|one| one.into_iter().cloned().collect()).map_err(Failure::clone);
+        }
         Ok(vec![self.open_one(context, &target(peer)?)?])
+    }
+
+    fn must_look_up(&mut self, context: &mut DatagramContext<'_>, peer: &str) -> bool {
+        let is_named = self.named.iter().flat_map(|one| &one.all).any(|one| one.title == peer);
+        let now = context.pool.now();
+        let Some(address) = named_host(peer).filter(|_| !is_named) else { return false };
+        if self.others.is_asking() || self.others.get(now, peer).is_some() {
+            return self.others.is_asking();
+        }
+        self.others.ask(peer);
+        let Some(answer) = self.sockets.look_up(context.pool, &address) else { return true };
+        let found = answer.and_then(|targets| self.open_all(context, &targets));
+        self.others.note(now, found);
+        false
     }
 
     fn refused(&mut self, by: SocketAddr) {
         let by = by.to_string();
-        for one in &mut self.named {
-            if one.receiver().is_some_and(|used| used.title == by) {
-                one.used = (one.used + 1) % one.all.len().max(1);
-            }
-        }
+        self.others.refused(&by);
+        self.named.iter_mut().for_each(|one| one.refused(&by));
     }
 
     fn list(&self, report: &mut dyn FnMut(&Notice<'_>)) {

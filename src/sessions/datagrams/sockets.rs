@@ -184,6 +184,12 @@ impl Sockets {
         self.blocked.is_empty()
     }
 
+    /// Whether something waits that moves; what has stood still for 200 ms does not count.
+    pub(crate) fn are_moving(&self) -> bool {
+        let blocked = self.blocked.ids().filter_map(|id| self.open.get(id));
+        blocked.into_iter().any(|socket| socket.outbox.is_moving())
+    }
+
     /// Bytes that wait.
     pub(crate) fn queued(&self) -> usize {
         self.open.iter().map(|(_, socket)| socket.outbox.bytes()).sum()

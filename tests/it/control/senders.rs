@@ -209,9 +209,10 @@ fn a_person_sends_in_words() {
     sender.wait().code(0).says("datagrams have no connections");
 }
 
-/// A unix socket that is full holds the commands back: all arrives, in order.
+/// A unix socket that is full holds nothing back for long: what is sent to it waits, and all of it
+/// arrives, in order.
 #[test]
-fn a_full_peer_holds_commands_back() {
+fn what_a_full_peer_does_not_take_waits_in_order() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("peer");
     let peer = UnixDatagram::bind(&path).expect("a socket");
@@ -232,6 +233,66 @@ fn a_full_peer_holds_commands_back() {
     assert!(!all(&events, "drained").is_empty() && all(&events, "send-failed").is_empty());
 }
 
+/// SPEC 1.7: a unix peer that reads nothing costs the others nothing. Commands are obeyed all the
+/// same, `quit` among them; its messages wait, up to a bound.
+#[test]
+fn a_peer_that_reads_nothing_holds_no_command_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    let _stuck = UnixDatagram::bind(path("stuck")).expect("a socket");
+    let other = UnixDatagram::bind(path("other")).expect("a socket");
+    other.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let far = socket();
+    let mut sender = sender("udp-send");
+    let send =
+        |name: &str| format!("{{\"send\":\"x\",\"to\":\"unix:{}\"}}\n", path(name).display());
+    // The queue of a unix socket holds net.unix.max_dgram_qlen datagrams, and one more.
+    sender.say(send("stuck").repeat(3000));
+    sender.say(format!("{}{{\"send\":\"y\",\"to\":\"{}\"}}\n", send("other"), name(&far)));
+    let mut buffer = [0; 16];
+    assert_eq!(other.recv(&mut buffer).expect("a datagram in time"), 1);
+    hear_all(&far, ["y"]);
+    sender.say("{\"list\":true}\n{\"quit\":true}\n{\"send\":\"never\"}\n");
+    sender.wait_for_events("list", 1);
+    let ended = sender.wait_open().code(6).says("these bytes are left: 1024");
+    let events = ended.events();
+    let failed = all(&events, "send-failed");
+    let is_told = |event: &&serde_json::Value| event["kind"] == "slow" && event["line"].is_u64();
+    assert!(!failed.is_empty() && failed.iter().all(is_told), "{:?}", failed.first());
+    assert_eq!(all(&events, "sent").len() + failed.len(), 3002);
+}
+
+/// A name, and a link-local address with its interface, are looked up without holding up anything, and
+/// in order.
+#[test]
+fn a_receiver_may_be_a_name() {
+    let (one, two) = (socket(), socket());
+    let port = |socket: &std::net::UdpSocket| socket.local_addr().expect("an address").port();
+    let mut sender = sender("udp-send -4");
+    sender.say(format!(
+        "{{\"send\":\"1\",\"to\":\"localhost:{0}\"}}\n{{\"send\":\"2\",\"to\":\"127.0.0.1:{0}\"}}\n\
+         {{\"send\":\"3\",\"to\":\"localhost:{0}\"}}\n{{\"send\":\"4\",\"to\":\"localhost:{1}\"}}\n\
+         {{\"send\":\"5\",\"to\":\"no-such-host.invalid:5\"}}\n{{\"send\":\"6\",\"to\":\"127.0.0.1:{0}\"}}\n\
+         {{\"send\":\"7\",\"to\":\"nobody\"}}\n",
+        port(&one),
+        port(&two)
+    ));
+    hear_all(&one, ["1", "2", "3", "6"]);
+    hear_all(&two, ["4"]);
+    let ended = sender.wait().code(0);
+    let events = ended.events();
+    assert_eq!(all(&events, "sent").len(), 5);
+    assert_eq!(all(&events, "sent")[0]["peer"], format!("localhost:{}", port(&one)));
+    let failed = all(&events, "send-failed");
+    assert_eq!(failed.len(), 1, "{events:?}");
+    assert_eq!((&failed[0]["line"], &failed[0]["len"]), (&5.into(), &1.into()));
+    ended.says("line 7");
+    let mut sender = self::sender("udp-send");
+    sender.say("{\"send\":\"x\",\"to\":\"[fe80::1%no-such-if]:5\"}\n{\"list\":true}\n");
+    sender.wait_for_events("list", 1);
+    sender.wait().code(0).says("no-such-if");
+}
+
 /// Bytes that a full peer never took are reported: `-w` ends the run all the same.
 #[test]
 fn what_waits_at_the_end_is_reported() {
@@ -240,7 +301,9 @@ fn what_waits_at_the_end_is_reported() {
     let _peer = UnixDatagram::bind(&path).expect("a socket");
     let mut sender = sender(&format!("udp-send -w 1s unix:{}", path.display()));
     sender.say("{\"send\":\"x\"}\n".repeat(500));
-    sender.wait_open().code(124).says("these bytes are left: 1");
+    let ended = sender.wait_open().code(124).says("these bytes are left: ");
+    let sent = all(&ended.events(), "sent").len();
+    assert_eq!(sent, 500, "no command is held back");
 }
 
 /// SPEC 7: other groups leave as those of the command line do, answers of members are heard, and a
