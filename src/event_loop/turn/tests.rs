@@ -1,5 +1,6 @@
 use std::io::Write;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use super::*;
 use crate::close::CloseReason;
