@@ -122,6 +122,7 @@
 //!
 //! | what | how |
 //! |---|---|
+//! | the begin and the end of the loop | [`Event::Started`], [`Event::Stopping`], [`Event::Stopped`] |
 //! | a peer that is not there yet | [`Pool::connect_with`], [`ConnectPolicy`], [`Event::Retrying`] |
 //! | bounds on what messages hold | [`Framing::max_frame`], [`Pool::limit_frames`] |
 //! | a client that reads slowly | [`SendOutcome::Full`], [`Event::Drained`], [`Pool::pause`], [`Pool::resume`] |

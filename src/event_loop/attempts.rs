@@ -1,25 +1,29 @@
 //! Connections that are tried for so long, and more than once.
 //!
 //! ```text
-//!             at once, or after a pause            it is up
-//! Waiting ──────────────────────────────> Trying ──────────> Open, without a plan
+//!             at once, or after a pause            an address answers
+//! Waiting ──────────────────────────────> Racing ────────────────────> Open, without a plan
 //!    ^                                      │
-//!    └── it failed or took too long, ───────┤
+//!    └── all failed, or it took too long, ──┤
 //!        and there are retries left         └── and there are none ──> ConnectFailed
 //! ```
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, IoSlice};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::ChannelPhase;
 use super::marks::Marks;
 use super::pool::{Pool, PoolSource};
+use super::racing::{Attempts, Racing};
 use super::timers::{AnyTimer, OwnPurpose};
 use super::transport::{Readiness, Registration, Transport};
 use crate::error::Failure;
 use crate::recording::Role;
+use crate::sockets::backoff::Backoff;
+use crate::sockets::eyeballs::{Race, RaceStep};
 use crate::sockets::{self, Endpoint, SocketOptions, Target};
 
 /// The longest pause between two attempts.
@@ -53,7 +57,8 @@ pub struct ConnectPolicy {
     pub timeout: Option<Duration>,
     /// How many more attempts there are after the first; `u32::MAX` has no end.
     pub retries: u32,
-    /// The pause before the second attempt. It doubles with each, up to 10 s.
+    /// The pause before the second attempt. It doubles with each, up to 10 s; each is between half of
+    /// that and all of it, at random.
     pub pause: Duration,
 }
 
@@ -72,10 +77,23 @@ impl ConnectPolicy {
 
 /// What is left of a policy.
 pub(super) struct ConnectPlan {
-    policy: ConnectPolicy,
-    target: Target,
-    /// The next attempt has not begun.
-    is_waiting: bool,
+    retries: u32,
+    timeout: Option<Duration>,
+    pauses: Backoff,
+    targets: Vec<Target>,
+    attempt: Attempt,
+}
+
+/// The attempt that is under way.
+enum Attempt {
+    /// It has not begun.
+    Waiting,
+    Racing {
+        race: Race<Target>,
+        running: Attempts,
+        /// When it has taken too long.
+        deadline: Option<Instant>,
+    },
 }
 
 /// What a connection stands on that is to be tried later.
@@ -104,40 +122,101 @@ impl Pool {
     /// all under one id; the first begins with the next turn. [`Event::Retrying`] comes after each that
     /// fails but the last, which is [`Event::ConnectFailed`]. What is sent meanwhile waits.
     ///
+    /// An attempt tries all addresses of a name, the next one once an earlier one has failed or not
+    /// answered for 250 ms (happy eyeballs, RFC 8305), and the first one to answer is it.
+    ///
     /// # Errors
     /// A bad address. A name is looked up once, in place.
     pub fn connect_with(&mut self, address: &str, policy: ConnectPolicy) -> Result<Id, Failure> {
-        let target = sockets::first_target(&address.parse()?)?;
-        let name = target.to_string();
+        self.try_targets(sockets::targets(&address.parse()?)?, policy)
+    }
+
+    /// The same with these addresses.
+    pub(super) fn try_targets(
+        &mut self,
+        targets: Vec<Target>,
+        policy: ConnectPolicy,
+    ) -> Result<Id, Failure> {
+        let name = targets.first().map(Target::to_string).unwrap_or_default();
         let begun = self.add_connection(Box::new(Pending), ChannelPhase::Connecting);
         let id = begun.map_err(|error| sockets::connect::failure(&name, &error))?;
-        self.plans.insert(id, ConnectPlan { policy, target, is_waiting: true });
+        let ConnectPolicy { timeout, retries, pause } = policy;
+        let pauses = Backoff::new(pause, LONGEST.max(pause));
+        let plan = ConnectPlan { retries, timeout, pauses, targets, attempt: Attempt::Waiting };
+        self.plans.insert(id, plan);
         self.arm_own(Some(id), OwnPurpose::Connect, Duration::ZERO);
         Ok(id)
     }
 
-    /// A connection of a plan is to be tried, or has not come up in time.
+    /// An attempt is to begin, or the next address of one, or has not come up in time.
     pub(super) fn on_connect_timer(&mut self, id: Id, handler: &mut dyn Handler) {
-        let Some(plan) = self.plans.get_mut(id) else { return };
+        let now = self.now;
         if self.sources.get(id).is_some_and(PoolSource::is_closed) {
             return;
         }
-        if !std::mem::take(&mut plan.is_waiting) {
-            return self.connect_failed(id, ErrorKind::TimedOut.into(), handler);
-        }
-        let (target, timeout) = (plan.target.clone(), plan.policy.timeout);
-        match self.try_to_connect(id, &target) {
-            Ok(()) => {
-                if let Some(timeout) = timeout {
-                    self.arm_own(Some(id), OwnPurpose::Connect, timeout);
-                }
+        let Some(plan) = self.plans.get_mut(id) else { return };
+        match &mut plan.attempt {
+            Attempt::Waiting => {
+                let (race, running) = (Race::new(plan.targets.clone(), now), Attempts::default());
+                let deadline = plan.timeout.map(|timeout| now + timeout);
+                plan.attempt = Attempt::Racing { race, running: running.clone(), deadline };
+                self.begin_race(id, running);
             }
-            Err(error) => self.connect_failed(id, error, handler),
+            Attempt::Racing { deadline: Some(deadline), .. } if *deadline <= now => {
+                return self.attempt_failed(id, ErrorKind::TimedOut.into(), handler);
+            }
+            Attempt::Racing { .. } => {}
+        }
+        self.advance_race(id, ErrorKind::AddrNotAvailable.into(), handler);
+    }
+
+    fn begin_race(&mut self, id: Id, running: Attempts) {
+        let Some(channel) = self.channel_mut(id) else { return };
+        channel.transport = Box::new(Racing::new(running));
+        let is_negotiated = channel.marks.has(Marks::NEGOTIATED);
+        if is_negotiated && let Some(max) = self.framing(id).map(|settings| settings.max) {
+            self.negotiate_framed(id, max);
         }
     }
 
-    fn try_to_connect(&mut self, id: Id, target: &Target) -> io::Result<()> {
-        let mut transport = match &mut self.network {
+    /// Begins what a race may begin now. `last` is the failure of its last address.
+    fn advance_race(&mut self, id: Id, mut last: io::Error, handler: &mut dyn Handler) {
+        let now = self.now;
+        loop {
+            let Some(plan) = self.plans.get_mut(id) else { return };
+            let Attempt::Racing { race, running, deadline } = &mut plan.attempt else { return };
+            let next = match race.step(now) {
+                RaceStep::Start(target) => {
+                    let running = running.clone();
+                    if let Err(error) = self.try_to_connect(id, &target, &running) {
+                        self.address_failed(id);
+                        last = error;
+                    }
+                    continue;
+                }
+                RaceStep::Lost => return self.attempt_failed(id, last, handler),
+                RaceStep::Wait(pause) => Some(now + pause),
+                RaceStep::Watch => None,
+            };
+            if let Some(at) = next.into_iter().chain(*deadline).min() {
+                self.arm_own(Some(id), OwnPurpose::Connect, at.saturating_duration_since(now));
+            }
+            // The others may have come up meanwhile, and no event says so again.
+            return self.mark_dirty(id);
+        }
+    }
+
+    /// An address has failed: the next one need not wait.
+    fn address_failed(&mut self, id: Id) {
+        let now = self.now;
+        let attempt = self.plans.get_mut(id).map(|plan| &mut plan.attempt);
+        if let Some(Attempt::Racing { race, .. }) = attempt {
+            race.failed(now);
+        }
+    }
+
+    fn try_to_connect(&mut self, id: Id, target: &Target, running: &Attempts) -> io::Result<()> {
+        let transport = match &mut self.network {
             Some(network) => network.dial(target)?,
             None => {
                 let begun = sockets::connect::start(target, None, &SocketOptions::default());
@@ -147,33 +226,37 @@ impl Pool {
             }
         };
         let registration = Registration { registry: &self.registry, mailbox: &self.mailbox, id };
-        let readiness = transport.register(&registration)?;
-        let Some(channel) = self.channel_mut(id) else { return Ok(()) };
-        channel.transport = transport;
-        let is_negotiated = channel.marks.has(Marks::NEGOTIATED);
-        if is_negotiated && let Some(max) = self.framing(id).map(|settings| settings.max) {
-            self.negotiate_framed(id, max);
-        }
-        if readiness == Readiness::Always {
+        if running.add(transport, &registration)? == Readiness::Always {
             self.latch(id, true, true);
         }
         Ok(())
     }
 
-    /// A connection that was begun has failed.
+    /// A connection that was begun has failed, or one of its addresses.
     pub(super) fn connect_failed(&mut self, id: Id, error: io::Error, handler: &mut dyn Handler) {
-        let left = self.plans.get_mut(id).filter(|plan| plan.policy.retries > 0);
+        match self.plans.get_mut(id).map(|plan| &plan.attempt) {
+            Some(Attempt::Racing { running, .. }) if !running.is_won() => {
+                self.address_failed(id);
+                self.advance_race(id, error, handler);
+            }
+            _ => self.attempt_failed(id, error, handler),
+        }
+    }
+
+    /// None of its addresses is left, or no time.
+    fn attempt_failed(&mut self, id: Id, error: io::Error, handler: &mut dyn Handler) {
+        let left = self.plans.get_mut(id).filter(|plan| plan.retries > 0);
         let (Some(plan), Some(PoolSource::Channel(channel))) = (left, self.sources.get_mut(id))
         else {
             self.remove(id);
             return handler.on(self, Event::ConnectFailed { id, error });
         };
-        if plan.policy.retries < u32::MAX {
-            plan.policy.retries -= 1;
+        if plan.retries < u32::MAX {
+            plan.retries -= 1;
         }
-        let after = plan.policy.pause;
-        plan.policy.pause = after.saturating_mul(2).min(LONGEST.max(after));
-        plan.is_waiting = true;
+        // At random, so that the clients of a server that was lost do not all come back at once.
+        let after = plan.pauses.pause(chance());
+        plan.attempt = Attempt::Waiting;
         channel.transport.deregister(&self.registry);
         channel.transport = Box::new(Pending);
         (channel.readable, channel.writable) = (false, false);
@@ -188,6 +271,12 @@ impl Pool {
             self.timers.disarm(AnyTimer::own(Some(id), OwnPurpose::Connect));
         }
     }
+}
+
+/// A number from 0 to 1, at random: the keys of a hasher are, and need no crate.
+fn chance() -> f64 {
+    let bits = RandomState::new().build_hasher().finish();
+    f64::from(u32::try_from(bits >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 /// The kind of error that a failure stands for, as far as programs tell them apart.

@@ -49,6 +49,9 @@ impl<F: FnMut(&mut Pool, Event<'_>)> Handler for F {
 /// Something happened.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// The loop runs: the first event of every handler that is given to
+    /// [`EventLoop::run`](super::EventLoop::run), which may open now what it needs.
+    Started,
     /// A listener took a connection, which may be used from now on.
     Accepted {
         /// The new connection.

@@ -243,6 +243,7 @@ mod tests {
         let mut log = Vec::new();
         event_loop
             .run(&mut |pool: &mut Pool, event: Event<'_>| match event {
+                Event::Started => log.push("started"),
                 Event::Accepted { .. } => {
                     pool.stop();
                     log.push("accepted");
@@ -261,7 +262,7 @@ mod tests {
                 other => panic!("{other:?}"),
             })
             .unwrap();
-        assert_eq!(log, ["accepted", "stopping", "stopped"]);
+        assert_eq!(log, ["started", "accepted", "stopping", "stopped"]);
         assert_eq!(client.join().unwrap(), "goodbye");
         let mut nobody = |_: &mut Pool, _: Event<'_>| panic!("a stopped loop has no events");
         assert!(!event_loop.run_once(Duration::ZERO, &mut nobody).unwrap());

@@ -35,6 +35,7 @@ mod marks;
 mod messages;
 mod opening;
 mod pool;
+mod racing;
 mod recorder;
 mod sender;
 mod signals;
@@ -167,6 +168,9 @@ impl EventLoop {
     pub fn run(&mut self, handler: &mut dyn Handler) -> io::Result<()> {
         self.pool.note_thread();
         self.pool.now = Instant::now();
+        if !self.pool.stopped {
+            handler.on(&mut self.pool, Event::Started);
+        }
         while !self.pool.stopped {
             self.wait(None)?;
             self.turn(Instant::now(), handler);

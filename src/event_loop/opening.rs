@@ -5,6 +5,7 @@ use std::io;
 use bytes::Bytes;
 
 use super::acceptor::Acceptor;
+use super::attempts::ConnectPolicy;
 use super::channel::Channel;
 use super::event::{Event, Handler};
 use super::id::Id;
@@ -59,14 +60,17 @@ impl Pool {
     /// Begins a connection to an address such as `localhost:80` or `unix:/run/app`; `Connected`
     /// or `ConnectFailed` follows. What is sent meanwhile waits.
     ///
-    /// A name is looked up in place, and its first address is taken; the commands race all of
-    /// them.
+    /// A name is looked up in place. Where it has several addresses, they are raced as by
+    /// [`Pool::connect_with`].
     ///
     /// # Errors
     /// A bad address, or a connection that cannot even be begun.
     pub fn connect(&mut self, address: &str) -> Result<Id, Failure> {
-        let target = sockets::first_target(&address.parse()?)?;
-        Ok(self.dial(&target, None, &SocketOptions::default())?.0)
+        let targets = sockets::targets(&address.parse()?)?;
+        match targets.as_slice() {
+            [target] => Ok(self.dial(target, None, &SocketOptions::default())?.0),
+            _ => self.try_targets(targets, ConnectPolicy::default()),
+        }
     }
 
     /// Begins a connection to one address, from `bind` on where that is given; `Connected` or

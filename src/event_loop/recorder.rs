@@ -365,7 +365,7 @@ mod tests {
         struct Until;
         impl Handler for Until {
             fn on(&mut self, pool: &mut Pool, event: Event<'_>) {
-                if matches!(event, Event::Stopping | Event::Stopped) {
+                if matches!(event, Event::Started | Event::Stopping | Event::Stopped) {
                     return;
                 }
                 assert!(matches!(event, Event::ConnectFailed { .. }));

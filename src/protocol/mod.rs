@@ -1,13 +1,11 @@
 //! Rules that need no descriptor and no clock: inputs and the time go in, decisions come out.
 
 pub mod access;
-pub mod backoff;
 pub mod chat;
 pub mod command;
 pub mod counts;
 pub mod crlf;
 pub mod expect;
-pub mod eyeballs;
 pub mod flow;
 pub mod jitter;
 pub mod latency;

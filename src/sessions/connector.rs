@@ -20,8 +20,8 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, Query, TimerKey};
 use crate::kind::Kind;
-use crate::protocol::backoff::Backoff;
-use crate::protocol::eyeballs::{Race, RaceStep};
+use crate::sockets::backoff::Backoff;
+use crate::sockets::eyeballs::{Race, RaceStep};
 use crate::sockets::{Address, FdName, Purpose, Target, connect};
 
 pub(crate) use note::Note;

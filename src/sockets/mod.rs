@@ -5,10 +5,12 @@
 
 pub mod address;
 mod adopted;
+pub(crate) mod backoff;
 mod binding;
 pub mod connect;
 pub mod datagram;
 mod endpoint;
+pub(crate) mod eyeballs;
 pub(crate) mod grammar;
 mod inherited;
 pub mod listen;
@@ -25,6 +27,6 @@ pub(crate) use adopted::{AdoptedSocket, adopt};
 pub use endpoint::Endpoint;
 pub use listen::{Listener, OpenListener, OpenSocket};
 pub use options::{OptionError, SocketOptions};
-pub use resolve::{Family, Purpose, first_target};
+pub use resolve::{Family, Purpose, first_target, targets};
 pub use stream::{StreamSocket, keep_urgent_byte};
 pub use unix::UnixGuard;

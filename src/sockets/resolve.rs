@@ -97,23 +97,35 @@ pub fn resolve(
     Ok(ips.into_iter().filter(|ip| family.admits(*ip)).map(|ip| (ip, port).into()).collect())
 }
 
+/// The first of the [`targets`] of an address.
+///
+/// # Errors
+/// Those of [`targets`].
+pub fn first_target(address: &Address) -> Result<Target, Failure> {
+    let none = || {
+        let target = address.to_string();
+        Failure::new(Status::Resolve, Kind::NoAddress, "resolve", target, "it has no address")
+    };
+    targets(address)?.into_iter().next().ok_or_else(none)
+}
+
 /// The first thing that an address means to a client; a name is looked up in place.
 ///
 /// # Errors
 /// An address that cannot be connected to, or that has no meaning here.
-pub fn first_target(address: &Address) -> Result<Target, Failure> {
+pub fn targets(address: &Address) -> Result<Vec<Target>, Failure> {
     address.check_connect()?;
     let unusable = || {
         let target = address.to_string();
         Failure::new(Status::Usage, Kind::BadAddress, "connect to", target, "it names no socket")
     };
     match address {
-        Address::Inet { host, port } => resolve(host, *port, Family::Any, Purpose::Connect)?
-            .first()
-            .map(|address| Target::Tcp(*address))
-            .ok_or_else(unusable),
-        Address::Unix(name) => Ok(Target::Unix(name.clone())),
-        Address::Fd(FdName::Number(fd)) => Ok(Target::Fd(*fd)),
+        Address::Inet { host, port } => {
+            let found = resolve(host, *port, Family::Any, Purpose::Connect)?;
+            Ok(found.into_iter().map(Target::Tcp).collect())
+        }
+        Address::Unix(name) => Ok(vec![Target::Unix(name.clone())]),
+        Address::Fd(FdName::Number(fd)) => Ok(vec![Target::Fd(*fd)]),
         Address::Fd(FdName::Activated) => Err(unusable()),
     }
 }

@@ -17,7 +17,7 @@ impl Handler for Log {
                 pool.stop();
                 end.reason.to_string()
             }
-            Event::Stopping | Event::Stopped => return,
+            Event::Started | Event::Stopping | Event::Stopped => return,
             other => format!("{other:?}"),
         });
     }

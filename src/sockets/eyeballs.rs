@@ -7,23 +7,25 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::Target;
+
 /// The pause between attempts: RFC 8305, section 5, "Connection Attempt Delay".
 // The default of the RFC for those who keep no history of round trips.
-pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+pub(crate) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// One race among the addresses of a name.
 #[derive(Debug)]
-pub struct Race {
-    waiting: VecDeque<SocketAddr>,
+pub(crate) struct Race<T = SocketAddr> {
+    waiting: VecDeque<T>,
     running: usize,
     next_start: Instant,
 }
 
 /// What to do next in a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RaceStep {
+pub(crate) enum RaceStep<T = SocketAddr> {
     /// Begin a connection to this address, and ask again.
-    Start(SocketAddr),
+    Start(T),
     /// Ask again after this time, or when an attempt fails.
     Wait(Duration),
     /// All attempts have begun; one of those running must win or fail.
@@ -32,14 +34,32 @@ pub enum RaceStep {
     Lost,
 }
 
-impl Race {
+/// What is raced for: something of a family.
+pub(crate) trait Contestant {
+    /// Whether its family is IPv6.
+    fn is_v6(&self) -> bool;
+}
+
+impl Contestant for SocketAddr {
+    fn is_v6(&self) -> bool {
+        self.is_ipv6()
+    }
+}
+
+impl Contestant for Target {
+    fn is_v6(&self) -> bool {
+        matches!(self, Self::Tcp(address) if address.is_ipv6())
+    }
+}
+
+impl<T: Contestant> Race<T> {
     /// A race among addresses in the resolver's order of preference (RFC 6724). The families
     /// take turns, so that a dead one costs one delay and not many.
-    pub fn new(addresses: Vec<SocketAddr>, now: Instant) -> Self {
+    pub(crate) fn new(addresses: Vec<T>, now: Instant) -> Self {
         // RFC 8305, section 4: the family of the first address begins, then they alternate.
-        let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+        let first_is_v6 = addresses.first().is_some_and(T::is_v6);
         let (mut first, mut second): (VecDeque<_>, VecDeque<_>) =
-            addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+            addresses.into_iter().partition(|address| address.is_v6() == first_is_v6);
         let mut waiting = VecDeque::new();
         while !(first.is_empty() && second.is_empty()) {
             waiting.extend(first.pop_front());
@@ -49,7 +69,7 @@ impl Race {
     }
 
     /// What to do at `now`.
-    pub fn step(&mut self, now: Instant) -> RaceStep {
+    pub(crate) fn step(&mut self, now: Instant) -> RaceStep<T> {
         // The addresses before this one may still be under way, and any of them may win.
         if self.waiting.is_empty() {
             return if self.running == 0 { RaceStep::Lost } else { RaceStep::Watch };
@@ -68,7 +88,7 @@ impl Race {
     }
 
     /// An attempt has failed: the next one need not wait.
-    pub fn failed(&mut self, now: Instant) {
+    pub(crate) fn failed(&mut self, now: Instant) {
         self.running = self.running.saturating_sub(1);
         self.next_start = now;
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Doubling pauses from a first one up to a limit.
 #[derive(Clone, Copy, Debug)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     first: Duration,
     limit: Duration,
     next: Duration,
@@ -12,13 +12,13 @@ pub struct Backoff {
 
 impl Backoff {
     /// Pauses from `first` to `limit`.
-    pub const fn new(first: Duration, limit: Duration) -> Self {
+    pub(crate) const fn new(first: Duration, limit: Duration) -> Self {
         Self { first, limit, next: first }
     }
 
     /// The next pause: between half of its nominal length and all of it, as `chance` (0 to 1)
     /// has it, so that many clients do not come back at the same moment.
-    pub fn pause(&mut self, chance: f64) -> Duration {
+    pub(crate) fn pause(&mut self, chance: f64) -> Duration {
         let nominal = self.next;
         // At most twice the limit: it cannot overflow.
         self.next = (nominal * 2).min(self.limit);
@@ -26,7 +26,7 @@ impl Backoff {
     }
 
     /// An attempt has succeeded: start from the first pause again.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
 }
