@@ -12,6 +12,7 @@ mod senders;
 mod servers;
 mod terminal;
 mod ticks;
+mod unread;
 
 use std::net::TcpStream;
 

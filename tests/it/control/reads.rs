@@ -7,11 +7,11 @@ use serde_json::Value;
 use socket2::SockRef;
 
 use super::{all, answers, client, driven, expected, server, started};
-use crate::support::net::{connect, peer, read_all, read_exactly, reset, until_reset};
+use crate::support::net::{connect, peer, read_all, read_exactly, reset};
 use crate::support::{Running, proc, wirecat};
 
 /// Asks for a message.
-fn read(server: &mut Running, conn: u64, form: &str) {
+pub(super) fn read(server: &mut Running, conn: u64, form: &str) {
     let form = if form.is_empty() { String::new() } else { format!(",\"as\":\"{form}\"") };
     server.say(format!("{{\"read\":{conn}{form},\"within\":\"30s\"}}\n"));
 }
@@ -338,67 +338,4 @@ fn paused_needs_a_program_that_asks_and_reads() {
         started(driven("tcp-serve --paused --max-frame-total 64M --keep-cr 127.0.0.1:0"));
     drop(connect(&address));
     server.wait().code(0);
-}
-
-/// What has come and was not asked for yet is listed, in the kernel or behind the last message: a
-/// program sees how much each client has in store, and takes it at its own pace.
-#[test]
-fn a_list_has_what_is_unread() {
-    let (mut server, address) = server("--paused");
-    let mut one = client(&mut server, &address);
-    one.write_all(b"a line\nand more").expect("it is taken");
-    await_unread(&mut server, &[Some(15)]);
-    read(&mut server, 1, "line");
-    server.wait_for_event("data");
-    await_unread(&mut server, &[Some(8)]);
-    read(&mut server, 1, "raw");
-    server.wait_for_events("data", 2);
-    await_unread(&mut server, &[None]);
-    server.wait().code(0);
-}
-
-/// Waits until the connections have so much unread; on loopback they have it soon.
-fn await_unread(server: &mut Running, expected: &[Option<u64>]) {
-    loop {
-        let before = server.wait_for_events("list", 0).len();
-        server.say("{\"list\":true}\n");
-        let lists = server.wait_for_events("list", before + expected.len() + 1);
-        let unread = lists[before..].iter().map(|list| list["unread"].as_u64());
-        if unread.take(expected.len()).eq(expected.iter().copied()) {
-            return;
-        }
-    }
-}
-
-/// A transfer that is cut does not look whole: who closes a paused connection over what it has sent
-/// resets it, behind what was sent to it. One of which all is read ends with FIN.
-#[test]
-fn a_close_over_what_is_unread_is_a_reset() {
-    for (options, close) in [("--paused", "{\"close\":2}\n"), ("", "{\"close\":null}\n")] {
-        let (mut server, address) = server(options);
-        let (one, two) = (client(&mut server, &address), client(&mut server, &address));
-        server.say("{\"pause\":2}\n");
-        server.say("{\"send\":\"bye\"}\n");
-        server.wait_for_event("sent");
-        (&two).write_all(b"unread").expect("it is taken");
-        await_unread(&mut server, &[None, Some(6)]);
-        server.say(close);
-        assert_eq!(until_reset(&two), b"bye", "{options}");
-        server.say("{\"close\":1}\n");
-        assert_eq!(read_all(&one), b"bye", "{options}");
-        drop((one, two));
-        let closed = server.wait_for_events("closed", 2);
-        let second = closed.iter().find(|event| event["conn"] == 2).expect("an end");
-        assert_eq!(second["reason"], "host");
-        server.wait();
-    }
-    // Of what was read ahead of a message the same holds.
-    let (mut server, address) = server("--paused");
-    let one = client(&mut server, &address);
-    (&one).write_all(b"a line\nand more").expect("it is taken");
-    read(&mut server, 1, "line");
-    server.wait_for_event("data");
-    server.say("{\"close\":1}\n");
-    assert_eq!(until_reset(&one), b"");
-    server.wait();
 }
