@@ -24,6 +24,7 @@ use crate::protocol::output::Written;
 use crate::report::Settings;
 use crate::sessions::config::{AnyAddress, Echo, Wire};
 use crate::sessions::{EchoService, InputReader, StreamSession};
+use crate::sockets::OpenListener;
 use crate::threads::{self, MakeSession};
 use crate::values::{
     parse_count, parse_duration, parse_nonzero_size, parse_percent, parse_read_size, parse_threads,
@@ -213,14 +214,14 @@ pub(super) fn run(mut config: Echo) -> anyhow::Result<Status> {
         }
     }
     let (console, input) = launch.streams(&config.common, false)?;
-    let Open { listeners, shares, groups } = open;
+    let Open { listeners, waiting, shares, groups } = open;
     let joined = groups.iter().map(|group| group.membership().interface.clone()).collect();
     if config.threads == 1 {
         let sockets = add_all(launch.pool(), shares.into_iter().flatten())?;
         let session = EchoService::session(config, console, input, listeners, sockets, joined);
         return launch.serve(session, StreamSession::start);
     }
-    let loops = in_loops(&config, shares, joined);
+    let loops = in_loops(&config, waiting.into_iter().zip(shares), joined);
     let (none, nowhere) = (Vec::new(), Vec::new());
     let mut session = EchoService::session(config, console, input, listeners, none, nowhere);
     threads::start(&mut session, launch.pool(), loops)?;
@@ -231,19 +232,20 @@ pub(super) fn run(mut config: Echo) -> anyhow::Result<Status> {
 /// the first one.
 fn in_loops(
     config: &Echo,
-    shares: Vec<Vec<UnwatchedSocket>>,
+    shares: impl Iterator<Item = (Vec<OpenListener>, Vec<UnwatchedSocket>)>,
     mut joined: Vec<Interface>,
 ) -> Vec<MakeSession> {
     let common = threads::of_loop(&config.common);
     let frame_total = threads::share(config.frame_total, config.threads, &common);
     let config = Echo { common, frame_total, ..config.clone() };
-    let make = |share| -> MakeSession {
+    let make = |(listeners, sockets)| -> MakeSession {
         let (config, joined) = (config.clone(), std::mem::take(&mut joined));
         Box::new(move |pool, console| {
             let input = InputReader::open(pool, &config.common)?;
-            let sockets = add_all(pool, share)?;
-            Ok(EchoService::session(config, console, input, Vec::new(), sockets, joined))
+            let listeners = threads::add_all(pool, listeners)?;
+            let sockets = add_all(pool, sockets)?;
+            Ok(EchoService::session(config, console, input, listeners, sockets, joined))
         })
     };
-    shares.into_iter().map(make).collect()
+    shares.map(make).collect()
 }

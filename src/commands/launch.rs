@@ -93,6 +93,53 @@ impl Launch {
         opened.into_iter().map(|one| self.add_listener(one)).collect()
     }
 
+    /// Listens for streams for each of so many loops, where each may have a listener of its own, and for
+    /// this one where not.
+    ///
+    /// # Errors
+    /// One of the addresses cannot be listened on.
+    pub(super) fn listen_in_loops(
+        &mut self,
+        addresses: &[Address],
+        net: &Net,
+        shares: &mut [Vec<OpenListener>],
+    ) -> Result<Vec<Id>, Failure> {
+        let mut own = Vec::new();
+        for address in addresses {
+            let opened = self.open_listeners(address, net)?;
+            own.extend(self.share_listeners(address, net, opened, shares)?);
+        }
+        Ok(own)
+    }
+
+    /// Opens listeners of one address for each loop, in the place of those that have shown that nobody
+    /// else has its port; adds them to this one where a port cannot be shared.
+    ///
+    /// # Errors
+    /// It cannot be listened on.
+    pub(super) fn share_listeners(
+        &mut self,
+        address: &Address,
+        net: &Net,
+        opened: Vec<OpenListener>,
+        shares: &mut [Vec<OpenListener>],
+    ) -> Result<Vec<Id>, Failure> {
+        let Some(shared) = on_port(address, opened.first().and_then(|one| one.port)) else {
+            return opened.into_iter().map(|one| self.add_listener(one)).collect();
+        };
+        for one in opened {
+            self.locals.push(Local { proto: one.proto, address: one.local, iface: None });
+            // Closed before the others are opened, whom it would keep from its port.
+        }
+        let options = net.options.sharing()?;
+        let found = self.names.addresses(&shared, net.family, Purpose::Listen)?;
+        for share in shares {
+            // What the kernel changes was reported of the first ones.
+            share.extend(sockets::listen::listen_at(&shared, &found, &options)?.0);
+        }
+        Ok(Vec::new())
+    }
+
     /// Opens the listeners of one address.
     ///
     /// # Errors
@@ -200,6 +247,16 @@ impl Launch {
     pub(super) fn run<S: Session>(mut self, session: &mut S) -> anyhow::Result<Status> {
         self.event_loop.run(session).context("cannot run the event loop")?;
         Ok(session.status())
+    }
+}
+
+/// An address of the internet with the port that was chosen for it.
+pub(super) fn on_port(address: &Address, port: Option<u16>) -> Option<Address> {
+    match (address, port) {
+        (Address::Inet { host, .. }, Some(port)) => {
+            Some(Address::Inet { host: host.clone(), port })
+        }
+        _ => None,
     }
 }
 

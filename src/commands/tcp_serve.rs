@@ -21,7 +21,7 @@ use crate::recording::Role;
 use crate::report::Settings;
 use crate::sessions::StreamSession;
 use crate::sessions::config::{Handling, Route, RouteOptions, Serve};
-use crate::sockets::Address;
+use crate::sockets::{Address, OpenListener};
 use crate::sys;
 use crate::threads;
 use crate::values::{parse_count, parse_duration, parse_nonzero_size, parse_threads};
@@ -212,9 +212,13 @@ pub(super) fn run(mut config: Serve) -> anyhow::Result<Status> {
     let names = to_listen_on(&config.addresses, net.family);
     launch.look_up(&config.common, true, names.chain(of_access(&config.access)))?;
     launch.find_access(&mut config.access)?;
-    let listeners = launch.listen(&config.addresses, &net)?;
+    let mut shares: Vec<Vec<OpenListener>> = (0..config.threads).map(|_| Vec::new()).collect();
+    let listeners = match config.threads > 1 && threads::may_accept(&config) {
+        true => launch.listen_in_loops(&config.addresses, &net, &mut shares)?,
+        false => launch.listen(&config.addresses, &net)?,
+    };
     let (console, input) = launch.streams(&config.common, config.handling.writes_stdout())?;
-    let loops = if config.threads > 1 { threads::of_serve(&config) } else { Vec::new() };
+    let loops = if config.threads > 1 { threads::of_serve(&config, shares) } else { Vec::new() };
     let mut session = StreamSession::serve(config, console, input, listeners)?;
     session.limit_descriptors(limit);
     if !loops.is_empty() {

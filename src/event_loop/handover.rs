@@ -102,7 +102,7 @@ impl Pool {
     /// ```
     pub fn detach(&mut self, id: Id) -> Option<Detached> {
         self.take_sent();
-        let is_bare = self.buffered(id) == 0;
+        let is_bare = self.buffered(id) == 0 && self.queued(id) == 0;
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return None };
         let is_whole = channel.reading.is_open() && channel.writing.is_open();
         let is_open = channel.phase == ChannelPhase::Open && channel.closed.is_none() && is_whole;

@@ -5,6 +5,7 @@
 //! `shutdown` has the phases of the run and draws how they follow each other.
 
 mod goal;
+mod numbers;
 mod shutdown;
 mod stop;
 mod ticks;
@@ -27,6 +28,7 @@ use crate::protocol::relay::Source;
 use crate::report::{Name, Notice};
 
 use goal::GoalState;
+pub(crate) use numbers::Numbers;
 use shutdown::{Outcome, Phase};
 use stop::{Awaited, STDOUT_GONE, TIMED_OUT};
 pub(crate) use stop::{GRACE, NOTE_AFTER, SIGNALLED, status_of};
@@ -52,7 +54,7 @@ pub struct Core {
     outcome: Outcome,
     phase: Phase,
     /// The last number that was given to a connection.
-    numbers: u64,
+    pub(crate) numbers: Numbers,
     /// The reason of what is cut off when the time to flush is over.
     grace: CloseReason,
     /// A signal has asked for the end.
@@ -102,7 +104,7 @@ impl Core {
             ticks: Ticks::default(),
             outcome: Outcome::default(),
             phase: Phase::Working,
-            numbers: 0,
+            numbers: Numbers::default(),
             grace: SIGNALLED,
             is_signalled: false,
             is_bounded: false,
@@ -359,8 +361,7 @@ impl Core {
 
     /// The number of a connection that may come to be.
     pub(crate) fn next_number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
+        self.numbers.next()
     }
 
     /// Connections so far.

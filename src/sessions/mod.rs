@@ -27,6 +27,7 @@ mod startup_wait;
 mod streams;
 mod timers;
 
+pub(crate) use self::core::Numbers;
 pub use console::Console;
 pub(crate) use console::{ConsoleEntry, OpenTraffic, RemoteForm, Totals, Uplink};
 pub use datagrams::GroupInterface;

@@ -69,6 +69,16 @@ impl SocketOptions {
         Ok(())
     }
 
+    /// The same with `reuseport`: several sockets of this user share a port.
+    ///
+    /// # Errors
+    /// None that a user could cause.
+    pub fn sharing(&self) -> Result<Self, OptionError> {
+        let mut options = self.clone();
+        options.set("reuseport=on")?;
+        Ok(options)
+    }
+
     /// Gives the file of each unix socket that is listened on this mode (`0o600`), from its first
     /// moment; without it the umask of the process decides. Abstract names have no mode.
     pub fn set_unix_mode(&mut self, mode: u32) {

@@ -4,19 +4,17 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::letters::{Handed, LoopEnd, News, PORTION, ToLoop, ToMain, send};
+use super::letters::{CROWD, Handed, LoopEnd, News, PORTION, ToLoop, ToMain, send};
 use crate::close::CloseReason;
 use crate::error::Status;
 use crate::event_loop::{Event, Id, Mail, Mailbox};
+use crate::kind::Kind;
 use crate::report::Name;
 use crate::sessions::console::Message;
 use crate::sessions::{
     ConsoleEntry, Context, LoopFigures, NewConnection, OpenTraffic, Profile, Remains, ShutdownMode,
     StreamService,
 };
-
-/// More clients than these make no difference to a loop: what matters is whether a slow one is alone.
-const CROWD: usize = 3;
 
 /// How far the loops know of the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,8 +29,10 @@ enum Told {
 /// One of the loops that serve.
 struct Served {
     mailbox: Mailbox,
-    /// Connections that it has.
+    /// Connections that were handed to it.
     clients: usize,
+    /// Connections that it has, up to [`CROWD`], where it accepts by itself.
+    accepted: usize,
     is_alive: bool,
     /// Cost of the entries that the console has taken of it, and that it does not know of.
     owed: usize,
@@ -60,6 +60,7 @@ impl Distributor {
         let served = |mailbox: &Mailbox| Served {
             mailbox: mailbox.clone(),
             clients: 0,
+            accepted: 0,
             is_alive: true,
             owed: 0,
             figures: LoopFigures::default(),
@@ -82,7 +83,8 @@ impl Distributor {
 
     /// The number of connections has changed.
     fn update_crowd(&self, context: &mut Context<'_>) {
-        let (before, now) = (context.streams.crowd, self.out.len());
+        let accepted: usize = self.loops.iter().map(|one| one.accepted).sum();
+        let (before, now) = (context.streams.crowd, self.out.len().max(accepted));
         context.streams.crowd = now;
         if before.min(CROWD) != now.min(CROWD) {
             self.send_all(|| ToLoop::Crowd(now.min(CROWD)));
@@ -128,7 +130,7 @@ impl Distributor {
         if self.reports == 0 || self.loops.iter().any(|one| one.is_asked) {
             return;
         }
-        let clients = self.out.len() as u64;
+        let clients = self.loops.iter().map(|one| one.figures.clients as u64).sum();
         for _ in 0..std::mem::take(&mut self.reports) {
             self.with_sums(context, |context, open| {
                 let stats = context.core.console.sums(Name::Stats, context.pool, open);
@@ -144,7 +146,7 @@ impl Distributor {
         act: impl FnOnce(&mut Context<'_>, OpenTraffic),
     ) {
         let (before, mut open) = (context.core.console.totals, OpenTraffic::default());
-        for LoopFigures { totals, open: moving } in self.loops.iter().map(|one| &one.figures) {
+        for LoopFigures { totals, open: moving, .. } in self.loops.iter().map(|one| &one.figures) {
             context.core.console.totals.add(totals);
             open.add(moving);
         }
@@ -157,7 +159,8 @@ impl Distributor {
         let Some(one) = self.loops.get_mut(from) else { return };
         debug_assert!(one.is_alive, "loop {from} ends twice");
         one.is_alive = false;
-        one.figures = LoopFigures::default();
+        (one.figures, one.accepted) = (LoopFigures::default(), 0);
+        self.update_crowd(context);
         context.core.console.totals.add(&end.totals);
         self.losses.extend(end.loss);
         let left =
@@ -186,6 +189,18 @@ impl Distributor {
         match news {
             News::Entries(entries) => self.take_entries(context, from, entries),
             News::Closed(number) => self.forget(context, *number),
+            News::Clients(clients) => {
+                context.core.peer_arrived(context.pool);
+                if let Some(one) = self.loops.get_mut(from) {
+                    one.accepted = *clients;
+                }
+                self.update_crowd(context);
+            }
+            News::Starved if !context.streams.admission.starve() => {}
+            News::Starved => {
+                let text = "no descriptor is left for more clients (`ulimit -n` sets the limit); the rest wait";
+                context.core.console.warn(context.pool, Kind::Starved, text);
+            }
             News::Taken(bytes) => {
                 if let Some(others) = &mut context.streams.others {
                     others.note_taken(from, *bytes);

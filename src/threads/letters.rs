@@ -9,6 +9,9 @@ use crate::event_loop::{Detached, Mail, Mailbox};
 use crate::sessions::{ConsoleEntry, LoopFigures, ShutdownMode, Totals};
 use crate::sockets::Endpoint;
 
+/// More connections than these make no difference to the loops: what matters is whether a slow one is
+/// alone.
+pub(super) const CROWD: usize = 3;
 /// Bytes that may be under way from one loop to another. Whatever feeds more waits until a quarter of
 /// it has been taken.
 pub(super) const WINDOW: usize = 256 * 1024;
@@ -68,6 +71,10 @@ pub(super) enum News {
     Entries(Vec<ConsoleEntry>),
     /// The connection of this number is gone.
     Closed(u64),
+    /// A loop that accepts by itself has so many connections, as far as it matters.
+    Clients(usize),
+    /// A loop has found no descriptor for one more client.
+    Starved,
     /// So much of what was passed to the loop is taken.
     Taken(usize),
     /// What has moved.

@@ -13,27 +13,29 @@
 //! ```
 //!
 //! They share mailboxes and nothing else, with one exception: `--count` is exact to the message, and
-//! so its messages are tickets from one counter. All that is sent is plain data
+//! so its messages are tickets from one counter, and so are the numbers of connections. All that is sent is plain data
 //! (`letters`), in the order of each sender, and each way has a bound (`links`): a
 //! loop that is behind has those wait that feed it, and a stdout that is full has the loops wait.
 //!
 //! # Who accepts
 //!
-//! One loop, for all kinds of listeners. A listener of its own for each loop (SO_REUSEPORT) would
-//! save the letter of a connection, and cost what the options promise:
+//! | clients come by | and | who accepts |
+//! |---|---|---|
+//! | TCP on Linux | nothing counts them | each loop, by a listener of its own (SO_REUSEPORT) |
+//! | TCP | `--conns`, `--max-clients`, `--max-per-address`, or each takes two descriptors | the main loop |
+//! | unix sockets, inherited listeners | | the main loop |
+//! | UDP on Linux | | each loop, by a socket of its own (SO_REUSEPORT) |
+//! | groups, unix datagrams | | the first loop |
 //!
-//! * `--max-clients`, `--max-per-address` and `--conns` are exact where one loop counts. A listener that
-//!   pauses in one loop keeps its part of the clients waiting while others have room: the kernel
-//!   chooses by a hash of the addresses, and never again (socket(7)).
-//! * Clients are spread evenly. By a hash, two clients of two loops share one of them half of the time.
-//! * A second program on the same port is refused. With SO_REUSEPORT it takes a part of the clients,
-//!   where it has the same user and asks for it as well.
-//! * When a listener closes, its backlog is reset, while those of the others live on.
-//! * Unix sockets and inherited listeners have no SO_REUSEPORT.
+//! What counts clients is exact where one loop counts. A listener that pauses in one loop would keep its part
+//! of the clients waiting while another has room, for the kernel chooses by a hash of the addresses, once
+//! (socket(7)). The main loop hands each connection to the loop that has the fewest, which costs a
+//! letter; a listener for each loop costs nothing, and spreads clients by chance.
 //!
-//! Datagrams have no connection to hand over, so there each loop has a socket of its own by
-//! SO_REUSEPORT. All datagrams of one peer reach the same socket, which answers. Groups and sockets that
-//! cannot be shared so are in the first loop.
+//! The first socket of a port is opened without SO_REUSEPORT: it fails where another program has the port, and
+//! has the kernel choose one for port 0. It is closed before the others share that port. Systems other than Linux know
+//! the option, and do not spread connections by it. A group delivers each datagram to all of its sockets, and
+//! so has one.
 
 mod distributor;
 mod letters;
@@ -45,9 +47,12 @@ use std::sync::atomic::AtomicU64;
 use std::thread;
 
 use crate::error::{Failure, Status};
-use crate::event_loop::{EventLoop, Pool};
-use crate::sessions::config::{Common, Goal, Helpers, InputConfig, InputSource, Limits, Serve};
-use crate::sessions::{ServingLoop, Session, StreamSession};
+use crate::event_loop::{EventLoop, Id, Pool};
+use crate::sessions::config::{
+    Common, Goal, Handling, Helpers, InputConfig, InputSource, Limits, Serve,
+};
+use crate::sessions::{InputReader, Numbers, ServingLoop, Session, StreamSession};
+use crate::sockets::OpenListener;
 use distributor::Distributor;
 use links::LoopLinks;
 use serving::LoopSetup;
@@ -74,19 +79,41 @@ pub(crate) fn of_loop(common: &Common) -> Common {
     common
 }
 
-/// The sessions of `tcp-serve`, one for each loop.
-pub(crate) fn of_serve(config: &Serve) -> Vec<MakeSession> {
+/// Whether sockets that share a port (SO_REUSEPORT) share what comes.
+pub(crate) const SHARES_PORTS: bool = cfg!(any(target_os = "android", target_os = "linux"));
+
+/// Whether each loop of `tcp-serve` may accept: nothing counts clients over all loops.
+pub(crate) fn may_accept(config: &Serve) -> bool {
+    let is_counted = config.conns.is_some()
+        || config.max_clients.is_some()
+        || config.max_per_address.is_some()
+        // A limit on descriptors is one on clients.
+        || matches!(config.handling, Handling::Save(_) | Handling::Forward(_) | Handling::Exec(_));
+    SHARES_PORTS && !is_counted
+}
+
+/// The sessions of `tcp-serve`, one for each loop with its listeners.
+pub(crate) fn of_serve(config: &Serve, listeners: Vec<Vec<OpenListener>>) -> Vec<MakeSession> {
     let common = of_loop(&config.common);
     let frame_total = share(config.frame_total, config.threads, &common);
     let config = Serve { common, frame_total, ..config.clone() };
-    let make = |_| -> MakeSession {
+    let make = |listeners| -> MakeSession {
         let config = config.clone();
         Box::new(move |pool, console| {
-            let input = crate::sessions::InputReader::open(pool, &config.common)?;
-            StreamSession::serve(config, console, input, Vec::new())
+            let input = InputReader::open(pool, &config.common)?;
+            let listeners = add_all(pool, listeners)?;
+            StreamSession::serve(config, console, input, listeners)
         })
     };
-    (0..config.threads).map(make).collect()
+    listeners.into_iter().map(make).collect()
+}
+
+/// Has a loop watch its listeners.
+///
+/// # Errors
+/// The system has no room for one.
+pub(crate) fn add_all(pool: &mut Pool, listeners: Vec<OpenListener>) -> Result<Vec<Id>, Failure> {
+    listeners.into_iter().map(|one| pool.add_listener(one)).collect()
 }
 
 /// The part of each loop in what all unfinished messages may hold; one of the longest fits.
@@ -112,6 +139,8 @@ pub(crate) fn start(
         (0..count).map(|at| EventLoop::new().map_err(|error| fail(at, error))).collect();
     let mut loops = loops?;
     let mailboxes: Vec<_> = loops.iter_mut().map(|one| one.pool().mailbox()).collect();
+    let numbers = Numbers::shared();
+    session.core_mut().numbers = numbers.clone();
     let core = session.core();
     let console = core.console.remote_form(&core.common.output.report);
     ServingLoop(session).replace_service(|profile| {
@@ -121,7 +150,8 @@ pub(crate) fn start(
     ServingLoop(session).set_others(Box::new(LoopLinks::new(&mailboxes, count)));
     for (own, (event_loop, make)) in loops.into_iter().zip(sessions).enumerate() {
         let (mailboxes, main, console) = (mailboxes.clone(), pool.mailbox(), console.clone());
-        let setup = LoopSetup { own, mailboxes, main, console, make };
+        let numbers = numbers.clone();
+        let setup = LoopSetup { own, mailboxes, main, console, numbers, make };
         let thread = thread::Builder::new().name(format!("loop {}", own + 1));
         // Not by thread::spawn(), which panics where no thread can be had.
         thread.spawn(move || serving::run(event_loop, setup)).map_err(|error| fail(own, error))?;

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::letters::{Handed, LoopEnd, News, OVERHEAD, PORTION, ToLoop, send, send_news};
+use super::letters::{CROWD, Handed, LoopEnd, News, OVERHEAD, PORTION, ToLoop, send, send_news};
 use super::links::{ConsoleLink, LoopLinks};
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, EventLoop, Handler, IdMap, Mail, Mailbox, Pool, Signal};
 use crate::kind::Kind;
-use crate::sessions::{Console, RemoteForm, ServingLoop, Session, StreamSession};
+use crate::sessions::{Console, Numbers, RemoteForm, ServingLoop, Session, StreamSession};
 
 /// Makes the session of a loop, in its thread.
 pub(crate) type MakeSession =
@@ -22,6 +22,7 @@ pub(super) struct LoopSetup {
     pub(super) mailboxes: Vec<Mailbox>,
     pub(super) main: Mailbox,
     pub(super) console: RemoteForm,
+    pub(super) numbers: Numbers,
     pub(super) make: MakeSession,
 }
 
@@ -76,9 +77,13 @@ struct Serving {
     main: Mailbox,
     /// The connections that the main loop has handed over.
     numbers: IdMap<u64>,
+    /// How many connections the main loop knows of, up to [`CROWD`], where this loop accepts.
+    clients: Option<usize>,
     /// What each loop has passed here, and has not been told of.
     owed: Vec<usize>,
     lost_at: Option<Instant>,
+    /// The main loop knows that accepting has failed.
+    is_starved: bool,
     /// The main loop has asked for the end.
     is_ordered: bool,
     /// No more connections come.
@@ -89,9 +94,11 @@ struct Serving {
 
 impl Serving {
     fn new(pool: &mut Pool, setup: LoopSetup) -> Result<Self, Failure> {
-        let LoopSetup { own, mailboxes, main, console, make } = setup;
+        let LoopSetup { own, mailboxes, main, console, numbers, make } = setup;
         let console = Console::remote(pool, console, Box::new(ConsoleLink::new(main.clone(), own)));
         let mut session = make(pool, console)?;
+        session.core_mut().numbers = numbers;
+        let listens = ServingLoop(&mut session).listens();
         ServingLoop(&mut session).set_others(Box::new(LoopLinks::new(&mailboxes, own)));
         session.start(pool);
         Ok(Self {
@@ -101,7 +108,9 @@ impl Serving {
             mailboxes,
             main,
             numbers: IdMap::default(),
+            clients: listens.then_some(0),
             lost_at: None,
+            is_starved: false,
             is_ordered: false,
             is_last: false,
             is_reported: false,
@@ -199,6 +208,15 @@ impl Serving {
         self.flush();
         if self.lost_at.is_none() && self.session().loss().is_some() {
             self.lost_at = Some(pool.now());
+        }
+        if !self.is_starved && self.session().is_starved() {
+            self.is_starved = true;
+            send_news(&self.main, self.own, News::Starved);
+        }
+        let clients = self.session().len().min(CROWD);
+        if self.clients.is_some_and(|known| known != clients) {
+            self.clients = Some(clients);
+            send_news(&self.main, self.own, News::Clients(clients));
         }
         if !self.session().is_blocking() {
             self.report_taken();

@@ -1,6 +1,6 @@
 //! The sockets of an echo server, and how its loops share them.
 
-use crate::commands::launch::Launch;
+use crate::commands::launch::{Launch, on_port};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
@@ -9,6 +9,7 @@ use crate::sessions::config::{Echo, Net};
 use crate::sessions::{GroupInterface, Local};
 use crate::sockets::datagram::{self, DatagramSocket, Opened};
 use crate::sockets::{Address, OpenListener, Purpose};
+use crate::threads::SHARES_PORTS;
 
 /// Ports that are tried until one is free for streams and for datagrams.
 const ATTEMPTS: usize = 32;
@@ -34,7 +35,10 @@ pub(super) fn add_all(
 
 /// The sockets of an echo server: streams and datagrams on the same ports, and groups.
 pub(super) struct Open {
+    /// Those that the main loop has.
     pub(super) listeners: Vec<Id>,
+    /// Those of each loop beside it.
+    pub(super) waiting: Vec<Vec<OpenListener>>,
     /// The datagram sockets of each loop.
     pub(super) shares: Vec<Vec<UnwatchedSocket>>,
     /// These leave when they are dropped.
@@ -44,7 +48,8 @@ pub(super) struct Open {
 impl Open {
     pub(super) fn new(threads: usize) -> Self {
         let shares = (0..threads).map(|_| Vec::new()).collect();
-        Self { listeners: Vec::new(), shares, groups: Vec::new() }
+        let waiting = (0..threads).map(|_| Vec::new()).collect();
+        Self { listeners: Vec::new(), waiting, shares, groups: Vec::new() }
     }
 
     pub(super) fn address(
@@ -61,31 +66,36 @@ impl Open {
             false if config.streams => (launch.open_listeners(address, &config.net)?, Vec::new()),
             false => (Vec::new(), launch.open_datagrams(address, &config.net)?),
         };
-        for one in listeners {
-            self.listeners.push(launch.add_listener(one)?);
-        }
-        let ports: Vec<Option<u16>> = opened.iter().map(|one| one.port).collect();
-        match (address, ports.first()) {
-            (Address::Inet { host, .. }, Some(Some(port))) if config.threads > 1 => {
-                opened.iter().for_each(|one| launch.note_local(one));
-                // These have shown that nobody else has the port. One of them would keep it from the
-                // sockets that share it.
-                drop(opened);
-                let same = Address::Inet { host: host.clone(), port: *port };
-                self.share(launch, &same, &config.net)
-            }
-            _ => {
-                let opened = opened.into_iter().map(|one| launch.take_datagrams(one));
-                self.add_to_first(opened.map(UnwatchedSocket::plain));
-                Ok(())
+        let shares_ports = config.threads > 1 && SHARES_PORTS;
+        let shared = on_port(address, opened.first().and_then(|one| one.port));
+        if shares_ports {
+            let waiting = &mut self.waiting;
+            self.listeners.extend(launch.share_listeners(
+                address,
+                &config.net,
+                listeners,
+                waiting,
+            )?);
+        } else {
+            for one in listeners {
+                self.listeners.push(launch.add_listener(one)?);
             }
         }
+        if let Some(shared) = shared.filter(|_| shares_ports) {
+            opened.iter().for_each(|one| launch.note_local(one));
+            // These have shown that nobody else has the port. One of them would keep it from the
+            // sockets that share it.
+            drop(opened);
+            return self.share(launch, &shared, &config.net);
+        }
+        let opened = opened.into_iter().map(|one| launch.take_datagrams(one));
+        self.add_to_first(opened.map(UnwatchedSocket::plain));
+        Ok(())
     }
 
-    /// Opens a socket for each loop on the same port.
+    /// Opens a datagram socket for each loop on the same port.
     fn share(&mut self, launch: &mut Launch, address: &Address, net: &Net) -> Result<(), Failure> {
-        let mut options = net.options.clone();
-        options.set("reuseport=on")?;
+        let options = net.options.sharing()?;
         let found = launch.names.addresses(address, net.family, Purpose::Listen)?;
         for share in &mut self.shares {
             // What the kernel has changed was told of the first ones.

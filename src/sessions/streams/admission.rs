@@ -188,6 +188,11 @@ impl Admission {
         !std::mem::replace(&mut self.starved, true)
     }
 
+    /// Whether accepting has failed for want of descriptors.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.starved
+    }
+
     /// A client makes room. True the first time, when it is to be reported.
     pub(crate) fn make_room(&mut self) -> bool {
         !std::mem::replace(&mut self.has_made_room, true)

@@ -50,6 +50,8 @@ pub(crate) struct LoopFigures {
     pub(crate) totals: Totals,
     /// Of the connections that still live.
     pub(crate) open: OpenTraffic,
+    /// How many these are.
+    pub(crate) clients: usize,
 }
 
 /// A session that shares its run with others.
@@ -131,11 +133,26 @@ impl ServingLoop<'_> {
     /// What the loop has moved.
     pub(crate) fn figures(&self, pool: &Pool) -> LoopFigures {
         let open = OpenTraffic::of(pool, self.0.open_ids());
-        LoopFigures { totals: self.0.core.console.totals, open }
+        LoopFigures { totals: self.0.core.console.totals, open, clients: self.len() }
     }
 
     /// What the ends of connections mean for the status, where they mean anything.
     pub(crate) fn loss(&self) -> Option<Status> {
         self.0.streams.worst
+    }
+
+    /// How many connections it has.
+    pub(crate) fn len(&self) -> usize {
+        self.0.streams.table.len()
+    }
+
+    /// Whether it has listeners of its own.
+    pub(crate) fn listens(&self) -> bool {
+        !self.0.streams.listeners.is_empty()
+    }
+
+    /// Whether accepting has failed for want of descriptors.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.0.streams.admission.is_starved()
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn accept_failed(
     (error, is_relayed): (&io::Error, bool),
 ) {
     let cause = plain(error);
-    if streams.admission.starve() {
+    // Where several loops accept, one of them says so for all.
+    if streams.admission.starve() && !core.console.is_remote() {
         let (count, noun) = (streams.count(), streams.profile.noun);
         let text = format!(
             "cannot accept more than {count} {noun}: {cause} (`ulimit -n` sets the limit); the rest wait"

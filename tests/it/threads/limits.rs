@@ -185,3 +185,61 @@ fn an_idle_client_leaves_its_place() {
     server.signal(libc::SIGTERM);
     check_order(&server.wait_open().code(0), 3);
 }
+
+/// More clients than descriptors: the loops serve those that they have, say so once, and serve the rest
+/// as places come free.
+#[test]
+fn descriptors_that_run_out_are_reported_once() {
+    for words in ["echo --tcp", "tcp-serve --forward"] {
+        let mut upstream = wirecat(["echo", "--tcp", "127.0.0.1:0"]).start();
+        let upstream = upstream.address();
+        let mut line = String::from("ulimit -n 80; exec \"$0\" ") + words;
+        if words.contains("forward") {
+            line += &format!(" {upstream}");
+        }
+        line += " --threads 3 --output json 127.0.0.1:0";
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &line, crate::support::wirecat_path()]);
+        let mut server = crate::support::program(command).start();
+        let local = server.wait_for_event("listening")["local"].as_str().unwrap().to_owned();
+        let clients: Vec<_> = (0..200).map(|_| connect(&local)).collect();
+        let threads: Vec<_> = clients
+            .into_iter()
+            .map(|client| std::thread::spawn(move || talk(&client, b"hello")))
+            .collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), b"hello");
+        }
+        server.signal(libc::SIGTERM);
+        let ended = server.wait_open();
+        let events = ended.events();
+        let starved =
+            named(&events, "warning").iter().filter(|event| event["kind"] == "starved").count();
+        assert_eq!(starved, 1, "{words}");
+        assert_eq!(named(&events, "closed").len(), 200);
+    }
+}
+
+/// Each loop has a listener where nothing counts the clients, and the main loop has one where
+/// something does.
+#[test]
+fn loops_share_a_port_where_nothing_counts_clients() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    for (words, listeners) in [
+        ("echo --tcp", 3),
+        ("tcp-serve --hub", 3),
+        ("tcp-serve --discard --conns=9", 1),
+        ("tcp-serve --discard --max-clients=9", 1),
+        ("tcp-serve --discard --max-per-address=9", 1),
+        ("tcp-serve --save=.", 1),
+    ] {
+        let (_server, address) = server(3, words);
+        let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
+        // The local address in hexadecimal, and the state LISTEN (proc_net_tcp(5)).
+        let mark = format!("0100007F:{port:04X} 00000000:0000 0A");
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        assert_eq!(table.matches(&mark).count(), listeners, "{words}");
+    }
+}
