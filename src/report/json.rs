@@ -23,6 +23,15 @@ pub(super) fn write(notice: &Notice<'_>, tag: Option<&str>, now: SystemTime, out
     out.push(b'\n');
 }
 
+/// Appends a part of a text as it stands between the quotes of a string.
+pub(crate) fn escape_json(text: &str, out: &mut Vec<u8>) {
+    let start = out.len();
+    // It cannot fail either.
+    let _ = text.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Style));
+    out.pop();
+    out.remove(start);
+}
+
 /// Compact JSON whose fractions have six decimals, nine where they say more, and whose strings are
 /// fit for a terminal.
 struct Style;

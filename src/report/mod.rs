@@ -30,6 +30,7 @@ use anstream::{AutoStream, ColorChoice};
 use crate::kind::Kind;
 use crate::protocol::text::number;
 pub(crate) use figures::{Figures, SequenceFigures};
+pub(crate) use json::escape_json;
 pub(crate) use lines::PreparedLine;
 pub use name::Name;
 pub(crate) use notice::Notice;

@@ -5,6 +5,7 @@
 
 mod closed;
 mod hooked;
+mod long;
 mod message;
 mod stdout;
 mod totals;
@@ -23,6 +24,8 @@ use crate::event_loop::{Directions, Id, Pool, SendOutcome, TimerKey, Traffic, Tr
 use crate::kind::Kind;
 use crate::protocol::output::{self, Output, Written};
 use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
+
+use long::LongEvents;
 
 pub(crate) use closed::closed_event;
 pub use message::Message;
@@ -54,6 +57,7 @@ pub struct Console {
     release: fn(StdioKind),
     /// Written forms that wait for the end of a burst.
     pending: Vec<u8>,
+    long: LongEvents,
     /// The time of the burst, which is asked for once.
     clock: Option<SystemTime>,
     pub(crate) hooks: Hooks,
@@ -123,6 +127,7 @@ impl Console {
             full: false,
             release: |_| {},
             pending: Vec::new(),
+            long: LongEvents::default(),
             clock: None,
             hooks: Hooks::new(Vec::new(), false),
             totals: Totals::default(),
@@ -152,15 +157,16 @@ impl Console {
     /// Whether stdout or the hooks take no more for now: what feeds them must be paused.
     pub(crate) fn is_full(&self) -> bool {
         let is_behind = self.uplink.as_ref().is_some_and(|uplink| uplink.is_full());
-        self.full || is_behind || self.hooks.are_full()
+        self.full || is_behind || self.is_crowded() || self.hooks.are_full()
     }
 
     /// stdout takes data again.
-    pub(crate) fn drained(&mut self) {
+    pub(crate) fn drained(&mut self, pool: &mut Pool) {
         self.full = false;
+        self.continue_long(pool);
     }
 
-    /// Tells an event.
+    /// Reports an event.
     #[cold]
     pub(crate) fn report(&mut self, pool: &mut Pool, event: &Notice<'_>) {
         self.report_batched(pool, event);
@@ -169,7 +175,7 @@ impl Console {
         }
     }
 
-    /// Tells an event that is one of many; [`Console::commit`] ends the burst.
+    /// Reports an event that is one of many; [`Console::commit`] ends the burst.
     pub(crate) fn report_batched(&mut self, pool: &mut Pool, event: &Notice<'_>) {
         self.show(pool, event);
         self.fire(pool, event);
@@ -225,7 +231,7 @@ impl Console {
     /// Takes a received message for stdout; [`Console::commit`] ends the burst.
     pub(crate) fn deliver(&mut self, pool: &mut Pool, message: &Message<'_>) {
         // An event costs more than all the rest, and mostly has no reader.
-        if self.shows_data {
+        if self.shows_data && !self.deliver_long(pool, message) {
             self.report_batched(pool, &message.event());
         }
         match self.form {
@@ -268,7 +274,7 @@ impl Console {
     /// Ends a burst of messages: what was gathered is written.
     pub(crate) fn commit(&mut self, pool: &mut Pool) {
         self.clock = None;
-        if !self.pending.is_empty() {
+        if !self.pending.is_empty() && !self.has_long() {
             let mut pending = std::mem::take(&mut self.pending);
             self.write(pool, &pending);
             pending.clear();

@@ -215,11 +215,11 @@ impl Core {
                 // Connections may have had children too.
                 Disposition::Own
             }
-            Event::Signal(Signal::Report) => self.on_request(pool),
+            Event::Signal(Signal::Report) => self.on_sigusr1(pool),
             Event::Signal(signal) => self.on_signal(pool, *signal),
             Event::Timer { key } => self.on_timer(pool, *key),
             Event::Drained { id } if self.console.is(*id) => {
-                self.console.drained();
+                self.console.drained(pool);
                 self.resume(pool)
             }
             Event::Drained { id } if self.console.hooks.own(*id) => Disposition::Nothing,
@@ -246,8 +246,7 @@ impl Core {
         if self.phase.is_working() { meaning } else { Disposition::Nothing }
     }
 
-    /// SIGUSR1.
-    fn on_request(&mut self, pool: &mut Pool) -> Disposition {
+    fn on_sigusr1(&mut self, pool: &mut Pool) -> Disposition {
         if !self.phase.is_working() {
             let stats = self.console.sums(Name::Stats, pool, OpenTraffic::default());
             self.console.report(pool, &stats);
@@ -263,6 +262,10 @@ impl Core {
             (timers::SUMS, None) => self.console.report_sums(pool),
             (timers::TOTAL, None) => self.time_is_up(pool),
             (timers::READY, None) if self.phase.is_working() => self.announce(pool),
+            (timers::LONG_EVENT, None) if self.console.write_long(pool) => {
+                return self.resume(pool);
+            }
+            (timers::LONG_EVENT, None) => {}
             (timers::HOOKS, None) => {
                 if self.console.start_hooks(pool, &mut self.children) {
                     return self.resume(pool);
@@ -387,7 +390,7 @@ impl Core {
         self.goal.is_met(self.received())
     }
 
-    /// Tells why not everything is recorded, if that is so.
+    /// Reports why not everything is recorded, if that is so.
     pub(super) fn check_recording(&mut self, pool: &mut Pool) {
         if let Some(failure) = pool.take_recording_failure() {
             self.console.report_failure(pool, &failure);

@@ -72,6 +72,8 @@ pub(crate) const READ_ON: u8 = 33;
 pub(crate) const WITHIN: u8 = 34;
 /// `tick` of the commands.
 pub(crate) const TICK: u8 = 35;
+/// A long event on stdout goes on.
+pub(crate) const LONG_EVENT: u8 = 36;
 /// The first purpose that a session of streams, or one of datagrams, has for itself alone.
 pub(crate) const OWN: u8 = 64;
 

@@ -42,6 +42,7 @@ impl Console {
     /// Reports the summary and drains stdout; returns whether that is done already. JSON ends with it;
     /// elsewhere it waits for stdout, whose end may still change the code.
     pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
+        self.finish_long(pool);
         self.commit(pool);
         self.reporter.end_progress();
         if self.form == Output::Json && self.uplink.is_none() {
@@ -70,6 +71,7 @@ impl Console {
     /// Forgets stdout, and returns what its end means.
     pub(crate) fn stdout_closed(&mut self, end: &End) -> StdoutEnd {
         (self.stdout, self.full) = (None, false);
+        let unwritten = std::mem::take(&mut self.long).bytes();
         match &end.error {
             // EPIPE: a reader such as `head` has left. The loop survives the SIGPIPE that comes
             // with it, and so the run ends in order.
@@ -77,12 +79,12 @@ impl Console {
             Some(error) => {
                 StdoutEnd::Failed(Failure::io(Status::Local, "write to", "stdout", error))
             }
-            None => self.undelivered(end),
+            None => self.undelivered(end, unwritten),
         }
     }
 
-    fn undelivered(&mut self, end: &End) -> StdoutEnd {
-        let count = end.unsent.len() as u64 + end.unacknowledged;
+    fn undelivered(&mut self, end: &End, unwritten: usize) -> StdoutEnd {
+        let count = (end.unsent.len() + unwritten) as u64 + end.unacknowledged;
         self.totals.undelivered += count;
         if count == 0 {
             return StdoutEnd::Flushed;

@@ -101,7 +101,9 @@ impl Console {
                 }
             }
             ConsoleEntry::Output(bytes) => {
-                if self.terminal {
+                if self.has_long() {
+                    self.pending.extend_from_slice(bytes);
+                } else if self.terminal {
                     self.write(pool, bytes);
                 } else if let Some(stdout) = self.stdout {
                     self.full |= pool.send_shared(stdout, bytes.clone()) == SendOutcome::Full;

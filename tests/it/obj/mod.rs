@@ -1,6 +1,7 @@
 //! `--frame obj`: Python objects behind a length in hex, as JSON on stdin and stdout.
 
 mod encoding;
+mod events;
 mod turns;
 
 use std::io::Write;
