@@ -235,7 +235,7 @@
 //! crossterm's reader, from which it stems, blocks in the middle of a sequence. And what a user reads
 //! is one type, [`error::Failure`], on every floor, so that nothing is lost in translation at the edge.
 
-// What the command line alone calls is not dead; a build with it tells what is.
+// What the command line alone calls is not dead; a build with it shows what is.
 #![cfg_attr(not(feature = "cli"), allow(dead_code))]
 
 pub mod close;

@@ -9,6 +9,11 @@ use std::time::Duration;
 /// The longest duration that is accepted, ten years: added to any `Instant` it cannot overflow.
 pub const LONGEST: Duration = Duration::from_secs(10 * 31_557_600);
 
+/// So many of something: `1 byte`, `2 bytes`.
+pub fn number(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Parses a number of bytes: `64k` = `64KiB`, `1M` = `1MiB`, `10MB` = 10⁷; zero is accepted.
 ///
 /// # Errors

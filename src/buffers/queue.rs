@@ -156,7 +156,7 @@ impl SendQueue {
         self.len -= count;
         waiting.written += count;
         while !waiting.first.is_empty() {
-            // A piece that is cut stays whole: only `written` tells how far it went.
+            // A piece that is cut stays whole: only `written` knows how far it went.
             if waiting.written < waiting.first.len() {
                 return;
             }

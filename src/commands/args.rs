@@ -26,7 +26,7 @@ use crate::sessions::recorder::RecordTarget;
 use crate::sockets::{Family, SocketOptions};
 use crate::values::{parse_count, parse_duration};
 
-/// How events are told
+/// How events are reported
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Events")]
 pub struct ReportArgs {

@@ -102,7 +102,7 @@ pub struct ChatArgs {
     /// Which addresses of a name count.
     #[command(flatten)]
     pub family: FamilyArgs,
-    /// How events are told.
+    /// How events are reported.
     #[command(flatten)]
     pub report: ReportArgs,
 }

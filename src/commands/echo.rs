@@ -115,7 +115,7 @@ pub struct EchoArgs {
     /// Which addresses of a name count.
     #[command(flatten)]
     pub family: FamilyArgs,
-    /// How events are told.
+    /// How events are reported.
     #[command(flatten)]
     pub report: ReportArgs,
 }

@@ -33,7 +33,7 @@ pub struct McastJoinArgs {
     /// Read from stdin what to do: commands or json [default: stdin is not read]
     #[arg(long, value_name = "FORM", help_heading = "Input and output")]
     pub input: Option<CommandForm>,
-    /// How events are told.
+    /// How events are reported.
     #[command(flatten)]
     pub report: ReportArgs,
 }

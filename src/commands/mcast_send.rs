@@ -52,7 +52,7 @@ pub struct McastSendArgs {
     /// How long to send probes
     #[arg(long, value_name = "D", value_parser = parse_duration, requires = "test", help_heading = "Probes")]
     pub duration: Option<Duration>,
-    /// How events are told.
+    /// How events are reported.
     #[command(flatten)]
     pub report: ReportArgs,
 }

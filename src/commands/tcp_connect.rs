@@ -60,7 +60,7 @@ pub struct ConnectArgs {
     /// What a listener takes: a command may have it listen.
     #[command(flatten, next_help_heading = "Sockets")]
     pub listen: ListenArgs,
-    /// How events are told.
+    /// How events are reported.
     #[command(flatten)]
     pub report: ReportArgs,
 }

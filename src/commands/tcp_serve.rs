@@ -111,7 +111,7 @@ pub struct ServeArgs {
     /// Playing a recording.
     #[command(flatten)]
     pub replay: ReplayArgs,
-    /// How events are told.
+    /// How events are reported.
     #[command(flatten)]
     pub report: ReportArgs,
 }

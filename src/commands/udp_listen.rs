@@ -72,7 +72,7 @@ pub struct UdpListenArgs {
     /// Playing a recording.
     #[command(flatten)]
     pub replay: ReplayArgs,
-    /// How events are told.
+    /// How events are reported.
     #[command(flatten)]
     pub report: ReportArgs,
 }

@@ -34,7 +34,7 @@ pub struct UdpSendArgs {
     /// Allow broadcast addresses; answers may come from any address
     #[arg(long, help_heading = "Sockets")]
     pub broadcast: bool,
-    /// How events are told.
+    /// How events are reported.
     #[command(flatten)]
     pub report: ReportArgs,
 }

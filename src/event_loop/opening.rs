@@ -202,7 +202,7 @@ impl Pool {
         }
         match registered {
             Ok(Readiness::Evented) => Ok(id),
-            // epoll takes no regular files (EPERM, epoll_ctl(2)); no event ever tells of them.
+            // epoll takes no regular files (EPERM, epoll_ctl(2)); none ever has an event.
             Ok(Readiness::Always) => {
                 self.latch(id, true, true);
                 Ok(id)

@@ -202,7 +202,7 @@ impl Pool {
     /// Stops reading a connection, or accepting from a listener, until `resume`.
     pub fn pause(&mut self, id: Id) {
         match self.sources.get_mut(id) {
-            // The poll is not told, which saves a system call: an edge that comes meanwhile is
+            // The poll does not learn of it, which saves a system call: an edge that comes meanwhile is
             // latched.
             Some(PoolSource::Channel(channel)) => {
                 (channel.paused, channel.end_watch) = (true, EndWatch::Resets);

@@ -273,7 +273,7 @@ impl Registration<'_> {
     }
 }
 
-/// Tells the loop, from whatever thread, that a transport may be read or written again.
+/// Notifies the loop, from whatever thread, that a transport may be read or written again.
 #[derive(Clone)]
 pub struct Ready {
     mailbox: Mailbox,

@@ -4,6 +4,7 @@
 //! what it finds may not depend on how the stream happened to be cut into reads.
 
 use crate::kind::Kind;
+use crate::values::number;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -99,7 +100,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The length of a message is known, and over the limit.
-    #[error("{len} bytes long, and the limit is {max}")]
+    #[error("{} long, and the limit is {max}", bytes(*.len))]
     TooLarge {
         /// Length of the message in bytes.
         len: u64,
@@ -107,7 +108,7 @@ pub enum FrameError {
         max: usize,
     },
     /// A message has passed the limit, and its end is not known.
-    #[error("longer than the limit of {max} bytes")]
+    #[error("longer than the limit of {}", bytes(*.max as u64))]
     TooLong {
         /// The limit in bytes.
         max: usize,
@@ -136,6 +137,11 @@ impl FrameError {
     pub fn is_limit(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::TooLong { .. })
     }
+}
+
+/// So many bytes, in words.
+pub(super) fn bytes(count: u64) -> String {
+    number(count, "byte")
 }
 
 /// Refuses a known length above `max`.

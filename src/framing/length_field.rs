@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::framer::{FrameError, Framer, Step, counted, sendable};
+use super::framer::{FrameError, Framer, Step, bytes, counted, sendable};
 use super::prefixed::Prefix;
 
 /// The most bytes before a length, and the most behind a message that it does not count.
@@ -52,8 +52,9 @@ impl LengthField {
         let counted = u64::try_from(-self.extra).unwrap_or(0);
         if read.len < counted {
             return Err(FrameError::Malformed(format!(
-                "a length of {}, less than the {counted} bytes of the header that it counts",
-                read.len
+                "a length of {}, less than the {} of the header that it counts",
+                read.len,
+                bytes(counted)
             )));
         }
         let more = u64::try_from(self.extra).unwrap_or(0);
@@ -92,11 +93,11 @@ impl Framer for HeaderCounted {
                 out.extend_from_slice(payload);
                 return Ok(());
             }
-            Ok(Some(total)) => format!("its length field makes it {total} bytes long"),
+            Ok(Some(total)) => format!("its length field makes it {} long", bytes(total)),
             Ok(None) => format!("its length field ends behind byte {}", self.field.header),
             Err(error) => format!("it has {error}"),
         };
-        Err(FrameError::Unrepresentable(format!("{len} bytes long, and {why}")))
+        Err(FrameError::Unrepresentable(format!("{} long, and {why}", bytes(len as u64))))
     }
 }
 
@@ -260,7 +261,7 @@ mod tests {
             (
                 "u8@0-1",
                 b"\0",
-                "1 bytes long, and it has a length of 0, less than the 1 bytes of the header that it \
+                "1 byte long, and it has a length of 0, less than the 1 byte of the header that it \
                  counts",
             ),
         ];

@@ -5,7 +5,7 @@
 use bytes::{Buf, BufMut};
 
 use super::decimal::read_length;
-use super::framer::{FrameError, Framer, Step, counted, sendable};
+use super::framer::{FrameError, Framer, Step, bytes, counted, sendable};
 
 /// How a length is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,8 @@ impl Framer for Prefixed {
         let (len, limit) = (payload.len() as u64, self.prefix.limit());
         if len > limit {
             return Err(FrameError::Unrepresentable(format!(
-                "{len} bytes long, and the length in front can say {limit} at most"
+                "{} long, and the length in front holds {limit} at most",
+                bytes(len)
             )));
         }
         if len == 0 && self.prefix == Prefix::Decimal {
@@ -255,7 +256,7 @@ mod tests {
         let mut out = Vec::new();
         let framer = Prefixed::new(Prefix::BigEndian { width: 1 }, 300);
         let error = framer.encode(&[0; 256], &mut out).unwrap_err();
-        let text = "256 bytes long, and the length in front can say 255 at most";
+        let text = "256 bytes long, and the length in front holds 255 at most";
         assert_eq!((error.to_string().as_str(), out.len()), (text, 0));
         framer.encode(&[0; 255], &mut out).unwrap();
         assert_eq!(out.len(), 256);

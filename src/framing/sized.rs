@@ -2,7 +2,7 @@
 //!
 //! Owns the two formats in which no byte but the payload is on the wire.
 
-use super::framer::{FrameError, Framer, Step, sendable, within};
+use super::framer::{FrameError, Framer, Step, bytes, sendable, within};
 
 /// Frames of exactly `size` bytes.
 pub(super) struct Fixed {
@@ -46,9 +46,8 @@ impl Framer for Fixed {
         sendable(payload, self.max)?;
         if payload.len() != self.size {
             return Err(FrameError::Unrepresentable(format!(
-                "{} byte{} long, and every message has exactly {}",
-                payload.len(),
-                if payload.len() == 1 { "" } else { "s" },
+                "{} long, and every message has exactly {}",
+                bytes(payload.len() as u64),
                 self.size
             )));
         }

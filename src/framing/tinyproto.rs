@@ -39,7 +39,7 @@ pub enum ExchangeError {
     #[error("closed by the peer before its hello")]
     Silent,
     /// A message is larger than we take; the peer has got the refusal.
-    #[error("{len} bytes long, and the limit is {max}")]
+    #[error("{} long, and the limit is {max}", super::framer::bytes((*.len).into()))]
     TooLarge {
         /// Bytes of the message.
         len: u32,
@@ -47,7 +47,7 @@ pub enum ExchangeError {
         max: u32,
     },
     /// The peer does not take a message.
-    #[error("the peer refused a message of {len} bytes")]
+    #[error("the peer refused a message of {}", super::framer::bytes((*.len).into()))]
     Refused {
         /// Bytes of the message.
         len: u32,

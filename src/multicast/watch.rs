@@ -1,4 +1,4 @@
-//! Interfaces that were deleted while something was joined on them: a socket is told nothing.
+//! Interfaces that were deleted while something was joined on them: a socket learns nothing of that.
 
 use std::time::Duration;
 

@@ -67,7 +67,7 @@ impl FlowStats {
     }
 
     /// Takes the next message, and says what its number turned out to be. A duplicate counts
-    /// neither for jitter nor for latency: it tells of the network, not of the stream.
+    /// neither for jitter nor for latency: it is about the network, not the stream.
     pub fn arrive(&mut self, arrival: &FlowArrival) -> Option<Seen> {
         let (first, last) = self.arrivals.unwrap_or((arrival.at, arrival.at));
         // The kernel's receive times are of the wall clock, which may step back.

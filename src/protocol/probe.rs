@@ -9,7 +9,7 @@
 //! | 16–23 | sender: random for each run, tells restarts and several senders on one address apart |
 //! | 24–31 | when it was sent, nanoseconds since the Unix epoch |
 
-/// Tells test traffic from any other.
+/// Distinguishes test traffic from any other.
 const MAGIC: [u8; 8] = *b"WCprobe\x01";
 
 /// One message of test traffic.

@@ -4,6 +4,8 @@
 
 use std::ascii;
 
+pub use crate::values::number;
+
 /// Shows bytes as text on one line that stands for these bytes only: what could disturb a
 /// terminal or a log, invalid UTF-8 and the backslash become `\n \r \t \\ \xNN \u{..}`.
 pub fn escape(bytes: &[u8]) -> String {
@@ -34,11 +36,6 @@ pub fn is_unprintable(char: char) -> bool {
                 | '\u{202a}'..='\u{202e}'
                 | '\u{2066}'..='\u{2069}'
         )
-}
-
-/// So many of something: `1 byte`, `2 bytes`.
-pub fn number(n: u64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// So many bytes of something, to which this was not done: `1 byte of input was not sent`.

@@ -21,7 +21,7 @@ use crate::recording::Direction;
 fields! {
     /// A notice as a JSON object.
     pub(super) struct NoticeObject<'a> {
-        ts: Duration = "ts": "when it was told: seconds since 1970-01-01 00:00 UTC";
+        ts: Duration = "ts": "when it was reported: seconds since 1970-01-01 00:00 UTC";
         event: Name = "event": "what happened";
         /// The others.
         fields: Fields<'a>;

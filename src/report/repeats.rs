@@ -20,7 +20,7 @@ const MOST: u32 = 10;
 /// The time for those.
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-/// What was told of late, by kind.
+/// What was reported of late, by kind.
 #[derive(Default)]
 pub(super) struct Repeats {
     /// There are as many as there are names of troubles and kinds at most.

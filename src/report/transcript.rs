@@ -11,7 +11,7 @@
 //! {"ts":1763646660.500400,"event":"closed","proto":"tcp","conn":1,"local":"…","peer":"…","reason":"peer","detail":"fin"}
 //! ```
 //!
-//! * The first line of a socket tells its role: `accepted` (the other side connected),
+//! * The first line of a socket has its role: `accepted` (the other side connected),
 //!   `connected` (this side did), `listening` (a datagram socket for many peers). `proto` is
 //!   `tcp`, `unix`, `udp`, or `unixgram`.
 //! * `data` is what one read or write moved, or one datagram, with its `peer` and, on multicast,

@@ -354,7 +354,7 @@ impl Children {
         // One timer serves all: it fires for the earliest, and is armed again for those behind it.
         if let Some(at) = self.living.iter().filter_map(Living::kill_at).min() {
             let mut after = at.saturating_duration_since(pool.now());
-            // No signal tells of the end of a group.
+            // No signal comes at the end of a group.
             if self.living.iter().any(|one| one.ended.is_some()) {
                 after = after.min(LOOK);
             }

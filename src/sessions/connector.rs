@@ -155,7 +155,7 @@ impl Connector {
         std::mem::take(&mut self.notes)
     }
 
-    /// Tells what happened since the last call.
+    /// Reports what happened since the last call.
     pub(crate) fn report_notes(&mut self, pool: &mut Pool, console: &mut Console) {
         self.take_notes().iter().for_each(|note| note.report(pool, console, None));
     }

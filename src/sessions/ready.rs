@@ -52,7 +52,7 @@ impl ReadyFd {
     }
 }
 
-/// Tells everybody who waits for it that this side is ready.
+/// Notifies everybody who waits for it that this side is ready.
 ///
 /// ```text
 /// Unready ── begin ──> Announcing ── all were told ──> Ready
@@ -104,7 +104,7 @@ impl Readiness {
         is_first
     }
 
-    /// Tells everybody. `None` where there is nothing to be told.
+    /// Notifies everybody. `None` where there is nobody to notify.
     ///
     /// # Errors
     /// `Status::Local`: a file or descriptor that cannot be written.
@@ -138,7 +138,7 @@ impl Readiness {
     }
 }
 
-/// Tells the service manager, if there is one (sd_notify(3)): a path, or `@` and an abstract name.
+/// Notifies the service manager, if there is one (sd_notify(3)): a path, or `@` and an abstract name.
 fn notify(word: &str) -> Result<(), Failure> {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
     let address: Address = format!("unix:{}", name.to_string_lossy()).parse()?;

@@ -19,7 +19,7 @@ pub struct StartupFailure {
 }
 
 impl StartupFailure {
-    /// Tells events, and runs their hooks for no longer than `limit`.
+    /// Reports events, and runs their hooks for no longer than `limit`.
     ///
     /// # Errors
     /// The loop does not work.

@@ -29,7 +29,7 @@ enum EndpointAddress {
 }
 
 impl Endpoint {
-    /// The end that getsockname(2), getpeername(2) or accept(2) told of an IP socket.
+    /// The end that getsockname(2), getpeername(2) or accept(2) returned for an IP socket.
     pub(super) fn inet(address: io::Result<SocketAddr>) -> Self {
         address.map_or(Self(EndpointAddress::Unknown), Self::from)
     }

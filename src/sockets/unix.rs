@@ -69,7 +69,7 @@ impl Drop for UnixGuard {
     }
 }
 
-/// The device and inode of a file, which tell it from another of the same name.
+/// The device and inode of a file, which distinguish it from another of the same name.
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     // lstat(2): a symbolic link that stands there now is another file.
     let metadata = fs::symlink_metadata(path)?;

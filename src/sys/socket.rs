@@ -59,7 +59,7 @@ pub fn dropped(socket: impl AsFd) -> Option<u32> {
     }
 }
 
-/// Something that the kernel tells of every datagram once it is asked to; `mmsg::Arrival` is
+/// Something that the kernel reports of every datagram once it is asked to; `mmsg::Arrival` is
 /// where it appears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {

@@ -1,4 +1,4 @@
-//! Names of unix sockets, as a peer chose them and the kernel tells them.
+//! Names of unix sockets, as a peer chose them and the kernel returns them.
 //!
 //! A name may fill all of `sun_path` (108 bytes on Linux), and the kernel then tells a length that
 //! is one byte larger than `sockaddr_un`, for a NUL that it has no room for (unix(7), BUGS). The

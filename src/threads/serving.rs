@@ -192,7 +192,7 @@ impl Serving {
 
     /// The connection of this number is gone.
     fn closed(&mut self, number: u64) {
-        // What was told of it comes first.
+        // What was reported of it comes first.
         self.flush();
         send_news(&self.main, self.own, News::Closed(number));
     }

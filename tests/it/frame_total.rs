@@ -168,3 +168,26 @@ fn the_limit_is_refused_where_it_cannot_apply() {
     server.signal(libc::SIGTERM);
     server.wait().code(0);
 }
+
+/// `within` of a read runs on while the message waits for those of others.
+#[test]
+fn a_read_is_late_although_its_message_has_to_wait() {
+    let limits = ["--max-frame", "100k", "--max-frame-total", "100k"];
+    let args = ["tcp-serve", "--frame", "u32", "--input", "json", "--output", "json", "--paused"];
+    let mut server = wirecat([&args[..], &limits, &["127.0.0.1:0"]].concat()).piped().start();
+    let listening = server.wait_for_event("listening");
+    let address = listening["local"].as_str().expect("text");
+    let [mut one, mut two, mut three] = [(); 3].map(|()| connect(address));
+    server.wait_for_events("accepted", 3);
+    server.say("{\"read\":1,\"within\":\"500ms\"}\n{\"read\":2}\n{\"read\":3}\n");
+    one.write_all(&part(100 << 10, 90 << 10)).expect("it is taken");
+    two.write_all(&part(100 << 10, 20 << 10)).expect("it is taken");
+    server.wait_for_event("warning");
+    // The first one to send more may go on, and the others wait.
+    three.write_all(&part(100 << 10, 1 << 10)).expect("it is taken");
+    let closed = server.wait_for_event("closed");
+    assert_eq!(
+        (closed["conn"].as_u64(), closed["detail"].as_str()),
+        (Some(1), Some("read-timeout"))
+    );
+}

@@ -98,7 +98,7 @@ impl Open {
         let options = net.options.sharing()?;
         let found = launch.names.addresses(address, net.family, Purpose::Listen)?;
         for share in &mut self.shares {
-            // What the kernel has changed was told of the first ones.
+            // What the kernel has changed was reported for the first ones.
             let (opened, _) = datagram::listen(address, &found, &options)?;
             let opened = opened.into_iter().map(|one| (one.socket, one.local));
             share.extend(opened.map(UnwatchedSocket::plain));

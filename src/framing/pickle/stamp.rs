@@ -9,7 +9,7 @@ use super::{classes, number};
 const DAY: i64 = 86_400;
 /// The most days of a timedelta, either way.
 const MAX_DAYS: i64 = 999_999_999;
-/// The bit in the first byte of a month or an hour that tells the second of two equal times when
+/// The bit in the first byte of a month or an hour that marks the second of two equal times when
 /// clocks are set back. It is not kept: Python does not compare it either.
 const FOLD: u8 = 0x80;
 
@@ -138,7 +138,7 @@ pub(super) fn parse_delta(text: &[u8]) -> Option<Delta> {
     (rest.is_empty() && (-MAX_DAYS..=MAX_DAYS).contains(&days)).then_some(delta)
 }
 
-/// Appends the state of what this text tells, and the call that makes it, behind its class.
+/// Appends the state that this text stands for, and the call that makes it, behind its class.
 pub(super) fn encode(class: NodeKind, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut rest = text;
     out.extend_from_slice(&[b'C', width(class) as u8]);

@@ -10,6 +10,7 @@ use super::peers::Peers;
 use crate::error::plain;
 use crate::event_loop::{Id, Pool};
 use crate::kind::Kind;
+use crate::protocol::text::number;
 use crate::sessions::config::To;
 use crate::sessions::console::Console;
 use crate::sessions::input::Batch;
@@ -51,8 +52,8 @@ pub(crate) fn report_cut(
     consequence: &str,
 ) {
     if arrival.truncated {
-        let length = arrival.payload.len();
-        let text = format!("a datagram from {peer} was cut to {length} bytes{consequence}");
+        let length = number(arrival.payload.len() as u64, "byte");
+        let text = format!("a datagram from {peer} was cut to {length}{consequence}");
         console.warn(pool, Kind::Truncated, &text);
     }
 }

@@ -181,7 +181,7 @@ impl StreamService for Reply {
         if self.at_once {
             let outcome = context.pool.send_shared(id, self.block.clone());
             context.sent(id, outcome);
-            // The FIN tells a peer that reads to the end that it has the whole answer.
+            // By the FIN a peer that reads to the end knows that it has the whole answer.
             context.pool.finish(id);
         }
     }

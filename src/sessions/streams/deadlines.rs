@@ -106,7 +106,8 @@ impl Streams {
         let connection = self.table.get(id).filter(|_| !pool.is_closing(id))?;
         let (within, since) = (connection.armed()?.within?, connection.read_since()?);
         let waited = pool.now().saturating_duration_since(since);
-        let is_held = self.paused || self.waits(pool, connection);
+        // It runs on where the message waits for those of others: whoever asked has set the time.
+        let is_held = self.paused || is_behind(pool, connection);
         let Some(left) = timers::left(within, waited, is_held) else {
             return Some(nothing_came("no whole message", within));
         };
@@ -116,8 +117,7 @@ impl Streams {
 
     /// Whether it is not the peer that keeps a connection from being read, stdout aside.
     fn waits(&self, pool: &Pool, connection: &Connection) -> bool {
-        let has_more = connection.receiver.has_unread() || pool.is_held_by_recording();
-        connection.waits || connection.is_paused() || has_more
+        connection.waits || is_behind(pool, connection)
     }
 
     /// A connection has missed a deadline. One of many is closed, and the others live; elsewhere the
@@ -183,6 +183,12 @@ impl Streams {
         let notice = Notice::new(Name::Negotiated).conn(client.number).peer(&peer);
         core.console.report(pool, &notice);
     }
+}
+
+/// Whether a command keeps a connection from being read, or what has come of it is not handled yet.
+fn is_behind(pool: &Pool, connection: &Connection) -> bool {
+    let has_more = connection.receiver.has_unread() || pool.is_held_by_recording();
+    connection.is_paused() || has_more
 }
 
 /// The time for the handshake of the framing is over.

@@ -113,7 +113,7 @@ fn unfinished(pool: &Pool, id: Id, connection: &Connection) -> usize {
 /// A client has sent something, or is gone: decides who goes on.
 pub(super) fn on_moved(streams: &mut Streams, core: &mut Core, pool: &mut Pool, id: Id) {
     if core.common.wire.negotiated().is_some() {
-        // A transport that reads ahead tells nobody.
+        // A transport that reads ahead has no event for it.
         streams.frames.watch(pool);
     }
     let is_new = streams.frames.update_level();

@@ -131,8 +131,8 @@ impl StreamSession {
         is_full || self.streams.openings.is_full() || self.core.console.is_full()
     }
 
-    /// Tells that a client's queue is empty. One that cannot be written to any more has nothing to
-    /// tell: its `closed` follows.
+    /// Reports that a client's queue is empty. One that cannot be written to any more is left out: its
+    /// `closed` follows.
     pub(super) fn report_drained(&mut self, pool: &mut Pool, id: Id) {
         if !self.core.input.has_commands() || pool.queued(id) > 0 {
             return;
@@ -144,7 +144,7 @@ impl StreamSession {
         }
     }
 
-    /// Tells that what was queued is lost with its connection.
+    /// Reports that what was queued is lost with its connection.
     pub(super) fn report_unsent(&mut self, pool: &mut Pool, client: &Connection, end: &End) {
         let unsent = end.unsent.len();
         if unsent > 0 {
@@ -217,7 +217,7 @@ impl StreamSession {
 
     /// Accepting fails for want of descriptors.
     pub(super) fn accept_failed(&mut self, pool: &mut Pool, error: &std::io::Error) {
-        // Whoever gives commands was told of the FIN, and closes by itself.
+        // Whoever gives commands knows of the FIN, and closes by itself.
         let is_relayed = self.service.stdin() == Stdin::Relayed && !self.core.input.has_commands();
         scarcity::accept_failed(&mut self.core, &mut self.streams, pool, (error, is_relayed));
     }

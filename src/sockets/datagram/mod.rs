@@ -169,7 +169,7 @@ fn widen_receive_buffer(socket: &socket2::Socket) {
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
 }
 
-/// Asks to be told of drops, where this system tells. A full unix socket makes its senders wait,
+/// Asks for the count of drops, where this system has one. A full unix socket makes its senders wait,
 /// and drops nothing (unix(7)).
 fn ask_for_drops(socket: &socket2::Socket) {
     let _ = report(socket, Report::Drops);

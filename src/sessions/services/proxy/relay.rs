@@ -2,7 +2,7 @@
 //! the two directions of a child's socket.
 //!
 //! It owns who belongs to whom. It moves the bytes, passes half-closes and losses on, and reads no
-//! side faster than the other one takes it. What an end means for the run, and what is told of it,
+//! side faster than the other one takes it. What an end means for the run, and what is reported of it,
 //! the session decides.
 
 use std::collections::BTreeMap;
