@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::close::{Cause, CloseReason, Detail};
-use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool, SendOutcome};
+use crate::event_loop::{CloseMode, End, Event, Id, IdMap, Pool};
 
 /// The end of a connection whose upstream has nothing more to say.
 const UPSTREAM_DONE: CloseReason = CloseReason::new(Cause::Host, Detail::Fin);
@@ -109,6 +109,10 @@ impl Relays {
             reader_gone: false,
         };
         self.relays.insert(client, relay);
+        for (from, to) in [(client, sink), (source, client)] {
+            // One of them is closed already, and its end follows.
+            let _ = pool.link(from, to);
+        }
         // The connection of a dialled upstream has been paused since it was accepted.
         pool.resume(client);
     }
@@ -130,38 +134,29 @@ impl Relays {
         ids.filter_map(|id| pool.traffic(id)).map(|traffic| traffic.last_active).max()
     }
 
-    /// Passes on what an event of a relay brings; false where it is none of theirs.
+    /// Passes on the end of one direction; false where it is none of theirs. The bytes go by their link,
+    /// and where that is over nobody wants to know.
     pub(super) fn on(&mut self, pool: &mut Pool, event: &Event<'_>) -> bool {
         let (&Event::Data { id, .. } | &Event::Eof { id } | &Event::Drained { id }) = event else {
             return false;
         };
-        // Where the bytes of this channel go, and who fills its queue.
-        let (to, feeder) = if let Some(client) = self.client_of(id) {
-            if let (Event::Eof { .. }, Some(relay)) = (event, self.relays.get_mut(&client)) {
+        let is_end = matches!(event, Event::Eof { .. });
+        let to = if let Some(client) = self.client_of(id) {
+            if let (true, Some(relay)) = (is_end, self.relays.get_mut(&client)) {
                 relay.upstream_ended = true;
             }
-            (Some(client), Some(client))
+            Some(client)
         } else if let Some(relay) = self.relays.get_mut(&id) {
             // Both sides have ended once its upstream has too: the close then counts as the peer's.
-            relay.client_ended |= matches!(event, Event::Eof { .. });
-            (relay.sink, relay.source)
+            relay.client_ended |= is_end;
+            relay.sink
         } else {
             return false;
         };
-        match (event, to) {
-            (Event::Data { bytes, .. }, Some(to)) => {
-                // What is not read fills the kernel's buffer. Then TCP closes its window, a socket
-                // blocks its writer, and the sender slows down without a message lost.
-                if pool.send(to, bytes) == SendOutcome::Full {
-                    pool.pause(id);
-                }
-            }
-            // Without a sink, nobody wants to know.
-            (Event::Data { .. }, None) => {}
-            // A half-close stays one: FIN for a peer, the end of stdin for a child. The other way
-            // goes on.
-            (Event::Eof { .. }, to) => to.into_iter().for_each(|to| pool.finish(to)),
-            (_, _) => feeder.into_iter().for_each(|feeder| pool.resume(feeder)),
+        if let (true, Some(to)) = (is_end, to) {
+            // A half-close stays one: FIN for a peer, the end of stdin for a child. The other way goes
+            // on.
+            pool.finish(to);
         }
         true
     }
@@ -210,8 +205,7 @@ impl Relays {
             }
             (None, None) => pool.close(client, UPSTREAM_DONE, CloseMode::UntilAcked),
             // What the connection still says is read, and thrown away.
-            // Paused for a sink that is gone, the connection would never show its FIN.
-            (None, Some(_)) => pool.resume(client),
+            (None, Some(_)) => {}
             // The child is reaped and its output read: whoever still holds its stdin open is
             // another.
             (Some(sink), None) if relay.reader_gone => pool.abort(sink, UPSTREAM_DONE),
