@@ -108,7 +108,11 @@ impl Plan {
 
     /// So many of something, or a small part of them.
     pub(crate) fn count(&self, full: usize) -> usize {
-        if self.quick { full.div_ceil(20) } else { full }
+        match (self.quick, self.brief) {
+            (true, _) => full.div_ceil(20),
+            (false, true) => full.div_ceil(2),
+            (false, false) => full,
+        }
     }
 
     /// Bytes of a stream of which a table moves less than of others.

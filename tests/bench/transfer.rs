@@ -138,10 +138,12 @@ fn run(tool: &Tool, shape: Shape, place: &Place, size: u64, look: Look) -> Falli
         let started = Instant::now();
         let mut sender = Process::start(sender)?;
         let fed = sender.stdin().map(|stdin| scope.spawn(move || plain(feed(stdin, size))));
-        let (sent, received) = (sender.wait()?, receiver.wait()?);
+        let (sent, received) = (sender.wait(), receiver.wait());
         let seconds = started.elapsed().as_secs_f64();
-        fed.map_or(Ok(()), join)?;
+        // What is wrong with the bytes says more than how the tools ended for it.
         drained.map_or(Ok(()), join)?;
+        let (sent, received) = (sent?, received?);
+        fed.map_or(Ok(()), join)?;
         match shape {
             Shape::PipeToFile => check_file(place, size, look)?,
             _ if is_null => check_count(tool, place, size, received.written)?,

@@ -71,7 +71,7 @@ pub(crate) fn receive_runs(plan: &Plan) -> Fallible<Vec<Outcome>> {
 fn measure(plan: &Plan, load: Load) -> Fallible<Vec<Outcome>> {
     let mut entrants = tools::entrants(plan);
     entrants.retain(|entrant| load.suits(&entrant.what));
-    let count = plan.count(COUNT) as u64;
+    let count = if plan.quick { plan.count(COUNT) } else { COUNT } as u64;
     let is_search = !matches!(load, Load::Send(_));
     // A search for the rate takes seconds for each tool.
     let rounds = if plan.brief && is_search { plan.rounds.min(2) } else { plan.rounds };
