@@ -59,13 +59,25 @@ struct Lane {
     bytes: BytesMut,
     is_fresh: bool,
     framing: Option<FrameSettings>,
+    /// Threads that wait with a message longer than the lane, which goes in alone: nobody else adds to
+    /// the lane meanwhile, or it would never be empty.
+    reserved: usize,
     /// Threads that wait for room, from the first one on.
     room: Option<Arc<Condvar>>,
 }
 
 impl Lane {
     fn has_room(&self, len: usize) -> bool {
-        self.bytes.is_empty() || self.bytes.len().saturating_add(len) <= LANE
+        match len <= LANE {
+            true => self.reserved == 0 && self.bytes.len() + len <= LANE,
+            false => self.bytes.is_empty(),
+        }
+    }
+
+    /// A message that is longer than the lane waits no more.
+    fn end_reservation(&mut self) {
+        self.reserved = self.reserved.saturating_sub(1);
+        self.wake_waiting();
     }
 
     fn wake_waiting(&self) {
@@ -108,12 +120,15 @@ impl Lanes {
         bytes: &[u8],
         within: Option<Duration>,
     ) -> Result<(), SenderError> {
-        let mut end = None;
+        let (mut end, mut has_reserved) = (None, false);
         let mut state = self.lock();
         loop {
             let is_loop = state.thread.is_some_and(|thread| thread == thread::current().id());
             let lane = state.lanes.get_mut(id).ok_or(SenderError::Gone)?;
             if lane.has_room(bytes.len()) {
+                if has_reserved {
+                    lane.end_reservation();
+                }
                 lane.bytes.extend_from_slice(bytes);
                 if !std::mem::replace(&mut lane.is_fresh, true) {
                     state.fresh.push(id);
@@ -127,7 +142,13 @@ impl Lanes {
             let end = *end.get_or_insert_with(|| Instant::now().checked_add(within));
             let left = end.map_or(within, |end| end.saturating_duration_since(Instant::now()));
             if left.is_zero() {
+                if has_reserved {
+                    lane.end_reservation();
+                }
                 return Err(SenderError::Full);
+            }
+            if bytes.len() > LANE && !std::mem::replace(&mut has_reserved, true) {
+                lane.reserved += 1;
             }
             let room = lane.room.get_or_insert_default().clone();
             let waited = room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);

@@ -253,3 +253,29 @@ fn so_many_calls_wait_and_no_more() {
     drop(event_loop);
     assert_eq!(call(), Err(SenderError::Gone));
 }
+
+/// A message that is longer than the lane goes in alone: others wait behind it, or the lane would
+/// never be empty.
+#[test]
+fn a_long_message_is_not_kept_waiting_by_short_ones() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let id = event_loop.pool().connect(&listener.local_addr().unwrap().to_string()).unwrap();
+    let lanes = event_loop.pool().sender().lanes;
+    lanes.put(id, &[b's'; LANE], None).unwrap();
+    let long = {
+        let lanes = lanes.clone();
+        thread::spawn(move || lanes.put(id, &[b'l'; LANE + 1], Some(Duration::from_secs(60))))
+    };
+    let inbox = event_loop.pool().inbox.as_ref().unwrap();
+    assert_eq!(inbox.take(id, LANE / 2).0.len(), LANE / 2);
+    // There is room, until the long one waits.
+    while lanes.put(id, b"s", None).is_ok() {
+        inbox.take(id, 1);
+        thread::yield_now();
+    }
+    assert!(inbox.take(id, LANE).0.iter().all(|byte| *byte == b's'));
+    assert_eq!(long.join().unwrap(), Ok(()));
+    assert_eq!(inbox.take(id, usize::MAX).0.len(), LANE + 1);
+    assert_eq!(lanes.put(id, b"s", None), Ok(()));
+}

@@ -105,7 +105,7 @@ fn advance(session: &mut StreamSession, pool: &mut Pool) {
         let connector = Connector::on_behalf(route, owner, pool.now());
         let mut connector = connector.with(streams.openings.settle, budget);
         let progress = connector.begin(pool);
-        streams.openings.begin(owner, OpeningAttempt { asked, connector });
+        streams.openings.begin(owner, OpeningAttempt { asked, connector, noted: Vec::new() });
         follow(session, pool, owner, progress);
     }
 }
@@ -135,6 +135,7 @@ pub(super) fn on(session: &mut StreamSession, pool: &mut Pool, event: &Event<'_>
 
 /// Follows what has become of an attempt.
 fn follow(session: &mut StreamSession, pool: &mut Pool, owner: Id, progress: Progress) {
+    session.streams.openings.note_attempts(owner);
     let Some(attempt) = session.streams.openings.attempt(owner) else { return };
     let (number, mut notes) = (attempt.asked.number, attempt.connector.take_notes());
     if let (Progress::Failed(_), Some(Note::Failed { .. })) = (&progress, notes.last()) {

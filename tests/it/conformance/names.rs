@@ -72,3 +72,22 @@ fn a_lookup_that_takes_long_is_said() {
     program.signal(SIGTERM);
     program.wait().code(0);
 }
+
+/// Names that nobody finds take the places of connections in the making, and no time of the one behind
+/// them: its own limit begins with its own attempt.
+#[test]
+fn a_name_behind_many_dead_ones_has_its_time() {
+    let test = "a_name_behind_many_dead_ones_has_its_time";
+    let Some(resolver) = resolver(test) else { return };
+    let mut server = resolver.wirecat("tcp-serve -n 127.0.0.1:0").start();
+    let port = server.port();
+    let args = "tcp-connect -q --input json --output json --connect-timeout 3s";
+    let mut pool = resolver.wirecat(args).piped().start();
+    for number in 0..300 {
+        pool.say(format!("{{\"connect\":\"dead{number}.example:{port}\"}}\n"));
+    }
+    pool.say(format!("{{\"connect\":\"localhost:{port}\"}}\n"));
+    assert_eq!(pool.wait_for_event("connected")["line"], 301);
+    pool.wait_for_events("connect-failed", 300);
+    pool.wait().code(0);
+}

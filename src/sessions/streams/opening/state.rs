@@ -29,6 +29,8 @@ pub(in crate::sessions::streams) struct AskedConnection {
 pub(super) struct OpeningAttempt {
     pub(super) asked: AskedConnection,
     pub(super) connector: Connector,
+    /// Its connections under way, as far as they were noted.
+    pub(super) noted: Vec<Id>,
 }
 
 /// A listener whose name is being looked up.
@@ -51,6 +53,8 @@ pub(in crate::sessions::streams) struct Openings {
     waiting: VecDeque<AskedConnection>,
     /// By the names that their timers belong to.
     making: BTreeMap<Id, OpeningAttempt>,
+    /// The one of them that each connection under way is for.
+    owners: BTreeMap<Id, Id>,
     pending: Vec<PendingListener>,
     /// Listeners that are being closed, with their numbers and addresses.
     closing: Vec<(Id, u64, String)>,
@@ -111,10 +115,25 @@ impl Openings {
         self.making.get_mut(&owner)
     }
 
+    /// Notes which connections are under way for an attempt.
+    pub(super) fn note_attempts(&mut self, owner: Id) {
+        let Self { making, owners, .. } = self;
+        let Some(OpeningAttempt { connector, noted, .. }) = making.get_mut(&owner) else { return };
+        for id in noted.drain(..) {
+            owners.remove(&id);
+        }
+        noted.extend(connector.attempts());
+        owners.extend(noted.iter().map(|id| (*id, owner)));
+    }
+
     /// An attempt is over.
     pub(super) fn conclude(&mut self, pool: &mut Pool, owner: Id) -> Option<AskedConnection> {
         pool.release(owner);
-        self.making.remove(&owner).map(|attempt| attempt.asked)
+        let attempt = self.making.remove(&owner)?;
+        for id in &attempt.noted {
+            self.owners.remove(id);
+        }
+        Some(attempt.asked)
     }
 
     pub(super) fn note_made(&mut self, id: Id, asked: &AskedConnection) {
@@ -124,12 +143,7 @@ impl Openings {
 
     /// The attempts that an event is for.
     pub(super) fn concerned(&self, event: &Event<'_>) -> Vec<Id> {
-        let of_attempt = |id: Id| {
-            let is_its = |(_, attempt): &(&Id, &OpeningAttempt)| {
-                attempt.connector.attempts().any(|one| one == id)
-            };
-            self.making.iter().find(is_its).map(|(owner, _)| *owner)
-        };
+        let of_attempt = |id: Id| self.owners.get(&id).copied();
         match event {
             Event::Connected { id, .. } | Event::ConnectFailed { id, .. } => {
                 of_attempt(*id).into_iter().collect()
