@@ -275,13 +275,16 @@ mod tests {
         let mut event_loop = EventLoop::new().unwrap();
         let listener = event_loop.pool().listen("127.0.0.1:0").unwrap()[0];
         let address = event_loop.pool().local(listener).unwrap().to_string();
+        event_loop.pool().set_nodelay(listener);
         let clients: Vec<_> = (0..100).map(|_| TcpStream::connect(&address).unwrap()).collect();
         let (mut count, mut has_paused) = (0, false);
         let until = Instant::now() + Duration::from_secs(20);
         while count < clients.len() && Instant::now() < until {
             let mut handler = |pool: &mut Pool, event: Event<'_>| {
-                if let Event::Accepted { local, .. } = event {
+                if let Event::Accepted { id, local, .. } = event {
                     assert_eq!(local.to_string(), address);
+                    let descriptor = pool.descriptor(id).unwrap();
+                    assert!(socket2::SockRef::from(&descriptor).tcp_nodelay().unwrap());
                     count += 1;
                     if count == 5 {
                         pool.pause(listener);

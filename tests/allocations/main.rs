@@ -7,7 +7,7 @@
 use std::alloc::System;
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -100,4 +100,14 @@ fn a_message_in_steady_state_allocates_nothing() {
     });
     let clients = serve(&["tcp-serve", "-n", "--forward", &address], 1);
     exchange("forward", &clients[0], &clients);
+
+    let port = start(&["echo", "--udp", "-q", "127.0.0.1:0"]);
+    let client = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    client.connect(("127.0.0.1", port)).expect("a peer");
+    client.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    count("datagrams", || {
+        client.send(line).expect("a write");
+        let got = client.recv(&mut buffer).expect("an answer");
+        assert_eq!(&buffer[..got], line);
+    });
 }
