@@ -1,9 +1,8 @@
 //! `--threads N`: N loops that serve the connections of one run.
 //!
-//! The main loop has what there is once: stdin, stdout and stderr, signals, other programs, the
-//! listeners, and the limits of the run. It accepts, and hands each connection to the loop that has
-//! the fewest. Each loop runs the session of the command as it is, in a thread of its own, with a
-//! [`Console`](crate::sessions::Console) whose other end is the main loop.
+//! The main loop has what there is once: stdin, stdout and stderr, signals, other programs, and the
+//! limits of the run. Each loop runs the session of the command as it is, in a thread of its own, with
+//! a [`Console`](crate::sessions::Console) whose other end is the main loop.
 //!
 //! ```text
 //!             connections, stdin, the end                console entries, what is closed, the end
@@ -12,10 +11,13 @@
 //!                                           └──┘ what a client of a hub says: one letter a loop
 //! ```
 //!
-//! They share mailboxes and nothing else, with one exception: `--count` is exact to the message, and
-//! so its messages are tickets from one counter, and so are the numbers of connections. All that is sent is plain data
-//! (`letters`), in the order of each sender, and each way has a bound (`links`): a
-//! loop that is behind has those wait that feed it, and a stdout that is full has the loops wait.
+//! They share mailboxes, and two counters that no loop waits for: the numbers of connections, and with
+//! `--count` the messages that are left, for it is exact to the message. What is sent is plain data
+//! (`letters`), in the order of each sender. Each way has a bound (`links`): a loop that is behind has
+//! those wait that feed it, and a stdout that is full has all loops wait.
+//!
+//! The main loop ends when all others have: it sends them what a signal, a limit or a failure asks for,
+//! they end as a session does that is alone, and the status is that of the first loss among all.
 //!
 //! # Who accepts
 //!
@@ -27,15 +29,15 @@
 //! | UDP on Linux | | each loop, by a socket of its own (SO_REUSEPORT) |
 //! | groups, unix datagrams | | the first loop |
 //!
-//! What counts clients is exact where one loop counts. A listener that pauses in one loop would keep its part
-//! of the clients waiting while another has room, for the kernel chooses by a hash of the addresses, once
-//! (socket(7)). The main loop hands each connection to the loop that has the fewest, which costs a
-//! letter; a listener for each loop costs nothing, and spreads clients by chance.
+//! What counts clients is exact where one loop counts. A listener that pauses in one loop would keep its
+//! part of the clients waiting while another has room, for the kernel chooses by a hash of the
+//! addresses, once (socket(7)). The main loop hands each connection to the loop that has the fewest,
+//! which costs two letters; a listener for each loop costs none, and spreads clients by chance.
 //!
-//! The first socket of a port is opened without SO_REUSEPORT: it fails where another program has the port, and
-//! has the kernel choose one for port 0. It is closed before the others share that port. Systems other than Linux know
-//! the option, and do not spread connections by it. A group delivers each datagram to all of its sockets, and
-//! so has one.
+//! The first socket of a port is opened without SO_REUSEPORT: it fails where another program has the
+//! port, and has the kernel choose one for port 0. It is closed before the others share that port.
+//! Systems other than Linux know the option, and do not spread connections by it. A group delivers each
+//! datagram to all of its sockets, and so has one.
 
 mod distributor;
 mod letters;
