@@ -3,7 +3,7 @@
 //! Data only: what would import, call or build something is refused, and nothing is ever called.
 //! A [`Decoder`] runs the stack machine over the pickle (`machine`), which builds a `tree` of values,
 //! and writes the tree as JSON (`writer`). It stops after so much work, and goes on later: all that it
-//! keeps refers to the pickle by offsets. [`encode`] reads JSON and writes opcodes (`encoder`). What
+//! keeps refers to the pickle by offsets. An [`Encoder`] reads JSON and writes opcodes, in the same steps. What
 //! JSON lacks is tagged, as in `{"$bytes":"AP8="}`, so that JSON to object to JSON is the identity.
 //! So are instances of the few `classes` of Python's library that are data, by exact name.
 //!
@@ -30,9 +30,7 @@ pub(super) use encoder::Encoder;
 #[cfg(test)]
 use encoder::encode;
 
-/// How deep lists, dicts and their like may be nested; CPython's own pickler gives up at about
-/// 1000. The encoder calls itself once a level, which takes up to 384 bytes of the stack, and about
-/// 2 KiB where nothing is optimized.
+/// How deep lists, dicts and their like may be nested; CPython's own pickler gives up at about 1000.
 const MAX_DEPTH: usize = 1024;
 
 /// The keys that mark in JSON what JSON lacks, in the order of the kinds.

@@ -113,7 +113,7 @@ fn json() -> impl Strategy<Value = (String, bool)> {
     })
 }
 
-/// The deepest JSON of each form fits on the stack of a thread, which has 2 MiB.
+/// As deep as a value may be, and no deeper.
 #[test]
 fn the_deepest_values_come_and_go() {
     let forms = [
