@@ -671,7 +671,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__connect)
-            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --exec --sh --replay --replay-timing --unix-mode --verbose --quiet --events --log --color --tag --input --wait --count --help"
+            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --proxy-protocol --exec --sh --replay --replay-timing --unix-mode --verbose --quiet --events --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -768,6 +768,10 @@ _wirecat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --proxy-protocol)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --exec)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -824,7 +828,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --max-per-address --threads --greet --allow --deny --queue --slow --slow-after --max-frame-total --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --events --log --color --tag --input --wait --count --help"
+            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --max-per-address --threads --greet --allow --deny --queue --slow --slow-after --max-frame-total --accept-proxy --proxy-protocol --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --events --log --color --tag --input --wait --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -891,6 +895,10 @@ _wirecat() {
                     return 0
                     ;;
                 --max-frame-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-protocol)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -65,6 +65,7 @@ exit\t'End at once'"
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l settle -d 'Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l proxy-protocol -d 'Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l exec -d 'Run CMD with the connection as its stdin and stdout; its status is ours' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
@@ -111,6 +112,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l queue -d '
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow -d 'What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l slow-after -d 'How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l max-frame-total -d 'The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l proxy-protocol -d 'Begin each connection of --forward with a header of the PROXY protocol, v1 or v2, which names the client' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
@@ -145,6 +147,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l hub -d 'Pa
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l discard -d 'Throw away what clients send'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l sh -d 'Run CMD by /bin/sh -c (with --exec)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 1 -l once -d 'Serve one connection, then end'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l accept-proxy -d 'Take clients of proxies only, which begin with a header of the PROXY protocol (v1 or v2) within 3 s: the client that it names is the peer'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s C -l crlf -d 'Send CR LF for each LF'

@@ -64,6 +64,7 @@ module completions {
     --settle: string          # Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]
     --reconnect               # Connect again when the connection is lost, and say what may be lost with it
     --bind: string            # Connect from this local address and port, or from unix:PATH
+    --proxy-protocol: string  # Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends
     --exec: string            # Run CMD with the connection as its stdin and stdout; its status is ours
     --sh                      # Run CMD by /bin/sh -c (with --exec)
     --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
@@ -117,6 +118,8 @@ module completions {
     --slow: string            # What to do with a client that drains nothing: kick, drop (messages) or block [default: block for one client, else kick]
     --slow-after: string      # How long a client with a full queue may drain nothing [default: 1s; 0 with --hub]
     --max-frame-total: string # The most that the unfinished messages of all clients hold: past it those that hold most wait [default: 64MiB]
+    --accept-proxy            # Take clients of proxies only, which begin with a header of the PROXY protocol (v1 or v2) within 3 s: the client that it names is the peer
+    --proxy-protocol: string  # Begin each connection of --forward with a header of the PROXY protocol, v1 or v2, which names the client
     --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF

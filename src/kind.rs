@@ -62,6 +62,7 @@ vocabulary! {
         OtherInterface = "other-interface": "the group is heard on another interface";
         OtherSource = "other-source": "the group is heard from another source";
         PermissionDenied = "permission-denied": "the system does not allow it";
+        Proxy = "proxy": "a proxy has not named its client as it should";
         ReceiveBufferFull = "receive-buffer-full": "the receive buffer was full";
         Refused = "refused": "nobody listens there";
         Replay = "replay": "what came is not what was recorded";

@@ -296,7 +296,7 @@ impl RunArgs {
         for text in &self.socket_option {
             options.set(text).map_err(|error| refuse(&format!("-O {text}"), error.to_string()))?;
         }
-        Ok(Net { family, options })
+        Ok(Net { family, options, accept_proxy: false })
     }
 }
 

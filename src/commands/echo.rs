@@ -242,7 +242,7 @@ fn in_loops(
         let (config, joined) = (config.clone(), std::mem::take(&mut joined));
         Box::new(move |pool, console| {
             let input = InputReader::open(pool, &config.common)?;
-            let listeners = threads::add_all(pool, listeners)?;
+            let listeners = threads::add_all(pool, &config.net, listeners)?;
             let sockets = add_all(pool, sockets)?;
             Ok(EchoService::session(config, console, input, listeners, sockets, joined))
         })

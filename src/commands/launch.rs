@@ -90,7 +90,7 @@ impl Launch {
         for address in addresses {
             opened.extend(self.open_listeners(address, net)?);
         }
-        opened.into_iter().map(|one| self.add_listener(one)).collect()
+        opened.into_iter().map(|one| self.add_listener(one, net)).collect()
     }
 
     /// Listens for streams for each of so many loops, where each may have a listener of its own, and for
@@ -125,7 +125,7 @@ impl Launch {
         shares: &mut [Vec<OpenListener>],
     ) -> Result<Vec<Id>, Failure> {
         let Some(shared) = on_port(address, opened.first().and_then(|one| one.port)) else {
-            return opened.into_iter().map(|one| self.add_listener(one)).collect();
+            return opened.into_iter().map(|one| self.add_listener(one, net)).collect();
         };
         for one in opened {
             self.locals.push(Local { proto: one.proto, address: one.local, iface: None });
@@ -176,10 +176,10 @@ impl Launch {
     ///
     /// # Errors
     /// The system has no room for it.
-    pub(super) fn add_listener(&mut self, one: OpenListener) -> Result<Id, Failure> {
+    pub(super) fn add_listener(&mut self, one: OpenListener, net: &Net) -> Result<Id, Failure> {
         let (proto, address) = (one.proto, one.local.clone());
         self.locals.push(Local { proto, address, iface: None });
-        self.pool().add_listener(one)
+        net.add_listener(self.pool(), one)
     }
 
     /// Has the loop watch a datagram socket.

@@ -167,6 +167,8 @@ const RULES: &[Rule] = &[
         &["silent", "!--greet"],
         "nothing is sent that clients could be slow for",
     ),
+    rule(SERVE, &["--proxy-protocol"], &["!--forward"], "it needs --forward"),
+    rule(CONNECT, &["--proxy-protocol"], &["fd"], CONNECTED),
     rule(SERVE, &["--slow-after"], &["slow block"], "--slow block waits for ever"),
     rule(
         SERVE,

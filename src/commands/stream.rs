@@ -143,7 +143,7 @@ pub(super) fn routes(
     // A connection has no backlog. Refused here, before a name is looked up.
     net.options.check_connect().map_err(|error| refuse("-O", error.to_string()))?;
     let (timeout, negotiated) = (timeout.unwrap_or(CONNECT_TIMEOUT), wire.negotiated());
-    Ok(RouteOptions { bind, net, timeout, negotiated })
+    Ok(RouteOptions { bind, net, timeout, negotiated, ..RouteOptions::default() })
 }
 
 /// The route of a client to an address.

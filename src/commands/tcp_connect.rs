@@ -17,6 +17,7 @@ use crate::report::Settings;
 use crate::sessions::StreamSession;
 use crate::sessions::config::{Connect, Dialing};
 use crate::sockets::Address;
+use crate::sockets::proxy_header::HeaderVersion;
 use crate::sys;
 use crate::values::parse_duration;
 
@@ -48,6 +49,9 @@ pub struct ConnectArgs {
     /// Connect from this local address and port, or from unix:PATH
     #[arg(long, value_name = "ADDR", help_heading = "Sockets")]
     pub bind: Option<OsString>,
+    /// Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends
+    #[arg(long, value_name = "VERSION", help_heading = "Sockets")]
+    pub proxy_protocol: Option<HeaderVersion>,
     /// Run CMD with the connection as its stdin and stdout; its status is ours
     #[arg(long, value_name = "CMD", help_heading = "Input and output")]
     pub exec: Option<String>,
@@ -85,7 +89,8 @@ pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Fa
     let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();
     let common = stream::common(stream, report, false, sends)?;
     let bind = args.bind.as_deref();
-    let routes = stream::routes(bind, net, args.connect_timeout, &common.wire)?;
+    let mut routes = stream::routes(bind, net, args.connect_timeout, &common.wire)?;
+    routes.announced = args.proxy_protocol;
     let route = address.map(|address| stream::route(address, &routes)).transpose()?;
     Ok(Connect {
         common,

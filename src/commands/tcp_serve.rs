@@ -21,6 +21,7 @@ use crate::recording::Role;
 use crate::report::Settings;
 use crate::sessions::StreamSession;
 use crate::sessions::config::{Handling, Route, RouteOptions, Serve};
+use crate::sockets::proxy_header::HeaderVersion;
 use crate::sockets::{Address, OpenListener};
 use crate::sys;
 use crate::threads;
@@ -102,6 +103,14 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_nonzero_size, help_heading = "Messages")]
     pub max_frame_total: Option<u64>,
 
+    /// Take clients of proxies only, which begin with a header of the PROXY protocol (v1 or v2) within
+    /// 3 s: the client that it names is the peer
+    #[arg(long, help_heading = "Sockets")]
+    pub accept_proxy: bool,
+    /// Begin each connection of --forward with a header of the PROXY protocol, v1 or v2, which names
+    /// the client
+    #[arg(long, value_name = "VERSION", help_heading = "Sockets")]
+    pub proxy_protocol: Option<HeaderVersion>,
     /// What a listener takes.
     #[command(flatten, next_help_heading = "Sockets")]
     pub listen: ListenArgs,
@@ -127,6 +136,7 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
     let handling = handling(args)?;
     let mut net = args.stream.run.net(args.stream.family.family())?;
     args.listen.apply(&mut net);
+    net.accept_proxy = args.accept_proxy;
     let sends = handling.reads_stdin() && args.replay.replay.is_none();
     let common = stream::common(&args.stream, report, true, sends)?;
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
@@ -136,6 +146,7 @@ pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failur
         net,
         timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
         negotiated: common.wire.negotiated(),
+        ..RouteOptions::default()
     };
     let frame_total = stream::frame_total(args.max_frame_total, &common.wire)?;
     Ok(Serve {
@@ -193,6 +204,7 @@ fn forward(args: &ServeArgs, address: &OsStr) -> Result<Route, Failure> {
     let options = RouteOptions {
         net: args.stream.run.net(args.stream.family.family())?,
         timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+        announced: args.proxy_protocol,
         ..RouteOptions::default()
     };
     Ok(Route { address, options })

@@ -10,14 +10,13 @@ use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 
 use super::event::{End, Event, Handler, Traffic};
+use super::handshake::AcceptHandshake;
 use super::id::Id;
-use super::lifecycle::ChannelPhase;
 use super::pool::{Pool, PoolSource, STARVED};
 use super::timers::OwnPurpose;
 use crate::buffers::Unsent;
 use crate::close::CloseReason;
 use crate::framing::FrameSettings;
-use crate::recording::Role;
 use crate::sockets::{Endpoint, Listener, OpenListener, StreamSocket, keep_urgent_byte};
 use crate::sys::unix;
 
@@ -42,6 +41,8 @@ pub(super) struct Acceptor {
     pub(super) closed: Option<CloseReason>,
     /// That of the connections that it accepts.
     pub(super) framing: Option<Box<FrameSettings>>,
+    /// What they go through first.
+    pub(super) handshake: Option<AcceptHandshake>,
 }
 
 /// What an attempt to accept gave.
@@ -73,6 +74,7 @@ impl Acceptor {
             queued_for_read: false,
             closed: None,
             framing: None,
+            handshake: None,
         }
     }
 
@@ -198,21 +200,12 @@ impl Pool {
             if !acceptor.wants_accepting() {
                 return;
             }
-            let framing = acceptor.framing.clone();
             match acceptor.accept() {
                 Accepted::Connection { stream, peer, local } => {
-                    let transport = self.recorded(stream, Role::Accepted);
-                    match self.add_connection(transport, ChannelPhase::Open) {
-                        Ok(id) => {
-                            if let Some(settings) = framing {
-                                // A new connection takes any.
-                                let _ = self.frame(id, *settings);
-                            }
-                            handler.on(self, Event::Accepted { id, listener, peer, local });
-                        }
-                        // epoll has a limit of its own (ENOSPC, fs.epoll.max_user_watches). The
-                        // stream is dropped, which closes it.
-                        Err(error) => handler.on(self, Event::AcceptFailed { listener, error }),
+                    // epoll has a limit of its own (ENOSPC, fs.epoll.max_user_watches). The stream
+                    // is dropped, which closes it.
+                    if let Err(error) = self.admit(stream, listener, (peer, local), handler) {
+                        handler.on(self, Event::AcceptFailed { listener, error });
                     }
                 }
                 Accepted::Nothing => return,

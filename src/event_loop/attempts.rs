@@ -151,6 +151,9 @@ impl Pool {
     /// An attempt is to begin, or the next address of one, or has not come up in time.
     pub(super) fn on_connect_timer(&mut self, id: Id, handler: &mut dyn Handler) {
         let now = self.now;
+        if self.handshakes.contains(id) {
+            return self.connect_failed(id, ErrorKind::TimedOut.into(), handler);
+        }
         if self.sources.get(id).is_some_and(PoolSource::is_closed) {
             return;
         }
@@ -234,6 +237,7 @@ impl Pool {
 
     /// A connection that was begun has failed, or one of its addresses.
     pub(super) fn connect_failed(&mut self, id: Id, error: io::Error, handler: &mut dyn Handler) {
+        let Err(error) = self.fail_handshake(id, error, handler) else { return };
         match self.plans.get_mut(id).map(|plan| &plan.attempt) {
             Some(Attempt::Racing { running, .. }) if !running.is_won() => {
                 self.address_failed(id);

@@ -70,6 +70,20 @@ pub enum Event<'a> {
         /// Why: out of descriptors, most often.
         error: io::Error,
     },
+    /// A listener took a connection that goes through a handshake first ([`Pool::accept_through`]).
+    Handshaking {
+        /// The listener.
+        listener: Id,
+    },
+    /// The handshake of a connection has failed, or has taken too long; the connection is gone.
+    HandshakeFailed {
+        /// The listener it came in by.
+        listener: Id,
+        /// The address of the other side.
+        peer: Endpoint,
+        /// Why.
+        error: io::Error,
+    },
     /// A connection that was begun has come to be.
     Connected {
         /// The connection.

@@ -102,12 +102,12 @@ impl Pool {
     /// ```
     pub fn detach(&mut self, id: Id) -> Option<Detached> {
         self.take_sent();
-        let is_bare = self.buffered(id) == 0 && self.queued(id) == 0;
+        let is_bare = self.queued(id) == 0;
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return None };
         let is_whole = channel.reading.is_open() && channel.writing.is_open();
         let is_open = channel.phase == ChannelPhase::Open && channel.closed.is_none() && is_whole;
         let held = Marks::HELD.0 | Marks::NEGOTIATED.0 | Marks::LANE_WAITS.0;
-        let is_bare = is_bare && channel.queue.is_empty() && !channel.marks.has(Marks(held));
+        let is_bare = is_bare && !channel.marks.has(Marks(held));
         let is_connection = channel.marks.has(Marks::CONNECTION);
         if !(is_open && is_bare && is_connection && channel.transport.leave(&self.registry)) {
             return None;
@@ -141,7 +141,13 @@ impl Pool {
 
     fn add_detached(&mut self, connection: Detached, phase: ChannelPhase) -> Result<Id, Failure> {
         let name = connection.0.addresses().0;
-        self.add_connection(connection.0, phase)
-            .map_err(|error| Failure::io(Status::Local, "take over", name.to_string(), &error))
+        let added = self.add_connection(connection.0, phase);
+        let id = added
+            .map_err(|error| Failure::io(Status::Local, "take over", name.to_string(), &error))?;
+        // No event of the poll reports what has left the kernel, such as what came behind a header.
+        if self.channel(id).is_some_and(|it| it.transport.has_buffered_input()) {
+            self.latch(id, true, false);
+        }
+        Ok(id)
     }
 }

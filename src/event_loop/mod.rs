@@ -12,6 +12,8 @@
 //! which return the error itself.
 
 mod acceptor;
+#[cfg(feature = "cli")]
+mod announced_stream;
 mod attempts;
 mod channel;
 mod closing;
@@ -23,6 +25,7 @@ mod end_watch;
 mod event;
 mod groups;
 mod handover;
+mod handshake;
 mod id;
 mod inspect;
 mod intake;
@@ -35,6 +38,8 @@ mod marks;
 mod messages;
 mod opening;
 mod pool;
+#[cfg(feature = "cli")]
+mod proxied_stream;
 mod racing;
 mod recorder;
 mod sender;
@@ -66,6 +71,7 @@ pub use datagram_transport::DatagramTransport;
 pub use datagrams::BatchSent;
 pub use event::{End, Event, Handler, SendOutcome, Traffic};
 pub use handover::Detached;
+pub use handshake::TransportLayer;
 pub use id::{Id, IdMap};
 pub use lanes::SenderError;
 pub use lifecycle::{CloseMode, Directions};

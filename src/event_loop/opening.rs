@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::acceptor::Acceptor;
 use super::attempts::ConnectPolicy;
 use super::channel::Channel;
-use super::event::{Event, Handler};
+use super::event::Handler;
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, Directions};
 use super::marks::Marks;
@@ -216,6 +216,7 @@ impl Pool {
 
     /// A connection that is being made may be up, or have failed.
     pub(super) fn conclude_connect(&mut self, id: Id, handler: &mut dyn Handler) {
+        let is_accepted = self.handshakes.contains(id);
         let Some(channel) = self.channel_mut(id) else { return };
         let is_ready = channel.writable || channel.transport.needs_read();
         if !is_ready || channel.closed.is_some() {
@@ -227,7 +228,7 @@ impl Pool {
             Ok(Some(addresses)) => self.connection_is_up(id, addresses, handler),
             // A connection that never was is refused, it is not reset (tcp_reset() in Linux). This
             // one has been up, and what came before the reset can still be read.
-            Err(error) if is_reset(&error) => {
+            Err(error) if is_reset(&error) && !is_accepted => {
                 channel.note_early_reset(error);
                 let addresses = channel.transport.addresses();
                 self.connection_is_up(id, addresses, handler);
@@ -239,13 +240,13 @@ impl Pool {
     fn connection_is_up(
         &mut self,
         id: Id,
-        (peer, local): (Endpoint, Endpoint),
+        addresses: (Endpoint, Endpoint),
         handler: &mut dyn Handler,
     ) {
         self.forget_plan(id);
         let Some(channel) = self.channel_mut(id) else { return };
         channel.phase = ChannelPhase::Open;
-        handler.on(self, Event::Connected { id, peer, local });
+        self.report_up(id, addresses, handler);
         self.mark_dirty(id);
         self.queue_for_read(id);
     }

@@ -85,6 +85,8 @@ pub struct Pool {
     pub(super) deadlines: IdMap<Duration>,
     /// Of links.
     pub(super) pipes: KernelPipes,
+    /// Accepted connections in their handshake, and the listener of each.
+    pub(super) handshakes: IdMap<Id>,
     /// Names that are being looked up.
     pub(super) lookups: Vec<Query>,
     /// The loop is to rest before it polls.
@@ -120,6 +122,7 @@ impl Pool {
             intakes: IdMap::default(),
             deadlines: IdMap::default(),
             pipes: KernelPipes::default(),
+            handshakes: IdMap::default(),
             lookups: Vec::new(),
             batching: false,
             network: None,
@@ -355,12 +358,16 @@ impl Pool {
         self.close_lane(id);
         self.forget_plan(id);
         self.forget_links(id);
+        self.handshakes.remove(id);
         let source = self.sources.remove(id)?;
         self.timers.forget(id);
         let undelivered = self.forget_intake(id);
         match source {
             PoolSource::Reserved => None,
-            PoolSource::Acceptor(acceptor) => Some(acceptor.end(&self.registry, self.now)),
+            PoolSource::Acceptor(acceptor) => {
+                self.drop_handshakes(id);
+                Some(acceptor.end(&self.registry, self.now))
+            }
             PoolSource::Datagrams(datagrams) => Some(datagrams.end(&self.registry)),
             PoolSource::Channel(mut channel) => {
                 let reason = channel.closed.unwrap_or(CloseReason::HOST);

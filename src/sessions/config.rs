@@ -23,6 +23,7 @@ use super::children::Program;
 use super::ready::ReadyTargets;
 use super::recorder::RecordTarget;
 use crate::error::Failure;
+use crate::event_loop::{Id, Pool};
 use crate::framing;
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
@@ -34,7 +35,7 @@ use crate::protocol::relay::Rules;
 use crate::protocol::replay::Script;
 use crate::protocol::slow::SlowRules;
 use crate::report;
-use crate::sockets::{Address, AddressError, Family, SocketOptions};
+use crate::sockets::{Address, AddressError, Family, OpenListener, SocketOptions};
 
 /// What every command is asked to do, by concern.
 #[derive(Clone, Debug)]
@@ -130,6 +131,22 @@ pub struct Net {
     pub family: Family,
     /// What is set on each socket.
     pub options: SocketOptions,
+    /// Whether the clients of listeners are proxies that name theirs first.
+    pub accept_proxy: bool,
+}
+
+impl Net {
+    /// Has a loop watch a listener.
+    ///
+    /// # Errors
+    /// The system has no room for it.
+    pub(crate) fn add_listener(&self, pool: &mut Pool, one: OpenListener) -> Result<Id, Failure> {
+        let id = pool.add_listener(one)?;
+        if self.accept_proxy {
+            pool.accept_proxied(id);
+        }
+        Ok(id)
+    }
 }
 
 /// Other programs that have a part in the run.

@@ -350,9 +350,7 @@ impl Connector {
         let bind = self.local.for_target(target, "connect to")?;
         let (id, warnings) = pool.dial(target, bind, &self.route.options.net.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
-        if let Some(max_frame) = self.route.options.negotiated {
-            pool.negotiate(id, max_frame, &self.budget);
-        }
+        self.route.options.begin(pool, id, &self.budget);
         self.attempts.push((id, target.to_string()));
         Ok(())
     }

@@ -10,10 +10,10 @@ use crate::sys::unix::SocketName;
 /// that it was dialed by, or `unknown` where the kernel has forgotten it.
 ///
 /// A server keeps one for each client, so all that is rare or large is boxed: it takes 16 bytes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoint(EndpointAddress);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum EndpointAddress {
     Inet4(SocketAddrV4),
     Inet6(Box<SocketAddrV6>),
@@ -43,6 +43,36 @@ impl Endpoint {
     /// An end by a name, where nobody but the user knows its address.
     pub fn named(name: impl Into<String>) -> Self {
         Self(EndpointAddress::Named(Box::new(name.into())))
+    }
+
+    /// A unix socket of this name, of which an abstract one begins with NUL and a path ends at one. Of
+    /// more bytes than a name has it is none.
+    #[cfg(feature = "cli")]
+    pub(super) fn of_unix_bytes(name: &[u8]) -> Self {
+        let end = match name {
+            [0, rest @ ..] => rest.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 2),
+            path => path.iter().position(|byte| *byte == 0).unwrap_or(path.len()),
+        };
+        Self::unix(name.get(..end).and_then(SocketName::of_bytes))
+    }
+
+    /// The bytes of its name, where it is a unix socket.
+    #[cfg(feature = "cli")]
+    pub(super) fn unix_bytes(&self) -> Option<&[u8]> {
+        match &self.0 {
+            EndpointAddress::Unix(name) => Some(name.as_bytes()),
+            EndpointAddress::Unnamed => Some(&[]),
+            _ => None,
+        }
+    }
+
+    /// Its IP address and port, where it has them.
+    pub fn socket_address(&self) -> Option<SocketAddr> {
+        match &self.0 {
+            EndpointAddress::Inet4(address) => Some((*address).into()),
+            EndpointAddress::Inet6(address) => Some((**address).into()),
+            _ => None,
+        }
     }
 
     /// The protocol as events name it.

@@ -15,6 +15,8 @@ pub(crate) mod grammar;
 mod inherited;
 pub mod listen;
 pub mod options;
+#[cfg(feature = "cli")]
+pub mod proxy_header;
 #[cfg(test)]
 pub(crate) mod refusing;
 pub mod resolve;

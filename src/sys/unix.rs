@@ -74,7 +74,8 @@ impl SocketName {
         unsafe { SocketAddrAny::read((&raw const address).cast(), length as _) }
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    /// Its bytes, of which an abstract one begins with NUL.
+    pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or(&self.bytes)
     }
 }

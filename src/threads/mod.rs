@@ -51,7 +51,7 @@ use std::thread;
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Id, Pool};
 use crate::sessions::config::{
-    Common, Goal, Handling, Helpers, InputConfig, InputSource, Limits, Serve,
+    Common, Goal, Handling, Helpers, InputConfig, InputSource, Limits, Net, Serve,
 };
 use crate::sessions::{InputReader, Numbers, ServingLoop, Session, StreamSession};
 use crate::sockets::OpenListener;
@@ -103,7 +103,7 @@ pub(crate) fn of_serve(config: &Serve, listeners: Vec<Vec<OpenListener>>) -> Vec
         let config = config.clone();
         Box::new(move |pool, console| {
             let input = InputReader::open(pool, &config.common)?;
-            let listeners = add_all(pool, listeners)?;
+            let listeners = add_all(pool, &config.routes.net, listeners)?;
             StreamSession::serve(config, console, input, listeners)
         })
     };
@@ -114,8 +114,12 @@ pub(crate) fn of_serve(config: &Serve, listeners: Vec<Vec<OpenListener>>) -> Vec
 ///
 /// # Errors
 /// The system has no room for one.
-pub(crate) fn add_all(pool: &mut Pool, listeners: Vec<OpenListener>) -> Result<Vec<Id>, Failure> {
-    listeners.into_iter().map(|one| pool.add_listener(one)).collect()
+pub(crate) fn add_all(
+    pool: &mut Pool,
+    net: &Net,
+    listeners: Vec<OpenListener>,
+) -> Result<Vec<Id>, Failure> {
+    listeners.into_iter().map(|one| net.add_listener(pool, one)).collect()
 }
 
 /// The part of each loop in what all unfinished messages may hold; one of the longest fits.

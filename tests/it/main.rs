@@ -94,6 +94,7 @@ mod per_address;
 mod probe;
 mod programs;
 mod progress;
+mod proxy_protocol;
 mod rate;
 mod read_size;
 mod readmes;

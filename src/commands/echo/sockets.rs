@@ -78,7 +78,7 @@ impl Open {
             )?);
         } else {
             for one in listeners {
-                self.listeners.push(launch.add_listener(one)?);
+                self.listeners.push(launch.add_listener(one, &config.net)?);
             }
         }
         if let Some(shared) = shared.filter(|_| shares_ports) {

@@ -40,6 +40,7 @@ fn sample(command: &Command, word: &str) -> Vec<String> {
                 Some("D" | "N" | "PCT") => Some("1"),
                 Some("SIZE") => Some("100"),
                 Some("MODE") => Some("0600"),
+                Some("VERSION") => Some("v1"),
                 Some("NAME") => Some("me"),
                 Some("FRAMING") => Some("none"),
                 Some("WHAT") => Some("continue"),

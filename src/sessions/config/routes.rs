@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::Net;
-use crate::sockets::Address;
+use crate::buffers::Budget;
+use crate::event_loop::{Id, Pool};
+use crate::sockets::proxy_header::HeaderVersion;
+use crate::sockets::{Address, Endpoint};
 
 /// The route to the other side of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,4 +37,25 @@ pub struct RouteOptions {
     pub timeout: Duration,
     /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
     pub negotiated: Option<usize>,
+    /// The header of the PROXY protocol that each connection begins with.
+    pub announced: Option<HeaderVersion>,
+    /// The client that it names, and where that has connected to; `None` is this side.
+    pub client: Option<(Endpoint, Endpoint)>,
+}
+
+impl RouteOptions {
+    /// Has a connection that was begun go through what the two sides send first.
+    pub(crate) fn begin(&self, pool: &mut Pool, id: Id, budget: &Budget) {
+        self.announce(pool, id);
+        if let Some(max_frame) = self.negotiated {
+            pool.negotiate(id, max_frame, budget);
+        }
+    }
+
+    /// Has a connection that was begun announce its client, where that is asked for.
+    pub(crate) fn announce(&self, pool: &mut Pool, id: Id) {
+        if let Some(version) = self.announced {
+            pool.announce(id, version, self.client.clone());
+        }
+    }
 }

@@ -2,13 +2,14 @@
 //! or new clients.
 
 use std::cell::Cell;
+use std::io;
 
 use bytes::Bytes;
 
 use super::commands::Commanded;
 use super::{Connection, Context, Dialer, Flow, StreamSession, frames, scarcity};
 use crate::close::CloseReason;
-use crate::error::Failure;
+use crate::error::{Failure, plain};
 use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
 use crate::protocol::output::{Output, Written};
@@ -19,6 +20,7 @@ use crate::sessions::console::Message;
 use crate::sessions::control;
 use crate::sessions::input::{Batch, Due, Portion};
 use crate::sessions::services::{Breach, Stdin};
+use crate::sockets::Endpoint;
 
 /// Bytes of messages that were made of what came, after which the rest waits for the next turn.
 const MOST_MADE: usize = 1 << 20;
@@ -200,7 +202,8 @@ impl StreamSession {
     /// New clients wait in the backlog while there are as many as can be served, and while nobody
     /// reads the events: each would add some. Hooks that do not keep up are such readers.
     pub(super) fn update_accepting(&mut self, pool: &mut Pool) {
-        let present = self.present();
+        // One in its handshake has its place already.
+        let present = self.present() + pool.handshakes();
         let console = &self.core.console;
         let is_unread = self.core.common.output.form == Output::Json && console.is_full();
         let blocked = is_unread || console.hooks.are_full();
@@ -213,6 +216,18 @@ impl StreamSession {
             // the upstreams of the clients that are in.
             self.accept_failed(pool, &rustix::io::Errno::MFILE.into());
         }
+    }
+
+    /// A client was closed before it counted as one.
+    pub(super) fn refused(&mut self, pool: &mut Pool, peer: &Endpoint, error: &io::Error) {
+        let cause = match error.kind() {
+            io::ErrorKind::TimedOut => {
+                "it sent no header of the PROXY protocol within 3 s".to_owned()
+            }
+            _ => plain(error),
+        };
+        let text = format!("the client {peer} was closed: {cause}");
+        self.core.console.warn(pool, Kind::Proxy, &text);
     }
 
     /// Accepting fails for want of descriptors.

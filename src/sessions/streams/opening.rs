@@ -279,12 +279,12 @@ fn open(
     found: Addresses,
 ) -> Result<(), Failure> {
     let StreamSession { core, streams, .. } = session;
-    let options = &streams.openings.routes.net.options;
-    let (opened, warnings) = listen::listen_at(address, &found?, options)?;
+    let net = &streams.openings.routes.net;
+    let (opened, warnings) = listen::listen_at(address, &found?, &net.options)?;
     let mut listeners: Vec<(Id, &'static str)> = Vec::new();
     for one in opened {
         let proto = one.proto;
-        match pool.add_listener(one) {
+        match net.add_listener(pool, one) {
             Ok(id) => listeners.push((id, proto)),
             Err(failure) => {
                 listeners.iter().for_each(|(id, _)| pool.abort(*id, CloseReason::HOST));

@@ -316,6 +316,7 @@ impl Session for StreamSession {
             event if self.is_taken(pool, &event) => {}
             Event::Accepted { id, peer, local, .. } => self.accept(pool, id, peer, local),
             Event::AcceptFailed { error, .. } => self.accept_failed(pool, &error),
+            Event::HandshakeFailed { peer, error, .. } => self.refused(pool, &peer, &error),
             Event::Data { id, bytes } if self.core.input.is(id) => {
                 self.on_input(pool, bytes, false)
             }

@@ -9,7 +9,7 @@ use crate::event_loop::{Event, Id, Mail, Pool};
 use crate::report::{Name, Notice};
 use crate::sessions::config::Route;
 use crate::sessions::connector::{Connector, Established, Progress};
-use crate::sessions::streams::Context;
+use crate::sessions::streams::{Connection, Context};
 
 /// The connections in the making, and the names of those that are made.
 pub(super) struct UpstreamDialer {
@@ -106,7 +106,12 @@ impl Proxy {
         context.pool.pause(client);
         let now = context.pool.now();
         let Some(dialer) = self.dialer() else { return };
-        let mut connector = Connector::on_behalf(dialer.route.clone(), client, now);
+        let mut route = dialer.route.clone();
+        if route.options.announced.is_some() {
+            let addresses = |it: &Connection| (it.peer.clone(), it.local.clone());
+            route.options.client = context.streams.table.get(client).map(addresses);
+        }
+        let mut connector = Connector::on_behalf(route, client, now);
         let progress = connector.begin(context.pool);
         dialer.put(client, connector);
         self.on_progress(context, client, progress);

@@ -40,7 +40,10 @@ impl Others {
         // A socket that was inherited is one connection, whatever was asked for.
         for target in std::iter::repeat_n(target, self.count).flatten() {
             match pool.dial(&target, None, &route.options.net.options) {
-                Ok((id, _)) => self.connecting.push((id, target.to_string())),
+                Ok((id, _)) => {
+                    route.options.announce(pool, id);
+                    self.connecting.push((id, target.to_string()));
+                }
                 Err(failure) => return Dialed::Failed(failure),
             }
         }

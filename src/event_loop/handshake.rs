@@ -1,0 +1,148 @@
+//! What an accepted connection goes through before it counts as one.
+//!
+//! ```text
+//!         accept(2)                the transport is up
+//! backlog ─────────> Handshaking ──────────────────────> Accepted
+//!                        │ it fails, or its time is up
+//!                        └──────────────────────────────> HandshakeFailed, and gone
+//! ```
+//!
+//! A connection in its handshake has a channel whose phase is `Connecting`, so that the handler knows
+//! nothing of it but its beginning. It goes with its listener.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::acceptor::Acceptor;
+use super::event::{Event, Handler};
+use super::id::Id;
+use super::lifecycle::ChannelPhase;
+use super::pool::{Pool, PoolSource};
+use super::timers::{AnyTimer, OwnPurpose};
+use super::transport::Transport;
+use crate::recording::Role;
+use crate::sockets::{Endpoint, StreamSocket};
+
+/// Puts a transport around that of a connection. The connection is up when
+/// [`Transport::connected`] says so, and until then [`Transport::needs_read`] is true.
+pub type TransportLayer = dyn Fn(Box<dyn Transport>) -> Box<dyn Transport> + Send + Sync;
+
+/// The handshake of all connections of a listener.
+#[derive(Clone)]
+pub(super) struct AcceptHandshake {
+    deadline: Duration,
+    layer: Arc<TransportLayer>,
+}
+
+impl fmt::Debug for AcceptHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptHandshake").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// Has the connections of a listener go through the handshake of a transport before they are
+    /// [`Event::Accepted`], each within `deadline`. Those that are accepted already are left alone.
+    pub fn accept_through(
+        &mut self,
+        listener: Id,
+        deadline: Duration,
+        layer: impl Fn(Box<dyn Transport>) -> Box<dyn Transport> + Send + Sync + 'static,
+    ) {
+        if let Some(PoolSource::Acceptor(acceptor)) = self.sources.get_mut(listener) {
+            acceptor.handshake = Some(AcceptHandshake { deadline, layer: Arc::new(layer) });
+        }
+    }
+
+    /// How many accepted connections are in their handshake.
+    pub fn handshakes(&self) -> usize {
+        self.handshakes.len()
+    }
+
+    /// Takes a connection that a listener has accepted.
+    ///
+    /// # Errors
+    /// It cannot be registered with the poll.
+    pub(super) fn admit(
+        &mut self,
+        stream: StreamSocket,
+        listener: Id,
+        (peer, local): (Endpoint, Endpoint),
+        handler: &mut dyn Handler,
+    ) -> io::Result<()> {
+        let transport = self.recorded(stream, Role::Accepted);
+        let Some(handshake) = self.acceptor(listener).and_then(|it| it.handshake.clone()) else {
+            let id = self.add_connection(transport, ChannelPhase::Open)?;
+            self.frame_accepted(id, listener);
+            handler.on(self, Event::Accepted { id, listener, peer, local });
+            return Ok(());
+        };
+        let transport = (handshake.layer)(transport);
+        let id = self.add_connection(transport, ChannelPhase::Connecting)?;
+        self.handshakes.insert(id, listener);
+        self.arm_own(Some(id), OwnPurpose::Connect, handshake.deadline);
+        handler.on(self, Event::Handshaking { listener });
+        Ok(())
+    }
+
+    fn acceptor(&self, listener: Id) -> Option<&Acceptor> {
+        match self.sources.get(listener)? {
+            PoolSource::Acceptor(acceptor) => Some(acceptor),
+            _ => None,
+        }
+    }
+
+    /// Gives a connection the framing of its listener.
+    fn frame_accepted(&mut self, id: Id, listener: Id) {
+        if let Some(settings) = self.acceptor(listener).and_then(|it| it.framing.clone()) {
+            // A new connection takes any.
+            let _ = self.frame(id, *settings);
+        }
+    }
+
+    /// The listener of a connection whose handshake is over, well or not.
+    pub(super) fn end_handshake(&mut self, id: Id) -> Option<Id> {
+        let listener = self.handshakes.remove(id)?;
+        self.timers.disarm(AnyTimer::own(Some(id), OwnPurpose::Connect));
+        Some(listener)
+    }
+
+    /// Takes a connection out whose handshake has failed; `Err` gives the error back where it has none.
+    pub(super) fn fail_handshake(
+        &mut self,
+        id: Id,
+        error: io::Error,
+        handler: &mut dyn Handler,
+    ) -> Result<(), io::Error> {
+        let Some(listener) = self.end_handshake(id) else { return Err(error) };
+        let peer = self.peer(id).unwrap_or_default();
+        self.remove(id);
+        handler.on(self, Event::HandshakeFailed { listener, peer, error });
+        Ok(())
+    }
+
+    /// A listener is gone, and with it those that nobody waits for any more.
+    pub(super) fn drop_handshakes(&mut self, listener: Id) {
+        let of_it = |id: &Id| self.handshakes.get(*id) == Some(&listener);
+        let ids: Vec<Id> = self.handshakes.ids().filter(of_it).collect();
+        for id in ids {
+            self.remove(id);
+        }
+    }
+
+    /// A connection is up: it was accepted, or dialed.
+    pub(super) fn report_up(
+        &mut self,
+        id: Id,
+        (peer, local): (Endpoint, Endpoint),
+        handler: &mut dyn Handler,
+    ) {
+        let Some(listener) = self.end_handshake(id) else {
+            return handler.on(self, Event::Connected { id, peer, local });
+        };
+        self.frame_accepted(id, listener);
+        handler.on(self, Event::Accepted { id, listener, peer, local });
+    }
+}

@@ -1,0 +1,147 @@
+//! A stream whose peer is a proxy that names its client first (`--accept-proxy`).
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use super::id::Id;
+use super::pool::Pool;
+use super::transport::Transport;
+use crate::sockets::Endpoint;
+use crate::sockets::proxy_header::{MOST, parse};
+
+/// How long a client may take for its header. A proxy sends it right behind the handshake of TCP.
+const DEADLINE: Duration = Duration::from_secs(3);
+/// Bytes of one read of the header.
+const PORTION: usize = 512;
+
+/// A stream behind the header of the PROXY protocol.
+///
+/// ```text
+/// Header ── it is whole ──> Rest ── what came behind it is read ──> Open
+///    └── it is broken, or the stream ends ──> the error of `connected`
+/// ```
+///
+/// | state | `is_up` | `received` |
+/// |---|---|---|
+/// | Header | no | what has come of the header |
+/// | Rest | yes | what has come behind it |
+/// | Open | yes | nothing |
+pub(super) struct ProxiedStream {
+    inner: Box<dyn Transport>,
+    received: Vec<u8>,
+    /// Whom the proxy speaks for, where it names anybody.
+    named: Option<Box<(Endpoint, Endpoint)>>,
+    is_up: bool,
+}
+
+impl Pool {
+    /// Has each client of a listener begin with a header of the PROXY protocol, within 3 s: whom it names
+    /// is the peer from then on.
+    pub(crate) fn accept_proxied(&mut self, listener: Id) {
+        self.accept_through(listener, DEADLINE, |inner| Box::new(ProxiedStream::new(inner)));
+    }
+}
+
+impl ProxiedStream {
+    fn new(inner: Box<dyn Transport>) -> Self {
+        Self { inner, received: Vec::new(), named: None, is_up: false }
+    }
+
+    /// Reads on, and returns whether the header is whole.
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut portion = [0; PORTION];
+        loop {
+            let count = match self.inner.read(&mut portion) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                outcome => outcome?,
+            };
+            if count == 0 {
+                let text = "the client closed before its header of the PROXY protocol was whole";
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, text));
+            }
+            self.received.extend_from_slice(portion.get(..count).unwrap_or_default());
+            let parsed = parse(&self.received);
+            if let Some(header) =
+                parsed.map_err(|text| io::Error::new(ErrorKind::InvalidData, text))?
+            {
+                self.received.drain(..header.length);
+                self.received.shrink_to_fit();
+                self.named = header.named.map(Box::new);
+                return Ok(true);
+            }
+            debug_assert!(self.received.len() < MOST, "the parser has its bound");
+        }
+    }
+}
+
+impl Transport for ProxiedStream {
+    fn inner(&self) -> Option<&dyn Transport> {
+        Some(&*self.inner)
+    }
+
+    fn inner_mut(&mut self) -> Option<&mut dyn Transport> {
+        Some(&mut *self.inner)
+    }
+
+    fn connected(&mut self) -> io::Result<Option<(Endpoint, Endpoint)>> {
+        if !self.is_up {
+            self.is_up = self.receive()?;
+        }
+        Ok(self.is_up.then(|| self.addresses()))
+    }
+
+    fn addresses(&self) -> (Endpoint, Endpoint) {
+        self.named.as_ref().map_or_else(|| self.inner.addresses(), |named| (**named).clone())
+    }
+
+    fn is_open(&self) -> bool {
+        self.is_up && self.inner.is_open()
+    }
+
+    fn needs_read(&self) -> bool {
+        !self.is_up || self.inner.needs_read()
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.received.is_empty() {
+            return self.inner.read(into);
+        }
+        let count = self.received.len().min(into.len());
+        let (from, to) = (self.received.get(..count), into.get_mut(..count));
+        if let (Some(from), Some(to)) = (from, to) {
+            to.copy_from_slice(from);
+        }
+        self.received.drain(..count);
+        if self.received.is_empty() {
+            self.received = Vec::new();
+        }
+        Ok(count)
+    }
+
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.inner.write(pieces)
+    }
+
+    /// None while bytes that came behind the header have left the kernel.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.inner.descriptor().filter(|_| self.received.is_empty())
+    }
+
+    fn has_ended(&self) -> io::Result<bool> {
+        if self.received.is_empty() { self.inner.has_ended() } else { Ok(false) }
+    }
+
+    fn unread(&self) -> u64 {
+        self.received.len() as u64 + self.inner.unread()
+    }
+
+    fn buffered(&self) -> usize {
+        self.received.len() + self.inner.buffered()
+    }
+
+    fn has_buffered_input(&self) -> bool {
+        !self.received.is_empty() || self.inner.has_buffered_input()
+    }
+}

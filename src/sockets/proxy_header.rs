@@ -1,0 +1,244 @@
+//! The header of the PROXY protocol, with which a proxy names the client that it speaks for
+//! (haproxy, doc/proxy-protocol.txt). Pure.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use proxy_header::{Error, ParseConfig, ProxiedAddress, ProxyHeader};
+
+use super::Endpoint;
+
+/// Most bytes of a header. One of version 2 may say that it has 64 KiB of further fields; proxies send
+/// some hundred bytes.
+pub const MOST: usize = 4096;
+
+/// How version 2 begins, and bytes before its addresses.
+const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+const PREFIX: usize = SIGNATURE.len() + 4;
+/// Bytes of a unix name in version 2.
+const NAME: usize = 108;
+/// AF_UNIX, SOCK_STREAM.
+const UNIX_STREAM: u8 = 0x31;
+
+/// The form of a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderVersion {
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
+}
+
+impl FromStr for HeaderVersion {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "v1" => Ok(Self::V1),
+            "v2" => Ok(Self::V2),
+            _ => Err("use v1 or v2"),
+        }
+    }
+}
+
+impl fmt::Display for HeaderVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        })
+    }
+}
+
+/// What a header says.
+#[derive(Debug)]
+pub struct Header {
+    /// The client and the address that it has connected to; `None` where the proxy speaks for itself
+    /// (LOCAL), or does not know (UNKNOWN).
+    pub named: Option<(Endpoint, Endpoint)>,
+    /// Bytes that it has.
+    pub length: usize,
+}
+
+/// Reads a header at the beginning of what a client has sent; `None` is one that is not whole.
+///
+/// # Errors
+/// Why it is none, or none that is taken.
+pub fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
+    const BROKEN: &str = "what the client sent first is no header of the PROXY protocol";
+    // Less than a signature can be wrong already.
+    let begin = bytes.get(..SIGNATURE.len().min(bytes.len())).unwrap_or(bytes);
+    let text = b"PROXY ";
+    if !SIGNATURE.starts_with(begin) && !begin.starts_with(text) && !text.starts_with(begin) {
+        return Err(BROKEN);
+    }
+    if let (true, Some([high, low])) = (bytes.starts_with(SIGNATURE), bytes.get(PREFIX - 2..PREFIX))
+        && PREFIX + usize::from(u16::from_be_bytes([*high, *low])) > MOST
+    {
+        return Err("its header of the PROXY protocol is longer than 4096 bytes");
+    }
+    let config = ParseConfig { include_tlvs: false, ..ParseConfig::default() };
+    match ProxyHeader::parse(bytes, config) {
+        Ok((header, length)) => {
+            let inet = |it: &ProxiedAddress| (it.source.into(), it.destination.into());
+            let named = header.proxied_address().map(inet).or_else(|| unix(bytes));
+            Ok(Some(Header { named, length }))
+        }
+        Err(Error::BufferTooShort) => Ok(None),
+        Err(_) => Err(BROKEN),
+    }
+}
+
+/// The unix names in a header of version 2, which has them whole.
+fn unix(bytes: &[u8]) -> Option<(Endpoint, Endpoint)> {
+    /// Version 2, PROXY.
+    const PROXIED: u8 = 0x21;
+    let [PROXIED, UNIX_STREAM] = bytes.get(SIGNATURE.len()..SIGNATURE.len() + 2)? else {
+        return None;
+    };
+    let name = |at: usize| Some(Endpoint::of_unix_bytes(bytes.get(at..at + NAME)?));
+    Some((name(PREFIX)?, name(PREFIX + NAME)?))
+}
+
+/// The header that names a client, and the address that it has connected to. Where they are not of one
+/// family, or of one that the version does not know, it names nobody.
+pub fn write(version: HeaderVersion, client: &Endpoint, server: &Endpoint) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let written = match (client.socket_address(), server.socket_address()) {
+        (Some(source), Some(destination)) => {
+            let (source, destination) = of_one_family(source, destination);
+            let header = ProxyHeader::with_address(ProxiedAddress::stream(source, destination));
+            match version {
+                HeaderVersion::V1 => header.encode_v1(&mut bytes),
+                HeaderVersion::V2 => header.encode_v2(&mut bytes),
+            }
+        }
+        _ => Err(Error::AddressFamilyMismatch),
+    };
+    if written.is_ok() {
+        return bytes;
+    }
+    bytes.clear();
+    match (version, client.unix_bytes(), server.unix_bytes()) {
+        (HeaderVersion::V1, ..) => bytes.extend_from_slice(b"PROXY UNKNOWN\r\n"),
+        // haproxy 2.6 takes no unix names: none are sent where the client has none.
+        (HeaderVersion::V2, Some(client @ [_, ..]), Some(server)) => {
+            bytes.extend_from_slice(SIGNATURE);
+            bytes.extend_from_slice(&[0x21, UNIX_STREAM, 0, 2 * NAME as u8]);
+            for name in [client, server] {
+                let end = bytes.len() + NAME;
+                bytes.extend_from_slice(name.get(..NAME).unwrap_or(name));
+                bytes.resize(end, 0);
+            }
+        }
+        // LOCAL: haproxy 2.6 takes no PROXY without addresses (AF_UNSPEC).
+        (HeaderVersion::V2, ..) => {
+            bytes.extend_from_slice(SIGNATURE);
+            bytes.extend_from_slice(&[0x20, 0, 0, 0]);
+        }
+    }
+    bytes
+}
+
+/// An IPv4 address that IPv6 has mapped is one of IPv4 where both are; beside one of IPv6 it stays.
+fn of_one_family(source: SocketAddr, destination: SocketAddr) -> (SocketAddr, SocketAddr) {
+    let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    match (plain(source), plain(destination)) {
+        (a, b) if a.is_ipv4() == b.is_ipv4() => (a, b),
+        _ => (source, destination),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn named(bytes: &[u8]) -> Option<(String, String)> {
+        let header = parse(bytes).unwrap().unwrap();
+        assert_eq!(header.length, bytes.len());
+        header.named.map(|(client, server)| (client.to_string(), server.to_string()))
+    }
+
+    fn inet(text: &str) -> Endpoint {
+        text.parse::<SocketAddr>().unwrap().into()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for (client, server, expected) in [
+            ("192.0.2.1:7", "198.51.100.2:443", Some(("192.0.2.1:7", "198.51.100.2:443"))),
+            ("[2001:db8::1]:7", "[::1]:443", Some(("[2001:db8::1]:7", "[::1]:443"))),
+            ("[::ffff:192.0.2.1]:7", "[::ffff:10.0.0.1]:9", Some(("192.0.2.1:7", "10.0.0.1:9"))),
+            ("192.0.2.1:7", "[::1]:443", None),
+        ] {
+            for version in [HeaderVersion::V1, HeaderVersion::V2] {
+                let bytes = write(version, &inet(client), &inet(server));
+                let expected = expected.map(|(a, b)| (a.to_owned(), b.to_owned()));
+                assert_eq!(named(&bytes), expected, "{version} {client} {server}");
+            }
+        }
+    }
+
+    #[test]
+    fn unix_names_are_those_of_version_2() {
+        let [client, server] =
+            ["/run/c", "/run/x"].map(|it| Endpoint::of_unix_bytes(it.as_bytes()));
+        let bytes = write(HeaderVersion::V2, &client, &server);
+        assert_eq!(named(&bytes), Some(("unix:/run/c".into(), "unix:/run/x".into())));
+        let nameless = write(HeaderVersion::V2, &Endpoint::of_unix_bytes(b""), &server);
+        assert_eq!(named(&nameless), None);
+        assert_eq!(write(HeaderVersion::V1, &client, &server), b"PROXY UNKNOWN\r\n");
+        let unnamed = write(HeaderVersion::V2, &client, &inet("192.0.2.1:7"));
+        assert_eq!(named(&unnamed), None);
+    }
+
+    /// The examples of the document.
+    #[test]
+    fn headers_of_other_proxies_are_read() {
+        let v1 = b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n";
+        assert_eq!(named(v1).unwrap().0, "255.255.255.255:65535");
+        let unknown: &[u8] = b"PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n";
+        assert_eq!(named(unknown), None);
+        let local = b"\r\n\r\n\0\r\nQUIT\n\x20\x00\0\0";
+        assert_eq!(named(local), None);
+        // With a field behind the addresses.
+        let mut v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x11".to_vec();
+        v2.extend_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2, 0, 7, 1, 187, 4, 0, 2, 0, 0]);
+        assert_eq!(named(&v2).unwrap().0, "10.0.0.1:7");
+    }
+
+    #[test]
+    fn what_is_no_header_is_refused_as_soon_as_it_shows() {
+        for bytes in [
+            &b"GET / HTTP/1.0\r\n"[..],
+            b"X",
+            b"PRX",
+            b"\r\n\r\nQ",
+            b"PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n",
+            b"PROXY TCP5 1.2.3.4 1.2.3.4 1 2\r\n",
+            b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2\rX",
+            b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c\0\0\0\0\0\0\0\0\0\0\0\0",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff",
+        ] {
+            assert!(parse(bytes).is_err(), "{}", bytes.escape_ascii());
+        }
+        let endless = [&b"PROXY UNKNOWN "[..], &[b'x'; 200]].concat();
+        assert!(parse(&endless).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_and_parts_are_not_whole(
+            bytes in prop::collection::vec(any::<u8>(), ..300),
+            cut in 0..28_usize,
+        ) {
+            let _ = parse(&bytes);
+            let _ = parse(&[SIGNATURE, &bytes].concat());
+            let whole = write(HeaderVersion::V2, &inet("10.0.0.1:1"), &inet("10.0.0.2:2"));
+            prop_assert!(parse(&whole[..cut]).unwrap().is_none());
+        }
+    }
+}
