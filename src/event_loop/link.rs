@@ -68,6 +68,8 @@ pub(super) struct Rare {
 struct Link {
     to: Id,
     mover: Mover,
+    /// What comes while the sink takes nothing more is not read, rather than dropped.
+    is_whole: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,6 +252,19 @@ impl Pool {
     /// One of them is no connection, or is gone, or they are the same; `from` has messages
     /// ([`Pool::frame`]); another link ends in `to`.
     pub fn link(&mut self, from: Id, to: Id) -> Result<(), Failure> {
+        self.link_as(from, to, false)
+    }
+
+    /// The same, but what comes while `to` takes nothing more is left unread, and so is not lost: an
+    /// input that another connection may get, or whose rest is to be counted.
+    ///
+    /// # Errors
+    /// As those of [`Pool::link`].
+    pub fn link_whole(&mut self, from: Id, to: Id) -> Result<(), Failure> {
+        self.link_as(from, to, true)
+    }
+
+    fn link_as(&mut self, from: Id, to: Id, is_whole: bool) -> Result<(), Failure> {
         let (Some(source), Some(sink)) = (self.channel(from), self.channel(to)) else {
             return Err(unlinked(Kind::NotConnected, "one of the two is gone"));
         };
@@ -264,7 +279,7 @@ impl Pool {
         }
         self.unlink(from);
         if let Some(source) = self.channel_mut(from) {
-            source.rare().link = Some(Link { to, mover: Mover::Copying });
+            source.rare().link = Some(Link { to, mover: Mover::Copying, is_whole });
             source.marks.set(Marks::LINKED, true);
         }
         if let Some(sink) = self.channel_mut(to) {
@@ -290,6 +305,11 @@ impl Pool {
     /// Where what comes on a channel goes, if it is linked.
     pub fn linked(&self, from: Id) -> Option<Id> {
         Some(self.channel(from)?.link()?.to)
+    }
+
+    /// Whether a channel is linked, and waits until its sink has taken something.
+    pub fn waits_for_sink(&self, from: Id) -> bool {
+        self.channel(from).is_some_and(|source| source.marks.has(Marks::WAITS))
     }
 
     /// A channel leaves the pool: takes its pipe, whose bytes go into the queue, and ends its links.
@@ -328,8 +348,15 @@ impl Pool {
         if !sink.marks.has(Marks::AWAITED) || !sink.has_room_again() {
             return;
         }
-        sink.marks.set(Marks::AWAITED, false);
+        let takes = sink.takes();
         let Some(feeder) = sink.feeder() else { return };
+        let is_whole = self.channel(feeder).and_then(Channel::link).is_some_and(|it| it.is_whole);
+        if is_whole && !takes {
+            return;
+        }
+        if let Some(sink) = self.channel_mut(to) {
+            sink.marks.set(Marks::AWAITED, false);
+        }
         if let Some(source) = self.channel_mut(feeder) {
             source.marks.set(Marks::WAITS, false);
             // What is unread has been there since, and the poll does not report it again.

@@ -234,6 +234,11 @@ impl Pool {
         self.recording.recorder = Some(recorder);
     }
 
+    /// Whether what is opened is recorded.
+    pub fn is_recorded(&self) -> bool {
+        self.recording.recorder.is_some()
+    }
+
     /// Ends the recording.
     pub fn end_recording(&mut self) {
         if let Some(recorder) = self.recording.recorder.take() {

@@ -154,6 +154,12 @@ impl Console {
         self.is_record = true;
     }
 
+    /// stdout, where what comes is written to it as it is, and shown nowhere else.
+    pub(crate) fn verbatim(&self) -> Option<Id> {
+        let is_bare = self.form == Output::Written(Written::Raw) && !self.terminal;
+        self.stdout.filter(|_| is_bare && !self.shows_data && self.pending.is_empty())
+    }
+
     /// Whether stdout or the hooks take no more for now: what feeds them must be paused.
     pub(crate) fn is_full(&self) -> bool {
         let is_behind = self.uplink.as_ref().is_some_and(|uplink| uplink.is_full());

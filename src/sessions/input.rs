@@ -33,6 +33,7 @@
 
 mod batch;
 mod left;
+mod linked;
 mod mode;
 mod throttle;
 

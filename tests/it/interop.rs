@@ -9,10 +9,13 @@ use std::thread;
 use sha2::digest::Output;
 use sha2::{Digest, Sha256};
 
+use crate::support::data::PATHS;
 use crate::support::peers::{Peer, Reserved, Role};
 use crate::support::{Program, Running, program, skip, wirecat};
 
 const BYTES: usize = 256 << 20;
+/// What passes with a recorder on the way, which looks at each byte.
+const RECORDED: usize = 32 << 20;
 const CHUNK: usize = 128 << 10;
 
 #[test]
@@ -35,29 +38,35 @@ fn all_roles(peer: Peer) {
         return skip("interop", &format!("{} is not installed", peer.program()));
     }
     for [peer_role, wirecat_role] in [[Role::Receive, Role::Send], [Role::Send, Role::Receive]] {
-        peer_serves(peer, peer_role, wirecat_role);
-        wirecat_serves(peer, peer_role, wirecat_role);
+        for (path, bytes) in PATHS.into_iter().zip([BYTES, RECORDED]) {
+            peer_serves(peer, [peer_role, wirecat_role], (path, bytes));
+            wirecat_serves(peer, [peer_role, wirecat_role], (path, bytes));
+        }
     }
 }
 
-fn peer_serves(peer: Peer, peer_role: Role, wirecat_role: Role) {
+fn peer_serves(peer: Peer, [peer_role, wirecat_role]: [Role; 2], (path, bytes): (&[&str], usize)) {
     let reserved = Reserved::new().expect("a port");
     let address = format!("127.0.0.1:{}", reserved.port);
-    let mut flow = Flow::new();
+    let mut flow = Flow::new(bytes);
     let server = flow.attach(program(peer.serve(peer_role, reserved.port)), peer_role).start();
     // --wait, because nc does not say when it listens. A receiver takes -n: the null device is an
     // input that has ended, of which a client tells its peer, and nc stops sending at the peer's
     // FIN, with 0 and in silence, whatever is left of its own input.
     let no_stdin = (wirecat_role == Role::Receive).then_some("-n");
     let client = ["tcp-connect", "--wait", "30s", &address];
-    let client = wirecat(client.into_iter().chain(no_stdin));
+    let client = wirecat(client.into_iter().chain(no_stdin).chain(path.iter().copied()));
     let client = flow.attach(client, wirecat_role).start();
     flow.run(&format!("{peer:?} serves, {peer_role:?}"), [server, client]);
 }
 
-fn wirecat_serves(peer: Peer, peer_role: Role, wirecat_role: Role) {
-    let mut flow = Flow::new();
-    let server = wirecat(["tcp-serve", "-1", "127.0.0.1:0"]);
+fn wirecat_serves(
+    peer: Peer,
+    [peer_role, wirecat_role]: [Role; 2],
+    (path, bytes): (&[&str], usize),
+) {
+    let mut flow = Flow::new(bytes);
+    let server = wirecat([&["tcp-serve", "-1", "127.0.0.1:0"], path].concat());
     let mut server = flow.attach(server, wirecat_role).start();
     let client = program(peer.connect(peer_role, server.port()));
     let client = flow.attach(client, peer_role).start();
@@ -68,12 +77,13 @@ fn wirecat_serves(peer: Peer, peer_role: Role, wirecat_role: Role) {
 struct Flow {
     sink: Option<PipeWriter>,
     drain: PipeReader,
+    bytes: usize,
 }
 
 impl Flow {
-    fn new() -> Self {
+    fn new(bytes: usize) -> Self {
         let (drain, sink) = pipe().expect("a pipe");
-        Self { sink: Some(sink), drain }
+        Self { sink: Some(sink), drain, bytes }
     }
 
     fn attach(&mut self, program: Program, role: Role) -> Program {
@@ -85,7 +95,7 @@ impl Flow {
 
     fn run(self, case: &str, mut ends: [Running; 2]) {
         let stdin = ends.iter_mut().find_map(|end| end.stdin.take()).expect("a sender");
-        let fed = thread::spawn(move || feed(stdin));
+        let fed = thread::spawn(move || feed(stdin, self.bytes));
         let drained = thread::spawn(move || drain(self.drain));
         for end in ends {
             let ended = end.wait();
@@ -94,17 +104,17 @@ impl Flow {
         }
         let fed = fed.join().expect("the feeder ends");
         let (count, drained) = drained.join().expect("the drain ends");
-        assert_eq!(count, BYTES, "{case}");
+        assert_eq!(count, self.bytes, "{case}");
         assert_eq!(fed, drained, "{case}: the bytes differ");
     }
 }
 
 /// Writes random bytes (xorshift64 with a fixed seed) and then ends the input.
-fn feed(mut stdin: ChildStdin) -> Output<Sha256> {
+fn feed(mut stdin: ChildStdin, bytes: usize) -> Output<Sha256> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut chunk = vec![0; CHUNK];
     let mut hash = Sha256::new();
-    for _ in 0..BYTES / CHUNK {
+    for _ in 0..bytes / CHUNK {
         for word in chunk.chunks_exact_mut(8) {
             state ^= state << 13;
             state ^= state >> 7;

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind};
 
 use super::{Mover, SMALL, SPLICED, Spliced, is_refusal};
+use crate::event_loop::READ_SIZE;
 use crate::event_loop::channel::{Channel, ReadOutcome};
 use crate::event_loop::event::SendOutcome;
 use crate::event_loop::id::Id;
@@ -21,6 +22,10 @@ impl Pool {
             return ReadOutcome::Nothing;
         };
         if self.channel(from).is_none_or(|source| !source.wants_reading()) {
+            return ReadOutcome::Nothing;
+        }
+        if link.is_whole && self.channel(link.to).is_none_or(|sink| !sink.takes()) {
+            self.wait_for_sink(from, link.to);
             return ReadOutcome::Nothing;
         }
         // What a paused channel looks for is its end, which only a read finds.
@@ -52,6 +57,25 @@ impl Pool {
             self.stop_expecting(from);
         }
         outcome
+    }
+
+    /// Moves what has come on a linked channel into the queue of its sink, as much as that takes: what
+    /// would have waited there without a link is not lost where `from` is closed next.
+    pub fn read_ahead(&mut self, from: Id) {
+        let Some(to) = self.linked(from) else { return };
+        let now = self.now;
+        let mut piece = vec![0; READ_SIZE];
+        let has_room = |sink: &Channel| sink.takes() && sink.room() > 0;
+        // Its end is for an event of its own.
+        while self.unread(from) > 0 && self.channel(to).is_some_and(has_room) {
+            let Some(source) = self.channel_mut(from) else { return };
+            source.marks.set(Marks::WAITS, false);
+            let ReadOutcome::Bytes(count) = source.read(&mut piece, now) else { break };
+            if let Some(sink) = self.channel_mut(to) {
+                let _ = sink.send_linked(piece.get(..count).unwrap_or_default(), now);
+            }
+        }
+        self.mark_dirty(to);
     }
 
     pub(super) fn note_mover(&mut self, from: Id, next: impl FnOnce(Mover) -> Mover) {

@@ -102,7 +102,7 @@ impl Core {
     }
 
     /// Whether the run was asked to end as soon as its input is drained.
-    pub(super) fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         matches!(self.phase, Phase::Draining(_) | Phase::Closing { drained: true })
     }
 

@@ -156,6 +156,11 @@ pub(crate) trait StreamService {
         Stdin::Shared
     }
 
+    /// Whether it only passes on what comes, stdin to the connections and those to stdout.
+    fn passes_on(&self) -> bool {
+        false
+    }
+
     /// The run begins.
     fn start(&mut self, _context: &mut Context<'_>) {}
 

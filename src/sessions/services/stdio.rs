@@ -24,6 +24,10 @@ impl StreamService for Stdio {
         Stdin::Relayed
     }
 
+    fn passes_on(&self) -> bool {
+        true
+    }
+
     fn message(&mut self, context: &mut Context<'_>, _id: Id, message: &Message<'_>) {
         context.core.console.deliver(context.pool, message);
     }

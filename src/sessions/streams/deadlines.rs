@@ -67,11 +67,13 @@ impl Streams {
         let since = connection.and_then(Connection::read_since);
         let last_active = since.map_or(last_active, |since| since.max(last_active));
         let idle = pool.now().saturating_duration_since(last_active);
-        let full = connection.is_some_and(|one| one.send.is_full());
+        let full = connection.is_some_and(|one| one.send.is_full())
+            || (self.links.has_input() && core.input.waits_for_peer(pool));
         // It may be sending all the time: it is not read, because of stdout or of another peer.
         // A dialed connection is not held to take anything meanwhile.
         let waits = connection.is_some_and(|one| self.waits(pool, one));
-        let is_held = waits || (self.paused && (!full || self.scope() == Scope::Run)) || is_awaited;
+        let is_unread = self.paused || pool.waits_for_sink(id);
+        let is_held = waits || (is_unread && (!full || self.scope() == Scope::Run)) || is_awaited;
         let Some(left) = timers::left(limit, idle, is_held) else {
             return Some(format!("no traffic for {}", humantime::format_duration(limit)));
         };

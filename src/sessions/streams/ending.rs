@@ -49,10 +49,11 @@ pub(super) fn is_cut(
 pub(super) fn to_close(
     core: &Core,
     streams: &Streams,
-    pool: &Pool,
+    pool: &mut Pool,
     service: &dyn StreamService,
     how: EndMode,
 ) -> Vec<(Id, bool)> {
+    streams.read_ahead(pool);
     // What a service closes later it has no time for where the run gives up.
     let ids = streams.table.ids().filter(|id| how != EndMode::InOrder || !service.keeps(*id));
     ids.map(|id| (id, is_cut(core, streams, pool, service, id))).collect()

@@ -7,7 +7,7 @@ use std::io;
 use bytes::Bytes;
 
 use super::commands::Commanded;
-use super::{Connection, Context, Dialer, Flow, StreamSession, frames, scarcity};
+use super::{Connection, Context, Dialer, Flow, StreamSession, frames, linking, scarcity};
 use crate::close::CloseReason;
 use crate::error::{Failure, plain};
 use crate::event_loop::{End, Id, Pool, SendOutcome};
@@ -32,6 +32,7 @@ impl StreamSession {
         } else if self.core.input.has_commands() {
             control::execute_lines(&mut Commanded(self), pool, bytes, eof);
         } else {
+            self.core.input.note_linked(pool);
             let portion = self.core.input.read(bytes, eof);
             self.send_portion(pool, portion);
         }
@@ -339,6 +340,7 @@ impl StreamSession {
     /// Pauses what would overflow a queue, and resumes what may flow again: once behind each event.
     pub(super) fn balance(&mut self, pool: &mut Pool) {
         self.update_accepting(pool);
+        linking::update(self, pool);
         if self.may_feed() {
             self.resume_input(pool);
         }

@@ -12,6 +12,7 @@ mod dialing;
 mod ending;
 mod frames;
 mod input;
+mod linking;
 mod loops;
 mod making;
 mod opening;
@@ -41,6 +42,7 @@ use commands::Directory;
 pub(crate) use context::Context;
 pub(crate) use dialing::{Dialer, Redial};
 use frames::FrameBound;
+use linking::Links;
 pub(crate) use loops::{LoopFigures, NewConnection, OtherLoops, ServingLoop};
 use opening::Openings;
 use reads::ReadControl;
@@ -116,6 +118,8 @@ pub(crate) struct Streams {
     pub(crate) others: Option<Box<dyn OtherLoops>>,
     /// How many connections they and this one serve, where others do.
     pub(crate) crowd: usize,
+    /// What passes without being looked at.
+    links: Links,
     /// The name of the peer that is read, written out where something shows it.
     peer_name: String,
 }
@@ -202,6 +206,7 @@ impl Streams {
             own: None,
             others: None,
             crowd: 0,
+            links: Links::default(),
             peer_name: String::new(),
         }
     }

@@ -208,6 +208,7 @@ impl StreamSession {
             }
             (timers::GRACE, Some(id)) => pool.abort(id, super::deadlines::TOO_LATE),
             (timers::QUIT, Some(id)) => {
+                self.streams.read_ahead(pool);
                 // The peer has had its time: its FIN is not awaited once more, only its ACKs.
                 pool.close(id, CloseReason::HOST, CloseMode::NoWait);
                 if self.streams.scope() == Scope::Run {

@@ -101,6 +101,11 @@ impl SlowPolicy {
         Self { rules, flow, blocking: 0, stuck: IdMap::default() }
     }
 
+    /// What is done to a connection that takes nothing, where something was asked for.
+    pub(super) fn policy(&self) -> Option<Policy> {
+        self.rules.policy
+    }
+
     /// Whether a full queue blocks what feeds it.
     pub(super) fn is_blocking(&self) -> bool {
         self.blocking > 0

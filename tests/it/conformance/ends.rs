@@ -25,7 +25,7 @@ struct Between {
 }
 
 impl Between {
-    /// Of each kind one: first the client, then the server.
+    /// On each path one of each kind: first the client, then the server.
     fn both() -> impl Iterator<Item = Self> {
         let all = both_kinds_into_pipes().into_iter();
         all.map(|(program, peer, stdout)| Self { program, peer, stdout })

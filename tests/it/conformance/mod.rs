@@ -22,6 +22,7 @@ use std::cell::RefCell;
 use std::io::PipeReader;
 use std::net::TcpStream;
 
+use crate::support::data::PATHS;
 use crate::support::net::{accept, connect, listener};
 use crate::support::{Program, Running, wirecat};
 
@@ -36,14 +37,18 @@ fn both_kinds(change: impl Fn(Program) -> Program) -> Vec<(Running, TcpStream)> 
     vec![(client, clients_peer), (server, servers_peer)]
 }
 
-/// The same, each with the reading end of the pipe that is its stdout.
+/// The same on both paths that bytes may take, each with the reading end of the pipe that is its
+/// stdout.
 fn both_kinds_into_pipes() -> Vec<(Running, TcpStream, PipeReader)> {
     let readers = RefCell::new(Vec::new());
-    let programs = both_kinds(|program| {
-        let (reader, writer) = std::io::pipe().expect("a pipe");
-        readers.borrow_mut().push(reader);
-        program.stdout(writer)
+    let programs = PATHS.into_iter().flat_map(|path| {
+        both_kinds(|program| {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            readers.borrow_mut().push(reader);
+            program.stdout(writer).with(|command| _ = command.args(path))
+        })
     });
+    let programs: Vec<_> = programs.collect();
     let programs = programs.into_iter().zip(readers.into_inner());
     programs.map(|((program, stream), reader)| (program, stream, reader)).collect()
 }

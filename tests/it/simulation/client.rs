@@ -99,27 +99,13 @@ impl Client {
     /// What an event means for what everybody is to get.
     fn foresee(&mut self, pool: &Pool, event: &Event<'_>) {
         let now = pool.now();
+        self.foresee_bytes(pool);
         match event {
             Event::Connected { .. } => {
                 self.is_connected = true;
                 self.link.last_data = now;
             }
-            Event::Data { id, bytes } if Some(*id) == self.stage.stdin => {
-                self.stage.consumed.extend(*bytes);
-                let messages = self.cut.feed(bytes, false);
-                let framing = self.basics.framing.clone();
-                let encoded = messages.iter().map(|message| encode(&framing, message));
-                // What a person types after the other side's FIN goes nowhere.
-                if self.link.listens {
-                    self.link.expected.extend(encoded);
-                }
-            }
             Event::Eof { id } if Some(*id) == self.stage.stdin => self.stage.input_ended = true,
-            Event::Data { bytes, .. } => {
-                self.link.delivered += bytes.len();
-                self.link.last_data = now;
-                self.foresee_output(bytes, false);
-            }
             Event::Eof { .. } => {
                 self.peer_ended = true;
                 self.link.listens = self.basics.source == Source::Stream;
@@ -127,12 +113,36 @@ impl Client {
             }
             Event::Closed { id, end } if *id == self.stage.stdout => self.stage.note_end(end),
             Event::Closed { id, end } if *id == self.link.id => {
+                self.foresee_received(end.traffic.received, now);
                 self.link.leave(Left::new(end, now), self.basics.idle, NO_SLOW);
             }
             Event::Signal(signal) if *signal != Signal::Report => self.signalled = Some(*signal),
             Event::Timer { key } if key.id.is_none() => self.timed_out |= key.purpose == TOTAL,
             Event::Timer { key } if key.purpose == IDLE => self.link.note_idle(now),
             _ => {}
+        }
+    }
+
+    /// What was read since this was last asked, over a link or not.
+    fn foresee_bytes(&mut self, pool: &Pool) {
+        let bytes = self.stage.read_since(pool, &self.basics.stdin);
+        let messages = if bytes.is_empty() { Vec::new() } else { self.cut.feed(&bytes, false) };
+        let framing = self.basics.framing.clone();
+        let encoded = messages.iter().map(|message| encode(&framing, message));
+        // What a person types after the other side's FIN goes nowhere.
+        if self.link.listens {
+            self.link.expected.extend(encoded);
+        }
+        if let Some(traffic) = pool.traffic(self.link.id) {
+            self.foresee_received(traffic.received, pool.now());
+        }
+    }
+
+    fn foresee_received(&mut self, received: u64, now: Instant) {
+        let bytes = self.link.read_since(received);
+        if !bytes.is_empty() {
+            self.link.last_data = now;
+            self.foresee_output(&bytes, false);
         }
     }
 
@@ -248,6 +258,7 @@ impl Scenario for Client {
     }
 
     fn check(&mut self, pool: &mut Pool, _: &World) {
+        self.foresee_bytes(pool);
         self.stage.check(pool);
         let queued = pool.queued(self.link.id);
         assert!(queued <= QUEUE + 2 * BATCH, "{queued} bytes wait for the server");

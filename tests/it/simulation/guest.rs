@@ -28,7 +28,9 @@ pub(super) struct Guest {
     pub(super) cut: Cut,
     /// The session has met its end.
     pub(super) ended: bool,
-    /// Bytes of it that the session was given.
+    /// What it says, from first to last.
+    says: Vec<u8>,
+    /// Bytes of it that were read.
     pub(super) delivered: usize,
     pub(super) last_data: Instant,
     /// When its queue became full, if it is.
@@ -76,6 +78,7 @@ impl Guest {
             listens: true,
             cut: Cut::new(framing),
             ended: false,
+            says: actor.to_send.clone(),
             delivered: 0,
             last_data: now,
             full_since: None,
@@ -83,6 +86,14 @@ impl Guest {
             left: None,
             joined: now,
         }
+    }
+
+    /// What was read of it since this was last asked; of a link there is no other sign.
+    pub(super) fn read_since(&mut self, received: u64) -> Vec<u8> {
+        let received = usize::try_from(received).expect("a size");
+        let since = self.says[self.delivered..received].to_vec();
+        self.delivered = received;
+        since
     }
 
     pub(super) fn note_queue(&mut self, queued: usize, high: usize, now: Instant) {

@@ -29,6 +29,8 @@ pub(super) struct Basics {
     pub(super) signal: Option<(Duration, Signal)>,
     pub(super) stdout: Shape,
     pub(super) stdout_temper: Temper,
+    /// Something looks at each byte, so that nothing is linked.
+    pub(super) recorded: bool,
 }
 
 pub(super) fn millis(rng: &mut Rng, range: std::ops::Range<u64>) -> Duration {
@@ -123,7 +125,7 @@ impl Basics {
             _ => Temper::Good,
         };
         let signals = [Signal::Terminate, Signal::Interrupt, Signal::Report];
-        Self {
+        let basics = Self {
             framing: framing.clone(),
             source,
             stdin: if source == Source::Absent {
@@ -141,7 +143,11 @@ impl Basics {
             }),
             stdout: Shape { disk: rarely(rng, 20, |rng| size(rng, 1..16)), ..pipe(rng) },
             stdout_temper,
-        }
+            recorded: false,
+        };
+        // No draw of its own, which would make all later ones others.
+        let recorded = (basics.stdin.len() + basics.stdout.capacity) % 3 == 0;
+        Self { recorded, ..basics }
     }
 
     /// Whether the end of stdin becomes a FIN, sooner or later.

@@ -188,14 +188,9 @@ impl Server {
     /// What an event means for what everybody is to get.
     fn foresee(&mut self, pool: &Pool, event: &Event<'_>) {
         let now = pool.now();
+        self.foresee_bytes(pool);
         match event {
-            Event::Data { id, bytes } if Some(*id) == self.stage.stdin => {
-                self.stage.consumed.extend(*bytes);
-                let messages = self.cut.feed(bytes, false);
-                self.report_all(None, &messages);
-            }
             Event::Eof { id } if Some(*id) == self.stage.stdin => self.stage.input_ended = true,
-            Event::Data { id, bytes } => self.foresee_data(*id, bytes, false, now),
             Event::Eof { id } => {
                 // A line that was cut by a reset comes to its end in this way, too.
                 self.foresee_data(*id, &[], true, now);
@@ -210,6 +205,7 @@ impl Server {
             Event::Closed { id, end } if *id == self.stage.stdout => self.stage.note_end(end),
             Event::Closed { id, .. } if *id == self.listener => self.listens = false,
             Event::Closed { id, end } => {
+                self.foresee_received(*id, end.traffic.received, now);
                 if let Some(guest) = self.guests.iter_mut().find(|guest| guest.id == *id) {
                     guest.leave(Left::new(end, now), self.plan.basics.idle, self.plan.slow);
                 }
@@ -225,10 +221,31 @@ impl Server {
         }
     }
 
+    /// What was read since this was last asked, over a link or not.
+    fn foresee_bytes(&mut self, pool: &Pool) {
+        let bytes = self.stage.read_since(pool, &self.plan.basics.stdin);
+        if !bytes.is_empty() {
+            let messages = self.cut.feed(&bytes, false);
+            self.report_all(None, &messages);
+        }
+        let ids: Vec<Id> = self.guests.iter().map(|guest| guest.id).collect();
+        for id in ids {
+            if let Some(traffic) = pool.traffic(id) {
+                self.foresee_received(id, traffic.received, pool.now());
+            }
+        }
+    }
+
+    fn foresee_received(&mut self, id: Id, received: u64, now: Instant) {
+        let bytes = self.guest(id).map(|guest| guest.read_since(received)).unwrap_or_default();
+        if !bytes.is_empty() {
+            self.foresee_data(id, &bytes, false, now);
+        }
+    }
+
     fn foresee_data(&mut self, id: Id, bytes: &[u8], eof: bool, now: Instant) {
         let framing = self.plan.basics.framing.clone();
         let Some(guest) = self.guest(id) else { return };
-        guest.delivered += bytes.len();
         if !eof {
             guest.last_data = now;
         }
@@ -328,6 +345,7 @@ impl Scenario for Server {
     }
 
     fn check(&mut self, pool: &mut Pool, _: &World) {
+        self.foresee_bytes(pool);
         self.stage.check(pool);
         self.check_queues(pool);
     }

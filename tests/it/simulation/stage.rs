@@ -5,11 +5,12 @@ use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::Value;
 use wirecat::close::Detail;
-use wirecat::error::Status;
+use wirecat::error::{Failure, Status};
 use wirecat::event_loop::stdio::StdioKind;
-use wirecat::event_loop::{End, EventLoop, Id, Pool};
+use wirecat::event_loop::{End, EventLoop, Id, Pool, Recorder, SharedRecorder};
 use wirecat::framing::{Deframer, Framing};
 use wirecat::protocol::relay::Source;
+use wirecat::recording::{Observation, RecordedFlow};
 use wirecat::report::Reporter;
 use wirecat::sessions::config::Common;
 use wirecat::sessions::{Console, InputReader};
@@ -32,7 +33,7 @@ pub(super) struct Stage {
     pub(super) stdin: Option<Id>,
     pub(super) stdout: Id,
     lines: Receiver<Vec<u8>>,
-    /// Bytes of stdin that the session was given.
+    /// Bytes of stdin that were read.
     pub(super) consumed: Vec<u8>,
     /// The session has met the end of stdin.
     pub(super) input_ended: bool,
@@ -40,6 +41,21 @@ pub(super) struct Stage {
     pub(super) expected: Vec<u8>,
     /// How stdout ended, and what it did not take.
     pub(super) end: Option<(Option<ErrorKind>, usize)>,
+}
+
+/// A recorder that keeps nothing. With it, bytes take the path of those that are looked at.
+struct Blank;
+
+impl Recorder for Blank {
+    fn record(&mut self, _: &RecordedFlow, _: Observation<'_>) {}
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Opens the console and stdin; the reader of stdout is the world's first actor.
@@ -50,6 +66,9 @@ pub(super) fn open(
     common: &Common,
 ) -> (Console, InputReader, Stage) {
     let pool = event_loop.pool();
+    if basics.recorded {
+        pool.set_recorder(SharedRecorder::new(Blank));
+    }
     let (sender, lines) = channel();
     let reporter = Reporter::to(common.output.report.clone(), move |line| {
         // Nobody listens any more once the test has failed.
@@ -92,6 +111,16 @@ fn open_feed(
 }
 
 impl Stage {
+    /// What was read of stdin since this was last asked; of a link there is no other sign.
+    pub(super) fn read_since(&mut self, pool: &Pool, stdin: &[u8]) -> Vec<u8> {
+        let traffic = self.stdin.and_then(|stdin| pool.traffic(stdin));
+        let received = traffic.map_or(0, |traffic| traffic.received);
+        let received = usize::try_from(received).expect("a size");
+        let since = stdin.get(self.consumed.len()..received).unwrap_or_default().to_vec();
+        self.consumed.extend(&since);
+        since
+    }
+
     /// stdout holds no more than it may, and one batch that was read before it said so.
     pub(super) fn check(&self, pool: &Pool) {
         let queued = pool.queued(self.stdout);
