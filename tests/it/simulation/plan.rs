@@ -146,7 +146,7 @@ impl Basics {
             recorded: false,
         };
         // No draw of its own, which would make all later ones others.
-        let recorded = (basics.stdin.len() + basics.stdout.capacity) % 3 == 0;
+        let recorded = (basics.stdin.len() + basics.stdout.capacity).is_multiple_of(3);
         Self { recorded, ..basics }
     }
 

@@ -345,7 +345,7 @@ for _ in range(80):
 os.execv(sys.argv[1], sys.argv[1:])";
     let ids = ["--reuid=64987", "--regid=64987", "--clear-groups"];
     let mut probe = Command::new("setpriv");
-    let is_there = probe.args(ids).args(["python3", "-c", "pass"]).status();
+    let is_there = probe.args(ids).args(["/usr/bin/python3", "-c", "pass"]).status();
     if !is_there.is_ok_and(|status| status.success()) {
         return skip("pipes_that_cannot_be_enlarged_cost_no_byte", "no setpriv, root or python3");
     }
@@ -353,7 +353,10 @@ os.execv(sys.argv[1], sys.argv[1:])";
         let came = passes_through(
             |words| {
                 let mut command = Command::new("setpriv");
-                command.args(ids).args(["python3", "-c", script, wirecat_path()]).args(words);
+                command
+                    .args(ids)
+                    .args(["/usr/bin/python3", "-c", script, wirecat_path()])
+                    .args(words);
                 program(command)
             },
             path,
