@@ -28,7 +28,7 @@ use crate::process::Process;
 /// The hidden first argument.
 pub(crate) const ARGUMENT: &str = "load";
 /// How long a load takes at most.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Round trips are counted in nanoseconds, up to a minute.
 const LONGEST: u64 = 60_000_000_000;
 
@@ -53,7 +53,7 @@ impl Task {
     /// How long it may still wait; none is left once its time is over.
     fn left(&self) -> Fallible<Duration> {
         let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err("the load took more than a minute".into()) } else { Ok(left) }
+        if left.is_zero() { Err("the load took more than 3 minutes".into()) } else { Ok(left) }
     }
 
     /// A connection to the server, on its loop. One whose backlog is short gets them with a pause
