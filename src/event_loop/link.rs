@@ -21,6 +21,16 @@
 //! The channel that is read waits while its sink is full (`Marks::WAITS`), and the flush of the sink
 //! ends that (`Marks::AWAITED`). Where a splice gives nothing, a read decides what that means: it knows
 //! the end, the reset, and the urgent byte, at which splice(2) stops (tcp_read_sock() in Linux 6.18).
+//!
+//! What `--forward` used of the CPU (user and system) between a client and a server on loopback, the
+//! medians of two rounds on two busy cores, Linux 6.18, 2026-11-27:
+//!
+//! | bodies | each chunk copied | linked | socat -b262144 |
+//! |---|---|---|---|
+//! | 1,000 of 1 KiB | 0.08 s | 0.09 s | 0.61 s |
+//! | 200 of 1 MiB | 0.06 s | 0.06 s | 0.19 s |
+//! | 3 of 200 MiB | 0.26 s | 0.18 s | 0.24 s |
+//! | 1 of 1 GiB | 0.48 s | 0.34 s | 0.40 s |
 
 mod movers;
 
