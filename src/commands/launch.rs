@@ -112,8 +112,9 @@ impl Launch {
         Ok(own)
     }
 
-    /// Opens listeners of one address for each loop, in the place of those that have shown that nobody
-    /// else has its port; adds them to this one where a port cannot be shared.
+    /// Opens listeners of one address for each loop beside the first one, which gets those that are open:
+    /// they stay open, so that no client is refused meanwhile. Adds them to this one where a port cannot
+    /// be shared.
     ///
     /// # Errors
     /// It cannot be listened on.
@@ -127,13 +128,16 @@ impl Launch {
         let Some(shared) = on_port(address, opened.first().and_then(|one| one.port)) else {
             return opened.into_iter().map(|one| self.add_listener(one, net)).collect();
         };
-        for one in opened {
-            self.locals.push(Local { proto: one.proto, address: one.local, iface: None });
-            // Closed before the others are opened, whom it would keep from its port.
+        for one in &opened {
+            one.share_port()?;
+            let (proto, address) = (one.proto, one.local.clone());
+            self.locals.push(Local { proto, address, iface: None });
         }
         let options = net.options.sharing()?;
         let found = self.names.addresses(&shared, net.family, Purpose::Listen)?;
-        for share in shares {
+        let Some((first, others)) = shares.split_first_mut() else { return Ok(Vec::new()) };
+        first.extend(opened);
+        for share in others {
             // What the kernel changes was reported of the first ones.
             share.extend(sockets::listen::listen_at(&shared, &found, &options)?.0);
         }

@@ -86,10 +86,7 @@ impl Acceptor {
     }
 
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
-        match &self.listening.socket {
-            Listener::Tcp(listener) => listener.as_fd(),
-            Listener::Unix(listener) => listener.as_fd(),
-        }
+        self.listening.socket.as_fd()
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use mio::net::{TcpListener, UnixListener};
 use socket2::Type;
@@ -17,7 +17,7 @@ use super::options::SocketOptions;
 use super::resolve::{Family, local_addresses};
 use super::stream::keep_urgent_byte;
 use super::unix::UnixGuard;
-use crate::error::Failure;
+use crate::error::{Failure, Status};
 use crate::sys::unix::local_name;
 
 /// Opens every listener that an address means, with warnings of what the kernel changed. A name is
@@ -71,6 +71,16 @@ pub struct OpenSocket<S> {
     pub cleanup: Option<UnixGuard>,
 }
 
+impl<S: AsFd> OpenSocket<S> {
+    /// Lets sockets share the port that ask for it with SO_REUSEPORT, and are of the same user. This one
+    /// has shown that nobody else has the port, which one with SO_REUSEPORT does not; set after bind(2),
+    /// the option counts for those that come later (socket(7)).
+    pub(crate) fn share_port(&self) -> Result<(), Failure> {
+        let fail = |error| Failure::io(Status::Listen, "share the port of", &*self.local, &error);
+        socket2::SockRef::from(&self.socket).set_reuse_port(true).map_err(fail)
+    }
+}
+
 /// A listening socket of either kind.
 #[derive(Debug)]
 pub enum Listener {
@@ -78,6 +88,15 @@ pub enum Listener {
     Tcp(TcpListener),
     /// A unix socket.
     Unix(UnixListener),
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener) => listener.as_fd(),
+        }
+    }
 }
 
 /// An open listener.
@@ -128,7 +147,6 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
-    use crate::error::Status;
     use crate::kind::Kind;
     use crate::sockets::inherited::tests::inherit;
 

@@ -34,8 +34,9 @@
 //! addresses, once (socket(7)). The main loop hands each connection to the loop that has the fewest,
 //! which costs two letters; a listener for each loop costs none, and spreads clients by chance.
 //!
-//! The first socket of a port is opened without SO_REUSEPORT: it fails where another program has the
-//! port, and has the kernel choose one for port 0. It is closed before the others share that port.
+//! The first socket of a port is bound without SO_REUSEPORT: it fails where another program has the
+//! port, and has the kernel choose one for port 0. It is given the option before the others are bound,
+//! and is the one of the first loop: at no moment is the port free, or a client refused.
 //! Systems other than Linux know the option, and do not spread connections by it. A group delivers each
 //! datagram to all of its sockets, and so has one.
 

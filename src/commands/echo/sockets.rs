@@ -82,22 +82,25 @@ impl Open {
             }
         }
         if let Some(shared) = shared.filter(|_| shares_ports) {
-            opened.iter().for_each(|one| launch.note_local(one));
-            // These have shown that nobody else has the port. One of them would keep it from the
-            // sockets that share it.
-            drop(opened);
-            return self.share(launch, &shared, &config.net);
+            for one in &opened {
+                one.share_port()?;
+                launch.note_local(one);
+            }
+            self.share(launch, &shared, &config.net)?;
+            let opened = opened.into_iter().map(|one| (one.socket, one.local));
+            self.add_to_first(opened.map(UnwatchedSocket::plain));
+            return Ok(());
         }
         let opened = opened.into_iter().map(|one| launch.take_datagrams(one));
         self.add_to_first(opened.map(UnwatchedSocket::plain));
         Ok(())
     }
 
-    /// Opens a datagram socket for each loop on the same port.
+    /// Opens a datagram socket on the same port for each loop beside the first one.
     fn share(&mut self, launch: &mut Launch, address: &Address, net: &Net) -> Result<(), Failure> {
         let options = net.options.sharing()?;
         let found = launch.names.addresses(address, net.family, Purpose::Listen)?;
-        for share in &mut self.shares {
+        for share in self.shares.iter_mut().skip(1) {
             // What the kernel has changed was reported for the first ones.
             let (opened, _) = datagram::listen(address, &found, &options)?;
             let opened = opened.into_iter().map(|one| (one.socket, one.local));

@@ -1,13 +1,14 @@
 //! Each handler with several loops, and clients by the hundred.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, UdpSocket};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
+use std::time::Instant;
 
 use super::{check_order, clients, named, server, talk};
 use crate::support::data::noise;
-use crate::support::net::{connect, read_all};
+use crate::support::net::{RefusingPort, connect, read_all};
 use crate::support::{PATIENCE, wirecat};
 
 #[test]
@@ -77,6 +78,29 @@ fn another_program_is_refused_the_port() {
     for words in ["echo --threads 2", "echo --udp --threads 2", "echo --tcp --threads 2"] {
         let words = words.split(' ').chain([&*address]);
         wirecat(words).run().code(5).says("address already in use");
+    }
+}
+
+/// From the first moment at which the port takes clients, each of them is served.
+#[test]
+fn no_client_is_lost_while_the_loops_get_their_listeners() {
+    let port = RefusingPort::new();
+    for words in ["echo --tcp", "tcp-serve --reply hi"].into_iter().cycle().take(30) {
+        let words = words.split(' ').chain(["--threads", "8", &*port.address]);
+        let mut server = wirecat(words).start();
+        let begin = Instant::now();
+        let client = loop {
+            match TcpStream::connect(&port.address) {
+                Ok(client) => break client,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionRefused),
+            }
+            assert!(begin.elapsed() < PATIENCE);
+        };
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert_eq!(talk(&client, b"hi"), b"hi");
+        server.address();
+        server.signal(libc::SIGTERM);
+        server.wait_open().code(0);
     }
 }
 
