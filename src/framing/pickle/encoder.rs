@@ -278,9 +278,7 @@ impl<'a> Parser<'a, '_> {
         if key.first() != Some(&b'$') {
             self.out.extend_from_slice(b"}(");
             self.text(key);
-            let kind = NodeKind::Dict;
-            let level = EncoderLevel { kind, is_object: true, is_key: false, hashable: true };
-            self.state.levels.push(level);
+            self.begin_object();
             return Ok(None);
         }
         use NodeKind::{Bytearray, Bytes, Dict, Frozenset, OrderedDict, Set, Tuple};
@@ -297,6 +295,13 @@ impl<'a> Parser<'a, '_> {
         };
         self.expect(b'}')?;
         Ok(Some(hashable))
+    }
+
+    /// What follows are the values and keys of an object, of which the first key is encoded.
+    fn begin_object(&mut self) {
+        let kind = NodeKind::Dict;
+        let level = EncoderLevel { kind, is_object: true, is_key: false, hashable: true };
+        self.state.levels.push(level);
     }
 
     /// Encodes the number that a tag makes of the string behind it.

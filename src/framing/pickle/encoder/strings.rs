@@ -8,13 +8,17 @@ use memchr::memchr2;
 use super::{Parser, Whole};
 use crate::framing::pickle::text::{PIECE, escape, push_code, take};
 
-/// A string that is read in pieces.
+/// A string that is read in pieces, each of which is encoded at once.
 pub(super) struct LongString {
     place: StringPlace,
-    /// What is read of it; of base64, what is not decoded yet.
-    text: Vec<u8>,
-    bytes: Vec<u8>,
+    /// Where in the pickle its length stands, which is written at the end.
+    len_at: usize,
+    /// Of base64: up to three characters that are not decoded yet.
+    behind: Vec<u8>,
 }
+
+/// Bytes of the length of a long string.
+const LEN: usize = size_of::<u64>();
 
 /// What a string is for.
 #[derive(Clone, Copy)]
@@ -37,32 +41,73 @@ impl<'a> Parser<'a, '_> {
         if self.piece(&mut text)? {
             return self.put(place, &text);
         }
-        let text = text.into_owned();
-        self.state.string = Some(LongString { place, text, bytes: Vec::new() });
-        Ok(None)
+        self.begin_long(place, &text).map(|()| None)
+    }
+
+    /// Begins to encode a string of which this is the first piece. What the pieces encode is longer
+    /// than 255 bytes, of which the length has eight bytes.
+    fn begin_long(&mut self, place: StringPlace, text: &[u8]) -> Result<(), String> {
+        let is_tag = matches!(place, StringPlace::FirstKey | StringPlace::Key);
+        if is_tag && text.first() == Some(&b'$') {
+            return self.unknown_tag();
+        }
+        let opcodes: &[u8] = match place {
+            StringPlace::Value | StringPlace::Key => b"\x8d",
+            StringPlace::FirstKey => b"}(\x8d",
+            StringPlace::Base64 { is_array: true } => b"cbuiltins\nbytearray\n\x8e",
+            StringPlace::Base64 { is_array: false } => b"\x8e",
+        };
+        // About all that follows, so that the pickle moves once and not at each doubling.
+        self.out.reserve(opcodes.len() + LEN + text.len() + self.rest.len());
+        self.out.extend_from_slice(opcodes);
+        let len_at = self.out.len();
+        self.out.extend_from_slice(&[0; LEN]);
+        let mut long = LongString { place, len_at, behind: Vec::new() };
+        self.extend(&mut long, text, false)?;
+        self.state.string = Some(long);
+        Ok(())
     }
 
     /// Reads the next piece of a long string.
     pub(super) fn go_on(&mut self) -> Whole {
-        let Some(LongString { place, text, mut bytes }) = self.state.string.take() else {
-            return Ok(None);
+        let Some(mut long) = self.state.string.take() else { return Ok(None) };
+        let mut text = match long.behind.is_empty() {
+            true => Cow::Borrowed(&b""[..]),
+            false => Cow::Owned(std::mem::take(&mut long.behind)),
         };
-        let mut text = Cow::Owned(text);
         let is_whole = self.piece(&mut text)?;
-        let mut text = text.into_owned();
-        if let StringPlace::Base64 { is_array } = place {
-            // Four characters are three bytes.
-            let behind = if is_whole { Vec::new() } else { text.split_off(text.len() / 4 * 4) };
-            bytes.extend_from_slice(&self.base64(&text)?);
-            text = behind;
-            if is_whole {
-                return self.bytes(&bytes, is_array);
-            }
-        } else if is_whole {
-            return self.put(place, &text);
+        self.extend(&mut long, &text, is_whole)?;
+        if !is_whole {
+            self.state.string = Some(long);
+            return Ok(None);
         }
-        self.state.string = Some(LongString { place, text, bytes });
-        Ok(None)
+        let len = (self.out.len() - long.len_at - LEN) as u64;
+        if let Some(place) = self.out.get_mut(long.len_at..long.len_at + LEN) {
+            place.copy_from_slice(&len.to_le_bytes());
+        }
+        match long.place {
+            StringPlace::Value => Ok(Some(true)),
+            StringPlace::Key => self.expect(b':').map(|()| None),
+            StringPlace::FirstKey => {
+                self.expect(b':')?;
+                self.begin_object();
+                Ok(None)
+            }
+            StringPlace::Base64 { is_array } => self.end_bytes(is_array),
+        }
+    }
+
+    /// Encodes a piece of a long string.
+    fn extend(&mut self, long: &mut LongString, text: &[u8], is_last: bool) -> Result<(), String> {
+        if !matches!(long.place, StringPlace::Base64 { .. }) {
+            self.out.extend_from_slice(text);
+            return Ok(());
+        }
+        // Four characters are three bytes.
+        let end = if is_last { text.len() } else { text.len() / 4 * 4 };
+        let (text, behind) = text.split_at(end);
+        long.behind.extend_from_slice(behind);
+        self.base64(text)
     }
 
     /// Encodes a string that is whole.
@@ -80,7 +125,7 @@ impl<'a> Parser<'a, '_> {
                 Ok(None)
             }
             StringPlace::Base64 { is_array } => {
-                let bytes = self.base64(text)?;
+                let bytes = BASE64.decode(text).or_else(|_| self.fail("no base64"))?;
                 self.bytes(&bytes, is_array)
             }
         }
@@ -161,13 +206,24 @@ impl<'a> Parser<'a, '_> {
         // The opcode for a bytearray came with protocol 5, Python 3.8.
         self.out.extend_from_slice(if is_array { b"cbuiltins\nbytearray\n" } else { b"" });
         self.counted(b'C', 0x8e, bytes);
+        self.end_bytes(is_array)
+    }
+
+    fn end_bytes(&mut self, is_array: bool) -> Whole {
         self.out.extend_from_slice(if is_array { b"\x85R" } else { b"" });
         self.expect(b'}')?;
         Ok(Some(!is_array))
     }
 
-    fn base64(&self, text: &[u8]) -> Result<Vec<u8>, String> {
-        BASE64.decode(text).or_else(|_| self.fail("no base64"))
+    /// Appends the bytes of base64.
+    fn base64(&mut self, text: &[u8]) -> Result<(), String> {
+        let Ok(most) = BASE64.decode_len(text.len()) else { return self.fail("no base64") };
+        let start = self.out.len();
+        self.out.resize(start + most, 0);
+        let into = self.out.get_mut(start..).unwrap_or_default();
+        let Ok(len) = BASE64.decode_mut(text, into) else { return self.fail("no base64") };
+        self.out.truncate(start + len);
+        Ok(())
     }
 }
 
@@ -197,5 +253,78 @@ mod tests {
         assert!(string(b"\"\xff\"").is_err());
         let halves = string(br#""\ude00\ud83d\ud83d\ude00""#).unwrap();
         assert_eq!(halves, b"\xed\xb8\x80\xed\xa0\xbd\xf0\x9f\x98\x80");
+    }
+
+    /// Where a long string stands, and what is before and behind it in text and pickle.
+    const PLACES: [(&str, &str, &[u8], &[u8]); 5] = [
+        ("", "", b"", b""),
+        ("[1,", ",2]", b"](K\x01", b"K\x02e"),
+        ("{", ":1}", b"}(", b"K\x01u"),
+        ("{\"a\":1,", ":1}", b"}(\x8c\x01aK\x01", b"K\x01u"),
+        ("[{", ":[]}]", b"](}(", b"]ue"),
+    ];
+
+    #[track_caller]
+    fn encode_in_steps(json: &str, expected: &[u8]) {
+        for work in [0, 1, PIECE, usize::MAX] {
+            let (mut encoder, mut out, mut steps) = (Encoder::default(), Vec::new(), 0);
+            while !encoder.step(json.as_bytes(), &mut out, &mut { work }).unwrap() {
+                steps += 1;
+                assert!(encoder.string.as_ref().is_none_or(|string| string.behind.len() < 4));
+            }
+            assert!(out == expected, "{} bytes, not {}", out.len(), expected.len());
+            assert_eq!(steps > 0, work <= PIECE);
+            assert!(out.capacity() < json.len() + 1024, "{} for {}", out.capacity(), json.len());
+        }
+    }
+
+    #[test]
+    fn a_long_string_is_encoded_piece_by_piece() {
+        let text = "plain \u{e9}\u{20ac}\u{1f600}\n".repeat(90_000);
+        let (raw, long) = (format!("\"{}\"", text.replace('\n', "\\n")), text.len() as u64);
+        // The least that pieces of a text can come to.
+        let (few, nulls) = (format!("\"{}\"", "\\u0000".repeat(70_000)), "\0".repeat(70_000));
+        for (spelling, text, len) in [(&raw, &text, long), (&few, &nulls, 70_000)] {
+            for (before, behind, start, end) in PLACES {
+                let pickle =
+                    [b"\x80\x04", start, b"\x8d", &len.to_le_bytes(), text.as_bytes(), end, b"."];
+                encode_in_steps(&format!("{before}{spelling}{behind}"), &pickle.concat());
+            }
+        }
+    }
+
+    #[test]
+    fn long_bytes_are_decoded_piece_by_piece() {
+        for len in [900_000_u32, 900_001, 900_002] {
+            let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            let (text, len) = (BASE64.encode(&bytes), u64::from(len).to_le_bytes());
+            // An escape moves what is behind it against the pieces.
+            for text in [text.clone(), text.replacen('A', "\\u0041", 1)] {
+                let pickle = [b"\x80\x04\x8e", &len[..], &bytes, b"."].concat();
+                encode_in_steps(&format!("{{\"$bytes\":\"{text}\"}}"), &pickle);
+                let import = b"\x80\x04cbuiltins\nbytearray\n\x8e";
+                let pickle = [import, &len[..], &bytes, b"\x85R."].concat();
+                encode_in_steps(&format!("{{\"$bytearray\":\"{text}\"}}"), &pickle);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_long_string_is_found() {
+        let (long, mut out) = ("A".repeat(3 * PIECE), Vec::new());
+        for wrong in [
+            format!("\"{long}"),
+            format!("\"{long}\n\""),
+            format!("{{\"{long}\"}}"),
+            format!("{{\"${long}\":1}}"),
+            format!("{{\"a\":1,\"\\u0024{long}\":1}}"),
+            format!("{{\"$bytes\":\"{long}A\"}}"),
+            format!("{{\"$bytes\":\"{long}!AAA\"}}"),
+            format!("{{\"$bytes\":\"{long}\",\"a\":1}}"),
+            format!("{{\"$int\":\"{long}\"}}"),
+        ] {
+            let error = Encoder::default().step(wrong.as_bytes(), &mut out, &mut { usize::MAX });
+            assert!(error.is_err(), "{}", wrong.get(..20).unwrap_or_default());
+        }
     }
 }
