@@ -1,12 +1,12 @@
 //! The mailbox: how other threads reach the loop, and the names that such threads look up.
 //!
-//! A sender may be cloned and moved anywhere; a letter wakes the loop if it sleeps. getaddrinfo(3)
-//! blocks, so each lookup has a thread; requests for a name that is being looked up share its answer.
+//! A sender may be cloned and moved anywhere; a letter wakes the loop if it sleeps. The first letter
+//! since the loop has looked wakes it, and those behind cost no system call. getaddrinfo(3) blocks, so each lookup has a thread; requests for a name that is being looked up share its answer.
 
 use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, channel};
 use std::{io, thread};
 
@@ -66,6 +66,8 @@ impl Job {
 pub struct Mailbox {
     sender: mpsc::Sender<Letter>,
     waker: Arc<Waker>,
+    /// A letter has come since the loop began to look: it is woken, or about to be.
+    is_due: Arc<AtomicBool>,
     /// How many jobs wait.
     jobs: Arc<AtomicUsize>,
 }
@@ -74,7 +76,7 @@ impl Mailbox {
     pub(super) fn open(registry: &Registry) -> io::Result<(Self, Receiver<Letter>)> {
         let (sender, receiver) = channel();
         let waker = Arc::new(Waker::new(registry, WAKE)?);
-        Ok((Self { sender, waker, jobs: Arc::default() }, receiver))
+        Ok((Self { sender, waker, is_due: Arc::default(), jobs: Arc::default() }, receiver))
     }
 
     /// Sends a letter to the handler, in the order of this thread. A loop that is gone needs no
@@ -119,11 +121,23 @@ impl Mailbox {
     }
 
     fn post(&self, letter: Letter) -> Result<(), SenderError> {
-        // The letter before the wake: a loop that is woken first may find nothing and sleep again.
+        // The letter before the flag, and the flag before the wake. Each change of the flag reads and
+        // writes in one, so that they have one order, in which every later one sees what came before
+        // an earlier one. If this one finds it unset, it wakes. If it finds it set, whoever set it
+        // wakes the loop, or has done so, and the loop has not unset it since; when it does, it sees
+        // this letter.
         self.sender.send(letter).map_err(|_| SenderError::Gone)?;
-        // Where the counter of the eventfd is full and the wake fails, one is pending already.
-        let _ = self.waker.wake();
+        if !self.is_due.swap(true, Ordering::AcqRel) && self.waker.wake().is_err() {
+            // mio itself makes room in the counter of the eventfd. After any other error the next
+            // letter has to try again.
+            self.is_due.store(false, Ordering::Release);
+        }
         Ok(())
+    }
+
+    /// The loop is awake and looks at the letters after this call: the next one wakes it again.
+    pub(super) fn begin_to_look(&self) {
+        self.is_due.swap(false, Ordering::AcqRel);
     }
 }
 
@@ -187,5 +201,82 @@ impl Pool {
         if let Mail::Resolved(query, _) = mail {
             self.lookups.retain(|running| running != query);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::SyncSender;
+    use std::time::Duration;
+
+    use super::super::{Event, EventLoop};
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn the_first_letter_since_the_loop_has_looked_wakes_it() {
+        let mut event_loop = EventLoop::new().unwrap();
+        let mailbox = event_loop.pool().mailbox();
+        let is_due = mailbox.is_due.clone();
+        for round in 0..3 {
+            assert!(!is_due.load(Ordering::Relaxed), "before round {round}");
+            for number in 0..100 {
+                mailbox.send(Mail::Posted(Box::new(number)));
+                assert!(is_due.load(Ordering::Relaxed), "letter {number} of round {round}");
+            }
+            let mut count = 0;
+            let mut take = |_: &mut Pool, event: Event<'_>| {
+                if matches!(event, Event::Mail(_)) {
+                    count += 1;
+                    // A letter of the loop to itself is for the next turn.
+                    if count == 1 {
+                        mailbox.send(Mail::Posted(Box::new("one more")));
+                    }
+                }
+            };
+            event_loop.run_once(LONG, &mut take).unwrap();
+            event_loop.run_once(LONG, &mut take).unwrap();
+            assert_eq!(count, 101);
+        }
+    }
+
+    /// Each thread waits for an answer before its next letter, so that the loop sleeps again and again;
+    /// it has no timer, and a wake that is lost leaves all threads without an answer.
+    #[test]
+    fn no_letter_of_many_threads_is_left() {
+        const THREADS: usize = 8;
+        const LETTERS: usize = 3000;
+        let mut event_loop = EventLoop::new().unwrap();
+        let senders = (0..THREADS).map(|thread| {
+            let mailbox = event_loop.pool().mailbox();
+            thread::spawn(move || {
+                let (answer, answers) = mpsc::sync_channel::<()>(2);
+                for letter in 0..LETTERS {
+                    // Some come in pairs.
+                    let count = 1 + (letter + thread) % 2;
+                    for _ in 0..count {
+                        mailbox.send(Mail::Posted(Box::new(answer.clone())));
+                    }
+                    for _ in 0..count {
+                        answers.recv_timeout(LONG).unwrap();
+                    }
+                }
+            })
+        });
+        let senders: Vec<_> = senders.collect();
+        let mailbox = event_loop.pool().mailbox();
+        let all = thread::spawn(move || {
+            let outcomes: Vec<_> = senders.into_iter().map(thread::JoinHandle::join).collect();
+            mailbox.call(Pool::stop).unwrap();
+            assert!(outcomes.iter().all(Result::is_ok), "a letter had no answer");
+        });
+        let mut answer = |_: &mut Pool, event: Event<'_>| {
+            if let Event::Mail(Mail::Posted(letter)) = event {
+                letter.downcast::<SyncSender<()>>().unwrap().send(()).unwrap();
+            }
+        };
+        event_loop.run(&mut answer).unwrap();
+        all.join().unwrap();
     }
 }

@@ -59,6 +59,7 @@ impl EventLoop {
     /// Notes which sources are ready, and returns the other letters.
     fn sort_letters(&mut self) -> Vec<Letter> {
         let mut mail = Vec::new();
+        self.pool.mailbox.begin_to_look();
         while let Ok(letter) = self.letters.try_recv() {
             match letter {
                 Letter::Ready(id) => {
