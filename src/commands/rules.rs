@@ -270,7 +270,13 @@ const RULES: &[Rule] = &[
         &["commands"],
         "with --input commands or json the end of stdin is /quit",
     ),
-    rule(SERVE, &["--allow", "--deny", "--max-per-address"], &["unix only"], NOT_IP),
+    // A proxy that comes by a unix socket names clients that have an IP address.
+    rule(
+        SERVE,
+        &["--allow", "--deny", "--max-per-address"],
+        &["unix only", "!--accept-proxy"],
+        NOT_IP,
+    ),
     rule(REPLAYING, &["--replay-timing"], &["!--replay"], "it needs --replay"),
     // Statistics.
     rule(LISTENERS, &["--interval"], &["!--stats"], "it needs --stats"),

@@ -1,4 +1,4 @@
-//! A stream whose peer is told first whom this side speaks for (`--proxy-protocol`).
+//! A stream that begins with a header, which names whom this side speaks for (`--proxy-protocol`).
 
 use std::io::{self, ErrorKind, IoSlice};
 
@@ -57,6 +57,7 @@ impl Transport for AnnouncedStream {
             match self.inner.write(&[IoSlice::new(header)]) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 outcome => drop(header.drain(..outcome?.min(header.len()))),
             }
         }

@@ -22,17 +22,19 @@ const PORTION: usize = 512;
 ///    └── it is broken, or the stream ends ──> the error of `connected`
 /// ```
 ///
-/// | state | `is_up` | `received` |
-/// |---|---|---|
-/// | Header | no | what has come of the header |
-/// | Rest | yes | what has come behind it |
-/// | Open | yes | nothing |
+/// | state | `is_up` | `received` | `is_past_rest` |
+/// |---|---|---|---|
+/// | Header | no | what has come of the header | no |
+/// | Rest | yes | what has come behind it | no |
+/// | Open | yes | nothing | from the first read on |
 pub(super) struct ProxiedStream {
     inner: Box<dyn Transport>,
     received: Vec<u8>,
     /// Whom the proxy speaks for, where it names anybody.
     named: Option<Box<(Endpoint, Endpoint)>>,
     is_up: bool,
+    /// A read was that of the inner stream.
+    is_past_rest: bool,
 }
 
 impl Pool {
@@ -45,7 +47,7 @@ impl Pool {
 
 impl ProxiedStream {
     fn new(inner: Box<dyn Transport>) -> Self {
-        Self { inner, received: Vec::new(), named: None, is_up: false }
+        Self { inner, received: Vec::new(), named: None, is_up: false, is_past_rest: false }
     }
 
     /// Reads on, and returns whether the header is whole.
@@ -106,8 +108,10 @@ impl Transport for ProxiedStream {
 
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.received.is_empty() {
+            self.is_past_rest = true;
             return self.inner.read(into);
         }
+        debug_assert!(self.is_up, "what has come of the header is no data");
         let count = self.received.len().min(into.len());
         let (from, to) = (self.received.get(..count), into.get_mut(..count));
         if let (Some(from), Some(to)) = (from, to) {
@@ -118,6 +122,11 @@ impl Transport for ProxiedStream {
             self.received = Vec::new();
         }
         Ok(count)
+    }
+
+    /// Behind the rest the kernel may have more, of which no event of the poll follows.
+    fn is_empty_after_short_read(&self) -> bool {
+        self.is_past_rest && self.inner.is_empty_after_short_read()
     }
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {

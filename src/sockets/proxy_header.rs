@@ -9,8 +9,8 @@ use proxy_header::{Error, ParseConfig, ProxiedAddress, ProxyHeader};
 
 use super::Endpoint;
 
-/// Most bytes of a header. One of version 2 may say that it has 64 KiB of further fields; proxies send
-/// some hundred bytes.
+/// Most bytes of a header. Version 2 has room for 64 KiB of further fields; proxies send some hundred
+/// bytes.
 pub const MOST: usize = 4096;
 
 /// How version 2 begins, and bytes before its addresses.
@@ -51,7 +51,7 @@ impl fmt::Display for HeaderVersion {
     }
 }
 
-/// What a header says.
+/// A header, as it was read.
 #[derive(Debug)]
 pub struct Header {
     /// The client and the address that it has connected to; `None` where the proxy speaks for itself

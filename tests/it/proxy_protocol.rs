@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -77,6 +78,46 @@ fn the_peer_is_whom_the_header_names() {
             assert_eq!(closed["in"], b"to the server".len());
         }
     }
+}
+
+/// No event of the poll follows on what has come with the header, however much it is.
+#[test]
+fn all_that_comes_with_the_header_is_read() {
+    let (server, address) = serve("--frame line --reply whole");
+    for length in [100, 470, 3000, 200_000] {
+        let mut client = connect(&address);
+        let line = [&b"PROXY UNKNOWN\r\n"[..], &vec![b'x'; length], b"\n"].concat();
+        client.write_all(&line).unwrap();
+        let mut answer = [0; 6];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"whole\n", "{length}");
+    }
+    let _ = stop(server);
+}
+
+/// A proxy on the same machine, which comes by a unix socket.
+#[test]
+fn lists_hold_for_the_clients_of_a_proxy_that_comes_by_a_unix_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let address = format!("unix:{}", path.display());
+    let words = "tcp-serve --accept-proxy --output json --allow 10.0.0.0/8 --max-per-address 1 -n";
+    let mut server = wirecat(words.split_whitespace().chain([&*address])).start();
+    server.wait_for_event("listening");
+    let came = |last: u8| {
+        let mut client = UnixStream::connect(&path).unwrap();
+        write!(client, "PROXY TCP4 {last}.1.2.3 10.0.0.1 7 80\r\nx").unwrap();
+        client
+    };
+    let first = came(10);
+    server.wait_for_event("accepted");
+    for last in [10, 192] {
+        let mut refused = came(last);
+        // An end, or a reset where its byte was left unread.
+        assert!(matches!(refused.read(&mut [0; 1]), Ok(0) | Err(_)), "{last}");
+    }
+    drop(first);
+    assert_eq!(named(&stop(server).events(), "accepted").len(), 1);
 }
 
 #[test]
