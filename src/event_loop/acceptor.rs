@@ -119,7 +119,7 @@ impl Acceptor {
             Listener::Tcp(listener) => registry.reregister(listener, token, Interest::READABLE),
             Listener::Unix(listener) => registry.reregister(listener, token, Interest::READABLE),
         };
-        // Where that fails, accept(2) has to say it, in the next turn.
+        // Where that fails, the next turn finds out by accept(2).
         self.ready = outcome.is_err();
     }
 

@@ -84,7 +84,7 @@ pub(super) struct ConnectPlan {
     attempt: Attempt,
 }
 
-/// The attempt that is under way.
+/// How far the current attempt is.
 enum Attempt {
     /// It has not begun.
     Waiting,
@@ -204,7 +204,7 @@ impl Pool {
             if let Some(at) = next.into_iter().chain(*deadline).min() {
                 self.arm_own(Some(id), OwnPurpose::Connect, at.saturating_duration_since(now));
             }
-            // The others may have come up meanwhile, and no event says so again.
+            // The others may have come up meanwhile, and no event follows on it.
             return self.mark_dirty(id);
         }
     }
@@ -283,7 +283,7 @@ fn chance() -> f64 {
     f64::from(u32::try_from(bits >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
-/// The kind of error that a failure stands for, as far as programs tell them apart.
+/// The kind of error that a failure stands for, as far as programs distinguish them.
 fn kind_of(failure: &Failure) -> ErrorKind {
     use crate::kind::Kind;
     match failure.kind {

@@ -1,4 +1,4 @@
-//! Connections on their way from one loop to another.
+//! Connections that move from one loop to another.
 //!
 //! A program with several loops has one accept and all serve, or moves a connection to where there is
 //! room. [`Pool::detach`] takes a connection out of a loop, [`Mailbox::call`](super::Mailbox::call)
@@ -30,7 +30,8 @@ impl std::fmt::Debug for Detached {
 impl Pool {
     /// Takes an open connection out of the pool, without an event; its id means nothing any more.
     /// What it has sent and nobody has read goes with it. `None` where it is no open connection of both
-    /// directions, or where bytes of it wait in this pool: to be written, or read and not delivered.
+    /// directions, or where bytes of it wait in this pool: to be written, or read and not delivered, such
+    /// as the beginning of a message. Its framing, link and deadlines stay behind.
     ///
     /// One loop accepts, and hands the clients to three others in turn:
     ///
@@ -102,7 +103,7 @@ impl Pool {
     /// ```
     pub fn detach(&mut self, id: Id) -> Option<Detached> {
         self.take_sent();
-        let is_bare = self.queued(id) == 0;
+        let is_bare = self.queued(id) == 0 && self.undelivered(id) == 0;
         let Some(PoolSource::Channel(channel)) = self.sources.get_mut(id) else { return None };
         let is_whole = channel.reading.is_open() && channel.writing.is_open();
         let is_open = channel.phase == ChannelPhase::Open && channel.closed.is_none() && is_whole;
@@ -134,7 +135,6 @@ impl Pool {
     }
 
     /// The same without the event, for whoever knows the connection.
-    #[cfg(feature = "cli")]
     pub(crate) fn attach_open(&mut self, connection: Detached) -> Result<Id, Failure> {
         self.add_detached(connection, ChannelPhase::Open)
     }
@@ -149,5 +149,35 @@ impl Pool {
             self.latch(id, true, false);
         }
         Ok(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpStream;
+
+    use crate::event_loop::{Event, EventLoop};
+    use crate::framing::Framing;
+
+    /// Its second half would be a message of its own in the other loop.
+    #[test]
+    fn the_beginning_of_a_message_keeps_its_connection() {
+        let mut event_loop = EventLoop::new().unwrap();
+        let listener = event_loop.pool().listen("127.0.0.1:0").unwrap()[0];
+        event_loop.pool().frame(listener, Framing::Line).unwrap();
+        let address = event_loop.pool().local(listener).unwrap().to_string();
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(b"whole\nbegun").unwrap();
+        let mut last = None;
+        event_loop.turn_until(&mut |_, event| match event {
+            Event::Message { id, .. } => last.replace(id).is_none(),
+            _ => false,
+        });
+        let (id, pool) = (last.unwrap(), event_loop.pool());
+        assert!(pool.undelivered(id) == 5 && pool.detach(id).is_none() && pool.is_alive(id));
+        client.write_all(b"\n").unwrap();
+        event_loop.turn_until(&mut |_, event| matches!(event, Event::Message { .. }));
+        assert!(event_loop.pool().detach(id).is_some());
     }
 }

@@ -148,18 +148,6 @@ mod tests {
 
     use crate::event_loop::{Event, EventLoop, Pool, TimerKey};
 
-    /// Turns a loop until `done` says so.
-    fn turn_until(event_loop: &mut EventLoop, done: &mut dyn FnMut(&mut Pool, Event<'_>) -> bool) {
-        let mut is_done = false;
-        while !is_done {
-            event_loop
-                .run_once(Duration::from_secs(60), &mut |pool: &mut Pool, event: Event<'_>| {
-                    is_done |= done(pool, event);
-                })
-                .unwrap();
-        }
-    }
-
     #[test]
     fn a_pool_names_its_connections_and_their_ends() {
         let mut event_loop = EventLoop::new().unwrap();
@@ -168,7 +156,7 @@ mod tests {
         let address = pool.local(listener).unwrap().to_string();
         let dialed = pool.connect(&address).unwrap();
         let (mut accepted, mut is_connected) = (None, false);
-        turn_until(&mut event_loop, &mut |_, event| {
+        event_loop.turn_until(&mut |_, event| {
             match event {
                 Event::Accepted { id, .. } => accepted = Some(id),
                 Event::Connected { .. } => is_connected = true,
@@ -193,10 +181,8 @@ mod tests {
         let name = rustix::net::getpeername(pool.descriptor(dialed).unwrap()).unwrap().unwrap();
         assert_eq!(std::net::SocketAddr::try_from(name).unwrap().to_string(), address);
         pool.abort(dialed, crate::close::CloseReason::HOST);
-        turn_until(
-            &mut event_loop,
-            &mut |_, event| matches!(event, Event::Closed { id, .. } if id == dialed),
-        );
+        event_loop
+            .turn_until(&mut |_, event| matches!(event, Event::Closed { id, .. } if id == dialed));
         let pool = event_loop.pool();
         assert!(!pool.is_alive(dialed) && pool.peer(dialed).is_none());
         assert!(pool.descriptor(dialed).is_none());

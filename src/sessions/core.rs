@@ -53,7 +53,6 @@ pub struct Core {
     pub(crate) ticks: Ticks,
     outcome: Outcome,
     phase: Phase,
-    /// The last number that was given to a connection.
     pub(crate) numbers: Numbers,
     /// The reason of what is cut off when the time to flush is over.
     grace: CloseReason,

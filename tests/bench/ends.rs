@@ -99,7 +99,7 @@ pub(crate) fn plain(outcome: Fallible<()>) -> Result<(), String> {
     outcome.map_err(|error| error.to_string())
 }
 
-/// Sends a stream on a connection and says its end.
+/// Sends a stream on a connection, and FIN behind it.
 pub(crate) fn feed_connection(mut to: &TcpStream, size: u64) -> Fallible<()> {
     feed(&mut to, size)?;
     Ok(to.shutdown(Shutdown::Write)?)

@@ -111,21 +111,6 @@ pub(super) fn linked(ends: Ends) -> (EventLoop, [Id; 2], Far) {
     (event_loop, [from, to], Far { writer, reader })
 }
 
-/// Turns a loop until `done` returns true for an event.
-pub(super) fn turn_until(
-    event_loop: &mut EventLoop,
-    done: &mut dyn FnMut(&mut Pool, Event<'_>) -> bool,
-) {
-    let mut is_done = false;
-    while !is_done {
-        event_loop
-            .run_once(Duration::from_secs(60), &mut |pool: &mut Pool, event: Event<'_>| {
-                is_done |= done(pool, event);
-            })
-            .unwrap();
-    }
-}
-
 pub(super) fn content(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 31 / 7 + at / 251) as u8).collect()
 }
@@ -163,7 +148,7 @@ fn every_byte_arrives_in_order_and_then_the_end() {
         let reader = read_all(far.reader);
         let (mut movers, mut received) = (Vec::new(), 0);
         let mut end = None;
-        turn_until(&mut event_loop, &mut |pool, event| match event {
+        event_loop.turn_until(&mut |pool, event| match event {
             Event::Eof { id } if id == from => {
                 movers.push(mover(pool, from));
                 received = pool.traffic(from).unwrap().received;
@@ -212,7 +197,7 @@ pub(super) fn fill(event_loop: &mut EventLoop, from: Id, writer: &OwnedFd, piece
 
 pub(super) fn closed(event_loop: &mut EventLoop, of: Id) -> End {
     let mut end = None;
-    turn_until(event_loop, &mut |_, event| match event {
+    event_loop.turn_until(&mut |_, event| match event {
         Event::Closed { id, end: ended } if id == of => end.replace(ended).is_none(),
         _ => false,
     });
@@ -269,7 +254,7 @@ fn a_sink_that_reads_again_gets_all_of_it_and_what_the_handler_sent_meanwhile_be
         if ends != Ends::Copied && event_loop.pool().unread(from) > 0 {
             let is_data =
                 |event: &Event<'_>| matches!(event, Event::Data { id, .. } if *id == from);
-            turn_until(&mut event_loop, &mut |_, event| is_data(&event));
+            event_loop.turn_until(&mut |_, event| is_data(&event));
         }
     }
 }

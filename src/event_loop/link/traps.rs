@@ -10,7 +10,7 @@ use super::super::event::Event;
 use super::super::lifecycle::{CloseMode, Directions};
 use super::super::transport::{Readiness, Registration, Transport};
 use super::tests::{
-    Ends, closed, content, fill, linked, mover, near_tcp, read_all, tcp, turn_until, write_all,
+    Ends, closed, content, fill, linked, mover, near_tcp, read_all, tcp, write_all,
 };
 use super::*;
 use crate::close::CloseReason;
@@ -107,7 +107,7 @@ fn a_file_that_is_appended_to_refuses_to_be_spliced_to_and_gets_everything() {
         pool.link(from, to).unwrap();
         let bytes = content(3 << 20);
         let writer = write_all(far.into(), bytes.clone(), 1 << 20);
-        turn_until(&mut event_loop, &mut |_, event| matches!(event, Event::Eof { .. }));
+        event_loop.turn_until(&mut |_, event| matches!(event, Event::Eof { .. }));
         writer.join().unwrap();
         let now = mover(event_loop.pool(), from);
         assert_eq!(now == Mover::Forbidden, append, "{now:?}");
@@ -130,7 +130,7 @@ fn an_urgent_byte_passes_a_link_that_splices() {
         (&writer).write_all(b" after").unwrap();
         writer.shutdown(Shutdown::Write).unwrap();
         let reader = read_all(far.reader);
-        turn_until(&mut event_loop, &mut |_, event| matches!(event, Event::Eof { .. }));
+        event_loop.turn_until(&mut |_, event| matches!(event, Event::Eof { .. }));
         event_loop.pool().close(to, CloseReason::HOST, CloseMode::Linger);
         closed(&mut event_loop, to);
         assert_eq!(reader.join().unwrap(), b"before ! after", "{ends:?}");

@@ -70,8 +70,7 @@ impl StreamSession {
     /// `tcp-connect`: a session that dials, or waits for commands that say where to.
     pub fn connect(pool: &Pool, config: Connect, console: Console, input: InputReader) -> Self {
         let Connect { common, route, routes, dialing, probe, exec, replay } = config;
-        let wait = common.limits.wait;
-        let dialer = route.map(|route| Dialer::new(route, wait, dialing, pool.now()));
+        let dialer = route.map(|route| Dialer::new(route, common.limits.wait, dialing, pool.now()));
         let service = services::of_client(replay.as_ref(), exec, probe);
         let backlog = if input.has_commands() { Backlog::of_pool(&common.wire) } else { DIALED };
         let mut openings = Openings::new(routes, dialing.settle);

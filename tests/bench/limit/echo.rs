@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::Fallible;
 
+/// One read.
 const CHUNK: usize = 64 * 1024;
 /// Connections that wait for accept(2).
 const BACKLOG: i32 = 4096;
@@ -17,8 +18,8 @@ const BACKLOG: i32 = 4096;
 /// A poll and the connections that it watches, each at the number of its descriptor.
 pub(super) struct Loop {
     epoll: OwnedFd,
-    pub(super) listener: TcpListener,
-    pub(super) clients: Vec<Option<TcpStream>>,
+    listener: TcpListener,
+    clients: Vec<Option<TcpStream>>,
     events: Vec<epoll::Event>,
 }
 
@@ -40,14 +41,14 @@ impl Loop {
     }
 
     /// Waits, and gives the numbers of what is ready.
-    pub(super) fn wait(&mut self) -> Fallible<Vec<usize>> {
+    fn wait(&mut self) -> Fallible<Vec<usize>> {
         self.events.clear();
         epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.events), None)?;
         self.events.iter().map(|event| Ok(usize::try_from(event.data.u64())?)).collect()
     }
 
     /// Takes all clients that wait.
-    pub(super) fn accept(&mut self) -> Fallible<()> {
+    fn accept(&mut self) -> Fallible<()> {
         loop {
             match self.listener.accept() {
                 Ok((client, _)) => {
@@ -66,30 +67,41 @@ impl Loop {
             }
         }
     }
+
+    /// Serves: `take` gets the clients, the number of the one that was read, and what it sent.
+    pub(super) fn serve(
+        mut self,
+        mut take: impl FnMut(&mut [Option<TcpStream>], usize, &[u8]) -> Fallible<()>,
+    ) -> Fallible<()> {
+        let listener = usize::try_from(self.listener.as_raw_fd())?;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            for number in self.wait()? {
+                if number == listener {
+                    self.accept()?;
+                    continue;
+                }
+                let Some(place) = self.clients.get_mut(number) else { continue };
+                let Some(client) = place else { continue };
+                match client.read(&mut chunk) {
+                    Ok(count @ 1..) => {
+                        let bytes = chunk.get(..count).unwrap_or_default();
+                        take(&mut self.clients, number, bytes)?;
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Ok(_) | Err(_) => *place = None,
+                }
+            }
+        }
+    }
 }
 
 /// Sends back what comes, or throws it away.
 pub(super) fn serve(port: u16, answers: bool) -> Fallible<()> {
-    let mut server = Loop::new(port)?;
-    let listener = usize::try_from(server.listener.as_raw_fd())?;
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        for number in server.wait()? {
-            if number == listener {
-                server.accept()?;
-                continue;
-            }
-            let Some(place) = server.clients.get_mut(number) else { continue };
-            let Some(client) = place else { continue };
-            match client.read(&mut chunk) {
-                Ok(0) => *place = None,
-                Ok(count) if answers => write_all(client, chunk.get(..count).unwrap_or_default())?,
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => *place = None,
-            }
-        }
-    }
+    Loop::new(port)?.serve(|clients, number, bytes| match clients.get_mut(number) {
+        Some(Some(client)) if answers => write_all(client, bytes),
+        _ => Ok(()),
+    })
 }
 
 /// Writes all, and waits for a client that is slow.

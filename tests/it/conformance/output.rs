@@ -4,14 +4,14 @@ use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wirecat::sys::socket::unacknowledged;
 
 use super::{both_kinds, both_kinds_into_pipes};
 use crate::support::data::{assert_same, noise};
-use crate::support::net::{peer, reset};
-use crate::support::{PATIENCE, program, wirecat, wirecat_path};
+use crate::support::net::{peer, reset, wait_for_delivery};
+use crate::support::{program, wirecat, wirecat_path};
 
 /// What `head -1` does: takes one line, and leaves.
 fn take_one_line(stdout: PipeReader) -> String {
@@ -117,15 +117,6 @@ fn what_came_before_a_reset_is_printed() {
         let ended = wirecat(["tcp-connect", &peer.address]).piped().start().wait_open();
         peer.join();
         assert_same(&ended.code(6).says("connection reset").stdout, &noise(count));
-    }
-}
-
-/// Waits until the other kernel has everything.
-fn wait_for_delivery(stream: &TcpStream) {
-    let deadline = Instant::now() + PATIENCE;
-    while unacknowledged(stream) > 0 {
-        assert!(Instant::now() < deadline, "the data is not taken");
-        thread::yield_now();
     }
 }
 

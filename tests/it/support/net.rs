@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
+use wirecat::sys::socket::unacknowledged;
 
 use super::PATIENCE;
 
@@ -169,6 +170,16 @@ pub(crate) fn read_exactly(mut stream: &TcpStream, count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
     stream.read_exact(&mut bytes).expect("the bytes come");
     bytes
+}
+
+/// Waits until the other kernel has everything.
+#[track_caller]
+pub(crate) fn wait_for_delivery(stream: &TcpStream) {
+    let deadline = Instant::now() + PATIENCE;
+    while unacknowledged(stream) > 0 {
+        assert!(Instant::now() < deadline, "the data is not taken");
+        thread::yield_now();
+    }
 }
 
 /// Sends `chunk` over and over, until so many bytes are sent or none is taken for a second; returns

@@ -4,17 +4,16 @@ use std::io::{PipeReader, Read, Write, pipe};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libc::{SIGCONT, SIGSTOP, SIGTERM, SIGUSR1};
-use wirecat::sys::socket::unacknowledged;
 
 use super::{MIB, assert_counts, last};
 use crate::support::data::{PATHS, assert_same, file_of, noise};
 use crate::support::net::{
-    accept, connect, listener, peer, read_all, read_exactly, reset, until_reset,
+    accept, connect, listener, peer, read_all, read_exactly, reset, until_reset, wait_for_delivery,
 };
-use crate::support::{PATIENCE, Program, Running, program, skip, wirecat, wirecat_path};
+use crate::support::{Program, Running, program, skip, wirecat, wirecat_path};
 
 /// A client and a server on this path whose stdin is a pipe and whose stdout another one, each with
 /// the socket of its peer.
@@ -43,15 +42,6 @@ fn read_to_end(mut stdout: PipeReader) -> Vec<u8> {
     let mut bytes = Vec::new();
     stdout.read_to_end(&mut bytes).expect("it can be read");
     bytes
-}
-
-/// Waits until the kernel of the other side has all.
-fn wait_for_delivery(stream: &TcpStream) {
-    let deadline = Instant::now() + PATIENCE;
-    while unacknowledged(stream) > 0 {
-        assert!(Instant::now() < deadline, "the data is not taken");
-        thread::yield_now();
-    }
 }
 
 /// Whatever has come before a reset is written, also where it waits for the reader of stdout.
