@@ -125,6 +125,8 @@
 //! | the begin and the end of the loop | [`Event::Started`], [`Event::Stopping`], [`Event::Stopped`] |
 //! | a peer that is not there yet | [`Pool::connect_with`], [`ConnectPolicy`], [`Event::Retrying`] |
 //! | bounds on what messages hold | [`Framing::max_frame`], [`Pool::limit_frames`] |
+//! | bytes that go from one connection into another, inside the kernel where it can | [`Pool::link`], [`Pool::unlink`] |
+//! | a handshake before a connection counts | [`Pool::accept_through`], [`event_loop::Transport`] |
 //! | a client that reads slowly | [`SendOutcome::Full`], [`Event::Drained`], [`Pool::pause`], [`Pool::resume`] |
 //! | messages from other threads, work for the loop from other threads | [`Sender`], [`Mailbox::call`] |
 //! | several loops, connections that move between them | [`Pool::detach`], [`Pool::attach`] |
@@ -158,14 +160,14 @@
 //! | 7 | `main`, `commands` | one file a command: its options, its configuration, and the session that it launches |
 //! | 6 | `threads` | `--threads N`: loops that serve the clients of one run, and share nothing but mailboxes |
 //! | 5 | `sessions` | one life for all sessions, the sessions of streams and of datagrams, and the services on them |
-//! | 4 | [`event_loop`] | the pool of sources, streams and their messages, datagrams and groups, the turn, timers, signals, other threads, stdin and stdout |
+//! | 4 | [`event_loop`] | the pool of sources, streams and their messages, links and handshakes, datagrams and groups, the turn, timers, signals, other threads, stdin and stdout |
 //! | 3 | [`sockets`], [`multicast`] | addresses, resolving, listening and connecting with options; groups, interfaces, membership |
 //! | 2 | `report` | notices as data, their text and their JSON; recordings as NDJSON and pcapng |
 //! | 1 | `protocol`, [`framing`], `buffers`, [`close`], [`error`], [`kind`], [`recording`], `values`, `vocabulary`, `fields` | pure: no descriptor, no clock, no poll |
 //! | 0 | `sys` | the only `unsafe`, and all that names libc |
 //!
-//! The feature `cli`, which is on by default, has the floors 7, 6, 5 and 2, `protocol` and `fields`, and
-//! with them three of four crates. Nothing else depends on it.
+//! The feature `cli`, which is on by default, has the floors 7, 6, 5 and 2, `protocol` and `fields`, the
+//! PROXY protocol of the floors 4 and 3, and with them three of four crates. Nothing else depends on it.
 //!
 //! A command is a chain of four: clap fills its arguments, `commands/rules.rs` refuses what cannot
 //! apply, `config()` makes a plain configuration, and `commands/launch.rs` looks names up, opens the
@@ -187,6 +189,8 @@
 //! * **A byte of stdin to a peer**: stdin is a channel in the [`event_loop::Pool`] like any connection.
 //!   The turn reads it into the one scratch buffer; the session's input cuts it into messages and
 //!   frames them, or passes it on as it is; `Pool::send` writes it at once and queues what is left.
+//!   Where nothing looks at the bytes and there is one peer (`sessions/streams/linking.rs`), stdin is
+//!   linked with it (`Pool::link`), and the session gets no event but the end.
 //! * **A message in a hub**: `Data` → `StreamSession::on_data` → `Receiver::feed` cuts it with a
 //!   [`framing::Deframer`] → `Hub::message` encodes it once, behind the others of the same read →
 //!   `Streams::broadcast` puts one handle of them into each queue → one writev(2) a client at the end
@@ -212,6 +216,8 @@
 //! | what a server does with its clients | a `StreamService` in `sessions/services/`, chosen in `services/mod.rs` |
 //! | what is done with datagrams | a `DatagramService` in `sessions/datagrams/` |
 //! | a command | `commands/<command>.rs`, its variant in `commands/cli.rs`, its session |
+//! | what `--threads` excludes, who accepts for several loops | `commands/rules/threads.rs`, `threads/mod.rs` |
+//! | which bytes pass without being looked at, and how | `sessions/streams/linking.rs`, `event_loop/link/movers.rs` |
 //! | when a direction ends, what becomes of a slow client | `protocol::relay`, `protocol::slow` |
 //!
 //! # What to know
@@ -236,7 +242,7 @@
 //! is one type, [`error::Failure`], on every floor, so that nothing is lost in translation at the edge.
 
 // What the command line alone calls is not dead; a build with it shows what is.
-#![cfg_attr(not(feature = "cli"), allow(dead_code))]
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
 pub mod close;
 pub mod error;

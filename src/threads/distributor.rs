@@ -1,4 +1,9 @@
-//! The main loop: the service that hands each connection to a loop, and gathers what the loops tell.
+//! The main loop: the service that hands each connection to a loop, and takes what the loops report.
+//!
+//! ```text
+//! Nothing ── no more may come: `Last` is sent ──> Last ── the end: `Stop` or `Close` is sent ──> End
+//!    └──────────────────── the end ───────────────────────────────────────────────────────────────^
+//! ```
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,9 +21,9 @@ use crate::sessions::{
     StreamService,
 };
 
-/// How far the loops know of the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Told {
+/// What of the end was sent to the loops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EndSent {
     Nothing,
     /// No more connections come.
     Last,
@@ -50,7 +55,7 @@ pub(super) struct Distributor {
     /// (`--max-per-address`).
     out: BTreeMap<u64, (usize, Option<IpAddr>)>,
     losses: Vec<(Instant, Status)>,
-    told: Told,
+    end_sent: EndSent,
     /// Statistics are to be reported so many times.
     reports: usize,
 }
@@ -71,7 +76,7 @@ impl Distributor {
             loops: mailboxes.iter().map(served).collect(),
             out: BTreeMap::new(),
             losses: Vec::new(),
-            told: Told::Nothing,
+            end_sent: EndSent::Nothing,
             reports: 0,
         }
     }
@@ -115,7 +120,7 @@ impl Distributor {
         }
     }
 
-    /// Has the loops go on that owe so much at least to the console.
+    /// Lets the loops go on of whose entries the console has taken so much at least.
     fn report_taken(&mut self, least: usize) {
         for one in self.loops.iter_mut().filter(|one| one.owed >= least) {
             send(&one.mailbox, ToLoop::EntriesTaken(std::mem::take(&mut one.owed)));
@@ -139,7 +144,7 @@ impl Distributor {
         }
     }
 
-    /// Does something with what all loops have moved, as far as they were asked, among the totals.
+    /// Calls `act` while the totals have what all loops had moved when they last answered.
     fn with_sums(
         &self,
         context: &mut Context<'_>,
@@ -263,17 +268,17 @@ impl StreamService for Distributor {
 
     fn event_done(&mut self, context: &mut Context<'_>) {
         let is_complete = context.streams.admission.is_limited() && !context.streams.may_come();
-        if is_complete && self.told == Told::Nothing {
-            self.told = Told::Last;
+        if is_complete && self.end_sent == EndSent::Nothing {
+            self.end_sent = EndSent::Last;
             self.send_all(|| ToLoop::Last);
         }
     }
 
     fn end(&mut self, context: &mut Context<'_>) {
-        if self.told == Told::End {
+        if self.end_sent == EndSent::End {
             return;
         }
-        self.told = Told::End;
+        self.end_sent = EndSent::End;
         let (enough, signalled) = (context.core.has_enough(), context.core.is_signalled());
         self.send_all(|| match (enough, signalled) {
             (true, _) => ToLoop::Close(ShutdownMode::Enough),
@@ -283,7 +288,7 @@ impl StreamService for Distributor {
     }
 
     fn abort(&mut self, _context: &mut Context<'_>, reason: CloseReason, at_once: bool) {
-        self.told = Told::End;
+        self.end_sent = EndSent::End;
         self.send_all(|| match at_once {
             true => ToLoop::Close(ShutdownMode::Now(reason)),
             false => ToLoop::Close(ShutdownMode::GiveUp(reason)),

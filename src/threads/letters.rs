@@ -12,10 +12,10 @@ use crate::sockets::Endpoint;
 /// More connections than these make no difference to the loops: what matters is whether a slow one is
 /// alone.
 pub(super) const CROWD: usize = 3;
-/// Bytes that may be under way from one loop to another. Whatever feeds more waits until a quarter of
+/// Bytes that may be in flight from one loop to another. Whatever sends more waits until a quarter of
 /// it has been taken.
 pub(super) const WINDOW: usize = 256 * 1024;
-/// Bytes that a loop takes before it says so: each word about it is a letter.
+/// Bytes that a loop takes before it acknowledges them: each acknowledgement is a letter.
 pub(super) const PORTION: usize = WINDOW / 4;
 /// What a piece counts beside its bytes.
 pub(super) const OVERHEAD: usize = 128;
@@ -45,7 +45,7 @@ pub(super) enum ToLoop {
     Stop,
     /// The end, in another form.
     Close(ShutdownMode),
-    /// What has moved is to be told.
+    /// The loop is to report what it has moved.
     Report,
     /// Another loop has ended.
     Gone(usize),
@@ -65,7 +65,7 @@ pub(super) struct ToMain {
     pub(super) news: News,
 }
 
-/// What a loop that serves has to tell.
+/// What a loop that serves reports.
 pub(super) enum News {
     /// What one event has brought for the console.
     Entries(Vec<ConsoleEntry>),

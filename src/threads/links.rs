@@ -1,12 +1,13 @@
-//! The ways from one loop to the others, each with a bound on what is under way.
+//! The queues from one loop to the others, each with a bound on what is in flight.
 //!
 //! ```text
-//!          more than WINDOW is under way
+//!          more than WINDOW is in flight
 //! open ────────────────────────────────────> full: what feeds it waits
 //!      <──────────────────────────────────── the other side has taken enough
 //! ```
 //!
-//! The other side speaks of each [`PORTION`](super::letters::PORTION) that it has taken, so that a way that is full always hears of more.
+//! The other side acknowledges each [`PORTION`](super::letters::PORTION) that it has taken. That is a
+//! quarter of the window, so that an acknowledgement always follows where one is full.
 
 use bytes::Bytes;
 
@@ -20,18 +21,18 @@ pub(super) struct ConsoleLink {
     own: usize,
     /// What this event has brought so far.
     entries: Vec<ConsoleEntry>,
-    under_way: usize,
+    in_flight: usize,
 }
 
 impl ConsoleLink {
     pub(super) fn new(main: Mailbox, own: usize) -> Self {
-        Self { main, own, entries: Vec::new(), under_way: 0 }
+        Self { main, own, entries: Vec::new(), in_flight: 0 }
     }
 }
 
 impl Uplink for ConsoleLink {
     fn send(&mut self, entry: ConsoleEntry) {
-        self.under_way += entry.cost();
+        self.in_flight += entry.cost();
         self.entries.push(entry);
     }
 
@@ -43,12 +44,12 @@ impl Uplink for ConsoleLink {
     }
 
     fn is_full(&self) -> bool {
-        self.under_way > WINDOW
+        self.in_flight > WINDOW
     }
 
     fn note_taken(&mut self, cost: usize) {
-        debug_assert!(cost <= self.under_way, "{cost} of {} are taken", self.under_way);
-        self.under_way = self.under_way.saturating_sub(cost);
+        debug_assert!(cost <= self.in_flight, "{cost} of {} are taken", self.in_flight);
+        self.in_flight = self.in_flight.saturating_sub(cost);
     }
 }
 
@@ -64,14 +65,14 @@ pub(super) struct LoopLinks {
 struct LoopLink {
     /// `None` for the loop itself, and for one that is gone.
     mailbox: Option<Mailbox>,
-    under_way: usize,
+    in_flight: usize,
 }
 
 impl LoopLinks {
     pub(super) fn new(mailboxes: &[Mailbox], own: usize) -> Self {
         let link = |(at, mailbox): (usize, &Mailbox)| LoopLink {
             mailbox: (at != own).then(|| mailbox.clone()),
-            under_way: 0,
+            in_flight: 0,
         };
         let is_fed = own < mailboxes.len();
         Self { own, links: mailboxes.iter().enumerate().map(link).collect(), is_fed }
@@ -82,7 +83,7 @@ impl OtherLoops for LoopLinks {
     fn broadcast(&mut self, piece: &Bytes, messages: u64, by_peer: bool) {
         for link in &mut self.links {
             if let Some(mailbox) = &link.mailbox {
-                link.under_way += piece.len() + OVERHEAD;
+                link.in_flight += piece.len() + OVERHEAD;
                 // The bytes are shared: each loop gets a handle.
                 let (from, piece) = (self.own, piece.clone());
                 send(mailbox, ToLoop::Pass { from, piece, messages, by_peer });
@@ -91,7 +92,7 @@ impl OtherLoops for LoopLinks {
     }
 
     fn are_full(&self) -> bool {
-        self.links.iter().any(|link| link.under_way > WINDOW)
+        self.links.iter().any(|link| link.in_flight > WINDOW)
     }
 
     fn bring(&self) -> bool {
@@ -100,13 +101,13 @@ impl OtherLoops for LoopLinks {
 
     fn note_taken(&mut self, by: usize, bytes: usize) {
         if let Some(link) = self.links.get_mut(by) {
-            link.under_way = link.under_way.saturating_sub(bytes);
+            link.in_flight = link.in_flight.saturating_sub(bytes);
         }
     }
 
     fn note_gone(&mut self, which: usize) {
         if let Some(link) = self.links.get_mut(which) {
-            *link = LoopLink { mailbox: None, under_way: 0 };
+            *link = LoopLink { mailbox: None, in_flight: 0 };
         }
     }
 

@@ -8,12 +8,12 @@
 //!             connections, stdin, the end                console entries, what is closed, the end
 //! main loop ─────────────────────────────> loop 1..N ─────────────────────────────────> main loop
 //!                                           │  ^
-//!                                           └──┘ what a client of a hub says: one letter a loop
+//!                                           └──┘ what a client of a hub sends: one letter a loop
 //! ```
 //!
 //! They share mailboxes, and two counters that no loop waits for: the numbers of connections, and with
 //! `--count` the messages that are left, for it is exact to the message. What is sent is plain data
-//! (`letters`), in the order of each sender. Each way has a bound (`links`): a loop that is behind has
+//! (`letters`), in the order of each sender. Each queue has a bound (`links`): a loop that is behind has
 //! those wait that feed it, and a stdout that is full has all loops wait.
 //!
 //! The main loop ends when all others have: it sends them what a signal, a limit or a failure asks for,

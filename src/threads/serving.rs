@@ -79,7 +79,7 @@ struct Serving {
     numbers: IdMap<u64>,
     /// How many connections the main loop knows of, up to [`CROWD`], where this loop accepts.
     clients: Option<usize>,
-    /// What each loop has passed here, and has not been told of.
+    /// Bytes of what each loop has passed here, and that are not acknowledged.
     owed: Vec<usize>,
     lost_at: Option<Instant>,
     /// The main loop knows that accepting has failed.
@@ -178,7 +178,7 @@ impl Serving {
         match self.session().serve(pool, connection, (number, peer, local)) {
             Ok(id) => {
                 self.numbers.insert(id, number);
-                // It was on its way when the end began.
+                // It was in the mailbox when the end began.
                 if self.session.core().is_ending() {
                     pool.abort(id, CloseReason::HOST);
                 }
@@ -230,7 +230,7 @@ impl Serving {
         }
     }
 
-    /// Has those go on that pass messages to this loop.
+    /// Acknowledges what was taken to those that pass messages to this loop.
     fn report_taken(&mut self) {
         let by = self.own;
         for (from, owed) in self.owed.iter_mut().enumerate().filter(|(_, owed)| **owed >= PORTION) {

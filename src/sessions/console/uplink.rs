@@ -27,7 +27,7 @@ impl ConsoleEntry {
     /// What an entry costs beside its bytes.
     const OVERHEAD: usize = 128;
 
-    /// What it counts as while it is under way.
+    /// What it counts as while it is in flight.
     pub(crate) fn cost(&self) -> usize {
         let len = match self {
             Self::Line(line) => line.len(),
@@ -37,7 +37,7 @@ impl ConsoleEntry {
     }
 }
 
-/// The way to the console of the run.
+/// The queue to the console of the run.
 pub(crate) trait Uplink {
     /// Sends an entry with the next letter.
     fn send(&mut self, entry: ConsoleEntry);
@@ -45,10 +45,10 @@ pub(crate) trait Uplink {
     /// Sends the letter, at the end of an event.
     fn flush(&mut self);
 
-    /// Whether so much is under way that whatever makes entries has to wait.
+    /// Whether so much is in flight that whatever makes entries has to wait.
     fn is_full(&self) -> bool;
 
-    /// So much of what is under way has been taken.
+    /// So much of what is in flight has been taken.
     fn note_taken(&mut self, cost: usize);
 }
 
@@ -81,7 +81,7 @@ impl Console {
         RemoteForm { settings: settings.clone(), form: self.form, terminal: self.terminal }
     }
 
-    /// The way to the console of the run, where that is in another loop.
+    /// The queue to the console of the run, where that is in another loop.
     pub(crate) fn uplink(&mut self) -> Option<&mut (dyn Uplink + 'static)> {
         self.uplink.as_deref_mut()
     }

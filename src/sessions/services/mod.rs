@@ -156,8 +156,9 @@ pub(crate) trait StreamService {
         Stdin::Shared
     }
 
-    /// Whether it only passes on what comes, stdin to the connections and those to stdout.
-    fn passes_on(&self) -> bool {
+    /// Whether it only relays bytes, stdin to the connections and what they send to stdout: then one
+    /// connection may be linked with both.
+    fn relays_stdio(&self) -> bool {
         false
     }
 

@@ -24,7 +24,7 @@ impl StreamService for Stdio {
         Stdin::Relayed
     }
 
-    fn passes_on(&self) -> bool {
+    fn relays_stdio(&self) -> bool {
         true
     }
 

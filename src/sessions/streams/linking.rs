@@ -1,5 +1,5 @@
 //! Where bytes pass between one connection and the standard streams without being looked at: there
-//! they are linked ([`Pool::link`]), and the session learns of their end alone.
+//! they are linked ([`Pool::link`]), and the session gets no event but their end.
 //!
 //! | what looks at the bytes, or keeps them | stdin to it | it to stdout |
 //! |---|---|---|
@@ -10,7 +10,9 @@
 //! | `--output` but `raw`, a terminal as stdout, `data` events that are for anybody | linked | |
 //! | `--expect`, `--count`, `--read-timeout`, `--read-size` | linked | |
 //!
-//! This is asked behind each event, so that nothing that changes it needs to know of it.
+//! The first line of the table and all options are looked at once, at the first event. What changes
+//! during a run is looked at after each event, so that nothing that changes it needs to know of it: the
+//! connections, the end of stdin, the end of the run.
 
 use super::{StreamSession, Streams};
 use crate::event_loop::{Id, Pool, READ_SIZE};
@@ -44,7 +46,7 @@ impl Watchers {
         let (wire, goal) = (&core.common.wire, &core.common.goal);
         let policy = streams.slow.policy();
         Self {
-            of_all: !service.passes_on()
+            of_all: !service.relays_stdio()
                 || wire.delivers_messages()
                 || core.input.has_commands()
                 || pool.is_recorded(),
@@ -123,7 +125,7 @@ pub(super) fn update(session: &mut StreamSession, pool: &mut Pool) {
             pool.unlink(id);
         }
         if let Some((id, stdout)) = wanted.zip(stdout) {
-            // One that is gone by now has nothing more to say.
+            // One that is gone by now sends nothing more.
             let _ = pool.link(id, stdout);
         }
         streams.links.output = wanted;

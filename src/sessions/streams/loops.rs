@@ -1,5 +1,5 @@
 //! The connections of a run that several loops serve: what a session knows of the other loops, and
-//! what its own loop is asked to do. How the loops talk to each other, `threads` decides.
+//! what its own loop is asked to do. `threads` has the mailboxes between them.
 
 use bytes::Bytes;
 
@@ -23,7 +23,7 @@ pub(crate) struct NewConnection {
 
 /// The other loops of a run.
 pub(crate) trait OtherLoops {
-    /// Sends a piece of so many messages to all connections of theirs. `by_peer` says that a connection
+    /// Sends a piece of so many messages to all connections of theirs; with `by_peer` a connection
     /// of this loop has sent it.
     fn broadcast(&mut self, piece: &Bytes, messages: u64, by_peer: bool);
 
