@@ -17,7 +17,8 @@ impl Pool {
         self.sources.get(id).is_some()
     }
 
-    /// The connections, also those that are being made or closed.
+    /// The connections, also those that are being made or closed. One whose handshake goes on is none yet
+    /// ([`Pool::accept_through`]).
     ///
     /// ```
     /// # use wirecat::event_loop::{Pool, SendOutcome};
@@ -32,7 +33,8 @@ impl Pool {
     /// ```
     pub fn connections(&self) -> impl Iterator<Item = Id> + '_ {
         let is_connection = |one: &Channel| one.marks.has(Marks::CONNECTION);
-        self.sources.ids().filter(move |id| self.channel(*id).is_some_and(is_connection))
+        let is_one = move |id: &Id| self.channel(*id).is_some_and(is_connection);
+        self.sources.ids().filter(is_one).filter(|id| !self.handshakes.contains(*id))
     }
 
     /// The address of the other side of a connection.

@@ -154,3 +154,44 @@ impl Transport for ProxiedStream {
         !self.received.is_empty() || self.inner.has_buffered_input()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpStream;
+
+    use super::*;
+    use crate::event_loop::{Event, EventLoop};
+
+    /// What is sent to all connections is for those that have named their client.
+    #[test]
+    fn a_client_without_its_header_is_no_connection() {
+        let mut event_loop = EventLoop::new().unwrap();
+        let pool = event_loop.pool();
+        let listener = pool.listen("127.0.0.1:0").unwrap()[0];
+        pool.accept_proxied(listener);
+        let address = pool.local(listener).unwrap().to_string();
+        let mut clients = [0; 2].map(|_| TcpStream::connect(&address).unwrap());
+        clients[0].write_all(b"PROXY TCP4 192.0.2.1 192.0.2.2 7 80").unwrap();
+        let (mut begun, mut accepted) = (0, Vec::new());
+        let run = event_loop.run(&mut |pool: &mut Pool, event: Event<'_>| match event {
+            Event::Handshaking { .. } => {
+                begun += 1;
+                assert_eq!(pool.connections().count(), 0);
+                if begun == clients.len() {
+                    clients[0].write_all(b"\r\n").unwrap();
+                }
+            }
+            Event::Accepted { id, peer, .. } => {
+                assert_eq!(pool.connections().collect::<Vec<_>>(), [id]);
+                assert_eq!(pool.peer(id), Some(peer.clone()));
+                assert_eq!(pool.handshakes(), 1);
+                accepted.push(peer.to_string());
+                pool.stop();
+            }
+            _ => {}
+        });
+        run.unwrap();
+        assert_eq!(accepted, ["192.0.2.1:7"]);
+    }
+}

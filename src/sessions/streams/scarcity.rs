@@ -24,7 +24,7 @@ pub(super) fn accept_failed(
     let cause = plain(error);
     // Where several loops accept, one of them says so for all.
     if streams.admission.starve() && !core.console.is_remote() {
-        let (count, noun) = (streams.count(), streams.profile.noun);
+        let (count, noun) = (streams.count() + pool.handshakes(), streams.profile.noun);
         let text = format!(
             "cannot accept more than {count} {noun}: {cause} (`ulimit -n` sets the limit); the rest wait"
         );

@@ -105,7 +105,7 @@ fn a_loss_in_any_loop_decides_the_status() {
 #[test]
 fn count_is_exact_to_the_message() {
     for threads in [1, 2, 4] {
-        let (server, address) = server(threads, "echo --tcp --count=500");
+        let (server, address) = server(threads, "echo --tcp --frame=line --count=500");
         let answers: usize = clients(20, &address, |_, mut stream| {
             let mut writer = stream.try_clone().unwrap();
             let sender = std::thread::spawn(move || {

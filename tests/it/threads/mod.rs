@@ -22,17 +22,19 @@ fn server(threads: usize, words: &str) -> (Running, String) {
     (server, local)
 }
 
-/// Runs so many clients at once, each with its number.
+/// Runs so many clients at once, each with its number. All are connected before one begins: what they
+/// send may end the server.
 fn clients<T: Send + 'static>(
     count: usize,
     address: &str,
     client: impl Fn(usize, TcpStream) -> T + Clone + Send + 'static,
 ) -> Vec<T> {
-    let start = |number| {
-        let (client, stream) = (client.clone(), connect(address));
+    let streams: Vec<_> = (0..count).map(|_| connect(address)).collect();
+    let start = |(number, stream)| {
+        let client = client.clone();
         thread::spawn(move || client(number, stream))
     };
-    let threads: Vec<_> = (0..count).map(start).collect();
+    let threads: Vec<_> = streams.into_iter().enumerate().map(start).collect();
     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
 }
 
