@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, IoSlice};
 
 use super::id::Id;
 use super::pool::Pool;
-use super::transport::Transport;
+use super::transport::{KernelEnd, Transport};
 use crate::sockets::Endpoint;
 use crate::sockets::proxy_header::{HeaderVersion, write};
 
@@ -70,5 +70,10 @@ impl Transport for AnnouncedStream {
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         self.inner.write(pieces)
+    }
+
+    /// Nothing is moved before it is up, and then the header is written.
+    fn kernel_end(&self) -> Option<KernelEnd<'_>> {
+        self.inner.kernel_end()
     }
 }

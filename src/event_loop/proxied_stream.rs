@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::id::Id;
 use super::pool::Pool;
-use super::transport::Transport;
+use super::transport::{KernelEnd, Transport};
 use crate::sockets::Endpoint;
 use crate::sockets::proxy_header::{MOST, parse};
 
@@ -131,6 +131,11 @@ impl Transport for ProxiedStream {
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         self.inner.write(pieces)
+    }
+
+    /// Its header and what came behind it are read by then.
+    fn kernel_end(&self) -> Option<KernelEnd<'_>> {
+        self.inner.kernel_end().filter(|_| self.is_past_rest)
     }
 
     /// None while bytes that came behind the header have left the kernel.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::Registry;
 
-use super::transport::{Readiness, Registration, Transport};
+use super::transport::{KernelEnd, Readiness, Registration, Transport};
 use crate::close::CloseReason;
 use crate::sockets::Endpoint;
 
@@ -86,6 +86,11 @@ impl Transport for Racing {
 
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         self.inner_mut().map_or(Err(ErrorKind::WouldBlock.into()), |winner| winner.write(pieces))
+    }
+
+    /// The winner's: the race looks at no byte.
+    fn kernel_end(&self) -> Option<KernelEnd<'_>> {
+        self.winner.as_ref()?.kernel_end()
     }
 
     fn register(&mut self, _: &Registration<'_>) -> io::Result<Readiness> {
@@ -177,6 +182,17 @@ mod tests {
         assert_eq!(event_loop.pool().send(id, b"early"), SendOutcome::Queued);
         assert_eq!(outcome(&mut event_loop, id), [address.to_string()]);
         assert_eq!(event_loop.timeout(), None);
+    }
+
+    /// A link to it may splice.
+    #[test]
+    fn a_connection_that_has_won_is_one_for_the_kernel() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut event_loop = EventLoop::new().unwrap();
+        let address = server.local_addr().unwrap().to_string();
+        let id = event_loop.pool().connect(&address).unwrap();
+        event_loop.turn_until(&mut |_, event| matches!(event, Event::Connected { .. }));
+        assert!(event_loop.pool().channel(id).unwrap().transport.kernel_end().is_some());
     }
 
     #[test]

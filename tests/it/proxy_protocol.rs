@@ -10,6 +10,7 @@ use std::thread;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::support::data::{assert_same, noise};
 use crate::support::net::{accept, connect, listener, peer, read_all};
 use crate::support::{Ended, Running, skip, wirecat};
 
@@ -92,6 +93,33 @@ fn all_that_comes_with_the_header_is_read() {
         client.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"whole\n", "{length}");
     }
+    let _ = stop(server);
+}
+
+/// Behind the headers the kernel may move the bytes, in both directions.
+#[test]
+fn bulk_data_passes_from_proxy_to_proxy_whole() {
+    let (plain, upstream) = listener();
+    let words = format!("--forward {upstream} --proxy-protocol v1");
+    let (server, address) = serve(&words);
+    let bytes = noise(16 << 20);
+    let client = connect(&address);
+    let (mut sender, sent) = (client.try_clone().unwrap(), bytes.clone());
+    let sending = thread::spawn(move || {
+        sender.write_all(b"PROXY TCP4 10.1.2.3 10.0.0.1 7 80\r\n").unwrap();
+        sender.write_all(&sent).unwrap();
+        sender.shutdown(Shutdown::Write).unwrap();
+    });
+    let mut behind = accept(&plain);
+    let came = read_all(&behind);
+    let (header, rest) = came.split_at(came.iter().position(|byte| *byte == b'\n').unwrap() + 1);
+    assert_eq!(header, b"PROXY TCP4 10.1.2.3 10.0.0.1 7 80\r\n");
+    assert_same(rest, &bytes);
+    let answer = thread::spawn(move || read_all(&client));
+    behind.write_all(&bytes).unwrap();
+    drop(behind);
+    assert_same(&answer.join().unwrap(), &bytes);
+    sending.join().unwrap();
     let _ = stop(server);
 }
 

@@ -127,11 +127,12 @@ impl Pool {
         let (Some(source), Some(sink)) = (self.channel(from), self.channel(to)) else {
             return Spliced::Unclear;
         };
-        let Some(needs_pipe) = source.needs_pipe(sink) else { return Spliced::Refused };
         if !sink.takes() || sink.phase != ChannelPhase::Open || sink.queue.has_pieces() {
             // Copied bytes queue behind those, or are dropped.
             return Spliced::Unclear;
         }
+        // Asked of an open sink: one in the making may have no descriptor yet.
+        let Some(needs_pipe) = source.needs_pipe(sink) else { return Spliced::Refused };
         if !sink.takes_splice() {
             return Spliced::Waits;
         }
