@@ -334,7 +334,7 @@ impl InputReader {
         let mut add = |payload: &[u8]| {
             if refused.is_none() {
                 *messages += 1;
-                refused = encoder.begin(payload, batch).err();
+                refused = encoder.begin(payload.into(), batch).err();
                 stop.set(encoder.pending() > 0);
             }
         };

@@ -1,5 +1,6 @@
 //! Messages as they go to the wire: framed, and with their line ends converted.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::framing::{FrameError, Framer, Framing, LONG, WORK};
@@ -78,13 +79,17 @@ impl BatchEncoder {
     }
 
     /// The same for a message that may have to wait: a long one is framed by [`BatchEncoder::go_on`].
-    pub(super) fn begin(&mut self, payload: &[u8], batch: &mut Batch) -> Result<(), FrameError> {
+    pub(super) fn begin(
+        &mut self,
+        payload: Cow<'_, [u8]>,
+        batch: &mut Batch,
+    ) -> Result<(), FrameError> {
         // The texts of `--send` come one behind the other.
         while self.long.is_some() {
             self.go_on(batch)?;
         }
-        if !self.is_long(payload) {
-            return self.encode(payload, batch);
+        if !self.is_long(&payload) {
+            return self.encode(&payload, batch);
         }
         let payload = self.converted(payload);
         self.long = Some(LongMessage { payload, wire: Vec::new() });
@@ -118,10 +123,10 @@ impl BatchEncoder {
         payload.len() >= LONG && self.framer.as_ref().is_some_and(|framer| framer.makes_messages())
     }
 
-    fn converted(&mut self, payload: &[u8]) -> Vec<u8> {
-        let Some(crlf) = &mut self.crlf else { return payload.to_vec() };
+    fn converted(&mut self, payload: Cow<'_, [u8]>) -> Vec<u8> {
+        let Some(crlf) = &mut self.crlf else { return payload.into_owned() };
         let mut converted = Vec::new();
-        crlf.convert(payload, &mut converted);
+        crlf.convert(&payload, &mut converted);
         converted
     }
 
@@ -140,7 +145,7 @@ impl BatchEncoder {
         let mut batch = Batch::default();
         if self.long.is_none() {
             self.begin_anew();
-            self.begin(&payload, &mut batch)?;
+            self.begin(Cow::Owned(payload), &mut batch)?;
         }
         self.go_on(&mut batch)?;
         Ok(self.long.is_none().then_some(batch.bytes))
