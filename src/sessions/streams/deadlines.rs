@@ -72,7 +72,7 @@ impl Streams {
         // It may be sending all the time: it is not read, because of stdout or of another peer.
         // A dialed connection is not held to take anything meanwhile.
         let waits = connection.is_some_and(|one| self.waits(pool, one));
-        let is_unread = self.paused || pool.waits_for_sink(id);
+        let is_unread = self.paused || self.links.waits_for_stdout(pool, id);
         let is_held = waits || (is_unread && (!full || self.scope() == Scope::Run)) || is_awaited;
         let Some(left) = timers::left(limit, idle, is_held) else {
             return Some(format!("no traffic for {}", humantime::format_duration(limit)));

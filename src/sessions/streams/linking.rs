@@ -84,6 +84,12 @@ impl Links {
     pub(super) fn has_input(&self) -> bool {
         self.input.is_some()
     }
+
+    /// Whether a connection is not read on account of stdout. One that waits for its upstream is not
+    /// meant.
+    pub(super) fn waits_for_stdout(&self, pool: &Pool, id: Id) -> bool {
+        self.output == Some(id) && pool.waits_for_sink(id)
+    }
 }
 
 impl Streams {

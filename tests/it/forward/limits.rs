@@ -24,6 +24,31 @@ fn idle_time_is_that_of_both_directions() {
     server.wait().code(124).says("(idle)");
 }
 
+/// SPEC 5: an upstream that reads nothing stops its client, and that is no traffic.
+#[test]
+fn idle_time_runs_while_the_upstream_takes_nothing() {
+    let (upstream, target) = listener();
+    let (mut server, address) = relay(&target, &["-v", "--idle-timeout", "300ms"]);
+    let (client, far) = through(&address, &upstream);
+    client.set_nonblocking(true).unwrap();
+    let bytes = noise(1 << 20);
+    let error = loop {
+        match (&client).write(&bytes) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
+    server.wait_for("no traffic for 300ms");
+    server.wait_for("(idle)");
+    drop(far);
+    server.signal(libc::SIGTERM);
+    server.wait().code(0);
+}
+
 /// SPEC 9: SIGTERM writes what was taken, to both sides, and is a good end.
 #[test]
 fn sigterm_drains_both_ways() {
