@@ -17,7 +17,7 @@ use super::id::Id;
 use super::lifecycle::ChannelPhase;
 use super::marks::Marks;
 use super::pool::{Pool, PoolSource};
-use super::racing::{Attempts, Racing};
+use super::racing::{Attempts, EarlySettings, Racing};
 use super::timers::{AnyTimer, OwnPurpose};
 use super::transport::{Readiness, Registration, Transport};
 use crate::error::Failure;
@@ -82,6 +82,7 @@ pub(super) struct ConnectPlan {
     pauses: Backoff,
     targets: Vec<Target>,
     attempt: Attempt,
+    pub(super) settings: EarlySettings,
 }
 
 /// How far the current attempt is.
@@ -142,7 +143,8 @@ impl Pool {
         let id = begun.map_err(|error| sockets::connect::failure(&name, &error))?;
         let ConnectPolicy { timeout, retries, pause } = policy;
         let pauses = Backoff::new(pause, LONGEST.max(pause));
-        let plan = ConnectPlan { retries, timeout, pauses, targets, attempt: Attempt::Waiting };
+        let (attempt, settings) = (Attempt::Waiting, EarlySettings::default());
+        let plan = ConnectPlan { retries, timeout, pauses, targets, attempt, settings };
         self.plans.insert(id, plan);
         self.arm_own(Some(id), OwnPurpose::Connect, Duration::ZERO);
         Ok(id)
@@ -270,10 +272,10 @@ impl Pool {
     }
 
     /// A connection is up, or gone: no more attempts.
-    pub(super) fn forget_plan(&mut self, id: Id) {
-        if self.plans.remove(id).is_some() {
-            self.timers.disarm(AnyTimer::own(Some(id), OwnPurpose::Connect));
-        }
+    pub(super) fn forget_plan(&mut self, id: Id) -> Option<ConnectPlan> {
+        let plan = self.plans.remove(id)?;
+        self.timers.disarm(AnyTimer::own(Some(id), OwnPurpose::Connect));
+        Some(plan)
     }
 }
 

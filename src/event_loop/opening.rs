@@ -139,6 +139,9 @@ impl Pool {
     /// Disables Nagle's algorithm (TCP_NODELAY) on a channel of TCP, or on all that a listener accepts
     /// from now on.
     pub fn set_nodelay(&mut self, id: Id) {
+        if let Some(plan) = self.plans.get_mut(id) {
+            plan.settings.nodelay = true;
+        }
         match self.sources.get_mut(id) {
             Some(PoolSource::Channel(channel)) => channel.transport.set_nodelay(),
             Some(PoolSource::Acceptor(acceptor)) => acceptor.set_nodelay(),
@@ -156,6 +159,9 @@ impl Pool {
     /// Has the kernel find out in a minute or two whether the peer of a quiet TCP connection is
     /// still there, unless an option has it do so already.
     pub fn keep_alive(&mut self, id: Id) {
+        if let Some(plan) = self.plans.get_mut(id) {
+            plan.settings.keep_alive = true;
+        }
         if let Some(channel) = self.channel_mut(id) {
             channel.transport.keep_alive();
         }
@@ -243,9 +249,12 @@ impl Pool {
         addresses: (Endpoint, Endpoint),
         handler: &mut dyn Handler,
     ) {
-        self.forget_plan(id);
+        let plan = self.forget_plan(id);
         let Some(channel) = self.channel_mut(id) else { return };
         channel.phase = ChannelPhase::Open;
+        if let Some(plan) = plan {
+            plan.settings.apply(&mut *channel.transport);
+        }
         self.report_up(id, addresses, handler);
         self.mark_dirty(id);
         self.queue_for_read(id);

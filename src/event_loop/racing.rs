@@ -9,6 +9,25 @@ use super::transport::{KernelEnd, Readiness, Registration, Transport};
 use crate::close::CloseReason;
 use crate::sockets::Endpoint;
 
+/// What the handler has set on a connection that has no socket yet, or many.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EarlySettings {
+    pub(super) nodelay: bool,
+    pub(super) keep_alive: bool,
+}
+
+impl EarlySettings {
+    /// Sets it on the socket that has come up.
+    pub(super) fn apply(self, transport: &mut dyn Transport) {
+        if self.nodelay {
+            transport.set_nodelay();
+        }
+        if self.keep_alive {
+            transport.keep_alive();
+        }
+    }
+}
+
 /// The attempts of a race, which its plan adds to and its transport takes from.
 #[derive(Clone, Default)]
 pub(super) struct Attempts(Arc<Mutex<Field>>);
@@ -189,10 +208,24 @@ mod tests {
     fn a_connection_that_has_won_is_one_for_the_kernel() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut event_loop = EventLoop::new().unwrap();
-        let address = server.local_addr().unwrap().to_string();
-        let id = event_loop.pool().connect(&address).unwrap();
+        let port = server.local_addr().unwrap().port();
+        let id = event_loop.pool().connect(&format!(":{port}")).unwrap();
         event_loop.turn_until(&mut |_, event| matches!(event, Event::Connected { .. }));
         assert!(event_loop.pool().channel(id).unwrap().transport.kernel_end().is_some());
+    }
+
+    #[test]
+    fn what_is_set_before_there_is_a_socket_holds_for_the_winner() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut event_loop = EventLoop::new().unwrap();
+        let port = server.local_addr().unwrap().port();
+        let id = event_loop.pool().connect(&format!(":{port}")).unwrap();
+        event_loop.pool().set_nodelay(id);
+        event_loop.pool().keep_alive(id);
+        event_loop.turn_until(&mut |_, event| matches!(event, Event::Connected { .. }));
+        let descriptor = event_loop.pool().descriptor(id).unwrap();
+        let socket = socket2::SockRef::from(&descriptor);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
     }
 
     #[test]
