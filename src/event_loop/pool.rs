@@ -69,6 +69,8 @@ pub struct Pool {
     pub(super) sources: Slots<PoolSource>,
     /// What can be read, oldest first.
     pub(super) ready: VecDeque<Id>,
+    /// Listeners that can accept, which comes before all reading.
+    pub(super) accepting: Vec<Id>,
     /// What has something to flush.
     pub(super) dirty: Vec<Id>,
     /// What is removed at the end of the turn.
@@ -113,6 +115,7 @@ impl Pool {
             thread: None,
             sources: Slots::default(),
             ready: VecDeque::new(),
+            accepting: Vec::new(),
             dirty: Vec::new(),
             closed: Vec::new(),
             starved: Vec::new(),
@@ -286,7 +289,10 @@ impl Pool {
                 &mut channel.queued_for_read
             }
             Some(PoolSource::Acceptor(acceptor)) if acceptor.wants_accepting() => {
-                &mut acceptor.queued_for_read
+                if !std::mem::replace(&mut acceptor.queued_for_read, true) {
+                    self.accepting.push(id);
+                }
+                return;
             }
             Some(PoolSource::Datagrams(socket)) if socket.wants_reading() => {
                 &mut socket.queued_for_read

@@ -82,14 +82,19 @@ impl EventLoop {
         if self.pool.is_held_by_recording() {
             return;
         }
+        // Who has connected before another one sends is there when that arrives.
+        for id in std::mem::take(&mut self.pool.accepting) {
+            self.pool.accept_ready(id, handler);
+            self.pool.unqueue(id);
+            self.pool.queue_for_read(id);
+        }
         for _ in 0..self.pool.ready.len() {
             let Some(id) = self.pool.ready.pop_front() else { return };
             // It stays queued meanwhile: what its own handler does to it needs no second turn.
             match self.pool.sources.get(id) {
-                Some(PoolSource::Acceptor(_)) => self.pool.accept_ready(id, handler),
                 Some(PoolSource::Channel(_)) => self.read_ready(id, handler),
                 Some(PoolSource::Datagrams(_)) => self.receive_ready(id, handler),
-                Some(PoolSource::Reserved) | None => {}
+                Some(PoolSource::Acceptor(_) | PoolSource::Reserved) | None => {}
             }
             self.pool.unqueue(id);
             // Where the budget is used up there is more to read, and no edge will say so again.
@@ -192,7 +197,8 @@ impl Pool {
     /// Whether some source has more to deliver than it could in one turn, or has become ready
     /// since; what is paused does not count.
     pub fn has_ready(&self) -> bool {
-        !(self.ready.is_empty() || self.is_held_by_recording())
+        let has_ready = !(self.ready.is_empty() && self.accepting.is_empty());
+        has_ready && !self.is_held_by_recording()
     }
 
     /// How many bytes one [`Event::Data`] of a connection has at most.
