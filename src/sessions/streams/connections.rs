@@ -260,6 +260,7 @@ impl StreamSession {
             return;
         }
         let is_cut = ending::is_cut(&self.core, &self.streams, pool, &*self.service, id);
+        self.streams.take_rest(&self.core, pool, id);
         let end = self.streams.late(&mut self.core, pool, (id, is_cut), (detail, cause));
         if let Some(reason) = end {
             self.give_up(pool, EndMode::AtOnce, reason);

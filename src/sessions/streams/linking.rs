@@ -14,9 +14,10 @@
 //! during a run is looked at after each event, so that nothing that changes it needs to know of it: the
 //! connections, the end of stdin, the end of the run.
 
-use super::{StreamSession, Streams};
+use super::{Scope, StreamSession, Streams};
 use crate::event_loop::{Id, Pool, READ_SIZE};
 use crate::protocol::slow::Policy;
+use crate::sessions::core::Core;
 
 /// What there is that looks at bytes, or keeps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +98,17 @@ impl Streams {
     pub(super) fn read_ahead(&self, pool: &mut Pool) {
         if let Some(id) = self.links.output {
             pool.read_ahead(id);
+        }
+    }
+
+    /// Has what stdin holds for a client that is about to be cut off wait for it, as without a link,
+    /// and so count as unsent. Another client that may come gets it instead.
+    pub(super) fn take_rest(&self, core: &Core, pool: &mut Pool, id: Id) {
+        let is_last = self.scope() == Scope::Connection && !self.may_come();
+        if let Some(stdin) = core.input.verbatim().filter(|_| is_last)
+            && self.links.input == Some(id)
+        {
+            pool.read_ahead(stdin);
         }
     }
 }

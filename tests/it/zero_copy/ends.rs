@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::{MIB, assert_counts};
 use crate::support::data::{PATHS, assert_same, file_of, noise};
-use crate::support::net::{accept, connect, listener, read_all};
+use crate::support::net::{accept, connect, connect_narrow, listener, read_all};
 use crate::support::{Ended, Program, wirecat};
 
 /// More than any pipe or socket holds at once.
@@ -164,4 +164,28 @@ fn a_client_passes_each_byte_and_counts_it() {
 #[test]
 fn a_server_passes_each_byte_and_counts_it() {
     run_all(true);
+}
+
+/// SPEC 1.3: stdin that the only client did not take is unsent, be it a pipe or a file.
+#[test]
+fn what_an_idle_client_did_not_take_counts_as_unsent() {
+    for stdin in [Stdin::Pipe, Stdin::File] {
+        let args = ["tcp-serve", "--conns", "1", "--idle-timeout", "500ms", "127.0.0.1:0"];
+        let bytes = noise(16 * MIB);
+        let program = wirecat(args.iter().chain(&["-v", "--log", "json"]));
+        let program = match stdin {
+            Stdin::Pipe => program.input(bytes),
+            _ => program.stdin(file_of(&bytes)),
+        };
+        let mut server = program.start();
+        let line = server.wait_for("\"listening\"");
+        let event: serde_json::Value = serde_json::from_str(&line).expect("an event");
+        let peer = connect_narrow(event["local"].as_str().expect("an address"));
+        let ended = server.wait().code(6);
+        drop(peer);
+        for name in ["closed", "summary"] {
+            let event = super::last(&ended, name);
+            assert!(event["unsent"].as_u64() > Some(0), "{stdin:?}: {event}");
+        }
+    }
 }
