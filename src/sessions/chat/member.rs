@@ -257,7 +257,7 @@ impl StreamService for MemberService {
             return self.frontend.on_disconnected();
         }
         if end.is_loss() && !core.is_decided() {
-            core.fail(context.pool, &lost(peer, Kind::Reset, end));
+            core.fail(context.pool, &lost(peer, Kind::Reset, end, 0));
         } else if end.reason.detail == Detail::Fin && !core.input.progress().ended {
             let text = format!("{peer} has closed the connection");
             core.console.warn(context.pool, Kind::Closed, &text);

@@ -205,7 +205,11 @@ impl<'a> Context<'a> {
             Scope::Run if self.core.has_enough() && end.unsent.is_empty() => {}
             Scope::Run => {
                 let kind = end.error.as_ref().map_or(Kind::Reset, Kind::from);
-                self.core.fail(self.pool, &lost(connection.peer.to_string(), kind, end));
+                let peer = connection.peer.to_string();
+                // What a link has not moved is still where it was.
+                let is_linked = self.streams.links.has_input();
+                let left = if is_linked { self.core.input.take_left(self.pool) } else { 0 };
+                self.core.fail(self.pool, &lost(peer, kind, end, left));
             }
         }
     }

@@ -165,16 +165,16 @@ impl Connection {
     }
 }
 
-/// The failure of a run that has lost its connection.
-pub(crate) fn lost(peer: String, kind: Kind, end: &End) -> Failure {
+/// The failure of a run that has lost its connection. So many bytes of input are left unread for it.
+pub(crate) fn lost(peer: String, kind: Kind, end: &End, left: u64) -> Failure {
     let cause = match &end.error {
         Some(error) => crate::error::plain(error),
         None => end.reason.to_string(),
     };
     let failure = Failure::new(Status::Lost, kind, "keep the connection to", peer, cause);
-    match end.unsent.len() {
+    match end.unsent.len() as u64 + left {
         0 => failure,
-        unsent => failure.fix(bytes_not(unsent as u64, " of input", "sent")),
+        unsent => failure.fix(bytes_not(unsent, " of input", "sent")),
     }
 }
 

@@ -85,7 +85,7 @@ impl Others {
             Event::Closed { id, end } => match self.up.iter().position(|new| new.id == *id) {
                 Some(at) => {
                     let peer = self.up.swap_remove(at).peer.to_string();
-                    Dialed::Failed(lost(peer, Kind::Reset, end))
+                    Dialed::Failed(lost(peer, Kind::Reset, end, 0))
                 }
                 None => Dialed::Pending,
             },
