@@ -81,6 +81,8 @@ impl KernelPipe {
 pub(super) struct KernelPipes {
     free: Vec<KernelPipe>,
     held: usize,
+    /// Links that there are.
+    links: usize,
 }
 
 impl KernelPipes {
@@ -101,8 +103,22 @@ impl KernelPipes {
     pub(super) fn put(&mut self, pipe: KernelPipe) {
         debug_assert_eq!(pipe.len, 0, "a pipe is given back empty");
         self.held -= 1;
-        if self.free.len() < KEPT {
+        if self.links > 0 && self.free.len() < KEPT {
             self.free.push(pipe);
+        }
+    }
+
+    /// There is one more link.
+    pub(super) fn link_made(&mut self) {
+        self.links += 1;
+    }
+
+    /// There is a link less: none is kept where no link is left that could use it.
+    pub(super) fn link_ended(&mut self) {
+        debug_assert!(self.links > 0, "each link ends once");
+        self.links = self.links.saturating_sub(1);
+        if self.links == 0 {
+            self.shrink();
         }
     }
 

@@ -291,6 +291,7 @@ impl Pool {
         if let Some(source) = self.channel_mut(from) {
             source.rare().link = Some(Link { to, mover: Mover::Copying, is_whole });
             source.marks.set(Marks::LINKED, true);
+            self.pipes.link_made();
         }
         if let Some(sink) = self.channel_mut(to) {
             sink.rare().feeder = Some(from);
@@ -309,6 +310,7 @@ impl Pool {
             sink.rare().feeder = None;
             sink.marks.set(Marks::AWAITED, false);
         }
+        self.pipes.link_ended();
         self.queue_for_read(from);
     }
 
