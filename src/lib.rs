@@ -242,7 +242,7 @@
 //! is one type, [`error::Failure`], on every floor, so that nothing is lost in translation at the edge.
 
 // What the command line alone calls is not dead; a build with it shows what is.
-#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
+#![cfg_attr(not(feature = "cli"), allow(dead_code))]
 
 pub mod close;
 pub mod error;

@@ -22,15 +22,17 @@
 //! ends that (`Marks::AWAITED`). Where a splice gives nothing, a read decides what that means: it knows
 //! the end, the reset, and the urgent byte, at which splice(2) stops (tcp_read_sock() in Linux 6.18).
 //!
-//! What `--forward` used of the CPU (user and system) between a client and a server on loopback, the
-//! medians of two rounds on two busy cores, Linux 6.18, 2026-11-27:
+//! What each pair of ends came to, both ends of one kind and of a relay the relay alone: rate, and CPU
+//! (user and system). `cargo bench --bench bench -- readme`, medians of 5 rounds on two quiet cores,
+//! Linux 6.18, 2026-11-27:
 //!
-//! | bodies | each chunk copied | linked | socat -b262144 |
+//! | from, to | linked | the best peer, socat -b262144 | bare splice |
 //! |---|---|---|---|
-//! | 1,000 of 1 KiB | 0.08 s | 0.09 s | 0.61 s |
-//! | 200 of 1 MiB | 0.06 s | 0.06 s | 0.19 s |
-//! | 3 of 200 MiB | 0.26 s | 0.18 s | 0.24 s |
-//! | 1 of 1 GiB | 0.48 s | 0.34 s | 0.40 s |
+//! | pipe, socket, pipe | 1.77 GB/s, 0.52 s/GB | 1.05 GB/s, 1.27 s/GB | 0.89 GB/s, 0.75 s/GB |
+//! | pipe, socket, file | 1.99 GB/s, 0.60 s/GB | 1.76 GB/s, 0.85 s/GB | 2.31 GB/s, 0.48 s/GB |
+//! | socket, socket | 1.91 GB/s, 0.23 s/GB | 2.54 GB/s, 0.33 s/GB | 2.03 GB/s, 0.15 s/GB |
+//!
+//! [`LARGE`], [`SMALL`] and [`FEW`] were chosen, not measured.
 
 mod movers;
 

@@ -27,6 +27,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use deframer::{Deframer, Frame};
+#[cfg(feature = "cli")]
 pub(crate) use deframer::{LONG, WORK};
 pub use delimiters::Delimiters;
 pub use framer::{FrameError, Framer, Step};
