@@ -14,7 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 use super::address::{GroupAddress, InterfaceChoice};
 use super::interfaces::{self, Interface};
 use super::membership::{Membership, memberships};
-use super::socket::tests::received;
+use super::socket::tests::assert_received;
 use super::{Counters, GroupOptions, JoinSocket, ProcPaths, diagnose, open_sender};
 use crate::kind::Kind;
 use crate::sockets::SocketOptions;
@@ -101,11 +101,11 @@ fn an_ipv6_group_is_heard_once_on_each_interface() {
         for group in ["[ff05::77]:5000", "[ff02::77]:5000"] {
             let [left, right] = ["left", "right"].map(|it| joined(&format!("{group}%{it}")));
             send("from the left", &format!("{group}%left"));
-            assert_eq!(received(&right), ["from the left"], "{group}");
-            assert_eq!(received(&left), ["from the left"], "{group}: looped back");
+            assert_received(&right, &["from the left"]);
+            assert_received(&left, &["from the left"]);
             right.leave().unwrap();
             send("later", &format!("{group}%left"));
-            assert_eq!(received(&right), Vec::<String>::new(), "{group}");
+            assert_received(&right, &[]);
             assert_eq!(right.leave().unwrap_err().kind, Kind::NotJoined);
         }
     });
@@ -119,8 +119,8 @@ fn an_ipv6_source_filter_drops_the_other_source() {
         let other = joined("[fd00::6]@[ff35::1]:5000%right");
         assert_eq!(wanted.join().unwrap_err().kind, Kind::AlreadyJoined);
         send("from five", "[ff35::1]:5000%left");
-        assert_eq!(received(&wanted), ["from five"]);
-        assert_eq!(received(&other), Vec::<String>::new());
+        assert_received(&wanted, &["from five"]);
+        assert_received(&other, &[]);
         wanted.leave().unwrap();
         assert_eq!(wanted.leave().unwrap_err().kind, Kind::NotJoined);
     });

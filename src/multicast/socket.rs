@@ -191,9 +191,13 @@ pub(super) mod tests {
     use std::net::{SocketAddr, UdpSocket};
     use std::time::Duration;
 
-    /// A port that is free now.
-    pub(in crate::multicast) fn free_port() -> u16 {
-        UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port()
+    /// A port that no other program takes while the socket lives, and that the sockets of groups share.
+    pub(in crate::multicast) fn shared_port() -> (Socket, u16) {
+        let socket = Socket::from(UdpSocket::bind("0.0.0.0:0").unwrap());
+        // After the bind, for which the kernel would else choose a port that others share already.
+        share_address(&socket).unwrap();
+        let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+        (socket, port)
     }
 
     /// The socket of a group on lo, joined.
@@ -215,49 +219,54 @@ pub(super) mod tests {
         sender.send_to(payload, &SocketAddr::new(group, port).into()).unwrap();
     }
 
-    /// What has arrived, in order, once nothing more comes.
-    pub(in crate::multicast) fn received(receiver: &JoinSocket) -> Vec<String> {
+    /// Waits until what is expected has arrived, in order, and shortly for more, of which there is none.
+    #[track_caller]
+    pub(in crate::multicast) fn assert_received(receiver: &JoinSocket, expected: &[&str]) {
         let socket = UdpSocket::from(receiver.socket().try_clone().unwrap());
         socket.set_nonblocking(false).unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let mut buffer = [0; 64];
-        std::iter::from_fn(|| socket.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec()))
-            .map(|payload| String::from_utf8(payload).unwrap())
-            .collect()
+        let mut next = |patience| {
+            socket.set_read_timeout(Some(patience)).unwrap();
+            let length = socket.recv(&mut buffer).ok()?;
+            Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+        };
+        for payload in expected {
+            assert_eq!(next(Duration::from_secs(30)).as_deref(), Some(*payload));
+        }
+        assert_eq!(next(Duration::from_millis(100)), None);
     }
 
     #[test]
     fn two_groups_on_one_port_do_not_mix() {
-        let port = free_port();
+        let (_held, port) = shared_port();
         let (one, two) = (joined("239.255.2.1", port), joined("239.255.2.2", port));
         send(b"to one", "239.255.2.1", port, "127.0.0.1");
         send(b"to two", "239.255.2.2", port, "127.0.0.1");
-        assert_eq!(received(&one), ["to one"]);
-        assert_eq!(received(&two), ["to two"]);
+        assert_received(&one, &["to one"]);
+        assert_received(&two, &["to two"]);
     }
 
     #[test]
     fn several_listeners_to_a_group_all_hear_it_until_they_leave() {
-        let port = free_port();
+        let (_held, port) = shared_port();
         let (one, two) = (joined("239.255.2.3", port), joined("239.255.2.3", port));
         send(b"both", "239.255.2.3", port, "127.0.0.1");
-        assert_eq!(
-            (received(&one), received(&two)),
-            (vec!["both".to_owned()], vec!["both".to_owned()])
-        );
+        assert_received(&one, &["both"]);
+        assert_received(&two, &["both"]);
         one.leave().unwrap();
         send(b"second", "239.255.2.3", port, "127.0.0.1");
-        assert_eq!((received(&one), received(&two)), (vec![], vec!["second".to_owned()]));
+        assert_received(&two, &["second"]);
+        assert_received(&one, &[]);
         assert_eq!(one.leave().unwrap_err().kind, Kind::NotJoined);
     }
 
     #[test]
     fn a_source_filter_drops_the_other_source() {
-        let port = free_port();
+        let (_held, port) = shared_port();
         let filtered = joined("127.0.0.2@232.255.2.1", port);
         send(b"stranger", "232.255.2.1", port, "127.0.0.3");
         send(b"source", "232.255.2.1", port, "127.0.0.2");
-        assert_eq!(received(&filtered), ["source"]);
+        assert_received(&filtered, &["source"]);
     }
 
     #[test]
@@ -274,9 +283,9 @@ pub(super) mod tests {
     #[test]
     fn more_groups_are_joined_than_one_socket_may() {
         // The limit is 20 by default (net.ipv4.igmp_max_memberships).
-        let port = free_port();
+        let (_held, port) = shared_port();
         let all: Vec<_> = (1..=64).map(|n| joined(&format!("239.255.3.{n}"), port)).collect();
         send(b"last", "239.255.3.64", port, "127.0.0.1");
-        assert_eq!(received(&all[63]), ["last"]);
+        assert_received(&all[63], &["last"]);
     }
 }
