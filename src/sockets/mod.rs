@@ -22,6 +22,8 @@ pub(crate) mod refusing;
 pub mod resolve;
 mod setting;
 mod stream;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod unix;
 
 pub use address::{Address, AddressError, FdName, Host, Target, UnixName};
