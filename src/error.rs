@@ -33,6 +33,8 @@ pub enum Status {
     Lost,
     /// Local I/O: stdin, stdout, a file, a descriptor.
     Local,
+    /// A handshake above the connection: with a proxy, or of TLS.
+    Handshake,
     /// A time limit ran out.
     Timeout,
     /// A command is there and cannot be run.
@@ -61,6 +63,7 @@ impl Status {
             Self::Listen => 5,
             Self::Lost => 6,
             Self::Local => 7,
+            Self::Handshake => 8,
             Self::Timeout => 124,
             Self::NotRunnable => 126,
             Self::NotFound => 127,
@@ -225,7 +228,8 @@ impl Failure {
         }
     }
 
-    /// A failure of the operating system; the kind follows from the error.
+    /// A failure of the operating system; the kind follows from the error. One that stands for a
+    /// handshake that has failed brings its own status, kind and fix.
     #[cold]
     pub fn io(
         status: Status,
@@ -233,7 +237,53 @@ impl Failure {
         target: impl Into<String>,
         error: &io::Error,
     ) -> Self {
-        Self::new(status, Kind::from(error), operation, target, plain(error))
+        match HandshakeError::of(error) {
+            Some(HandshakeError { kind, cause, fix }) => {
+                let failure =
+                    Self::new(Status::Handshake, *kind, operation, target, cause.as_str());
+                failure.maybe_fix(fix.as_deref())
+            }
+            None => Self::new(status, Kind::from(error), operation, target, plain(error)),
+        }
+    }
+}
+
+/// Why a handshake above a connection has failed: with a proxy, before TLS, or of TLS. It travels as
+/// the inner error of an [`io::Error`], and ends with exit status 8.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct HandshakeError {
+    /// The stable word for programs.
+    pub kind: Kind,
+    /// Why, in lower case, without a full stop. What the other side said stands in it escaped.
+    pub cause: String,
+    /// What the user can do about it.
+    pub fix: Option<String>,
+}
+
+impl HandshakeError {
+    /// One without a fix.
+    #[cold]
+    pub fn new(kind: Kind, cause: impl Into<String>) -> Self {
+        Self { kind, cause: cause.into(), fix: None }
+    }
+
+    /// The same with a word on what to do about it.
+    #[must_use]
+    #[cold]
+    pub fn fix(self, fix: impl Into<String>) -> Self {
+        Self { fix: Some(fix.into()), ..self }
+    }
+
+    /// The one that an error of the operating system stands for.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl From<HandshakeError> for io::Error {
+    fn from(error: HandshakeError) -> Self {
+        Self::other(error)
     }
 }
 
@@ -275,5 +325,16 @@ mod tests {
              (ports below 1024 need CAP_NET_BIND_SERVICE)"
         );
         assert_eq!((failure.kind, failure.status.code()), (Kind::PermissionDenied, 5));
+    }
+
+    #[test]
+    fn a_handshake_that_failed_has_its_own_status_and_fix() {
+        let error = HandshakeError::new(Kind::Refused, "the proxy refuses").fix("name another one");
+        let failure = Failure::io(Status::Connect, "connect to", "host:80", &error.into());
+        assert_eq!(
+            failure.to_string(),
+            "cannot connect to host:80: the proxy refuses (name another one)"
+        );
+        assert_eq!((failure.kind, failure.status.code()), (Kind::Refused, 8));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::error::HandshakeError;
 use crate::vocabulary::vocabulary;
 
 vocabulary! {
@@ -63,6 +64,10 @@ vocabulary! {
         OtherSource = "other-source": "the group is heard from another source";
         PermissionDenied = "permission-denied": "the system does not allow it";
         Proxy = "proxy": "a proxy has not named its client as it should";
+        ProxyAuth = "proxy-auth": "a proxy wants a user and a password, or takes not those it was sent";
+        ProxyDenied = "proxy-denied": "the rules of a proxy do not allow the connection";
+        ProxyFailed = "proxy-failed": "a proxy could not make the connection";
+        ProxyReply = "proxy-reply": "what a proxy replied is no reply, or no whole one";
         ReceiveBufferFull = "receive-buffer-full": "the receive buffer was full";
         Refused = "refused": "nobody listens there";
         Replay = "replay": "what came is not what was recorded";
@@ -74,6 +79,7 @@ vocabulary! {
         Slow = "slow": "a client does not take what it is sent";
         SocketOption = "socket-option": "the kernel changed what was asked of a socket";
         SsmRange = "ssm-range": "source-specific join outside of 232/8 or ff3x::/32";
+        Starttls = "starttls": "a server does not go over to TLS as --starttls asks";
         Starved = "starved": "out of descriptors: new clients wait";
         StorageFull = "storage-full": "the disk or the quota is full";
         Timeout = "timeout": "a limit of time has passed";
@@ -109,6 +115,9 @@ impl Kind {
 impl From<&io::Error> for Kind {
     fn from(error: &io::Error) -> Self {
         use io::ErrorKind as Os;
+        if let Some(handshake) = HandshakeError::of(error) {
+            return handshake.kind;
+        }
         match error.kind() {
             Os::ConnectionRefused => Self::Refused,
             Os::ConnectionReset | Os::ConnectionAborted | Os::BrokenPipe => Self::Reset,

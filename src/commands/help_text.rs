@@ -14,6 +14,7 @@ Exit status:
   5    cannot listen or join
   6    connection lost, input left unsent, bad frame
   7    local I/O: stdin, stdout, a file, a descriptor
+  8    the handshake of TLS or with a proxy
   124  a timeout
   126, 127  the command behind -- cannot be run, or is not there
   130, 143, 129  ended by SIGINT, SIGTERM, SIGHUP (SIGTERM of a server: 0)";

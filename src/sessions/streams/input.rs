@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::commands::Commanded;
 use super::{Connection, Context, Dialer, Flow, StreamSession, frames, linking, scarcity};
 use crate::close::CloseReason;
-use crate::error::{Failure, plain};
+use crate::error::{Failure, HandshakeError, plain};
 use crate::event_loop::{End, Id, Pool, SendOutcome};
 use crate::kind::Kind;
 use crate::protocol::output::{Output, Written};
@@ -228,7 +228,8 @@ impl StreamSession {
             _ => plain(error),
         };
         let text = format!("the client {peer} was closed: {cause}");
-        self.core.console.warn(pool, Kind::Proxy, &text);
+        let kind = HandshakeError::of(error).map_or(Kind::Proxy, |error| error.kind);
+        self.core.console.warn(pool, kind, &text);
     }
 
     /// Accepting fails for want of descriptors.

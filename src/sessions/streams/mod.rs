@@ -259,9 +259,8 @@ impl Streams {
     /// The worst end of a connection decides the status of the run, where nothing else has.
     pub(crate) fn note_loss(&mut self, status: Status) {
         self.worst.get_or_insert(status);
-        let is_theirs =
-            matches!(status, Status::Lost | Status::Timeout | Status::Connect | Status::Resolve);
-        if !is_theirs {
+        use Status::{Connect, Handshake, Lost, Resolve, Timeout};
+        if !matches!(status, Lost | Timeout | Connect | Resolve | Handshake) {
             self.own.get_or_insert(status);
         }
     }

@@ -170,7 +170,7 @@ fn report_failed(core: &mut Core, pool: &mut Pool, asked: &AskedConnection, fail
     let AskedConnection { number, line, address } = asked;
     let peer = address.to_string();
     let notice = match failure.status {
-        Status::Connect | Status::Timeout | Status::Lost => {
+        Status::Connect | Status::Timeout | Status::Lost | Status::Handshake => {
             let notice = Notice::new(Name::ConnectFailed).peer(&peer).kind(failure.kind);
             notice.message(failure.cause.as_str())
         }
