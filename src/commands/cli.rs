@@ -2,11 +2,10 @@
 
 use std::ffi::OsString;
 
-use clap::builder::StyledStr;
-use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
-use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::error::{Error, ErrorKind};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use super::args::{self, ReportArgs, RunArgs, spellings};
+use super::args::{self, ReportArgs, RunArgs};
 use super::assets;
 use super::chat::ChatArgs;
 use super::echo::EchoArgs;
@@ -18,6 +17,7 @@ use super::tcp_connect::ConnectArgs;
 use super::tcp_serve::ServeArgs;
 use super::udp_listen::UdpListenArgs;
 use super::udp_send::UdpSendArgs;
+use super::usage;
 use crate::error::{Failure, Remedy};
 use crate::report::{Name, Settings, Verbosity};
 
@@ -187,40 +187,17 @@ impl Parsed {
     }
 }
 
-/// Reads the command line, or ends the process as clap does: help and version with 0, a usage
-/// error with 2.
+/// Reads the command line, or ends the process: help and version with 0, a usage error with 2.
 pub fn parse() -> Parsed {
     Remedy::set_words(super::remedies::words);
-    match Parsed::of(std::env::args_os()) {
-        Ok(parsed) => parsed,
-        Err(error) if error.use_stderr() => explain(error).exit(),
-        Err(error) => std::process::exit(assets::printed(error.print()).code().into()),
-    }
-}
-
-/// Adds to an "unexpected argument" error which commands the argument belongs to.
-fn explain(mut error: Error) -> Error {
-    let word = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => word,
-        _ => return error,
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let status = match Parsed::of(words.iter().cloned()) {
+        Ok(parsed) => return parsed,
+        Err(error) if !error.use_stderr() => assets::printed(error.print()),
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            error.exit()
+        }
+        Err(error) => usage::report(&error, words.get(1..).unwrap_or_default()),
     };
-    let owners = owners(word);
-    if !owners.is_empty() {
-        let tip = format!("'{word}' is an option of {}", owners.join(" and "));
-        let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
-        error.insert(ContextKind::Suggested, tips);
-        // The option of this command that looks most like it is not what was meant.
-        error.remove(ContextKind::SuggestedArg);
-    }
-    error
-}
-
-/// The commands that have an option spelled like this.
-fn owners(word: &str) -> Vec<String> {
-    let is_it = |arg: &Arg| spellings(arg).any(|spelling| spelling == word);
-    Cli::command()
-        .get_subcommands()
-        .filter(|command| command.get_arguments().any(is_it))
-        .map(|command| command.get_name().to_owned())
-        .collect()
+    std::process::exit(status.code().into())
 }

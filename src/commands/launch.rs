@@ -3,19 +3,18 @@
 //! the failure that kept it from running.
 
 use std::io::{self, Write};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 
-use super::args::RunArgs;
 use super::names::{Names, Signalled, check_startup};
 use super::rules::refuse;
+use super::usage::Audience;
 use crate::error::{Failure, Status};
 use crate::event_loop::{EventLoop, Id, Pool, SharedRecorder};
 use crate::kind::Kind;
-use crate::protocol::output;
-use crate::report::{Name, Notice, Reporter, Settings};
-use crate::sessions::config::{Common, Net};
+use crate::report::{Name, Notice, Reporter};
+use crate::sessions::config::{Common, Hook, Net};
 use crate::sessions::recorder::{FileRecorder, RecordTarget};
 use crate::sessions::{Console, InputReader, Local, Session, StartupFailure, open_recording};
 use crate::sockets::datagram::{self, DatagramSocket, Opened};
@@ -292,22 +291,23 @@ fn bare() -> Result<EventLoop, Failure> {
 }
 
 /// Reports why a command did not run, and returns the status that follows.
-pub(super) fn report_failure(error: &anyhow::Error, settings: Settings, args: &RunArgs) -> Status {
+pub(super) fn report_failure(error: &anyhow::Error, audience: Audience) -> Status {
     // A signal is no failure to explain.
     let signalled = error.downcast_ref::<Signalled>().map(|Signalled(status)| *status);
     let failure = if signalled.is_some() { None } else { Some(failure_of(error)) };
     let failed = failure.as_ref().map_or(Status::Done, |failure| failure.status);
     let status = signalled.unwrap_or(failed);
+    let Audience { settings, hooks, stdout, timeout } = audience;
     let reporter = Reporter::new(settings);
     let summary = Notice::new(Name::Summary).code(status.code().into());
     let notices: Vec<_> =
-        failure.as_ref().map(Notice::error).into_iter().chain([summary]).collect();
+        failure.as_ref().map(Notice::last_error).into_iter().chain([summary]).collect();
     let mut lines = Vec::new();
     for notice in &notices {
         reporter.json_line(notice, SystemTime::now(), &mut lines);
     }
-    report_alone(reporter, args, &notices);
-    if args.output == Some(output::Output::Json) {
+    report_alone(reporter, hooks, timeout, &notices);
+    if stdout {
         // The status shows already that the run failed.
         let _ = io::stdout().write_all(&lines);
     }
@@ -332,14 +332,18 @@ fn failure_of(error: &anyhow::Error) -> Failure {
 }
 
 /// Reports without a session, to hooks as well.
-fn report_alone(mut reporter: Reporter, args: &RunArgs, notices: &[Notice<'_>]) {
-    let hooks = args.on.clone();
+fn report_alone(
+    mut reporter: Reporter,
+    hooks: Vec<Hook>,
+    timeout: Option<Duration>,
+    notices: &[Notice<'_>],
+) {
     // A hook is a child to wait for, which takes a loop. Without hooks stderr is enough.
     let event_loop = if hooks.is_empty() { None } else { bare().ok() };
     match event_loop {
         Some(mut event_loop) => {
             // There is nobody left to hear that this failed.
-            let _ = StartupFailure::report(&mut event_loop, reporter, hooks, args.timeout, notices);
+            let _ = StartupFailure::report(&mut event_loop, reporter, hooks, timeout, notices);
         }
         None => notices.iter().for_each(|notice| reporter.report(notice)),
     }

@@ -14,6 +14,7 @@ mod cli;
 mod datagram;
 mod echo;
 mod help_text;
+mod hints;
 mod launch;
 mod listening;
 mod mcast_join;
@@ -29,6 +30,7 @@ mod tcp_serve;
 mod texts;
 mod udp_listen;
 mod udp_send;
+mod usage;
 
 pub use args::InputForm;
 pub use cli::{Cli, CliCommand, Parsed, parse};
@@ -36,6 +38,7 @@ pub use rules::emitters;
 
 use crate::error::Status;
 use crate::report::Settings;
+use usage::Audience;
 
 /// Runs what the command line asks for.
 #[cold]
@@ -48,7 +51,7 @@ pub fn run(parsed: &Parsed) -> Status {
     let outcome = parsed.check().map_err(Into::into);
     match outcome.and_then(|()| start(command, settings.clone())) {
         Ok(status) => status,
-        Err(error) => launch::report_failure(&error, settings, args),
+        Err(error) => launch::report_failure(&error, Audience::new(settings, args)),
     }
 }
 

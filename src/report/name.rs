@@ -110,7 +110,7 @@ events! {
             always [kind message], sometimes [conn peer code];
         Error = "error":
             "Something failed. Whether the run ends is seen by what follows.",
-            always [kind message], sometimes [conn peer line code undelivered];
+            always [kind message], sometimes [conn peer line code undelivered hint];
         Stats = "stats":
             "Counts so far, because somebody asked (SIGUSR1, /stats); or, with --stats, the \
              figures of one source over --interval or the whole run; the peer others stands for \

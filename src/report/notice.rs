@@ -13,7 +13,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::figures::Figures;
 use super::name::{Name, flat};
 use crate::close::{Cause, CloseReason, Detail};
-use crate::error::Failure;
+use crate::error::{Failure, Status};
 use crate::fields::{Field, FieldForm, FieldValue, fields};
 use crate::kind::Kind;
 use crate::recording::Direction;
@@ -66,6 +66,7 @@ fields! {
         /// Of `stats`.
         figures: Option<&'a Figures>;
         message: Option<Cow<'a, str>> = "message": "words for people, which may change";
+        hint: Option<Cow<'a, str>> = "hint": "what helps, in words for people, which may change";
     }
 }
 
@@ -170,6 +171,18 @@ impl<'a> Notice<'a> {
         Self::trouble(Name::Error, failure.kind, failure.to_string())
     }
 
+    /// A failure that ends the run before it begins. What helps against wrong usage stands by itself,
+    /// for it is as long as a command line.
+    #[cold]
+    pub(crate) fn last_error(failure: &Failure) -> Self {
+        let mut failure = failure.clone();
+        let is_usage = failure.status == Status::Usage;
+        let hint = if is_usage { failure.fix.take() } else { None };
+        let mut notice = Self::error(&failure);
+        notice.fields.hint = hint.map(Cow::from);
+        notice
+    }
+
     /// A `warning`, in words for people.
     #[cold]
     pub(crate) fn warning(kind: Kind, words: impl Into<Cow<'a, str>>) -> Self {
@@ -266,7 +279,9 @@ impl<'a> Notice<'a> {
     /// The JSON object of a notice that is made now, of a run with this tag.
     pub(super) fn object(&self, tag: Option<&'a str>, ts: Duration) -> NoticeObject<'_> {
         let message = self.fields.message.as_deref().map(Cow::Borrowed);
-        NoticeObject { ts, event: self.name, fields: Fields { tag, message, ..self.fields } }
+        let hint = self.fields.hint.as_deref().map(Cow::Borrowed);
+        let fields = Fields { tag, message, hint, ..self.fields };
+        NoticeObject { ts, event: self.name, fields }
     }
 
     /// What the notice has or lacks against the contract of its name; `None` where it keeps it.

@@ -39,7 +39,11 @@ pub(super) fn line(notice: &Notice<'_>, tag: Option<&str>, palette: &Palette) ->
     let words = escape_words(&words(notice));
     let Palette { error, warning, rest } = palette;
     match notice.name {
-        Name::Error => format!("{tag}{error}wirecat:{error:#} {words}\n"),
+        Name::Error => {
+            let hint = notice.fields.hint.as_deref().map(escape_words);
+            let hint = hint.map(|hint| format!("{tag}{rest}hint:{rest:#} {hint}\n"));
+            format!("{tag}{error}wirecat:{error:#} {words}\n{}", hint.unwrap_or_default())
+        }
         Name::Warning | Name::SendFailed => {
             format!("{tag}{warning}wirecat: warning:{warning:#} {words}\n")
         }

@@ -127,12 +127,12 @@ fn a_bad_value_is_named_with_the_right_form() {
         ("tcp-serve --count 0 0", &["--count", "\"0\" is not a count", "1 or more"]),
         ("tcp-serve --conns -1 0", &["--conns", "\"-1\" is not a count", "1 or more"]),
         ("tcp-serve --max-clients many 0", &["--max-clients", "\"many\"", "1 or more"]),
-        ("tcp-serve --slow wait 0", &["--slow", "'wait'", "kick, drop or block"]),
-        ("tcp-connect --on-peer-close die 1", &["'die'", "continue, exit"]),
-        ("tcp-connect --log yaml 1", &["'yaml'", "text, json"]),
-        ("tcp-connect --color blue 1", &["'blue'", "auto, always, never"]),
-        ("completions tcsh", &["'tcsh'", "bash, zsh, fish"]),
-        ("man tcp-listen", &["'tcp-listen'", "tcp-connect, tcp-serve"]),
+        ("tcp-serve --slow wait 0", &["cannot use --slow wait: ", "kick, drop or block"]),
+        ("tcp-connect --on-peer-close die 1", &["--on-peer-close die: ", "continue, exit"]),
+        ("tcp-connect --log yaml 1", &["--log yaml: ", "text, json"]),
+        ("tcp-connect --color blue 1", &["--color blue: ", "auto, always, never"]),
+        ("completions tcsh", &["cannot use tcsh: ", "bash, zsh, fish"]),
+        ("man tcp-listen", &["cannot use tcp-listen: ", "tcp-connect, tcp-serve"]),
     ]);
 }
 
@@ -157,16 +157,15 @@ fn a_bad_socket_option_is_named_with_the_right_ones() {
 #[test]
 fn an_option_of_another_command_is_sent_there() {
     refuse_all(&[
-        ("tcp-connect --hub 1", &["'--hub'", "an option of tcp-serve"]),
-        ("tcp-connect -1 1", &["'-1'", "an option of tcp-serve"]),
-        ("tcp-serve --reconnect 0", &["'--reconnect'", "an option of tcp-connect"]),
-        ("tcp-serve --bind :0 0", &["'--bind'", "an option of tcp-connect"]),
-        ("tcp-serve --reconnect 0", &["'--reconnect'", "an option of tcp-connect"]),
-        ("tcp-serve --frobnicate 0", &["'--frobnicate'", "--help"]),
-        ("tcp-konnect 1", &["'tcp-konnect'", "'tcp-connect'"]),
-        ("tcp-connect", &["<ADDR>", "not provided", "--help"]),
-        ("tcp-serve", &["<ADDR>", "not provided", "--help"]),
-        ("tcp-connect a:1 b:2", &["'b:2'", "Usage"]),
+        ("tcp-connect --hub 1", &["cannot use --hub: ", "an option of tcp-serve"]),
+        ("tcp-connect -1 1", &["cannot use -1: ", "an option of tcp-serve"]),
+        ("tcp-serve --reconnect 0", &["cannot use --reconnect: ", "an option of tcp-connect"]),
+        ("tcp-serve --bind :0 0", &["cannot use --bind: ", "an option of tcp-connect"]),
+        ("tcp-serve --frobnicate 0", &["--frobnicate: tcp-serve has no such", "--help"]),
+        ("tcp-konnect 1", &["cannot use tcp-konnect: ", "did you mean tcp-connect?"]),
+        ("tcp-connect", &["<ADDR> is missing", "`wirecat tcp-connect <ADDR>", "--help"]),
+        ("tcp-serve", &["<ADDR> is missing", "`wirecat tcp-serve <ADDR>...", "--help"]),
+        ("tcp-connect a:1 b:2", &["cannot use b:2: ", "`wirecat tcp-connect [OPTIONS]"]),
     ]);
 }
 
@@ -199,4 +198,86 @@ fn an_error_is_an_event_in_json_too() {
         assert_eq!((&events[1]["event"], &events[1]["code"]), (&"summary".into(), &2.into()));
         assert_eq!(events.len(), 2);
     }
+}
+
+/// Wrong usage is one line like any other failure, and one with what helps, whoever finds it.
+#[test]
+fn wrong_usage_reads_as_all_failures_do() {
+    for (line, expected) in [
+        (
+            "tcp-serve -k 9000",
+            "wirecat: cannot use -k: tcp-serve has no such option\n\
+             hint: leave -k out: tcp-serve serves any number of clients, and -1 one\n",
+        ),
+        (
+            "tcp-serve --broker 9000",
+            "wirecat: cannot use --broker: tcp-serve has no such option\n\
+             hint: `wirecat tcp-serve --help` says more\n",
+        ),
+        (
+            "udp-send --frame line 1",
+            "wirecat: cannot use --frame: it is an option of tcp-connect, tcp-serve, chat and echo\n\
+             hint: `wirecat udp-send --help` says more\n",
+        ),
+        (
+            "tcp-serve --hub=1 0",
+            "wirecat: cannot use --hub: it takes no value\n\
+             hint: `wirecat tcp-serve --help` says more\n",
+        ),
+        (
+            "tcp-connect --frame",
+            "wirecat: cannot use --frame: its value is missing\nhint: write --frame <FRAMING>\n",
+        ),
+        (
+            "tcp-connect --log jsn 1",
+            "wirecat: cannot use --log jsn: it is none of text, json\nhint: did you mean json?\n",
+        ),
+        (
+            "tcp-serve --onec 0",
+            "wirecat: cannot use --onec: tcp-serve has no such option\nhint: did you mean --once?\n",
+        ),
+        (
+            "tcp-connect -4 -4 1",
+            "wirecat: cannot use -4: it can be given only once\n\
+             hint: `wirecat tcp-connect --help` says more\n",
+        ),
+        (
+            "-q",
+            "wirecat: cannot run wirecat: the command is missing\n\
+             hint: `wirecat --help` says more\n",
+        ),
+    ] {
+        let ended = wirecat(line.split_whitespace()).run().code(2);
+        assert_eq!((ended.stderr.as_str(), ended.text()), (expected.trim_end(), ""), "{line}");
+    }
+}
+
+/// The options that say how events are reported hold wherever they stand, also behind what is wrong,
+/// and also where the line says things that exclude each other.
+#[test]
+fn wrong_usage_is_an_event_in_json_too() {
+    for (line, on_stdout) in [
+        ("tcp-serve --nonsense --log json --tag t 0", false),
+        ("--log=json --tag t tcp-serve --nonsense 0", false),
+        ("tcp-serve --nonsense -q --output json -v --tag t 0", true),
+        ("nonsense --log json --tag t", false),
+    ] {
+        let ended = wirecat(line.split_whitespace()).run().code(2);
+        let lines = if on_stdout { ended.text() } else { &ended.stderr };
+        let events: Vec<serde_json::Value> =
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [error, summary] = &events[..] else { panic!("{line}: {lines}") };
+        assert_eq!((&error["event"], &error["kind"]), (&"error".into(), &"usage".into()), "{line}");
+        assert!(error["message"].as_str().unwrap().contains("nonsense"), "{line}: {error}");
+        assert!(error["hint"].as_str().unwrap().contains("--help"), "{line}: {error}");
+        assert_eq!((&error["tag"], &summary["tag"]), (&"t".into(), &"t".into()), "{line}");
+        assert_eq!((&summary["event"], &summary["code"]), (&"summary".into(), &2.into()), "{line}");
+    }
+}
+
+#[test]
+fn a_hook_learns_of_wrong_usage() {
+    let line = ["tcp-serve", "--nonsense", "--on", "error=cat >&2", "0"];
+    let ended = wirecat(line).run().code(2);
+    assert!(ended.stderr.contains(r#""kind":"usage","message":"cannot use --nonsense"#));
 }
