@@ -1,0 +1,157 @@
+//! Handshakes in memory: certificates and set-ups, and what each side has to say about them.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64;
+use rcgen::{CertificateParams, Issuer, KeyPair};
+use tempfile::TempDir;
+
+use super::*;
+use crate::error::HandshakeError;
+use crate::kind::Kind;
+
+/// Certificates and keys as files of a directory that ends with the test.
+struct Files(TempDir);
+
+/// An authority, which issues certificates.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    file: PathBuf,
+}
+
+impl Files {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn pem(&self, name: &str, label: &str, der: &[u8]) -> PathBuf {
+        self.write(name, &pem_text(label, der))
+    }
+
+    fn authority(&self, name: &str) -> Authority {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let file = self.pem(&format!("{name}.pem"), "CERTIFICATE", certificate.der());
+        Authority { issuer: Issuer::new(params, key), file }
+    }
+
+    fn issue(&self, by: &Authority, params: &CertificateParams) -> IdentityFiles {
+        self.issue_for(by, params, &KeyPair::generate().unwrap())
+    }
+
+    fn issue_for(
+        &self,
+        by: &Authority,
+        params: &CertificateParams,
+        key: &KeyPair,
+    ) -> IdentityFiles {
+        let certificate = params.signed_by(key, &by.issuer).unwrap();
+        let certificate = self.pem("certificate.pem", "CERTIFICATE", certificate.der());
+        let key = self.pem("key.pem", "PRIVATE KEY", key.serialized_der());
+        IdentityFiles { certificate, key: Some(key) }
+    }
+}
+
+fn pem_text(label: &str, der: &[u8]) -> String {
+    let base64 = BASE64.encode(der);
+    let lines: Vec<&str> =
+        base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+fn for_localhost() -> CertificateParams {
+    CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
+}
+
+fn server_of(identity: ServerIdentity) -> ServerTlsOptions {
+    ServerTlsOptions { identity, client_authorities: None, alpn: Vec::new(), key_log: None }
+}
+
+fn trusting(file: &Path) -> ClientTlsOptions {
+    ClientTlsOptions { authorities: Some(file.to_owned()), ..ClientTlsOptions::default() }
+}
+
+/// Moves records between the two until nothing is left to move; returns the first error of each.
+fn shake(
+    client: &mut TlsSession,
+    server: &mut TlsSession,
+) -> (Option<HandshakeError>, Option<HandshakeError>) {
+    let (mut of_client, mut of_server) = (None, None);
+    for _ in 0..20 {
+        carry(client, server, &mut of_server);
+        carry(server, client, &mut of_client);
+    }
+    (of_client, of_server)
+}
+
+fn carry(from: &mut TlsSession, to: &mut TlsSession, error: &mut Option<HandshakeError>) {
+    let mut wire = Vec::new();
+    while from.wants_write() {
+        from.write_tls(&mut wire).unwrap();
+    }
+    let mut wire = &wire[..];
+    while !wire.is_empty() && error.is_none() {
+        to.read_tls(&mut wire).unwrap();
+        if let Err(failed) = to.process() {
+            *error = Some(HandshakeError::of(&failed).expect("its own words").clone());
+        }
+    }
+}
+
+#[test]
+fn two_sides_agree_and_carry_bytes() {
+    let files = Files::new();
+    let authority = files.authority("ca");
+    let identity = files.issue(&authority, &for_localhost());
+    let server = ServerTls::new(&ServerTlsOptions {
+        alpn: vec!["b".into(), "a".into()],
+        ..server_of(ServerIdentity::Files(identity))
+    })
+    .unwrap();
+    let client =
+        ClientTls::new(&ClientTlsOptions { alpn: vec!["a".into()], ..trusting(&authority.file) })
+            .unwrap();
+    let (mut client, mut server) =
+        (client.session("localhost").unwrap(), server.session().unwrap());
+    assert_eq!((client.agreed(), server.agreed()), (None, None));
+    assert_eq!(shake(&mut client, &mut server), (None, None));
+    let agreed = client.agreed().unwrap();
+    assert_eq!((agreed.version, agreed.alpn.as_deref()), ("1.3", Some("a")));
+    assert!(agreed.cipher.starts_with("TLS_AES_"), "{}", agreed.cipher);
+    let peer = agreed.peer.unwrap();
+    assert_eq!(peer.names, ["localhost", "127.0.0.1"]);
+    assert_eq!(server.agreed().unwrap().server_name.as_deref(), Some("localhost"));
+    assert_eq!(server.agreed().unwrap().peer, None);
+    client.writer().write_all(b"hello").unwrap();
+    let mut wire = Vec::new();
+    client.write_tls(&mut wire).unwrap();
+    server.read_tls(&mut &wire[..]).unwrap();
+    assert_eq!(server.process().unwrap().plaintext_bytes_to_read(), 5);
+}
+
+#[test]
+fn a_pin_is_enough_for_a_certificate_that_is_self_signed() {
+    let server = ServerTls::new(&server_of(ServerIdentity::SelfSigned(Vec::new()))).unwrap();
+    let pins: Pins = server.pin().unwrap().to_string().parse().unwrap();
+    let client = ClientTls::new(&ClientTlsOptions { pins, ..ClientTlsOptions::default() }).unwrap();
+    let (mut client, mut server) = (client.session("10.1.1.1").unwrap(), server.session().unwrap());
+    assert_eq!(shake(&mut client, &mut server), (None, None));
+    let other = ServerTls::new(&server_of(ServerIdentity::SelfSigned(Vec::new()))).unwrap();
+    let pins: Pins = other.pin().unwrap().to_string().parse().unwrap();
+    let client = ClientTls::new(&ClientTlsOptions { pins, ..ClientTlsOptions::default() }).unwrap();
+    let server = ServerTls::new(&server_of(ServerIdentity::SelfSigned(Vec::new()))).unwrap();
+    let (mut client, mut server) = (client.session("10.1.1.1").unwrap(), server.session().unwrap());
+    let (client, server) = shake(&mut client, &mut server);
+    assert_eq!(client.unwrap().kind, Kind::TlsPin);
+    assert_eq!(server.unwrap().kind, Kind::TlsRejected);
+}

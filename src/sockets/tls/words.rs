@@ -1,0 +1,262 @@
+//! What an error of rustls, or an alert of the peer, means to a user. Pure.
+
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use rustls::{
+    AlertDescription as Alert, CertificateError, Error, InvalidMessage, OtherError,
+    PeerIncompatible as Incompatible, PeerMisbehaved,
+};
+
+use super::certificate::date;
+use super::session::Ours;
+use crate::error::HandshakeError;
+use crate::kind::Kind;
+
+/// Whether bytes that came are the begin of a handshake of TLS, from a client.
+pub fn looks_like_tls(first: &[u8]) -> bool {
+    // A record of a handshake, of any version 3.x, whose first message is a ClientHello.
+    matches!(first, [0x16, 0x03, _, _, _, 0x01, ..])
+}
+
+/// Whether a client learns by this error that its certificate is refused, after its handshake is done.
+pub(super) fn is_late_refusal(error: &Error) -> bool {
+    let Error::AlertReceived(alert) = error else { return false };
+    matches!(alert, Alert::CertificateRequired) || rejection(*alert).is_some()
+}
+
+/// An error behind the handshake, which ends the stream.
+#[cold]
+pub(super) fn broken(error: &Error) -> io::Error {
+    let text = match error {
+        Error::AlertReceived(alert) => format!("the peer ended TLS by the alert {}", name(*alert)),
+        Error::DecryptError => "a record of TLS was altered on its way".to_owned(),
+        error => format!("the peer broke the rules of TLS: {error}"),
+    };
+    io::Error::new(io::ErrorKind::ConnectionReset, text)
+}
+
+/// A peer that closes before the handshake is done.
+#[cold]
+pub(super) fn cut(ours: &Ours, first: &[u8]) -> HandshakeError {
+    let peer = peer(ours);
+    if first.is_empty() && ours.is_client {
+        let cause = "the server closed without an answer to the handshake of TLS";
+        return HandshakeError::new(Kind::TlsCut, cause).fix("it may speak no TLS");
+    }
+    HandshakeError::new(
+        Kind::TlsCut,
+        format!("the {peer} closed before the handshake of TLS was done"),
+    )
+}
+
+/// Why a handshake fails.
+#[cold]
+pub(super) fn failure(error: &Error, ours: &Ours, first: &[u8]) -> HandshakeError {
+    let peer = peer(ours);
+    let new = |kind, cause: String| HandshakeError::new(kind, cause);
+    match error {
+        Error::InvalidCertificate(error) => certificate(error, ours),
+        Error::AlertReceived(alert) => alerted(*alert, ours),
+        Error::NoCertificatesPresented => {
+            let cause = format!("the {peer} has given no certificate");
+            new(Kind::TlsClientCertificate, cause).fix("--tls-client-ca asks each client for one")
+        }
+        Error::NoApplicationProtocol
+        | Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
+            let cause = format!("the {peer} speaks none of the protocols {}", ours.alpn.join(", "));
+            new(Kind::TlsAlpn, cause).fix("--alpn names those that this side speaks")
+        }
+        Error::PeerIncompatible(why) => incompatible(why, ours),
+        Error::InvalidMessage(
+            InvalidMessage::InvalidContentType
+            | InvalidMessage::UnknownProtocolVersion
+            | InvalidMessage::MessageTooLarge,
+        )
+        | Error::InappropriateMessage { .. }
+            if !begins_with_record(first) =>
+        {
+            not_tls(ours, first)
+        }
+        Error::InappropriateHandshakeMessage { .. } if ours.is_client && looks_like_tls(first) => {
+            let cause = "the server sends back what it gets: it does not speak TLS";
+            new(Kind::TlsNotTls, cause.to_owned()).fix("leave --tls out")
+        }
+        Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) | Error::DecryptError => {
+            new(Kind::Tls, format!("the {peer} does not have the key of its certificate"))
+        }
+        error => new(Kind::Tls, format!("the {peer} broke the rules of TLS: {error}")),
+    }
+}
+
+fn peer(ours: &Ours) -> &'static str {
+    if ours.is_client { "server" } else { "client" }
+}
+
+/// Whether it begins as a record of TLS does.
+fn begins_with_record(first: &[u8]) -> bool {
+    matches!(first, [0x14..=0x18, 0x03, ..])
+}
+
+fn not_tls(ours: &Ours, first: &[u8]) -> HandshakeError {
+    let (peer, shown) = (peer(ours), first.escape_ascii());
+    let cause = format!("the {peer} does not speak TLS: it began with `{shown}`");
+    HandshakeError::new(Kind::TlsNotTls, cause).fix(match ours.is_client {
+        true => "leave --tls out, or give --starttls where the server begins TLS when asked to",
+        false => "clients need TLS here",
+    })
+}
+
+fn incompatible(why: &Incompatible, ours: &Ours) -> HandshakeError {
+    let peer = peer(ours);
+    let version = || {
+        HandshakeError::new(Kind::TlsVersion, format!("the {peer} speaks neither TLS 1.2 nor 1.3"))
+    };
+    match why {
+        Incompatible::ServerDoesNotSupportTls12Or13
+        | Incompatible::ServerTlsVersionIsDisabledByOurConfig
+        | Incompatible::SupportedVersionsExtensionRequired
+        | Incompatible::Tls12NotOffered
+        | Incompatible::Tls12NotOfferedOrEnabled => version().fix("older versions are not safe"),
+        Incompatible::NoCipherSuitesInCommon
+        | Incompatible::NoKxGroupsInCommon
+        | Incompatible::NoSignatureSchemesInCommon
+        | Incompatible::NamedGroupsExtensionRequired
+        | Incompatible::NoCertificateRequestSignatureSchemesInCommon => HandshakeError::new(
+            Kind::TlsVersion,
+            format!("the {peer} has no cipher, key exchange or signature in common with this side"),
+        ),
+        why => HandshakeError::new(Kind::Tls, format!("the {peer} lacks what TLS needs: {why:?}")),
+    }
+}
+
+/// What is wrong with the certificate of the peer.
+fn certificate(error: &CertificateError, ours: &Ours) -> HandshakeError {
+    use CertificateError as Bad;
+    let peer = peer(ours);
+    let new = |kind, what: &str| {
+        HandshakeError::new(kind, format!("the certificate of the {peer} {what}"))
+    };
+    let at = |time: rustls::pki_types::UnixTime| {
+        date(SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs()))
+    };
+    match error {
+        Bad::ExpiredContext { not_after, .. } => {
+            new(Kind::TlsExpired, &format!("ended at {}", at(*not_after)))
+        }
+        Bad::Expired => new(Kind::TlsExpired, "has ended"),
+        Bad::NotValidYetContext { not_before, .. } => {
+            let error = new(Kind::TlsNotYetValid, &format!("begins at {}", at(*not_before)));
+            error.fix("is the clock of this machine right?")
+        }
+        Bad::NotValidYet => new(Kind::TlsNotYetValid, "begins later"),
+        Bad::NotValidForNameContext { expected, presented } => {
+            let names = match presented.as_slice() {
+                [] => "no host name".to_owned(),
+                names => names.join(", "),
+            };
+            let what = format!("is for {}, not for {}", plain_names(&names), expected.to_str());
+            new(Kind::TlsName, &what).fix("--tls=NAME names the one to ask for")
+        }
+        Bad::NotValidForName => new(Kind::TlsName, "is for another name"),
+        Bad::UnknownIssuer => {
+            let error = new(Kind::TlsUntrusted, "was issued by nobody who is trusted");
+            error.fix(match ours.is_client {
+                true => "--tls-ca FILE trusts its issuer, --tls-pin its key",
+                false => "--tls-client-ca has those who are",
+            })
+        }
+        Bad::BadSignature => {
+            new(Kind::TlsUntrusted, "was not signed by the one who it says issued it")
+        }
+        Bad::Revoked => new(Kind::TlsUntrusted, "was revoked"),
+        Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => {
+            let use_ = if ours.is_client { "for servers" } else { "for clients" };
+            new(Kind::TlsCertificate, &format!("is not {use_}"))
+        }
+        Bad::BadEncoding => new(Kind::TlsCertificate, "is broken"),
+        Bad::UnhandledCriticalExtension => {
+            new(Kind::TlsCertificate, "has a critical part that is not known")
+        }
+        Bad::UnsupportedSignatureAlgorithmContext { .. }
+        | Bad::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            new(Kind::TlsCertificate, "is signed by an algorithm that is not taken, such as SHA-1")
+        }
+        Bad::Other(OtherError(inner)) => match inner.downcast_ref::<HandshakeError>() {
+            Some(error) => error.clone(),
+            None => {
+                new(Kind::TlsCertificate, &format!("is not taken: {}", reason(&inner.to_string())))
+            }
+        },
+        error => new(Kind::TlsCertificate, &format!("is not taken: {error}")),
+    }
+}
+
+/// What the error of a check says, as plain words.
+fn reason(text: &str) -> String {
+    match text {
+        "CaUsedAsEndEntity" => "it is that of an authority, not of a server or client".to_owned(),
+        "UnsupportedCertVersion" => "it is not of X.509 version 3".to_owned(),
+        text => text.to_owned(),
+    }
+}
+
+/// rustls writes names as it holds them: `DnsName("a.example")`, `IpAddress(127.0.0.1)`.
+fn plain_names(names: &str) -> String {
+    names.replace("DnsName(\"", "").replace("\")", "").replace("IpAddress(", "").replace(')', "")
+}
+
+/// What an alert of the peer means.
+fn alerted(alert: Alert, ours: &Ours) -> HandshakeError {
+    let peer = peer(ours);
+    let new = |kind, what: &str| HandshakeError::new(kind, format!("the {peer} {what}"));
+    match alert {
+        Alert::CertificateRequired => {
+            new(Kind::TlsClientCertificate, "wants a client certificate").fix("give --tls-cert and --tls-key")
+        }
+        Alert::NoApplicationProtocol => {
+            let what = format!("speaks none of the protocols {}", ours.alpn.join(", "));
+            new(Kind::TlsAlpn, &what).fix("--alpn names those that this side speaks")
+        }
+        Alert::ProtocolVersion => new(Kind::TlsVersion, "speaks neither TLS 1.2 nor 1.3"),
+        Alert::InsufficientSecurity => {
+            new(Kind::TlsVersion, "has no cipher in common with this side that is safe enough for it")
+        }
+        Alert::HandshakeFailure if ours.is_client && !ours.has_certificate => {
+            new(Kind::TlsVersion, "broke the handshake off").fix(
+                "it has no version or cipher in common, or wants a client certificate: --tls-cert, --tls-key",
+            )
+        }
+        Alert::HandshakeFailure => {
+            new(Kind::TlsVersion, "broke the handshake off: it has no version or cipher in common")
+        }
+        Alert::UnrecognisedName => {
+            new(Kind::TlsName, "does not know the name that it was asked for").fix("--tls=NAME names another")
+        }
+        alert => match rejection(alert) {
+            Some(why) => new(Kind::TlsRejected, &format!("does not take the certificate of this side: {why}")),
+            None => new(Kind::Tls, &format!("broke the handshake off by the alert {}", name(alert))),
+        },
+    }
+}
+
+/// Why the peer does not take the certificate of this side.
+fn rejection(alert: Alert) -> Option<&'static str> {
+    Some(match alert {
+        Alert::UnknownCA => "it does not trust who has issued it",
+        Alert::CertificateExpired => "it has ended, or begins later",
+        Alert::CertificateRevoked => "it was revoked",
+        Alert::BadCertificate => "it is broken, or for another name",
+        Alert::UnsupportedCertificate => "it is made for another use",
+        Alert::CertificateUnknown => {
+            "it has another reason, such as a pin or the days that are left"
+        }
+        Alert::AccessDenied => "access is denied",
+        _ => return None,
+    })
+}
+
+/// The name of an alert.
+fn name(alert: Alert) -> String {
+    format!("{alert:?} ({})", u8::from(alert))
+}
