@@ -167,7 +167,7 @@
 //! | 0 | `sys` | the only `unsafe`, and all that names libc |
 //!
 //! The feature `cli`, which is on by default, has the floors 7, 6, 5 and 2, `protocol` and `fields`, the
-//! PROXY protocol of the floors 4 and 3, and with them three of four crates. Nothing else depends on it.
+//! dialogues of the floors 4 and 3 (proxies, the PROXY protocol), and with them three of four crates. Nothing else depends on it.
 //!
 //! A command is a chain of four: clap fills its arguments, `commands/rules.rs` refuses what cannot
 //! apply, `config()` makes a plain configuration, and `commands/launch.rs` looks names up, opens the
@@ -214,6 +214,7 @@
 //! | a command of `--input` | `protocol/command/`, then `streams/commands.rs` and `datagrams/commands.rs` of `sessions` |
 //! | what the library offers | an `impl Pool` in `event_loop/`; the words that name its calls in a failure, beside those of the command line: `error::Remedy`, `commands/remedies.rs` |
 //! | what a server does with its clients | a `StreamService` in `sessions/services/`, chosen in `services/mod.rs` |
+//! | what two sides say before a stream is one of data (proxies, STARTTLS) | a `Dialogue` in `sockets/dialogue/`, put on in `sessions/config/routes.rs` |
 //! | what is done with datagrams | a `DatagramService` in `sessions/datagrams/` |
 //! | a command | `commands/<command>.rs`, its variant in `commands/cli.rs`, its session |
 //! | what `--threads` excludes, who accepts for several loops | `commands/rules/threads.rs`, `threads/mod.rs` |

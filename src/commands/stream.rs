@@ -148,9 +148,7 @@ pub(super) fn routes(
 
 /// The route of a client to an address.
 pub(super) fn route(address: Address, routes: &RouteOptions) -> Result<Route, Failure> {
-    if let Some(bind) = &routes.bind {
-        bind.check_bound(&address).map_err(|why| refuse("--bind", why))?;
-    }
+    routes.check(&address).map_err(|(option, why)| refuse(option, why))?;
     Ok(Route { address, options: routes.clone() })
 }
 

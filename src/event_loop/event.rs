@@ -84,6 +84,12 @@ pub enum Event<'a> {
         /// Why.
         error: io::Error,
     },
+    /// The other side of a connection that was begun has answered, and a handshake with it goes on:
+    /// no other address of it is worth a try. `Connected` or `ConnectFailed` follows.
+    Answered {
+        /// The connection.
+        id: Id,
+    },
     /// A connection that was begun has come to be.
     Connected {
         /// The connection.

@@ -33,6 +33,8 @@ impl Marks {
     pub(super) const DIRTY: Self = Self(4096);
     /// A kernel pipe holds what comes behind its queue.
     pub(super) const PIPED: Self = Self(8192);
+    /// Its other side has answered, which is reported once.
+    pub(super) const ANSWERED: Self = Self(16384);
     /// A link may have something to do after a flush.
     pub(super) const FED: Self = Self(Self::AWAITED.0 | Self::PIPED.0);
     /// What comes is not just handed on.

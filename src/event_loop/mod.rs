@@ -12,8 +12,6 @@
 //! which return the error itself.
 
 mod acceptor;
-#[cfg(feature = "cli")]
-mod announced_stream;
 mod attempts;
 mod channel;
 mod closing;
@@ -21,6 +19,8 @@ mod datagram_opening;
 mod datagram_transport;
 mod datagrams;
 mod deadlines;
+#[cfg(feature = "cli")]
+mod dialogue_stream;
 mod end_watch;
 mod event;
 mod groups;
@@ -38,8 +38,6 @@ mod marks;
 mod messages;
 mod opening;
 mod pool;
-#[cfg(feature = "cli")]
-mod proxied_stream;
 mod racing;
 mod recorder;
 mod sender;

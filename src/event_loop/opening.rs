@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::acceptor::Acceptor;
 use super::attempts::ConnectPolicy;
 use super::channel::Channel;
-use super::event::Handler;
+use super::event::{Event, Handler};
 use super::id::Id;
 use super::lifecycle::{ChannelPhase, Directions};
 use super::marks::Marks;
@@ -230,7 +230,13 @@ impl Pool {
         }
         match channel.transport.connected() {
             // Still SYN-SENT: the next edge comes when the handshake is over, well or not.
-            Ok(None) => channel.writable = false,
+            Ok(None) => {
+                channel.writable = false;
+                let is_news = !is_accepted && channel.transport.has_answered();
+                if is_news && !channel.marks.replace(Marks::ANSWERED, true) {
+                    handler.on(self, Event::Answered { id });
+                }
+            }
             Ok(Some(addresses)) => self.connection_is_up(id, addresses, handler),
             // A connection that never was is refused, it is not reset (tcp_reset() in Linux). This
             // one has been up, and what came before the reset can still be read.

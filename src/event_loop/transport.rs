@@ -178,6 +178,12 @@ pub trait Transport: Send {
         }
     }
 
+    /// Whether the other side of a connection that was begun has answered, while a handshake of the
+    /// two sides goes on.
+    fn has_answered(&self) -> bool {
+        self.inner().is_some_and(|inner| inner.has_answered())
+    }
+
     /// Whether the handshake of the two sides, where they have one, is done.
     fn is_open(&self) -> bool {
         self.inner().is_none_or(|inner| inner.is_open())

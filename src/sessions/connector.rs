@@ -4,10 +4,10 @@
 //! [`Connector::on`] and learns how it ends. Many can be at work at once: each has its own owner,
 //! and knows its events from those of the others.
 
+mod failures;
 mod note;
 mod progress;
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use crate::event_loop::{Event, Id, Pool, Query, TimerKey};
 use crate::kind::Kind;
 use crate::sockets::backoff::Backoff;
 use crate::sockets::eyeballs::{Race, RaceStep};
-use crate::sockets::{Address, FdName, Purpose, Target, connect};
+use crate::sockets::{Address, FdName, Purpose, Target};
 
 pub(crate) use note::Note;
 pub(crate) use progress::{Established, Progress};
@@ -62,8 +62,8 @@ pub(crate) struct Connector {
     local: LocalAddress,
     lookup: Lookup,
     race: Option<Race>,
-    /// The attempts under way, and the address of each.
-    attempts: Vec<(Id, String)>,
+    /// The attempts under way, and what each is dialed to.
+    attempts: Vec<(Id, Target)>,
     /// How long a connection must stand to count as one.
     settle: Duration,
     /// The connection that has to stand for so long; nothing is read from it meanwhile.
@@ -176,8 +176,9 @@ impl Connector {
                 }
                 None => Progress::Pending,
             },
+            Event::Answered { id } => self.answered_by(pool, *id),
             Event::ConnectFailed { id, error } => match self.take_attempt(*id) {
-                Some(peer) => self.address_failed(pool, peer, error),
+                Some(target) => self.address_failed(pool, &target, error),
                 None => Progress::Pending,
             },
             Event::Timer { key } if key.id == self.owner => self.on_timer(pool, key.purpose),
@@ -190,7 +191,8 @@ impl Connector {
             timers::NEXT_ADDRESS => self.advance(pool),
             timers::CONNECT => {
                 let failure = self.timed_out();
-                let failed = self.attempts.iter().map(|(_, peer)| Note::failed(peer, &failure));
+                let failed =
+                    self.attempts.iter().map(|(_, to)| Note::failed(&to.to_string(), &failure));
                 self.notes.extend(failed);
                 self.attempt_failed(pool, failure)
             }
@@ -231,27 +233,21 @@ impl Connector {
     }
 
     /// Removes an attempt and returns its address.
-    fn take_attempt(&mut self, id: Id) -> Option<String> {
+    fn take_attempt(&mut self, id: Id) -> Option<Target> {
         let at = self.attempts.iter().position(|(attempt, _)| *attempt == id)?;
         Some(self.attempts.swap_remove(at).1)
     }
 
-    /// One address of the attempt has failed.
-    fn address_failed(&mut self, pool: &mut Pool, peer: String, error: &io::Error) -> Progress {
-        let failure = connect::failure(&peer, error);
-        self.notes.push(Note::Failed { peer, failure });
-        self.last_failure = Some(connect::failure(&self.route.address.to_string(), error));
-        match &mut self.race {
-            Some(race) => race.failed(pool.now()),
-            None => return self.give_up_attempt(pool),
+    /// The other side of an attempt has answered, and a handshake with it goes on: the race is over.
+    fn answered_by(&mut self, pool: &mut Pool, id: Id) -> Progress {
+        if self.attempts.iter().any(|(attempt, _)| *attempt == id) {
+            self.race = None;
+            pool.disarm(self.timer(timers::NEXT_ADDRESS));
+            for (other, _) in self.attempts.extract_if(.., |(attempt, _)| *attempt != id) {
+                pool.abort(other, CloseReason::HOST);
+            }
         }
-        self.advance(pool)
-    }
-
-    fn timed_out(&self) -> Failure {
-        let limit = humantime::format_duration(self.limit);
-        let (target, cause) = (self.route.address.to_string(), format!("no answer within {limit}"));
-        Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause)
+        Progress::Pending
     }
 
     /// How long an attempt may take that begins now: a peer that does not answer makes no `--wait`
@@ -280,7 +276,7 @@ impl Connector {
         if let Err(failure) = answer {
             return self.attempt_failed(pool, failure);
         }
-        match self.route.address.clone() {
+        match self.route.dialed().clone() {
             Address::Inet { host, port } => {
                 let (family, purpose) = (self.route.options.net.family, Purpose::Connect);
                 self.find(pool, Query { host, port, family, purpose })
@@ -323,7 +319,7 @@ impl Connector {
             match race.step(pool.now()) {
                 RaceStep::Start(address) => {
                     if let Err(failure) = self.start(pool, &Target::Tcp(address)) {
-                        self.last_failure = Some(failure);
+                        self.last_failure = Some(self.of_destination(failure));
                         if let Some(race) = &mut self.race {
                             race.failed(pool.now());
                         }
@@ -350,35 +346,9 @@ impl Connector {
         let bind = self.local.for_target(target, "connect to")?;
         let (id, warnings) = pool.dial(target, bind, &self.route.options.net.options)?;
         self.notes.extend(warnings.into_iter().map(Note::Warning));
-        self.route.options.begin(pool, id, &self.budget);
-        self.attempts.push((id, target.to_string()));
+        self.route.begin(pool, id, &self.budget);
+        self.attempts.push((id, target.clone()));
         Ok(())
-    }
-
-    fn give_up_attempt(&mut self, pool: &mut Pool) -> Progress {
-        let failure = self.last_failure.take().unwrap_or_else(|| self.timed_out());
-        self.attempt_failed(pool, failure)
-    }
-
-    /// The attempt is over; another one follows where patience allows it.
-    fn attempt_failed(&mut self, pool: &mut Pool, failure: Failure) -> Progress {
-        self.cancel(pool);
-        let spent = pool.now().saturating_duration_since(self.since);
-        let patience = match self.owner {
-            // A listener that has too much to do for now is there; others wait in its backlog, and
-            // those of unix sockets wait here.
-            Some(_) if failure.kind == Kind::Busy => Some(self.route.options.timeout),
-            _ => self.patience,
-        };
-        let left = patience.map(|patience| patience.saturating_sub(spent));
-        let hopeless = matches!(failure.status, Status::Usage | Status::Local);
-        if hopeless || left.is_some_and(|left| left.is_zero()) {
-            return Progress::Failed(failure);
-        }
-        // The last attempt is made when patience ends, and not before.
-        let pause = self.backoff.pause(fastrand::f64()).min(left.unwrap_or(Duration::MAX));
-        pool.arm(self.timer(timers::RETRY), pause);
-        Progress::Retrying { failure, pause }
     }
 
     /// Ends whatever is under way.

@@ -9,6 +9,8 @@ pub(crate) mod backoff;
 mod binding;
 pub mod connect;
 pub mod datagram;
+#[cfg(feature = "cli")]
+pub mod dialogue;
 mod endpoint;
 pub(crate) mod eyeballs;
 pub(crate) mod grammar;

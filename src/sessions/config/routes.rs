@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Net;
 use crate::buffers::Budget;
 use crate::event_loop::{Id, Pool};
+use crate::sockets::dialogue::{HeaderWriter, ViaChain};
 use crate::sockets::proxy_header::HeaderVersion;
 use crate::sockets::{Address, Endpoint};
 
@@ -37,6 +38,8 @@ pub struct RouteOptions {
     pub timeout: Duration,
     /// The largest message, where the two sides agree on each one (`--frame tinyproto`).
     pub negotiated: Option<usize>,
+    /// The proxies that they lead through.
+    pub via: Option<ViaChain>,
     /// The header of the PROXY protocol that each connection begins with.
     pub announced: Option<HeaderVersion>,
     /// The client that it names, and where that has connected to; `None` is this side.
@@ -44,18 +47,37 @@ pub struct RouteOptions {
 }
 
 impl RouteOptions {
-    /// Has a connection that was begun go through what the two sides send first.
-    pub(crate) fn begin(&self, pool: &mut Pool, id: Id, budget: &Budget) {
-        self.announce(pool, id);
-        if let Some(max_frame) = self.negotiated {
-            pool.negotiate(id, max_frame, budget);
+    /// Whether a connection can be made to an address with these options.
+    ///
+    /// # Errors
+    /// Which option keeps it from being made, and why.
+    pub(crate) fn check(&self, address: &Address) -> Result<(), (&'static str, String)> {
+        if let Some(bind) = &self.bind {
+            bind.check_bound(address).map_err(|why| ("--bind", why))?;
         }
+        let via = self.via.as_ref().map_or(Ok(()), |via| via.check(address));
+        via.map_err(|why| ("--via", why))
+    }
+}
+
+impl Route {
+    /// The address that is dialed: that of the first proxy, where there is one.
+    pub(crate) fn dialed(&self) -> &Address {
+        self.options.via.as_ref().and_then(ViaChain::first).unwrap_or(&self.address)
     }
 
-    /// Has a connection that was begun announce its client, where that is asked for.
-    pub(crate) fn announce(&self, pool: &mut Pool, id: Id) {
-        if let Some(version) = self.announced {
-            pool.announce(id, version, self.client.clone());
+    /// Has a connection that was begun go through what the two sides send first, layer by layer from the
+    /// wire up.
+    pub(crate) fn begin(&self, pool: &mut Pool, id: Id, budget: &Budget) {
+        let options = &self.options;
+        if let Some(via) = &options.via {
+            via.dialogues(&self.address).into_iter().for_each(|one| pool.converse(id, one));
+        }
+        if let Some(version) = options.announced {
+            pool.converse(id, Box::new(HeaderWriter::new(version, options.client.clone())));
+        }
+        if let Some(max_frame) = options.negotiated {
+            pool.negotiate(id, max_frame, budget);
         }
     }
 }

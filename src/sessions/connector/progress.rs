@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::Failure;
 use crate::event_loop::Id;
-use crate::sockets::Endpoint;
+use crate::sockets::{Endpoint, Target};
 
 /// What has become of the connection.
 #[derive(Debug)]
@@ -25,13 +25,16 @@ pub(crate) struct Established {
     pub(crate) id: Id,
     pub(crate) peer: Endpoint,
     pub(crate) local: Endpoint,
+    /// What was dialed: the peer, or the first proxy on the route to it.
+    pub(crate) dialed: Target,
 }
 
 impl Established {
-    /// A connection that was dialed to `target`. A peer that has reset already is forgotten by the
+    /// A connection that was made to what was `dialed`. A peer that has reset already is forgotten by the
     /// kernel: it keeps the name by which it was dialed.
-    pub(crate) fn new(id: Id, peer: &Endpoint, local: &Endpoint, target: String) -> Self {
-        let peer = if peer.is_unknown() { Endpoint::named(target) } else { peer.clone() };
-        Self { id, peer, local: local.clone() }
+    pub(crate) fn new(id: Id, peer: &Endpoint, local: &Endpoint, dialed: Target) -> Self {
+        let named = || Endpoint::named(dialed.to_string());
+        let peer = if peer.is_unknown() { named() } else { peer.clone() };
+        Self { id, peer, local: local.clone(), dialed }
     }
 }

@@ -101,7 +101,7 @@ impl StreamSession {
         let ids: Vec<Id> = all.iter().map(|new| new.id).collect();
         let locals: Vec<String> = all.iter().map(|new| new.local.to_string()).collect();
         let peer = all.first().map(|new| new.peer.to_string()).unwrap_or_default();
-        for Established { id, peer, local } in all {
+        for Established { id, peer, local, .. } in all {
             let number = self.core.count_connection();
             let shown = self.streams.is_numbered.then_some(number);
             let notice = Notice::new(Name::Connected).maybe_conn(shown).proto(peer.proto());
@@ -119,7 +119,7 @@ impl StreamSession {
 
     /// Takes a connection that a command has asked for into the session.
     pub(super) fn admit(&mut self, pool: &mut Pool, new: Established, asked: &AskedConnection) {
-        let Established { id, peer, local } = new;
+        let Established { id, peer, local, .. } = new;
         self.core.note_connection();
         let notice = Notice::new(Name::Connected).conn(asked.number).proto(peer.proto());
         self.report_new(pool, notice.line(asked.line), &peer, &local);

@@ -47,10 +47,10 @@ pub(super) fn connect(
     let address = parse(text)?;
     address.check_connect()?;
     let StreamSession { core, streams, .. } = session;
-    if let Some(bind) = &streams.openings.routes.bind {
-        let unbindable = |cause| Failure::new(Status::Usage, Kind::Bind, "use", "--bind", cause);
-        bind.check_bound(&address).map_err(unbindable)?;
-    }
+    streams.openings.routes.check(&address).map_err(|(option, why)| {
+        let kind = if option == "--bind" { Kind::Bind } else { Kind::Usage };
+        Failure::new(Status::Usage, kind, "use", option, why)
+    })?;
     if !another && let Some(number) = number_of(streams, &address) {
         return Err(already_connected(&address, number));
     }

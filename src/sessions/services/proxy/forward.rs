@@ -162,7 +162,7 @@ impl Proxy {
         else {
             return context.pool.abort(new.id, CloseReason::HOST);
         };
-        let Established { id, peer, local } = new;
+        let Established { id, peer, local, .. } = new;
         let (peer, local) = (peer.to_string(), local.to_string());
         let notice = Notice::new(Name::Connected).conn(connection.number).proto(new.peer.proto());
         context.core.console.report(context.pool, &notice.peer(&peer).local(&local));

@@ -1,8 +1,7 @@
 //! The connections that are dialed beside the first one.
 
-use std::net::SocketAddr;
-
 use super::Dialed;
+use crate::buffers::Budget;
 use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};
@@ -11,7 +10,7 @@ use crate::sessions::config::Route;
 use crate::sessions::connector::Established;
 use crate::sessions::streams::lost;
 use crate::sessions::timers;
-use crate::sockets::{Address, Target, connect};
+use crate::sockets::{Target, connect};
 
 /// The connections that are made beside the first one, at once and to the address that it found.
 /// None counts until all are up, and none is read.
@@ -19,7 +18,7 @@ use crate::sockets::{Address, Target, connect};
 pub(super) struct Others {
     pub(super) count: usize,
     /// Those under way, and what each is dialed to.
-    connecting: Vec<(Id, String)>,
+    connecting: Vec<(Id, Target)>,
     /// Those that wait for the rest, the first of all among them.
     up: Vec<Established>,
 }
@@ -31,18 +30,15 @@ impl Others {
 
     /// The first connection is up: makes the others.
     pub(super) fn dial(&mut self, pool: &mut Pool, route: &Route, first: Established) -> Dialed {
-        let target = match (first.peer.to_string().parse::<SocketAddr>(), &route.address) {
-            (Ok(address), _) => Some(Target::Tcp(address)),
-            (Err(_), Address::Unix(name)) => Some(Target::Unix(name.clone())),
-            (Err(_), _) => None,
-        };
+        let target = first.dialed.clone();
         self.wait_for_all(pool, first);
         // A socket that was inherited is one connection, whatever was asked for.
-        for target in std::iter::repeat_n(target, self.count).flatten() {
+        let count = if let Target::Fd(_) = target { 0 } else { self.count };
+        for _ in 0..count {
             match pool.dial(&target, None, &route.options.net.options) {
                 Ok((id, _)) => {
-                    route.options.announce(pool, id);
-                    self.connecting.push((id, target.to_string()));
+                    route.begin(pool, id, &Budget::unlimited());
+                    self.connecting.push((id, target.clone()));
                 }
                 Err(failure) => return Dialed::Failed(failure),
             }
@@ -79,7 +75,7 @@ impl Others {
                 None => Dialed::Pending,
             },
             Event::ConnectFailed { id, error } => match self.take_attempt(*id) {
-                Some(target) => Dialed::Failed(connect::failure(&target, error)),
+                Some(target) => Dialed::Failed(connect::failure(&target.to_string(), error)),
                 None => Dialed::Pending,
             },
             Event::Closed { id, end } => match self.up.iter().position(|new| new.id == *id) {
@@ -96,7 +92,7 @@ impl Others {
         }
     }
 
-    fn take_attempt(&mut self, id: Id) -> Option<String> {
+    fn take_attempt(&mut self, id: Id) -> Option<Target> {
         let at = self.connecting.iter().position(|(attempt, _)| *attempt == id)?;
         Some(self.connecting.swap_remove(at).1)
     }

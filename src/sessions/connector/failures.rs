@@ -1,0 +1,84 @@
+//! What follows when an address, or an attempt over all of them, has failed.
+
+use std::io;
+use std::time::Duration;
+
+use super::{Connector, Note, Progress};
+use crate::error::{Failure, Status};
+use crate::event_loop::Pool;
+use crate::kind::Kind;
+use crate::sessions::timers;
+use crate::sockets::{Target, connect};
+
+impl Connector {
+    /// One address of the attempt has failed.
+    pub(super) fn address_failed(
+        &mut self,
+        pool: &mut Pool,
+        target: &Target,
+        error: &io::Error,
+    ) -> Progress {
+        let peer = target.to_string();
+        let failure = connect::failure(&peer, error);
+        // What was said in a handshake is the answer, whichever address it came from.
+        let is_final = failure.status == Status::Handshake;
+        self.notes.push(Note::Failed { peer, failure });
+        self.last_failure = Some(self.failure(error));
+        match &mut self.race {
+            Some(race) if !is_final => race.failed(pool.now()),
+            _ => return self.give_up_attempt(pool),
+        }
+        self.advance(pool)
+    }
+
+    /// The failure of the attempt. One of the handshake speaks of the destination; before it there is
+    /// the first proxy alone, where there is one.
+    fn failure(&self, error: &io::Error) -> Failure {
+        let failure = connect::failure(&self.route.dialed().to_string(), error);
+        self.of_destination(failure)
+    }
+
+    pub(super) fn of_destination(&self, mut failure: Failure) -> Failure {
+        if let (Some(via), "connect to") = (&self.route.options.via, failure.operation) {
+            let destination = self.route.address.to_string();
+            failure.target = match failure.status {
+                Status::Handshake => destination,
+                _ => format!("{destination} via {via}"),
+            };
+        }
+        failure
+    }
+
+    pub(super) fn timed_out(&self) -> Failure {
+        let limit = humantime::format_duration(self.limit);
+        let (target, cause) = (self.route.address.to_string(), format!("no answer within {limit}"));
+        let failure = Failure::new(Status::Timeout, Kind::Timeout, "connect to", target, cause);
+        self.of_destination(failure)
+    }
+
+    pub(super) fn give_up_attempt(&mut self, pool: &mut Pool) -> Progress {
+        let failure = self.last_failure.take().unwrap_or_else(|| self.timed_out());
+        self.attempt_failed(pool, failure)
+    }
+
+    /// The attempt is over; another one follows where patience allows it.
+    pub(super) fn attempt_failed(&mut self, pool: &mut Pool, failure: Failure) -> Progress {
+        self.cancel(pool);
+        let spent = pool.now().saturating_duration_since(self.since);
+        let patience = match self.owner {
+            // A listener that has too much to do for now is there; others wait in its backlog, and
+            // those of unix sockets wait here.
+            Some(_) if failure.kind == Kind::Busy => Some(self.route.options.timeout),
+            _ => self.patience,
+        };
+        let left = patience.map(|patience| patience.saturating_sub(spent));
+        let hopeless = matches!(failure.status, Status::Usage | Status::Local);
+        if hopeless || left.is_some_and(|left| left.is_zero()) {
+            return Progress::Failed(failure);
+        }
+        // The last attempt is made when patience ends, and not before.
+        let pause = self.backoff.pause(fastrand::f64()).min(left.unwrap_or(Duration::MAX));
+        pool.arm(self.timer(timers::RETRY), pause);
+        Progress::Retrying { failure, pause }
+    }
+}

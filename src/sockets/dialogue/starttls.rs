@@ -1,0 +1,199 @@
+//! What is said in plain text before TLS (`--starttls`).
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::starttls_binary::{LdapDialogue, PostgresDialogue};
+use super::{Dialogue, Speaker, Step, quoted};
+use crate::error::HandshakeError;
+use crate::kind::Kind;
+
+/// A protocol that begins in plain text and goes over to TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StarttlsProtocol {
+    /// RFC 3207.
+    Smtp,
+    /// RFC 9051 section 6.2.1.
+    Imap,
+    /// RFC 2595 section 4.
+    Pop3,
+    /// RFC 4217.
+    Ftp,
+    /// RFC 4511 section 4.14.
+    Ldap,
+    /// PostgreSQL, "SSL Session Encryption".
+    Postgres,
+}
+
+impl StarttlsProtocol {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Smtp, Self::Imap, Self::Pop3, Self::Ftp, Self::Ldap, Self::Postgres];
+
+    /// Its word in options.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+            Self::Ftp => "ftp",
+            Self::Ldap => "ldap",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    /// What a client says.
+    pub fn dialogue(self) -> Box<dyn Dialogue> {
+        match self {
+            Self::Ldap => Box::new(LdapDialogue),
+            Self::Postgres => Box::new(PostgresDialogue),
+            Self::Smtp | Self::Imap | Self::Pop3 | Self::Ftp => Box::new(LineDialogue::new(self)),
+        }
+    }
+}
+
+impl FromStr for StarttlsProtocol {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|it| it.as_str() == text);
+        known.ok_or("use smtp, imap, pop3, ftp, ldap or postgres")
+    }
+}
+
+impl fmt::Display for StarttlsProtocol {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// The server of all these dialogues.
+pub(super) fn server() -> Speaker {
+    let what = "its answer in plain text";
+    Speaker { kind: Kind::Starttls, who: "the server".to_owned(), what }
+}
+
+#[cold]
+pub(super) fn refusal(said: &[u8]) -> HandshakeError {
+    HandshakeError::new(Kind::Starttls, format!("the server answers: {}", quoted(said)))
+}
+
+/// A dialogue of lines.
+///
+/// ```text
+///                                          (SMTP)
+/// Greeting ── the server is ready ──> Hello ── STARTTLS is offered ──> Go ── yes ──> done
+///     └──────────────────────────────────────────────────────────────^
+/// ```
+struct LineDialogue {
+    protocol: StarttlsProtocol,
+    stage: LineStage,
+    /// The code of a reply of several lines, of which the last one has a blank behind it.
+    code: Option<[u8; 3]>,
+    is_offered: bool,
+}
+
+/// The reply that is awaited.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineStage {
+    Greeting,
+    Hello,
+    Go,
+}
+
+/// What a line is about.
+enum Line {
+    /// The reply goes on.
+    Part,
+    Yes,
+    No,
+}
+
+impl LineDialogue {
+    fn new(protocol: StarttlsProtocol) -> Self {
+        Self { protocol, stage: LineStage::Greeting, code: None, is_offered: false }
+    }
+
+    fn read(&mut self, line: &[u8]) -> Line {
+        let is = |yes| if yes { Line::Yes } else { Line::No };
+        match self.protocol {
+            StarttlsProtocol::Pop3 => is(begins(line, b"+OK")),
+            StarttlsProtocol::Imap => match self.stage {
+                LineStage::Greeting => is(begins(line, b"* OK")),
+                _ if begins(line, b"* BYE") => Line::No,
+                _ if line.starts_with(b"*") => Line::Part,
+                _ => is(begins(line, b"a1 OK")),
+            },
+            _ => self.read_coded(line),
+        }
+    }
+
+    /// A line of SMTP (RFC 5321 section 4.2.1) or FTP (RFC 959 section 4.2): `220-` and more lines, of
+    /// which FTP gives the code to the last one only.
+    fn read_coded(&mut self, line: &[u8]) -> Line {
+        let code = line.first_chunk::<3>().filter(|code| code.iter().all(u8::is_ascii_digit));
+        let Some(first) = self.code.or(code.copied()) else { return Line::No };
+        self.is_offered |= line.get(4..).is_some_and(|word| begins(word, b"STARTTLS"));
+        if code != Some(&first) || line.get(3) == Some(&b'-') {
+            self.code = Some(first);
+            return Line::Part;
+        }
+        self.code = None;
+        let expected = match (self.stage, self.protocol) {
+            (LineStage::Hello, _) => b"250",
+            (LineStage::Go, StarttlsProtocol::Ftp) => b"234",
+            _ => b"220",
+        };
+        if first == *expected { Line::Yes } else { Line::No }
+    }
+
+    /// Answers a reply; true where that was the last one.
+    fn answer(&mut self, out: &mut Vec<u8>) -> Result<bool, HandshakeError> {
+        let (stage, words): (LineStage, &[u8]) = match (self.stage, self.protocol) {
+            (LineStage::Greeting, StarttlsProtocol::Smtp) => {
+                (LineStage::Hello, b"EHLO localhost\r\n")
+            }
+            (LineStage::Hello, _) if !self.is_offered => {
+                let cause = "the server does not offer STARTTLS";
+                return Err(HandshakeError::new(Kind::Starttls, cause));
+            }
+            (LineStage::Hello, _) => (LineStage::Go, b"STARTTLS\r\n"),
+            (LineStage::Greeting, StarttlsProtocol::Imap) => (LineStage::Go, b"a1 STARTTLS\r\n"),
+            (LineStage::Greeting, StarttlsProtocol::Pop3) => (LineStage::Go, b"STLS\r\n"),
+            (LineStage::Greeting, _) => (LineStage::Go, b"AUTH TLS\r\n"),
+            (LineStage::Go, _) => return Ok(true),
+        };
+        self.stage = stage;
+        out.extend_from_slice(words);
+        Ok(false)
+    }
+}
+
+impl Dialogue for LineDialogue {
+    fn step(&mut self, received: &[u8], out: &mut Vec<u8>) -> Result<Step, HandshakeError> {
+        let Some(end) = received.iter().position(|byte| *byte == b'\n') else {
+            return Ok(Step::More);
+        };
+        let line = received.get(..end).unwrap_or_default();
+        match self.read(line) {
+            Line::Part => Ok(Step::Taken(end + 1)),
+            Line::No => Err(refusal(line)),
+            Line::Yes if self.answer(out)? => Ok(Step::Done(end + 1)),
+            Line::Yes => Ok(Step::Taken(end + 1)),
+        }
+    }
+
+    fn speaker(&self) -> Speaker {
+        server()
+    }
+
+    fn may_be_followed(&self) -> bool {
+        false
+    }
+}
+
+/// Whether a line begins with a word, in capitals or not.
+fn begins(line: &[u8], word: &[u8]) -> bool {
+    let is_word = line.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+    is_word && !line.get(word.len()).is_some_and(u8::is_ascii_alphanumeric)
+}
