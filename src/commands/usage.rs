@@ -70,7 +70,7 @@ pub(super) fn report(error: &Error, line: &[OsString]) -> Status {
 }
 
 /// What clap says, in the words of all failures.
-fn failure(error: &Error, line: &[OsString]) -> Failure {
+pub(super) fn failure(error: &Error, line: &[OsString]) -> Failure {
     let root = Cli::command();
     let names = line.iter().filter_map(|word| root.find_subcommand(word));
     let command = names.map(Command::get_name).next();
@@ -81,14 +81,14 @@ fn failure(error: &Error, line: &[OsString]) -> Failure {
         ErrorKind::UnknownArgument => refused.word(&root, command, line),
         ErrorKind::InvalidSubcommand => {
             let word = refused.text(ContextKind::InvalidSubcommand);
-            let hint = hints::hint(command, &word, line);
+            let hint = hints::hint(error, command, &word, line);
             let hint = hint.or_else(|| refused.alike(ContextKind::SuggestedSubcommand));
             refused.failure(&word, "there is no such command").maybe_fix(hint.as_deref())
         }
         ErrorKind::MissingSubcommand => refused.missing_one("the command"),
         ErrorKind::MissingRequiredArgument => refused.missing(),
         ErrorKind::ArgumentConflict => refused.conflict(),
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => refused.value(),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => refused.value(command, line),
         ErrorKind::TooManyValues => refused.failure(&refused.option(), "it takes no value"),
         ErrorKind::InvalidUtf8 => refused.failure("a word of the command line", "it is not UTF-8"),
         _ => {
@@ -151,7 +151,7 @@ impl Refused<'_> {
     /// A word that this command does not take.
     fn word(&self, root: &Command, command: Option<&str>, line: &[OsString]) -> Failure {
         let word = self.text(ContextKind::InvalidArg);
-        let hint = hints::hint(command, &word, line);
+        let hint = hints::hint(self.error, command, &word, line);
         if !word.starts_with('-') {
             let hint = hint.unwrap_or_else(|| format!("write `{}`", self.usage()));
             return self.failure(&word, "it is one argument too many").fix(hint);
@@ -194,7 +194,7 @@ impl Refused<'_> {
     }
 
     /// A value that the option does not take, or none.
-    fn value(&self) -> Failure {
+    fn value(&self, command: Option<&str>, line: &[OsString]) -> Failure {
         let (option, value) = (self.option(), self.text(ContextKind::InvalidValue));
         if value.is_empty() {
             let hint = format!("write {}", self.text(ContextKind::InvalidArg));
@@ -205,8 +205,13 @@ impl Refused<'_> {
             Some(source) => source.to_string(),
             None => format!("it is none of {valid}"),
         };
+        // ncat takes a command by -c.
+        let is_command =
+            option == "--count" && value.starts_with(|c: char| c.is_alphabetic() || c == '/');
         let target = if option.starts_with('-') { format!("{option} {value}") } else { value };
-        self.failure(&target, &cause).maybe_fix(self.alike(ContextKind::SuggestedValue).as_deref())
+        let hint = is_command.then(|| hints::hint(self.error, command, "-c", line)).flatten();
+        let hint = hint.or_else(|| self.alike(ContextKind::SuggestedValue));
+        self.failure(&target, &cause).maybe_fix(hint.as_deref())
     }
 }
 

@@ -22,6 +22,7 @@
 //! | [`grammar`] | SPEC 6: `--frame` of a grammar, in the bytes of seven protocols |
 //! | [`half_close`] | SPEC 6: the half-close table, cell by cell |
 //! | [`help`] | SPEC 2: `--help`, as snapshots |
+//! | [`hints`] | SPEC 9: what is answered to lines of nc, ncat and socat |
 //! | [`interop`] | SPEC 1.1: every byte, with nc.openbsd, ncat and socat |
 //! | [`layers`] | not the contract but the house: imports go down, files stay short |
 //! | [`libraries`] | SPEC 6: `--frame tinyproto` with the library itself |
@@ -82,6 +83,7 @@ mod gone;
 mod grammar;
 mod half_close;
 mod help;
+mod hints;
 mod interop;
 mod layers;
 mod libraries;
