@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
@@ -59,6 +59,12 @@ fn name(name: &GeneralName) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// A time of rustls as one of the system.
+pub(super) fn time(time: UnixTime) -> SystemTime {
+    let since = Duration::from_secs(time.as_secs());
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// A time as a date: `2026-11-28 00:42:00 UTC`.

@@ -141,12 +141,24 @@ impl OpenSection {
                 Ok(PemSection { label, line, der, is_encrypted })
             }
             Err(error) => {
-                let before = self.lines.iter().rev().find(|(at, _)| *at <= error.position);
-                let line = Some(before.map_or(self.line, |(_, line)| *line));
+                let line = Some(self.doubtful_line(error.position));
                 let cause = "its base64 is broken: characters are missing, or there are too many";
                 Err(BadPem { line, cause: cause.to_owned() })
             }
         }
+    }
+
+    /// The first line that is shorter than the others, or that of the byte which cannot be decoded.
+    fn doubtful_line(&self, position: usize) -> usize {
+        let ends = self.lines.iter().skip(1).map(|(begin, _)| *begin);
+        let mut lines =
+            self.lines.iter().zip(ends).map(|((begin, line), end)| (end - begin, *line));
+        let width = lines.clone().map(|(width, _)| width).max();
+        if let Some((_, line)) = lines.find(|(length, _)| Some(*length) < width) {
+            return line;
+        }
+        let before = self.lines.iter().rev().find(|(begin, _)| *begin <= position);
+        before.map_or(self.line, |(_, line)| *line)
     }
 
     #[cold]

@@ -68,9 +68,13 @@ impl TlsSession {
     /// A [`HandshakeError`] inside, where the handshake fails; of a client also when the server refuses
     /// its certificate, which it learns afterwards in TLS 1.3. Any other error ends the stream.
     pub fn process(&mut self) -> io::Result<IoState> {
+        if self.connection.is_handshaking() && words::is_no_record(&self.first) {
+            return Err(words::not_tls(&self.ours, &self.first).into());
+        }
         self.connection.process_new_packets().map_err(|error| {
             if self.connection.is_handshaking() || words::is_late_refusal(&error) {
-                words::failure(&error, &self.ours, &self.first).into()
+                let has_version = self.connection.protocol_version().is_some();
+                words::failure(&error, &self.ours, &self.first, has_version).into()
             } else {
                 words::broken(&error)
             }

@@ -14,6 +14,9 @@ use crate::kind::Kind;
 /// Certificates and keys as files of a directory that ends with the test.
 struct Files(TempDir);
 
+mod files;
+mod matrix;
+
 /// An authority, which issues certificates.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -31,18 +34,48 @@ impl Files {
         path
     }
 
+    /// A name that no file has yet.
+    fn name(&self, what: &str) -> String {
+        format!("{what}-{}.pem", std::fs::read_dir(self.0.path()).unwrap().count())
+    }
+
     fn pem(&self, name: &str, label: &str, der: &[u8]) -> PathBuf {
         self.write(name, &pem_text(label, der))
     }
 
     fn authority(&self, name: &str) -> Authority {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        self.authority_with(name, |_| {})
+    }
+
+    fn authority_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Authority {
+        let params = authority_params(name, change);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
         let file = self.pem(&format!("{name}.pem"), "CERTIFICATE", certificate.der());
         Authority { issuer: Issuer::new(params, key), file }
+    }
+
+    /// An authority that another one has issued.
+    fn intermediate(
+        &self,
+        by: &Authority,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Authority {
+        let params = authority_params(name, change);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &by.issuer).unwrap();
+        let file = self.pem(&format!("{name}.pem"), "CERTIFICATE", certificate.der());
+        Authority { issuer: Issuer::new(params, key), file }
+    }
+
+    /// As `issue`, with the certificate of the issuer behind it.
+    fn issue_behind(&self, by: &Authority, params: &CertificateParams) -> IdentityFiles {
+        let files = self.issue(by, params);
+        let chain =
+            [&files.certificate, &by.file].map(|file| std::fs::read_to_string(file).unwrap());
+        std::fs::write(&files.certificate, chain.concat()).unwrap();
+        files
     }
 
     fn issue(&self, by: &Authority, params: &CertificateParams) -> IdentityFiles {
@@ -56,10 +89,18 @@ impl Files {
         key: &KeyPair,
     ) -> IdentityFiles {
         let certificate = params.signed_by(key, &by.issuer).unwrap();
-        let certificate = self.pem("certificate.pem", "CERTIFICATE", certificate.der());
-        let key = self.pem("key.pem", "PRIVATE KEY", key.serialized_der());
+        let certificate = self.pem(&self.name("certificate"), "CERTIFICATE", certificate.der());
+        let key = self.pem(&self.name("key"), "PRIVATE KEY", key.serialized_der());
         IdentityFiles { certificate, key: Some(key) }
     }
+}
+
+fn authority_params(name: &str, change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    change(&mut params);
+    params
 }
 
 fn pem_text(label: &str, der: &[u8]) -> String {
@@ -79,6 +120,15 @@ fn server_of(identity: ServerIdentity) -> ServerTlsOptions {
 
 fn trusting(file: &Path) -> ClientTlsOptions {
     ClientTlsOptions { authorities: Some(file.to_owned()), ..ClientTlsOptions::default() }
+}
+
+/// A handshake that both sides agree to.
+fn assert_agree(server: &ServerTlsOptions, client: &ClientTlsOptions) {
+    let (server, client) = (ServerTls::new(server).unwrap(), ClientTls::new(client).unwrap());
+    let (mut client, mut server) =
+        (client.session("localhost").unwrap(), server.session().unwrap());
+    assert_eq!(shake(&mut client, &mut server), (None, None));
+    assert!(client.agreed().is_some() && server.agreed().is_some());
 }
 
 /// Moves records between the two until nothing is left to move; returns the first error of each.

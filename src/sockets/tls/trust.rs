@@ -17,7 +17,7 @@ use rustls::{
     SignatureScheme,
 };
 
-use super::certificate::date;
+use super::certificate::{date, time};
 use super::{PeerCertificate, Pins, provider};
 use crate::error::{Failure, HandshakeError, Status};
 use crate::kind::Kind;
@@ -83,7 +83,8 @@ impl ServerTrust {
     ) -> Result<(), Error> {
         let Some(chain) = &self.chain else { return Ok(()) };
         if !self.authorities.contains(leaf) {
-            return chain.verify_server_cert(leaf, intermediates, name, ocsp, now).map(drop);
+            let verified = chain.verify_server_cert(leaf, intermediates, name, ocsp, now);
+            return verified.map(drop).map_err(|error| of_an_issuer(error, leaf));
         }
         // It is trusted itself, and so nobody else is asked. Most certificates that are made by hand are
         // authorities as well, which the check of a chain takes for no server's.
@@ -111,8 +112,7 @@ impl ServerTrust {
         now: UnixTime,
     ) -> Result<(), HandshakeError> {
         let Some(days) = self.min_days else { return Ok(()) };
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs());
-        let left = certificate.not_after.duration_since(now).unwrap_or_default();
+        let left = certificate.not_after.duration_since(time(now)).unwrap_or_default();
         if left >= DAY.saturating_mul(days) {
             return Ok(());
         }
@@ -201,7 +201,8 @@ impl ClientCertVerifier for ClientTrust {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         if !self.authorities.contains(leaf) {
-            return self.chain.verify_client_cert(leaf, intermediates, now);
+            let verified = self.chain.verify_client_cert(leaf, intermediates, now);
+            return verified.map_err(|error| of_an_issuer(error, leaf));
         }
         check_dates(leaf, now)?;
         Ok(ClientCertVerified::assertion())
@@ -243,6 +244,29 @@ fn check_dates(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
         return Err(CertificateError::ExpiredContext { time: now, not_after }.into());
     }
     Ok(())
+}
+
+/// Says of a date that it is that of an issuer, where the leaf has another.
+fn of_an_issuer(error: Error, leaf: &CertificateDer<'_>) -> Error {
+    let Error::InvalidCertificate(why) = &error else { return error };
+    let (at, kind, what) = match why {
+        CertificateError::ExpiredContext { not_after, .. } => {
+            (not_after, Kind::TlsExpired, "ended")
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            (not_before, Kind::TlsNotYetValid, "begins")
+        }
+        _ => return error,
+    };
+    let at = time(*at);
+    match PeerCertificate::parse(leaf) {
+        Some(leaf) if leaf.not_after != at && leaf.not_before != at => {
+            let cause =
+                format!("a certificate of who issued that of the peer {what} at {}", date(at));
+            inside(HandshakeError::new(kind, cause))
+        }
+        _ => error,
+    }
 }
 
 /// An error of a check as one of rustls, which carries it to `words`.

@@ -1,14 +1,13 @@
 //! What an error of rustls, or an alert of the peer, means to a user. Pure.
 
 use std::io;
-use std::time::{Duration, SystemTime};
 
 use rustls::{
-    AlertDescription as Alert, CertificateError, Error, InvalidMessage, OtherError,
+    AlertDescription as Alert, CertificateError, Error, OtherError,
     PeerIncompatible as Incompatible, PeerMisbehaved,
 };
 
-use super::certificate::date;
+use super::certificate::{date, time};
 use super::session::Ours;
 use crate::error::HandshakeError;
 use crate::kind::Kind;
@@ -40,6 +39,9 @@ pub(super) fn broken(error: &Error) -> io::Error {
 #[cold]
 pub(super) fn cut(ours: &Ours, first: &[u8]) -> HandshakeError {
     let peer = peer(ours);
+    if is_no_record(first) {
+        return not_tls(ours, first);
+    }
     if first.is_empty() && ours.is_client {
         let cause = "the server closed without an answer to the handshake of TLS";
         return HandshakeError::new(Kind::TlsCut, cause).fix("it may speak no TLS");
@@ -52,12 +54,17 @@ pub(super) fn cut(ours: &Ours, first: &[u8]) -> HandshakeError {
 
 /// Why a handshake fails.
 #[cold]
-pub(super) fn failure(error: &Error, ours: &Ours, first: &[u8]) -> HandshakeError {
+pub(super) fn failure(
+    error: &Error,
+    ours: &Ours,
+    first: &[u8],
+    has_version: bool,
+) -> HandshakeError {
     let peer = peer(ours);
     let new = |kind, cause: String| HandshakeError::new(kind, cause);
     match error {
         Error::InvalidCertificate(error) => certificate(error, ours),
-        Error::AlertReceived(alert) => alerted(*alert, ours),
+        Error::AlertReceived(alert) => alerted(*alert, ours, has_version),
         Error::NoCertificatesPresented => {
             let cause = format!("the {peer} has given no certificate");
             new(Kind::TlsClientCertificate, cause).fix("--tls-client-ca asks each client for one")
@@ -68,16 +75,6 @@ pub(super) fn failure(error: &Error, ours: &Ours, first: &[u8]) -> HandshakeErro
             new(Kind::TlsAlpn, cause).fix("--alpn names those that this side speaks")
         }
         Error::PeerIncompatible(why) => incompatible(why, ours),
-        Error::InvalidMessage(
-            InvalidMessage::InvalidContentType
-            | InvalidMessage::UnknownProtocolVersion
-            | InvalidMessage::MessageTooLarge,
-        )
-        | Error::InappropriateMessage { .. }
-            if !begins_with_record(first) =>
-        {
-            not_tls(ours, first)
-        }
         Error::InappropriateHandshakeMessage { .. } if ours.is_client && looks_like_tls(first) => {
             let cause = "the server sends back what it gets: it does not speak TLS";
             new(Kind::TlsNotTls, cause.to_owned()).fix("leave --tls out")
@@ -93,12 +90,13 @@ fn peer(ours: &Ours) -> &'static str {
     if ours.is_client { "server" } else { "client" }
 }
 
-/// Whether it begins as a record of TLS does.
-fn begins_with_record(first: &[u8]) -> bool {
-    matches!(first, [0x14..=0x18, 0x03, ..])
+/// Whether what a peer has sent first begins no record of TLS.
+pub(super) fn is_no_record(first: &[u8]) -> bool {
+    !matches!(first, [] | [0x14..=0x18] | [0x14..=0x18, 0x03, ..])
 }
 
-fn not_tls(ours: &Ours, first: &[u8]) -> HandshakeError {
+#[cold]
+pub(super) fn not_tls(ours: &Ours, first: &[u8]) -> HandshakeError {
     let (peer, shown) = (peer(ours), first.escape_ascii());
     let cause = format!("the {peer} does not speak TLS: it began with `{shown}`");
     HandshakeError::new(Kind::TlsNotTls, cause).fix(match ours.is_client {
@@ -116,6 +114,8 @@ fn incompatible(why: &Incompatible, ours: &Ours) -> HandshakeError {
         Incompatible::ServerDoesNotSupportTls12Or13
         | Incompatible::ServerTlsVersionIsDisabledByOurConfig
         | Incompatible::SupportedVersionsExtensionRequired
+        // What TLS 1.1 and before did not have.
+        | Incompatible::SignatureAlgorithmsExtensionRequired
         | Incompatible::Tls12NotOffered
         | Incompatible::Tls12NotOfferedOrEnabled => version().fix("older versions are not safe"),
         Incompatible::NoCipherSuitesInCommon
@@ -137,25 +137,19 @@ fn certificate(error: &CertificateError, ours: &Ours) -> HandshakeError {
     let new = |kind, what: &str| {
         HandshakeError::new(kind, format!("the certificate of the {peer} {what}"))
     };
-    let at = |time: rustls::pki_types::UnixTime| {
-        date(SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs()))
-    };
     match error {
         Bad::ExpiredContext { not_after, .. } => {
-            new(Kind::TlsExpired, &format!("ended at {}", at(*not_after)))
+            new(Kind::TlsExpired, &format!("ended at {}", date(time(*not_after))))
         }
         Bad::Expired => new(Kind::TlsExpired, "has ended"),
         Bad::NotValidYetContext { not_before, .. } => {
-            let error = new(Kind::TlsNotYetValid, &format!("begins at {}", at(*not_before)));
+            let error =
+                new(Kind::TlsNotYetValid, &format!("begins at {}", date(time(*not_before))));
             error.fix("is the clock of this machine right?")
         }
         Bad::NotValidYet => new(Kind::TlsNotYetValid, "begins later"),
         Bad::NotValidForNameContext { expected, presented } => {
-            let names = match presented.as_slice() {
-                [] => "no host name".to_owned(),
-                names => names.join(", "),
-            };
-            let what = format!("is for {}, not for {}", plain_names(&names), expected.to_str());
+            let what = format!("is for {}, not for {}", shown(presented), expected.to_str());
             new(Kind::TlsName, &what).fix("--tls=NAME names the one to ask for")
         }
         Bad::NotValidForName => new(Kind::TlsName, "is for another name"),
@@ -193,51 +187,89 @@ fn certificate(error: &CertificateError, ours: &Ours) -> HandshakeError {
 }
 
 /// What the error of a check says, as plain words.
-fn reason(text: &str) -> String {
+fn reason(text: &str) -> &str {
     match text {
-        "CaUsedAsEndEntity" => "it is that of an authority, not of a server or client".to_owned(),
-        "UnsupportedCertVersion" => "it is not of X.509 version 3".to_owned(),
-        text => text.to_owned(),
+        "CaUsedAsEndEntity" => "it is that of an authority, not of a server or client",
+        "EndEntityUsedAsCa" => "its issuer is no authority",
+        "MaximumPathDepthExceeded" | "PathLenConstraintViolated" => "its issuers are too many",
+        "NameConstraintViolation" => "its issuer may not issue for its names",
+        "UnsupportedCertVersion" => "it is not of X.509 version 3",
+        // Of the verifier of the platform, about the use of the certificate.
+        "certificate had invalid extensions" => "it is made for another use",
+        text => text,
     }
 }
 
-/// rustls writes names as it holds them: `DnsName("a.example")`, `IpAddress(127.0.0.1)`.
-fn plain_names(names: &str) -> String {
-    names.replace("DnsName(\"", "").replace("\")", "").replace("IpAddress(", "").replace(')', "")
+/// The names of a certificate, as far as they fit into a message.
+fn shown(names: &[String]) -> String {
+    /// Names, and characters of each.
+    const MOST: (usize, usize) = (5, 60);
+    let short = |name: &String| {
+        let name = plain_name(name);
+        let end = if name.chars().nth(MOST.1).is_some() { "..." } else { "" };
+        let begin: String = name.chars().take(MOST.1).flat_map(char::escape_debug).collect();
+        format!("{begin}{end}")
+    };
+    let list: Vec<String> = names.iter().take(MOST.0).map(short).collect();
+    match names.len().saturating_sub(MOST.0) {
+        _ if names.is_empty() => "no host name".to_owned(),
+        0 => list.join(", "),
+        more => format!("{} and {more} more names", list.join(", ")),
+    }
 }
 
-/// What an alert of the peer means.
-fn alerted(alert: Alert, ours: &Ours) -> HandshakeError {
+/// rustls writes a name as it holds it: `DnsName("a.example")`, `IpAddress(127.0.0.1)`.
+fn plain_name(name: &str) -> &str {
+    let within = |before: &str, behind: &str| name.strip_prefix(before)?.strip_suffix(behind);
+    within("DnsName(\"", "\")").or_else(|| within("IpAddress(", ")")).unwrap_or(name)
+}
+
+/// What an alert of the peer means; in a handshake whose version was agreed on, or was not yet.
+fn alerted(alert: Alert, ours: &Ours, has_version: bool) -> HandshakeError {
     let peer = peer(ours);
     let new = |kind, what: &str| HandshakeError::new(kind, format!("the {peer} {what}"));
     match alert {
-        Alert::CertificateRequired => {
-            new(Kind::TlsClientCertificate, "wants a client certificate").fix("give --tls-cert and --tls-key")
+        Alert::CertificateRequired => wants_certificate(ours),
+        // Before the alert above was made for it, servers had others.
+        Alert::HandshakeFailure if ours.is_client && !ours.has_certificate && has_version => {
+            wants_certificate(ours)
+        }
+        alert if ours.is_client && !ours.has_certificate && rejection(alert).is_some() => {
+            wants_certificate(ours)
         }
         Alert::NoApplicationProtocol => {
             let what = format!("speaks none of the protocols {}", ours.alpn.join(", "));
             new(Kind::TlsAlpn, &what).fix("--alpn names those that this side speaks")
         }
         Alert::ProtocolVersion => new(Kind::TlsVersion, "speaks neither TLS 1.2 nor 1.3"),
-        Alert::InsufficientSecurity => {
-            new(Kind::TlsVersion, "has no cipher in common with this side that is safe enough for it")
-        }
-        Alert::HandshakeFailure if ours.is_client && !ours.has_certificate => {
-            new(Kind::TlsVersion, "broke the handshake off").fix(
-                "it has no version or cipher in common, or wants a client certificate: --tls-cert, --tls-key",
-            )
-        }
+        Alert::InsufficientSecurity => new(
+            Kind::TlsVersion,
+            "has no cipher in common with this side that is safe enough for it",
+        ),
         Alert::HandshakeFailure => {
             new(Kind::TlsVersion, "broke the handshake off: it has no version or cipher in common")
         }
         Alert::UnrecognisedName => {
-            new(Kind::TlsName, "does not know the name that it was asked for").fix("--tls=NAME names another")
+            new(Kind::TlsName, "does not know the name that it was asked for")
+                .fix("--tls=NAME names another")
         }
         alert => match rejection(alert) {
-            Some(why) => new(Kind::TlsRejected, &format!("does not take the certificate of this side: {why}")),
-            None => new(Kind::Tls, &format!("broke the handshake off by the alert {}", name(alert))),
+            Some(why) => new(
+                Kind::TlsRejected,
+                &format!("does not take the certificate of this side: {why}"),
+            ),
+            None => {
+                new(Kind::Tls, &format!("broke the handshake off by the alert {}", name(alert)))
+            }
         },
     }
+}
+
+fn wants_certificate(ours: &Ours) -> HandshakeError {
+    let peer = peer(ours);
+    let what = if ours.has_certificate { "another" } else { "a client" };
+    let cause = format!("the {peer} wants {what} certificate");
+    HandshakeError::new(Kind::TlsClientCertificate, cause).fix("give --tls-cert and --tls-key")
 }
 
 /// Why the peer does not take the certificate of this side.
@@ -252,6 +284,7 @@ fn rejection(alert: Alert) -> Option<&'static str> {
             "it has another reason, such as a pin or the days that are left"
         }
         Alert::AccessDenied => "access is denied",
+        Alert::DecryptError => "a signature is wrong",
         _ => return None,
     })
 }
