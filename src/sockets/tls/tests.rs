@@ -16,6 +16,7 @@ struct Files(TempDir);
 
 mod files;
 mod matrix;
+mod pins;
 
 /// An authority, which issues certificates.
 struct Authority {
