@@ -16,7 +16,7 @@ use crate::protocol::expect::Expect;
 use crate::protocol::output::{self, Written};
 use crate::protocol::pacer::Rate;
 use crate::protocol::relay::Rules;
-use crate::report::{Color, EventSelection, Log, Settings, Verbosity};
+use crate::report::{Color, EventSelection, Log, Settings, Terminals, Verbosity};
 use crate::sessions::children::Program;
 use crate::sessions::config::{
     Common, Goal, Helpers, Hook, InputConfig, InputSource, Limits, Net, OutputConfig, Wire,
@@ -245,7 +245,8 @@ pub(super) fn report(before: &ReportArgs, after: &ReportArgs, run: &RunArgs) -> 
     let is_on_stdout = run.output == Some(output::Output::Json);
     let events = after.events.or(before.events).unwrap_or_default().on_stderr(!is_on_stdout);
     let tag = after.tag.clone().or_else(|| before.tag.clone());
-    Settings { verbosity, events, log, color, tag }
+    let terminals = Terminals::look();
+    Settings { verbosity, events, log, color, tag, terminals, ..Settings::default() }
 }
 
 fn record_target(typed: &OsStr) -> Result<RecordTarget, Failure> {
@@ -272,6 +273,7 @@ impl RunArgs {
             input: InputConfig::default(),
             output: OutputConfig {
                 form: self.output.unwrap_or(output::Output::Written(default)),
+                is_raw: self.output == Some(output::Output::Written(Written::Raw)),
                 report,
                 progress: false,
             },

@@ -70,6 +70,9 @@ impl Launch {
         let pool = self.pool();
         let reporter = Reporter::new(common.output.report.clone());
         let mut console = Console::open(pool, reporter, common.output.form, uses_stdout)?;
+        if common.output.is_raw {
+            console.show_raw();
+        }
         if common.helpers.record.as_ref().is_some_and(RecordTarget::is_stdout) {
             if console.uses_stdout() {
                 let why = "stdout carries the data (--output none frees it)";

@@ -13,7 +13,7 @@ use super::rules::refuse;
 use super::stream::{self, StreamArgs, program};
 use crate::error::{Failure, Status};
 use crate::recording::Role;
-use crate::report::Settings;
+use crate::report::{Attention, Settings};
 use crate::sessions::StreamSession;
 use crate::sessions::config::{Connect, Dialing};
 use crate::sockets::Address;
@@ -74,7 +74,10 @@ pub struct ConnectArgs {
 /// # Errors
 /// A bad address, or options that cannot apply.
 #[cold]
-pub(super) fn config(args: &ConnectArgs, report: Settings) -> Result<Connect, Failure> {
+pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect, Failure> {
+    if args.probe {
+        report.attention = Attention::Probe;
+    }
     let address = args.address.as_deref().map(Address::try_from).transpose()?;
     address.as_ref().map_or(Ok(()), Address::check_connect)?;
     let stream = &args.stream;

@@ -18,7 +18,7 @@ use super::texts::{check_stdin_takers, read_text};
 use crate::error::{Failure, Status};
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::recording::Role;
-use crate::report::Settings;
+use crate::report::{Attention, Settings};
 use crate::sessions::StreamSession;
 use crate::sessions::config::{Handling, Route, RouteOptions, Serve};
 use crate::sockets::proxy_header::HeaderVersion;
@@ -130,7 +130,8 @@ pub struct ServeArgs {
 /// # Errors
 /// A bad address, options that cannot apply, a TEXT that cannot be read.
 #[cold]
-pub(super) fn config(args: &ServeArgs, report: Settings) -> Result<Serve, Failure> {
+pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Failure> {
+    report.attention = Attention::Clients;
     let addresses = parse_addresses(&args.addresses)?;
     check_texts(args)?;
     let handling = handling(args)?;

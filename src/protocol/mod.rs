@@ -21,4 +21,5 @@ pub mod sequence_field;
 #[cfg(test)]
 mod sequence_properties;
 pub mod slow;
+pub mod terminal_text;
 pub mod text;

@@ -9,7 +9,7 @@ use crate::kind::Kind;
 #[derive(Clone, Debug)]
 pub(crate) struct PreparedLine {
     text: String,
-    repeats: Option<(Name, Kind)>,
+    repeats: Option<(Name, Option<Kind>)>,
 }
 
 impl PreparedLine {
@@ -26,7 +26,10 @@ impl Reporter {
     /// It does not wait for a stderr that is full, and ignores one that fails: no other place is left
     /// to complain to.
     pub(crate) fn report(&mut self, notice: &Notice<'_>) {
-        if let Some(line) = self.prepare(notice) {
+        let row = if self.shows(notice.name()) { self.table.lines(notice) } else { None };
+        if let Some(row) = row {
+            self.write(&row);
+        } else if let Some(line) = self.prepare(notice) {
             self.take(line);
         }
     }
@@ -43,9 +46,14 @@ impl Reporter {
         }
         let name = notice.name();
         let is_trouble = matches!(name, Name::Error | Name::Warning | Name::SendFailed);
-        let repeats = notice.fields.kind.filter(|_| is_trouble && self.settings.log == Log::Text);
+        // What is shown unasked is not to be a flood either.
+        let is_unasked =
+            self.settings.is_attended(name) && self.settings.verbosity == Verbosity::Normal;
+        let kind = notice.fields.kind;
+        let is_summed =
+            (is_trouble && kind.is_some() || is_unasked) && self.settings.log == Log::Text;
         let text = self.line(notice, SystemTime::now());
-        Some(PreparedLine { text, repeats: repeats.map(|kind| (name, kind)) })
+        Some(PreparedLine { text, repeats: is_summed.then_some((name, kind)) })
     }
 
     /// Writes a line.

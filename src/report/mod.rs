@@ -17,15 +17,15 @@ pub(crate) mod pcapng;
 mod progress;
 mod repeats;
 mod selection;
+mod settings;
 mod stderr;
+mod table;
+mod terminals;
 mod text;
 pub mod transcript;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::time::{Duration, Instant, SystemTime};
-
-use anstream::stream::RawStream;
-use anstream::{AutoStream, ColorChoice};
 
 use crate::kind::Kind;
 use crate::protocol::text::number;
@@ -39,70 +39,11 @@ use progress::ProgressLine;
 pub(crate) use progress::{INTERVAL, Moved};
 use repeats::Repeats;
 pub use selection::EventSelection;
+pub use settings::{Color, Log, Settings, Verbosity};
 use stderr::LineWriter;
+use table::FigureTable;
+pub use terminals::{Attention, Terminals};
 use text::Palette;
-
-/// How much is shown, from `-q` to `-vv`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
-    /// Errors only.
-    Quiet,
-    /// What a person at a shell should know.
-    #[default]
-    Normal,
-    /// Connections and the summary too.
-    Verbose,
-    /// Every message too.
-    Debug,
-}
-
-/// The form of the events on stderr.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Log {
-    /// One line of words an event.
-    #[default]
-    Text,
-    /// One JSON object an event; the summary is always among them, unless only errors are shown.
-    Json,
-}
-
-/// When text has colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Color {
-    /// On a terminal, unless the environment says otherwise (`NO_COLOR`, `CLICOLOR_FORCE`, `TERM`).
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl Color {
-    /// Whether what goes to this stream is to have colours.
-    pub(crate) fn is_wanted(self, stream: &impl RawStream) -> bool {
-        match self {
-            Self::Auto => AutoStream::choice(stream) != ColorChoice::Never,
-            Self::Always => true,
-            Self::Never => false,
-        }
-    }
-}
-
-/// What the command line says about events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// How much is shown on stderr.
-    pub verbosity: Verbosity,
-    /// Which events are reported at all.
-    pub events: EventSelection,
-    /// In which form.
-    pub log: Log,
-    /// When it has colours.
-    pub color: Color,
-    /// A word that every event carries.
-    pub tag: Option<String>,
-}
 
 /// Takes one whole line.
 type TakeLine = dyn Fn(&[u8]) + Send;
@@ -120,6 +61,8 @@ pub struct Reporter {
     sink: Sink,
     progress: Option<ProgressLine>,
     repeats: Repeats,
+    /// The figures of flows, where a person reads them.
+    table: FigureTable,
     /// Events that stderr did not take.
     lost: u64,
 }
@@ -132,8 +75,9 @@ impl Reporter {
         } else {
             Palette::default()
         };
-        let (sink, repeats) = (Sink::Stderr(LineWriter::new()), Repeats::default());
-        Self { settings, palette, sink, progress: None, repeats, lost: 0 }
+        let (repeats, table) = Default::default();
+        let sink = Sink::Stderr(LineWriter::new());
+        Self { settings, palette, sink, progress: None, repeats, table, lost: 0 }
     }
 
     /// A reporter whose lines go to `sink` instead of stderr.
@@ -157,6 +101,8 @@ impl Reporter {
             | Name::Retry => Verbosity::Normal,
             Name::Summary if self.settings.log == Log::Json => Verbosity::Normal,
             _ if self.settings.events.raises(name) => Verbosity::Normal,
+            _ if self.settings.is_attended(name) => Verbosity::Normal,
+            _ if self.answers_alone() => Verbosity::Debug,
             Name::Data | Name::Sent | Name::Drained => Verbosity::Debug,
             _ => Verbosity::Verbose,
         };
@@ -230,11 +176,50 @@ impl Reporter {
 
     /// Shows lines that are for people only, if stderr is a terminal.
     pub(crate) fn show_picture(&mut self, lines: &[String]) {
-        let is_wanted = self.settings.log == Log::Text && self.shows(Name::Warning);
-        if is_wanted && !lines.is_empty() && io::stderr().is_terminal() {
+        if self.has_reader() && !lines.is_empty() {
             let text = lines.join("\n") + "\n";
             self.write(&text);
         }
+    }
+
+    /// Whether a person reads what is for people only.
+    pub(crate) fn has_reader(&self) -> bool {
+        self.settings.log == Log::Text
+            && self.shows(Name::Warning)
+            && self.settings.terminals.shows_events()
+    }
+
+    /// Shows words that are for people only, if stderr is a terminal.
+    pub(crate) fn show_words(&mut self, words: &str) {
+        if self.has_reader() {
+            let line = text::words_line(words, &self.palette);
+            self.write(&line);
+        }
+    }
+
+    /// The figures that follow are of this interval, or without one of the whole run.
+    pub(crate) fn begin_figures(&mut self, interval: Option<Duration>) {
+        if self.has_reader() {
+            self.table.begin(interval);
+        }
+    }
+
+    /// No more figures of this time follow.
+    pub(crate) fn end_figures(&mut self) {
+        if let Some(sum) = self.table.end() {
+            self.write(&sum);
+        }
+    }
+
+    /// Whether the answer of `-z -v` is all that is to be seen of it.
+    pub(crate) fn answers_alone(&self) -> bool {
+        self.settings.verbosity == Verbosity::Verbose
+            && self.settings.attention() == Attention::Probe
+    }
+
+    /// Where a person sits.
+    pub(crate) fn terminals(&self) -> Terminals {
+        self.settings.terminals
     }
 
     /// Shows how far the run has come, if that is shown.
@@ -300,7 +285,8 @@ mod tests {
 
     fn reporter(verbosity: Verbosity, log: Log) -> Reporter {
         let (events, tag) = (EventSelection::default(), Some("t".to_owned()));
-        Reporter::new(Settings { verbosity, events, log, color: Color::Never, tag })
+        let color = Color::Never;
+        Reporter::new(Settings { verbosity, events, log, color, tag, ..Settings::default() })
     }
 
     #[test]
@@ -334,6 +320,32 @@ mod tests {
                     assert_eq!(reporter.shows(*name), verbosity >= least, "{verbosity:?} {name:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_person_sees_who_comes_and_the_answer_of_a_probe() {
+        let shown = |attention, verbosity, log| {
+            let mut reporter = reporter(verbosity, log);
+            reporter.settings.terminals = Terminals::of_person();
+            reporter.settings.attention = attention;
+            let all = Name::ALL.iter().filter(|name| reporter.shows(**name));
+            all.copied().collect::<Vec<_>>()
+        };
+        let (text, json) = (Log::Text, Log::Json);
+        let usual = shown(Attention::Usual, Verbosity::Normal, text);
+        let clients = shown(Attention::Clients, Verbosity::Normal, text);
+        let more = clients.iter().filter(|name| !usual.contains(name));
+        assert_eq!(more.collect::<Vec<_>>(), [&Name::Accepted, &Name::Closed]);
+        assert_eq!(shown(Attention::Probe, Verbosity::Verbose, text), usual);
+        for (attention, verbosity, log) in [
+            (Attention::Clients, Verbosity::Normal, json),
+            (Attention::Clients, Verbosity::Quiet, text),
+            (Attention::Probe, Verbosity::Verbose, json),
+            (Attention::Probe, Verbosity::Debug, text),
+        ] {
+            let expected = shown(Attention::Usual, verbosity, log);
+            assert_eq!(shown(attention, verbosity, log), expected);
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) struct Repeats {
 }
 
 struct Run {
-    of: (Name, Kind),
+    of: (Name, Option<Kind>),
     since: Instant,
     shown: u32,
     /// The last line that was left out, and how many were.
@@ -37,7 +37,12 @@ struct Run {
 
 impl Repeats {
     /// Takes a line; gives it back where it is to be written. [`Repeats::take_due`] comes first.
-    pub(super) fn admit(&mut self, of: (Name, Kind), line: String, now: Instant) -> Option<String> {
+    pub(super) fn admit(
+        &mut self,
+        of: (Name, Option<Kind>),
+        line: String,
+        now: Instant,
+    ) -> Option<String> {
         let Some(run) = self.runs.iter_mut().find(|run| run.of == of) else {
             self.runs.push(Run { of, since: now, shown: 1, left_out: None });
             return Some(line);
@@ -85,7 +90,7 @@ mod tests {
     #[test]
     fn ten_lines_of_a_kind_are_told_and_the_rest_is_summed_up() {
         let (mut repeats, start) = (Repeats::default(), Instant::now());
-        let (cut, slow) = ((Name::Error, Kind::CutFrame), (Name::Warning, Kind::Slow));
+        let (cut, slow) = ((Name::Error, Some(Kind::CutFrame)), (Name::Warning, Some(Kind::Slow)));
         let mut shown = |of, number: u32, after| {
             let line = format!("no. {number}\n");
             let mut lines = repeats.take_due(Some(start + after));

@@ -51,6 +51,12 @@ pub(super) fn line(notice: &Notice<'_>, tag: Option<&str>, palette: &Palette) ->
     }
 }
 
+/// A line that is no event, for people alone.
+pub(super) fn words_line(words: &str, palette: &Palette) -> String {
+    let rest = palette.rest;
+    format!("{rest}wirecat: {}{rest:#}\n", escape_words(words))
+}
+
 /// What a notice says, where a person needs it: a field that goes without saying is left out.
 fn words(notice: &Notice<'_>) -> String {
     let (name, fields) = (notice.name, &notice.fields);

@@ -118,6 +118,8 @@ pub enum InputSource {
 pub struct OutputConfig {
     /// How messages are written to stdout.
     pub form: output::Output,
+    /// `--output raw` was typed: a terminal is to obey what it gets.
+    pub is_raw: bool,
     /// How events are reported.
     pub report: report::Settings,
     /// Whether to show how far the input has come.

@@ -8,6 +8,7 @@ mod hooked;
 mod long;
 mod message;
 mod stdout;
+mod terminal;
 mod totals;
 mod uplink;
 
@@ -26,6 +27,7 @@ use crate::protocol::output::{self, Output, Written};
 use crate::report::{INTERVAL, Moved, Name, Notice, Reporter};
 
 use long::LongEvents;
+use terminal::TerminalView;
 
 pub(crate) use closed::closed_event;
 pub use message::Message;
@@ -50,6 +52,8 @@ pub struct Console {
     /// What stdout is, where it is used.
     kind: StdioKind,
     terminal: bool,
+    /// How a terminal shows what comes.
+    view: TerminalView,
     /// Whether a `data` event is for anybody; it is asked for each message.
     shows_data: bool,
     full: bool,
@@ -123,6 +127,7 @@ impl Console {
             is_record: false,
             kind,
             terminal: kind == StdioKind::Terminal,
+            view: TerminalView::default(),
             shows_data: false,
             full: false,
             release: |_| {},
@@ -200,6 +205,9 @@ impl Console {
         // The program that asked reads the answer, which may have a thousand lines.
         let is_answer = matches!(event.name(), Name::List | Name::Stats);
         if !(is_answer && self.form == Output::Json) {
+            if self.reporter.shows(event.name()) {
+                self.begin_line_for_event(pool);
+            }
             self.reporter.report(event);
             if let Some(after) = self.reporter.sums_due() {
                 pool.arm_once(TimerKey::global(timers::SUMS), after);
@@ -242,20 +250,19 @@ impl Console {
         }
         match self.form {
             Output::None | Output::Json => {}
+            Output::Written(form) if self.terminal => self.deliver_to_person(form, message),
             Output::Written(Written::Raw) if message.payload.len() >= DIRECT => {
                 self.write_directly(pool, message);
             }
-            Output::Written(Written::Line) if message.payload.len() >= MANY && !self.terminal => {
+            Output::Written(Written::Line) if message.payload.len() >= MANY => {
                 self.write_directly(pool, message);
                 output::end_line(message.payload, &mut self.pending);
             }
             Output::Written(Written::Raw) => self.pending.extend_from_slice(message.payload),
-            Output::Written(Written::Line) if !self.terminal => {
+            Output::Written(Written::Line) => {
                 output::write_line(message.payload, &mut self.pending);
             }
-            Output::Written(form) => {
-                write_message(form, message, self.terminal, &mut self.pending);
-            }
+            Output::Written(form) => write_message(form, message, false, &mut self.pending),
         }
     }
 
@@ -263,7 +270,7 @@ impl Console {
     fn write_directly(&mut self, pool: &mut Pool, message: &Message<'_>) {
         self.commit(pool);
         match (message.made, self.stdout) {
-            (Some(made), Some(stdout)) if made.len() >= MANY && !self.terminal => {
+            (Some(made), Some(stdout)) if made.len() >= MANY => {
                 self.full |= pool.send_shared(stdout, made.clone()) == SendOutcome::Full;
             }
             _ => self.write(pool, message.payload),
@@ -285,6 +292,7 @@ impl Console {
             self.write(pool, &pending);
             pending.clear();
             self.pending = pending;
+            self.explain_escapes(pool);
         }
     }
 

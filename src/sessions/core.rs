@@ -9,6 +9,7 @@ mod numbers;
 mod shutdown;
 mod stop;
 mod ticks;
+mod typing;
 
 use std::time::{Duration, Instant};
 
@@ -227,7 +228,7 @@ impl Core {
                 self.check_recording(pool);
                 Disposition::Nothing
             }
-            _ => self.unless_over(Disposition::Own),
+            _ => self.own(event),
         }
     }
 
@@ -331,8 +332,7 @@ impl Core {
         self.goal.search_messages();
     }
 
-    /// Counts a message; false where it is beyond what the run is for (`--count`, `--expect`),
-    /// and not to be delivered.
+    /// Counts a message; false where the run has enough of them, and it is not to be delivered.
     #[inline]
     pub(crate) fn take_message(&mut self, payload: &[u8]) -> bool {
         if self.has_enough() || !self.goal.take() {

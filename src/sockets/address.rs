@@ -156,6 +156,11 @@ impl From<AddressError> for Failure {
 }
 
 impl Address {
+    /// The address, where its host is a name.
+    pub(crate) fn name(&self) -> Option<String> {
+        matches!(self, Self::Inet { host: Host::Name(_), .. }).then(|| self.to_string())
+    }
+
     /// Reads the value of `--bind`: an address, or an IP address alone with port 0 understood.
     ///
     /// # Errors

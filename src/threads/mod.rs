@@ -148,6 +148,8 @@ pub(crate) fn start(
     let mailboxes: Vec<_> = loops.iter_mut().map(|one| one.pool().mailbox()).collect();
     let numbers = Numbers::shared();
     session.core_mut().numbers = numbers.clone();
+    // No loop knows how many clients the others have.
+    session.core_mut().console.mark_clients();
     let core = session.core();
     let console = core.console.remote_form(&core.common.output.report);
     ServingLoop(session).replace_service(|profile| {

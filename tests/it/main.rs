@@ -32,6 +32,7 @@
 //! | [`obj`] | SPEC 6: `--frame obj` |
 //! | [`patience`] | SPEC 5: `--wait` of those that connect and send |
 //! | [`per_address`] | SPEC 7: `--max-per-address` |
+//! | [`person`] | SPEC 5 and 6: what a person at a terminal is shown, and a script is not |
 //! | [`probe`] | SPEC 7: `-z` and `--settle` |
 //! | [`programs`] | SPEC 5: programs that drive wirecat over two pipes |
 //! | [`progress`] | SPEC 5: `--progress` |
@@ -93,6 +94,7 @@ mod multicast;
 mod obj;
 mod patience;
 mod per_address;
+mod person;
 mod probe;
 mod programs;
 mod progress;

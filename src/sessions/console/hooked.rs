@@ -68,6 +68,9 @@ impl Console {
 
     /// Sums up what was left out on stderr.
     pub(crate) fn report_sums(&mut self, pool: &mut Pool) {
+        if self.reporter.sums_due().is_some() {
+            self.begin_line_for_event(pool);
+        }
         self.reporter.report_sums(false);
         if let Some(after) = self.reporter.sums_due() {
             pool.arm(TimerKey::global(timers::SUMS), after);

@@ -11,6 +11,7 @@ use crate::event_loop::{End, Pool};
 use crate::kind::Kind;
 use crate::protocol::output::Output;
 use crate::protocol::text::bytes_not;
+use crate::report::Name;
 
 /// What the end of stdout means for the run.
 pub(crate) enum StdoutEnd {
@@ -44,6 +45,10 @@ impl Console {
     pub(crate) fn finish(&mut self, pool: &mut Pool, status: Status) -> bool {
         self.finish_long(pool);
         self.commit(pool);
+        if self.reporter.shows(Name::Summary) {
+            // The channel is finished by the time that it is written.
+            self.begin_line_for_event(pool);
+        }
         self.reporter.end_progress();
         if self.form == Output::Json && self.uplink.is_none() {
             let summary = self.summary(pool, status);

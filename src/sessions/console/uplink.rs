@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 
+use super::terminal::TerminalView;
 use super::{Console, StdioKind};
 use crate::event_loop::{Pool, SendOutcome, TimerKey};
 use crate::protocol::output::Output;
@@ -19,6 +20,15 @@ pub(crate) enum ConsoleEntry {
     Line(PreparedLine),
     /// Bytes for stdout.
     Output(Bytes),
+    /// What a client sent, for a stdout that is a terminal.
+    Text {
+        /// The number of the client.
+        conn: Option<u64>,
+        /// It is a message, which is a line of its own.
+        is_line: bool,
+        /// What it sent.
+        text: Bytes,
+    },
     /// An event for its hooks, as JSON.
     Hook(Name, Bytes),
 }
@@ -31,7 +41,9 @@ impl ConsoleEntry {
     pub(crate) fn cost(&self) -> usize {
         let len = match self {
             Self::Line(line) => line.len(),
-            Self::Output(bytes) | Self::Hook(_, bytes) => bytes.len(),
+            Self::Output(bytes) | Self::Hook(_, bytes) | Self::Text { text: bytes, .. } => {
+                bytes.len()
+            }
         };
         len + Self::OVERHEAD
     }
@@ -58,6 +70,7 @@ pub(crate) struct RemoteForm {
     settings: Settings,
     form: Output,
     terminal: bool,
+    is_raw: bool,
 }
 
 /// Whether an event is about the run, and not about one connection.
@@ -69,16 +82,18 @@ pub(super) fn is_of_the_run(name: Name) -> bool {
 impl Console {
     /// The console of a loop beside the one that has stdout and stderr.
     pub(crate) fn remote(pool: &Pool, of: RemoteForm, uplink: Box<dyn Uplink>) -> Self {
-        let RemoteForm { settings, form, terminal } = of;
+        let RemoteForm { settings, form, terminal, is_raw } = of;
         // All lines that it prepares go elsewhere.
         let reporter = Reporter::to(settings, |_| {});
         let console = Self::over(pool, reporter, form, None, StdioKind::Device);
-        Self { terminal, uplink: Some(uplink), ..console }
+        let view = TerminalView { is_raw, ..TerminalView::default() };
+        Self { terminal, view, uplink: Some(uplink), ..console }
     }
 
     /// What the consoles of other loops have to know.
     pub(crate) fn remote_form(&self, settings: &Settings) -> RemoteForm {
-        RemoteForm { settings: settings.clone(), form: self.form, terminal: self.terminal }
+        let (form, terminal, is_raw) = (self.form, self.terminal, self.view.is_raw);
+        RemoteForm { settings: settings.clone(), form, terminal, is_raw }
     }
 
     /// The queue to the console of the run, where that is in another loop.
@@ -95,6 +110,7 @@ impl Console {
     pub(crate) fn take_entry(&mut self, pool: &mut Pool, entry: &ConsoleEntry) {
         match entry {
             ConsoleEntry::Line(line) => {
+                self.begin_line_for_event(pool);
                 self.reporter.take(line.clone());
                 if let Some(after) = self.reporter.sums_due() {
                     pool.arm_once(TimerKey::global(timers::SUMS), after);
@@ -104,10 +120,14 @@ impl Console {
                 if self.has_long() {
                     self.pending.extend_from_slice(bytes);
                 } else if self.terminal {
+                    self.view.text.note_written(bytes);
                     self.write(pool, bytes);
                 } else if let Some(stdout) = self.stdout {
                     self.full |= pool.send_shared(stdout, bytes.clone()) == SendOutcome::Full;
                 }
+            }
+            ConsoleEntry::Text { conn, is_line, text } => {
+                self.take_text(pool, *conn, *is_line, text);
             }
             ConsoleEntry::Hook(name, line) => self.hooks.queue(pool, *name, line),
         }

@@ -216,6 +216,10 @@ impl DatagramService for ListenService {
         let peers = &self.statistics.peers;
         self.replies.load(portion.batch, peers, context.sockets);
         self.send_input(context);
+        if eof {
+            let follows = "nothing more is sent; listening goes on (^C ends it)";
+            context.core.confirm_end_of_typing(context.pool, follows);
+        }
         if let Some(Err(failure)) = portion.end {
             context.fail(&failure);
         }

@@ -226,6 +226,12 @@ impl Statistics {
     /// One `stats` event a stream of a source: over the interval, or over the whole run. Then one of
     /// those that are summed up, and one a socket that has lost datagrams.
     pub(super) fn report(&mut self, context: &mut DatagramContext<'_>, interval: Option<Duration>) {
+        context.core.console.begin_figures(interval);
+        self.report_each(context, interval);
+        context.core.console.end_figures();
+    }
+
+    fn report_each(&mut self, context: &mut DatagramContext<'_>, interval: Option<Duration>) {
         for peer in self.peers.iter_mut() {
             let is_open = interval.is_none() || context.sockets.is_open(peer.socket());
             for stream in peer.account.iter_mut().flat_map(|account| &mut account.streams) {

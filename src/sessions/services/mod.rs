@@ -33,7 +33,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::children::Program;
-use super::config::{Common, Handling, Replay, Wire};
+use super::config::{Common, Dialing, Handling, Replay, Route, Wire};
 use super::console::Message;
 use super::core::Core;
 use super::streams::{Context, Flow, NewConnection, Redial};
@@ -310,13 +310,15 @@ const RELAY_QUEUE: usize = 256 * 1024;
 pub(super) fn of_client(
     replay: Option<&Replay>,
     exec: Option<Program>,
-    probe: bool,
+    probe: Option<(Option<&Route>, Dialing)>,
 ) -> Box<dyn StreamService> {
     match (replay, exec) {
         (Some(replay), _) => Box::new(Playback::new(replay, true)),
         (None, Some(program)) => Box::new(Proxy::exec(program, RELAY_QUEUE)),
-        (None, None) if probe => Box::new(PortProbe),
-        (None, None) => Box::new(Stdio),
+        (None, None) => match probe {
+            Some((route, dialing)) => Box::new(PortProbe::new(route, dialing)),
+            None => Box::new(Stdio),
+        },
     }
 }
 

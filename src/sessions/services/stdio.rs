@@ -2,6 +2,8 @@
 //! all others (`--hub`); a fixed answer to each message or on accept (`--reply`); and nothing of it at
 //! all (`--discard`, `-z`).
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 
 use super::{MessageEncoder, Profile, Stdin, StreamService};
@@ -9,6 +11,7 @@ use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::Id;
 use crate::kind::Kind;
+use crate::sessions::config::{Dialing, Route};
 use crate::sessions::console::Message;
 use crate::sessions::streams::{Context, Flow};
 
@@ -26,6 +29,10 @@ impl StreamService for Stdio {
 
     fn relays_stdio(&self) -> bool {
         true
+    }
+
+    fn opened(&mut self, context: &mut Context<'_>, _id: Id) {
+        context.mark_several();
     }
 
     fn message(&mut self, context: &mut Context<'_>, _id: Id, message: &Message<'_>) {
@@ -82,6 +89,10 @@ impl StreamService for Hub {
         Profile { passes_on: true, ..Profile::of(Flow::Peers) }
     }
 
+    fn opened(&mut self, context: &mut Context<'_>, _id: Id) {
+        context.mark_several();
+    }
+
     fn message(&mut self, context: &mut Context<'_>, id: Id, message: &Message<'_>) {
         context.core.console.deliver(context.pool, message);
         let appended = match message.wire {
@@ -127,7 +138,33 @@ impl StreamService for Discard {
 }
 
 /// `-z`: all that is asked is whether there is a connection.
-pub(super) struct PortProbe;
+pub(super) struct PortProbe {
+    /// What was asked for, where that is not an address.
+    name: Option<String>,
+    /// How long a connection has to stand.
+    settle: Duration,
+}
+
+impl PortProbe {
+    pub(super) fn new(route: Option<&Route>, dialing: Dialing) -> Self {
+        let name = route.and_then(|route| route.address.name());
+        Self { name, settle: dialing.settle }
+    }
+
+    /// `open HOST:PORT in 1.2 ms`: how long the connection took that was made.
+    fn answer(&self, context: &Context<'_>, id: Id) -> String {
+        let (table, now) = (&context.streams.table, context.pool.now());
+        let peer = table.get(id).map(|one| one.peer.to_string()).unwrap_or_default();
+        let took = context.pool.traffic(id).map_or(Duration::ZERO, |traffic| {
+            now.saturating_duration_since(traffic.opened).saturating_sub(self.settle)
+        });
+        let millis = took.as_secs_f64() * 1e3;
+        match &self.name {
+            Some(name) => format!("open {name} ({peer}) in {millis:.1} ms"),
+            None => format!("open {peer} in {millis:.1} ms"),
+        }
+    }
+}
 
 impl StreamService for PortProbe {
     fn profile(&self) -> Profile {
@@ -135,6 +172,10 @@ impl StreamService for PortProbe {
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
+        if context.core.console.answers_alone() {
+            let answer = self.answer(context, id);
+            context.core.console.show_answer(context.pool, &answer);
+        }
         // First: in a run that is ending no connection is dialed again.
         context.core.begin_ending(context.pool);
         context.pool.abort(id, CloseReason::HOST);
@@ -182,6 +223,7 @@ impl StreamService for Reply {
     }
 
     fn opened(&mut self, context: &mut Context<'_>, id: Id) {
+        context.mark_several();
         if self.at_once {
             let outcome = context.pool.send_shared(id, self.block.clone());
             context.sent(id, outcome);

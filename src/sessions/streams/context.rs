@@ -62,6 +62,13 @@ impl<'a> Context<'a> {
         self.streams.sent(self.core, self.pool, id, outcome);
     }
 
+    /// A terminal shows who says what, from the time on that there are several.
+    pub(crate) fn mark_several(&mut self) {
+        if self.streams.table.len() > 1 {
+            self.core.console.mark_clients();
+        }
+    }
+
     /// Reports the peer's FIN.
     pub(crate) fn note_end(&mut self, id: Id) {
         if let Some(connection) = self.streams.table.get_mut(id) {

@@ -35,6 +35,21 @@ impl StreamSession {
             self.core.input.note_linked(pool);
             let portion = self.core.input.read(bytes, eof);
             self.send_portion(pool, portion);
+            if eof && !self.core.is_ending() {
+                self.core.confirm_end_of_typing(pool, self.after_typing());
+            }
+        }
+    }
+
+    /// What the end of what is typed means, in words.
+    fn after_typing(&self) -> &'static str {
+        let rules = &self.core.common.rules;
+        let keeps = rules.keep_open || self.service.stdin() == Stdin::Shared;
+        match (self.core.listens && self.streams.may_come(), keeps) {
+            (true, true) => "nothing more is sent; serving goes on (^C ends it)",
+            (true, false) => "clients see the end of input; serving goes on (^C ends it)",
+            (false, true) => "nothing more is sent; what comes is still shown (^C ends it)",
+            (false, false) => "the peer sees the end; what it sends is still shown (^C ends it)",
         }
     }
 

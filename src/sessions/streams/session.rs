@@ -33,8 +33,7 @@ pub struct StreamSession {
     pub(super) core: Core,
     pub(super) streams: Streams,
     pub(super) service: Box<dyn StreamService>,
-    /// What each client is sent first, `--greet` and in place of stdin `--send`, and how many
-    /// messages it is.
+    /// What each client is sent first (`--greet`, `--send`), and how many messages it is.
     pub(super) first: Vec<(Bytes, usize)>,
 }
 
@@ -70,8 +69,9 @@ impl StreamSession {
     /// `tcp-connect`: a session that dials, or waits for commands that say where to.
     pub fn connect(pool: &Pool, config: Connect, console: Console, input: InputReader) -> Self {
         let Connect { common, route, routes, dialing, probe, exec, replay } = config;
+        let probed = probe.then_some((route.as_ref(), dialing));
+        let service = services::of_client(replay.as_ref(), exec, probed);
         let dialer = route.map(|route| Dialer::new(route, common.limits.wait, dialing, pool.now()));
-        let service = services::of_client(replay.as_ref(), exec, probe);
         let backlog = if input.has_commands() { Backlog::of_pool(&common.wire) } else { DIALED };
         let mut openings = Openings::new(routes, dialing.settle);
         openings.is_unbound = dialer.is_none();

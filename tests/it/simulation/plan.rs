@@ -177,8 +177,9 @@ impl Basics {
                     events: EventSelection::default(),
                     log: Log::Json,
                     color: Color::Never,
-                    tag: None,
+                    ..Settings::default()
                 },
+                is_raw: false,
                 progress: false,
             },
             wire: Wire::of_stream(self.framing.clone(), 1 << 20),
