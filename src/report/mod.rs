@@ -65,6 +65,8 @@ pub struct Reporter {
     table: FigureTable,
     /// Events that stderr did not take.
     lost: u64,
+    /// The terminal shows `^C`, which a line is not to stand behind.
+    is_interrupted: bool,
 }
 
 impl Reporter {
@@ -77,7 +79,16 @@ impl Reporter {
         };
         let (repeats, table) = Default::default();
         let sink = Sink::Stderr(LineWriter::new());
-        Self { settings, palette, sink, progress: None, repeats, table, lost: 0 }
+        Self {
+            settings,
+            palette,
+            sink,
+            progress: None,
+            repeats,
+            table,
+            lost: 0,
+            is_interrupted: false,
+        }
     }
 
     /// A reporter whose lines go to `sink` instead of stderr.
@@ -129,6 +140,8 @@ impl Reporter {
 
     fn write(&mut self, line: &str) {
         self.report_lost();
+        let apart = std::mem::take(&mut self.is_interrupted).then(|| format!("\n{line}"));
+        let line = apart.as_deref().unwrap_or(line);
         let Self { sink, progress, .. } = self;
         let taken = beside(progress.as_ref(), || match sink {
             Sink::Stderr(writer) => writer.write(line.as_bytes()),
@@ -195,6 +208,11 @@ impl Reporter {
             let line = text::words_line(words, &self.palette);
             self.write(&line);
         }
+    }
+
+    /// ^C was typed, which a terminal shows where the cursor is.
+    pub(crate) fn note_interrupt(&mut self) {
+        self.is_interrupted = self.settings.terminals.converses();
     }
 
     /// The figures that follow are of this interval, or without one of the whole run.

@@ -30,6 +30,9 @@ const ROWS: usize = 20;
 #[derive(Default)]
 pub(super) struct FigureTable {
     is_open: bool,
+    /// A row was shown since.
+    is_begun: bool,
+    is_whole: bool,
     /// What the figures are about: the time.
     title: String,
     /// The title that was shown last, and how many lines ago.
@@ -52,7 +55,8 @@ impl FigureTable {
             Some(interval) => format!("last {}", humantime::format_duration(interval)),
             None => "whole run".to_owned(),
         };
-        (self.is_open, self.group, self.sum) = (true, None, Sum::default());
+        self.is_whole = interval.is_none();
+        (self.is_open, self.is_begun, self.sum) = (true, false, Sum::default());
     }
 
     /// The lines of a notice that belongs into the table.
@@ -70,7 +74,7 @@ impl FigureTable {
         };
         let count = fields.count.map(|count| format!(" ({count})")).unwrap_or_default();
         row(&mut out, &format!("{}{count}", escape_words(peer)), figures);
-        let more = more(figures);
+        let more = more(figures, self.is_whole);
         if !more.is_empty() {
             line(&mut out, &format!(" {more}"));
         }
@@ -92,7 +96,7 @@ impl FigureTable {
     }
 
     fn begin_row(&mut self, group: Option<&str>, out: &mut String) {
-        let is_first = self.sum.rows == 0 && self.group.is_none();
+        let is_first = !std::mem::replace(&mut self.is_begun, true);
         let is_known =
             matches!(&self.shown, Some((title, ago)) if *title == self.title && *ago < ROWS);
         if is_first && !is_known {
@@ -167,12 +171,12 @@ fn cells(out: &mut String, name: &str, cells: [String; 7]) {
     // Writing to a String cannot fail.
     let _ = writeln!(
         out,
-        "{name:NAME$}{messages:>9}{bytes:>11}{rate:>10}{lost:>6}{loss:>8}{jitter:>8}{latency:>8}"
+        "{name:NAME$}{messages:>9}{bytes:>11}{rate:>9}{lost:>6}{loss:>8}{jitter:>8}{latency:>8}"
     );
 }
 
 /// What is no good news, and what has no column.
-fn more(figures: &Figures) -> String {
+fn more(figures: &Figures, is_whole: bool) -> String {
     let mut out = String::new();
     let mut add = |what: &str, count: u64| {
         if count > 0 {
@@ -188,7 +192,7 @@ fn more(figures: &Figures) -> String {
         add("truncated", flow.truncated);
         add("dropped by the kernel", flow.kernel_drops);
     }
-    if let Some(LatencySummary { min, p99, max, .. }) = figures.latency {
+    if let Some(LatencySummary { min, p99, max, .. }) = figures.latency.filter(|_| is_whole) {
         let _ = write!(out, " latency min {} max {}", time(min), time(max));
         if let Some(p99) = p99 {
             let _ = write!(out, " p99 {}", time(p99));
@@ -210,7 +214,7 @@ fn short(count: u64) -> String {
 }
 
 fn rate(rate: f64) -> String {
-    if rate < 1e5 { format!("{rate:.1}/s") } else { format!("{}/s", short(rate as u64)) }
+    if rate < 1e4 { format!("{rate:.1}/s") } else { format!("{}/s", short(rate as u64)) }
 }
 
 /// A time with three digits.
@@ -274,14 +278,14 @@ mod tests {
         assert_eq!(
             shown(&mut table, &rows),
             "\
-whole run             messages      bytes      rate  lost    loss  jitter latency
+whole run             messages      bytes     rate  lost    loss  jitter latency
 to 239.1.2.3:5004
-192.0.2.2:53372             30    2.9 KiB    30.0/s     0   0.00% 1.23 ms   81 \u{b5}s
+192.0.2.2:53372             30    2.9 KiB   30.0/s     0   0.00% 1.23 ms   81 \u{b5}s
   latency min 41 \u{b5}s max 2.00 s p99 500 ms
 [2001:db8::1:2:3]:43458
-                             9      900 B     9.0/s     1  10.00% 1.23 ms   81 \u{b5}s
+                             9      900 B    9.0/s     1  10.00% 1.23 ms   81 \u{b5}s
   latency min 41 \u{b5}s max 2.00 s p99 500 ms
-total                       39    3.8 KiB    39.0/s     1   2.50%       -       -
+total                       39    3.8 KiB   39.0/s     1   2.50%       -       -
 "
         );
     }
@@ -291,13 +295,13 @@ total                       39    3.8 KiB    39.0/s     1   2.50%       -       
         let mut table = FigureTable::default();
         let second = Some(Duration::from_secs(1));
         let mut heads = Vec::new();
-        for interval in [second, second, None, second].into_iter().chain([second; 12]) {
+        for interval in [second, second, None, second].into_iter().chain([second; 22]) {
             table.begin(interval);
             let text = shown(&mut table, &[("a", None, figures(1, 0))]);
             heads.push(text.contains("messages"));
         }
         let at: Vec<usize> = (0..heads.len()).filter(|at| heads[*at]).collect();
-        assert_eq!(at, [0, 2, 3, 13]);
+        assert_eq!(at, [0, 2, 3, 23]);
     }
 
     #[test]

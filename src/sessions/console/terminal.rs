@@ -49,6 +49,12 @@ impl Console {
         self.view.text.note_typed(bytes);
     }
 
+    /// ^C was typed, which the terminal shows where the cursor is.
+    pub(crate) fn note_interrupt(&mut self) {
+        self.view.text.note_typed(b"\n");
+        self.reporter.note_interrupt();
+    }
+
     /// Takes a received message for a terminal.
     pub(super) fn deliver_to_person(&mut self, form: Written, message: &Message<'_>) {
         let Message { payload, conn, .. } = *message;

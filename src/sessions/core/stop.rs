@@ -70,6 +70,9 @@ impl Core {
     pub(super) fn on_signal(&mut self, pool: &mut Pool, signal: Signal) -> Disposition {
         let Some(status) = status_of(signal) else { return self.unless_over(Disposition::Own) };
         self.command.pass_on(pool, &mut self.children, signal);
+        if signal == Signal::Interrupt {
+            self.console.note_interrupt();
+        }
         let in_order = signal == Signal::Terminate && self.listens;
         if !in_order {
             self.overrule(status);
