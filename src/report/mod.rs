@@ -212,7 +212,8 @@ impl Reporter {
 
     /// ^C was typed, which a terminal shows where the cursor is.
     pub(crate) fn note_interrupt(&mut self) {
-        self.is_interrupted = self.settings.terminals.converses();
+        let is_text = self.settings.log == Log::Text;
+        self.is_interrupted = is_text && self.settings.terminals.converses();
     }
 
     /// The figures that follow are of this interval, or without one of the whole run.
