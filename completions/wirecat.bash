@@ -25,6 +25,9 @@ _wirecat() {
             wirecat,echo)
                 cmd="wirecat__subcmd__echo"
                 ;;
+            wirecat,help)
+                cmd="wirecat__subcmd__help"
+                ;;
             wirecat,man)
                 cmd="wirecat__subcmd__man"
                 ;;
@@ -53,7 +56,7 @@ _wirecat() {
 
     case "${cmd}" in
         wirecat)
-            opts="-v -q -h -V --verbose --quiet --events --log --color --tag --help --version tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo completions man"
+            opts="-v -q -h -V --verbose --quiet --events --log --color --tag --help --version tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo help completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -83,7 +86,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__chat)
-            opts="-n -w -4 -6 -v -q -c -O -h --nick --time --frame --send --no-stdin --host --headless --max-clients --max-per-address --queue --max-frame-total --unix-mode --allow --deny --reconnect --connect-timeout --bind --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --wait --count --output --help"
+            opts="-n -w -4 -6 -v -q -h -c -O -V --nick --time --frame --send --no-stdin --host --headless --max-clients --max-per-address --queue --max-frame-total --unix-mode --allow --deny --reconnect --connect-timeout --bind --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -224,7 +227,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__completions)
-            opts="-h --help bash zsh fish powershell elvish nushell"
+            opts="-h -V --help --version bash zsh fish powershell elvish nushell"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -238,7 +241,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__echo)
-            opts="-w -4 -6 -v -q -c -O -h --tcp --udp --delay --drop --frame --max-frame --max-frame-total --read-size --prefix --quit-word --stop-word --threads --unix-mode --allow --deny --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --wait --count --output --help"
+            opts="-w -4 -6 -v -q -h -c -O -V --tcp --udp --delay --drop --frame --max-frame --max-frame-total --read-size --prefix --quit-word --stop-word --threads --unix-mode --allow --deny --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -402,8 +405,22 @@ _wirecat() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wirecat__subcmd__help)
+            opts="-h -V --help --version tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo help completions man"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wirecat__subcmd__man)
-            opts="-h --help tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo events events-schema"
+            opts="-h -V --help --version tcp-connect tcp-serve udp-send udp-listen mcast-join mcast-send chat echo events events-schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -417,7 +434,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__mcast__subcmd__join)
-            opts="-w -c -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --rejoin --input --verbose --quiet --events --log --color --tag --wait --output --help"
+            opts="-w -c -v -q -h -O -V --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --rejoin --input --verbose --quiet --events --log --color --tag --help --wait --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -542,7 +559,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__mcast__subcmd__send)
-            opts="-w -c -n -C -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --send --no-stdin --chomp --crlf --repeat --rate --progress --reply --bind --ttl --no-loop --test --size --duration --verbose --quiet --events --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -C -v -q -h -O -V --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --send --no-stdin --chomp --crlf --repeat --rate --progress --reply --bind --ttl --no-loop --test --size --duration --verbose --quiet --events --log --color --tag --help --input --wait --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -671,7 +688,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__connect)
-            opts="-w -n -C -4 -6 -z -v -q -c -O -h --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --proxy-protocol --exec --sh --replay --replay-timing --unix-mode --verbose --quiet --events --log --color --tag --input --wait --count --help"
+            opts="-w -n -C -4 -6 -z -v -q -h -c -O -V --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --proxy-protocol --exec --sh --replay --replay-timing --unix-mode --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -828,7 +845,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -c -O -h --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --max-per-address --threads --greet --allow --deny --queue --slow --slow-after --max-frame-total --accept-proxy --proxy-protocol --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --events --log --color --tag --input --wait --count --help"
+            opts="-1 -w -n -C -4 -6 -v -q -h -c -O -V --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --max-per-address --threads --greet --allow --deny --queue --slow --slow-after --max-frame-total --accept-proxy --proxy-protocol --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1033,7 +1050,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__listen)
-            opts="-w -c -n -C -4 -6 -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --crlf --to --first-peer --broadcast --exec --sh --max-flows --unix-mode --replay --replay-timing --verbose --quiet --events --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -C -4 -6 -v -q -h -O -V --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --reply --allow --deny --stats --interval --seq --max-loss --send --no-stdin --chomp --crlf --to --first-peer --broadcast --exec --sh --max-flows --unix-mode --replay --replay-timing --verbose --quiet --events --log --color --tag --help --input --wait --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1178,7 +1195,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__udp__subcmd__send)
-            opts="-w -c -n -C -4 -6 -v -q -O -h --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --send --no-stdin --chomp --crlf --repeat --rate --progress --reply --bind --any-source --broadcast --verbose --quiet --events --log --color --tag --input --wait --output --help"
+            opts="-w -c -n -C -4 -6 -v -q -h -O -V --timeout --count --expect --record --port-file --ready-fd --on --idle-timeout --send --no-stdin --chomp --crlf --repeat --rate --progress --reply --bind --any-source --broadcast --verbose --quiet --events --log --color --tag --help --input --wait --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -31,26 +31,27 @@ complete -c wirecat -n "__fish_wirecat_needs_command" -l color -d 'When to colou
 always\t'Always'
 never\t'Never'"
 complete -c wirecat -n "__fish_wirecat_needs_command" -l tag -d 'Put TEXT into every event' -r
-complete -c wirecat -n "__fish_wirecat_needs_command" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_needs_command" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_needs_command" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_needs_command" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_needs_command" -s h -l help -d 'Print help; -h: the usual options alone'
 complete -c wirecat -n "__fish_wirecat_needs_command" -s V -l version -d 'Print version'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "tcp-connect" -d 'Connect to a stream server: stdin to it, its answer to stdout'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "tcp-serve" -d 'Serve stream clients: stdin to all of them, all of them to stdout'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "udp-send" -d 'Send datagrams: each line of stdin is one'
-complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "udp-listen" -d 'Hear datagrams of all peers: theirs to stdout, stdin back to them'
+complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "udp-listen" -d 'Receive datagrams of all peers to stdout, and send them stdin'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "mcast-join" -d 'Join multicast groups: what is sent to them to stdout'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "mcast-send" -d 'Send datagrams to multicast groups: each line of stdin is one'
-complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "chat" -d 'Chat with others: join a room, host one, or meet in a multicast group'
+complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "chat" -d 'Chat: join a room, host one, or meet in a multicast group'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "echo" -d 'Send back what comes, or with --ping measure how long that takes'
+complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "help" -d 'Print the help of a command'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c wirecat -n "__fish_wirecat_needs_command" -f -a "man" -d 'Print a man page (try `wirecat man tcp-serve | man -l -`)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l on -d 'Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l idle-timeout -d 'End a connection that has no traffic for D' -r
@@ -67,7 +68,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l settle -
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l proxy-protocol -d 'Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l exec -d 'Run CMD with the connection as its stdin and stdout; its status is ours' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side sends' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
@@ -86,16 +87,17 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s C -l crl
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-cr -d 'Keep the CR before the LF of a line (with --frame line)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l paused -d 'Read a message only when {"read":ID} asks for one (with --input and --output json)'
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-open -d 'Do not tell the peer that stdin has ended'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l keep-open -d 'Send no FIN when stdin has ended'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s z -l probe -d 'Only see whether a connection can be made: nothing is sent or received'
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l reconnect -d 'Connect again when the connection is lost, and say what may be lost with it'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l reconnect -d 'Connect again when the connection is lost, and report what may be lost with it'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l sh -d 'Run CMD by /bin/sh -c (with --exec)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay-timing -d 'Keep the recorded pauses (with --replay)'
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s V -l version -d 'Print version'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l reply -d 'Answer TEXT: on accept, or to each message with --frame' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l save -d 'Save what clients send, one file a connection' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l forward -d 'Relay each connection to ADDR' -r
@@ -117,9 +119,9 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l unix-mode 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on -d 'Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l idle-timeout -d 'End a connection that has no traffic for D; with --conns that is 124 in the end' -r
@@ -131,7 +133,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-size 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on-peer-close -d 'When the peer has closed before the end of stdin: continue to send it, or exit' -r -f -a "continue\t'Go on sending to the end of stdin'
 exit\t'End at once'"
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side sends' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
@@ -154,19 +156,20 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s C -l crlf 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-cr -d 'Keep the CR before the LF of a line (with --frame line)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l paused -d 'Read a message only when {"read":ID} asks for one (with --input and --output json)'
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-open -d 'Do not tell the peer that stdin has ended'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-open -d 'Send no FIN when stdin has ended'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l replay-timing -d 'Keep the recorded pauses (with --replay)'
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s V -l version -d 'Print version'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l on -d 'Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l idle-timeout -d 'End when nothing was sent or received for D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
@@ -193,21 +196,22 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s 4 -d 'Use I
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l any-source -d 'Print answers from any address and port, such as those of TFTP'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -l broadcast -d 'Allow broadcast addresses; answers may come from any address'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-send" -s V -l version -d 'Print version'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l on -d 'Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1; with --exec, end the command of a silent peer [default: 30s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l reply -d 'Answer each message with TEXT' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l allow -d 'Listen only to these networks, or to the addresses that a name has now; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l deny -d 'Do not listen to these networks or names, whatever is allowed; repeatable' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l interval -d 'Tell the statistics of each D as well (with --stats)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l interval -d 'Report the statistics of each D as well (with --stats)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l seq -d 'Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
@@ -215,7 +219,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l to -d 'Wh
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l exec -d 'Run CMD for each peer: it reads what the peer sends, and its lines go back as datagrams (--input says otherwise; WIRECAT_PEER, _LOCAL, _CONN)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l max-flows -d 'Run at most N commands at once (with --exec) [default: 64]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side says' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side sends' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
 json\t'One JSON object a line'"
@@ -227,7 +231,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l input -d 
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l wait -d 'Give up if no message has come after D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l stats -d 'Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l stats -d 'Report messages, rate, loss, duplicates, reordering, jitter and latency of each source'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s n -l no-stdin -d 'Do as if there were no stdin: nothing is sent, and nothing half-closed'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s C -l crlf -d 'Send CR LF for each LF'
@@ -237,21 +241,22 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l sh -d 'Ru
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -l replay-timing -d 'Keep the recorded pauses (with --replay)'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand udp-listen" -s V -l version -d 'Print version'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l on -d 'Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l idle-timeout -d 'End when nothing has come for D: 0 if a message came before, else 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l reply -d 'Answer each message with TEXT' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l allow -d 'Listen only to these networks, or to the addresses that a name has now; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l deny -d 'Do not listen to these networks or names, whatever is allowed; repeatable' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l interval -d 'Tell the statistics of each D as well (with --stats)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l interval -d 'Report the statistics of each D as well (with --stats)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l seq -d 'Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l max-loss -d 'More loss than PCT at the end is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l rejoin -d 'Leave and join all groups again, every D (reports, no leave), and on an interface that was made anew' -r
@@ -266,16 +271,17 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l tag -d 'P
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l wait -d 'Give up if no message has come after D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l output -d 'How messages are written: raw, line, nul, hex, dump, json or none [default: raw]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s O -d 'Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l stats -d 'Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency'
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -l stats -d 'Report messages, rate, loss, duplicates, reordering, jitter and latency of each source'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-join" -s V -l version -d 'Print version'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s c -l count -d 'Stop after N messages received; fewer is exit status 1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l on -d 'Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l idle-timeout -d 'End when nothing was sent or received for D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l send -d 'Send TEXT in place of stdin; repeatable, one message each' -r
@@ -301,11 +307,12 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s n -l no-s
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l chomp -d 'Send lines without their LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s C -l crlf -d 'Send CR LF for each LF'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l progress -d 'Show bytes, rate and time left on stderr, where it is a terminal'
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l no-loop -d 'Do not let this machine hear it'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l no-loop -d 'Do not deliver it to this machine'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -l test -d 'Send probes with a sequence number and a time stamp, not stdin'
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand mcast-send" -s V -l version -d 'Print version'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l nick -d 'Take part as NAME [default: $USER]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l frame -d 'What is spoken with a host: line, or tinyproto as the Python library has it [default: line]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l send -d 'Say TEXT in place of stdin; repeatable, one line each' -r
@@ -321,9 +328,9 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connec
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'How far it may go: past N-1 routers (with a group) [default: 1]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l on -d 'Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
@@ -343,9 +350,10 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l headless -d 'On
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l reconnect -d 'Connect again when the connection to the host is lost'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s 6 -d 'Use IPv6 only'
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s h -l help -d 'Print help'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s V -l version -d 'Print version'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l delay -d 'Hold each answer back for D' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l drop -d 'Do not answer PCT of the messages, chosen at random' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l frame -d 'How messages are marked on the stream, as for tcp-serve [default: none; line where an option speaks of messages]' -r
@@ -367,9 +375,9 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-loss -d 'Mo
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l connect-timeout -d 'Give up an attempt to connect after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l port-file -d 'When ready, write the local ports to FILE, one a line' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l ready-fd -d 'When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l on -d 'Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
@@ -387,8 +395,13 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l udp -d 'Datagra
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l ping -d 'Probe an echo server: round trips, loss, duplicates, reordering, corruption'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s 6 -d 'Use IPv6 only'
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s v -l verbose -d 'Show connections and the summary too; -vv: every message too'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s q -l quiet -d 'Show only errors'
-complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s h -l help -d 'Print help'
-complete -c wirecat -n "__fish_wirecat_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wirecat -n "__fish_wirecat_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s V -l version -d 'Print version'
+complete -c wirecat -n "__fish_wirecat_using_subcommand help" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand help" -s V -l version -d 'Print version'
+complete -c wirecat -n "__fish_wirecat_using_subcommand completions" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c wirecat -n "__fish_wirecat_using_subcommand man" -s h -l help -d 'Print help; -h: the usual options alone'
+complete -c wirecat -n "__fish_wirecat_using_subcommand man" -s V -l version -d 'Print version'

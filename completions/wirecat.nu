@@ -8,15 +8,15 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # A netcat for people who script: stdin to the wire, the wire to stdout, events to stderr, and an exit status that tells whether anything was lost
+  # A netcat for people who script: stdin to the wire, the wire to stdout, events to stderr, and an exit status that shows whether anything was lost
   export extern wirecat [
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --verbose(-v)             # Show connections and the summary too (-vv: every message as well)
     --quiet(-q)               # Show only errors
     --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
-    --help(-h)                # Print help
+    --help(-h)                # Print help; -h: the usual options alone
     --version(-V)             # Print version
   ]
 
@@ -37,9 +37,9 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
-    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)
     --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
@@ -55,32 +55,33 @@ module completions {
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
     --paused                  # Read a message only when {"read":ID} asks for one (with --input and --output json)
     --quit-after: string      # End a connection D after stdin has ended and is sent, whatever the peer does
-    --keep-open               # Do not tell the peer that stdin has ended
+    --keep-open               # Send no FIN when stdin has ended
     --on-peer-close: string@"nu-complete wirecat tcp-connect on_peer_close" # When the peer has closed before the end of stdin: continue to send it, or exit
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
     --probe(-z)               # Only see whether a connection can be made: nothing is sent or received
     --settle: string          # Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]
-    --reconnect               # Connect again when the connection is lost, and say what may be lost with it
+    --reconnect               # Connect again when the connection is lost, and report what may be lost with it
     --bind: string            # Connect from this local address and port, or from unix:PATH
     --proxy-protocol: string  # Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends
     --exec: string            # Run CMD with the connection as its stdin and stdout; its status is ours
     --sh                      # Run CMD by /bin/sh -c (with --exec)
-    --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
+    --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side sends
     --replay-timing           # Keep the recorded pauses (with --replay)
     --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --verbose(-v)             # Show connections and the summary too (-vv: every message as well)
     --quiet(-q)               # Show only errors
     --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat tcp-connect log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat tcp-connect color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
+    --help(-h)                # Print help; -h: the usual options alone
     --input: string           # How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do
     --wait: string            # Keep trying to connect for D [default: 0, one attempt]
     --count(-c): string       # Stop after N messages received; fewer is exit status 1 (with --frame)
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout
-    --help(-h)                # Print help
+    --version(-V)             # Print version
     address?: string          # Where to connect to (see Addresses); not needed with --input commands or json, where {"connect":ADDR} names one
   ]
 
@@ -124,9 +125,9 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw; line with --frame]
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
-    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)
     --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
     --no-stdin(-n)            # Do as if there were no stdin: nothing is sent, and nothing half-closed
@@ -142,23 +143,24 @@ module completions {
     --keep-cr                 # Keep the CR before the LF of a line (with --frame line)
     --paused                  # Read a message only when {"read":ID} asks for one (with --input and --output json)
     --quit-after: string      # End a connection D after stdin has ended and is sent, whatever the peer does
-    --keep-open               # Do not tell the peer that stdin has ended
+    --keep-open               # Send no FIN when stdin has ended
     --on-peer-close: string@"nu-complete wirecat tcp-serve on_peer_close" # When the peer has closed before the end of stdin: continue to send it, or exit
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
-    --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
+    --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side sends
     --replay-timing           # Keep the recorded pauses (with --replay)
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --verbose(-v)             # Show connections and the summary too (-vv: every message as well)
     --quiet(-q)               # Show only errors
     --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat tcp-serve log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat tcp-serve color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
+    --help(-h)                # Print help; -h: the usual options alone
     --input: string           # How stdin is cut into messages: raw, line, nul, hex or fixed:N [default: raw; line with --frame]; or commands, json: what to do
     --wait: string            # Give up if no client has come after D
     --count(-c): string       # Stop after N messages received; fewer is exit status 1 (with --frame)
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark mss keepalive nodelay reuseport ttl user-timeout backlog
-    --help(-h)                # Print help
+    --version(-V)             # Print version
     ...addresses: string      # Where to listen (see Addresses)
   ]
 
@@ -175,9 +177,9 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
-    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)
     --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing was sent or received for D, with exit status 124
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
@@ -193,17 +195,18 @@ module completions {
     -6                        # Use IPv6 only
     --any-source              # Print answers from any address and port, such as those of TFTP
     --broadcast               # Allow broadcast addresses; answers may come from any address
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --verbose(-v)             # Show connections and the summary too (-vv: every message as well)
     --quiet(-q)               # Show only errors
     --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat udp-send log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat udp-send color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
+    --help(-h)                # Print help; -h: the usual options alone
     --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to send, and to whom
     --wait: string            # Send again once a second until the first answer, for D at most
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
-    --help(-h)                # Print help
+    --version(-V)             # Print version
     ...addresses: string      # Where to send to; with --input commands or json each command may name another
   ]
 
@@ -215,21 +218,21 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Hear datagrams of all peers: theirs to stdout, stdin back to them
+  # Receive datagrams of all peers to stdout, and send them stdin
   export extern "wirecat udp-listen" [
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
-    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)
     --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1; with --exec, end the command of a silent peer [default: 30s]
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks, or to the addresses that a name has now; repeatable
     --deny: string            # Do not listen to these networks or names, whatever is allowed; repeatable
-    --stats                   # Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency
-    --interval: string        # Tell the statistics of each D as well (with --stats)
+    --stats                   # Report messages, rate, loss, duplicates, reordering, jitter and latency of each source
+    --interval: string        # Report the statistics of each D as well (with --stats)
     --seq: string             # Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]
     --max-loss: string        # More loss than PCT at the end is exit status 1
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
@@ -245,19 +248,20 @@ module completions {
     --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
-    --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side says
+    --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side sends
     --replay-timing           # Keep the recorded pauses (with --replay)
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --verbose(-v)             # Show connections and the summary too (-vv: every message as well)
     --quiet(-q)               # Show only errors
     --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat udp-listen log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat udp-listen color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
+    --help(-h)                # Print help; -h: the usual options alone
     --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to do; with --exec, how the output of CMD is (raw: each read)
     --wait: string            # Give up if no message has come after D
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
-    --help(-h)                # Print help
+    --version(-V)             # Print version
     ...addresses: string      # Where to listen
   ]
 
@@ -274,30 +278,31 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
-    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)
     --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing has come for D: 0 if a message came before, else 1
     --reply: string           # Answer each message with TEXT
     --allow: string           # Listen only to these networks, or to the addresses that a name has now; repeatable
     --deny: string            # Do not listen to these networks or names, whatever is allowed; repeatable
-    --stats                   # Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency
-    --interval: string        # Tell the statistics of each D as well (with --stats)
+    --stats                   # Report messages, rate, loss, duplicates, reordering, jitter and latency of each source
+    --interval: string        # Report the statistics of each D as well (with --stats)
     --seq: string             # Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]
     --max-loss: string        # More loss than PCT at the end is exit status 1
     --rejoin: string          # Leave and join all groups again, every D (reports, no leave), and on an interface that was made anew
     --input: string           # Read from stdin what to do: commands or json [default: stdin is not read]
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --verbose(-v)             # Show connections and the summary too (-vv: every message as well)
     --quiet(-q)               # Show only errors
     --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat mcast-join log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat mcast-join color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
+    --help(-h)                # Print help; -h: the usual options alone
     --wait: string            # Give up if no message has come after D
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
-    --help(-h)                # Print help
+    --version(-V)             # Print version
     ...groups: string         # Which groups to join
   ]
 
@@ -314,9 +319,9 @@ module completions {
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --count(-c): string       # Stop after N messages received; fewer is exit status 1
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
-    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)
     --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     --idle-timeout: string    # End when nothing was sent or received for D, with exit status 124
     --send: string            # Send TEXT in place of stdin; repeatable, one message each
@@ -329,21 +334,22 @@ module completions {
     --reply: string           # Print answers until D passes without one [default: 1s]; none is exit status 1
     --bind: string            # Send from this local address and port
     --ttl: string             # How many routers may pass it on [default: 1, none]
-    --no-loop                 # Do not let this machine hear it
+    --no-loop                 # Do not deliver it to this machine
     --test                    # Send probes with a sequence number and a time stamp, not stdin
     --size: string            # Bytes of a probe [default: 100]
     --duration: string        # How long to send probes
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --verbose(-v)             # Show connections and the summary too (-vv: every message as well)
     --quiet(-q)               # Show only errors
     --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat mcast-send log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat mcast-send color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
+    --help(-h)                # Print help; -h: the usual options alone
     --input: string           # How stdin is cut into datagrams: line, raw, nul, hex or fixed:N [default: line]; or commands, json: what to send, and to whom
     --wait: string            # Send again once a second until the first answer, for D at most
     --output: string          # How messages are written: raw, line, nul, hex, dump, json or none [default: raw]
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl
-    --help(-h)                # Print help
+    --version(-V)             # Print version
     ...groups: string         # Which groups to send to; with --input commands or json each command may name another
   ]
 
@@ -355,7 +361,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Chat with others: join a room, host one, or meet in a multicast group
+  # Chat: join a room, host one, or meet in a multicast group
   export extern "wirecat chat" [
     --nick: string            # Take part as NAME [default: $USER]
     --time                    # Show the time of each line
@@ -377,23 +383,24 @@ module completions {
     --ttl: string             # How far it may go: past N-1 routers (with a group) [default: 1]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
-    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)
     --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --verbose(-v)             # Show connections and the summary too (-vv: every message as well)
     --quiet(-q)               # Show only errors
     --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat chat log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat chat color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
+    --help(-h)                # Print help; -h: the usual options alone
     --wait: string            # Keep trying to connect for D; with --host or a group: give up if nobody has come after D
     --count(-c): string       # Stop after N lines of others; fewer is exit status 1
     --output: string          # How lines are written: line, raw, nul, hex, dump, json or none [default: a screen; else line]
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; without a group: mss keepalive nodelay user-timeout; with --host: backlog
-    --help(-h)                # Print help
+    --version(-V)             # Print version
     address: string           # The host to join, the address to host on, or a multicast group
   ]
 
@@ -431,24 +438,36 @@ module completions {
     --connect-timeout: string # Give up an attempt to connect after D [default: 10s]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
-    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
+    --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data
     --port-file: path         # When ready, write the local ports to FILE, one a line
-    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    --ready-fd: string        # When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)
     --on: string              # Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
-    --verbose(-v)             # Show connections and the summary too; -vv: every message too
+    --verbose(-v)             # Show connections and the summary too (-vv: every message as well)
     --quiet(-q)               # Show only errors
     --events: string          # Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same
     --log: string@"nu-complete wirecat echo log" # The form of the events on stderr: text or json [default: text]
     --color: string@"nu-complete wirecat echo color" # When to colour the events: auto, always or never [default: auto]
     --tag: string             # Put TEXT into every event
+    --help(-h)                # Print help; -h: the usual options alone
     --wait: string            # Give up if nobody has come after D; with --ping, keep trying to connect for D
     --count(-c): string       # Stop after N messages received; with --ping, probes on each connection [default: 10]
     --output: string          # Write events to stdout: json (or none) [default: none]
     -O: string                # Set a socket option: rcvbuf sndbuf dscp mark reuseport ttl; with --tcp, or --ping over TCP: mss keepalive nodelay user-timeout; with --tcp: backlog
-    --help(-h)                # Print help
+    --version(-V)             # Print version
     ...addresses: string      # Where to listen [default: 0, a free port on loopback]; with --ping, whom to probe
+  ]
+
+  def "nu-complete wirecat help command" [] {
+    [ "tcp-connect" "tcp-serve" "udp-send" "udp-listen" "mcast-join" "mcast-send" "chat" "echo" "help" "completions" "man" ]
+  }
+
+  # Print the help of a command
+  export extern "wirecat help" [
+    --help(-h)                # Print help; -h: the usual options alone
+    --version(-V)             # Print version
+    command?: string@"nu-complete wirecat help command" # The command [default: wirecat itself]
   ]
 
   def "nu-complete wirecat completions shell" [] {
@@ -457,7 +476,8 @@ module completions {
 
   # Print the completions for a shell
   export extern "wirecat completions" [
-    --help(-h)                # Print help (see more with '--help')
+    --help(-h)                # Print help; -h: the usual options alone
+    --version(-V)             # Print version
     shell: string@"nu-complete wirecat completions shell" # The shell
   ]
 
@@ -467,7 +487,8 @@ module completions {
 
   # Print a man page (try `wirecat man tcp-serve | man -l -`)
   export extern "wirecat man" [
-    --help(-h)                # Print help (see more with '--help')
+    --help(-h)                # Print help; -h: the usual options alone
+    --version(-V)             # Print version
     command?: string@"nu-complete wirecat man command" # What the page is about [default: wirecat itself]
   ]
 

@@ -30,7 +30,7 @@ use crate::values::{parse_count, parse_duration};
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Events")]
 pub struct ReportArgs {
-    /// Show connections and the summary too; -vv: every message too
+    /// Show connections and the summary too (-vv: every message as well)
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
     /// Show only errors
@@ -72,7 +72,7 @@ pub struct RunArgs {
     pub output: Option<output::Output>,
 
     /// Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng;
-    /// pcapng:FILE and ndjson:FILE say the form, - is a stdout that has no data
+    /// pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Input and output")]
     pub record: Option<OsString>,
 
@@ -83,7 +83,7 @@ pub struct RunArgs {
     /// When ready, write the local ports to FILE, one a line
     #[arg(long, value_name = "FILE", help_heading = "Scripting")]
     pub port_file: Option<PathBuf>,
-    /// When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET is told by itself)
+    /// When ready, write a newline to descriptor N and close it (NOTIFY_SOCKET needs no option)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(3..), help_heading = "Scripting")]
     pub ready_fd: Option<i32>,
     /// Run CMD on each EVENT (those of a command: man events), its JSON on stdin; repeatable
@@ -170,7 +170,7 @@ impl FromStr for InputForm {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Input and output")]
 pub struct ReplayArgs {
-    /// Play this side of the recording in FILE (of --record), and compare what the other side says
+    /// Play this side of the recording in FILE (of --record), and compare what the other side sends
     #[arg(long, value_name = "FILE")]
     pub replay: Option<PathBuf>,
     /// Keep the recorded pauses (with --replay)

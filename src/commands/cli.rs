@@ -1,6 +1,7 @@
 //! Every command, with the words of `--help`, the man pages and the completions.
 
 use std::ffi::OsString;
+use std::io::Write;
 
 use clap::error::{Error, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -9,6 +10,7 @@ use super::args::{self, ReportArgs, RunArgs};
 use super::assets;
 use super::chat::ChatArgs;
 use super::echo::EchoArgs;
+use super::help::{self, Size};
 use super::help_text::{self, EXAMPLES, EXIT_STATUS};
 use super::mcast_join::McastJoinArgs;
 use super::mcast_send::McastSendArgs;
@@ -18,13 +20,14 @@ use super::tcp_serve::ServeArgs;
 use super::udp_listen::UdpListenArgs;
 use super::udp_send::UdpSendArgs;
 use super::usage;
-use crate::error::{Failure, Remedy};
+use crate::error::{Failure, Remedy, Status};
 use crate::report::{Name, Settings, Verbosity};
 
 /// A netcat for people who script: stdin to the wire, the wire to stdout, events to stderr, and
-/// an exit status that tells whether anything was lost
+/// an exit status that shows whether anything was lost
 #[derive(Debug, Parser)]
-#[command(name = "wirecat", version, disable_help_subcommand = true)]
+#[command(name = "wirecat", version, propagate_version = true)]
+#[command(disable_help_flag = true, disable_help_subcommand = true, arg = help::option())]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 #[command(mut_subcommands(help_text::adapt), mut_subcommands(rules::adapt))]
@@ -36,6 +39,21 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: CliCommand,
 }
+
+/// The commands that there is help for.
+const COMMANDS: [&str; 11] = [
+    "tcp-connect",
+    "tcp-serve",
+    "udp-send",
+    "udp-listen",
+    "mcast-join",
+    "mcast-send",
+    "chat",
+    "echo",
+    "help",
+    "completions",
+    "man",
+];
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -49,7 +67,7 @@ pub enum CliCommand {
     /// Send datagrams: each line of stdin is one
     #[command(name = "udp-send")]
     UdpSend(Box<UdpSendArgs>),
-    /// Hear datagrams of all peers: theirs to stdout, stdin back to them
+    /// Receive datagrams of all peers to stdout, and send them stdin
     #[command(name = "udp-listen")]
     UdpListen(Box<UdpListenArgs>),
     /// Join multicast groups: what is sent to them to stdout
@@ -58,10 +76,16 @@ pub enum CliCommand {
     /// Send datagrams to multicast groups: each line of stdin is one
     #[command(name = "mcast-send")]
     McastSend(Box<McastSendArgs>),
-    /// Chat with others: join a room, host one, or meet in a multicast group
+    /// Chat: join a room, host one, or meet in a multicast group
     Chat(Box<ChatArgs>),
     /// Send back what comes, or with --ping measure how long that takes
     Echo(Box<EchoArgs>),
+    /// Print the help of a command
+    Help {
+        /// The command [default: wirecat itself]
+        #[arg(value_parser = COMMANDS, hide_possible_values = true)]
+        command: Option<String>,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -86,7 +110,7 @@ impl CliCommand {
             Self::McastSend(args) => Some((&args.report, &args.sender.run)),
             Self::Chat(args) => Some((&args.report, &args.run)),
             Self::Echo(args) => Some((&args.report, &args.run)),
-            Self::Completions { .. } | Self::Man { .. } => None,
+            Self::Help { .. } | Self::Completions { .. } | Self::Man { .. } => None,
         }
     }
 }
@@ -193,9 +217,17 @@ pub fn parse() -> Parsed {
     let words: Vec<OsString> = std::env::args_os().collect();
     let status = match Parsed::of(words.iter().cloned()) {
         Ok(parsed) => return parsed,
-        Err(error) if !error.use_stderr() => assets::printed(error.print()),
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            let (name, size) = help::asked(&words).unwrap_or(("wirecat".to_owned(), Size::Full));
+            assets::printed(help::print(&help::text(&name, size)))
+        }
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => {
+            assets::printed(writeln!(std::io::stdout(), "wirecat {}", env!("CARGO_PKG_VERSION")))
+        }
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            error.exit()
+            // Where stderr fails, the status is what is left.
+            let _ = write!(anstream::stderr(), "{}", help::text("wirecat", Size::Brief).ansi());
+            Status::Usage
         }
         Err(error) => usage::report(&error, words.get(1..).unwrap_or_default()),
     };

@@ -69,10 +69,10 @@ pub struct ListenerArgs {
     /// Who is listened to.
     #[command(flatten, next_help_heading = "Peers")]
     pub access: AccessArgs,
-    /// Tell per source: messages, rate, loss, duplicates, reordering, jitter, latency
+    /// Report messages, rate, loss, duplicates, reordering, jitter and latency of each source
     #[arg(long, help_heading = "Statistics")]
     pub stats: bool,
-    /// Tell the statistics of each D as well (with --stats)
+    /// Report the statistics of each D as well (with --stats)
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Statistics")]
     pub interval: Option<Duration>,
     /// Where the stream keeps its sequence number: rtp, u32@8, u64le@0 [default: that of --test]

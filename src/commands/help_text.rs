@@ -3,6 +3,7 @@
 use clap::{Arg, Command};
 
 use super::args::take_hyphens;
+use super::help;
 
 pub(super) const EXIT_STATUS: &str = "\
 Exit status:
@@ -82,13 +83,14 @@ Examples:
 const MCAST_SEND_EXAMPLES: &str = "\
 Examples:
   echo hello | wirecat mcast-send 239.1.2.3:5000%eth0
+  wirecat mcast-send --send who --reply=2s 239.1.2.3:5000   ask, print answers
   wirecat mcast-send --test --rate 1000/s --duration 10s 239.1.2.3:5000";
 
 const CHAT_EXAMPLES: &str = "\
 Examples:
   wirecat chat --host :9000               host a room, and take part in it
   wirecat chat host:9000                  join it; nc host 9000 does as well
-  tail -f log | wirecat chat host:9000    tell the room what happens
+  tail -f log | wirecat chat host:9000    show the room what happens
   wirecat chat 239.1.2.3:9000             a room without a host";
 
 const CHAT_COMMANDS: &str = "\
@@ -96,7 +98,7 @@ In the room:
   /who              who is there
   /nick NAME        take another name
   /me TEXT          say what you do
-  /msg NAME TEXT    tell one member alone
+  /msg NAME TEXT    send to one member alone
   /quit [WHY]       leave; ^D does as well, ^C at once
   //TEXT            say a line that begins with /
   On a screen: PgUp and PgDn scroll, Up and Down bring back what you said, Tab
@@ -144,8 +146,8 @@ Framings:
 
 const ENDS: &str = "\
 How it ends:
-  The end of stdin is told to the peer (FIN), and what it still sends is read
-  to its end. A server whose stdin is empty from the start tells nothing.
+  The end of stdin is passed on to the peer (FIN), and what it still sends is
+  read to its end. A server whose stdin is empty from the start sends no FIN.
   The end of the peer is the end of the connection, once a stdin that is a pipe
   or a file has been sent to its end. The reader of stdout sees the end at once.
   -w, signals and /quit give what is queued 2 s. What is then known to be unsent
@@ -358,6 +360,7 @@ const LISTED_LAST: [&str; 5] = ["input", "wait", "count", "output", "socket_opti
 
 /// Gives a command the texts that are its own.
 pub(super) fn adapt(command: Command) -> Command {
+    let command = command.disable_help_flag(true).arg(help::option());
     let Some(texts) = TEXTS.iter().find(|texts| texts.command == command.get_name()) else {
         return command;
     };

@@ -40,7 +40,7 @@ pub struct McastSendArgs {
     /// How many routers may pass it on [default: 1, none]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..), help_heading = "Groups")]
     pub ttl: Option<u8>,
-    /// Do not let this machine hear it
+    /// Do not deliver it to this machine
     #[arg(long, help_heading = "Groups")]
     pub no_loop: bool,
     /// Send probes with a sequence number and a time stamp, not stdin

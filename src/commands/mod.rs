@@ -13,6 +13,8 @@ mod chat;
 mod cli;
 mod datagram;
 mod echo;
+mod fold;
+mod help;
 mod help_text;
 mod hints;
 mod launch;
@@ -66,13 +68,19 @@ fn start(command: &CliCommand, report: Settings) -> anyhow::Result<Status> {
         CliCommand::Chat(args) => chat::run(chat::config(args, report)?),
         CliCommand::Echo(args) if args.ping => ping::run(ping::config(args, report)?),
         CliCommand::Echo(args) => echo::run(echo::config(args, report)?),
-        CliCommand::Completions { .. } | CliCommand::Man { .. } => Ok(print(command)),
+        CliCommand::Help { .. } | CliCommand::Completions { .. } | CliCommand::Man { .. } => {
+            Ok(print(command))
+        }
     }
 }
 
 /// Prints what is embedded.
 fn print(command: &CliCommand) -> Status {
     match command {
+        CliCommand::Help { command } => {
+            let name = command.as_deref().unwrap_or("wirecat");
+            assets::printed(help::print(&help::text(name, help::Size::Full)))
+        }
         CliCommand::Completions { shell } => assets::print(assets::completions(*shell)),
         CliCommand::Man { command } => assets::print(assets::man(*command)),
         _ => Status::Done,

@@ -13,7 +13,7 @@ mod tests;
 mod threads;
 mod typed;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::args::spellings;
 use crate::error::{Failure, Status};
@@ -360,9 +360,10 @@ pub(crate) fn emits(command: &Command, matches: &ArgMatches, event: Name) -> boo
     Typed::new(command, matches).is_ok_and(|typed| emitters::emits(&typed, event))
 }
 
-/// Whether an option stands under a heading of the help, or among all of them.
+/// Whether an option stands under a heading of the help, or among all that can stand beside others.
 fn is_below(word: &str, arg: &Arg) -> bool {
-    word == "*" || arg.get_help_heading() == Some(word)
+    let is_any = word == "*" && !matches!(arg.get_action(), ArgAction::Help);
+    is_any || arg.get_help_heading() == Some(word)
 }
 
 /// Whether a list has an option, by its name or by the heading that it stands under in the help, or

@@ -68,7 +68,7 @@ pub struct StreamArgs {
     /// End a connection D after stdin has ended and is sent, whatever the peer does
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Ends")]
     pub quit_after: Option<Duration>,
-    /// Do not tell the peer that stdin has ended
+    /// Send no FIN when stdin has ended
     #[arg(long, help_heading = "Ends")]
     pub keep_open: bool,
     /// When the peer has closed before the end of stdin: continue to send it, or exit

@@ -43,7 +43,7 @@ pub struct ConnectArgs {
     /// Take a connection for one when it has stood for D [default: 0; 100ms with -z and --wait]
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Limits")]
     pub settle: Option<Duration>,
-    /// Connect again when the connection is lost, and say what may be lost with it
+    /// Connect again when the connection is lost, and report what may be lost with it
     #[arg(long, help_heading = "Ends")]
     pub reconnect: bool,
     /// Connect from this local address and port, or from unix:PATH

@@ -3,7 +3,7 @@
 
 use crate::support::wirecat;
 
-const PAGES: [&[&str]; 11] = [
+const PAGES: [&[&str]; 12] = [
     &[],
     &["tcp-connect"],
     &["tcp-serve"],
@@ -13,12 +13,17 @@ const PAGES: [&[&str]; 11] = [
     &["mcast-send"],
     &["echo"],
     &["chat"],
+    &["help"],
     &["completions"],
     &["man"],
 ];
 
 fn help(command: &[&str], columns: &str) -> String {
-    let args = command.iter().chain(&["--help"]);
+    printed(command, "--help", columns)
+}
+
+fn printed(command: &[&str], option: &str, columns: &str) -> String {
+    let args = command.iter().chain([&option]);
     let columns = |process: &mut std::process::Command| {
         process.env("COLUMNS", columns);
     };
@@ -33,7 +38,69 @@ fn the_help_is_as_it_was_agreed() {
     for command in PAGES {
         let name = command.first().unwrap_or(&"wirecat");
         insta::assert_snapshot!(*name, help(command, "80"));
+        insta::assert_snapshot!(format!("{name}-h"), printed(command, "-h", "80"));
     }
+}
+
+/// A screen of a terminal has what one needs first.
+#[test]
+fn the_short_help_fits_a_screen() {
+    for command in PAGES {
+        let text = printed(command, "-h", "80");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() <= 24, "{command:?}: {} lines", lines.len());
+        let long: Vec<&&str> = lines.iter().filter(|line| line.chars().count() > 80).collect();
+        assert!(long.is_empty(), "{command:?}: {long:#?}");
+        if text.contains("Examples:") {
+            assert!(text.contains("(--help has all of them):"), "{command:?}");
+            let examples = text.split_once("Examples:").map_or("", |(_, examples)| examples);
+            assert_eq!(examples.trim().lines().count(), 3, "{command:?}: {examples}");
+        }
+    }
+}
+
+/// Below the usage only headings begin in the first column, whatever the width is.
+#[test]
+fn nothing_wraps_into_the_first_column() {
+    for columns in ["60", "80", "120"] {
+        for (command, option) in PAGES.iter().flat_map(|page| [(page, "-h"), (page, "--help")]) {
+            let text = printed(command, option, columns);
+            let (_, body) = text.split_once("Usage: ").expect("a usage");
+            let lines = body.lines().skip(1).filter(|line| !line.is_empty());
+            let is_wrapped = |line: &&str| !line.starts_with("  ") && !line.ends_with(':');
+            let wrapped: Vec<&str> = lines.clone().filter(is_wrapped).collect();
+            assert!(wrapped.is_empty(), "{command:?} {option} at {columns}: {wrapped:#?}");
+            let most = columns.parse().unwrap();
+            let long: Vec<&str> = lines.filter(|line| line.chars().count() > most).collect();
+            assert!(long.is_empty(), "{command:?} {option} at {columns}: {long:#?}");
+        }
+    }
+}
+
+#[test]
+fn help_is_a_command_and_an_option() {
+    for command in PAGES {
+        let [with_option, with_command] = [
+            wirecat(command.iter().chain(&["--help"])).run().code(0),
+            wirecat(["help"].iter().chain(command)).run().code(0),
+        ];
+        assert_eq!(with_option.text(), with_command.text(), "{command:?}");
+        let version = wirecat(command.iter().chain(&["-V"])).run().code(0);
+        assert_eq!(version.text(), concat!("wirecat ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
+    wirecat(["help", "nonsense"]).run().code(2).says("cannot use nonsense: it is none of tcp-");
+    // The first one that was asked for, wherever it stands.
+    let brief = wirecat(["tcp-serve", "-h"]).run().code(0);
+    let among = wirecat(["-q", "tcp-serve", "--hub", "-nh", "0", "--help"]).run().code(0);
+    assert_eq!(brief.text(), among.text());
+}
+
+#[test]
+fn without_words_the_short_help_is_an_error() {
+    let bare = wirecat([""; 0]).run().code(2);
+    assert_eq!(bare.text(), "");
+    let brief = wirecat(["-h"]).run().code(0);
+    assert_eq!(bare.stderr.trim_end(), brief.text().trim_end());
 }
 
 #[test]
