@@ -41,7 +41,9 @@ pub(super) fn hint(
             let command = COMMANDS.into_iter().find(|known| *known == command)?;
             let place = words.iter().position(|word| word == command)?;
             let is_known = !word.starts_with('-') || foreign(word).is_some();
-            is_known.then(|| of_line(Some(command), &words[place + 1..], &cli))?
+            let hint = is_known.then(|| of_line(Some(command), &words[place + 1..], &cli))?;
+            // It may find nothing to change.
+            hint.filter(|hint| !hint.contains(&format!("`wirecat {}`", words.join(" "))))
         }
     }
 }

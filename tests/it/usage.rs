@@ -207,11 +207,12 @@ fn wrong_usage_reads_as_all_failures_do() {
         (
             "tcp-serve -k 9000",
             "wirecat: cannot use -k: tcp-serve has no such option\n\
-             hint: leave -k out: tcp-serve serves any number of clients, and -1 one\n",
+             hint: write `wirecat tcp-serve 9000` (it serves client after client; -1 takes one; \
+             9000 is loopback, :9000 all interfaces)\n",
         ),
         (
-            "tcp-serve --broker 9000",
-            "wirecat: cannot use --broker: tcp-serve has no such option\n\
+            "tcp-serve --frobnicate 9000",
+            "wirecat: cannot use --frobnicate: tcp-serve has no such option\n\
              hint: `wirecat tcp-serve --help` says more\n",
         ),
         (
