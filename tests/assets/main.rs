@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod events;
+#[path = "../it/support/skipped.rs"]
+mod skipped;
 
 use std::fs;
 use std::path::Path;
@@ -13,6 +15,8 @@ use clap_complete_nushell::Nushell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use wirecat::commands::Cli;
+
+use self::skipped::skip;
 
 /// The commands with a page of their own; the page of wirecat itself lists all commands.
 const PAGES: [&str; 8] = [
@@ -79,7 +83,7 @@ fn groff_renders_the_pages_without_a_warning() {
         let path = format!("man/{page}");
         let args = ["-man", "-Tutf8", "-ww", "-z", &path];
         let Some(output) = process("groff", &args) else {
-            return eprintln!("SKIPPED: groff is not installed");
+            return skip("groff", "it is not installed");
         };
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.is_empty(), "{path}: {said}");
@@ -96,7 +100,7 @@ fn shells_load_their_completions() {
         [("bash", "-ec", bash), ("zsh", "-fec", zsh), ("fish", "-c", fish), ("nu", "-c", nu)]
     {
         match process(shell, &[flags, script]) {
-            None => eprintln!("SKIPPED: {shell} is not installed"),
+            None => skip(shell, "it is not installed"),
             Some(output) => {
                 let said = String::from_utf8_lossy(&output.stderr);
                 assert!(output.status.success() && said.is_empty(), "{shell}: {said}");

@@ -4,6 +4,7 @@
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::process::ChildStdin;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 
 use sha2::digest::Output;
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::data::PATHS;
 use crate::support::peers::{Peer, Reserved, Role};
-use crate::support::{Program, Running, program, skip, wirecat};
+use crate::support::{PATIENCE, Program, Running, program, skip, wirecat};
 
 const BYTES: usize = 256 << 20;
 /// What passes with a recorder on the way, which looks at each byte.
@@ -96,7 +97,11 @@ impl Flow {
     fn run(self, case: &str, mut ends: [Running; 2]) {
         let stdin = ends.iter_mut().find_map(|end| end.stdin.take()).expect("a sender");
         let fed = thread::spawn(move || feed(stdin, self.bytes));
-        let drained = thread::spawn(move || drain(self.drain));
+        let (progress, come) = channel();
+        let drained = thread::spawn(move || drain(self.drain, &progress));
+        // As long as bytes come, it goes on, however busy the machine is.
+        let stopped = std::iter::repeat_with(|| come.recv_timeout(PATIENCE)).find_map(Result::err);
+        assert_eq!(stopped, Some(RecvTimeoutError::Disconnected), "{case}: nothing comes any more");
         for end in ends {
             let ended = end.wait();
             assert_eq!(ended.code, Some(0), "{case}: {ended:?}");
@@ -130,13 +135,14 @@ fn feed(mut stdin: ChildStdin, bytes: usize) -> Output<Sha256> {
     hash.finalize()
 }
 
-fn drain(mut from: PipeReader) -> (usize, Output<Sha256>) {
+fn drain(mut from: PipeReader, progress: &Sender<()>) -> (usize, Output<Sha256>) {
     let mut chunk = vec![0; CHUNK];
     let mut hash = Sha256::new();
     let mut sum = 0;
     while let Ok(count @ 1..) = from.read(&mut chunk) {
         hash.update(&chunk[..count]);
         sum += count;
+        let _ = progress.send(());
     }
     (sum, hash.finalize())
 }

@@ -103,8 +103,10 @@ fn bulk_data_passes_from_proxy_to_proxy_whole() {
     let words = format!("--forward {upstream} --proxy-protocol v1");
     let (server, address) = serve(&words);
     let bytes = noise(16 << 20);
+    // A header has to come within 3 s of the connection.
+    let sent = bytes.clone();
     let client = connect(&address);
-    let (mut sender, sent) = (client.try_clone().unwrap(), bytes.clone());
+    let mut sender = client.try_clone().unwrap();
     let sending = thread::spawn(move || {
         sender.write_all(b"PROXY TCP4 10.1.2.3 10.0.0.1 7 80\r\n").unwrap();
         sender.write_all(&sent).unwrap();

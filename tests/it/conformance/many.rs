@@ -13,7 +13,9 @@ use crate::support::{PATIENCE, Running, proc, skip, wirecat};
 
 const CLIENTS: usize = 10_000;
 const STUCK: usize = 100;
-const MEMORY_KIB: u64 = 16 * 1024;
+/// What all clients may cost together, beside a server without any, whose size depends on how the
+/// compiler has optimized: 5 to 13 MiB.
+const MEMORY_KIB: u64 = 10 * 1024;
 /// A message, and how many of them follow the first: more than what the kernel and the queue
 /// below hold for a client that does not read.
 const MESSAGE: usize = 16 * 1024;
@@ -116,9 +118,9 @@ fn raise_limit() -> bool {
     enough && setrlimit(Resource::Nofile, raised).is_ok()
 }
 
-fn assert_small(server: &Running, when: &str) {
-    let peak = proc::peak_kib(server.pid());
-    assert!(peak <= MEMORY_KIB, "{peak} KiB {when}");
+fn assert_small(server: &Running, alone: u64, when: &str) {
+    let grown = proc::peak_kib(server.pid()).saturating_sub(alone);
+    assert!(grown <= MEMORY_KIB, "{grown} KiB more than {alone} KiB {when}");
 }
 
 /// The queue and the send buffer are small, so that a client is known to be stuck
@@ -132,19 +134,21 @@ fn ten_thousand_clients_talk_on_a_hub_and_a_hundred_that_stop_reading_harm_nobod
     let hub = ["tcp-serve", "-v", "--hub", "--queue", "64KiB", "-O", "sndbuf=16384"];
     let mut server = wirecat(hub.into_iter().chain(["127.0.0.1:0"])).start();
     let script = noise(MESSAGE * (1 + MESSAGES));
-    let mut crowd = Crowd::connect(&server.address(), script);
+    let address = server.address();
+    let alone = proc::peak_kib(server.pid());
+    let mut crowd = Crowd::connect(&address, script);
     server.wait_for(&format!("accepted #{CLIENTS} "));
 
     crowd.say(0, MESSAGE);
     crowd.hear(MESSAGE);
-    assert_small(&server, "with everybody there");
+    assert_small(&server, alone, "with everybody there");
 
     let stuck = crowd.take_stuck();
     for said in (MESSAGE..).step_by(MESSAGE).take(MESSAGES) {
         crowd.say(said, said + MESSAGE);
         crowd.hear(said + MESSAGE);
     }
-    assert_small(&server, "after all is said");
+    assert_small(&server, alone, "after all is said");
     let script = crowd.script.clone();
     for stream in stuck {
         let stream = std::net::TcpStream::from(std::os::fd::OwnedFd::from(stream));

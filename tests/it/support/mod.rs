@@ -9,6 +9,7 @@ pub(crate) mod peers;
 pub(crate) mod proc;
 pub(crate) mod resolver;
 pub(crate) mod schema;
+mod skipped;
 pub(crate) mod terminal;
 
 use std::ffi::{OsStr, OsString};
@@ -18,6 +19,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+pub(crate) use self::skipped::skip;
 
 /// How long anything may take that should be quick, on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -383,10 +386,4 @@ impl Ended {
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.stdout).expect("UTF-8 on stdout")
     }
-}
-
-/// Says on the real stderr that a test could not run here, and why.
-pub(crate) fn skip(test: &str, why: &str) {
-    // The harness captures what the macros print, and not this.
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
 }
