@@ -12,6 +12,8 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 
+use rustix::io::Errno;
+
 use crate::kind::Kind;
 
 /// The exit statuses of the command line; the numbers are a contract with scripts.
@@ -243,7 +245,12 @@ impl Failure {
                     Self::new(Status::Handshake, *kind, operation, target, cause.as_str());
                 failure.maybe_fix(fix.as_deref())
             }
-            None => Self::new(status, Kind::from(error), operation, target, plain(error)),
+            None => {
+                let is_full = Errno::from_io_error(error) == Some(Errno::MFILE);
+                let fix = is_full.then_some("raise the limit of open files, `ulimit -n`");
+                let failure = Self::new(status, Kind::from(error), operation, target, plain(error));
+                failure.maybe_fix(fix)
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ vocabulary! {
         Command = "command": "a command of --exec failed";
         Count = "count": "fewer messages came than --count asks for";
         CutFrame = "cut-frame": "the peer closed in the middle of a message";
+        Denied = "denied": "--allow or --deny do not let a client in";
         DoubtfulSequence = "doubtful-sequence": "--seq points at something that is no sequence number";
         Expect = "expect": "nothing that came matches --expect";
         Exposed = "exposed": "others can read a file with a secret";

@@ -267,6 +267,8 @@ impl RunArgs {
         default: Written,
         wire: Wire,
     ) -> Result<Common, Failure> {
+        let command = Program::new(self.command.iter().cloned());
+        command.as_ref().map_or(Ok(()), Program::check)?;
         Ok(Common {
             limits: Limits { timeout: self.timeout, wait: self.wait, ..Limits::default() },
             goal: Goal { count: self.count, left: None, expect: self.expect.clone() },
@@ -284,7 +286,7 @@ impl RunArgs {
                     port_file: self.port_file.clone(),
                     ready_fd: self.ready_fd.map(ReadyFd::new).transpose()?,
                 },
-                command: Program::new(self.command.iter().cloned()),
+                command,
                 hooks: self.on.clone(),
                 record: self.record.as_deref().map(record_target).transpose()?,
             },

@@ -182,3 +182,8 @@ pub(super) fn datagram_input(args: &InputArgs) -> Result<InputSource, Failure> {
 pub(super) fn first_address(group: &GroupAddress) -> String {
     SocketAddr::new(group.first, group.port).to_string()
 }
+
+/// What helps where the time of `--reply` is taken for an address.
+pub(super) fn behind_equals(time: &str) -> String {
+    format!("a time for --reply stands behind an =: write --reply={time}")
+}

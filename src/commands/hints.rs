@@ -276,7 +276,7 @@ impl<'a> Line<'a> {
                 (None, true) => one((*place).to_owned()),
                 _ => one(joined(source.unwrap_or(""), Some(place))),
             },
-            (places, None) if has_command && places.len() > 1 => {
+            (places, None) if has_command && places.len() > 1 && (self.listens || self.udp) => {
                 Some(places.iter().map(|place| (*place).to_owned()).collect())
             }
             ([place], None) if place.contains('/') => one(format!("unix:{place}")),

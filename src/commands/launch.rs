@@ -371,7 +371,9 @@ mod tests {
         let error = Err::<(), _>(full).context("cannot run the event loop").unwrap_err();
         let failure = failure_of(&error);
         assert_eq!(failure.status.code(), 7);
-        assert_eq!(failure.to_string(), "cannot run the event loop: too many open files");
+        let text = "cannot run the event loop: too many open files (raise the limit of open files, \
+                    `ulimit -n`)";
+        assert_eq!(failure.to_string(), text);
         assert_eq!(failure_of(&anyhow::anyhow!("odd")).to_string(), "cannot run odd: odd");
     }
 }

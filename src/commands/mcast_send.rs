@@ -1,17 +1,19 @@
 //! `mcast-send`: stdin, or probes, to groups.
 
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use clap::Args;
 
 use super::args::{ReportArgs, as_usize, parse_all};
 use super::datagram::{
-    SenderArgs, bind, check_named, first_address, is_commanded, send, uses_stdout,
+    SenderArgs, behind_equals, bind, check_named, first_address, is_commanded, send, uses_stdout,
 };
 use super::launch::Launch;
 use super::names::to_listen_on;
 use super::rules::refuse;
 use crate::error::{Failure, Status};
+use crate::kind::Kind;
 use crate::multicast::{GroupAddress, GroupOptions, interfaces};
 use crate::protocol::pacer::Rate;
 use crate::protocol::probe::Probe;
@@ -63,7 +65,13 @@ pub struct McastSendArgs {
 /// A bad group, or options that cannot apply.
 #[cold]
 pub(super) fn config(args: &McastSendArgs, report: Settings) -> Result<McastSend, Failure> {
-    let groups: Vec<GroupAddress> = parse_all(&args.groups)?;
+    let groups: Vec<GroupAddress> =
+        parse_all(&args.groups).map_err(|wrong| match args.groups.first() {
+            Some(first) if args.sender.reply.is_some() && parse_duration(first).is_ok() => {
+                wrong.fix(behind_equals(first))
+            }
+            _ => wrong,
+        })?;
     groups.iter().try_for_each(GroupAddress::check_send)?;
     let test = args.test.then(|| test(args)).transpose()?;
     let bind = bind(&args.sender)?;
@@ -106,6 +114,7 @@ pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     }
     launch.warn_of_options(std::mem::take(&mut senders.warnings));
     let locals = std::mem::take(&mut senders.locals);
+    launch.warnings.extend(endless(&config).map(|text| (Kind::Waiting, text)));
     let (console, input) = launch.streams(&config.send.common, uses_stdout(&config.send))?;
     let pool = launch.pool();
     let mut session = if is_commanded(&config.send) {
@@ -118,6 +127,20 @@ pub(super) fn run(config: McastSend) -> anyhow::Result<Status> {
     launch.begin(&mut session, DatagramSession::start);
     session.ready_for(launch.pool(), &locals, &to_whom);
     launch.run(&mut session)
+}
+
+/// What a person is to know of probes that go on and on.
+fn endless(config: &McastSend) -> Option<String> {
+    let test = config.send.test.as_ref()?;
+    let is_endless = test.count.is_none() && test.duration.is_none();
+    let is_shown = is_endless && io::stderr().is_terminal();
+    let rate = match test.rate {
+        Rate::Messages(count) => format!("{count}/s"),
+        Rate::Bytes(count) => format!("{count} B/s"),
+    };
+    let text =
+        format!("sending probes at {rate} until it is stopped (--duration and --repeat end it)");
+    is_shown.then_some(text)
 }
 
 fn destination(outlet: GroupOutlet) -> Destination {

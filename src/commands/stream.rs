@@ -232,6 +232,50 @@ pub(super) fn program(command: &str, shell: bool) -> Result<Program, Failure> {
     // The words are split as a shell does it; none runs, and nothing in them is expanded.
     let words = shell_words::split(command)
         .map_err(|error| refuse("--exec", format!("{error} in {command:?}")))?;
-    Program::new(words.into_iter().map(Into::into))
-        .ok_or_else(|| refuse("--exec", "there is no word in it to name a program"))
+    if let Some(operator) = shell_operator(command) {
+        let cause = format!("{operator} in {command:?} is for a shell, and none runs");
+        return Err(refuse("--exec", cause).fix("add --sh"));
+    }
+    let program = Program::new(words.into_iter().map(Into::into))
+        .ok_or_else(|| refuse("--exec", "there is no word in it to name a program"))?;
+    // Now, and not once a client has come.
+    program.check()?;
+    Ok(program)
+}
+
+/// The first word that means something to a shell alone, such as `|`; one in quotes is a word like
+/// any other.
+fn shell_operator(command: &str) -> Option<&str> {
+    let mut quote = None;
+    let mut is_blank = |letter: char| {
+        match quote {
+            Some(open) if open == letter => quote = None,
+            None if matches!(letter, '\'' | '"') => quote = Some(letter),
+            _ => {}
+        }
+        quote.is_none() && letter.is_whitespace()
+    };
+    let mut words = command.split(&mut is_blank);
+    words.find(|word| ["|", "||", "&&", "&", ";", "<", ">", ">>", "2>", "2>&1"].contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shell_operator;
+
+    #[test]
+    fn a_word_for_a_shell_is_found_outside_of_quotes() {
+        for (command, operator) in [
+            ("a | b", Some("|")),
+            ("a && b", Some("&&")),
+            ("a 'x y' > f", Some(">")),
+            ("grep '|' f", None),
+            ("grep ' | ' f", None),
+            ("grep \"it's | x\" f", None),
+            ("curl http://h/?a=1&b=2", None),
+            ("cat", None),
+        ] {
+            assert_eq!(shell_operator(command), operator, "{command}");
+        }
+    }
 }

@@ -36,12 +36,12 @@ pub(super) fn finding(
     let cause = cause(filter, member, dropped, interfaces)?;
     let text = match filter {
         Filter::Strict => format!(
-            "rp_filter is on for {name} (1, strict), and {cause} \
-             (`sysctl -w net/ipv4/conf/{name}/rp_filter=2` is content with any route back)"
+            "rp_filter is strict (1) on {name}, and {cause}. `sysctl -w \
+             net/ipv4/conf/{name}/rp_filter=2` is content with any route back"
         ),
-        Filter::Loose => format!(
-            "rp_filter is on for {name} (2, loose), and {cause} (add a route to the sender)"
-        ),
+        Filter::Loose => {
+            format!("rp_filter is loose (2) on {name}, and {cause}. Add a route to the sender")
+        }
     };
     Some(Finding { kind: Kind::RpFilter, text })
 }
@@ -125,8 +125,8 @@ mod tests {
         };
         assert_eq!(
             text("1", Some("127.0.0.1"), Some(0)).unwrap(),
-            "rp_filter is on for eth0 (1, strict), and the route back to 127.0.0.1 leaves by lo \
-             (`sysctl -w net/ipv4/conf/eth0/rp_filter=2` is content with any route back)"
+            "rp_filter is strict (1) on eth0, and the route back to 127.0.0.1 leaves by lo. `sysctl \
+             -w net/ipv4/conf/eth0/rp_filter=2` is content with any route back"
         );
         assert_eq!(text("2", Some("127.0.0.1"), None), None);
         assert_eq!(text("0", None, None), None);

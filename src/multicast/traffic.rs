@@ -18,12 +18,12 @@ const ACCOUNTED_FOR: [&str; 4] = ["Ip:InDelivers", SENT, "Ip:ReasmReqds", "Ip:Fo
 const SENT: &str = "IpExt:OutMcastPkts";
 
 /// What is wrong where IgnoredMulti rises.
-const IGNORED: &str =
-    "came to a group that no socket was open for: another port, group or source is sent to";
+const IGNORED: &str = "came to a group that no socket was open for. The sender uses another port, \
+                       group or source";
 
 /// What there is to say of firewalls where no counter gives one away.
-const UNKNOWN: &str = "whether a firewall drops it cannot be seen from here: `nft list ruleset` \
-                       or `iptables -nvL`, as root, show what there is";
+const UNKNOWN: &str = "a firewall may drop it, which cannot be seen from here. As root, look at \
+                       `nft list ruleset` or `iptables -nvL`";
 
 /// The words and counters of one family.
 struct FamilyCounters {
@@ -75,7 +75,7 @@ fn family_findings(family: &FamilyCounters, before: &Counters, now: &Counters) -
     // InErrors counts those two as well.
     let other = rise("InErrors").saturating_sub(full + corrupt);
     let counted = [
-        (full, Kind::ReceiveBufferFull, "found a receive buffer full (`-O rcvbuf` enlarges ours)"),
+        (full, Kind::ReceiveBufferFull, "found a receive buffer full. `-O rcvbuf` enlarges ours"),
         (corrupt, Kind::BadChecksum, "had a wrong UDP checksum"),
         (other, Kind::UdpErrors, "were dropped by UDP (InErrors)"),
         (rise("IgnoredMulti"), Kind::IgnoredDatagrams, IGNORED),
@@ -94,13 +94,13 @@ fn nothing_arrived(family: &FamilyCounters, before: &Counters, now: &Counters) -
     // What rp_filter drops came in as well, if not far.
     let filtered = family.filtered.and_then(|name| now.rise(before, name)).unwrap_or(0);
     let came = match arrived + filtered {
-        0 => format!("no {} multicast packet at all came in", family.name),
+        0 => format!("no {} multicast packet came in at all", family.name),
         _ if filtered == 0 => only_our_own(family, arrived, before, now)?,
         _ => return None,
     };
     let text = format!(
-        "{came}: it is lost on the way here (the sender's TTL or interface, a switch that snoops \
-         without a querier, another network)"
+        "{came}. What is sent is lost on the way here. Check the sender's TTL and interface, and \
+         that a switch that snoops has a querier"
     );
     Some(Finding { kind: Kind::NothingArrived, text })
 }
@@ -117,8 +117,8 @@ fn only_our_own(
     let delivered = now.rise(before, "Ip:InDelivers")?;
     let text = || {
         format!(
-            "no {} multicast packet came in but {arrived}, which may be this machine's own (it \
-             sent {sent})",
+            "no {} multicast packet came in but {arrived}, which may be this machine's own: it sent \
+             {sent}",
             family.name
         )
     };
@@ -134,8 +134,8 @@ fn firewall(before: &Counters, now: &Counters) -> Option<Finding> {
     let dropped = arrived.saturating_sub(accounted_for);
     let text = || {
         format!(
-            "a firewall on this machine dropped {dropped} IPv4 multicast packets or more: they \
-             came in and were not delivered (`nft list ruleset`, as root, shows its rules)"
+            "a firewall on this machine dropped {dropped} IPv4 multicast packets or more. They \
+             came in and were not delivered. As root, `nft list ruleset` shows the rules"
         )
     };
     (dropped > 0).then(|| Finding { kind: Kind::Firewall, text: text() })

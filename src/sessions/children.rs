@@ -3,21 +3,22 @@
 //! Each child has a `ChildPurpose`, and the part of the session that is served by this purpose takes
 //! the exits of it. What an exit means, that part knows.
 
+mod program;
 mod streams;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Status};
 use crate::event_loop::{Id, Pool, TimerKey};
-use crate::protocol::text::escape;
 use crate::sys;
 
 use super::timers;
+pub use program::Program;
 pub(crate) use streams::Stream;
 use streams::{channels, set_streams};
 
@@ -25,69 +26,6 @@ use streams::{channels, set_streams};
 const GRACE: Duration = Duration::from_secs(2);
 /// How often a group is looked at whose leader has ended.
 const LOOK: Duration = Duration::from_millis(20);
-/// What is said to one process only, and not to its children: socket activation and readiness
-/// (sd_listen_fds(3), sd_notify(3)), and what another wirecat says of itself.
-const PRIVATE: [&str; 7] = [
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "LISTEN_FDNAMES",
-    "NOTIFY_SOCKET",
-    "WIRECAT_ADDR",
-    "WIRECAT_HOST",
-    "WIRECAT_PORT",
-];
-
-/// A program and its arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Program {
-    name: OsString,
-    args: Vec<OsString>,
-}
-
-impl Program {
-    /// A program that is looked up in `PATH`; `None` without a word to name it.
-    pub fn new(words: impl IntoIterator<Item = OsString>) -> Option<Self> {
-        let mut words = words.into_iter();
-        Some(Self { name: words.next()?, args: words.collect() })
-    }
-
-    /// A line for the shell.
-    pub fn shell(line: impl AsRef<OsStr>) -> Self {
-        Self { name: "/bin/sh".into(), args: vec!["-c".into(), line.as_ref().to_owned()] }
-    }
-
-    /// What it is called in messages.
-    pub fn title(&self) -> String {
-        let text = match self.args.as_slice() {
-            [flag, line] if self.name == "/bin/sh" && flag == "-c" => line,
-            _ => &self.name,
-        };
-        escape(text.as_encoded_bytes())
-    }
-
-    fn command(&self, env: &[(&'static str, OsString)]) -> Command {
-        let mut command = Command::new(&self.name);
-        // A program that inherited NOTIFY_SOCKET could report READY=1 or STOPPING=1 in our name.
-        for name in PRIVATE {
-            command.env_remove(name);
-        }
-        command.args(&self.args).envs(env.iter().map(|(name, value)| (name, value)));
-        command
-    }
-
-    fn failure(&self, error: &io::Error) -> Failure {
-        let target = escape(self.name.as_encoded_bytes());
-        if error.kind() != io::ErrorKind::NotFound {
-            return Failure::io(Status::NotRunnable, "run", target, error);
-        }
-        let fix = match target.contains('/') {
-            true => "the file is missing, or for a script its interpreter",
-            false => "no directory of PATH has it",
-        };
-        Failure::io(Status::NotFound, "run", target, error).fix(fix)
-    }
-}
-
 /// What a child is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChildPurpose {

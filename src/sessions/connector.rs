@@ -57,6 +57,8 @@ pub(crate) struct Connector {
     patience: Option<Duration>,
     backoff: Backoff,
     since: Instant,
+    /// Attempts since then.
+    tries: u64,
     /// How long this attempt may take.
     limit: Duration,
     local: LocalAddress,
@@ -111,6 +113,7 @@ impl Connector {
             patience: Some(Duration::ZERO),
             backoff: WAIT,
             since: now,
+            tries: 0,
             lookup: Lookup::default(),
             race: None,
             attempts: Vec::new(),
@@ -125,7 +128,7 @@ impl Connector {
 
     /// Begins a first attempt.
     pub(crate) fn begin(&mut self, pool: &mut Pool) -> Progress {
-        self.since = pool.now();
+        (self.since, self.tries) = (pool.now(), 0);
         self.attempt(pool)
     }
 
@@ -134,7 +137,7 @@ impl Connector {
         if was_useful {
             self.backoff.reset();
         }
-        self.since = pool.now();
+        (self.since, self.tries) = (pool.now(), 0);
         // At random, so that the clients of a server that was lost do not all come back at once.
         let pause = self.backoff.pause(fastrand::f64());
         pool.arm(self.timer(timers::RETRY), pause);
@@ -263,6 +266,7 @@ impl Connector {
 
     /// One attempt over all addresses.
     fn attempt(&mut self, pool: &mut Pool) -> Progress {
+        self.tries += 1;
         self.limit = self.limit(pool.now());
         pool.arm(self.timer(timers::CONNECT), self.limit);
         match self.local.begin(pool, self.route.options.net.family) {
@@ -349,19 +353,5 @@ impl Connector {
         self.route.begin(pool, id, &self.budget);
         self.attempts.push((id, target.clone()));
         Ok(())
-    }
-
-    /// Ends whatever is under way.
-    pub(crate) fn cancel(&mut self, pool: &mut Pool) {
-        let settling = self.settling.take().map(|new| new.id);
-        for id in self.attempts.drain(..).map(|(id, _)| id).chain(settling) {
-            pool.abort(id, CloseReason::HOST);
-        }
-        self.race = None;
-        self.local.cancel();
-        self.lookup.cancel();
-        for purpose in [timers::NEXT_ADDRESS, timers::CONNECT, timers::RETRY, timers::SETTLE] {
-            pool.disarm(self.timer(purpose));
-        }
     }
 }

@@ -81,8 +81,19 @@ pub enum AddressError {
     #[error("{0:?} is not UTF-8: only unix:PATH need not be")]
     NotText(String),
     /// A host alone.
-    #[error("{0:?} has no port: write HOST:PORT, or 0 as the port to listen on a free one")]
+    #[error("{0:?} has no port: write HOST:PORT")]
     NoPort(String),
+    /// A path where a socket file may be meant.
+    #[error("{0:?} is a path: write unix:{0} for a socket there")]
+    Path(String),
+    /// A word for a protocol in front, as other tools have it.
+    #[error("{scheme}:{rest} begins with {scheme}: (write {rest})")]
+    Scheme {
+        /// What stands before the first colon.
+        scheme: &'static str,
+        /// What follows it.
+        rest: String,
+    },
     /// A number that is no port.
     #[error("port {0} is not between 0 and 65535")]
     PortRange(String),

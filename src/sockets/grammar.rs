@@ -130,17 +130,33 @@ fn bracketed(text: &str, rest: &str) -> Result<(Host, u16), Error> {
     }
 }
 
+/// What other tools write before a host.
+const SCHEMES: [&str; 4] = ["tcp", "udp", "tls", "ssl"];
+
 /// `PORT`, `:PORT` or `HOST:PORT`.
 fn plain(text: &str) -> Result<(Host, u16), Error> {
     match text.rsplit_once(':') {
+        _ if ["/", "./", "../"].iter().any(|begin| text.starts_with(begin)) => {
+            Err(Error::Path(text.to_owned()))
+        }
         None if text.is_empty() => Err(Error::Empty),
         None => lone_port(text).map(|port| (Host::Loopback, port)),
         Some((_, "")) => Err(Error::NoPort(text.to_owned())),
         Some(("", number)) => Ok((Host::Any, port(number)?)),
         Some(_) if text.contains("://") => Err(Error::Url(text.to_owned())),
-        Some((host, _)) if host.contains(':') => Err(Error::NoBrackets(text.to_owned())),
+        Some((host, _)) if host.contains(':') => Err(match text.split_once(':') {
+            Some((first, rest)) if !rest.contains("::") => scheme(first, rest),
+            _ => None,
+        }
+        .unwrap_or_else(|| Error::NoBrackets(text.to_owned()))),
         Some((name, number)) => Ok((host(name)?, port(number)?)),
     }
+}
+
+/// What is wrong with an address that begins with a word for a protocol, in whatever case.
+fn scheme(first: &str, rest: &str) -> Option<Error> {
+    let scheme = SCHEMES.into_iter().find(|scheme| first.eq_ignore_ascii_case(scheme))?;
+    Some(Error::Scheme { scheme, rest: rest.to_owned() })
 }
 
 /// A word without a colon: a port if it can be one, else a host that lacks one.
@@ -318,6 +334,10 @@ mod tests {
             ("[a b]:80", "it has a blank"),
             ("[example.com]80", "\"80\" follows the ]"),
             ("::1:80", "goes in brackets, as in [::1]:80"),
+            ("/tmp/x", "\"/tmp/x\" is a path: write unix:/tmp/x"),
+            ("./x:1", "is a path: write unix:./x:1"),
+            ("tls:h:443", "tls:h:443 begins with tls: (write h:443)"),
+            ("TCP:localhost:80", "begins with tcp: (write localhost:80)"),
             ("http://h:80", "write HOST:PORT"),
             ("1.2.3.4.5:80x", "\"1.2.3.4.5\" is not an IPv4 address"),
             ("256.1.1.1:80", "\"256.1.1.1\" is not an IPv4 address"),

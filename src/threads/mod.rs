@@ -140,7 +140,12 @@ pub(crate) fn start(
     let count = sessions.len();
     let fail = |at: usize, error| {
         let name = format!("thread {} of {count}", at + 1);
-        Failure::io(Status::Local, "start", name, &error).fix("--threads sets how many")
+        let failure = Failure::io(Status::Local, "start", name, &error);
+        let fix = match &failure.fix {
+            Some(fix) => format!("{fix}, or use fewer --threads"),
+            None => "--threads sets how many".to_owned(),
+        };
+        failure.fix(fix)
     };
     let loops: Result<Vec<EventLoop>, _> =
         (0..count).map(|at| EventLoop::new().map_err(|error| fail(at, error))).collect();

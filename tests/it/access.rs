@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use rustix::process::Signal;
 
 use crate::support::datagrams::{hear_all, hear_nothing, socket_on};
-use crate::support::net::{connect_from, read_all};
+use crate::support::net::{connect_from, until_reset};
 use crate::support::wirecat;
 
 /// The last number of 127.0.0.N of those who are let in, of 1 to 3.
@@ -62,7 +62,8 @@ fn a_room_has_members_that_are_let_in() {
     member.read_line(&mut line).expect("the room greets");
     assert!(!line.is_empty());
     let refused = connect_from([127, 0, 0, 2].into(), &address);
-    assert_eq!(read_all(&refused), b"");
+    assert_eq!(until_reset(&refused), b"");
+    host.wait_for("127.0.0.2:");
     host.signal(Signal::TERM.as_raw());
     let _ = host.wait().code(0);
     let mut rest = String::new();

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::datagrams::{ClosedPort, hear};
+use regex::Regex;
+
+use crate::support::datagrams::{ClosedPort, hear, socket};
 use crate::support::net::{RefusingPort, accept, read_all};
 use crate::support::{PATIENCE, program, skip, wirecat};
 
@@ -79,6 +81,20 @@ fn a_sender_ends_with_the_last_cause() {
         let ended = wirecat(["udp-send", "--send", "x", &address]).run().code(code);
         assert!(!ended.says(words).stderr.contains("retry"));
     }
+    let silent = socket();
+    let address = silent.local_addr().unwrap().to_string();
+    let args = ["udp-send", "--wait", "2500ms", "--send", "x", &address];
+    let ended = wirecat(args).run().code(124);
+    assert!(
+        Regex::new(r"none within 2s 500ms, though it was sent \d times")
+            .unwrap()
+            .is_match(&ended.stderr)
+    );
+    let closed = RefusingPort::new();
+    let args = ["tcp-connect", "--wait", "500ms", &closed.address];
+    let ended = wirecat(args).run().code(4);
+    let tried = Regex::new(r"refused \(nothing listens there; tried \d+ times in \d+ms\)");
+    assert!(tried.unwrap().is_match(&ended.stderr), "{}", ended.stderr);
     // What waiting cannot mend ends it at once.
     let hopeless = ["udp-send", "--wait", "60", "--send", "x", "fd:99"];
     wirecat(hopeless).run().code(7).says("bad file descriptor");
@@ -139,7 +155,7 @@ fn a_route_that_comes_late_is_used() {
     }
     // The address is our own by then, and nobody is there: that answer is the last cause.
     let args = ["tcp-connect", "--wait", "4", "--send", "x", "192.0.2.1:9"];
-    unshare(&args).run().code(4).says("retry in").says("refused (nothing listens there)");
+    unshare(&args).run().code(4).says("retry in").says("refused (nothing listens there; tried ");
     let args = ["udp-send", "--wait", "4", "--send", "x", "192.0.2.1:9"];
     unshare(&args).run().code(124).says("retry in").says("no route leads there");
 }

@@ -6,6 +6,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::commands::args::{InputForm, spellings};
+use crate::commands::datagram::behind_equals;
 use crate::error::Failure;
 use crate::framing::{Framing, InputFraming};
 use crate::protocol::command::CommandForm;
@@ -15,6 +16,7 @@ use crate::protocol::slow::Policy;
 use crate::report::Name;
 use crate::sessions::config::Hook;
 use crate::sockets::{Address, AddressError, UnixName};
+use crate::values::parse_duration;
 
 /// One command line as clap read it.
 pub(super) struct Typed<'a> {
@@ -118,13 +120,13 @@ fn is_ip(place: &Place) -> bool {
     matches!(place, Some(Address::Inet { .. }))
 }
 
-fn place(text: &OsStr) -> Result<Place, Failure> {
+fn place(text: &OsStr) -> Result<Place, AddressError> {
     match text.try_into() {
         Ok(address) => Ok(Some(address)),
         // A command that takes no group refuses it in its `config()`, which reads the address
         // again.
         Err(AddressError::Group(_)) => Ok(None),
-        Err(wrong) => Err(wrong.into()),
+        Err(wrong) => Err(wrong),
     }
 }
 
@@ -134,8 +136,35 @@ impl<'a> Typed<'a> {
     pub(super) fn new(command: &'a Command, matches: &'a ArgMatches) -> Result<Self, Failure> {
         let mut typed = Self { command, matches, addresses: Vec::new() };
         let texts = ["address", "addresses"].into_iter().flat_map(|id| typed.all::<OsString>(id));
-        typed.addresses = texts.map(|text| place(text)).collect::<Result<_, _>>()?;
+        let texts: Vec<&OsString> = texts.collect();
+        typed.addresses = (0..texts.len())
+            .map(|at| place(texts[at]).map_err(|wrong| typed.explained(wrong, &texts[at..])))
+            .collect::<Result<_, _>>()?;
         Ok(typed)
+    }
+
+    /// What is wrong with the first of these addresses, with what this command has to say about it.
+    fn explained(&self, wrong: AddressError, texts: &[&OsString]) -> Failure {
+        let fix = match &wrong {
+            AddressError::NoPort(text) => {
+                let next = texts.get(1).and_then(|next| next.to_str());
+                let is_port = |next: &&str| next.bytes().all(|byte| byte.is_ascii_digit());
+                match next.filter(is_port) {
+                    _ if self.is_typed("reply") && parse_duration(text).is_ok() => {
+                        Some(behind_equals(text))
+                    }
+                    Some(port) if !text.ends_with(':') => {
+                        Some(format!("did you mean {text}:{port}?"))
+                    }
+                    _ if ["tcp-serve", "udp-listen"].contains(&self.command()) => {
+                        Some(format!("{}:0 listens on a free port", text.trim_end_matches(':')))
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        Failure::from(wrong).maybe_fix(fix.as_deref())
     }
 
     /// The name of the command.

@@ -1,12 +1,12 @@
 //! Commands as JSON objects, for a program: strict, so that a mistake is an error, not a guess.
 
-use std::fmt;
 use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use serde::de::{Deserialize, Deserializer};
 
-use super::{Command, CommandForm, ReadForm, Recipient, conn, known, peer, tick};
+use super::json_values::{OneOrAll, PeerId, TimeText, True};
+use super::{Command, CommandForm, ReadForm, Recipient, known, tick};
 use crate::protocol::text::without_bom;
 use crate::values::parse_duration;
 
@@ -76,9 +76,9 @@ struct CommandObject {
     #[serde(deserialize_with = "given", rename = "as")]
     form: Option<String>,
     #[serde(deserialize_with = "given")]
-    within: Option<String>,
+    within: Option<TimeText>,
     #[serde(deserialize_with = "given")]
-    tick: Option<String>,
+    tick: Option<TimeText>,
 }
 
 impl CommandObject {
@@ -91,8 +91,9 @@ impl CommandObject {
         ];
         let is_another = self.another.is_some();
         let form = self.form.map(|text| text.parse::<ReadForm>()).transpose()?;
-        let within = self.within.map(|text| within(&text)).transpose()?;
-        let tick = self.tick.map(|text| tick(&text).map_err(|cause| format!("`tick`: {cause}")));
+        let within = self.within.map(|TimeText(text)| within(&text)).transpose()?;
+        let wrong = |cause| format!("`tick`: {cause}");
+        let tick = self.tick.map(|TimeText(text)| tick(&text).map_err(wrong));
         let to = self.to.map_or(Recipient::All, |PeerId(to)| to);
         let send = |payload| Command::Send { payload, to: to.clone() };
         let b64 = self.b64.map(|text| base64(&text)).transpose()?;
@@ -157,63 +158,6 @@ fn hex(text: &str) -> Result<Vec<u8>, String> {
 /// The value of a key that is there. An `Option` alone would take null for a key that is not.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
-}
-
-/// `true`, and nothing else: false would ask for nothing.
-struct True;
-
-impl<'de> Deserialize<'de> for True {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match bool::deserialize(deserializer)? {
-            true => Ok(Self),
-            false => Err(D::Error::invalid_value(Unexpected::Bool(false), &"true")),
-        }
-    }
-}
-
-/// One connection or peer.
-struct PeerId(Recipient);
-
-impl<'de> Deserialize<'de> for PeerId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IdVisitor { null: false }).map(Self)
-    }
-}
-
-/// One connection or peer, or null for all.
-struct OneOrAll(Recipient);
-
-impl<'de> Deserialize<'de> for OneOrAll {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IdVisitor { null: true }).map(Self)
-    }
-}
-
-struct IdVisitor {
-    null: bool,
-}
-
-impl Visitor<'_> for IdVisitor {
-    type Value = Recipient;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("the number of a connection or \"IP:PORT\"")?;
-        out.write_str(if self.null { ", or null for all" } else { "; leave it out for all" })
-    }
-
-    // RFC 8259 has one type of numbers; serde_json brings those with a sign, a fraction or an
-    // exponent to other methods, which refuse them.
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Recipient, E> {
-        conn(number).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Recipient, E> {
-        peer(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Recipient, E> {
-        if self.null { Ok(Recipient::All) } else { Err(E::invalid_type(Unexpected::Unit, &self)) }
-    }
 }
 
 #[cfg(test)]
@@ -324,13 +268,14 @@ mod tests {
             (r#"{"read":1,"as":"words"}"#, "unknown form `words`: use line, raw or fixed:N"),
             (r#"{"read":1,"as":"fixed:0"}"#, "N is at least 1"),
             (r#"{"read":1,"as":null}"#, "expected a string"),
-            (r#"{"read":1,"within":2}"#, "expected a string"),
+            (r#"{"read":1,"within":2}"#, "a time is a string: write \"2s\""),
             (r#"{"read":1,"within":"soon"}"#, "`within`: \"soon\" is not a duration"),
             (r#"{"read":1,"within":"0ms"}"#, "`within`: the time must be more than zero"),
             (r#"{"read":1,"within":"99y"}"#, "too long: at most 10 years"),
             (r#"{"send":"x","as":"line"}"#, "`as` goes with read only"),
             (r#"{"close":1,"within":"2s"}"#, "`within` goes with read only"),
-            (r#"{"tick":1}"#, "expected a string"),
+            (r#"{"tick":5}"#, "a time is a string: write \"5s\""),
+            (r#"{"tick":0.5}"#, "expected a time as a string, such as \"5s\""),
             (r#"{"tick":"10us"}"#, "`tick`: the shortest time between ticks is 1ms"),
             (r#"{"tick":"often"}"#, "`tick`: \"often\" is not a duration"),
             (r#"{"tick":"1s","to":1}"#, "`to` goes with send, b64 or hex only"),

@@ -4,6 +4,7 @@
 //! Pure: it says what was asked for, and not whether that can be done.
 
 mod json;
+mod json_values;
 mod read;
 mod words;
 

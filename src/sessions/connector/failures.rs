@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::{Connector, Note, Progress};
+use crate::close::CloseReason;
 use crate::error::{Failure, Status};
 use crate::event_loop::Pool;
 use crate::kind::Kind;
@@ -61,6 +62,35 @@ impl Connector {
         self.attempt_failed(pool, failure)
     }
 
+    /// A failure that ends it, with how often and for how long it was tried.
+    fn tried(&self, failure: Failure, spent: Duration) -> Failure {
+        if self.tries < 2 {
+            return failure;
+        }
+        let spent = Duration::from_millis(u64::try_from(spent.as_millis()).unwrap_or(u64::MAX));
+        let spent = humantime::format_duration(spent);
+        let tried = format!("tried {} times in {spent}", self.tries);
+        let fix = match &failure.fix {
+            Some(fix) => format!("{fix}; {tried}"),
+            None => tried,
+        };
+        failure.fix(fix)
+    }
+
+    /// Ends whatever is under way.
+    pub(crate) fn cancel(&mut self, pool: &mut Pool) {
+        let settling = self.settling.take().map(|new| new.id);
+        for id in self.attempts.drain(..).map(|(id, _)| id).chain(settling) {
+            pool.abort(id, CloseReason::HOST);
+        }
+        self.race = None;
+        self.local.cancel();
+        self.lookup.cancel();
+        for purpose in [timers::NEXT_ADDRESS, timers::CONNECT, timers::RETRY, timers::SETTLE] {
+            pool.disarm(self.timer(purpose));
+        }
+    }
+
     /// The attempt is over; another one follows where patience allows it.
     pub(super) fn attempt_failed(&mut self, pool: &mut Pool, failure: Failure) -> Progress {
         self.cancel(pool);
@@ -74,7 +104,7 @@ impl Connector {
         let left = patience.map(|patience| patience.saturating_sub(spent));
         let hopeless = matches!(failure.status, Status::Usage | Status::Local);
         if hopeless || left.is_some_and(|left| left.is_zero()) {
-            return Progress::Failed(failure);
+            return Progress::Failed(self.tried(failure, spent));
         }
         // The last attempt is made when patience ends, and not before.
         let pause = self.backoff.pause(fastrand::f64()).min(left.unwrap_or(Duration::MAX));

@@ -15,11 +15,19 @@ pub(super) struct GoalState {
     /// Searches each message. Streams without messages are searched by their receivers.
     lookout: Option<Lookout>,
     matched: bool,
+    /// The end of what came, for the failure of `--expect`.
+    last: Vec<u8>,
+    /// More came than that.
+    is_cut: bool,
 }
+
+/// How much of what came is quoted where none of it matches.
+const QUOTED: usize = 200;
 
 impl GoalState {
     pub(super) fn new(goal: Goal, has_messages: bool) -> Self {
-        let mut state = Self { goal, lookout: None, matched: false };
+        let mut state =
+            Self { goal, lookout: None, matched: false, last: Vec::new(), is_cut: false };
         if has_messages {
             state.search_messages();
         }
@@ -33,7 +41,18 @@ impl GoalState {
 
     /// Looks for `--expect` in a message.
     pub(super) fn search(&mut self, payload: &[u8]) {
+        if self.goal.expect.is_some() {
+            self.keep(payload);
+        }
         self.matched |= self.lookout.as_mut().is_some_and(|lookout| lookout.matches(payload));
+    }
+
+    /// Keeps the last bytes of all that came.
+    fn keep(&mut self, payload: &[u8]) {
+        let over = (self.last.len() + payload.len()).saturating_sub(QUOTED);
+        self.is_cut |= over > 0;
+        self.last.drain(..over.min(self.last.len()));
+        self.last.extend_from_slice(&payload[payload.len().saturating_sub(QUOTED)..]);
     }
 
     /// Takes one of the messages that are left for all loops; false where none is.
@@ -60,7 +79,16 @@ impl GoalState {
             _ if self.matched => None,
             (Some(expect), _) => {
                 let target = format!("a match of {:?}", expect.to_string());
-                let cause = "nothing that came matches";
+                let came = self.last.escape_ascii();
+                let cause = match (self.last.is_empty(), self.is_cut) {
+                    (true, _) => "nothing that came matches".to_owned(),
+                    (false, false) => format!("nothing that came matches: it was \"{came}\""),
+                    (false, true) => {
+                        format!(
+                            "nothing that came matches: its last {QUOTED} bytes were \"{came}\""
+                        )
+                    }
+                };
                 Some(Failure::new(Status::Unmet, Kind::Expect, "receive", target, cause))
             }
             (None, Some(count)) if received < count => {
@@ -91,6 +119,25 @@ mod tests {
         assert!(goal.is_met(1));
         assert_eq!(goal.unmet(1), None);
     }
+
+    #[test]
+    fn the_end_of_what_came_is_quoted() {
+        let expect = Some("ok".parse().unwrap());
+        let mut goal = GoalState::new(Goal { expect, count: None, left: None }, false);
+        let cause = |goal: &GoalState| goal.unmet(0).map(|failure| failure.cause.clone()).unwrap();
+        assert_eq!(cause(&goal), "nothing that came matches");
+        goal.search(b"n\xff\r\n");
+        assert_eq!(cause(&goal), r#"nothing that came matches: it was "n\xff\r\n""#);
+        goal.search(&[b'a'; 150]);
+        goal.search(&[b'b'; 100]);
+        let quoted = format!("bytes were \"{}{}\"", "a".repeat(100), "b".repeat(100));
+        assert!(cause(&goal).ends_with(&quoted), "{}", cause(&goal));
+        goal.search(&[b'c'; 1000]);
+        assert!(
+            cause(&goal).ends_with(&format!("its last 200 bytes were \"{}\"", "c".repeat(200)))
+        );
+    }
+
     #[test]
     fn the_goals_of_two_loops_take_no_message_more_than_are_left() {
         let left = Some(Arc::new(AtomicU64::new(3)));

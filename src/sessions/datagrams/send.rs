@@ -12,7 +12,7 @@ use super::prober::Prober;
 use super::send_batch::{Destination, Pumped, SendBatch};
 use super::service::idle;
 use super::{DatagramContext, DatagramService, DatagramSession, Flushed, FullPeer, Sockets};
-use crate::error::Failure;
+use crate::error::{Failure, Status};
 use crate::event_loop::{Event, Id, Pool, TimerKey};
 use crate::kind::Kind;
 use crate::protocol::pacer::Pacer;
@@ -45,6 +45,8 @@ pub struct SendService {
     answers: Answers,
     /// `--wait`: until the first answer, what was sent is sent again, for so long.
     pub(super) patience: Option<Duration>,
+    /// How often what came first was sent once more.
+    repeats: u64,
     /// The first answer was in the batch at hand.
     is_answered: bool,
     /// Everything has been sent.
@@ -74,6 +76,7 @@ impl SendService {
             prober,
             answers: Answers::new(config.reply, now),
             patience: config.common.limits.wait,
+            repeats: 0,
             is_answered: false,
             sent_all: false,
             drain: InputDrain::default(),
@@ -291,6 +294,7 @@ impl DatagramService for SendService {
                 // Begun anew while on its way, a long batch would never get to its last message.
                 if self.batch.is_done() {
                     self.batch.rewind();
+                    self.repeats += 1;
                 }
                 context.arm(timers::RESEND, RESEND);
                 self.pump(context);
@@ -314,7 +318,15 @@ impl DatagramService for SendService {
     }
 
     fn diagnose(&mut self, _: &mut DatagramContext<'_>) -> Option<Failure> {
-        self.why_not_open()
+        self.why_not_open().or_else(|| {
+            let patience = humantime::format_duration(self.patience?);
+            let cause = match self.repeats {
+                0 => return None,
+                more => format!("none within {patience}, though it was sent {} times", more + 1),
+            };
+            let (status, kind) = (Status::Timeout, Kind::Timeout);
+            Some(Failure::new(status, kind, "receive", "an answer", cause))
+        })
     }
 
     fn waiting(&self) -> usize {

@@ -36,9 +36,7 @@ impl StreamSession {
     /// Takes a new connection into the session.
     pub(super) fn accept(&mut self, pool: &mut Pool, id: Id, peer: Endpoint, local: Endpoint) {
         if !self.streams.admission.admits(&peer) {
-            self.report_new(pool, Notice::new(Name::Closed).closed(REFUSED), &peer, &local);
-            // It never enters the table, so that its `Closed` finds nobody and no limit counts it.
-            return pool.abort(id, REFUSED);
+            return refusing::deny(self, pool, id, (&peer, &local));
         }
         let present = self.present();
         if let Some(refusal) = self.streams.admission.turn_away(id, present) {

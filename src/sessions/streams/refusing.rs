@@ -21,6 +21,20 @@ pub(super) fn turn_away(pool: &mut Pool, id: Id, refusal: &'static [u8], reason:
     pool.close(id, reason, CloseMode::Linger);
 }
 
+/// Cuts off a client that is not let in: an end in order would look like an answer that has nothing in it.
+/// It never enters the table, so that its `Closed` finds nobody and no limit counts it.
+pub(super) fn deny(
+    session: &mut StreamSession,
+    pool: &mut Pool,
+    id: Id,
+    (peer, local): (&Endpoint, &Endpoint),
+) {
+    session.report_new(pool, Notice::new(Name::Closed).closed(REFUSED), peer, local);
+    let text = format!("{peer} is not let in (--allow, --deny)");
+    session.core.console.warn(pool, Kind::Denied, &text);
+    pool.reset(id, REFUSED);
+}
+
 /// Closes a client whose address has as many connections as it may have.
 pub(super) fn refuse_one_more(
     session: &mut StreamSession,

@@ -26,19 +26,16 @@ fn a_client_hands_its_connection_to_a_command() {
 /// SPEC 9: 126, 127, a lost connection, and nobody there.
 #[test]
 fn a_client_says_why_there_was_no_command_or_no_connection() {
-    let server = peer(|stream| read_what_comes(&stream));
+    let nobody = RefusingPort::new();
     // In a folder of PATH that may not be looked into, a program may be: execvp(3) says EACCES.
-    let ended = wirecat(["tcp-connect", "--exec", "no-such-program", &server.address])
+    let ended = wirecat(["tcp-connect", "--exec", "no-such-program", &nobody.address])
         .with(|command| {
             command.env("PATH", "/usr/bin:/bin");
         })
         .run();
     ended.code(127).says("cannot run no-such-program");
-    server.join();
-    let server = peer(|stream| read_what_comes(&stream));
-    let ended = wirecat(["tcp-connect", "--exec", "/etc/passwd", &server.address]).run();
+    let ended = wirecat(["tcp-connect", "--exec", "/etc/passwd", &nobody.address]).run();
     ended.code(126).says("permission denied");
-    server.join();
     let server = peer(|stream| {
         assert_eq!(read_exactly(&stream, 2), b"y\n");
         reset(stream);
@@ -47,7 +44,6 @@ fn a_client_says_why_there_was_no_command_or_no_connection() {
     // A reset, or a broken pipe, as reading or writing met it first.
     ended.says("cannot keep the connection to");
     server.join();
-    let nobody = RefusingPort::new();
     let ended = wirecat(["tcp-connect", "--exec", "yes", &nobody.address]).run().code(4);
     ended.says("refused");
 }

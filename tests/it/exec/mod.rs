@@ -254,20 +254,47 @@ fn ends_are_heard_of() {
 fn a_command_that_cannot_start_costs_its_client_only() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("command");
+    let make = || {
+        std::fs::write(&path, "#!/bin/sh\necho here\n").unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&path, mode).unwrap();
+    };
+    make();
     let exec = path.to_str().unwrap();
     let mut server =
         wirecat(["tcp-serve", "--conns", "2", "-v", "--exec", exec, "127.0.0.1:0"]).start();
     let address = server.address();
+    std::fs::remove_file(&path).unwrap();
     let client = connect(&address);
     assert_eq!(read_what_comes(&client), b"");
     let line = server.wait_for("cannot run");
     assert!(line.contains("for #1") && line.contains("no such file"), "{line}");
     server.wait_for("(local failure)");
-    std::fs::write(&path, "#!/bin/sh\necho here\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&path, mode).unwrap();
+    make();
     assert_eq!(answer(&address, ""), "here\n");
     server.wait().code(127);
+}
+
+/// A command that is not there, or that takes a shell, is found before anybody comes.
+#[test]
+fn a_command_that_cannot_be_run_is_found_at_the_start() {
+    for (args, code, says) in [
+        (&["tcp-serve", "--exec", "/no/such/command", "0"][..], 127, "cannot run /no/such/command"),
+        (
+            &["udp-listen", "--exec", "no-such-command-here", "0"],
+            127,
+            "no directory of PATH has it",
+        ),
+        (&["tcp-connect", "--exec", "/etc/passwd", "1"], 126, "permission denied"),
+        (&["tcp-serve", "--exec", "sort | uniq", "0"], 2, "hint: add --sh"),
+        (&["tcp-serve", "0", "--", "/no/such/command"], 127, "cannot run /no/such/command"),
+    ] {
+        let path = |command: &mut Command| {
+            command.env("PATH", "/usr/bin:/bin");
+        };
+        let ended = wirecat(args).with(path).run().code(code).says(says);
+        assert!(!ended.stderr.contains("listening"), "{}", ended.stderr);
+    }
 }
 
 /// A grandchild that keeps the output open goes on talking; a server that is told to stop does not

@@ -120,7 +120,8 @@ fn networks_are_let_in_or_not() {
             server.wait().code(0);
             continue;
         }
-        assert_eq!(read_what_comes(&client), b"", "{args:?}");
+        assert_eq!(until_reset(&client), b"", "{args:?}");
+        server.wait_for("is not let in (--allow, --deny)");
         let line = server.wait_for("closed 127.0.0.1:");
         assert!(line.contains("(refused)"), "{line}");
         assert!(!server.has_said("accepted") && server.is_running());

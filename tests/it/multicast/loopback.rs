@@ -11,7 +11,8 @@ use std::time::Duration;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
 use super::{Port, events, host, joined};
-use crate::support::{PATIENCE, Running, wirecat};
+use crate::support::terminal::Terminal;
+use crate::support::{PATIENCE, Running, wirecat, wirecat_path};
 
 /// `mcast-join` with these arguments, once it has joined.
 fn listen(args: &str) -> Running {
@@ -284,4 +285,19 @@ fn the_intervals_add_up_to_the_whole() {
     let (whole, intervals) = messages.split_last().expect("figures");
     assert!((40..=51).contains(whole), "{messages:?}");
     assert_eq!(intervals.iter().sum::<u64>(), *whole, "{messages:?}");
+}
+
+/// Who starts probes at a terminal sees how fast they go out, and that they go on.
+#[test]
+fn endless_probes_say_so_at_a_terminal() {
+    let group = format!("239.77.0.3:{}%lo", Port::new().number);
+    let mut terminal = Terminal::start(wirecat_path(), &["mcast-send", "--test", &group]);
+    terminal
+        .wait_for("sending probes at 10/s until it is stopped (--duration and --repeat end it)");
+    terminal.type_in("\x03");
+    terminal.wait();
+    let args = ["mcast-send", "--test", "--repeat", "1", &group];
+    let mut counted = Terminal::start(wirecat_path(), &args);
+    counted.wait_for_code(0);
+    assert!(!counted.shown().contains("sending probes"), "{}", counted.shown());
 }

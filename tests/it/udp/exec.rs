@@ -146,10 +146,14 @@ fn a_command_that_fails_or_is_not_there_is_told() {
     asker.send(b"x\n").unwrap();
     listener.wait_for("the command of #1 127.0.0.1:");
     assert!(listener.is_running());
-    let mut listener = listen(&["-c", "1", "--exec", "/no/such/command"]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("command");
+    std::fs::copy("/bin/cat", &path).unwrap();
+    let mut listener = listen(&["-c", "1", "--exec", path.to_str().unwrap()]);
     let asker = client(&mut listener, "127.0.0.1");
+    std::fs::remove_file(&path).unwrap();
     asker.send(b"x\n").unwrap();
-    listener.wait().code(127).says("/no/such/command");
+    listener.wait().code(127).says("no such file");
 }
 
 #[test]
