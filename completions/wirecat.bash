@@ -86,7 +86,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__chat)
-            opts="-n -w -4 -6 -v -q -h -c -O -V --nick --time --frame --send --no-stdin --host --headless --max-clients --max-per-address --queue --max-frame-total --unix-mode --allow --deny --reconnect --connect-timeout --bind --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
+            opts="-n -w -4 -6 -v -q -h -c -O -V --nick --time --frame --send --no-stdin --host --headless --max-clients --max-per-address --queue --max-frame-total --unix-mode --allow --deny --reconnect --connect-timeout --bind --tls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --tls-self-signed --tls-client-ca --ttl --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -137,6 +137,38 @@ _wirecat() {
                     return 0
                     ;;
                 --bind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-pin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-min-days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --alpn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-client-ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -241,7 +273,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__echo)
-            opts="-w -4 -6 -v -q -h -c -O -V --tcp --udp --delay --drop --frame --max-frame --max-frame-total --read-size --prefix --quit-word --stop-word --threads --unix-mode --allow --deny --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
+            opts="-w -4 -6 -v -q -h -c -O -V --tcp --udp --delay --drop --frame --max-frame --max-frame-total --read-size --prefix --quit-word --stop-word --threads --unix-mode --allow --deny --idle-timeout --ping --interval --size --conns --max-loss --connect-timeout --tls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --tls-self-signed --tls-client-ca --timeout --expect --record --port-file --ready-fd --on --verbose --quiet --events --log --color --tag --help --wait --count --output --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -320,6 +352,38 @@ _wirecat() {
                     return 0
                     ;;
                 --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-pin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-min-days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --alpn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-client-ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -688,7 +752,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__connect)
-            opts="-w -n -C -4 -6 -z -v -q -h -c -O -V --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --proxy-protocol --exec --sh --replay --replay-timing --unix-mode --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
+            opts="-w -n -C -4 -6 -z -v -q -h -c -O -V --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --connect-timeout --probe --settle --reconnect --bind --proxy-protocol --exec --sh --tls --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --replay --replay-timing --unix-mode --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -793,6 +857,34 @@ _wirecat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tls)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-pin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-min-days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --alpn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --replay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -845,7 +937,7 @@ _wirecat() {
             return 0
             ;;
         wirecat__subcmd__tcp__subcmd__serve)
-            opts="-1 -w -n -C -4 -6 -v -q -h -c -O -V --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --max-per-address --threads --greet --allow --deny --queue --slow --slow-after --max-frame-total --accept-proxy --proxy-protocol --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --replay --replay-timing --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
+            opts="-1 -w -n -C -4 -6 -v -q -h -c -O -V --reply --hub --discard --save --forward --exec --sh --connect-timeout --once --conns --max-clients --max-per-address --threads --greet --allow --deny --queue --slow --slow-after --max-frame-total --accept-proxy --proxy-protocol --unix-mode --timeout --expect --output --record --port-file --ready-fd --on --send --no-stdin --chomp --crlf --idle-timeout --read-timeout --rate --progress --frame --max-frame --read-size --keep-cr --paused --quit-after --keep-open --on-peer-close --tls-self-signed --tls-client-ca --tls-ca --tls-pin --tls-insecure --tls-min-days --tls-cert --tls-key --alpn --replay --replay-timing --verbose --quiet --events --log --color --tag --help --input --wait --count --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1000,6 +1092,34 @@ _wirecat() {
                     ;;
                 --on-peer-close)
                     COMPREPLY=($(compgen -W "continue exit" -- "${cur}"))
+                    return 0
+                    ;;
+                --tls-client-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-pin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-min-days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --alpn)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --replay)

@@ -68,6 +68,13 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l settle -
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l proxy-protocol -d 'Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l exec -d 'Run CMD with the connection as its stdin and stdout; its status is ours' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls -d 'Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-ca -d 'Trust the certificates of FILE (PEM), and no others [default: those of this machine]' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-pin -d 'Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-min-days -d 'Take no certificate that ends within N days' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-cert -d 'The certificate of this side (PEM), and behind it those of who has issued it' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-key -d 'The key of the certificate (PEM) [default: the one in the file of --tls-cert]' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l alpn -d 'The protocols to agree on one of, the best first: h2,http/1.1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side sends' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l unix-mode -d 'Who may connect to a unix socket that has a path: the mode of its file [default: 0600]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same' -r
@@ -93,6 +100,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s 6 -d 'Us
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s z -l probe -d 'Only see whether a connection can be made: nothing is sent or received'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l reconnect -d 'Connect again when the connection is lost, and report what may be lost with it'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l sh -d 'Run CMD by /bin/sh -c (with --exec)'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l tls-insecure -d 'Take any certificate: whoever is between the two sides can read and change what they say'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -l replay-timing -d 'Keep the recorded pauses (with --replay)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s q -l quiet -d 'Show only errors'
@@ -100,7 +108,7 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s h -l hel
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-connect" -s V -l version -d 'Print version'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l reply -d 'Answer TEXT: on accept, or to each message with --frame' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l save -d 'Save what clients send, one file a connection' -r -F
-complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l forward -d 'Relay each connection to ADDR' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l forward -d 'Relay each connection to ADDR; to tls:HOST:PORT by TLS' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l exec -d 'Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l connect-timeout -d 'Give up an attempt to connect after D (with --forward or commands) [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l conns -d 'Serve N connections in all, then end' -r
@@ -133,6 +141,13 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l read-size 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l quit-after -d 'End a connection D after stdin has ended and is sent, whatever the peer does' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l on-peer-close -d 'When the peer has closed before the end of stdin: continue to send it, or exit' -r -f -a "continue\t'Go on sending to the end of stdin'
 exit\t'End at once'"
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-client-ca -d 'Take only clients whose certificates are issued by those of FILE (PEM)' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-ca -d 'Trust the certificates of FILE (PEM), and no others [default: those of this machine]' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-pin -d 'Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-min-days -d 'Take no certificate that ends within N days' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-cert -d 'The certificate of this side (PEM), and behind it those of who has issued it' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-key -d 'The key of the certificate (PEM) [default: the one in the file of --tls-cert]' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l alpn -d 'The protocols to agree on one of, the best first: h2,http/1.1' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l replay -d 'Play this side of the recording in FILE (of --record), and compare what the other side sends' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l events -d 'Report these events alone, as accepted,data, or all but these, as -data,-sent; error and summary always. What is named is shown without -v; hooks of --on run all the same' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l log -d 'The form of the events on stderr: text or json [default: text]' -r -f -a "text\t'Lines of words'
@@ -159,6 +174,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l paused -d 
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l keep-open -d 'Send no FIN when stdin has ended'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s 6 -d 'Use IPv6 only'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-self-signed -d 'Speak TLS with a certificate that is made for this run; its pin is shown'
+complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l tls-insecure -d 'Take any certificate: whoever is between the two sides can read and change what they say'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -l replay-timing -d 'Keep the recorded pauses (with --replay)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand tcp-serve" -s q -l quiet -d 'Show only errors'
@@ -325,6 +342,14 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l allow -d 'Let i
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l deny -d 'Do not let in clients of these networks or names, whatever is allowed; repeatable' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l connect-timeout -d 'Give up an attempt to connect, over all addresses, after D [default: 10s]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l bind -d 'Connect from this local address and port, or from unix:PATH' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls -d 'Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-ca -d 'Trust the certificates of FILE (PEM), and no others [default: those of this machine]' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-pin -d 'Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-min-days -d 'Take no certificate that ends within N days' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-cert -d 'The certificate of this side (PEM), and behind it those of who has issued it' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-key -d 'The key of the certificate (PEM) [default: the one in the file of --tls-cert]' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l alpn -d 'The protocols to agree on one of, the best first: h2,http/1.1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-client-ca -d 'Take only clients whose certificates are issued by those of FILE (PEM)' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l ttl -d 'How far it may go: past N-1 routers (with a group) [default: 1]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
@@ -348,6 +373,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s n -l no-stdin -
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l host -d 'Host the room, and take part in it'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l headless -d 'Only host the room (with --host)'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l reconnect -d 'Connect again when the connection to the host is lost'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-insecure -d 'Take any certificate: whoever is between the two sides can read and change what they say'
+complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -l tls-self-signed -d 'Speak TLS with a certificate that is made for this run; its pin is shown'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand chat" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'
@@ -373,6 +400,14 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l size -d 'Bytes 
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l conns -d 'Probe on N connections at once [default: 1]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l max-loss -d 'More loss than PCT is exit status 1 [default: 0]' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l connect-timeout -d 'Give up an attempt to connect after D [default: 10s]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls -d 'Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-ca -d 'Trust the certificates of FILE (PEM), and no others [default: those of this machine]' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-pin -d 'Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-min-days -d 'Take no certificate that ends within N days' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-cert -d 'The certificate of this side (PEM), and behind it those of who has issued it' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-key -d 'The key of the certificate (PEM) [default: the one in the file of --tls-cert]' -r -F
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l alpn -d 'The protocols to agree on one of, the best first: h2,http/1.1' -r
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-client-ca -d 'Take only clients whose certificates are issued by those of FILE (PEM)' -r -F
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s w -l timeout -d 'End the whole run after D, with exit status 124' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l expect -d 'Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF' -r
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l record -d 'Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data' -r -F
@@ -393,6 +428,8 @@ complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s O -d 'Set a soc
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tcp -d 'Streams only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l udp -d 'Datagrams only; with --ping, probes are datagrams'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l ping -d 'Probe an echo server: round trips, loss, duplicates, reordering, corruption'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-insecure -d 'Take any certificate: whoever is between the two sides can read and change what they say'
+complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -l tls-self-signed -d 'Speak TLS with a certificate that is made for this run; its pin is shown'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s 4 -d 'Use IPv4 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s 6 -d 'Use IPv6 only'
 complete -c wirecat -n "__fish_wirecat_using_subcommand echo" -s v -l verbose -d 'Show connections and the summary too (-vv: every message as well)'

@@ -67,6 +67,14 @@ module completions {
     --proxy-protocol: string  # Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends
     --exec: string            # Run CMD with the connection as its stdin and stdout; its status is ours
     --sh                      # Run CMD by /bin/sh -c (with --exec)
+    --tls: string             # Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]
+    --tls-ca: path            # Trust the certificates of FILE (PEM), and no others [default: those of this machine]
+    --tls-pin: string         # Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable
+    --tls-insecure            # Take any certificate: whoever is between the two sides can read and change what they say
+    --tls-min-days: string    # Take no certificate that ends within N days
+    --tls-cert: path          # The certificate of this side (PEM), and behind it those of who has issued it
+    --tls-key: path           # The key of the certificate (PEM) [default: the one in the file of --tls-cert]
+    --alpn: string            # The protocols to agree on one of, the best first: h2,http/1.1
     --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side sends
     --replay-timing           # Keep the recorded pauses (with --replay)
     --unix-mode: string       # Who may connect to a unix socket that has a path: the mode of its file [default: 0600]
@@ -103,7 +111,7 @@ module completions {
     --hub                     # Pass each client's messages to all others and to stdout
     --discard                 # Throw away what clients send
     --save: path              # Save what clients send, one file a connection
-    --forward: string         # Relay each connection to ADDR
+    --forward: string         # Relay each connection to ADDR; to tls:HOST:PORT by TLS
     --exec: string            # Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)
     --sh                      # Run CMD by /bin/sh -c (with --exec)
     --connect-timeout: string # Give up an attempt to connect after D (with --forward or commands) [default: 10s]
@@ -147,6 +155,15 @@ module completions {
     --on-peer-close: string@"nu-complete wirecat tcp-serve on_peer_close" # When the peer has closed before the end of stdin: continue to send it, or exit
     -4                        # Use IPv4 only
     -6                        # Use IPv6 only
+    --tls-self-signed         # Speak TLS with a certificate that is made for this run; its pin is shown
+    --tls-client-ca: path     # Take only clients whose certificates are issued by those of FILE (PEM)
+    --tls-ca: path            # Trust the certificates of FILE (PEM), and no others [default: those of this machine]
+    --tls-pin: string         # Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable
+    --tls-insecure            # Take any certificate: whoever is between the two sides can read and change what they say
+    --tls-min-days: string    # Take no certificate that ends within N days
+    --tls-cert: path          # The certificate of this side (PEM), and behind it those of who has issued it
+    --tls-key: path           # The key of the certificate (PEM) [default: the one in the file of --tls-cert]
+    --alpn: string            # The protocols to agree on one of, the best first: h2,http/1.1
     --replay: path            # Play this side of the recording in FILE (of --record), and compare what the other side sends
     --replay-timing           # Keep the recorded pauses (with --replay)
     --verbose(-v)             # Show connections and the summary too (-vv: every message as well)
@@ -380,6 +397,16 @@ module completions {
     --reconnect               # Connect again when the connection to the host is lost
     --connect-timeout: string # Give up an attempt to connect, over all addresses, after D [default: 10s]
     --bind: string            # Connect from this local address and port, or from unix:PATH
+    --tls: string             # Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]
+    --tls-ca: path            # Trust the certificates of FILE (PEM), and no others [default: those of this machine]
+    --tls-pin: string         # Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable
+    --tls-insecure            # Take any certificate: whoever is between the two sides can read and change what they say
+    --tls-min-days: string    # Take no certificate that ends within N days
+    --tls-cert: path          # The certificate of this side (PEM), and behind it those of who has issued it
+    --tls-key: path           # The key of the certificate (PEM) [default: the one in the file of --tls-cert]
+    --alpn: string            # The protocols to agree on one of, the best first: h2,http/1.1
+    --tls-self-signed         # Speak TLS with a certificate that is made for this run; its pin is shown
+    --tls-client-ca: path     # Take only clients whose certificates are issued by those of FILE (PEM)
     --ttl: string             # How far it may go: past N-1 routers (with a group) [default: 1]
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
@@ -436,6 +463,16 @@ module completions {
     --conns: string           # Probe on N connections at once [default: 1]
     --max-loss: string        # More loss than PCT is exit status 1 [default: 0]
     --connect-timeout: string # Give up an attempt to connect after D [default: 10s]
+    --tls: string             # Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]
+    --tls-ca: path            # Trust the certificates of FILE (PEM), and no others [default: those of this machine]
+    --tls-pin: string         # Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits. Without --tls-ca nothing else of its certificate is looked at; repeatable
+    --tls-insecure            # Take any certificate: whoever is between the two sides can read and change what they say
+    --tls-min-days: string    # Take no certificate that ends within N days
+    --tls-cert: path          # The certificate of this side (PEM), and behind it those of who has issued it
+    --tls-key: path           # The key of the certificate (PEM) [default: the one in the file of --tls-cert]
+    --alpn: string            # The protocols to agree on one of, the best first: h2,http/1.1
+    --tls-self-signed         # Speak TLS with a certificate that is made for this run; its pin is shown
+    --tls-client-ca: path     # Take only clients whose certificates are issued by those of FILE (PEM)
     --timeout(-w): string     # End the whole run after D, with exit status 124
     --expect: string          # Stop once what is received has a match, anywhere in it; none is exit status 1. ^ and $ are the ends of lines, LF or CRLF
     --record: path            # Record both directions to FILE as NDJSON, or as pcapng where its name ends in .pcapng; pcapng:FILE and ndjson:FILE choose the form, - is a stdout that has no data

@@ -36,6 +36,8 @@ vocabulary! {
         Frame = "frame": "bad frame";
         /// A signal ended the run.
         Signal = "signal": "signal";
+        /// TLS was broken, or ended without its close_notify.
+        Tls = "tls": "TLS cut or broken";
         /// Nobody listens there, or the peer did not take a message.
         Refused = "refused": "refused";
         /// `--timeout` passed for the whole run; with `error`, the kernel gave up a peer that did not
@@ -66,6 +68,8 @@ impl CloseReason {
     pub const RESET: Self = Self::new(Cause::Error, Detail::Reset);
     /// The peer acknowledged nothing for longer than the kernel waits.
     pub const UNANSWERED: Self = Self::new(Cause::Error, Detail::Timeout);
+    /// TLS was broken, or ended without its close_notify.
+    pub const TLS: Self = Self::new(Cause::Error, Detail::Tls);
     /// A frame was broken, cut or too large.
     pub const FRAME: Self = Self::new(Cause::Error, Detail::Frame);
     /// The peer did not take a message.

@@ -27,6 +27,8 @@ pub struct Field {
 pub enum FieldForm {
     /// A string.
     Text,
+    /// An array of strings.
+    Texts,
     /// A string in base64 (RFC 4648, section 4).
     Base64,
     /// Seconds or another measure, with six decimals.
@@ -74,6 +76,7 @@ macro_rules! plain_values {
 plain_values! {
     &str = Text;
     Cow<'_, str> = Text;
+    Vec<String> = Texts;
     usize = Count;
     u64 = Count;
     u32 = Count;

@@ -87,17 +87,20 @@ vocabulary! {
         Timeout = "timeout": "a limit of time has passed";
         Tls = "tls": "a TLS handshake failed for another reason";
         TlsAlpn = "tls-alpn": "no protocol of --alpn in common";
+        TlsBroken = "tls-broken": "the peer broke the rules of TLS, or a record was altered";
         TlsCertificate = "tls-certificate": "the peer's certificate is broken, or made for another use";
         TlsClientCertificate = "tls-client-certificate": "a client certificate is wanted, and none was given";
         TlsCut = "tls-cut": "the peer closed in the middle of a TLS handshake";
         TlsExpired = "tls-expired": "the peer's certificate has ended";
         TlsExpiresSoon = "tls-expires-soon": "the peer's certificate ends within --tls-min-days";
+        TlsInsecure = "tls-insecure": "with --tls-insecure any certificate is taken";
         TlsName = "tls-name": "the peer's certificate is for other names";
         TlsNoTrustStore = "tls-no-trust-store": "this machine trusts no certificates, and --tls-ca names none";
         TlsNotTls = "tls-not-tls": "the peer does not speak TLS";
         TlsNotYetValid = "tls-not-yet-valid": "the peer's certificate begins later";
         TlsPin = "tls-pin": "the peer has another key than --tls-pin names";
         TlsRejected = "tls-rejected": "the peer does not take this side's certificate";
+        TlsTruncated = "tls-truncated": "the stream ended without the close_notify of TLS";
         TlsUntrusted = "tls-untrusted": "nobody who is trusted has issued the peer's certificate";
         TlsVersion = "tls-version": "no version of TLS, or no cipher, in common";
         TooLarge = "too-large": "a message that no datagram holds";
@@ -137,7 +140,6 @@ impl From<&io::Error> for Kind {
         }
         match error.kind() {
             Os::ConnectionRefused => Self::Refused,
-            Os::ConnectionReset | Os::ConnectionAborted | Os::BrokenPipe => Self::Reset,
             Os::HostUnreachable | Os::NetworkUnreachable | Os::NetworkDown => Self::Unreachable,
             Os::TimedOut => Self::Timeout,
             Os::AddrInUse => Self::AddressInUse,
@@ -147,6 +149,9 @@ impl From<&io::Error> for Kind {
             Os::StorageFull | Os::QuotaExceeded | Os::FileTooLarge => Self::StorageFull,
             Os::NotConnected => Self::NotConnected,
             Os::InvalidData => Self::Frame,
+            Os::ConnectionAborted if error.get_ref().is_some() => Self::TlsBroken,
+            Os::UnexpectedEof => Self::TlsTruncated,
+            Os::ConnectionReset | Os::ConnectionAborted | Os::BrokenPipe => Self::Reset,
             _ => Self::Io,
         }
     }

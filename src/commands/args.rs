@@ -290,6 +290,7 @@ impl RunArgs {
                 hooks: self.on.clone(),
                 record: self.record.as_deref().map(record_target).transpose()?,
             },
+            warnings: Vec::new(),
         })
     }
 
@@ -300,7 +301,7 @@ impl RunArgs {
         for text in &self.socket_option {
             options.set(text).map_err(|error| refuse(&format!("-O {text}"), error.to_string()))?;
         }
-        Ok(Net { family, options, accept_proxy: false })
+        Ok(Net { family, options, ..Net::default() })
     }
 }
 

@@ -14,6 +14,8 @@ use super::listening::ListenArgs;
 use super::names::{of_access, to_listen_on};
 use super::rules::refuse;
 use super::stream::{frame_total, route, routes};
+#[cfg(feature = "tls")]
+use super::tls::{IdentityArgs, ServerTlsArgs, TlsArgs, TrustArgs};
 use crate::error::{Failure, Status};
 use crate::framing::{self, Framing};
 use crate::kind::Kind;
@@ -92,6 +94,23 @@ pub struct ChatArgs {
     #[arg(long, value_name = "ADDR", help_heading = "Joining")]
     pub bind: Option<OsString>,
 
+    /// TLS.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    /// Whom it trusts.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// Who it is.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub identity: IdentityArgs,
+    /// Who it is as a server.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub server_tls: ServerTlsArgs,
+
     /// How far it may go: past N-1 routers (with a group) [default: 1]
     #[arg(long, value_name = "N", help_heading = "Meeting in a group")]
     pub ttl: Option<u8>,
@@ -165,8 +184,11 @@ fn group(args: &ChatArgs, group: GroupAddress, place: Place) -> Result<ChatConfi
 }
 
 fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
-    let (common, mut net) = common(args, place, stream(args, MAX_LINE))?;
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
+    let (mut common, mut net) = common(args, place, stream(args, MAX_LINE))?;
     args.listen.apply(&mut net);
+    #[cfg(feature = "tls")]
+    args.server_tls.apply(&args.identity, [&address], (&mut net, &mut common))?;
     let frame_total = frame_total(args.max_frame_total, &common.wire)?;
     Ok(ChatConfig::Host(Box::new(HostConfig {
         common,
@@ -184,9 +206,17 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
 fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
     address.check_connect()?;
     // A host puts names before lines, and escapes what is in them.
-    let (common, net) = common(args, place, stream(args, MAX_RELAYED))?;
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
+    let (mut common, net) = common(args, place, stream(args, MAX_RELAYED))?;
     let bind = args.bind.as_deref();
-    let route = route(address, &routes(bind, net, args.connect_timeout, &common.wire)?)?;
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
+    let mut routes = routes(bind, net, args.connect_timeout, &common.wire)?;
+    #[cfg(feature = "tls")]
+    if let Some(name) = &args.tls.tls {
+        let to = (&mut routes, &mut common);
+        args.trust.apply(name, Some(&args.identity), Some(&address), to)?;
+    }
+    let route = route(address, &routes)?;
     Ok(ChatConfig::Join(Box::new(JoinConfig {
         common,
         route,

@@ -16,6 +16,8 @@ use super::names::{of_access, to_listen_on};
 use super::rules::refuse;
 use super::stream;
 use super::texts::read_text;
+#[cfg(feature = "tls")]
+use super::tls::{IdentityArgs, ServerTlsArgs, TlsArgs, TrustArgs};
 use crate::error::{Failure, Status};
 use crate::event_loop::READ_SIZE;
 use crate::framing::{Deframer, Frame, Framing};
@@ -109,6 +111,23 @@ pub struct EchoArgs {
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Probe")]
     pub connect_timeout: Option<Duration>,
 
+    /// TLS.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    /// Whom it trusts.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// Who it is.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub identity: IdentityArgs,
+    /// Who it is as a server.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub server_tls: ServerTlsArgs,
+
     /// What every command takes.
     #[command(flatten)]
     pub run: RunArgs,
@@ -151,6 +170,14 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Echo, Failure>
     stream::check_least(&wire)?;
     let mut common = args.run.common(report, Written::Raw, wire.clone())?;
     args.silence.apply(&mut common);
+    #[cfg(feature = "tls")]
+    {
+        let addresses = places.iter().filter_map(|place| match place {
+            AnyAddress::One(address) => Some(address),
+            AnyAddress::Group(_) => None,
+        });
+        args.server_tls.apply(&args.identity, addresses, (&mut net, &mut common))?;
+    }
     let prefix = args.prefix.as_deref().map(read_text).transpose()?.unwrap_or_default();
     let takes_prefix =
         !matches!(wire.framing, Framing::Fixed(_) | Framing::LengthField(_) | Framing::Obj);

@@ -133,7 +133,7 @@ impl Launch {
         for one in &opened {
             one.share_port()?;
             let (proto, address) = (one.proto, one.local.clone());
-            self.locals.push(Local { proto, address, iface: None });
+            self.locals.push(Local { proto, address, iface: None, pin: net.pin() });
         }
         let options = net.options.sharing()?;
         let found = self.names.addresses(&shared, net.family, Purpose::Listen)?;
@@ -184,7 +184,7 @@ impl Launch {
     /// The system has no room for it.
     pub(super) fn add_listener(&mut self, one: OpenListener, net: &Net) -> Result<Id, Failure> {
         let (proto, address) = (one.proto, one.local.clone());
-        self.locals.push(Local { proto, address, iface: None });
+        self.locals.push(Local { proto, address, iface: None, pin: net.pin() });
         net.add_listener(self.pool(), one)
     }
 
@@ -207,7 +207,12 @@ impl Launch {
 
     /// Notes where a datagram socket listens.
     pub(super) fn note_local(&mut self, one: &Opened) {
-        self.locals.push(Local { proto: one.proto, address: one.local.clone(), iface: None });
+        self.locals.push(Local {
+            proto: one.proto,
+            address: one.local.clone(),
+            iface: None,
+            pin: None,
+        });
     }
 
     /// Warns of socket options; families that are opened one after the other say the same once.

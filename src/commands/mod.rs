@@ -30,6 +30,8 @@ mod stream;
 mod tcp_connect;
 mod tcp_serve;
 mod texts;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp_listen;
 mod udp_send;
 mod usage;

@@ -58,7 +58,13 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
     common.goal = Goal::default();
     net.options.check_connect()?;
     let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-    let options = RouteOptions { net, timeout, ..RouteOptions::default() };
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
+    let mut options = RouteOptions { net, timeout, ..RouteOptions::default() };
+    #[cfg(feature = "tls")]
+    if let Some(name) = &args.tls.tls {
+        let to = (&mut options, &mut common);
+        args.trust.apply(name, Some(&args.identity), Some(&address), to)?;
+    }
     Ok(Ping {
         common,
         route: Route { address, options },

@@ -11,6 +11,8 @@ mod recorded;
 #[cfg(test)]
 mod tests;
 mod threads;
+#[cfg(feature = "tls")]
+mod tls;
 mod typed;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -89,6 +91,7 @@ const NOT_PROBING: &[&str] = &[
     "!--output",
     "!--record",
     "!Sockets",
+    "!TLS",
     "!Scripting",
     "!Events",
     "--progress",
@@ -316,7 +319,10 @@ impl Rule {
 }
 
 fn all() -> impl Iterator<Item = &'static Rule> {
-    RULES.iter().chain(echo::RULES).chain(threads::RULES)
+    let rules = RULES.iter().chain(echo::RULES).chain(threads::RULES);
+    #[cfg(feature = "tls")]
+    let rules = rules.chain(tls::RULES);
+    rules
 }
 
 /// A combination that cannot work: `cannot use OPTION: CAUSE`.

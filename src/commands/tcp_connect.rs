@@ -11,6 +11,8 @@ use super::listening::ListenArgs;
 use super::replay;
 use super::rules::refuse;
 use super::stream::{self, StreamArgs, program};
+#[cfg(feature = "tls")]
+use super::tls::{IdentityArgs, TlsArgs, TrustArgs};
 use crate::error::{Failure, Status};
 use crate::recording::Role;
 use crate::report::{Attention, Settings};
@@ -58,6 +60,18 @@ pub struct ConnectArgs {
     /// Run CMD by /bin/sh -c (with --exec)
     #[arg(long, requires = "exec", help_heading = "Input and output")]
     pub sh: bool,
+    /// TLS.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    /// Whom it trusts.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// Who it is.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub identity: IdentityArgs,
     /// Playing a recording.
     #[command(flatten)]
     pub replay: ReplayArgs,
@@ -90,10 +104,16 @@ pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect
     let mut net = stream.run.net(stream.family.family())?;
     args.listen.apply(&mut net);
     let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();
-    let common = stream::common(stream, report, false, sends)?;
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
+    let mut common = stream::common(stream, report, false, sends)?;
     let bind = args.bind.as_deref();
     let mut routes = stream::routes(bind, net, args.connect_timeout, &common.wire)?;
     routes.announced = args.proxy_protocol;
+    #[cfg(feature = "tls")]
+    if let Some(name) = &args.tls.tls {
+        let to = (&mut routes, &mut common);
+        args.trust.apply(name, Some(&args.identity), address.as_ref(), to)?;
+    }
     let route = address.map(|address| stream::route(address, &routes)).transpose()?;
     Ok(Connect {
         common,

@@ -15,6 +15,8 @@ use super::replay;
 use super::rules::refuse;
 use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
 use super::texts::{check_stdin_takers, read_text};
+#[cfg(feature = "tls")]
+use super::tls::{IdentityArgs, ServerTlsArgs, TrustArgs};
 use crate::error::{Failure, Status};
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::recording::Role;
@@ -52,7 +54,7 @@ pub struct ServeArgs {
     /// Save what clients send, one file a connection
     #[arg(long, value_name = "DIR", group = "handler", help_heading = "Handlers (at most one)")]
     pub save: Option<PathBuf>,
-    /// Relay each connection to ADDR
+    /// Relay each connection to ADDR; to tls:HOST:PORT by TLS
     #[arg(long, value_name = "ADDR", group = "handler", help_heading = "Handlers (at most one)")]
     pub forward: Option<OsString>,
     /// Run CMD for each connection, which is its stdin and stdout (WIRECAT_PEER, _LOCAL, _CONN)
@@ -117,6 +119,18 @@ pub struct ServeArgs {
     /// What both stream commands take.
     #[command(flatten)]
     pub stream: StreamArgs,
+    /// Who it is as a server.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub server_tls: ServerTlsArgs,
+    /// Whom it trusts where it connects.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// Who it is.
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    pub identity: IdentityArgs,
     /// Playing a recording.
     #[command(flatten)]
     pub replay: ReplayArgs,
@@ -134,12 +148,23 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
     report.attention = Attention::Clients;
     let addresses = parse_addresses(&args.addresses)?;
     check_texts(args)?;
-    let handling = handling(args)?;
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
+    let mut handling = handling(args)?;
     let mut net = args.stream.run.net(args.stream.family.family())?;
     args.listen.apply(&mut net);
     net.accept_proxy = args.accept_proxy;
     let sends = handling.reads_stdin() && args.replay.replay.is_none();
-    let common = stream::common(&args.stream, report, true, sends)?;
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
+    let mut common = stream::common(&args.stream, report, true, sends)?;
+    #[cfg(feature = "tls")]
+    {
+        args.server_tls.apply(&args.identity, &addresses, (&mut net, &mut common))?;
+        if let (Handling::Forward(route), Some(_)) = (&mut handling, upstream_by_tls(args)) {
+            let Route { address, options } = &mut **route;
+            let identity = IdentityArgs { tls_cert: None, tls_key: None, ..args.identity.clone() };
+            args.trust.apply("", Some(&identity), Some(address), (options, &mut common))?;
+        }
+    }
     let patience = if handling == Handling::Hub { Duration::ZERO } else { SLOW_AFTER };
     let queue = if handling.relays() { RELAY_QUEUE } else { QUEUE };
     let routes = RouteOptions {
@@ -197,6 +222,8 @@ fn handling(args: &ServeArgs) -> Result<Handling, Failure> {
 
 /// The route that `--forward` gives. The family and the socket options are those of both sides.
 fn forward(args: &ServeArgs, address: &OsStr) -> Result<Route, Failure> {
+    #[cfg(feature = "tls")]
+    let address = upstream_by_tls(args).unwrap_or(address);
     let address = Address::try_from(address)?;
     address.check_connect()?;
     if matches!(address, Address::Fd(_)) {
@@ -209,6 +236,12 @@ fn forward(args: &ServeArgs, address: &OsStr) -> Result<Route, Failure> {
         ..RouteOptions::default()
     };
     Ok(Route { address, options })
+}
+
+/// The address behind `tls:` of `--forward`.
+#[cfg(feature = "tls")]
+fn upstream_by_tls(args: &ServeArgs) -> Option<&OsStr> {
+    args.forward.as_ref()?.to_str()?.strip_prefix("tls:").map(OsStr::new)
 }
 
 #[cold]

@@ -42,7 +42,7 @@ pub(super) struct Acceptor {
     /// That of the connections that it accepts.
     pub(super) framing: Option<Box<FrameSettings>>,
     /// What they go through first.
-    pub(super) handshake: Option<AcceptHandshake>,
+    pub(super) handshakes: Vec<AcceptHandshake>,
 }
 
 /// What an attempt to accept gave.
@@ -74,7 +74,7 @@ impl Acceptor {
             queued_for_read: false,
             closed: None,
             framing: None,
-            handshake: None,
+            handshakes: Vec::new(),
         }
     }
 

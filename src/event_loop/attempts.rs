@@ -154,7 +154,7 @@ impl Pool {
     pub(super) fn on_connect_timer(&mut self, id: Id, handler: &mut dyn Handler) {
         let now = self.now;
         if self.handshakes.contains(id) {
-            return self.connect_failed(id, ErrorKind::TimedOut.into(), handler);
+            return self.end_handshake_time(id, handler);
         }
         if self.sources.get(id).is_some_and(PoolSource::is_closed) {
             return;

@@ -7,6 +7,9 @@
 //!                        └──────────────────────────────> HandshakeFailed, and gone
 //! ```
 //!
+//! A listener may ask for several, each inside the one before: a proxy names its client, and TLS with that
+//! one follows.
+//!
 //! A connection in its handshake has a channel whose phase is `Connecting`, so that the handler knows
 //! nothing of it but its beginning. It goes with its listener.
 
@@ -29,11 +32,18 @@ use crate::sockets::{Endpoint, StreamSocket};
 /// [`Transport::connected`] says so, and until then [`Transport::needs_read`] is true.
 pub type TransportLayer = dyn Fn(Box<dyn Transport>) -> Box<dyn Transport> + Send + Sync;
 
-/// The handshake of all connections of a listener.
+/// A handshake of all connections of a listener.
 #[derive(Clone)]
 pub(super) struct AcceptHandshake {
     deadline: Duration,
     layer: Arc<TransportLayer>,
+}
+
+/// How far an accepted connection is.
+pub(super) struct Handshaking {
+    listener: Id,
+    /// Which handshake of the listener comes next.
+    next: usize,
 }
 
 impl fmt::Debug for AcceptHandshake {
@@ -44,7 +54,8 @@ impl fmt::Debug for AcceptHandshake {
 
 impl Pool {
     /// Has the connections of a listener go through the handshake of a transport before they are
-    /// [`Event::Accepted`], each within `deadline`. Those that are accepted already are left alone.
+    /// [`Event::Accepted`], each within `deadline`. Those that are accepted already are left alone. A
+    /// second call asks for another handshake inside the first one.
     pub fn accept_through(
         &mut self,
         listener: Id,
@@ -52,7 +63,7 @@ impl Pool {
         layer: impl Fn(Box<dyn Transport>) -> Box<dyn Transport> + Send + Sync + 'static,
     ) {
         if let Some(PoolSource::Acceptor(acceptor)) = self.sources.get_mut(listener) {
-            acceptor.handshake = Some(AcceptHandshake { deadline, layer: Arc::new(layer) });
+            acceptor.handshakes.push(AcceptHandshake { deadline, layer: Arc::new(layer) });
         }
     }
 
@@ -73,18 +84,31 @@ impl Pool {
         handler: &mut dyn Handler,
     ) -> io::Result<()> {
         let transport = self.recorded(stream, Role::Accepted);
-        let Some(handshake) = self.acceptor(listener).and_then(|it| it.handshake.clone()) else {
+        if self.acceptor(listener).is_none_or(|it| it.handshakes.is_empty()) {
             let id = self.add_connection(transport, ChannelPhase::Open)?;
             self.frame_accepted(id, listener);
             handler.on(self, Event::Accepted { id, listener, peer, local });
             return Ok(());
-        };
-        let transport = (handshake.layer)(transport);
+        }
         let id = self.add_connection(transport, ChannelPhase::Connecting)?;
-        self.handshakes.insert(id, listener);
-        self.arm_own(Some(id), OwnPurpose::Connect, handshake.deadline);
+        self.handshakes.insert(id, Handshaking { listener, next: 0 });
+        self.begin_handshake(id);
         handler.on(self, Event::Handshaking { listener });
         Ok(())
+    }
+
+    /// Begins the next handshake of an accepted connection; false where none is left.
+    pub(super) fn begin_handshake(&mut self, id: Id) -> bool {
+        let Some(Handshaking { listener, next }) = self.handshakes.get_mut(id) else {
+            return false;
+        };
+        let (listener, at) = (*listener, *next);
+        *next += 1;
+        let handshake = self.acceptor(listener).and_then(|it| it.handshakes.get(at)).cloned();
+        let Some(handshake) = handshake else { return false };
+        self.wrap_transport(id, |inner| (handshake.layer)(inner));
+        self.arm_own(Some(id), OwnPurpose::Connect, handshake.deadline);
+        true
     }
 
     fn acceptor(&self, listener: Id) -> Option<&Acceptor> {
@@ -104,7 +128,7 @@ impl Pool {
 
     /// The listener of a connection whose handshake is over, well or not.
     pub(super) fn end_handshake(&mut self, id: Id) -> Option<Id> {
-        let listener = self.handshakes.remove(id)?;
+        let Handshaking { listener, .. } = self.handshakes.remove(id)?;
         self.timers.disarm(AnyTimer::own(Some(id), OwnPurpose::Connect));
         Some(listener)
     }
@@ -123,9 +147,18 @@ impl Pool {
         Ok(())
     }
 
+    /// The handshake of a connection has had its time.
+    pub(super) fn end_handshake_time(&mut self, id: Id, handler: &mut dyn Handler) {
+        let Some(channel) = self.channel(id) else { return };
+        if channel.phase == ChannelPhase::Connecting {
+            let error = channel.transport.late();
+            self.connect_failed(id, error, handler);
+        }
+    }
+
     /// A listener is gone, and with it those that nobody waits for any more.
     pub(super) fn drop_handshakes(&mut self, listener: Id) {
-        let of_it = |id: &Id| self.handshakes.get(*id) == Some(&listener);
+        let of_it = |id: &Id| self.handshakes.get(*id).is_some_and(|it| it.listener == listener);
         let ids: Vec<Id> = self.handshakes.ids().filter(of_it).collect();
         for id in ids {
             self.remove(id);

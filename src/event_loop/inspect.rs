@@ -64,6 +64,12 @@ impl Pool {
         }
     }
 
+    /// What the handshake of TLS on a connection came to, where there was one.
+    #[cfg(feature = "tls")]
+    pub(crate) fn agreed(&self, id: Id) -> Option<&crate::sockets::tls::Agreed> {
+        self.channel(id)?.transport.agreed()
+    }
+
     /// Whether a connection takes what is sent, rather than being closed or gone.
     pub fn takes(&self, id: Id) -> bool {
         self.channel(id).is_some_and(Channel::takes)

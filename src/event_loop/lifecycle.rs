@@ -144,6 +144,10 @@ impl Channel {
             Some(ErrorKind::InvalidData) => CloseReason::FRAME,
             Some(ErrorKind::ConnectionRefused) => CloseReason::REFUSED,
             Some(ErrorKind::TimedOut) => CloseReason::UNANSWERED,
+            // What only TLS makes of what comes; a server's late refusal is a handshake that has failed.
+            Some(ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof | ErrorKind::Other) => {
+                CloseReason::TLS
+            }
             _ => CloseReason::RESET,
         }
     }

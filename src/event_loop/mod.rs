@@ -47,6 +47,8 @@ mod stopping;
 mod stream_transport;
 mod timers;
 mod tinyproto_transport;
+#[cfg(feature = "tls")]
+mod tls_stream;
 mod transport;
 mod turn;
 

@@ -13,6 +13,7 @@ use super::lifecycle::{ChannelPhase, Directions};
 use super::marks::Marks;
 use super::pool::{Pool, PoolSource};
 use super::stdio::Memory;
+use super::timers::{AnyTimer, OwnPurpose};
 use super::transport::{Readiness, Registration, Transport};
 use crate::error::{Failure, Status};
 use crate::recording::Role;
@@ -228,13 +229,24 @@ impl Pool {
         if !is_ready || channel.closed.is_some() {
             return;
         }
-        match channel.transport.connected() {
+        let outcome = channel.transport.connected();
+        if is_accepted && matches!(outcome, Ok(Some(_))) && self.begin_handshake(id) {
+            // What came behind the last handshake may be all of the next one.
+            return self.conclude_connect(id, handler);
+        }
+        let Some(channel) = self.channel_mut(id) else { return };
+        match outcome {
             // Still SYN-SENT: the next edge comes when the handshake is over, well or not.
             Ok(None) => {
                 channel.writable = false;
+                let limit = channel.transport.take_handshake_limit();
                 let is_news = !is_accepted && channel.transport.has_answered();
                 if is_news && !channel.marks.replace(Marks::ANSWERED, true) {
                     handler.on(self, Event::Answered { id });
+                }
+                // That of an accepted connection is its listener's.
+                if let Some(limit) = limit.filter(|_| !is_accepted) {
+                    self.arm_own(Some(id), OwnPurpose::Handshake, limit);
                 }
             }
             Ok(Some(addresses)) => self.connection_is_up(id, addresses, handler),
@@ -256,8 +268,11 @@ impl Pool {
         handler: &mut dyn Handler,
     ) {
         let plan = self.forget_plan(id);
+        self.timers.disarm(AnyTimer::own(Some(id), OwnPurpose::Handshake));
         let Some(channel) = self.channel_mut(id) else { return };
         channel.phase = ChannelPhase::Open;
+        // No event of the poll reports what a handshake has read beyond its end.
+        channel.readable |= channel.transport.has_buffered_input();
         if let Some(plan) = plan {
             plan.settings.apply(&mut *channel.transport);
         }

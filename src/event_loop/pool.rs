@@ -15,6 +15,7 @@ use super::channel::Channel;
 use super::datagrams::Datagrams;
 use super::end_watch::EndWatch;
 use super::event::{End, SendOutcome};
+use super::handshake::Handshaking;
 use super::id::{Id, IdMap, Slots};
 use super::intake::Intake;
 use super::kernel_pipe::KernelPipes;
@@ -88,7 +89,7 @@ pub struct Pool {
     /// Of links.
     pub(super) pipes: KernelPipes,
     /// Accepted connections in their handshake, and the listener of each.
-    pub(super) handshakes: IdMap<Id>,
+    pub(super) handshakes: IdMap<Handshaking>,
     /// Names that are being looked up.
     pub(super) lookups: Vec<Query>,
     /// The loop is to rest before it polls.

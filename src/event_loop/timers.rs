@@ -46,6 +46,8 @@ pub(super) enum OwnPurpose {
     Acknowledged,
     /// A connection is to be tried, or was tried for long enough.
     Connect,
+    /// The handshake of a connection that was begun has taken too long.
+    Handshake,
     /// What was expected of a connection has not come in time.
     Expected,
     /// What is queued when the loop is stopped has had its time.

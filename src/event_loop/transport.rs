@@ -4,6 +4,7 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use mio::{Registry, Token};
 
@@ -12,6 +13,8 @@ use super::id::Id;
 use super::mailbox::Mailbox;
 use crate::close::CloseReason;
 use crate::sockets::Endpoint;
+#[cfg(feature = "tls")]
+use crate::sockets::tls::Agreed;
 
 /// A channel of bytes. `WouldBlock` means: try again after the next sign of readiness.
 ///
@@ -182,6 +185,22 @@ pub trait Transport: Send {
     /// two sides goes on.
     fn has_answered(&self) -> bool {
         self.inner().is_some_and(|inner| inner.has_answered())
+    }
+
+    /// Why a connection that has taken too long is not up.
+    fn late(&self) -> io::Error {
+        self.inner().map_or_else(|| io::ErrorKind::TimedOut.into(), |inner| inner.late())
+    }
+
+    /// How long a handshake may take that has begun; given once.
+    fn take_handshake_limit(&mut self) -> Option<Duration> {
+        self.inner_mut()?.take_handshake_limit()
+    }
+
+    /// What the handshake of TLS came to, where there was one.
+    #[cfg(feature = "tls")]
+    fn agreed(&self) -> Option<&Agreed> {
+        self.inner()?.agreed()
     }
 
     /// Whether the handshake of the two sides, where they have one, is done.

@@ -236,6 +236,9 @@ impl Pool {
                 Fired::Pool(OwnPurpose::Linger, Some(id)) => self.end_linger(id),
                 Fired::Pool(OwnPurpose::Acknowledged, Some(id)) => self.check_acknowledgement(id),
                 Fired::Pool(OwnPurpose::Connect, Some(id)) => self.on_connect_timer(id, handler),
+                Fired::Pool(OwnPurpose::Handshake, Some(id)) => {
+                    self.end_handshake_time(id, handler)
+                }
                 Fired::Pool(OwnPurpose::Expected, Some(id)) => self.expectation_failed(id),
                 Fired::Pool(OwnPurpose::Crowd, Some(id)) => self.end_crowd(id),
                 Fired::Pool(OwnPurpose::Starved, _) => self.retry_starved(),

@@ -22,6 +22,7 @@ mod stderr;
 mod table;
 mod terminals;
 mod text;
+mod tls;
 pub mod transcript;
 
 use std::io;
@@ -44,6 +45,8 @@ use stderr::LineWriter;
 use table::FigureTable;
 pub use terminals::{Attention, Terminals};
 use text::Palette;
+#[cfg(feature = "tls")]
+pub(crate) use tls::TlsFigures;
 
 /// Takes one whole line.
 type TakeLine = dyn Fn(&[u8]) + Send;

@@ -44,7 +44,7 @@ events! {
         Listening = "listening":
             "A socket listens. A command that listens is answered by one for each socket, with its \
              line and with the number to close them by.",
-            always [proto local], sometimes [conn line];
+            always [proto local], sometimes [conn line pin];
         Connecting = "connecting":
             "A command asks for one more connection, which has its number from now on. Exactly one \
              of connected, connect-failed and error follows with the same line.",
@@ -63,6 +63,10 @@ events! {
             "The handshake of the framing with a client is over (tinyproto: both hellos). What a \
              command sends before waits for it. A connection that is dialed is connected only then.",
             always [conn peer], sometimes [];
+        Tls = "tls":
+            "The handshake of TLS on a connection is over, behind connected or accepted. subject, \
+             names, not_after and pin are of the certificate that the peer has given.",
+            always [peer version cipher], sometimes [conn alpn subject names not_after pin];
         Joined = "joined":
             "A group is joined.",
             always [proto group iface], sometimes [];

@@ -12,6 +12,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::figures::Figures;
 use super::name::{Name, flat};
+use super::tls::TlsFigures;
 use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::fields::{Field, FieldForm, FieldValue, fields};
@@ -65,6 +66,9 @@ fields! {
         unsent: Option<u64> = "unsent": "bytes accepted for sending that never left";
         /// Of `stats`.
         figures: Option<&'a Figures>;
+        /// Of `tls`.
+        tls: Option<&'a TlsFigures>;
+        pin: Option<&'a str> = "pin": "the hash of the key of a certificate, as --tls-pin takes it: of the peer's, or of a listener's own";
         message: Option<Cow<'a, str>> = "message": "words for people, which may change";
         hint: Option<Cow<'a, str>> = "hint": "what helps, in words for people, which may change";
     }
@@ -85,6 +89,14 @@ impl FieldValue for Base64<'_> {
 
     fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry(key, self)
+    }
+}
+
+impl FieldValue for &TlsFigures {
+    const FORM: FieldForm = TlsFigures::FORM;
+
+    fn put<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
+        (**self).put(key, map)
     }
 }
 
@@ -157,6 +169,11 @@ setters! {
     unsent: u64;
     /// The figures of a flow or of a latency probe.
     figures: &'a Figures;
+    /// What TLS has come to.
+    #[cfg(feature = "tls")]
+    tls: &'a TlsFigures;
+    /// The hash of the key of a certificate.
+    pin: &'a str;
 }
 
 impl<'a> Notice<'a> {

@@ -66,7 +66,8 @@ fn words(notice: &Notice<'_>) -> String {
         Name::Starting | Name::Stopping | Name::Stopped => line,
         Name::Listening => {
             let number = fields.conn.map(|conn| format!("#{conn}"));
-            line.maybe(fields.proto).maybe(fields.local).labelled("as", number)
+            let line = line.maybe(fields.proto).maybe(fields.local).labelled("as", number);
+            line.labelled("pin", fields.pin)
         }
         Name::Connected => {
             line.conn().maybe(fields.proto).maybe(fields.peer).labelled("from", fields.local)
@@ -75,6 +76,7 @@ fn words(notice: &Notice<'_>) -> String {
         Name::Connecting | Name::Accepted | Name::Negotiated | Name::Eof => {
             line.conn().maybe(fields.peer)
         }
+        Name::Tls => line.conn().maybe(fields.peer).maybe(fields.tls).labelled("pin", fields.pin),
         Name::Data => line.who().maybe(fields.len.map(bytes)),
         Name::Sent => line.who().maybe(fields.len.map(bytes)).labelled("to", fields.count).queued(),
         Name::Drained => line.who(),

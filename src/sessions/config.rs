@@ -25,6 +25,7 @@ use super::recorder::RecordTarget;
 use crate::error::Failure;
 use crate::event_loop::{Id, Pool};
 use crate::framing;
+use crate::kind::Kind;
 use crate::multicast::GroupAddress;
 use crate::protocol::access::Access;
 use crate::protocol::command::CommandForm;
@@ -35,6 +36,8 @@ use crate::protocol::relay::Rules;
 use crate::protocol::replay::Script;
 use crate::protocol::slow::SlowRules;
 use crate::report;
+#[cfg(feature = "tls")]
+use crate::sockets::tls::ServerTls;
 use crate::sockets::{Address, AddressError, Family, OpenListener, SocketOptions};
 
 /// What every command is asked to do, by concern.
@@ -54,6 +57,8 @@ pub struct Common {
     pub rules: Rules,
     /// Other programs that have a part in the run.
     pub helpers: Helpers,
+    /// What is to be said about the options, once.
+    pub warnings: Vec<(Kind, String)>,
 }
 
 /// How long things may take.
@@ -135,9 +140,20 @@ pub struct Net {
     pub options: SocketOptions,
     /// Whether the clients of listeners are proxies that name theirs first.
     pub accept_proxy: bool,
+    /// Who this side is to the clients of listeners, where they speak TLS.
+    #[cfg(feature = "tls")]
+    pub tls: Option<ServerTls>,
 }
 
 impl Net {
+    /// The hash of the key that this side shows to the clients of listeners, where they speak TLS.
+    pub(crate) fn pin(&self) -> Option<String> {
+        #[cfg(feature = "tls")]
+        return Some(self.tls.as_ref()?.pin()?.to_string());
+        #[cfg(not(feature = "tls"))]
+        None
+    }
+
     /// Has a loop watch a listener.
     ///
     /// # Errors
@@ -146,6 +162,10 @@ impl Net {
         let id = pool.add_listener(one)?;
         if self.accept_proxy {
             pool.accept_proxied(id);
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            pool.accept_encrypted(id, tls.clone());
         }
         Ok(id)
     }

@@ -112,12 +112,6 @@ impl Core {
         }
     }
 
-    /// Reports `starting`.
-    #[cold]
-    pub(crate) fn report_starting(&mut self, pool: &mut Pool) {
-        self.console.report(pool, &Notice::new(Name::Starting));
-    }
-
     /// Starts `--wait`, where it is given. Its failure says that `operation` on `target` failed,
     /// because `cause` within the time.
     pub(crate) fn await_first(

@@ -37,6 +37,8 @@ pub struct Local {
     pub address: String,
     /// The interface that the group is joined on, where it is one.
     pub iface: Option<String>,
+    /// The hash of the key of its certificate, where it speaks TLS.
+    pub pin: Option<String>,
 }
 
 /// A configuration of connections or sockets, with what is done about their messages.
@@ -83,10 +85,11 @@ pub trait Session: Handler {
     /// Reports the start of the run, the open listeners and the joined groups.
     fn report_listening(&mut self, pool: &mut Pool, locals: &[Local]) {
         self.core_mut().report_starting(pool);
-        for Local { proto, address, iface } in locals {
-            let notice = match iface {
-                Some(iface) => Notice::new(Name::Joined).group(address).iface(iface),
-                None => Notice::new(Name::Listening).local(address),
+        for Local { proto, address, iface, pin } in locals {
+            let notice = match (iface, pin) {
+                (Some(iface), _) => Notice::new(Name::Joined).group(address).iface(iface),
+                (None, Some(pin)) => Notice::new(Name::Listening).local(address).pin(pin),
+                (None, None) => Notice::new(Name::Listening).local(address),
             };
             self.core_mut().console.report(pool, &notice.proto(proto));
         }

@@ -243,6 +243,18 @@ impl fmt::Display for Address {
     }
 }
 
+impl Address {
+    /// The name of the machine that it means; nothing where it means none.
+    #[cfg(feature = "tls")]
+    pub(crate) fn host_name(&self) -> String {
+        match self {
+            Self::Inet { host: Host::Any, .. } => Host::Loopback.to_string(),
+            Self::Inet { host, .. } => host.to_string(),
+            Self::Unix(_) | Self::Fd(_) => String::new(),
+        }
+    }
+}
+
 impl fmt::Display for Host {
     /// What stands before the colon.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

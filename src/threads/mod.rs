@@ -75,6 +75,7 @@ pub(crate) fn of_loop(common: &Common) -> Common {
         input: InputConfig { source, rate: None },
         // Their events are made in the loops, and their commands run by the main loop.
         helpers: Helpers { hooks: helpers.hooks.clone(), ..Helpers::default() },
+        warnings: Vec::new(),
         ..common.clone()
     };
     common.goal.left = goal.count.map(|count| Arc::new(AtomicU64::new(count)));

@@ -125,6 +125,7 @@ fn kind_of_value(field: &Field) -> String {
         ("detail", _) => "see HOW CONNECTIONS END",
         ("kind", _) => "see KINDS",
         (_, FieldForm::Text) => "string",
+        (_, FieldForm::Texts) => "array of strings",
         (_, FieldForm::Base64) => "string in base64",
         (_, FieldForm::Number) => "number",
         (_, FieldForm::Count) => "integer",
@@ -176,6 +177,7 @@ fn event(name: Name) -> Value {
 fn value(field: &Field) -> Value {
     let mut value = match field.form {
         FieldForm::Text => json!({"type": "string"}),
+        FieldForm::Texts => json!({"type": "array", "items": {"type": "string"}}),
         FieldForm::Base64 => json!({"type": "string", "contentEncoding": "base64"}),
         FieldForm::Number => json!({"type": "number"}),
         FieldForm::Count => json!({"type": "integer", "minimum": 0}),

@@ -138,7 +138,7 @@ impl Open {
             // A group sends each of its datagrams to all sockets: one loop answers.
             self.add_to_first([UnwatchedSocket { socket: socket_of_loop, local, place }]);
             self.groups.push(socket);
-            launch.locals.push(Local { proto: "udp", address, iface: Some(iface) });
+            launch.locals.push(Local { proto: "udp", address, iface: Some(iface), pin: None });
         }
         Ok(())
     }

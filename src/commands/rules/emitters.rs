@@ -45,6 +45,7 @@ const TINYPROTO: &str = "with --frame tinyproto";
 const LISTENS_TOO: &str = "with --frame tinyproto and --input commands or json";
 const HOSTS_TOO: &str = "with --host and --frame tinyproto";
 const SERVES_TOO: &str = "with --frame tinyproto, without --ping";
+const OF_SERVER: &str = "with --tls-cert or --tls-self-signed";
 const HOSTED: &str = "in a room that is hosted elsewhere";
 
 /// The table, in the order of the events.
@@ -74,6 +75,13 @@ const EMITTERS: &[Emitter] = &[
     emitter(Name::Negotiated, CONNECT, &["tinyproto", "commands"], LISTENS_TOO),
     emitter(Name::Negotiated, CHAT, &["--host", "tinyproto"], HOSTS_TOO),
     emitter(Name::Negotiated, ECHO, &["!--ping", "tinyproto"], SERVES_TOO),
+    emitter(Name::Tls, CONNECT, &["--tls"], "with --tls"),
+    emitter(Name::Tls, SERVE, &["tls server"], OF_SERVER),
+    emitter(Name::Tls, SERVE, &["forward tls"], "with --forward tls:"),
+    emitter(Name::Tls, CHAT, &["--tls"], "with --tls"),
+    emitter(Name::Tls, CHAT, &["tls server"], OF_SERVER),
+    emitter(Name::Tls, ECHO, &["--ping", "--tls"], "with --ping and --tls"),
+    emitter(Name::Tls, ECHO, &["!--ping", "tls server"], OF_SERVER),
     emitter(Name::Joined, &["mcast-join"], &[], ""),
     emitter(Name::Joined, CHAT, &["group"], "in a group"),
     emitter(Name::Joined, ECHO, &["group"], "in a group"),

@@ -49,9 +49,17 @@ pub(super) const FACTS: &[Fact] = &[
         line.is_typed("udp") || !has_streams
     }),
     ("forward to ip", |line| {
-        let address = line.one::<OsString>("forward").map(|text| text.as_os_str().try_into());
-        matches!(address, Some(Ok(Address::Inet { .. })))
+        let Some(text) = line.one::<OsString>("forward") else { return false };
+        // What says that it is by TLS is no part of the address.
+        let text =
+            text.to_str().and_then(|text| text.strip_prefix("tls:")).map_or(&**text, OsStr::new);
+        matches!(text.try_into(), Ok(Address::Inet { .. }))
     }),
+    ("forward tls", |line| {
+        let address = line.one::<OsString>("forward");
+        address.is_some_and(|text| text.to_string_lossy().starts_with("tls:"))
+    }),
+    ("tls server", |line| line.is_typed("tls_cert") || line.is_typed("tls_self_signed")),
     ("framed", |line| match line.one::<Framing>("frame") {
         Some(framing) => *framing != Framing::None,
         // Where an option of echo speaks of messages, a stream has lines.

@@ -7,6 +7,8 @@ use crate::buffers::Budget;
 use crate::event_loop::{Id, Pool};
 use crate::sockets::dialogue::{HeaderWriter, ViaChain};
 use crate::sockets::proxy_header::HeaderVersion;
+#[cfg(feature = "tls")]
+use crate::sockets::tls::ClientTls;
 use crate::sockets::{Address, Endpoint};
 
 /// The route to the other side of a connection.
@@ -42,6 +44,9 @@ pub struct RouteOptions {
     pub via: Option<ViaChain>,
     /// The header of the PROXY protocol that each connection begins with.
     pub announced: Option<HeaderVersion>,
+    /// What TLS on them asks for.
+    #[cfg(feature = "tls")]
+    pub tls: Option<ClientTls>,
     /// The client that it names, and where that has connected to; `None` is this side.
     pub client: Option<(Endpoint, Endpoint)>,
 }
@@ -75,6 +80,10 @@ impl Route {
         }
         if let Some(version) = options.announced {
             pool.converse(id, Box::new(HeaderWriter::new(version, options.client.clone())));
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &options.tls {
+            pool.encrypt(id, tls, &self.address.host_name());
         }
         if let Some(max_frame) = options.negotiated {
             pool.negotiate(id, max_frame, budget);

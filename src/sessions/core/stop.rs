@@ -18,6 +18,7 @@ use crate::close::{Cause, CloseReason, Detail};
 use crate::error::{Failure, Status};
 use crate::event_loop::{Pool, Signal, TimerKey};
 use crate::kind::Kind;
+use crate::report::{Name, Notice};
 use crate::sessions::core::shutdown::Phase;
 use crate::sessions::timers;
 
@@ -42,6 +43,15 @@ pub(super) struct Awaited {
 }
 
 impl Core {
+    /// Reports `starting`, and what is to be said about the options.
+    #[cold]
+    pub(crate) fn report_starting(&mut self, pool: &mut Pool) {
+        self.console.report(pool, &Notice::new(Name::Starting));
+        for (kind, text) in std::mem::take(&mut self.common.warnings) {
+            self.console.warn(pool, kind, &text);
+        }
+    }
+
     /// Cuts off after a time, for this reason, what is not closed in order by then.
     pub(crate) fn limit_flushing(&mut self, pool: &mut Pool, reason: CloseReason, after: Duration) {
         self.grace = reason;

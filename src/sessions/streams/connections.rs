@@ -49,6 +49,7 @@ impl StreamSession {
         self.core.peer_arrived(pool);
         let number = self.core.count_connection();
         self.report_new(pool, Notice::new(Name::Accepted).conn(number), &peer, &local);
+        self.report_agreed(pool, id, Some(number), &peer);
         let new = NewConnection { id, number, peer, local };
         let is_elsewhere =
             self.with(pool, |service, context| service.serve_elsewhere(context, &new));
@@ -104,6 +105,7 @@ impl StreamSession {
             let shown = self.streams.is_numbered.then_some(number);
             let notice = Notice::new(Name::Connected).maybe_conn(shown).proto(peer.proto());
             self.report_new(pool, notice, &peer, &local);
+            self.report_agreed(pool, id, shown, &peer);
             self.insert(pool, id, number, (peer, local));
         }
         self.core.forget_retry();
@@ -121,6 +123,7 @@ impl StreamSession {
         self.core.note_connection();
         let notice = Notice::new(Name::Connected).conn(asked.number).proto(peer.proto());
         self.report_new(pool, notice.line(asked.line), &peer, &local);
+        self.report_agreed(pool, id, Some(asked.number), &peer);
         self.insert(pool, id, asked.number, (peer, local));
         self.begin(pool, id, Origin::Asked);
     }
@@ -165,6 +168,13 @@ impl StreamSession {
             let (peer, local) = (peer.to_string(), local.to_string());
             self.core.console.report(pool, &notice.peer(&peer).local(&local));
         }
+    }
+
+    /// Reports what TLS on a new connection has come to, where there is any.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, unused_variables))]
+    fn report_agreed(&mut self, pool: &mut Pool, id: Id, conn: Option<u64>, peer: &Endpoint) {
+        #[cfg(feature = "tls")]
+        super::agreed::report(&mut self.core, pool, id, conn, peer);
     }
 
     /// The timers of a new connection, and what it is sent first.

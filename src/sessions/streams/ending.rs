@@ -14,12 +14,35 @@
 
 use super::Streams;
 use crate::close::CloseReason;
-use crate::error::Status;
-use crate::event_loop::{CloseMode, Id, Pool};
+use crate::error::{Failure, HandshakeError, Status};
+use crate::event_loop::{CloseMode, End, Id, Pool};
 use crate::kind::Kind;
 use crate::protocol::text::bytes_not;
 use crate::sessions::core::Core;
 use crate::sessions::services::{Losses, StreamService};
+
+/// The failure of a run that has lost its connection. So many bytes of input are left unread for it.
+pub(crate) fn lost(peer: String, kind: Kind, end: &End, left: u64) -> Failure {
+    let cause = match &end.error {
+        Some(error) => crate::error::plain(error),
+        None => end.reason.to_string(),
+    };
+    const OPERATION: &str = "keep the connection to";
+    let failure = match &end.error {
+        // In TLS 1.3 a client learns only behind its handshake that a server refuses it.
+        Some(error) if HandshakeError::of(error).is_some() => {
+            Failure::io(Status::Lost, OPERATION, peer, error)
+        }
+        Some(error) if end.reason == CloseReason::TLS => {
+            Failure::new(Status::Lost, Kind::from(error), OPERATION, peer, cause)
+        }
+        _ => Failure::new(Status::Lost, kind, OPERATION, peer, cause),
+    };
+    match end.unsent.len() as u64 + left {
+        0 => failure,
+        unsent => failure.fix(bytes_not(unsent, " of input", "sent")),
+    }
+}
 
 /// How the connections of a run are closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

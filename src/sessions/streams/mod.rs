@@ -4,6 +4,8 @@
 //! message means (see `services`). A service reaches all of them by a [`Context`].
 
 mod admission;
+#[cfg(feature = "tls")]
+pub(crate) mod agreed;
 mod commands;
 mod connections;
 mod context;
@@ -27,10 +29,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::close::CloseReason;
-use crate::error::{Failure, Status};
-use crate::event_loop::{End, Id, IdMap, Pool, TimerKey};
-use crate::kind::Kind;
-use crate::protocol::text::bytes_not;
+use crate::error::Status;
+use crate::event_loop::{Id, IdMap, Pool, TimerKey};
 use crate::sessions::receiver::Receiver;
 use crate::sessions::services::Profile;
 use crate::sessions::timers;
@@ -41,6 +41,7 @@ pub(crate) use admission::Admission;
 use commands::Directory;
 pub(crate) use context::Context;
 pub(crate) use dialing::{Dialer, Redial};
+pub(crate) use ending::lost;
 use frames::FrameBound;
 use linking::Links;
 pub(crate) use loops::{LoopFigures, NewConnection, OtherLoops, ServingLoop};
@@ -162,19 +163,6 @@ impl Connection {
     /// A message that was cut by the peer's FIN makes its end an error.
     pub(crate) fn end_reason(&self) -> CloseReason {
         if self.receiver.undelivered() > 0 { CloseReason::FRAME } else { CloseReason::PEER }
-    }
-}
-
-/// The failure of a run that has lost its connection. So many bytes of input are left unread for it.
-pub(crate) fn lost(peer: String, kind: Kind, end: &End, left: u64) -> Failure {
-    let cause = match &end.error {
-        Some(error) => crate::error::plain(error),
-        None => end.reason.to_string(),
-    };
-    let failure = Failure::new(Status::Lost, kind, "keep the connection to", peer, cause);
-    match end.unsent.len() as u64 + left {
-        0 => failure,
-        unsent => failure.fix(bytes_not(unsent, " of input", "sent")),
     }
 }
 

@@ -1,15 +1,17 @@
 //! The side of a client.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
-use rustls::{ClientConfig, ClientConnection, KeyLog};
+use rustls::{ClientConfig, KeyLog};
 
 use super::identity::read_authorities;
+use super::records::Role;
 use super::session::{Ours, TlsSession};
 use super::trust::{Issuers, ServerTrust};
 use super::{IdentityFiles, Pins, provider};
@@ -50,6 +52,21 @@ struct Parts {
     ours: Arc<Ours>,
     warnings: Vec<(Kind, String)>,
 }
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTls").finish_non_exhaustive()
+    }
+}
+
+/// Clones are equal, and nothing else.
+impl PartialEq for ClientTls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ClientTls {}
 
 impl ClientTls {
     /// Reads the files.
@@ -123,9 +140,9 @@ impl ClientTls {
                     .fix("--tls=NAME names the one in its certificate"));
             }
         };
-        let connection = ClientConnection::new(self.0.config.clone(), name)
+        let connection = UnbufferedClientConnection::new(self.0.config.clone(), name)
             .map_err(|error| HandshakeError::new(Kind::Tls, error.to_string()))?;
-        Ok(TlsSession::new(connection.into(), self.0.ours.clone()))
+        Ok(TlsSession::new(Role::Client(Box::new(connection)), self.0.ours.clone()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! TLS on streams: who is trusted, who this side is, what was agreed, and why a handshake failed.
 //!
 //! Nothing here reads or writes a socket. [`ClientTls`] and [`ServerTls`] are made once from options,
-//! read the files, and give a [`TlsSession`] for each connection: a connection of rustls, and what its
+//! read the files, and give a [`TlsSession`] for each connection: records in, records out, and what
 //! errors mean.
 //!
 //! ```text
@@ -23,6 +23,7 @@ mod client;
 mod identity;
 pub mod pem;
 mod pin;
+pub(crate) mod records;
 mod server;
 mod session;
 mod trust;
@@ -33,6 +34,7 @@ pub use client::{ClientTls, ClientTlsOptions};
 pub use identity::IdentityFiles;
 pub use pin::{Pin, Pins};
 pub use server::{ServerIdentity, ServerTls, ServerTlsOptions};
+pub(crate) use session::Progress;
 pub use session::{Agreed, TlsSession};
 pub use words::looks_like_tls;
 

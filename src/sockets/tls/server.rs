@@ -1,14 +1,16 @@
 //! The side of a server.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::server::{NoServerSessionStorage, ParsedCertificate};
+use rustls::server::{NoServerSessionStorage, ParsedCertificate, UnbufferedServerConnection};
 use rustls::sign::SingleCertAndKey;
-use rustls::{KeyLog, ServerConfig, ServerConnection};
+use rustls::{KeyLog, ServerConfig};
 
 use super::identity::{read_authorities, self_signed};
+use super::records::Role;
 use super::session::{Ours, TlsSession};
 use super::trust::ClientTrust;
 use super::{IdentityFiles, Pin, provider};
@@ -48,6 +50,21 @@ struct Parts {
     ours: Arc<Ours>,
     warnings: Vec<(Kind, String)>,
 }
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTls").finish_non_exhaustive()
+    }
+}
+
+/// Clones are equal, and nothing else.
+impl PartialEq for ServerTls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ServerTls {}
 
 impl ServerTls {
     /// Reads the files, or makes a certificate.
@@ -104,8 +121,8 @@ impl ServerTls {
     /// # Errors
     /// The system has no random bytes.
     pub fn session(&self) -> Result<TlsSession, HandshakeError> {
-        let connection = ServerConnection::new(self.0.config.clone())
+        let connection = UnbufferedServerConnection::new(self.0.config.clone())
             .map_err(|error| HandshakeError::new(Kind::Tls, error.to_string()))?;
-        Ok(TlsSession::new(connection.into(), self.0.ours.clone()))
+        Ok(TlsSession::new(Role::Server(Box::new(connection)), self.0.ours.clone()))
     }
 }

@@ -1,12 +1,12 @@
 //! One connection of TLS: a connection of rustls, and what its errors mean.
 
-use std::io::{self, Read};
-use std::ops::{Deref, DerefMut};
+use std::io;
 use std::sync::Arc;
 
-use rustls::{Connection, IoState, ProtocolVersion};
+use rustls::ProtocolVersion;
 
 use super::PeerCertificate;
+use super::records::{Role, Sinks, Step};
 use super::words;
 use crate::error::HandshakeError;
 
@@ -23,12 +23,21 @@ pub(super) struct Ours {
     pub(super) alpn: Vec<String>,
 }
 
-/// A connection of TLS, without its socket. It is a [`Connection`] whose errors have plain words.
+/// A connection of TLS, without its socket: records go in and come out, and errors have plain words.
 pub struct TlsSession {
-    connection: Connection,
+    role: Role,
     ours: Arc<Ours>,
     /// What the peer has sent first, up to `FIRST` bytes.
     first: Vec<u8>,
+}
+
+/// What came of the records of a wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// More of them may follow.
+    More,
+    /// The peer's close_notify has come, and nothing follows.
+    Closed,
 }
 
 /// What the two sides have agreed on.
@@ -40,45 +49,102 @@ pub struct Agreed {
     pub cipher: String,
     /// The protocol above, where one was agreed on.
     pub alpn: Option<String>,
-    /// The name that a client has asked for; `None` on the client.
-    pub server_name: Option<String>,
     /// The certificate of the peer, where it has given one.
     pub peer: Option<PeerCertificate>,
 }
 
 impl TlsSession {
-    pub(super) fn new(connection: Connection, ours: Arc<Ours>) -> Self {
-        Self { connection, ours, first: Vec::new() }
+    pub(super) fn new(role: Role, ours: Arc<Ours>) -> Self {
+        Self { role, ours, first: Vec::new() }
     }
 
-    /// Reads records from a socket, as [`Connection::read_tls`] does.
-    ///
-    /// # Errors
-    /// Those of the socket, and that of a peer whose records are not taken out.
-    pub fn read_tls(&mut self, from: &mut dyn Read) -> io::Result<usize> {
-        if self.first.len() >= FIRST {
-            return self.connection.read_tls(from);
-        }
-        self.connection.read_tls(&mut Tee { from, first: &mut self.first })
+    /// One of such a client, which trusts as its configuration has it.
+    #[cfg(test)]
+    pub(crate) fn of_client(client: rustls::client::UnbufferedClientConnection) -> Self {
+        let ours = Ours { is_client: true, has_certificate: false, alpn: Vec::new() };
+        Self::new(Role::Client(Box::new(client)), Arc::new(ours))
     }
 
-    /// Works on the records that were read, as [`Connection::process_new_packets`] does.
+    /// One of such a server.
+    #[cfg(test)]
+    pub(crate) fn of_server(server: rustls::server::UnbufferedServerConnection) -> Self {
+        let ours = Ours { is_client: false, has_certificate: true, alpn: Vec::new() };
+        Self::new(Role::Server(Box::new(server)), Arc::new(ours))
+    }
+
+    /// Whether this side is the client.
+    pub fn is_client(&self) -> bool {
+        self.ours.is_client
+    }
+
+    /// Whether the handshake goes on.
+    pub fn is_handshaking(&self) -> bool {
+        self.role.common().is_handshaking()
+    }
+
+    /// Notes what the peer has sent, for the words about one that does not speak TLS.
+    pub(crate) fn note_first(&mut self, bytes: &[u8]) {
+        let room = FIRST.saturating_sub(self.first.len());
+        self.first.extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
+    }
+
+    /// Works on the records at the front of `wire` until nothing more can be done with what is there;
+    /// returns how many bytes are done with. The rest belongs in front of what comes next.
     ///
     /// # Errors
     /// A [`HandshakeError`] inside, where the handshake fails; of a client also when the server refuses
-    /// its certificate, which it learns afterwards in TLS 1.3. Any other error ends the stream.
-    pub fn process(&mut self) -> io::Result<IoState> {
-        if self.connection.is_handshaking() && words::is_no_record(&self.first) {
-            return Err(words::not_tls(&self.ours, &self.first).into());
+    /// its certificate, which it learns afterwards in TLS 1.3. Any other error ends the stream. The alert
+    /// for the peer is in `outgoing` then.
+    pub(crate) fn process(
+        &mut self,
+        wire: &mut [u8],
+        sinks: &mut Sinks<'_>,
+    ) -> (usize, io::Result<Progress>) {
+        if self.is_handshaking() && words::is_no_record(&self.first) {
+            return (0, Err(words::not_tls(&self.ours, &self.first).into()));
         }
-        self.connection.process_new_packets().map_err(|error| {
-            if self.connection.is_handshaking() || words::is_late_refusal(&error) {
-                let has_version = self.connection.protocol_version().is_some();
-                words::failure(&error, &self.ours, &self.first, has_version).into()
-            } else {
-                words::broken(&error)
+        let (mut done, mut progress) = (0, Progress::More);
+        loop {
+            let (count, step) = self.role.step(wire.get_mut(done..).unwrap_or_default(), sinks);
+            done += count;
+            match step {
+                Ok(Step::Done) => {}
+                Ok(Step::Idle) => return (done, Ok(progress)),
+                Ok(Step::Closed) => progress = Progress::Closed,
+                Err(error) => {
+                    // A step that has something to send takes nothing from the wire.
+                    let rest = wire.get_mut(done..).unwrap_or_default();
+                    while self.role.common().wants_write() && self.role.step(rest, sinks).1.is_ok()
+                    {
+                    }
+                    return (done, Err(self.failure(&error)));
+                }
             }
-        })
+        }
+    }
+
+    /// Encrypts `plain`, or else a close_notify, into `into`, which has [`sealed`](super::records::sealed)
+    /// bytes; returns how many it fills. `wire` is what has come of an unfinished record.
+    ///
+    /// # Errors
+    /// The keys are used up.
+    pub(crate) fn encrypt(
+        &mut self,
+        plain: Option<&[u8]>,
+        wire: &mut [u8],
+        into: &mut [u8],
+    ) -> io::Result<usize> {
+        self.role.encrypt(plain, wire, into).map_err(|error| self.failure(&error))
+    }
+
+    #[cold]
+    fn failure(&self, error: &rustls::Error) -> io::Error {
+        if self.is_handshaking() || words::is_late_refusal(error) {
+            let has_version = self.role.common().protocol_version().is_some();
+            words::failure(error, &self.ours, &self.first, has_version).into()
+        } else {
+            words::broken(error)
+        }
     }
 
     /// The peer has closed before the handshake was done.
@@ -89,55 +155,23 @@ impl TlsSession {
 
     /// What was agreed; `None` until the handshake is done.
     pub fn agreed(&self) -> Option<Agreed> {
-        if self.connection.is_handshaking() {
+        if self.is_handshaking() {
             return None;
         }
-        let version = match self.connection.protocol_version()? {
+        let common = self.role.common();
+        let version = match common.protocol_version()? {
             ProtocolVersion::TLSv1_2 => "1.2",
             _ => "1.3",
         };
         // rustls names those of TLS 1.3 with the version, unlike the registry.
-        let cipher = self.connection.negotiated_cipher_suite()?.suite().as_str()?;
-        let alpn = self.connection.alpn_protocol();
-        let leaf = self.connection.peer_certificates().and_then(<[_]>::first);
+        let cipher = common.negotiated_cipher_suite()?.suite().as_str()?;
+        let alpn = common.alpn_protocol();
+        let leaf = common.peer_certificates().and_then(<[_]>::first);
         Some(Agreed {
             version,
             cipher: cipher.replacen("TLS13_", "TLS_", 1),
             alpn: alpn.map(|name| name.escape_ascii().to_string()),
-            server_name: match &self.connection {
-                Connection::Server(server) => server.server_name().map(str::to_owned),
-                Connection::Client(_) => None,
-            },
             peer: leaf.and_then(PeerCertificate::parse),
         })
-    }
-}
-
-impl Deref for TlsSession {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        &self.connection
-    }
-}
-
-impl DerefMut for TlsSession {
-    fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.connection
-    }
-}
-
-/// A reader that keeps what comes first.
-struct Tee<'a> {
-    from: &'a mut dyn Read,
-    first: &'a mut Vec<u8>,
-}
-
-impl Read for Tee<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.from.read(into)?;
-        let kept = count.min(FIRST.saturating_sub(self.first.len()));
-        self.first.extend_from_slice(into.get(..kept).unwrap_or_default());
-        Ok(count)
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn broken(error: &Error) -> io::Error {
         Error::DecryptError => "a record of TLS was altered on its way".to_owned(),
         error => format!("the peer broke the rules of TLS: {error}"),
     };
-    io::Error::new(io::ErrorKind::ConnectionReset, text)
+    io::Error::new(io::ErrorKind::ConnectionAborted, text)
 }
 
 /// A peer that closes before the handshake is done.

@@ -191,6 +191,7 @@ impl Basics {
                 undivided: false,
             },
             helpers: Helpers::default(),
+            warnings: Vec::new(),
         }
     }
 }

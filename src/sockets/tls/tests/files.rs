@@ -8,11 +8,11 @@ fn about_key(files: &Files, path: PathBuf) -> Failure {
     let authority = files.authority("ca");
     let identity = files.issue(&authority, &for_localhost());
     let identity = IdentityFiles { key: Some(path), ..identity };
-    ServerTls::new(&server_of(ServerIdentity::Files(identity))).err().expect("it is wrong")
+    ServerTls::new(&server_of(ServerIdentity::Files(identity))).expect_err("it is wrong")
 }
 
 fn about_authorities(path: PathBuf) -> Failure {
-    ClientTls::new(&trusting(&path)).err().expect("it is wrong")
+    ClientTls::new(&trusting(&path)).expect_err("it is wrong")
 }
 
 fn assert_says(failure: &Failure, path: &Path, line: Option<usize>, words: &str, status: u8) {

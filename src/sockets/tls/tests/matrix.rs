@@ -329,8 +329,7 @@ fn text(error: &HandshakeError) -> String {
 
 /// What a server says to bytes that a client sends, and a client to those of a server.
 fn says(session: &mut TlsSession, bytes: &[u8]) -> HandshakeError {
-    session.read_tls(&mut &*bytes).unwrap();
-    HandshakeError::of(&session.process().unwrap_err()).unwrap().clone()
+    HandshakeError::of(&take(session, bytes).0.unwrap_err()).unwrap().clone()
 }
 
 #[test]
@@ -350,8 +349,7 @@ fn plain_text_on_either_side() {
     assert!(text(&error).contains(words), "{error}");
     // A plain echo server.
     let mut session = client.session("a").unwrap();
-    let mut hello = Vec::new();
-    session.write_tls(&mut hello).unwrap();
+    let hello = take(&mut session, b"").1;
     assert!(looks_like_tls(&hello));
     let error = says(&mut session, &hello);
     assert_eq!(
@@ -371,7 +369,7 @@ fn a_peer_that_closes_in_the_handshake() {
     assert!(text(&error).ends_with("(it may speak no TLS)"), "{error}");
     let mut session = server.session().unwrap();
     assert_eq!(session.cut().cause, "the client closed before the handshake of TLS was done");
-    session.read_tls(&mut &b"\x16\x03\x01"[..]).unwrap();
+    take(&mut session, b"\x16\x03\x01").0.unwrap();
     assert_eq!(session.cut().kind, Kind::TlsCut);
 }
 
@@ -385,11 +383,10 @@ fn versions_of_which_none_is_common() {
     let mut record = vec![0x16, 3, 1, 0, 4 + hello.len() as u8, 1, 0, 0, hello.len() as u8];
     record.extend(&hello);
     let mut session = server.session().unwrap();
-    let error = says(&mut session, &record);
+    let (outcome, alert) = take(&mut session, &record);
+    let error = HandshakeError::of(&outcome.unwrap_err()).unwrap().clone();
     assert_eq!(error.kind, Kind::TlsVersion, "{error}");
     assert!(text(&error).starts_with("the client speaks neither TLS 1.2 nor 1.3"), "{error}");
-    let mut alert = Vec::new();
-    session.write_tls(&mut alert).unwrap();
     let options = ClientTlsOptions { insecure: true, ..ClientTlsOptions::default() };
     let client = ClientTls::new(&options).unwrap();
     let error = says(&mut client.session("a").unwrap(), &alert);

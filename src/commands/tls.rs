@@ -1,0 +1,176 @@
+//! The options of TLS: who is trusted, and who this side is.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::rules::refuse;
+use crate::error::Failure;
+use crate::kind::Kind;
+use crate::sessions::config::{Common, Net, RouteOptions};
+use crate::sockets::tls::{
+    ClientTls, ClientTlsOptions, IdentityFiles, Pins, ServerIdentity, ServerTls, ServerTlsOptions,
+};
+use crate::sockets::{Address, Host};
+
+/// That a client speaks TLS
+#[derive(Args, Clone, Debug)]
+pub struct TlsArgs {
+    /// Speak TLS, with a server whose certificate is for NAME [default: the HOST of ADDR]
+    // As NAME is optional, it can only be told from the next word by the `=`.
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        help_heading = "TLS"
+    )]
+    pub tls: Option<String>,
+}
+
+/// Whom a client trusts
+#[derive(Args, Clone, Debug)]
+pub struct TrustArgs {
+    /// Trust the certificates of FILE (PEM), and no others [default: those of this machine]
+    #[arg(long, value_name = "FILE", help_heading = "TLS")]
+    pub tls_ca: Option<PathBuf>,
+    /// Take the server whose key has this hash: sha256//BASE64, as curl has it, or hexadecimal digits.
+    /// Without --tls-ca nothing else of its certificate is looked at; repeatable
+    #[arg(long, value_name = "PIN", help_heading = "TLS")]
+    pub tls_pin: Vec<Pins>,
+    /// Take any certificate: whoever is between the two sides can read and change what they say
+    #[arg(
+        long,
+        conflicts_with_all = ["tls_pin", "tls_ca"],
+        help_heading = "TLS"
+    )]
+    pub tls_insecure: bool,
+    /// Take no certificate that ends within N days
+    #[arg(long, value_name = "N", help_heading = "TLS")]
+    pub tls_min_days: Option<u32>,
+}
+
+/// Who this side is, whichever it is
+#[derive(Args, Clone, Debug)]
+pub struct IdentityArgs {
+    /// The certificate of this side (PEM), and behind it those of who has issued it
+    #[arg(long, value_name = "FILE", help_heading = "TLS")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of the certificate (PEM) [default: the one in the file of --tls-cert]
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
+    pub tls_key: Option<PathBuf>,
+    /// The protocols to agree on one of, the best first: h2,http/1.1
+    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "TLS")]
+    pub alpn: Vec<String>,
+}
+
+/// Who a server is, and whom it trusts
+#[derive(Args, Clone, Debug)]
+pub struct ServerTlsArgs {
+    /// Speak TLS with a certificate that is made for this run; its pin is shown
+    #[arg(long, conflicts_with = "tls_cert", help_heading = "TLS")]
+    pub tls_self_signed: bool,
+    /// Take only clients whose certificates are issued by those of FILE (PEM)
+    #[arg(long, value_name = "FILE", help_heading = "TLS")]
+    pub tls_client_ca: Option<PathBuf>,
+}
+
+/// Protocols have names of 1 to 255 bytes (RFC 7301, section 3.1).
+fn check_alpn(names: &[String]) -> Result<(), Failure> {
+    match names.iter().find(|name| !(1..=255).contains(&name.len())) {
+        Some(name) => {
+            let cause = format!("a protocol has a name of 1 to 255 bytes, and not {name:?}");
+            Err(refuse("--alpn", cause))
+        }
+        None => Ok(()),
+    }
+}
+
+impl IdentityArgs {
+    fn files(&self) -> Option<IdentityFiles> {
+        let certificate = self.tls_cert.clone()?;
+        Some(IdentityFiles { certificate, key: self.tls_key.clone() })
+    }
+}
+
+impl TrustArgs {
+    /// Has the connections of a route go through TLS, and notes what is to be said about that.
+    #[cold]
+    pub(super) fn apply(
+        &self,
+        name: &str,
+        identity: Option<&IdentityArgs>,
+        address: Option<&Address>,
+        (routes, common): (&mut RouteOptions, &mut Common),
+    ) -> Result<(), Failure> {
+        let mut pins = Pins::default();
+        self.tls_pin.iter().for_each(|more| pins.extend(more));
+        let is_checked = pins.is_empty() && !self.tls_insecure;
+        let is_named = matches!(address, Some(Address::Inet { .. }) | None) || !name.is_empty();
+        if is_checked && !is_named {
+            return Err(refuse("--tls", "this kind of address has no host name: write --tls=NAME"));
+        }
+        let alpn = identity.map(|it| it.alpn.clone()).unwrap_or_default();
+        check_alpn(&alpn)?;
+        let tls = ClientTls::new(&ClientTlsOptions {
+            name: (!name.is_empty()).then(|| name.to_owned()),
+            authorities: self.tls_ca.clone(),
+            insecure: self.tls_insecure,
+            pins,
+            min_days: self.tls_min_days,
+            identity: identity.and_then(IdentityArgs::files),
+            alpn,
+            key_log: None,
+        })?;
+        common.warnings.extend_from_slice(tls.warnings());
+        if self.tls_insecure {
+            let text = "--tls-insecure: whoever is in between can read and change what is sent";
+            common.warnings.push((Kind::TlsInsecure, text.to_owned()));
+        }
+        routes.tls = Some(tls);
+        Ok(())
+    }
+}
+
+impl ServerTlsArgs {
+    /// Has the clients of listeners go through TLS where that is asked for, and notes what is to be said
+    /// about that.
+    #[cold]
+    pub(super) fn apply<'a>(
+        &self,
+        identity: &IdentityArgs,
+        addresses: impl IntoIterator<Item = &'a Address>,
+        (net, common): (&mut Net, &mut Common),
+    ) -> Result<(), Failure> {
+        let identity_files = match (identity.files(), self.tls_self_signed) {
+            (Some(files), _) => ServerIdentity::Files(files),
+            (None, true) => ServerIdentity::SelfSigned(literal(addresses)),
+            (None, false) => return Ok(()),
+        };
+        check_alpn(&identity.alpn)?;
+        let tls = ServerTls::new(&ServerTlsOptions {
+            identity: identity_files,
+            client_authorities: self.tls_client_ca.clone(),
+            alpn: identity.alpn.clone(),
+            key_log: None,
+        })?;
+        common.warnings.extend_from_slice(tls.warnings());
+        net.tls = Some(tls);
+        Ok(())
+    }
+}
+
+/// The addresses that a certificate is made for beside the names of this machine.
+fn literal<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> Vec<IpAddr> {
+    let mut all = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let named = addresses.into_iter().filter_map(|address| match address {
+        Address::Inet { host: Host::Ip(ip, _), .. } if !ip.is_unspecified() => Some(*ip),
+        _ => None,
+    });
+    all.extend(named);
+    all.sort_unstable();
+    all.dedup();
+    all
+}
