@@ -18,6 +18,7 @@ mod help;
 mod help_text;
 mod hints;
 mod launch;
+pub mod limits;
 mod listening;
 mod mcast_join;
 mod mcast_send;

@@ -117,6 +117,7 @@ impl SocketTransport {
         let has_any = !errors.is_empty();
         let room = MOST_LATE.saturating_sub(self.late.len());
         self.late.extend(errors.into_iter().take(room));
+        debug_assert!(self.late.len() <= MOST_LATE, "{} errors are kept", self.late.len());
         has_any
     }
 

@@ -96,6 +96,7 @@ impl KernelPipes {
         }
         let pipe = self.free.pop().map_or_else(KernelPipe::open, Ok)?;
         self.held += 1;
+        debug_assert!(self.held <= HELD, "{} pipes are held", self.held);
         Ok(Some(pipe))
     }
 

@@ -38,6 +38,7 @@ impl ContentLength {
     fn read_headers(&mut self, input: &[u8]) -> Result<(), FrameError> {
         let malformed = |text: &str| Err(FrameError::Malformed(text.to_owned()));
         let block = input.get(..HEADERS).unwrap_or(input);
+        debug_assert!(block.len() <= HEADERS, "what is beyond is not looked at");
         loop {
             let rest = block.get(self.line..).unwrap_or_default();
             let Some(end) = memchr(b'\n', rest) else { break };

@@ -52,6 +52,7 @@ impl ProbeStream {
         if self.waiting.len() > MEMORY {
             self.waiting.pop_first();
         }
+        debug_assert!(self.waiting.len() <= MEMORY, "{} probes wait", self.waiting.len());
         write(self.key, number, self.size, &mut self.scratch);
         &self.scratch
     }
@@ -196,6 +197,16 @@ mod tests {
         line.answer(b"", at, &mut tally);
         ProbeStream::new(8, 40).answer(&probes[2], at, &mut tally);
         assert_eq!(tally.corrupt, 4);
+    }
+
+    #[test]
+    fn a_probe_is_lost_when_as_many_came_after_it_as_are_remembered() {
+        let (mut line, mut tally, at) = (ProbeStream::new(7, 16), Tally::default(), Instant::now());
+        let probes = probes(&mut line, MEMORY + 1, at, &mut tally);
+        assert_eq!(line.waiting.len(), MEMORY);
+        line.answer(&probes[0], at, &mut tally);
+        line.answer(&probes[1], at, &mut tally);
+        assert_eq!((tally.answered(), tally.duplicates), (1, 1));
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Repeats {
         };
         if run.shown < MOST {
             run.shown += 1;
+            debug_assert!(run.shown <= MOST, "{} lines of a kind", run.shown);
             return Some(line);
         }
         let count = run.left_out.as_ref().map_or(0, |(_, count)| *count);

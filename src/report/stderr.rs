@@ -245,6 +245,7 @@ impl LineWriter {
         let waits = self.has_thread || rest.len() < line.len();
         if waits {
             waiting.bytes.extend_from_slice(rest);
+            debug_assert!(waiting.bytes.len() <= MOST.max(line.len()), "{}", waiting.bytes.len());
             self.queue.changed.notify_all();
         }
         waits

@@ -94,6 +94,7 @@ impl Hooks {
             self.queued -= line.len() + OVERHEAD;
             failures.extend(self.start_one(pool, children, &hook, line).err());
         }
+        debug_assert!(self.running.len() <= AT_ONCE, "{} hooks run", self.running.len());
         debug_assert!(!self.queue.is_empty() || self.queued == 0, "{} bytes of none", self.queued);
         // The gap between the marks keeps listeners and connections from pausing at every event.
         self.full &= self.queued > HIGH_MARK / 4;

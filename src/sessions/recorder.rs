@@ -169,6 +169,7 @@ impl FileRecorder {
                 if self.waiting() > MOST {
                     self.give_up();
                 }
+                debug_assert!(self.waiting() <= MOST, "{} bytes wait", self.waiting());
                 return;
             }
             Ok(()) => self.written += self.pending.len() as u64,

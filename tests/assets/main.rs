@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod events;
+mod limits;
 #[path = "../it/support/skipped.rs"]
 mod skipped;
 
@@ -176,6 +177,9 @@ fn page(root: &Command, command: &Command) -> String {
     }
     for section in shared.split("\n\n").filter(|text| text.starts_with("Exit status:")) {
         render_section(&mut roff, section);
+    }
+    if is_root {
+        limits::render(&mut roff);
     }
     roff.control("SH", ["SEE ALSO"]);
     let pages = PAGES.map(|name| format!("wirecat-{name}(1)"));

@@ -253,6 +253,7 @@ impl GroupRoom {
             let lines = PacedLines::new(TokenBucket::new(now));
             let state = Liveness { last_received: now, is_flooding: false };
             self.peers.insert(from, None, lines, state);
+            debug_assert!(self.peers.len() <= MOST, "{} members", self.peers.len());
         }
         let Some(peer) = self.peers.get_mut(from) else { return false };
         // A member that floods is there all the same, and does not become silent.

@@ -240,3 +240,21 @@ proptest! {
         prop_assert_eq!(names.len(), count);
     }
 }
+
+/// Addresses of datagrams are easily forged.
+#[test]
+fn a_crowd_is_heard_up_to_a_bound() {
+    let now = Instant::now();
+    let mut room = GroupRoom::join("ann".parse().unwrap(), now);
+    room.take_actions();
+    for number in 0..1100_u16 {
+        let from = (Ipv4Addr::LOCALHOST, 1000 + number).into();
+        room.receive(from, format!("<n{number}> hello").as_bytes(), now, 0.5);
+    }
+    let shown: Vec<String> =
+        room.take_actions().iter().map(|action| format!("{action:?}")).collect();
+    assert!(shown.iter().any(|line| line.contains("n999")), "{} lines", shown.len());
+    assert!(!shown.iter().any(|line| line.contains("n1000")));
+    let notes = shown.iter().filter(|line| line.contains("more than 1000 members"));
+    assert_eq!(notes.count(), 1);
+}

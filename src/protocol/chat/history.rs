@@ -30,6 +30,7 @@ impl History {
             self.bytes -= size;
             self.first += 1;
         }
+        debug_assert!(self.lines.len() <= HISTORY && self.bytes <= HISTORY_BYTES);
         debug_assert_eq!(self.bytes, self.lines.iter().map(|(_, size)| size).sum::<usize>());
     }
 

@@ -134,6 +134,10 @@ impl Room {
             self.close(id, Some("flood"));
         } else {
             member.lines.push(line);
+            debug_assert!(
+                member.lines.len() <= FLOOD || member.state.is_host,
+                "a flood is cut off"
+            );
             self.due.insert(id);
         }
     }

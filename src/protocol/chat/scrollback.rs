@@ -69,6 +69,7 @@ impl Scrollback {
         if self.lines.len() > KEPT {
             self.lines.pop_front();
         }
+        debug_assert!(self.lines.len() <= KEPT, "{} lines are kept", self.lines.len());
         self.below = self.reachable(self.below);
     }
 

@@ -76,6 +76,7 @@ impl Roster {
         if self.names.len() < MOST {
             self.names.insert(nick.key(), nick.clone());
         }
+        debug_assert!(self.names.len() <= MOST, "{} names", self.names.len());
     }
 }
 
@@ -222,6 +223,15 @@ mod tests {
         let names: Vec<&str> = roster.names().map(Nick::as_str).collect();
         assert_eq!(names, ["anna", "Bea", "cid", "dan", "eve"]);
         assert_eq!((roster.you().map(Nick::as_str), roster.len()), (Some("dan"), 5));
+    }
+
+    #[test]
+    fn a_host_can_claim_so_many_names_and_no_more() {
+        let mut roster = Roster::default();
+        for number in 0..MOST + 5 {
+            roster.note(&ChatLine::read(format!("*** n{number} joined").as_bytes()));
+        }
+        assert_eq!(roster.len(), MOST);
     }
 
     #[test]

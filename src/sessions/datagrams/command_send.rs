@@ -259,6 +259,7 @@ impl CommandedService for CommandSendService {
             context.arm(timers::NEXT_ADDRESS, LOOKUP);
         }
         self.deferred.push_back(message);
+        debug_assert!(self.deferred.len() <= MOST_DEFERRED, "{} wait", self.deferred.len());
         Ok(None)
     }
 

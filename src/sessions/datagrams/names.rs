@@ -65,6 +65,7 @@ impl OtherNames {
         let until = now + if found.is_ok() { FRESH } else { FAILED };
         let found = found.map(|all| NamedHost { all, used: 0 });
         self.known.push(KnownName { name, found, until });
+        debug_assert!(self.known.len() <= MOST, "{} names are kept", self.known.len());
     }
 
     /// What is known of a name.

@@ -214,6 +214,8 @@ impl Outbox {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             lane.waiting.push_back((path.cloned(), payload.keep()));
+            // One that stands still may hold more than MOST_STUCK, from before.
+            debug_assert!(lane.waiting.len() <= MOST, "{} datagrams wait", lane.waiting.len());
             return Ok(DatagramOutcome::Queued);
         }
         match pool.send_datagram(socket, payload.bytes(), path) {

@@ -298,6 +298,7 @@ impl KnownPeers {
             self.all.remove(&first);
         }
         debug_assert_eq!(self.all.len(), self.order.len());
+        debug_assert!(self.order.len() <= MOST_KNOWN, "{} are known", self.order.len());
     }
 
     /// Whether somebody was sent to. Of unix sockets the kernel lets in who may write to ours.

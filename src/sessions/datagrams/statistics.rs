@@ -99,6 +99,7 @@ impl Account {
             self.streams.push(stream);
             return self.streams.len() - 1;
         }
+        debug_assert_eq!(self.streams.len(), MOST_STREAMS, "no stream is beyond the last place");
         self.is_crowded = true;
         let idlest = self.streams.iter().enumerate().min_by_key(|(_, stream)| stream.last);
         let at = idlest.map_or(0, |(at, _)| at);

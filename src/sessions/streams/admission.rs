@@ -95,6 +95,7 @@ impl Admission {
     pub(crate) fn turn_away_one_more(&mut self, id: Id) -> Option<&'static [u8]> {
         let refusal = self.refusal.filter(|_| self.turned_away.len() < TURNED_AWAY)?;
         self.turned_away.push(id);
+        debug_assert!(self.turned_away.len() <= TURNED_AWAY, "{}", self.turned_away.len());
         Some(refusal)
     }
 
