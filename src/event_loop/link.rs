@@ -34,22 +34,22 @@
 //!
 //! [`LARGE`], [`SMALL`] and [`FEW`] were chosen, not measured.
 
+mod batching;
+mod ends;
 mod movers;
 
 use std::io::{self, ErrorKind};
-use std::time::Instant;
 
 use rustix::io::Errno;
 
+use self::batching::Batching;
 use super::channel::Channel;
 use super::end_watch::EndWatch;
-use super::event::SendOutcome;
 use super::id::Id;
 use super::kernel_pipe::KernelPipe;
 use super::lifecycle::ChannelEnd;
 use super::marks::Marks;
 use super::pool::Pool;
-use super::transport::KernelEnd;
 use crate::error::{Failure, Status};
 use crate::kind::Kind;
 
@@ -74,6 +74,9 @@ pub(super) struct Rare {
     pipe: Option<KernelPipe>,
     /// The kernel does not splice into it.
     refuses_splice: bool,
+    /// It is sent to without the pauses of a congestion control.
+    is_unpaced: bool,
+    batching: Batching,
 }
 
 #[derive(Clone, Copy)]
@@ -122,100 +125,6 @@ enum Spliced {
     Failed,
     /// A write to the sink would have failed.
     SinkFailed(io::Error),
-}
-
-impl Channel {
-    pub(super) fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
-    }
-
-    fn link(&self) -> Option<Link> {
-        self.rare.as_ref()?.link
-    }
-
-    fn feeder(&self) -> Option<Id> {
-        self.rare.as_ref()?.feeder
-    }
-
-    fn note_mover(&mut self, next: impl FnOnce(Mover) -> Mover) {
-        if let Some(link) = self.rare.as_mut().and_then(|rare| rare.link.as_mut()) {
-            link.mover = next(link.mover);
-        }
-    }
-
-    /// Sends what a link brings. As the handler has sent nothing, `Drained` does not follow.
-    pub(super) fn send_linked(&mut self, bytes: &[u8], now: Instant) -> SendOutcome {
-        let awaited = self.awaited;
-        let outcome = self.send(bytes, now);
-        self.awaited = awaited;
-        outcome
-    }
-
-    /// Whether a link may splice into it: nothing is in front, and there is room.
-    fn takes_splice(&self) -> bool {
-        self.takes() && self.can_write() && self.queue.is_empty() && self.transport.is_open()
-    }
-
-    /// Whether a link that waits may go on. Where nothing is taken any more it goes on as well, and what
-    /// comes is dropped.
-    fn has_room_again(&self) -> bool {
-        let is_low = !self.marks.has(Marks::PIPED) && self.queue.cost() <= self.high_mark() / 4;
-        !self.takes() || (is_low && (self.writable || !self.queue.is_empty()))
-    }
-
-    /// Whether the kernel splices from here to there, and with a pipe between.
-    fn needs_pipe(&self, sink: &Self) -> Option<bool> {
-        if sink.rare.as_ref().is_some_and(|rare| rare.refuses_splice) {
-            return None;
-        }
-        match (self.transport.kernel_end()?, sink.transport.kernel_end()?) {
-            (KernelEnd::Pipe(_), _) | (_, KernelEnd::Pipe(_)) => Some(false),
-            (KernelEnd::Socket(_) | KernelEnd::ChildSocket(_), _) => Some(true),
-            // A file is read in large pieces: sendfile(2) makes pages of 4 KiB of it.
-            (KernelEnd::File(_), _) => None,
-        }
-    }
-
-    /// Puts a filled pipe behind all that is queued.
-    fn hold(&mut self, pipe: KernelPipe, now: Instant) {
-        debug_assert!(self.queue.is_empty(), "a pipe is filled for a sink that is up to date");
-        self.progress = now;
-        self.queue.hold(pipe.len());
-        self.rare().pipe = Some(pipe);
-        self.marks.set(Marks::PIPED, true);
-    }
-
-    /// Writes what the pipe holds, as much as fits. What the kernel does not splice into this channel
-    /// goes into the queue.
-    pub(super) fn flush_pipe(&mut self, now: Instant) {
-        while self.can_write() && !self.queue.has_pieces() {
-            let Some(pipe) = self.rare.as_mut().and_then(|rare| rare.pipe.as_mut()) else { return };
-            if pipe.len() == 0 {
-                return;
-            }
-            let outcome = match self.transport.kernel_end() {
-                Some(end) => pipe.drain(end.fd()),
-                None => Ok(0),
-            };
-            if outcome.as_ref().map_or_else(is_refusal, |count| *count == 0) {
-                self.rare().refuses_splice = true;
-                return self.spill();
-            }
-            let count = self.note_written(outcome, now);
-            self.queue.release(count);
-        }
-    }
-
-    /// Moves what the pipe holds into the queue, which may then grow.
-    pub(super) fn spill(&mut self) {
-        if !self.marks.has(Marks::PIPED) {
-            return;
-        }
-        let Some(pipe) = self.rare.as_mut().and_then(|rare| rare.pipe.as_mut()) else { return };
-        self.queue.release(pipe.len());
-        let bytes = pipe.read_out();
-        self.queue.push(bytes.into());
-    }
 }
 
 /// Whether the kernel does not splice here at all. A filter of system calls makes it EPERM.
@@ -313,6 +222,7 @@ impl Pool {
             sink.marks.set(Marks::AWAITED, false);
         }
         self.pipes.link_ended();
+        self.stop_batching(from);
         self.queue_for_read(from);
     }
 

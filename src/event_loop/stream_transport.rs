@@ -116,6 +116,10 @@ impl Transport for StreamSocket {
         StreamSocket::keep_alive(self);
     }
 
+    fn unpace(&mut self) {
+        StreamSocket::unpace(self);
+    }
+
     fn unread(&self) -> u64 {
         rustix::io::ioctl_fionread(self).unwrap_or(0)
     }

@@ -56,6 +56,8 @@ pub(super) enum OwnPurpose {
     Recorder,
     /// A unix peer whose queue was full is tried again.
     Crowd,
+    /// A link that waits for more than has come may have to do without.
+    Batch,
 }
 
 /// Names any timer: one of the handler, or one of the pool.

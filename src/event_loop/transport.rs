@@ -203,6 +203,14 @@ pub trait Transport: Send {
         self.inner()?.agreed()
     }
 
+    /// A lot is going to be written. Sends it without the pauses of a congestion control that paces,
+    /// where nothing is between the two sides that it could congest.
+    fn unpace(&mut self) {
+        if let Some(inner) = self.inner_mut() {
+            inner.unpace();
+        }
+    }
+
     /// Whether the handshake of the two sides, where they have one, is done.
     fn is_open(&self) -> bool {
         self.inner().is_none_or(|inner| inner.is_open())

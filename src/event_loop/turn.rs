@@ -241,6 +241,7 @@ impl Pool {
                 }
                 Fired::Pool(OwnPurpose::Expected, Some(id)) => self.expectation_failed(id),
                 Fired::Pool(OwnPurpose::Crowd, Some(id)) => self.end_crowd(id),
+                Fired::Pool(OwnPurpose::Batch, Some(id)) => self.check_batching(id),
                 Fired::Pool(OwnPurpose::Starved, _) => self.retry_starved(),
                 // The others end the wait, and that is all.
                 Fired::Pool(..) => {}

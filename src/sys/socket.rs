@@ -18,6 +18,55 @@ pub fn unacknowledged(socket: impl AsFd) -> u64 {
     if outcome == 0 { u64::try_from(count).unwrap_or(0) } else { 0 }
 }
 
+/// Has TCP send without pauses, where its congestion control is one that paces: BBR of any version.
+///
+/// # Errors
+/// Those of getsockopt(2) and setsockopt(2).
+pub fn unpace(socket: impl AsFd) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::net::sockopt::{set_tcp_congestion, tcp_congestion};
+        if tcp_congestion(&socket)?.starts_with("bbr") {
+            // Any user may have this one, and each kernel has it (tcp(7)).
+            set_tcp_congestion(&socket, "reno")?;
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+    Ok(())
+}
+
+/// Sets how many bytes have to be there before a poll reports that a TCP connection can be read
+/// (SO_RCVLOWAT). An end, a failure and an urgent byte are reported all the same.
+///
+/// # Errors
+/// `Unsupported` elsewhere than on Linux; what setsockopt(2) says.
+pub fn set_receive_low_mark(socket: impl AsFd, bytes: usize) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let bytes = std::ffi::c_int::try_from(bytes).unwrap_or(std::ffi::c_int::MAX);
+        linux::set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (socket, bytes);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// What [`set_receive_low_mark`] has set.
+#[cfg(all(target_os = "linux", test))]
+pub fn receive_low_mark(socket: impl AsFd) -> io::Result<usize> {
+    let mut value: libc::c_int = 0;
+    let mut length = size_of_val(&value) as libc::socklen_t;
+    let (fd, pointer) = (socket.as_fd().as_raw_fd(), (&raw mut value).cast());
+    // SAFETY: the kernel writes at most `length` bytes to `value`, which has that many.
+    let outcome = unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, pointer, &raw mut length)
+    };
+    if outcome == 0 { Ok(value as usize) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Whether the other side of a stream has ended it and left nothing to read.
 ///
 /// # Errors
@@ -96,7 +145,7 @@ pub fn report(socket: impl AsFd, what: Report) -> io::Result<()> {
 /// Sends without UDP checksums from now on (SO_NO_CHECK), which rules segmentation out.
 #[cfg(all(target_os = "linux", test))]
 pub(super) fn set_no_checksum(socket: impl AsFd) -> io::Result<()> {
-    linux::set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK)
+    linux::set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, 1)
 }
 
 #[cfg(target_os = "linux")]
@@ -127,12 +176,17 @@ mod linux {
 
     pub(super) fn turn_on(socket: BorrowedFd<'_>, what: Report) -> io::Result<()> {
         let (level, name) = option(socket, what)?;
-        set(socket, level, name)
+        set(socket, level, name, 1)
     }
 
-    pub(super) fn set(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<()> {
-        let (on, length): (c_int, _) = (1, size_of::<c_int>() as libc::socklen_t);
-        let (fd, value) = (socket.as_raw_fd(), (&raw const on).cast());
+    pub(super) fn set(
+        socket: BorrowedFd<'_>,
+        level: c_int,
+        name: c_int,
+        to: c_int,
+    ) -> io::Result<()> {
+        let length = size_of::<c_int>() as libc::socklen_t;
+        let (fd, value) = (socket.as_raw_fd(), (&raw const to).cast());
         // SAFETY: the kernel reads `length` bytes from `value`, which has that many.
         let outcome = unsafe { libc::setsockopt(fd, level, name, value, length) };
         if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

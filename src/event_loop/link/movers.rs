@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Mover, SMALL, SPLICED, Spliced, is_refusal};
+use super::{LARGE, Mover, SMALL, SPLICED, Spliced, is_refusal};
 use crate::event_loop::READ_SIZE;
 use crate::event_loop::channel::{Channel, ReadOutcome};
 use crate::event_loop::event::SendOutcome;
@@ -37,6 +37,7 @@ impl Pool {
         let outcome = match spliced {
             Spliced::Moved(count) => {
                 self.note_mover(from, |mover| mover.after_splice(count));
+                self.note_flow(from, count);
                 ReadOutcome::Bytes(count.div_ceil(SPLICED))
             }
             Spliced::Waits => {
@@ -89,9 +90,16 @@ impl Pool {
         let Some(source) = self.channel_mut(from) else { return ReadOutcome::Nothing };
         let outcome = source.read(into, now);
         if let ReadOutcome::Bytes(count) = outcome {
+            let was_copying = source.link().is_some_and(|link| link.mover == Mover::Copying);
             source.note_mover(|mover| mover.after_read(count));
+            let is_bulk = was_copying && count >= LARGE;
             let bytes = into.get(..count).unwrap_or_default();
-            let sent = self.channel_mut(to).map(|sink| sink.send_linked(bytes, now));
+            let sent = self.channel_mut(to).map(|sink| {
+                if is_bulk {
+                    sink.unpace();
+                }
+                sink.send_linked(bytes, now)
+            });
             if sent == Some(SendOutcome::Full) {
                 self.wait_for_sink(from, to);
             }
@@ -160,6 +168,9 @@ impl Pool {
             Ok(count) => {
                 sink.note_written(Ok(count), now);
                 let _ = source.note_read(Ok(count), now);
+                if count < PIPE_SIZE {
+                    source.note_short_splice();
+                }
                 return Spliced::Moved(count);
             }
             Err(error) => error,
@@ -204,6 +215,9 @@ impl Pool {
         };
         if let Some(source) = self.channel_mut(from) {
             let _ = source.note_read(Ok(count), now);
+            if count < most {
+                source.note_short_splice();
+            }
         }
         match self.channel_mut(to) {
             Some(sink) => {

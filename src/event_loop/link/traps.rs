@@ -14,6 +14,7 @@ use super::tests::{
 };
 use super::*;
 use crate::close::CloseReason;
+use crate::event_loop::transport::KernelEnd;
 
 /// A file opened with these flags, as stdout may be.
 struct FileSink(std::fs::File);
