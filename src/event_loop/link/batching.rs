@@ -85,7 +85,8 @@ fn set_mark(source: &Channel, bytes: usize) -> bool {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::io::{Read, Write};
     use std::thread;
