@@ -16,6 +16,7 @@ use super::rules::refuse;
 use super::stream::{frame_total, route, routes};
 #[cfg(feature = "tls")]
 use super::tls::{IdentityArgs, ServerTlsArgs, TlsArgs, TrustArgs};
+use super::via::ViaArgs;
 use crate::error::{Failure, Status};
 use crate::framing::{self, Framing};
 use crate::kind::Kind;
@@ -94,6 +95,9 @@ pub struct ChatArgs {
     #[arg(long, value_name = "ADDR", help_heading = "Joining")]
     pub bind: Option<OsString>,
 
+    /// What the connection leads through.
+    #[command(flatten, next_help_heading = "Joining")]
+    pub via: ViaArgs,
     /// TLS.
     #[cfg(feature = "tls")]
     #[command(flatten)]
@@ -206,11 +210,10 @@ fn host(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, F
 fn join(args: &ChatArgs, address: Address, place: Place) -> Result<ChatConfig, Failure> {
     address.check_connect()?;
     // A host puts names before lines, and escapes what is in them.
-    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
     let (mut common, net) = common(args, place, stream(args, MAX_RELAYED))?;
     let bind = args.bind.as_deref();
-    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
     let mut routes = routes(bind, net, args.connect_timeout, &common.wire)?;
+    routes.via = args.via.chain(&mut common)?;
     #[cfg(feature = "tls")]
     if let Some(name) = &args.tls.tls {
         let to = (&mut routes, &mut common);

@@ -18,6 +18,7 @@ use super::stream;
 use super::texts::read_text;
 #[cfg(feature = "tls")]
 use super::tls::{IdentityArgs, ServerTlsArgs, TlsArgs, TrustArgs};
+use super::via::ViaArgs;
 use crate::error::{Failure, Status};
 use crate::event_loop::READ_SIZE;
 use crate::framing::{Deframer, Frame, Framing};
@@ -111,6 +112,9 @@ pub struct EchoArgs {
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Probe")]
     pub connect_timeout: Option<Duration>,
 
+    /// What the connections of probes lead through.
+    #[command(flatten, next_help_heading = "Probe")]
+    pub via: ViaArgs,
     /// TLS.
     #[cfg(feature = "tls")]
     #[command(flatten)]

@@ -36,6 +36,7 @@ mod tls;
 mod udp_listen;
 mod udp_send;
 mod usage;
+mod via;
 
 pub use args::InputForm;
 pub use cli::{Cli, CliCommand, Parsed, parse};

@@ -58,8 +58,10 @@ pub(super) fn config(args: &EchoArgs, report: Settings) -> Result<Ping, Failure>
     common.goal = Goal::default();
     net.options.check_connect()?;
     let timeout = args.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let via = args.via.chain(&mut common)?;
     #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
-    let mut options = RouteOptions { net, timeout, ..RouteOptions::default() };
+    let mut options = RouteOptions { net, timeout, via, ..RouteOptions::default() };
+    options.check(&address).map_err(|(option, why)| refuse(option, why))?;
     #[cfg(feature = "tls")]
     if let Some(name) = &args.tls.tls {
         let to = (&mut options, &mut common);

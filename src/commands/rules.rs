@@ -49,6 +49,9 @@ const NOT_SHOWN: &str = "what comes is shown nowhere";
 const NOT_SENT: &str = "this handler does not send stdin to its clients";
 const IN_PLACE: &str = "--send stands in the place of stdin";
 const CONNECTED: &str = "an inherited socket is connected already";
+const NOT_VIA: &str = "a proxy connects to HOST:PORT, and this is another kind of socket";
+const DIALS_NOBODY: &str =
+    "only --forward connects to anybody, or what --input commands or json asks for";
 const NO_STDOUT: &str = "nothing is written to stdout (json shows the events)";
 const NO_ANSWERS: &str = "without --reply nothing is received";
 const TEST: &str = "--test sends probes, not stdin";
@@ -172,13 +175,11 @@ const RULES: &[Rule] = &[
     ),
     rule(SERVE, &["--proxy-protocol"], &["!--forward"], "it needs --forward"),
     rule(CONNECT, &["--proxy-protocol"], &["fd"], CONNECTED),
+    rule(CONNECT, &["--via"], &["not ip"], NOT_VIA),
+    rule(SERVE, &["--via"], &["!--forward", "!commands"], DIALS_NOBODY),
+    rule(SERVE, &["--via"], &["--forward", "!forward to ip"], NOT_VIA),
     rule(SERVE, &["--slow-after"], &["slow block"], "--slow block waits for ever"),
-    rule(
-        SERVE,
-        &["--connect-timeout"],
-        &["!--forward", "!commands"],
-        "only --forward connects to anybody, or what --input commands or json asks for",
-    ),
+    rule(SERVE, &["--connect-timeout"], &["!--forward", "!commands"], DIALS_NOBODY),
     rule(
         SERVE,
         &["--keep-open", "--quit-after"],
@@ -300,6 +301,7 @@ const RULES: &[Rule] = &[
     rule(CHAT, &["-4", "-6"], &["!ip"], NOT_IP),
     // With --host the descriptor is a listener, which connects to nobody.
     rule(CHAT, &["--wait", "--connect-timeout", "--reconnect"], &["fd", "!--host"], CONNECTED),
+    rule(CHAT, &["--via"], &["not ip", "!--host"], NOT_VIA),
     rule(CHAT, &["--allow", "--deny", "--max-per-address"], &["unix only"], NOT_IP),
     rule(CHAT, &["--unix-mode"], &["!unix path"], NO_FILE),
 ];

@@ -13,6 +13,7 @@ use super::rules::refuse;
 use super::stream::{self, StreamArgs, program};
 #[cfg(feature = "tls")]
 use super::tls::{IdentityArgs, TlsArgs, TrustArgs};
+use super::via::ViaArgs;
 use crate::error::{Failure, Status};
 use crate::recording::Role;
 use crate::report::{Attention, Settings};
@@ -54,6 +55,9 @@ pub struct ConnectArgs {
     /// Begin the connection with a header of the PROXY protocol, v1 or v2, which names its two ends
     #[arg(long, value_name = "VERSION", help_heading = "Sockets")]
     pub proxy_protocol: Option<HeaderVersion>,
+    /// What the connection leads through.
+    #[command(flatten, next_help_heading = "Sockets")]
+    pub via: ViaArgs,
     /// Run CMD with the connection as its stdin and stdout; its status is ours
     #[arg(long, value_name = "CMD", help_heading = "Input and output")]
     pub exec: Option<String>,
@@ -104,11 +108,11 @@ pub(super) fn config(args: &ConnectArgs, mut report: Settings) -> Result<Connect
     let mut net = stream.run.net(stream.family.family())?;
     args.listen.apply(&mut net);
     let sends = !args.probe && args.exec.is_none() && args.replay.replay.is_none();
-    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
     let mut common = stream::common(stream, report, false, sends)?;
     let bind = args.bind.as_deref();
     let mut routes = stream::routes(bind, net, args.connect_timeout, &common.wire)?;
     routes.announced = args.proxy_protocol;
+    routes.via = args.via.chain(&mut common)?;
     #[cfg(feature = "tls")]
     if let Some(name) = &args.tls.tls {
         let to = (&mut routes, &mut common);

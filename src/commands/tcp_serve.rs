@@ -17,6 +17,7 @@ use super::stream::{self, CONNECT_TIMEOUT, StreamArgs, program};
 use super::texts::{check_stdin_takers, read_text};
 #[cfg(feature = "tls")]
 use super::tls::{IdentityArgs, ServerTlsArgs, TrustArgs};
+use super::via::ViaArgs;
 use crate::error::{Failure, Status};
 use crate::protocol::slow::{Policy, SlowRules};
 use crate::recording::Role;
@@ -113,6 +114,9 @@ pub struct ServeArgs {
     /// the client
     #[arg(long, value_name = "VERSION", help_heading = "Sockets")]
     pub proxy_protocol: Option<HeaderVersion>,
+    /// What the connections of --forward and commands lead through.
+    #[command(flatten, next_help_heading = "Sockets")]
+    pub via: ViaArgs,
     /// What a listener takes.
     #[command(flatten, next_help_heading = "Sockets")]
     pub listen: ListenArgs,
@@ -148,14 +152,17 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
     report.attention = Attention::Clients;
     let addresses = parse_addresses(&args.addresses)?;
     check_texts(args)?;
-    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
     let mut handling = handling(args)?;
     let mut net = args.stream.run.net(args.stream.family.family())?;
     args.listen.apply(&mut net);
     net.accept_proxy = args.accept_proxy;
     let sends = handling.reads_stdin() && args.replay.replay.is_none();
-    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
     let mut common = stream::common(&args.stream, report, true, sends)?;
+    let via = args.via.chain(&mut common)?;
+    if let Handling::Forward(route) = &mut handling {
+        route.options.via.clone_from(&via);
+        route.options.check(&route.address).map_err(|(option, why)| refuse(option, why))?;
+    }
     #[cfg(feature = "tls")]
     {
         args.server_tls.apply(&args.identity, &addresses, (&mut net, &mut common))?;
@@ -172,6 +179,7 @@ pub(super) fn config(args: &ServeArgs, mut report: Settings) -> Result<Serve, Fa
         net,
         timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
         negotiated: common.wire.negotiated(),
+        via,
         ..RouteOptions::default()
     };
     let frame_total = stream::frame_total(args.max_frame_total, &common.wire)?;

@@ -61,6 +61,7 @@
 //! | [`unix_names`] | SPEC 1.7: unix peers with any name that the kernel allows |
 //! | [`urgent`] | SPEC 6: the urgent byte of a stream |
 //! | [`usage`] | SPEC 3 and 9: bad input is refused before anything is sent |
+//! | [`via`] | SPEC 7, proxies: `--via` |
 //! | [`zero_copy`] | SPEC 1.1, 1.3, 6: the same bytes, counts and status with and without a copy |
 #![cfg(test)]
 
@@ -124,4 +125,5 @@ mod unix_mode;
 mod unix_names;
 mod urgent;
 mod usage;
+mod via;
 mod zero_copy;

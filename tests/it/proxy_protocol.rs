@@ -1,5 +1,8 @@
 //! SPEC 7, proxies: `--accept-proxy` and `--proxy-protocol`, against plain sockets and haproxy.
 
+mod crowd;
+mod nginx;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;

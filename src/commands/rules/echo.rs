@@ -1,6 +1,6 @@
 //! What the options of `echo` exclude.
 
-use super::{CONNECTED, ECHO, NO_FILE, NO_MESSAGES, NOT_IP, Rule, WHOLE, rule};
+use super::{CONNECTED, ECHO, NO_FILE, NO_MESSAGES, NOT_IP, NOT_VIA, Rule, WHOLE, rule};
 
 /// Options of an echo server that speak of streams.
 const OF_CONNECTIONS: &[&str] =
@@ -28,11 +28,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(ECHO, OF_CONNECTIONS, &["no streams"], "datagrams have no connection"),
     rule(
         ECHO,
-        &["--wait", "--connect-timeout"],
+        &["--wait", "--connect-timeout", "--via"],
         &["--ping", "--udp"],
         "datagrams are sent without a connection",
     ),
     rule(ECHO, &["--wait", "--connect-timeout"], &["--ping", "fd"], CONNECTED),
+    rule(ECHO, &["--via"], &["--ping", "not ip"], NOT_VIA),
     rule(ECHO, &["--max-frame", "--max-frame-total"], &["!framed"], NO_MESSAGES),
     rule(ECHO, &["--read-size"], &["framed"], WHOLE),
 ];

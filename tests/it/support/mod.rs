@@ -1,6 +1,7 @@
 //! Driving the real binary: start it with a chosen stdin, wait for what it says, and judge how it
 //! ends. Every wait has a deadline, and a program that misses one is killed and quoted.
 
+pub(crate) mod daemon;
 pub(crate) mod data;
 pub(crate) mod datagrams;
 pub(crate) mod namespaces;
@@ -70,6 +71,12 @@ impl Program {
     /// stdout is this file, pipe or socket, and not collected.
     pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.command.stdout(stdout);
+        self
+    }
+
+    /// This variable is in its environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
         self
     }
 
